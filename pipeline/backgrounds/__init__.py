@@ -1,0 +1,1 @@
+"""Backgrounds: terrain textures become pictures for scenes to stand on."""

@@ -1,0 +1,1 @@
+"""Evaluation: detections against truth, with intervals, never blending real and synthetic."""

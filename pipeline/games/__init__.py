@@ -1,0 +1,1 @@
+"""Game packs: everything that is particular to one game, as data in a folder per game."""

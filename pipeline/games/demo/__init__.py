@@ -1,0 +1,1 @@
+"""The built-in game, drawn by Outpost itself so that everything runs without owning one."""

@@ -1,0 +1,112 @@
+"""Digests and manifests of directories: the identity of every artifact.
+
+A manifest lists each file's relative path, size and SHA-256, sorted by path. Its digest depends on
+nothing else: not on the machine, the time, the order of writing or the file system's attributes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CHUNK_BYTES = 1 << 20
+
+
+class FileEntry(BaseModel):
+    """One file of a directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(description="Path relative to the directory, with forward slashes.")
+    size: int = Field(ge=0, description="Bytes.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Manifest(BaseModel):
+    """Every file of a directory, sorted by path."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[FileEntry, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of the entries, as 64 hexadecimal digits."""
+        return digest_of([entry.model_dump() for entry in self.files])
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(entry.size for entry in self.files)
+
+
+class FileProblem(BaseModel):
+    """A file that is not what the manifest says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    problem: str
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces, UTF-8)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, read in chunks."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def manifest_of(directory: Path) -> Manifest:
+    """Hash every regular file below `directory`."""
+    entries = (
+        FileEntry(
+            path=file.relative_to(directory).as_posix(),
+            size=file.stat().st_size,
+            sha256=sha256_of(file),
+        )
+        for file in _files_below(directory)
+    )
+    return Manifest(files=tuple(sorted(entries, key=lambda entry: entry.path)))
+
+
+def problems_in(directory: Path, manifest: Manifest) -> tuple[FileProblem, ...]:
+    """Compare a directory with its manifest, byte by byte: changed, missing and extra files."""
+    known = {entry.path for entry in manifest.files}
+    extra = (
+        FileProblem(path=path, problem="is not part of the artifact")
+        for file in _files_below(directory)
+        if (path := file.relative_to(directory).as_posix()) not in known
+    )
+    changed = (
+        FileProblem(path=entry.path, problem=problem)
+        for entry in manifest.files
+        if (problem := _problem_of(directory / entry.path, entry)) is not None
+    )
+    return (*changed, *extra)
+
+
+def _problem_of(file: Path, entry: FileEntry) -> str | None:
+    if not file.is_file():
+        return "is missing"
+    size = file.stat().st_size
+    if size != entry.size:
+        return f"has {size} bytes instead of {entry.size}"
+    if sha256_of(file) != entry.sha256:
+        return "has other bytes than when it was made"
+    return None
+
+
+def _files_below(directory: Path) -> Iterator[Path]:
+    return (file for file in directory.rglob("*") if file.is_file())

@@ -1,0 +1,50 @@
+"""How long work tells how far it is, without knowing who listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A reading of one stage of work."""
+
+    stage: str
+    done: int
+    total: int
+    seconds: float
+    """Seconds since the stage began."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What is left at the pace so far, or None before the first item is done."""
+        if self.done == 0:
+            return None
+        return self.seconds / self.done * (self.total - self.done)
+
+    def __str__(self) -> str:
+        left = self.seconds_left
+        tail = "" if left is None else f", {left:.0f} s left"
+        return f"{self.stage}: {self.done}/{self.total}{tail}"
+
+
+Report = Callable[[Progress], None]
+"""Receives every reading; must be quick. The listener decides how many to show."""
+
+
+def silent(_progress: Progress) -> None:
+    """A listener that shows nothing."""
+
+
+def track(items: Iterable[Item], total: int, stage: str, report: Report) -> Iterator[Item]:
+    """Yield `items`, reporting after each one that the caller has finished with."""
+    began = time.monotonic()
+    report(Progress(stage, 0, total, 0.0))
+    for done, item in enumerate(items, start=1):
+        yield item
+        report(Progress(stage, done, total, time.monotonic() - began))

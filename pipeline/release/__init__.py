@@ -1,0 +1,1 @@
+"""Release: the model bundle, the wheel that carries it, and the audit of where it came from."""

@@ -1,0 +1,1 @@
+"""Scenes: planned as data, drawn with an instance-id buffer, labelled from it."""

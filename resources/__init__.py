@@ -1,0 +1,1 @@
+"""Resources: adapters to the world outside, for assets to use."""
