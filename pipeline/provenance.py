@@ -1,0 +1,99 @@
+"""Where an artifact came from: the record that every build leaves beside its files.
+
+The *input key* is the digest of everything that decides an artifact's content: which asset, which
+code, which configuration and which versions of its inputs. Two builds with one key make the same
+thing, so the second can be skipped. The run, the time and the machine are recorded but count for
+nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.manifests import digest_of
+
+
+class ArtifactVersion(BaseModel):
+    """One version of one asset, or of one of its partitions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asset: str = Field(description="Asset key with slashes, for example 'demo/sprites'.")
+    partition: str | None = None
+    data_version: str = Field(description="Digest of the artifact's manifest.")
+
+    def __str__(self) -> str:
+        partition = f" [{self.partition}]" if self.partition else ""
+        return f"{self.asset}{partition} {self.data_version[:12]}"
+
+
+class Recipe(BaseModel):
+    """Everything that decides what an artifact contains."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asset: str
+    partition: str | None = None
+    code_version: str = Field(description="Digest of the code that makes the asset.")
+    config: dict[str, Any] = Field(description="Effective configuration, as JSON values.")
+    inputs: tuple[ArtifactVersion, ...] = ()
+
+    @property
+    def input_key(self) -> str:
+        """Equal keys mean equal content."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class Provenance(BaseModel):
+    """How one version of an artifact was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Recipe
+    data_version: str
+    run_id: str = Field(description="The orchestrator's run that made it.")
+    made_at: str = Field(description="UTC, ISO 8601.")
+    seconds: float = Field(ge=0, description="What making it took.")
+    outpost_version: str
+
+    @property
+    def version(self) -> ArtifactVersion:
+        """The artifact that this record belongs to."""
+        return ArtifactVersion(
+            asset=self.recipe.asset,
+            partition=self.recipe.partition,
+            data_version=self.data_version,
+        )
+
+
+@cache
+def code_version_of(*modules: str) -> str:
+    """Digest of the source of modules and whole packages, named with dots.
+
+    Line ends are normalised, so that a checkout on Windows has the same code version.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(modules):
+        for name, file in _sources_of(module):
+            digest.update(name.encode())
+            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
+
+
+def _sources_of(module: str) -> Iterator[tuple[str, Path]]:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no source for the module {module}")
+    origin = Path(spec.origin)
+    if origin.name != "__init__.py":
+        yield module, origin
+        return
+    for file in sorted(origin.parent.rglob("*.py")):
+        yield f"{module}/{file.relative_to(origin.parent).as_posix()}", file

@@ -1,0 +1,53 @@
+"""The state folder: where everything that a run leaves behind lies.
+
+It is `.outpost/` beside the project's own folders, or wherever the environment variable
+`OUTPOST_HOME` points.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+STATE_VARIABLE = "OUTPOST_HOME"
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """Paths below the state folder. Nothing is created by asking for a path."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> StateFolder:
+        """The folder that `OUTPOST_HOME` names, else `.outpost/` in the project."""
+        configured = os.environ.get(STATE_VARIABLE)
+        return cls(Path(configured).absolute() if configured else PROJECT_ROOT / ".outpost")
+
+    @property
+    def instance(self) -> Path:
+        """Dagster's own home: runs, logs, schedules."""
+        return self.root / "dagster"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def jobs(self) -> Path:
+        """Working folders of training jobs."""
+        return self.root / "jobs"
+
+    @property
+    def caches(self) -> Path:
+        return self.root / "caches"
+
+    def exports(self, game: str) -> Path:
+        """Where CVAT exports of a game are dropped."""
+        return self.root / "exports" / game
+
+    def drawn_game(self, game: str) -> Path:
+        """Where a game that Outpost draws itself lies."""
+        return self.root / "games" / game
