@@ -174,6 +174,10 @@ class ArtifactStore:
         found = problems_in(artifact.path, manifest)
         return tuple(f"{artifact.path / item.path}: {item.problem}" for item in found)
 
+    def files_of(self, version: ArtifactVersion) -> Path:
+        """Where the files of a version are, whole or not."""
+        return self._artifact(version).path
+
     def versions_holding(self, sha256: str) -> tuple[ArtifactVersion, ...]:
         """Versions that contain a file with that digest."""
         found = []

@@ -1,0 +1,86 @@
+"""The index of a game's files: what every sprite and background is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack
+from pipeline.manifests import FileEntry
+from pipeline.progress import Report, silent, track
+
+
+class GameFolderError(OutpostError):
+    """A game's folder that is missing or is not that game's."""
+
+
+class GameIndex(BaseModel):
+    """Sprite and terrain files of an installed game, paths relative to its folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    game: str
+    sprites: tuple[FileEntry, ...]
+    terrain: tuple[FileEntry, ...]
+    other: tuple[FileEntry, ...] = ()
+    """Files that are neither, such as the palette of team colours."""
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        return (*self.sprites, *self.terrain, *self.other)
+
+
+def index_game(
+    folder: Path, pack: GamePack, digest: Callable[[Path], str], report: Report = silent
+) -> GameIndex:
+    """List and hash the files that a pack reads.
+
+    Args:
+        folder: the installed game.
+        pack: says where sprites and terrain lie.
+        digest: SHA-256 of a file; the caller may remember those of unchanged files.
+        report: told after every file.
+
+    Raises:
+        GameFolderError: the folder is missing, or holds no sprites or no terrain.
+    """
+    if not folder.is_dir():
+        raise GameFolderError(
+            f"There is no folder {folder}.",
+            f"Set OUTPOST_GAME_DIR to the folder in which {pack.title} is installed.",
+        )
+    sprites = _listed(folder, pack.sprites.folder, pack.sprites.suffix, pack)
+    terrain = _listed(folder, pack.terrain.folder, pack.terrain.suffix, pack)
+    palette = [folder / pack.sprites.palette] if pack.sprites.palette else []
+    other = [file for file in palette if file.is_file()]
+    every = [*sprites, *terrain, *other]
+    entries = {
+        file: _entry(file, folder, digest)
+        for file in track(every, len(every), "indexing game files", report)
+    }
+    return GameIndex(
+        game=pack.name,
+        sprites=tuple(entries[file] for file in sprites),
+        terrain=tuple(entries[file] for file in terrain),
+        other=tuple(entries[file] for file in other),
+    )
+
+
+def _listed(folder: Path, place: str, suffix: str, pack: GamePack) -> list[Path]:
+    files = sorted(file for file in (folder / place).glob(f"*{suffix}") if file.is_file())
+    if not files:
+        raise GameFolderError(
+            f"{folder} holds no {suffix} files in {place}.",
+            f"Check that this is the folder of {pack.title} itself (the one that contains "
+            f"'{place.split('/')[0]}'), and that its files are not packed or on another disk.",
+        )
+    return files
+
+
+def _entry(file: Path, folder: Path, digest: Callable[[Path], str]) -> FileEntry:
+    return FileEntry(
+        path=file.relative_to(folder).as_posix(), size=file.stat().st_size, sha256=digest(file)
+    )

@@ -1,0 +1,185 @@
+"""The audit: from a model file back to every file that it came from, each digest verified."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.errors import OutpostError
+from pipeline.manifests import sha256_of
+from pipeline.progress import Progress, Report, silent
+from pipeline.provenance import ArtifactVersion, Provenance
+
+LINEAGE_PREFIX = "outpost_"
+"""Keys of an ONNX model's metadata that say where it came from begin with this."""
+
+
+class AuditError(OutpostError):
+    """A file of which nothing can be audited."""
+
+
+class Records(Protocol):
+    """What the audit asks of the artifact store."""
+
+    def versions_holding(self, sha256: str) -> tuple[ArtifactVersion, ...]:
+        """Versions that contain a file with that digest."""
+
+    def provenance_of(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
+        """How a version was made, oldest record first."""
+
+    def problems_of(self, version: ArtifactVersion) -> tuple[str, ...]:
+        """Files of a version that are not what its manifest says, by full digests."""
+
+    def files_of(self, version: ArtifactVersion) -> Path:
+        """The directory of a version."""
+
+
+SourceCheck = Callable[[Path], tuple[str, ...]]
+"""Compares what an artifact says of files outside the store with those files."""
+
+
+@dataclass(frozen=True)
+class AuditedVersion:
+    """One link of the chain."""
+
+    version: ArtifactVersion
+    provenance: Provenance | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The chain from a model to its sources, nearest first."""
+
+    subject: Path
+    subject_sha256: str
+    claims: Mapping[str, str]
+    """Lineage that the model file carries itself."""
+    chain: tuple[AuditedVersion, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.problems
+
+
+def audit(
+    subject: Path, records: Records, sources: Mapping[str, SourceCheck], report: Report = silent
+) -> AuditReport:
+    """Walk from a model, bundle or wheel to every input file and verify all digests.
+
+    Args:
+        subject: an ONNX or PyTorch file, a wheel, or a bundle's folder; anywhere on disk.
+        records: the artifact store.
+        sources: by asset name (without the game), how to check the files outside the store that an
+            artifact of that asset refers to.
+        report: told after every artifact.
+
+    Raises:
+        AuditError: the file does not exist or is no kind of model.
+    """
+    file = _model_file(subject)
+    digest = sha256_of(file)
+    claims = embedded_lineage(file)
+    holders = records.versions_holding(digest)
+    if not holders:
+        return AuditReport(subject, digest, claims, (), _unknown_bytes(file, digest, claims))
+    chain = tuple(_chain(holders, records, sources, report))
+    problems = [problem for link in chain for problem in link.problems]
+    problems += _contradictions(claims, chain)
+    return AuditReport(subject, digest, claims, chain, tuple(problems))
+
+
+def embedded_lineage(file: Path) -> dict[str, str]:
+    """What an ONNX file's metadata says of its origin; empty for other files."""
+    if file.suffix != ".onnx":
+        return {}
+    import onnx
+
+    try:
+        model = onnx.load(str(file), load_external_data=False)
+    except Exception as error:  # the protobuf parser raises types of its own
+        raise AuditError(
+            f"{file} is not a readable ONNX model: {error}",
+            "Take an undamaged copy, or audit the bundle that it came with.",
+        ) from error
+    return {
+        item.key.removeprefix(LINEAGE_PREFIX): item.value
+        for item in model.metadata_props
+        if item.key.startswith(LINEAGE_PREFIX)
+    }
+
+
+def _model_file(subject: Path) -> Path:
+    """The file whose digest stands for what is audited."""
+    if subject.is_dir():
+        for name in ("model.onnx", "bundle/model.onnx", "best.pt"):
+            if (subject / name).is_file():
+                return subject / name
+        raise AuditError(
+            f"The folder {subject} holds no model.onnx.",
+            "Give the path of a model file, a wheel, or a bundle's folder.",
+        )
+    if not subject.is_file():
+        raise AuditError(
+            f"There is no file {subject}.", "Give the path of a model file, a wheel, or a bundle."
+        )
+    if subject.suffix == ".whl" and not zipfile.is_zipfile(subject):
+        raise AuditError(f"{subject} is a damaged wheel.", "Build the runtime package again.")
+    return subject
+
+
+def _unknown_bytes(file: Path, digest: str, claims: Mapping[str, str]) -> tuple[str, ...]:
+    said = ", ".join(f"{key}={value}" for key, value in sorted(claims.items()))
+    tail = f" It says of itself: {said}." if said else " It carries no lineage of its own."
+    return (
+        f"{file}: these bytes (sha256 {digest[:12]}) are not in the artifact store: the file was "
+        f"changed, or made elsewhere.{tail}",
+    )
+
+
+def _chain(
+    holders: tuple[ArtifactVersion, ...],
+    records: Records,
+    sources: Mapping[str, SourceCheck],
+    report: Report,
+) -> Iterator[AuditedVersion]:
+    waiting = list(holders)
+    seen: set[ArtifactVersion] = set()
+    while waiting:
+        version = waiting.pop(0)
+        if version in seen:
+            continue
+        seen.add(version)
+        provenance = _most_useful(records.provenance_of(version))
+        problems = list(records.problems_of(version))
+        if provenance is None:
+            problems.append(f"{version}: no record says how it was made")
+        else:
+            waiting.extend(provenance.recipe.inputs)
+        check = sources.get(version.asset.rpartition("/")[2])
+        if check is not None and not problems:
+            problems.extend(check(records.files_of(version)))
+        yield AuditedVersion(version, provenance, tuple(problems))
+        report(Progress(f"verified {version}", len(seen), len(seen) + len(waiting), 0.0))
+
+
+def _most_useful(records: tuple[Provenance, ...]) -> Provenance | None:
+    """The oldest record: the build that first made these bytes."""
+    return records[0] if records else None
+
+
+def _contradictions(claims: Mapping[str, str], chain: tuple[AuditedVersion, ...]) -> list[str]:
+    """Where the model's own words differ from the records."""
+    claimed = claims.get("training_set")
+    if claimed is None:
+        return []
+    sets = {
+        link.version.data_version for link in chain if link.version.asset.endswith("/cvat_merge")
+    }
+    if claimed in sets:
+        return []
+    return [f"the model says that it was trained on {claimed[:12]}, which is not in its chain"]

@@ -1,0 +1,93 @@
+"""The game's own files: where they are, and their digests without reading them twice."""
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from pipeline.games.demo.game_folder import draw_game
+from pipeline.games.index import GameFolderError, GameIndex, index_game
+from pipeline.games.pack import GamePack
+from pipeline.manifests import sha256_of
+from pipeline.progress import Report
+from resources.state import StateFolder
+
+GAME_DIR_VARIABLE = "OUTPOST_GAME_DIR"
+
+
+class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The folder of the installed game."""
+
+    folder: str = Field(
+        "",
+        description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR names, else the "
+        "first usual install folder that exists. The built-in game draws its own.",
+    )
+
+    def prepare(self, pack: GamePack, report: Report) -> Path:
+        """The game's folder, drawn first where Outpost draws the game.
+
+        Raises:
+            GameFolderError: nobody said where the game is, and it is in no usual place.
+        """
+        if pack.drawn:
+            folder = Path(self.folder) if self.folder else drawn_folder(pack)
+            draw_game(folder, report)
+            return folder
+        return self.located(pack)
+
+    def located(self, pack: GamePack) -> Path:
+        """Where the game's files are, without drawing anything."""
+        configured = self.folder or os.environ.get(GAME_DIR_VARIABLE, "")
+        if configured:
+            return Path(configured).expanduser()
+        if pack.drawn:
+            return drawn_folder(pack)
+        usual = (Path(os.path.expandvars(text)).expanduser() for text in pack.install_folders)
+        for folder in usual:
+            if folder.is_dir():
+                return folder
+        raise GameFolderError(
+            f"{pack.title} was not found in any of its usual install folders.",
+            f"Set {GAME_DIR_VARIABLE} to the folder in which it is installed.",
+        )
+
+    def index(self, folder: Path, pack: GamePack, report: Report) -> GameIndex:
+        """Hash the game's files, reusing the digest of a file whose size and time are the same."""
+        known = DigestCache(StateFolder.from_environment().caches / f"{pack.name}-digests.json")
+        index = index_game(folder, pack, known.digest, report)
+        known.save()
+        return index
+
+
+class DigestCache:
+    """Digests by path, size and modification time, kept between runs."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen: dict[str, str] = {}
+        try:
+            self._before: dict[str, str] = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError):
+            self._before = {}
+
+    def digest(self, file: Path) -> str:
+        """SHA-256 of a file, from memory if it has not been touched."""
+        status = file.stat()
+        key = f"{file}|{status.st_size}|{status.st_mtime_ns}"
+        self._seen[key] = self._before.get(key) or sha256_of(file)
+        return self._seen[key]
+
+    def save(self) -> None:
+        """Keep what was seen; the rest is forgotten."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(self._seen, indent=0), encoding="utf-8", newline="\n")
+        temporary.replace(self._file)
+
+
+def drawn_folder(pack: GamePack) -> Path:
+    """Where a game that Outpost draws itself lies in the state folder."""
+    return StateFolder.from_environment().drawn_game(pack.name)
