@@ -1,0 +1,200 @@
+"""Drawing a planned scene, and the buffer that says which object each pixel shows.
+
+Sprites are blended region by region in ground order, never as layers of the whole picture. A pixel
+belongs to the last object whose alpha there is at least 128; the interface clears the pixels that
+it covers. Every question about visibility is then a matter of counting pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.scenes.overlays import dim, draw_health_bar, draw_panel, draw_selection
+from pipeline.scenes.plan import Placement, ScenePlan
+from pipeline.scenes.stock import TEAM_COLOURS, PreparedSprite
+from pipeline.sprites.library import Pixels
+
+OPAQUE = 128
+"""The alpha from which a pixel counts as the object's own; shadows and soft edges do not."""
+
+Ids = npt.NDArray[np.uint16]
+Mask = npt.NDArray[np.bool_]
+
+# Scenes are spread over processes, one per core. IPP, where a build has it, picks other arithmetic
+# on other processors; without it the same plan gives the same bytes on all of them.
+cv2.setNumThreads(1)
+cv2.ipp.setUseIPP(False)
+
+
+class SpriteSource(Protocol):
+    """Prepared sprites by id; `pipeline.scenes.stock.SpriteShelf` is one."""
+
+    def __getitem__(self, sprite_id: str, /) -> PreparedSprite: ...
+
+
+class BackgroundSource(Protocol):
+    """Backgrounds (uint8 [h, w, 3], RGB) by id; `BackgroundShelf` and a plain dict are such."""
+
+    def __getitem__(self, background_id: str, /) -> Pixels: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Silhouette:
+    """The opaque pixels of one drawn object, before anything covers them.
+
+    Attributes:
+        left, top: corner of `mask` in the picture.
+        mask: bool [h, w], where the object is opaque; only the part inside the picture.
+        pixels: opaque pixels of the whole object, inside and outside the picture.
+    """
+
+    left: int
+    top: int
+    mask: Mask
+    pixels: int
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A drawn scene.
+
+    Attributes:
+        image: uint8 [height, width, 3], RGB.
+        ids: uint16 [height, width]; n where `plan.placements[n - 1]` is seen, else 0.
+        silhouettes: one for each placement, in the plan's order.
+    """
+
+    image: Pixels
+    ids: Ids
+    silhouettes: tuple[Silhouette, ...]
+
+
+def draw(plan: ScenePlan, sprites: SpriteSource, backgrounds: BackgroundSource) -> Drawing:
+    """Draw a plan: ground, shadows, ellipses, objects from back to front, bars, fog, interface."""
+    image = _ground(plan, backgrounds[plan.background_id])
+    ids = np.zeros((plan.height, plan.width), np.uint16)
+    prepared = [sprites[placement.sprite_id] for placement in plan.placements]
+    for placement, sprite in zip(plan.placements, prepared, strict=True):
+        _cast_shadow(image, placement, sprite, plan.shadow_opacity)
+    for placement in plan.placements:
+        if placement.selected:
+            draw_selection(image, placement)
+    silhouettes = tuple(
+        _draw_object(image, ids, number, placement, sprite)
+        for number, (placement, sprite) in enumerate(
+            zip(plan.placements, prepared, strict=True), start=1
+        )
+    )
+    for placement in plan.placements:
+        draw_health_bar(image, placement)
+    for patch in plan.fog:
+        dim(image, patch)
+    for panel in plan.panels:
+        draw_panel(image, panel)
+        ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
+    return Drawing(image, ids, silhouettes)
+
+
+def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
+    left, top = plan.crop
+    crop: Pixels = background[top : top + plan.height, left : left + plan.width]
+    if plan.mirrored:
+        return np.asarray(cv2.flip(crop, 1), dtype=np.uint8)
+    return crop.copy()
+
+
+def _cast_shadow(
+    image: Pixels, placement: Placement, sprite: PreparedSprite, opacity: float
+) -> None:
+    if sprite.shadow is None or opacity == 0.0:
+        return
+    height, width = (max(1, round(side * placement.scale)) for side in sprite.shadow.shape[:2])
+    left, top = (
+        corner + round(offset * placement.scale)
+        for corner, offset in zip(
+            (placement.left, placement.top), sprite.shadow_offset, strict=True
+        )
+    )
+    window = _window(image.shape, left, top, width, height)
+    if window is None:
+        return
+    shadow = sprite.shadow.resized(width, height)[window.inside]
+    light = cv2.LUT(shadow, _light_under(opacity))
+    region = image[window.outside]
+    cv2.multiply(region, cv2.merge([light, light, light]), region, 1 / 255)
+
+
+def _light_under(opacity: float) -> Pixels:
+    """uint8 [256]: the light left on the ground by a shadow of each strength."""
+    return np.rint(255.0 - opacity * np.arange(256)).astype(np.uint8)
+
+
+def _draw_object(
+    image: Pixels, ids: Ids, number: int, placement: Placement, sprite: PreparedSprite
+) -> Silhouette:
+    """Blend a sprite over the picture and claim its opaque pixels."""
+    size = (placement.width, placement.height)
+    rgba = sprite.rgba.resized(*size)
+    alpha = cv2.extractChannel(rgba, 3)
+    mask = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
+    window = _window(image.shape, placement.left, placement.top, *size)
+    if window is not None:
+        colour = _coloured(rgba, sprite, placement)
+        _blend(image[window.outside], colour[window.inside], alpha[window.inside])
+        np.copyto(ids[window.outside], np.uint16(number), where=_as_bool(mask[window.inside]))
+    return Silhouette(
+        left=max(placement.left, 0),
+        top=max(placement.top, 0),
+        mask=_as_bool(mask[window.inside] if window else mask[:0, :0]),
+        pixels=cv2.countNonZero(mask),
+    )
+
+
+def _coloured(rgba: Pixels, sprite: PreparedSprite, placement: Placement) -> Pixels:
+    """Premultiplied RGB at the drawn size, in the player's colour."""
+    colour = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
+    if sprite.team_light is None:
+        return colour
+    light = sprite.team_light.resized(placement.width, placement.height)
+    team = TEAM_COLOURS[placement.player or 0]
+    cv2.add(colour, cv2.transform(light, np.array(team, np.float32).reshape(3, 1) / 255), colour)
+    return colour
+
+
+def _blend(region: Pixels, colour: Pixels, alpha: Pixels) -> None:
+    """Lay premultiplied RGB over a region of the picture, in place."""
+    behind = cv2.bitwise_not(alpha)
+    cv2.multiply(region, cv2.merge([behind, behind, behind]), region, 1 / 255)
+    cv2.add(region, colour, region)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The common part of a sprite and the picture, as index of each."""
+
+    inside: tuple[slice, slice]
+    outside: tuple[slice, slice]
+
+
+def _window(
+    picture: tuple[int, ...], left: int, top: int, width: int, height: int
+) -> _Window | None:
+    """None when the rectangle lies outside the picture."""
+    x1, y1 = max(left, 0), max(top, 0)
+    x2, y2 = min(left + width, picture[1]), min(top + height, picture[0])
+    if x1 >= x2 or y1 >= y2:
+        return None
+    return _Window(
+        inside=(slice(y1 - top, y2 - top), slice(x1 - left, x2 - left)),
+        outside=(slice(y1, y2), slice(x1, x2)),
+    )
+
+
+def _as_bool(mask: Pixels) -> Mask:
+    """The same memory, seen as truth values; the mask must hold 0 and 1 alone."""
+    return mask.view(np.bool_)

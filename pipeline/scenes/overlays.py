@@ -1,0 +1,145 @@
+"""What the game draws over a scene: ellipses and bars of units, interface panels, fog.
+
+Every function draws into a region of the picture in place; none touches the id buffer, because only
+whoever draws the scene knows what covers what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from pipeline.scenes.plan import FogPatch, Panel, PanelKind, Placement
+from pipeline.scenes.stock import TEAM_COLOURS, Colour
+from pipeline.sprites.library import Pixels
+
+FULL_HEALTH: Colour = (40, 200, 40)
+LOST_HEALTH: Colour = (150, 25, 20)
+BAR_EDGE: Colour = (15, 15, 15)
+SELECTION: Colour = (245, 245, 245)
+PANEL_TINTS: tuple[Colour, ...] = ((92, 64, 40), (60, 52, 46), (38, 42, 58), (84, 78, 62))
+PANEL_EDGE: Colour = (196, 164, 96)
+PANEL_INK: Colour = (226, 216, 190)
+MAP_GROUND: tuple[Colour, ...] = ((58, 96, 40), (120, 104, 60), (40, 72, 120))
+
+
+def draw_selection(image: Pixels, placement: Placement) -> None:
+    """The ellipse on the ground around a selected object; twice as wide as it is high."""
+    radius = max(3, placement.width * 5 // 8)
+    axes = (radius, max(2, radius // 2))
+    cv2.ellipse(image, placement.ground, axes, 0, 0, 360, SELECTION, 1, cv2.LINE_AA)
+
+
+def draw_health_bar(image: Pixels, placement: Placement) -> None:
+    """The bar above an object; its filled part is `placement.health`."""
+    if placement.health is None:
+        return
+    width, height = max(6, placement.width * 4 // 5), max(2, placement.height // 12)
+    left = placement.left + (placement.width - width) // 2
+    top = placement.top - 2 - height
+    filled = max(1, round(width * placement.health))
+    _fill(image, left - 1, top - 1, width + 2, height + 2, BAR_EDGE)
+    _fill(image, left, top, width, height, LOST_HEALTH)
+    _fill(image, left, top, filled, height, FULL_HEALTH)
+
+
+def draw_panel(image: Pixels, panel: Panel) -> None:
+    """One opaque part of the interface."""
+    rng = np.random.default_rng(panel.seed)
+    box = image[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width]
+    _draw_board(box, rng)
+    PANEL_CONTENTS[panel.kind](box, rng)
+
+
+def dim(image: Pixels, patch: FogPatch) -> None:
+    """Darken a corner, most in the corner itself and not at all along the patch's far edge."""
+    x = slice(0, patch.width) if "left" in patch.corner else slice(-patch.width, None)
+    y = slice(0, patch.height) if "top" in patch.corner else slice(-patch.height, None)
+    region = image[y, x]
+    light = _fog_light(patch)
+    cv2.multiply(region, cv2.merge([light, light, light]), region, 1 / 255)
+
+
+def _fog_light(patch: FogPatch) -> Pixels:
+    """uint8 [height, width], 255 where the picture keeps its light; smooth, so made small."""
+    steps = np.linspace(0.0, 1.0, 24) ** 2
+    fade = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
+    light = np.rint(255.0 * (1.0 - patch.darkness * fade)).astype(np.uint8)
+    if "right" in patch.corner:
+        light = light[:, ::-1]
+    if "bottom" in patch.corner:
+        light = light[::-1]
+    size = (patch.width, patch.height)
+    return np.asarray(cv2.resize(np.ascontiguousarray(light), size), dtype=np.uint8)
+
+
+def _draw_board(box: Pixels, rng: np.random.Generator) -> None:
+    """Grained wood, stone or metal with a light edge."""
+    height, width = box.shape[:2]
+    tint = np.array(PANEL_TINTS[int(rng.integers(len(PANEL_TINTS)))])
+    grain = rng.integers(-14, 15, (max(1, height // 4), max(1, width // 4), 1))
+    board = (tint + grain).clip(0, 255).astype(np.uint8)
+    cv2.resize(board, (width, height), box, interpolation=cv2.INTER_LINEAR)
+    cv2.rectangle(box, (0, 0), (width - 1, height - 1), PANEL_EDGE, max(1, height // 60))
+
+
+def _draw_resources(box: Pixels, rng: np.random.Generator) -> None:
+    """Icons with figures beside them, from the left."""
+    height, width = box.shape[:2]
+    icon = max(2, height * 3 // 5)
+    top, step = (height - icon) // 2, max(12, height * 3)
+    for left in range(icon, min(width, step * 8), step):
+        _fill(box, left, top, icon, icon, _bright(rng))
+        for figure in range(int(rng.integers(1, 5))):
+            _draw_figure(box, left + icon + 2 + figure * icon // 2, top, icon, rng)
+
+
+def _draw_figure(box: Pixels, left: int, top: int, height: int, rng: np.random.Generator) -> None:
+    """A digit as it looks when it is a few pixels high: two strokes."""
+    stroke = max(1, height // 6)
+    _fill(box, left, top + height // 5, stroke, height * 3 // 5, PANEL_INK)
+    across = top + int(rng.integers(1, 4)) * height // 5
+    _fill(box, left, across, max(2, height // 3), stroke, PANEL_INK)
+
+
+def _draw_commands(box: Pixels, rng: np.random.Generator) -> None:
+    """A block of buttons on the left, some of them empty."""
+    height, width = box.shape[:2]
+    side = max(4, height // 4)
+    for top in range(side // 2, height - side, side + 2):
+        for left in range(side // 2, min(width - side, 6 * (side + 2)), side + 2):
+            _fill(box, left, top, side, side, BAR_EDGE)
+            if rng.random() < 0.7:
+                _fill(box, left + 1, top + 1, side - 2, side - 2, _bright(rng))
+
+
+def _draw_map(box: Pixels, rng: np.random.Generator) -> None:
+    """A diamond of ground with dots in the players' colours."""
+    height, width = box.shape[:2]
+    x, y = width // 2, height // 2
+    corners = np.array([(x, 2), (width - 3, y), (x, height - 3), (2, y)], np.int32)
+    cv2.fillConvexPoly(box, corners, MAP_GROUND[int(rng.integers(len(MAP_GROUND)))])
+    dot = max(1, height // 60)
+    for u, v in rng.uniform(-0.45, 0.45, (int(rng.integers(20, 80)), 2)).tolist():
+        colour = TEAM_COLOURS[int(rng.integers(len(TEAM_COLOURS)))]
+        left, top = round(x + (u + v) * width / 2), round(y + (u - v) * height / 2)
+        _fill(box, left, top, dot, dot, colour)
+
+
+PANEL_CONTENTS: dict[PanelKind, Callable[[Pixels, np.random.Generator], None]] = {
+    "resource_bar": _draw_resources,
+    "command_panel": _draw_commands,
+    "minimap": _draw_map,
+}
+
+
+def _bright(rng: np.random.Generator) -> Colour:
+    red, green, blue = rng.integers(60, 240, 3).tolist()
+    return red, green, blue
+
+
+def _fill(image: Pixels, left: int, top: int, width: int, height: int, colour: Colour) -> None:
+    """A rectangle, of which only the part inside the picture is drawn."""
+    image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = colour

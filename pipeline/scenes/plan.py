@@ -1,0 +1,342 @@
+"""Planning a scene: what is drawn where, as pure data.
+
+A plan depends on the rules, the catalogue and the picture's index, and on nothing else: not on
+other pictures, the number of workers or the order of work. So any picture can be drawn again alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.games.pack import OverlayRules, PlacementRule, SceneRules
+from pipeline.scenes.stock import (
+    DISTRACTOR,
+    TEAM_COLOURS,
+    BackgroundError,
+    BackgroundShape,
+    Catalogue,
+    Kind,
+    SpriteShape,
+)
+
+PanelKind = Literal["resource_bar", "minimap", "command_panel"]
+Corner = Literal["top left", "top right", "bottom left", "bottom right"]
+
+CORNERS: tuple[Corner, ...] = ("top left", "top right", "bottom left", "bottom right")
+FIRST_TRIES = 8
+"""Positions that are tried at once before the rest of `SceneRules.attempts`: nearly every object
+finds room among them."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One sprite of a scene; lengths in pixels of the picture.
+
+    Attributes:
+        class_name: None for an unlabelled distractor.
+        left, top, width, height: the sprite's rectangle, which may reach outside the picture.
+        ground: where it stands (x, y): its hotspot.
+        scale: drawn size over the sprite's own size.
+        player: index in `TEAM_COLOURS`, or None for what belongs to nobody.
+        selected: whether a selection ellipse lies under it.
+        health: filled part of its health bar, or None without a bar.
+    """
+
+    sprite_id: str
+    class_name: str | None
+    left: int
+    top: int
+    width: int
+    height: int
+    ground: tuple[int, int]
+    scale: float
+    player: int | None
+    selected: bool
+    health: float | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of the interface that covers the scene; its details follow from `seed`."""
+
+    kind: PanelKind
+    left: int
+    top: int
+    width: int
+    height: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class FogPatch:
+    """A corner that is dimmed, most in the corner itself, by `darkness` (0 to 1)."""
+
+    corner: Corner
+    width: int
+    height: int
+    darkness: float
+
+
+@dataclass(frozen=True)
+class ScenePlan:
+    """A picture before it is drawn.
+
+    Attributes:
+        crop: (left, top) of the picture within its background.
+        mirrored: whether the background is flipped left to right.
+        zoom: the scale that all sprites share, before their own jitter.
+        shadow_opacity: factor on the sprites' shadows, 0 to 1.
+        placements: in drawing order, from the back (small ground y) to the front.
+    """
+
+    seed: int
+    index: int
+    kind: Kind
+    width: int
+    height: int
+    background_id: str
+    crop: tuple[int, int]
+    mirrored: bool
+    zoom: float
+    shadow_opacity: float
+    placements: tuple[Placement, ...]
+    panels: tuple[Panel, ...]
+    fog: tuple[FogPatch, ...]
+
+
+def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
+    """Plan picture `index` of the set that the rules describe.
+
+    Objects are placed from large to small, each where it shares no more of its own box with another
+    than its rule allows; what finds no room within the bounded number of attempts is left out.
+
+    Raises:
+        BackgroundError: there is no background for the kind of scene, or it is too small.
+    """
+    rng = np.random.default_rng([rules.seed, index])
+    kind: Kind = "water" if rng.random() < rules.water_fraction else "land"
+    background = _background(index, kind, rules, catalogue)
+    zoom = float(rng.uniform(*rules.zoom))
+    wanted = list(_wanted(rng, kind, zoom, rules, catalogue))
+    return ScenePlan(
+        seed=rules.seed,
+        index=index,
+        kind=kind,
+        width=rules.width,
+        height=rules.height,
+        background_id=background.id,
+        crop=(
+            int(rng.integers(background.width - rules.width + 1)),
+            int(rng.integers(background.height - rules.height + 1)),
+        ),
+        mirrored=bool(rng.random() < 0.5),
+        zoom=zoom,
+        shadow_opacity=rules.shadow_opacity,
+        placements=_place(rng, wanted, rules),
+        panels=tuple(_panels(rng, rules)),
+        fog=tuple(_fog(rng, rules)),
+    )
+
+
+def may_stand(class_name: str, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> bool:
+    """Whether a class (or `DISTRACTOR`, which belongs on land) may stand in such a scene."""
+    return not rules.gated or catalogue.scene_of.get(class_name, "land") in (kind, "both")
+
+
+def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> BackgroundShape:
+    """Each background serves a run of neighbouring pictures.
+
+    All are used equally often, and a worker that draws a range of pictures decodes each of its few
+    backgrounds once: decoding one takes longer than all the rest of a picture.
+    """
+    choices = catalogue.backgrounds.get(kind, ())
+    if not choices:
+        raise BackgroundError(
+            f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
+            f"Materialize the {kind} backgrounds, or set scenes.water_fraction "
+            f"to {0 if kind == 'water' else 1}.",
+        )
+    background = choices[index * len(choices) // rules.images % len(choices)]
+    if background.width < rules.width or background.height < rules.height:
+        raise BackgroundError(
+            f"Background '{background.id}' has {background.width} x {background.height} pixels, "
+            f"a scene {rules.width} x {rules.height}.",
+            "Materialize the backgrounds again, with the scene's present size.",
+        )
+    return background
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An object before it has found its place."""
+
+    rule: PlacementRule
+    shape: SpriteShape
+    scale: float
+    width: int
+    height: int
+
+
+def _wanted(
+    rng: np.random.Generator, kind: Kind, zoom: float, rules: SceneRules, catalogue: Catalogue
+) -> Iterator[_Wanted]:
+    for rule in rules.placements:
+        shapes = catalogue.sprites.get(rule.class_name, ())
+        if not shapes or not may_stand(rule.class_name, kind, rules, catalogue):
+            continue
+        count = _count(rng, rule)
+        picks = rng.integers(len(shapes), size=count).tolist()
+        scales = (zoom * rng.uniform(*rule.scale, size=count)).tolist()
+        for pick, scale in zip(picks, scales, strict=True):
+            shape = shapes[pick]
+            width, height = (max(1, round(side * scale)) for side in (shape.width, shape.height))
+            yield _Wanted(rule, shape, scale, width, height)
+
+
+def _count(rng: np.random.Generator, rule: PlacementRule) -> int:
+    """A count of the rule's range times its factor; the fraction left over decides by chance."""
+    low, high = rule.count
+    count = rule.oversample * int(rng.integers(low, high + 1))
+    return int(count + rng.random())
+
+
+def _place(
+    rng: np.random.Generator, wanted: list[_Wanted], rules: SceneRules
+) -> tuple[Placement, ...]:
+    crowd = _Crowd(len(wanted))
+    placements: list[Placement] = []
+    for item in sorted(wanted, key=lambda item: -item.width * item.height):
+        corner = _find_room(rng, item, crowd, rules)
+        if corner is not None:
+            placements.append(_placement(rng, item, corner, rules.overlays))
+            crowd.add(placements[-1])
+    return tuple(sorted(placements, key=lambda placement: placement.ground[1]))
+
+
+class _Crowd:
+    """What has been placed so far, as arrays that a candidate is compared with at once."""
+
+    def __init__(self, capacity: int) -> None:
+        self._boxes = np.empty((4, capacity), np.int64)
+        self._grounds: dict[str, list[tuple[int, int]]] = {}
+        self._size = 0
+
+    def add(self, placed: Placement) -> None:
+        right, bottom = placed.left + placed.width, placed.top + placed.height
+        self._boxes[:, self._size] = (placed.left, placed.top, right, bottom)
+        self._size += 1
+        self._grounds.setdefault(placed.class_name or DISTRACTOR, []).append(placed.ground)
+
+    def shared(self, corners: npt.NDArray[np.int64], item: _Wanted) -> npt.NDArray[np.int64]:
+        """Most pixels that each of the boxes [n, 2] would share with one placed box; [n]."""
+        left, top, right, bottom = self._boxes[:, : self._size]
+        x, y = corners[:, :1], corners[:, 1:]
+        wide = np.minimum(x + item.width, right) - np.maximum(x, left)
+        high = np.minimum(y + item.height, bottom) - np.maximum(y, top)
+        areas = wide.clip(min=0) * high.clip(min=0)
+        most: npt.NDArray[np.int64] = areas.max(axis=1, initial=0)
+        return most
+
+    def nearest(self, grounds: npt.NDArray[np.int64], class_name: str) -> npt.NDArray[np.float64]:
+        """Squared distance from each point [n, 2] to the nearest of that class; [n]."""
+        others = np.array(self._grounds.get(class_name, ()), np.float64).reshape(-1, 2)
+        steps = grounds[:, None, :] - others[None, :, :]
+        least: npt.NDArray[np.float64] = np.square(steps).sum(axis=2).min(axis=1, initial=np.inf)
+        return least
+
+
+def _find_room(
+    rng: np.random.Generator, item: _Wanted, crowd: _Crowd, rules: SceneRules
+) -> tuple[int, int] | None:
+    """Top left corner for an object, or None when no attempt found one."""
+    size = (item.width, item.height)
+    # At least one row and column of it stay inside, however negative the rule's margin is.
+    margins = tuple(max(item.rule.margin, 1 - side) for side in size)
+    spans = tuple(
+        room - side - 2 * margin + 1
+        for room, side, margin in zip((rules.width, rules.height), size, margins, strict=True)
+    )
+    if min(spans) < 1:
+        return None
+    for tries in (min(FIRST_TRIES, rules.attempts), rules.attempts - FIRST_TRIES):
+        if tries < 1:
+            break
+        corners = (rng.random((tries, 2)) * spans).astype(np.int64) + margins
+        fits = crowd.shared(corners, item) <= item.rule.max_overlap * item.width * item.height
+        if item.rule.spacing:
+            grounds = corners + _hotspot(item)
+            fits &= crowd.nearest(grounds, item.rule.class_name) >= item.rule.spacing**2
+        first = int(fits.argmax())
+        if fits[first]:
+            return int(corners[first, 0]), int(corners[first, 1])
+    return None
+
+
+def _hotspot(item: _Wanted) -> tuple[int, int]:
+    x, y = item.shape.hotspot
+    return round(x * item.scale), round(y * item.scale)
+
+
+def _placement(
+    rng: np.random.Generator, item: _Wanted, corner: tuple[int, int], overlays: OverlayRules
+) -> Placement:
+    chance = rng.random(4).tolist()
+    owned = item.shape.owned and item.rule.recolour
+    hotspot = _hotspot(item)
+    return Placement(
+        sprite_id=item.shape.id,
+        class_name=item.shape.class_name,
+        left=corner[0],
+        top=corner[1],
+        width=item.width,
+        height=item.height,
+        ground=(corner[0] + hotspot[0], corner[1] + hotspot[1]),
+        scale=item.scale,
+        player=int(chance[0] * len(TEAM_COLOURS)) if owned else None,
+        selected=owned and chance[1] < overlays.selection,
+        health=0.2 + 0.8 * chance[3] if owned and chance[2] < overlays.health_bar else None,
+    )
+
+
+def _panels(rng: np.random.Generator, rules: SceneRules) -> Iterator[Panel]:
+    """The interface, in the proportions of a 1280 x 720 screen."""
+    overlays, width, height = rules.overlays, rules.width, rules.height
+    if rng.random() >= overlays.hud:
+        return
+    if rng.random() < overlays.resource_bar:
+        bar = _share(rng, height, 0.035, 0.055)
+        yield Panel("resource_bar", 0, 0, width, bar, _seed(rng))
+    if rng.random() < overlays.command_panel:
+        panel = _share(rng, height, 0.125, 0.21)
+        yield Panel("command_panel", 0, height - panel, width, panel, _seed(rng))
+    if rng.random() < overlays.minimap:
+        side = _share(rng, height, 0.18, 0.25)
+        left = width - side if rng.random() < 0.5 else 0
+        yield Panel("minimap", left, height - side, side, side, _seed(rng))
+
+
+def _fog(rng: np.random.Generator, rules: SceneRules) -> Iterator[FogPatch]:
+    if rng.random() >= rules.overlays.fog:
+        return
+    count = int(rng.integers(1, len(CORNERS) + 1))
+    for corner in rng.permutation(len(CORNERS))[:count].tolist():
+        yield FogPatch(
+            corner=CORNERS[corner],
+            width=_share(rng, rules.width, 0.16, 0.31),
+            height=_share(rng, rules.height, 0.21, 0.42),
+            darkness=float(rng.uniform(0.31, 0.59)),
+        )
+
+
+def _share(rng: np.random.Generator, side: int, low: float, high: float) -> int:
+    return max(1, math.ceil(side * float(rng.uniform(low, high))))
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(1 << 31))
