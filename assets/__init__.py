@@ -1,1 +1,1 @@
-"""Dagster assets and everything around them: checks, sensors, schedules, jobs and the command line."""
+"""Dagster assets and what goes with them: checks, sensors, schedules, jobs, the command line."""

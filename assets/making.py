@@ -71,7 +71,7 @@ def make(
     making: Making,
     write: Callable[[Path], None],
     show: Callable[[Path], Metadata],
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[Any]:
     """Reuse an earlier build of the same recipe, or write, settle and record a new one.
 
     Args:
@@ -166,7 +166,7 @@ def _build(making: Making, write: Callable[[Path], None]) -> Provenance:
 
 def _result(
     making: Making, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[Any]:
     artifact = making.store.open(record.version)
     return dg.MaterializeResult(
         asset_key=making.key,

@@ -11,8 +11,6 @@ A directory is staged, hashed and renamed into place; the build record follows. 
 leaves the whole artifact or none of it, and the next run completes.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
@@ -25,11 +23,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
+import dagster as dg
+from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest, manifest_of, problems_in
 from pipeline.provenance import ArtifactVersion, Provenance
+from resources.state import StateFolder
 
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
@@ -300,3 +300,15 @@ def _disk_errors_explained(root: Path) -> Iterator[None]:
                 "Give yourself write access, or point OUTPOST_HOME at a folder that you own.",
             ) from error
         raise
+
+
+class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The artifact store, as assets see it."""
+
+    folder: str = Field("", description="Empty: artifacts/ in the state folder.")
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The store on the local disk."""
+        root = Path(self.folder) if self.folder else StateFolder.from_environment().artifacts
+        return ArtifactStore(root)

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 import dagster as dg
+from pipeline.games.demo.game_folder import draw_game
 from pydantic import Field
 
-from pipeline.games.demo.game_folder import draw_game
 from pipeline.games.index import GameFolderError, GameIndex, index_game
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of

@@ -1,0 +1,213 @@
+"""The `outpost` command: parses, calls, prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.errors import OutpostError
+from resources.state import PROJECT_ROOT, StateFolder
+
+if TYPE_CHECKING:
+
+    from assets.runs import Outcome
+    from pipeline.release.audit import AuditReport
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Turns a game's own files into a trained, measured and shipped object detector.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def demo(
+    images: Annotated[int | None, typer.Option(help="Synthetic pictures to draw.", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs to train.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of scenes and training.", min=0)] = None,
+    as_json: Json = False,
+) -> None:
+    """Materialize everything for the built-in game and say where to look.
+
+    Takes about a quarter of an hour on two cores the first time, and seconds when nothing has
+    changed.
+
+    Example: `outpost demo --epochs 3`
+    """
+    from assets.demo import DemoOptions, run_demo
+    from assets.terminal import progress_shown
+
+    with _explained(), progress_shown(errors if as_json else console):
+        result = run_demo(StateFolder.from_environment(), DemoOptions(images, epochs, seed))
+    if as_json:
+        outcomes = [asdict(outcome) for outcome in result.outcomes]
+        document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
+        print(json.dumps({**document, "bundle": str(result.bundle)}, indent=1))
+        return
+    _print_outcomes(result.outcomes)
+    _print_evaluation(result.evaluation)
+    console.print(f"\nBundle: [bold]{result.bundle}[/]")
+    console.print("Use it:\n")
+    console.print(
+        f"    from detector_runtime import get_detector\n"
+        f"    detector = get_detector({str(result.bundle)!r})\n"
+        f'    entities = detector.detect_fast("screenshot.png")\n',
+        markup=False,
+        highlight=False,
+    )
+    console.print("Look at every step, with its pictures: [bold]outpost dev[/]")
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the web interface.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Open the Dagster UI on this repository.
+
+    The built-in game's annotated screenshots are put into the exports folder first, so that
+    *Materialize all* has everything it needs.
+
+    Example: `outpost dev --port 3001`
+    """
+    from assets.serve import prepare_to_serve
+
+    with _explained():
+        environment = prepare_to_serve(StateFolder.from_environment())
+    address = f"http://{host}:{port}"
+    console.print(f"The Dagster UI opens at [bold]{address}[/]; Ctrl-C stops it.")
+    workspace = str(PROJECT_ROOT / "workspace.yaml")
+    command = [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", host, "-p", str(port)]
+    raise typer.Exit(_run_until_interrupted([*command, "--log-level", "warning"], environment))
+
+
+@app.command()
+def audit(
+    path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
+    as_json: Json = False,
+) -> None:
+    """Walk from a model back to every file that it came from, and verify each digest.
+
+    Exits with 1 when a byte differs anywhere, and names it.
+
+    Example: `outpost audit model.onnx`
+    """
+    from assets.auditing import audit_model
+    from assets.terminal import progress_shown
+
+    with _explained(), progress_shown(errors):
+        report = audit_model(path, StateFolder.from_environment())
+    if as_json:
+        print(json.dumps(asdict(report), indent=1, default=_as_json))
+    else:
+        _print_audit(report)
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+@app.command()
+def gc(
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the artifacts that no materialization refers to; remove them with `--delete`.
+
+    Example: `outpost gc --delete`
+    """
+    from assets.housekeeping import collect_garbage
+
+    with _explained():
+        removals = collect_garbage(StateFolder.from_environment(), delete=delete)
+    if as_json:
+        print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
+        return
+    for item in removals:
+        console.print(f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})", soft_wrap=True)
+    total = sum(item.bytes for item in removals) / 1e6
+    if not removals:
+        console.print("Nothing to remove: every artifact is referred to.")
+    elif delete:
+        console.print(f"Removed {len(removals)} directories, {total:.1f} MB.")
+    else:
+        console.print(f"{total:.1f} MB would be freed; `outpost gc --delete` removes them.")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn errors of ours into one message and an exit code; interrupts into 130."""
+    try:
+        yield
+    except OutpostError as error:
+        errors.print(f"[bold red]Error:[/] {_escaped(error.problem)}", soft_wrap=True)
+        errors.print(f"[bold]What to do:[/] {_escaped(error.fix)}", soft_wrap=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as interrupt:
+        errors.print("Interrupted. What was finished is kept; run the command again to go on.")
+        raise typer.Exit(130) from interrupt
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _as_json(value: object) -> object:
+    model_dump = getattr(value, "model_dump", None)
+    return model_dump(mode="json") if model_dump else str(value)
+
+
+def _run_until_interrupted(command: list[str], environment: dict[str, str]) -> int:
+    """Run a server in the foreground; Ctrl-C reaches it too, and it is waited for."""
+    process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=PROJECT_ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
+    table = Table("asset", "data version", "seconds", "")
+    for outcome in outcomes:
+        name = f"{outcome.asset} [{outcome.partition}]" if outcome.partition else outcome.asset
+        note = "unchanged" if outcome.skipped else "made"
+        table.add_row(_escaped(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", note)
+    console.print(table)
+    if all(outcome.skipped for outcome in outcomes):
+        console.print("Nothing has changed since the last run: no work was done.")
+
+
+def _print_audit(report: AuditReport) -> None:
+    console.print(f"{report.subject}  sha256 {report.subject_sha256}", soft_wrap=True)
+    for link in report.chain:
+        mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
+        made = link.provenance
+        how = f"made {made.made_at} by run {made.run_id[:8]}" if made else "no record"
+        console.print(f"  {mark}  {_escaped(str(link.version))}  {how}", soft_wrap=True)
+    for problem in report.problems:
+        errors.print(f"[bold red]Differs:[/] {_escaped(problem)}", soft_wrap=True)
+    if report.is_clean:
+        console.print(f"Every digest of {len(report.chain)} artifacts and their sources agrees.")

@@ -1,0 +1,93 @@
+"""`outpost demo`: the whole graph on the built-in game, from nothing to a detector."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pipeline.evaluation.report import EvaluationReport, read_report
+from pipeline.games.demo.captures import write_export_batches
+
+from assets.definitions import build_definitions
+from assets.keys import GameKeys
+from assets.making import latest, reporter
+from assets.runs import Outcome, materialize, register_batches
+from pipeline.games.pack import load_pack
+from pipeline.progress import Report
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.instance import open_instance
+from resources.state import StateFolder
+
+GAME = "demo"
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What a caller may change; None keeps what the pack says."""
+
+    images: int | None = None
+    epochs: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made."""
+
+    outcomes: tuple[Outcome, ...]
+    evaluation: EvaluationReport
+    bundle: Path
+
+
+def run_demo(state: StateFolder, options: DemoOptions) -> DemoResult:
+    """Materialize every asset of the built-in game.
+
+    Raises:
+        OutpostError: a step failed; what was finished before stays and is not made again.
+    """
+    pack = load_pack(GAME)
+    keys = GameKeys.of(pack)
+    exports = ExportsFolder()
+    write_export_batches(exports.path(GAME), _reporter())
+    definitions = build_definitions(GAME)
+    with open_instance(state) as instance:
+        batches = register_batches(instance, pack, exports)
+        outcomes = tuple(_stages(definitions, instance, keys, batches, options))
+        store = Artifacts().store
+        evaluation = read_report(latest(instance, store, keys.real_evaluation).path)
+        bundle = latest(instance, store, keys.runtime_package).path / "bundle"
+    return DemoResult(outcomes, evaluation, bundle)
+
+
+def _stages(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    keys: GameKeys,
+    batches: tuple[str, ...],
+    options: DemoOptions,
+) -> Iterator[Outcome]:
+    config = _run_config(options)
+    before = {op: config[op] for op in config if op.endswith("synthetic_set")}
+    yield from materialize(definitions, instance, keys.before_annotation, config=before)
+    for batch in batches:
+        yield from materialize(definitions, instance, [keys.cvat_export], partition=batch)
+    after = {op: config[op] for op in config if op not in before}
+    yield from materialize(definitions, instance, keys.after_annotation, config=after)
+
+
+def _run_config(options: DemoOptions) -> dict[str, Any]:
+    scenes = {"images": options.images, "seed": options.seed}
+    training = {"epochs": options.epochs, "seed": options.seed}
+    asked = {f"{GAME}__synthetic_set": scenes, f"{GAME}__training": training}
+    given = {
+        op: {key: value for key, value in config.items() if value is not None}
+        for op, config in asked.items()
+    }
+    return {op: {"config": config} for op, config in given.items() if config}
+
+
+def _reporter() -> Report:
+    """Progress for the terminal alone: no run's log is open yet."""
+    return reporter(lambda _line: None)

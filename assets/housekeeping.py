@@ -1,0 +1,47 @@
+"""Removing what nothing refers to any more."""
+
+import dagster as dg
+
+from assets.making import DATA_VERSION_TAG
+from pipeline.provenance import ArtifactVersion
+from resources.artifacts import Artifacts, Removal
+from resources.instance import open_instance
+from resources.state import StateFolder
+
+EVENTS_A_PAGE = 1000
+
+
+def collect_garbage(state: StateFolder, *, delete: bool) -> tuple[Removal, ...]:
+    """Find the artifacts that no materialization refers to, and remove them if asked to."""
+    store = Artifacts().store
+    with open_instance(state) as instance:
+        removals = store.garbage(_materialized(instance))
+    if delete:
+        store.remove(removals)
+    return removals
+
+
+def _materialized(instance: dg.DagsterInstance) -> set[ArtifactVersion]:
+    """Every version that any materialization in the instance's history reported."""
+    return {version for key in instance.all_asset_keys() for version in _versions_of(instance, key)}
+
+
+def _versions_of(instance: dg.DagsterInstance, key: dg.AssetKey) -> set[ArtifactVersion]:
+    found: set[ArtifactVersion] = set()
+    cursor: str | None = None
+    while True:
+        page = instance.fetch_materializations(key, limit=EVENTS_A_PAGE, cursor=cursor)
+        for record in page.records:
+            event = record.asset_materialization
+            data_version = (event.tags or {}).get(DATA_VERSION_TAG) if event else None
+            if event is not None and data_version is not None:
+                found.add(
+                    ArtifactVersion(
+                        asset=key.to_user_string(),
+                        partition=event.partition,
+                        data_version=data_version,
+                    )
+                )
+        if not page.has_more:
+            return found
+        cursor = page.cursor

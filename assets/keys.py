@@ -1,0 +1,93 @@
+"""Names of assets and partitions, in one place for everything that refers to them."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from pipeline.games.pack import GamePack
+
+
+@dataclass(frozen=True)
+class GameKeys:
+    """The asset keys of one game: the game's name comes first, so that lineages never mix."""
+
+    game: str
+
+    @classmethod
+    def of(cls, pack: GamePack) -> "GameKeys":
+        """Keys of a pack's game."""
+        return cls(pack.name)
+
+    def _key(self, name: str) -> dg.AssetKey:
+        return dg.AssetKey([self.game, name])
+
+    @property
+    def game_files(self) -> dg.AssetKey:
+        return self._key("game_files")
+
+    @property
+    def sprites(self) -> dg.AssetKey:
+        return self._key("sprites")
+
+    @property
+    def terrain_backgrounds(self) -> dg.AssetKey:
+        return self._key("terrain_backgrounds")
+
+    @property
+    def water_backgrounds(self) -> dg.AssetKey:
+        return self._key("water_backgrounds")
+
+    @property
+    def synthetic_set(self) -> dg.AssetKey:
+        return self._key("synthetic_set")
+
+    @property
+    def cvat_export(self) -> dg.AssetKey:
+        return self._key("cvat_export")
+
+    @property
+    def cvat_merge(self) -> dg.AssetKey:
+        return self._key("cvat_merge")
+
+    @property
+    def trained_weights(self) -> dg.AssetKey:
+        return self._key("trained_weights")
+
+    @property
+    def onnx_export(self) -> dg.AssetKey:
+        return self._key("onnx_export")
+
+    @property
+    def real_evaluation(self) -> dg.AssetKey:
+        return self._key("real_evaluation")
+
+    @property
+    def runtime_package(self) -> dg.AssetKey:
+        return self._key("runtime_package")
+
+    @property
+    def after_annotation(self) -> tuple[dg.AssetKey, ...]:
+        """What follows from new annotations, in order."""
+        return (
+            self.cvat_merge,
+            self.trained_weights,
+            self.onnx_export,
+            self.real_evaluation,
+            self.runtime_package,
+        )
+
+    @property
+    def before_annotation(self) -> tuple[dg.AssetKey, ...]:
+        """What is made from the game's files alone, in order."""
+        return (
+            self.game_files,
+            self.sprites,
+            self.terrain_backgrounds,
+            self.water_backgrounds,
+            self.synthetic_set,
+        )
+
+    @property
+    def export_batches(self) -> dg.DynamicPartitionsDefinition:
+        """One partition per CVAT export batch."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.game}_export_batches")
