@@ -1,0 +1,24 @@
+"""Dagster's own home, inside the state folder."""
+
+import os
+import shutil
+
+import dagster as dg
+
+from resources.state import PROJECT_ROOT, StateFolder
+
+
+def prepare_instance(state: StateFolder) -> None:
+    """Give Dagster a home in the state folder, with the repository's `dagster.yaml`.
+
+    Sets `DAGSTER_HOME` for this process and those that it starts.
+    """
+    state.instance.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "dagster.yaml", state.instance / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(state.instance)
+
+
+def open_instance(state: StateFolder) -> dg.DagsterInstance:
+    """The instance that keeps this state folder's runs."""
+    prepare_instance(state)
+    return dg.DagsterInstance.get()
