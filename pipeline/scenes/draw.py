@@ -25,16 +25,13 @@ OPAQUE = 128
 Ids = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
 
-# Scenes are spread over processes, one per core. IPP, where a build has it, picks other arithmetic
-# on other processors; without it the same plan gives the same bytes on all of them.
-cv2.setNumThreads(1)
-cv2.ipp.setUseIPP(False)
-
 
 class SpriteSource(Protocol):
     """Prepared sprites by id; `pipeline.scenes.stock.SpriteShelf` is one."""
 
-    def __getitem__(self, sprite_id: str, /) -> PreparedSprite: ...
+    def plain(self, sprite_id: str) -> PreparedSprite: ...
+
+    def for_teams(self, sprite_id: str) -> PreparedSprite: ...
 
 
 class BackgroundSource(Protocol):
@@ -78,7 +75,7 @@ def draw(plan: ScenePlan, sprites: SpriteSource, backgrounds: BackgroundSource) 
     """Draw a plan: ground, shadows, ellipses, objects from back to front, bars, fog, interface."""
     image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
-    prepared = [sprites[placement.sprite_id] for placement in plan.placements]
+    prepared = [_prepared(placement, sprites) for placement in plan.placements]
     for placement, sprite in zip(plan.placements, prepared, strict=True):
         _cast_shadow(image, placement, sprite, plan.shadow_opacity)
     for placement in plan.placements:
@@ -108,6 +105,12 @@ def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     return crop.copy()
 
 
+def _prepared(placement: Placement, sprites: SpriteSource) -> PreparedSprite:
+    if placement.player is None:
+        return sprites.plain(placement.sprite_id)
+    return sprites.for_teams(placement.sprite_id)
+
+
 def _cast_shadow(
     image: Pixels, placement: Placement, sprite: PreparedSprite, opacity: float
 ) -> None:
@@ -131,7 +134,8 @@ def _cast_shadow(
 
 def _light_under(opacity: float) -> Pixels:
     """uint8 [256]: the light left on the ground by a shadow of each strength."""
-    return np.rint(255.0 - opacity * np.arange(256)).astype(np.uint8)
+    light: Pixels = np.rint(255.0 - opacity * np.arange(256)).astype(np.uint8)
+    return light
 
 
 def _draw_object(
@@ -158,10 +162,10 @@ def _draw_object(
 def _coloured(rgba: Pixels, sprite: PreparedSprite, placement: Placement) -> Pixels:
     """Premultiplied RGB at the drawn size, in the player's colour."""
     colour = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
-    if sprite.team_light is None:
+    if sprite.team_light is None or placement.player is None:
         return colour
     light = sprite.team_light.resized(placement.width, placement.height)
-    team = TEAM_COLOURS[placement.player or 0]
+    team = TEAM_COLOURS[placement.player]
     cv2.add(colour, cv2.transform(light, np.array(team, np.float32).reshape(3, 1) / 255), colour)
     return colour
 

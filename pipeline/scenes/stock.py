@@ -16,6 +16,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from pipeline.errors import OutpostError
@@ -30,6 +31,7 @@ BACKGROUND_CACHE_BYTES = 64 << 20
 
 Kind = Literal["land", "water"]
 Colour = tuple[int, int, int]
+Floats = npt.NDArray[np.float32]
 
 TEAM_COLOURS: tuple[Colour, ...] = (
     (40, 80, 230),
@@ -149,8 +151,10 @@ class PreparedSprite:
     parts of its formula are resized apart and joined at the drawn size, for any team.
 
     Attributes:
-        rgba: [h, w, 4], premultiplied, without what the team's colour replaces.
-        team_light: [h, w], what a team's colour is multiplied by before it is added; or None.
+        rgba: [h, w, 4], premultiplied; without what a team's colour replaces if there is a
+            `team_light`.
+        team_light: [h, w], what a team's colour is multiplied by before it is added; or None for
+            a sprite in its own colours.
         shadow: [h, w] opacity of black, or None; `shadow_offset` as in `Sprite`.
     """
 
@@ -165,13 +169,20 @@ class SpriteShelf:
 
     def __init__(self, sprites: Iterable[Sprite]) -> None:
         self._sprites = {sprite.id: sprite for sprite in sprites}
-        self._prepared: dict[str, PreparedSprite] = {}
+        self._plain: dict[str, PreparedSprite] = {}
+        self._for_teams: dict[str, PreparedSprite] = {}
 
-    def __getitem__(self, sprite_id: str) -> PreparedSprite:
-        prepared = self._prepared.get(sprite_id)
-        if prepared is None:
-            prepared = self._prepared[sprite_id] = prepare(self._sprites[sprite_id])
-        return prepared
+    def plain(self, sprite_id: str) -> PreparedSprite:
+        """The sprite in its own colours."""
+        if sprite_id not in self._plain:
+            self._plain[sprite_id] = prepare(self._sprites[sprite_id])
+        return self._plain[sprite_id]
+
+    def for_teams(self, sprite_id: str) -> PreparedSprite:
+        """The sprite ready for any team's colour."""
+        if sprite_id not in self._for_teams:
+            self._for_teams[sprite_id] = prepare_for_teams(self._sprites[sprite_id])
+        return self._for_teams[sprite_id]
 
 
 class BackgroundShelf:
@@ -220,22 +231,34 @@ class BackgroundShelf:
 
 
 def prepare(sprite: Sprite) -> PreparedSprite:
-    """Bring a sprite into the form in which it is blended."""
-    alpha = sprite.rgba[..., 3].astype(np.float32) / 255.0
+    """Bring a sprite into the form in which it is blended, in its own colours."""
     colour = sprite.rgba[..., :3].astype(np.float32)
-    team_light = shadow = None
-    if sprite.player_weight is not None:
-        weight = sprite.player_weight.astype(np.float32) / 255.0
-        light = colour @ LUMINANCE
-        team_light = pyramid_of(_to_bytes(light * weight * alpha))
-        colour = colour * (1.0 - weight)[..., None]
-    if sprite.shadow is not None:
-        shadow = pyramid_of(sprite.shadow)
-    rgba = np.dstack([_to_bytes(colour * alpha[..., None]), sprite.rgba[..., 3]])
-    return PreparedSprite(pyramid_of(rgba), team_light, shadow, sprite.shadow_offset)
+    return _prepared(sprite, colour, team_light=None)
 
 
-def _to_bytes(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Pixels:
+def prepare_for_teams(sprite: Sprite) -> PreparedSprite:
+    """Like `prepare`, but without what a team's colour replaces, so that any can be put in."""
+    if sprite.player_weight is None:
+        return prepare(sprite)
+    colour = sprite.rgba[..., :3].astype(np.float32)
+    weight = sprite.player_weight.astype(np.float32) / 255.0
+    light = colour @ LUMINANCE * weight
+    return _prepared(sprite, colour * (1.0 - weight)[..., None], light)
+
+
+def _prepared(sprite: Sprite, colour: Floats, team_light: Floats | None) -> PreparedSprite:
+    alpha = sprite.rgba[..., 3]
+    opacity = alpha.astype(np.float32) / 255.0
+    rgba = np.dstack([_to_bytes(colour * opacity[..., None]), alpha])
+    return PreparedSprite(
+        rgba=pyramid_of(rgba),
+        team_light=None if team_light is None else pyramid_of(_to_bytes(team_light * opacity)),
+        shadow=None if sprite.shadow is None else pyramid_of(sprite.shadow),
+        shadow_offset=sprite.shadow_offset,
+    )
+
+
+def _to_bytes(values: Floats) -> Pixels:
     return np.rint(values).clip(0, 255).astype(np.uint8)
 
 

@@ -1,0 +1,107 @@
+"""What must hold of a written set before anything is trained on it.
+
+The checks read the files, not the plans: what a trainer will see is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.games.pack import GamePack
+from pipeline.labels.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
+from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with one picture of a set (`train/synth_000012`)."""
+
+    picture: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.picture}: {self.problem}"
+
+
+def scene_separation_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
+    """Pictures that carry a label of a class which may not stand in their kind of scene.
+
+    A pack that turns gating off promises no separation, so its sets have no such problems.
+    """
+    if not pack.scenes.gated:
+        return ()
+    scene_of = [known.scene for known in sorted(pack.classes, key=lambda known: known.id)]
+    return tuple(
+        _finding(scene, f"a {scene.kind} scene with a label of '{pack.class_names[row.class_id]}'")
+        for scene in read_scenes(folder)
+        for row in _readable_rows(scene, pack)
+        if scene_of[row.class_id] not in (scene.kind, "both")
+    )
+
+
+def label_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
+    """Labels that are unreadable, outside the picture, too small, or not what was measured."""
+    return tuple(finding for scene in read_scenes(folder) for finding in _problems_of(scene, pack))
+
+
+def _readable_rows(scene: WrittenScene, pack: GamePack) -> tuple[YoloRow, ...]:
+    """A file that cannot be read is `label_problems`' to report."""
+    try:
+        return read_rows(scene.labels, len(pack.classes))
+    except LabelFileError:
+        return ()
+
+
+def _problems_of(scene: WrittenScene, pack: GamePack) -> Iterator[Finding]:
+    if not scene.picture.is_file():
+        yield _finding(scene, "the picture is missing")
+    try:
+        rows = read_rows(scene.labels, len(pack.classes))
+    except LabelFileError as error:
+        yield _finding(scene, error.problem)
+        return
+    kept = [item for item in scene.objects if item.dropped is None]
+    if len(rows) != len(kept):
+        yield _finding(scene, f"{len(rows)} labels for {len(kept)} objects to be labelled")
+        return
+    for row, item in zip(rows, kept, strict=True):
+        problem = _problem_of(row, item, scene, pack)
+        if problem is not None:
+            yield _finding(scene, problem)
+
+
+def _problem_of(
+    row: YoloRow, item: WrittenObject, scene: WrittenScene, pack: GamePack
+) -> str | None:
+    policy, name = pack.scenes.labels, pack.class_names[row.class_id]
+    box = row.labelled_box(scene.width, scene.height).box
+    slack = rounding_slack(scene)
+    if name != item.class_name:
+        return f"a label of '{name}' where '{item.class_name}' was drawn"
+    if min(box.width, box.height) < policy.min_side - slack:
+        return f"a label of '{name}' with a side of {min(box.width, box.height):.1f} px"
+    if item.visible_fraction < policy.min_visible - slack:
+        return f"a label of '{name}' of which {item.visible_fraction:.0%} is visible"
+    measured = item.visible if policy.box == "visible" else item.full
+    corners = (box.x1, box.y1, box.x2, box.y2)
+    if (
+        measured is None
+        or _distance(corners, (measured.x1, measured.y1, measured.x2, measured.y2)) > slack
+    ):
+        return f"the label of '{name}' is not the box that was measured"
+    return None
+
+
+def rounding_slack(scene: WrittenScene) -> float:
+    """Pixels by which the decimals of a label file may move a side."""
+    return 2 * max(scene.width, scene.height) * 10.0**-DECIMALS
+
+
+def _distance(first: Sequence[float], second: Sequence[float]) -> float:
+    return max(abs(a - b) for a, b in zip(first, second, strict=True))
+
+
+def _finding(scene: WrittenScene, problem: str) -> Finding:
+    return Finding(f"{scene.subset}/{scene.name}", problem)

@@ -1,0 +1,98 @@
+"""Reading a written set back: what each picture's sidecar says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.labels.boxes import Box
+from pipeline.labels.synthetic import SUBSETS, Subset
+from pipeline.scenes.stock import Kind
+from pipeline.scenes.write import SceneSetError
+
+
+@dataclass(frozen=True)
+class WrittenObject:
+    """One object of a sidecar; fields as in `pipeline.scenes.label.SceneObject`.
+
+    Attributes:
+        dropped: why it is not labelled, or None for a label.
+    """
+
+    class_name: str
+    full: Box | None
+    visible: Box | None
+    visible_fraction: float
+    truncated_fraction: float
+    covered_by: tuple[str, ...]
+    dropped: str | None
+
+
+@dataclass(frozen=True)
+class WrittenScene:
+    """One picture of a set; width and height in pixels."""
+
+    subset: Subset
+    name: str
+    kind: Kind
+    width: int
+    height: int
+    objects: tuple[WrittenObject, ...]
+    picture: Path
+    labels: Path
+
+
+def read_scenes(folder: Path) -> Iterator[WrittenScene]:
+    """Read every sidecar of a set, by subset and name.
+
+    Raises:
+        SceneSetError: a sidecar cannot be read.
+    """
+    for subset in SUBSETS:
+        for file in sorted((folder / "objects" / subset).glob("*.json")):
+            yield read_scene(folder, subset, file.stem)
+
+
+def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
+    """Read one picture's sidecar.
+
+    Raises:
+        SceneSetError: it is missing or not what it should be.
+    """
+    file = folder / "objects" / subset / f"{name}.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        width, height = content["size"]
+        return WrittenScene(
+            subset=subset,
+            name=name,
+            kind=content["kind"],
+            width=width,
+            height=height,
+            objects=tuple(_object(entry) for entry in content["objects"]),
+            picture=folder / "images" / subset / f"{name}.jpg",
+            labels=folder / "labels" / subset / f"{name}.txt",
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SceneSetError(
+            f"{file} does not describe a scene: {error!r}", "Materialize the synthetic set again."
+        ) from error
+
+
+def _object(entry: dict[str, Any]) -> WrittenObject:
+    return WrittenObject(
+        class_name=entry["class"],
+        full=_box(entry["full"]),
+        visible=_box(entry["visible"]),
+        visible_fraction=entry["visible_fraction"],
+        truncated_fraction=entry["truncated_fraction"],
+        covered_by=tuple(entry["covered_by"]),
+        dropped=entry["dropped"],
+    )
+
+
+def _box(corners: list[float] | None) -> Box | None:
+    return None if corners is None else Box(*corners)

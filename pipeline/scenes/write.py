@@ -1,0 +1,392 @@
+"""Writing a synthetic set: pictures, YOLO labels and measurements, in shards.
+
+A shard is a range of picture indices. Shards share nothing and may run in any order, process or
+machine, and again after a failure: `write_shard` for each of `shards`, then `finish_set` once.
+`write_set` is that over the processes of this machine. The bytes depend on none of it.
+
+A set's folder holds `images/{train,val}/synth_000000.jpg`, `labels/{train,val}/synth_000000.txt`,
+`objects/{train,val}/synth_000000.json` (every object with its measurements, labelled or not) and
+`set.json` (`SetSummary`).
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack, SceneRules
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.synthetic import SUBSETS, Subset
+from pipeline.labels.yolo import format_labels
+from pipeline.progress import Progress, Report, silent
+from pipeline.scenes.draw import draw
+from pipeline.scenes.label import Exported, export, label, labels_of
+from pipeline.scenes.plan import ScenePlan, plan
+from pipeline.scenes.stock import (
+    BackgroundError,
+    BackgroundShelf,
+    Catalogue,
+    Kind,
+    SpriteShelf,
+    catalogue_of,
+)
+from pipeline.sprites.library import Pixels, read_library
+
+SHARD_IMAGES = 50
+"""Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
+
+
+class SceneSetError(OutpostError):
+    """A synthetic set that cannot be drawn or written."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The folders that scenes are made of: a sprite library and backgrounds of both kinds."""
+
+    sprites: Path
+    land: Path
+    water: Path
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Pictures `first` to `stop - 1` of a set."""
+
+    first: int
+    stop: int
+
+    @property
+    def images(self) -> int:
+        return self.stop - self.first
+
+
+@dataclass(frozen=True)
+class ShardCounts:
+    """What one shard wrote: scenes by kind, labels by class, and dropped (class, reason) pairs."""
+
+    shard: Shard
+    scenes: Counter[str]
+    labels: Counter[str]
+    dropped: Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class SetSummary:
+    """What a set holds; `set.json` has the same keys.
+
+    Attributes:
+        classes: names by class id.
+        counts: labels of every class, also of those with none.
+        dropped: objects without a label, by class and reason.
+        scenes: pictures by kind of scene.
+    """
+
+    game: str
+    classes: tuple[str, ...]
+    images: int
+    counts: dict[str, int]
+    dropped: dict[str, dict[str, int]]
+    scenes: dict[str, int]
+
+
+def write_set(
+    folder: Path, pack: GamePack, sources: Sources, workers: int = 1, report: Report = silent
+) -> SetSummary:
+    """Draw the whole set that the pack describes into `folder`.
+
+    Args:
+        folder: is made where it does not exist; must hold no other set.
+        workers: processes; with 1 everything happens in this one.
+        report: is told the number of finished pictures.
+
+    Raises:
+        SceneSetError: nothing to place, no room on the disk, a worker that was killed.
+        BackgroundError: backgrounds that are missing, unreadable or too small.
+        SpriteLibraryError: the sprite library cannot be read.
+    """
+    began = time.monotonic()
+    total = pack.scenes.images
+    finished: list[ShardCounts] = []
+    report(Progress("drawing scenes", 0, total, 0.0))
+    for counts in _written(shards(total), folder, pack, sources, workers):
+        finished.append(counts)
+        done = sum(counts.shard.images for counts in finished)
+        report(Progress("drawing scenes", done, total, time.monotonic() - began))
+    return finish_set(folder, pack, finished)
+
+
+def shards(images: int, size: int = SHARD_IMAGES) -> tuple[Shard, ...]:
+    """Cut a set of that many pictures into ranges of at most `size`."""
+    return tuple(Shard(first, min(first + size, images)) for first in range(0, images, size))
+
+
+def write_shard(shard: Shard, folder: Path, pack: GamePack, sources: Sources) -> ShardCounts:
+    """Draw one shard into the set's folder, over whatever an earlier attempt left there."""
+    return open_studio(pack, sources).write(shard, folder)
+
+
+def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) -> SetSummary:
+    """Check that every picture of the set is there, and write `set.json`.
+
+    Raises:
+        SceneSetError: pictures, labels or measurements are missing, or do not belong to the set.
+    """
+    counts = list(finished)
+    _check_complete(folder, pack.scenes)
+    summary = _summary(pack, counts)
+    text = json.dumps(asdict(summary), indent=2, sort_keys=True)
+    (folder / "set.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    return summary
+
+
+def subset_of(index: int, rules: SceneRules) -> Subset:
+    """Where picture `index` goes; the validation pictures are spread evenly over the set."""
+    share = 1 - Fraction(str(rules.train_fraction))
+    return "val" if int((index + 1) * share) > int(index * share) else "train"
+
+
+def picture_name(index: int) -> str:
+    """The stem of a picture's three files."""
+    return f"synth_{index:06d}"
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """All that one process needs to draw the pictures of a set; opened once, used for many."""
+
+    rules: SceneRules
+    class_names: tuple[str, ...]
+    catalogue: Catalogue
+    sprites: SpriteShelf
+    backgrounds: BackgroundShelf
+
+    def write(self, shard: Shard, folder: Path) -> ShardCounts:
+        """Draw and write a shard's pictures.
+
+        Raises:
+            SceneSetError: a file cannot be written.
+        """
+        counts = ShardCounts(shard, Counter(), Counter(), Counter())
+        try:
+            _make_folders(folder)
+            for index in range(shard.first, shard.stop):
+                scene, decisions = self._write_picture(index, folder)
+                _count(counts, scene, decisions)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        return counts
+
+    def _write_picture(self, index: int, folder: Path) -> tuple[ScenePlan, tuple[Exported, ...]]:
+        rules = self.rules
+        scene = plan(index, rules, self.catalogue)
+        drawing = draw(scene, self.sprites, self.backgrounds)
+        decisions = export(label(scene, drawing), rules.labels, self.class_names)
+        labels = format_labels(labels_of(decisions), scene.width, scene.height)
+        subset, name = subset_of(index, rules), picture_name(index)
+        picture = _jpeg(drawing.image, rules.jpeg_quality)
+        (folder / "images" / subset / f"{name}.jpg").write_bytes(picture)
+        (folder / "labels" / subset / f"{name}.txt").write_bytes(labels.encode())
+        measurements = _measurements(scene, decisions)
+        (folder / "objects" / subset / f"{name}.json").write_bytes(measurements.encode())
+        return scene, decisions
+
+
+def open_studio(pack: GamePack, sources: Sources) -> Studio:
+    """Load what scenes are made of.
+
+    Raises:
+        SceneSetError: the library has no sprite of any class that the rules place.
+        BackgroundError, SpriteLibraryError: a folder is not what it should be.
+    """
+    _settle_opencv()
+    sprites = read_library(sources.sprites).sprites
+    backgrounds = BackgroundShelf(_needed_folders(pack.scenes, sources))
+    studio = Studio(
+        rules=pack.scenes,
+        class_names=pack.class_names,
+        catalogue=catalogue_of(sprites, backgrounds.shapes, pack.classes),
+        sprites=SpriteShelf(sprites),
+        backgrounds=backgrounds,
+    )
+    _check_stock(studio, sources)
+    return studio
+
+
+def _settle_opencv() -> None:
+    """Scenes are spread over processes, so each takes one thread.
+
+    IPP, where a build has it, computes differently on different processors; without it a plan gives
+    the same bytes on all of them.
+    """
+    cv2.setNumThreads(1)
+    cv2.ipp.setUseIPP(False)
+
+
+def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:
+    folders: dict[Kind, Path] = {}
+    if rules.water_fraction < 1:
+        folders["land"] = sources.land
+    if rules.water_fraction > 0:
+        folders["water"] = sources.water
+    return folders
+
+
+def _check_stock(studio: Studio, sources: Sources) -> None:
+    placed = {rule.class_name for rule in studio.rules.placements} & set(studio.class_names)
+    if placed.isdisjoint(studio.catalogue.sprites):
+        raise SceneSetError(
+            f"{sources.sprites} has no sprite of any class that the scene rules place.",
+            "Look at the misses on the sprites asset, and correct the pack's sprite rules.",
+        )
+    for kind, shapes in studio.backgrounds.shapes.items():
+        if not shapes:
+            raise BackgroundError(
+                f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
+                f"Materialize the {kind} backgrounds, or change scenes.water_fraction.",
+            )
+
+
+def _written(
+    planned: Sequence[Shard], folder: Path, pack: GamePack, sources: Sources, workers: int
+) -> Iterator[ShardCounts]:
+    """Write the shards, and yield what each one wrote as it ends."""
+    if workers <= 1:
+        studio = open_studio(pack, sources)
+        yield from (studio.write(shard, folder) for shard in planned)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(_write_in_worker, shard, folder, pack, sources) for shard in planned]
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        except BrokenProcessPool as error:
+            raise SceneSetError(
+                "A process that drew scenes was killed, most often for want of memory.",
+                f"Run it again with fewer than {workers} workers.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_studio: Studio | None = None
+
+
+def _write_in_worker(shard: Shard, folder: Path, pack: GamePack, sources: Sources) -> ShardCounts:
+    """A worker serves one set for its whole life, and loads its studio with the first shard."""
+    global _studio
+    if _studio is None:
+        _studio = open_studio(pack, sources)
+    return _studio.write(shard, folder)
+
+
+def _make_folders(folder: Path) -> None:
+    for part in ("images", "labels", "objects"):
+        for subset in SUBSETS:
+            (folder / part / subset).mkdir(parents=True, exist_ok=True)
+
+
+def _jpeg(image: Pixels, quality: int) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return bytes(encoded)
+
+
+def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
+    """The sidecar of a picture: one object a line, so that it can be read and compared."""
+    head = {
+        "background": scene.background_id,
+        "index": scene.index,
+        "kind": scene.kind,
+        "seed": scene.seed,
+        "size": [scene.width, scene.height],
+        "zoom": round(scene.zoom, 4),
+    }
+    lines = ",\n".join(json.dumps(_entry(decision), sort_keys=True) for decision in decisions)
+    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{lines}\n]}}\n'
+
+
+def _entry(decision: Exported) -> dict[str, object]:
+    item, outcome = decision.item, decision.outcome
+    return {
+        "class": item.class_name,
+        "covered_by": item.covered_by,
+        "dropped": None if isinstance(outcome, LabelledBox) else outcome,
+        "full": _corners(item.full),
+        "player": item.player,
+        "scale": round(item.scale, 4),
+        "sprite": item.sprite_id,
+        "truncated_fraction": round(item.truncated_fraction, 4),
+        "visible": _corners(item.visible),
+        "visible_fraction": round(item.visible_fraction, 4),
+    }
+
+
+def _corners(box: Box | None) -> list[int] | None:
+    return None if box is None else [int(v) for v in (box.x1, box.y1, box.x2, box.y2)]
+
+
+def _count(counts: ShardCounts, scene: ScenePlan, decisions: Iterable[Exported]) -> None:
+    counts.scenes[scene.kind] += 1
+    for decision in decisions:
+        name = decision.item.class_name
+        if isinstance(decision.outcome, LabelledBox):
+            counts.labels[name] += 1
+        else:
+            counts.dropped[name, decision.outcome] += 1
+
+
+def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
+    scenes: Counter[str] = sum((counts.scenes for counts in finished), Counter())
+    labels: Counter[str] = sum((counts.labels for counts in finished), Counter())
+    dropped: Counter[tuple[str, str]] = sum((counts.dropped for counts in finished), Counter())
+    by_class: dict[str, dict[str, int]] = {}
+    for (name, reason), number in dropped.items():
+        by_class.setdefault(name, {})[reason] = number
+    return SetSummary(
+        game=pack.name,
+        classes=pack.class_names,
+        images=pack.scenes.images,
+        counts={name: labels[name] for name in pack.class_names},
+        dropped=by_class,
+        scenes={kind: scenes[kind] for kind in ("land", "water")},
+    )
+
+
+def _check_complete(folder: Path, rules: SceneRules) -> None:
+    expected = {(subset_of(n, rules), picture_name(n)) for n in range(rules.images)}
+    for part, suffix in (("images", ".jpg"), ("labels", ".txt"), ("objects", ".json")):
+        present = {
+            (subset, file.stem)
+            for subset in SUBSETS
+            for file in (folder / part / subset).glob(f"*{suffix}")
+        }
+        wrong = sorted(f"{subset}/{name}" for subset, name in expected ^ present)
+        if wrong:
+            raise SceneSetError(
+                f"{folder / part} has {len(expected - present)} files too few and "
+                f"{len(present - expected)} too many, among them {', '.join(wrong[:3])}.",
+                "Draw the missing shards again, into a folder that holds this set alone.",
+            )
+
+
+def _unwritable(folder: Path, error: OSError) -> SceneSetError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SceneSetError(
+            f"There is no room left on the disk for {folder}.",
+            "Free some space, or lower scenes.images, and run again.",
+        )
+    return SceneSetError(
+        f"{folder} cannot be written: {error}.", "Check the folder and its permissions."
+    )

@@ -1,0 +1,228 @@
+"""Drawings: colours where they belong, and an id buffer that says what each pixel shows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.scenes.draw import draw
+from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan, plan
+from pipeline.scenes.stock import TEAM_COLOURS, SpriteShelf, prepare_for_teams, pyramid_of
+
+RED, BLUE, GREY = (200, 40, 40), (40, 40, 200), (120, 120, 120)
+
+
+@pytest.fixture
+def field():
+    return {"field": np.full((80, 100, 3), GREY, np.uint8)}
+
+
+def scene(*placements: Placement, **changes) -> ScenePlan:
+    empty = ScenePlan(
+        seed=0,
+        index=0,
+        kind="land",
+        width=100,
+        height=80,
+        background_id="field",
+        crop=(0, 0),
+        mirrored=False,
+        zoom=1.0,
+        shadow_opacity=0.6,
+        placements=placements,
+        panels=(),
+        fog=(),
+    )
+    return replace(empty, **changes)
+
+
+def placed(sprite, left: int, top: int, scale: float = 1.0, **changes) -> Placement:
+    height, width = (round(side * scale) for side in sprite.rgba.shape[:2])
+    ground = (left + round(sprite.hotspot[0] * scale), top + round(sprite.hotspot[1] * scale))
+    plain = Placement(
+        sprite.id, sprite.class_name, left, top, width, height, ground, scale, None, False, None
+    )
+    return replace(plain, **changes)
+
+
+def test_an_empty_scene_is_its_part_of_the_background():
+    rng = np.random.default_rng(0)
+    ground = rng.integers(0, 256, (120, 150, 3), dtype=np.uint8)
+    crop = draw(scene(crop=(30, 20)), {}, {"field": ground})
+    assert np.array_equal(crop.image, ground[20:100, 30:130])
+    mirrored = draw(scene(crop=(30, 20), mirrored=True), {}, {"field": ground})
+    assert np.array_equal(mirrored.image, ground[20:100, 30:130][:, ::-1])
+    assert not crop.ids.any()
+
+
+def test_drawing_leaves_the_background_as_it_was(block, field):
+    crate = block()
+    draw(scene(placed(crate, 5, 5)), SpriteShelf([crate]), field)
+    assert (field["field"] == GREY).all()
+
+
+def test_an_opaque_sprite_shows_its_colour_and_owns_its_pixels(block, field):
+    crate = block(width=20, height=10, colour=RED)
+    drawing = draw(scene(placed(crate, 30, 40)), SpriteShelf([crate]), field)
+    inside = np.zeros((80, 100), bool)
+    inside[40:50, 30:50] = True
+    assert (drawing.image[inside] == RED).all()
+    assert (drawing.image[~inside] == GREY).all()
+    assert np.array_equal(drawing.ids == 1, inside)
+
+
+def test_what_comes_later_in_the_plan_lies_in_front(block, field):
+    back, front = block("back", colour=RED), block("front", colour=BLUE)
+    order = scene(placed(back, 30, 30), placed(front, 40, 35))
+    drawing = draw(order, SpriteShelf([back, front]), field)
+    assert tuple(drawing.image[40, 45]) == BLUE
+    assert drawing.ids[40, 45] == 2
+    assert drawing.ids[32, 32] == 1
+
+
+def test_half_transparent_pixels_mix_and_belong_to_the_sprite_from_alpha_128_on(block, field):
+    veil = block(colour=RED)
+    for alpha, owner in ((127, 0), (128, 1)):
+        rgba = veil.rgba.copy()
+        rgba[..., 3] = alpha
+        thin = replace(veil, rgba=rgba)
+        drawing = draw(scene(placed(thin, 30, 30)), SpriteShelf([thin]), field)
+        expected = (np.array(RED) * alpha + np.array(GREY) * (255 - alpha)) / 255
+        assert np.abs(drawing.image[40, 40] - expected).max() <= 1.5
+        assert drawing.ids[40, 40] == owner
+
+
+@pytest.mark.parametrize("scale", [0.21, 0.5, 0.77, 1.0, 1.6])
+def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
+    """Straight alpha would mix the bright colour outside the sprite into its edge."""
+    crate = block(width=60, height=40, colour=GREY)
+    rgba = crate.rgba.copy()
+    rgba[:, 30:] = (0, 255, 0, 0)
+    half = replace(crate, rgba=rgba)
+    drawing = draw(scene(placed(half, 2, 2, scale)), SpriteShelf([half]), field)
+    assert np.abs(drawing.image.astype(int) - GREY).max() <= 2
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.45, 0.6, 0.9])
+def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
+    small = pyramid_of(pixels).resized(round(70 * scale), round(90 * scale))
+    assert small.shape == (round(90 * scale), round(70 * scale), 4)
+    assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
+
+
+def test_the_player_colour_replaces_the_weighted_part_alone(sprite, field):
+    soldier = sprite("soldier", width=40, height=40, colour=(200, 200, 200))
+    flat = replace(soldier, shadow=None)
+    for player, team in enumerate(TEAM_COLOURS):
+        drawing = draw(scene(placed(flat, 30, 20, player=player)), SpriteShelf([flat]), field)
+        expected = np.array(team) * 200 / 255
+        assert np.abs(drawing.image[30, 50] - expected).max() <= 2
+        assert np.abs(drawing.image[50, 50].astype(int) - 200).max() <= 1
+
+
+def test_an_object_of_nobody_keeps_its_own_colours(sprite, field):
+    soldier = replace(sprite("soldier", width=40, height=40, colour=(210, 150, 90)), shadow=None)
+    drawing = draw(scene(placed(soldier, 30, 20)), SpriteShelf([soldier]), field)
+    assert np.abs(drawing.image[30, 50].astype(int) - (210, 150, 90)).max() <= 1
+
+
+def test_a_shadow_darkens_the_ground_and_belongs_to_nobody(block, field):
+    crate = replace(block(), shadow=np.full((10, 30), 255, np.uint8), shadow_offset=(10, 12))
+    plain = scene(placed(crate, 20, 20))
+    drawing = draw(plain, SpriteShelf([crate]), field)
+    assert np.abs(drawing.image[36, 50] - np.array(GREY) * 0.4).max() <= 1
+    assert drawing.ids[36, 50] == 0
+    bright = draw(replace(plain, shadow_opacity=0.0), SpriteShelf([crate]), field)
+    assert tuple(bright.image[36, 50]) == GREY
+
+
+def test_a_shadow_falls_on_no_object(block, field):
+    """A shadow lies on the ground: neither the object behind nor the one in front catches it."""
+    back = block("back", colour=RED)
+    caster = replace(
+        block("caster"), shadow=np.full((20, 20), 255, np.uint8), shadow_offset=(-20, 0)
+    )
+    drawing = draw(
+        scene(placed(back, 20, 20), placed(caster, 40, 22)), SpriteShelf([back, caster]), field
+    )
+    assert (drawing.image[22:40, 20:40] == RED).all()
+
+
+@pytest.mark.parametrize(("left", "top"), [(-10, -10), (90, 70), (-10, 70), (90, -10), (300, 300)])
+def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
+    soldier = sprite("soldier", width=20, height=20)
+    cut = placed(soldier, left, top, player=0, selected=True, health=0.5)
+    drawing = draw(scene(cut), SpriteShelf([soldier]), field)
+    inside = np.zeros((80, 100), bool)
+    inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
+    assert not (drawing.ids.astype(bool) & ~inside).any()
+    assert drawing.silhouettes[0].mask.sum() == (drawing.ids == 1).sum()
+    assert drawing.silhouettes[0].pixels == (soldier.rgba[..., 3] >= 128).sum()
+
+
+def test_the_interface_covers_the_scene_and_clears_the_ids_below(block, field):
+    crate = block(width=30, height=30, colour=RED)
+    for kind in ("resource_bar", "minimap", "command_panel"):
+        panel = Panel(kind, 20, 50, 60, 30, seed=4)
+        drawing = draw(scene(placed(crate, 30, 35), panels=(panel,)), SpriteShelf([crate]), field)
+        assert not drawing.ids[50:80, 20:80].any()
+        assert (drawing.ids[35:50, 30:60] == 1).all()
+        assert (drawing.image[50:65, 30:60] != RED).any()
+        assert (drawing.image[35:50, 30:60] == RED).all()
+
+
+@pytest.mark.parametrize("corner", ["top left", "top right", "bottom left", "bottom right"])
+def test_fog_dims_its_corner_and_hides_nothing(corner, block, field):
+    crate = block(width=100, height=80, colour=RED)
+    fog = FogPatch(corner, 40, 30, darkness=0.5)
+    drawing = draw(scene(placed(crate, 0, 0), fog=(fog,)), SpriteShelf([crate]), field)
+    x, y = (0 if "left" in corner else 99), (0 if "top" in corner else 79)
+    assert drawing.image[y, x, 0] == pytest.approx(100, abs=5)
+    assert tuple(drawing.image[79 - y, 99 - x]) == RED
+    assert (drawing.ids == 1).all()
+
+
+def test_the_ellipse_lies_under_its_unit_and_the_bar_over_all(block, field):
+    unit = block("unit", width=30, height=30, colour=RED)
+    other = block("other", width=60, height=12, colour=BLUE)
+    chosen = placed(unit, 30, 30, selected=True, health=0.5)
+    shelf = SpriteShelf([unit, other])
+    drawing = draw(scene(placed(other, 20, 22), chosen), shelf, field)
+    assert (drawing.image[34:60, 30:60] == RED).all()
+    assert (drawing.image[60:75, 20:70] != GREY).any()
+    bar = drawing.image[20:30, 30:60].reshape(-1, 3)
+    assert ((bar[:, 1] > 150) & (bar[:, 0] < 100)).any()
+    assert (drawing.ids[34:60, 30:60] == 2).all()
+    assert (drawing.ids[22:30, 20:80] == 1).all(), "a bar takes no pixel from what it covers"
+
+
+def test_overlays_never_change_who_owns_a_pixel_outside_panels(pack, catalogue, shelf, grounds):
+    rules = pack(overlays={"selection": 1, "health_bar": 1, "hud": 0, "fog": 1}).scenes
+    for index in range(20):
+        dressed = plan(index, rules, catalogue)
+        bare = replace(
+            dressed,
+            fog=(),
+            placements=tuple(replace(p, selected=False, health=None) for p in dressed.placements),
+        )
+        assert np.array_equal(draw(dressed, shelf, grounds).ids, draw(bare, shelf, grounds).ids)
+
+
+def test_the_same_plan_gives_the_same_pixels(pack, catalogue, shelf, grounds, sprites):
+    for index in range(5):
+        scene_plan = plan(index, pack().scenes, catalogue)
+        first = draw(scene_plan, shelf, grounds)
+        again = draw(scene_plan, SpriteShelf(sprites), grounds)
+        assert np.array_equal(first.image, again.image)
+        assert np.array_equal(first.ids, again.ids)
+
+
+def test_preparing_splits_a_colour_into_its_own_and_the_teams_part(sprite):
+    soldier = sprite("soldier", width=20, height=20, colour=(100, 100, 100))
+    prepared = prepare_for_teams(soldier)
+    assert tuple(prepared.rgba.levels[0][15, 10]) == (100, 100, 100, 255)
+    assert tuple(prepared.rgba.levels[0][5, 10]) == (0, 0, 0, 255)
+    assert prepared.team_light.levels[0][5, 10] == 100
+    assert prepared.team_light.levels[0][15, 10] == 0
