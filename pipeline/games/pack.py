@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import OutpostError
+from pipeline.games.patterns import NamePattern
 
 PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
@@ -51,10 +52,16 @@ class SpriteRule(Section):
     """Which of the game's files show a class, and which of their frames are taken."""
 
     class_name: str = Field(description="The class, or 'distractor' for unlabelled things.")
-    include: list[str] = Field(
-        min_length=1, description="Glob patterns over file names without suffix."
+    include: list[NamePattern] = Field(
+        min_length=1,
+        description="Patterns over file names without suffix; see `pipeline.games.patterns`.",
     )
-    exclude: list[str] = Field([], description="Patterns taken out again.")
+    exclude: list[NamePattern] = Field([], description="Patterns taken out again.")
+    parts: list[NamePattern] = Field(
+        [],
+        description="Files drawn over it as one sprite, in this order; '<stem>' stands for its own "
+        "name, and a pattern that several files match gives as many variants.",
+    )
     headings: int = Field(4, ge=1, le=64, description="How many headings, evenly spread.")
     steps: int = Field(1, ge=1, description="How many animation steps of each heading.")
 
@@ -64,7 +71,10 @@ class SpriteRules(Section):
 
     folder: str = Field(description="Relative to the game's folder.")
     suffix: str = Field(".sld", description="Of the sprite files.")
-    exclude: list[str] = Field([], description="Patterns that no class may take.")
+    exclude: list[NamePattern] = Field([], description="Patterns that no class may take.")
+    apart: dict[str, list[NamePattern]] = Field(
+        {}, description="Groups of files that are known and left aside, such as an expansion's."
+    )
     rules: list[SpriteRule]
     palette: str | None = Field(
         None, description="File with the team colours, relative to the game's folder."
@@ -172,6 +182,10 @@ class MergeRules(Section):
     oversample_real: int = Field(10, ge=1, description="Times a real frame is listed.")
     held_out: list[str] = Field(
         ["heldout_*"], description="Patterns of batches that serve evaluation alone."
+    )
+    unlabelled: Literal["drop", "background"] = Field(
+        "drop",
+        description="Frames without any annotation: not annotated yet, or truly empty background.",
     )
 
 

@@ -1,0 +1,157 @@
+"""Which of a game's sprite files each class takes.
+
+Pure functions over names, so that extraction, `outpost game check` and the committed table of a
+pack can never disagree. A file is, in this order: excluded for every class, kept apart with a
+group (an expansion that the detector does not serve), claimed by the rules of one class, part of
+another file's sprite, or unmatched. A file that the rules of two classes claim serves neither: a
+wrong label costs more than a missing sprite.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from pipeline.games.pack import SpriteRule, SpriteRules
+from pipeline.games.patterns import STEM, matcher
+
+
+@dataclass(frozen=True)
+class RuleMatch:
+    """What one rule takes: stems, sorted."""
+
+    rule: SpriteRule
+    stems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileMatches:
+    """Where each stem went; every list is sorted.
+
+    Attributes:
+        by_rule: in the order of the pack; of two rules of one class the first takes the file.
+        parts: of a taken stem whose rule has parts, the variants of what is drawn over it; each
+            variant is a tuple of stems, in drawing order.
+        excluded: stems that the pack keeps from every class and from every sprite's parts.
+        apart: stems by group, `SpriteRules.apart`.
+        conflicts: classes by stem, where more than one class claims it; in no rule's stems.
+        unmatched: stems of which the pack says nothing.
+    """
+
+    by_rule: tuple[RuleMatch, ...]
+    parts: Mapping[str, tuple[tuple[str, ...], ...]]
+    excluded: tuple[str, ...]
+    apart: Mapping[str, tuple[str, ...]]
+    conflicts: Mapping[str, tuple[str, ...]]
+    unmatched: tuple[str, ...]
+
+    @property
+    def by_class(self) -> dict[str, tuple[str, ...]]:
+        """Stems of each class that has a rule, `distractor` included, in the pack's order."""
+        stems: defaultdict[str, list[str]] = defaultdict(list)
+        for match in self.by_rule:
+            stems[match.rule.class_name] += match.stems
+        return {name: tuple(sorted(found)) for name, found in stems.items()}
+
+    @property
+    def unmatched_by_prefix(self) -> dict[str, tuple[str, ...]]:
+        """Unmatched stems by what stands before their second underscore, largest group first."""
+        groups: defaultdict[str, list[str]] = defaultdict(list)
+        for stem in self.unmatched:
+            groups["_".join(stem.split("_")[:2])].append(stem)
+        ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+        return {prefix: tuple(stems) for prefix, stems in ordered}
+
+
+def stem_of(file_name: str, rules: SpriteRules) -> str | None:
+    """The name that patterns are matched against, or None for a file with another suffix.
+
+    The suffix may hold more than the extension (`_x1.sld` takes one of two sizes that lie side by
+    side), so `pathlib.Path.stem` is not this name.
+    """
+    if not file_name.endswith(rules.suffix):
+        return None
+    return file_name.removesuffix(rules.suffix)
+
+
+def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
+    """Sort the stems of a game's sprite files by the class that takes them."""
+    every = sorted(set(stems))
+    never = matcher(rules.exclude)
+    kept = [stem for stem in every if not never.fullmatch(stem)]
+    apart, rest = _set_apart(rules, kept)
+    claims = _claims(rules, rest)
+    by_rule, conflicts = _settle(rules, claims)
+    parts = _parts(by_rule, kept)
+    drawn_over = {part for variants in parts.values() for variant in variants for part in variant}
+    return FileMatches(
+        by_rule=by_rule,
+        parts=parts,
+        excluded=tuple(stem for stem in every if never.fullmatch(stem)),
+        apart=apart,
+        conflicts=conflicts,
+        unmatched=tuple(stem for stem in rest if stem not in claims and stem not in drawn_over),
+    )
+
+
+def _set_apart(
+    rules: SpriteRules, stems: list[str]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Stems by group, first group first, and the stems of no group."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for group, patterns in rules.apart.items():
+        pattern = matcher(patterns)
+        groups[group] = tuple(stem for stem in stems if pattern.fullmatch(stem))
+        stems = [stem for stem in stems if not pattern.fullmatch(stem)]
+    return groups, stems
+
+
+def _claims(rules: SpriteRules, stems: list[str]) -> dict[str, list[int]]:
+    """Indices of the rules that take a stem; stems that none takes are left out."""
+    claims: defaultdict[str, list[int]] = defaultdict(list)
+    for index, rule in enumerate(rules.rules):
+        include, exclude = matcher(rule.include), matcher(rule.exclude)
+        for stem in stems:
+            if include.fullmatch(stem) and not exclude.fullmatch(stem):
+                claims[stem].append(index)
+    return dict(claims)
+
+
+def _settle(
+    rules: SpriteRules, claims: Mapping[str, list[int]]
+) -> tuple[tuple[RuleMatch, ...], dict[str, tuple[str, ...]]]:
+    """Give each stem to the first rule of the one class that claims it; else it is a conflict."""
+    taken: defaultdict[int, list[str]] = defaultdict(list)
+    conflicts: dict[str, tuple[str, ...]] = {}
+    for stem, indices in claims.items():
+        classes = tuple(sorted({rules.rules[index].class_name for index in indices}))
+        if len(classes) > 1:
+            conflicts[stem] = classes
+        else:
+            taken[indices[0]].append(stem)
+    matches = (
+        RuleMatch(rule, tuple(sorted(taken[index]))) for index, rule in enumerate(rules.rules)
+    )
+    return tuple(matches), dict(sorted(conflicts.items()))
+
+
+def _parts(
+    by_rule: Iterable[RuleMatch], stems: list[str]
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Variants of what is drawn over each stem whose rule has parts; a missing part is left out."""
+    parts = {}
+    for match in by_rule:
+        if not match.rule.parts:
+            continue
+        for stem in match.stems:
+            choices = [found for part in match.rule.parts if (found := _named(part, stem, stems))]
+            if choices:
+                parts[stem] = tuple(product(*choices))
+    return parts
+
+
+def _named(part: str, stem: str, stems: list[str]) -> tuple[str, ...]:
+    pattern = matcher([part.replace(STEM, stem)])
+    return tuple(other for other in stems if pattern.fullmatch(other))

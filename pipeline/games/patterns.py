@@ -1,0 +1,67 @@
+"""Patterns over file names: globs with alternatives in braces.
+
+`*`, `?` and `[abc]` mean what they mean in `fnmatch`, always case-sensitive, on every system.
+`{a,b}` stands for `a` or `b`; an alternative may be empty and may hold globs, braces do not nest.
+So `n_mine_gold{,_33,_66}` is three names.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from itertools import product
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+STEM = "<stem>"
+"""In the pattern of a part: the stem of the file over which it is drawn."""
+
+MOST_EXPANSIONS = 1000
+"""More alternatives than this in one pattern are a slip of the pen."""
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_NOTHING = re.compile(r"(?!)")
+
+
+def expand_braces(pattern: str) -> tuple[str, ...]:
+    """Plain globs that a pattern stands for, in the order in which they are written.
+
+    Raises:
+        ValueError: a brace without its partner, braces within braces, or too many alternatives.
+    """
+    literals = _BRACES.split(pattern)[::2]
+    if any(brace in literal for literal in literals for brace in "{}"):
+        raise ValueError(f"'{pattern}' has a brace without its partner, or braces within braces")
+    choices = [found.split(",") for found in _BRACES.findall(pattern)]
+    count = 1
+    for choice in choices:
+        count *= len(choice)
+    if count > MOST_EXPANSIONS:
+        raise ValueError(f"'{pattern}' stands for {count} names; at most {MOST_EXPANSIONS}")
+    return tuple(_interleave(literals, chosen) for chosen in product(*choices))
+
+
+def matcher(patterns: Iterable[str]) -> re.Pattern[str]:
+    """One expression that matches (`fullmatch`) what any of the patterns matches."""
+    globs = [glob for pattern in patterns for glob in expand_braces(pattern)]
+    if not globs:
+        return _NOTHING
+    return re.compile("|".join(fnmatch.translate(glob) for glob in globs))
+
+
+def _interleave(literals: list[str], chosen: tuple[str, ...]) -> str:
+    pieces = [literals[0]]
+    for alternative, literal in zip(chosen, literals[1:], strict=True):
+        pieces += [alternative, literal]
+    return "".join(pieces)
+
+
+def _checked(pattern: str) -> str:
+    expand_braces(pattern)
+    return pattern
+
+
+NamePattern = Annotated[str, AfterValidator(_checked)]
+"""A pattern as a pack states it: refused when its braces do not fit."""
