@@ -76,8 +76,9 @@ def draw(plan: ScenePlan, sprites: SpriteSource, backgrounds: BackgroundSource) 
     image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
     prepared = [_prepared(placement, sprites) for placement in plan.placements]
+    light_under = _light_under(plan.shadow_opacity)
     for placement, sprite in zip(plan.placements, prepared, strict=True):
-        _cast_shadow(image, placement, sprite, plan.shadow_opacity)
+        _cast_shadow(image, placement, sprite, light_under)
     for placement in plan.placements:
         if placement.selected:
             draw_selection(image, placement)
@@ -112,9 +113,9 @@ def _prepared(placement: Placement, sprites: SpriteSource) -> PreparedSprite:
 
 
 def _cast_shadow(
-    image: Pixels, placement: Placement, sprite: PreparedSprite, opacity: float
+    image: Pixels, placement: Placement, sprite: PreparedSprite, light_under: Pixels
 ) -> None:
-    if sprite.shadow is None or opacity == 0.0:
+    if sprite.shadow is None:
         return
     height, width = (max(1, round(side * placement.scale)) for side in sprite.shadow.shape[:2])
     left, top = (
@@ -127,7 +128,7 @@ def _cast_shadow(
     if window is None:
         return
     shadow = sprite.shadow.resized(width, height)[window.inside]
-    light = cv2.LUT(shadow, _light_under(opacity))
+    light = cv2.LUT(shadow, light_under)
     region = image[window.outside]
     cv2.multiply(region, cv2.merge([light, light, light]), region, 1 / 255)
 

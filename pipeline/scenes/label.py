@@ -94,11 +94,12 @@ def _measure(number: int, placement: Placement, silhouette: Silhouette, ids: Ids
     left, top, mask = silhouette.left, silhouette.top, silhouette.mask
     region = ids[top : top + mask.shape[0], left : left + mask.shape[1]]
     seen = region == number
-    inside, visible = (int(np.count_nonzero(pixels)) for pixels in (mask, seen))
+    inside, visible = int(np.count_nonzero(mask)), int(np.count_nonzero(seen))
+    full = _box_around(mask, left, top)
     return SceneObject(
         class_name=str(placement.class_name),
-        full=_box_around(mask, left, top),
-        visible=_box_around(seen, left, top),
+        full=full,
+        visible=full if visible == inside else _box_around(seen, left, top),
         visible_fraction=visible / max(silhouette.pixels, 1),
         truncated_fraction=(silhouette.pixels - inside) / max(silhouette.pixels, 1),
         covered_by=() if visible == inside else _covers(region, mask, number),

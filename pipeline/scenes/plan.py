@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.games.pack import OverlayRules, PlacementRule, SceneRules
 from pipeline.scenes.stock import (
@@ -29,9 +28,6 @@ PanelKind = Literal["resource_bar", "minimap", "command_panel"]
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
 
 CORNERS: tuple[Corner, ...] = ("top left", "top right", "bottom left", "bottom right")
-FIRST_TRIES = 8
-"""Positions that are tried at once before the rest of `SceneRules.attempts`: nearly every object
-finds room among them."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +205,7 @@ def _count(rng: np.random.Generator, rule: PlacementRule) -> int:
 def _place(
     rng: np.random.Generator, wanted: list[_Wanted], rules: SceneRules
 ) -> tuple[Placement, ...]:
-    crowd = _Crowd(len(wanted))
+    crowd = _Crowd()
     placements: list[Placement] = []
     for item in sorted(wanted, key=lambda item: -item.width * item.height):
         corner = _find_room(rng, item, crowd, rules)
@@ -220,61 +216,56 @@ def _place(
 
 
 class _Crowd:
-    """What has been placed so far, as arrays that a candidate is compared with at once."""
+    """What has been placed so far.
 
-    def __init__(self, capacity: int) -> None:
-        self._boxes = np.empty((4, capacity), np.int64)
+    Plain loops over tuples: most candidates find room at once, and for some dozens of boxes numpy's
+    overhead is several times their cost.
+    """
+
+    def __init__(self) -> None:
+        self._boxes: list[tuple[int, int, int, int]] = []
         self._grounds: dict[str, list[tuple[int, int]]] = {}
-        self._size = 0
 
     def add(self, placed: Placement) -> None:
         right, bottom = placed.left + placed.width, placed.top + placed.height
-        self._boxes[:, self._size] = (placed.left, placed.top, right, bottom)
-        self._size += 1
+        self._boxes.append((placed.left, placed.top, right, bottom))
         self._grounds.setdefault(placed.class_name or DISTRACTOR, []).append(placed.ground)
 
-    def shared(self, corners: npt.NDArray[np.int64], item: _Wanted) -> npt.NDArray[np.int64]:
-        """Most pixels that each of the boxes [n, 2] would share with one placed box; [n]."""
-        left, top, right, bottom = self._boxes[:, : self._size]
-        x, y = corners[:, :1], corners[:, 1:]
-        wide = np.minimum(x + item.width, right) - np.maximum(x, left)
-        high = np.minimum(y + item.height, bottom) - np.maximum(y, top)
-        areas = wide.clip(min=0) * high.clip(min=0)
-        most: npt.NDArray[np.int64] = areas.max(axis=1, initial=0)
-        return most
+    def overlaps(self, left: int, top: int, item: _Wanted) -> bool:
+        """Whether one placed box would share more of the item's box than its rule allows."""
+        right, bottom = left + item.width, top + item.height
+        limit = item.rule.max_overlap * item.width * item.height
+        for x1, y1, x2, y2 in self._boxes:
+            if x1 < right and left < x2 and y1 < bottom and top < y2:
+                wide, high = min(right, x2) - max(left, x1), min(bottom, y2) - max(top, y1)
+                if wide * high > limit:
+                    return True
+        return False
 
-    def nearest(self, grounds: npt.NDArray[np.int64], class_name: str) -> npt.NDArray[np.float64]:
-        """Squared distance from each point [n, 2] to the nearest of that class; [n]."""
-        others = np.array(self._grounds.get(class_name, ()), np.float64).reshape(-1, 2)
-        steps = grounds[:, None, :] - others[None, :, :]
-        least: npt.NDArray[np.float64] = np.square(steps).sum(axis=2).min(axis=1, initial=np.inf)
-        return least
+    def crowds(self, left: int, top: int, item: _Wanted) -> bool:
+        """Whether one of its class would stand nearer than its rule's spacing."""
+        least = item.rule.spacing**2
+        hotspot = _hotspot(item)
+        x, y = left + hotspot[0], top + hotspot[1]
+        others = self._grounds.get(item.rule.class_name, ()) if least else ()
+        return any((x - u) ** 2 + (y - v) ** 2 < least for u, v in others)
 
 
 def _find_room(
     rng: np.random.Generator, item: _Wanted, crowd: _Crowd, rules: SceneRules
 ) -> tuple[int, int] | None:
     """Top left corner for an object, or None when no attempt found one."""
-    size = (item.width, item.height)
     # At least one row and column of it stay inside, however negative the rule's margin is.
-    margins = tuple(max(item.rule.margin, 1 - side) for side in size)
-    spans = tuple(
-        room - side - 2 * margin + 1
-        for room, side, margin in zip((rules.width, rules.height), size, margins, strict=True)
-    )
-    if min(spans) < 1:
+    margin_x = max(item.rule.margin, 1 - item.width)
+    margin_y = max(item.rule.margin, 1 - item.height)
+    span_x = rules.width - item.width - 2 * margin_x + 1
+    span_y = rules.height - item.height - 2 * margin_y + 1
+    if min(span_x, span_y) < 1:
         return None
-    for tries in (min(FIRST_TRIES, rules.attempts), rules.attempts - FIRST_TRIES):
-        if tries < 1:
-            break
-        corners = (rng.random((tries, 2)) * spans).astype(np.int64) + margins
-        fits = crowd.shared(corners, item) <= item.rule.max_overlap * item.width * item.height
-        if item.rule.spacing:
-            grounds = corners + _hotspot(item)
-            fits &= crowd.nearest(grounds, item.rule.class_name) >= item.rule.spacing**2
-        first = int(fits.argmax())
-        if fits[first]:
-            return int(corners[first, 0]), int(corners[first, 1])
+    for share_x, share_y in rng.random((rules.attempts, 2)).tolist():
+        left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
+        if not (crowd.overlaps(left, top, item) or crowd.crowds(left, top, item)):
+            return left, top
     return None
 
 

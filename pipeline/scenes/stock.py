@@ -122,11 +122,11 @@ class Pyramid:
 
     def resized(self, width: int, height: int) -> Pixels:
         """The pixels at another size; shared with the pyramid when a level has that size."""
-        level = next(
-            level
-            for level in reversed(self.levels)
-            if level is self.levels[0] or (level.shape[0] >= height and level.shape[1] >= width)
-        )
+        level = self.levels[0]
+        for smaller in self.levels[1:]:
+            if smaller.shape[0] < height or smaller.shape[1] < width:
+                break
+            level = smaller
         if level.shape[:2] == (height, width):
             return level
         return np.asarray(cv2.resize(level, (width, height)), dtype=np.uint8)

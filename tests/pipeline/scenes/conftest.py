@@ -15,7 +15,8 @@ from pipeline.scenes.stock import (
     SpriteShelf,
     catalogue_of,
 )
-from pipeline.sprites.library import Sprite
+from pipeline.scenes.write import Sources, write_set
+from pipeline.sprites.library import Sprite, write_library
 
 WIDTH, HEIGHT = 320, 256
 CLASSES = {"house": "land", "soldier": "land", "boat": "water", "fish": "water", "gull": "both"}
@@ -85,21 +86,31 @@ def catalogue(sprites, grounds, pack) -> Catalogue:
     return catalogue_of(sprites, shapes, pack().classes)
 
 
-@pytest.fixture
-def background_folder(tmp_path, grounds) -> Callable[[str], Path]:
-    """Writes the backgrounds of one kind as their own asset would."""
-
-    def write(kind: str) -> Path:
-        folder = tmp_path / f"{kind}_backgrounds"
-        folder.mkdir()
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory, sprites, grounds) -> Sources:
+    """A sprite library and both folders of backgrounds, as their own assets would write them."""
+    folder = tmp_path_factory.mktemp("sources")
+    write_library(folder / "sprites", sprites)
+    for kind in ("land", "water"):
         chosen = {identity: g for identity, g in grounds.items() if identity.startswith(kind)}
-        for identity, ground in chosen.items():
-            cv2.imwrite(str(folder / f"{identity}.jpg"), ground[..., ::-1])
-        entries = [{"id": identity, "kind": kind, "file": f"{identity}.jpg"} for identity in chosen]
-        (folder / "index.json").write_text(json.dumps(entries))
-        return folder
+        write_backgrounds(folder / kind, kind, chosen)
+    return Sources(folder / "sprites", folder / "land", folder / "water")
 
-    return write
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory, pack, sources) -> Path:
+    """A set of 40 pictures, drawn in this process; not to be changed."""
+    folder = tmp_path_factory.mktemp("written") / "set"
+    write_set(folder, pack(), sources)
+    return folder
+
+
+def write_backgrounds(folder: Path, kind: str, grounds: dict[str, np.ndarray]) -> None:
+    folder.mkdir()
+    for identity, ground in grounds.items():
+        cv2.imwrite(str(folder / f"{identity}.jpg"), ground[..., ::-1])
+    entries = [{"id": identity, "kind": kind, "file": f"{identity}.jpg"} for identity in grounds]
+    (folder / "index.json").write_text(json.dumps(entries))
 
 
 def build_sprite(name="soldier", number=0, width=18, height=26, colour=(170, 120, 80)) -> Sprite:

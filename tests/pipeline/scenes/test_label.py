@@ -25,6 +25,7 @@ SEEN = SceneObject(
     sprite_id="house/house0_h0_s0",
     scale=1.0,
 )
+GULLS = [{"class_name": "gull", "count": (2, 2)}]
 NAMES = ("house", "soldier", "boat", "fish", "gull")
 
 
@@ -89,7 +90,7 @@ def test_what_is_seen_covered_and_cut_off_adds_up(pack, catalogue, shelf, ground
 
 
 def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, shelf, grounds):
-    rules = pack(overlays={"hud": 0}).scenes
+    rules = pack(overlays={"hud": 0}, placements=GULLS).scenes
     scene = plan(0, rules, catalogue)
     target = scene.placements[-1]
     panel = Panel("minimap", target.left, target.top, target.width, target.height, seed=1)
@@ -101,7 +102,7 @@ def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, shelf, 
 
 
 def test_an_object_outside_the_picture_is_hidden(pack, catalogue, shelf, grounds):
-    scene = plan(0, pack().scenes, catalogue)
+    scene = plan(0, pack(placements=GULLS).scenes, catalogue)
     away = replace(scene, placements=(replace(scene.placements[0], left=-900),), panels=())
     item = label(away, draw(away, shelf, grounds))[0]
     assert (item.full, item.visible, item.truncated_fraction) == (None, None, 1.0)

@@ -1,0 +1,160 @@
+"""Sets: complete, the same for any number of workers, and refused with a reason when they fail."""
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+
+from pipeline.games.pack import SceneRules
+from pipeline.labels.synthetic import read_synthetic_set
+from pipeline.manifests import manifest_of
+from pipeline.scenes.stock import BackgroundError
+from pipeline.scenes.write import (
+    SceneSetError,
+    Shard,
+    finish_set,
+    shards,
+    subset_of,
+    write_set,
+    write_shard,
+)
+
+
+def files_in(folder: Path, part: str) -> int:
+    return len([file for file in (folder / part).rglob("*") if file.is_file()])
+
+
+def test_a_set_holds_a_picture_labels_and_measurements_for_every_index(written):
+    assert {files_in(written, part) for part in ("images", "labels", "objects")} == {40}
+    picture = cv2.imread(str(written / "images" / "train" / "synth_000000.jpg"))
+    assert picture.shape == (256, 320, 3)
+
+
+def test_the_merge_reads_the_set(written, pack):
+    pictures = read_synthetic_set(written, pack().class_names)
+    assert len(pictures) == 40
+    assert sum(picture.subset == "val" for picture in pictures) == 8
+
+
+def test_the_summary_counts_what_was_written(written, pack):
+    summary = json.loads((written / "set.json").read_text())
+    rows = [row for p in read_synthetic_set(written, pack().class_names) for row in p.rows]
+    assert summary["game"] == "toy"
+    assert summary["images"] == sum(summary["scenes"].values()) == 40
+    for class_id, name in enumerate(summary["classes"]):
+        assert summary["counts"][name] == sum(row.class_id == class_id for row in rows) > 0
+    sidecars = [json.loads(file.read_text()) for file in written.glob("objects/*/*.json")]
+    objects = [item for sidecar in sidecars for item in sidecar["objects"]]
+    dropped = sum(item["dropped"] is not None for item in objects)
+    assert dropped == sum(sum(reasons.values()) for reasons in summary["dropped"].values()) > 0
+
+
+def test_two_processes_write_the_bytes_that_one_writes(written, pack, sources, tmp_path):
+    rules = pack().scenes.model_copy(update={"images": 60})
+    larger = pack().model_copy(update={"scenes": rules})
+    write_set(tmp_path / "one", larger, sources)
+    write_set(tmp_path / "two", larger, sources, workers=2)
+    assert manifest_of(tmp_path / "one") == manifest_of(tmp_path / "two")
+
+
+def test_shards_in_any_order_and_twice_write_the_same_bytes(written, pack, sources, tmp_path):
+    planned = shards(40, size=7)
+    (tmp_path / "images" / "train").mkdir(parents=True)
+    (tmp_path / "images" / "train" / "synth_000008.jpg").write_bytes(b"half a picture")
+    write_shard(planned[1], tmp_path, pack(), sources)
+    finished = [write_shard(shard, tmp_path, pack(), sources) for shard in reversed(planned)]
+    finish_set(tmp_path, pack(), finished)
+    assert manifest_of(tmp_path) == manifest_of(written)
+
+
+@pytest.mark.parametrize(("images", "size"), [(1, 50), (50, 50), (51, 50), (40, 7)])
+def test_shards_cover_every_index_once(images, size):
+    covered = [n for shard in shards(images, size) for n in range(shard.first, shard.stop)]
+    assert covered == list(range(images))
+    assert sum(shard.images for shard in shards(images, size)) == images
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.8, 0.85, 1.0])
+def test_validation_pictures_are_spread_over_the_set_in_their_share(fraction, pack):
+    rules: SceneRules = pack(train_fraction=fraction).scenes
+    subsets = [subset_of(index, rules) for index in range(200)]
+    for part in (subsets[:100], subsets[100:]):
+        assert part.count("train") == pytest.approx(100 * fraction, abs=1)
+
+
+def test_progress_ends_with_every_picture_drawn(pack, sources, tmp_path):
+    readings = []
+    write_set(tmp_path, pack(images=70), sources, report=readings.append)
+    assert [(reading.done, reading.total) for reading in readings] == [(0, 70), (50, 70), (70, 70)]
+
+
+def test_a_set_with_a_missing_shard_is_not_finished(pack, sources, tmp_path):
+    counts = write_shard(Shard(0, 30), tmp_path, pack(), sources)
+    with pytest.raises(SceneSetError, match=r"10 files too few and 0 too many.*synth_000030"):
+        finish_set(tmp_path, pack(), [counts])
+    assert not (tmp_path / "set.json").exists()
+
+
+def test_a_set_drawn_over_another_is_not_finished(written, pack, sources, tmp_path):
+    shutil.copytree(written, tmp_path / "set")
+    with pytest.raises(SceneSetError, match="0 files too few and 10 too many"):
+        write_set(tmp_path / "set", pack(images=30), sources)
+
+
+def test_a_library_without_any_placed_class_is_refused(pack, sources, tmp_path):
+    strangers = [{"class_name": "distractor", "count": (1, 2)}]
+    with pytest.raises(SceneSetError, match=r"(?s)no sprite of any class.*sprite rules"):
+        write_set(tmp_path, pack(placements=strangers), sources)
+
+
+def test_missing_water_backgrounds_are_refused_only_where_scenes_need_them(pack, sources, tmp_path):
+    dry = replace(sources, water=tmp_path / "nowhere")
+    with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*Materialize"):
+        write_set(tmp_path / "wet", pack(), dry)
+    write_set(tmp_path / "dry", pack(water_fraction=0.0, images=2), dry)
+
+
+def test_an_empty_folder_of_backgrounds_is_refused_before_anything_is_drawn(
+    pack, sources, tmp_path
+):
+    (tmp_path / "water").mkdir()
+    (tmp_path / "water" / "index.json").write_text("[]")
+    with pytest.raises(BackgroundError, match="no water backgrounds"):
+        write_set(tmp_path / "set", pack(), replace(sources, water=tmp_path / "water"))
+    assert not (tmp_path / "set").exists()
+
+
+def test_land_backgrounds_given_as_water_are_refused(pack, sources, tmp_path):
+    with pytest.raises(BackgroundError, match="holds a land background among those for water"):
+        write_set(tmp_path, pack(), replace(sources, water=sources.land))
+
+
+def test_a_damaged_background_is_named(pack, sources, tmp_path):
+    shutil.copytree(sources.land, tmp_path / "land")
+    damaged = tmp_path / "land" / "land_0000.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:600])
+    with pytest.raises(BackgroundError, match=r"land_0000\.jpg cannot be read"):
+        write_set(tmp_path / "set", pack(), replace(sources, land=tmp_path / "land"))
+
+
+def test_an_error_in_a_worker_arrives_whole(pack, sources, tmp_path):
+    with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*What to do"):
+        write_set(tmp_path / "set", pack(), replace(sources, land=tmp_path), workers=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_a_full_disk_is_reported_with_what_to_do(pack, sources, tmp_path):
+    (tmp_path / "images" / "train").mkdir(parents=True)
+    (tmp_path / "images" / "train" / "synth_000003.jpg").symlink_to("/dev/full")
+    with pytest.raises(SceneSetError, match=r"(?s)no room left on the disk.*Free some space"):
+        write_set(tmp_path, pack(), sources)
+
+
+def test_a_folder_that_cannot_be_made_is_named(pack, sources, tmp_path):
+    (tmp_path / "set").write_text("a file")
+    with pytest.raises(SceneSetError, match="set cannot be written"):
+        write_set(tmp_path / "set", pack(), sources)
