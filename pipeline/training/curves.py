@@ -1,0 +1,119 @@
+"""Curves of a training as a small SVG: losses on the left, mAP on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from pipeline.training.results import EpochMetrics
+
+PANEL_WIDTH = 330
+PANEL_HEIGHT = 190
+MARGIN = 36
+COLOURS = ("#2563eb", "#dc2626", "#059669", "#9333ea", "#d97706", "#0891b2")
+GREY = "#6b7280"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A named line: one value an epoch, None where there is none."""
+
+    name: str
+    colour: str
+    values: tuple[float | None, ...]
+    dashes: str = ""
+
+
+def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
+    """Losses (validation dashed) and mAP over epochs, as the text of an SVG.
+
+    Text and lines alone, a few kilobytes, so that it fits into an event of the run.
+    """
+    first = epochs[0].epoch if epochs else 1
+    panels = (
+        _panel("loss (dashed: validation)", _loss_curves(epochs), first, ceiling=None),
+        _panel("mAP on the validation list", _map_curves(epochs), first, ceiling=1.0),
+    )
+    placed = (
+        f'<g transform="translate({index * PANEL_WIDTH},0)">{panel}</g>'
+        for index, panel in enumerate(panels)
+    )
+    width = PANEL_WIDTH * len(panels)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {PANEL_HEIGHT}" '
+        f'width="{width}" height="{PANEL_HEIGHT}" font-family="sans-serif" font-size="10">'
+        f'<rect width="{width}" height="{PANEL_HEIGHT}" fill="#ffffff"/>{"".join(placed)}</svg>'
+    )
+
+
+def _loss_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
+    names = sorted({name for epoch in epochs for name in epoch.train_losses})
+    curves = []
+    for name, colour in zip(names, COLOURS, strict=False):
+        train = tuple(epoch.train_losses.get(name) for epoch in epochs)
+        validation = tuple(epoch.val_losses.get(name) for epoch in epochs)
+        curves.append(Curve(name, colour, train))
+        curves.append(Curve("", colour, validation, dashes="3 2"))
+    return tuple(curves)
+
+
+def _map_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
+    return (
+        Curve("mAP50", COLOURS[0], tuple(epoch.map50 for epoch in epochs)),
+        Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
+    )
+
+
+def _panel(title: str, curves: Sequence[Curve], first: int, ceiling: float | None) -> str:
+    known = [value for curve in curves for value in curve.values if value is not None]
+    top = ceiling or max(known, default=1.0) or 1.0
+    count = max((len(curve.values) for curve in curves), default=0)
+    parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(title)}</text>', *_axes(top)]
+    parts += [_axis_label(MARGIN, first), _axis_label(PANEL_WIDTH - 10, first + max(count, 1) - 1)]
+    parts += [_line(curve, count, top) for curve in curves]
+    parts += _legend([curve for curve in curves if curve.name])
+    return "".join(parts)
+
+
+def _axes(top: float) -> Iterator[str]:
+    bottom, right = PANEL_HEIGHT - MARGIN, PANEL_WIDTH - 10
+    for fraction in (0.0, 0.5, 1.0):
+        y = bottom - fraction * (bottom - 22)
+        yield f'<path d="M{MARGIN} {y:.1f}H{right}" stroke="#e5e7eb"/>'
+        yield (
+            f'<text x="{MARGIN - 4}" y="{y + 3:.1f}" text-anchor="end" fill="{GREY}">'
+            f"{fraction * top:.3g}</text>"
+        )
+
+
+def _axis_label(x: float, epoch: int) -> str:
+    y = PANEL_HEIGHT - MARGIN + 13
+    return f'<text x="{x}" y="{y}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
+
+
+def _line(curve: Curve, count: int, top: float) -> str:
+    """A path through the values, broken where one is missing; a dot where it has one point."""
+    bottom, width = PANEL_HEIGHT - MARGIN, PANEL_WIDTH - 10 - MARGIN
+    commands, pen_down, points = [], False, []
+    for index, value in enumerate(curve.values):
+        if value is None:
+            pen_down = False
+            continue
+        x = MARGIN + width * (index / (count - 1) if count > 1 else 0.5)
+        y = bottom - min(value / top, 1.0) * (bottom - 22)
+        commands.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
+        points.append((x, y))
+        pen_down = True
+    if len(points) == 1:
+        x, y = points[0]
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{curve.colour}"/>'
+    dashes = f' stroke-dasharray="{curve.dashes}"' if curve.dashes else ""
+    return f'<path d="{"".join(commands)}" fill="none" stroke="{curve.colour}"{dashes}/>'
+
+
+def _legend(curves: Sequence[Curve]) -> Iterator[str]:
+    x, y = MARGIN, PANEL_HEIGHT - 6
+    for curve in curves:
+        yield f'<text x="{x}" y="{y}" fill="{curve.colour}">{escape(curve.name)}</text>'
+        x += 14 + 7 * len(curve.name)

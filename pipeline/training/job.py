@@ -1,0 +1,242 @@
+"""The training job: what to train, with what, and the folder that carries it to a host.
+
+The folder is complete: `pipeline.training.program`, a copy of which lies in it, needs nothing of
+Outpost. See there for the layout.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import OutpostError
+
+PROGRAM = Path(__file__).with_name("program.py")
+
+
+class HyperparameterError(OutpostError):
+    """A hyperparameter that does not exist or cannot have that value."""
+
+
+class JobError(OutpostError):
+    """A job that could not run on any host."""
+
+
+class Stage(StrEnum):
+    """What a job can do, in this order."""
+
+    TRAIN = "train"
+    EXPORT = "export"
+
+
+class JobPart(BaseModel):
+    """Base of every part of a job: read-only, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hyperparameters(JobPart):
+    """How a detector is trained; names and meanings are those of ultralytics.
+
+    The defaults suit pictures in isometric projection on one GPU with 24 GB.
+    """
+
+    epochs: int = Field(150, ge=1, description="Most passes over the training list.")
+    imgsz: int = Field(
+        640,
+        ge=128,
+        multiple_of=32,
+        description="Longer side in pixels; the shipped model works at it too. At least 128, below "
+        "which the head has fewer than its 300 candidates.",
+    )
+    batch: int = Field(32, ge=1, description="Pictures in one step.")
+    patience: int = Field(20, ge=0, description="Epochs without a better mAP before it stops.")
+    workers: int = Field(8, ge=0, description="Loader processes; on a CPU none are used.")
+    optimizer: Literal["auto", "SGD", "MuSGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSProp"] = (
+        Field("auto", description="'auto' also chooses lr0 and momentum by itself.")
+    )
+    lr0: float = Field(0.01, gt=0.0, description="First learning rate.")
+    lrf: float = Field(0.01, gt=0.0, le=1.0, description="Last learning rate, of the first.")
+    cos_lr: bool = Field(False, description="Lower the learning rate along a cosine.")
+    momentum: float = Field(0.937, ge=0.0, lt=1.0)
+    weight_decay: float = Field(0.0005, ge=0.0)
+    warmup_epochs: float = Field(3.0, ge=0.0, description="Epochs in which the rate rises.")
+    nbs: int = Field(64, ge=1, description="Gradients add up over steps to so many pictures.")
+    box: float = Field(7.5, ge=0.0, description="Weight of the box loss.")
+    cls: float = Field(0.5, ge=0.0, description="Weight of the class loss.")
+    dfl: float = Field(1.5, ge=0.0, description="Weight of the distance loss.")
+    freeze: int | None = Field(None, ge=0, description="First layers that keep their weights.")
+    mosaic: float = Field(1.0, ge=0.0, le=1.0, description="Chance of four pictures in one.")
+    close_mosaic: int = Field(10, ge=0, description="Last epochs, which go without mosaic.")
+    mixup: float = Field(0.1, ge=0.0, le=1.0, description="Chance of two pictures blended.")
+    degrees: float = Field(10.0, ge=0.0, le=180.0, description="Largest rotation.")
+    translate: float = Field(0.1, ge=0.0, le=1.0, description="Largest shift, of the side.")
+    scale: float = Field(0.5, ge=0.0, le=1.0, description="Largest change of size.")
+    flipud: float = Field(0.0, ge=0.0, le=1.0, description="Chance of upside down.")
+    fliplr: float = Field(0.5, ge=0.0, le=1.0, description="Chance of left to right.")
+    hsv_h: float = Field(0.015, ge=0.0, le=1.0, description="Largest change of hue.")
+    hsv_s: float = Field(0.7, ge=0.0, le=1.0, description="Largest change of saturation.")
+    hsv_v: float = Field(0.4, ge=0.0, le=1.0, description="Largest change of brightness.")
+    multi_scale: float = Field(0.0, ge=0.0, lt=1.0, description="Range of sizes, of imgsz.")
+    cache: Literal[False, "ram", "disk"] = Field(False, description="Keep decoded pictures.")
+    seed: int = Field(42, ge=0)
+    deterministic: bool = Field(True, description="Same numbers on the same machine.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Of the layers; 'auto' is mixed where the host is faster for it."
+    )
+    channels_last: bool = Field(True, description="Memory order of pictures; faster on most hosts.")
+
+
+class ExportOptions(JobPart):
+    """How the ONNX model is written."""
+
+    opset: int = Field(12, ge=11, le=20, description="ONNX operator set.")
+    simplify: bool = Field(True, description="Fold constants and drop what does nothing.")
+    dynamic: bool = Field(False, description="Leave batch, height and width open.")
+
+
+class JobSpec(JobPart):
+    """Everything that a host has to know to train and to export."""
+
+    game: str = Field(min_length=1)
+    class_names: tuple[str, ...] = Field(min_length=1, description="Index i is class i.")
+    stages: tuple[Stage, ...] = Field((Stage.TRAIN, Stage.EXPORT), min_length=1)
+    weights: str = Field(
+        "yolo26n.pt",
+        pattern=r"^[A-Za-z0-9._-]+\.pt$",
+        description="Checkpoint to start from, or to export: a file in the job's folder, else the "
+        "name of a released one.",
+    )
+    architecture: str = Field(
+        "yolo26n.yaml", description="What is trained from scratch when there are no weights."
+    )
+    hyperparameters: Hyperparameters = Hyperparameters()
+    export: ExportOptions = ExportOptions()
+    lineage: dict[str, str] = Field(
+        {}, description="Written into the ONNX metadata with the prefix 'outpost_'."
+    )
+
+    @model_validator(mode="after")
+    def _stages_are_in_order(self) -> Self:
+        if list(self.stages) != [stage for stage in Stage if stage in self.stages]:
+            raise ValueError(f"stages must be in the order {[str(stage) for stage in Stage]}")
+        return self
+
+
+def hyperparameters(*overrides: Mapping[str, Any]) -> Hyperparameters:
+    """The defaults with overrides applied from left to right.
+
+    Raises:
+        HyperparameterError: an unknown name or a value out of its range; the text says what
+            would do.
+    """
+    merged = {key: value for override in overrides for key, value in override.items()}
+    try:
+        return Hyperparameters.model_validate(merged)
+    except ValidationError as error:
+        raise _explained(error) from error
+
+
+def write_job(
+    folder: Path, spec: JobSpec, training_set: Path | None = None, weights: Path | None = None
+) -> Path:
+    """Fill an empty folder with everything that the job needs; the path of its job file.
+
+    The training set is linked file by file: ultralytics writes caches beside the labels, and what
+    it is given must not change. Where links are impossible, files are copied.
+
+    Args:
+        folder: created; must be absent or empty.
+        spec: what to do.
+        training_set: directory with train.txt, val.txt, images/ and labels/; needed to train.
+        weights: the checkpoint that `spec.weights` names, when it is at hand; needed to export
+            without training.
+
+    Raises:
+        JobError: something that the stages need is missing.
+    """
+    _check_parts(spec, training_set, weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise JobError(f"{folder} is not empty.", "Give the job a folder of its own.")
+    shutil.copyfile(PROGRAM, folder / PROGRAM.name)
+    if training_set is not None and Stage.TRAIN in spec.stages:
+        link_tree(training_set, folder / "data")
+    if weights is not None:
+        link_file(weights, folder / spec.weights)
+    file = folder / "job.json"
+    file.write_text(spec.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
+    return file
+
+
+def read_job(file: Path) -> JobSpec:
+    """Read a job file.
+
+    Raises:
+        JobError: it is not one.
+    """
+    try:
+        return JobSpec.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise JobError(f"{file} is no job: {error}", "Write it with write_job.") from error
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make `target` a tree of new directories whose files are those of `source`."""
+    for file in source.rglob("*"):
+        if file.is_file():
+            link_file(file, target / file.relative_to(source))
+
+
+def link_file(source: Path, target: Path) -> None:
+    """A second name for a file, or a copy where the file system refuses that."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _check_parts(spec: JobSpec, training_set: Path | None, weights: Path | None) -> None:
+    if Stage.TRAIN not in spec.stages and weights is None:
+        raise JobError(
+            "A job that exports without training needs the weights to export.",
+            "Materialize trained_weights first.",
+        )
+    if weights is not None and not weights.is_file():
+        raise JobError(f"There are no weights at {weights}.", "Correct the path.")
+    if Stage.TRAIN not in spec.stages:
+        return
+    for name in ("train.txt", "val.txt"):
+        if training_set is None or not (training_set / name).is_file():
+            raise JobError(
+                f"The training set {training_set} has no {name}.",
+                "Materialize cvat_merge first.",
+            )
+        if not (training_set / name).read_text(encoding="utf-8").strip():
+            raise JobError(
+                f"{name} of the training set lists no picture.",
+                "Give both training and validation something: see merge_summary.json.",
+            )
+
+
+def _explained(error: ValidationError) -> HyperparameterError:
+    known = list(Hyperparameters.model_fields)
+    lines, fixes = [], []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"There is no hyperparameter '{name}'.")
+            near = difflib.get_close_matches(name, known, n=1)
+            fixes.append(f"write '{near[0]}'" if near else f"use one of {', '.join(known)}")
+        else:
+            lines.append(f"The hyperparameter '{name}' cannot be {problem['input']!r}.")
+            fixes.append(f"'{name}': {problem['msg'].removeprefix('Input ')}")
+    return HyperparameterError("\n".join(lines), "; ".join(fixes))

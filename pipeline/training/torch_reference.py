@@ -1,0 +1,38 @@
+"""What the weights themselves answer: `python torch_reference.py best.pt in.npy out.npy`.
+
+A program of its own, so that torch comes into no process of the pipeline. Reads pictures as
+float32 [count, 3, height, width] in 0..1 and writes the rows of the head that is shipped,
+float32 [count, 300, 6].
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main(weights: str, source: str, target: str) -> None:
+    """Run the weights on the pictures of `source` and write the rows to `target`."""
+    with tempfile.TemporaryDirectory() as settings:
+        os.environ.update(YOLO_CONFIG_DIR=settings, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
+        predict(Path(weights), Path(source), Path(target))
+
+
+def predict(weights: Path, source: Path, target: Path) -> None:
+    """Without the batching, letterboxing and filtering that ultralytics' own predict adds."""
+    import numpy as np
+    import torch
+    from ultralytics import YOLO
+
+    model = YOLO(str(weights), task="detect").model.float().eval()
+    model.end2end = True
+    model.fuse(verbose=False)
+    with torch.inference_mode():
+        rows = [model(torch.from_numpy(picture[None]))[0] for picture in np.load(source)]
+    np.save(target, torch.cat(rows).numpy())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

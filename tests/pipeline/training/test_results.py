@@ -1,0 +1,93 @@
+"""Events are read as they were written, however the job ended."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.training.results import (
+    EpochMetrics,
+    MessageEvent,
+    ResultsError,
+    best_epoch,
+    epochs_of,
+    parse_event,
+    read_events,
+    read_results_csv,
+)
+
+CSV = """\
+epoch,time,train/box_loss,train/cls_loss,metrics/precision(B),metrics/recall(B),\
+metrics/mAP50(B),metrics/mAP50-95(B),val/box_loss,val/cls_loss,lr/pg0
+1,10.5,2.5,4.5,0.1,0.2,0.3,0.15,2.4,4.4,0.001
+2,20.5,2.0,4.0,0.2,0.3,0.4,0.25,2.1,4.1,0.0005
+"""
+
+
+def epoch_line(epoch: int, **figures: object) -> str:
+    return json.dumps({"event": "epoch", "seconds": 1.0, "epoch": epoch, "epochs": 5, **figures})
+
+
+def test_an_epoch_keeps_its_figures() -> None:
+    event = parse_event(epoch_line(2, map50=0.5, train_losses={"box": 1.5, "cls": None}))
+
+    assert isinstance(event, EpochMetrics)
+    assert (event.epoch, event.map50) == (2, 0.5)
+    assert dict(event.train_losses) == {"box": 1.5, "cls": None}
+
+
+def test_figures_that_a_later_program_adds_do_no_harm() -> None:
+    assert isinstance(parse_event(epoch_line(1, gpu_memory=3)), EpochMetrics)
+
+
+def test_what_is_no_event_is_refused() -> None:
+    with pytest.raises(ResultsError, match="not a training event"):
+        parse_event('{"event": "weather"}')
+
+
+def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    message = '{"event": "message", "seconds": 0.5, "message": "from scratch"}'
+    file.write_text(f"{message}\n{epoch_line(1)}\n{epoch_line(2)[:20]}", encoding="utf-8")
+
+    events = read_events(file)
+
+    assert events[0] == MessageEvent(seconds=0.5, message="from scratch")
+    assert [epoch.epoch for epoch in epochs_of(events)] == [1]
+
+
+def test_a_file_that_ends_well_is_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(f"{epoch_line(1)}\n{epoch_line(2)}\n", encoding="utf-8")
+
+    assert [epoch.epoch for epoch in epochs_of(read_events(file))] == [1, 2]
+
+
+def test_the_csv_of_ultralytics_gives_the_same_figures(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    file.write_text(CSV, encoding="utf-8")
+
+    first, second = read_results_csv(file)
+
+    assert (first.epoch, first.epochs, first.map50) == (1, 2, 0.3)
+    assert dict(second.val_losses) == {"box": 2.1, "cls": 4.1}
+
+
+def test_another_csv_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    file.write_text("epoch,loss\n1,2\n", encoding="utf-8")
+
+    with pytest.raises(ResultsError, match=r"no results\.csv"):
+        read_results_csv(file)
+
+
+def test_the_best_epoch_is_the_first_with_the_highest_map() -> None:
+    epochs = [
+        EpochMetrics(seconds=1, epoch=number, epochs=4, map50_95=value)
+        for number, value in ((1, None), (2, 0.4), (3, 0.4), (4, 0.1))
+    ]
+
+    best = best_epoch(epochs)
+
+    assert best is not None
+    assert best.epoch == 2

@@ -1,0 +1,206 @@
+"""Training on this machine: what is told, how failures read, and that nothing is left running."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.training.job import JobSpec, write_job
+from pipeline.training.results import Event, MessageEvent
+from resources.gpu.lease import TrainingFailedError
+from resources.gpu.local import LocalProvider
+
+ROOT = Path(__file__).parents[3]
+SPEC = JobSpec(game="demo", class_names=("knight",))
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
+
+SLEEPER = """
+    import os, pathlib, subprocess, sys, time
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = subprocess.Popen(sleep)
+    pathlib.Path("pids.tmp").write_text(f"{os.getpid()} {child.pid}")
+    os.replace("pids.tmp", "pids")
+    time.sleep(600)
+"""
+
+
+class Interrupted(BaseException):
+    """As Dagster's own interrupt: no `except Exception` sees it."""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    training_set = tmp_path / "set"
+    training_set.mkdir()
+    for name in ("train.txt", "val.txt"):
+        (training_set / name).write_text("./a.jpg\n", encoding="utf-8")
+    return write_job(tmp_path / "job", SPEC, training_set)
+
+
+def run(job: Path, program: str, **listeners: Callable[..., None]) -> Path:
+    """Run a job with another program in the place of the real one."""
+    (job.parent / "program.py").write_text(textwrap.dedent(program), encoding="utf-8")
+    with LocalProvider().rent(SPEC) as lease:
+        return lease.run(job, **listeners)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process exists and is more than a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def pids_of(job: Path) -> tuple[int, ...]:
+    """The program's process and its child's, once both run."""
+    file = job.parent / "pids"
+    until(file.exists)
+    return tuple(int(pid) for pid in file.read_text().split())
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def test_events_and_log_lines_are_told_as_they_come(job: Path) -> None:
+    events: list[Event] = []
+    lines: list[str] = []
+
+    outputs = run(
+        job,
+        """
+        import json, pathlib
+        print("\\033[1mhello\\033[0m")
+        event = {"event": "message", "seconds": 1.0, "message": "from scratch"}
+        with open("outputs/metrics.jsonl", "a") as stream:
+            stream.write(json.dumps(event) + "\\n")
+        pathlib.Path("outputs/done.json").write_text("{}")
+        """,
+        on_event=events.append,
+        on_log=lines.append,
+    )
+
+    assert outputs == job.parent / "outputs"
+    assert lines == ["hello"]
+    assert events == [MessageEvent(seconds=1.0, message="from scratch")]
+
+
+def test_a_failure_quotes_the_end_of_the_log_and_says_where_it_is(job: Path) -> None:
+    with pytest.raises(TrainingFailedError, match="no such layer") as caught:
+        run(job, "print('before'); raise SystemExit('no such layer')")
+
+    assert str(job.parent / "outputs" / "log.txt") in caught.value.fix
+    assert "before" in (job.parent / "outputs" / "log.txt").read_text(encoding="utf-8")
+
+
+def test_a_program_that_ends_well_without_being_done_has_failed(job: Path) -> None:
+    with pytest.raises(TrainingFailedError, match="exit code 0"):
+        run(job, "pass")
+
+
+@pytest.mark.parametrize(
+    ("program", "named"),
+    [
+        ("raise SystemExit(4)", "is full"),
+        ("raise SystemExit(3)", "want of memory"),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "want of memory",
+            marks=POSIX,
+        ),
+    ],
+)
+def test_a_full_disk_and_want_of_memory_are_named(job: Path, program: str, named: str) -> None:
+    with pytest.raises(TrainingFailedError, match=named):
+        run(job, program)
+
+
+@POSIX
+def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
+    def interrupt(_line: str) -> None:
+        pids_of(job)
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(job, f"print('started', flush=True){textwrap.dedent(SLEEPER)}", on_log=interrupt)
+
+    until(lambda: not any(map(is_alive, pids_of(job))))
+
+
+@POSIX
+def test_a_program_that_ignores_the_request_to_end_is_killed(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.gpu.processes.end_group.__defaults__", (0.5,))
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True)"
+
+    def interrupt(_line: str) -> None:
+        pids_of(job)
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(job, f"{deaf}{textwrap.dedent(SLEEPER)}", on_log=interrupt)
+
+    until(lambda: not any(map(is_alive, pids_of(job))))
+
+
+@POSIX
+def test_what_a_finished_program_left_running_is_ended(job: Path) -> None:
+    with pytest.raises(TrainingFailedError):
+        run(job, textwrap.dedent(SLEEPER).replace("time.sleep(600)\n", "raise SystemExit(1)\n"))
+
+    until(lambda: not any(map(is_alive, pids_of(job))))
+
+
+@pytest.fixture
+def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of Dagster, in a process of its own, that trains with the sleeping program."""
+    (job.parent / "program.py").write_text(textwrap.dedent(SLEEPER), encoding="utf-8")
+    script = f"""
+        import dagster as dg
+        from pathlib import Path
+        from pipeline.training.job import read_job
+        from resources.gpu.resource import Gpu
+
+        JOB = Path({str(job)!r})
+
+        @dg.asset
+        def trained_weights(gpu: Gpu) -> None:
+            with gpu.rent(read_job(JOB)) as lease:
+                lease.run(JOB)
+
+        result = dg.materialize([trained_weights], resources={{"gpu": Gpu()}})
+    """
+    file = tmp_path / "run.py"
+    file.write_text(textwrap.dedent(script), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DAGSTER_HOME": ""}
+    process = subprocess.Popen([sys.executable, str(file)], env=environment, cwd=tmp_path)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@POSIX
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_cancelling_a_dagster_run_ends_the_training(
+    job: Path, dagster_run: subprocess.Popen[bytes], how: signal.Signals
+) -> None:
+    pids = pids_of(job)
+
+    dagster_run.send_signal(how)
+
+    until(lambda: not any(map(is_alive, pids)))
+    assert dagster_run.wait(20) != 0
