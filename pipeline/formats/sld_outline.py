@@ -38,8 +38,9 @@ def decode_tiles(payload: bytes, rows: int, columns: int) -> Tiles:
     if len(payload) < table_bytes:
         raise _damaged("its table of rows is cut off")
     starts = [table_bytes + offset for offset in struct.unpack_from(f"<{rows}H", payload)]
+    ends = [*starts, len(payload)][1:]
     tiles = np.zeros((rows, columns), np.uint16)
-    for row, (start, end) in enumerate(zip(starts, [*starts[1:], len(payload)], strict=True)):
+    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
         if not start <= end <= len(payload):
             raise _damaged(f"row {row} lies outside the layer")
         tiles[row] = _decode_row(payload[start:end], columns)

@@ -190,7 +190,11 @@ class _Walk:
         return frame_count, header_size
 
     def _frame(self, index: int) -> None:
-        width, height, x, y, mask, _, number = self._take(FRAME_HEADER, f"frame {index}")
+        header = self._take(FRAME_HEADER, f"frame {index}")
+        if index > 0 and not any(header):
+            # Files that were not written to their end are known: zeros from 1 MiB on.
+            raise damaged(f"frame {index} is blank")
+        width, height, x, y, mask, _, number = header
         if max(width, height) > MAX_SIDE:
             raise too_large(f"frame {index} is {width}x{height}, longer than {MAX_SIDE} pixels")
         if mask & ~ALL_KINDS:
