@@ -1,0 +1,131 @@
+"""A set of backgrounds: made from textures, written as JPEGs with an index, shown as a sheet."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.backgrounds.soften import ground
+from pipeline.backgrounds.textures import Kind, Pixels, Texture
+from pipeline.games.pack import TerrainRules
+from pipeline.progress import Report, silent, track
+
+JPEG_QUALITY = 95
+THUMBNAIL_WIDTH = 200
+COLUMNS = 5
+STREAMS = {"land": 0, "water": 1}
+"""Land and water are drawn from different streams of one seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """One picture of ground and the textures that it was made from."""
+
+    id: str
+    pixels: Pixels
+    sources: tuple[str, ...]
+
+
+class BackgroundEntry(BaseModel):
+    """One background in the index of its folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    kind: Kind
+    file: str
+    sources: tuple[str, ...] = Field(description="Textures, by file name without suffix.")
+    seed: int
+
+
+def make_background(
+    index: int, kind: Kind, textures: Sequence[Texture], rules: TerrainRules, size: tuple[int, int]
+) -> Background:
+    """Background `index`: a pure function of its arguments, so that any process may make it.
+
+    Args:
+        index: its number in the set.
+        kind: land or water.
+        textures: the choice of that kind.
+        rules: seed and softening.
+        size: width and height in pixels.
+    """
+    rng = np.random.default_rng([rules.seed, STREAMS[kind], index])
+    weights = np.array([texture.weight for texture in textures])
+    count = 2 if rng.random() < rules.softening.blend_probability and len(textures) > 1 else 1
+    chosen = rng.choice(len(textures), size=count, replace=False, p=weights / weights.sum())
+    first, *rest = (textures[i] for i in chosen)
+    pixels = ground((first.pixels, rest[0].pixels if rest else None), size, rules.softening, rng)
+    names = tuple(texture.name for texture in (first, *rest))
+    return Background(f"{kind}_{index:04d}", pixels, names)
+
+
+def write_backgrounds(
+    folder: Path,
+    kind: Kind,
+    textures: Sequence[Texture],
+    rules: TerrainRules,
+    size: tuple[int, int],
+    report: Report = silent,
+) -> tuple[BackgroundEntry, ...]:
+    """Make and write the whole set of one kind, and its `index.json`."""
+    # The same bytes on every machine: neither threads nor a processor's own code paths.
+    cv2.setNumThreads(1)
+    cv2.ipp.setUseIPP(False)
+    count = rules.land_count if kind == "land" else rules.water_count
+    entries = []
+    for index in track(range(count), count, f"{kind} backgrounds", report):
+        background = make_background(index, kind, textures, rules, size)
+        file = f"{background.id}.jpg"
+        (folder / file).write_bytes(_jpeg(background.pixels))
+        entries.append(
+            BackgroundEntry(
+                id=background.id, kind=kind, file=file, sources=background.sources, seed=rules.seed
+            )
+        )
+    text = json.dumps([entry.model_dump() for entry in entries], indent=1, sort_keys=True)
+    (folder / "index.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    return tuple(entries)
+
+
+def read_index(folder: Path) -> tuple[BackgroundEntry, ...]:
+    """The entries of a folder that `write_backgrounds` wrote."""
+    content = json.loads((folder / "index.json").read_text("utf-8"))
+    return tuple(BackgroundEntry.model_validate(item) for item in content)
+
+
+def background_sheet(folder: Path, count: int = 20) -> bytes:
+    """A JPEG of thumbnails spread evenly over the set."""
+    entries = read_index(folder)
+    step = max(1, len(entries) // count)
+    thumbnails = list(_thumbnails(folder, entries[::step][:count]))
+    height = max(thumbnail.height for thumbnail in thumbnails)
+    rows = -(-len(thumbnails) // COLUMNS)
+    columns = min(COLUMNS, len(thumbnails))
+    sheet = Image.new("RGB", (columns * THUMBNAIL_WIDTH, rows * height))
+    for number, thumbnail in enumerate(thumbnails):
+        row, column = divmod(number, COLUMNS)
+        sheet.paste(thumbnail, (column * THUMBNAIL_WIDTH, row * height))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _thumbnails(folder: Path, entries: Sequence[BackgroundEntry]) -> Iterator[Image.Image]:
+    for entry in entries:
+        with Image.open(folder / entry.file) as image:
+            scale = THUMBNAIL_WIDTH / image.width
+            yield image.resize((THUMBNAIL_WIDTH, max(1, round(image.height * scale))))
+
+
+def _jpeg(pixels: Pixels) -> bytes:
+    _, encoded = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return encoded.tobytes()

@@ -1,0 +1,85 @@
+"""From a texture to the ground as the game shows it: enlarged, blurred, muted.
+
+A texture file is crisper and more colourful than the ground on a screenshot. Some pictures get a
+heavy blur, so that objects stay recognisable on ground that says little.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.backgrounds.textures import LUMINANCE, Pixels
+from pipeline.games.pack import Range, Softening
+
+Floats = npt.NDArray[np.float32]
+
+
+def ground(
+    textures: tuple[Pixels, Pixels | None],
+    size: tuple[int, int],
+    rules: Softening,
+    rng: np.random.Generator,
+) -> Pixels:
+    """One picture of ground.
+
+    Args:
+        textures: RGB uint8; the second, if there is one, covers part with a soft border.
+        size: width and height in pixels.
+        rules: ranges to draw from.
+        rng: the only source of chance.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    first, second = textures
+    picture = _laid_out(first, size, rules, rng)
+    if second is not None:
+        cover = _cover(size, rules.blend_band, rng)[..., None]
+        picture += (_laid_out(second, size, rules, rng) - picture) * cover
+    soft = rng.random() < rules.soft_fraction
+    sigma = _drawn(rules.soft_blur if soft else rules.blur, rng)
+    picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    return _muted(picture, rules, rng)
+
+
+def _laid_out(
+    texture: Pixels, size: tuple[int, int], rules: Softening, rng: np.random.Generator
+) -> Floats:
+    """The texture repeated over the picture from a random corner, enlarged."""
+    width, height = size
+    zoom = _drawn(rules.zoom, rng)
+    rows, columns = int(np.ceil(height / zoom)) + 1, int(np.ceil(width / zoom)) + 1
+    top, left = (int(rng.integers(side)) for side in texture.shape[:2])
+    y = (np.arange(rows) + top) % texture.shape[0]
+    x = (np.arange(columns) + left) % texture.shape[1]
+    patch = texture[y[:, None], x[None, :]].astype(np.float32)
+    enlarged = cv2.resize(patch, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(enlarged[:height, :width])
+
+
+def _cover(size: tuple[int, int], band: float, rng: np.random.Generator) -> Floats:
+    """0..1 [height, width]: a half plane at a random angle, its border a smoothstep."""
+    width, height = size
+    angle = rng.uniform(0.0, 2 * np.pi)
+    offset = rng.uniform(-0.25, 0.25)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    along = (x / width - 0.5) * np.cos(angle) + (y / height - 0.5) * np.sin(angle)
+    t = np.clip((along - offset) / max(band, 1e-3) + 0.5, 0.0, 1.0)
+    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+
+
+def _muted(picture: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
+    brightness, contrast, saturation = (
+        _drawn(span, rng) for span in (rules.brightness, rules.contrast, rules.saturation)
+    )
+    mean = picture.mean(axis=(0, 1), keepdims=True)
+    picture = (picture - mean) * contrast + mean
+    grey = (picture * LUMINANCE).sum(axis=2, keepdims=True)
+    picture = (grey + (picture - grey) * saturation) * brightness
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def _drawn(span: Range, rng: np.random.Generator) -> float:
+    return float(rng.uniform(*span))
