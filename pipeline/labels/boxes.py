@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+STORED_DIGITS = 3
+"""Decimals of a pixel that are kept: rotated corners differ in the last bits between machines."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,11 @@ class Box:
         y1, y2 = (min(max(y, 0.0), float(height)) for y in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)
 
+    def rounded(self) -> Box:
+        """The box to a thousandth of a pixel, as it is stored."""
+        x1, y1, x2, y2 = (round(v, STORED_DIGITS) for v in (self.x1, self.y1, self.x2, self.y2))
+        return Box(x1, y1, x2, y2)
+
 
 @dataclass(frozen=True)
 class LabelledBox:
@@ -39,3 +51,27 @@ class LabelledBox:
 
     class_id: int
     box: Box
+
+
+def corners(boxes: Iterable[Box]) -> npt.NDArray[np.float64]:
+    """Boxes as float64 [n, 4], columns x1, y1, x2, y2 in pixels."""
+    rows = [(box.x1, box.y1, box.x2, box.y2) for box in boxes]
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def iou_matrix(first: Iterable[Box], second: Iterable[Box]) -> npt.NDArray[np.float64]:
+    """Intersection over union of every pair, float64 [first, second] in 0..1.
+
+    A pair of boxes without area has 0.
+    """
+    a, b = corners(first)[:, None, :], corners(second)[None, :, :]
+    shared = _areas(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]))
+    union = _areas(a[..., 2:] - a[..., :2]) + _areas(b[..., 2:] - b[..., :2]) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def _areas(sides: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Products of the last axis, width and height; 0 where one of them is negative."""
+    kept = np.clip(sides, 0.0, None)
+    areas: npt.NDArray[np.float64] = kept[..., 0] * kept[..., 1]
+    return areas
