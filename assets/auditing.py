@@ -9,6 +9,7 @@ from pipeline.games.index import GameIndex
 from pipeline.games.pack import load_pack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
+from pipeline.provenance import ArtifactVersion
 from pipeline.release.audit import AuditReport, audit
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
@@ -24,7 +25,7 @@ def audit_model(subject: Path, state: StateFolder) -> AuditReport:
     return audit(subject.absolute(), store, sources, report)
 
 
-def changed_game_files(artifact: Path) -> tuple[str, ...]:
+def changed_game_files(_version: ArtifactVersion, artifact: Path) -> tuple[str, ...]:
     """Files of the game that are not what the index says."""
     index = GameIndex.model_validate_json((artifact / "index.json").read_text("utf-8"))
     try:
@@ -38,12 +39,12 @@ def changed_game_files(artifact: Path) -> tuple[str, ...]:
     )
 
 
-def changed_exports(artifact: Path) -> tuple[str, ...]:
+def changed_exports(version: ArtifactVersion, artifact: Path) -> tuple[str, ...]:
     """The export that a batch was read from, if it is not what it was."""
     source = json.loads((artifact / "source.json").read_text("utf-8"))
-    game, batch = source["game"], source["batch"]
+    game = version.asset.partition("/")[0]
     try:
-        export = ExportsFolder().export(game, batch)
+        export = ExportsFolder().export(game, version.partition or "")
     except OutpostError as error:
         return (error.problem,)
     if export.digest() == source["sha256"]:

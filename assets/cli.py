@@ -21,8 +21,9 @@ from pipeline.errors import OutpostError
 from resources.state import PROJECT_ROOT, StateFolder
 
 if TYPE_CHECKING:
-
     from assets.runs import Outcome
+    from pipeline.evaluation.report import EvaluationReport
+    from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
 
 app = typer.Typer(
@@ -153,6 +154,36 @@ def gc(
         console.print(f"{total:.1f} MB would be freed; `outpost gc --delete` removes them.")
 
 
+@app.command()
+def merge(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Required: the merge itself is an asset.")
+    ] = False,
+    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    oversample: Annotated[
+        int | None, typer.Option(help="Times a real frame is listed.", min=1)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a training set would hold, class by class; nothing is written.
+
+    To merge for real, materialize `cvat_merge`.
+
+    Example: `outpost merge --dry-run --oversample 20`
+    """
+    from assets.planning import planned_merge
+
+    if not dry_run:
+        errors.print("Add --dry-run to see the plan; materialize cvat_merge to carry it out.")
+        raise typer.Exit(2)
+    with _explained():
+        summary = planned_merge(StateFolder.from_environment(), game, oversample)
+    if as_json:
+        print(summary.model_dump_json(indent=1))
+    else:
+        _print_summary(summary)
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn errors of ours into one message and an exit code; interrupts into 130."""
@@ -211,3 +242,27 @@ def _print_audit(report: AuditReport) -> None:
         errors.print(f"[bold red]Differs:[/] {_escaped(problem)}", soft_wrap=True)
     if report.is_clean:
         console.print(f"Every digest of {len(report.chain)} artifacts and their sources agrees.")
+
+
+def _print_summary(summary: MergeSummary) -> None:
+    table = Table("class", "real train", "real val", "synthetic train", "synthetic val")
+    for name, counts in summary.per_class.items():
+        figures = counts.real_train, counts.real_val, counts.synthetic_train, counts.synthetic_val
+        table.add_row(name, *(str(figure) for figure in figures))
+    console.print(table)
+    console.print(
+        f"Training: {summary.real_train} real pictures listed {summary.oversample_real} times and "
+        f"{summary.synthetic_train} synthetic ones; validation: {summary.real_val} real and "
+        f"{summary.synthetic_val} synthetic.",
+        soft_wrap=True,
+    )
+    for warning in summary.warnings:
+        console.print(f"[yellow]Note:[/] {_escaped(warning)}", soft_wrap=True)
+
+
+def _print_evaluation(evaluation: EvaluationReport) -> None:
+    low, high = evaluation.real.micro_f1_interval
+    console.print(
+        f"\nReal micro-F1 [bold]{evaluation.real.micro.f1:.3f}[/] "
+        f"(95% interval {low:.3f} to {high:.3f}) on {evaluation.real.images} held-out frames"
+    )

@@ -175,6 +175,7 @@ def _result(
             **show(artifact.path),
             "outcome": "unchanged, no work done" if skipped else "made",
             "seconds": 0.0 if skipped else record.seconds,
+            "made_in_seconds": record.seconds,
             "made_by_run": record.run_id,
             "folder": dg.MetadataValue.path(str(artifact.path)),
             "bytes": artifact.manifest.total_bytes,

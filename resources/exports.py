@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from pipeline.errors import OutpostError
-from pipeline.manifests import manifest_of, sha256_of
+from pipeline.labels.export_files import digest_of_export
 from resources.state import StateFolder
 
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -29,7 +29,7 @@ class DroppedExport:
 
     def digest(self) -> str:
         """SHA-256 of the archive, or of the folder's manifest."""
-        return sha256_of(self.path) if self.path.is_file() else manifest_of(self.path).digest
+        return digest_of_export(self.path)
 
     @property
     def stamp(self) -> str:

@@ -37,7 +37,7 @@ class Records(Protocol):
         """The directory of a version."""
 
 
-SourceCheck = Callable[[Path], tuple[str, ...]]
+SourceCheck = Callable[[ArtifactVersion, Path], tuple[str, ...]]
 """Compares what an artifact says of files outside the store with those files."""
 
 
@@ -162,7 +162,7 @@ def _chain(
             waiting.extend(provenance.recipe.inputs)
         check = sources.get(version.asset.rpartition("/")[2])
         if check is not None and not problems:
-            problems.extend(check(records.files_of(version)))
+            problems.extend(check(version, records.files_of(version)))
         yield AuditedVersion(version, provenance, tuple(problems))
         report(Progress(f"verified {version}", len(seen), len(seen) + len(waiting), 0.0))
 

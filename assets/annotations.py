@@ -1,0 +1,181 @@
+"""What people annotated: CVAT export batches, and their merge with synthetic scenes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.keys import GameKeys
+from assets.making import Making, Metadata, latest, latest_version, make
+from assets.views import table
+from pipeline.games.pack import GamePack, MergeRules
+from pipeline.labels.batches import write_batch
+from pipeline.labels.coco import read_export
+from pipeline.labels.coverage import coverage_table
+from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
+from pipeline.labels.training_set import write_training_set
+from pipeline.provenance import code_version_of
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
+from resources.exports import ExportsFolder
+
+GROUP = "annotations"
+
+
+def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The export batches of a game and the training set that they are merged into."""
+    return [_cvat_export(pack), _cvat_merge(pack)]
+
+
+def held_out_batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
+) -> tuple[Artifact, ...]:
+    """Batches that serve evaluation alone, by name."""
+    batches = _batches(instance, store, GameKeys.of(pack))
+    return tuple(b for b in batches if is_held_out(_name(b), pack.merge))
+
+
+def merged_batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
+) -> tuple[Artifact, ...]:
+    """Batches for training and validation, by name: the first one's labels win."""
+    batches = _batches(instance, store, GameKeys.of(pack))
+    return tuple(b for b in batches if not is_held_out(_name(b), pack.merge))
+
+
+def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.labels")
+
+    @dg.asset(
+        key=keys.cvat_export,
+        partitions_def=keys.export_batches,
+        group_name=GROUP,
+        kinds={"cvat", "json"},
+        code_version=code,
+        description="One CVAT COCO 1.0 export, checked and normalised: one box per shape, classes "
+        "by name. Drop the zip into the exports folder; its name becomes the partition.",
+    )
+    def cvat_export(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, exports: ExportsFolder
+    ) -> dg.MaterializeResult[Any]:
+        export = exports.export(pack.name, context.partition_key)
+        config = {"export": export.digest(), "classes": list(pack.class_names)}
+        making = Making(context, artifacts.store, keys.cvat_export, code, config)
+
+        def write(folder: Path) -> None:
+            batch = read_export(export.path, pack.class_names, making.report)
+            write_batch(folder, batch, export.path, making.report)
+
+        return make(making, write, show_batch)
+
+    return cvat_export
+
+
+def show_batch(folder: Path) -> Metadata:
+    """Counts of a batch, and what was not understood."""
+    report = json.loads((folder / "report.json").read_text("utf-8"))
+    return {
+        "frames": report["frames"],
+        "boxes": report["boxes"],
+        "unlabelled_frames": len(report["unlabelled_frames"]),
+        "per_class": table(["class", "boxes"], report["per_class"].items()),
+        "unknown_labels": table(["label", "shapes"], report["unknown_labels"].items()),
+        "rejected_shapes": report["rejected_shapes"],
+        "rejected_reasons": table(["reason", "shapes"], report["rejected_reasons"].items()),
+    }
+
+
+def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.labels")
+
+    class MergeConfig(dg.Config):
+        """What may be changed for one merge."""
+
+        oversample_real: int = Field(
+            pack.merge.oversample_real, ge=1, description="Times a real frame is listed."
+        )
+        seed: int = Field(pack.merge.seed, ge=0, description="Seed of the split.")
+
+    @dg.asset(
+        key=keys.cvat_merge,
+        deps=[keys.synthetic_set, keys.cvat_export],
+        group_name=GROUP,
+        kinds={"yolo"},
+        code_version=code,
+        description="The training set: synthetic and real pictures with their split, oversampled "
+        "through the training list. Held-out batches never enter it.",
+    )
+    def cvat_merge(
+        context: dg.AssetExecutionContext, config: MergeConfig, artifacts: Artifacts
+    ) -> dg.MaterializeResult[Any]:
+        rules = pack.merge.model_copy(update=config.model_dump())
+        store, instance = artifacts.store, context.instance
+        synthetic = latest(instance, store, keys.synthetic_set)
+        batches = merged_batches(instance, store, pack)
+        recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
+        making = Making(context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches))
+
+        def write(folder: Path) -> None:
+            plan = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules)
+            write_training_set(folder, plan, making.report)
+
+        return make(making, write, show_merge)
+
+    return cvat_merge
+
+
+def dry_run(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack, rules: MergeRules
+) -> MergeSummary:
+    """What the merge would hold now; writes nothing."""
+    synthetic = latest(instance, store, GameKeys.of(pack).synthetic_set)
+    batches = merged_batches(instance, store, pack)
+    return plan_merge(_opened(batches), synthetic.path, pack.class_names, rules).summary
+
+
+def show_merge(folder: Path) -> Metadata:
+    """The training set's summary."""
+    summary = MergeSummary.model_validate_json((folder / "merge_summary.json").read_text("utf-8"))
+    return {
+        "real_train": summary.real_train,
+        "real_val": summary.real_val,
+        "synthetic_train": summary.synthetic_train,
+        "synthetic_val": summary.synthetic_val,
+        "oversample_real": summary.oversample_real,
+        "listed_train": summary.listed_train,
+        "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
+        "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
+        "leakage": table(["trained", "validated", "kind"], _leak_rows(summary)),
+        "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
+        "warnings": table(["warning"], [[warning] for warning in summary.warnings]),
+    }
+
+
+def _leak_rows(summary: MergeSummary) -> list[Sequence[object]]:
+    return [[leak.trained, leak.judged, leak.kind] for leak in summary.validation_leaks]
+
+
+def _opened(batches: Sequence[Artifact]) -> Any:
+    return open_batches({_name(batch): batch.path for batch in batches})
+
+
+def _name(batch: Artifact) -> str:
+    assert batch.version.partition is not None
+    return batch.version.partition
+
+
+def _batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
+) -> tuple[Artifact, ...]:
+    name = keys.export_batches.name
+    assert name is not None
+    known = sorted(instance.get_dynamic_partitions(name))
+    return tuple(
+        latest(instance, store, keys.cvat_export, batch)
+        for batch in known
+        if latest_version(instance, keys.cvat_export, batch) is not None
+    )

@@ -1,0 +1,84 @@
+"""Where everything meets: one function builds fresh Definitions for a game.
+
+Tests and tools call `build_definitions` with other resources; Dagster's server loads `defs`, for
+the games that the environment variable `OUTPOST_GAMES` names (the built-in game by default).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.annotations import annotation_assets
+from assets.checks import asset_checks
+from assets.evaluation import evaluation_assets
+from assets.game import game_assets
+from assets.jobs import retrain_job
+from assets.release import release_assets
+from assets.schedules import weekly_retrain
+from assets.sensors import export_sensor
+from assets.synthetic import synthetic_assets
+from assets.training import training_assets
+from pipeline.games.pack import GamePack, load_pack
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.game_files import GameFiles
+from resources.gpu import Gpu
+
+GAMES_VARIABLE = "OUTPOST_GAMES"
+DEFAULT_GAMES = "demo"
+
+
+def games_served() -> tuple[str, ...]:
+    """Names or folders of the packs that Dagster's server shows."""
+    names = os.environ.get(GAMES_VARIABLE, DEFAULT_GAMES).split(",")
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def build_definitions(
+    game: str | Path | GamePack, resources: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Assets, checks, sensor, schedule and job of one game.
+
+    Args:
+        game: a pack, its name, or its folder.
+        resources: replace the default ones by name: artifacts, exports, game, gpu.
+
+    Raises:
+        PackError: the pack cannot be read.
+    """
+    pack = game if isinstance(game, GamePack) else load_pack(game)
+    return dg.Definitions(
+        assets=[
+            *game_assets(pack),
+            *synthetic_assets(pack),
+            *annotation_assets(pack),
+            *training_assets(pack),
+            *evaluation_assets(pack),
+            *release_assets(pack),
+        ],
+        asset_checks=asset_checks(pack),
+        jobs=[retrain_job(pack)],
+        sensors=[export_sensor(pack)],
+        schedules=[weekly_retrain(pack)],
+        resources={**default_resources(), **(resources or {})},
+    )
+
+
+def default_resources() -> dict[str, Any]:
+    """Everything below the state folder, and training on this machine."""
+    return {
+        "artifacts": Artifacts(),
+        "exports": ExportsFolder(),
+        "game": GameFiles(),
+        "gpu": Gpu(),
+    }
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `workspace.yaml` loads: every served game, sharing one set of resources."""
+    resources = default_resources()
+    return dg.Definitions.merge(*(build_definitions(game, resources) for game in games_served()))

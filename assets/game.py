@@ -1,0 +1,139 @@
+"""What the game's own files hold: their index, the sprite library, land and water backgrounds."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+
+from assets.keys import GameKeys
+from assets.making import Making, Metadata, latest, make, reporter
+from assets.views import picture, table
+from pipeline.backgrounds.pictures import background_sheet, read_index, write_backgrounds
+from pipeline.backgrounds.textures import choose_textures
+from pipeline.games.index import GameFolderError, GameIndex
+from pipeline.games.pack import GamePack
+from pipeline.labels.batches import write_json
+from pipeline.manifests import FileEntry
+from pipeline.provenance import code_version_of
+from resources.artifacts import Artifact, Artifacts
+from resources.game_files import GameFiles
+
+GROUP = "game"
+Kind = Literal["land", "water"]
+
+
+def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """Everything that is made from a game's files alone."""
+    return [
+        _game_files(pack),
+        _sprites(pack),
+        _backgrounds(pack, "land"),
+        _backgrounds(pack, "water"),
+    ]
+
+
+def _game_files(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.games.index")
+
+    @dg.asset(
+        key=keys.game_files,
+        group_name=GROUP,
+        kinds={"file"},
+        code_version=code,
+        description="Index of the game's sprite and terrain files: path, bytes, sha256.",
+    )
+    def game_files(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        report = reporter(context.log.info)
+        folder = game.prepare(pack, report)
+        index = game.index(folder, pack, report)
+        content = index.model_dump(mode="json")
+        making = Making(context, artifacts.store, keys.game_files, code, {"index": content})
+        return make(
+            making, lambda staged: write_json(staged / "index.json", content), show_game_files
+        )
+
+    return game_files
+
+
+def show_game_files(folder: Path) -> Metadata:
+    """Counts and sizes of the game's files."""
+    index = read_game_index(folder)
+    return {
+        "sprite_files": len(index.sprites),
+        "terrain_files": len(index.terrain),
+        "game_megabytes": round(sum(entry.size for entry in index.files) / 1e6, 1),
+    }
+
+
+def read_game_index(folder: Path) -> GameIndex:
+    """The index in an artifact of `game_files`."""
+    return GameIndex.model_validate_json((folder / "index.json").read_text("utf-8"))
+
+
+def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    key = keys.terrain_backgrounds if kind == "land" else keys.water_backgrounds
+    code = code_version_of("pipeline.backgrounds", "pipeline.formats.dds")
+    size = (pack.scenes.width, pack.scenes.height)
+
+    @dg.asset(
+        name=key.path[-1],
+        key_prefix=pack.name,
+        deps=[keys.game_files],
+        group_name=GROUP,
+        kinds={"jpeg"},
+        code_version=code,
+        description=f"Pictures of {kind} made from the game's terrain textures, softened as in "
+        "the game.",
+    )
+    def backgrounds(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        indexed = latest(context.instance, artifacts.store, keys.game_files)
+        recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": kind, "size": size}
+        making = Making(context, artifacts.store, key, code, recipe, (indexed,))
+
+        def write(folder: Path) -> None:
+            files = _files(indexed, game.located(pack), "terrain")
+            choice = choose_textures(files, kind, pack.terrain)
+            for name, reason in choice.left_out.items():
+                context.log.info(f"{name} is left out: {reason}")
+            write_backgrounds(folder, kind, choice.textures, pack.terrain, size, making.report)
+
+        return make(making, write, show_backgrounds)
+
+    return backgrounds
+
+
+def show_backgrounds(folder: Path) -> Metadata:
+    """Thumbnails, and how often each texture was taken."""
+    entries = read_index(folder)
+    names = [name for entry in entries for name in entry.sources]
+    counts = {name: names.count(name) for name in sorted(set(names))}
+    return {
+        "backgrounds": len(entries),
+        "thumbnails": picture(background_sheet(folder), "backgrounds"),
+        "textures": table(["texture", "pictures"], counts.items()),
+    }
+
+
+def _files(
+    indexed: Artifact, game_folder: Path, section: Literal["sprites", "terrain"]
+) -> list[Path]:
+    """The indexed files of one section, which must still be what they were.
+
+    Raises:
+        GameFolderError: one has changed or is gone since it was indexed.
+    """
+    entries: tuple[FileEntry, ...] = getattr(read_game_index(indexed.path), section)
+    for entry in entries:
+        file = game_folder / entry.path
+        if not file.is_file() or file.stat().st_size != entry.size:
+            raise GameFolderError(
+                f"{file} has changed since the game's files were indexed.",
+                "Materialize game_files again; the game has probably been updated.",
+            )
+    return [game_folder / entry.path for entry in entries]

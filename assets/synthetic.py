@@ -1,0 +1,94 @@
+"""Synthetic scenes: pictures drawn from sprites and backgrounds, with exact labels."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.keys import GameKeys
+from assets.making import Making, Metadata, latest, make
+from assets.views import curve, picture, table
+from pipeline.games.pack import GamePack
+from pipeline.provenance import code_version_of
+from pipeline.scenes.preview import sample_sheet, size_plot_svg
+from pipeline.scenes.write import Sources, write_set
+from resources.artifacts import Artifacts
+
+GROUP = "scenes"
+
+
+def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The synthetic set of a game."""
+    return [_synthetic_set(pack)]
+
+
+def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.scenes", "pipeline.sprites.recolour", "pipeline.labels.yolo")
+
+    class SyntheticConfig(dg.Config):
+        """What may be changed for one set; everything else stands in the pack's scenes.yaml."""
+
+        images: int = Field(pack.scenes.images, ge=1, description="Pictures to draw.")
+        seed: int = Field(pack.scenes.seed, ge=0, description="Another seed, other pictures.")
+        water_fraction: float = Field(
+            pack.scenes.water_fraction, ge=0, le=1, description="Scenes on water."
+        )
+
+    @dg.asset(
+        key=keys.synthetic_set,
+        deps=[keys.sprites, keys.terrain_backgrounds, keys.water_backgrounds],
+        group_name=GROUP,
+        kinds={"python", "yolo"},
+        code_version=code,
+        description="Scenes composed from sprites and backgrounds, with YOLO labels and a record "
+        "of every object: boxes, what is visible of it and what covers it.",
+    )
+    def synthetic_set(
+        context: dg.AssetExecutionContext, config: SyntheticConfig, artifacts: Artifacts
+    ) -> dg.MaterializeResult[Any]:
+        store = artifacts.store
+        rules = pack.scenes.model_copy(update=config.model_dump())
+        chosen = pack.model_copy(update={"scenes": rules})
+        inputs = tuple(
+            latest(context.instance, store, key)
+            for key in (keys.sprites, keys.terrain_backgrounds, keys.water_backgrounds)
+        )
+        recipe = {
+            "scenes": rules.model_dump(mode="json"),
+            "classes": [known.model_dump(mode="json") for known in pack.classes],
+        }
+        making = Making(context, store, keys.synthetic_set, code, recipe, inputs)
+        sources = Sources(*(item.path for item in inputs))
+
+        def write(folder: Path) -> None:
+            write_set(folder, chosen, sources, os.cpu_count() or 1, making.report)
+
+        return make(making, write, lambda folder: show_set(folder, chosen))
+
+    return synthetic_set
+
+
+def show_set(folder: Path, pack: GamePack) -> Metadata:
+    """Samples with their boxes, counts, sizes, and what was dropped and why."""
+    summary = json.loads((folder / "set.json").read_text("utf-8"))
+    dropped, names, policy = summary["dropped"], pack.class_names, pack.scenes.labels
+    rows = [
+        [name, count, sum(dropped.get(name, {}).values()), _reasons(dropped.get(name, {}))]
+        for name, count in summary["counts"].items()
+    ]
+    return {
+        "images": summary["images"],
+        "samples": picture(sample_sheet(folder, names, policy), "annotated samples"),
+        "sizes": curve(size_plot_svg(folder, names, policy), "box sizes"),
+        "per_class": table(["class", "labels", "dropped", "why"], rows),
+        "land_scenes": summary["scenes"].get("land", 0),
+        "water_scenes": summary["scenes"].get("water", 0),
+    }
+
+
+def _reasons(dropped: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))

@@ -1,0 +1,297 @@
+"""Training and export: two assets of one job, made under one lease when both are asked for."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.keys import GameKeys
+from assets.making import Making, Metadata, latest, make, reporter
+from assets.views import curve, table
+from pipeline.games.pack import GamePack
+from pipeline.labels.batches import write_json
+from pipeline.progress import Progress
+from pipeline.provenance import code_version_of
+from pipeline.training.contract import ContractReport, check_onnx_contract
+from pipeline.training.curves import curves_svg
+from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
+from pipeline.training.parity import ParityReport, measure_parity, require_parity
+from pipeline.training.results import (
+    EpochMetrics,
+    Event,
+    MessageEvent,
+    StageEvent,
+    best_epoch,
+    epochs_of,
+    read_events,
+)
+from resources.artifacts import Artifact, Artifacts
+from resources.gpu import Gpu
+from resources.state import StateFolder
+
+GROUP = "model"
+GPU_POOL = "gpu"
+PARITY_PICTURES = 8
+TRAINING_FILES = (
+    "best.pt",
+    "last.pt",
+    "results.csv",
+    "metrics.jsonl",
+    "log.txt",
+    "environment.json",
+)
+
+
+def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """Weights and their ONNX export."""
+    return [_training(pack)]
+
+
+def _training(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    defaults = hyperparameters(pack.training.hyperparameters)
+    training_code = code_version_of("pipeline.training.program", "pipeline.training.job")
+    export_code = code_version_of(
+        "pipeline.training.program", "pipeline.training.contract", "pipeline.training.parity"
+    )
+
+    class TrainingConfig(dg.Config):
+        """The hyperparameters that are changed most; the pack's training.yaml has the rest."""
+
+        epochs: int = Field(defaults.epochs, ge=1, description="Most passes over the list.")
+        imgsz: int = Field(defaults.imgsz, ge=128, description="Input side in pixels.")
+        batch: int = Field(defaults.batch, ge=1, description="Pictures in one step.")
+        patience: int = Field(defaults.patience, ge=0, description="Epochs without gain to stop.")
+        seed: int = Field(defaults.seed, ge=0, description="Of weights and augmentation.")
+
+    @dg.multi_asset(
+        name=f"{pack.name}__training",
+        specs=[
+            dg.AssetSpec(
+                keys.trained_weights,
+                deps=[keys.cvat_merge],
+                group_name=GROUP,
+                kinds={"pytorch", "yolo"},
+                code_version=training_code,
+                skippable=True,
+                description="Best and last checkpoint, curves, log, and the exact job.",
+            ),
+            dg.AssetSpec(
+                keys.onnx_export,
+                deps=[keys.trained_weights],
+                group_name=GROUP,
+                kinds={"onnx"},
+                code_version=export_code,
+                skippable=True,
+                description="The ONNX model with its lineage, its contract and its parity with "
+                "the weights checked.",
+            ),
+        ],
+        can_subset=True,
+        pool=GPU_POOL,
+    )
+    def training(
+        context: dg.AssetExecutionContext, config: TrainingConfig, artifacts: Artifacts, gpu: Gpu
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        overrides = {**pack.training.hyperparameters, **config.model_dump()}
+        session = TrainingSession(context, artifacts, gpu, pack, overrides)
+        if keys.trained_weights in context.selected_asset_keys:
+            yield session.make_weights(training_code)
+        if keys.onnx_export in context.selected_asset_keys:
+            yield session.make_export(export_code)
+        session.tidy_up()
+
+    return training
+
+
+@dataclass(frozen=True)
+class TrainingSession:
+    """One run of the two assets: what they share is decided and done once.
+
+    Attributes:
+        overrides: what the pack and the launchpad change in the default hyperparameters.
+    """
+
+    context: dg.AssetExecutionContext
+    artifacts: Artifacts
+    gpu: Gpu
+    pack: GamePack
+    overrides: Mapping[str, Any]
+
+    def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
+        """Train, unless the same training has been done before."""
+        training_set = self._latest(self.keys.cvat_merge)
+        recipe = self._spec((Stage.TRAIN,), {}).model_dump(mode="json")
+        making = self._making(self.keys.trained_weights, code, recipe, training_set)
+        lineage = self._lineage(training_set, code)
+
+        def write(folder: Path) -> None:
+            spec = self._spec(self._stages, lineage)
+            outputs = self._run(spec, write_job(self.job_folder, spec, training_set.path), self.gpu)
+            for name in TRAINING_FILES:
+                if (outputs / name).is_file():
+                    shutil.copyfile(outputs / name, folder / name)
+            shutil.copyfile(self.job_folder / "job.json", folder / "job.json")
+
+        return make(making, write, show_weights)
+
+    def make_export(self, code: str) -> dg.MaterializeResult[Any]:
+        """Take the export that the training job made, or export the weights on this machine."""
+        weights = self._latest(self.keys.trained_weights)
+        recipe = {"classes": list(self.pack.class_names)}
+        making = self._making(self.keys.onnx_export, code, recipe, weights)
+
+        def write(folder: Path) -> None:
+            shutil.copyfile(self._exported(weights), folder / "model.onnx")
+            self._check(weights, folder)
+
+        return make(making, write, show_export)
+
+    def tidy_up(self) -> None:
+        """Remove the job's folder once everything in it has been taken; kept after a failure."""
+        shutil.rmtree(self.job_folder, ignore_errors=True)
+
+    @cached_property
+    def keys(self) -> GameKeys:
+        return GameKeys.of(self.pack)
+
+    @cached_property
+    def job_folder(self) -> Path:
+        return StateFolder.from_environment().jobs / f"{self.context.run_id[:8]}-{time.time_ns()}"
+
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        """Export on the same host where both assets are asked for."""
+        both = self.keys.onnx_export in self.context.selected_asset_keys
+        return (Stage.TRAIN, Stage.EXPORT) if both else (Stage.TRAIN,)
+
+    def _latest(self, key: dg.AssetKey) -> Artifact:
+        return latest(self.context.instance, self.artifacts.store, key)
+
+    def _making(
+        self, key: dg.AssetKey, code: str, recipe: dict[str, Any], made_from: Artifact
+    ) -> Making:
+        return Making(self.context, self.artifacts.store, key, code, recipe, (made_from,))
+
+    def _spec(self, stages: tuple[Stage, ...], lineage: dict[str, str]) -> JobSpec:
+        return JobSpec(
+            game=self.pack.name,
+            class_names=self.pack.class_names,
+            stages=stages,
+            hyperparameters=hyperparameters(self.overrides),
+            lineage=lineage,
+        )
+
+    def _lineage(self, training_set: Artifact, code: str) -> dict[str, str]:
+        """What the ONNX file says of itself wherever it goes."""
+        return {
+            "game": self.pack.name,
+            "training_set": training_set.version.data_version,
+            "code_version": code,
+            "run_id": self.context.run_id,
+        }
+
+    def _run(self, spec: JobSpec, job: Path, gpu: Gpu) -> Path:
+        progress = TrainingProgress(self.context)
+        with gpu.rent(spec) as lease:
+            host = lease.host
+            self.context.log.info(f"Training on {host.name} ({host.provider}).")
+            return lease.run(job, progress.on_event, self.context.log.debug)
+
+    def _exported(self, weights: Artifact) -> Path:
+        """The ONNX file of the job that has just trained, or of one that only exports."""
+        exported = self.job_folder / "outputs" / "best.onnx"
+        if exported.is_file():
+            return exported
+        lineage = self._lineage_of(weights)
+        spec = self._spec((Stage.EXPORT,), lineage).model_copy(update={"weights": "best.pt"})
+        job = write_job(self.job_folder, spec, weights=weights.path / "best.pt")
+        return self._run(spec, job, Gpu()) / "best.onnx"
+
+    def _lineage_of(self, weights: Artifact) -> dict[str, str]:
+        """The lineage of weights that were trained earlier, as their job recorded it."""
+        recorded = json.loads((weights.path / "job.json").read_text("utf-8"))
+        return dict(recorded["lineage"])
+
+    def _check(self, weights: Artifact, folder: Path) -> None:
+        """Refuse an export that the runtime could not trust.
+
+        Raises:
+            OnnxContractError: another layout, other classes, or the wrong head.
+            ParityError: it answers otherwise than the weights.
+        """
+        contract = check_onnx_contract(folder / "model.onnx", self.pack.class_names)
+        write_json(folder / "contract.json", contract.model_dump(mode="json"))
+        pictures = sorted((self._latest(self.keys.cvat_merge).path / "images/val").glob("*"))
+        parity = measure_parity(
+            weights.path / "best.pt", folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
+        )
+        write_json(folder / "parity.json", parity.model_dump(mode="json"))
+        require_parity(parity)
+
+
+class TrainingProgress:
+    """Turns a job's events into the run's log and progress."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._log = context.log
+        self._report = reporter(context.log.debug)
+
+    def on_event(self, event: Event) -> None:
+        """Log what a person wants to read; report what a bar shows."""
+        if isinstance(event, StageEvent | MessageEvent):
+            self._log.info(event.message)
+        elif isinstance(event, EpochMetrics):
+            self._log.info(_epoch_line(event))
+            self._report(Progress("training epochs", event.epoch, event.epochs, event.seconds))
+
+
+def show_weights(folder: Path) -> Metadata:
+    """Curves, the best epoch, the host and the job."""
+    epochs = epochs_of(read_events(folder / "metrics.jsonl"))
+    best = best_epoch(epochs)
+    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    shown: Metadata = {
+        "curves": curve(curves_svg(epochs), "losses and mAP by epoch"),
+        "epochs": len(epochs),
+        "environment": dg.MetadataValue.json(environment),
+        "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
+    }
+    if best is None:
+        return shown
+    figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
+    return {**shown, **{name: value for name, value in figures.items() if value is not None}}
+
+
+def show_export(folder: Path) -> Metadata:
+    """Shapes, size, and how close the export is to the weights."""
+    contract = ContractReport.model_validate_json((folder / "contract.json").read_text("utf-8"))
+    parity = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
+    return {
+        "input": str(list(contract.input_shape)),
+        "output": str(list(contract.output_shape)),
+        "size_mb": round(contract.bytes / 1e6, 2),
+        "lineage": table(["key", "value"], contract.lineage.items()),
+        "parity_detections": parity.detections,
+        "parity_matched": parity.matched,
+        "parity_max_box_pixels": parity.max_box_pixels,
+        "parity_max_score_difference": parity.max_score_difference,
+    }
+
+
+def _epoch_line(epoch: EpochMetrics) -> str:
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in epoch.train_losses.items() if value)
+    return f"epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
+
+
+def _spread(pictures: list[Path], count: int) -> list[Path]:
+    """At most `count` of them, evenly spread."""
+    step = max(1, len(pictures) // count)
+    return pictures[::step][:count]
