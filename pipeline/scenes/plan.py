@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline.backgrounds.textures import Kind
 from pipeline.games.pack import OverlayRules, PlacementRule, SceneRules
 from pipeline.scenes.stock import (
     DISTRACTOR,
@@ -20,7 +21,6 @@ from pipeline.scenes.stock import (
     BackgroundError,
     BackgroundShape,
     Catalogue,
-    Kind,
     SpriteShape,
 )
 

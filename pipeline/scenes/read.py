@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.backgrounds.textures import Kind
 from pipeline.labels.boxes import Box
 from pipeline.labels.synthetic import SUBSETS, Subset
-from pipeline.scenes.stock import Kind
 from pipeline.scenes.write import SceneSetError
 
 

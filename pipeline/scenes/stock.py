@@ -7,18 +7,18 @@ were used last.
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.backgrounds.pictures import BackgroundEntry, read_index
+from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
 from pipeline.sprites.library import Pixels, Sprite
@@ -29,7 +29,6 @@ DISTRACTOR = "distractor"
 SMALLEST_LEVEL = 4
 BACKGROUND_CACHE_BYTES = 64 << 20
 
-Kind = Literal["land", "water"]
 Colour = tuple[int, int, int]
 Floats = npt.NDArray[np.float32]
 
@@ -213,21 +212,20 @@ class BackgroundShelf:
         return sum(picture.nbytes for picture in self._recent.values())
 
     def _register(self, folder: Path, kind: Kind) -> Iterable[BackgroundShape]:
-        for entry in sorted(_index_of(folder), key=lambda entry: str(entry["id"])):
-            if entry["kind"] != kind:
+        for entry in sorted(_index_of(folder), key=lambda entry: entry.id):
+            if entry.kind != kind:
                 raise BackgroundError(
-                    f"{folder} holds a {entry['kind']} background among those for {kind} scenes.",
+                    f"{folder} holds a {entry.kind} background among those for {kind} scenes.",
                     f"Materialize the {kind} backgrounds again.",
                 )
-            identity, file = str(entry["id"]), folder / str(entry["file"])
-            if identity in self._files:
+            if entry.id in self._files:
                 raise BackgroundError(
-                    f"Two backgrounds are called '{identity}'.",
+                    f"Two backgrounds are called '{entry.id}'.",
                     "Materialize the land and the water backgrounds again.",
                 )
-            self._files[identity] = file
-            width, height = _size_of(file)
-            yield BackgroundShape(identity, width, height)
+            self._files[entry.id] = folder / entry.file
+            width, height = _size_of(folder / entry.file)
+            yield BackgroundShape(entry.id, width, height)
 
 
 def prepare(sprite: Sprite) -> PreparedSprite:
@@ -274,15 +272,14 @@ def _shape_of(sprite: Sprite) -> SpriteShape:
     )
 
 
-def _index_of(folder: Path) -> list[dict[str, object]]:
+def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
     try:
-        entries = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        return read_index(folder)
     except (OSError, ValueError) as error:
         raise BackgroundError(
             f"{folder} is no folder of backgrounds: {error}",
             "Materialize the terrain and water backgrounds first.",
         ) from error
-    return list(entries)
 
 
 def _size_of(file: Path) -> tuple[int, int]:

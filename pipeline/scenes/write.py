@@ -25,6 +25,7 @@ from pathlib import Path
 
 import cv2
 
+from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.boxes import Box, LabelledBox
@@ -38,7 +39,6 @@ from pipeline.scenes.stock import (
     BackgroundError,
     BackgroundShelf,
     Catalogue,
-    Kind,
     SpriteShelf,
     catalogue_of,
 )

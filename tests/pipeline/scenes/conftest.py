@@ -109,7 +109,10 @@ def write_backgrounds(folder: Path, kind: str, grounds: dict[str, np.ndarray]) -
     folder.mkdir()
     for identity, ground in grounds.items():
         cv2.imwrite(str(folder / f"{identity}.jpg"), ground[..., ::-1])
-    entries = [{"id": identity, "kind": kind, "file": f"{identity}.jpg"} for identity in grounds]
+    entries = [
+        {"id": identity, "kind": kind, "file": f"{identity}.jpg", "sources": ["grass"], "seed": 7}
+        for identity in grounds
+    ]
     (folder / "index.json").write_text(json.dumps(entries))
 
 
