@@ -1,0 +1,95 @@
+"""DDS textures to pixels and back, through Pillow.
+
+The game's terrain holds BC1 (also called DXT1), BC3 (DXT5), BC7 behind a DX10 header, and plain
+pixels. Pillow reads all of them; this module adds limits and one kind of error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.errors import OutpostError
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_FILE_BYTES = 128 << 20
+MAX_SIDE = 4_096
+"""Longest side in pixels; the game's textures have 2,048 and less."""
+
+
+class DdsError(OutpostError):
+    """A DDS texture that cannot be read or written."""
+
+
+def read_dds(path: Path) -> Pixels:
+    """Read the largest picture of a texture.
+
+    Returns:
+        uint8 [height, width, 4] where the format has alpha (BC1 has), else [height, width, 3]; RGB,
+        straight alpha.
+
+    Raises:
+        DdsError: it is no DDS file, is damaged, too large, or in a format that Pillow lacks.
+        OSError: the file cannot be opened.
+    """
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise _too_large(path, f"it has {size} bytes, more than {MAX_FILE_BYTES}")
+    with path.open("rb") as stream:
+        try:
+            picture = Image.open(stream, formats=["DDS"])
+        except Exception as error:
+            raise _unreadable(path, error) from error
+        if max(picture.size) > MAX_SIDE:
+            width, height = picture.size
+            raise _too_large(path, f"it is {width}x{height}, longer than {MAX_SIDE} pixels")
+        try:
+            mode = "RGBA" if picture.has_transparency_data else "RGB"
+            return np.array(picture.convert(mode))
+        except Exception as error:
+            raise _unreadable(path, error) from error
+
+
+def write_dds(path: Path, pixels: Pixels) -> None:
+    """Write a texture as BC1 without smaller copies.
+
+    Args:
+        path: replaced if it exists.
+        pixels: uint8 [height, width, 3], both sides multiples of 4 and at most 4,096.
+
+    Raises:
+        DdsError: the pixels have another shape or type.
+        OSError: the file cannot be written.
+    """
+    height, width = pixels.shape[:2]
+    if (
+        pixels.shape != (height, width, 3)
+        or pixels.dtype != np.uint8
+        or height % 4
+        or width % 4
+        or not 0 < max(height, width) <= MAX_SIDE
+    ):
+        raise DdsError(
+            f"{pixels.dtype} {list(pixels.shape)} does not make a BC1 texture.",
+            f"Give uint8 [height, width, 3] with sides that are multiples of 4, up to {MAX_SIDE}.",
+        )
+    Image.fromarray(pixels).save(path, format="DDS", pixel_format="DXT1")
+
+
+def _too_large(path: Path, how: str) -> DdsError:
+    return DdsError(
+        f"{path} is too large: {how}.", "Scale the texture down, or exclude it in terrain.yaml."
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> DdsError:
+    # Pillow reports damage in a dozen kinds of exception, from SyntaxError to struct.error.
+    reason = str(error) or type(error).__name__
+    return DdsError(
+        f"{path} cannot be read as DDS: {reason}.",
+        "Let the game's launcher verify its files, or exclude the texture in terrain.yaml.",
+    )
