@@ -1,0 +1,59 @@
+"""Whether a new detector is better than the one in service, on the same frames."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from pipeline.evaluation.intervals import STORED_DIGITS, Interval, bootstrap_f1_difference
+from pipeline.evaluation.metrics import f1_of
+from pipeline.evaluation.report import EvaluationError, Record, Scores
+
+Verdict = Literal["better", "worse", "undecided"]
+
+
+class Comparison(Record):
+    """Real micro-F1 of two detectors on the same frames."""
+
+    frames: int
+    challenger_f1: float
+    champion_f1: float
+    difference: float
+    interval: Interval
+    verdict: Verdict
+    """Decided only when the interval of the difference leaves out 0."""
+
+
+def compare(challenger: Scores, champion: Scores, seed: int = 42) -> Comparison:
+    """Compare two detectors by a paired bootstrap over frames.
+
+    Raises:
+        EvaluationError: they were judged on different frames.
+    """
+    names = [frame.name for frame in challenger.per_frame]
+    order = {frame.name: index for index, frame in enumerate(champion.per_frame)}
+    if set(names) != set(order):
+        raise EvaluationError(
+            "The two detectors were judged on different frames "
+            f"({challenger.frames} and {champion.frames}).",
+            "Evaluate the champion again on the current held-out frames.",
+        )
+    new = challenger.frame_counts
+    old = champion.frame_counts[[order[name] for name in names]]
+    interval = bootstrap_f1_difference(new, old, seed)
+    new_f1, old_f1 = (float(f1_of(np.asarray(c.sum(axis=0)))) for c in (new, old))
+    return Comparison(
+        frames=len(names),
+        challenger_f1=round(new_f1, STORED_DIGITS),
+        champion_f1=round(old_f1, STORED_DIGITS),
+        difference=round(new_f1 - old_f1, STORED_DIGITS),
+        interval=interval,
+        verdict=_verdict(interval),
+    )
+
+
+def _verdict(interval: Interval) -> Verdict:
+    if interval.low > 0:
+        return "better"
+    return "worse" if interval.high < 0 else "undecided"

@@ -1,0 +1,105 @@
+"""A frame with what is true and what was detected drawn into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.evaluation.matching import MIN_IOU, ScoredBox, match_across_classes
+from pipeline.labels.boxes import Box, LabelledBox
+
+# Okabe and Ito's palette, which people with any colour vision can tell apart.
+FOUND = "#009e73"
+MISSED = "#56b4e9"
+CONFUSED = "#f0e442"
+FALSE = "#d55e00"
+
+FONT_SIZE = 12
+LEGEND_HEIGHT = 18
+LEGEND = {FOUND: "found", MISSED: "missed", CONFUSED: "wrong class", FALSE: "nothing there"}
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A box to draw; correct ones are thin and have no text, so that errors stand out."""
+
+    box: Box
+    colour: str
+    text: str
+
+    @property
+    def line(self) -> int:
+        return 1 if self.colour == FOUND else 2
+
+
+def draw_comparison(
+    picture: Image.Image,
+    truths: Sequence[LabelledBox],
+    detections: Sequence[ScoredBox],
+    class_names: Sequence[str],
+) -> Image.Image:
+    """A copy of the picture with found, missed, confused and false boxes, and a legend below.
+
+    Args:
+        picture: the frame, of any mode.
+        truths, detections: in its pixels; only detections that count.
+        class_names: by class id.
+
+    Returns:
+        RGB, as wide as the picture and 18 pixels higher.
+    """
+    canvas = Image.new("RGB", (picture.width, picture.height + LEGEND_HEIGHT))
+    canvas.paste(picture.convert("RGB"))
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(FONT_SIZE)
+    marks = sorted(_marks(truths, detections, class_names), key=lambda mark: mark.line)
+    for mark in marks:
+        _draw_mark(pen, mark, font)
+    _draw_legend(pen, marks, picture.height, font)
+    return canvas
+
+
+def _marks(
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], class_names: Sequence[str]
+) -> Iterator[_Mark]:
+    matching = match_across_classes(truths, detections, MIN_IOU)
+    for match in matching.matches:
+        truth, found = truths[match.truth], detections[match.detection]
+        if truth.class_id == found.class_id:
+            yield _Mark(found.box, FOUND, "")
+            continue
+        taken = f"{class_names[truth.class_id]} > {class_names[found.class_id]}"
+        yield _Mark(found.box, CONFUSED, taken)
+    for index in matching.missed_truths:
+        yield _Mark(truths[index].box, MISSED, class_names[truths[index].class_id])
+    for index in matching.false_detections:
+        found = detections[index]
+        yield _Mark(found.box, FALSE, f"{class_names[found.class_id]} {found.score:.2f}")
+
+
+_Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
+
+def _draw_mark(pen: ImageDraw.ImageDraw, mark: _Mark, font: _Font) -> None:
+    box = mark.box
+    pen.rectangle(
+        (box.x1, box.y1, max(box.x2 - 1, box.x1), max(box.y2 - 1, box.y1)),
+        outline=mark.colour,
+        width=mark.line,
+    )
+    if mark.text:
+        place = (max(box.x1, 0.0), max(box.y1 - FONT_SIZE - 2, 0.0))
+        pen.rectangle(pen.textbbox(place, mark.text, font=font), fill="black")
+        pen.text(place, mark.text, fill=mark.colour, font=font)
+
+
+def _draw_legend(pen: ImageDraw.ImageDraw, marks: Sequence[_Mark], top: int, font: _Font) -> None:
+    counts = Counter(mark.colour for mark in marks)
+    x = 4.0
+    for colour, meaning in LEGEND.items():
+        text = f"{meaning} {counts[colour]}"
+        pen.text((x, top + 2), text, fill=colour, font=font)
+        x += pen.textlength(text, font=font) + 12

@@ -1,0 +1,82 @@
+"""How far a figure would move if other frames had been drawn.
+
+Objects of one frame stand and fall together, so frames are resampled, not objects.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.evaluation.metrics import Counts, f1_of
+
+REPLICATES = 2000
+LEVEL = 0.95
+NORMAL_QUANTILE = 1.959963984540054
+"""Two-sided, for `LEVEL`."""
+
+STORED_DIGITS = 6
+"""Decimals that are kept; sums of floats differ in the last bits between machines."""
+
+
+class Interval(BaseModel):
+    """An interval of confidence at the level of 95%."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.low:.3f} to {self.high:.3f}"
+
+
+def bootstrap_f1(frames: Counts, seed: int) -> Interval:
+    """Percentile bootstrap of the micro-F1.
+
+    Args:
+        frames: int64 [frames, 3], counts of each frame over all classes; at least one frame.
+        seed: of the resampling.
+    """
+    return _percentiles(f1_of(_resampled(frames, seed)))
+
+
+def bootstrap_f1_difference(first: Counts, second: Counts, seed: int) -> Interval:
+    """Percentile bootstrap of the difference in micro-F1, `first` less `second`.
+
+    Paired: both are int64 [frames, 3] over the same frames in the same order, and each replicate
+    takes the same frames of both, so that what makes a frame hard for both cancels out.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"counts of different frames: {first.shape} and {second.shape}")
+    return _percentiles(f1_of(_resampled(first, seed)) - f1_of(_resampled(second, seed)))
+
+
+def wilson(successes: int, trials: int) -> Interval:
+    """Wilson's interval of a proportion; the whole range without trials."""
+    if trials == 0:
+        return Interval(low=0.0, high=1.0)
+    share, z2 = successes / trials, NORMAL_QUANTILE**2
+    scale = 1 + z2 / trials
+    centre = share + z2 / (2 * trials)
+    margin = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return Interval(
+        low=round(max((centre - margin) / scale, 0.0), STORED_DIGITS),
+        high=round(min((centre + margin) / scale, 1.0), STORED_DIGITS),
+    )
+
+
+def _resampled(frames: Counts, seed: int) -> Counts:
+    """Total counts of every replicate, int64 [replicates, 3]; equal seeds draw equal frames."""
+    rng = np.random.default_rng([seed])
+    size = len(frames)
+    replicates = range(REPLICATES)
+    return np.array([frames[rng.integers(size, size=size)].sum(axis=0) for _ in replicates])
+
+
+def _percentiles(values: npt.NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(low=round(float(low), STORED_DIGITS), high=round(float(high), STORED_DIGITS))

@@ -1,0 +1,96 @@
+"""Which detection found which true object.
+
+The rule of record: detections take their turn by score, highest first (equal scores by their best
+overlap, then by index); each takes the free true box that it overlaps most (equal overlaps by
+index), if that is enough; nothing is taken twice. Within classes this is how COCO matches at one
+overlap; regardless of class it shows what was taken for what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
+
+MIN_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class ScoredBox:
+    """A detection: class id, score in 0..1, and its box in pixels of the picture."""
+
+    class_id: int
+    score: float
+    box: Box
+
+
+@dataclass(frozen=True)
+class Match:
+    """Indices of a true box and of the detection that found it, and how far they overlap."""
+
+    truth: int
+    detection: int
+    iou: float
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The matches in the order they were made, and the indices that are left over, ascending."""
+
+    matches: tuple[Match, ...]
+    missed_truths: tuple[int, ...]
+    false_detections: tuple[int, ...]
+
+
+def match_within_classes(
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], min_iou: float = MIN_IOU
+) -> Matching:
+    """Match boxes of the same class that overlap by at least `min_iou`."""
+    same = _classes(truths)[:, None] == _classes(detections)[None, :]
+    return _match(np.where(same, _overlaps(truths, detections), 0.0), detections, min_iou)
+
+
+def match_across_classes(
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], min_iou: float = MIN_IOU
+) -> Matching:
+    """Match boxes that overlap by at least `min_iou`, whatever their classes."""
+    return _match(_overlaps(truths, detections), detections, min_iou)
+
+
+def _match(
+    overlaps: npt.NDArray[np.float64], detections: Sequence[ScoredBox], min_iou: float
+) -> Matching:
+    """Greedy one-to-one matching; `overlaps` is [truths, detections]."""
+    truth_count, detection_count = overlaps.shape
+    best = overlaps.max(axis=0, initial=0.0)
+    turns = sorted(range(detection_count), key=lambda i: (-detections[i].score, -best[i], i))
+    free = np.ones(truth_count, dtype=bool)
+    matches = []
+    for detection in turns:
+        candidates = np.where(free, overlaps[:, detection], 0.0)
+        if not candidates.any():
+            continue
+        truth = int(candidates.argmax())
+        if candidates[truth] >= min_iou:
+            free[truth] = False
+            matches.append(Match(truth, detection, float(candidates[truth])))
+    used = {match.detection for match in matches}
+    return Matching(
+        matches=tuple(matches),
+        missed_truths=tuple(int(index) for index in np.flatnonzero(free)),
+        false_detections=tuple(index for index in range(detection_count) if index not in used),
+    )
+
+
+def _classes(boxes: Sequence[LabelledBox] | Sequence[ScoredBox]) -> npt.NDArray[np.int64]:
+    return np.array([box.class_id for box in boxes], dtype=np.int64)
+
+
+def _overlaps(
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox]
+) -> npt.NDArray[np.float64]:
+    return iou_matrix((truth.box for truth in truths), (found.box for found in detections))

@@ -1,0 +1,137 @@
+"""Precision, recall, F1, average precision and confusion of judged frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.matching import (
+    MIN_IOU,
+    ScoredBox,
+    match_across_classes,
+    match_within_classes,
+)
+
+Counts = npt.NDArray[np.int64]
+"""Columns of the last axis: true positives, false positives, false negatives."""
+
+RECALL_LEVELS = np.linspace(0.0, 1.0, 101)
+"""Recall levels at which COCO reads precision off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Every detection of a set of frames with whether it found an object of its class.
+
+    Attributes:
+        frame: int64 [n], index of the detection's frame.
+        class_id: int64 [n].
+        score: float64 [n].
+        hit: bool [n].
+        truths: int64 [frames, classes], true objects.
+    """
+
+    frame: npt.NDArray[np.int64]
+    class_id: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float64]
+    hit: npt.NDArray[np.bool_]
+    truths: npt.NDArray[np.int64]
+
+
+def judge(frames: Sequence[JudgedFrame], class_count: int, min_iou: float = MIN_IOU) -> Outcomes:
+    """Match every frame within classes.
+
+    All detections are matched at once. Cutting them off at a threshold afterwards gives the same
+    matches as before, because a match never depends on detections with lower scores.
+    """
+    truths = np.zeros((len(frames), class_count), dtype=np.int64)
+    rows: list[tuple[int, int, float, bool]] = []
+    for index, frame in enumerate(frames):
+        np.add.at(truths[index], [truth.class_id for truth in frame.truths], 1)
+        matching = match_within_classes(frame.truths, frame.detections, min_iou)
+        hits = {match.detection for match in matching.matches}
+        rows += [
+            (index, found.class_id, found.score, number in hits)
+            for number, found in enumerate(frame.detections)
+        ]
+    return Outcomes(
+        frame=np.array([row[0] for row in rows], dtype=np.int64),
+        class_id=np.array([row[1] for row in rows], dtype=np.int64),
+        score=np.array([row[2] for row in rows], dtype=np.float64),
+        hit=np.array([row[3] for row in rows], dtype=np.bool_),
+        truths=truths,
+    )
+
+
+def count(outcomes: Outcomes, thresholds: Sequence[float]) -> Counts:
+    """Counts of every frame and class, int64 [frames, classes, 3].
+
+    Args:
+        outcomes: of all detections.
+        thresholds: for each class, the score from which a detection counts.
+    """
+    counts = np.zeros((*outcomes.truths.shape, 3), dtype=np.int64)
+    kept = outcomes.score >= np.asarray(thresholds, dtype=np.float64)[outcomes.class_id]
+    for column, chosen in enumerate((kept & outcomes.hit, kept & ~outcomes.hit)):
+        np.add.at(counts[..., column], (outcomes.frame[chosen], outcomes.class_id[chosen]), 1)
+    counts[..., 2] = outcomes.truths - counts[..., 0]
+    return counts
+
+
+def f1_of(counts: Counts) -> npt.NDArray[np.float64]:
+    """F1 of counts [..., 3], float64 [...]; 0 where there is neither an object nor a detection."""
+    true_positives, false_positives, false_negatives = np.moveaxis(counts, -1, 0)
+    total = 2 * true_positives + false_positives + false_negatives
+    f1: npt.NDArray[np.float64] = np.divide(
+        2.0 * true_positives, total, out=np.zeros(total.shape), where=total > 0
+    )
+    return f1
+
+
+def average_precision(outcomes: Outcomes, class_id: int) -> float | None:
+    """COCO's average precision at the overlap that was judged by; None without true objects.
+
+    The mean of precision at 101 levels of recall, where precision at a level is the best at this or
+    any higher recall, and 0 at levels that are not reached. Equal scores keep the frames' order.
+    """
+    truths = int(outcomes.truths[:, class_id].sum())
+    if truths == 0:
+        return None
+    own = outcomes.class_id == class_id
+    hits = outcomes.hit[own][np.argsort(-outcomes.score[own], kind="stable")]
+    found = np.cumsum(hits)
+    precision = found / np.arange(1, hits.size + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    reached = np.searchsorted(found / truths, RECALL_LEVELS, side="left")
+    return float(np.append(envelope, 0.0)[reached].mean())
+
+
+def confusion(
+    frames: Sequence[JudgedFrame], thresholds: Sequence[float], min_iou: float = MIN_IOU
+) -> npt.NDArray[np.int64]:
+    """What was taken for what, int64 [classes + 1, classes + 1].
+
+    Rows are true classes, columns detected ones; the last row holds detections where nothing is,
+    the last column objects that were missed. Boxes are matched regardless of class.
+    """
+    background = len(thresholds)
+    table = np.zeros((background + 1, background + 1), dtype=np.int64)
+    for frame in frames:
+        found = counting(frame.detections, thresholds)
+        matching = match_across_classes(frame.truths, found, min_iou)
+        for match in matching.matches:
+            table[frame.truths[match.truth].class_id, found[match.detection].class_id] += 1
+        for truth in matching.missed_truths:
+            table[frame.truths[truth].class_id, background] += 1
+        for detection in matching.false_detections:
+            table[background, found[detection].class_id] += 1
+    return table
+
+
+def counting(detections: Sequence[ScoredBox], thresholds: Sequence[float]) -> tuple[ScoredBox, ...]:
+    """The detections that reach the threshold of their class."""
+    return tuple(found for found in detections if found.score >= thresholds[found.class_id])
