@@ -14,6 +14,8 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -267,7 +269,8 @@ def _written(
         studio = open_studio(pack, sources)
         yield from (studio.write(shard, folder) for shard in planned)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         futures = [pool.submit(_write_in_worker, shard, folder, pack, sources) for shard in planned]
         try:
             yield from (future.result() for future in as_completed(futures))
@@ -278,6 +281,18 @@ def _written(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would otherwise write on, and then wait for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 _studio: Studio | None = None

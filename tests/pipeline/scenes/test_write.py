@@ -1,12 +1,17 @@
 """Sets: complete, the same for any number of workers, and refused with a reason when they fail."""
 
 import json
+import pickle
 import shutil
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from pipeline.games.pack import SceneRules
@@ -32,6 +37,14 @@ def test_a_set_holds_a_picture_labels_and_measurements_for_every_index(written):
     assert {files_in(written, part) for part in ("images", "labels", "objects")} == {40}
     picture = cv2.imread(str(written / "images" / "train" / "synth_000000.jpg"))
     assert picture.shape == (256, 320, 3)
+
+
+def test_pictures_keep_their_colours(written):
+    """Water is blue in the file: no step swapped the channels."""
+    for sidecar in written.glob("objects/train/*.json"):
+        picture = cv2.imread(str(written / "images" / "train" / f"{sidecar.stem}.jpg"))
+        blue, _, red = np.median(picture, axis=(0, 1))
+        assert (blue > red) == (json.loads(sidecar.read_text())["kind"] == "water")
 
 
 def test_the_merge_reads_the_set(written, pack):
@@ -144,6 +157,48 @@ def test_a_damaged_background_is_named(pack, sources, tmp_path):
 def test_an_error_in_a_worker_arrives_whole(pack, sources, tmp_path):
     with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*What to do"):
         write_set(tmp_path / "set", pack(), replace(sources, land=tmp_path), workers=2)
+
+
+DRAW_FOR_EVER = """
+import pickle, sys
+from pathlib import Path
+from pipeline.scenes.write import write_set
+
+if __name__ == "__main__":
+    folder, pack, sources = pickle.loads(Path(sys.argv[1]).read_bytes())
+    write_set(folder, pack, sources, workers=2)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_workers_end_when_their_parent_is_killed(pack, sources, tmp_path):
+    """A killed run must leave nobody writing into its folder."""
+    (tmp_path / "job").write_bytes(pickle.dumps((tmp_path / "set", pack(images=100_000), sources)))
+    (tmp_path / "draw.py").write_text(DRAW_FOR_EVER)
+    parent = subprocess.Popen([sys.executable, tmp_path / "draw.py", tmp_path / "job"])
+    eventually(lambda: (tmp_path / "set" / "images").exists())
+    workers = children_of(parent.pid)
+    parent.kill()
+    parent.wait()
+    assert len(workers) >= 2
+    eventually(lambda: not any(is_running(pid) for pid in workers))
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def is_running(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
