@@ -38,6 +38,9 @@ EXIT_DISK_FULL = 4
 EXIT_STOPPED = 143
 """What a shell reports of a process that SIGTERM ended."""
 
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""Windows knows no other; there SIGTERM kills at once."""
+
 MAX_DETECTIONS = 300
 PROGRESS_SECONDS = 2.0
 LIFELINE_GRACE_SECONDS = 10.0
@@ -304,7 +307,7 @@ def export(job: dict[str, Any], weights: Path, work: Path, outputs: Outputs) -> 
         device="cpu",
         **job["export"],
     )
-    with outputs.replacing("model.onnx") as temporary:
+    with outputs.replacing("best.onnx") as temporary:
         write_lineage(Path(exported), temporary, job)
 
 
@@ -434,11 +437,19 @@ def stop_when_abandoned() -> None:
 
     def wait() -> None:
         sys.stdin.buffer.read()
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal_group(signal.SIGTERM)
         time.sleep(LIFELINE_GRACE_SECONDS)
-        os._exit(EXIT_STOPPED)
+        signal_group(KILL)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def signal_group(number: signal.Signals) -> None:
+    """Signal this process and, where it leads a group of its own, all that it started."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), number)
+    else:
+        os.kill(os.getpid(), number)
 
 
 def exit_code_of(error: BaseException) -> int:

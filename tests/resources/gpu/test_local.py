@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.training.job import JobSpec, write_job
 from pipeline.training.results import Event, MessageEvent
-from resources.gpu.lease import TrainingFailedError
+from resources.gpu import TrainingFailedError
 from resources.gpu.local import LocalProvider
 
 ROOT = Path(__file__).parents[3]
@@ -21,12 +21,20 @@ SPEC = JobSpec(game="demo", class_names=("knight",))
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
 
 SLEEPER = """
-    import os, pathlib, subprocess, sys, time
-    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
-    child = subprocess.Popen(sleep)
-    pathlib.Path("pids.tmp").write_text(f"{os.getpid()} {child.pid}")
-    os.replace("pids.tmp", "pids")
-    time.sleep(600)
+import os, pathlib, subprocess, sys, time
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+child = subprocess.Popen(sleep)
+pathlib.Path("pids.tmp").write_text(f"{os.getpid()} {child.pid}")
+os.replace("pids.tmp", "pids")
+print("asleep", flush=True)
+time.sleep(600)
+"""
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+LIFELINE = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from pipeline.training.program import stop_on_request, stop_when_abandoned
+stop_on_request()
+stop_when_abandoned()
 """
 
 
@@ -128,14 +136,14 @@ def test_a_full_disk_and_want_of_memory_are_named(job: Path, program: str, named
         run(job, program)
 
 
+def interrupt(_line: str) -> None:
+    raise Interrupted
+
+
 @POSIX
 def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
-    def interrupt(_line: str) -> None:
-        pids_of(job)
-        raise Interrupted
-
     with pytest.raises(Interrupted):
-        run(job, f"print('started', flush=True){textwrap.dedent(SLEEPER)}", on_log=interrupt)
+        run(job, SLEEPER, on_log=interrupt)
 
     until(lambda: not any(map(is_alive, pids_of(job))))
 
@@ -145,14 +153,9 @@ def test_a_program_that_ignores_the_request_to_end_is_killed(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resources.gpu.processes.end_group.__defaults__", (0.5,))
-    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True)"
-
-    def interrupt(_line: str) -> None:
-        pids_of(job)
-        raise Interrupted
 
     with pytest.raises(Interrupted):
-        run(job, f"{deaf}{textwrap.dedent(SLEEPER)}", on_log=interrupt)
+        run(job, f"{DEAF}\n{SLEEPER}", on_log=interrupt)
 
     until(lambda: not any(map(is_alive, pids_of(job))))
 
@@ -160,7 +163,7 @@ def test_a_program_that_ignores_the_request_to_end_is_killed(
 @POSIX
 def test_what_a_finished_program_left_running_is_ended(job: Path) -> None:
     with pytest.raises(TrainingFailedError):
-        run(job, textwrap.dedent(SLEEPER).replace("time.sleep(600)\n", "raise SystemExit(1)\n"))
+        run(job, SLEEPER.replace("\ntime.sleep(600)\n", "\nraise SystemExit(1)\n"))
 
     until(lambda: not any(map(is_alive, pids_of(job))))
 
@@ -168,7 +171,7 @@ def test_what_a_finished_program_left_running_is_ended(job: Path) -> None:
 @pytest.fixture
 def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A run of Dagster, in a process of its own, that trains with the sleeping program."""
-    (job.parent / "program.py").write_text(textwrap.dedent(SLEEPER), encoding="utf-8")
+    (job.parent / "program.py").write_text(f"{LIFELINE}{SLEEPER}", encoding="utf-8")
     script = f"""
         import dagster as dg
         from pathlib import Path
@@ -204,3 +207,14 @@ def test_cancelling_a_dagster_run_ends_the_training(
 
     until(lambda: not any(map(is_alive, pids)))
     assert dagster_run.wait(20) != 0
+
+
+@POSIX
+def test_killing_the_run_ends_the_training_by_its_lifeline(
+    job: Path, dagster_run: subprocess.Popen[bytes]
+) -> None:
+    pids = pids_of(job)
+
+    dagster_run.kill()
+
+    until(lambda: not any(map(is_alive, pids)))

@@ -1,0 +1,67 @@
+"""Two sets of rows are close when a user could not tell them apart."""
+
+import numpy as np
+import pytest
+
+from pipeline.training.parity import ParityError, Rows, compare, require_parity
+
+
+def rows(*detections: tuple[float, ...]) -> Rows:
+    """300 rows, of which the first are given as x1, y1, x2, y2, score, class."""
+    table = np.zeros((300, 6), np.float32)
+    table[: len(detections)] = detections
+    return table
+
+
+KNIGHT = (10.0, 10.0, 40.0, 60.0, 0.9, 0.0)
+SHEEP = (80.0, 80.0, 95.0, 90.0, 0.4, 1.0)
+
+
+def test_the_same_detections_in_another_order_are_close() -> None:
+    report = compare([rows(KNIGHT, SHEEP)], [rows(SHEEP, KNIGHT)])
+
+    assert (report.detections, report.matched, report.unmatched) == (2, 2, 0)
+    assert report.is_close
+
+
+def test_a_moved_box_is_measured_in_pixels() -> None:
+    moved = (10.0, 10.0, 41.5, 60.0, 0.9, 0.0)
+
+    report = compare([rows(KNIGHT)], [rows(moved)])
+
+    assert report.max_box_pixels == pytest.approx(1.5)
+    assert not report.is_close
+
+
+def test_another_score_is_measured() -> None:
+    report = compare([rows(KNIGHT)], [rows((*KNIGHT[:4], 0.85, 0.0))])
+
+    assert report.max_score_difference == pytest.approx(0.05, abs=1e-4)
+    assert not report.is_close
+
+
+@pytest.mark.parametrize(
+    ("reference", "exported"),
+    [([rows(KNIGHT, SHEEP)], [rows(KNIGHT)]), ([rows(KNIGHT)], [rows(KNIGHT, SHEEP)])],
+)
+def test_a_detection_on_one_side_alone_counts(reference: list[Rows], exported: list[Rows]) -> None:
+    assert compare(reference, exported).unmatched == 1
+
+
+def test_another_class_is_another_detection() -> None:
+    report = compare([rows(KNIGHT)], [rows((*KNIGHT[:5], 1.0))])
+
+    assert (report.matched, report.unmatched) == (0, 2)
+
+
+def test_noise_around_the_floor_does_not_count() -> None:
+    faint = (*SHEEP[:4], 0.052, 1.0)
+
+    assert compare([rows(KNIGHT, faint)], [rows(KNIGHT)]).is_close
+
+
+def test_an_export_that_differs_is_refused_with_how_far() -> None:
+    report = compare([rows(KNIGHT)], [rows((14.0, *KNIGHT[1:]))])
+
+    with pytest.raises(ParityError, match=r"up to 4\.00 px"):
+        require_parity(report)

@@ -1,0 +1,260 @@
+"""The job program, run as on any host: its own process, its own folder, nothing of Outpost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.manifests import sha256_of
+from pipeline.training.contract import check_onnx_contract
+from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
+from pipeline.training.parity import measure_parity
+from pipeline.training.program import (
+    EXIT_DISK_FULL,
+    EXIT_FAILED,
+    EXIT_NO_MEMORY,
+    Outputs,
+    exit_code_of,
+    number,
+    usable_cores,
+)
+from pipeline.training.results import (
+    BestEvent,
+    DoneEvent,
+    FailedEvent,
+    MessageEvent,
+    epochs_of,
+    read_events,
+    read_results_csv,
+)
+
+CLASSES = ("square", "bar")
+TINY = {"epochs": 2, "imgsz": 128, "batch": 4, "warmup_epochs": 0.0, "workers": 0}
+
+
+def write_training_set(folder: Path, pictures: int = 8) -> Path:
+    """Coloured squares and bars on noise."""
+    generator = np.random.default_rng(5)
+    for subset in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / kind / subset).mkdir(parents=True)
+        for index in range(pictures):
+            pixels = generator.integers(80, 120, (128, 128, 3), np.uint8)
+            kind = index % 2
+            width, height = ((40, 40), (60, 16))[kind]
+            x, y = generator.integers(0, 60, 2)
+            pixels[y : y + height, x : x + width] = ((220, 40, 40), (40, 40, 220))[kind]
+            Image.fromarray(pixels).save(folder / "images" / subset / f"{index}.png")
+            box = ((x + width / 2) / 128, (y + height / 2) / 128, width / 128, height / 128)
+            label = " ".join(f"{value:.6f}" for value in box)
+            (folder / "labels" / subset / f"{index}.txt").write_text(f"{kind} {label}\n")
+        lines = (f"./images/{subset}/{index}.png\n" for index in range(pictures))
+        (folder / f"{subset}.txt").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def tiny_spec(**changes: object) -> JobSpec:
+    return JobSpec.model_validate(
+        {
+            "game": "demo",
+            "class_names": CLASSES,
+            "hyperparameters": hyperparameters(TINY),
+            "lineage": {"training_set": "abc", "run_id": "1"},
+            **changes,
+        }
+    )
+
+
+def run_program(job: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(job.parent / "program.py"), str(job)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=job.parent, timeout=280, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_training_set(tmp_path_factory.mktemp("set"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, training_set: Path) -> Path:
+    """The job folder of a training that ended well."""
+    job = write_job(tmp_path_factory.mktemp("job"), tiny_spec(), training_set)
+    done = run_program(job)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return job.parent
+
+
+@pytest.mark.slow
+def test_a_job_tells_its_epochs_and_that_it_is_done(trained: Path) -> None:
+    events = read_events(trained / "outputs" / "metrics.jsonl")
+
+    epochs = epochs_of(events)
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+    assert set(epochs[0].train_losses) == set(epochs[0].val_losses) >= {"box", "cls"}
+    assert sum(isinstance(event, BestEvent) for event in events) == 1
+    assert isinstance(events[-1], DoneEvent)
+
+
+@pytest.mark.slow
+def test_events_and_the_csv_of_ultralytics_agree(trained: Path) -> None:
+    told = epochs_of(read_events(trained / "outputs" / "metrics.jsonl"))
+    written = read_results_csv(trained / "outputs" / "results.csv")
+
+    for ours, theirs in zip(told, written, strict=True):
+        assert ours.map50 == pytest.approx(theirs.map50, abs=1e-4)
+        assert ours.train_losses == pytest.approx(theirs.train_losses, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_what_is_done_is_listed_with_digests(trained: Path) -> None:
+    outputs = trained / "outputs"
+
+    done = json.loads((outputs / "done.json").read_text(encoding="utf-8"))
+
+    assert set(done) == {"best.pt", "last.pt", "best.onnx"}
+    assert all(sha256_of(outputs / name) == entry["sha256"] for name, entry in done.items())
+
+
+@pytest.mark.slow
+def test_the_export_keeps_the_contract_and_knows_where_it_is_from(trained: Path) -> None:
+    report = check_onnx_contract(trained / "outputs" / "best.onnx", CLASSES)
+
+    assert report.output_shape == (1, 300, 6)
+    assert report.lineage == {"training_set": "abc", "run_id": "1"}
+
+
+@pytest.mark.slow
+def test_the_export_answers_as_the_weights(trained: Path, training_set: Path) -> None:
+    outputs = trained / "outputs"
+    pictures = sorted((training_set / "images" / "val").glob("*.png"))[:2]
+
+    report = measure_parity(outputs / "best.pt", outputs / "best.onnx", pictures)
+
+    assert report.pictures == 2
+    assert report.is_close
+
+
+@pytest.mark.slow
+def test_nothing_of_the_host_is_in_what_comes_back(trained: Path) -> None:
+    import torch
+
+    checkpoint = torch.load(trained / "outputs" / "best.pt", weights_only=False)
+    exported = (trained / "outputs" / "best.onnx").read_bytes()
+
+    told = {**checkpoint["train_args"], **checkpoint["model"].args}
+    assert str(trained) not in json.dumps(told, default=str)
+    assert not {"git", "date"} & set(checkpoint)
+    assert str(trained).encode() not in exported
+
+
+@pytest.mark.slow
+def test_ultralytics_leaves_the_training_set_alone(trained: Path, training_set: Path) -> None:
+    assert list((trained / "data").rglob("*.cache"))
+    assert not list(training_set.rglob("*.cache"))
+
+
+@pytest.mark.slow
+def test_a_training_without_base_weights_says_so(trained: Path) -> None:
+    environment = json.loads((trained / "outputs" / "environment.json").read_text("utf-8"))
+    told = [
+        event.message
+        for event in read_events(trained / "outputs" / "metrics.jsonl")
+        if isinstance(event, MessageEvent)
+    ]
+
+    assert (environment["weights"] is None) == any("from scratch" in text for text in told)
+
+
+@pytest.mark.slow
+def test_an_export_alone_gives_the_same_model(trained: Path, tmp_path: Path) -> None:
+    spec = tiny_spec(stages=[Stage.EXPORT], weights="best.pt")
+    job = write_job(tmp_path / "job", spec, weights=trained / "outputs" / "best.pt")
+
+    done = run_program(job)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = tmp_path / "job" / "outputs" / "best.onnx"
+    assert sha256_of(again) == sha256_of(trained / "outputs" / "best.onnx")
+
+
+@pytest.mark.slow
+def test_a_training_set_without_pictures_fails_with_a_message(tmp_path: Path) -> None:
+    folder = write_training_set(tmp_path / "set", pictures=1)
+    for picture in folder.rglob("*.png"):
+        picture.unlink()
+    job = write_job(tmp_path / "job", tiny_spec(), folder)
+
+    done = run_program(job)
+
+    events = read_events(tmp_path / "job" / "outputs" / "metrics.jsonl")
+    assert done.returncode == EXIT_FAILED
+    assert isinstance(events[-1], FailedEvent)
+    assert not (tmp_path / "job" / "outputs" / "done.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_has_an_exit_code_of_its_own(tmp_path: Path, training_set: Path) -> None:
+    job = write_job(tmp_path / "job", tiny_spec(), training_set)
+    (job.parent / "outputs").mkdir()
+    (job.parent / "outputs" / "metrics.jsonl").symlink_to("/dev/full")
+
+    assert run_program(job).returncode == EXIT_DISK_FULL
+
+
+def caused(outer: Exception, inner: Exception) -> Exception:
+    outer.__cause__ = inner
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(28, "No space left on device"), EXIT_DISK_FULL),
+        (caused(RuntimeError("Dataset error"), OSError(28, "full")), EXIT_DISK_FULL),
+        (RuntimeError("file write failed: No space left on device"), EXIT_DISK_FULL),
+        (MemoryError(), EXIT_NO_MEMORY),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), EXIT_NO_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), EXIT_NO_MEMORY),
+        (RuntimeError("shape mismatch"), EXIT_FAILED),
+        (OSError(2, "No such file"), EXIT_FAILED),
+    ],
+)
+def test_exit_codes_tell_a_full_disk_and_want_of_memory(error: Exception, code: int) -> None:
+    assert exit_code_of(error) == code
+
+
+def test_a_file_of_the_outputs_appears_whole_or_stays_as_it_was(tmp_path: Path) -> None:
+    with Outputs(tmp_path) as outputs:
+        outputs.json("state.json", {"epoch": 1})
+        with pytest.raises(RuntimeError), outputs.replacing("state.json") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    assert json.loads((tmp_path / "state.json").read_text("utf-8")) == {"epoch": 1}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["metrics.jsonl", "state.json"]
+
+
+def test_a_job_that_begins_again_is_not_done(tmp_path: Path) -> None:
+    with Outputs(tmp_path) as outputs:
+        outputs.finish()
+    assert (tmp_path / "done.json").exists()
+
+    with Outputs(tmp_path):
+        assert not (tmp_path / "done.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(None, None), (float("nan"), None), (float("inf"), None), (0.5, 0.5)]
+)
+def test_a_figure_that_is_no_number_is_left_out(value: float | None, written: float | None) -> None:
+    assert number(value) == written
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert usable_cores() >= 1
