@@ -7,12 +7,29 @@ machines, and the library's bytes must not.
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import OutpostError
 
 Pixels = npt.NDArray[np.uint8]
+
+INDEX_FILE = "index.json"
+DISTRACTOR = "distractor"
+"""Folder of the sprites that have no class."""
+
+
+class SpriteLibraryError(OutpostError):
+    """A sprite library that cannot be read, or sprites that do not make one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +61,150 @@ class Sprite:
     player_weight: Pixels | None
     shadow: Pixels | None
     shadow_offset: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class SpriteLibrary:
+    """All sprites of a game, ordered by id."""
+
+    sprites: tuple[Sprite, ...]
+
+    def by_class(self, name: str) -> tuple[Sprite, ...]:
+        """Sprites of one class, or of the distractors; empty when there are none."""
+        return self._by_class.get(name, ())
+
+    @cached_property
+    def _by_class(self) -> dict[str, tuple[Sprite, ...]]:
+        sprites: dict[str, list[Sprite]] = {}
+        for sprite in self.sprites:
+            sprites.setdefault(folder_of(sprite), []).append(sprite)
+        return {name: tuple(found) for name, found in sprites.items()}
+
+
+class SpriteEntry(BaseModel):
+    """A sprite in the library's index: everything but its pixels, and the files that hold them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    class_name: str | None
+    source: str
+    source_sha256: str
+    frame: int
+    heading: int
+    step: int
+    hotspot: tuple[int, int]
+    shadow_offset: tuple[int, int]
+    rgba: str
+    player_weight: str | None
+    shadow: str | None
+
+
+class LibraryIndex(BaseModel):
+    """The content of a library's `index.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sprites: tuple[SpriteEntry, ...]
+
+
+def write_library(folder: Path, sprites: Iterable[Sprite]) -> None:
+    """Write a library; the same sprites, in any order, give the same bytes.
+
+    Args:
+        folder: made if it is missing.
+        sprites: taken one at a time, so that they need not all be in memory.
+
+    Raises:
+        SpriteLibraryError: two sprites have one id.
+        OSError: the folder cannot be written.
+    """
+    entries: dict[str, SpriteEntry] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for sprite in sprites:
+        if sprite.id in entries:
+            raise SpriteLibraryError(
+                f"Two sprites are called '{sprite.id}'.",
+                "Two files of one class have the same name: exclude one in sprites.yaml.",
+            )
+        entries[sprite.id] = _write_sprite(folder, sprite)
+    index = LibraryIndex(sprites=tuple(entries[id_] for id_ in sorted(entries)))
+    text = json.dumps(index.model_dump(mode="json"), indent=1, sort_keys=True)
+    (folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def read_library(folder: Path) -> SpriteLibrary:
+    """Read a library with all its pixels.
+
+    Raises:
+        SpriteLibraryError: the index or a picture is missing, damaged, or of another version.
+    """
+    try:
+        text = (folder / INDEX_FILE).read_text(encoding="utf-8")
+        index = LibraryIndex.model_validate_json(text)
+        sprites = tuple(_read_sprite(folder, entry) for entry in index.sprites)
+    except (OSError, ValidationError, UnicodeDecodeError, ValueError) as error:
+        raise SpriteLibraryError(
+            f"{folder} is not a whole sprite library: {error}", "Materialize the sprites again."
+        ) from error
+    return SpriteLibrary(sprites)
+
+
+def folder_of(sprite: Sprite) -> str:
+    """The class, or `distractor`."""
+    return sprite.class_name or DISTRACTOR
+
+
+def _write_sprite(folder: Path, sprite: Sprite) -> SpriteEntry:
+    name = sprite.id.rpartition("/")[2]
+    (folder / folder_of(sprite)).mkdir(exist_ok=True)
+
+    def write(pixels: Pixels, suffix: str = "") -> str:
+        path = PurePosixPath(folder_of(sprite), f"{name}{suffix}.png")
+        (folder / path).write_bytes(_png(pixels))
+        return str(path)
+
+    weight, shadow = sprite.player_weight, sprite.shadow
+    return SpriteEntry(
+        id=sprite.id,
+        class_name=sprite.class_name,
+        source=sprite.source,
+        source_sha256=sprite.source_sha256,
+        frame=sprite.frame,
+        heading=sprite.heading,
+        step=sprite.step,
+        hotspot=sprite.hotspot,
+        shadow_offset=sprite.shadow_offset,
+        rgba=write(sprite.rgba),
+        player_weight=None if weight is None else write(weight, ".player"),
+        shadow=None if shadow is None else write(shadow, ".shadow"),
+    )
+
+
+def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
+    def read(file: str, mode: str) -> Pixels:
+        with Image.open(folder / file, formats=["PNG"]) as picture:
+            if picture.mode != mode:
+                raise ValueError(f"{file} is {picture.mode} instead of {mode}")
+            return np.array(picture)
+
+    return Sprite(
+        id=entry.id,
+        class_name=entry.class_name,
+        source=entry.source,
+        source_sha256=entry.source_sha256,
+        frame=entry.frame,
+        heading=entry.heading,
+        step=entry.step,
+        hotspot=entry.hotspot,
+        rgba=read(entry.rgba, "RGBA"),
+        player_weight=None if entry.player_weight is None else read(entry.player_weight, "L"),
+        shadow=None if entry.shadow is None else read(entry.shadow, "L"),
+        shadow_offset=entry.shadow_offset,
+    )
+
+
+def _png(pixels: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
