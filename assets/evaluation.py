@@ -1,0 +1,174 @@
+"""How good the model is on real frames, measured through the runtime that users have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from PIL import Image
+from pydantic import Field
+
+from assets.annotations import held_out_batches
+from assets.keys import GameKeys
+from assets.making import Making, Metadata, latest, make
+from assets.views import picture
+from detector_runtime import Detector
+from pipeline.evaluation.drawing import draw_comparison
+from pipeline.evaluation.frames import (
+    JudgedFrame,
+    TrueFrame,
+    batch_frames,
+    real_validation_frames,
+    synthetic_validation_frames,
+)
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.report import (
+    EvaluationReport,
+    Judgement,
+    evaluate,
+    markdown,
+    read_report,
+    worst_frames,
+    write_report,
+)
+from pipeline.games.pack import GamePack
+from pipeline.labels.boxes import Box
+from pipeline.progress import Report, track
+from pipeline.provenance import code_version_of
+from resources.artifacts import Artifact, Artifacts
+
+GROUP = "model"
+LOWEST_SCORE = 0.01
+"""Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
+WORST_FRAMES = 6
+
+
+def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The evaluation of a game's newest export."""
+    return [_real_evaluation(pack)]
+
+
+def thresholds_of(pack: GamePack) -> tuple[float, ...]:
+    """The confidence from which a detection of each class counts, in the order of the ids."""
+    rules = pack.thresholds
+    return tuple(rules.per_class.get(name, rules.default) for name in pack.class_names)
+
+
+def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.evaluation", "detector_runtime")
+
+    class EvaluationConfig(dg.Config):
+        """What may be changed for one evaluation."""
+
+        seed: int = Field(42, ge=0, description="Of the bootstrap interval.")
+
+    @dg.asset(
+        key=keys.real_evaluation,
+        deps=[keys.onnx_export, keys.cvat_merge, keys.cvat_export],
+        group_name=GROUP,
+        kinds={"onnx", "json"},
+        code_version=code,
+        description="Precision, recall and F1 on real frames: the held-out batches where there "
+        "are any, else the real validation frames. Synthetic frames are scored apart.",
+    )
+    def real_evaluation(
+        context: dg.AssetExecutionContext, config: EvaluationConfig, artifacts: Artifacts
+    ) -> dg.MaterializeResult[Any]:
+        store, instance = artifacts.store, context.instance
+        export = latest(instance, store, keys.onnx_export)
+        training_set = latest(instance, store, keys.cvat_merge)
+        held_out = held_out_batches(instance, store, pack)
+        judgement = Judgement(pack.class_names, thresholds_of(pack), seed=config.seed)
+        recipe = {"thresholds": judgement.thresholds, "seed": config.seed, "low": LOWEST_SCORE}
+        making = Making(
+            context, store, keys.real_evaluation, code, recipe, (export, training_set, *held_out)
+        )
+
+        def write(folder: Path) -> None:
+            detector = open_detector(export.path / "model.onnx")
+            truths = _real_frames(training_set, held_out)
+            real = detect(detector, truths, "evaluating real frames", making.report)
+            drawn = synthetic_validation_frames(training_set.path)
+            synthetic = detect(detector, drawn, "evaluating synthetic frames", making.report)
+            report = evaluate(real, synthetic, judgement, _inputs(making.inputs))
+            write_report(folder, report)
+            _draw_worst(folder, report, truths, real, judgement)
+
+        return make(making, write, show_evaluation)
+
+    return real_evaluation
+
+
+def open_detector(model: Path) -> Detector:
+    """The shipped runtime on a model, keeping everything down to the lowest score."""
+    return Detector.open(model, confidence=LOWEST_SCORE)
+
+
+def detect(
+    detector: Detector, frames: Sequence[TrueFrame], stage: str, report: Report
+) -> tuple[JudgedFrame, ...]:
+    """Run the detector over frames."""
+    return tuple(
+        frame.judged(_scored(detector, frame.picture))
+        for frame in track(frames, len(frames), stage, report)
+    )
+
+
+def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
+    found = detector.detect_fast(file)
+    return tuple(
+        ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
+        for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)
+    )
+
+
+def _real_frames(training_set: Artifact, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
+    if not held_out:
+        return real_validation_frames(training_set.path)
+    return tuple(frame for batch in held_out for frame in batch_frames(batch.path))
+
+
+def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
+    named = ((item.version.asset, item.version.partition, item.version) for item in artifacts)
+    return {
+        f"{asset} [{partition}]" if partition else asset: version.data_version
+        for asset, partition, version in named
+    }
+
+
+def _draw_worst(
+    folder: Path,
+    report: EvaluationReport,
+    truths: Sequence[TrueFrame],
+    judged: Sequence[JudgedFrame],
+    judgement: Judgement,
+) -> None:
+    """Pictures of the frames with most errors, with what counts drawn in."""
+    (folder / "frames").mkdir()
+    by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
+    for rank, name in enumerate(worst_frames(report.real, WORST_FRAMES)):
+        frame, result = by_name[name]
+        counted = [d for d in result.detections if d.score >= judgement.thresholds[d.class_id]]
+        with Image.open(frame.picture) as image:
+            drawn = draw_comparison(image, frame.truths, counted, judgement.class_names)
+        drawn.save(folder / "frames" / f"worst_{rank}_{frame.picture.stem}.jpg", quality=90)
+
+
+def show_evaluation(folder: Path) -> Metadata:
+    """The figure of record, the classes, and the worst frames."""
+    report = read_report(folder)
+    figures = {
+        "real_f1": report.real.micro.f1,
+        "real_precision": report.real.micro.precision,
+        "real_recall": report.real.micro.recall,
+        "synthetic_f1": report.synthetic.micro.f1 if report.synthetic else None,
+        "gap": report.gap,
+    }
+    frames = sorted((folder / "frames").glob("*.jpg"))
+    pictures = {file.stem: picture(file.read_bytes(), file.stem) for file in frames}
+    return {
+        **{name: value for name, value in figures.items() if value is not None},
+        "report": dg.MetadataValue.md(markdown(report)),
+        **pictures,
+    }
