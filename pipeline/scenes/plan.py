@@ -16,13 +16,13 @@ import numpy as np
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.pack import OverlayRules, PlacementRule, SceneRules
 from pipeline.scenes.stock import (
-    DISTRACTOR,
     TEAM_COLOURS,
     BackgroundError,
     BackgroundShape,
     Catalogue,
     SpriteShape,
 )
+from pipeline.sprites.library import DISTRACTOR
 
 PanelKind = Literal["resource_bar", "minimap", "command_panel"]
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]

@@ -21,10 +21,8 @@ from pipeline.backgrounds.pictures import BackgroundEntry, read_index
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
-from pipeline.sprites.library import Pixels, Sprite
-
-DISTRACTOR = "distractor"
-"""The name under which placement rules speak of unlabelled sprites."""
+from pipeline.sprites.library import DISTRACTOR, Pixels, Sprite
+from pipeline.sprites.recolour import LUMINANCE
 
 SMALLEST_LEVEL = 4
 BACKGROUND_CACHE_BYTES = 64 << 20
@@ -43,8 +41,6 @@ TEAM_COLOURS: tuple[Colour, ...] = (
     (240, 130, 30),
 )
 """RGB of players 1 to 8."""
-
-LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class BackgroundError(OutpostError):
@@ -146,8 +142,8 @@ class PreparedSprite:
     """A sprite in the form in which it is resized and blended.
 
     Colours are multiplied by alpha before any resize, because resizing straight alpha bleeds the
-    colour of transparent pixels into the edge. Recolouring is linear in the pixels, so the two
-    parts of its formula are resized apart and joined at the drawn size, for any team.
+    colour of transparent pixels into the edge. Recolouring (`pipeline.sprites.recolour`) is linear
+    in the pixels, so the two parts of its formula are resized apart and joined at the drawn size.
 
     Attributes:
         rgba: [h, w, 4], premultiplied; without what a team's colour replaces if there is a
@@ -240,7 +236,8 @@ def prepare_for_teams(sprite: Sprite) -> PreparedSprite:
         return prepare(sprite)
     colour = sprite.rgba[..., :3].astype(np.float32)
     weight = sprite.player_weight.astype(np.float32) / 255.0
-    light = colour @ LUMINANCE * weight
+    # A matrix product would round differently from one processor to the next.
+    light = (colour * LUMINANCE).sum(axis=2) * weight
     return _prepared(sprite, colour * (1.0 - weight)[..., None], light)
 
 
@@ -268,7 +265,7 @@ def _shape_of(sprite: Sprite) -> SpriteShape:
         width=width,
         height=height,
         hotspot=sprite.hotspot,
-        owned=sprite.player_weight is not None,
+        owned=sprite.player_weight is not None and bool(sprite.player_weight.any()),
     )
 
 

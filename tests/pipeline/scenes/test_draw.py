@@ -8,6 +8,8 @@ import pytest
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan, plan
 from pipeline.scenes.stock import TEAM_COLOURS, SpriteShelf, prepare_for_teams, pyramid_of
+from pipeline.sprites.library import Sprite
+from pipeline.sprites.recolour import recolour
 
 RED, BLUE, GREY = (200, 40, 40), (40, 40, 200), (120, 120, 120)
 
@@ -110,6 +112,18 @@ def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     small = pyramid_of(pixels).resized(round(70 * scale), round(90 * scale))
     assert small.shape == (round(90 * scale), round(70 * scale), 4)
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
+
+
+@pytest.mark.parametrize("player", range(len(TEAM_COLOURS)))
+def test_a_players_sprite_looks_as_recolouring_it_whole_would(player, field):
+    rng = np.random.default_rng(player)
+    rgba = rng.integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    weight = rng.integers(0, 256, (40, 50), dtype=np.uint8)
+    noise = Sprite("n", "house", "n.sld", "0", 0, 0, 0, (25, 39), rgba, weight, None, (0, 0))
+    painted = replace(noise, rgba=recolour(rgba, weight, TEAM_COLOURS[player]))
+    ours = draw(scene(placed(noise, 20, 20, player=player)), SpriteShelf([noise]), field)
+    whole = draw(scene(placed(painted, 20, 20)), SpriteShelf([painted]), field)
+    assert np.abs(ours.image.astype(int) - whole.image).max() <= 2
 
 
 def test_the_player_colour_replaces_the_weighted_part_alone(sprite, field):
