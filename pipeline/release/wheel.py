@@ -1,5 +1,8 @@
 """The wheel that carries a bundle, so that a detector is installed like any package.
 
+It holds one package with the bundle's files beside its `__init__.py`, and announces it to the
+runtime through an entry point (`detector_runtime.bundle`).
+
 Written by hand with the standard library: every byte is decided here, so the same bundle gives the
 same wheel on any machine. Files are stored, not deflated, for the same reason.
 """
@@ -14,11 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import OutpostError
+from detector_runtime.bundle import ENTRY_POINT_GROUP
 
-ENTRY_POINT_GROUP = "detector_runtime.bundles"
-"""Where the runtime looks for installed bundles: name = game, value = a function that gives the
-bundle's folder."""
+from pipeline.errors import OutpostError
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip archive can express."""
@@ -63,7 +64,8 @@ def build_wheel(folder: Path, bundle: Path, game: str, version: str) -> Wheel:
     content = _bundle_files(package, bundle)
     if not content:
         raise WheelError(f"{bundle} holds no files.", "Materialize runtime_package again.")
-    content[f"{package}/__init__.py"] = _module(game)
+    about = f'"""The detector of {game}: once installed, get_detector() finds it."""\n'
+    content[f"{package}/__init__.py"] = about.encode()
     information = f"{package}-{version}.dist-info"
     content |= {f"{information}/{name}": text for name, text in _texts(game, version).items()}
     content[f"{information}/RECORD"] = _record(content, f"{information}/RECORD")
@@ -74,23 +76,7 @@ def build_wheel(folder: Path, bundle: Path, game: str, version: str) -> Wheel:
 
 def _bundle_files(package: str, bundle: Path) -> dict[str, bytes]:
     files = sorted(file for file in bundle.rglob("*") if file.is_file())
-    return {
-        f"{package}/bundle/{file.relative_to(bundle).as_posix()}": file.read_bytes()
-        for file in files
-    }
-
-
-def _module(game: str) -> bytes:
-    return f'''\
-"""The detector of {game}. `detector_runtime.get_detector()` finds it once it is installed."""
-
-from pathlib import Path
-
-
-def bundle() -> Path:
-    """Folder of the model and its manifest."""
-    return Path(__file__).parent / "bundle"
-'''.encode()
+    return {f"{package}/{file.relative_to(bundle).as_posix()}": file.read_bytes() for file in files}
 
 
 def _texts(game: str, version: str) -> dict[str, bytes]:
@@ -115,7 +101,7 @@ entities = get_detector().detect_fast("screenshot.png")
 ```
 """
     wheel = "Wheel-Version: 1.0\nGenerator: outpost\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    entry_points = f"[{ENTRY_POINT_GROUP}]\n{game} = outpost_{game}_detector:bundle\n"
+    entry_points = f"[{ENTRY_POINT_GROUP}]\n{game} = outpost_{game}_detector\n"
     texts = {"METADATA": metadata, "WHEEL": wheel, "entry_points.txt": entry_points}
     return {file: text.encode() for file, text in texts.items()}
 

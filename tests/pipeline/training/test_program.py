@@ -1,6 +1,7 @@
 """The job program, run as on any host: its own process, its own folder, nothing of Outpost."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,9 +71,17 @@ def tiny_spec(**changes: object) -> JobSpec:
 
 
 def run_program(job: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(job.parent / "program.py"), str(job)]
+    """As on a host where nobody has ever run ultralytics."""
+    home = job.parent.with_name(f"{job.parent.name}_home")
+    home.mkdir()
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=job.parent, timeout=280, check=False
+        [sys.executable, str(job.parent / "program.py"), str(job)],
+        env={**os.environ, "HOME": str(home), "USERPROFILE": str(home)},
+        capture_output=True,
+        text=True,
+        cwd=job.parent,
+        timeout=280,
+        check=False,
     )
 
 
@@ -157,6 +166,13 @@ def test_nothing_of_the_host_is_in_what_comes_back(trained: Path) -> None:
 def test_ultralytics_leaves_the_training_set_alone(trained: Path, training_set: Path) -> None:
     assert list((trained / "data").rglob("*.cache"))
     assert not list(training_set.rglob("*.cache"))
+
+
+@pytest.mark.slow
+def test_nothing_is_written_outside_of_the_job(trained: Path) -> None:
+    home = trained.with_name(f"{trained.name}_home")
+
+    assert [file for file in home.rglob("*") if file.is_file()] == []
 
 
 @pytest.mark.slow

@@ -1,0 +1,88 @@
+"""The bundle: a model with everything that the runtime needs to use it and an audit to trace it.
+
+Its schema is the runtime's own (`detector_runtime.bundle`), so what is written here is what is
+read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector_runtime.bundle import (
+    MANIFEST_NAME,
+    Bundle,
+    BundleManifest,
+    BundleMetrics,
+    FileDigest,
+    IoContract,
+    ThresholdTable,
+)
+
+from pipeline.training.contract import ContractReport
+from pipeline.training.job import link_file
+
+MODEL_NAME = "model.onnx"
+VERSION_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a bundle says beside what its model says itself.
+
+    Attributes:
+        game: name of the game pack.
+        version: as for a package; see `release_version`.
+        thresholds: from which score on a detection counts.
+        metrics: how good it was found to be on real frames; None when it was not evaluated.
+        lineage: added to the lineage that the model carries.
+    """
+
+    game: str
+    version: str
+    thresholds: ThresholdTable = field(default_factory=ThresholdTable)
+    metrics: BundleMetrics | None = None
+    lineage: Mapping[str, str] = field(default_factory=dict)
+
+
+def release_version(series: str, digest: str) -> str:
+    """A version in a series that tells two models apart by the digest of what they are made from.
+
+    The digest is the local part of a PEP 440 version: installers take it, and tell models of one
+    series apart.
+    """
+    return f"{series}+{digest[:VERSION_DIGITS]}"
+
+
+def write_bundle(
+    folder: Path, model: Path, contract: ContractReport, release: Release
+) -> BundleManifest:
+    """Write a bundle, and read it back as the runtime will.
+
+    Args:
+        folder: created; receives bundle.json and the model.
+        model: the ONNX file, linked rather than copied where that is possible.
+        contract: of that very file.
+        release: what else the bundle says.
+
+    Raises:
+        BundleError: the runtime would not take it.
+    """
+    height, width = contract.imgsz
+    manifest = BundleManifest(
+        name=release.game,
+        version=release.version,
+        model=MODEL_NAME,
+        files={MODEL_NAME: FileDigest(sha256=contract.sha256, size=contract.bytes)},
+        io=IoContract(input_name=contract.input_name, input_size=(width, height)),
+        classes=contract.class_names,
+        thresholds=release.thresholds,
+        metrics=release.metrics,
+        lineage={**contract.lineage, **release.lineage},
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    link_file(model, folder / MODEL_NAME)
+    (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8", newline="\n")
+    Bundle.load(folder).open().close()
+    return manifest

@@ -1,0 +1,110 @@
+"""A bundle is what the runtime reads, says where it comes from, and is the same every time."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from detector_runtime.bundle import Bundle, BundleMetrics, Interval, ThresholdTable
+from detector_runtime.errors import BundleError
+from onnx import TensorProto, helper, numpy_helper
+
+from pipeline.release.bundle import Release, release_version, write_bundle
+from pipeline.training.contract import ContractReport, check_onnx_contract
+
+CLASSES = ("knight", "sheep")
+METADATA = {
+    "end2end": "True",
+    "names": "{0: 'knight', 1: 'sheep'}",
+    "imgsz": "[128, 160]",
+    "stride": "32",
+    "task": "detect",
+    "outpost_game": "demo",
+    "outpost_training_set": "abc",
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model that gives 300 empty rows for any picture."""
+    rows = numpy_helper.from_array(np.zeros((1, 300, 6), np.float32), "rows")
+    shape = numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape")
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+            helper.make_node("Reshape", ["mean", "shape"], ["column"]),
+            helper.make_node("Mul", ["column", "rows"], ["output0"]),
+        ],
+        "detector",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 128, 160])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
+        [rows, shape],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
+    helper.set_model_props(made, METADATA)
+    file = tmp_path / "best.onnx"
+    onnx.save(made, str(file))
+    return file
+
+
+@pytest.fixture
+def contract(model: Path) -> ContractReport:
+    return check_onnx_contract(model, CLASSES)
+
+
+def test_the_runtime_reads_what_was_written(
+    tmp_path: Path, model: Path, contract: ContractReport
+) -> None:
+    release = Release(
+        "demo",
+        release_version("1.0", "3f2a9c" * 10),
+        ThresholdTable(default=0.3, per_class={"sheep": 0.2}),
+        BundleMetrics(real_micro_f1=Interval(value=0.7, low=0.6, high=0.8), real_images=12),
+        {"onnx_export": "def"},
+    )
+
+    write_bundle(tmp_path / "bundle", model, contract, release)
+
+    manifest = Bundle.load(tmp_path / "bundle").manifest
+    assert (manifest.name, manifest.version) == ("demo", "1.0+3f2a9c3f2a9c")
+    assert manifest.classes == CLASSES
+    assert manifest.io.input_size == (160, 128)
+    assert manifest.thresholds.per_class == {"sheep": 0.2}
+    assert manifest.lineage == {"game": "demo", "training_set": "abc", "onnx_export": "def"}
+
+
+def test_the_model_is_linked_and_not_copied(
+    tmp_path: Path, model: Path, contract: ContractReport
+) -> None:
+    write_bundle(tmp_path / "bundle", model, contract, Release("demo", "1.0"))
+
+    assert (tmp_path / "bundle" / "model.onnx").samefile(model)
+
+
+def test_the_same_model_gives_the_same_bundle(
+    tmp_path: Path, model: Path, contract: ContractReport
+) -> None:
+    texts = set()
+    for name in ("one", "two"):
+        write_bundle(tmp_path / name, model, contract, Release("demo", "1.0"))
+        texts.add((tmp_path / name / "bundle.json").read_bytes())
+
+    assert len(texts) == 1
+
+
+def test_the_contract_of_another_file_is_noticed(
+    tmp_path: Path, model: Path, contract: ContractReport
+) -> None:
+    other = contract.model_copy(update={"sha256": "0" * 64})
+
+    with pytest.raises(BundleError):
+        write_bundle(tmp_path / "bundle", model, other, Release("demo", "1.0"))
+
+
+def test_thresholds_of_unknown_classes_are_refused(
+    tmp_path: Path, model: Path, contract: ContractReport
+) -> None:
+    release = Release("demo", "1.0", ThresholdTable(per_class={"dragon": 0.5}))
+
+    with pytest.raises(ValueError, match="dragon"):
+        write_bundle(tmp_path / "bundle", model, contract, release)
