@@ -1,0 +1,127 @@
+"""Frames, one over another on their ground anchors, to the trimmed pixels of one sprite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.formats.sld import PlacedLayer, SldFrame
+from pipeline.sprites.library import Pixels
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """Pixels of a sprite; see `library.Sprite` for the fields."""
+
+    hotspot: tuple[int, int]
+    rgba: Pixels
+    player_weight: Pixels | None
+    shadow: Pixels | None
+    shadow_offset: tuple[int, int]
+
+
+class Patch(NamedTuple):
+    """Pixels and where their top left lies, from the ground anchor."""
+
+    left: int
+    top: int
+    pixels: Array
+
+
+def compose(frames: Sequence[SldFrame]) -> Drawing | None:
+    """Lay frames over one another, the first one lowest, and trim the result.
+
+    The box is that of the opaque pixels of the main layers: a shadow reaches farther, and has a
+    faint ring around the figure, so it must not widen a label. What lies outside of a frame's
+    canvas is not shown by the game and is left out.
+
+    Returns:
+        None when no pixel is opaque.
+    """
+    pictures = [(patch, frame) for frame in frames if (patch := _on_canvas(frame.main, frame))]
+    picture = _joined([patch for patch, _ in pictures])
+    weight = Patch(picture.left, picture.top, np.zeros(picture.pixels.shape[:2], np.uint8))
+    for patch, frame in pictures:
+        opaque = patch.pixels[..., 3] > 0
+        _window(picture, patch)[opaque] = patch.pixels[opaque]
+        _window(weight, patch)[opaque] = _weight_under(patch, frame)[opaque]
+    trimmed = _trimmed(picture, picture.pixels[..., 3] > 0)
+    if trimmed is None:
+        return None
+
+    shadow = _shadow(frames)
+    own_weight = _window(weight, trimmed)
+    return Drawing(
+        hotspot=(-trimmed.left, -trimmed.top),
+        rgba=np.ascontiguousarray(trimmed.pixels),
+        player_weight=np.ascontiguousarray(own_weight) if own_weight.any() else None,
+        shadow=None if shadow is None else np.ascontiguousarray(shadow.pixels),
+        shadow_offset=(
+            (0, 0) if shadow is None else (shadow.left - trimmed.left, shadow.top - trimmed.top)
+        ),
+    )
+
+
+def _shadow(frames: Sequence[SldFrame]) -> Patch | None:
+    """The darkest of all shadows at each pixel."""
+    patches = [patch for frame in frames if (patch := _on_canvas(frame.shadow, frame))]
+    joined = _joined(patches)
+    for patch in patches:
+        window = _window(joined, patch)
+        np.maximum(window, patch.pixels, out=window)
+    return _trimmed(joined, joined.pixels > 0)
+
+
+def _weight_under(patch: Patch, frame: SldFrame) -> Array:
+    """The player's weight at every pixel of a picture, 0 where the layer does not reach."""
+    under = np.zeros(patch.pixels.shape[:2], np.uint8)
+    layer = _on_canvas(frame.player, frame)
+    if layer is not None:
+        both = _joined([patch._replace(pixels=under), layer])
+        _window(both, layer)[...] = layer.pixels
+        under = _window(both, patch)
+    return under
+
+
+def _on_canvas(layer: PlacedLayer | None, frame: SldFrame) -> Patch | None:
+    """The part of a layer within its frame's canvas; None when nothing is left."""
+    if layer is None:
+        return None
+    bottom, right = frame.canvas_height - layer.y, frame.canvas_width - layer.x
+    pixels = layer.pixels[: max(bottom, 0), : max(right, 0)]
+    x, y = frame.hotspot
+    return Patch(layer.x - x, layer.y - y, pixels) if pixels.size else None
+
+
+def _joined(patches: Sequence[Patch]) -> Patch:
+    """An empty patch that has room for all."""
+    if not patches:
+        return Patch(0, 0, np.zeros((0, 0, 4), np.uint8))
+    left, top = min(patch.left for patch in patches), min(patch.top for patch in patches)
+    right = max(patch.left + patch.pixels.shape[1] for patch in patches)
+    bottom = max(patch.top + patch.pixels.shape[0] for patch in patches)
+    channels = patches[0].pixels.shape[2:]
+    return Patch(left, top, np.zeros((bottom - top, right - left, *channels), np.uint8))
+
+
+def _window(canvas: Patch, patch: Patch) -> Array:
+    """The part of a canvas that a patch covers."""
+    top, left = patch.top - canvas.top, patch.left - canvas.left
+    height, width = patch.pixels.shape[:2]
+    return canvas.pixels[top : top + height, left : left + width]
+
+
+def _trimmed(patch: Patch, shows: Array) -> Patch | None:
+    """The smallest part that holds all pixels that show."""
+    if not shows.any():
+        return None
+    rows, columns = np.flatnonzero(shows.any(axis=1)), np.flatnonzero(shows.any(axis=0))
+    top, left = int(rows[0]), int(columns[0])
+    pixels = patch.pixels[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
+    return Patch(patch.left + left, patch.top + top, pixels)

@@ -1,0 +1,93 @@
+"""Which files of a game become sprites, and which of their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.formats.sld import SldFile
+from pipeline.games.matching import FileMatches, match_files, stem_of
+from pipeline.games.pack import SpriteRules
+from pipeline.sprites.library import DISTRACTOR
+
+
+@dataclass(frozen=True)
+class SpriteTask:
+    """One file to take sprites from, with what is drawn over it.
+
+    Attributes:
+        class_name: None for a distractor.
+        name: the file's name as the pack's rules see it; begins the sprites' ids.
+        file: the game's file.
+        parts: files drawn over it, in this order.
+        headings, steps: how many are wanted of each.
+    """
+
+    class_name: str | None
+    name: str
+    file: Path
+    parts: tuple[Path, ...]
+    headings: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A frame of a file by what it shows."""
+
+    frame: int
+    heading: int
+    step: int
+
+
+@dataclass(frozen=True)
+class SpriteSelection:
+    """Everything to extract, and where each file name went."""
+
+    tasks: tuple[SpriteTask, ...]
+    matches: FileMatches
+
+
+def select_files(files: Iterable[Path], rules: SpriteRules) -> SpriteSelection:
+    """Choose files by name; nothing is read. Tasks come in the order of the pack's rules."""
+    by_stem = {
+        stem: file
+        for file in sorted(files, key=lambda file: file.name)
+        if (stem := stem_of(file.name, rules)) is not None
+    }
+    matches = match_files(rules, by_stem)
+    return SpriteSelection(tuple(_tasks(matches, by_stem)), matches)
+
+
+def poses(file: SldFile, headings: int, steps: int) -> list[Pose]:
+    """The frames that show `headings` headings and `steps` steps of each, evenly spread.
+
+    A rule that asks for one heading is about things that have only one, such as buildings: then
+    all frames of the file are steps, however many there are.
+    """
+    if headings == 1 or file.headings == 1:
+        return [Pose(step, 0, step) for step in spread(steps, len(file.frames))]
+    return [
+        Pose(file.frame_index(heading, step), heading, step)
+        for heading in spread(headings, file.headings)
+        for step in spread(steps, file.steps)
+    ]
+
+
+def spread(wanted: int, available: int) -> list[int]:
+    """Up to `wanted` different indices below `available`, evenly spread, the first one 0."""
+    count = min(wanted, available)
+    return [index * available // count for index in range(count)]
+
+
+def _tasks(matches: FileMatches, by_stem: dict[str, Path]) -> Iterator[SpriteTask]:
+    for match in matches.by_rule:
+        rule = match.rule
+        class_name = None if rule.class_name == DISTRACTOR else rule.class_name
+        for stem in match.stems:
+            variants: Sequence[tuple[str, ...]] = matches.parts.get(stem, ((),))
+            for number, variant in enumerate(variants):
+                name = stem if len(variants) == 1 else f"{stem}_v{number}"
+                parts = tuple(by_stem[part] for part in variant)
+                yield SpriteTask(class_name, name, by_stem[stem], parts, rule.headings, rule.steps)
