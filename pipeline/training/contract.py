@@ -8,6 +8,7 @@ counts as well as the shape.
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def check_onnx_contract(path: Path, class_names: Sequence[str]) -> ContractRepor
         OnnxContractError: it does not load, or breaks the contract; the text says in what and how
             to get one that keeps it.
     """
-    session = _open(path)
+    session = open_session(path)
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     inputs, outputs = session.get_inputs(), session.get_outputs()
     _check_shapes(path, inputs, outputs)
@@ -103,7 +104,14 @@ def input_size(
     return int(height), int(width)
 
 
-def _open(path: Path) -> Any:
+def open_session(path: Path) -> Any:
+    """The model in onnxruntime, on the CPU.
+
+    Raises:
+        OnnxContractError: there is none, or onnxruntime refuses it.
+    """
+    # Official builds report to Microsoft unless this is set before the first import.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     if not path.is_file():

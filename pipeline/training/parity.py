@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
-from pipeline.training.contract import input_size
+from pipeline.training.contract import input_size, open_session
 
 Rows = npt.NDArray[np.float32]
 """[n, 6] of x1, y1, x2, y2 in pixels of the model's input, score, class."""
@@ -65,9 +65,7 @@ def measure_parity(weights: Path, onnx: Path, pictures: Sequence[Path]) -> Parit
     Raises:
         ParityError: the weights could not be run.
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
+    session = open_session(onnx)
     model_input = session.get_inputs()[0]
     metadata = session.get_modelmeta().custom_metadata_map
     height, width = input_size(onnx, metadata, model_input.shape)

@@ -367,6 +367,9 @@ def keep_to_the_folder(work: Path) -> None:
         # No look-up of newer releases and no usage statistics, both of which hang behind a
         # firewall. Weights are downloaded all the same.
         YOLO_OFFLINE="true",
+        # Official builds of onnxruntime write an identifier to the home folder and report to
+        # Microsoft unless this is set before the first import.
+        ORT_DISABLE_TELEMETRY="1",
     )
 
 
