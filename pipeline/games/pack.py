@@ -7,12 +7,23 @@ are short, and `classes.yaml`, `sprites.yaml`, `terrain.yaml`, `scenes.yaml`, `m
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails
 
 from pipeline.errors import OutpostError
 from pipeline.games.patterns import NamePattern
@@ -22,8 +33,19 @@ SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
 
 Scene = Literal["land", "water", "both"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Range = tuple[float, float]
-CountRange = tuple[int, int]
+Number = TypeVar("Number", int, float)
+
+
+def _in_order(ends: tuple[Number, Number]) -> tuple[Number, Number]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"the first number must not exceed the second; got {list(ends)}")
+    return ends
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
+CountRange = Annotated[
+    tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], AfterValidator(_in_order)
+]
 
 
 class PackError(OutpostError):
@@ -79,6 +101,11 @@ class SpriteRules(Section):
     palette: str | None = Field(
         None, description="File with the team colours, relative to the game's folder."
     )
+
+    def named_classes(self) -> Iterator[tuple[str, str]]:
+        """Every key that names a class, and the name."""
+        for number, rule in enumerate(self.rules):
+            yield f"rules[{number}].class_name", rule.class_name
 
 
 class TerrainChoice(Section):
@@ -170,6 +197,11 @@ class SceneRules(Section):
     labels: LabelPolicy = LabelPolicy()
     jpeg_quality: int = Field(90, ge=1, le=100)
 
+    def named_classes(self) -> Iterator[tuple[str, str]]:
+        """Every key that names a class, and the name."""
+        for number, rule in enumerate(self.placements):
+            yield f"placements[{number}].class_name", rule.class_name
+
 
 class MergeRules(Section):
     """How real batches and the synthetic set become a training set."""
@@ -201,6 +233,14 @@ class ThresholdRules(Section):
     default: Fraction = 0.35
     per_class: dict[str, Fraction] = {}
 
+    def named_classes(self) -> Iterator[tuple[str, str]]:
+        """Every key that names a class, and the name."""
+        for name in self.per_class:
+            yield "per_class", name
+
+
+NamingSection = TypeVar("NamingSection", SpriteRules, SceneRules, ThresholdRules)
+
 
 class GamePack(Section):
     """Everything that Outpost knows of one game."""
@@ -225,29 +265,31 @@ class GamePack(Section):
     def class_named(self, name: str) -> GameClass | None:
         return next((known for known in self.classes if known.name == name), None)
 
-    @model_validator(mode="after")
-    def _classes_are_numbered(self) -> Self:
-        ids = sorted(known.id for known in self.classes)
+    @field_validator("classes")
+    @classmethod
+    def _classes_are_numbered(cls, classes: list[GameClass]) -> list[GameClass]:
+        ids = sorted(known.id for known in classes)
         if ids != list(range(len(ids))):
-            raise ValueError(f"class ids must run from 0 to {len(ids) - 1}, each once; got {ids}")
-        repeated = [name for name, n in Counter(c.name for c in self.classes).items() if n > 1]
+            raise ValueError(f"the ids must run from 0 to {len(ids) - 1}, each once; got {ids}")
+        repeated = [name for name, n in Counter(c.name for c in classes).items() if n > 1]
         if repeated:
-            raise ValueError(f"class names must be unique; repeated: {repeated}")
-        return self
+            raise ValueError(f"the names must be unique; repeated: {', '.join(repeated)}")
+        return classes
 
-    @model_validator(mode="after")
-    def _names_are_known(self) -> Self:
-        known = {*self.class_names, "distractor"}
-        used = {
-            "sprites.rules": [rule.class_name for rule in self.sprites.rules],
-            "scenes.placements": [rule.class_name for rule in self.scenes.placements],
-            "thresholds.per_class": list(self.thresholds.per_class),
-        }
-        for place, names in used.items():
-            unknown = sorted(set(names) - known)
-            if unknown:
-                raise ValueError(f"{place} names classes that classes.yaml lacks: {unknown}")
-        return self
+    @field_validator("sprites", "scenes", "thresholds")
+    @classmethod
+    def _names_are_known(cls, section: NamingSection, info: ValidationInfo) -> NamingSection:
+        if "classes" not in info.data:  # They are wrong themselves, which is reported.
+            return section
+        known = [*(known.name for known in info.data["classes"]), "distractor"]
+        problems = [
+            f"{key}: there is no class '{name}'{_suggestion(name, known)}"
+            for key, name in section.named_classes()
+            if name not in known
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return section
 
 
 def pack_names() -> tuple[str, ...]:
@@ -278,7 +320,7 @@ def load_pack(name_or_path: str | Path) -> GamePack:
     try:
         return GamePack.model_validate(content)
     except ValidationError as error:
-        raise PackError(_explain(error, folder), "Correct the value and run again.") from error
+        raise _refusal(error, folder) from error
 
 
 def _pack_folder(name_or_path: str | Path) -> Path:
@@ -286,7 +328,7 @@ def _pack_folder(name_or_path: str | Path) -> Path:
         if (folder / "pack.yaml").is_file():
             return folder
     raise PackError(
-        f"There is no game pack '{name_or_path}'.",
+        f"There is no game pack '{name_or_path}'{_suggestion(str(name_or_path), pack_names())}",
         f"Use one of {', '.join(pack_names())}, or the path of a folder with a pack.yaml.",
     )
 
@@ -303,19 +345,45 @@ def _read_yaml(file: Path, section: str | None = None) -> Any:
     return content
 
 
-def _explain(error: ValidationError, folder: Path) -> str:
-    """One line per problem: the file, the key within it and what pydantic expected."""
-    lines = []
-    for problem in error.errors():
-        location = [str(part) for part in problem["loc"]]
-        section_file = folder / f"{location[0]}.yaml" if location else folder / "pack.yaml"
-        if location and section_file.is_file():
-            file, key = section_file, ".".join(location[1:])
-        else:
-            file, key = folder / "pack.yaml", ".".join(location)
-        place = f"{file}: {key or 'the whole file'}"
-        lines.append(f"{place}: {problem['msg']} (got {_short(problem['input'])})")
-    return "\n".join(lines)
+def _refusal(error: ValidationError, folder: Path) -> PackError:
+    """One line per problem: the file, the key within it, what is wrong and what was there."""
+    problems = error.errors()
+    unknown = all(problem["type"] == "extra_forbidden" for problem in problems)
+    fix = "Remove the key or correct its name" if unknown else "Correct the file at that key"
+    return PackError(
+        "\n".join(_explain(problem, folder) for problem in problems),
+        f"{fix}; pipeline/games/pack.py describes every key.",
+    )
+
+
+def _explain(problem: ErrorDetails, folder: Path) -> str:
+    location = problem["loc"]
+    file = folder / "pack.yaml"
+    if location and (folder / f"{location[0]}.yaml").is_file():
+        file, location = folder / f"{location[0]}.yaml", location[1:]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    place = f"{file}: {key.lstrip('.')}" if key else str(file)
+    return f"{place}: {_complaint(problem)}"
+
+
+def _complaint(problem: ErrorDetails) -> str:
+    name = str(problem["loc"][-1]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        return f"there is no such key{_suggestion(name, _known_keys())}"
+    if problem["type"] == "missing":
+        return "this key is missing"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    return f"{problem['msg']} (got {_short(problem['input'])})"
+
+
+def _known_keys() -> Iterator[str]:
+    return (key for section in Section.__subclasses__() for key in section.model_fields)
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(set(known)), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _short(value: Any) -> str:
