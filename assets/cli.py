@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Turns a game's own files into a trained, measured and shipped object detector.",
 )
@@ -261,8 +262,8 @@ def _print_summary(summary: MergeSummary) -> None:
 
 
 def _print_evaluation(evaluation: EvaluationReport) -> None:
-    low, high = evaluation.real.micro_f1_interval
+    real = evaluation.real
     console.print(
-        f"\nReal micro-F1 [bold]{evaluation.real.micro.f1:.3f}[/] "
-        f"(95% interval {low:.3f} to {high:.3f}) on {evaluation.real.images} held-out frames"
+        f"\nReal micro-F1 [bold]{real.micro.f1 or 0.0:.3f}[/] ({real.micro_f1_interval}) on "
+        f"{real.frames} frames that the model has never seen"
     )

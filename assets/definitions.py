@@ -50,6 +50,7 @@ def build_definitions(
         PackError: the pack cannot be read.
     """
     pack = game if isinstance(game, GamePack) else load_pack(game)
+    retrain = retrain_job(pack)
     return dg.Definitions(
         assets=[
             *game_assets(pack),
@@ -60,9 +61,9 @@ def build_definitions(
             *release_assets(pack),
         ],
         asset_checks=asset_checks(pack),
-        jobs=[retrain_job(pack)],
+        jobs=[retrain],
         sensors=[export_sensor(pack)],
-        schedules=[weekly_retrain(pack)],
+        schedules=[weekly_retrain(pack, retrain)],
         resources={**default_resources(), **(resources or {})},
     )
 

@@ -12,7 +12,7 @@ from assets.annotations import held_out_batches
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make
 from assets.views import picture
-from detector_runtime import Detector
+from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.drawing import draw_comparison
 from pipeline.evaluation.frames import (
     JudgedFrame,
@@ -86,7 +86,7 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         )
 
         def write(folder: Path) -> None:
-            detector = open_detector(export.path / "model.onnx")
+            detector = shipped_detector(export.path / "model.onnx")
             truths = _real_frames(training_set, held_out)
             real = detect(detector, truths, "evaluating real frames", making.report)
             drawn = synthetic_validation_frames(training_set.path)
@@ -100,9 +100,9 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
     return real_evaluation
 
 
-def open_detector(model: Path) -> Detector:
+def shipped_detector(model: Path) -> Detector:
     """The shipped runtime on a model, keeping everything down to the lowest score."""
-    return Detector.open(model, confidence=LOWEST_SCORE)
+    return open_detector(model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE)))
 
 
 def detect(

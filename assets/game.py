@@ -15,6 +15,9 @@ from pipeline.games.pack import GamePack
 from pipeline.labels.batches import write_json
 from pipeline.manifests import FileEntry
 from pipeline.provenance import code_version_of
+from pipeline.sprites.extract import ExtractionReport, extract_library
+from pipeline.sprites.library import read_library, write_library
+from pipeline.sprites.sheets import contact_sheet
 from resources.artifacts import Artifact, Artifacts
 from resources.game_files import GameFiles
 
@@ -71,6 +74,54 @@ def show_game_files(folder: Path) -> Metadata:
 def read_game_index(folder: Path) -> GameIndex:
     """The index in an artifact of `game_files`."""
     return GameIndex.model_validate_json((folder / "index.json").read_text("utf-8"))
+
+
+def _sprites(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.formats", "pipeline.sprites", "pipeline.games.matching")
+
+    @dg.asset(
+        key=keys.sprites,
+        deps=[keys.game_files],
+        group_name=GROUP,
+        kinds={"png"},
+        code_version=code,
+        description="Trimmed sprites of every class with their ground anchor, shadow and "
+        "player-colour weights; several headings of each file.",
+    )
+    def sprites(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        indexed = latest(context.instance, artifacts.store, keys.game_files)
+        classes = [known.model_dump(mode="json") for known in pack.classes]
+        recipe = {"sprites": pack.sprites.model_dump(mode="json"), "classes": classes}
+        making = Making(context, artifacts.store, keys.sprites, code, recipe, (indexed,))
+
+        def write(folder: Path) -> None:
+            located = game.located(pack)
+            _files(indexed, located, "sprites")
+            library, report = extract_library(located, pack, making.report)
+            for problem in report.problems:
+                context.log.warning(problem)
+            write_library(folder, library)
+            write_json(folder / "extraction.json", report.model_dump(mode="json"))
+
+        return make(making, write, lambda folder: show_sprites(folder, pack))
+
+    return sprites
+
+
+def show_sprites(folder: Path, pack: GamePack) -> Metadata:
+    """The contact sheet, and what every class got."""
+    library = read_library(folder)
+    report = ExtractionReport.model_validate_json((folder / "extraction.json").read_text("utf-8"))
+    rows = [[name, report.files.get(name, 0), n] for name, n in report.sprites.items()]
+    return {
+        "sprites": len(library.sprites),
+        "contact_sheet": picture(contact_sheet(library.sprites, pack.class_names), "contact sheet"),
+        "per_class": table(["class", "files", "sprites"], rows),
+        "misses": table(["problem"], [[problem] for problem in report.problems]),
+    }
 
 
 def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:

@@ -91,7 +91,7 @@ def _outcome(materialization: dg.AssetMaterialization) -> Outcome:
         asset=materialization.asset_key.to_user_string(),
         partition=materialization.partition,
         data_version=(materialization.tags or {})[DATA_VERSION_TAG],
-        seconds=float(materialization.metadata["seconds"].value or 0.0),
+        seconds=float(str(materialization.metadata["seconds"].value)),
         skipped=str(materialization.metadata["outcome"].value).startswith("unchanged"),
     )
 

@@ -1,18 +1,19 @@
 """The weekly retrain."""
 
+from typing import Any
+
 import dagster as dg
 
-from assets.jobs import retrain_job
 from pipeline.games.pack import GamePack
 
 MONDAY_AT_THREE = "0 3 * * 1"
 
 
-def weekly_retrain(pack: GamePack) -> dg.ScheduleDefinition:
-    """Retrains once a week; off until somebody turns it on. Unchanged inputs cost nothing."""
+def weekly_retrain(pack: GamePack, job: Any) -> dg.ScheduleDefinition:
+    """Runs the retrain job once a week; off until somebody turns it on. Unchanged inputs cost nothing."""
     return dg.ScheduleDefinition(
         name=f"{pack.name}_weekly_retrain",
-        job=retrain_job(pack),
+        job=job,
         cron_schedule=MONDAY_AT_THREE,
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description="Retrain every Monday at three; no work is done when nothing has changed.",

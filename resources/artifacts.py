@@ -305,7 +305,7 @@ def _disk_errors_explained(root: Path) -> Iterator[None]:
 class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The artifact store, as assets see it."""
 
-    folder: str = Field("", description="Empty: artifacts/ in the state folder.")
+    folder: str = Field(default="", description="Empty: artifacts/ in the state folder.")
 
     @property
     def store(self) -> ArtifactStore:

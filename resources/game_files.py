@@ -21,7 +21,7 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folder of the installed game."""
 
     folder: str = Field(
-        "",
+        default="",
         description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR names, else the "
         "first usual install folder that exists. The built-in game draws its own.",
     )

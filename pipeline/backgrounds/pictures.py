@@ -57,13 +57,16 @@ def make_background(
         textures: the choice of that kind.
         rules: seed and softening.
         size: width and height in pixels.
+
+    Raises:
+        DdsError: a texture has become unreadable since it was chosen.
     """
     rng = np.random.default_rng([rules.seed, STREAMS[kind], index])
     weights = np.array([texture.weight for texture in textures])
     count = 2 if rng.random() < rules.softening.blend_probability and len(textures) > 1 else 1
     chosen = rng.choice(len(textures), size=count, replace=False, p=weights / weights.sum())
     first, *rest = (textures[i] for i in chosen)
-    pixels = ground((first.pixels, rest[0].pixels if rest else None), size, rules.softening, rng)
+    pixels = ground((first.read(), rest[0].read() if rest else None), size, rules.softening, rng)
     names = tuple(texture.name for texture in (first, *rest))
     return Background(f"{kind}_{index:04d}", pixels, names)
 

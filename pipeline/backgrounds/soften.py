@@ -15,6 +15,9 @@ from pipeline.games.pack import Range, Softening
 
 Floats = npt.NDArray[np.float32]
 
+LEAST_BLUR = 0.1
+"""Sigma in pixels below which a blur changes nothing; OpenCV refuses a sigma of 0."""
+
 
 def ground(
     textures: tuple[Pixels, Pixels | None],
@@ -40,7 +43,8 @@ def ground(
         picture += (_laid_out(second, size, rules, rng) - picture) * cover
     soft = rng.random() < rules.soft_fraction
     sigma = _drawn(rules.soft_blur if soft else rules.blur, rng)
-    picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    if sigma > LEAST_BLUR:
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
     return _muted(picture, rules, rng)
 
 
@@ -56,7 +60,7 @@ def _laid_out(
     x = (np.arange(columns) + left) % texture.shape[1]
     patch = texture[y[:, None], x[None, :]].astype(np.float32)
     enlarged = cv2.resize(patch, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(enlarged[:height, :width])
+    return np.ascontiguousarray(enlarged[:height, :width], np.float32)
 
 
 def _cover(size: tuple[int, int], band: float, rng: np.random.Generator) -> Floats:
@@ -67,7 +71,7 @@ def _cover(size: tuple[int, int], band: float, rng: np.random.Generator) -> Floa
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     along = (x / width - 0.5) * np.cos(angle) + (y / height - 0.5) * np.sin(angle)
     t = np.clip((along - offset) / max(band, 1e-3) + 0.5, 0.0, 1.0)
-    return (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
 
 
 def _muted(picture: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
@@ -77,8 +81,8 @@ def _muted(picture: Floats, rules: Softening, rng: np.random.Generator) -> Pixel
     mean = picture.mean(axis=(0, 1), keepdims=True)
     picture = (picture - mean) * contrast + mean
     grey = (picture * LUMINANCE).sum(axis=2, keepdims=True)
-    picture = (grey + (picture - grey) * saturation) * brightness
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+    toned = (grey + (picture - grey) * saturation) * brightness
+    return np.asarray(np.clip(np.rint(toned), 0, 255), np.uint8)
 
 
 def _drawn(span: Range, rng: np.random.Generator) -> float:

@@ -26,19 +26,32 @@ class TextureError(OutpostError):
     """No usable texture of a kind."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Texture:
     """A terrain texture and how often it is taken.
 
+    It is read anew for every picture: all textures of a game together take most of a gigabyte.
+
     Attributes:
-        name: file name without suffix.
-        pixels: uint8 [height, width, 3], RGB.
+        file: of the game.
         weight: relative to the other textures of its kind.
     """
 
-    name: str
-    pixels: Pixels
+    file: Path
     weight: float
+
+    @property
+    def name(self) -> str:
+        """File name without suffix."""
+        return self.file.stem
+
+    def read(self) -> Pixels:
+        """The pixels, uint8 [height, width, 3], RGB.
+
+        Raises:
+            DdsError: the file cannot be read.
+        """
+        return np.ascontiguousarray(read_dds(self.file)[..., :3])
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ class TextureChoice:
 
 
 def choose_textures(files: Sequence[Path], kind: Kind, rules: TerrainRules) -> TextureChoice:
-    """Read the textures of one kind; void, dark and unreadable ones are left out with a reason.
+    """Choose the textures of one kind; void, dark and unreadable ones are left out with a reason.
 
     Args:
         files: the game's terrain files.
@@ -67,11 +80,12 @@ def choose_textures(files: Sequence[Path], kind: Kind, rules: TerrainRules) -> T
         weight = _weight(file.stem, choices)
         if weight is None:
             continue
-        reason_or_pixels = _usable(file, rules)
-        if isinstance(reason_or_pixels, str):
-            left_out[file.stem] = reason_or_pixels
+        texture = Texture(file, weight)
+        reason = _reason_against(texture, rules)
+        if reason is None:
+            textures.append(texture)
         else:
-            textures.append(Texture(file.stem, reason_or_pixels, weight))
+            left_out[texture.name] = reason
     if not textures:
         patterns = ", ".join(choice.include for choice in choices)
         raise TextureError(
@@ -88,14 +102,14 @@ def _weight(name: str, choices: Sequence[TerrainChoice]) -> float | None:
     return next(matching, None)
 
 
-def _usable(file: Path, rules: TerrainRules) -> Pixels | str:
-    if any(fnmatchcase(file.stem, pattern) for pattern in rules.exclude):
+def _reason_against(texture: Texture, rules: TerrainRules) -> str | None:
+    if any(fnmatchcase(texture.name, pattern) for pattern in rules.exclude):
         return "excluded by the pack"
     try:
-        pixels = read_dds(file)[..., :3]
+        pixels = texture.read()
     except DdsError as error:
         return error.problem
     luminance = float((pixels.reshape(-1, 3).mean(axis=0) * LUMINANCE).sum())
     if luminance < rules.min_luminance:
         return f"darker ({luminance:.0f}) than {rules.min_luminance:.0f}"
-    return np.ascontiguousarray(pixels)
+    return None

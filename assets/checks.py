@@ -1,0 +1,145 @@
+"""Asset checks: what must hold before money is spent or a model leaves the house.
+
+Blocking ones stop everything downstream in the same run. Each reads the newest artifact of its
+asset, so it can be run again by itself.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.annotations import held_out_batches
+from assets.keys import GameKeys
+from assets.making import latest
+from assets.views import table
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack
+from pipeline.labels.batches import read_batch
+from pipeline.labels.coverage import coverage_warnings
+from pipeline.labels.leakage import find_leaks, fingerprint_of
+from pipeline.labels.merge import MergeSummary
+from pipeline.labels.training_set import dataset_problems, is_real, listed_pictures
+from pipeline.scenes.check import label_problems, scene_separation_problems
+from pipeline.training.contract import check_onnx_contract
+from pipeline.training.parity import ParityReport
+from resources.artifacts import Artifacts
+
+PROBLEMS_SHOWN = 20
+
+Judge = Callable[[dg.AssetCheckExecutionContext, Artifacts, Path], Sequence[object]]
+"""Returns what is wrong with the artifact in a folder; nothing wrong, nothing returned."""
+
+
+def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
+    """Every check of a game's assets."""
+    keys = GameKeys.of(pack)
+    return [
+        _check(keys.synthetic_set, "scene_separation", _scene_separation(pack)),
+        _check(keys.synthetic_set, "label_sanity", _label_sanity(pack)),
+        _check(keys.cvat_merge, "dataset_integrity", _dataset_integrity),
+        _check(keys.cvat_merge, "leakage", _leakage(pack)),
+        _warning(keys.cvat_merge, "class_coverage", _class_coverage),
+        _check(keys.onnx_export, "onnx_contract", _onnx_contract(pack)),
+        _check(keys.onnx_export, "parity", _parity),
+    ]
+
+
+def _check(key: dg.AssetKey, name: str, judge: Judge) -> dg.AssetChecksDefinition:
+    """A check whose failure stops what follows."""
+    return _define(key, name, judge, dg.AssetCheckSeverity.ERROR)
+
+
+def _warning(key: dg.AssetKey, name: str, judge: Judge) -> dg.AssetChecksDefinition:
+    """A check whose failure is shown and stops nothing."""
+    return _define(key, name, judge, dg.AssetCheckSeverity.WARN)
+
+
+def _define(
+    key: dg.AssetKey, name: str, judge: Judge, severity: dg.AssetCheckSeverity
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key,
+        name=name,
+        blocking=severity is dg.AssetCheckSeverity.ERROR,
+        description=judge.__doc__,
+    )
+    def check(context: dg.AssetCheckExecutionContext, artifacts: Artifacts) -> dg.AssetCheckResult:
+        artifact = latest(context.instance, artifacts.store, key)
+        problems = [str(problem) for problem in judge(context, artifacts, artifact.path)]
+        return dg.AssetCheckResult(
+            passed=not problems,
+            severity=severity,
+            metadata={
+                "checked": artifact.version.data_version[:12],
+                "problems": len(problems),
+                "which": table(["problem"], [[text] for text in problems[:PROBLEMS_SHOWN]]),
+            },
+        )
+
+    return check
+
+
+def _scene_separation(pack: GamePack) -> Judge:
+    def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+        """No land scene carries a water-only class, and no scene on water a land-only one."""
+        return scene_separation_problems(folder, pack)
+
+    return judge
+
+
+def _label_sanity(pack: GamePack) -> Judge:
+    def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+        """Every label is readable, inside its picture, large enough and what was drawn."""
+        return label_problems(folder, pack)
+
+    return judge
+
+
+def _dataset_integrity(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    """Every listed picture can be read and has labels of known classes inside it."""
+    return dataset_problems(folder)
+
+
+def _leakage(pack: GamePack) -> Judge:
+    def judge(
+        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, folder: Path
+    ) -> Sequence[object]:
+        """No frame that a model is judged on was trained on: by name, by bytes, nearly."""
+        held_out = held_out_batches(context.instance, artifacts.store, pack)
+        judged = [
+            frame.fingerprint for batch in held_out for frame in read_batch(batch.path).frames
+        ]
+        trained = {line for line in listed_pictures(folder, "train") if is_real(line)}
+        prints = [fingerprint_of(folder / line) for line in sorted(trained)]
+        return [*_summary(folder).validation_leaks, *find_leaks(prints, judged)]
+
+    return judge
+
+
+def _class_coverage(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    """Every class has real and synthetic pictures to learn from and to be judged by."""
+    return coverage_warnings(_summary(folder).per_class)
+
+
+def _onnx_contract(pack: GamePack) -> Judge:
+    def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+        """The model's output is [1,300,6] from the NMS-free head, its names are the pack's."""
+        try:
+            check_onnx_contract(folder / "model.onnx", pack.class_names)
+        except OutpostError as error:
+            return [error]
+        return []
+
+    return judge
+
+
+def _parity(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    """The export answers as the weights do."""
+    report = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
+    return [] if report.is_close else [report]
+
+
+def _summary(folder: Path) -> MergeSummary:
+    return MergeSummary.model_validate_json((folder / "merge_summary.json").read_text("utf-8"))
