@@ -439,7 +439,9 @@ def stop_when_abandoned() -> None:
     """End when standard input is closed: whoever started the job is gone."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin, whose lock this thread would still hold when Python ends.
+        while os.read(0, 1024):
+            pass
         signal_group(signal.SIGTERM)
         time.sleep(LIFELINE_GRACE_SECONDS)
         signal_group(KILL)

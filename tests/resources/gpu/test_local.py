@@ -106,6 +106,12 @@ def test_events_and_log_lines_are_told_as_they_come(job: Path) -> None:
     assert events == [MessageEvent(seconds=1.0, message="from scratch")]
 
 
+def test_a_program_that_watches_its_lifeline_ends_well_by_itself(job: Path) -> None:
+    done = "import pathlib; pathlib.Path('outputs/done.json').write_text('{}')"
+
+    assert run(job, f"{LIFELINE}{done}").is_dir()
+
+
 def test_a_failure_quotes_the_end_of_the_log_and_says_where_it_is(job: Path) -> None:
     with pytest.raises(TrainingFailedError, match="no such layer") as caught:
         run(job, "print('before'); raise SystemExit('no such layer')")
