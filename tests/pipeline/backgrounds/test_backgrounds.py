@@ -1,9 +1,15 @@
-"""Backgrounds: the right textures, softened, the same bytes from the same seed."""
+"""Terrain textures become backgrounds: which ones, how they look, and the same ones every time."""
 
+from __future__ import annotations
+
+import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.backgrounds.pictures import (
@@ -14,144 +20,256 @@ from pipeline.backgrounds.pictures import (
 )
 from pipeline.backgrounds.soften import ground
 from pipeline.backgrounds.textures import Texture, TextureError, choose_textures
+from pipeline.formats.dds import write_dds
 from pipeline.games.pack import Softening, TerrainRules
+from pipeline.manifests import manifest_of
+from pipeline.progress import Progress
 
 SIZE = (96, 64)
+PLAIN = {
+    "zoom": (1.0, 1.0),
+    "blend_probability": 0.0,
+    "blur": (0.0, 0.0),
+    "soft_fraction": 0.0,
+    "brightness": (1.0, 1.0),
+    "contrast": (1.0, 1.0),
+    "saturation": (1.0, 1.0),
+}
+"""Softening that leaves a texture as it is."""
+
+COLOURS = {
+    "g_grs": (60, 120, 40),
+    "g_sand": (200, 180, 120),
+    "g_wtr": (40, 80, 160),
+    "g_bla": (60, 60, 60),
+    "g_dark": (10, 12, 9),
+}
 
 
-def rules(**changes: object) -> TerrainRules:
-    given: dict[str, object] = {
+def softening(**changes: object) -> Softening:
+    return Softening.model_validate(PLAIN | changes)
+
+
+def terrain(**changes: object) -> TerrainRules:
+    base = {
         "folder": "textures",
-        "land": [{"include": "g_gr*", "weight": 4}, {"include": "g_dirt"}, {"include": "g_dark"}],
+        "land": [{"include": "g_wt*", "weight": 0.001}, {"include": "g_[gs]*"}],
         "water": [{"include": "g_wt*"}],
-        "exclude": ["*_placeholder"],
-        "land_count": 6,
-        "water_count": 3,
+        "exclude": ["g_bla*"],
+        "land_count": 4,
+        "water_count": 2,
+        "softening": PLAIN,
     }
-    return TerrainRules.model_validate({**given, **changes})
+    return TerrainRules.model_validate(base | changes)
 
 
-def texture_file(folder: Path, name: str, colour: tuple[int, int, int]) -> Path:
-    noise = np.random.default_rng(sum(name.encode())).integers(-8, 8, (64, 64, 3))
-    pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
-    Image.fromarray(pixels).save(folder / f"{name}.dds")
-    return folder / f"{name}.dds"
+def noise(seed: int = 0, side: int = 64) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+def flat(colour: tuple[int, int, int], side: int = 32) -> np.ndarray:
+    return np.full((side, side, 3), colour, np.uint8)
+
+
+def laid(textures: tuple[np.ndarray, np.ndarray | None], rules: Softening, seed: int = 0):
+    return ground(textures, SIZE, rules, np.random.default_rng(seed)).astype(int)
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    colours = {
-        "g_grass": (60, 140, 50),
-        "g_gr_placeholder": (200, 0, 200),
-        "g_dirt": (150, 110, 60),
-        "g_dark": (4, 4, 4),
-        "g_wtr": (40, 80, 160),
-        "x_other": (9, 200, 9),
-    }
-    return [texture_file(tmp_path, name, colour) for name, colour in colours.items()]
+    folder = tmp_path / "textures"
+    folder.mkdir()
+    for name, colour in COLOURS.items():
+        rough = flat(colour, 64) * (0.8 + noise() / 255 * 0.4)
+        write_dds(folder / f"{name}.dds", rough.astype(np.uint8))
+    return sorted(folder.glob("*.dds"))
 
 
-def test_each_kind_takes_its_own_textures_and_says_what_it_left_out(files: list[Path]) -> None:
-    land = choose_textures(files, "land", rules())
-    assert {texture.name: texture.weight for texture in land.textures} == {
-        "g_grass": 4.0,
-        "g_dirt": 1.0,
-    }
-    assert set(land.left_out) == {"g_gr_placeholder", "g_dark"}
-    assert "darker" in land.left_out["g_dark"]
-    water = choose_textures(files, "water", rules())
-    assert [texture.name for texture in water.textures] == ["g_wtr"]
+@pytest.fixture
+def textures(files: list[Path]) -> tuple[Texture, ...]:
+    rules = terrain(land=[{"include": "g_grs"}, {"include": "g_sand"}])
+    return choose_textures(files, "land", rules).textures
 
 
-def test_a_damaged_texture_is_left_out_and_the_rest_is_used(files: list[Path]) -> None:
-    grass = next(file for file in files if file.stem == "g_grass")
-    grass.write_bytes(grass.read_bytes()[:100])
-    land = choose_textures(files, "land", rules())
-    assert [texture.name for texture in land.textures] == ["g_dirt"]
-    assert "g_grass" in land.left_out
+class TestChoosing:
+    def test_a_kind_takes_the_textures_that_its_patterns_name(self, files: list[Path]) -> None:
+        choice = choose_textures(files, "water", terrain())
+        assert [texture.name for texture in choice.textures] == ["g_wtr"]
+
+    def test_the_first_pattern_that_takes_a_texture_gives_its_weight(
+        self, files: list[Path]
+    ) -> None:
+        land = [{"include": "g_grs", "weight": 4.0}, {"include": "g_*", "weight": 0.5}]
+        choice = choose_textures(files, "land", terrain(land=land))
+        assert {texture.name: texture.weight for texture in choice.textures} == {
+            "g_grs": 4.0,
+            "g_sand": 0.5,
+            "g_wtr": 0.5,
+        }
+
+    def test_void_dark_and_unreadable_textures_are_left_out_with_the_reason(
+        self, files: list[Path]
+    ) -> None:
+        broken = files[0].with_name("g_broken.dds")
+        broken.write_bytes(b"DDS nothing")
+        choice = choose_textures([*files, broken], "land", terrain(land=[{"include": "g_*"}]))
+        assert choice.left_out.keys() == {"g_bla", "g_broken", "g_dark"}
+        assert choice.left_out["g_bla"] == "excluded by the pack"
+        assert choice.left_out["g_dark"].endswith("than 20")
+        assert "cannot be read as DDS" in choice.left_out["g_broken"]
+
+    def test_no_texture_at_all_is_an_error_that_names_the_patterns(self, files: list[Path]) -> None:
+        with pytest.raises(TextureError, match=r"as water: 5 files, patterns q_\*"):
+            choose_textures(files, "water", terrain(water=[{"include": "q_*"}]))
 
 
-def test_no_texture_of_a_kind_says_which_list_to_correct(files: list[Path]) -> None:
-    with pytest.raises(TextureError, match=r"terrain\.water"):
-        choose_textures(files, "water", rules(water=[{"include": "nothing_*"}]))
+class TestSoftening:
+    def test_without_any_it_is_the_texture_from_some_corner_on(self) -> None:
+        texture = noise()
+        picture = laid((texture, None), softening())
+        repeated = np.tile(texture, (3, 3, 1))
+        corners = [(y, x) for y in range(64) for x in range(64)]
+        assert any(
+            np.array_equal(picture, repeated[y : y + 64, x : x + 96])
+            for y, x in corners
+            if (repeated[y, x] == picture[0, 0]).all()
+        )
+
+    @given(st.integers(0, 2**32), st.integers(4, 200), st.sampled_from([0.5, 1.0, 1.37, 3.0]))
+    @settings(deadline=None, max_examples=40)
+    def test_any_texture_fills_any_picture(self, seed: int, side: int, zoom: float) -> None:
+        picture = laid((noise(seed, side), noise(1, 16)), softening(zoom=(zoom, zoom)), seed)
+        assert picture.shape == (64, 96, 3)
+
+    def test_two_textures_meet_in_a_soft_border(self) -> None:
+        black, white = flat((0, 0, 0)), flat((255, 255, 255))
+        picture = laid((black, white), softening(blend_band=0.4))[..., 0]
+        steps = np.abs(np.diff(picture, axis=1)).max(), np.abs(np.diff(picture, axis=0)).max()
+        assert (picture.min(), picture.max()) == (0, 255)
+        assert max(steps) < 20
+
+    def test_a_narrow_band_makes_the_border_sharp(self) -> None:
+        black, white = flat((0, 0, 0)), flat((255, 255, 255))
+        picture = laid((black, white), softening(blend_band=0.0))[..., 0]
+        assert ((picture > 0) & (picture < 255)).mean() < 0.05
+
+    def test_the_heavy_blur_leaves_less_detail_than_the_mild_one(self) -> None:
+        mild = laid((noise(), None), softening(blur=(1.0, 1.0)))
+        heavy = laid((noise(), None), softening(soft_fraction=1.0, soft_blur=(6.0, 6.0)))
+        crisp = laid((noise(), None), softening())
+        assert crisp.std() > 2 * mild.std() > 4 * heavy.std()
+
+    def test_blur_keeps_the_mean_colour(self) -> None:
+        crisp = laid((noise(), None), softening())
+        blurred = laid((noise(), None), softening(blur=(3.0, 3.0)))
+        assert np.abs(crisp.mean(axis=(0, 1)) - blurred.mean(axis=(0, 1))).max() < 4
+
+    def test_without_saturation_all_channels_are_alike(self) -> None:
+        picture = laid((noise(), None), softening(saturation=(0.0, 0.0)))
+        assert np.ptp(picture, axis=2).max() <= 1
+
+    def test_brightness_and_contrast_act_about_the_mean(self) -> None:
+        crisp = laid((noise(), None), softening())
+        dim = laid((noise(), None), softening(brightness=(0.5, 0.5)))
+        muted = laid((noise(), None), softening(contrast=(0.5, 0.5)))
+        assert dim.mean() == pytest.approx(crisp.mean() / 2, abs=1)
+        assert muted.mean() == pytest.approx(crisp.mean(), abs=1)
+        assert muted.std() == pytest.approx(crisp.std() / 2, rel=0.05)
 
 
-def test_same_seed_same_bytes_and_another_seed_other_bytes(
-    files: list[Path], tmp_path: Path
-) -> None:
-    contents = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        folder = tmp_path / name
+class TestASet:
+    def written(self, folder: Path, textures: tuple[Texture, ...], **changes: object) -> Path:
         folder.mkdir()
-        seeded = rules(seed=seed)
-        chosen = choose_textures(files, "land", seeded).textures
-        write_backgrounds(folder, "land", chosen, seeded, SIZE)
-        contents.append({file.name: file.read_bytes() for file in folder.iterdir()})
-    assert contents[0] == contents[1]
-    assert all(contents[0][name] != contents[2][name] for name in contents[0])
+        rules = terrain(softening=PLAIN | {"blur": (0.5, 2.0), "blend_probability": 0.5}, **changes)
+        write_backgrounds(folder, "land", textures, rules, SIZE)
+        return folder
 
+    def test_two_runs_give_the_same_bytes(
+        self, tmp_path: Path, textures: tuple[Texture, ...]
+    ) -> None:
+        one, other = (self.written(tmp_path / name, textures) for name in "ab")
+        assert manifest_of(one).digest == manifest_of(other).digest
 
-def test_a_picture_does_not_depend_on_how_many_are_made(files: list[Path]) -> None:
-    chosen = choose_textures(files, "land", rules()).textures
-    few, many = rules(land_count=3), rules(land_count=300)
-    one, other = (make_background(2, "land", chosen, r, SIZE).pixels for r in (few, many))
-    assert np.array_equal(one, other)
+    def test_the_number_of_threads_changes_nothing(
+        self, tmp_path: Path, textures: tuple[Texture, ...]
+    ) -> None:
+        before = cv2.getNumThreads()
+        rules = terrain(softening=PLAIN | {"blur": (2.0, 2.0)})
+        try:
+            pictures = []
+            for threads in (1, 4):
+                cv2.setNumThreads(threads)
+                pictures.append(make_background(0, "land", textures, rules, (640, 480)).pixels)
+        finally:
+            cv2.setNumThreads(before)
+        assert np.array_equal(*pictures)
 
+    def test_a_larger_set_begins_with_the_smaller_one(
+        self, tmp_path: Path, textures: tuple[Texture, ...]
+    ) -> None:
+        small = self.written(tmp_path / "small", textures, land_count=3)
+        large = self.written(tmp_path / "large", textures, land_count=5)
+        for entry in read_index(small):
+            assert (small / entry.file).read_bytes() == (large / entry.file).read_bytes()
+        assert len(read_index(large)) == 5
 
-def test_every_picture_is_written_at_the_scene_size_and_listed(
-    files: list[Path], tmp_path: Path
-) -> None:
-    chosen = choose_textures(files, "land", rules()).textures
-    write_backgrounds(tmp_path, "land", chosen, rules(), SIZE)
-    entries = read_index(tmp_path)
-    assert [entry.id for entry in entries] == [f"land_{i:04d}" for i in range(6)]
-    for entry in entries:
-        with Image.open(tmp_path / entry.file) as image:
-            assert image.size == SIZE
-        assert set(entry.sources) <= {"g_grass", "g_dirt"}
-    assert background_sheet(tmp_path).startswith(b"\xff\xd8")
+    def test_another_seed_gives_other_pictures(
+        self, tmp_path: Path, textures: tuple[Texture, ...]
+    ) -> None:
+        one = self.written(tmp_path / "a", textures)
+        other = self.written(tmp_path / "b", textures, seed=43)
+        assert (one / "land_0000.jpg").read_bytes() != (other / "land_0000.jpg").read_bytes()
 
+    def test_land_and_water_differ_even_where_they_share_textures(
+        self, textures: tuple[Texture, ...]
+    ) -> None:
+        rules = terrain(softening=PLAIN | {"brightness": (0.5, 1.0)})
+        land, water = (
+            make_background(0, kind, textures[:1], rules, SIZE).pixels for kind in ("land", "water")
+        )
+        assert not np.array_equal(land, water)
 
-def test_textures_are_taken_by_their_weight(files: list[Path]) -> None:
-    chosen = choose_textures(files, "land", rules()).textures
-    single = rules(softening={"blend_probability": 0.0})
-    taken = [make_background(i, "land", chosen, single, (8, 8)).sources[0] for i in range(400)]
-    assert 0.72 < taken.count("g_grass") / 400 < 0.88
+    def test_the_index_names_every_picture_and_its_textures(
+        self, tmp_path: Path, textures: tuple[Texture, ...]
+    ) -> None:
+        folder = self.written(tmp_path / "set", textures)
+        entries = read_index(folder)
+        assert [entry.id for entry in entries] == [f"land_{index:04d}" for index in range(4)]
+        assert {path.name for path in folder.iterdir()} == {
+            "index.json",
+            *(entry.file for entry in entries),
+        }
+        for entry in entries:
+            assert set(entry.sources) <= {"g_grs", "g_sand"}
+            assert len(entry.sources) in (1, 2)
+            assert Image.open(folder / entry.file).size == SIZE
 
+    def test_textures_are_taken_by_weight(self, files: list[Path]) -> None:
+        land = [{"include": "g_grs", "weight": 9.0}, {"include": "g_sand", "weight": 1.0}]
+        rules = terrain(land=land)
+        choice = choose_textures(files, "land", rules).textures
+        taken = [
+            make_background(index, "land", choice, rules, (8, 8)).sources[0] for index in range(300)
+        ]
+        assert 0.84 < taken.count("g_grs") / 300 < 0.96
 
-def test_heavy_blur_removes_more_detail_than_mild_blur() -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    @pytest.mark.parametrize(("probability", "count"), [(0.0, 1), (1.0, 2)])
+    def test_blending_happens_as_often_as_the_rules_say(
+        self, textures: tuple[Texture, ...], probability: float, count: int
+    ) -> None:
+        rules = terrain(softening=PLAIN | {"blend_probability": probability})
+        for index in range(5):
+            assert len(make_background(index, "land", textures, rules, SIZE).sources) == count
 
-    def detail(soft_fraction: float) -> float:
-        softening = Softening(soft_fraction=soft_fraction, blend_probability=0.0)
-        picture = ground((noise, None), SIZE, softening, np.random.default_rng(5))
-        return float(np.abs(np.diff(picture.astype(int), axis=1)).mean())
+    def test_progress_reaches_the_number_of_pictures(
+        self, tmp_path: Path, textures: tuple[Texture, ...]
+    ) -> None:
+        seen: list[Progress] = []
+        write_backgrounds(tmp_path, "land", textures, terrain(), SIZE, seen.append)
+        assert (seen[-1].done, seen[-1].total) == (4, 4)
 
-    assert detail(1.0) < detail(0.0) / 3
-
-
-def test_softening_mutes_colour_and_keeps_it_in_range() -> None:
-    red = np.zeros((32, 32, 3), np.uint8)
-    red[..., 0] = 250
-    muted = Softening(saturation=(0.5, 0.5), brightness=(1.0, 1.0), contrast=(1.0, 1.0))
-    picture = ground((red, None), SIZE, muted, np.random.default_rng(0))
-    spread = picture.max(axis=2).astype(int) - picture.min(axis=2)
-    assert spread.max() <= 126
-
-
-def test_two_textures_meet_in_a_soft_border() -> None:
-    dark, bright = (np.full((16, 16, 3), value, np.uint8) for value in (60, 180))
-    plain = Softening(
-        soft_fraction=0.0, brightness=(1, 1), contrast=(1, 1), saturation=(1, 1), blend_band=0.5
-    )
-    picture = ground((dark, bright), SIZE, plain, np.random.default_rng(3))
-    steps = np.abs(np.diff(picture[..., 0].astype(int), axis=1))
-    assert picture.min() < 80
-    assert picture.max() > 160
-    assert steps.max() <= 12
-
-
-def test_a_texture_smaller_than_the_picture_is_repeated() -> None:
-    tiny = Texture("tiny", np.full((4, 4, 3), 99, np.uint8), 1.0)
-    picture = make_background(0, "land", [tiny], rules(), (64, 64)).pixels
-    assert picture.shape == (64, 64, 3)
+    def test_the_sheet_shows_the_set(self, tmp_path: Path, textures: tuple[Texture, ...]) -> None:
+        folder = self.written(tmp_path / "set", textures, land_count=7)
+        sheet = Image.open(io.BytesIO(background_sheet(folder)))
+        assert sheet.size[0] == 5 * 200
+        assert sheet.size[1] == 2 * round(64 * 200 / 96)
