@@ -49,6 +49,7 @@ def demo(
     images: Annotated[int | None, typer.Option(help="Synthetic pictures to draw.", min=1)] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs to train.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of scenes and training.", min=0)] = None,
+    pack: Annotated[str, typer.Option(help="A changed copy of the built-in game's pack.")] = "demo",
     as_json: Json = False,
 ) -> None:
     """Materialize everything for the built-in game and say where to look.
@@ -62,7 +63,7 @@ def demo(
     from assets.terminal import progress_shown
 
     with _explained(), progress_shown(errors if as_json else console):
-        result = run_demo(StateFolder.from_environment(), DemoOptions(images, epochs, seed))
+        result = run_demo(StateFolder.from_environment(), DemoOptions(pack, images, epochs, seed))
     if as_json:
         outcomes = [asdict(outcome) for outcome in result.outcomes]
         document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
@@ -267,3 +268,7 @@ def _print_evaluation(evaluation: EvaluationReport) -> None:
         f"\nReal micro-F1 [bold]{real.micro.f1 or 0.0:.3f}[/] ({real.micro_f1_interval}) on "
         f"{real.frames} frames that the model has never seen"
     )
+
+
+if __name__ == "__main__":
+    main()

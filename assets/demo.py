@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pipeline.evaluation.report import EvaluationReport, read_report
-from pipeline.games.demo.captures import write_export_batches
 
 from assets.definitions import build_definitions
 from assets.keys import GameKeys
 from assets.making import latest, reporter
 from assets.runs import Outcome, materialize, register_batches
+from pipeline.evaluation.report import EvaluationReport, read_report
+from pipeline.games.demo.captures import write_export_batches
 from pipeline.games.pack import load_pack
 from pipeline.progress import Report
 from resources.artifacts import Artifacts
@@ -25,7 +25,13 @@ GAME = "demo"
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What a caller may change; None keeps what the pack says."""
+    """What a caller may change; None keeps what the pack says.
+
+    Attributes:
+        pack: name or folder of the pack of a game that Outpost draws.
+    """
+
+    pack: str | Path = GAME
 
     images: int | None = None
     epochs: int | None = None
@@ -47,11 +53,11 @@ def run_demo(state: StateFolder, options: DemoOptions) -> DemoResult:
     Raises:
         OutpostError: a step failed; what was finished before stays and is not made again.
     """
-    pack = load_pack(GAME)
+    pack = load_pack(options.pack)
     keys = GameKeys.of(pack)
     exports = ExportsFolder()
-    write_export_batches(exports.path(GAME), _reporter())
-    definitions = build_definitions(GAME)
+    write_export_batches(exports.path(pack.name), _reporter())
+    definitions = build_definitions(pack)
     with open_instance(state) as instance:
         batches = register_batches(instance, pack, exports)
         outcomes = tuple(_stages(definitions, instance, keys, batches, options))
@@ -68,7 +74,7 @@ def _stages(
     batches: tuple[str, ...],
     options: DemoOptions,
 ) -> Iterator[Outcome]:
-    config = _run_config(options)
+    config = _run_config(keys.game, options)
     before = {op: config[op] for op in config if op.endswith("synthetic_set")}
     yield from materialize(definitions, instance, keys.before_annotation, config=before)
     for batch in batches:
@@ -77,10 +83,10 @@ def _stages(
     yield from materialize(definitions, instance, keys.after_annotation, config=after)
 
 
-def _run_config(options: DemoOptions) -> dict[str, Any]:
+def _run_config(game: str, options: DemoOptions) -> dict[str, Any]:
     scenes = {"images": options.images, "seed": options.seed}
     training = {"epochs": options.epochs, "seed": options.seed}
-    asked = {f"{GAME}__synthetic_set": scenes, f"{GAME}__training": training}
+    asked = {f"{game}__synthetic_set": scenes, f"{game}__training": training}
     given = {
         op: {key: value for key, value in config.items() if value is not None}
         for op, config in asked.items()

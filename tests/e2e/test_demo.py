@@ -1,0 +1,185 @@
+"""The main job from end to end, in processes of its own, on a tiny configuration."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+EVERYTHING = {
+    "demo/game_files",
+    "demo/sprites",
+    "demo/terrain_backgrounds",
+    "demo/water_backgrounds",
+    "demo/synthetic_set",
+    "demo/cvat_export",
+    "demo/cvat_merge",
+    "demo/trained_weights",
+    "demo/onnx_export",
+    "demo/real_evaluation",
+    "demo/runtime_package",
+}
+AFTER_SCENES = EVERYTHING - {
+    "demo/game_files",
+    "demo/sprites",
+    "demo/terrain_backgrounds",
+    "demo/water_backgrounds",
+    "demo/cvat_export",
+}
+AFTER_MERGE = AFTER_SCENES - {"demo/synthetic_set", "demo/cvat_merge"}
+
+
+def made(document: dict[str, Any]) -> set[str]:
+    return {outcome["asset"] for outcome in document["assets"] if not outcome["skipped"]}
+
+
+def versions(document: dict[str, Any]) -> dict[tuple[str, str | None], str]:
+    return {(o["asset"], o["partition"]): o["data_version"] for o in document["assets"]}
+
+
+@pytest.fixture(scope="module")
+def outpost(new_outpost: Callable[[str], Any]) -> Any:
+    return new_outpost("demo")
+
+
+@pytest.fixture(scope="module")
+def first(outpost: Any) -> dict[str, Any]:
+    document: dict[str, Any] = outpost.demo()
+    return document
+
+
+def test_everything_is_made_once(first: dict[str, Any]) -> None:
+    assert made(first) == EVERYTHING
+    assert len(first["assets"]) == len(EVERYTHING) + 2, "three export batches"
+
+
+def test_real_frames_are_those_of_the_held_out_session(first: dict[str, Any]) -> None:
+    assert first["evaluation"]["real"]["frames"] == 24
+    assert first["evaluation"]["real"]["truths"] > 100
+
+
+def test_the_bundle_is_run_by_the_runtime_alone(first: dict[str, Any], outpost: Any) -> None:
+    frame = next((outpost.home / "artifacts/demo").glob("cvat_export@held*/*/files/images/*.png"))
+    code = (
+        "import sys\n"
+        "from detector_runtime import get_detector\n"
+        f"detector = get_detector({first['bundle']!r})\n"
+        f"found = detector.detect_fast({str(frame)!r})\n"
+        "heavy = {'torch', 'cv2', 'ultralytics', 'dagster', 'pipeline'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "print(detector.source.is_mock, found.image_size)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "False (320, 256)", done.stderr
+
+
+def test_a_second_run_does_no_work_and_says_so(first: dict[str, Any], outpost: Any) -> None:
+    began = time.monotonic()
+    second = outpost.demo()
+    assert time.monotonic() - began < 60
+    assert made(second) == set()
+    assert versions(second) == versions(first)
+    spoken = outpost("demo", "--pack", str(outpost.pack))
+    assert "no work was done" in " ".join(spoken.stdout.split())
+
+
+def test_more_epochs_train_again_and_leave_the_data_alone(
+    first: dict[str, Any], outpost: Any
+) -> None:
+    assert made(outpost.demo("--epochs", "2")) == AFTER_MERGE
+
+
+def test_a_changed_placement_rule_redraws_scenes_and_what_follows(
+    first: dict[str, Any], outpost: Any
+) -> None:
+    file = outpost.pack / "scenes.yaml"
+    before = file.read_text("utf-8")
+    content = yaml.safe_load(before)
+    content["placements"][0]["count"] = [1, 1]
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    try:
+        assert made(outpost.demo()) == AFTER_SCENES
+    finally:
+        file.write_text(before, encoding="utf-8")
+    assert made(outpost.demo()) == set(), "the earlier versions are still there"
+
+
+def test_another_machine_makes_the_same_data(
+    first: dict[str, Any], new_outpost: Callable[[str], Any]
+) -> None:
+    other = new_outpost("other")
+    elsewhere = versions(other.demo())
+    data = {key for key in versions(first) if key[0] in EVERYTHING - AFTER_MERGE}
+    assert {key: elsewhere[key] for key in data} == {key: versions(first)[key] for key in data}
+
+
+def test_the_audit_reaches_the_games_own_files(first: dict[str, Any], outpost: Any) -> None:
+    done = outpost("audit", first["bundle"], "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, report["problems"]
+    audited = {link["version"]["asset"] for link in report["chain"]}
+    assert audited == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "games/demo/resources/_common/drs/graphics/*sheep*.sld",
+        "exports/demo/session_valley.zip",
+        "artifacts/demo/sprites/*/files/keep/*.png",
+        "artifacts/demo/synthetic_set/*/files/labels/train/*.txt",
+        "artifacts/demo/trained_weights/*/files/best.pt",
+    ],
+)
+def test_the_audit_names_a_changed_byte(first: dict[str, Any], outpost: Any, pattern: str) -> None:
+    file = sorted(outpost.home.glob(pattern))[0]
+    chain = json.loads(outpost("audit", first["bundle"], "--json").stdout)["chain"]
+    used = {link["version"]["data_version"][:20] for link in chain}
+    inside = [f for f in sorted(outpost.home.glob(pattern)) if used & set(f.parts)]
+    file = inside[0] if inside else file
+    content = file.read_bytes()
+    file.chmod(0o644)
+    try:
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        done = outpost("audit", first["bundle"])
+        assert done.returncode == 1
+        assert file.name in done.stderr.replace("\n", "")
+    finally:
+        file.write_bytes(content)
+
+
+def test_the_audit_of_a_changed_model_says_that_it_is_unknown(
+    first: dict[str, Any], outpost: Any, tmp_path: Path
+) -> None:
+    model = Path(first["bundle"]) / "model.onnx"
+    changed = tmp_path / "model.onnx"
+    changed.write_bytes(model.read_bytes() + b"\x00")
+    done = outpost("audit", str(changed))
+    assert done.returncode == 1
+
+
+def test_garbage_is_listed_before_it_is_removed(first: dict[str, Any], outpost: Any) -> None:
+    assert "Nothing to remove" in outpost("gc").stdout
+    stray = outpost.home / "artifacts/demo/sprites/0123456789abcdef0123"
+    stray.mkdir()
+    (stray / "file").write_bytes(b"stray")
+    assert "0123456789abcdef0123" in outpost("gc").stdout.replace("\n", "")
+    assert stray.exists()
+    assert outpost("gc", "--delete").returncode == 0
+    assert not stray.exists()
+    assert made(outpost.demo()) == set()
+
+
+def test_the_merge_can_be_looked_at_without_writing(first: dict[str, Any], outpost: Any) -> None:
+    before = sorted(outpost.home.rglob("artifacts/**/*"))
+    done = outpost("merge", "--dry-run", "--game", str(outpost.pack), "--json")
+    summary = json.loads(done.stdout)
+    assert summary["real_train"] > summary["real_val"] > 0
+    assert sorted(outpost.home.rglob("artifacts/**/*")) == before
