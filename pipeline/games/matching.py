@@ -14,8 +14,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from pipeline.games.pack import SpriteRule, SpriteRules
-from pipeline.games.patterns import STEM, matcher
+from pipeline.games.pack import SpritePart, SpriteRule, SpriteRules
+from pipeline.games.patterns import matcher, with_stem
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One of the files that make up a sprite: its anchor lies `dx`, `dy` pixels from the base's."""
+
+    stem: str
+    dx: int = 0
+    dy: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,9 @@ class FileMatches:
 
     Attributes:
         by_rule: in the order of the pack; of two rules of one class the first takes the file.
-        parts: of a taken stem whose rule has parts, the variants of what is drawn over it; each
-            variant is a tuple of stems, in drawing order.
+        pieces: of a taken stem whose rule has parts, its variants; each lists all its pieces in
+            drawing order, the stem's own file among them.
+        lacking: of a taken stem, the patterns of parts that no file matches.
         excluded: stems that the pack keeps from every class and from every sprite's parts.
         apart: stems by group, `SpriteRules.apart`.
         conflicts: classes by stem, where more than one class claims it; in no rule's stems.
@@ -41,7 +51,8 @@ class FileMatches:
     """
 
     by_rule: tuple[RuleMatch, ...]
-    parts: Mapping[str, tuple[tuple[str, ...], ...]]
+    pieces: Mapping[str, tuple[tuple[Piece, ...], ...]]
+    lacking: Mapping[str, tuple[str, ...]]
     excluded: tuple[str, ...]
     apart: Mapping[str, tuple[str, ...]]
     conflicts: Mapping[str, tuple[str, ...]]
@@ -84,15 +95,22 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
     apart, rest = _set_apart(rules, kept)
     claims = _claims(rules, rest)
     by_rule, conflicts = _settle(rules, claims)
-    parts = _parts(by_rule, kept)
-    drawn_over = {part for variants in parts.values() for variant in variants for part in variant}
+    choices = {
+        stem: [_named(part, stem, kept) for part in match.rule.parts]
+        for match in by_rule
+        if match.rule.parts
+        for stem in match.stems
+    }
+    pieces = {stem: _variants(stem, found) for stem, found in choices.items() if any(found)}
+    drawn = {piece.stem for variants in pieces.values() for each in variants for piece in each}
     return FileMatches(
         by_rule=by_rule,
-        parts=parts,
+        pieces=pieces,
+        lacking=_lacking(by_rule, choices),
         excluded=tuple(stem for stem in every if never.fullmatch(stem)),
         apart=apart,
         conflicts=conflicts,
-        unmatched=tuple(stem for stem in rest if stem not in claims and stem not in drawn_over),
+        unmatched=tuple(stem for stem in rest if stem not in claims and stem not in drawn),
     )
 
 
@@ -137,21 +155,30 @@ def _settle(
     return tuple(matches), dict(sorted(conflicts.items()))
 
 
-def _parts(
-    by_rule: Iterable[RuleMatch], stems: list[str]
-) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Variants of what is drawn over each stem whose rule has parts; a missing part is left out."""
-    parts = {}
-    for match in by_rule:
-        if not match.rule.parts:
-            continue
-        for stem in match.stems:
-            choices = [found for part in match.rule.parts if (found := _named(part, stem, stems))]
-            if choices:
-                parts[stem] = tuple(product(*choices))
-    return parts
+def _named(part: SpritePart, stem: str, stems: list[str]) -> list[Piece]:
+    """The files that may be this part of a stem's sprite."""
+    pattern = matcher([with_stem(part.name, stem)])
+    return [Piece(other, part.dx, part.dy) for other in stems if pattern.fullmatch(other)]
 
 
-def _named(part: str, stem: str, stems: list[str]) -> tuple[str, ...]:
-    pattern = matcher([part.replace(STEM, stem)])
-    return tuple(other for other in stems if pattern.fullmatch(other))
+def _variants(stem: str, choices: list[list[Piece]]) -> tuple[tuple[Piece, ...], ...]:
+    """One of every part that was found, in every combination, from back to front."""
+    combinations = product(*(found for found in choices if found))
+    return tuple(
+        tuple(sorted((Piece(stem), *chosen), key=lambda piece: piece.dy)) for chosen in combinations
+    )
+
+
+def _lacking(
+    by_rule: Iterable[RuleMatch], choices: Mapping[str, list[list[Piece]]]
+) -> dict[str, tuple[str, ...]]:
+    parts = {stem: match.rule.parts for match in by_rule for stem in match.stems}
+    lacking = {
+        stem: tuple(
+            with_stem(part.name, stem)
+            for part, pieces in zip(parts[stem], found, strict=True)
+            if not pieces
+        )
+        for stem, found in choices.items()
+    }
+    return {stem: patterns for stem, patterns in lacking.items() if patterns}

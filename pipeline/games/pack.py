@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -70,6 +71,26 @@ class GameClass(Section):
     )
 
 
+class SpritePart(Section):
+    """A file that is drawn with another one, their ground anchors dx and dy apart.
+
+    A bare string stands for `{name: ...}`. What lies higher up on the screen is drawn first; at one
+    height the base comes first, then its parts as they are listed.
+    """
+
+    name: NamePattern = Field(
+        description="'<stem>' stands for the name of the base and '<stem-2>' for that without its "
+        "last two words; a pattern that several files match gives as many variants."
+    )
+    dx: int = Field(0, description="Pixels to the right of the base's anchor.")
+    dy: int = Field(0, description="Pixels below the base's anchor.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
 class SpriteRule(Section):
     """Which of the game's files show a class, and which of their frames are taken."""
 
@@ -79,10 +100,8 @@ class SpriteRule(Section):
         description="Patterns over file names without suffix; see `pipeline.games.patterns`.",
     )
     exclude: list[NamePattern] = Field([], description="Patterns taken out again.")
-    parts: list[NamePattern] = Field(
-        [],
-        description="Files drawn over it as one sprite, in this order; '<stem>' stands for its own "
-        "name, and a pattern that several files match gives as many variants.",
+    parts: list[SpritePart] = Field(
+        [], description="Files that the game draws with it as one thing, such as a hull's sail."
     )
     headings: int = Field(4, ge=1, le=64, description="How many headings, evenly spread.")
     steps: int = Field(1, ge=1, description="How many animation steps of each heading.")

@@ -15,13 +15,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-STEM = "<stem>"
-"""In the pattern of a part: the stem of the file over which it is drawn."""
-
 MOST_EXPANSIONS = 1000
 """More alternatives than this in one pattern are a slip of the pen."""
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_STEM = re.compile(r"<stem(?:-(\d+))?>")
 _NOTHING = re.compile(r"(?!)")
 
 
@@ -49,6 +47,19 @@ def matcher(patterns: Iterable[str]) -> re.Pattern[str]:
     if not globs:
         return _NOTHING
     return re.compile("|".join(fnmatch.translate(glob) for glob in globs))
+
+
+def with_stem(pattern: str, stem: str) -> str:
+    """Put a file's stem into the pattern of a part that is drawn with it.
+
+    `<stem>` is the stem itself, and `<stem-2>` the stem without its last two words, which are what
+    stands between underscores.
+    """
+
+    def words(found: re.Match[str]) -> str:
+        return stem.rsplit("_", int(found[1] or 0))[0] if found[1] else stem
+
+    return _STEM.sub(words, pattern)
 
 
 def _interleave(literals: list[str], chosen: tuple[str, ...]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.formats.sld import SldError, SldFile, read_sld
+from pipeline.formats.sld import SldError, SldFile, SldFrame, read_sld
 from pipeline.games.index import GameFolderError
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
@@ -17,7 +17,7 @@ from pipeline.manifests import sha256_of
 from pipeline.progress import Report, silent, track
 from pipeline.sprites.compose import compose
 from pipeline.sprites.library import DISTRACTOR, Sprite
-from pipeline.sprites.select import Pose, SpriteTask, poses, select_files
+from pipeline.sprites.select import PieceFile, Pose, SpriteTask, poses, select_files
 
 
 class ExtractionReport(BaseModel):
@@ -112,13 +112,9 @@ def _sprites_of(task: SpriteTask, game_folder: Path, tally: _Tally) -> list[Spri
 
 def _extracted(task: SpriteTask, game_folder: Path, tally: _Tally) -> Iterator[Sprite]:
     file = read_sld(task.file)
-    over = [read_sld(part) for part in task.parts]
     path, digest = task.file.relative_to(game_folder).as_posix(), sha256_of(task.file)
     chosen = poses(file, task.headings, task.steps)
-    layers = [file.frames.select(pose.frame for pose in chosen)]
-    layers += [
-        part.frames.select(_counterpart(part, file, pose) for pose in chosen) for part in over
-    ]
+    layers = [_frames_of(piece, task.file, file, chosen) for piece in task.pieces]
     for pose, *frames in zip(chosen, *layers, strict=True):
         drawing = compose(frames)
         if drawing is None:
@@ -138,6 +134,18 @@ def _extracted(task: SpriteTask, game_folder: Path, tally: _Tally) -> Iterator[S
             shadow=drawing.shadow,
             shadow_offset=drawing.shadow_offset,
         )
+
+
+def _frames_of(
+    piece: PieceFile, own_file: Path, base: SldFile, chosen: Sequence[Pose]
+) -> list[SldFrame]:
+    """The frames of a piece that belong to the chosen frames of its base, moved to their place."""
+    part = base if piece.file == own_file else read_sld(piece.file)
+    frames = part.frames.select(_counterpart(part, base, pose) for pose in chosen)
+    return [
+        replace(frame, hotspot=(frame.hotspot[0] - piece.dx, frame.hotspot[1] - piece.dy))
+        for frame in frames
+    ]
 
 
 def _counterpart(part: SldFile, base: SldFile, pose: Pose) -> int:

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.formats.sld import SldFile
-from pipeline.games.matching import FileMatches, match_files, stem_of
+from pipeline.games.matching import FileMatches, Piece, match_files, stem_of
 from pipeline.games.pack import SpriteRules
 from pipeline.sprites.library import DISTRACTOR
 
 
 @dataclass(frozen=True)
+class PieceFile:
+    """A file that is drawn with its anchor `dx`, `dy` pixels from that of the sprite."""
+
+    file: Path
+    dx: int = 0
+    dy: int = 0
+
+
+@dataclass(frozen=True)
 class SpriteTask:
-    """One file to take sprites from, with what is drawn over it.
+    """One file to take sprites from, with what is drawn with it.
 
     Attributes:
         class_name: None for a distractor.
         name: the file's name as the pack's rules see it; begins the sprites' ids.
         file: the game's file.
-        parts: files drawn over it, in this order.
+        pieces: everything that is drawn, in this order; `file` is one of them.
         headings, steps: how many are wanted of each.
     """
 
     class_name: str | None
     name: str
     file: Path
-    parts: tuple[Path, ...]
+    pieces: tuple[PieceFile, ...]
     headings: int
     steps: int
 
@@ -86,8 +95,8 @@ def _tasks(matches: FileMatches, by_stem: dict[str, Path]) -> Iterator[SpriteTas
         rule = match.rule
         class_name = None if rule.class_name == DISTRACTOR else rule.class_name
         for stem in match.stems:
-            variants: Sequence[tuple[str, ...]] = matches.parts.get(stem, ((),))
+            variants = matches.pieces.get(stem, ((Piece(stem),),))
             for number, variant in enumerate(variants):
                 name = stem if len(variants) == 1 else f"{stem}_v{number}"
-                parts = tuple(by_stem[part] for part in variant)
-                yield SpriteTask(class_name, name, by_stem[stem], parts, rule.headings, rule.steps)
+                pieces = tuple(PieceFile(by_stem[each.stem], each.dx, each.dy) for each in variant)
+                yield SpriteTask(class_name, name, by_stem[stem], pieces, rule.headings, rule.steps)

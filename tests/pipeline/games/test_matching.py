@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.games.matching import match_files, stem_of
+from pipeline.games.matching import FileMatches, Piece, match_files, stem_of
 from pipeline.games.pack import SpriteRule, SpriteRules
 
 
@@ -15,6 +15,14 @@ def rule(class_name: str, *include: str, **more: Any) -> SpriteRule:
 
 def rules(*parts: SpriteRule, **more: Any) -> SpriteRules:
     return SpriteRules(folder="sprites", rules=list(parts), **more)
+
+
+def drawn(matches: FileMatches) -> dict[str, list[list[str]]]:
+    """Names of the pieces of every sprite that has several, variant by variant."""
+    return {
+        stem: [[piece.stem for piece in variant] for variant in variants]
+        for stem, variants in matches.pieces.items()
+    }
 
 
 def test_each_class_gets_the_files_of_all_its_rules_sorted() -> None:
@@ -78,21 +86,36 @@ def test_unmatched_files_are_grouped_by_prefix_the_largest_group_first() -> None
 def test_parts_are_found_by_the_name_of_their_file_and_are_not_unmatched() -> None:
     centre = rule("town_center", "*_centre", parts=["<stem>_back", "<stem>_front"])
     matches = match_files(rules(centre), ["a_centre", "a_centre_back", "a_centre_front"])
-    assert matches.parts == {"a_centre": (("a_centre_back", "a_centre_front"),)}
+    assert drawn(matches) == {"a_centre": [["a_centre", "a_centre_back", "a_centre_front"]]}
     assert matches.unmatched == ()
 
 
-def test_a_part_that_the_game_lacks_is_left_out() -> None:
+def test_a_part_that_the_game_lacks_is_left_out_and_named() -> None:
     centre = rule("town_center", "*_centre", parts=["<stem>_back", "<stem>_front"])
-    assert match_files(rules(centre), ["a_centre", "a_centre_front"]).parts == {
-        "a_centre": (("a_centre_front",),)
+    matches = match_files(rules(centre), ["a_centre", "a_centre_front"])
+    assert drawn(matches) == {"a_centre": [["a_centre", "a_centre_front"]]}
+    assert matches.lacking == {"a_centre": ("a_centre_back",)}
+
+
+def test_what_lies_behind_is_drawn_first_wherever_it_is_listed() -> None:
+    pillars = [{"name": "<stem-2>_pillar", "dy": 72}, {"name": "<stem-2>_pillar", "dy": -72}]
+    gate = rule("gate", "west_gate_n_open", parts=pillars)
+    matches = match_files(rules(gate), ["west_gate_n_open", "west_gate_pillar"])
+    assert matches.pieces == {
+        "west_gate_n_open": (
+            (
+                Piece("west_gate_pillar", dy=-72),
+                Piece("west_gate_n_open"),
+                Piece("west_gate_pillar", dy=72),
+            ),
+        )
     }
 
 
 def test_a_part_of_which_there_are_several_makes_variants() -> None:
     galley = rule("galley", "galley", parts=["sail_*"])
     matches = match_files(rules(galley), ["galley", "sail_asia", "sail_west"])
-    assert matches.parts == {"galley": (("sail_asia",), ("sail_west",))}
+    assert drawn(matches) == {"galley": [["galley", "sail_asia"], ["galley", "sail_west"]]}
 
 
 def test_a_suffix_may_tell_two_sizes_of_one_sprite_apart() -> None:

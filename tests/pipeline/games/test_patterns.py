@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.games.patterns import MOST_EXPANSIONS, expand_braces, matcher
+from pipeline.games.patterns import MOST_EXPANSIONS, expand_braces, matcher, with_stem
 
 PLAIN = st.text("ab_*?", min_size=1, max_size=8)
 
@@ -53,3 +53,16 @@ def test_a_matcher_takes_what_any_of_its_globs_takes(globs: list[str], name: str
 def test_braces_take_exactly_their_alternatives(choices: list[str], name: str) -> None:
     pattern = matcher(["x{" + ",".join(choices) + "}y"])
     assert bool(pattern.fullmatch(f"x{name}y")) == (name in choices)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("<stem>_back", "b_gate_n_open_back"),
+        ("<stem-2>_corner", "b_gate_corner"),
+        ("<stem-1>_closed", "b_gate_n_closed"),
+        ("sail", "sail"),
+    ],
+)
+def test_a_part_is_named_after_its_base(pattern: str, name: str) -> None:
+    assert with_stem(pattern, "b_gate_n_open") == name

@@ -31,21 +31,21 @@ def file_of(frames: int) -> SldFile:
 def tasks_for(*names: str) -> list[tuple[str | None, str, tuple[str, ...]]]:
     selection = select_files([Path(name) for name in names], RULES)
     return [
-        (task.class_name, task.name, tuple(part.name for part in task.parts))
+        (task.class_name, task.name, tuple(piece.file.name for piece in task.pieces))
         for task in selection.tasks
     ]
 
 
 def test_files_are_taken_by_their_name_without_the_packs_suffix() -> None:
     names = ("n_rock_grey_x1.sld", "n_rock_grey_x2.sld", "n_rock_death_x1.sld", "readme.txt")
-    assert tasks_for(*names) == [(None, "n_rock_grey", ())]
+    assert tasks_for(*names) == [(None, "n_rock_grey", ("n_rock_grey_x1.sld",))]
 
 
 def test_every_sail_over_a_hull_is_a_sprite_of_its_own() -> None:
     names = ("u_shp_a_boat_x1.sld", "u_shp_a_boat_sail1_x1.sld", "u_shp_a_boat_sail2_x1.sld")
     assert tasks_for(*names) == [
-        ("ship", "u_shp_a_boat_v0", ("u_shp_a_boat_sail1_x1.sld",)),
-        ("ship", "u_shp_a_boat_v1", ("u_shp_a_boat_sail2_x1.sld",)),
+        ("ship", "u_shp_a_boat_v0", ("u_shp_a_boat_x1.sld", "u_shp_a_boat_sail1_x1.sld")),
+        ("ship", "u_shp_a_boat_v1", ("u_shp_a_boat_x1.sld", "u_shp_a_boat_sail2_x1.sld")),
     ]
 
 
