@@ -91,9 +91,10 @@ def _draw_mark(pen: ImageDraw.ImageDraw, mark: _Mark, font: _Font) -> None:
         width=mark.line,
     )
     if mark.text:
-        place = (max(box.x1, 0.0), max(box.y1 - FONT_SIZE - 2, 0.0))
-        pen.rectangle(pen.textbbox(place, mark.text, font=font), fill="black")
-        pen.text(place, mark.text, fill=mark.colour, font=font)
+        rightmost = pen.im.size[0] - pen.textlength(mark.text, font=font)
+        place = (max(min(box.x1, rightmost), 0.0), max(box.y1 - 1, FONT_SIZE + 2.0))
+        pen.rectangle(pen.textbbox(place, mark.text, font=font, anchor="lb"), fill="black")
+        pen.text(place, mark.text, fill=mark.colour, font=font, anchor="lb")
 
 
 def _draw_legend(pen: ImageDraw.ImageDraw, marks: Sequence[_Mark], top: int, font: _Font) -> None:

@@ -24,6 +24,7 @@ from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel, s
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.export_files import EXPORT_AGAIN, ExportError, ExportFiles, open_export
 from pipeline.labels.fingerprints import perceptual_hash
+from pipeline.labels.pictures import IMAGE_FORMATS, MAX_PIXELS, UNREADABLE
 from pipeline.labels.shapes import (
     ShapeError,
     box_in_picture,
@@ -33,8 +34,6 @@ from pipeline.labels.shapes import (
 )
 from pipeline.progress import Report, silent, track
 
-IMAGE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
-MAX_PIXELS = 100_000_000
 NAMES_SHOWN = 5
 
 
@@ -329,7 +328,7 @@ def _check_picture(origin: str, content: bytes, image: _Image) -> str:
                     EXPORT_AGAIN,
                 )
             return perceptual_hash(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",
             "Replace the picture in the CVAT task, or remove its frame, and export again.",

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from pipeline.errors import OutpostError
 from pipeline.labels.batches import write_json
 from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealPicture
+from pipeline.labels.pictures import UNREADABLE
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticPicture
 from pipeline.labels.yolo import LabelFileError, format_labels, read_rows
 from pipeline.progress import Report, silent, track
@@ -189,7 +190,7 @@ def _picture_problems(folder: Path, lines: Sequence[str], class_count: int) -> I
         try:
             with Image.open(folder / line) as picture:
                 picture.verify()
-        except (OSError, SyntaxError, ValueError) as error:
+        except UNREADABLE as error:
             yield f"{line} is not a readable picture ({type(error).__name__})"
         try:
             read_rows(label_path(folder, line), class_count)

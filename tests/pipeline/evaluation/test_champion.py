@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.evaluation.champion import compare
+from pipeline.evaluation.report import EvaluationError, Judgement, Scores, score_frames
+
+
+@pytest.fixture
+def scored(make_frame: Any, judgement: Judgement) -> Any:
+    def make(found: list[int], objects: int = 8) -> Scores:
+        frames = [make_frame(f"f{n}", k, missed=objects - k) for n, k in enumerate(found)]
+        return score_frames(frames, judgement)
+
+    return make
+
+
+def test_a_detector_that_finds_more_in_every_frame_is_better(scored: Any) -> None:
+    comparison = compare(scored([5, 6, 4, 7] * 5), scored([3, 4, 2, 5] * 5))
+    assert comparison.verdict == "better"
+    assert comparison.difference > 0.1
+    assert comparison.interval.low <= comparison.difference <= comparison.interval.high
+
+
+def test_the_other_way_round_it_is_worse(scored: Any) -> None:
+    better, worse = scored([5, 6, 4, 7] * 5), scored([3, 4, 2, 5] * 5)
+    there, back = compare(better, worse), compare(worse, better)
+    assert back.verdict == "worse"
+    assert back.difference == -there.difference
+
+
+def test_a_difference_that_other_frames_could_turn_is_undecided(scored: Any) -> None:
+    assert compare(scored([5, 2, 7, 1]), scored([4, 3, 6, 1])).verdict == "undecided"
+
+
+def test_a_detector_is_no_better_than_itself(scored: Any) -> None:
+    comparison = compare(scored([5, 2, 7]), scored([5, 2, 7]))
+    assert (comparison.verdict, comparison.difference) == ("undecided", 0)
+
+
+def test_the_order_of_frames_does_not_matter(scored: Any) -> None:
+    new, old = scored([5, 6, 4, 7]), scored([3, 4, 2, 5])
+    turned = old.model_copy(update={"per_frame": old.per_frame[::-1]})
+    assert compare(new, turned) == compare(new, old)
+
+
+def test_scores_on_other_frames_cannot_be_compared(scored: Any) -> None:
+    with pytest.raises(EvaluationError, match="different frames"):
+        compare(scored([5, 2, 7]), scored([5, 2]))

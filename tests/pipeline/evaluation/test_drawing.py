@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageColor
+
+from pipeline.evaluation.drawing import (
+    CONFUSED,
+    FALSE,
+    FOUND,
+    LEGEND_HEIGHT,
+    MISSED,
+    draw_comparison,
+)
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.labels.boxes import Box, LabelledBox
+
+BOX = Box(60, 60, 100, 90)
+CLASSES = ("sheep", "wolf")
+
+
+def drawn(truths: list[LabelledBox], detections: list[ScoredBox]) -> np.ndarray:
+    picture = Image.new("RGB", (200, 150), "#404040")
+    return np.asarray(draw_comparison(picture, truths, detections, CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("truths", "detections", "colour"),
+    [
+        ([LabelledBox(0, BOX)], [ScoredBox(0, 0.9, BOX)], FOUND),
+        ([LabelledBox(0, BOX)], [], MISSED),
+        ([LabelledBox(0, BOX)], [ScoredBox(1, 0.9, BOX)], CONFUSED),
+        ([], [ScoredBox(1, 0.9, BOX)], FALSE),
+    ],
+)
+def test_each_outcome_has_its_colour(
+    truths: list[LabelledBox], detections: list[ScoredBox], colour: str
+) -> None:
+    pixels = drawn(truths, detections)
+    expected = ImageColor.getrgb(colour)
+    assert tuple(pixels[75, 60]) == tuple(pixels[75, 99]) == expected
+    assert tuple(pixels[60, 80]) == tuple(pixels[89, 80]) == expected
+    assert tuple(pixels[75, 80]) == (0x40, 0x40, 0x40)
+
+
+def test_the_picture_keeps_its_size_above_the_legend() -> None:
+    pixels = drawn([], [])
+    assert pixels.shape == (150 + LEGEND_HEIGHT, 200, 3)
+    assert (pixels[:150] == 0x40).all()
+
+
+def test_the_frame_itself_is_left_alone() -> None:
+    picture = Image.new("RGBA", (50, 50))
+    before = picture.tobytes()
+    draw_comparison(picture, [LabelledBox(0, Box(0, 0, 50, 50))], [], CLASSES)
+    assert picture.tobytes() == before
+
+
+def test_boxes_at_the_edge_and_of_a_pixel_are_drawn() -> None:
+    edge = [LabelledBox(0, Box(0, 0, 1, 1)), LabelledBox(1, Box(199, 149, 200, 150))]
+    assert drawn(edge, []).shape[2] == 3

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.evaluation.intervals import bootstrap_f1, bootstrap_f1_difference, wilson
+from pipeline.evaluation.metrics import Counts, f1_of
+
+
+def simulated(frames: int, seed: int) -> Counts:
+    """Frames of ten objects of which about six are found, with a few false alarms."""
+    rng = np.random.default_rng([seed])
+    hits = rng.binomial(10, rng.uniform(0.3, 0.9, frames))
+    return np.stack([hits, rng.poisson(2, frames), 10 - hits], axis=1).astype(np.int64)
+
+
+def test_the_interval_holds_the_figure_and_narrows_with_more_frames() -> None:
+    widths = []
+    for frames in (20, 200):
+        counts = simulated(frames, 1)
+        interval = bootstrap_f1(counts, seed=42)
+        assert interval.low < float(f1_of(counts.sum(axis=0))) < interval.high
+        widths.append(interval.high - interval.low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_the_interval_covers_the_true_figure_about_as_often_as_it_says() -> None:
+    truth = float(f1_of(simulated(200_000, 7).sum(axis=0)))
+    intervals = [bootstrap_f1(simulated(60, 100 + n), seed=n) for n in range(60)]
+    covered = sum(interval.low <= truth <= interval.high for interval in intervals)
+    assert 50 <= covered <= 60
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    counts = simulated(30, 2)
+    assert bootstrap_f1(counts, 5) == bootstrap_f1(counts, 5)
+    assert bootstrap_f1(counts, 5) != bootstrap_f1(counts, 6)
+
+
+def test_equal_frames_leave_no_doubt() -> None:
+    interval = bootstrap_f1(np.array([[3, 1, 2]] * 9), 42)
+    assert interval.low == interval.high == pytest.approx(6 / 9, abs=1e-6)
+
+
+def test_pairing_cancels_what_is_hard_for_both() -> None:
+    counts = simulated(40, 3)
+    better = counts + np.array([1, 0, -1]) * (counts[:, 2:] > 0)
+    paired = bootstrap_f1_difference(better, counts, 42)
+    alone = bootstrap_f1(counts, 42)
+    assert paired.low > 0
+    assert paired.high - paired.low < (alone.high - alone.low) / 2
+
+
+def test_the_difference_to_itself_is_zero() -> None:
+    interval = bootstrap_f1_difference(simulated(9, 1), simulated(9, 1), 42)
+    assert (interval.low, interval.high) == (0, 0)
+
+
+def test_counts_of_different_frames_are_refused() -> None:
+    with pytest.raises(ValueError, match="different frames"):
+        bootstrap_f1_difference(simulated(9, 1), simulated(8, 1), 42)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    # Worked out by hand elsewhere: 5 of 10 and 25 of 50 are textbook values.
+    [(5, 10, 0.237, 0.763), (25, 50, 0.366, 0.634), (0, 10, 0.0, 0.278), (0, 0, 0.0, 1.0)],
+)
+def test_wilson_gives_the_textbook_values(
+    successes: int, trials: int, low: float, high: float
+) -> None:
+    interval = wilson(successes, trials)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-3)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_share_and_stays_in_range(counts: tuple[int, int]) -> None:
+    interval = wilson(*counts)
+    share = counts[0] / counts[1]
+    assert 0 <= interval.low <= share + 1e-6
+    assert share - 1e-6 <= interval.high <= 1

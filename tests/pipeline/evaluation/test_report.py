@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.report import (
+    EvaluationError,
+    Judgement,
+    evaluate,
+    markdown,
+    read_report,
+    score_frames,
+    worst_frames,
+    write_report,
+)
+from pipeline.labels.boxes import Box, LabelledBox
+
+BOX = Box(0, 0, 10, 10)
+
+
+def test_real_and_synthetic_are_scored_apart(make_frame: Any, judgement: Judgement) -> None:
+    real = [make_frame("a", found=3, missed=3)]
+    synthetic = [make_frame(f"s{n}", found=9) for n in range(50)]
+    report = evaluate(real, synthetic, judgement, {"model": "abc"})
+    assert report.real == evaluate(real, [], judgement, {}).real
+    assert report.real.micro.f1 == pytest.approx(6 / 9, abs=1e-6)
+    assert report.synthetic is not None
+    assert report.synthetic.micro.f1 == 1
+    assert report.gap == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_without_synthetic_frames_there_is_no_gap(make_frame: Any, judgement: Judgement) -> None:
+    report = evaluate([make_frame("a", 1)], [], judgement, {})
+    assert (report.synthetic, report.gap) == (None, None)
+
+
+def test_precision_recall_and_f1(make_frame: Any, judgement: Judgement) -> None:
+    scores = score_frames([make_frame("a", 2, missed=1), make_frame("b", 1, false=3)], judgement)
+    assert (scores.frames, scores.truths, scores.detections) == (2, 4, 6)
+    assert scores.micro.precision == 0.5
+    assert scores.micro.recall == 0.75
+    assert scores.micro.f1 == 0.6
+    assert scores.frame_counts.tolist() == [[2, 0, 1], [1, 3, 0]]
+
+
+def test_the_macro_average_leaves_out_rare_classes(judgement: Judgement) -> None:
+    sheep = [LabelledBox(0, Box(20 * i, 0, 20 * i + 10, 10)) for i in range(10)]
+    found = [ScoredBox(0, 0.9, truth.box) for truth in sheep[:6]]
+    rare = LabelledBox(1, Box(0, 80, 10, 90))
+    scores = score_frames([JudgedFrame("a", (*sheep, rare), tuple(found))], judgement)
+    assert scores.macro_f1 == pytest.approx(12 / 16)
+    assert scores.insufficient_support == ("wolf",)
+    assert [one.enough_truths for one in scores.per_class] == [True, False, False]
+
+
+def test_each_class_counts_from_its_own_threshold(judgement: Judgement) -> None:
+    frame = JudgedFrame(
+        "a",
+        (LabelledBox(0, BOX), LabelledBox(2, BOX)),
+        (ScoredBox(0, 0.4, BOX), ScoredBox(2, 0.4, BOX)),
+    )
+    scores = score_frames([frame], judgement)
+    assert [one.score.true_positives for one in scores.per_class] == [1, 0, 0]
+    # Average precision looks below the threshold.
+    assert [one.ap50 for one in scores.per_class] == [1.0, None, 1.0]
+
+
+def test_a_class_that_never_occurs_has_no_ratios(make_frame: Any, judgement: Judgement) -> None:
+    ship = score_frames([make_frame("a", 1)], judgement).per_class[2].score
+    assert (ship.precision, ship.recall, ship.f1) == (None, None, None)
+
+
+def test_the_worst_frames_come_first_and_good_ones_not_at_all(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    frames = [make_frame("a", 1, missed=1), make_frame("b", 5), make_frame("c", 1, 2, 2)]
+    scores = score_frames(frames, judgement)
+    assert worst_frames(scores, 5) == ("c", "a")
+    assert worst_frames(scores, 1) == ("c",)
+
+
+def test_a_report_is_read_back_and_its_bytes_are_repeatable(
+    make_frame: Any, judgement: Judgement, tmp_path: Path
+) -> None:
+    frames = [make_frame(f"f{n}", n, missed=1, false=n % 3) for n in range(1, 6)]
+    report = evaluate(frames, [make_frame("s", 1)], judgement, {"model": "abc"})
+    write_report(tmp_path, report)
+    first = (tmp_path / "evaluation.json").read_bytes()
+    assert read_report(tmp_path) == report
+    write_report(tmp_path, evaluate(frames, [make_frame("s", 1)], judgement, {"model": "abc"}))
+    assert (tmp_path / "evaluation.json").read_bytes() == first
+
+
+def test_the_table_states_the_figure_of_record_and_the_gap(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    report = evaluate([make_frame("a", 3, 3)], [make_frame("s", 9)], judgement, {})
+    text = markdown(report)
+    assert text.startswith("**Real micro-F1 0.667**")
+    assert "| synthetic | 1 | 9 |" in text
+    assert "Gap from synthetic to real: 0.333" in text
+    assert "| sheep (too few to tell) | 6 | 3 | 0 | 1.000 | 0.500 |" in text
+
+
+def test_without_real_frames_there_is_nothing_to_judge(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    with pytest.raises(EvaluationError, match="no real frame"):
+        evaluate([], [make_frame("s", 1)], judgement, {})
+
+
+def test_frames_of_one_name_are_refused(make_frame: Any, judgement: Judgement) -> None:
+    with pytest.raises(EvaluationError, match="same name"):
+        evaluate([make_frame("a", 1), make_frame("a", 2)], [], judgement, {})
+
+
+def test_every_class_needs_a_threshold() -> None:
+    with pytest.raises(ValueError, match="one threshold"):
+        Judgement(("sheep", "wolf"), (0.5,))
+
+
+def test_a_folder_without_a_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="is not a report"):
+        read_report(tmp_path)

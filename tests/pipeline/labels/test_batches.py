@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.labels.batches import BatchError, read_batch, write_batch
+from pipeline.labels.coco import read_export
+from pipeline.manifests import manifest_of
+
+CLASSES = ("sheep", "wolf", "ship")
+
+
+@pytest.fixture
+def source(export: Any, shapes: Any) -> Any:
+    export.labels = (*CLASSES, "dragon")
+    export.frame(
+        "day/a_0.png",
+        shapes.rectangle("wolf", 1.5, 2, 10, 12, rotation=30),
+        shapes.rectangle("dragon", 1, 2, 3, 4),
+        shapes.rectangle("sheep", 1, 2, 0, 4),
+    )
+    return export.frame("b_0.png")
+
+
+def test_a_stored_batch_is_read_back_whole(source: Any, tmp_path: Path) -> None:
+    batch = read_export(source.write(), CLASSES)
+    stored = write_batch(tmp_path / "batch", batch, source.folder)
+    assert read_batch(tmp_path / "batch") == stored
+    assert stored.frames[0].boxes == batch.frames[0].boxes
+    assert (stored.unknown_labels, stored.rejected) == (batch.unknown_labels, batch.rejected)
+    for frame, original in (
+        (stored.frames[0], "images/default/day/a_0.png"),
+        (stored.unlabelled[0], "images/default/b_0.png"),
+    ):
+        copied = (tmp_path / "batch" / frame.path).read_bytes()
+        assert copied == (source.folder / original).read_bytes()
+
+
+def test_a_batch_has_the_same_bytes_however_it_was_exported(source: Any, tmp_path: Path) -> None:
+    archive = source.zip()
+    for name, path in (("one", archive), ("two", archive), ("three", source.folder)):
+        write_batch(tmp_path / name, read_export(path, CLASSES), path)
+        if path.is_dir():
+            (tmp_path / name / "source.json").write_bytes(
+                (tmp_path / "one" / "source.json").read_bytes()
+            )
+    assert manifest_of(tmp_path / "one") == manifest_of(tmp_path / "two")
+    assert manifest_of(tmp_path / "one") == manifest_of(tmp_path / "three")
+
+
+def test_the_report_counts_what_was_not_used(source: Any, tmp_path: Path) -> None:
+    write_batch(tmp_path / "batch", read_export(source.write(), CLASSES), source.folder)
+    report = json.loads((tmp_path / "batch" / "report.json").read_text())
+    assert report["per_class"] == {"sheep": 0, "wolf": 1, "ship": 0}
+    assert report["unknown_labels"] == {"dragon": 1}
+    assert report["rejected_reasons"] == {"has no area": 1}
+    assert report["unlabelled_frames"] == ["b_0.png"]
+
+
+def test_the_source_is_named_without_its_folder(source: Any, tmp_path: Path) -> None:
+    archive = source.zip()
+    write_batch(tmp_path / "batch", read_export(archive, CLASSES), archive)
+    assert json.loads((tmp_path / "batch" / "source.json").read_text())["file"] == "export.zip"
+
+
+def test_an_export_that_changes_meanwhile_is_noticed(
+    source: Any, shapes: Any, tmp_path: Path
+) -> None:
+    batch = read_export(source.write(), CLASSES)
+    shapes.picture("another").save(source.folder / "images/default/b_0.png")
+    with pytest.raises(BatchError, match=r"b_0\.png has changed"):
+        write_batch(tmp_path / "batch", batch, source.folder)
+
+
+@pytest.mark.parametrize("content", [None, "{}", "nonsense"])
+def test_a_folder_that_holds_no_batch_is_refused(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "labels.json").write_text(content)
+    with pytest.raises(BatchError, match="is not a batch"):
+        read_batch(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "session"),
+    [("harbour_00.png", "harbour"), ("a_b_c.jpg", "a"), ("screenshot.png", ""), ("_x.png", "")],
+)
+def test_the_session_is_the_name_before_the_first_underscore(
+    export: Any, shapes: Any, name: str, session: str
+) -> None:
+    export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
+    assert read_export(export.write(), CLASSES).frames[0].session == session

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pipeline.labels.batches import UnknownLabel
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.coco import read_export
+from pipeline.labels.export_files import ExportError
+
+CLASSES = ("sheep", "wolf", "ship")
+WESNOTH = Path(__file__).parents[4] / "shared" / "data" / "wesnoth"
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    file = folder / "annotations" / "instances_default.json"
+    document = json.loads(file.read_text())
+    change(document)
+    file.write_text(json.dumps(document))
+    return folder
+
+
+def boxes_of(path: Path) -> list[LabelledBox]:
+    return [box for frame in read_export(path, CLASSES).frames for box in frame.boxes]
+
+
+def test_every_kind_of_shape_becomes_a_box(export: Any, shapes: Any) -> None:
+    # Three columns of 48 rows: rows 2..4 of columns 1 and 2 are set.
+    runs = [50, 3, 45, 3, 64 * 48 - 101]
+    export.frame(
+        "harbour_00.png",
+        shapes.rectangle("sheep", 1, 2, 10, 20),
+        shapes.rectangle("wolf", 20, 10, 8, 4, rotation=90),
+        shapes.polygon("ship", [5, 5, 9, 5, 9, 9], [30, 30, 40, 30, 40, 41]),
+        shapes.mask("sheep", runs, (48, 64)),
+    )
+    assert boxes_of(export.write()) == [
+        LabelledBox(0, Box(1, 2, 11, 22)),
+        LabelledBox(1, Box(22, 8, 26, 16)),
+        LabelledBox(2, Box(5, 5, 40, 41)),
+        LabelledBox(0, Box(1, 2, 3, 5)),
+    ]
+
+
+def test_shapes_are_clipped_and_those_outside_rejected_with_a_reason(
+    export: Any, shapes: Any
+) -> None:
+    export.frame(
+        "harbour_00.png",
+        shapes.polygon("ship", [-5, -5, 9, 5, 9, 90]),
+        shapes.rectangle("sheep", 100, 2, 10, 20),
+        shapes.rectangle("wolf", 5, 5, 0, 20),
+        shapes.mask("wolf", [64 * 48], (48, 64)),
+        shapes.mask("wolf", [10], (5, 2)),
+    )
+    batch = read_export(export.write(), CLASSES)
+    assert batch.frames[0].boxes == (LabelledBox(2, Box(0, 0, 9, 48)),)
+    assert [(shape.class_name, shape.reason) for shape in batch.rejected] == [
+        ("sheep", "less than a pixel of it is inside the picture"),
+        ("wolf", "has no area"),
+        ("wolf", "its mask is empty"),
+        ("wolf", "its mask is of another size than the picture"),
+    ]
+
+
+def test_labels_are_matched_by_name_and_unknown_ones_counted(export: Any, shapes: Any) -> None:
+    export.labels = ("dragon", "wolf", "sheep")
+    export.frame(
+        "a_0.png",
+        shapes.rectangle("wolf", 0, 0, 5, 5),
+        shapes.rectangle("dragon", 0, 0, 5, 5),
+        shapes.rectangle("dragon", 9, 9, 5, 5),
+    )
+    batch = read_export(export.write(), CLASSES)
+    assert [box.class_id for box in batch.frames[0].boxes] == [1]
+    assert batch.unknown_labels == (UnknownLabel("dragon", 2),)
+
+
+def test_unlabelled_frames_are_kept_apart(export: Any, shapes: Any) -> None:
+    export.frame("a_1.png").frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
+    batch = read_export(export.write(), CLASSES)
+    assert [frame.name for frame in batch.frames] == ["a_0.png"]
+    assert [frame.name for frame in batch.unlabelled] == ["a_1.png"]
+
+
+def test_an_archive_reads_as_its_folder(export: Any, shapes: Any) -> None:
+    export.frame("b_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame(
+        "a_0.png", shapes.rectangle("ship", 0, 0, 5, 5)
+    )
+    archive = export.zip()
+    assert read_export(archive, CLASSES) == read_export(export.folder, CLASSES)
+
+
+@pytest.mark.parametrize("place", ["images/a_0.png", "images/default/a_0.png", "a_0.png"])
+def test_pictures_are_found_where_cvat_puts_them(export: Any, shapes: Any, place: str) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5), place=place)
+    assert read_export(export.write(), CLASSES).frames[0].path == place
+
+
+def test_subsets_of_a_project_are_read_together(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    other = type(export)(export.folder, subset="Train")
+    other.frame("b_0.png", shapes.rectangle("ship", 0, 0, 5, 5)).write()
+    frames = read_export(export.folder, CLASSES).frames
+    assert [(frame.name, frame.boxes[0].class_id) for frame in frames] == [
+        ("a_0.png", 1),
+        ("b_0.png", 2),
+    ]
+
+
+def test_frames_in_folders_lose_the_folder_in_their_name(export: Any, shapes: Any) -> None:
+    export.frame("day/a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
+    frame = read_export(export.write(), CLASSES).frames[0]
+    assert (frame.name, frame.stem, frame.session) == ("a_0.png", "a_0", "a")
+
+
+def test_an_export_without_pictures_says_what_to_tick(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    shutil.rmtree(export.folder / "images")
+    with pytest.raises(ExportError, match="no pictures") as error:
+        read_export(export.folder, CLASSES)
+    assert "Save images" in error.value.fix
+
+
+def test_a_missing_picture_is_named(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame("a_1.png").write()
+    (export.folder / "images/default/a_1.png").unlink()
+    with pytest.raises(ExportError, match=r"1 of 2 frames: a_1\.png"):
+        read_export(export.folder, CLASSES)
+
+
+@pytest.mark.parametrize("damage", ["cut off", "garbage", "empty"])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_corrupt_picture_is_named(export: Any, shapes: Any, damage: str, suffix: str) -> None:
+    export.frame(f"a_0.{suffix}", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    file = export.folder / f"images/default/a_0.{suffix}"
+    whole = file.read_bytes()
+    file.write_bytes(
+        {"cut off": whole[: len(whole) // 2], "garbage": b"x" * 500, "empty": b""}[damage]
+    )
+    with pytest.raises(ExportError, match=rf"a_0\.{suffix} is corrupt"):
+        read_export(export.folder, CLASSES)
+
+
+def test_a_picture_of_another_size_is_refused(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    shapes.picture("a", (32, 24)).save(export.folder / "images/default/a_0.png")
+    with pytest.raises(ExportError, match="32x24 pixels large, but was annotated at 64x48"):
+        read_export(export.folder, CLASSES)
+
+
+def test_a_picture_of_another_kind_is_refused(export: Any, shapes: Any) -> None:
+    export.frame("a_0.gif", shapes.rectangle("wolf", 0, 0, 5, 5))
+    with pytest.raises(ExportError, match=r"a_0\.gif is not a picture that trainers read"):
+        read_export(export.write(), CLASSES)
+
+
+def test_frames_that_share_an_id_are_refused(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame("a_1.png").write()
+    edit(export.folder, lambda coco: coco["images"][1].update(id=1))
+    with pytest.raises(ExportError, match="share the id 1"):
+        read_export(export.folder, CLASSES)
+
+
+@pytest.mark.parametrize("other", ["a_0.jpg", "night/a_0.png", "A_0.png"])
+def test_frames_that_share_a_stem_are_refused(export: Any, shapes: Any, other: str) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame(other)
+    with pytest.raises(ExportError, match="several pictures are named a_0"):
+        read_export(export.write(), CLASSES)
+
+
+def test_an_export_without_annotations_is_empty(export: Any) -> None:
+    export.frame("a_0.png")
+    with pytest.raises(ExportError, match="empty: nothing is annotated in its 1 frames"):
+        read_export(export.write(), CLASSES)
+
+
+def test_an_export_without_frames_is_empty(export: Any) -> None:
+    with pytest.raises(ExportError, match="empty"):
+        read_export(export.write(), CLASSES)
+
+
+def test_an_export_of_another_game_names_its_labels(export: Any, shapes: Any) -> None:
+    export.labels = ("Sheep",)
+    export.frame("a_0.png", shapes.rectangle("Sheep", 0, 0, 5, 5))
+    with pytest.raises(ExportError, match=r"'Sheep' \(1 shapes, perhaps sheep\)"):
+        read_export(export.write(), CLASSES)
+
+
+def test_an_export_without_usable_shapes_says_why(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 0, 5))
+    with pytest.raises(ExportError, match="none of its 1 shapes has a box; the first has no area"):
+        read_export(export.write(), CLASSES)
+
+
+def test_a_folder_without_annotations_is_no_export(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"not a COCO 1\.0 export"):
+        read_export(tmp_path, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda c: c["annotations"][0].update(image_id=9), "pictures that it doesn't list"),
+        (lambda c: c["annotations"][0].update(category_id=9), "categories that it doesn't list"),
+        (lambda c: c["annotations"][0].update(bbox=[1, 2]), r"annotations\.0\.bbox"),
+        (lambda c: c["annotations"][0].update(bbox=[0, 0, float("nan"), 1]), "finite"),
+        (lambda c: c.pop("images"), "images: Field required"),
+        (lambda c: c["images"][0].update(width=0), r"images\.0\.width"),
+    ],
+)
+def test_a_damaged_annotation_file_names_the_place(
+    export: Any, shapes: Any, change: Callable[[dict[str, Any]], None], problem: str
+) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    edit(export.folder, change)
+    with pytest.raises(ExportError, match=problem):
+        read_export(export.folder, CLASSES)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000])
+def test_an_annotation_file_that_is_not_json_is_refused(
+    export: Any, shapes: Any, content: bytes
+) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    (export.folder / "annotations/instances_default.json").write_bytes(content)
+    with pytest.raises(ExportError, match="is not JSON"):
+        read_export(export.folder, CLASSES)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(("side", "problem"), [(10_000, "10000x10000 pixels"), (13_500, "exceeds")])
+def test_an_enormous_picture_is_not_decoded(
+    export: Any, shapes: Any, side: int, problem: str
+) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    huge = io.BytesIO()
+    Image.new("1", (side, side)).save(huge, "PNG")
+    (export.folder / "images/default/a_0.png").write_bytes(huge.getvalue())
+    with pytest.raises(ExportError, match=problem):
+        read_export(export.folder, CLASSES)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not WESNOTH.is_dir(), reason="no Wesnoth screenshots beside the repository")
+def test_the_wesnoth_batches_are_read_whole() -> None:
+    groups = json.loads((WESNOTH / "batch1" / "classes.json").read_text())
+    classes = (*groups["land"], *groups["water"])
+    batches = [read_export(WESNOTH / name, classes) for name in ("batch1", "batch2")]
+    assert [len(batch.frames) for batch in batches] == [24, 36]
+    assert [sum(batch.per_class.values()) for batch in batches] == [1411, 2117]
+    assert [batch.rejected for batch in batches] == [(), ()]
+    assert {frame.session for batch in batches for frame in batch.frames} == {
+        f"session00{number}" for number in range(1, 6)
+    }

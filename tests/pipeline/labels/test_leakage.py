@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.labels.fingerprints import Fingerprint
+from pipeline.labels.leakage import Leak, find_leaks, fingerprint_of
+
+
+def fingerprint(stem: str, content: str, phash: int) -> Fingerprint:
+    return Fingerprint(stem, content * 64, f"{phash:016x}")
+
+
+TRAINED = (fingerprint("a", "1", 0), fingerprint("b", "2", 2**64 - 1))
+
+
+def test_frames_that_differ_do_not_leak() -> None:
+    assert find_leaks(TRAINED, [fingerprint("c", "3", 0xFFFFFFFF)]) == ()
+    assert find_leaks(TRAINED, []) == ()
+    assert find_leaks([], TRAINED) == ()
+
+
+def test_each_pair_is_found_once_by_its_plainest_sign() -> None:
+    judged = [
+        fingerprint("a", "1", 0),
+        fingerprint("c", "2", 2**64 - 1),
+        fingerprint("d", "4", 0x3FF),
+        fingerprint("e", "5", 0x7FF),
+    ]
+    assert find_leaks(TRAINED, judged) == (
+        Leak("same name", "a", "a", 0),
+        Leak("same bytes", "b", "c", 0),
+        Leak("near duplicate", "a", "d", 10),
+    )
+
+
+def test_a_fingerprint_is_of_the_file_and_of_the_view(tmp_path: Path, shapes: Any) -> None:
+    view = shapes.picture("view", (320, 256))
+    view.save(tmp_path / "a.png")
+    view.save(tmp_path / "b.jpg", quality=70)
+    one, other = fingerprint_of(tmp_path / "a.png"), fingerprint_of(tmp_path / "b.jpg")
+    assert [leak.kind for leak in find_leaks([one], [other])] == ["near duplicate"]

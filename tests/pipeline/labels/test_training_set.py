@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.games.pack import MergeRules
+from pipeline.labels import training_set
+from pipeline.labels.merge import MergePlan, plan_merge
+from pipeline.labels.synthetic import SUBSETS
+from pipeline.labels.training_set import (
+    TrainingSetError,
+    dataset_problems,
+    listed_pictures,
+    read_class_names,
+    read_summary,
+    write_training_set,
+)
+from pipeline.manifests import manifest_of
+
+CLASSES = ("sheep", "wolf", "ship")
+RULES = MergeRules(oversample_real=4)
+
+
+@pytest.fixture
+def plan(make_batch: Any, synthetic_set: Path) -> MergePlan:
+    frames = {f"s{s}_{n}.png": f"{s} {n}" for s in range(6) for n in range(2)}
+    return plan_merge([make_batch("b", frames)], synthetic_set, CLASSES, RULES)
+
+
+@pytest.fixture
+def written(plan: MergePlan, tmp_path: Path) -> Path:
+    folder = tmp_path / "set"
+    write_training_set(folder, plan)
+    return folder
+
+
+def test_a_written_set_has_no_problems(written: Path) -> None:
+    assert dataset_problems(written) == ()
+
+
+def test_real_training_frames_are_listed_several_times_and_lie_there_once(written: Path) -> None:
+    listed = Counter(listed_pictures(written, "train"))
+    times = {name.startswith("images/train/real_"): count for name, count in listed.items()}
+    assert times == {True: 4, False: 1}
+    assert listed.total() == read_summary(written).listed_train
+    lying = {file.name for file in (written / "images" / "train").iterdir()}
+    assert lying == {name.rpartition("/")[2] for name in listed}
+
+
+def test_validation_is_listed_once_and_never_trained_on(written: Path) -> None:
+    validation = listed_pictures(written, "val")
+    assert Counter(validation).most_common(1)[0][1] == 1
+    stems = {Path(name).stem for name in validation}
+    assert not stems & {Path(name).stem for name in listed_pictures(written, "train")}
+
+
+def test_labels_hold_the_frames_boxes(written: Path) -> None:
+    label = next((written / "labels").rglob("real_s0_0.txt"))
+    assert label.read_text() == "0 0.140625 0.166667 0.156250 0.166667\n"
+
+
+def test_pictures_share_their_bytes_with_the_batches(written: Path, plan: MergePlan) -> None:
+    real = plan.real[0]
+    copied = written / "images" / real.subset / real.name
+    assert copied.samefile(real.picture)
+
+
+def test_where_links_are_impossible_pictures_are_copied(
+    plan: MergePlan, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(training_set.os, "link", refuse)
+    write_training_set(tmp_path / "copied", plan)
+    assert manifest_of(tmp_path / "copied") == manifest_of(written)
+    real = plan.real[0]
+    assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.picture)
+
+
+def test_the_set_names_no_place_on_this_machine(written: Path, tmp_path: Path) -> None:
+    for file in written.rglob("*"):
+        if file.suffix in {".txt", ".json", ".yaml"}:
+            assert str(tmp_path) not in file.read_text()
+    assert "path" not in yaml.safe_load((written / "dataset.yaml").read_text())
+
+
+def test_classes_are_read_back_in_order(written: Path) -> None:
+    assert read_class_names(written) == CLASSES
+
+
+def test_ultralytics_finds_every_picture_and_label_from_anywhere(
+    written: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved" / "images" / "set"
+    moved.parent.mkdir(parents=True)
+    written.rename(moved)
+    # In a process of its own: importing ultralytics changes Pillow for everyone in the process.
+    program = tmp_path / "find.py"
+    program.write_text(FIND_PICTURES)
+    command = [sys.executable, str(program), str(tmp_path), str(moved)]
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    expected = {subset: len(listed_pictures(moved, subset)) for subset in SUBSETS}
+    found = {"names": list(CLASSES), "pictures": expected, "labels": expected}
+    assert json.loads(output.splitlines()[-1]) == [found, found]
+
+
+FIND_PICTURES = """
+import json, os, sys
+from pathlib import Path
+from types import SimpleNamespace
+from ultralytics.data.base import BaseDataset
+from ultralytics.data.utils import check_det_dataset, img2label_paths
+
+def find(here, dataset):
+    os.chdir(here)
+    data = check_det_dataset(dataset)
+    found = {"names": list(data["names"].values()), "pictures": {}, "labels": {}}
+    for subset in ("train", "val"):
+        finder = SimpleNamespace(prefix="", fraction=1.0)
+        pictures = BaseDataset.get_img_files(finder, data[subset])
+        found["pictures"][subset] = sum(Path(file).is_file() for file in pictures)
+        found["labels"][subset] = sum(Path(file).is_file() for file in img2label_paths(pictures))
+    return found
+
+elsewhere, dataset = sys.argv[1:]
+answers = [find(elsewhere, f"{dataset}/dataset.yaml"), find(dataset, "dataset.yaml")]
+print()
+print(json.dumps(answers))
+"""
+
+
+def append(file: str, line: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        with (folder / file).open("a") as stream:
+            stream.write(f"{line}\n")
+
+    return change
+
+
+def unlink(file: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / file).unlink()
+
+
+def overwrite(file: str, content: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / file).unlink()
+        (folder / file).write_bytes(content)
+
+    return change
+
+
+SYNTHETIC = "images/train/synth_000000.jpg"
+VALIDATION = "images/val/synth_000004.jpg"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (unlink(SYNTHETIC), f"{SYNTHETIC} is not a readable picture"),
+        (overwrite(SYNTHETIC, b"x"), f"{SYNTHETIC} is not a readable picture"),
+        (unlink("labels/train/synth_000000.txt"), "synth_000000.txt is missing"),
+        (overwrite("labels/val/synth_000004.txt", b"7 .5 .5 .1 .1"), "class 7 is not one of"),
+        (overwrite("labels/val/synth_000004.txt", b"1 .99 .5 .1 .1"), "leaves the picture"),
+        (append("val.txt", f"./{VALIDATION}"), f"val.txt lists {VALIDATION} more than once"),
+        (append("val.txt", f"./{SYNTHETIC}"), "which is not in images/val"),
+        (append("train.txt", f"./{VALIDATION}"), "synth_000004 is in train.txt and val.txt"),
+        (unlink("val.txt"), "val.txt is missing"),
+        (overwrite("val.txt", b""), "val.txt lists no picture"),
+        (overwrite("dataset.yaml", b"names: 3"), "does not name the classes"),
+        (overwrite("dataset.yaml", b":"), "does not name the classes"),
+    ],
+)
+def test_each_kind_of_damage_is_found(
+    written: Path, change: Callable[[Path], None], problem: str
+) -> None:
+    change(written)
+    assert any(problem in found for found in dataset_problems(written))
+
+
+def test_files_that_are_listed_nowhere_are_found(written: Path) -> None:
+    os.link(written / SYNTHETIC, written / "images/train/extra.jpg")
+    (written / "labels/train/extra.txt").write_text("")
+    assert dataset_problems(written) == (
+        "images/train/extra.jpg is listed nowhere",
+        "labels/train/extra.txt belongs to no listed picture",
+    )
+
+
+def test_a_folder_without_a_summary_is_no_training_set(tmp_path: Path) -> None:
+    with pytest.raises(TrainingSetError, match="is not a summary"):
+        read_summary(tmp_path)
