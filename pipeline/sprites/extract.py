@@ -35,6 +35,9 @@ class ExtractionReport(BaseModel):
     conflicts: dict[str, tuple[str, ...]] = Field(
         description="Files left out because the rules of several classes claim them."
     )
+    lacking: dict[str, tuple[str, ...]] = Field(
+        description="Parts that no file matches, by the file whose sprite is drawn without them."
+    )
     apart: dict[str, int] = Field(description="Files that the pack leaves aside, by group.")
     unmatched: int = Field(description="Files of which the pack says nothing.")
 
@@ -48,6 +51,10 @@ class ExtractionReport(BaseModel):
             *(
                 f"{name}: claimed by {' and '.join(classes)}, so it serves neither"
                 for name, classes in self.conflicts.items()
+            ),
+            *(
+                f"{name}: drawn without {' and '.join(parts)}, which no file matches"
+                for name, parts in self.lacking.items()
             ),
             *(f"{path}: {count} chosen frames are blank" for path, count in self.blank.items()),
         )
@@ -179,6 +186,7 @@ def _report(
         failed=dict(sorted(tally.failed.items())),
         blank=dict(sorted(tally.blank.items())),
         conflicts=dict(matches.conflicts),
+        lacking=dict(matches.lacking),
         apart={group: len(stems) for group, stems in matches.apart.items()},
         unmatched=len(matches.unmatched),
     )
