@@ -39,21 +39,20 @@ def sheep(pose: Pose) -> list[Part]:
 
 def chicken(pose: Pose) -> list[Part]:
     """Small and russet with a red comb."""
-    peck = 4.0 * pose.reach
-    head = (4.3 + 0.5 * pose.reach, 0.0, 9.6 - peck + pose.bob * 0.5)
+    peck = 3.5 * pose.reach
+    x, z = 4.6 + 0.5 * pose.reach, 11.4 - peck + pose.bob * 0.5
+    head = (x, 0.0, z)
     parts = [
-        Part(Ellipsoid((0.0, 0.0, 5.4), (5.0, 4.0, 4.0), tilted(12)), HEN),
-        Part(Cone((2.6, 0.0, 6.4), head, 2.3, 1.7), HEN),
-        Part(ball(head, 2.1), HEN),
-        Part(Ellipsoid((head[0], 0.0, head[2] + 2.1), (1.9, 0.9, 1.5)), COMB),
-        Part(
-            Cone((head[0] + 1.4, 0.0, head[2]), (head[0] + 4.2, 0.0, head[2] - 0.6), 1.1, 0.2), BEAK
-        ),
-        Part(Ellipsoid((-4.8, 0.0, 8.0), (2.1, 2.2, 3.6), tilted(28)), HEN_TAIL),
+        Part(Ellipsoid((0.0, 0.0, 6.2), (5.4, 4.3, 4.4), tilted(12)), HEN),
+        Part(Cone((2.8, 0.0, 7.4), head, 2.5, 1.9), HEN),
+        Part(ball(head, 2.2), HEN),
+        Part(Ellipsoid((x, 0.0, z + 2.2), (2.0, 1.0, 1.6)), COMB),
+        Part(Cone((x + 1.4, 0.0, z), (x + 4.3, 0.0, z - 0.6), 1.1, 0.2), BEAK),
+        Part(Ellipsoid((-5.0, 0.0, 9.2), (2.2, 2.3, 4.0), tilted(28)), HEN_TAIL),
     ]
     for side in (-1.0, 1.0):
-        foot = (0.6 + side * pose.stride * 1.4, side * 1.5, 0.2)
-        parts.append(Part(Cone((0.0, side * 1.5, 3.0), foot, 0.8, 0.7), BEAK))
+        foot = (0.6 + side * pose.stride * 1.4, side * 1.6, 0.2)
+        parts.append(Part(Cone((0.0, side * 1.6, 3.4), foot, 0.8, 0.7), BEAK))
     return parts
 
 

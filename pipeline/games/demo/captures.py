@@ -39,8 +39,6 @@ VERSIONS = ".drawn.json"
 """Remembers by which code each archive was drawn."""
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip archive can name; a fixed one keeps its bytes the same."""
-SMALLEST_PIECE = 4
-"""Pixels of a visible piece below which nobody would outline it."""
 
 
 class ExportBatchError(OutpostError):
@@ -164,12 +162,9 @@ def _labels() -> list[str]:
 
 
 def _outlines(seen: SeenObject) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Corners (x, y) around each visible piece; the largest is always among them."""
+    """Corners (x, y) around each visible piece."""
     count, pieces = cv2.connectedComponents(seen.mask.astype(np.uint8), connectivity=8)
-    sizes = np.bincount(pieces.ravel(), minlength=count)[1:]
     for number in range(1, count):
-        if sizes[number - 1] < min(SMALLEST_PIECE, sizes.max()):
-            continue
         y, x = np.nonzero(pieces == number)
         # A pixel is a square: its far edges belong to it.
         corners = np.concatenate([np.stack([x + dx, y + dy], 1) for dx in (0, 1) for dy in (0, 1)])

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.games.demo.captures import write_export_batches
+from pipeline.games.demo.game_folder import draw_game
+from pipeline.games.demo.screenshots import SESSIONS, Screenshot, screenshots
+
+
+@pytest.fixture(scope="session")
+def game_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in game, drawn once; do not write to it."""
+    folder = tmp_path_factory.mktemp("drawn") / "game"
+    draw_game(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sessions() -> dict[str, tuple[Screenshot, ...]]:
+    """All frames of all sessions."""
+    return {session.name: tuple(screenshots(session)) for session in SESSIONS}
+
+
+@pytest.fixture(scope="session")
+def exports_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three export batches, written once; do not write to it."""
+    folder = tmp_path_factory.mktemp("exports")
+    write_export_batches(folder)
+    return folder

@@ -1,0 +1,151 @@
+"""The captures as CVAT exports: read by the real reader, byte by byte the same."""
+
+import io
+import json
+import zipfile
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.games.demo import captures as module
+from pipeline.games.demo.captures import BATCHES, ExportBatchError, write_export_batches
+from pipeline.games.demo.screenshots import Screenshot
+from pipeline.games.pack import load_pack
+from pipeline.labels.coco import read_export
+
+Sessions = dict[str, tuple[Screenshot, ...]]
+CLASSES = load_pack("demo").class_names
+
+
+def coco_of(file: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(file) as archive:
+        return dict(json.loads(archive.read("annotations/instances_default.json")))
+
+
+def test_three_batches_are_written_for_use_and_for_judging(exports_folder: Path) -> None:
+    names = {"session_harbour.zip", "session_valley.zip", "heldout_session.zip"}
+    assert {file.name for file in exports_folder.glob("*.zip")} == names
+    patterns = load_pack("demo").merge.held_out
+    kept = {name for name in names for pattern in patterns if fnmatch(Path(name).stem, pattern)}
+    assert kept == {"heldout_session.zip"}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_an_archive_has_the_layout_of_cvat(exports_folder: Path, name: str) -> None:
+    session, _ = BATCHES[name]
+    frames = [f"images/default/{session}_{number:02d}.png" for number in range(24)]
+    with zipfile.ZipFile(exports_folder / name) as archive:
+        assert archive.namelist() == [*frames, "annotations/instances_default.json"]
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+        assert archive.testzip() is None
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_labels_are_numbered_from_1_in_another_order_than_the_packs(
+    exports_folder: Path, name: str
+) -> None:
+    categories = coco_of(exports_folder / name)["categories"]
+    assert [category["id"] for category in categories] == list(range(1, 17))
+    names = [category["name"] for category in categories]
+    assert set(names) == set(CLASSES)
+    assert names != list(CLASSES)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_ids_are_unique_and_refer_to_what_is_there(exports_folder: Path, name: str) -> None:
+    coco = coco_of(exports_folder / name)
+    images = {image["id"] for image in coco["images"]}
+    assert len(images) == 24
+    ids = [annotation["id"] for annotation in coco["annotations"]]
+    assert ids == list(range(1, len(ids) + 1))
+    assert {annotation["image_id"] for annotation in coco["annotations"]} == images
+
+
+@pytest.mark.parametrize("name", ["session_harbour.zip", "heldout_session.zip"])
+def test_boxes_have_no_segmentation_but_a_rotation(exports_folder: Path, name: str) -> None:
+    for annotation in coco_of(exports_folder / name)["annotations"]:
+        assert annotation["segmentation"] == []
+        assert annotation["iscrowd"] == 0
+        assert set(annotation["attributes"]) == {"occluded", "rotation"}
+        assert annotation["area"] == annotation["bbox"][2] * annotation["bbox"][3]
+
+
+def test_polygons_surround_what_is_seen(exports_folder: Path, sessions: Sessions) -> None:
+    annotations = coco_of(exports_folder / "session_valley.zip")["annotations"]
+    seen = [seen for frame in sessions["valley"] for seen in frame.objects]
+    for annotation, truth in zip(annotations, seen, strict=True):
+        assert annotation["iscrowd"] == 0
+        assert set(annotation["attributes"]) == {"occluded"}
+        assert all(len(piece) >= 6 for piece in annotation["segmentation"])
+        assert annotation["area"] >= 0.9 * truth.mask.sum()
+
+
+def test_some_objects_are_cut_into_several_polygons(exports_folder: Path) -> None:
+    annotations = coco_of(exports_folder / "session_valley.zip")["annotations"]
+    assert any(len(annotation["segmentation"]) > 1 for annotation in annotations)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_the_real_reader_finds_every_box(
+    exports_folder: Path, sessions: Sessions, name: str
+) -> None:
+    batch = read_export(exports_folder / name, CLASSES)
+    assert batch.unknown_labels == ()
+    assert batch.rejected == ()
+    for frame, truth in zip(batch.frames, sessions[BATCHES[name][0]], strict=True):
+        assert frame.stem == truth.name
+        for box, seen in zip(frame.boxes, truth.objects, strict=True):
+            assert CLASSES[box.class_id] == seen.class_name
+            assert box.box == seen.box
+
+
+def test_pictures_are_the_screenshots(exports_folder: Path, sessions: Sessions) -> None:
+    with zipfile.ZipFile(exports_folder / "heldout_session.zip") as archive:
+        stored = archive.read("images/default/heldout_07.png")
+    picture = np.asarray(Image.open(io.BytesIO(stored)))
+    assert np.array_equal(picture, sessions["heldout"][7].image)
+
+
+def test_what_lies_there_is_kept_and_what_is_missing_is_written_again(
+    tmp_path: Path, exports_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[str] = []
+    archive = module._archive
+
+    def watched(name: str, report: Any) -> bytes:
+        played.append(name)
+        return archive(name, report)
+
+    monkeypatch.setattr(module, "_archive", watched)
+    for file in exports_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    write_export_batches(tmp_path)
+    assert played == []
+    (tmp_path / "session_harbour.zip").unlink()
+    write_export_batches(tmp_path)
+    assert played == ["session_harbour.zip"]
+    name = "session_harbour.zip"
+    assert (tmp_path / name).read_bytes() == (exports_folder / name).read_bytes()
+
+
+def test_a_batch_that_would_be_the_same_is_not_touched(
+    tmp_path: Path, exports_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor that watches the folder must not see news where there are none."""
+    stored = {name: (exports_folder / name).read_bytes() for name in BATCHES}
+    monkeypatch.setattr(module, "_archive", lambda name, _: stored[name])
+    write_export_batches(tmp_path)
+    before = {file.name: file.stat().st_mtime_ns for file in tmp_path.glob("*.zip")}
+    monkeypatch.setattr(module, "drawing_version", lambda: "newer code, same art")
+    write_export_batches(tmp_path)
+    assert {file.name: file.stat().st_mtime_ns for file in tmp_path.glob("*.zip")} == before
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "exports").write_text("a file, no folder", encoding="utf-8")
+    with pytest.raises(ExportBatchError, match="cannot be written"):
+        write_export_batches(tmp_path / "exports")
