@@ -26,7 +26,7 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as fresh:
+    with dg.instance_for_test() as fresh:
         yield fresh
 
 
@@ -48,14 +48,12 @@ class Watcher:
         self.sensor = self.definitions.get_sensor_def("demo_export_sensor")
         self.resources = resources
 
-    def tick(self) -> dg.SensorExecutionData:
+    def tick(self) -> dg.SensorResult:
         context = dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursor,
-            resources=self.resources,
-            definitions=self.definitions,
+            instance=self.instance, cursor=self.cursor, resources=self.resources
         )
-        data = self.sensor.evaluate_tick(context)
+        data = self.sensor(context)
+        assert isinstance(data, dg.SensorResult)
         self.cursor = data.cursor
         for request in data.dynamic_partitions_requests or []:
             self.instance.add_dynamic_partitions(
