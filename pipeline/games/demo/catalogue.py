@@ -42,10 +42,6 @@ class SpriteFile:
     facing: float = 0.0
 
     @property
-    def frame_count(self) -> int:
-        return self.headings * len(self.steps)
-
-    @property
     def is_shadow(self) -> bool:
         """Whether it holds a shadow alone, as some parts of large buildings do."""
         return "_shadow" in self.name

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.games.demo.solids import Field, Points
 
@@ -101,8 +100,3 @@ def _noise(points: Points, cell: float) -> Field:
     mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(2654435761)
     result: Field = ((mixed >> np.uint32(16)) & np.uint32(255)).astype(np.float32) / np.float32(255)
     return result
-
-
-def scattered(shape: tuple[int, int], seed: int) -> npt.NDArray[np.float32]:
-    """White noise from 0 to 1, for pictures rather than surfaces."""
-    return np.random.default_rng(seed).random(shape, dtype=np.float32)

@@ -136,10 +136,6 @@ class World:
     fog: Field
     entities: tuple[Entity, ...]
 
-    def is_water(self, x: int, y: int) -> bool:
-        """Whether that pixel of the map is under water."""
-        return bool(self.elevation[y, x] < 0)
-
 
 def world_of(session: Session) -> World:
     """Make the map of a session."""

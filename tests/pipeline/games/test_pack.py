@@ -67,7 +67,7 @@ def test_a_section_in_two_places_is_refused(pack_folder: Path) -> None:
         ("scenes.yaml", "count: [0, 1]", "count: [-1, 1]", "placements[0].count[0]", "equal to 0"),
         ("terrain.yaml", "blur: [0.0, 0.6]", "blur: 1", "softening.blur", "tuple"),
         ("classes.yaml", "scene: land", "scene: sky", "[0].scene", "'land', 'water' or 'both'"),
-        ("sprites.yaml", "suffix: .sld", "suffix: [1]", "suffix", "valid string"),
+        ("sprites.yaml", "suffix: _x1.sld", "suffix: [1]", "suffix", "valid string"),
         ("pack.yaml", "title:", "titel:", "title", "this key is missing"),
     ],
 )

@@ -68,7 +68,7 @@ def test_everything_stands_on_its_element(worlds: dict[str, World], name: str) -
     for entity in world.entities:
         afloat = entity.file.shows in WATER_CLASSES
         for dx, dy in ((0, 0), (8, 0), (-8, 0), (0, 5), (0, -5)):
-            assert world.is_water(entity.x + dx, entity.y + dy) == afloat
+            assert (world.elevation[entity.y + dy, entity.x + dx] < 0) == afloat
 
 
 def test_a_box_is_the_extent_of_what_is_seen(sessions: Sessions) -> None:
