@@ -10,12 +10,13 @@ was worked out from public descriptions (openage's foremost) and checked on the 
 
 from __future__ import annotations
 
-from pipeline.formats.sld_model import HEADINGS, PlacedLayer, SldError, SldFrame
+from pipeline.formats.sld_model import HEADINGS, LayerKind, PlacedLayer, SldError, SldFrame
 from pipeline.formats.sld_reader import SldFile, SldFrames, decode, read_sld
 from pipeline.formats.sld_writer import encode
 
 __all__ = [
     "HEADINGS",
+    "LayerKind",
     "PlacedLayer",
     "SldError",
     "SldFile",

@@ -43,27 +43,34 @@ DECODE_BATCH = 2_048
 _NOTHING = np.empty((0, BLOCK_BYTES), np.uint8)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of every frame; see `sld.decode`."""
+
+    layers: frozenset[LayerKind]
+    clear_stale: bool
+
+
 def decode_frames(
-    data: bytes, structure: Structure, indices: Iterable[int], clear_stale: bool
+    data: bytes, structure: Structure, indices: Iterable[int], wish: Wish
 ) -> Iterator[SldFrame]:
-    """Decode frames in the order of the file, and no others than they inherit from.
+    """Decode frames in the order of the file, and nothing that they do not need.
 
     Args:
         data: the file that `structure` was read from.
         indices: of the frames; each is decoded once.
-        clear_stale: see `sld.decode`.
+        wish: which layers, and how.
 
     Raises:
         SldError: an outline is damaged.
     """
-    wanted = set(indices)
     before: Mapping[int, _Grid] = {}
-    for batch in _batches(structure, wanted):
+    for batch in _batches(structure, set(indices), wish):
         grids = _resolve(data, structure, batch, before)
-        images = _images(data, structure, batch, grids, clear_stale)
+        images = _images(data, structure, batch, grids, wish)
         for frame in batch.frames:
             yield _assemble(structure, frame, images)
-        before = {layer: grids[layer] for layer in _last_of_each_kind(structure, batch.layers)}
+        before = {layer: grids[layer] for layer in _last_of_each_kind(structure, grids)}
 
 
 @dataclass(frozen=True)
@@ -96,11 +103,11 @@ class _Grid:
     inherited: Mask | None
 
 
-def _batches(structure: Structure, wanted: set[int]) -> Iterator[_Batch]:
+def _batches(structure: Structure, wanted: set[int], wish: Wish) -> Iterator[_Batch]:
     """Group the wanted frames, and those between that they need, into batches."""
     records = structure.layers
     layers = structure.with_ancestors(
-        layer for frame in wanted for layer in structure.frames[frame].layers.values()
+        layer for frame in wanted for layer in _needed(structure, frame, wish)
     )
     layers_of: dict[int, list[int]] = {frame: [] for frame in wanted}
     for layer in layers:
@@ -109,7 +116,7 @@ def _batches(structure: Structure, wanted: set[int]) -> Iterator[_Batch]:
     frames: list[int] = []
     blocks = 0
     for frame in sorted(layers_of):
-        size = sum(records[layer].box.blocks for layer in layers_of[frame])
+        size = sum(records[layer].blocks for layer in layers_of[frame])
         if frames and blocks + size > BATCH_BLOCKS:
             yield _batch_of(structure, frames, layers_of, wanted)
             frames, blocks = [], 0
@@ -117,6 +124,17 @@ def _batches(structure: Structure, wanted: set[int]) -> Iterator[_Batch]:
         blocks += size
     if frames:
         yield _batch_of(structure, frames, layers_of, wanted)
+
+
+def _needed(structure: Structure, frame: int, wish: Wish) -> list[int]:
+    """The layers of a frame that are wanted, and the outline if it clears one of them."""
+    layers = structure.frames[frame].layers
+    needed = [layer for kind, layer in layers.items() if kind in wish.layers]
+    if LayerKind.OUTLINE not in wish.layers and LayerKind.OUTLINE in layers and wish.clear_stale:
+        main = layers[LayerKind.MAIN]
+        if main in needed and structure.layers[main].inherits != NONE_BEFORE:
+            needed.append(layers[LayerKind.OUTLINE])
+    return needed
 
 
 def _batch_of(
@@ -139,7 +157,7 @@ def _batch_of(
 
 def _last_of_each_kind(structure: Structure, layers: Iterable[int]) -> Iterable[int]:
     """A layer inherits from the one before it of its kind, so no older one is needed again."""
-    return {structure.layers[layer].kind: layer for layer in layers}.values()
+    return {structure.layers[layer].kind: layer for layer in sorted(layers)}.values()
 
 
 # --- Resolving deltas ------------------------------------------------------------------------
@@ -154,10 +172,10 @@ def _resolve(
     grids = dict(before)
     start = 0
     for layer in batch.layers:
-        box = records[layer].box
-        offsets = flat[start : start + box.blocks].reshape(box.rows, box.columns)
-        grids[layer] = _Grid(offsets, None)
-        start += box.blocks
+        record = records[layer]
+        offsets = flat[start : start + record.blocks]
+        grids[layer] = _Grid(offsets.reshape(record.box.rows, record.box.columns), None)
+        start += record.blocks
     for layer in batch.layers:
         parent = records[layer].inherits
         if parent != NONE_BEFORE:
@@ -177,7 +195,7 @@ def _drawn_offsets(data: bytes, structure: Structure, layers: list[int]) -> Offs
     reached_at = np.flatnonzero(np.repeat(draws, commands))
 
     drawn, reached = structure.drawn[layers], structure.reached[layers]
-    sizes = np.array([record.box.blocks for record in records], np.int64)
+    sizes = np.array([record.blocks for record in records], np.int64)
     first_blocks = np.array([record.first_block for record in records], np.int64)
     # The commands of a layer may end before its box does: what follows lies farther along.
     ahead = _starts(sizes) - _starts(reached)
@@ -205,23 +223,20 @@ def _skipped(offsets: Offsets, reached: int) -> Mask:
 
 
 def _images(
-    data: bytes,
-    structure: Structure,
-    batch: _Batch,
-    grids: Mapping[int, _Grid],
-    clear_stale: bool,
+    data: bytes, structure: Structure, batch: _Batch, grids: Mapping[int, _Grid], wish: Wish
 ) -> dict[int, Array]:
-    """The pixels of every layer of the batch's frames."""
+    """The pixels of every wanted layer of the batch's frames."""
     records = structure.layers
     tiles = {layer: _tiles(data, records[layer]) for layer in batch.outlines}
     colours = _decode_layers(data, grids, batch.colours, _packed_bc1)
     values = _decode_layers(data, grids, batch.values, decode_bc4)
-    if clear_stale:
+    if wish.clear_stale:
         for frame in batch.frames:
             layers = structure.frames[frame].layers
-            if LayerKind.MAIN in layers and LayerKind.OUTLINE in layers:
-                main = layers[LayerKind.MAIN]
-                _clear_stale(colours[main], grids[main], tiles[layers[LayerKind.OUTLINE]])
+            outline = tiles.get(layers.get(LayerKind.OUTLINE, NONE_BEFORE))
+            main = layers.get(LayerKind.MAIN, NONE_BEFORE)
+            if outline is not None and main in colours:
+                _clear_stale(colours[main], grids[main], outline)
 
     images: dict[int, Array] = {}
     for layer, blocks in colours.items():
@@ -229,8 +244,8 @@ def _images(
         images[layer] = packed.view(np.uint8).reshape(*packed.shape, 4)
     for layer, blocks in values.items():
         images[layer] = image_of(blocks, records[layer].box.columns * SIDE)
-    for layer, outline in tiles.items():
-        images[layer] = mask_of(outline)
+    if LayerKind.OUTLINE in wish.layers:
+        images |= {layer: mask_of(outline) for layer, outline in tiles.items()}
     return images
 
 
@@ -284,8 +299,8 @@ def _assemble(structure: Structure, frame: int, images: Mapping[int, Array]) -> 
     record = structure.frames[frame]
 
     def placed(kind: LayerKind) -> PlacedLayer | None:
-        layer = record.layers.get(kind)
-        if layer is None:
+        layer = record.layers.get(kind, NONE_BEFORE)
+        if layer not in images:
             return None
         box = structure.layers[layer].box
         return PlacedLayer(box.left, box.top, images[layer])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from pipeline.formats.sld_decoder import decode_frames
+from pipeline.formats.sld_decoder import Wish, decode_frames
 from pipeline.formats.sld_model import (
     MAX_FILE_BYTES,
+    LayerKind,
     SldError,
     SldFrame,
     heading_starts,
@@ -27,10 +28,10 @@ class SldFrames(Sequence[SldFrame]):
         SldError: while decoding, when an outline is damaged.
     """
 
-    def __init__(self, data: bytes, structure: Structure, clear_stale: bool) -> None:
+    def __init__(self, data: bytes, structure: Structure, wish: Wish) -> None:
         self._data = data
         self._structure = structure
-        self._clear_stale = clear_stale
+        self._wish = wish
 
     def __len__(self) -> int:
         return len(self._structure.frames)
@@ -63,7 +64,7 @@ class SldFrames(Sequence[SldFrame]):
         return tuple(decoded[index] for index in wanted)
 
     def _decode(self, indices: Iterable[int]) -> Iterator[SldFrame]:
-        return decode_frames(self._data, self._structure, indices, self._clear_stale)
+        return decode_frames(self._data, self._structure, indices, self._wish)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,12 @@ class SldFile:
         return heading * self.steps + step
 
 
-def read_sld(path: Path, *, clear_stale: bool = True) -> SldFile:
+ALL_LAYERS = tuple(LayerKind)
+
+
+def read_sld(
+    path: Path, *, layers: Collection[LayerKind] = ALL_LAYERS, clear_stale: bool = True
+) -> SldFile:
     """Read a sprite file; see `decode`.
 
     Raises:
@@ -114,14 +120,17 @@ def read_sld(path: Path, *, clear_stale: bool = True) -> SldFile:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise too_large(f"it has {size} bytes, more than {MAX_FILE_BYTES}")
-    return decode(path.read_bytes(), clear_stale=clear_stale)
+    return decode(path.read_bytes(), layers=layers, clear_stale=clear_stale)
 
 
-def decode(data: bytes, *, clear_stale: bool = True) -> SldFile:
+def decode(
+    data: bytes, *, layers: Collection[LayerKind] = ALL_LAYERS, clear_stale: bool = True
+) -> SldFile:
     """Read a sprite file from its bytes. Its structure is checked now, pixels are decoded later.
 
     Args:
         data: the whole file.
+        layers: the kinds that are decoded; the others are None in every frame.
         clear_stale: make pixels of the main layer transparent when their block was inherited from
             the frame before and the frame's outline does not cover them. The game's files rely on
             it; without it, remains of the movement before show beside the figure.
@@ -130,5 +139,5 @@ def decode(data: bytes, *, clear_stale: bool = True) -> SldFile:
         SldError: it is no SLD file, is damaged, or is larger than any real one.
     """
     structure = parse(data)
-    frames = SldFrames(data, structure, clear_stale)
+    frames = SldFrames(data, structure, Wish(frozenset(layers), clear_stale))
     return SldFile(frames, structure.header_size, structure.warnings)

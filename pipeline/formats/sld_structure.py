@@ -51,6 +51,7 @@ COMMAND_COUNT = struct.Struct("<H")
 Counts = npt.NDArray[np.int64]
 
 ALL_KINDS = sum(LayerKind)
+KINDS_IN_MASK = [[kind for kind in LayerKind if mask & kind] for mask in range(ALL_KINDS + 1)]
 NONE_BEFORE = -1
 
 
@@ -70,10 +71,6 @@ class Box(NamedTuple):
     def rows(self) -> int:
         return (self.bottom - self.top) // SIDE
 
-    @property
-    def blocks(self) -> int:
-        return self.rows * self.columns
-
 
 class LayerRecord(NamedTuple):
     """Where one layer lies; offsets are in bytes from the start of the file."""
@@ -81,6 +78,8 @@ class LayerRecord(NamedTuple):
     frame: int
     kind: LayerKind
     box: Box
+    blocks: int
+    """How many the box holds."""
     body: int
     """First byte after the flags; for layers of blocks, after the count of commands."""
     end: int
@@ -150,6 +149,7 @@ class _Walk:
         self.layers: list[LayerRecord] = []
         self.warnings: list[str] = []
         self.last_of_kind: dict[LayerKind, int] = {}
+        self.kind: LayerKind | None = None
         self.blocks = 0
 
     def run(self) -> Structure:
@@ -190,7 +190,8 @@ class _Walk:
         return frame_count, header_size
 
     def _frame(self, index: int) -> None:
-        header = self._take(FRAME_HEADER, f"frame {index}")
+        self.kind = None
+        header = self._take(FRAME_HEADER)
         if index > 0 and not any(header):
             # Files that were not written to their end are known: zeros from 1 MiB on.
             raise damaged(f"frame {index} is blank")
@@ -203,63 +204,71 @@ class _Walk:
             self.warnings.append(f"frame {index} calls itself {number}")
         layers: dict[LayerKind, int] = {}
         blocks_before = self.blocks
-        for kind in LayerKind:
-            if mask & kind:
-                self._layer(kind, layers, f"{kind.name.lower()} layer of frame {index}")
+        for kind in KINDS_IN_MASK[mask]:
+            self.kind = kind
+            self._layer(kind, layers)
         if self.blocks - blocks_before > MAX_FRAME_BLOCKS:
             raise too_large(f"frame {index} covers more than {MAX_FRAME_BLOCKS} blocks")
         self.frames.append(FrameRecord(width, height, (x, y), layers))
 
-    def _layer(self, kind: LayerKind, layers: dict[LayerKind, int], name: str) -> None:
+    def _layer(self, kind: LayerKind, layers: dict[LayerKind, int]) -> None:
         start = self.position
-        (length,) = self._take(LAYER_LENGTH, name)
+        (length,) = self._take(LAYER_LENGTH)
         end = start + length
         if length < LAYER_LENGTH.size or end > len(self.data):
-            raise damaged(f"the {name} claims {length} bytes")
-        box = self._box(kind, layers, name)
+            raise damaged(f"the {self._place()} claims {length} bytes")
+        box = self._box(kind, layers)
         # A layer that shares the main layer's box shows nothing where there is no main layer.
         if box is not None:
-            record = self._record(kind, box, end, name)
+            record = self._record(kind, box, end)
             layers[kind] = self.last_of_kind[kind] = len(self.layers)
             self.layers.append(record)
-        self._skip_padding(end, name)
+        self._skip_padding(end)
 
-    def _box(self, kind: LayerKind, layers: dict[LayerKind, int], name: str) -> Box | None:
+    def _box(self, kind: LayerKind, layers: dict[LayerKind, int]) -> Box | None:
         if kind not in OWN_BOX_KINDS:
             main = layers.get(LayerKind.MAIN)
             return None if main is None else self.layers[main].box
-        box = Box(*self._take(BOX, name))
-        if box.left > box.right or box.top > box.bottom or any(edge % SIDE for edge in box):
-            raise damaged(f"the {name} has the box {tuple(box)}")
-        if max(box) > MAX_SIDE:
-            raise too_large(f"the {name} reaches to {tuple(box)}, beyond {MAX_SIDE} pixels")
-        return box
+        left, top, right, bottom = self._take(BOX)
+        if left > right or top > bottom or (left | top | right | bottom) % SIDE:
+            raise damaged(f"the {self._place()} has the box {(left, top, right, bottom)}")
+        if max(right, bottom) > MAX_SIDE:
+            raise too_large(f"the {self._place()} reaches to {(right, bottom)}, beyond {MAX_SIDE}")
+        return Box(left, top, right, bottom)
 
-    def _record(self, kind: LayerKind, box: Box, end: int, name: str) -> LayerRecord:
-        flags, _ = self._take(FLAGS, name)
-        self.blocks += box.blocks
+    def _record(self, kind: LayerKind, box: Box, end: int) -> LayerRecord:
+        flags, _ = self._take(FLAGS)
+        blocks = box.rows * box.columns
+        self.blocks += blocks
         if self.blocks > MAX_BLOCKS:
             raise too_large(f"its layers cover more than {MAX_BLOCKS} blocks")
-        commands = 0
+        commands, inherits = 0, NONE_BEFORE
         if kind is not LayerKind.OUTLINE:
-            (commands,) = self._take(COMMAND_COUNT, name)
+            (commands,) = self._take(COMMAND_COUNT)
+            if flags & DELTA:
+                inherits = self.last_of_kind.get(kind, NONE_BEFORE)
         if self.position + 2 * commands > end:
-            raise damaged(f"the {name} has more commands than bytes")
-        delta = kind is not LayerKind.OUTLINE and flags & DELTA
-        inherits = self.last_of_kind.get(kind, NONE_BEFORE) if delta else NONE_BEFORE
-        return LayerRecord(len(self.frames), kind, box, self.position, end, commands, inherits)
+            raise damaged(f"the {self._place()} has more commands than bytes")
+        frame, body = len(self.frames), self.position
+        return LayerRecord(frame, kind, box, blocks, body, end, commands, inherits)
 
-    def _skip_padding(self, end: int, name: str) -> None:
+    def _skip_padding(self, end: int) -> None:
         self.position = min(end + (self.phase - end) % 4, len(self.data))
-        if self.data[end : self.position].strip(b"\0"):
-            self.warnings.append(f"the {name} is followed by bytes other than zero")
+        if self.position > end and self.data[end : self.position].strip(b"\0"):
+            self.warnings.append(f"the {self._place()} is followed by bytes other than zero")
 
-    def _take(self, fields: struct.Struct, name: str) -> tuple[int, ...]:
-        if self.position + fields.size > len(self.data):
-            raise damaged(f"it ends within the {name}")
-        values = fields.unpack_from(self.data, self.position)
+    def _take(self, fields: struct.Struct) -> tuple[int, ...]:
+        try:
+            values = fields.unpack_from(self.data, self.position)
+        except struct.error:
+            raise damaged(f"it ends within the {self._place()}") from None
         self.position += fields.size
         return values
+
+    def _place(self) -> str:
+        """Where the walk is, for messages."""
+        frame = f"frame {len(self.frames)}"
+        return frame if self.kind is None else f"{self.kind.name.lower()} layer of {frame}"
 
 
 def _block_counts(data: bytes, layers: Sequence[LayerRecord]) -> tuple[Counts, Counts]:
@@ -274,7 +283,7 @@ def _block_counts(data: bytes, layers: Sequence[LayerRecord]) -> tuple[Counts, C
 def _check_counts(layers: Sequence[LayerRecord], reached: Counts, drawn: Counts) -> None:
     """Every layer's commands must stay within its box, and its blocks within its bytes."""
     for layer, reach, draws in zip(layers, reached.tolist(), drawn.tolist(), strict=True):
-        if reach > layer.box.blocks:
+        if reach > layer.blocks:
             raise damaged(f"a {layer.kind.name.lower()} layer holds more blocks than its box")
         if layer.first_block + draws * BLOCK_BYTES > layer.end:
             raise damaged(f"a {layer.kind.name.lower()} layer ends within its blocks")

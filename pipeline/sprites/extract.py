@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.formats.sld import SldError, SldFile, SldFrame, read_sld
+from pipeline.formats.sld import LayerKind, SldError, SldFile, SldFrame, read_sld
 from pipeline.games.index import GameFolderError
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
@@ -18,6 +18,9 @@ from pipeline.progress import Report, silent, track
 from pipeline.sprites.compose import compose
 from pipeline.sprites.library import DISTRACTOR, Sprite
 from pipeline.sprites.select import PieceFile, Pose, SpriteTask, poses, select_files
+
+DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
+"""Those that `compose` looks at."""
 
 
 class ExtractionReport(BaseModel):
@@ -118,7 +121,7 @@ def _sprites_of(task: SpriteTask, game_folder: Path, tally: _Tally) -> list[Spri
 
 
 def _extracted(task: SpriteTask, game_folder: Path, tally: _Tally) -> Iterator[Sprite]:
-    file = read_sld(task.file)
+    file = read_sld(task.file, layers=DRAWN_LAYERS)
     path, digest = task.file.relative_to(game_folder).as_posix(), sha256_of(task.file)
     chosen = poses(file, task.headings, task.steps)
     layers = [_frames_of(piece, task.file, file, chosen) for piece in task.pieces]
@@ -147,7 +150,7 @@ def _frames_of(
     piece: PieceFile, own_file: Path, base: SldFile, chosen: Sequence[Pose]
 ) -> list[SldFrame]:
     """The frames of a piece that belong to the chosen frames of its base, moved to their place."""
-    part = base if piece.file == own_file else read_sld(piece.file)
+    part = base if piece.file == own_file else read_sld(piece.file, layers=DRAWN_LAYERS)
     frames = part.frames.select(_counterpart(part, base, pose) for pose in chosen)
     return [
         replace(frame, hotspot=(frame.hotspot[0] - piece.dx, frame.hotspot[1] - piece.dy))

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats.sld import PlacedLayer, SldError, SldFrame, decode, encode
+from pipeline.formats.sld import (
+    LayerKind,
+    PlacedLayer,
+    SldError,
+    SldFrame,
+    decode,
+    encode,
+)
 from pipeline.formats.sld_structure import NONE_BEFORE, parse
 from tests.pipeline.formats.comparing import agrees, same_frame
 from tests.pipeline.formats.reference_sld import reference_frames
@@ -100,6 +107,18 @@ class TestRoundTrip:
         for index, frame in zip(wanted, read.select(wanted), strict=True):
             assert same_frame(frame, everything[index])
 
+    @given(animations, st.sets(st.sampled_from(LayerKind)), st.booleans())
+    @settings(deadline=None, max_examples=40)
+    def test_chosen_layers_equal_those_of_a_full_reading(
+        self, frames: list[SldFrame], layers: set[LayerKind], clear_stale: bool
+    ) -> None:
+        data = encode(frames)
+        left_out = {kind.name.lower(): None for kind in LayerKind if kind not in layers}
+        everything = decode(data, clear_stale=clear_stale).frames
+        chosen = decode(data, layers=layers, clear_stale=clear_stale).frames
+        for frame, part in zip(everything, chosen, strict=True):
+            assert same_frame(part, replace(frame, **left_out))
+
     def test_the_same_frames_give_the_same_bytes(self) -> None:
         rng = np.random.default_rng(3)
         frames = [random_frame(rng, ("main", "shadow", "outline", "player")) for _ in range(4)]
@@ -167,6 +186,17 @@ class TestDeltas:
         data = sld([main((0, 0, 4, 4), commands((1, 0)), DELTA)])
         assert corner(decode(data).frames[0].main, 0) == (0, 0, 0, 0)
 
+    def test_it_looks_back_beyond_any_number_of_frames_without_that_layer(self) -> None:
+        wide = (0, 0, 1024, 1024)
+        data = sld(
+            [shadow((0, 0, 4, 4), commands((0, 1), blocks=[FULL]))],
+            *[[main(wide, commands())]] * 4,
+            [shadow((0, 0, 4, 4), commands((1, 0)), flags=1 | DELTA)],
+        )
+        last = list(decode(data).frames)[-1].shadow
+        assert last is not None
+        assert (last.pixels == 255).all()
+
     def test_long_chains_are_followed_without_recursion(self) -> None:
         first = [main((0, 0, 4, 4), commands((0, 1), blocks=[RED]))]
         data = sld(first, *[[main((0, 0, 4, 4), commands((1, 0)), DELTA)]] * 5_000)
@@ -188,6 +218,11 @@ class TestStalePixels:
     def test_inherited_pixels_that_the_outline_does_not_cover_are_cleared(self) -> None:
         layer = decode(self.file()).frames[1].main
         assert [corner(layer, i) for i in range(2)] == [RED_PIXEL, (0, 0, 0, 0)]
+
+    def test_they_are_cleared_also_where_nobody_asked_for_the_outline(self) -> None:
+        frame = decode(self.file(), layers=[LayerKind.MAIN]).frames[1]
+        assert frame.outline is None
+        assert corner(frame.main, 1) == (0, 0, 0, 0)
 
     def test_clearing_can_be_turned_off(self) -> None:
         layer = decode(self.file(), clear_stale=False).frames[1].main
