@@ -1,1 +1,69 @@
-"""Runs a shipped detector."""
+"""Runs a shipped game-vision detector.
+
+    from detector_runtime import get_detector
+
+    detector = get_detector()                    # bundle, else .onnx, else .pt, else mock
+    entities = detector.detect_fast(screenshot)  # numpy array, PIL image or path
+
+Needs numpy, Pillow, onnxruntime, scipy and pydantic; no OpenCV, no torch. What is heavy is imported
+when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from detector_runtime._version import __version__
+from detector_runtime.access import get_detector, open_detector, reset_detector
+from detector_runtime.detector import Detector
+from detector_runtime.errors import (
+    BundleError,
+    ClassListError,
+    ConfigurationError,
+    DetectorError,
+    ImageError,
+    MissingDependencyError,
+    ModelLoadError,
+    ModelOutputError,
+    UnknownOnnxLayoutError,
+)
+from detector_runtime.results import DetectedEntity, Detections, ModelSource, Timings
+from detector_runtime.settings import DetectorSettings
+from detector_runtime.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from detector_runtime.bundle import Bundle, BundleManifest
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "BundleManifest",
+    "ClassListError",
+    "ConfigurationError",
+    "DetectedEntity",
+    "Detections",
+    "Detector",
+    "DetectorError",
+    "DetectorSettings",
+    "ImageError",
+    "MissingDependencyError",
+    "ModelLoadError",
+    "ModelOutputError",
+    "ModelSource",
+    "Thresholds",
+    "Timings",
+    "UnknownOnnxLayoutError",
+    "__version__",
+    "get_detector",
+    "open_detector",
+    "reset_detector",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # pydantic takes longer to import than all else here, and only bundles need it.
+    if name in ("Bundle", "BundleManifest"):
+        from detector_runtime import bundle
+
+        return getattr(bundle, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

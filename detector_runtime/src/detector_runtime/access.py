@@ -1,0 +1,194 @@
+"""Finding a model and opening it; the detector that a whole program shares."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detector_runtime.detector import Detector
+from detector_runtime.errors import ConfigurationError, ModelLoadError
+from detector_runtime.models import Model
+from detector_runtime.results import ModelSource
+from detector_runtime.settings import DetectorSettings, settings_from
+from detector_runtime.thresholds import Thresholds
+
+MODEL_VARIABLE = "DETECTOR_RUNTIME_MODEL"
+SEARCHED_FOLDERS = (Path(), Path("models"))
+
+logger = logging.getLogger("detector_runtime")
+
+_lock = threading.Lock()
+_shared: _Shared | None = None
+
+
+@dataclass(frozen=True)
+class _Shared:
+    detector: Detector
+    asked: tuple[str | None, bool, DetectorSettings]
+
+
+def get_detector(
+    model_path: str | os.PathLike[str] | None = None,
+    use_mock: bool = False,
+    *,
+    reconfigure: bool = False,
+    **settings: Any,
+) -> Detector:
+    """The detector that the whole program shares; opened by the first call.
+
+    The model is `model_path` (a bundle's folder or zip, an `.onnx` or a `.pt` file), else what the
+    environment variable DETECTOR_RUNTIME_MODEL names, else a bundle in the working folder or its
+    `models`, else an installed bundle, else the `.onnx`, else the `.pt` file there, else the mock,
+    with a warning. `detector.source` and every result say which it is.
+
+    Args:
+        model_path: see above.
+        use_mock: takes the mock without a warning.
+        reconfigure: replaces the shared detector by one with these arguments.
+        settings: fields of `DetectorSettings`, for example `imgsz=640`.
+
+    Raises:
+        ConfigurationError: unknown setting; arguments that differ from those of the first call; or
+            several models that could be meant.
+        ModelLoadError: the model cannot be opened. A model that was named is never replaced by
+            another one.
+    """
+    global _shared
+    chosen = settings_from(settings)
+    asked = (None if model_path is None else os.fspath(model_path), use_mock, chosen)
+    nothing_asked = asked == (None, False, DetectorSettings())
+    with _lock:
+        if _shared is not None and not reconfigure:
+            if nothing_asked or asked == _shared.asked:
+                return _shared.detector
+            raise ConfigurationError(
+                f"the shared detector is open already, with other arguments ({_shared.asked})",
+                "Call get_detector() without arguments, pass reconfigure=True to replace it, or "
+                "use open_detector() for a second one.",
+            )
+        detector = open_detector(model_path, use_mock, chosen)
+        _close_shared()
+        _shared = _Shared(detector, asked)
+        return detector
+
+
+def open_detector(
+    model_path: str | os.PathLike[str] | None = None,
+    use_mock: bool = False,
+    settings: DetectorSettings | None = None,
+) -> Detector:
+    """A detector of its own; finds the model as `get_detector` does.
+
+    Raises:
+        ConfigurationError: several models could be meant.
+        ModelLoadError: the model cannot be opened.
+    """
+    settings = settings or DetectorSettings()
+    if use_mock:
+        return Detector(_mock(settings), settings)
+    path = Path(model_path) if model_path is not None else find_model()
+    if path is None:
+        logger.warning(
+            "NO MODEL FOUND: using the mock, whose entities are made up. Pass model_path, set %s, "
+            "or put a bundle or .onnx file into the working folder or its 'models' folder.",
+            MODEL_VARIABLE,
+        )
+        return Detector(_mock(settings), settings)
+    detector = Detector(open_model(path, settings), settings)
+    logger.info("Using %s", detector.source)
+    return detector
+
+
+def reset_detector() -> None:
+    """Closes the shared detector; the next `get_detector` opens one anew."""
+    with _lock:
+        _close_shared()
+
+
+def find_model() -> Path | None:
+    """The model that is used when none is named; None when there is none.
+
+    Raises:
+        ConfigurationError: several of the same kind.
+        ModelLoadError: the environment variable names what does not exist.
+    """
+    named = os.environ.get(MODEL_VARIABLE)
+    if named:
+        return _named(named)
+    from detector_runtime.bundle import installed_bundles, is_bundle
+
+    here = [folder for folder in SEARCHED_FOLDERS if folder.is_dir()]
+    places = [folder for folder in here if is_bundle(folder)]
+    places += [path for folder in here for path in sorted(folder.iterdir()) if is_bundle(path)]
+    ways: tuple[Callable[[], Iterable[Path]], ...] = (
+        lambda: places,
+        lambda: installed_bundles().values(),
+        lambda: (path for folder in here for path in sorted(folder.glob("*.onnx"))),
+        lambda: (path for folder in here for path in sorted(folder.glob("*.pt"))),
+    )
+    for way in ways:
+        found = list(dict.fromkeys(way()))
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"several models could be meant: {', '.join(str(path) for path in found)}",
+                f"Pass model_path or set {MODEL_VARIABLE} to one of them.",
+            )
+        if found:
+            return found[0]
+    return None
+
+
+def open_model(path: Path, settings: DetectorSettings) -> Model:
+    """The model in a bundle, an `.onnx` or a `.pt` file.
+
+    Raises:
+        ModelLoadError: absent, damaged, or of another kind.
+    """
+    from detector_runtime.bundle import Bundle
+    from detector_runtime.onnx_model import ModelCard, OnnxOptions, load_onnx
+
+    if not path.exists():
+        raise ModelLoadError(f"there is no model at {path}", "Check the path.")
+    options = OnnxOptions(settings.threads, settings.spinning, settings.imgsz)
+    stated = None if settings.class_names is None else tuple(settings.class_names)
+    if path.suffix == ".pt":
+        from detector_runtime.torch_model import TorchModel
+
+        return TorchModel(path, settings.imgsz, stated)
+    if path.suffix == ".onnx":
+        card = ModelCard(ModelSource("onnx", path.name), stated, thresholds=Thresholds())
+        return load_onnx(path, card, options)
+    return Bundle.load(path).open(options)
+
+
+def _named(name: str) -> Path:
+    path = Path(name)
+    if path.exists():
+        return path
+    from detector_runtime.bundle import installed_bundles
+
+    installed = installed_bundles()
+    if name in installed:
+        return installed[name]
+    raise ModelLoadError(
+        f"{MODEL_VARIABLE} is '{name}': no such file, folder or installed bundle",
+        f"Correct or unset it. Installed bundles: {', '.join(sorted(installed)) or 'none'}.",
+    )
+
+
+def _mock(settings: DetectorSettings) -> Model:
+    from detector_runtime.mock_model import MockModel
+
+    return MockModel(settings.class_names)
+
+
+def _close_shared() -> None:
+    global _shared
+    if _shared is not None:
+        _shared.detector.close()
+    _shared = None

@@ -1,0 +1,54 @@
+"""What can go wrong, and what to do about it.
+
+Every error that this package raises on purpose is a `DetectorError`: its text says what is wrong
+and ends with what to do next.
+"""
+
+from __future__ import annotations
+
+
+class DetectorError(Exception):
+    """Base of all errors of this package.
+
+    Both texts are kept as `args`, so that an error crosses a process boundary whole.
+    """
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem, fix)
+        self.problem = problem
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  What to do: {self.fix}"
+
+
+class ImageError(DetectorError, ValueError):
+    """A picture that cannot be read, or an array that is no picture."""
+
+
+class ModelLoadError(DetectorError):
+    """A model file that is absent, damaged, or made for something else."""
+
+
+class UnknownOnnxLayoutError(ModelLoadError):
+    """A model whose output is not `(N, 6)` rows of `x1, y1, x2, y2, score, class`."""
+
+
+class ModelOutputError(DetectorError):
+    """Rows that no detector would give: not finite, or of a class that does not exist."""
+
+
+class ClassListError(ModelLoadError):
+    """Class names that are absent, or that differ between the model and what came with it."""
+
+
+class BundleError(ModelLoadError):
+    """A bundle that is incomplete, altered, or newer than this package."""
+
+
+class MissingDependencyError(DetectorError, ImportError):
+    """An optional package that this call needs is not installed."""
+
+
+class ConfigurationError(DetectorError, ValueError):
+    """Settings that contradict each other, or a second configuration of the shared detector."""

@@ -1,0 +1,176 @@
+"""From what the caller has (array, PIL image, path) to one plain array of pixels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector_runtime.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Color = Literal["rgb", "bgr"]
+"""The order of the last axis of an array."""
+
+ImageLike = Union[NDArray[Any], "Image.Image", str, "os.PathLike[str]"]
+"""An array `(height, width, 3)` of uint8, a PIL image, or the path of a picture."""
+
+ARRAY_FIX = "Pass a uint8 array of shape (height, width, 3) with values from 0 to 255"
+SMALLEST_SIDE = 2
+LARGEST_SIDE = 32768
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture ready for a model.
+
+    `pixels` has shape (height, width, 3), dtype uint8 and the channel order `color`.
+    """
+
+    pixels: NDArray[np.uint8]
+    color: Color = "rgb"
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return int(self.pixels.shape[0])
+
+    def crop(self, left: int, top: int, width: int, height: int) -> Frame:
+        """A window onto this frame; shares its memory."""
+        return Frame(self.pixels[top : top + height, left : left + width], self.color)
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """The pixels with red first; a view."""
+        return self.pixels if self.color == "rgb" else self.pixels[:, :, ::-1]
+
+
+def load_frame(image: ImageLike, color: Color = "rgb") -> Frame:
+    """Checks `image` and gives its pixels without copying an array.
+
+    `color` states the channel order of an array; PIL images and files know their own.
+
+    Raises:
+        ImageError: not a picture: wrong type, shape, dtype or channels, NaN, empty, damaged file.
+    """
+    if color not in ("rgb", "bgr"):
+        raise ImageError(f"'{color}' is no colour order", 'Pass color="rgb" or color="bgr".')
+    if isinstance(image, np.ndarray):
+        return Frame(_checked(image), color)
+    if isinstance(image, (str, os.PathLike)):
+        return Frame(_read(Path(image)), "rgb")
+    if _is_pil(image):
+        return Frame(_from_pil(image), "rgb")
+    raise ImageError(
+        f"a {type(image).__name__} is no picture",
+        "Pass a numpy array, a PIL image or a path; for a tensor call .cpu().numpy() first.",
+    )
+
+
+def decode_image(content: bytes) -> Frame:
+    """The picture in the bytes of a PNG, JPEG, WebP or BMP file.
+
+    Raises:
+        ImageError: the bytes are damaged or no picture.
+    """
+    import io
+
+    return Frame(_open(io.BytesIO(content), "the uploaded picture"), "rgb")
+
+
+def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.ndim == 2:
+        raise ImageError(
+            f"an array of shape {array.shape} is grey, the model needs three channels",
+            f"{ARRAY_FIX}; np.stack([grey] * 3, axis=-1) makes one.",
+        )
+    if array.ndim != 3:
+        raise ImageError(f"an array of shape {array.shape} is no single picture", f"{ARRAY_FIX}.")
+    height, width, channels = array.shape
+    if height == 0 or width == 0:
+        raise ImageError(f"the picture is empty: shape {array.shape}", f"{ARRAY_FIX}.")
+    if channels != 3:
+        raise ImageError(f"the picture has {channels} channels, not 3", _channel_fix(array.shape))
+    if array.dtype != np.uint8:
+        raise ImageError(*_dtype_problem(array))
+    _check_sides(width, height)
+    return array
+
+
+def _channel_fix(shape: tuple[int, ...]) -> str:
+    if shape[2] == 4:
+        return "Drop the alpha channel: image[:, :, :3]."
+    if shape[0] == 3:
+        return "This looks like (3, height, width): pass image.transpose(1, 2, 0)."
+    return f"{ARRAY_FIX}."
+
+
+def _dtype_problem(array: NDArray[Any]) -> tuple[str, str]:
+    problem = f"the picture has dtype {array.dtype}, not uint8"
+    if not np.issubdtype(array.dtype, np.floating):
+        return problem, f"{ARRAY_FIX}."
+    if not np.isfinite(array).all():
+        return "the picture holds NaN or infinite values", f"{ARRAY_FIX}."
+    if float(array.max()) <= 1.0:
+        return problem, "Values run from 0 to 1: pass (image * 255).round().astype(np.uint8)."
+    return problem, f"{ARRAY_FIX}: image.round().clip(0, 255).astype(np.uint8)."
+
+
+def _check_sides(width: int, height: int) -> None:
+    if min(width, height) < SMALLEST_SIDE or max(width, height) > LARGEST_SIDE:
+        raise ImageError(
+            f"the picture is {width}x{height} pixels",
+            f"Both sides must lie between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels.",
+        )
+
+
+def _is_pil(image: object) -> bool:
+    # Whoever holds a PIL image has imported PIL: this package need not.
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(image, module.Image)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    if not path.is_file():
+        raise ImageError(f"there is no picture at {path}", "Check the path.")
+    return _open(path, str(path))
+
+
+def _open(source: Any, name: str) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(source) as image:
+            return _from_pil(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except Exception as error:
+        # Pillow's readers raise whatever a damaged file makes them trip over.
+        raise ImageError(
+            f"{name} cannot be read as a picture: {error}",
+            "The file is damaged, still being written, or not an image; save it again as PNG.",
+        ) from error
+
+
+def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
+    _check_sides(*image.size)
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        raise ImageError(
+            f"the picture's mode is {image.mode}: more than 8 bits a channel",
+            "Save it with 8 bits a channel.",
+        )
+    try:
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"the picture cannot be decoded: {error}", "Save it again.") from error

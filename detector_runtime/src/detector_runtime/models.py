@@ -1,0 +1,84 @@
+"""What the detector asks of a back end, whichever it is."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector_runtime.images import Frame
+from detector_runtime.letterbox import Size
+from detector_runtime.results import ModelSource
+from detector_runtime.thresholds import Thresholds
+
+Preprocess = Literal["letterbox", "stretch"]
+TrainedOn = Literal["frame", "tile"]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known about a model beside its weights.
+
+    `input_size` is the (width, height) that it was trained at; `trained_on` says whether that input
+    held whole frames or tiles of them at their own scale. `max_rows` is the most that it reports.
+    """
+
+    source: ModelSource
+    class_names: tuple[str, ...]
+    input_size: Size
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    trained_on: TrainedOn = "frame"
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Rows of one or several frames, and the milliseconds they took.
+
+    Each entry of `rows` is `(n, 6)` float32: `x1, y1, x2, y2` in pixels of its frame, score, class.
+    `scales` has the input pixels per frame pixel of each.
+    """
+
+    rows: list[NDArray[np.float32]]
+    scales: list[float]
+    preprocess_ms: float = 0.0
+    inference_ms: float = 0.0
+
+
+class Model(Protocol):
+    """A back end: gives rows for frames."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known about the model."""
+        ...
+
+    def infer(self, frames: Sequence[Frame], floor: float) -> Inference:
+        """Rows with a score of at least `floor` for each frame."""
+        ...
+
+    def close(self) -> None:
+        """Frees what the back end holds."""
+        ...
+
+
+def default_threads() -> int:
+    """Threads for one model: the physical cores, at most 4. More get in each other's way."""
+    return max(1, min(_physical_cores(), 4))
+
+
+def _physical_cores() -> int:
+    import os
+
+    if sys.platform == "linux":
+        usable = len(os.sched_getaffinity(0))
+    else:
+        usable = os.cpu_count() or 1
+    # x86 desktop processors show each core twice; two are more likely two real ones of a guest.
+    shows_twice = platform.machine().lower() in ("x86_64", "amd64") and usable > 2
+    return usable // 2 if shows_twice else usable

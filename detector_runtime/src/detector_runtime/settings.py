@@ -1,0 +1,89 @@
+"""Everything about a detector that its user may choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from detector_runtime.errors import ConfigurationError
+from detector_runtime.thresholds import Thresholds
+
+Tracking = Literal["kalman", "greedy", "none"]
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """How a detector works.
+
+    Attributes:
+        thresholds: lowest scores that count; None takes the bundle's, else 0.35 for every class.
+        confidence_threshold: replaces the default of `thresholds`; classes with a threshold of
+            their own keep it.
+        class_names: for an ONNX file without names of its own, in the order of training.
+        imgsz: longer side of the model's input in pixels; None takes the size of training. Only
+            exports with a free input size can run at another one.
+        iou_threshold: of two boxes of one class that overlap by more than this, the better stays.
+        same_box_iou: of two boxes of any classes that overlap by more than this, the better stays;
+            None leaves both. 0.9 removes one thing reported as two classes in one place.
+        tracking: "kalman" keeps ids over frames, "greedy" does so by overlap alone, "none" numbers
+            the entities of each picture from 0.
+        use_sahi: whether `detect` and `detect_adaptive` look at tiles, or at the whole frame alone.
+        threads: of the ONNX session; None takes the physical cores, at most 4.
+        spinning: lets idle threads wait busily: faster, but takes time from the game.
+    """
+
+    thresholds: Thresholds | None = None
+    confidence_threshold: float | None = None
+    class_names: Sequence[str] | None = None
+    imgsz: int | None = None
+    iou_threshold: float = 0.5
+    same_box_iou: float | None = None
+    tracking: Tracking = "none"
+    use_sahi: bool = True
+    threads: int | None = None
+    spinning: bool = True
+
+    def __post_init__(self) -> None:
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", tuple(self.class_names))
+        _check(0 < self.iou_threshold <= 1, "iou_threshold", "between 0 and 1")
+        _check(self.imgsz is None or self.imgsz >= 32, "imgsz", "at least 32 pixels")
+        _check(self.threads is None or self.threads >= 1, "threads", "at least 1")
+        _check(
+            self.same_box_iou is None or 0 < self.same_box_iou <= 1,
+            "same_box_iou",
+            "None or between 0 and 1",
+        )
+        _check(
+            self.tracking in ("kalman", "greedy", "none"),
+            "tracking",
+            "'kalman', 'greedy' or 'none'",
+        )
+
+    def chosen_thresholds(self, of_model: Thresholds) -> Thresholds:
+        """The thresholds in force for a model that brings `of_model`."""
+        base = self.thresholds or of_model
+        if self.confidence_threshold is None:
+            return base
+        return Thresholds(self.confidence_threshold, base.per_class)
+
+
+def settings_from(changes: dict[str, Any]) -> DetectorSettings:
+    """Settings from keyword arguments.
+
+    Raises:
+        ConfigurationError: there is no setting of that name, or its value is not possible.
+    """
+    known = DetectorSettings.__dataclass_fields__
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"there is no setting '{unknown[0]}'", f"Settings are: {', '.join(known)}."
+        )
+    return DetectorSettings(**changes)
+
+
+def _check(holds: bool, name: str, rule: str) -> None:
+    if not holds:
+        raise ConfigurationError(f"{name} has an impossible value", f"It must be {rule}.")

@@ -1,0 +1,88 @@
+"""The PyTorch back end: a `.pt` file through ultralytics, which must be installed.
+
+A `.pt` file is a pickle: opening one runs code from it. Open only files that you trust.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector_runtime.errors import ClassListError, MissingDependencyError, ModelLoadError
+from detector_runtime.images import Frame
+from detector_runtime.letterbox import letterbox
+from detector_runtime.models import Inference, ModelFacts
+from detector_runtime.results import ModelSource
+
+MAX_ROWS = 300
+
+
+class TorchModel:
+    """A trained checkpoint, run by ultralytics with its NMS-free head."""
+
+    def __init__(self, path: Path, imgsz: int | None, class_names: Sequence[str] | None) -> None:
+        self._network = _open(path)
+        names = tuple(self._network.names[index] for index in range(len(self._network.names)))
+        if class_names is not None and tuple(class_names) != names:
+            raise ClassListError(
+                "class_names differ from the model's own", "Leave class_names out for a .pt file."
+            )
+        self._imgsz = imgsz or int(self._network.overrides.get("imgsz", 640))
+        self.facts = ModelFacts(
+            source=ModelSource("pt", path.name),
+            class_names=names,
+            input_size=(self._imgsz, self._imgsz),
+            max_rows=MAX_ROWS,
+        )
+
+    def infer(self, frames: Sequence[Frame], floor: float) -> Inference:
+        """Rows with a score of at least `floor` for each frame."""
+        started = time.perf_counter()
+        rows = [self._rows(frame, floor) for frame in frames]
+        elapsed = (time.perf_counter() - started) * 1000
+        scales = [letterbox((f.width, f.height), self.facts.input_size).scale for f in frames]
+        return Inference(rows, scales, inference_ms=elapsed)
+
+    def close(self) -> None:
+        """Lets go of the network."""
+        self._network = None
+
+    def _rows(self, frame: Frame, floor: float) -> NDArray[np.float32]:
+        # ultralytics takes arrays as BGR.
+        pixels = np.ascontiguousarray(frame.rgb()[:, :, ::-1])
+        (result,) = self._network.predict(
+            pixels,
+            imgsz=self._imgsz,
+            conf=max(floor, 1e-6),
+            max_det=MAX_ROWS,
+            nms=False,
+            verbose=False,
+        )
+        rows: NDArray[np.float32] = result.boxes.data.cpu().numpy().astype(np.float32)
+        return rows.reshape(-1, 6)
+
+
+def _open(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelLoadError(f"there is no model at {path}", "Check the path.")
+    try:
+        ultralytics = importlib.import_module("ultralytics")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{path.name} is a PyTorch checkpoint, and ultralytics is not installed",
+            "pip install 'detector-runtime[torch]', or export the checkpoint to ONNX where it was "
+            "trained and use that: it needs neither torch nor ultralytics.",
+        ) from error
+    try:
+        return ultralytics.YOLO(str(path), task="detect")
+    except Exception as error:
+        raise ModelLoadError(
+            f"{path.name} cannot be opened as a YOLO checkpoint: {error}",
+            "The file is damaged, or it was saved by an incompatible version of ultralytics.",
+        ) from error
