@@ -151,7 +151,7 @@ def _build(making: Making, write: Callable[[Path], None]) -> Provenance:
         return Provenance(
             recipe=recipe,
             data_version=data_version,
-            run_id=making.context.run_id,
+            run_id=making.context.run.run_id,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - began, 3),
             outpost_version=installed_version("outpost"),

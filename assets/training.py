@@ -164,7 +164,7 @@ class TrainingSession:
 
     @cached_property
     def job_folder(self) -> Path:
-        return StateFolder.from_environment().jobs / f"{self.context.run_id[:8]}-{time.time_ns()}"
+        return StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -195,7 +195,7 @@ class TrainingSession:
             "game": self.pack.name,
             "training_set": training_set.version.data_version,
             "code_version": code,
-            "run_id": self.context.run_id,
+            "run_id": self.context.run.run_id,
         }
 
     def _run(self, spec: JobSpec, job: Path, gpu: Gpu) -> Path:

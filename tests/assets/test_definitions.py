@@ -1,0 +1,103 @@
+"""The definitions: whole, light, and one game beside another."""
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from assets.definitions import build_definitions
+from assets.keys import GameKeys
+from pipeline.games.pack import pack_names
+
+DESIGNED = {
+    "game_files": set(),
+    "sprites": {"game_files"},
+    "terrain_backgrounds": {"game_files"},
+    "water_backgrounds": {"game_files"},
+    "synthetic_set": {"sprites", "terrain_backgrounds", "water_backgrounds"},
+    "cvat_export": set(),
+    "cvat_merge": {"synthetic_set", "cvat_export"},
+    "trained_weights": {"cvat_merge"},
+    "onnx_export": {"trained_weights"},
+    "real_evaluation": {"onnx_export", "cvat_merge", "cvat_export"},
+    "runtime_package": {"onnx_export", "real_evaluation"},
+}
+BLOCKING = {
+    ("synthetic_set", "scene_separation"),
+    ("synthetic_set", "label_sanity"),
+    ("cvat_merge", "dataset_integrity"),
+    ("cvat_merge", "leakage"),
+    ("onnx_export", "onnx_contract"),
+    ("onnx_export", "parity"),
+}
+
+
+@pytest.mark.parametrize("game", pack_names())
+def test_every_pack_that_comes_with_outpost_loads(game: str) -> None:
+    dg.Definitions.validate_loadable(build_definitions(game))
+
+
+def test_the_graph_is_the_designed_one() -> None:
+    graph = build_definitions("demo").resolve_asset_graph()
+    found = {
+        key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys}
+        for key in graph.materializable_asset_keys
+    }
+    assert found == DESIGNED
+    assert {key.path[0] for key in graph.materializable_asset_keys} == {"demo"}
+
+
+def test_checks_that_guard_money_or_a_release_are_blocking() -> None:
+    graph = build_definitions("demo").resolve_asset_graph()
+    blocking = {
+        (key.asset_key.path[-1], key.name)
+        for key in graph.asset_check_keys
+        if graph.get(key).blocking
+    }
+    assert blocking == BLOCKING
+
+
+def test_every_asset_says_what_it_is_and_which_code_makes_it() -> None:
+    graph = build_definitions("demo").resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.description, key
+        assert node.code_version, key
+
+
+def test_only_training_waits_for_the_gpu() -> None:
+    graph = build_definitions("demo").resolve_asset_graph()
+    pools = {key.path[-1]: graph.get(key).pools for key in graph.materializable_asset_keys}
+    assert {name for name, pool in pools.items() if pool} == {"trained_weights", "onnx_export"}
+
+
+def test_the_weekly_retrain_and_the_sensor_wait_to_be_turned_on() -> None:
+    definitions = build_definitions("demo")
+    repository = definitions.get_repository_def()
+    (schedule,), (sensor,) = repository.schedule_defs, repository.sensor_defs
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+    assert schedule.cron_schedule == "0 3 * * 1"
+    selected = definitions.resolve_job_def(schedule.job_name).asset_layer.executable_asset_keys
+    assert set(selected) == set(GameKeys("demo").after_annotation)
+
+
+def test_the_schedule_asks_for_one_retrain() -> None:
+    repository = build_definitions("demo").get_repository_def()
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(instance=instance)
+        data = repository.schedule_defs[0].evaluate_tick(context)
+    assert len(data.run_requests or []) == 1
+
+
+def test_loading_imports_neither_torch_nor_ultralytics() -> None:
+    code = (
+        "import sys, assets.definitions as d\n"
+        "d.defs\n"
+        "from assets.definitions import build_definitions\n"
+        "build_definitions('demo')\n"
+        "print(sorted({'torch', 'ultralytics', 'onnxruntime', 'onnx'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
