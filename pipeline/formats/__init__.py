@@ -1,1 +1,1 @@
-"""Bytes to arrays and back: sprite files, texture blocks, palettes."""
+"""Bytes to arrays and back: sprite files (`sld`), textures (`dds`) and their blocks (`blocks`)."""
