@@ -222,7 +222,7 @@ class Detections(Sequence[DetectedEntity]):
             supervision = importlib.import_module("supervision")
         except ImportError as error:
             raise MissingDependencyError(
-                "supervision is not installed", "pip install 'detector-runtime[supervision]'"
+                "supervision is not installed", "pip install supervision"
             ) from error
         names = np.array(self.class_names, dtype=object)
         return supervision.Detections(
