@@ -10,12 +10,13 @@ from pydantic import Field
 
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, latest_version, make
-from assets.views import table
+from assets.views import picture, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import write_batch
 from pipeline.labels.coco import read_export
 from pipeline.labels.coverage import coverage_table
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
+from pipeline.labels.preview import training_samples
 from pipeline.labels.training_set import write_training_set
 from pipeline.provenance import code_version_of
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
@@ -149,6 +150,7 @@ def show_merge(folder: Path) -> Metadata:
         "listed_train": summary.listed_train,
         "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
         "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
+        "samples": picture(training_samples(folder), "labelled real pictures"),
         "leakage": table(["trained", "validated", "kind"], _leak_rows(summary)),
         "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
         "warnings": table(["warning"], [[warning] for warning in summary.warnings]),

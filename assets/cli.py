@@ -71,7 +71,7 @@ def demo(
         return
     _print_outcomes(result.outcomes)
     _print_evaluation(result.evaluation)
-    console.print(f"\nBundle: [bold]{result.bundle}[/]")
+    console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
     console.print("Use it:\n")
     console.print(
         f"    from detector_runtime import get_detector\n"
@@ -79,6 +79,7 @@ def demo(
         f'    entities = detector.detect_fast("screenshot.png")\n',
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )
     console.print("Look at every step, with its pictures: [bold]outpost dev[/]")
 

@@ -53,6 +53,7 @@ def run_demo(state: StateFolder, options: DemoOptions) -> DemoResult:
     Raises:
         OutpostError: a step failed; what was finished before stays and is not made again.
     """
+    state.require_writable()
     pack = load_pack(options.pack)
     keys = GameKeys.of(pack)
     exports = ExportsFolder()

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from assets.keys import GameKeys
-from assets.making import Making, Metadata, latest, make, reporter
+from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import picture, table
 from pipeline.backgrounds.pictures import background_sheet, read_index, write_backgrounds
 from pipeline.backgrounds.textures import choose_textures
@@ -78,7 +78,9 @@ def read_game_index(folder: Path) -> GameIndex:
 
 def _sprites(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.formats", "pipeline.sprites", "pipeline.games.matching")
+    code = code_version_of(
+        "pipeline.formats", "pipeline.sprites", "pipeline.games.matching", "pipeline.games.patterns"
+    )
 
     @dg.asset(
         key=keys.sprites,
@@ -102,7 +104,7 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
             _files(indexed, located, "sprites")
             library, report = extract_library(located, pack, making.report)
             for problem in report.problems:
-                context.log.warning(problem)
+                notice(context.log.warning, problem)
             write_library(folder, library)
             write_json(folder / "extraction.json", report.model_dump(mode="json"))
 

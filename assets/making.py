@@ -25,6 +25,9 @@ from resources.artifacts import Artifact, ArtifactStore
 PROGRESS_LOGGER = logging.getLogger("outpost.progress")
 """Every reading of every stage, for whoever draws a progress bar."""
 
+NOTICE_LOGGER = logging.getLogger("outpost.notices")
+"""What a person should read while it happens, in the run's log and on a terminal."""
+
 SECONDS_BETWEEN_LOG_LINES = 5.0
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -103,6 +106,12 @@ def reporter(log: Callable[[str], None]) -> Report:
             log(str(progress))
 
     return report
+
+
+def notice(log: Callable[[str], None], message: str) -> None:
+    """Tell something into a run's log and to whoever shows notices."""
+    log(message)
+    NOTICE_LOGGER.info("%s", message)
 
 
 def latest(

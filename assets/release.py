@@ -11,6 +11,7 @@ from assets.making import Making, Metadata, latest, make
 from assets.views import table
 from pipeline.evaluation.report import EvaluationReport, read_report
 from pipeline.games.pack import GamePack
+from pipeline.manifests import sha256_of
 from pipeline.provenance import code_version_of
 from pipeline.release.bundle import Release, release_version, write_bundle
 from pipeline.release.wheel import build_wheel
@@ -69,6 +70,7 @@ def show_package(folder: Path) -> Metadata:
     shown: Metadata = {
         "version": manifest.version,
         "wheel_mb": round(wheel.stat().st_size / 1e6, 2),
+        "wheel_sha256": sha256_of(wheel),
         "install": f"pip install detector_runtime {wheel}",
         "bundle": dg.MetadataValue.path(str(folder / "bundle")),
         "lineage": table(["key", "value"], manifest.lineage.items()),

@@ -10,7 +10,7 @@ MONDAY_AT_THREE = "0 3 * * 1"
 
 
 def weekly_retrain(pack: GamePack, job: Any) -> dg.ScheduleDefinition:
-    """Runs the retrain job once a week; off until somebody turns it on. Unchanged inputs cost nothing."""
+    """Runs the retrain job once a week; off until somebody turns it on."""
     return dg.ScheduleDefinition(
         name=f"{pack.name}_weekly_retrain",
         job=job,

@@ -11,13 +11,23 @@ from pydantic import Field
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make
 from assets.views import curve, picture, table
-from pipeline.games.pack import GamePack
+from pipeline.games.pack import GamePack, SceneRules
 from pipeline.provenance import code_version_of
 from pipeline.scenes.preview import sample_sheet, size_plot_svg
 from pipeline.scenes.write import Sources, write_set
 from resources.artifacts import Artifacts
 
 GROUP = "scenes"
+SCENE_CODE = (
+    "pipeline.scenes",
+    "pipeline.sprites.library",
+    "pipeline.sprites.recolour",
+    "pipeline.backgrounds.pictures",
+    "pipeline.labels.boxes",
+    "pipeline.labels.yolo",
+)
+MEGAPIXELS_WORTH_WORKERS = 200.0
+"""A process takes a second or two to start, in which another draws some 50 megapixels."""
 
 
 def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -27,7 +37,7 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
 def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.scenes", "pipeline.sprites.recolour", "pipeline.labels.yolo")
+    code = code_version_of(*SCENE_CODE)
 
     class SyntheticConfig(dg.Config):
         """What may be changed for one set; everything else stands in the pack's scenes.yaml."""
@@ -65,11 +75,24 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         sources = Sources(*(item.path for item in inputs))
 
         def write(folder: Path) -> None:
-            write_set(folder, chosen, sources, os.cpu_count() or 1, making.report)
+            write_set(folder, chosen, sources, _workers(rules), making.report)
 
-        return make(making, write, lambda folder: show_set(folder, chosen))
+        result = make(making, write, lambda folder: show_set(folder, chosen))
+        return _with_speed(result, rules.images)
 
     return synthetic_set
+
+
+def _workers(rules: SceneRules) -> int:
+    """One process per core, unless starting them would take longer than they save."""
+    megapixels = rules.images * rules.width * rules.height / 1e6
+    return os.cpu_count() or 1 if megapixels > MEGAPIXELS_WORTH_WORKERS else 1
+
+
+def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.MaterializeResult[Any]:
+    metadata = dict(result.metadata or {})
+    speed = images / max(float(str(metadata["made_in_seconds"])), 1e-3)
+    return result._replace(metadata={**metadata, "images_per_second": round(speed, 1)})
 
 
 def show_set(folder: Path, pack: GamePack) -> Metadata:

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from assets.making import PROGRESS_LOGGER
+from assets.making import NOTICE_LOGGER, PROGRESS_LOGGER
 from pipeline.progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -25,14 +25,23 @@ SECONDS_BETWEEN_LINES = 10.0
 @contextmanager
 def progress_shown(console: Console) -> Iterator[None]:
     """Show every stage that reports while the block runs."""
-    with _bars(console) if console.is_terminal else _lines(console) as handler:
-        PROGRESS_LOGGER.addHandler(handler)
-        PROGRESS_LOGGER.setLevel(logging.INFO)
-        PROGRESS_LOGGER.propagate = False
-        try:
-            yield
-        finally:
-            PROGRESS_LOGGER.removeHandler(handler)
+    with (
+        _bars(console) if console.is_terminal else _lines(console) as bars,
+        _listening(PROGRESS_LOGGER, bars),
+        _listening(NOTICE_LOGGER, _NoticeHandler(console)),
+    ):
+        yield
+
+
+@contextmanager
+def _listening(logger: logging.Logger, handler: logging.Handler) -> Iterator[None]:
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager
@@ -67,6 +76,17 @@ class _BarHandler(logging.Handler):
             self._tasks[progress.stage] = self._bars.add_task(progress.stage)
         task = self._tasks[progress.stage]
         self._bars.update(task, total=progress.total, completed=progress.done)
+
+
+class _NoticeHandler(logging.Handler):
+    """Prints each notice on a line of its own, above the bars."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(f"  {record.getMessage()}", highlight=False, markup=False)
 
 
 class _LineHandler(logging.Handler):

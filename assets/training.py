@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.keys import GameKeys
-from assets.making import Making, Metadata, latest, make, reporter
+from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import curve, table
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import write_json
@@ -22,11 +22,13 @@ from pipeline.provenance import code_version_of
 from pipeline.training.contract import ContractReport, check_onnx_contract
 from pipeline.training.curves import curves_svg
 from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
+from pipeline.training.latency import measure_latency
 from pipeline.training.parity import ParityReport, measure_parity, require_parity
 from pipeline.training.results import (
     EpochMetrics,
     Event,
     MessageEvent,
+    ProgressEvent,
     StageEvent,
     best_epoch,
     epochs_of,
@@ -164,7 +166,9 @@ class TrainingSession:
 
     @cached_property
     def job_folder(self) -> Path:
-        return StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
+        return (
+            StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
+        )
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -246,11 +250,16 @@ class TrainingProgress:
 
     def on_event(self, event: Event) -> None:
         """Log what a person wants to read; report what a bar shows."""
-        if isinstance(event, StageEvent | MessageEvent):
+        if isinstance(event, StageEvent):
             self._log.info(event.message)
+        elif isinstance(event, MessageEvent):
+            notice(self._log.info, event.message)
+        elif isinstance(event, ProgressEvent):
+            done = (event.epoch - 1) * event.batches + event.batch
+            total = event.epochs * event.batches
+            self._report(Progress("training batches", done, total, event.seconds))
         elif isinstance(event, EpochMetrics):
-            self._log.info(_epoch_line(event))
-            self._report(Progress("training epochs", event.epoch, event.epochs, event.seconds))
+            notice(self._log.info, _epoch_line(event))
 
 
 def show_weights(folder: Path) -> Metadata:
@@ -261,6 +270,7 @@ def show_weights(folder: Path) -> Metadata:
     shown: Metadata = {
         "curves": curve(curves_svg(epochs), "losses and mAP by epoch"),
         "epochs": len(epochs),
+        "device": environment["device"],
         "environment": dg.MetadataValue.json(environment),
         "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
     }
@@ -278,6 +288,7 @@ def show_export(folder: Path) -> Metadata:
         "input": str(list(contract.input_shape)),
         "output": str(list(contract.output_shape)),
         "size_mb": round(contract.bytes / 1e6, 2),
+        "latency_ms": round(measure_latency(folder / "model.onnx", contract), 2),
         "lineage": table(["key", "value"], contract.lineage.items()),
         "parity_detections": parity.detections,
         "parity_matched": parity.matched,

@@ -50,7 +50,8 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where a game's CVAT exports are dropped."""
 
     folder: str = Field(
-        default="", description="Empty: exports/<game> in the state folder. Drop CVAT COCO 1.0 zips there."
+        default="",
+        description="Empty: exports/<game> in the state folder. Drop CVAT COCO 1.0 zips there.",
     )
 
     def path(self, game: str) -> Path:

@@ -12,7 +12,11 @@ def prepare_instance(state: StateFolder) -> None:
     """Give Dagster a home in the state folder, with the repository's `dagster.yaml`.
 
     Sets `DAGSTER_HOME` for this process and those that it starts.
+
+    Raises:
+        StateFolderError: the state folder cannot be written.
     """
+    state.require_writable()
     state.instance.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT_ROOT / "dagster.yaml", state.instance / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(state.instance)

@@ -7,11 +7,18 @@ It is `.outpost/` beside the project's own folders, or wherever the environment 
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import OutpostError
+
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 STATE_VARIABLE = "OUTPOST_HOME"
+
+
+class StateFolderError(OutpostError):
+    """A state folder that cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,22 @@ class StateFolder:
     """Paths below the state folder. Nothing is created by asking for a path."""
 
     root: Path
+
+    def require_writable(self) -> None:
+        """Make the folder, and prove that files can be written into it.
+
+        Raises:
+            StateFolderError: they cannot.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise StateFolderError(
+                f"The state folder {self.root} cannot be written: {error.strerror or error}.",
+                f"Give yourself write access, or set {STATE_VARIABLE} to a folder that you own.",
+            ) from error
 
     @classmethod
     def from_environment(cls) -> StateFolder:

@@ -25,7 +25,8 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     provider: Provider = Field(
-        default=Provider.LOCAL, description="'local' trains on this machine, on its GPU if it has one."
+        default=Provider.LOCAL,
+        description="'local' trains on this machine, on its GPU if it has one.",
     )
 
     def rent(self, spec: JobSpec) -> AbstractContextManager[Lease]:

@@ -1,0 +1,218 @@
+"""Bad input through the command line: one clear message, the next step, nothing half-written."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import dagster as dg
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+from assets.definitions import build_definitions
+from assets.keys import GameKeys
+from assets.runs import materialize, register_batches
+from pipeline.errors import OutpostError
+from pipeline.games.pack import PACKS_FOLDER, load_pack
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.game_files import GameFiles
+
+KEYS = GameKeys("demo")
+ANNOTATIONS = "annotations/instances_default.json"
+Batch = Callable[[Mapping[str, bytes | str]], dg.DagsterInstance]
+
+ROOT = Path(__file__).parents[2]
+
+
+def outpost(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "assets.cli", *arguments],
+        env={**os.environ, "OUTPOST_HOME": str(home), **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def explained(done: subprocess.CompletedProcess[str]) -> str:
+    """The message, having checked that it is one and no traceback."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "What to do:" in done.stderr
+    return " ".join(done.stderr.split())
+
+
+def tiny_onnx(file: Path) -> Path:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    node = helper.make_node("Identity", ["x"], ["y"])
+    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    onnx.save(helper.make_model(helper.make_graph([node], "g", [value], [out])), str(file))
+    return file
+
+
+def test_a_pack_that_does_not_exist(tmp_path: Path) -> None:
+    message = explained(outpost(tmp_path, "demo", "--pack", "no_such_game"))
+    assert "no_such_game" in message
+    assert "demo" in message, "the packs there are"
+
+
+def test_a_pack_with_broken_yaml_names_the_file(tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    for file in (PACKS_FOLDER / "demo").glob("*.yaml"):
+        (pack / file.name).write_bytes(file.read_bytes())
+    (pack / "scenes.yaml").write_text("width: [320\n")
+    message = explained(outpost(tmp_path / "home", "demo", "--pack", str(pack)))
+    assert "scenes.yaml" in message
+
+
+def test_auditing_what_does_not_exist(tmp_path: Path) -> None:
+    assert "nothing.onnx" in explained(outpost(tmp_path, "audit", str(tmp_path / "nothing.onnx")))
+
+
+def test_auditing_a_damaged_model(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"not a model at all")
+    assert "readable ONNX model" in explained(outpost(tmp_path / "home", "audit", str(model)))
+
+
+def test_auditing_a_stranger_says_that_its_bytes_are_unknown(tmp_path: Path) -> None:
+    done = outpost(tmp_path / "home", "audit", str(tiny_onnx(tmp_path / "model.onnx")), "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert "not in the artifact store" in report["problems"][0]
+
+
+def test_a_merge_before_anything_was_made_names_what_to_materialize(tmp_path: Path) -> None:
+    message = explained(outpost(tmp_path, "merge", "--dry-run"))
+    assert "Materialize demo/synthetic_set" in message
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_state_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o500)
+    assert "OUTPOST_HOME" in explained(outpost(home, "demo"))
+
+
+def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("")
+    assert "OUTPOST_HOME" in explained(outpost(home, "demo"))
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.DagsterInstance]]:
+    """Materializes `cvat_export` for an archive with some members replaced."""
+    with dg.instance_for_test() as instance:
+
+        def read(changes: Mapping[str, bytes | str]) -> dg.DagsterInstance:
+            exports, store = tmp_path / "exports", tmp_path / "artifacts"
+            exports.mkdir()
+            with zipfile.ZipFile(exports / "batch.zip", "w") as archive:
+                for name, content in {**good_members(), **changes}.items():
+                    archive.writestr(name, content)
+            resources = {
+                "exports": ExportsFolder(folder=str(exports)),
+                "artifacts": Artifacts(folder=str(store)),
+            }
+            definitions = build_definitions("demo", resources)
+            register_batches(instance, load_pack("demo"), resources["exports"])
+            try:
+                materialize(definitions, instance, [KEYS.cvat_export], partition="batch")
+            finally:
+                left = [p for p in store.rglob("*") if p.is_file() and "staging" in p.parts]
+                assert left == [], "nothing half-written"
+            return instance
+
+        yield read
+
+
+def good_members() -> dict[str, bytes | str]:
+    """One picture with one sheep, as CVAT exports it."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 48), (60, 120, 60)).save(buffer, "PNG")
+    return {"images/default/a_00.png": buffer.getvalue(), ANNOTATIONS: annotations("sheep")}
+
+
+def annotations(*labels: str, boxes: bool = True) -> str:
+    shapes = [
+        {
+            "id": number,
+            "image_id": 1,
+            "category_id": number,
+            "bbox": [10, 10, 20, 16],
+            "segmentation": [],
+            "area": 320,
+            "iscrowd": 0,
+            "attributes": {"occluded": False},
+        }
+        for number, _ in enumerate(labels, start=1)
+    ]
+    return json.dumps(
+        {
+            "licenses": [],
+            "info": {},
+            "categories": [{"id": n, "name": name} for n, name in enumerate(labels, start=1)],
+            "images": [{"id": 1, "file_name": "a_00.png", "width": 64, "height": 48}],
+            "annotations": shapes if boxes else [],
+        }
+    )
+
+
+def shown(instance: dg.DagsterInstance) -> dict[str, object]:
+    event = instance.get_latest_materialization_event(KEYS.cvat_export)
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+
+
+def test_a_good_batch_is_read(batch: Batch) -> None:
+    assert shown(batch({}))["boxes"] == 1
+
+
+def test_an_unknown_label_is_counted_and_shown(batch: Batch) -> None:
+    metadata = shown(batch({ANNOTATIONS: annotations("sheep", "dragon")}))
+    assert metadata["boxes"] == 1
+    assert "dragon" in str(metadata["unknown_labels"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({ANNOTATIONS: annotations("sheep", boxes=False)}, "batch.zip"),
+        ({ANNOTATIONS: annotations("dragon")}, "dragon"),
+        ({ANNOTATIONS: "{not json"}, "instances_default.json"),
+        ({"images/default/a_00.png": b"not a picture"}, "a_00.png"),
+    ],
+    ids=["empty", "every label unknown", "broken json", "corrupt picture"],
+)
+def test_a_bad_batch_is_refused_with_its_name(
+    batch: Batch, changes: dict[str, bytes | str], named: str
+) -> None:
+    with pytest.raises(OutpostError) as raised:
+        batch(changes)
+    assert named in raised.value.problem
+    assert raised.value.fix
+
+
+def test_a_game_that_is_not_installed(tmp_path: Path) -> None:
+    with dg.instance_for_test() as instance, pytest.raises(OutpostError) as raised:
+        resources = {
+            "game": GameFiles(folder=str(tmp_path / "no game")),
+            "artifacts": Artifacts(folder=str(tmp_path / "artifacts")),
+        }
+        definitions = build_definitions("aoe2", resources)
+        materialize(definitions, instance, [GameKeys("aoe2").game_files])
+    assert "no game" in raised.value.problem
+    assert "OUTPOST_GAME_DIR" in raised.value.fix
