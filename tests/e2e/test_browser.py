@@ -29,9 +29,12 @@ BROWSER_FLAGS = [
     "--disable-component-update",
 ]
 ASSETS = """
-{ assetNodes { assetKey { path } isPartitioned
-    assetMaterializations(limit: 1) { runId metadataEntries { label ... on MarkdownMetadataEntry { mdStr } } } }
-  runsOrError { ... on Runs { results { status runId } } } }
+{ assetNodes { assetKey { path } assetMaterializations(limit: 1) { timestamp } }
+  runsOrError { ... on Runs { results { status runId assetSelection { path } } } } }
+"""
+START_SENSOR = """
+mutation { startSensor(sensorSelector: { repositoryLocationName: "outpost",
+    repositoryName: "__repository__", sensorName: "demo_export_sensor" }) { __typename } }
 """
 CHECKS = """
 { assetNodes { assetKey { path } assetChecksOrError { ... on AssetChecks { checks { name
@@ -46,6 +49,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.home: Path = outpost.home
         self.log = outpost.home.parent / "dev.log"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "assets.cli", "dev", "--port", str(self.port)],
@@ -162,3 +166,28 @@ def _look_at_pages(server: Server, page: Any) -> None:
     for asset, title in shown.items():
         page.goto(f"{server.address}/assets/demo/{asset}", wait_until="domcontentloaded")
         page.locator(f'img[alt="{title}"]').first.wait_for(timeout=60_000, state="attached")
+
+
+def test_a_dropped_export_is_read_and_merged_by_the_running_daemon(server: Server) -> None:
+    """After the test above: everything is made, and the sensor is turned on."""
+    before = _merges(server)
+    assert server.query(START_SENSOR)["startSensor"]["__typename"] == "Sensor"
+    exports = server.home / "exports" / "demo"
+    shutil.copyfile(exports / "session_valley.zip", exports / "dropped.zip.part")
+    (exports / "dropped.zip.part").rename(exports / "dropped.zip")
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline and _merges(server) == before:
+        time.sleep(3)
+    assert _merges(server) == before + 1
+    time.sleep(45)
+    assert _merges(server) == before + 1, "the next tick asks for nothing"
+
+
+def _merges(server: Server) -> int:
+    """Finished runs that merged."""
+    runs = server.query(ASSETS)["runsOrError"]["results"]
+    merged = [
+        r for r in runs if ["demo", "cvat_merge"] in [k["path"] for k in r["assetSelection"] or []]
+    ]
+    assert not [run for run in merged if run["status"] == "FAILURE"], server.log.read_text()[-3000:]
+    return sum(run["status"] == "SUCCESS" for run in merged)
