@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from pipeline.errors import OutpostError
 from pipeline.formats.dds import DdsError, read_dds
 from pipeline.games.pack import TerrainChoice, TerrainRules
+from pipeline.games.patterns import matcher
 
 Pixels = npt.NDArray[np.uint8]
 Kind = Literal["land", "water"]
@@ -98,12 +98,12 @@ def choose_textures(files: Sequence[Path], kind: Kind, rules: TerrainRules) -> T
 
 def _weight(name: str, choices: Sequence[TerrainChoice]) -> float | None:
     """The weight of the first pattern that takes the file."""
-    matching = (choice.weight for choice in choices if fnmatchcase(name, choice.include))
+    matching = (choice.weight for choice in choices if matcher([choice.include]).fullmatch(name))
     return next(matching, None)
 
 
 def _reason_against(texture: Texture, rules: TerrainRules) -> str | None:
-    if any(fnmatchcase(texture.name, pattern) for pattern in rules.exclude):
+    if matcher(rules.exclude).fullmatch(texture.name):
         return "excluded by the pack"
     try:
         pixels = texture.read()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from pipeline.games.pack import SpritePart, SpriteRule, SpriteRules
+from pipeline.games.pack import SpritePart, SpriteRule, SpriteRules, TerrainRules
 from pipeline.games.patterns import matcher, with_stem
 
 
@@ -76,6 +76,16 @@ class FileMatches:
         return {prefix: tuple(stems) for prefix, stems in ordered}
 
 
+@dataclass(frozen=True)
+class TerrainMatches:
+    """What becomes of each terrain texture: stems, sorted."""
+
+    land: tuple[str, ...]
+    water: tuple[str, ...]
+    excluded: tuple[str, ...]
+    undecided: tuple[str, ...]
+
+
 def stem_of(file_name: str, rules: SpriteRules) -> str | None:
     """The name that patterns are matched against, or None for a file with another suffix.
 
@@ -111,6 +121,24 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
         apart=apart,
         conflicts=conflicts,
         unmatched=tuple(stem for stem in rest if stem not in claims and stem not in drawn),
+    )
+
+
+def match_terrain(rules: TerrainRules, stems: Iterable[str]) -> TerrainMatches:
+    """Sort the stems of a game's terrain textures; what is excluded is neither land nor water."""
+    every = sorted(set(stems))
+    never = matcher(rules.exclude)
+    kept = [stem for stem in every if not never.fullmatch(stem)]
+    land, water = (
+        matcher([choice.include for choice in choices]) for choices in (rules.land, rules.water)
+    )
+    return TerrainMatches(
+        land=tuple(stem for stem in kept if land.fullmatch(stem)),
+        water=tuple(stem for stem in kept if water.fullmatch(stem)),
+        excluded=tuple(stem for stem in every if never.fullmatch(stem)),
+        undecided=tuple(
+            stem for stem in kept if not land.fullmatch(stem) and not water.fullmatch(stem)
+        ),
     )
 
 

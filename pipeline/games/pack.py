@@ -130,7 +130,7 @@ class SpriteRules(Section):
 class TerrainChoice(Section):
     """Terrain textures by name and how often they are used."""
 
-    include: str = Field(description="Glob pattern over file names without suffix.")
+    include: NamePattern = Field(description="Pattern over file names without suffix.")
     weight: float = Field(1.0, gt=0.0)
 
 
@@ -155,7 +155,7 @@ class TerrainRules(Section):
     suffix: str = ".dds"
     land: list[TerrainChoice] = Field(min_length=1)
     water: list[TerrainChoice] = Field(min_length=1)
-    exclude: list[str] = Field([], description="Patterns never used as a background.")
+    exclude: list[NamePattern] = Field([], description="Patterns never used as a background.")
     min_luminance: float = Field(20.0, ge=0, le=255, description="Darker textures are left out.")
     land_count: int = Field(200, ge=1, description="Land backgrounds to make.")
     water_count: int = Field(60, ge=1, description="Water backgrounds to make.")
