@@ -1,6 +1,7 @@
 """The main job from end to end, in processes of its own, on a tiny configuration."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -183,3 +184,47 @@ def test_the_merge_can_be_looked_at_without_writing(first: dict[str, Any], outpo
     summary = json.loads(done.stdout)
     assert summary["real_train"] > summary["real_val"] > 0
     assert sorted(outpost.home.rglob("artifacts/**/*")) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kill -9 is POSIX")
+def test_a_killed_run_is_completed_by_the_next_and_leaves_no_training(
+    new_outpost: Callable[[str], Any],
+) -> None:
+    outpost = new_outpost("killed")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "assets.cli", "demo", "--pack", str(outpost.pack)],
+        env=outpost.environment,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: trains(outpost.home), seconds=120)
+    running.kill()
+    running.wait()
+    wait_for(lambda: not living_trainings(outpost.home), seconds=60)
+    second = outpost.demo()
+    assert made(second) == AFTER_MERGE, "what was finished before the kill is kept"
+    assert outpost("audit", second["bundle"]).returncode == 0
+
+
+def trains(home: Path) -> bool:
+    """Whether a training job has come to its training stage."""
+    events = "".join(file.read_text() for file in home.glob("jobs/*/outputs/metrics.jsonl"))
+    return '"stage": "train"' in events
+
+
+def living_trainings(home: Path) -> list[int]:
+    """Processes that run a job program of this state folder."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    return [
+        int(line.split()[0])
+        for line in listed.stdout.splitlines()
+        if str(home / "jobs") in line and "program.py" in line
+    ]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.2)
