@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 import dagster as dg
-from pipeline.games.demo.game_folder import draw_game
 from pydantic import Field
 
+from pipeline.games.demo.game_folder import draw_game
 from pipeline.games.index import GameFolderError, GameIndex, index_game
+from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
@@ -45,10 +46,8 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
             return Path(configured).expanduser()
         if pack.drawn:
             return drawn_folder(pack)
-        usual = (Path(os.path.expandvars(text)).expanduser() for text in pack.install_folders)
-        for folder in usual:
-            if folder.is_dir():
-                return folder
+        if (found := find_installed(pack)) is not None:
+            return found
         raise GameFolderError(
             f"{pack.title} was not found in any of its usual install folders.",
             f"Set {GAME_DIR_VARIABLE} to the folder in which it is installed.",
