@@ -1,6 +1,7 @@
 """The pack of Age of Empires II, as far as it can be judged without the game's files."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,9 @@ def test_every_class_but_the_farm_has_files_in_the_table(table: dict[str, list[s
 def test_the_table_lies_beside_the_pack(pack: GamePack, table: dict[str, list[str]]) -> None:
     assert list(table) == [*pack.class_names, "distractor"]
     assert Path(TABLE).stat().st_size < 100_000
+
+
+def test_the_reference_page_lists_every_class(pack: GamePack) -> None:
+    page = Path(__file__).parents[4] / "docs" / "reference" / "aoe2-pack.md"
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", page.read_text("utf-8"), re.MULTILINE)
+    assert rows == [(str(index), name) for index, name in enumerate(pack.class_names)]
