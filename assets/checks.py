@@ -5,6 +5,7 @@ asset, so it can be run again by itself.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ import dagster as dg
 
 from assets.annotations import held_out_batches
 from assets.keys import GameKeys
-from assets.making import latest
+from assets.making import latest, latest_version
 from assets.views import table
 from pipeline.errors import OutpostError
+from pipeline.evaluation.champion import compare
+from pipeline.evaluation.report import EvaluationError, EvaluationReport, read_report
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import read_batch
 from pipeline.labels.coverage import coverage_warnings
+from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.leakage import find_leaks, fingerprint_of
-from pipeline.labels.merge import MergeSummary
+from pipeline.labels.merge import REAL_PREFIX, MergeSummary
 from pipeline.labels.training_set import dataset_problems, is_real, listed_pictures
+from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.check import label_problems, scene_separation_problems
 from pipeline.training.contract import check_onnx_contract
 from pipeline.training.parity import ParityReport
@@ -43,6 +48,7 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
         _warning(keys.cvat_merge, "class_coverage", _class_coverage),
         _check(keys.onnx_export, "onnx_contract", _onnx_contract(pack)),
         _check(keys.onnx_export, "parity", _parity),
+        _warning(keys.real_evaluation, "not_worse_than_packaged", _not_worse(pack)),
     ]
 
 
@@ -111,11 +117,18 @@ def _leakage(pack: GamePack) -> Judge:
         judged = [
             frame.fingerprint for batch in held_out for frame in read_batch(batch.path).frames
         ]
-        trained = {line for line in listed_pictures(folder, "train") if is_real(line)}
-        prints = [fingerprint_of(folder / line) for line in sorted(trained)]
+        # Validation frames choose the checkpoint, so the model has learned from them too.
+        seen = {*listed_pictures(folder, "train"), *listed_pictures(folder, "val")}
+        prints = [_fingerprint(folder / line) for line in sorted(seen) if is_real(line)]
         return [*_summary(folder).validation_leaks, *find_leaks(prints, judged)]
 
     return judge
+
+
+def _fingerprint(picture: Path) -> Fingerprint:
+    """A merged frame's fingerprint under the name that it had in its batch."""
+    merged = fingerprint_of(picture)
+    return replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX))
 
 
 def _class_coverage(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
@@ -139,6 +152,48 @@ def _parity(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[obje
     """The export answers as the weights do."""
     report = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
     return [] if report.is_close else [report]
+
+
+def _not_worse(pack: GamePack) -> Judge:
+    keys = GameKeys.of(pack)
+
+    def judge(
+        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, folder: Path
+    ) -> Sequence[object]:
+        """Real F1 is not clearly below that of the model that was packaged last.
+
+        By a paired bootstrap over the same frames. The first model has nothing to be compared with.
+        """
+        packaged = latest_version(context.instance, keys.runtime_package)
+        champion = _packaged_report(artifacts, packaged, keys) if packaged else None
+        if champion is None:
+            return []
+        try:
+            found = compare(read_report(folder).real, champion.real)
+        except EvaluationError as error:
+            context.log.info(error.problem)
+            return []
+        if found.verdict != "worse":
+            return []
+        return [
+            f"real micro-F1 {found.challenger_f1:.3f} is below the {found.champion_f1:.3f} of the "
+            f"model that was packaged last (difference {found.interval})"
+        ]
+
+    return judge
+
+
+def _packaged_report(
+    artifacts: Artifacts, packaged: ArtifactVersion, keys: GameKeys
+) -> EvaluationReport | None:
+    """What the packaged model scored, if its evaluation is still in the store."""
+    made = artifacts.store.provenance_of(packaged)
+    evaluated = keys.real_evaluation.to_user_string()
+    inputs = [version for record in made for version in record.recipe.inputs]
+    versions = [version for version in inputs if version.asset == evaluated]
+    if not versions or artifacts.store.problems_of(versions[0]):
+        return None
+    return read_report(artifacts.store.open(versions[0]).path)
 
 
 def _summary(folder: Path) -> MergeSummary:

@@ -96,15 +96,19 @@ def dev(
 
     Example: `outpost dev --port 3001`
     """
-    from assets.serve import prepare_to_serve
+    from assets.serve import prepare_to_serve, require_free_port
 
+    state = StateFolder.from_environment()
     with _explained():
-        environment = prepare_to_serve(StateFolder.from_environment())
+        require_free_port(host, port)
+        environment = prepare_to_serve(state)
     address = f"http://{host}:{port}"
     console.print(f"The Dagster UI opens at [bold]{address}[/]; Ctrl-C stops it.")
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     command = [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", host, "-p", str(port)]
-    raise typer.Exit(_run_until_interrupted([*command, "--log-level", "warning"], environment))
+    raise typer.Exit(
+        _run_until_interrupted([*command, "--log-level", "warning"], environment, state)
+    )
 
 
 @app.command()
@@ -212,9 +216,14 @@ def _as_json(value: object) -> object:
     return model_dump(mode="json") if model_dump else str(value)
 
 
-def _run_until_interrupted(command: list[str], environment: dict[str, str]) -> int:
-    """Run a server in the foreground; Ctrl-C reaches it too, and it is waited for."""
-    process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=PROJECT_ROOT)
+def _run_until_interrupted(
+    command: list[str], environment: dict[str, str], state: StateFolder
+) -> int:
+    """Run a server in the foreground; Ctrl-C reaches it too, and it is waited for.
+
+    It runs in the state folder: in the repository, Dagster would warn of the `dagster.yaml` there.
+    """
+    process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=state.root)
     signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
     while True:
         try:
@@ -265,9 +274,12 @@ def _print_summary(summary: MergeSummary) -> None:
 
 def _print_evaluation(evaluation: EvaluationReport) -> None:
     real = evaluation.real
+    held_out = any("/cvat_export [" in name for name in evaluation.inputs)
+    seen = "that the model has never seen" if held_out else "that chose the checkpoint"
     console.print(
         f"\nReal micro-F1 [bold]{real.micro.f1 or 0.0:.3f}[/] ({real.micro_f1_interval}) on "
-        f"{real.frames} frames that the model has never seen"
+        f"{real.frames} frames {seen}",
+        soft_wrap=True,
     )
 
 

@@ -56,7 +56,9 @@ def thresholds_of(pack: GamePack) -> tuple[float, ...]:
 
 def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.evaluation", "detector_runtime")
+    code = code_version_of(
+        "assets.evaluation", "pipeline.evaluation", "pipeline.labels", "detector_runtime"
+    )
 
     class EvaluationConfig(dg.Config):
         """What may be changed for one evaluation."""

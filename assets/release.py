@@ -11,16 +11,17 @@ from assets.making import Making, Metadata, latest, make
 from assets.views import table
 from pipeline.evaluation.report import EvaluationReport, read_report
 from pipeline.games.pack import GamePack
-from pipeline.manifests import sha256_of
+from pipeline.manifests import digest_of, sha256_of
 from pipeline.provenance import code_version_of
 from pipeline.release.bundle import Release, release_version, write_bundle
 from pipeline.release.wheel import build_wheel
 from pipeline.training.contract import ContractReport
 from resources.artifacts import Artifact, Artifacts
+from resources.state import PROJECT_ROOT
 
 GROUP = "release"
 SERIES = "1.0.0"
-"""Versions of a game's detector differ in what follows the plus: the digest of its model."""
+"""Versions of a detector differ in what follows the plus: a digest of model and thresholds."""
 
 
 def release_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -30,7 +31,13 @@ def release_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
 def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.release.bundle", "pipeline.release.wheel")
+    code = code_version_of(
+        "assets.release",
+        "pipeline.release.bundle",
+        "pipeline.release.wheel",
+        "pipeline.training.contract",
+        "detector_runtime.bundle",
+    )
 
     @dg.asset(
         key=keys.runtime_package,
@@ -71,7 +78,7 @@ def show_package(folder: Path) -> Metadata:
         "version": manifest.version,
         "wheel_mb": round(wheel.stat().st_size / 1e6, 2),
         "wheel_sha256": sha256_of(wheel),
-        "install": f"pip install detector_runtime {wheel}",
+        "install": f'pip install "{PROJECT_ROOT / "detector_runtime"}" "{wheel}"',
         "bundle": dg.MetadataValue.path(str(folder / "bundle")),
         "lineage": table(["key", "value"], manifest.lineage.items()),
     }
@@ -82,9 +89,10 @@ def show_package(folder: Path) -> Metadata:
 
 def _release(pack: GamePack, export: Artifact, report: EvaluationReport) -> Release:
     digest = export.version.data_version
+    told_apart = digest_of([digest, pack.thresholds.model_dump(mode="json")])
     return Release(
         game=pack.name,
-        version=release_version(SERIES, digest),
+        version=release_version(SERIES, told_apart),
         thresholds=ThresholdTable(
             default=pack.thresholds.default, per_class=dict(pack.thresholds.per_class)
         ),

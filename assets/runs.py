@@ -1,11 +1,11 @@
 """Runs of the graph from this process, for the command line and for tests."""
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster import AssetRecordsFilter
 
 from assets.keys import GameKeys
 from assets.making import DATA_VERSION_TAG
@@ -19,6 +19,10 @@ QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITIC
 
 class RunFailedError(OutpostError):
     """A run that failed for a reason that Outpost did not foresee."""
+
+
+class CheckFailedError(OutpostError):
+    """A blocking check that stopped what would have followed."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +61,18 @@ def materialize(
         OutpostError: what an asset raised, or that a blocking check failed.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
+    run_id = str(uuid.uuid4())
     try:
         result = job.execute_in_process(
             run_config={**QUIET, "ops": dict(config or {})},
             instance=instance,
             asset_selection=list(selection),
             partition_key=partition,
+            run_id=run_id,
         )
     except (Exception, dg.DagsterExecutionInterruptedError) as error:
-        raise _explained(error) from error
+        raise _failed_check(instance, run_id) or _explained(error) from error
     return tuple(_outcomes(result))
-
-
-def known_outcomes(
-    instance: dg.DagsterInstance, selection: Sequence[dg.AssetKey]
-) -> tuple[Outcome, ...]:
-    """The newest materialization of each asset."""
-    found = []
-    for key in selection:
-        records = instance.fetch_materializations(AssetRecordsFilter(key), limit=1).records
-        if records and records[0].asset_materialization is not None:
-            found.append(_outcome(records[0].asset_materialization))
-    return tuple(found)
 
 
 def _outcomes(result: dg.ExecuteInProcessResult) -> Iterator[Outcome]:
@@ -93,6 +87,26 @@ def _outcome(materialization: dg.AssetMaterialization) -> Outcome:
         data_version=(materialization.tags or {})[DATA_VERSION_TAG],
         seconds=float(str(materialization.metadata["seconds"].value)),
         skipped=str(materialization.metadata["outcome"].value).startswith("unchanged"),
+    )
+
+
+def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError | None:
+    """What the failed blocking checks of a run found; None when there were none."""
+    lines = []
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        event = entry.dagster_event
+        found = event.asset_check_evaluation_data if event else None
+        if found is None or found.passed or found.severity is not dg.AssetCheckSeverity.ERROR:
+            continue
+        which = found.metadata.get("which")
+        lines.append(f"The check {found.check_name} of {found.asset_key.to_user_string()} failed.")
+        lines.append(str(which.value) if which else "")
+    if not lines:
+        return None
+    return CheckFailedError(
+        "\n".join(lines),
+        "Mend what the check names and run again; nothing after it was made. "
+        "The asset's page in `outpost dev` shows all of it under Checks.",
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
 from pipeline.training.contract import ContractReport, check_onnx_contract
 from pipeline.training.curves import curves_svg
-from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
+from pipeline.training.job import JobSpec, Stage, hyperparameters, read_job, write_job
 from pipeline.training.latency import measure_latency
 from pipeline.training.parity import ParityReport, measure_parity, require_parity
 from pipeline.training.results import (
@@ -61,7 +62,11 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     defaults = hyperparameters(pack.training.hyperparameters)
     training_code = code_version_of("pipeline.training.program", "pipeline.training.job")
     export_code = code_version_of(
-        "pipeline.training.program", "pipeline.training.contract", "pipeline.training.parity"
+        "pipeline.training.program",
+        "pipeline.training.job",
+        "pipeline.training.contract",
+        "pipeline.training.parity",
+        "pipeline.training.torch_reference",
     )
 
     class TrainingConfig(dg.Config):
@@ -130,7 +135,10 @@ class TrainingSession:
     def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
         """Train, unless the same training has been done before."""
         training_set = self._latest(self.keys.cvat_merge)
-        recipe = self._spec((Stage.TRAIN,), {}).model_dump(mode="json")
+        recipe = {
+            **self._spec((Stage.TRAIN,), {}).model_dump(mode="json"),
+            "ultralytics": installed_version("ultralytics-opencv-headless"),
+        }
         making = self._making(self.keys.trained_weights, code, recipe, training_set)
         lineage = self._lineage(training_set, code)
 
@@ -147,11 +155,16 @@ class TrainingSession:
     def make_export(self, code: str) -> dg.MaterializeResult[Any]:
         """Take the export that the training job made, or export the weights on this machine."""
         weights = self._latest(self.keys.trained_weights)
-        recipe = {"classes": list(self.pack.class_names)}
+        trained = read_job(weights.path / "job.json")
+        recipe = {
+            "classes": list(self.pack.class_names),
+            "imgsz": trained.hyperparameters.imgsz,
+            "export": trained.export.model_dump(mode="json"),
+        }
         making = self._making(self.keys.onnx_export, code, recipe, weights)
 
         def write(folder: Path) -> None:
-            shutil.copyfile(self._exported(weights), folder / "model.onnx")
+            shutil.copyfile(self._exported(weights, trained), folder / "model.onnx")
             self._check(weights, folder)
 
         return make(making, write, show_export)
@@ -209,20 +222,22 @@ class TrainingSession:
             self.context.log.info(f"Training on {host.name} ({host.provider}).")
             return lease.run(job, progress.on_event, self.context.log.debug)
 
-    def _exported(self, weights: Artifact) -> Path:
-        """The ONNX file of the job that has just trained, or of one that only exports."""
+    def _exported(self, weights: Artifact, trained: JobSpec) -> Path:
+        """The ONNX file of the job that has just trained, or of one that only exports.
+
+        The latter works as the weights were trained, whatever this run is configured for.
+        """
         exported = self.job_folder / "outputs" / "best.onnx"
         if exported.is_file():
             return exported
-        lineage = self._lineage_of(weights)
-        spec = self._spec((Stage.EXPORT,), lineage).model_copy(update={"weights": "best.pt"})
+        spec = trained.model_copy(update={"stages": (Stage.EXPORT,), "weights": "best.pt"})
         job = write_job(self.job_folder, spec, weights=weights.path / "best.pt")
         return self._run(spec, job, Gpu()) / "best.onnx"
 
-    def _lineage_of(self, weights: Artifact) -> dict[str, str]:
-        """The lineage of weights that were trained earlier, as their job recorded it."""
-        recorded = json.loads((weights.path / "job.json").read_text("utf-8"))
-        return dict(recorded["lineage"])
+    def _trained_on(self, weights: Artifact) -> Artifact:
+        """The training set that the weights were made from, which need not be the newest."""
+        made = self.artifacts.store.provenance_of(weights.version)[0]
+        return self.artifacts.store.open(made.recipe.inputs[0])
 
     def _check(self, weights: Artifact, folder: Path) -> None:
         """Refuse an export that the runtime could not trust.
@@ -233,7 +248,7 @@ class TrainingSession:
         """
         contract = check_onnx_contract(folder / "model.onnx", self.pack.class_names)
         write_json(folder / "contract.json", contract.model_dump(mode="json"))
-        pictures = sorted((self._latest(self.keys.cvat_merge).path / "images/val").glob("*"))
+        pictures = sorted((self._trained_on(weights).path / "images" / "val").glob("*"))
         parity = measure_parity(
             weights.path / "best.pt", folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
         )

@@ -22,6 +22,10 @@ Rows = npt.NDArray[np.float32]
 REFERENCE = Path(__file__).with_name("torch_reference.py")
 SCORE_FLOOR = 0.05
 """Rows below it are noise that the runtime drops; their order may differ."""
+LEAST_COMPARED = 10
+"""Rows of a picture that are compared even when all of them score below the floor."""
+LEAST_SCORE = 1e-6
+"""Rows below it are padding."""
 MAX_BOX_PIXELS = 0.5
 MAX_SCORE_DIFFERENCE = 0.01
 PADDING_GREY = 114
@@ -48,7 +52,8 @@ class ParityReport(BaseModel):
     def is_close(self) -> bool:
         """Whether a user could not tell the two apart."""
         return (
-            self.unmatched == 0
+            self.matched > 0
+            and self.unmatched == 0
             and self.max_box_pixels <= MAX_BOX_PIXELS
             and self.max_score_difference <= MAX_SCORE_DIFFERENCE
         )
@@ -82,6 +87,11 @@ def require_parity(report: ParityReport) -> None:
     """
     if report.is_close:
         return
+    if report.matched == 0 and report.unmatched == 0:
+        raise ParityError(
+            f"On {report.pictures} pictures neither weights nor export see anything at all.",
+            "Train longer and look at the curves of trained_weights: it has learned nothing.",
+        )
     raise ParityError(
         f"The export differs from its weights: boxes by up to {report.max_box_pixels:.2f} px, "
         f"scores by up to {report.max_score_difference:.3f}, {report.unmatched} of "
@@ -95,12 +105,13 @@ def compare(reference: Sequence[Rows], exported: Sequence[Rows]) -> ParityReport
     """Compare the rows of every picture; each row is matched at most once."""
     pairs, unmatched, detections = [], 0, 0
     for expected, found in zip(reference, exported, strict=True):
-        expected, found = (rows[rows[:, 4] >= SCORE_FLOOR] for rows in (expected, found))
+        floor = _floor(expected)
+        expected, found = (rows[rows[:, 4] >= floor] for rows in (expected, found))
         matches = _matches(expected, found)
         pairs += [(expected[i], found[j]) for i, j in matches]
         detections += len(expected)
-        unmatched += _clear_and_alone(expected, [i for i, _ in matches])
-        unmatched += _clear_and_alone(found, [j for _, j in matches])
+        unmatched += _clear_and_alone(expected, [i for i, _ in matches], floor)
+        unmatched += _clear_and_alone(found, [j for _, j in matches], floor)
     boxes = [float(np.abs(a[:4] - b[:4]).max()) for a, b in pairs]
     scores = [float(abs(a[4] - b[4])) for a, b in pairs]
     return ParityReport(
@@ -130,11 +141,23 @@ def _matches(expected: Rows, found: Rows) -> list[tuple[int, int]]:
     return pairs
 
 
-def _clear_and_alone(rows: Rows, matched: list[int]) -> int:
+def _floor(expected: Rows) -> float:
+    """The score from which rows are compared.
+
+    A model that is hardly trained sees nothing above the usual floor; its best rows are compared
+    all the same, so that an agreement about nothing is never taken for parity.
+    """
+    scores = np.sort(expected[:, 4])[::-1][:LEAST_COMPARED]
+    if len(scores) and scores[0] < SCORE_FLOOR:
+        return max(float(scores[-1]), LEAST_SCORE)
+    return SCORE_FLOOR
+
+
+def _clear_and_alone(rows: Rows, matched: list[int], floor: float) -> int:
     """Unmatched rows whose score is not merely on the floor."""
     alone = np.ones(len(rows), bool)
     alone[matched] = False
-    return int((alone & (rows[:, 4] > SCORE_FLOOR + MAX_SCORE_DIFFERENCE)).sum())
+    return int((alone & (rows[:, 4] > floor + MAX_SCORE_DIFFERENCE)).sum())
 
 
 def _reference_rows(weights: Path, batch: Rows) -> list[Rows]:

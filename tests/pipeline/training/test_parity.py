@@ -65,3 +65,15 @@ def test_an_export_that_differs_is_refused_with_how_far() -> None:
 
     with pytest.raises(ParityError, match=r"up to 4\.00 px"):
         require_parity(report)
+
+
+def test_a_model_that_sees_nothing_clearly_is_compared_by_its_best_rows() -> None:
+    faint = (*KNIGHT[:4], 0.004, 0.0)
+
+    assert compare([rows(faint)], [rows(faint)]).matched == 1
+    assert not compare([rows(faint)], [rows((50.0, *faint[1:]))]).is_close
+
+
+def test_an_agreement_about_nothing_is_no_parity() -> None:
+    with pytest.raises(ParityError, match="learned nothing"):
+        require_parity(compare([np.zeros((300, 6), np.float32)], [np.zeros((300, 6), np.float32)]))
