@@ -1,8 +1,8 @@
 """The folder into which CVAT exports are dropped: one export batch per archive or folder."""
 
-import hashlib
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.labels.export_files import digest_of_export
+from pipeline.manifests import digest_of
 from resources.state import StateFolder
 
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -33,17 +34,35 @@ class DroppedExport:
 
     @property
     def stamp(self) -> str:
-        """Changes when the export is replaced; cheap, for polling."""
-        status = self.path.stat()
-        text = f"{self.path.name}|{status.st_size}|{status.st_mtime_ns}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Changes when any of its files is replaced, or one comes or goes; cheap, for polling.
+
+        Two equal stamps some time apart say that nobody is copying into it any more.
+        """
+        return digest_of([self.path.name, *sorted(_stamps(self.path))])[:16]
 
     @property
     def has_arrived(self) -> bool:
-        """Whether the copy is finished: an archive has its directory at its end."""
+        """Whether it can be an export: an archive has its directory at its end, a folder names
+        its annotations."""
         if self.path.is_dir():
             return any((self.path / "annotations").glob("instances_*.json"))
         return zipfile.is_zipfile(self.path)
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """An export that is not read, because another one has its batch name."""
+
+    batch: str
+    path: Path
+    chosen: Path
+    """The export that is read instead."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path.name} is passed over, because {self.chosen.name} is the batch "
+            f"'{self.batch}' too: rename it if it is another export, else remove it."
+        )
 
 
 class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -59,16 +78,24 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Path(self.folder) if self.folder else StateFolder.from_environment().exports(game)
 
     def exports(self, game: str) -> tuple[DroppedExport, ...]:
-        """What lies there, by batch name; hidden and temporary files are passed over."""
-        folder = self.path(game)
-        if not folder.is_dir():
-            return ()
-        found = (
-            DroppedExport(batch_name(path), path)
-            for path in sorted(folder.iterdir())
-            if (path.is_dir() or path.suffix == ".zip") and not path.name.startswith(".")
+        """What lies there, by batch name, each of which comes once.
+
+        An archive goes before a folder of the same batch name (its unpacked self), else the first
+        by file name. Hidden and temporary files don't count.
+        """
+        chosen: dict[str, DroppedExport] = {}
+        for export in self._found(game):
+            chosen.setdefault(export.batch, export)
+        return tuple(chosen[batch] for batch in sorted(chosen))
+
+    def passed_over(self, game: str) -> tuple[PassedOver, ...]:
+        """What lies there and is not read, because another export has its batch name."""
+        chosen = {export.batch: export.path for export in self.exports(game)}
+        return tuple(
+            PassedOver(export.batch, export.path, chosen[export.batch])
+            for export in self._found(game)
+            if export.path != chosen[export.batch]
         )
-        return tuple(found)
 
     def export(self, game: str, batch: str) -> DroppedExport:
         """One export by its batch name.
@@ -84,8 +111,40 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
             f"Put {batch}.zip back into that folder, or delete the partition '{batch}'.",
         )
 
+    def _found(self, game: str) -> list[DroppedExport]:
+        """Every export, archives first, then by file name."""
+        folder = self.path(game)
+        entries = folder.iterdir() if folder.is_dir() else ()
+        found = [
+            path
+            for path in entries
+            if (path.is_dir() or _is_archive(path)) and not path.name.startswith(".")
+        ]
+        found.sort(key=lambda path: (path.is_dir(), path.name))
+        return [DroppedExport(batch_name(path), path) for path in found]
+
 
 def batch_name(path: Path) -> str:
-    """The batch of an archive: its name without suffix, safe as a partition and a folder."""
-    name = path.name.removesuffix(".zip") if path.is_file() else path.name
+    """The batch of an export: its name, without an archive's suffix, safe as a partition and a
+    folder."""
+    name = path.name if path.is_dir() else path.stem
     return FORBIDDEN.sub("_", name)
+
+
+def _is_archive(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
+def _stamps(path: Path) -> Iterator[list[str | int]]:
+    """Path, size and time of an archive, or of every file below a folder.
+
+    A file that goes while it is looked at (a copier's temporary one) is left out.
+    """
+    files = path.rglob("*") if path.is_dir() else (path,)
+    for file in files:
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            continue
+        if not file.is_dir():
+            yield [file.relative_to(path).as_posix(), status.st_size, status.st_mtime_ns]

@@ -1,0 +1,137 @@
+"""What lies in the exports folder: names, precedence, and when an export has changed."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from resources.exports import DroppedExport, ExportMissingError, ExportsFolder
+
+ANNOTATIONS = "annotations/instances_default.json"
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> ExportsFolder:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    return ExportsFolder(folder=str(folder))
+
+
+def archive(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as target:
+        target.writestr(ANNOTATIONS, "{}")
+    return path
+
+
+def unpacked(path: Path) -> Path:
+    (path / "annotations").mkdir(parents=True)
+    (path / ANNOTATIONS).write_text("{}")
+    return path
+
+
+def chosen(exports: ExportsFolder) -> dict[str, str]:
+    return {export.batch: export.path.name for export in exports.exports("demo")}
+
+
+def test_exports_are_named_after_their_files(exports: ExportsFolder) -> None:
+    folder = exports.path("demo")
+    archive(folder / "my batch (2).zip")
+    archive(folder / "v1.2.zip")
+    unpacked(folder / "plain")
+    assert chosen(exports) == {
+        "my_batch_2_": "my batch (2).zip",
+        "plain": "plain",
+        "v1.2": "v1.2.zip",
+    }
+
+
+def test_hidden_and_other_files_are_no_exports(exports: ExportsFolder) -> None:
+    folder = exports.path("demo")
+    archive(folder / ".hidden.zip")
+    archive(folder / "batch.zip.part")
+    unpacked(folder / ".git")
+    assert exports.exports("demo") == ()
+
+
+def test_a_suffix_in_capitals_is_one(exports: ExportsFolder) -> None:
+    archive(exports.path("demo") / "BATCH.ZIP")
+    assert chosen(exports) == {"BATCH": "BATCH.ZIP"}
+    assert exports.export("demo", "BATCH").has_arrived
+
+
+def test_an_archive_goes_before_its_unpacked_self(exports: ExportsFolder) -> None:
+    folder = exports.path("demo")
+    unpacked(folder / "a")
+    archive(folder / "a.zip")
+    assert chosen(exports) == {"a": "a.zip"}
+    assert exports.export("demo", "a").path.name == "a.zip"
+    (passed,) = exports.passed_over("demo")
+    assert (passed.batch, passed.path.name, passed.chosen.name) == ("a", "a", "a.zip")
+
+
+def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: ExportsFolder) -> None:
+    folder = exports.path("demo")
+    archive(folder / "a_b.zip")
+    archive(folder / "a b.zip")
+    assert chosen(exports) == {"a_b": "a b.zip"}
+    (passed,) = exports.passed_over("demo")
+    assert "a_b.zip is passed over" in str(passed)
+    assert "a b.zip" in str(passed)
+
+
+def test_nothing_is_passed_over_where_names_differ(exports: ExportsFolder) -> None:
+    archive(exports.path("demo") / "a.zip")
+    unpacked(exports.path("demo") / "b")
+    assert exports.passed_over("demo") == ()
+
+
+def test_an_export_that_is_gone_is_named(exports: ExportsFolder) -> None:
+    with pytest.raises(ExportMissingError, match="'gone'"):
+        exports.export("demo", "gone")
+
+
+def test_a_folder_that_does_not_exist_holds_no_exports(tmp_path: Path) -> None:
+    absent = ExportsFolder(folder=str(tmp_path / "absent"))
+    assert absent.exports("demo") == ()
+    assert absent.passed_over("demo") == ()
+
+
+def test_a_folders_stamp_changes_with_every_file_below_it(exports: ExportsFolder) -> None:
+    folder = unpacked(exports.path("demo") / "a")
+    export = DroppedExport("a", folder)
+    stamps = [export.stamp]
+    top = folder.stat()
+    (folder / ANNOTATIONS).write_text('{"images": []}')
+    os.utime(folder, ns=(top.st_atime_ns, top.st_mtime_ns))
+    stamps.append(export.stamp)
+    (folder / "images/default").mkdir(parents=True)
+    (folder / "images/default/a.png").write_bytes(b"picture")
+    stamps.append(export.stamp)
+    earlier = (folder / "images/default/a.png").stat()
+    os.utime(folder / "images/default/a.png", ns=(earlier.st_atime_ns, earlier.st_mtime_ns + 1))
+    stamps.append(export.stamp)
+    shutil.rmtree(folder / "images")
+    stamps.append(export.stamp)
+    assert len(set(stamps)) == 4
+    assert stamps[4] == stamps[1]
+
+
+def test_an_archives_stamp_changes_when_it_is_replaced(exports: ExportsFolder) -> None:
+    file = archive(exports.path("demo") / "a.zip")
+    export = DroppedExport("a", file)
+    before = export.stamp
+    assert export.stamp == before
+    with zipfile.ZipFile(file, "a") as target:
+        target.writestr("images/default/a.png", b"picture")
+    assert export.stamp != before
+
+
+def test_a_link_to_nothing_does_not_stop_the_stamp(exports: ExportsFolder) -> None:
+    folder = unpacked(exports.path("demo") / "a")
+    try:
+        (folder / "dangling").symlink_to(folder / "nowhere")
+    except OSError:
+        pytest.skip("links need a right here")
+    assert DroppedExport("a", folder).stamp
