@@ -191,6 +191,28 @@ def merge(
         _print_summary(summary)
 
 
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="A file of tests/bench, without its ending.")],
+    as_json: Json = False,
+) -> None:
+    """Measure something beside a peer or a physical floor, all in one run.
+
+    Example: `outpost bench sld --json`
+    """
+    from assets.benchmarks import run_benchmark
+
+    with _explained():
+        measurement = run_benchmark(name)
+    if as_json:
+        print(json.dumps(asdict(measurement), indent=1))
+        return
+    table = Table(name, "", title=", ".join(str(part) for part in measurement.machine.values()))
+    for figure, value in measurement.figures.items():
+        table.add_row(figure, f"{value:.4g}")
+    console.print(table)
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn errors of ours into one message and an exit code; interrupts into 130."""

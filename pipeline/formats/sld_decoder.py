@@ -7,14 +7,14 @@ blocks of many frames decoded together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formats.blocks import BLOCK_BYTES, SIDE, decode_bc1, decode_bc4, image_of
+from pipeline.formats.blocks import BLOCK_BYTES, SIDE, decode_bc1, decode_bc4
 from pipeline.formats.sld_model import (
     COLOUR_KINDS,
     LayerKind,
@@ -25,6 +25,7 @@ from pipeline.formats.sld_model import (
 from pipeline.formats.sld_outline import Tiles, bits_of, decode_tiles, mask_of
 from pipeline.formats.sld_structure import (
     NONE_BEFORE,
+    Box,
     LayerRecord,
     Structure,
     command_bytes,
@@ -35,12 +36,17 @@ Offsets = npt.NDArray[np.int64]
 """File offset of each block; NO_BLOCK where it is transparent."""
 NO_BLOCK = 0
 Array = npt.NDArray[Any]
+Bytes = npt.NDArray[np.uint8]
 
 BATCH_BLOCKS = 1 << 15
 """Blocks of frames that are resolved together: 2 MiB of colours."""
 DECODE_BATCH = 2_048
 """Blocks decoded at once; larger batches leave the processor's cache."""
-_NOTHING = np.empty((0, BLOCK_BYTES), np.uint8)
+ALL_COVERED = 0xFFFF
+"""The outline's tile that covers all pixels of its block."""
+BC1_ROW = np.complex128
+"""Stands for the 16 bytes of a block's row: numpy moves numbers faster than bytes."""
+BC4_ROW = np.uint32
 
 
 @dataclass(frozen=True)
@@ -228,22 +234,12 @@ def _images(
     """The pixels of every wanted layer of the batch's frames."""
     records = structure.layers
     tiles = {layer: _tiles(data, records[layer]) for layer in batch.outlines}
-    colours = _decode_layers(data, grids, batch.colours, _packed_bc1)
-    values = _decode_layers(data, grids, batch.values, decode_bc4)
-    if wish.clear_stale:
-        for frame in batch.frames:
-            layers = structure.frames[frame].layers
-            outline = tiles.get(layers.get(LayerKind.OUTLINE, NONE_BEFORE))
-            main = layers.get(LayerKind.MAIN, NONE_BEFORE)
-            if outline is not None and main in colours:
-                _clear_stale(colours[main], grids[main], outline)
-
-    images: dict[int, Array] = {}
-    for layer, blocks in colours.items():
-        packed = image_of(blocks, records[layer].box.columns * SIDE)
-        images[layer] = packed.view(np.uint8).reshape(*packed.shape, 4)
-    for layer, blocks in values.items():
-        images[layer] = image_of(blocks, records[layer].box.columns * SIDE)
+    covered = _covered(structure, batch, grids, tiles) if wish.clear_stale else {}
+    boxes = {layer: records[layer].box for layer in (*batch.colours, *batch.values)}
+    images = {
+        **_pixels(data, boxes, grids, batch.colours, _BlockRows(BC1_ROW, _rows_of_bc1), covered),
+        **_pixels(data, boxes, grids, batch.values, _BlockRows(BC4_ROW, _rows_of_bc4), {}),
+    }
     if LayerKind.OUTLINE in wish.layers:
         images |= {layer: mask_of(outline) for layer, outline in tiles.items()}
     return images
@@ -253,46 +249,103 @@ def _tiles(data: bytes, layer: LayerRecord) -> Tiles:
     return decode_tiles(data[layer.body : layer.end], layer.box.rows, layer.box.columns)
 
 
-def _packed_bc1(blocks: npt.NDArray[np.uint8]) -> Array:
-    """Pixels of one uint32 each, which move about faster than four bytes."""
-    packed: Array = decode_bc1(blocks).view(np.uint32)[..., 0]
-    return packed
+def _covered(
+    structure: Structure, batch: _Batch, grids: Mapping[int, _Grid], tiles: Mapping[int, Tiles]
+) -> dict[int, Tiles]:
+    """Of delta main layers with an outline: what it covers of inherited blocks, all of others."""
+    covered: dict[int, Tiles] = {}
+    for frame in batch.frames:
+        layers = structure.frames[frame].layers
+        outline = tiles.get(layers.get(LayerKind.OUTLINE, NONE_BEFORE))
+        grid = grids.get(layers.get(LayerKind.MAIN, NONE_BEFORE))
+        if outline is not None and grid is not None and grid.inherited is not None:
+            covered[layers[LayerKind.MAIN]] = np.where(grid.inherited, outline, ALL_COVERED)
+    return covered
 
 
-def _decode_layers(
+@dataclass(frozen=True)
+class _BlockRows:
+    """How blocks become rows of four pixels.
+
+    Attributes:
+        item: a type of number as large as one row.
+        decode: uint8 [n, 8] and what is covered of each block, to `item` [n, 4].
+    """
+
+    item: type[np.generic]
+    decode: Callable[[Bytes, Tiles], Array]
+
+
+def _rows_of_bc1(blocks: Bytes, covered: Tiles) -> Array:
+    """Rows of RGBA, transparent where a pixel is not covered."""
+    packed = decode_bc1(blocks).view(np.uint32).reshape(-1, SIDE * SIDE)
+    partly = np.flatnonzero(covered != ALL_COVERED)
+    packed[partly] *= bits_of(covered[partly])
+    return packed.view(BC1_ROW)
+
+
+def _rows_of_bc4(blocks: Bytes, _covered: Tiles) -> Array:
+    return decode_bc4(blocks).reshape(-1, SIDE * SIDE).view(BC4_ROW)
+
+
+def _pixels(
     data: bytes,
+    boxes: Mapping[int, Box],
     grids: Mapping[int, _Grid],
-    layers: list[int],
-    decode: Callable[[npt.NDArray[np.uint8]], Array],
+    layers: Sequence[int],
+    rows: _BlockRows,
+    covered: Mapping[int, Tiles],
 ) -> dict[int, Array]:
-    """The blocks of each layer, [n, 4, 4], transparent ones as zeros."""
+    """The pixels of each layer, [h, w] or [h, w, 4]: parts of one array."""
     if not layers:
         return {}
+    sizes = np.array([grids[layer].offsets.size for layer in layers])
     offsets = np.concatenate([grids[layer].offsets.reshape(-1) for layer in layers])
+    tiles = _joined(sizes, layers, covered)
+    columns = np.repeat([boxes[layer].columns for layer in layers], sizes)
+    places = _places_of_blocks(sizes, columns)
     present = np.flatnonzero(offsets)
     # Element i is the eight bytes from offset i on.
     windows = np.ndarray(len(data) - BLOCK_BYTES + 1, np.uint64, data, strides=(1,))
-    decoded = np.zeros((len(offsets), SIDE, SIDE), decode(_NOTHING).dtype)
+    drawn = np.zeros(SIDE * len(offsets), rows.item)
     for start in range(0, len(present), DECODE_BATCH):
         at = present[start : start + DECODE_BATCH]
-        decoded[at] = decode(windows[offsets[at]].view(np.uint8).reshape(-1, BLOCK_BYTES))
+        blocks = windows[offsets[at]].view(np.uint8).reshape(-1, BLOCK_BYTES)
+        beneath = columns[at][:, None] * np.arange(SIDE)
+        drawn[places[at][:, None] + beneath] = rows.decode(blocks, tiles[at])
+    ends = SIDE * np.cumsum(sizes)[:-1]
+    return {
+        layer: _shaped(part, boxes[layer])
+        for layer, part in zip(layers, np.split(drawn, ends), strict=True)
+    }
 
-    blocks: dict[int, Array] = {}
-    first = 0
-    for layer in layers:
-        count = grids[layer].offsets.size
-        blocks[layer] = decoded[first : first + count]
-        first += count
-    return blocks
+
+def _joined(
+    sizes: npt.NDArray[np.int64], layers: Sequence[int], covered: Mapping[int, Tiles]
+) -> Tiles:
+    """What is covered of every block of the layers, one layer after another."""
+    joined = np.full(sizes.sum(), ALL_COVERED, np.uint16)
+    for layer, start in zip(layers, _starts(sizes).tolist(), strict=True):
+        if layer in covered:
+            tiles = covered[layer].reshape(-1)
+            joined[start : start + len(tiles)] = tiles
+    return joined
 
 
-def _clear_stale(colours: Array, grid: _Grid, tiles: Tiles) -> None:
-    """Make pixels of inherited blocks transparent where the outline does not cover them."""
-    if grid.inherited is None:
-        return
-    at = np.flatnonzero(grid.inherited & (grid.offsets != NO_BLOCK))
-    covered = bits_of(tiles.reshape(-1)[at]).reshape(-1, SIDE, SIDE)
-    colours[at] *= covered
+def _places_of_blocks(sizes: npt.NDArray[np.int64], columns: Array) -> npt.NDArray[np.int64]:
+    """Where the first row of each block belongs, counted in rows of blocks, layer after layer."""
+    number = np.arange(len(columns)) - np.repeat(_starts(sizes), sizes)
+    above = number // np.maximum(columns, 1) * columns
+    places: npt.NDArray[np.int64] = (
+        np.arange(len(columns)) + np.repeat((SIDE - 1) * _starts(sizes), sizes) + (SIDE - 1) * above
+    )
+    return places
+
+
+def _shaped(rows: Array, box: Box) -> Bytes:
+    height, width = box.rows * SIDE, box.columns * SIDE
+    channels = () if rows.dtype == BC4_ROW else (4,)
+    return rows.view(np.uint8).reshape(height, width, *channels)
 
 
 def _assemble(structure: Structure, frame: int, images: Mapping[int, Array]) -> SldFrame:

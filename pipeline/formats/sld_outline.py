@@ -24,6 +24,7 @@ Tiles = npt.NDArray[np.uint16]
 LITERAL = 0x80
 LONGEST_RUN = 0x7F
 _BITS = np.arange(SIDE * SIDE, dtype=np.uint16)
+_LITERALS = tuple(struct.Struct(f"<{count}H") for count in range(LONGEST_RUN + 1))
 
 
 def decode_tiles(payload: bytes, rows: int, columns: int) -> Tiles:
@@ -39,12 +40,12 @@ def decode_tiles(payload: bytes, rows: int, columns: int) -> Tiles:
         raise _damaged("its table of rows is cut off")
     starts = [table_bytes + offset for offset in struct.unpack_from(f"<{rows}H", payload)]
     ends = [*starts, len(payload)][1:]
-    tiles = np.zeros((rows, columns), np.uint16)
+    tiles: list[int] = []
     for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
         if not start <= end <= len(payload):
             raise _damaged(f"row {row} lies outside the layer")
-        tiles[row] = _decode_row(payload[start:end], columns)
-    return tiles
+        _decode_row(payload, start, end, tiles, columns)
+    return np.array(tiles, np.uint16).reshape(rows, columns)
 
 
 def encode_tiles(tiles: Tiles) -> bytes:
@@ -83,23 +84,25 @@ def bits_of(tiles: Tiles) -> Mask:
     return (tiles[:, None] >> _BITS & 1).astype(np.bool_)
 
 
-def _decode_row(stream: bytes, columns: int) -> list[int]:
-    tiles: list[int] = []
-    last = position = 0
-    while position < len(stream):
-        command = stream[position]
+def _decode_row(payload: bytes, position: int, end: int, tiles: list[int], columns: int) -> None:
+    """Append the tiles of one row, whose bytes lie between `position` and `end`."""
+    full = len(tiles) + columns
+    last = 0
+    while position < end:
+        command = payload[position]
         position += 1
         if command < LITERAL:
             tiles += [last] * command
-        elif count := command - LITERAL:
-            if position + 2 * count > len(stream):
+        elif command > LITERAL:
+            literals = _LITERALS[command - LITERAL]
+            if position + literals.size > end:
                 raise _damaged("a row ends within a tile")
-            tiles += struct.unpack_from(f"<{count}H", stream, position)
-            position += 2 * count
+            tiles += literals.unpack_from(payload, position)
+            position += literals.size
             last = tiles[-1]
-        if len(tiles) > columns:
+        if len(tiles) > full:
             raise _damaged("a row holds more tiles than the box is wide")
-    return tiles + [last] * (columns - len(tiles))
+    tiles += [last] * (full - len(tiles))
 
 
 def _encode_row(tiles: list[int]) -> bytes:

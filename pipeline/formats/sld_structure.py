@@ -47,9 +47,20 @@ LAYER_LENGTH = struct.Struct("<I")
 BOX = struct.Struct("<4H")
 FLAGS = struct.Struct("<BB")
 COMMAND_COUNT = struct.Struct("<H")
+BOXED_HEAD = struct.Struct("<I4HBBH")
+SHARING_HEAD = struct.Struct("<IBBH")
+OUTLINE_HEAD = struct.Struct("<IBB")
+"""What stands before the commands, or the outline's rows: read at once, as a file has thousands."""
 
 Counts = npt.NDArray[np.int64]
 
+HEADS = {
+    LayerKind.MAIN: BOXED_HEAD,
+    LayerKind.SHADOW: BOXED_HEAD,
+    LayerKind.OUTLINE: OUTLINE_HEAD,
+    LayerKind.DAMAGE: SHARING_HEAD,
+    LayerKind.PLAYER: SHARING_HEAD,
+}
 ALL_KINDS = sum(LayerKind)
 KINDS_IN_MASK = [[kind for kind in LayerKind if mask & kind] for mask in range(ALL_KINDS + 1)]
 NONE_BEFORE = -1
@@ -213,38 +224,36 @@ class _Walk:
 
     def _layer(self, kind: LayerKind, layers: dict[LayerKind, int]) -> None:
         start = self.position
-        (length,) = self._take(LAYER_LENGTH)
+        # A layer that shares the main layer's box shows nothing where there is no main layer.
+        shows = kind in OWN_BOX_KINDS or LayerKind.MAIN in layers
+        length, *fields = self._take(HEADS[kind] if shows else LAYER_LENGTH)
         end = start + length
         if length < LAYER_LENGTH.size or end > len(self.data):
             raise damaged(f"the {self._place()} claims {length} bytes")
-        box = self._box(kind, layers)
-        # A layer that shares the main layer's box shows nothing where there is no main layer.
-        if box is not None:
-            record = self._record(kind, box, end)
+        if shows:
+            record = self._record(kind, self._box(kind, layers, fields), fields, end)
             layers[kind] = self.last_of_kind[kind] = len(self.layers)
             self.layers.append(record)
         self._skip_padding(end)
 
-    def _box(self, kind: LayerKind, layers: dict[LayerKind, int]) -> Box | None:
+    def _box(self, kind: LayerKind, layers: dict[LayerKind, int], fields: Sequence[int]) -> Box:
         if kind not in OWN_BOX_KINDS:
-            main = layers.get(LayerKind.MAIN)
-            return None if main is None else self.layers[main].box
-        left, top, right, bottom = self._take(BOX)
+            return self.layers[layers[LayerKind.MAIN]].box
+        left, top, right, bottom = fields[:4]
         if left > right or top > bottom or (left | top | right | bottom) % SIDE:
             raise damaged(f"the {self._place()} has the box {(left, top, right, bottom)}")
         if max(right, bottom) > MAX_SIDE:
             raise too_large(f"the {self._place()} reaches to {(right, bottom)}, beyond {MAX_SIDE}")
         return Box(left, top, right, bottom)
 
-    def _record(self, kind: LayerKind, box: Box, end: int) -> LayerRecord:
-        flags, _ = self._take(FLAGS)
-        blocks = box.rows * box.columns
+    def _record(self, kind: LayerKind, box: Box, fields: Sequence[int], end: int) -> LayerRecord:
+        blocks = (box.bottom - box.top) * (box.right - box.left) // SIDE**2
         self.blocks += blocks
         if self.blocks > MAX_BLOCKS:
             raise too_large(f"its layers cover more than {MAX_BLOCKS} blocks")
         commands, inherits = 0, NONE_BEFORE
         if kind is not LayerKind.OUTLINE:
-            (commands,) = self._take(COMMAND_COUNT)
+            flags, _, commands = fields[-3:]
             if flags & DELTA:
                 inherits = self.last_of_kind.get(kind, NONE_BEFORE)
         if self.position + 2 * commands > end:

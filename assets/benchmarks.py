@@ -1,0 +1,95 @@
+"""Benchmarks: code in `tests/bench` that anyone can read, run by name."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from resources.state import PROJECT_ROOT
+
+BENCH_FOLDER = PROJECT_ROOT / "tests" / "bench"
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+class BenchmarkError(OutpostError):
+    """A benchmark that does not exist here."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a benchmark measured, and on what.
+
+    Attributes:
+        name: the benchmark.
+        figures: by name; a unit ends the name, ratios have none.
+        machine: what a reader must know to compare the figures.
+    """
+
+    name: str
+    figures: dict[str, float]
+    machine: dict[str, str | int]
+
+
+def run_benchmark(name: str) -> Measurement:
+    """Run the `measure` function of `tests/bench/<name>.py`.
+
+    Raises:
+        BenchmarkError: there is no such file, which is always so outside of a checkout.
+    """
+    measure = _measure_of(name)
+    return Measurement(name, measure(), describe_machine())
+
+
+def benchmark_names() -> tuple[str, ...]:
+    """Every benchmark that can be run, sorted."""
+    return tuple(sorted(file.stem for file in BENCH_FOLDER.glob("[!_]*.py")))
+
+
+def describe_machine() -> dict[str, str | int]:
+    """Processor, cores, system and Python."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 1,
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _measure_of(name: str) -> Callable[[], dict[str, float]]:
+    names = benchmark_names()
+    if not names:
+        raise BenchmarkError(
+            "The benchmarks are not here: an installed package does not carry them.",
+            "Clone Outpost's repository and run this from the checkout.",
+        )
+    if name not in names:
+        raise BenchmarkError(
+            f"There is no benchmark '{name}'.", f"Name one of these: {', '.join(names)}."
+        )
+    module_name = f"outpost_bench_{name}"
+    file = BENCH_FOLDER / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    if spec is None or spec.loader is None:
+        raise BenchmarkError(f"{file} cannot be loaded.", "Restore it with git.")
+    module = importlib.util.module_from_spec(spec)
+    # Its functions must be found by name when another process unpickles them.
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    measure: Callable[[], dict[str, float]] = module.measure
+    return measure
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its family."""
+    if CPU_INFO.is_file():
+        for line in CPU_INFO.read_text("utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,64 @@
+"""Benchmarks are code that is run by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from assets import benchmarks
+from assets.benchmarks import BenchmarkError, benchmark_names, run_benchmark
+from assets.cli import app
+
+QUICK = """
+from dataclasses import dataclass
+
+@dataclass
+class Seen:
+    seconds: float
+
+def measure():
+    return {"ratio": Seen(0.25).seconds}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "quick.py").write_text(QUICK)
+    monkeypatch.setattr(benchmarks, "BENCH_FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_the_json_holds_name_figures_and_machine(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", "quick", "--json"])
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["name"] == "quick"
+    assert document["figures"] == {"ratio": 0.25}
+    assert document["machine"]["cores"] >= 1
+
+
+def test_a_person_gets_a_table(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", "quick"])
+    assert result.exit_code == 0
+    assert "ratio" in result.stdout
+    assert "0.25" in result.stdout
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path) -> None:
+    with pytest.raises(BenchmarkError, match="quick"):
+        run_benchmark("slow")
+    result = CliRunner().invoke(app, ["bench", "slow"])
+    assert result.exit_code == 1
+
+
+def test_without_a_checkout_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "BENCH_FOLDER", tmp_path / "nowhere")
+    with pytest.raises(BenchmarkError, match="checkout"):
+        run_benchmark("sld")
+
+
+def test_the_checkout_has_the_benchmark_of_sprite_files() -> None:
+    assert {"scenes", "sld"} <= set(benchmark_names())
