@@ -1,5 +1,6 @@
 """What the game's own files hold: their index, the sprite library, land and water backgrounds."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -129,7 +130,7 @@ def show_sprites(folder: Path, pack: GamePack) -> Metadata:
 def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     key = keys.terrain_backgrounds if kind == "land" else keys.water_backgrounds
-    code = code_version_of("pipeline.backgrounds", "pipeline.formats.dds")
+    code = code_version_of("pipeline.backgrounds", "pipeline.formats.dds", "pipeline.games.terrain")
     size = (pack.scenes.width, pack.scenes.height)
 
     @dg.asset(
@@ -152,8 +153,7 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
         def write(folder: Path) -> None:
             files = _files(indexed, game.located(pack), "terrain")
             choice = choose_textures(files, kind, pack.terrain)
-            for name, reason in choice.left_out.items():
-                context.log.info(f"{name} is left out: {reason}")
+            write_json(folder / "left_out.json", choice.left_out)
             write_backgrounds(folder, kind, choice.textures, pack.terrain, size, making.report)
 
         return make(making, write, show_backgrounds)
@@ -162,14 +162,16 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
 
 
 def show_backgrounds(folder: Path) -> Metadata:
-    """Thumbnails, and how often each texture was taken."""
+    """Thumbnails, how often each texture was taken, and why the others were not."""
     entries = read_index(folder)
     names = [name for entry in entries for name in entry.sources]
     counts = {name: names.count(name) for name in sorted(set(names))}
+    left_out: dict[str, str] = json.loads((folder / "left_out.json").read_text("utf-8"))
     return {
         "backgrounds": len(entries),
         "thumbnails": picture(background_sheet(folder), "backgrounds"),
         "textures": table(["texture", "pictures"], counts.items()),
+        "left_out": table(["texture", "why"], left_out.items()),
     }
 
 

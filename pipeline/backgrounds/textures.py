@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ import numpy.typing as npt
 
 from pipeline.errors import OutpostError
 from pipeline.formats.dds import DdsError, read_dds
-from pipeline.games.pack import TerrainChoice, TerrainRules
-from pipeline.games.patterns import matcher
+from pipeline.games.pack import Surface, TerrainRules
+from pipeline.games.terrain import TerrainNames
 
 Pixels = npt.NDArray[np.uint8]
 Kind = Literal["land", "water"]
@@ -56,57 +57,48 @@ class Texture:
 
 @dataclass(frozen=True)
 class TextureChoice:
-    """The usable textures of one kind, and why others were left out."""
+    """The usable textures of one surface, and why each other one is left out."""
 
     textures: tuple[Texture, ...]
     left_out: dict[str, str]
 
 
-def choose_textures(files: Sequence[Path], kind: Kind, rules: TerrainRules) -> TextureChoice:
-    """Choose the textures of one kind; void, dark and unreadable ones are left out with a reason.
+def choose_textures(files: Sequence[Path], surface: Surface, rules: TerrainRules) -> TextureChoice:
+    """Choose the textures of one surface; every other one is left out with a reason.
 
     Args:
         files: the game's terrain files.
-        kind: which of the pack's lists is taken.
+        surface: which of the pack's lists is taken.
         rules: the pack's terrain rules.
 
     Raises:
         TextureError: none is left.
     """
+    names = TerrainNames(rules)
     textures: list[Texture] = []
     left_out: dict[str, str] = {}
-    choices = rules.land if kind == "land" else rules.water
     for file in sorted(files, key=lambda file: file.stem):
-        weight = _weight(file.stem, choices)
-        if weight is None:
-            continue
-        texture = Texture(file, weight)
-        reason = _reason_against(texture, rules)
-        if reason is None:
-            textures.append(texture)
-        else:
-            left_out[texture.name] = reason
+        decision = names.decide(file.stem, surface)
+        reason = decision if isinstance(decision, str) else _reason_by_pixels(file, rules)
+        if reason is not None:
+            left_out[file.stem] = reason
+        elif not isinstance(decision, str):
+            textures.append(Texture(file, decision))
     if not textures:
-        patterns = ", ".join(choice.include for choice in choices)
+        patterns = ", ".join(choice.named for choice in rules.choices(surface))
+        reasons = ", ".join(f"{n} {why}" for why, n in Counter(left_out.values()).most_common(5))
         raise TextureError(
-            f"No terrain texture can serve as {kind}: {len(files)} files, patterns {patterns}, "
-            f"left out {left_out or 'none'}.",
-            f"Correct the list terrain.{kind} of the game pack, or the game's folder.",
+            f"No terrain texture can serve as {surface}: {len(files)} files, patterns {patterns}, "
+            f"left out: {reasons or 'none'}.",
+            f"Correct the list terrain.{surface} of the game pack, or the game's folder.",
         )
     return TextureChoice(tuple(textures), left_out)
 
 
-def _weight(name: str, choices: Sequence[TerrainChoice]) -> float | None:
-    """The weight of the first pattern that takes the file."""
-    matching = (choice.weight for choice in choices if matcher([choice.include]).fullmatch(name))
-    return next(matching, None)
-
-
-def _reason_against(texture: Texture, rules: TerrainRules) -> str | None:
-    if matcher(rules.exclude).fullmatch(texture.name):
-        return "excluded by the pack"
+def _reason_by_pixels(file: Path, rules: TerrainRules) -> str | None:
+    """Why its pixels forbid it, if so; the only step that reads the file."""
     try:
-        pixels = texture.read()
+        pixels = Texture(file, 1.0).read()
     except DdsError as error:
         return error.problem
     luminance = float((pixels.reshape(-1, 3).mean(axis=0) * LUMINANCE).sum())

@@ -222,7 +222,9 @@ def _terrain(pack: GamePack, folder: Path) -> TerrainCoverage:
         water=len(matches.water),
         excluded=len(matches.excluded),
         undecided=matches.undecided,
-        idle_patterns=_idle([choice.include for choice in (*rules.land, *rules.water)], stems),
+        idle_patterns=_idle(
+            [choice.include for choice in (*rules.land, *rules.water) if choice.include], stems
+        ),
     )
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from pipeline.games.pack import SpritePart, SpriteRule, SpriteRules, TerrainRules
+from pipeline.games.pack import SpritePart, SpriteRule, SpriteRules, Surface, TerrainRules
 from pipeline.games.patterns import matcher, with_stem
+from pipeline.games.terrain import TerrainNames
 
 
 @dataclass(frozen=True)
@@ -127,18 +128,19 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
 def match_terrain(rules: TerrainRules, stems: Iterable[str]) -> TerrainMatches:
     """Sort the stems of a game's terrain textures; what is excluded is neither land nor water."""
     every = sorted(set(stems))
-    never = matcher(rules.exclude)
-    kept = [stem for stem in every if not never.fullmatch(stem)]
-    land, water = (
-        matcher([choice.include for choice in choices]) for choices in (rules.land, rules.water)
-    )
+    names = TerrainNames(rules)
+
+    def serving(surface: Surface) -> tuple[str, ...]:
+        return tuple(stem for stem in every if not isinstance(names.decide(stem, surface), str))
+
+    land, water = serving("land"), serving("water")
+    excluded = tuple(stem for stem in every if names.is_left_out(stem))
+    decided = {*land, *water, *excluded}
     return TerrainMatches(
-        land=tuple(stem for stem in kept if land.fullmatch(stem)),
-        water=tuple(stem for stem in kept if water.fullmatch(stem)),
-        excluded=tuple(stem for stem in every if never.fullmatch(stem)),
-        undecided=tuple(
-            stem for stem in kept if not land.fullmatch(stem) and not water.fullmatch(stem)
-        ),
+        land=land,
+        water=water,
+        excluded=excluded,
+        undecided=tuple(stem for stem in every if stem not in decided),
     )
 
 

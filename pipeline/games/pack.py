@@ -33,6 +33,18 @@ PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
 
 Scene = Literal["land", "water", "both"]
+TerrainClass = Literal[
+    "void", "water", "shallows", "beach", "farm", "road", "snow", "ice", "placeholder", "land"
+]
+Surface = Literal["land", "water", "beach"]
+"""What a texture may serve as in a background."""
+FITTING: dict[Surface, frozenset[TerrainClass]] = {
+    "land": frozenset(("land", "road", "beach", "snow", "ice")),
+    "water": frozenset(("water",)),
+    "beach": frozenset(("beach",)),
+}
+"""Classes of terrain that may serve as each surface. Void, placeholders and farm fields never may:
+a field as plain ground would be a farm without a label."""
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Number = TypeVar("Number", int, float)
 
@@ -44,6 +56,27 @@ def _in_order(ends: tuple[Number, Number]) -> tuple[Number, Number]:
 
 
 Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
+BlurRange = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0.0, le=50.0, allow_inf_nan=False)],
+        Annotated[float, Field(ge=0.0, le=50.0, allow_inf_nan=False)],
+    ],
+    AfterValidator(_in_order),
+]
+ZoomRange = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0.1, le=16.0, allow_inf_nan=False)],
+        Annotated[float, Field(ge=0.1, le=16.0, allow_inf_nan=False)],
+    ],
+    AfterValidator(_in_order),
+]
+FactorRange = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0.0, le=4.0, allow_inf_nan=False)],
+        Annotated[float, Field(ge=0.0, le=4.0, allow_inf_nan=False)],
+    ],
+    AfterValidator(_in_order),
+]
 CountRange = Annotated[
     tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], AfterValidator(_in_order)
 ]
@@ -128,24 +161,47 @@ class SpriteRules(Section):
 
 
 class TerrainChoice(Section):
-    """Terrain textures by name and how often they are used."""
+    """Terrain textures, by name or by class, and how often they are used."""
 
-    include: NamePattern = Field(description="Pattern over file names without suffix.")
-    weight: float = Field(1.0, gt=0.0)
+    include: NamePattern | None = Field(None, description="Pattern over file names without suffix.")
+    terrain: TerrainClass | None = Field(
+        None, description="All textures of this class instead of a pattern; see `classes`."
+    )
+    weight: float = Field(1.0, gt=0.0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> TerrainChoice:
+        if (self.include is None) == (self.terrain is None):
+            raise ValueError("write either 'include' (a pattern) or 'terrain' (a class)")
+        return self
+
+    @property
+    def named(self) -> str:
+        """The pattern or the class, for messages."""
+        return self.include if self.include is not None else f"class {self.terrain}"
 
 
 class Softening(Section):
     """How a texture is brought to the look that it has in the game."""
 
-    zoom: Range = Field((1.0, 1.6), description="Enlargement of the texture.")
+    zoom: ZoomRange = Field((1.0, 1.6), description="Enlargement of the texture.")
     blend_probability: Fraction = Field(0.35, description="Two textures with a soft border.")
     blend_band: Fraction = Field(0.4, description="Width of that border, of the picture's side.")
-    blur: Range = Field((0.6, 1.6), description="Sigma in pixels of the mild blur.")
+    blur: BlurRange = Field((0.6, 1.6), description="Sigma in pixels of the mild blur.")
     soft_fraction: Fraction = Field(0.35, description="How many pictures get the heavy blur.")
-    soft_blur: Range = Field((5.0, 9.0), description="Sigma in pixels of the heavy blur.")
-    brightness: Range = (0.85, 1.08)
-    contrast: Range = (0.8, 1.0)
-    saturation: Range = (0.65, 1.0)
+    soft_blur: BlurRange = Field((5.0, 9.0), description="Sigma in pixels of the heavy blur.")
+    brightness: FactorRange = (0.85, 1.08)
+    contrast: FactorRange = (0.8, 1.0)
+    saturation: FactorRange = (0.65, 1.0)
+
+    @model_validator(mode="after")
+    def _soft_is_softer(self) -> Softening:
+        if self.soft_fraction > 0 and self.soft_blur[0] < self.blur[1]:
+            raise ValueError(
+                f"soft_blur {list(self.soft_blur)} must begin where blur {list(self.blur)} ends, "
+                "or above"
+            )
+        return self
 
 
 class TerrainRules(Section):
@@ -153,14 +209,54 @@ class TerrainRules(Section):
 
     folder: str = Field(description="Relative to the game's folder.")
     suffix: str = ".dds"
+    classes: dict[TerrainClass, list[NamePattern]] = Field(
+        {},
+        description="Patterns of each class of terrain. Once there are any, a texture of no class "
+        "or of two is reported and not used.",
+    )
     land: list[TerrainChoice] = Field(min_length=1)
     water: list[TerrainChoice] = Field(min_length=1)
     exclude: list[NamePattern] = Field([], description="Patterns never used as a background.")
     min_luminance: float = Field(20.0, ge=0, le=255, description="Darker textures are left out.")
+    sampling: Literal["stretched", "isometric"] = Field(
+        "stretched",
+        description="How a texture lies in the picture: flat, as its file shows it, or seen from "
+        "the game's angle, on tiles that are diamonds of 96 x 48 pixels.",
+    )
     land_count: int = Field(200, ge=1, description="Land backgrounds to make.")
     water_count: int = Field(60, ge=1, description="Water backgrounds to make.")
     softening: Softening = Softening()
-    seed: int = 42
+    seed: int = Field(42, ge=0)
+
+    def choices(self, surface: Surface) -> list[TerrainChoice]:
+        """What the pack takes for a surface."""
+        return {"land": self.land, "water": self.water, "beach": []}[surface]
+
+    @model_validator(mode="after")
+    def _classes_are_sound(self) -> TerrainRules:
+        patterns = Counter(name for known in self.classes.values() for name in set(known))
+        repeated = sorted(pattern for pattern, n in patterns.items() if n > 1)
+        if repeated:
+            raise ValueError(f"classes: in more than one class: {', '.join(repeated)}")
+        for surface, fitting in FITTING.items():
+            for number, choice in enumerate(self.choices(surface)):
+                _check_class_of(choice, f"{surface}[{number}].terrain", fitting, self.classes)
+        return self
+
+
+def _check_class_of(
+    choice: TerrainChoice,
+    key: str,
+    fitting: frozenset[TerrainClass],
+    classes: dict[TerrainClass, list[NamePattern]],
+) -> None:
+    if choice.terrain is None:
+        return
+    if choice.terrain not in fitting:
+        allowed = ", ".join(sorted(fitting))
+        raise ValueError(f"{key}: '{choice.terrain}' never serves as that; use one of {allowed}")
+    if not classes.get(choice.terrain):
+        raise ValueError(f"{key}: 'classes' has no patterns for '{choice.terrain}'")
 
 
 class PlacementRule(Section):

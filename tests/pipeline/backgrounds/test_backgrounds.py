@@ -118,6 +118,21 @@ class TestChoosing:
         assert choice.left_out["g_dark"].endswith("than 20")
         assert "cannot be read as DDS" in choice.left_out["g_broken"]
 
+    def test_classes_keep_fields_water_and_unknown_files_from_plain_ground(
+        self, files: list[Path]
+    ) -> None:
+        classes = {"land": ["g_grs"], "farm": ["g_sand"], "water": ["g_wtr"], "void": ["g_bla"]}
+        rules = terrain(classes=classes, land=[{"include": "*"}], water=[{"terrain": "water"}])
+        choice = choose_textures(files, "land", rules)
+        assert [texture.name for texture in choice.textures] == ["g_grs"]
+        assert choice.left_out == {
+            "g_bla": "void: nothing is there",
+            "g_dark": "unknown: in no class of terrain.classes",
+            "g_sand": "farm field: as plain ground it would be a farm without a label",
+            "g_wtr": "water, not land",
+        }
+        assert [t.name for t in choose_textures(files, "water", rules).textures] == ["g_wtr"]
+
     def test_no_texture_at_all_is_an_error_that_names_the_patterns(self, files: list[Path]) -> None:
         with pytest.raises(TextureError, match=r"as water: 5 files, patterns q_\*"):
             choose_textures(files, "water", terrain(water=[{"include": "q_*"}]))

@@ -66,6 +66,24 @@ def test_a_section_in_two_places_is_refused(pack_folder: Path) -> None:
         ("scenes.yaml", "[0.96, 1.04]", "[2, 1]", "placements[0].scale", "must not exceed"),
         ("scenes.yaml", "count: [0, 1]", "count: [-1, 1]", "placements[0].count[0]", "equal to 0"),
         ("terrain.yaml", "blur: [0.0, 0.6]", "blur: 1", "softening.blur", "tuple"),
+        *(
+            ("terrain.yaml", old, new, f"softening{key}", reason)
+            for old, new, key, reason in [
+                ("blur: [0.0, 0.6]", "blur: [-1, 0.6]", ".blur[0]", "equal to 0"),
+                ("blur: [0.0, 0.6]", "blur: [0, 900]", ".blur[1]", "equal to 50"),
+                ("blur: [0.0, 0.6]", "blur: [0, .nan]", ".blur[1]", "finite"),
+                ("blur: [0.0, 0.6]", "blur: [0.6, 0]", ".blur", "must not exceed"),
+                ("soft_blur: [2.0, 4.0]", "soft_blur: [0.1, 4.0]", "", "soft_blur [0.1, 4.0] must"),
+                ("zoom: [1.0, 1.3]", "zoom: [0, 1.3]", ".zoom[0]", "equal to 0.1"),
+                ("zoom: [1.0, 1.3]", "zoom: [1.3, 1.0]", ".zoom", "must not exceed"),
+                ("zoom: [1.0, 1.3]", "zoom: [1.0]", ".zoom[1]", "this key is missing"),
+                ("contrast: [0.9, 1.05]", "contrast: [-1, 1]", ".contrast[0]", "equal to 0"),
+                ("brightness: [0.85, 1.1]", "brightness: [1, 9]", ".brightness[1]", "equal to 4"),
+                ("soft_fraction: 0.1", "soft_fraction: 2", ".soft_fraction", "equal to 1"),
+                ("blend_probability: 0.5", "blend_probability: -1", ".blend_probability", "to 0"),
+                ("blend_band: 0.3", "blend_band: 3", ".blend_band", "equal to 1"),
+            ]
+        ),
         ("classes.yaml", "scene: land", "scene: sky", "[0].scene", "'land', 'water' or 'both'"),
         ("sprites.yaml", "suffix: _x1.sld", "suffix: [1]", "suffix", "valid string"),
         ("pack.yaml", "title:", "titel:", "title", "this key is missing"),

@@ -3,11 +3,13 @@
 import csv
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pipeline.games.matching import match_files, match_terrain
-from pipeline.games.pack import PACKS_FOLDER, GamePack, load_pack
+from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
+from pipeline.games.terrain import classify
 from pipeline.training.job import Hyperparameters
 
 TABLE = PACKS_FOLDER / "aoe2" / "matches.tsv"
@@ -138,10 +140,22 @@ def test_all_85_stock_textures_are_decided(pack: GamePack) -> None:
 
 
 def test_every_terrain_pattern_is_needed(pack: GamePack) -> None:
-    for choice in (*pack.terrain.land, *pack.terrain.water):
-        alone = pack.terrain.model_copy(update={"land": [choice], "water": []})
-        textures = [*LAND_TEXTURES, *WATER_TEXTURES]
-        assert match_terrain(alone, textures).land, choice.include
+    nothing = pack.terrain.model_copy(update={"land": [], "water": []})
+    textures = [*LAND_TEXTURES, *WATER_TEXTURES]
+    for choice in pack.terrain.land:
+        assert match_terrain(nothing.model_copy(update={"land": [choice]}), textures).land, choice
+    for choice in pack.terrain.water:
+        assert match_terrain(nothing.model_copy(update={"water": [choice]}), textures).water, choice
+
+
+def test_every_stock_texture_falls_in_exactly_one_class(pack: GamePack) -> None:
+    textures = [*LAND_TEXTURES, *WATER_TEXTURES, *FIELDS, *OTHER_TEXTURES]
+    classes, problems = classify(textures, pack.terrain)
+    assert problems == {}
+    assert set(classes.values()) == set(get_args(TerrainClass))
+    assert {name for name, known in classes.items() if known == "water"} == set(WATER_TEXTURES)
+    assert {name for name, known in classes.items() if known == "farm"} >= set(FIELDS)
+    assert {known for name, known in classes.items() if name.startswith("o_")} == {"placeholder"}
 
 
 def test_rules_still_take_what_the_committed_table_lists(
