@@ -9,7 +9,12 @@ import dagster as dg
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import picture, table
-from pipeline.backgrounds.pictures import background_sheet, read_index, write_backgrounds
+from pipeline.backgrounds.pictures import (
+    background_sheet,
+    read_index,
+    sampling_sheet,
+    write_backgrounds,
+)
 from pipeline.backgrounds.textures import choose_textures
 from pipeline.games.index import GameFolderError, GameIndex
 from pipeline.games.pack import GamePack
@@ -23,6 +28,8 @@ from resources.artifacts import Artifact, Artifacts
 from resources.game_files import GameFiles
 
 GROUP = "game"
+SAMPLING_SHEET = "samplings.jpg"
+"""The same textures stretched and isometric, to compare."""
 Kind = Literal["land", "water"]
 
 
@@ -155,6 +162,9 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
             choice = choose_textures(files, kind, pack.terrain)
             write_json(folder / "left_out.json", choice.left_out)
             write_backgrounds(folder, kind, choice.textures, pack.terrain, size, making.report)
+            if kind == "land":
+                sheet = sampling_sheet(choice.textures, pack.terrain, size)
+                (folder / SAMPLING_SHEET).write_bytes(sheet)
 
         return make(making, write, show_backgrounds)
 
@@ -167,9 +177,12 @@ def show_backgrounds(folder: Path) -> Metadata:
     names = [name for entry in entries for name in entry.sources]
     counts = {name: names.count(name) for name in sorted(set(names))}
     left_out: dict[str, str] = json.loads((folder / "left_out.json").read_text("utf-8"))
+    sheet = folder / SAMPLING_SHEET
+    compared = {"sampling": picture(sheet.read_bytes(), "samplings")} if sheet.is_file() else {}
     return {
         "backgrounds": len(entries),
         "thumbnails": picture(background_sheet(folder), "backgrounds"),
+        **compared,
         "textures": table(["texture", "pictures"], counts.items()),
         "left_out": table(["texture", "why"], left_out.items()),
     }

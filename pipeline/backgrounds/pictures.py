@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.backgrounds.soften import ground
+from pipeline.backgrounds.soften import Sampling, ground
 from pipeline.backgrounds.textures import Kind, Pixels, Texture
 from pipeline.games.pack import TerrainRules
 from pipeline.progress import Report, silent, track
@@ -21,6 +21,9 @@ from pipeline.progress import Report, silent, track
 JPEG_QUALITY = 95
 THUMBNAIL_WIDTH = 200
 COLUMNS = 5
+HALF = (480, 200)
+"""Width and height in pixels of one picture in a comparison of samplings."""
+SAMPLINGS: tuple[Sampling, ...] = ("stretched", "isometric")
 STREAMS = {"land": 0, "water": 1}
 """Land and water are drawn from different streams of one seed."""
 
@@ -66,7 +69,13 @@ def make_background(
     count = 2 if rng.random() < rules.softening.blend_probability and len(textures) > 1 else 1
     chosen = rng.choice(len(textures), size=count, replace=False, p=weights / weights.sum())
     first, *rest = (textures[i] for i in chosen)
-    pixels = ground((first.read(), rest[0].read() if rest else None), size, rules.softening, rng)
+    pixels = ground(
+        (first.read(), rest[0].read() if rest else None),
+        size,
+        rules.softening,
+        rng,
+        rules.sampling,
+    )
     names = tuple(texture.name for texture in (first, *rest))
     return Background(f"{kind}_{index:04d}", pixels, names)
 
@@ -120,6 +129,32 @@ def background_sheet(folder: Path, count: int = 20) -> bytes:
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
+
+
+def sampling_sheet(
+    textures: Sequence[Texture], rules: TerrainRules, size: tuple[int, int], count: int = 4
+) -> bytes:
+    """A JPEG of the most used textures as both samplings lay them: stretched left, isometric right.
+
+    Each half shows the middle of a picture pixel by pixel, with the same softening.
+
+    Raises:
+        DdsError: a texture has become unreadable since it was chosen.
+    """
+    chosen = sorted(textures, key=lambda texture: -texture.weight)[:count]
+    rows = [np.hstack(list(_both_samplings(texture, rules, size))) for texture in chosen]
+    return _jpeg(np.vstack(rows))
+
+
+def _both_samplings(
+    texture: Texture, rules: TerrainRules, size: tuple[int, int]
+) -> Iterator[Pixels]:
+    pixels = texture.read()
+    left, top = ((whole - min(part, whole)) // 2 for whole, part in zip(size, HALF, strict=True))
+    for sampling in SAMPLINGS:
+        rng = np.random.default_rng([rules.seed, len(STREAMS)])
+        picture = ground((pixels, None), size, rules.softening, rng, sampling)
+        yield picture[top : top + HALF[1], left : left + HALF[0]]
 
 
 def _thumbnails(folder: Path, entries: Sequence[BackgroundEntry]) -> Iterator[Image.Image]:

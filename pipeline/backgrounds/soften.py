@@ -6,6 +6,8 @@ heavy blur, so that objects stay recognisable on ground that says little.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,12 @@ from pipeline.games.pack import Range, Softening
 
 Floats = npt.NDArray[np.float32]
 
+Sampling = Literal["stretched", "isometric"]
+
+TILE = (96, 48)
+"""Width and height in pixels of the diamond that the game draws for one tile of ground."""
+TILE_TEXELS = TILE[0] / np.sqrt(2.0)
+"""Pixels of a texture along one side of a tile."""
 LEAST_BLUR = 0.1
 """Sigma in pixels below which a blur changes nothing; OpenCV refuses a sigma of 0."""
 
@@ -24,6 +32,7 @@ def ground(
     size: tuple[int, int],
     rules: Softening,
     rng: np.random.Generator,
+    sampling: Sampling = "stretched",
 ) -> Pixels:
     """One picture of ground.
 
@@ -32,15 +41,21 @@ def ground(
         size: width and height in pixels.
         rules: ranges to draw from.
         rng: the only source of chance.
+        sampling: how a texture lies in the picture.
 
     Returns:
         uint8 [height, width, 3].
     """
     first, second = textures
-    picture = _laid_out(first, size, rules, rng)
+    picture = laid_out(first, size, rules, rng, sampling)
     if second is not None:
         cover = _cover(size, rules.blend_band, rng)[..., None]
-        picture += (_laid_out(second, size, rules, rng) - picture) * cover
+        picture += (laid_out(second, size, rules, rng, sampling) - picture) * cover
+    return softened(picture, rules, rng)
+
+
+def softened(picture: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
+    """Blurred, mildly or heavily, and muted."""
     soft = rng.random() < rules.soft_fraction
     sigma = _drawn(rules.soft_blur if soft else rules.blur, rng)
     if sigma > LEAST_BLUR:
@@ -48,19 +63,55 @@ def ground(
     return _muted(picture, rules, rng)
 
 
-def _laid_out(
-    texture: Pixels, size: tuple[int, int], rules: Softening, rng: np.random.Generator
+def laid_out(
+    texture: Pixels,
+    size: tuple[int, int],
+    rules: Softening,
+    rng: np.random.Generator,
+    sampling: Sampling,
 ) -> Floats:
-    """The texture repeated over the picture from a random corner, enlarged."""
-    width, height = size
+    """The texture repeated over the picture from a random corner, enlarged; float32 RGB."""
     zoom = _drawn(rules.zoom, rng)
-    rows, columns = int(np.ceil(height / zoom)) + 1, int(np.ceil(width / zoom)) + 1
     top, left = (int(rng.integers(side)) for side in texture.shape[:2])
-    y = (np.arange(rows) + top) % texture.shape[0]
-    x = (np.arange(columns) + left) % texture.shape[1]
+    lay = _stretched if sampling == "stretched" else _isometric
+    return lay(texture, size, zoom, (left, top))
+
+
+def _stretched(
+    texture: Pixels, size: tuple[int, int], zoom: float, corner: tuple[int, int]
+) -> Floats:
+    width, height = size
+    rows, columns = int(np.ceil(height / zoom)) + 1, int(np.ceil(width / zoom)) + 1
+    y = (np.arange(rows) + corner[1]) % texture.shape[0]
+    x = (np.arange(columns) + corner[0]) % texture.shape[1]
     patch = texture[y[:, None], x[None, :]].astype(np.float32)
     enlarged = cv2.resize(patch, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(enlarged[:height, :width], np.float32)
+
+
+def _isometric(
+    texture: Pixels, size: tuple[int, int], zoom: float, corner: tuple[int, int]
+) -> Floats:
+    """The texture on ground seen from the game's angle.
+
+    A tile is a diamond of `TILE` pixels at zoom 1. The texture's sides run along those of the
+    tiles, and a tile takes `TILE_TEXELS` of it each way, so that a pixel across the picture is one
+    of the texture. Up and down the picture there are two to a pixel, which are averaged.
+    """
+    width, height = size
+    squash = TILE[0] // TILE[1]
+    x = (np.arange(width, dtype=np.float32) + 0.5)[None, :] / zoom / TILE[0]
+    y = (np.arange(squash * height, dtype=np.float32) + 0.5)[:, None] / squash / zoom / TILE[1]
+    across = (y + x) * np.float32(TILE_TEXELS) + corner[0]
+    down = (y - x) * np.float32(TILE_TEXELS) + corner[1]
+    tall = cv2.remap(
+        texture,
+        (across % texture.shape[1]).astype(np.float32),
+        (down % texture.shape[0]).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_WRAP,
+    )
+    return cv2.resize(tall, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _cover(size: tuple[int, int], band: float, rng: np.random.Generator) -> Floats:

@@ -16,6 +16,7 @@ from pipeline.backgrounds.pictures import (
     background_sheet,
     make_background,
     read_index,
+    sampling_sheet,
     write_backgrounds,
 )
 from pipeline.backgrounds.soften import ground
@@ -190,6 +191,64 @@ class TestSoftening:
         assert dim.mean() == pytest.approx(crisp.mean() / 2, abs=1)
         assert muted.mean() == pytest.approx(crisp.mean(), abs=1)
         assert muted.std() == pytest.approx(crisp.std() / 2, rel=0.05)
+
+
+class TestIsometricSampling:
+    """The texture on ground whose tiles are diamonds of 96 x 48 pixels."""
+
+    TILE_SIDE = 68
+    """Of a texture, in pixels: 96 over the square root of 2, rounded."""
+
+    def laid(self, texture: np.ndarray, size=(384, 192), seed=0, **changes: object) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        return ground((texture, None), size, softening(**changes), rng, "isometric").astype(int)
+
+    def chequered(self) -> np.ndarray:
+        """Tiles of two colours, one of each kind side by side, in a texture that joins."""
+        side = self.TILE_SIDE
+        dark, light = np.zeros((side, side), np.uint8), np.full((side, side), 255, np.uint8)
+        pattern = np.block([[dark, light], [light, dark]])
+        return np.repeat(pattern[..., None], 3, axis=2)
+
+    def test_tiles_are_diamonds_twice_as_wide_as_high(self) -> None:
+        picture = self.laid(self.chequered())[..., 0].astype(float)
+        spectrum = np.abs(np.fft.rfft2(picture - picture.mean()))
+        row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
+        # Two tiles side by side are 96 px of one colour and 96 of the other along a diagonal, so
+        # a row crosses 384 / 96 = 4 waves and a column 192 / 48 = 4, one of the two or both.
+        assert (column, min(row, 192 - row)) in {(4, 0), (0, 4)}
+
+    def test_nothing_stretches_across_and_two_rows_make_one(self) -> None:
+        across = self.laid(noise(side=128)).std()
+        stretched = laid((noise(side=128), None), softening()).std()
+        assert 0.3 * stretched < across < stretched
+
+    def test_the_larger_the_zoom_the_larger_the_tiles(self) -> None:
+        fine, coarse = (self.laid(self.chequered(), zoom=(z, z))[..., 0] for z in (1.0, 2.0))
+        borders = [int((np.abs(np.diff(p, axis=1)) > 60).sum()) for p in (fine, coarse)]
+        assert borders[1] < 0.7 * borders[0]
+
+    @given(st.integers(0, 2**32), st.integers(1, 200), st.sampled_from([0.5, 1.0, 1.37, 3.0]))
+    @settings(deadline=None, max_examples=30)
+    def test_any_texture_fills_any_picture(self, seed: int, side: int, zoom: float) -> None:
+        colour = (10, 120, 250)
+        picture = self.laid(flat(colour, side), SIZE, seed, zoom=(zoom, zoom))
+        assert picture.shape == (64, 96, 3)
+        assert (picture == colour).all()
+
+    def test_the_pack_chooses_and_stretched_is_the_default(
+        self, textures: tuple[Texture, ...]
+    ) -> None:
+        plain, flat_, angled = (
+            make_background(0, "land", textures, terrain(**changes), SIZE).pixels
+            for changes in ({}, {"sampling": "stretched"}, {"sampling": "isometric"})
+        )
+        assert np.array_equal(plain, flat_)
+        assert not np.array_equal(plain, angled)
+
+    def test_the_sheet_shows_both_side_by_side(self, textures: tuple[Texture, ...]) -> None:
+        sheet = Image.open(io.BytesIO(sampling_sheet(textures, terrain(), (640, 400))))
+        assert sheet.size == (2 * 480, 2 * 200)
 
 
 class TestASet:
