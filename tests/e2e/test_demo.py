@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,8 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+import onnx
 import pytest
 import yaml
+
+from assets.checks import asset_checks
+from assets.making import DATA_VERSION_TAG
+from pipeline.games.pack import load_pack
+from resources.artifacts import Artifacts
 
 pytestmark = pytest.mark.slow
 
@@ -228,3 +236,98 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.2)
+
+
+class Damage:
+    """A copy of an artifact with something changed, as if it had been materialized so."""
+
+    def __init__(self, outpost: Any, folder: Path) -> None:
+        self.pack = load_pack(outpost.pack)
+        self.original = Artifacts(folder=str(outpost.home / "artifacts")).store
+        self.artifacts = Artifacts(folder=str(folder))
+        self.checks = {
+            next(iter(check.check_keys)).name: check for check in asset_checks(self.pack)
+        }
+
+    def passes(self, asset: str, check: str, change: Callable[[Path], None]) -> bool:
+        """Whether a check passes on the changed copy of an asset's newest build."""
+        record = max(
+            (r for r in self.original.builds() if r.recipe.asset == f"demo/{asset}"),
+            key=lambda r: r.made_at,
+        )
+        with self.artifacts.store.staging(record.recipe.asset) as staged:
+            shutil.copytree(self.original.open(record.version).path, staged, dirs_exist_ok=True)
+            for file in staged.rglob("*"):
+                file.chmod(0o755)
+            change(staged)
+            artifact, _ = self.artifacts.store.commit(
+                staged, lambda digest: record.model_copy(update={"data_version": digest})
+            )
+        with dg.DagsterInstance.ephemeral() as instance:
+            tags = {DATA_VERSION_TAG: artifact.version.data_version}
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(dg.AssetKey(["demo", asset]), tags=tags)
+            )
+            context = dg.build_asset_check_context(instance=instance)
+            return bool(self.checks[check](context, self.artifacts).passed)
+
+
+@pytest.fixture
+def damage(first: dict[str, Any], outpost: Any, tmp_path: Path) -> Damage:
+    return Damage(outpost, tmp_path)
+
+
+def untouched(_folder: Path) -> None:
+    """Nothing changed: the check must pass, or its failure below would mean nothing."""
+
+
+def put_a_whale_on_land(folder: Path) -> None:
+    land = next(
+        file
+        for file in sorted((folder / "objects/train").glob("*.json"))
+        if json.loads(file.read_text())["kind"] == "land"
+        and (folder / "labels/train" / f"{file.stem}.txt").read_text().strip()
+    )
+    labels = folder / "labels/train" / f"{land.stem}.txt"
+    _, *rest = labels.read_text().split(" ", 1)
+    labels.write_text("15 " + rest[0])
+
+
+def move_a_label_outside(folder: Path) -> None:
+    labels = next(f for f in sorted((folder / "labels/train").glob("*.txt")) if f.read_text())
+    class_id, _, *rest = labels.read_text().split(" ")
+    labels.write_text(" ".join([class_id, "1.400000", *rest]))
+
+
+def lose_a_picture(folder: Path) -> None:
+    next((folder / "images/train").glob("*")).unlink()
+
+
+def export_the_other_head(folder: Path) -> None:
+    model = onnx.load(folder / "model.onnx")
+    for item in model.metadata_props:
+        if item.key == "end2end":
+            item.value = "False"
+    onnx.save(model, folder / "model.onnx")
+
+
+def lose_parity(folder: Path) -> None:
+    report = json.loads((folder / "parity.json").read_text())
+    (folder / "parity.json").write_text(json.dumps({**report, "max_box_pixels": 9.0}))
+
+
+@pytest.mark.parametrize(
+    ("asset", "check", "change"),
+    [
+        ("synthetic_set", "scene_separation", put_a_whale_on_land),
+        ("synthetic_set", "label_sanity", move_a_label_outside),
+        ("cvat_merge", "dataset_integrity", lose_a_picture),
+        ("onnx_export", "onnx_contract", export_the_other_head),
+        ("onnx_export", "parity", lose_parity),
+    ],
+)
+def test_a_blocking_check_fails_on_what_it_is_for(
+    damage: Damage, asset: str, check: str, change: Callable[[Path], None]
+) -> None:
+    assert damage.passes(asset, check, untouched)
+    assert not damage.passes(asset, check, change)
