@@ -23,6 +23,7 @@ from resources.state import PROJECT_ROOT, StateFolder
 if TYPE_CHECKING:
     from assets.runs import Outcome
     from pipeline.evaluation.report import EvaluationReport
+    from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
 
@@ -33,6 +34,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Turns a game's own files into a trained, measured and shipped object detector.",
 )
+game_app = typer.Typer(no_args_is_help=True, help="Look at installed games.")
+app.add_typer(game_app, name="game")
 console = Console()
 errors = Console(stderr=True)
 
@@ -213,6 +216,31 @@ def bench(
     console.print(table)
 
 
+@game_app.command("check")
+def check_game(
+    game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="The installed game; found by itself if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare an installed game with a pack: which classes get files, which miss them, and why.
+
+    Exits with 1 when a class that needs sprites gets none.
+
+    Example: `outpost game check aoe2 --dir "D:/SteamLibrary/steamapps/common/AoE2DE"`
+    """
+    from assets.planning import game_coverage
+
+    with _explained():
+        report = game_coverage(game, folder)
+    if as_json:
+        print(report.model_dump_json(indent=1))
+    else:
+        _print_coverage(report)
+    raise typer.Exit(0 if report.covered else 1)
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn errors of ours into one message and an exit code; interrupts into 130."""
@@ -292,6 +320,16 @@ def _print_summary(summary: MergeSummary) -> None:
     )
     for warning in summary.warnings:
         console.print(f"[yellow]Note:[/] {_escaped(warning)}", soft_wrap=True)
+
+
+def _print_coverage(report: CoverageReport) -> None:
+    console.print(f"{report.folder}: {report.sprite_files} sprite files", soft_wrap=True)
+    table = Table("id", "class", "files", "state", "meaning")
+    for known in report.classes:
+        table.add_row(str(known.id), known.name, str(known.files), known.state, known.meaning)
+    console.print(table)
+    for note in report.notes:
+        console.print(f"[yellow]Note:[/] {_escaped(note)}", soft_wrap=True)
 
 
 def _print_evaluation(evaluation: EvaluationReport) -> None:

@@ -216,3 +216,8 @@ def test_a_game_that_is_not_installed(tmp_path: Path) -> None:
         materialize(definitions, instance, [GameKeys("aoe2").game_files])
     assert "no game" in raised.value.problem
     assert "OUTPOST_GAME_DIR" in raised.value.fix
+
+
+def test_checking_a_folder_that_is_not_the_game(tmp_path: Path) -> None:
+    message = explained(outpost(tmp_path, "game", "check", "aoe2", "--dir", str(tmp_path)))
+    assert str(tmp_path) in message.replace(" ", "")
