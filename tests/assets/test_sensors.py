@@ -1,7 +1,9 @@
 """The export sensor on a real instance: one batch, one merge, however the files arrive."""
 
 import shutil
+import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +12,7 @@ import pytest
 from assets.definitions import build_definitions
 from assets.keys import GameKeys
 from assets.making import DATA_VERSION_TAG
-from assets.sensors import SENSOR_TAG
+from assets.sensors import MERGE_TAG, SENSOR_TAG
 from pipeline.games.demo.captures import write_export_batches
 from resources.exports import ExportsFolder
 
@@ -31,10 +33,24 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
+def watcher(instance: dg.DagsterInstance, exports: Path) -> "Watcher":
+    """The sensor of a game whose synthetic set is made."""
+    watching = Watcher(instance, exports)
+    watching.synthetic_set_finished()
+    return watching
+
+
+@pytest.fixture
 def exports(tmp_path: Path) -> Path:
     folder = tmp_path / "exports"
     folder.mkdir()
     return folder
+
+
+@cache
+def definitions() -> dg.Definitions:
+    """The built-in game's; building them takes a second."""
+    return build_definitions("demo")
 
 
 class Watcher:
@@ -43,10 +59,8 @@ class Watcher:
     def __init__(self, instance: dg.DagsterInstance, exports: Path) -> None:
         self.instance = instance
         self.cursor: str | None = None
-        resources = {"exports": ExportsFolder(folder=str(exports))}
-        self.definitions = build_definitions("demo", resources)
-        self.sensor = self.definitions.get_sensor_def("demo_export_sensor")
-        self.resources = resources
+        self.resources = {"exports": ExportsFolder(folder=str(exports))}
+        self.sensor = definitions().resolve_sensor_def("demo_export_sensor")
 
     def tick(self) -> dg.SensorResult:
         context = dg.build_sensor_context(
@@ -60,6 +74,17 @@ class Watcher:
                 request.partitions_def_name, list(request.partition_keys)
             )
         return data
+
+    def reason(self) -> str:
+        """Why a tick requests nothing."""
+        data = self.tick()
+        assert not data.run_requests
+        assert data.skip_reason is not None
+        return str(data.skip_reason.skip_message)
+
+    def settle(self) -> None:
+        """The tick that sees a newly copied export for the first time, and leaves it alone."""
+        assert "same for one tick" in self.reason()
 
     def asked(self) -> list[tuple[str | None, tuple[str, ...]]]:
         """Partition and assets of every run that one tick requests."""
@@ -76,6 +101,23 @@ class Watcher:
             )
         )
 
+    def synthetic_set_finished(self) -> None:
+        """What a run of synthetic_set leaves in the instance."""
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(KEYS.synthetic_set, tags={DATA_VERSION_TAG: "s1"})
+        )
+
+    def merge_requested(self) -> dg.RunRequest:
+        """The one run that a tick requests, which has to be the merge."""
+        (request,) = self.tick().run_requests or []
+        assert tuple(request.asset_selection or ()) == KEYS.after_annotation
+        return request
+
+    def run_ended(self, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+        """What the daemon makes of a request, ended."""
+        job = definitions().resolve_implicit_global_asset_job_def()
+        return self.instance.create_run_for_job(job, status=status, tags=dict(request.tags))
+
 
 AFTER = tuple(key.path[-1] for key in KEYS.after_annotation)
 
@@ -87,23 +129,23 @@ def test_an_empty_or_absent_folder_asks_for_nothing(
 
 
 def test_a_dropped_export_becomes_a_partition_then_one_merge(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
-    watcher = Watcher(instance, exports)
     shutil.copy(captures["session_harbour"], exports)
+    watcher.settle()
     assert watcher.asked() == [("session_harbour", ("cvat_export",))]
-    assert instance.get_dynamic_partitions("demo_export_batches") == ["session_harbour"]
+    assert watcher.instance.get_dynamic_partitions("demo_export_batches") == ["session_harbour"]
     watcher.export_finished("session_harbour", "v1")
     assert watcher.asked() == [(None, AFTER)]
     assert watcher.asked() == [], "the merge is asked for once"
 
 
 def test_batches_that_come_together_are_merged_once(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
-    watcher = Watcher(instance, exports)
     for capture in captures.values():
         shutil.copy(capture, exports)
+    watcher.settle()
     asked = watcher.asked()
     assert sorted(partition or "" for partition, _ in asked) == sorted(captures)
     for batch in captures:
@@ -112,27 +154,38 @@ def test_batches_that_come_together_are_merged_once(
 
 
 def test_a_replaced_export_is_read_again(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
-    watcher = Watcher(instance, exports)
     target = exports / "batch.zip"
-    shutil.copy(captures["session_harbour"], target)
-    watcher.asked()
-    watcher.export_finished("batch", "v1")
-    watcher.asked()
-    shutil.copy(captures["session_valley"], target)
-    assert watcher.asked() == [("batch", ("cvat_export",))]
-    watcher.export_finished("batch", "v2")
-    assert watcher.asked() == [(None, AFTER)]
+    for version, capture in enumerate(("session_harbour", "session_valley")):
+        shutil.copy(captures[capture], target)
+        watcher.settle()
+        assert watcher.asked() == [("batch", ("cvat_export",))]
+        watcher.export_finished("batch", f"v{version}")
+        assert watcher.asked() == [(None, AFTER)]
+
+
+def test_an_export_that_is_put_back_as_it_was_is_read_and_merged_again(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
+) -> None:
+    keys = []
+    for capture in ("session_harbour", "session_valley", "session_harbour"):
+        shutil.copy2(captures[capture], exports / "batch.zip")
+        watcher.settle()
+        keys += [request.run_key for request in watcher.tick().run_requests or []]
+        watcher.export_finished("batch", capture)
+        keys.append(watcher.merge_requested().run_key)
+    assert len(keys) == 6
+    assert len(set(keys)) == 6, "Dagster starts one run per key"
 
 
 def test_a_replaced_export_with_the_same_content_starts_no_training(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
-    watcher = Watcher(instance, exports)
     target = exports / "batch.zip"
     for _ in range(2):
         shutil.copyfile(captures["session_harbour"], target)
+        watcher.settle()
         assert watcher.asked() == [("batch", ("cvat_export",))]
         watcher.export_finished("batch", "v1")
         last = watcher.asked()
@@ -140,28 +193,115 @@ def test_a_replaced_export_with_the_same_content_starts_no_training(
 
 
 def test_a_half_copied_archive_is_left_alone_until_it_is_whole(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
-    watcher = Watcher(instance, exports)
     whole = captures["session_harbour"].read_bytes()
     (exports / "batch.zip").write_bytes(whole[: len(whole) // 2])
     assert watcher.asked() == []
+    assert watcher.asked() == []
     (exports / "batch.zip").write_bytes(whole)
+    watcher.settle()
     assert watcher.asked() == [("batch", ("cvat_export",))]
 
 
-def test_the_merge_waits_for_runs_that_still_read_batches(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+def test_a_folder_is_left_alone_while_pictures_are_copied_into_it(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
-    watcher = Watcher(instance, exports)
+    unpacked = unpack(captures["session_harbour"], exports.parent / "unpacked")
+    pictures = unpacked / "images/default"
+    shutil.copytree(unpacked / "annotations", exports / "batch/annotations")
+    (exports / "batch/images/default").mkdir(parents=True)
+    for picture in sorted(pictures.iterdir())[:3]:
+        shutil.copy(picture, exports / "batch/images/default")
+        watcher.settle()
+    assert watcher.asked() == [("batch", ("cvat_export",))]
+
+
+def test_annotations_replaced_inside_a_folder_are_read_again(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
+) -> None:
+    folder = unpack(captures["session_harbour"], exports / "batch")
+    watcher.settle()
+    watcher.asked()
+    watcher.export_finished("batch", "v1")
+    watcher.asked()
+    (annotations,) = (folder / "annotations").glob("instances_*.json")
+    annotations.write_text(annotations.read_text("utf-8") + "\n", "utf-8")
+    watcher.settle()
+    assert watcher.asked() == [("batch", ("cvat_export",))]
+
+
+def test_an_archive_and_its_unpacked_self_are_one_batch_that_is_merged(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
+) -> None:
+    shutil.copy(captures["session_harbour"], exports / "batch.zip")
+    unpack(captures["session_harbour"], exports / "batch")
+    assert "batch is passed over, because batch.zip" in watcher.reason()
+    assert watcher.asked() == [("batch", ("cvat_export",))]
+    watcher.export_finished("batch", "v1")
+    assert watcher.asked() == [(None, AFTER)]
+    assert "batch is passed over" in watcher.reason()
+
+
+def test_the_merge_waits_for_runs_that_still_read_batches(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
+) -> None:
     shutil.copy(captures["session_harbour"], exports)
+    watcher.settle()
     watcher.asked()
     watcher.export_finished("session_harbour", "v1")
-    run = instance.create_run_for_job(
-        build_definitions("demo").resolve_implicit_global_asset_job_def(),
+    run = watcher.instance.create_run_for_job(
+        definitions().resolve_implicit_global_asset_job_def(),
         status=dg.DagsterRunStatus.STARTED,
         tags={SENSOR_TAG: "demo"},
     )
     assert watcher.asked() == []
-    instance.delete_run(run.run_id)
+    watcher.instance.delete_run(run.run_id)
     assert watcher.asked() == [(None, AFTER)]
+
+
+def test_the_merge_waits_for_a_synthetic_set_and_then_starts_by_itself(
+    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+) -> None:
+    watcher = Watcher(instance, exports)
+    shutil.copy(captures["session_harbour"], exports)
+    watcher.settle()
+    watcher.asked()
+    watcher.export_finished("session_harbour", "v1")
+    assert "demo/synthetic_set has not been materialized" in watcher.reason()
+    watcher.synthetic_set_finished()
+    assert watcher.asked() == [(None, AFTER)]
+
+
+def test_a_merge_that_failed_is_named_and_not_tried_again(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
+) -> None:
+    shutil.copy(captures["session_harbour"], exports / "batch.zip")
+    watcher.settle()
+    watcher.asked()
+    watcher.export_finished("batch", "v1")
+    request = watcher.merge_requested()
+    failed = watcher.run_ended(request, dg.DagsterRunStatus.FAILURE)
+    assert failed.run_id in watcher.reason()
+    assert "re-execute" in watcher.reason()
+    again = watcher.run_ended(request, dg.DagsterRunStatus.SUCCESS)
+    assert again.tags[MERGE_TAG] == failed.tags[MERGE_TAG]
+    assert watcher.reason() == "No export has arrived since the last merge."
+
+
+def test_an_export_that_arrives_after_a_failed_merge_is_merged(
+    watcher: Watcher, exports: Path, captures: dict[str, Path]
+) -> None:
+    for version, capture in enumerate(("session_harbour", "session_valley")):
+        shutil.copy(captures[capture], exports / "batch.zip")
+        watcher.settle()
+        watcher.asked()
+        watcher.export_finished("batch", f"v{version}")
+        watcher.run_ended(watcher.merge_requested(), dg.DagsterRunStatus.FAILURE)
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """What a double-click on an archive leaves beside it."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
+    return folder
