@@ -13,12 +13,11 @@ leaves the whole artifact or none of it, and the next run completes.
 
 import errno
 import os
-import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,11 +28,13 @@ from pydantic import Field, ValidationError
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest, manifest_of, problems_in
 from pipeline.provenance import ArtifactVersion, Provenance
+from resources.files import last_touched, remove_tree, size_of
 from resources.state import StateFolder
 
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
-"""A staging directory untouched for so long belongs to a process that is gone."""
+"""What is younger may belong to a run that goes on: an artifact that is being written, or one that
+is in place and not yet reported to Dagster."""
 
 
 class ArtifactStoreError(OutpostError):
@@ -92,6 +93,7 @@ class ArtifactStore:
         record = _read_record(self._shelf(asset, partition) / "builds" / f"{input_key}.json")
         if record is None or not self._artifact(record.version).is_whole:
             return None
+        _renew(self._artifact(record.version))
         return record
 
     @contextmanager
@@ -107,7 +109,7 @@ class ArtifactStore:
                 (folder / "files").mkdir(parents=True)
                 yield folder / "files"
         finally:
-            _remove_tree(folder)
+            remove_tree(folder)
 
     def commit(
         self, staged: Path, describe: Callable[[str], Provenance]
@@ -147,21 +149,29 @@ class ArtifactStore:
         return artifact
 
     def builds(self) -> Iterator[Provenance]:
-        """Every build record in the store."""
+        """Every build record in the store that can be trusted."""
         for file in sorted(self.root.glob("*/*/builds/*.json")):
             record = _read_record(file)
             if record is not None:
                 yield record
 
     def provenance_of(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
-        """Every recorded way in which a version was made, oldest first."""
-        folder = self._shelf(version.asset, version.partition) / "builds"
-        records = (_read_record(file) for file in sorted(folder.glob("*.json")))
+        """Every recorded way in which a version was made, oldest first; changed records left out.
+
+        What was changed is named by `problems_of`.
+        """
+        records = (_read_record(file) for file in self._record_files(version))
         found = (r for r in records if r is not None and r.data_version == version.data_version)
         return tuple(sorted(found, key=lambda record: record.made_at))
 
     def problems_of(self, version: ArtifactVersion) -> tuple[str, ...]:
-        """Every file of a version that is not what its manifest says, digests included."""
+        """Every file of a version that is not what its manifest says, and every changed record.
+
+        All digests are computed again.
+        """
+        return (*self._changed_files(version), *self._changed_records(version))
+
+    def _changed_files(self, version: ArtifactVersion) -> tuple[str, ...]:
         artifact = self._artifact(version)
         try:
             manifest = artifact.manifest
@@ -174,44 +184,67 @@ class ArtifactStore:
         found = problems_in(artifact.path, manifest)
         return tuple(f"{artifact.path / item.path}: {item.problem}" for item in found)
 
+    def _changed_records(self, version: ArtifactVersion) -> Iterator[str]:
+        """Records that claim a version and cannot be trusted, and those that say nothing any more.
+
+        An unreadable record may be the one of this version.
+        """
+        for file in self._record_files(version):
+            claim = _parse_record(file)
+            concerned = claim is None or claim.data_version == version.data_version
+            if concerned and _read_record(file) is None:
+                yield f"{file}: the record was changed after the build"
+
     def files_of(self, version: ArtifactVersion) -> Path:
         """Where the files of a version are, whole or not."""
         return self._artifact(version).path
 
-    def versions_holding(self, sha256: str) -> tuple[ArtifactVersion, ...]:
-        """Versions that contain a file with that digest."""
+    def listing_of(self, version: ArtifactVersion) -> Manifest:
+        """The files that a version says it has."""
+        return self._artifact(version).manifest
+
+    def versions_holding(self, *sha256: str) -> tuple[ArtifactVersion, ...]:
+        """Versions whose manifest lists a file with one of these digests, recorded or not."""
         found = []
-        for record in self.builds():
-            artifact = self._artifact(record.version)
-            if artifact.is_whole and any(e.sha256 == sha256 for e in artifact.manifest.files):
-                found.append(record.version)
-        return tuple(dict.fromkeys(found))
+        for home in self._homes():
+            manifest = _read_manifest(home)
+            if manifest and any(entry.sha256 in sha256 for entry in manifest.files):
+                found.append(self._version_in(home, manifest))
+        return tuple(found)
 
     def garbage(self, referred: set[ArtifactVersion]) -> tuple[Removal, ...]:
-        """What no materialization refers to, directly or through its inputs. Removes nothing."""
+        """What no materialization refers to, directly or through its inputs. Removes nothing.
+
+        What is younger than `ABANDONED_AFTER_SECONDS` is kept, and what it was made from: the run
+        that made it may not have reported it yet.
+        """
         records = tuple(self.builds())
-        kept = _with_inputs(referred, records)
-        homes = {self._artifact(version).home for version in kept}
+        young = {r.version for r in records if _is_young(self._artifact(r.version).home)}
+        kept = {self._artifact(version).home for version in _with_inputs(referred | young, records)}
         stale = [
-            Removal(home, "no materialization refers to it", _size_of(home))
-            for home in sorted(self.root.glob("*/*/*"))
-            if home.name not in ("builds", "staging") and home not in homes
+            Removal(home, "no materialization refers to it", size_of(home))
+            for home in self._homes()
+            if home not in kept and not _is_young(home)
         ]
-        left = [
-            Removal(folder, "was left behind by a process that is gone", _size_of(folder))
-            for folder in sorted(self.root.glob("*/*/staging/*"))
-            if time.time() - folder.stat().st_mtime > ABANDONED_AFTER_SECONDS
-        ]
+        left = abandoned(
+            self.root.glob("*/*/staging/*"), "was left behind by a process that is gone"
+        )
         return (*stale, *left)
 
     def remove(self, removals: tuple[Removal, ...]) -> None:
-        """Delete what `garbage` found, and the records of builds that are gone with it."""
+        """Delete what is listed, and the records of builds that are gone with it.
+
+        What stays is protected again: where deleting takes write access (`remove_tree`), files
+        that are shared with what was deleted have lost their protection.
+        """
         for removal in removals:
-            _remove_tree(removal.path)
+            remove_tree(removal.path)
         for file in self.root.glob("*/*/builds/*.json"):
-            record = _read_record(file)
+            record = _parse_record(file)
             if record is None or not self._artifact(record.version).home.exists():
                 file.unlink()
+        for home in self._homes():
+            _protect(home)
 
     def _artifact(self, version: ArtifactVersion) -> Artifact:
         shelf = self._shelf(version.asset, version.partition)
@@ -220,6 +253,39 @@ class ArtifactStore:
     def _shelf(self, asset: str, partition: str | None) -> Path:
         game, _, name = asset.partition("/")
         return self.root / game / (f"{name}@{partition}" if partition else name)
+
+    def _homes(self) -> Iterator[Path]:
+        """Every directory that stands where an artifact does."""
+        for home in sorted(self.root.glob("*/*/*")):
+            if home.name not in ("builds", "staging"):
+                yield home
+
+    def _record_files(self, version: ArtifactVersion) -> list[Path]:
+        """The records of all versions of an asset or partition."""
+        return sorted((self._shelf(version.asset, version.partition) / "builds").glob("*.json"))
+
+    def _version_in(self, home: Path, manifest: Manifest) -> ArtifactVersion:
+        """The version that a directory holds, or should hold if its manifest was changed."""
+        name, _, partition = home.parent.name.partition("@")
+        found = ArtifactVersion(
+            asset=f"{home.parent.parent.name}/{name}",
+            partition=partition or None,
+            data_version=manifest.digest,
+        )
+        if self._artifact(found).home == home:
+            return found
+        records = (_read_record(file) for file in self._record_files(found))
+        recorded = (r.version for r in records if r and self._artifact(r.version).home == home)
+        return next(recorded, found.model_copy(update={"data_version": home.name}))
+
+
+def abandoned(folders: Iterable[Path], reason: str) -> tuple[Removal, ...]:
+    """Those in which nothing has been written for `ABANDONED_AFTER_SECONDS`."""
+    return tuple(
+        Removal(folder, reason, size_of(folder))
+        for folder in sorted(folders)
+        if time.time() - last_touched(folder) > ABANDONED_AFTER_SECONDS
+    )
 
 
 def _with_inputs(
@@ -242,11 +308,10 @@ def _with_inputs(
 def _settle(staged: Path, artifact: Artifact) -> None:
     """Rename a staged directory into place, unless the same bytes are there already."""
     if artifact.is_whole:
+        _renew(artifact)
         return
-    _remove_tree(artifact.home)
-    for file in staged.rglob("*"):
-        if file.is_file():
-            file.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
+    remove_tree(artifact.home)
+    _protect(staged)
     try:
         staged.replace(artifact.home)
     except OSError:
@@ -255,7 +320,43 @@ def _settle(staged: Path, artifact: Artifact) -> None:
             raise
 
 
+def _protect(folder: Path) -> None:
+    """Make every file read-only."""
+    for file in folder.rglob("*"):
+        if file.is_file() and os.access(file, os.W_OK):
+            file.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
+
+
+def _renew(artifact: Artifact) -> None:
+    """Make an artifact young again that a run is about to report (see `garbage`)."""
+    with suppress(PermissionError):  # another user's store: its garbage is not ours to collect
+        os.utime(artifact.home / "manifest.json")
+
+
+def _is_young(home: Path) -> bool:
+    """Whether an artifact is there that its run may not have reported yet."""
+    if not home.is_dir():
+        return False
+    manifest = home / "manifest.json"
+    since = manifest.stat().st_mtime if manifest.is_file() else last_touched(home)
+    return time.time() - since <= ABANDONED_AFTER_SECONDS
+
+
+def _read_manifest(home: Path) -> Manifest | None:
+    try:
+        return Manifest.model_validate_json((home / "manifest.json").read_text("utf-8"))
+    except (OSError, ValidationError):
+        return None
+
+
 def _read_record(file: Path) -> Provenance | None:
+    """A record that is filed under the key of its own recipe; any other was changed."""
+    record = _parse_record(file)
+    return record if record is not None and record.recipe.input_key == file.stem else None
+
+
+def _parse_record(file: Path) -> Provenance | None:
+    """What a record says, true or not."""
     try:
         return Provenance.model_validate_json(file.read_text("utf-8"))
     except (OSError, ValidationError):
@@ -267,20 +368,6 @@ def _write_text(file: Path, text: str) -> None:
     temporary = file.with_name(f"{file.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
     temporary.replace(file)
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a directory whose files may be read-only, which Windows refuses otherwise."""
-    if not folder.exists():
-        return
-    for file in folder.rglob("*"):
-        if file.is_file() and not os.access(file, os.W_OK):
-            file.chmod(stat.S_IWRITE | stat.S_IREAD)
-    shutil.rmtree(folder)
-
-
-def _size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 @contextmanager

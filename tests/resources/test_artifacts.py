@@ -1,6 +1,7 @@
 """The artifact store: whole artifacts or none, named by what they hold."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
-from resources.artifacts import ArtifactMissingError, ArtifactStore, ArtifactStoreError
+from resources.artifacts import (
+    ABANDONED_AFTER_SECONDS,
+    ArtifactMissingError,
+    ArtifactStore,
+    ArtifactStoreError,
+)
 
 
 def recipe(asset: str = "demo/sprites", seed: int = 1, *inputs: ArtifactVersion) -> Recipe:
@@ -35,6 +41,13 @@ def build(store: ArtifactStore, made: Recipe, content: bytes, run: str = "run") 
         (staged / "folder" / "file.bin").write_bytes(content)
         artifact, _ = store.commit(staged, describe)
     return artifact.version
+
+
+def age(path: Path) -> None:
+    """Let everything at and below a path be older than what a running process may own."""
+    then = time.time() - ABANDONED_AFTER_SECONDS - 60
+    for place in (*path.rglob("*"), path):
+        os.utime(place, (then, then))
 
 
 @pytest.fixture
@@ -119,6 +132,7 @@ def test_garbage_is_what_no_materialization_needs(store: ArtifactStore) -> None:
     sprites = build(store, recipe(), b"sprites")
     used = build(store, recipe("demo/set", 1, sprites), b"used")
     unused = build(store, recipe("demo/set", 2, sprites), b"unused")
+    age(store.root)
     removals = store.garbage({used})
     assert [removal.path for removal in removals] == [store.files_of(unused).parent]
     assert store.open(unused).is_whole, "finding garbage removes nothing"
@@ -129,11 +143,103 @@ def test_garbage_is_what_no_materialization_needs(store: ArtifactStore) -> None:
     assert {record.version for record in store.builds()} == {sprites, used}
 
 
+def test_what_a_run_may_not_have_reported_yet_is_kept_with_what_it_was_made_from(
+    store: ArtifactStore,
+) -> None:
+    sprites = build(store, recipe(), b"sprites")
+    age(store.root)
+    unreported = build(store, recipe("demo/set", 1, sprites), b"set")
+    assert store.garbage(set()) == ()
+    age(store.root)
+    homes = {removal.path for removal in store.garbage(set())}
+    assert homes == {store.open(version).home for version in (sprites, unreported)}
+
+
+@pytest.mark.parametrize("seed", [1, 2], ids=["found again", "made again"])
+def test_an_old_artifact_that_a_run_takes_up_again_is_kept(store: ArtifactStore, seed: int) -> None:
+    build(store, recipe(seed=1), b"one")
+    age(store.root)
+    assert len(store.garbage(set())) == 1
+    if store.find_build("demo/sprites", None, recipe(seed=seed).input_key) is None:
+        build(store, recipe(seed=seed), b"one")
+    assert store.garbage(set()) == ()
+
+
+def test_staging_is_garbage_once_nothing_is_written_into_it(store: ArtifactStore) -> None:
+    with store.staging("demo/sprites") as staged:
+        (staged / "half").write_bytes(b"half")
+        age(store.root)
+        (removal,) = store.garbage(set())
+        assert removal.path == staged.parent
+        (staged / "half").write_bytes(b"more")
+        assert store.garbage(set()) == (), "its folder is old, what is in it is not"
+
+
+def test_removing_leaves_what_survives_protected(store: ArtifactStore) -> None:
+    unused = store.open(build(store, recipe(seed=1), b"unused"))
+    kept = store.open(build(store, recipe(seed=2), b"kept"))
+    shared, lost = kept.path / "folder/shared.bin", kept.path / "folder/file.bin"
+    os.link(unused.path / "folder/file.bin", shared)
+    lost.chmod(0o600)
+    age(store.root)
+    store.remove(store.garbage({kept.version}))
+    assert not unused.home.exists()
+    assert [file.stat().st_mode & 0o222 for file in (shared, lost)] == [0, 0]
+
+
+def test_staging_that_is_thrown_away_leaves_linked_files_protected(store: ArtifactStore) -> None:
+    file = store.open(build(store, recipe(), b"one")).path / "folder/file.bin"
+    with store.staging("demo/set") as staged:
+        os.link(file, staged / "linked.bin")
+    assert file.stat().st_mode & 0o222 == 0
+
+
+def test_a_changed_record_counts_for_nothing_and_is_named(store: ArtifactStore) -> None:
+    version = build(store, recipe(), b"one")
+    other = build(store, recipe(seed=3), b"three")
+    (file,) = (f for f in store.root.glob("*/*/builds/*.json") if f.stem == recipe().input_key)
+    record = json.loads(file.read_text("utf-8"))
+    record["recipe"]["config"] = {"seed": 2}
+    file.write_text(json.dumps(record), encoding="utf-8")
+    assert store.find_build("demo/sprites", None, recipe().input_key) is None
+    assert store.provenance_of(version) == ()
+    assert [record.version for record in store.builds()] == [other]
+    (problem,) = store.problems_of(version)
+    assert str(file) in problem
+    assert "record was changed" in problem
+    assert store.problems_of(other) == (), "it says nothing of another version"
+
+
+def test_an_unreadable_record_is_named(store: ArtifactStore) -> None:
+    version = build(store, recipe(), b"one")
+    (file,) = store.root.glob("*/*/builds/*.json")
+    file.write_text("{", encoding="utf-8")
+    assert store.problems_of(version) == (f"{file}: the record was changed after the build",)
+
+
 def test_versions_are_found_by_a_file_that_they_hold(store: ArtifactStore) -> None:
     version = build(store, recipe(), b"one")
     digest = store.open(version).manifest.files[0].sha256
     assert store.versions_holding(digest) == (version,)
     assert store.versions_holding("0" * 64) == ()
+    assert store.versions_holding("0" * 64, digest) == (version,)
+
+
+def test_a_version_is_found_though_its_record_or_its_manifest_was_changed(
+    store: ArtifactStore,
+) -> None:
+    version = build(
+        store, Recipe(asset="demo/batch", partition="a@b", code_version="c", config={}), b"1"
+    )
+    digest = store.open(version).manifest.files[0].sha256
+    manifest = store.open(version).home / "manifest.json"
+    manifest.chmod(0o600)
+    manifest.write_text(manifest.read_text().replace('"size": 1', '"size": 2'))
+    assert store.versions_holding(digest) == (version,)
+    manifest.write_text(manifest.read_text().replace('"size": 2', '"size": 1'))
+    (record,) = store.root.glob("*/*/builds/*.json")
+    record.unlink()
+    assert store.versions_holding(digest) == (version,)
 
 
 KILLED = """
