@@ -110,7 +110,7 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
         def write(folder: Path) -> None:
             located = game.located(pack)
             _files(indexed, located, "sprites")
-            library, report = extract_library(located, pack, making.report)
+            library, report = extract_library(located, pack, making.report, game.means(pack))
             for problem in report.problems:
                 notice(context.log.warning, problem)
             write_library(folder, library)

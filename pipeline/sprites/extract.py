@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.formats.sld import LayerKind, SldError, SldFile, SldFrame, read_sld
+from pipeline.errors import OutpostError
 from pipeline.games.index import GameFolderError
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
-from pipeline.manifests import sha256_of
-from pipeline.progress import Report, silent, track
-from pipeline.sprites.compose import compose
+from pipeline.manifests import digest_of, sha256_of
+from pipeline.processes import end_with_parent
+from pipeline.progress import Progress, Report, silent
+from pipeline.provenance import code_version_of
+from pipeline.sprites.cache import TakenCache
 from pipeline.sprites.library import DISTRACTOR, Sprite
-from pipeline.sprites.select import PieceFile, Pose, SpriteTask, poses, select_files
+from pipeline.sprites.select import SpriteTask, select_files
+from pipeline.sprites.take import Source, Taken, take_sprites
 
-DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
-"""Those that `compose` looks at."""
+STAGE = "extracting sprites"
+CODE = ("pipeline.formats", "pipeline.sprites")
+"""What decides the sprites of a file, besides its bytes and the pack."""
+FEWEST_FOR_PROCESSES = 64
+"""Files for which starting processes takes less time than they save."""
+SHARE = 8
+"""Files that a worker takes at a time."""
 
 
 class ExtractionReport(BaseModel):
@@ -63,39 +76,72 @@ class ExtractionReport(BaseModel):
         )
 
 
+class ExtractionError(OutpostError):
+    """Extraction that ended before its time."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """How extraction works; nothing here changes what comes out.
+
+    Attributes:
+        workers: processes, where there is enough to do for several.
+        cache: folder in which the sprites of each file are kept from run to run, so that only new
+            and changed files are read; None keeps nothing.
+        digest: SHA-256 of a file.
+    """
+
+    workers: int = 1
+    cache: Path | None = None
+    digest: Callable[[Path], str] = sha256_of
+
+
 def extract_library(
-    game_folder: Path, pack: GamePack, report: Report = silent
+    game_folder: Path, pack: GamePack, report: Report = silent, means: Means | None = None
 ) -> tuple[tuple[Sprite, ...], ExtractionReport]:
     """Take the sprites of all classes from an installed game.
 
-    A file that cannot be read is reported and does not stop the rest.
+    A file that cannot be read is reported and does not stop the rest. Interrupted, it goes on where
+    it was if there is a cache.
 
     Args:
         game_folder: the installed game.
         pack: says which files show which class, and how many headings and steps to take.
         report: told after every file.
+        means: one process and no cache unless it says otherwise.
 
     Raises:
         GameFolderError: the folder is missing, or holds no sprite files where the pack expects
             them.
+        ExtractionError: a worker was killed, or the cache cannot be written.
     """
     selection = select_files(_sprite_files(game_folder, pack), pack.sprites)
-    tasks = selection.tasks
+    try:
+        taken = _take_all(selection.tasks, game_folder, means or Means(), report)
+    except OSError as error:
+        raise ExtractionError(
+            f"Sprites cannot be kept between runs: {error}.",
+            "Free some space, or make the folder writable, and run again.",
+        ) from error
+    sprites = tuple(sprite for each in taken for sprite in each.sprites)
     tally = _Tally()
-    sprites = tuple(
-        sprite
-        for task in track(tasks, len(tasks), "extracting sprites", report)
-        for sprite in _sprites_of(task, game_folder, tally)
-    )
+    for task, each in zip(selection.tasks, taken, strict=True):
+        tally.add(_path_of(task, game_folder), each)
     return sprites, _report(pack, selection.matches, sprites, tally)
 
 
 @dataclass
 class _Tally:
-    """What went wrong so far."""
+    """What went wrong, by file."""
 
     failed: dict[str, str] = field(default_factory=dict)
     blank: Counter[str] = field(default_factory=Counter)
+
+    def add(self, path: str, taken: Taken) -> None:
+        if taken.failed is not None:
+            self.failed[path] = taken.failed
+        if taken.blank:
+            self.blank[path] += taken.blank
 
 
 def _sprite_files(game_folder: Path, pack: GamePack) -> list[Path]:
@@ -111,63 +157,98 @@ def _sprite_files(game_folder: Path, pack: GamePack) -> list[Path]:
     return files
 
 
-def _sprites_of(task: SpriteTask, game_folder: Path, tally: _Tally) -> list[Sprite]:
-    try:
-        return list(_extracted(task, game_folder, tally))
-    except (SldError, OSError) as error:
-        path = task.file.relative_to(game_folder).as_posix()
-        tally.failed[path] = error.problem if isinstance(error, SldError) else str(error)
-        return []
+def _take_all(
+    tasks: Sequence[SpriteTask], game_folder: Path, means: Means, report: Report
+) -> list[Taken]:
+    """What each task gives, in their order, from the cache as far as it has it."""
+    if means.cache is None:
+        with TemporaryDirectory() as folder:
+            return _take_all(tasks, game_folder, replace(means, cache=Path(folder)), report)
+    cache = TakenCache(means.cache)
+    jobs = [_job_of(task, game_folder, means) for task in tasks]
+    new = [job for job in jobs if job.key not in cache]
+    began = time.monotonic()
+    done = len(jobs) - len(new)
+    report(Progress(STAGE, done, len(jobs), 0.0))
+    failed: dict[str, Taken] = {}
+    for key, failure in _outcomes(new, means.cache, means.workers):
+        done += 1
+        report(Progress(STAGE, done, len(jobs), time.monotonic() - began))
+        if failure is not None:
+            failed[key] = failure
+    taken = [failed.get(job.key) or cache.load(job.key) or job.take(cache) for job in jobs]
+    cache.keep_only({job.key for job in jobs})
+    return taken
 
 
-def _extracted(task: SpriteTask, game_folder: Path, tally: _Tally) -> Iterator[Sprite]:
-    file = read_sld(task.file, layers=DRAWN_LAYERS)
-    path, digest = task.file.relative_to(game_folder).as_posix(), sha256_of(task.file)
-    chosen = poses(file, task.headings, task.steps)
-    layers = [_frames_of(piece, task.file, file, chosen) for piece in task.pieces]
-    for pose, *frames in zip(chosen, *layers, strict=True):
-        drawing = compose(frames)
-        if drawing is None:
-            tally.blank[path] += 1
-            continue
-        yield Sprite(
-            id=f"{task.class_name or DISTRACTOR}/{task.name}_h{pose.heading}_s{pose.step}",
-            class_name=task.class_name,
-            source=path,
-            source_sha256=digest,
-            frame=pose.frame,
-            heading=pose.heading,
-            step=pose.step,
-            hotspot=drawing.hotspot,
-            rgba=drawing.rgba,
-            player_weight=drawing.player_weight,
-            shadow=drawing.shadow,
-            shadow_offset=drawing.shadow_offset,
-        )
+@dataclass(frozen=True)
+class _Job:
+    """A task with the key under which its result is kept."""
+
+    task: SpriteTask
+    source: Source
+    key: str
+
+    def take(self, cache: TakenCache) -> Taken:
+        """Read the file and keep what it gave; failures are not kept, as they may pass."""
+        taken = take_sprites(self.task, self.source)
+        if taken.failed is None:
+            cache.store(self.key, taken)
+        return taken
 
 
-def _frames_of(
-    piece: PieceFile, own_file: Path, base: SldFile, chosen: Sequence[Pose]
-) -> list[SldFrame]:
-    """The frames of a piece that belong to the chosen frames of its base, moved to their place."""
-    part = base if piece.file == own_file else read_sld(piece.file, layers=DRAWN_LAYERS)
-    frames = part.frames.select(_counterpart(part, base, pose) for pose in chosen)
-    return [
-        replace(frame, hotspot=(frame.hotspot[0] - piece.dx, frame.hotspot[1] - piece.dy))
-        for frame in frames
+def _job_of(task: SpriteTask, game_folder: Path, means: Means) -> _Job:
+    """The key states everything that decides a task's sprites."""
+    source = Source(_path_of(task, game_folder), _digest(task.file, means))
+    pieces = [
+        (_digest(piece.file, means), piece.file == task.file, piece.dx, piece.dy)
+        for piece in task.pieces
     ]
+    rule = task.class_name, task.name, task.headings, task.steps
+    key = digest_of([code_version_of(*CODE), source.path, source.sha256, pieces, rule])
+    return _Job(task, source, key)
 
 
-def _counterpart(part: SldFile, base: SldFile, pose: Pose) -> int:
-    """The frame of a part that belongs over a frame of its base.
+def _digest(file: Path, means: Means) -> str:
+    """Empty for a file that cannot be read: reading it will say why."""
+    try:
+        return means.digest(file)
+    except OSError:
+        return ""
 
-    A sail that hangs still has fewer frames than the hull that it is drawn over.
-    """
-    if len(part.frames) == len(base.frames):
-        return pose.frame
-    if part.headings == base.headings:
-        return part.frame_index(pose.heading, pose.step % part.steps)
-    return pose.step % len(part.frames)
+
+def _outcomes(
+    jobs: Sequence[_Job], cache: Path, workers: int
+) -> Iterator[tuple[str, Taken | None]]:
+    """Do the jobs, and yield the key of each as it ends, with its result if that is a failure."""
+    if workers <= 1 or len(jobs) < FEWEST_FOR_PROCESSES:
+        for job in jobs:
+            yield from _work([job], cache)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
+        shares = [jobs[at : at + SHARE] for at in range(0, len(jobs), SHARE)]
+        futures = [pool.submit(_work, share, cache) for share in shares]
+        try:
+            for future in as_completed(futures):
+                yield from future.result()
+        except BrokenProcessPool as error:
+            raise ExtractionError(
+                "A process that read sprites was killed, most often for want of memory.",
+                f"Run it again with fewer than {workers} workers; what was read is kept.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _work(jobs: Sequence[_Job], cache: Path) -> list[tuple[str, Taken | None]]:
+    """Sprites go to the cache, so that only failures travel between processes."""
+    results = [(job.key, job.take(TakenCache(cache))) for job in jobs]
+    return [(key, taken if taken.failed is not None else None) for key, taken in results]
+
+
+def _path_of(task: SpriteTask, game_folder: Path) -> str:
+    return task.file.relative_to(game_folder).as_posix()
 
 
 def _report(

@@ -1,0 +1,83 @@
+"""Sprites of single files kept from run to run, so that a game is never extracted twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Collection
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.sprites.library import Sprite
+from pipeline.sprites.take import Taken
+
+SUFFIX = ".npz"
+ARRAYS = ("rgba", "player_weight", "shadow")
+PAIRS = ("hotspot", "shadow_offset")
+DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+"""What reading an entry raises when it was cut off or is from elsewhere."""
+
+
+class TakenCache:
+    """Results by key, one file each. Safe to use from several processes at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __contains__(self, key: str) -> bool:
+        return self._file(key).is_file()
+
+    def store(self, key: str, taken: Taken) -> None:
+        """Keep a result; it is there as a whole or not at all."""
+        arrays: dict[str, Any] = {}
+        facts = []
+        for number, sprite in enumerate(taken.sprites):
+            described = {field.name: getattr(sprite, field.name) for field in fields(Sprite)}
+            for name in ARRAYS:
+                pixels = described.pop(name)
+                if pixels is not None:
+                    arrays[f"{name}{number}"] = pixels
+            facts.append(described)
+        text = json.dumps({"blank": taken.blank, "sprites": facts})
+        buffer = io.BytesIO()
+        np.savez(buffer, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        staged = self._folder / f"{key}.{uuid.uuid4().hex}.tmp"
+        staged.write_bytes(buffer.getvalue())
+        staged.replace(self._file(key))
+
+    def load(self, key: str) -> Taken | None:
+        """A result, or None where there is no whole one."""
+        try:
+            with np.load(self._file(key), allow_pickle=False) as arrays:
+                kept = {name: arrays[name] for name in arrays.files}
+            content = json.loads(kept.pop("facts").tobytes())
+            sprites = tuple(
+                _sprite(facts, number, kept) for number, facts in enumerate(content["sprites"])
+            )
+            return Taken(sprites, blank=content["blank"])
+        except DAMAGED:
+            return None
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Forget everything else, leftovers of interrupted writing included."""
+        if self._folder.is_dir():
+            for file in self._folder.iterdir():
+                if file.name.removesuffix(SUFFIX) not in keys:
+                    file.unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key}{SUFFIX}"
+
+
+def _sprite(facts: dict[str, Any], number: int, arrays: dict[str, Any]) -> Sprite:
+    pairs = {name: tuple(facts[name]) for name in PAIRS}
+    pixels = {name: arrays.get(f"{name}{number}") for name in ARRAYS}
+    if pixels["rgba"] is None:
+        raise KeyError("rgba")
+    return Sprite(**(facts | pairs | pixels))

@@ -1,0 +1,101 @@
+"""One file of a game to its sprites: the part of extraction that can run in any process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.formats.sld import LayerKind, SldError, SldFile, SldFrame, read_sld
+from pipeline.sprites.compose import compose
+from pipeline.sprites.library import DISTRACTOR, Sprite
+from pipeline.sprites.select import PieceFile, Pose, SpriteTask, poses
+
+DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
+"""Those that `compose` looks at."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file of a task as its sprites name it: relative to the game's folder, and its digest."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What a file gave.
+
+    Attributes:
+        sprites: in the order of headings and steps.
+        blank: chosen frames without a visible pixel.
+        failed: what is wrong with the file; there are no sprites then.
+    """
+
+    sprites: tuple[Sprite, ...]
+    blank: int = 0
+    failed: str | None = None
+
+
+def take_sprites(task: SpriteTask, source: Source) -> Taken:
+    """Read a file, and the pieces that are drawn with it; what is wrong with one is returned."""
+    try:
+        sprites = list(_sprites(task, source))
+    except SldError as error:
+        return Taken((), failed=error.problem)
+    except OSError as error:
+        return Taken((), failed=error.strerror or type(error).__name__)
+    visible = tuple(sprite for sprite in sprites if sprite is not None)
+    return Taken(visible, blank=len(sprites) - len(visible))
+
+
+def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
+    """A sprite for each chosen pose, None where nothing shows."""
+    file = read_sld(task.file, layers=DRAWN_LAYERS)
+    chosen = poses(file, task.headings, task.steps)
+    layers = [_frames_of(piece, task.file, file, chosen) for piece in task.pieces]
+    for pose, *frames in zip(chosen, *layers, strict=True):
+        drawing = compose(frames)
+        yield (
+            None
+            if drawing is None
+            else Sprite(
+                id=f"{task.class_name or DISTRACTOR}/{task.name}_h{pose.heading}_s{pose.step}",
+                class_name=task.class_name,
+                source=source.path,
+                source_sha256=source.sha256,
+                frame=pose.frame,
+                heading=pose.heading,
+                step=pose.step,
+                hotspot=drawing.hotspot,
+                rgba=drawing.rgba,
+                player_weight=drawing.player_weight,
+                shadow=drawing.shadow,
+                shadow_offset=drawing.shadow_offset,
+            )
+        )
+
+
+def _frames_of(
+    piece: PieceFile, own_file: Path, base: SldFile, chosen: Sequence[Pose]
+) -> list[SldFrame]:
+    """The frames of a piece that belong to the chosen frames of its base, moved to their place."""
+    part = base if piece.file == own_file else read_sld(piece.file, layers=DRAWN_LAYERS)
+    frames = part.frames.select(_counterpart(part, base, pose) for pose in chosen)
+    return [
+        replace(frame, hotspot=(frame.hotspot[0] - piece.dx, frame.hotspot[1] - piece.dy))
+        for frame in frames
+    ]
+
+
+def _counterpart(part: SldFile, base: SldFile, pose: Pose) -> int:
+    """The frame of a part that belongs over a frame of its base.
+
+    A sail that hangs still has fewer frames than the hull that it is drawn over.
+    """
+    if len(part.frames) == len(base.frames):
+        return pose.frame
+    if part.headings == base.headings:
+        return part.frame_index(pose.heading, pose.step % part.steps)
+    return pose.step % len(part.frames)
