@@ -13,10 +13,10 @@ from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
-from pipeline.sprites.extract import Means
 from resources.state import StateFolder
 
 GAME_DIR_VARIABLE = "OUTPOST_GAME_DIR"
+"""Names the folder of an installed game; with _<GAME> at its end, of that game alone."""
 
 
 class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -24,8 +24,9 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     folder: str = Field(
         default="",
-        description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR names, else the "
-        "first usual install folder that exists. The built-in game draws its own.",
+        description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR_<GAME> or "
+        "OUTPOST_GAME_DIR names, else the first usual install folder that exists. The built-in "
+        "game draws its own.",
     )
 
     def prepare(self, pack: GamePack, report: Report) -> Path:
@@ -34,37 +35,38 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             GameFolderError: nobody said where the game is, and it is in no usual place.
         """
+        folder = self.located(pack)
         if pack.drawn:
-            folder = Path(self.folder) if self.folder else drawn_folder(pack)
             draw_game(folder, report)
-            return folder
-        return self.located(pack)
+        return folder
 
     def located(self, pack: GamePack) -> Path:
-        """Where the game's files are, without drawing anything."""
-        configured = self.folder or os.environ.get(GAME_DIR_VARIABLE, "")
-        if configured:
-            return Path(configured).expanduser()
+        """Where the game's files are, without drawing anything.
+
+        Raises:
+            GameFolderError: a variable names no folder, or nobody said where the game is and it is
+                in no usual place.
+        """
+        if self.folder:
+            return Path(self.folder).expanduser()
         if pack.drawn:
             return drawn_folder(pack)
+        if (named := _named_by_environment(pack)) is not None:
+            return named
         if (found := find_installed(pack)) is not None:
             return found
         raise GameFolderError(
             f"{pack.title} was not found in any of its usual install folders.",
-            f"Set {GAME_DIR_VARIABLE} to the folder in which it is installed.",
+            f"Set {game_variable(pack)}, or {GAME_DIR_VARIABLE} where one game is served, to the "
+            "folder in which it is installed.",
         )
 
     def index(self, folder: Path, pack: GamePack, report: Report) -> GameIndex:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
-        known = _known_digests(pack)
+        known = DigestCache(StateFolder.from_environment().caches / f"{pack.name}-digests.json")
         index = index_game(folder, pack, known.digest, report)
         known.save()
         return index
-
-    def means(self, pack: GamePack) -> Means:
-        """Extract with a process per core, and read only what is new since the last time."""
-        cache = StateFolder.from_environment().caches / f"{pack.name}-sprites"
-        return Means(os.cpu_count() or 1, cache, _known_digests(pack).digest)
 
 
 class DigestCache:
@@ -93,8 +95,23 @@ class DigestCache:
         temporary.replace(self._file)
 
 
-def _known_digests(pack: GamePack) -> DigestCache:
-    return DigestCache(StateFolder.from_environment().caches / f"{pack.name}-digests.json")
+def game_variable(pack: GamePack) -> str:
+    """The environment variable that names the folder of this game alone."""
+    return f"{GAME_DIR_VARIABLE}_{pack.name.upper()}"
+
+
+def _named_by_environment(pack: GamePack) -> Path | None:
+    for variable in (game_variable(pack), GAME_DIR_VARIABLE):
+        if not (named := os.environ.get(variable)):
+            continue
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise GameFolderError(
+                f"{variable} is {named}, and there is no such folder.",
+                f"Set {variable} to the folder in which {pack.title} is installed.",
+            )
+        return folder
+    return None
 
 
 def drawn_folder(pack: GamePack) -> Path:
