@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.making import DATA_VERSION_TAG
 from pipeline.provenance import ArtifactVersion
-from resources.artifacts import Artifacts, Removal
+from resources.artifacts import ArtifactStore, Removal, abandoned
 from resources.instance import open_instance
 from resources.state import StateFolder
 
@@ -12,10 +12,15 @@ EVENTS_A_PAGE = 1000
 
 
 def collect_garbage(state: StateFolder, *, delete: bool) -> tuple[Removal, ...]:
-    """Find the artifacts that no materialization refers to, and remove them if asked to."""
-    store = Artifacts().store
+    """Find what nothing refers to or works on any more, and remove it if asked to.
+
+    That is artifacts that no materialization reported, what was left in staging, and the folders of
+    trainings that failed or were killed.
+    """
+    store = ArtifactStore(state.artifacts)
     with open_instance(state) as instance:
         removals = store.garbage(_materialized(instance))
+    removals += abandoned(state.jobs.glob("*"), "was left behind by a training that did not end")
     if delete:
         store.remove(removals)
     return removals

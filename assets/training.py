@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version as installed_version
@@ -36,6 +37,7 @@ from pipeline.training.results import (
     read_events,
 )
 from resources.artifacts import Artifact, Artifacts
+from resources.files import remove_tree
 from resources.gpu import Gpu
 from resources.state import StateFolder
 
@@ -171,7 +173,8 @@ class TrainingSession:
 
     def tidy_up(self) -> None:
         """Remove the job's folder once everything in it has been taken; kept after a failure."""
-        shutil.rmtree(self.job_folder, ignore_errors=True)
+        with suppress(OSError):  # a file in use; the garbage collection finds the folder later
+            remove_tree(self.job_folder)
 
     @cached_property
     def keys(self) -> GameKeys:

@@ -1,0 +1,101 @@
+"""Garbage collection against a real instance and a real store."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.housekeeping import collect_garbage
+from assets.making import Making, make
+from resources.artifacts import ABANDONED_AFTER_SECONDS, Artifacts
+from resources.instance import open_instance
+from resources.state import StateFolder
+
+KEY = dg.AssetKey(["toy", "text"])
+FOUND_WHILE_RUNNING: list[Path] = []
+
+
+class TextConfig(dg.Config):
+    """What the toy asset contains."""
+
+    text: str
+
+
+@dg.asset(key=KEY)
+def text(
+    context: dg.AssetExecutionContext, config: TextConfig, artifacts: Artifacts
+) -> Iterator[dg.MaterializeResult[Any]]:
+    making = Making(context, artifacts.store, KEY, "c1", {"text": config.text})
+    result = make(making, lambda folder: _write(folder, config.text), lambda _: {})
+    state = StateFolder(Path(artifacts.folder).parent)
+    FOUND_WHILE_RUNNING.extend(item.path for item in collect_garbage(state, delete=True))
+    yield result
+
+
+def _write(folder: Path, content: str) -> None:
+    (folder / "text.txt").write_text(content)
+
+
+def age(path: Path) -> None:
+    then = time.time() - ABANDONED_AFTER_SECONDS - 60
+    for place in (*path.rglob("*"), path):
+        os.utime(place, (then, then))
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    FOUND_WHILE_RUNNING.clear()
+    return StateFolder(tmp_path / "state")
+
+
+def materialize(state: StateFolder, content: str) -> Path:
+    with open_instance(state) as instance:
+        done = dg.materialize(
+            [text],
+            instance=instance,
+            resources={"artifacts": Artifacts(folder=str(state.artifacts))},
+            run_config={"ops": {"toy__text": {"config": {"text": content}}}},
+        )
+    assert done.success
+    metadata = done.asset_materializations_for_node("toy__text")[0].metadata
+    return Path(str(metadata["folder"].value))
+
+
+def test_an_asset_survives_a_collection_before_it_is_reported(state: StateFolder) -> None:
+    folder = materialize(state, "one")
+    assert FOUND_WHILE_RUNNING == []
+    assert (folder / "text.txt").read_text() == "one"
+    age(state.artifacts)
+    assert collect_garbage(state, delete=True) == ()
+    assert (folder / "text.txt").exists(), "reported since"
+
+
+def test_an_old_build_survives_while_a_run_takes_it_up_again(state: StateFolder) -> None:
+    folder = materialize(state, "one")
+    with open_instance(state) as instance:
+        instance.wipe_assets([KEY])
+    age(state.artifacts)
+    assert [item.path for item in collect_garbage(state, delete=False)] == [folder.parent]
+    assert materialize(state, "one") == folder
+    assert FOUND_WHILE_RUNNING == []
+
+
+def test_the_folder_of_a_training_is_garbage_once_it_stands_still(state: StateFolder) -> None:
+    ended, running = state.jobs / "ended", state.jobs / "running"
+    for job in (ended, running):
+        (job / "outputs").mkdir(parents=True)
+        (job / "outputs" / "best.pt").write_bytes(b"weights")
+        (job / "outputs" / "best.pt").chmod(0o400)
+        age(job)
+    (running / "outputs" / "metrics.jsonl").write_text("{}")
+    (removal,) = collect_garbage(state, delete=False)
+    assert (removal.path, removal.bytes) == (ended, 7)
+    assert ended.exists()
+    collect_garbage(state, delete=True)
+    assert not ended.exists()
+    assert running.exists()
