@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector_runtime._version import __version__
 from detector_runtime.access import get_detector, open_detector, reset_detector
+from detector_runtime.camera import WorldView
 from detector_runtime.detector import Detector
 from detector_runtime.errors import (
     BundleError,
@@ -25,11 +26,15 @@ from detector_runtime.errors import (
     MissingDependencyError,
     ModelLoadError,
     ModelOutputError,
+    PredictionExpiredError,
     UnknownOnnxLayoutError,
 )
+from detector_runtime.frame_diff import FrameDiffer
+from detector_runtime.kalman import MotionNoise
 from detector_runtime.results import DetectedEntity, Detections, ModelSource, Timings
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.thresholds import Thresholds
+from detector_runtime.tracker import EntityTracker, TrackerSettings
 
 if TYPE_CHECKING:
     from detector_runtime.bundle import Bundle, BundleManifest
@@ -45,14 +50,20 @@ __all__ = [
     "Detector",
     "DetectorError",
     "DetectorSettings",
+    "EntityTracker",
+    "FrameDiffer",
     "ImageError",
     "MissingDependencyError",
     "ModelLoadError",
     "ModelOutputError",
     "ModelSource",
+    "MotionNoise",
+    "PredictionExpiredError",
     "Thresholds",
     "Timings",
+    "TrackerSettings",
     "UnknownOnnxLayoutError",
+    "WorldView",
     "__version__",
     "get_detector",
     "open_detector",

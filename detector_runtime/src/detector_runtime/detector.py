@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.camera import CameraMotion
+from detector_runtime.candidates import Candidates
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
 from detector_runtime.models import Inference, Model
 from detector_runtime.results import (
@@ -21,22 +23,15 @@ from detector_runtime.results import (
     Timings,
     numbered_ids,
 )
+from detector_runtime.scale_guard import ScaleGuard
 from detector_runtime.settings import DetectorSettings
-from detector_runtime.suppression import rank, suppress_same_box, suppress_same_class
+from detector_runtime.tiling import Region, regions_of_interest, tiles
+from detector_runtime.tracker import EntityTracker, GreedyTracker, Tracker
+
+WEAK_SCORE = 0.1
+"""From this score on a detection may continue a track, though it does not count by itself."""
 
 logger = logging.getLogger("detector_runtime")
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """What the model saw in one picture, ranked and without duplicates."""
-
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    class_ids: NDArray[np.intp]
-
-    def where(self, mask: NDArray[np.bool_]) -> _Candidates:
-        return _Candidates(self.boxes[mask], self.scores[mask], self.class_ids[mask])
 
 
 class Detector:
@@ -49,9 +44,14 @@ class Detector:
         self.settings = settings or DetectorSettings()
         self.model = model
         self.thresholds = self.settings.chosen_thresholds(model.facts.thresholds)
+        self.tracker = _tracker(self.settings, model.facts.class_names)
         self._least = self.thresholds.for_classes(model.facts.class_names)
+        self._scale = ScaleGuard(model.facts)
+        self._camera = CameraMotion(self.settings.world_view)
+        self._unseen_shift = np.zeros(2)
         self._lock = threading.RLock()
         self._last: Detections | None = None
+        self._scans_since_full = 0
 
     @property
     def source(self) -> ModelSource:
@@ -68,21 +68,93 @@ class Detector:
         """The result of the latest call; None before the first."""
         return self._last
 
-    def detect_fast(self, image: ImageLike, *, color: Color = "rgb") -> Detections:
+    def detect_fast(
+        self, image: ImageLike, *, color: Color = "rgb", timestamp: float | None = None
+    ) -> Detections:
         """Entities of one picture, seen whole at the model's input size.
 
         Args:
             image: array (height, width, 3) of uint8, PIL image or path.
             color: channel order of an array.
+            timestamp: seconds on any clock, for pictures at uneven intervals.
 
         Raises:
             ImageError: not a picture.
             UnknownOnnxLayoutError: the model does not give (N, 6) rows.
+            ConfigurationError: time runs backwards.
         """
         frame = load_frame(image, color)
         with self._lock:
-            inference = self.model.infer([frame], float(self._least.min()))
-            return self._finish(frame, inference)
+            self._observe(frame, timestamp)
+            return self._look("detect_fast", frame, [_whole(frame)], timestamp)
+
+    def detect_fast_multi(
+        self,
+        image: ImageLike,
+        *,
+        color: Color = "rgb",
+        timestamp: float | None = None,
+        center_fraction: float = 0.5,
+    ) -> Detections:
+        """As `detect_fast`, with a second look at the middle of the picture, for small things.
+
+        The second look shows things `1 / center_fraction` times larger than training did: measure
+        whether that helps a model before relying on it.
+
+        Args:
+            image: array (height, width, 3) of uint8, PIL image or path.
+            color: channel order of an array.
+            timestamp: seconds on any clock.
+            center_fraction: side of the middle part, as a share of the picture's.
+        """
+        frame = load_frame(image, color)
+        share = min(max(center_fraction, 0.1), 1.0)
+        width, height = max(2, round(frame.width * share)), max(2, round(frame.height * share))
+        middle = Region((frame.width - width) // 2, (frame.height - height) // 2, width, height)
+        with self._lock:
+            self._observe(frame, timestamp)
+            return self._look("detect_fast_multi", frame, [_whole(frame), middle], timestamp)
+
+    def detect(
+        self, image: ImageLike, *, color: Color = "rgb", timestamp: float | None = None
+    ) -> Detections:
+        """Entities of one picture, cut into overlapping tiles of the model's input size.
+
+        With the setting `use_sahi=False`, or for a picture no larger than a tile, the same as
+        `detect_fast`. Takes the arguments of `detect_fast`.
+        """
+        frame = load_frame(image, color)
+        with self._lock:
+            self._observe(frame, timestamp)
+            return self._look_at_all(frame, timestamp)
+
+    def detect_adaptive(
+        self,
+        image: ImageLike,
+        *,
+        color: Color = "rgb",
+        timestamp: float | None = None,
+        force_full: bool = False,
+    ) -> Detections:
+        """A fast look at the whole picture, then tiles where something is or just was.
+
+        The first call, every `full_scan_interval`-th one and those with `force_full` look at all
+        tiles, as `detect` does. Takes the other arguments of `detect_fast`.
+        """
+        frame = load_frame(image, color)
+        with self._lock:
+            self._observe(frame, timestamp)
+            due = self._scans_since_full >= self.settings.full_scan_interval - 1
+            if force_full or due or self._last is None or not self._needs_tiles(frame):
+                return self._look_at_all(frame, timestamp)
+            self._scans_since_full += 1
+            return self._look_where_it_matters(frame, timestamp)
+
+    def reset_tracking(self) -> None:
+        """Forgets the tracks and the last picture, as before a new game; ids go on counting."""
+        with self._lock:
+            self._forget()
+            self._camera.reset()
 
     def warmup(self) -> None:
         """Runs the model once on a grey picture: the first run is the slowest."""
@@ -118,42 +190,149 @@ class Detector:
     ) -> None:
         self.close()
 
-    def _finish(self, frame: Frame, inference: Inference) -> Detections:
+    def _look_at_all(self, frame: Frame, timestamp: float | None) -> Detections:
+        self._scans_since_full = 0
+        if not self._needs_tiles(frame):
+            return self._look("detect", frame, [_whole(frame)], timestamp)
+        cut = tiles(_whole(frame), self.model.facts.input_size)
+        return self._look("detect", frame, cut, timestamp)
+
+    def _look_where_it_matters(self, frame: Frame, timestamp: float | None) -> Detections:
+        whole = _whole(frame)
+        picture, tile = (frame.width, frame.height), self.model.facts.input_size
+        fast = self._infer(frame, [whole])
+        quick = Candidates.of(fast.rows, [whole], picture)
+        found = quick.where(self._counts(quick))
+        around = np.concatenate([found.boxes, self._disappeared(found)])
+        regions = regions_of_interest(around, picture, tile)
+        if not regions:
+            return self._finish("detect_adaptive", frame, quick, fast, timestamp)
+        cut = list(dict.fromkeys(part for each in regions for part in tiles(each, tile)))
+        close = self._infer(frame, cut)
+        # Inside a region the tiles know better; outside, the fast look is all there is.
+        centres = (quick.boxes[:, :2] + quick.boxes[:, 2:]) / 2
+        covered = np.any([region.contains(centres) for region in regions], axis=0)
+        outside = fast.rows[0][~covered]
+        merged = Candidates.of([outside, *close.rows], [whole, *cut], picture)
+        both = Inference(
+            [outside, *close.rows],
+            fast.scales + close.scales,
+            fast.preprocess_ms + close.preprocess_ms,
+            fast.inference_ms + close.inference_ms,
+        )
+        return self._finish("detect_adaptive", frame, merged, both, timestamp)
+
+    def _look(
+        self, mode: str, frame: Frame, regions: Sequence[Region], timestamp: float | None
+    ) -> Detections:
+        inference = self._infer(frame, regions)
+        candidates = Candidates.of(inference.rows, regions, (frame.width, frame.height))
+        return self._finish(mode, frame, candidates, inference, timestamp)
+
+    def _infer(self, frame: Frame, regions: Sequence[Region]) -> Inference:
+        parts = [frame.crop(part.left, part.top, part.width, part.height) for part in regions]
+        floor = float(self._least.min())
+        if self.settings.tracking == "kalman":
+            floor = min(floor, WEAK_SCORE)
+        return self.model.infer(parts, floor)
+
+    def _finish(
+        self,
+        mode: str,
+        frame: Frame,
+        candidates: Candidates,
+        inference: Inference,
+        timestamp: float | None,
+    ) -> Detections:
+        """From what the model saw to the result: duplicates go, thresholds and tracks decide."""
         started = time.perf_counter()
-        candidates = self._distinct(inference.rows[0])
-        strong = candidates.where(candidates.scores >= self._least[candidates.class_ids])
-        truncated = self._is_truncated(inference.rows)
-        finished = time.perf_counter()
-        self._last = Detections(
-            boxes=strong.boxes,
-            scores=strong.scores,
-            class_ids=strong.class_ids,
-            class_names=self.class_names,
-            ids=numbered_ids(strong.class_ids, self.class_names),
-            source=self.source,
-            image_size=(frame.width, frame.height),
-            tentative=np.zeros(len(strong.boxes), np.bool_),
+        picture = (frame.width, frame.height)
+        ratio = self._scale.ratio(inference.scales, picture)
+        self._scale.warn(mode, ratio)
+        distinct = candidates.distinct(self.settings.iou_threshold, self.settings.same_box_iou)
+        counts = self._counts(distinct)
+        result = replace(
+            self._detections(distinct.where(counts), picture),
+            scale_ratio=ratio,
+            truncated=self._is_truncated(inference.rows),
+        )
+        weak = self._detections(distinct.where(~counts), picture)
+        sorted_out = time.perf_counter()
+        result = self._tracked(result, weak, timestamp)
+        tracked = time.perf_counter()
+        self._last = replace(
+            result,
             timings=Timings(
-                preprocess_ms=inference.preprocess_ms,
-                inference_ms=inference.inference_ms,
-                postprocess_ms=(finished - started) * 1000,
+                inference.preprocess_ms,
+                inference.inference_ms,
+                (sorted_out - started) * 1000,
+                (tracked - sorted_out) * 1000,
             ),
-            truncated=truncated,
         )
         return self._last
 
-    def _distinct(self, rows: NDArray[np.float32]) -> _Candidates:
-        """Rows ranked by score, without those that show what a better one shows."""
-        boxes, scores = rows[:, :4], rows[:, 4]
-        class_ids = rows[:, 5].astype(np.intp)
-        order = rank(boxes, scores, class_ids)
-        ranked = _Candidates(boxes[order], scores[order], class_ids[order])
-        ranked = ranked.where(
-            suppress_same_class(ranked.boxes, ranked.class_ids, self.settings.iou_threshold)
+    def _tracked(self, result: Detections, weak: Detections, timestamp: float | None) -> Detections:
+        if self.tracker is None:
+            return replace(result, ids=numbered_ids(result.class_ids, self.class_names))
+        x, y = self._unseen_shift.tolist()
+        self._unseen_shift[:] = 0.0
+        return self.tracker.update(result, weak, timestamp=timestamp, camera_shift=(x, y))
+
+    def _observe(self, frame: Frame, timestamp: float | None) -> None:
+        """What can be said of a picture before the model sees it: time and the camera's motion."""
+        if self.tracker is None:
+            return
+        self.tracker.check_timestamp(timestamp)
+        if not self.settings.follow_camera:
+            return
+        shift = self._camera.shift(frame)
+        if shift is None:
+            logger.info("This picture shows another place or zoom: all tracks begin anew")
+            self._forget()
+        else:
+            # Kept until a result is made of it: the model may fail on this picture.
+            self._unseen_shift += shift
+
+    def _forget(self) -> None:
+        if self.tracker is not None:
+            self.tracker.reset()
+        self._unseen_shift[:] = 0.0
+        self._last = None
+
+    def _disappeared(self, found: Candidates) -> NDArray[np.float32]:
+        """Boxes (n, 4) of the last result, where they should be now, that the fast look missed."""
+        if self._last is None:
+            return np.empty((0, 4), np.float32)
+        before = self._last.boxes - np.tile(self._unseen_shift, 2).astype(np.float32)
+        centres = (before[:, :2] + before[:, 2:]) / 2
+        inside = (
+            (centres[:, None] >= found.boxes[None, :, :2])
+            & (centres[:, None] <= found.boxes[None, :, 2:])
+        ).all(axis=2)
+        seen_again = (inside & (self._last.class_ids[:, None] == found.class_ids)).any(axis=1)
+        in_picture = (centres >= 0).all(axis=1) & (centres <= self._last.image_size).all(axis=1)
+        gone: NDArray[np.float32] = before[~seen_again & in_picture]
+        return gone
+
+    def _needs_tiles(self, frame: Frame) -> bool:
+        width, height = self.model.facts.input_size
+        return self.settings.use_sahi and (frame.width > width or frame.height > height)
+
+    def _counts(self, candidates: Candidates) -> NDArray[np.bool_]:
+        return candidates.scores >= self._least[candidates.class_ids]
+
+    def _detections(self, candidates: Candidates, picture: tuple[int, int]) -> Detections:
+        count = len(candidates.boxes)
+        return Detections(
+            boxes=candidates.boxes,
+            scores=candidates.scores,
+            class_ids=candidates.class_ids,
+            class_names=self.class_names,
+            ids=("",) * count,
+            source=self.source,
+            image_size=picture,
+            tentative=np.zeros(count, np.bool_),
         )
-        if self.settings.same_box_iou is not None:
-            ranked = ranked.where(suppress_same_box(ranked.boxes, self.settings.same_box_iou))
-        return ranked
 
     def _is_truncated(self, rows: Sequence[NDArray[np.float32]]) -> bool:
         most = self.model.facts.max_rows
@@ -165,8 +344,20 @@ class Detector:
         if counted < most:
             return False
         logger.warning(
-            "The model reported %d entities, all that it can in one picture: more may be there. "
+            "The model reported %d entities, all that it can in one look: more may be there. "
             "Raise the thresholds, or look at parts of the picture with detect().",
             counted,
         )
         return True
+
+
+def _whole(frame: Frame) -> Region:
+    return Region(0, 0, frame.width, frame.height)
+
+
+def _tracker(settings: DetectorSettings, class_names: Sequence[str]) -> Tracker | None:
+    if settings.tracking == "kalman":
+        return EntityTracker(class_names, settings.tracker)
+    if settings.tracking == "greedy":
+        return GreedyTracker(class_names)
+    return None

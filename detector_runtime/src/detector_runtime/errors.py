@@ -52,3 +52,7 @@ class MissingDependencyError(DetectorError, ImportError):
 
 class ConfigurationError(DetectorError, ValueError):
     """Settings that contradict each other, or a second configuration of the shared detector."""
+
+
+class PredictionExpiredError(DetectorError):
+    """Positions were predicted too often, or for too long, without looking."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from detector_runtime.camera import WorldView
 from detector_runtime.errors import ConfigurationError
 from detector_runtime.thresholds import Thresholds
+from detector_runtime.tracker import TrackerSettings
 
 Tracking = Literal["kalman", "greedy", "none"]
 
@@ -28,7 +30,11 @@ class DetectorSettings:
             None leaves both. 0.9 removes one thing reported as two classes in one place.
         tracking: "kalman" keeps ids over frames, "greedy" does so by overlap alone, "none" numbers
             the entities of each picture from 0.
+        tracker: of the "kalman" tracking: how tracks are matched, kept and given up.
+        follow_camera: whether tracks are moved with the camera when it pans.
+        world_view: the part of the screen that pans.
         use_sahi: whether `detect` and `detect_adaptive` look at tiles, or at the whole frame alone.
+        full_scan_interval: every so many calls `detect_adaptive` looks at all tiles.
         threads: of the ONNX session; None takes the physical cores, at most 4.
         spinning: lets idle threads wait busily: faster, but takes time from the game.
     """
@@ -39,8 +45,12 @@ class DetectorSettings:
     imgsz: int | None = None
     iou_threshold: float = 0.5
     same_box_iou: float | None = None
-    tracking: Tracking = "none"
+    tracking: Tracking = "kalman"
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    follow_camera: bool = True
+    world_view: WorldView = field(default_factory=WorldView)
     use_sahi: bool = True
+    full_scan_interval: int = 5
     threads: int | None = None
     spinning: bool = True
 
@@ -49,6 +59,7 @@ class DetectorSettings:
             object.__setattr__(self, "class_names", tuple(self.class_names))
         _check(0 < self.iou_threshold <= 1, "iou_threshold", "between 0 and 1")
         _check(self.imgsz is None or self.imgsz >= 32, "imgsz", "at least 32 pixels")
+        _check(self.full_scan_interval >= 1, "full_scan_interval", "at least 1")
         _check(self.threads is None or self.threads >= 1, "threads", "at least 1")
         _check(
             self.same_box_iou is None or 0 < self.same_box_iou <= 1,

@@ -1,0 +1,74 @@
+"""What the model saw, before it is tracked: boxes from one or several parts of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector_runtime.letterbox import Size
+from detector_runtime.suppression import (
+    drop_cut_duplicates,
+    rank,
+    suppress_same_box,
+    suppress_same_class,
+)
+from detector_runtime.tiling import Region
+
+EDGE = 2.0
+"""Pixels from the edge of its part within which a box may go on beyond it."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Boxes (n, 4) in pixels of the picture, scores (n,), class indices (n,).
+
+    `cut` (n,) marks boxes that end at the edge of the part they were seen in.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.intp]
+    cut: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[NDArray[np.float32]], regions: Sequence[Region], picture: Size
+    ) -> Candidates:
+        """From the model's rows (n, 6) for each region of the picture."""
+        placed, cut = [], []
+        for each, region in zip(rows, regions):  # noqa: B905
+            cut.append(_cut(each[:, :4], region, picture))
+            moved = each.copy()
+            moved[:, :4] += np.array([region.left, region.top] * 2, np.float32)
+            placed.append(moved)
+        merged = np.concatenate(placed)
+        return cls(merged[:, :4], merged[:, 4], merged[:, 5].astype(np.intp), np.concatenate(cut))
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Candidates:
+        """Only these, in this order."""
+        return Candidates(
+            self.boxes[chosen], self.scores[chosen], self.class_ids[chosen], self.cut[chosen]
+        )
+
+    def distinct(self, iou_threshold: float, same_box_iou: float | None) -> Candidates:
+        """Ranked by score, without those that show what a better one shows."""
+        ranked = self.where(rank(self.boxes, self.scores, self.class_ids))
+        ranked = ranked.where(drop_cut_duplicates(ranked.boxes, ranked.class_ids, ranked.cut))
+        ranked = ranked.where(suppress_same_class(ranked.boxes, ranked.class_ids, iou_threshold))
+        if same_box_iou is None:
+            return ranked
+        return ranked.where(suppress_same_box(ranked.boxes, same_box_iou))
+
+
+def _cut(boxes: NDArray[np.float32], region: Region, picture: Size) -> NDArray[np.bool_]:
+    """Which boxes, in pixels of the region, end where the region does and the picture does not."""
+    inner = (
+        (boxes[:, 0] <= EDGE) & (region.left > 0),
+        (boxes[:, 1] <= EDGE) & (region.top > 0),
+        (boxes[:, 2] >= region.width - EDGE) & (region.right < picture[0]),
+        (boxes[:, 3] >= region.height - EDGE) & (region.bottom < picture[1]),
+    )
+    return np.asarray(np.any(inner, axis=0))

@@ -1,0 +1,53 @@
+"""Says when a mode shows the model things at another size than it was trained on.
+
+A detector finds things best at the size they had in training. Tiles of a large screenshot show them
+several times larger, and what is found falls apart, silently.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from detector_runtime.letterbox import Size, letterbox
+from detector_runtime.models import ModelFacts
+
+TOLERATED = 1.25
+
+logger = logging.getLogger("detector_runtime")
+
+
+class ScaleGuard:
+    """Compares the scale of what the model sees with that of its training."""
+
+    def __init__(self, facts: ModelFacts) -> None:
+        self._facts = facts
+        self._warned: set[str] = set()
+
+    def ratio(self, scales: Iterable[float], picture: Size) -> float:
+        """How much larger (above 1) or smaller things are seen than in training.
+
+        Of several parts with scales of their own, the one that differs most counts.
+        """
+        trained = self._trained_scale(picture)
+        ratios = [scale / trained for scale in scales]
+        return max(ratios, key=lambda ratio: max(ratio, 1 / ratio), default=1.0)
+
+    def warn(self, mode: str, ratio: float) -> None:
+        """Logs a warning, once per mode, when the ratio is not tolerable."""
+        if 1 / TOLERATED <= ratio <= TOLERATED or mode in self._warned:
+            return
+        self._warned.add(mode)
+        times = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
+        logger.warning(
+            "%s shows this model things %s than in training (on %ss): expect it to miss and to "
+            "invent. Measure it before you rely on it, or use the mode that fits.",
+            mode,
+            times,
+            self._facts.trained_on,
+        )
+
+    def _trained_scale(self, picture: Size) -> float:
+        if self._facts.trained_on == "tile":
+            return 1.0
+        return letterbox(picture, self._facts.input_size).scale

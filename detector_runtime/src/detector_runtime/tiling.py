@@ -1,0 +1,130 @@
+"""Where to cut a picture into tiles, and which regions of it deserve tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector_runtime.letterbox import Size
+from detector_runtime.overlap import Boxes
+
+TILE = 640
+OVERLAP = 64
+CLUSTER_DISTANCE = 200.0
+CLUSTER_PADDING = 128
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a picture, in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """One past the last column."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """One past the last row."""
+        return self.top + self.height
+
+    def contains(self, points: Boxes) -> NDArray[np.bool_]:
+        """Which of the points (n, 2) lie inside."""
+        low = np.array([self.left, self.top])
+        high = np.array([self.right, self.bottom])
+        return np.asarray(((points >= low) & (points < high)).all(axis=1))
+
+
+def tiles(region: Region, tile: Size, overlap: int = OVERLAP) -> list[Region]:
+    """Tiles of size `tile` that cover `region`, row by row; neighbours share `overlap` pixels.
+
+    The last tile of a row or column is moved back inside; where the region is smaller than a tile,
+    the tile is as small as the region.
+    """
+    return [
+        Region(left, top, min(tile[0], region.width), min(tile[1], region.height))
+        for top in _starts(region.top, region.height, tile[1], overlap)
+        for left in _starts(region.left, region.width, tile[0], overlap)
+    ]
+
+
+def regions_of_interest(boxes: Boxes, picture: Size, tile: Size) -> list[Region]:
+    """Regions around clusters of boxes (n, 4), padded, at least one tile large, none overlapping.
+
+    Boxes whose centres are within 200 pixels of each other, directly or through others, are one
+    cluster.
+    """
+    if len(boxes) == 0:
+        return []
+    labels = clusters((boxes[:, :2] + boxes[:, 2:]) / 2, CLUSTER_DISTANCE)
+    padded = []
+    for label in range(int(labels.max()) + 1):
+        members = boxes[labels == label]
+        low = np.floor(members[:, :2].min(axis=0)) - CLUSTER_PADDING
+        high = np.ceil(members[:, 2:].max(axis=0)) + CLUSTER_PADDING
+        padded.append(np.concatenate([low, high]))
+    return [_inside(each, picture, tile) for each in _merged(padded, picture, tile)]
+
+
+def clusters(points: Boxes, distance: float) -> NDArray[np.intp]:
+    """Labels (n,): points (n, 2) nearer than `distance` to each other share one, as do chains."""
+    parents = np.arange(len(points))
+    near = ((points[:, None] - points[None]) ** 2).sum(axis=2) <= distance**2
+    for first, second in zip(*np.nonzero(np.triu(near, 1))):  # noqa: B905
+        parents[_root(parents, int(first))] = _root(parents, int(second))
+    roots = [_root(parents, index) for index in range(len(points))]
+    return np.unique(roots, return_inverse=True)[1]
+
+
+def _root(parents: NDArray[np.intp], node: int) -> int:
+    while parents[node] != node:
+        parents[node] = parents[parents[node]]
+        node = int(parents[node])
+    return node
+
+
+def _starts(first: int, length: int, tile: int, overlap: int) -> list[int]:
+    if length <= tile:
+        return [first]
+    last = length - tile
+    step = max(1, tile - overlap)
+    return [first + start for start in [*range(0, last, step), last]]
+
+
+def _merged(rectangles: list[Boxes], picture: Size, tile: Size) -> list[Boxes]:
+    """Overlapping rectangles joined, until none overlap."""
+    merged: list[Boxes] = []
+    for rectangle in rectangles:
+        region = _inside(rectangle, picture, tile)
+        grown = np.array([region.left, region.top, region.right, region.bottom], float)
+        overlapping = [each for each in merged if _meet(each, grown)]
+        merged = [each for each in merged if not _meet(each, grown)]
+        if overlapping:
+            everything = np.stack([grown, *overlapping])
+            joined = np.concatenate([everything[:, :2].min(0), everything[:, 2:].max(0)])
+            merged = _merged([*merged, joined], picture, tile)
+        else:
+            merged.append(grown)
+    return merged
+
+
+def _meet(a: Boxes, b: Boxes) -> bool:
+    return bool((a[:2] < b[2:]).all() and (b[:2] < a[2:]).all())
+
+
+def _inside(rectangle: Boxes, picture: Size, tile: Size) -> Region:
+    """The rectangle, grown to a tile where it is smaller, and moved into the picture."""
+    spans = []
+    for axis in (0, 1):
+        length = min(max(int(rectangle[axis + 2] - rectangle[axis]), tile[axis]), picture[axis])
+        middle = (rectangle[axis] + rectangle[axis + 2]) / 2
+        start = int(np.clip(round(middle - length / 2), 0, picture[axis] - length))
+        spans.append((start, length))
+    return Region(spans[0][0], spans[1][0], spans[0][1], spans[1][1])

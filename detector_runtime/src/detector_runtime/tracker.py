@@ -1,0 +1,483 @@
+"""Entities keep their ids over frames.
+
+Tracks live in the coordinates of the game's world: the camera is where the screen's upper left
+corner lies in it, so that a pan moves the screen and not the tracks. A track that the pan takes out
+of view waits there, and is not counted as missed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector_runtime.assignment import assign
+from detector_runtime.errors import ConfigurationError, PredictionExpiredError
+from detector_runtime.kalman import Motion, MotionNoise, centred
+from detector_runtime.overlap import pair_iou, pairs_between
+from detector_runtime.results import Detections
+
+Indices = NDArray[np.intp]
+Pairs = tuple[Indices, Indices]
+Shift = tuple[float, float]
+
+VOTE_MEMORY = 0.95
+"""Share of a track's votes on its class that is left after each new one."""
+
+ERROR_FRAMES = 4
+"""Detections over which a track's own prediction error is averaged."""
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """How tracks are matched, kept and given up.
+
+    Attributes:
+        iou_threshold: least overlap of a track's predicted box with a detection of its class.
+        recent_iou: the same in a second round, for tracks with at most `recent_misses` misses: a
+            unit that turned is not where it was predicted, but cannot be far.
+        weak_iou: the same for detections below the score that counts.
+        other_class_iou: least overlap with a detection of another class, which then has a vote on
+            what the track is; 1 never lets that happen.
+        max_misses: frames in view without a detection that a track survives.
+        tentative_misses: the same for a track that was seen only once.
+        confirm_hits: detections after which a track is no longer tentative.
+        max_parked: frames out of view that a track survives.
+        frame_seconds: how long one frame is, for updates with timestamps: velocities are per frame.
+        max_steps: a longer pause counts as this many frames.
+        max_predictions: how often in a row positions may be predicted without a detection.
+        noise: of the motion filter.
+    """
+
+    iou_threshold: float = 0.3
+    recent_iou: float = 0.1
+    recent_misses: int = 2
+    weak_iou: float = 0.1
+    other_class_iou: float = 0.3
+    max_misses: int = 15
+    tentative_misses: int = 3
+    confirm_hits: int = 2
+    max_parked: int = 150
+    frame_seconds: float = 1.0
+    max_steps: float = 10.0
+    max_predictions: int = 3
+    noise: MotionNoise = field(default_factory=MotionNoise)
+
+
+class Tracker(Protocol):
+    """Gives the detections of successive frames ids that persist."""
+
+    def update(
+        self,
+        detections: Detections,
+        weak: Detections | None = None,
+        *,
+        timestamp: float | None = None,
+        camera_shift: Shift = (0.0, 0.0),
+    ) -> Detections:
+        """The next frame's detections, under their persistent ids."""
+        ...
+
+    def check_timestamp(self, timestamp: float | None) -> None:
+        """Raises ConfigurationError when `update` would refuse this time."""
+        ...
+
+    def reset(self) -> None:
+        """Forgets all tracks; ids go on counting."""
+        ...
+
+
+class IdCounter:
+    """Hands out `class_n`, each once."""
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._names = tuple(class_names)
+        self._next = [0] * len(self._names)
+
+    def take(self, class_ids: Indices) -> list[str]:
+        """One new id for each of these classes."""
+        taken = []
+        for class_id in class_ids.tolist():
+            taken.append(f"{self._names[class_id]}_{self._next[class_id]}")
+            self._next[class_id] += 1
+        return taken
+
+
+@dataclass
+class _Tracks:
+    """All tracks, one entry each; places are in world pixels."""
+
+    motion: Motion
+    ids: NDArray[np.object_]
+    votes: NDArray[np.float64]
+    hits: Indices
+    misses: Indices
+    parked: Indices
+    error: NDArray[np.float64]
+    scores: NDArray[np.float32]
+
+    ENTRIES = ("ids", "votes", "hits", "misses", "parked", "error", "scores")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def class_ids(self) -> Indices:
+        chosen: Indices = np.argmax(self.votes, axis=1)
+        return chosen
+
+    def take(self, which: Indices) -> _Tracks:
+        entries = {name: getattr(self, name)[which] for name in self.ENTRIES}
+        return _Tracks(self.motion.take(which), **entries)
+
+    def joined(self, other: _Tracks) -> _Tracks:
+        entries = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in self.ENTRIES
+        }
+        return _Tracks(self.motion.joined(other.motion), **entries)
+
+
+class EntityTracker:
+    """Kalman filter and Hungarian assignment, camera pans taken into account.
+
+    Each frame, detections that count are matched to tracks of their class by overlap, in two
+    rounds; then those below the threshold to tracks that are left; then those left over to tracks
+    of other classes in the same place. What remains begins new tracks. An id is never given twice,
+    and never changed when the votes on a track's class change.
+    """
+
+    def __init__(self, class_names: Sequence[str], settings: TrackerSettings | None = None) -> None:
+        self.settings = settings or TrackerSettings()
+        self.class_names = tuple(class_names)
+        self._counter = IdCounter(self.class_names)
+        self._tracks = self._new_tracks(np.empty((0, 4)), _nothing(np.float32), _nothing(np.intp))
+        self._camera = np.zeros(2)
+        self._clock: float | None = None
+        self._latest: Detections | None = None
+        self._predictions = 0
+        self._camera_rests = True
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def update(
+        self,
+        detections: Detections,
+        weak: Detections | None = None,
+        *,
+        timestamp: float | None = None,
+        camera_shift: Shift = (0.0, 0.0),
+    ) -> Detections:
+        """The next frame's detections, under their persistent ids.
+
+        Args:
+            detections: what counts; its ids are ignored.
+            weak: what scores too low to count, but may be what a track is waiting for.
+            timestamp: seconds on any clock; without it, one frame has passed.
+            camera_shift: pixels that the camera moved over the world since the last frame.
+
+        Returns:
+            The detections and the weak ones that continue a track, best first.
+
+        Raises:
+            ConfigurationError: time runs backwards or a value is not finite; nothing is changed.
+        """
+        steps = self._steps_since(timestamp)
+        if not all(math.isfinite(value) for value in camera_shift):
+            raise ConfigurationError("camera_shift is not finite", "Pass two numbers of pixels.")
+        self._clock = timestamp
+        self._camera += camera_shift
+        self._predictions = 0
+        self._camera_rests = max(abs(value) for value in camera_shift) < 1.0
+        self._latest = self._step(_Seen.of(detections, weak), steps, detections)
+        return self._latest
+
+    def predict(self, *, timestamp: float | None = None) -> Detections:
+        """Where the entities of the last frame are by now, without looking. Changes no track.
+
+        The n-th call since the last update looks n frames ahead; with a timestamp, to that time.
+        Confidences are the last scores times the chance that the place is still right.
+
+        Raises:
+            PredictionExpiredError: nothing was seen yet, the camera was moving, or the last look is
+                too long ago: look again.
+        """
+        steps = self._next_prediction(timestamp)
+        if self._latest is None or self._right(steps) == 0.0:
+            raise PredictionExpiredError(
+                "positions can no longer be predicted",
+                "Look again: call one of the detector's detect methods.",
+            )
+        self._predictions += 1
+        tracks = self._visible()
+        ahead = tracks.motion.take(np.arange(len(tracks)))
+        ahead.predict(steps)
+        boxes = ahead.boxes() - np.tile(self._camera, 2)
+        return replace(
+            self._latest,
+            boxes=boxes.astype(np.float32),
+            scores=(tracks.scores * self._chances(tracks, steps)).astype(np.float32),
+            class_ids=tracks.class_ids(),
+            ids=tuple(tracks.ids.tolist()),
+            tentative=np.zeros(len(tracks), np.bool_),
+        )
+
+    def get_confidence(self, *, timestamp: float | None = None) -> float:
+        """How far the next `predict` can be trusted, from 0 to 1.
+
+        The chance that an entity is still where it is predicted, averaged over the confirmed ones
+        seen in the last frame; from how well past predictions held for each. 0 when there are none,
+        when the camera was moving, and after `max_predictions` without a look.
+        """
+        return self._right(self._next_prediction(timestamp))
+
+    def check_timestamp(self, timestamp: float | None) -> None:
+        """Raises ConfigurationError when time would run backwards."""
+        self._steps_since(timestamp)
+
+    def reset(self) -> None:
+        """Forgets all tracks, as after a cut to another place; ids go on counting."""
+        self._tracks = self._tracks.take(_nothing(np.intp))
+        self._latest = None
+        self._camera_rests = True
+
+    def _step(self, seen: _Seen, steps: float, frame: Detections) -> Detections:
+        self._tracks.motion.predict(steps)
+        boxes = seen.boxes + np.tile(self._camera, 2)
+        in_view = self._in_view(frame.image_size)
+        matched, detected = self._match(seen, boxes)
+        self._learn(matched, detected, seen, boxes)
+        self._miss(matched, in_view)
+        fresh = np.setdiff1d(np.flatnonzero(seen.counts), detected)
+        born = self._new_tracks(centred(boxes[fresh]), seen.scores[fresh], seen.class_ids[fresh])
+        # Positions of the reported tracks, before those given up leave.
+        rows = np.concatenate([matched, len(self._tracks) + np.arange(len(fresh))])
+        columns = np.concatenate([detected, fresh])
+        everything = self._tracks.joined(born) if len(born) else self._tracks
+        result = self._report(everything, rows.astype(np.intp), columns, seen, frame)
+        self._tracks = everything.take(np.flatnonzero(self._alive(everything)))
+        return result
+
+    def _match(self, seen: _Seen, boxes: NDArray[np.floating[Any]]) -> Pairs:
+        settings = self.settings
+        everyone = np.ones(len(self._tracks), np.bool_)
+        recent = self._tracks.misses <= settings.recent_misses
+        rules = (
+            (everyone, seen.counts, True, settings.iou_threshold),
+            (recent, seen.counts, True, settings.recent_iou),
+            (everyone, ~seen.counts, True, settings.weak_iou),
+            (everyone, seen.counts, False, settings.other_class_iou),
+        )
+        tracks, places = self._tracks.class_ids(), self._tracks.motion.boxes()
+        free_tracks = np.ones(len(tracks), np.bool_)
+        free_boxes = np.ones(len(boxes), np.bool_)
+        found: list[Pairs] = []
+        for able, eligible, same_class, least in rules:
+            rows = np.flatnonzero(free_tracks & able)
+            columns = np.flatnonzero(free_boxes & eligible)
+            a, b = pairs_between(places[rows], boxes[columns])
+            a, b = rows[a], columns[b]
+            fits = (tracks[a] == seen.class_ids[b]) == same_class
+            a, b = a[fits], b[fits]
+            a, b = assign(a, b, 1.0 - pair_iou(places[a], boxes[b]), 1.0 - least)
+            free_tracks[a] = False
+            free_boxes[b] = False
+            found.append((a, b))
+        return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
+
+    def _learn(
+        self, matched: Indices, detected: Indices, seen: _Seen, boxes: NDArray[np.floating[Any]]
+    ) -> None:
+        tracks = self._tracks
+        off = tracks.motion.update(matched, centred(boxes[detected]))
+        weight = 1.0 / np.minimum(tracks.hits[matched], ERROR_FRAMES)
+        square = (off**2).mean(axis=1)
+        tracks.error[matched] += weight * (square - tracks.error[matched])
+        tracks.votes[matched] *= VOTE_MEMORY
+        tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
+        tracks.scores[matched] = seen.scores[detected]
+        tracks.hits[matched] += 1
+        tracks.misses[matched] = 0
+        tracks.parked[matched] = 0
+
+    def _miss(self, matched: Indices, in_view: NDArray[np.bool_]) -> None:
+        tracks = self._tracks
+        missed = np.ones(len(tracks), np.bool_)
+        missed[matched] = False
+        tracks.misses[missed & in_view] += 1
+        tracks.parked[missed & ~in_view] += 1
+        # What is out of view may turn back any time; where it was last is the best guess.
+        tracks.motion.mean[missed & ~in_view, 2:4] = 0.0
+
+    def _alive(self, tracks: _Tracks) -> NDArray[np.bool_]:
+        settings = self.settings
+        tentative = tracks.hits < settings.confirm_hits
+        most = np.where(tentative, settings.tentative_misses, settings.max_misses)
+        longest = np.where(tentative, 0, settings.max_parked)
+        return np.logical_and(tracks.misses <= most, tracks.parked <= longest)
+
+    def _report(
+        self, tracks: _Tracks, rows: Indices, columns: Indices, seen: _Seen, frame: Detections
+    ) -> Detections:
+        order = np.argsort(columns)
+        rows, columns = rows[order], columns[order]
+        # `seen` holds what counts before what is weak, each best first.
+        return replace(
+            frame,
+            boxes=seen.boxes[columns],
+            scores=seen.scores[columns],
+            class_ids=np.argmax(tracks.votes[rows], axis=1),
+            ids=tuple(tracks.ids[rows].tolist()),
+            tentative=tracks.hits[rows] < self.settings.confirm_hits,
+        )
+
+    def _new_tracks(
+        self,
+        measured: NDArray[np.float64],
+        scores: NDArray[np.float32],
+        class_ids: Indices,
+    ) -> _Tracks:
+        count = len(measured)
+        votes = np.zeros((count, len(self.class_names)))
+        votes[np.arange(count), class_ids] = scores
+        noise = self.settings.noise
+        return _Tracks(
+            motion=Motion.start(noise, measured),
+            ids=np.array(self._counter.take(class_ids), object),
+            votes=votes,
+            hits=np.ones(count, np.intp),
+            misses=np.zeros(count, np.intp),
+            parked=np.zeros(count, np.intp),
+            error=np.full(count, float(noise.first_velocity) ** 2),
+            scores=scores,
+        )
+
+    def _in_view(self, image_size: tuple[int, int]) -> NDArray[np.bool_]:
+        centre = self._tracks.motion.mean[:, :2] - self._camera
+        return np.asarray(((centre >= 0) & (centre <= image_size)).all(axis=1))
+
+    def _visible(self) -> _Tracks:
+        """Confirmed tracks that were seen in the last frame."""
+        tracks = self._tracks
+        shown = (tracks.misses == 0) & (tracks.parked == 0)
+        return tracks.take(np.flatnonzero(shown & (tracks.hits >= self.settings.confirm_hits)))
+
+    def _right(self, steps: float) -> float:
+        """How far a prediction over `steps` frames can be trusted, from 0 to 1."""
+        if not self._camera_rests or steps > self.settings.max_predictions:
+            return 0.0
+        tracks = self._visible()
+        return float(self._chances(tracks, steps).mean()) if len(tracks) else 0.0
+
+    def _chances(self, tracks: _Tracks, steps: float) -> NDArray[np.float64]:
+        """For each track, the chance that its predicted centre lies within its true box."""
+        spread = np.sqrt(tracks.error) * max(steps, 1.0)
+        half = np.maximum(tracks.motion.mean[:, 4:], 1.0) / 2
+        ratio = half / (np.maximum(spread, 1e-6)[:, None] * math.sqrt(2))
+        return np.array([math.erf(x) * math.erf(y) for x, y in ratio.tolist()], np.float64)
+
+    def _next_prediction(self, timestamp: float | None) -> float:
+        if timestamp is None:
+            return float(self._predictions + 1)
+        return max(self._frames_between(timestamp), 0.0)
+
+    def _steps_since(self, timestamp: float | None) -> float:
+        if timestamp is None or self._clock is None:
+            return 1.0
+        steps = self._frames_between(timestamp)
+        if not steps > 0:
+            raise ConfigurationError(
+                f"the timestamp {timestamp} does not follow {self._clock}",
+                "Pass seconds on one clock that runs forward, for example time.monotonic().",
+            )
+        return min(steps, self.settings.max_steps)
+
+    def _frames_between(self, timestamp: float) -> float:
+        return (timestamp - (self._clock or 0.0)) / self.settings.frame_seconds
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The detections of a frame: those that count, then the weak ones."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: Indices
+    counts: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, detections: Detections, weak: Detections | None) -> _Seen:
+        parts = [detections] if weak is None else [detections, weak]
+        counts = np.zeros(sum(len(part) for part in parts), np.bool_)
+        counts[: len(detections)] = True
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.class_ids for part in parts]),
+            counts,
+        )
+
+
+class GreedyTracker:
+    """Keeps ids by overlap with the previous frame alone: no motion, no memory beyond one frame."""
+
+    def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.4) -> None:
+        self._iou_threshold = iou_threshold
+        self._counter = IdCounter(class_names)
+        self._previous: Detections | None = None
+
+    def update(
+        self,
+        detections: Detections,
+        weak: Detections | None = None,
+        *,
+        timestamp: float | None = None,
+        camera_shift: Shift = (0.0, 0.0),
+    ) -> Detections:
+        """The next frame's detections under persistent ids. `weak` and `timestamp` are not used."""
+        del weak, timestamp
+        ids = [""] * len(detections)
+        for row, column in self._continued(detections, camera_shift):
+            ids[column] = row
+        fresh = np.array([index for index, name in enumerate(ids) if not name], np.intp)
+        names = self._counter.take(detections.class_ids[fresh])
+        for index, name in zip(fresh.tolist(), names):  # noqa: B905
+            ids[index] = name
+        self._previous = replace(detections, ids=tuple(ids))
+        return self._previous
+
+    def check_timestamp(self, timestamp: float | None) -> None:
+        """Accepts any time: only the order of the frames counts here."""
+
+    def reset(self) -> None:
+        """Forgets the previous frame; ids go on counting."""
+        self._previous = None
+
+    def _continued(self, detections: Detections, camera_shift: Shift) -> list[tuple[str, int]]:
+        """Old ids and the new detections that take them on, best overlaps first."""
+        before = self._previous
+        if before is None:
+            return []
+        moved = before.boxes - np.tile(np.array(camera_shift, np.float32), 2)
+        old, new = pairs_between(moved, detections.boxes)
+        overlap = pair_iou(moved[old], detections.boxes[new])
+        fits = (before.class_ids[old] == detections.class_ids[new]) & (
+            overlap > self._iou_threshold
+        )
+        order = np.argsort(-overlap[fits], kind="stable")
+        taken_old, taken_new = set[int](), set[int]()
+        pairs = []
+        for a, b in zip(old[fits][order].tolist(), new[fits][order].tolist()):  # noqa: B905
+            if a not in taken_old and b not in taken_new:
+                taken_old.add(a)
+                taken_new.add(b)
+                pairs.append((before.ids[a], b))
+        return pairs
+
+
+def _nothing(kind: Any) -> NDArray[Any]:
+    return np.empty(0, kind)
