@@ -47,7 +47,7 @@ def _listening(logger: logging.Logger, handler: logging.Handler) -> Iterator[Non
 @contextmanager
 def _bars(console: Console) -> Iterator[logging.Handler]:
     columns = (
-        TextColumn("{task.description:<34}"),
+        TextColumn("{task.description:<34}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -102,4 +102,4 @@ class _LineHandler(logging.Handler):
         waited = time.monotonic() - self._last.get(progress.stage, 0.0)
         if waited > SECONDS_BETWEEN_LINES or progress.done == progress.total:
             self._last[progress.stage] = time.monotonic()
-            self._console.print(str(progress), highlight=False)
+            self._console.print(str(progress), highlight=False, markup=False)
