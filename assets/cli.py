@@ -117,11 +117,15 @@ def dev(
 @app.command()
 def audit(
     path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
+    pack: Annotated[
+        str | None, typer.Option(help="Name or folder of the game's pack, if it is your own.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Walk from a model back to every file that it came from, and verify each digest.
 
-    Exits with 1 when a byte differs anywhere, and names it.
+    Exits with 1 when a byte differs anywhere, and names it. Files that this machine has no way
+    to find are noted, with what to do.
 
     Example: `outpost audit model.onnx`
     """
@@ -129,7 +133,7 @@ def audit(
     from assets.terminal import progress_shown
 
     with _explained(), progress_shown(errors):
-        report = audit_model(path, StateFolder.from_environment())
+        report = audit_model(path, StateFolder.from_environment(), pack)
     if as_json:
         print(json.dumps(asdict(report), indent=1, default=_as_json))
     else:
@@ -294,7 +298,8 @@ def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
 
 
 def _print_audit(report: AuditReport) -> None:
-    console.print(f"{report.subject}  sha256 {report.subject_sha256}", soft_wrap=True)
+    subject = _escaped(str(report.subject))
+    console.print(f"{subject}  sha256 {report.subject_sha256}", soft_wrap=True)
     for link in report.chain:
         mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
         made = link.provenance
@@ -302,8 +307,11 @@ def _print_audit(report: AuditReport) -> None:
         console.print(f"  {mark}  {_escaped(str(link.version))}  {how}", soft_wrap=True)
     for problem in report.problems:
         errors.print(f"[bold red]Differs:[/] {_escaped(problem)}", soft_wrap=True)
+    for note in report.notes:
+        errors.print(f"[yellow]Note:[/] {_escaped(note)}", soft_wrap=True)
     if report.is_clean:
-        console.print(f"Every digest of {len(report.chain)} artifacts and their sources agrees.")
+        sources = "the sources that could be compared" if report.notes else "their sources"
+        console.print(f"Every digest of {len(report.chain)} artifacts and of {sources} agrees.")
 
 
 def _print_summary(summary: MergeSummary) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import OutpostError
-from pipeline.manifests import sha256_of
+from pipeline.manifests import Manifest, manifest_of, problems_in, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance
 
+STAGE = "verifying"
 LINEAGE_PREFIX = "outpost_"
 """Keys of an ONNX model's metadata that say where it came from begin with this."""
 
@@ -24,20 +26,34 @@ class AuditError(OutpostError):
 class Records(Protocol):
     """What the audit asks of the artifact store."""
 
-    def versions_holding(self, sha256: str) -> tuple[ArtifactVersion, ...]:
-        """Versions that contain a file with that digest."""
+    def versions_holding(self, *sha256: str) -> tuple[ArtifactVersion, ...]:
+        """Versions that contain a file with one of these digests."""
+
+    def listing_of(self, version: ArtifactVersion) -> Manifest:
+        """The files that a version says it has."""
 
     def provenance_of(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
         """How a version was made, oldest record first."""
 
     def problems_of(self, version: ArtifactVersion) -> tuple[str, ...]:
-        """Files of a version that are not what its manifest says, by full digests."""
+        """Files of a version that are not what its manifest says, by full digests, and records of
+        it that were changed."""
 
     def files_of(self, version: ArtifactVersion) -> Path:
         """The directory of a version."""
 
 
-SourceCheck = Callable[[ArtifactVersion, Path], tuple[str, ...]]
+@dataclass(frozen=True)
+class Findings:
+    """What comparing an artifact with files outside the store has shown."""
+
+    problems: tuple[str, ...] = ()
+    """What differs."""
+    notes: tuple[str, ...] = ()
+    """What could not be compared, and what to do about it."""
+
+
+SourceCheck = Callable[[ArtifactVersion, Path], Findings]
 """Compares what an artifact says of files outside the store with those files."""
 
 
@@ -48,6 +64,7 @@ class AuditedVersion:
     version: ArtifactVersion
     provenance: Provenance | None
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,9 +77,12 @@ class AuditReport:
     """Lineage that the model file carries itself."""
     chain: tuple[AuditedVersion, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What could not be compared, and what to do about it."""
 
     @property
     def is_clean(self) -> bool:
+        """Whether nothing differs; see the notes for what could not be compared."""
         return not self.problems
 
 
@@ -72,7 +92,8 @@ def audit(
     """Walk from a model, bundle or wheel to every input file and verify all digests.
 
     Args:
-        subject: an ONNX or PyTorch file, a wheel, or a bundle's folder; anywhere on disk.
+        subject: an ONNX or PyTorch file, a wheel, or a bundle's folder; anywhere on disk. Of a
+            folder every file must be as in the artifact that it is a copy of.
         records: the artifact store.
         sources: by asset name (without the game), how to check the files outside the store that an
             artifact of that asset refers to.
@@ -84,13 +105,19 @@ def audit(
     file = _model_file(subject)
     digest = sha256_of(file)
     claims = embedded_lineage(file)
-    holders = records.versions_holding(digest)
-    if not holders:
+    origin = (
+        _origin_of_folder(subject, records)
+        if subject.is_dir()
+        else _Origin(records.versions_holding(digest))
+    )
+    if not origin.versions:
         return AuditReport(subject, digest, claims, (), _unknown_bytes(file, digest, claims))
-    chain = tuple(_chain(holders, records, sources, report))
-    problems = [problem for link in chain for problem in link.problems]
+    chain = tuple(_chain(origin.versions, records, sources, report))
+    problems = [*origin.problems, *(problem for link in chain for problem in link.problems)]
     problems += _contradictions(claims, chain)
-    return AuditReport(subject, digest, claims, chain, tuple(problems))
+    notes = tuple(note for link in chain for note in link.notes)
+    # A folder of the store itself is met twice: as the subject and in the chain.
+    return AuditReport(subject, digest, claims, chain, tuple(dict.fromkeys(problems)), notes)
 
 
 def embedded_lineage(file: Path) -> dict[str, str]:
@@ -132,6 +159,51 @@ def _model_file(subject: Path) -> Path:
     return subject
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """The versions that a subject is a copy of, or a part of, and where it differs from them."""
+
+    versions: tuple[ArtifactVersion, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def _origin_of_folder(folder: Path, records: Records) -> _Origin:
+    """The artifact, or the folder within one, from which a folder differs least.
+
+    A single file of it that is as it was is enough to know the artifact again.
+    """
+    listing = manifest_of(folder)
+    held = records.versions_holding(*(entry.sha256 for entry in listing.files))
+    origins = [
+        _Origin((version,), _differences(folder, part))
+        for version in held
+        for part in _parts_like(listing, records.listing_of(version))
+    ]
+    return min(origins, key=lambda origin: len(origin.problems), default=_Origin())
+
+
+def _parts_like(listing: Manifest, whole: Manifest) -> Iterator[Manifest]:
+    """The folders within an artifact that hold a listed file at its place."""
+    places = {entry.sha256: entry.path for entry in listing.files}
+    found = (
+        entry.path.removesuffix(place)
+        for entry in whole.files
+        if (place := places.get(entry.sha256)) and f"/{entry.path}".endswith(f"/{place}")
+    )
+    for prefix in dict.fromkeys(found):
+        yield Manifest(
+            files=tuple(
+                entry.model_copy(update={"path": entry.path.removeprefix(prefix)})
+                for entry in whole.files
+                if entry.path.startswith(prefix)
+            )
+        )
+
+
+def _differences(folder: Path, part: Manifest) -> tuple[str, ...]:
+    return tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part))
+
+
 def _unknown_bytes(file: Path, digest: str, claims: Mapping[str, str]) -> tuple[str, ...]:
     said = ", ".join(f"{key}={value}" for key, value in sorted(claims.items()))
     tail = f" It says of itself: {said}." if said else " It carries no lineage of its own."
@@ -147,24 +219,30 @@ def _chain(
     sources: Mapping[str, SourceCheck],
     report: Report,
 ) -> Iterator[AuditedVersion]:
-    waiting = list(holders)
-    seen: set[ArtifactVersion] = set()
-    while waiting:
-        version = waiting.pop(0)
-        if version in seen:
-            continue
-        seen.add(version)
-        provenance = _most_useful(records.provenance_of(version))
-        problems = list(records.problems_of(version))
-        if provenance is None:
-            problems.append(f"{version}: no record says how it was made")
-        else:
-            waiting.extend(provenance.recipe.inputs)
-        check = sources.get(version.asset.rpartition("/")[2])
-        if check is not None and not problems:
-            problems.extend(check(version, records.files_of(version)))
-        yield AuditedVersion(version, provenance, tuple(problems))
-        report(Progress(f"verified {version}", len(seen), len(seen) + len(waiting), 0.0))
+    began = time.monotonic()
+    known = list(holders)
+    report(Progress(STAGE, 0, len(known), 0.0))
+    for done, version in enumerate(known, start=1):  # the list grows while it is walked
+        link = _verified(version, records, sources)
+        if link.provenance is not None:
+            inputs = dict.fromkeys(link.provenance.recipe.inputs)
+            known.extend(found for found in inputs if found not in known)
+        yield link
+        report(Progress(STAGE, done, len(known), time.monotonic() - began))
+
+
+def _verified(
+    version: ArtifactVersion, records: Records, sources: Mapping[str, SourceCheck]
+) -> AuditedVersion:
+    provenance = _most_useful(records.provenance_of(version))
+    problems = records.problems_of(version)
+    if provenance is None:
+        problems += (f"{version}: no record says how it was made",)
+    check = sources.get(version.asset.rpartition("/")[2])
+    if check is None or problems:
+        return AuditedVersion(version, provenance, problems)
+    findings = check(version, records.files_of(version))
+    return AuditedVersion(version, provenance, findings.problems, findings.notes)
 
 
 def _most_useful(records: tuple[Provenance, ...]) -> Provenance | None:

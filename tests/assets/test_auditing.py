@@ -1,0 +1,135 @@
+"""The audit's view of the world outside the store: the game's folder by way of its pack."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assets.auditing import audit_model
+from pipeline.games.pack import PACKS_FOLDER, PackError
+from pipeline.manifests import sha256_of
+from pipeline.provenance import Provenance, Recipe
+from resources.artifacts import ArtifactStore
+from resources.game_files import GAME_DIR_VARIABLE
+from resources.state import STATE_VARIABLE, StateFolder
+
+GAME = "owngame"
+SPRITE = "graphics/knight.sld"
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A pack of one's own, known by its folder alone."""
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    for file in (PACKS_FOLDER / "demo").glob("*.yaml"):
+        text = file.read_text("utf-8")
+        changed = text.replace("name: demo\n", f"name: {GAME}\n", 1)
+        (folder / file.name).write_text(changed, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
+    monkeypatch.delenv(GAME_DIR_VARIABLE, raising=False)
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    return StateFolder.from_environment()
+
+
+@pytest.fixture
+def game(state: StateFolder) -> Path:
+    """Where the pack's game is drawn."""
+    sprite = state.drawn_game(GAME) / SPRITE
+    sprite.parent.mkdir(parents=True)
+    sprite.write_bytes(b"knight")
+    return sprite.parents[1]
+
+
+@pytest.fixture
+def model(state: StateFolder, game: Path, tmp_path: Path) -> Path:
+    """Weights whose only source is the game's index, in the store and as a copy."""
+    store = ArtifactStore(state.artifacts)
+    sprite = {"path": SPRITE, "size": 6, "sha256": sha256_of(game / SPRITE)}
+    index = {"game": GAME, "sprites": [sprite], "terrain": []}
+    indexed = commit(
+        store,
+        Recipe(asset=f"{GAME}/game_files", code_version="c", config={}),
+        {"index.json": json.dumps(index).encode()},
+    )
+    made_from = (indexed.version,)
+    recipe = Recipe(asset=f"{GAME}/trained_weights", code_version="c", config={}, inputs=made_from)
+    commit(store, recipe, {"best.pt": b"weights"})
+    file = tmp_path / "best.pt"
+    file.write_bytes(b"weights")
+    return file
+
+
+def commit(store: ArtifactStore, recipe: Recipe, files: dict[str, bytes]) -> Provenance:
+    def describe(data_version: str) -> Provenance:
+        return Provenance(
+            recipe=recipe,
+            data_version=data_version,
+            run_id="run",
+            made_at="2026-01-01T00:00:00+00:00",
+            seconds=1.0,
+            outpost_version="0",
+        )
+
+    with store.staging(recipe.asset) as staged:
+        for name, content in files.items():
+            (staged / name).write_bytes(content)
+        _, record = store.commit(staged, describe)
+    return record
+
+
+def test_the_game_of_a_pack_that_is_given_is_compared(
+    model: Path, state: StateFolder, pack: Path, game: Path
+) -> None:
+    report = audit_model(model, state, pack)
+    assert (report.problems, report.notes) == ((), ())
+    (game / SPRITE).write_bytes(b"knighT")
+    (problem,) = audit_model(model, state, pack).problems
+    assert str(game / SPRITE) in problem
+
+
+@pytest.mark.parametrize("given", [None, "demo"], ids=["no pack", "the pack of another game"])
+def test_an_unknown_pack_is_noted_with_what_to_do(
+    model: Path, state: StateFolder, given: str | None
+) -> None:
+    report = audit_model(model, state, given)
+    assert report.is_clean
+    (note,) = report.notes
+    assert GAME in note
+    assert "--pack" in note
+
+
+def test_a_given_pack_that_does_not_exist_is_refused(model: Path, state: StateFolder) -> None:
+    with pytest.raises(PackError):
+        audit_model(model, state, "no_such_game")
+
+
+def test_the_command_takes_the_pack_and_shows_the_note(
+    model: Path, state: StateFolder, pack: Path
+) -> None:
+    def outpost(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "assets.cli", "audit", str(model), *arguments],
+            env=os.environ.copy(),
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    unknown = outpost()
+    assert unknown.returncode == 0, unknown.stderr
+    assert "Note:" in unknown.stderr
+    assert "Differs" not in unknown.stderr
+    known = json.loads(outpost("--pack", str(pack), "--json").stdout)
+    assert known["notes"] == []
+    assert known["subject_sha256"] == hashlib.sha256(b"weights").hexdigest()
