@@ -11,6 +11,7 @@ from assets.definitions import build_definitions
 from assets.keys import GameKeys
 from assets.making import latest, reporter
 from assets.runs import Outcome, materialize, register_batches
+from pipeline.errors import OutpostError
 from pipeline.evaluation.report import EvaluationReport, read_report
 from pipeline.games.demo.captures import write_export_batches
 from pipeline.games.pack import load_pack
@@ -21,6 +22,10 @@ from resources.instance import open_instance
 from resources.state import StateFolder
 
 GAME = "demo"
+
+
+class NotDrawnError(OutpostError):
+    """The demo was asked for a game that Outpost does not draw."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,18 @@ def run_demo(state: StateFolder, options: DemoOptions) -> DemoResult:
     """Materialize every asset of the built-in game.
 
     Raises:
+        NotDrawnError: the pack is of an installed game, whose exports the demo would mix with its
+            own; nothing was written.
         OutpostError: a step failed; what was finished before stays and is not made again.
     """
-    state.require_writable()
     pack = load_pack(options.pack)
+    if not pack.drawn:
+        raise NotDrawnError(
+            f"{pack.title} is not drawn by Outpost, and the demo is for games that are.",
+            f"Run `outpost dev` with OUTPOST_GAMES={options.pack} and materialize it there, or "
+            "give a changed copy of the built-in game's pack.",
+        )
+    state.require_writable()
     keys = GameKeys.of(pack)
     exports = ExportsFolder()
     write_export_batches(exports.path(pack.name), _reporter())

@@ -1,0 +1,49 @@
+"""Which games the demo and the server take."""
+
+from pathlib import Path
+
+import pytest
+
+from assets.definitions import games_served
+from assets.demo import DemoOptions, NotDrawnError, run_demo
+from assets.serve import prepare_to_serve
+from pipeline.games.pack import PackError, pack_names
+from resources.state import StateFolder
+
+
+def test_the_demo_refuses_an_installed_game_before_it_writes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("OUTPOST_HOME", str(home))
+    with pytest.raises(NotDrawnError, match="Age of Empires II") as raised:
+        run_demo(StateFolder(home), DemoOptions(pack="aoe2"))
+    assert "OUTPOST_GAMES=aoe2" in raised.value.fix
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("value", [None, "", " ", ",", " , "])
+def test_the_built_in_game_is_served_where_none_is_named(
+    value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OUTPOST_GAMES", raising=False)
+    if value is not None:
+        monkeypatch.setenv("OUTPOST_GAMES", value)
+    assert games_served() == ("demo",)
+
+
+def test_several_games_are_served_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTPOST_GAMES", " aoe2, demo,")
+    assert games_served() == ("aoe2", "demo")
+
+
+def test_serving_an_unknown_game_names_the_known_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path))
+    monkeypatch.setenv("OUTPOST_GAMES", "age_of_umpires")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))  # Put back after the test: serving sets it.
+    with pytest.raises(PackError, match="age_of_umpires") as raised:
+        prepare_to_serve(StateFolder(tmp_path))
+    for name in pack_names():
+        assert name in raised.value.fix
