@@ -28,13 +28,13 @@ from resources.game_files import GameFiles
 from resources.gpu import Gpu
 
 GAMES_VARIABLE = "OUTPOST_GAMES"
-DEFAULT_GAMES = "demo"
+DEFAULT_GAME = "demo"
 
 
 def games_served() -> tuple[str, ...]:
-    """Names or folders of the packs that Dagster's server shows."""
-    names = os.environ.get(GAMES_VARIABLE, DEFAULT_GAMES).split(",")
-    return tuple(name.strip() for name in names if name.strip())
+    """Names or folders of the packs that Dagster's server shows, never none."""
+    names = os.environ.get(GAMES_VARIABLE, "").split(",")
+    return tuple(name.strip() for name in names if name.strip()) or (DEFAULT_GAME,)
 
 
 def build_definitions(
