@@ -13,6 +13,7 @@ from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
+from pipeline.sprites.extract import Means
 from resources.state import StateFolder
 
 GAME_DIR_VARIABLE = "OUTPOST_GAME_DIR"
@@ -63,10 +64,15 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def index(self, folder: Path, pack: GamePack, report: Report) -> GameIndex:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
-        known = DigestCache(StateFolder.from_environment().caches / f"{pack.name}-digests.json")
+        known = _known_digests(pack)
         index = index_game(folder, pack, known.digest, report)
         known.save()
         return index
+
+    def means(self, pack: GamePack) -> Means:
+        """Extract with a process per core, and read only what is new since the last time."""
+        cache = StateFolder.from_environment().caches / f"{pack.name}-sprites"
+        return Means(os.cpu_count() or 1, cache, _known_digests(pack).digest)
 
 
 class DigestCache:
@@ -112,6 +118,10 @@ def _named_by_environment(pack: GamePack) -> Path | None:
             )
         return folder
     return None
+
+
+def _known_digests(pack: GamePack) -> DigestCache:
+    return DigestCache(StateFolder.from_environment().caches / f"{pack.name}-digests.json")
 
 
 def drawn_folder(pack: GamePack) -> Path:
