@@ -1,6 +1,7 @@
 """What the game's own files hold: their index, the sprite library, land and water backgrounds."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from pipeline.backgrounds.pictures import (
     write_backgrounds,
 )
 from pipeline.backgrounds.textures import choose_textures
+from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.index import GameFolderError, GameIndex
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import write_json
@@ -113,12 +115,25 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
             library, report = extract_library(located, pack, making.report, game.means(pack))
             for problem in report.problems:
                 notice(context.log.warning, problem)
-            write_library(folder, library)
+            write_library(folder, library, _team_colours(located, pack, context.log.warning))
             write_json(folder / "extraction.json", report.model_dump(mode="json"))
 
         return make(making, write, lambda folder: show_sprites(folder, pack))
 
     return sprites
+
+
+def _team_colours(
+    game_folder: Path, pack: GamePack, warn: Callable[[str], None]
+) -> tuple[Colour, ...] | None:
+    """As the game states them, or None where it does not or its palette is damaged."""
+    if pack.sprites.palette is None:
+        return None
+    try:
+        return read_team_colours(game_folder / pack.sprites.palette)
+    except (PaletteError, OSError) as error:
+        notice(warn, str(error))
+        return None
 
 
 def show_sprites(folder: Path, pack: GamePack) -> Metadata:

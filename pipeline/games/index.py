@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import OutpostError
+from pipeline.formats.palette import palette_files
 from pipeline.games.pack import GamePack
 from pipeline.manifests import FileEntry
 from pipeline.progress import Report, silent, track
@@ -54,8 +55,7 @@ def index_game(
         )
     sprites = _listed(folder, pack.sprites.folder, pack.sprites.suffix, pack)
     terrain = _listed(folder, pack.terrain.folder, pack.terrain.suffix, pack)
-    palette = [folder / pack.sprites.palette] if pack.sprites.palette else []
-    other = [file for file in palette if file.is_file()]
+    other = palette_files(folder / pack.sprites.palette) if pack.sprites.palette else ()
     every = [*sprites, *terrain, *other]
     entries = {
         file: _entry(file, folder, digest)

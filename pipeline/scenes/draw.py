@@ -7,6 +7,7 @@ it covers. Every question about visibility is then a matter of counting pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.scenes.overlays import dim, draw_health_bar, draw_panel, draw_selection
 from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.stock import TEAM_COLOURS, PreparedSprite
+from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
 
 OPAQUE = 128
@@ -71,8 +72,19 @@ class Drawing:
     silhouettes: tuple[Silhouette, ...]
 
 
-def draw(plan: ScenePlan, sprites: SpriteSource, backgrounds: BackgroundSource) -> Drawing:
-    """Draw a plan: ground, shadows, ellipses, objects from back to front, bars, fog, interface."""
+def draw(
+    plan: ScenePlan,
+    sprites: SpriteSource,
+    backgrounds: BackgroundSource,
+    team_colours: Sequence[Colour] = TEAM_COLOURS,
+) -> Drawing:
+    """Draw a plan: ground, shadows, ellipses, objects from back to front, bars, fog, interface.
+
+    Args:
+        plan: what is drawn where.
+        sprites, backgrounds: pixels by id.
+        team_colours: RGB of players 1 to 8.
+    """
     image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
     prepared = [_prepared(placement, sprites) for placement in plan.placements]
@@ -83,7 +95,7 @@ def draw(plan: ScenePlan, sprites: SpriteSource, backgrounds: BackgroundSource) 
         if placement.selected:
             draw_selection(image, placement)
     silhouettes = tuple(
-        _draw_object(image, ids, number, placement, sprite)
+        _draw_object(image, ids, number, placement, sprite, _team(placement, team_colours))
         for number, (placement, sprite) in enumerate(
             zip(plan.placements, prepared, strict=True), start=1
         )
@@ -93,7 +105,7 @@ def draw(plan: ScenePlan, sprites: SpriteSource, backgrounds: BackgroundSource) 
     for patch in plan.fog:
         dim(image, patch)
     for panel in plan.panels:
-        draw_panel(image, panel)
+        draw_panel(image, panel, team_colours)
         ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
     return Drawing(image, ids, silhouettes)
 
@@ -140,7 +152,12 @@ def _light_under(opacity: float) -> Pixels:
 
 
 def _draw_object(
-    image: Pixels, ids: Ids, number: int, placement: Placement, sprite: PreparedSprite
+    image: Pixels,
+    ids: Ids,
+    number: int,
+    placement: Placement,
+    sprite: PreparedSprite,
+    team: Colour | None,
 ) -> Silhouette:
     """Blend a sprite over the picture and claim its opaque pixels."""
     size = (placement.width, placement.height)
@@ -149,7 +166,7 @@ def _draw_object(
     mask = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
     window = _window(image.shape, placement.left, placement.top, *size)
     if window is not None:
-        colour = _coloured(rgba, sprite, placement)
+        colour = _coloured(rgba, sprite, team)
         _blend(image[window.outside], colour[window.inside], alpha[window.inside])
         np.copyto(ids[window.outside], np.uint16(number), where=_as_bool(mask[window.inside]))
     return Silhouette(
@@ -160,13 +177,17 @@ def _draw_object(
     )
 
 
-def _coloured(rgba: Pixels, sprite: PreparedSprite, placement: Placement) -> Pixels:
-    """Premultiplied RGB at the drawn size, in the player's colour."""
+def _team(placement: Placement, team_colours: Sequence[Colour]) -> Colour | None:
+    return None if placement.player is None else team_colours[placement.player]
+
+
+def _coloured(rgba: Pixels, sprite: PreparedSprite, team: Colour | None) -> Pixels:
+    """Premultiplied RGB at the drawn size, in the team's colour."""
     colour = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), dtype=np.uint8)
-    if sprite.team_light is None or placement.player is None:
+    if sprite.team_light is None or team is None:
         return colour
-    light = sprite.team_light.resized(placement.width, placement.height)
-    team = TEAM_COLOURS[placement.player]
+    height, width = rgba.shape[:2]
+    light = sprite.team_light.resized(width, height)
     cv2.add(colour, cv2.transform(light, np.array(team, np.float32).reshape(3, 1) / 255), colour)
     return colour
 

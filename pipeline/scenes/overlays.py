@@ -6,13 +6,13 @@ whoever draws the scene knows what covers what.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 from pipeline.scenes.plan import FogPatch, Panel, PanelKind, Placement
-from pipeline.scenes.stock import TEAM_COLOURS, Colour
+from pipeline.scenes.stock import Colour
 from pipeline.sprites.library import Pixels
 
 FULL_HEALTH: Colour = (40, 200, 40)
@@ -45,12 +45,15 @@ def draw_health_bar(image: Pixels, placement: Placement) -> None:
     _fill(image, left, top, filled, height, FULL_HEALTH)
 
 
-def draw_panel(image: Pixels, panel: Panel) -> None:
-    """One opaque part of the interface."""
+def draw_panel(image: Pixels, panel: Panel, team_colours: Sequence[Colour]) -> None:
+    """One opaque part of the interface; the map on it shows teams in their colours."""
     rng = np.random.default_rng(panel.seed)
     box = image[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width]
     _draw_board(box, rng)
-    PANEL_CONTENTS[panel.kind](box, rng)
+    if panel.kind == "minimap":
+        _draw_map(box, rng, team_colours)
+    else:
+        PANEL_CONTENTS[panel.kind](box, rng)
 
 
 def dim(image: Pixels, patch: FogPatch) -> None:
@@ -115,7 +118,7 @@ def _draw_commands(box: Pixels, rng: np.random.Generator) -> None:
                 _fill(box, left + 1, top + 1, side - 2, side - 2, _bright(rng))
 
 
-def _draw_map(box: Pixels, rng: np.random.Generator) -> None:
+def _draw_map(box: Pixels, rng: np.random.Generator, team_colours: Sequence[Colour]) -> None:
     """A diamond of ground with dots in the players' colours."""
     height, width = box.shape[:2]
     x, y = width // 2, height // 2
@@ -123,7 +126,7 @@ def _draw_map(box: Pixels, rng: np.random.Generator) -> None:
     cv2.fillConvexPoly(box, corners, MAP_GROUND[int(rng.integers(len(MAP_GROUND)))])
     dot = max(1, height // 60)
     for u, v in rng.uniform(-0.45, 0.45, (int(rng.integers(20, 80)), 2)).tolist():
-        colour = TEAM_COLOURS[int(rng.integers(len(TEAM_COLOURS)))]
+        colour = team_colours[int(rng.integers(len(team_colours)))]
         left, top = round(x + (u + v) * width / 2), round(y + (u - v) * height / 2)
         _fill(box, left, top, dot, dot, colour)
 
@@ -131,7 +134,6 @@ def _draw_map(box: Pixels, rng: np.random.Generator) -> None:
 PANEL_CONTENTS: dict[PanelKind, Callable[[Pixels, np.random.Generator], None]] = {
     "resource_bar": _draw_resources,
     "command_panel": _draw_commands,
-    "minimap": _draw_map,
 }
 
 

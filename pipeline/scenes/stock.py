@@ -40,7 +40,7 @@ TEAM_COLOURS: tuple[Colour, ...] = (
     (130, 130, 130),
     (240, 130, 30),
 )
-"""RGB of players 1 to 8."""
+"""RGB of players 1 to 8, of a game that does not state its own."""
 
 
 class BackgroundError(OutpostError):

@@ -14,8 +14,6 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
-import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,14 +31,17 @@ from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.synthetic import SUBSETS, Subset
 from pipeline.labels.yolo import format_labels
+from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent
 from pipeline.scenes.draw import draw
 from pipeline.scenes.label import Exported, export, label, labels_of
 from pipeline.scenes.plan import ScenePlan, plan
 from pipeline.scenes.stock import (
+    TEAM_COLOURS,
     BackgroundError,
     BackgroundShelf,
     Catalogue,
+    Colour,
     SpriteShelf,
     catalogue_of,
 )
@@ -174,6 +175,7 @@ class Studio:
     catalogue: Catalogue
     sprites: SpriteShelf
     backgrounds: BackgroundShelf
+    team_colours: tuple[Colour, ...]
 
     def write(self, shard: Shard, folder: Path) -> ShardCounts:
         """Draw and write a shard's pictures.
@@ -194,7 +196,7 @@ class Studio:
     def _write_picture(self, index: int, folder: Path) -> tuple[ScenePlan, tuple[Exported, ...]]:
         rules = self.rules
         scene = plan(index, rules, self.catalogue)
-        drawing = draw(scene, self.sprites, self.backgrounds)
+        drawing = draw(scene, self.sprites, self.backgrounds, self.team_colours)
         decisions = export(label(scene, drawing), rules.labels, self.class_names)
         labels = format_labels(labels_of(decisions), scene.width, scene.height)
         subset, name = subset_of(index, rules), picture_name(index)
@@ -214,14 +216,15 @@ def open_studio(pack: GamePack, sources: Sources) -> Studio:
         BackgroundError, SpriteLibraryError: a folder is not what it should be.
     """
     _settle_opencv()
-    sprites = read_library(sources.sprites).sprites
+    library = read_library(sources.sprites)
     backgrounds = BackgroundShelf(_needed_folders(pack.scenes, sources))
     studio = Studio(
         rules=pack.scenes,
         class_names=pack.class_names,
-        catalogue=catalogue_of(sprites, backgrounds.shapes, pack.classes),
-        sprites=SpriteShelf(sprites),
+        catalogue=catalogue_of(library.sprites, backgrounds.shapes, pack.classes),
+        sprites=SpriteShelf(library.sprites),
         backgrounds=backgrounds,
+        team_colours=library.team_colours or TEAM_COLOURS,
     )
     _check_stock(studio, sources)
     return studio
@@ -270,7 +273,7 @@ def _written(
         yield from (studio.write(shard, folder) for shard in planned)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
         futures = [pool.submit(_write_in_worker, shard, folder, pack, sources) for shard in planned]
         try:
             yield from (future.result() for future in as_completed(futures))
@@ -281,18 +284,6 @@ def _written(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would otherwise write on, and then wait for ever."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 _studio: Studio | None = None

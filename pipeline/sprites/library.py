@@ -17,9 +17,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
+from pipeline.formats.palette import Colour
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -65,9 +66,14 @@ class Sprite:
 
 @dataclass(frozen=True, eq=False)
 class SpriteLibrary:
-    """All sprites of a game, ordered by id."""
+    """All sprites of a game, ordered by id.
+
+    Attributes:
+        team_colours: RGB of players 1 to 8 as the game states them; None where it does not.
+    """
 
     sprites: tuple[Sprite, ...]
+    team_colours: tuple[Colour, ...] | None = None
 
     def by_class(self, name: str) -> tuple[Sprite, ...]:
         """Sprites of one class, or of the distractors; empty when there are none."""
@@ -106,14 +112,18 @@ class LibraryIndex(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sprites: tuple[SpriteEntry, ...]
+    team_colours: tuple[Colour, ...] | None = Field(default=None, min_length=8, max_length=8)
 
 
-def write_library(folder: Path, sprites: Iterable[Sprite]) -> None:
+def write_library(
+    folder: Path, sprites: Iterable[Sprite], team_colours: tuple[Colour, ...] | None = None
+) -> None:
     """Write a library; the same sprites, in any order, give the same bytes.
 
     Args:
         folder: made if it is missing.
         sprites: taken one at a time, so that they need not all be in memory.
+        team_colours: RGB of players 1 to 8, where the game states them.
 
     Raises:
         SpriteLibraryError: two sprites have one id.
@@ -128,7 +138,8 @@ def write_library(folder: Path, sprites: Iterable[Sprite]) -> None:
                 "Two files of one class have the same name: exclude one in sprites.yaml.",
             )
         entries[sprite.id] = _write_sprite(folder, sprite)
-    index = LibraryIndex(sprites=tuple(entries[id_] for id_ in sorted(entries)))
+    in_order = tuple(entries[id_] for id_ in sorted(entries))
+    index = LibraryIndex(sprites=in_order, team_colours=team_colours)
     text = json.dumps(index.model_dump(mode="json"), indent=1, sort_keys=True)
     (folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
 
@@ -147,7 +158,7 @@ def read_library(folder: Path) -> SpriteLibrary:
         raise SpriteLibraryError(
             f"{folder} is not a whole sprite library: {error}", "Materialize the sprites again."
         ) from error
-    return SpriteLibrary(sprites)
+    return SpriteLibrary(sprites, index.team_colours)
 
 
 def folder_of(sprite: Sprite) -> str:

@@ -126,6 +126,13 @@ def test_a_players_sprite_looks_as_recolouring_it_whole_would(player, field):
     assert np.abs(ours.image.astype(int) - whole.image).max() <= 2
 
 
+def test_the_colours_are_those_that_the_game_states(sprite, field):
+    soldier = replace(sprite("soldier", width=40, height=40, colour=(200, 200, 200)), shadow=None)
+    own = tuple((n, 255 - n, 10 * n) for n in range(8))
+    drawing = draw(scene(placed(soldier, 30, 20, player=3)), SpriteShelf([soldier]), field, own)
+    assert np.abs(drawing.image[30, 50] - np.array(own[3]) * 200 / 255).max() <= 2
+
+
 def test_the_player_colour_replaces_the_weighted_part_alone(sprite, field):
     soldier = sprite("soldier", width=40, height=40, colour=(200, 200, 200))
     flat = replace(soldier, shadow=None)

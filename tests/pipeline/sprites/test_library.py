@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,4 +94,24 @@ def test_a_library_with_a_missing_or_damaged_file_says_what_to_do(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(SpriteLibraryError, match="Materialize the sprites again"):
+        read_library(tmp_path)
+
+
+def test_team_colours_come_back_where_the_game_states_them(tmp_path: Path) -> None:
+    colours = tuple((n, 2 * n, 255 - n) for n in range(8))
+    write_library(tmp_path / "own", [sprite("a")], colours)
+    write_library(tmp_path / "none", [sprite("a")])
+    assert read_library(tmp_path / "own").team_colours == colours
+    assert read_library(tmp_path / "none").team_colours is None
+
+
+def test_a_library_with_too_few_colours_is_refused(tmp_path: Path) -> None:
+    write_library(tmp_path, [sprite("a")], tuple((n, n, n) for n in range(8)))
+    index = tmp_path / "index.json"
+    index.write_text(
+        re.sub(
+            r'"team_colours": \[\s*\[\s*0,\s*0,\s*0\s*\],', '"team_colours": [', index.read_text()
+        )
+    )
+    with pytest.raises(SpriteLibraryError):
         read_library(tmp_path)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.formats.dds import read_dds
+from pipeline.formats.palette import read_team_colours
 from pipeline.formats.sld import HEADINGS, decode, read_sld
 from pipeline.games.demo import game_folder as module
 from pipeline.games.demo.catalogue import DECOY, SpriteFile, drawings_of, sprite_files
@@ -18,6 +19,7 @@ from pipeline.games.matching import match_files, stem_of
 from pipeline.games.pack import load_pack
 from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
+from pipeline.scenes.stock import TEAM_COLOURS
 from pipeline.sprites.extract import extract_library
 
 
@@ -168,3 +170,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path, small_game: tuple[SpriteFile,
     folder.mkdir()
     draw(folder)
     assert decode((folder / SPRITES / f"{small_game[0].name}.sld").read_bytes()).headings
+
+
+def test_its_palette_states_the_usual_team_colours(game_folder: Path) -> None:
+    assert read_team_colours(game_folder / PALETTE) == TEAM_COLOURS
