@@ -104,7 +104,9 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
 
 def shipped_detector(model: Path) -> Detector:
     """The shipped runtime on a model, keeping everything down to the lowest score."""
-    return open_detector(model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE)))
+    return open_detector(
+        model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
+    )
 
 
 def detect(
