@@ -35,7 +35,12 @@ class ArtifactVersion(BaseModel):
 
 
 class Recipe(BaseModel):
-    """Everything that decides what an artifact contains."""
+    """Everything that decides what an artifact contains.
+
+    Records are filed under the key of these fields and trusted only there: a field that is added or
+    renamed changes every key, so that earlier builds are made again and their records read as
+    changed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
