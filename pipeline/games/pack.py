@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pipeline.errors import OutpostError
+from pipeline.formats.yaml_text import parse_yaml
 from pipeline.games.patterns import NamePattern
 
 PACKS_FOLDER = Path(__file__).parent
@@ -450,7 +451,7 @@ def _pack_folder(name_or_path: str | Path) -> Path:
 
 def _read_yaml(file: Path, section: str | None = None) -> Any:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = parse_yaml(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise PackError(f"{file} is not YAML: {error}", "Mend the file at that line.") from error
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.formats import sld_reader
 from pipeline.formats.sld import SldError, decode, encode, read_sld
+from tests.pipeline.formats.mutation import mutants
 from tests.pipeline.formats.sld_builders import (
     ALL_LAYERS,
     FULL,
@@ -127,32 +128,6 @@ def test_the_largest_frame_stays_within_memory() -> None:
     finally:
         tracemalloc.stop()
     assert peak < MEMORY
-
-
-def mutants(seeds: list[bytes], count: int, seed: int) -> Iterator[bytes]:
-    """Sound files with bytes changed, cut out, doubled, or numbers set to extremes."""
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        data = bytearray(seeds[rng.integers(len(seeds))])
-        for _ in range(rng.integers(1, 6)):
-            # The beginning has most of the structure; the rest is mostly pixels.
-            reach = len(data) if rng.random() < 0.6 else min(len(data), 96)
-            at = int(rng.integers(reach))
-            match rng.integers(5):
-                case 0:
-                    data[at] = rng.integers(256)
-                case 1:
-                    data[at] ^= 1 << int(rng.integers(8))
-                case 2:
-                    del data[at : at + int(rng.integers(1, 40))]
-                case 3:
-                    data[at:at] = data[at : at + int(rng.integers(1, 40))]
-                case _:
-                    extreme = rng.choice([0, 1, 0x7FFF, 0x8000, 0xFFFF, 4096])
-                    data[at : at + 2] = struct.pack("<H", extreme)
-            if not data:
-                break
-        yield bytes(data)
 
 
 def generated_seeds() -> list[bytes]:
