@@ -26,7 +26,7 @@ from pipeline.provenance import code_version_of
 from pipeline.sprites.extract import ExtractionReport, extract_library
 from pipeline.sprites.library import read_library, write_library
 from pipeline.sprites.sheets import contact_sheet
-from resources.artifacts import Artifact, Artifacts
+from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
 
 GROUP = "game"
@@ -111,7 +111,7 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             located = game.located(pack)
-            _files(indexed, located, "sprites")
+            _files(making, game, pack, "sprites")
             library, report = extract_library(located, pack, making.report, game.means(pack))
             for problem in report.problems:
                 notice(context.log.warning, problem)
@@ -173,7 +173,7 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
         making = Making(context, artifacts.store, key, code, recipe, (indexed,))
 
         def write(folder: Path) -> None:
-            files = _files(indexed, game.located(pack), "terrain")
+            files = _files(making, game, pack, "terrain")
             choice = choose_textures(files, kind, pack.terrain)
             write_json(folder / "left_out.json", choice.left_out)
             write_backgrounds(folder, kind, choice.textures, pack.terrain, size, making.report)
@@ -204,19 +204,29 @@ def show_backgrounds(folder: Path) -> Metadata:
 
 
 def _files(
-    indexed: Artifact, game_folder: Path, section: Literal["sprites", "terrain"]
+    making: Making, game: GameFiles, pack: GamePack, section: Literal["sprites", "terrain"]
 ) -> list[Path]:
-    """The indexed files of one section, which must still be what they were.
+    """The files of one section, which must be those that were indexed, byte for byte.
+
+    A file of known size and time is not read again.
 
     Raises:
-        GameFolderError: one has changed or is gone since it was indexed.
+        GameFolderError: one has changed, is new or is gone since they were indexed.
     """
-    entries: tuple[FileEntry, ...] = getattr(read_game_index(indexed.path), section)
-    for entry in entries:
-        file = game_folder / entry.path
-        if not file.is_file() or file.stat().st_size != entry.size:
+    folder = game.located(pack)
+    was = _section(read_game_index(making.inputs[0].path), section)
+    now = _section(game.index(folder, pack, making.report), section)
+    for path in sorted(was.keys() | now.keys()):
+        if was.get(path) != now.get(path):
+            what = "is new" if path not in was else "is gone" if path not in now else "has changed"
             raise GameFolderError(
-                f"{file} has changed since the game's files were indexed.",
+                f"{folder / path} {what} since the game's files were indexed.",
                 "Materialize game_files again; the game has probably been updated.",
             )
-    return [game_folder / entry.path for entry in entries]
+    return [folder / path for path in was]
+
+
+def _section(index: GameIndex, section: Literal["sprites", "terrain"]) -> dict[str, FileEntry]:
+    """Files by path; the palette goes with the sprites."""
+    entries = (*index.sprites, *index.other) if section == "sprites" else index.terrain
+    return {entry.path: entry for entry in entries}

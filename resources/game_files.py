@@ -94,7 +94,9 @@ class DigestCache:
         return self._seen[key]
 
     def save(self) -> None:
-        """Keep what was seen; the rest is forgotten."""
+        """Keep what was seen; the rest is forgotten. Nothing is written when nothing is new."""
+        if self._seen == self._before:
+            return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(self._seen, indent=0), encoding="utf-8", newline="\n")

@@ -90,6 +90,10 @@ def test_a_digest_is_kept_until_the_file_is_touched(tmp_path: Path) -> None:
     first = DigestCache(memory)
     before = first.digest(file)
     first.save()
-    assert DigestCache(memory).digest(file) == before
+    second = DigestCache(memory)
+    assert second.digest(file) == before
+    written = memory.stat().st_mtime_ns
+    second.save()
+    assert memory.stat().st_mtime_ns == written, "others may be reading it"
     file.write_bytes(b"two!")
     assert DigestCache(memory).digest(file) != before
