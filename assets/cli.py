@@ -158,10 +158,14 @@ def gc(
         print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
         return
     for item in removals:
-        console.print(f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})", soft_wrap=True)
+        console.print(
+            f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})",
+            markup=False,
+            soft_wrap=True,
+        )
     total = sum(item.bytes for item in removals) / 1e6
     if not removals:
-        console.print("Nothing to remove: every artifact is referred to.")
+        console.print("Nothing to remove: all is referred to, or younger than a day.")
     elif delete:
         console.print(f"Removed {len(removals)} directories, {total:.1f} MB.")
     else:
