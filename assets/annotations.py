@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.keys import GameKeys
-from assets.making import Making, Metadata, latest, latest_version, make
+from assets.making import Making, Metadata, latest, latest_version, make, notice
 from assets.views import picture, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import write_batch
@@ -46,6 +46,20 @@ def merged_batches(
     return tuple(b for b in batches if not is_held_out(_name(b), pack.merge))
 
 
+def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str, ...]:
+    """Batches for training that are known and were never read, such as a refused export, by name.
+
+    A merge goes on without them.
+    """
+    keys = GameKeys.of(pack)
+    return tuple(
+        batch
+        for batch in _known_batches(instance, keys)
+        if latest_version(instance, keys.cvat_export, batch) is None
+        and not is_held_out(batch, pack.merge)
+    )
+
+
 def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of("pipeline.labels")
@@ -63,6 +77,9 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, artifacts: Artifacts, exports: ExportsFolder
     ) -> dg.MaterializeResult[Any]:
         export = exports.export(pack.name, context.partition_key)
+        for passed in exports.passed_over(pack.name):
+            if passed.batch == export.batch:
+                notice(context.log.warning, str(passed))
         config = {"export": export.digest(), "classes": list(pack.class_names)}
         making = Making(context, artifacts.store, keys.cvat_export, code, config)
 
@@ -117,6 +134,9 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         store, instance = artifacts.store, context.instance
         synthetic = latest(instance, store, keys.synthetic_set)
         batches = merged_batches(instance, store, pack)
+        left_out = left_out_batches(instance, pack)
+        for batch in left_out:
+            notice(context.log.warning, _without(batch, keys))
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
         making = Making(context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches))
 
@@ -124,7 +144,8 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
             plan = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules)
             write_training_set(folder, plan, making.report)
 
-        return make(making, write, show_merge)
+        shown = {"left_out_batches": ", ".join(left_out) or "none"}
+        return make(making, write, lambda folder: {**show_merge(folder), **shown})
 
     return cvat_merge
 
@@ -170,14 +191,25 @@ def _name(batch: Artifact) -> str:
     return batch.version.partition
 
 
+def _without(batch: str, keys: GameKeys) -> str:
+    return (
+        f"The export batch '{batch}' is left out of the merge, because it has never been read. "
+        f"Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says, or "
+        "delete the partition."
+    )
+
+
 def _batches(
     instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
 ) -> tuple[Artifact, ...]:
-    name = keys.export_batches.name
-    assert name is not None
-    known = sorted(instance.get_dynamic_partitions(name))
     return tuple(
         latest(instance, store, keys.cvat_export, batch)
-        for batch in known
+        for batch in _known_batches(instance, keys)
         if latest_version(instance, keys.cvat_export, batch) is not None
     )
+
+
+def _known_batches(instance: dg.DagsterInstance, keys: GameKeys) -> list[str]:
+    name = keys.export_batches.name
+    assert name is not None
+    return sorted(instance.get_dynamic_partitions(name))

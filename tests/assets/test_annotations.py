@@ -1,0 +1,126 @@
+"""What a merge and a batch say about exports that they do without."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from PIL import Image
+
+from assets.annotations import left_out_batches
+from assets.definitions import build_definitions
+from assets.keys import GameKeys
+from assets.making import NOTICE_LOGGER, Making, make
+from assets.runs import materialize, register_batches
+from pipeline.games.pack import load_pack
+from pipeline.labels.batches import write_json
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+
+PACK = load_pack("demo")
+KEYS = GameKeys.of(PACK)
+
+
+class Desk:
+    """An instance, a store and an exports folder of one game."""
+
+    def __init__(self, instance: dg.DagsterInstance, folder: Path) -> None:
+        self.instance = instance
+        self.exports = ExportsFolder(folder=str(folder / "exports"))
+        self.exports.path("demo").mkdir()
+        self.artifacts = Artifacts(folder=str(folder / "artifacts"))
+        resources = {"exports": self.exports, "artifacts": self.artifacts}
+        self.definitions = build_definitions(PACK, resources)
+
+    def drop(self, name: str, label: str = "sheep") -> None:
+        """An export with one picture of one thing becomes a partition."""
+        write_export(self.exports.path("demo") / name, label)
+        register_batches(self.instance, PACK, self.exports)
+
+    def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
+        """Materialize one asset; returns what its page shows."""
+        materialize(self.definitions, self.instance, [key], partition=partition)
+        event = self.instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A game whose synthetic set is made."""
+    with dg.instance_for_test() as instance:
+        made = Desk(instance, tmp_path)
+        resources = {"artifacts": made.artifacts}
+        assert dg.materialize([tiny_synthetic_set], instance=instance, resources=resources).success
+        yield made
+
+
+@dg.asset(key=KEYS.synthetic_set)
+def tiny_synthetic_set(
+    context: dg.AssetExecutionContext, artifacts: Artifacts
+) -> dg.MaterializeResult[Any]:
+    making = Making(context, artifacts.store, KEYS.synthetic_set, "c1", {})
+    return make(making, write_synthetic_set, lambda _folder: {})
+
+
+def write_synthetic_set(folder: Path) -> None:
+    for subset, colour in (("train", (200, 40, 40)), ("val", (40, 40, 200))):
+        for kind in ("images", "labels"):
+            (folder / kind / subset).mkdir(parents=True)
+        Image.new("RGB", (64, 48), colour).save(folder / f"images/{subset}/synth_{subset}.jpg")
+        (folder / f"labels/{subset}/synth_{subset}.txt").write_text("0 0.5 0.5 0.25 0.25\n")
+    write_json(folder / "set.json", {"classes": list(PACK.class_names)})
+
+
+def write_export(file: Path, label: str) -> None:
+    picture = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(picture, "PNG")
+    name = f"{file.stem}_00.png"
+    box = {"bbox": [10, 10, 20, 16], "segmentation": [], "area": 320, "iscrowd": 0}
+    document = {
+        "categories": [{"id": 1, "name": label}],
+        "images": [{"id": 1, "file_name": name, "width": 64, "height": 48}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, **box}],
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"images/default/{name}", picture.getvalue())
+        archive.writestr("annotations/instances_default.json", json.dumps(document))
+
+
+def test_a_merge_names_the_batches_that_were_never_read(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.drop("good.zip")
+    desk.drop("refused.zip", label="dragon")
+    desk.drop("heldout_later.zip")
+    desk.make(KEYS.cvat_export, "good")
+    with pytest.raises(Exception, match="dragon"):
+        desk.make(KEYS.cvat_export, "refused")
+    with caplog.at_level("INFO", NOTICE_LOGGER.name):
+        shown = desk.make(KEYS.cvat_merge)
+    assert shown["left_out_batches"] == "refused", "held-out batches never enter a merge"
+    assert "'refused' is left out of the merge" in caplog.text
+    assert "cvat_export [refused]" in caplog.text
+
+
+def test_a_merge_of_all_batches_leaves_none_out(desk: Desk) -> None:
+    desk.drop("good.zip")
+    desk.make(KEYS.cvat_export, "good")
+    assert left_out_batches(desk.instance, PACK) == ()
+    assert desk.make(KEYS.cvat_merge)["left_out_batches"] == "none"
+
+
+def test_a_batch_says_which_export_of_its_name_was_passed_over(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.drop("a b.zip")
+    desk.drop("a_b.zip")
+    assert desk.instance.get_dynamic_partitions("demo_export_batches") == ["a_b"]
+    with caplog.at_level("INFO", NOTICE_LOGGER.name):
+        assert desk.make(KEYS.cvat_export, "a_b")["frames"] == 1
+    assert "a_b.zip is passed over, because a b.zip" in caplog.text
