@@ -1,4 +1,4 @@
-"""What the game's own files hold: their index, the sprite library, land and water backgrounds."""
+"""What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
 
 import json
 from collections.abc import Callable
@@ -12,9 +12,11 @@ from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import picture, table
 from pipeline.backgrounds.pictures import (
     background_sheet,
+    choose_shore_textures,
     read_index,
     sampling_sheet,
     write_backgrounds,
+    write_shores,
 )
 from pipeline.backgrounds.textures import choose_textures
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
@@ -42,6 +44,7 @@ def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
         _sprites(pack),
         _backgrounds(pack, "land"),
         _backgrounds(pack, "water"),
+        *([_shores(pack)] if pack.scenes.shore_fraction > 0 else []),
     ]
 
 
@@ -184,6 +187,37 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
         return make(making, write, show_backgrounds)
 
     return backgrounds
+
+
+def _shores(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.backgrounds", "pipeline.formats.dds", "pipeline.games.terrain")
+    size = (pack.scenes.width, pack.scenes.height)
+
+    @dg.asset(
+        key=keys.shore_backgrounds,
+        deps=[keys.game_files],
+        group_name=GROUP,
+        kinds={"jpeg"},
+        code_version=code,
+        description="Pictures of land and water with a beach between them, and where it runs.",
+    )
+    def shore_backgrounds(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        indexed = latest(context.instance, artifacts.store, keys.game_files)
+        recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": "shore", "size": size}
+        making = Making(context, artifacts.store, keys.shore_backgrounds, code, recipe, (indexed,))
+
+        def write(folder: Path) -> None:
+            files = _files(making, game, pack, "terrain")
+            textures, left_out = choose_shore_textures(files, pack.terrain)
+            write_json(folder / "left_out.json", left_out)
+            write_shores(folder, textures, pack.terrain, size, making.report)
+
+        return make(making, write, show_backgrounds)
+
+    return shore_backgrounds
 
 
 def show_backgrounds(folder: Path) -> Metadata:

@@ -12,11 +12,13 @@ class GameKeys:
     """The asset keys of one game: the game's name comes first, so that lineages never mix."""
 
     game: str
+    has_shores: bool = False
+    """Whether the game's scenes lie at the shore too, and need backgrounds for it."""
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":
         """Keys of a pack's game."""
-        return cls(pack.name)
+        return cls(pack.name, pack.scenes.shore_fraction > 0)
 
     def _key(self, name: str) -> dg.AssetKey:
         return dg.AssetKey([self.game, name])
@@ -36,6 +38,16 @@ class GameKeys:
     @property
     def water_backgrounds(self) -> dg.AssetKey:
         return self._key("water_backgrounds")
+
+    @property
+    def shore_backgrounds(self) -> dg.AssetKey:
+        return self._key("shore_backgrounds")
+
+    @property
+    def scene_sources(self) -> tuple[dg.AssetKey, ...]:
+        """What scenes are drawn from: sprites, then the backgrounds of each kind."""
+        shores = (self.shore_backgrounds,) if self.has_shores else ()
+        return (self.sprites, self.terrain_backgrounds, self.water_backgrounds, *shores)
 
     @property
     def synthetic_set(self) -> dg.AssetKey:
@@ -81,9 +93,7 @@ class GameKeys:
         """What is made from the game's files alone, in order."""
         return (
             self.game_files,
-            self.sprites,
-            self.terrain_backgrounds,
-            self.water_backgrounds,
+            *self.scene_sources,
             self.synthetic_set,
         )
 

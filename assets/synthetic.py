@@ -23,6 +23,7 @@ SCENE_CODE = (
     "pipeline.sprites.library",
     "pipeline.sprites.recolour",
     "pipeline.backgrounds.pictures",
+    "pipeline.backgrounds.shores",
     "pipeline.labels.boxes",
     "pipeline.labels.yolo",
 )
@@ -50,7 +51,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=keys.synthetic_set,
-        deps=[keys.sprites, keys.terrain_backgrounds, keys.water_backgrounds],
+        deps=list(keys.scene_sources),
         group_name=GROUP,
         kinds={"python", "yolo"},
         code_version=code,
@@ -63,10 +64,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         store = artifacts.store
         rules = pack.scenes.model_copy(update=config.model_dump())
         chosen = pack.model_copy(update={"scenes": rules})
-        inputs = tuple(
-            latest(context.instance, store, key)
-            for key in (keys.sprites, keys.terrain_backgrounds, keys.water_backgrounds)
-        )
+        inputs = tuple(latest(context.instance, store, key) for key in keys.scene_sources)
         recipe = {
             "scenes": rules.model_dump(mode="json"),
             "classes": [known.model_dump(mode="json") for known in pack.classes],
@@ -110,6 +108,7 @@ def show_set(folder: Path, pack: GamePack) -> Metadata:
         "per_class": table(["class", "labels", "dropped", "why"], rows),
         "land_scenes": summary["scenes"].get("land", 0),
         "water_scenes": summary["scenes"].get("water", 0),
+        "shore_scenes": summary["scenes"].get("shore", 0),
     }
 
 

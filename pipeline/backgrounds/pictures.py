@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.backgrounds.soften import Sampling, ground
-from pipeline.backgrounds.textures import Kind, Pixels, Texture
-from pipeline.games.pack import TerrainRules
+from pipeline.backgrounds.shores import Shoreline, drawn_shoreline, joined
+from pipeline.backgrounds.soften import Sampling, ground, laid_out, softened
+from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures
+from pipeline.games.pack import Surface, TerrainRules
 from pipeline.progress import Report, silent, track
 
 JPEG_QUALITY = 95
@@ -24,8 +25,8 @@ COLUMNS = 5
 HALF = (480, 200)
 """Width and height in pixels of one picture in a comparison of samplings."""
 SAMPLINGS: tuple[Sampling, ...] = ("stretched", "isometric")
-STREAMS = {"land": 0, "water": 1}
-"""Land and water are drawn from different streams of one seed."""
+STREAMS: dict[Kind, int] = {"land": 0, "water": 1, "shore": 2}
+"""The kinds are drawn from different streams of one seed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Background:
     id: str
     pixels: Pixels
     sources: tuple[str, ...]
+    shore: Shoreline | None = None
 
 
 class BackgroundEntry(BaseModel):
@@ -47,6 +49,16 @@ class BackgroundEntry(BaseModel):
     file: str
     sources: tuple[str, ...] = Field(description="Textures, by file name without suffix.")
     seed: int
+    shore: Shoreline | None = Field(None, description="Of a background of land and water.")
+
+
+@dataclass(frozen=True)
+class ShoreTextures:
+    """The choices of the three surfaces that a shore is made of."""
+
+    land: Sequence[Texture]
+    beach: Sequence[Texture]
+    water: Sequence[Texture]
 
 
 def make_background(
@@ -80,6 +92,66 @@ def make_background(
     return Background(f"{kind}_{index:04d}", pixels, names)
 
 
+def choose_shore_textures(
+    files: Sequence[Path], rules: TerrainRules
+) -> tuple[ShoreTextures, dict[str, str]]:
+    """Choose the textures of all three surfaces.
+
+    Returns:
+        The choices, and why each texture that none of them takes is left out.
+
+    Raises:
+        TextureError: nothing is left for one of the surfaces.
+    """
+    surfaces: tuple[Surface, ...] = ("land", "beach", "water")
+    land, beach, water = (choose_textures(files, surface, rules) for surface in surfaces)
+    unused = land.left_out.keys() & beach.left_out.keys() & water.left_out.keys()
+    textures = ShoreTextures(land.textures, beach.textures, water.textures)
+    return textures, {name: land.left_out[name] for name in sorted(unused)}
+
+
+def make_shore(
+    index: int, textures: ShoreTextures, rules: TerrainRules, size: tuple[int, int]
+) -> Background:
+    """Background `index` of land and water with a beach; pure, like `make_background`.
+
+    Raises:
+        DdsError: a texture has become unreadable since it was chosen.
+        ValueError: the rules have no shore.
+    """
+    if rules.shore is None:
+        raise ValueError("the terrain rules have no shore")
+    rng = np.random.default_rng([rules.seed, STREAMS["shore"], index])
+    line = drawn_shoreline(size, rules.shore, rng)
+    beach_width = float(rng.uniform(*rules.shore.beach_width)) * min(size)
+    chosen = [_one_of(choice, rng) for choice in (textures.land, textures.beach, textures.water)]
+    land, beach, water = (
+        laid_out(texture.read(), size, rules.softening, rng, rules.sampling) for texture in chosen
+    )
+    picture = joined((land, beach, water), line.sides(*size), beach_width)
+    pixels = softened(picture, rules.softening, rng)
+    names = tuple(texture.name for texture in chosen)
+    return Background(f"shore_{index:04d}", pixels, names, line)
+
+
+def _one_of(textures: Sequence[Texture], rng: np.random.Generator) -> Texture:
+    weights = np.array([texture.weight for texture in textures])
+    return textures[int(rng.choice(len(textures), p=weights / weights.sum()))]
+
+
+def write_shores(
+    folder: Path,
+    textures: ShoreTextures,
+    rules: TerrainRules,
+    size: tuple[int, int],
+    report: Report = silent,
+) -> tuple[BackgroundEntry, ...]:
+    """Make and write the whole set of shores, and its `index.json`."""
+    count = rules.shore.count if rules.shore is not None else 0
+    made = (make_shore(index, textures, rules, size) for index in range(count))
+    return _write(folder, "shore", track(made, count, "shore backgrounds", report), rules.seed)
+
+
 def write_backgrounds(
     folder: Path,
     kind: Kind,
@@ -89,21 +161,36 @@ def write_backgrounds(
     report: Report = silent,
 ) -> tuple[BackgroundEntry, ...]:
     """Make and write the whole set of one kind, and its `index.json`."""
+    count = rules.land_count if kind == "land" else rules.water_count
+    made = (make_background(index, kind, textures, rules, size) for index in range(count))
+    return _write(folder, kind, track(made, count, f"{kind} backgrounds", report), rules.seed)
+
+
+def _write(
+    folder: Path, kind: Kind, made: Iterable[Background], seed: int
+) -> tuple[BackgroundEntry, ...]:
     # The same bytes on every machine: neither threads nor a processor's own code paths.
     cv2.setNumThreads(1)
     cv2.ipp.setUseIPP(False)
-    count = rules.land_count if kind == "land" else rules.water_count
     entries = []
-    for index in track(range(count), count, f"{kind} backgrounds", report):
-        background = make_background(index, kind, textures, rules, size)
+    for background in made:
         file = f"{background.id}.jpg"
         (folder / file).write_bytes(_jpeg(background.pixels))
         entries.append(
             BackgroundEntry(
-                id=background.id, kind=kind, file=file, sources=background.sources, seed=rules.seed
+                id=background.id,
+                kind=kind,
+                file=file,
+                sources=background.sources,
+                seed=seed,
+                shore=background.shore,
             )
         )
-    text = json.dumps([entry.model_dump() for entry in entries], indent=1, sort_keys=True)
+    text = json.dumps(
+        [entry.model_dump(mode="json", exclude_none=True) for entry in entries],
+        indent=1,
+        sort_keys=True,
+    )
     (folder / "index.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return tuple(entries)
 
@@ -152,7 +239,7 @@ def _both_samplings(
     pixels = texture.read()
     left, top = ((whole - min(part, whole)) // 2 for whole, part in zip(size, HALF, strict=True))
     for sampling in SAMPLINGS:
-        rng = np.random.default_rng([rules.seed, len(STREAMS)])
+        rng = np.random.default_rng([rules.seed, 0])
         picture = ground((pixels, None), size, rules.softening, rng, sampling)
         yield picture[top : top + HALF[1], left : left + HALF[0]]
 

@@ -111,7 +111,7 @@ def _isometric(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
-    return cv2.resize(tall, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.resize(tall, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _cover(size: tuple[int, int], band: float, rng: np.random.Generator) -> Floats:

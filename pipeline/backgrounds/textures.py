@@ -17,7 +17,7 @@ from pipeline.games.pack import Surface, TerrainRules
 from pipeline.games.terrain import TerrainNames
 
 Pixels = npt.NDArray[np.uint8]
-Kind = Literal["land", "water"]
+Kind = Literal["land", "water", "shore"]
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """ITU-R BT.601."""

@@ -33,7 +33,7 @@ from pipeline.games.patterns import NamePattern
 PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
 
-Scene = Literal["land", "water", "both"]
+Scene = Literal["land", "water", "both", "shore"]
 TerrainClass = Literal[
     "void", "water", "shallows", "beach", "farm", "road", "snow", "ice", "placeholder", "land"
 ]
@@ -71,6 +71,7 @@ ZoomRange = Annotated[
     ],
     AfterValidator(_in_order),
 ]
+ShareRange = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
 FactorRange = Annotated[
     tuple[
         Annotated[float, Field(ge=0.0, le=4.0, allow_inf_nan=False)],
@@ -205,6 +206,15 @@ class Softening(Section):
         return self
 
 
+class ShoreRules(Section):
+    """Backgrounds of land and water with a beach between them; lengths of the shorter side."""
+
+    beach: list[TerrainChoice] = Field(min_length=1, description="Textures of the beach.")
+    count: int = Field(60, ge=1, description="Shore backgrounds to make.")
+    beach_width: ShareRange = Field((0.03, 0.08), description="Width of the beach.")
+    bend: ShareRange = Field((0.02, 0.08), description="How far the shore departs from a line.")
+
+
 class TerrainRules(Section):
     """Terrain textures and the backgrounds made from them."""
 
@@ -224,6 +234,9 @@ class TerrainRules(Section):
         description="How a texture lies in the picture: flat, as its file shows it, or seen from "
         "the game's angle, on tiles that are diamonds of 96 x 48 pixels.",
     )
+    shore: ShoreRules | None = Field(
+        None, description="Needed for scenes at the shore; see scenes.shore_fraction."
+    )
     land_count: int = Field(200, ge=1, description="Land backgrounds to make.")
     water_count: int = Field(60, ge=1, description="Water backgrounds to make.")
     softening: Softening = Softening()
@@ -231,7 +244,8 @@ class TerrainRules(Section):
 
     def choices(self, surface: Surface) -> list[TerrainChoice]:
         """What the pack takes for a surface."""
-        return {"land": self.land, "water": self.water, "beach": []}[surface]
+        beach = self.shore.beach if self.shore is not None else []
+        return {"land": self.land, "water": self.water, "beach": beach}[surface]
 
     @model_validator(mode="after")
     def _classes_are_sound(self) -> TerrainRules:
@@ -305,6 +319,7 @@ class SceneRules(Section):
     seed: int = Field(42, ge=0)
     gated: bool = Field(True, description="Keep water classes on water; False mixes as of old.")
     water_fraction: Fraction = Field(0.15, description="Scenes on water.")
+    shore_fraction: Fraction = Field(0.0, description="Scenes of land and water with a shore.")
     zoom: Range = Field((1.0, 1.0), description="One zoom for a whole scene.")
     attempts: int = Field(50, ge=1, description="Tries to find room for an object.")
     placements: list[PlacementRule] = Field(min_length=1)
@@ -317,6 +332,12 @@ class SceneRules(Section):
         """Every key that names a class, and the name."""
         for number, rule in enumerate(self.placements):
             yield f"placements[{number}].class_name", rule.class_name
+
+    @model_validator(mode="after")
+    def _fractions_fit(self) -> SceneRules:
+        if self.water_fraction + self.shore_fraction > 1:
+            raise ValueError("water_fraction and shore_fraction together must not exceed 1")
+        return self
 
 
 class MergeRules(Section):
@@ -377,6 +398,24 @@ class GamePack(Section):
     def class_names(self) -> tuple[str, ...]:
         """Names in the order of their ids: index i is class i of the model."""
         return tuple(known.name for known in sorted(self.classes, key=lambda known: known.id))
+
+    @model_validator(mode="after")
+    def _shores_are_stocked(self) -> GamePack:
+        if self.scenes.shore_fraction > 0:
+            if self.terrain.shore is None:
+                raise ValueError(
+                    "scenes.shore_fraction asks for scenes at the shore, but the terrain has no "
+                    "'shore': name the textures of the beach there, or set the fraction to 0"
+                )
+            return self
+        ashore = {known.name for known in self.classes if known.scene == "shore"}
+        placed = sorted(ashore.intersection(rule.class_name for rule in self.scenes.placements))
+        if placed and self.scenes.gated:
+            raise ValueError(
+                f"scenes.placements: {', '.join(placed)} would never be drawn: of scene 'shore', "
+                "while scenes.shore_fraction is 0"
+            )
+        return self
 
     def class_named(self, name: str) -> GameClass | None:
         return next((known for known in self.classes if known.name == name), None)

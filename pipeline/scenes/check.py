@@ -9,9 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.games.pack import GamePack
+from pipeline.games.pack import GamePack, Scene
 from pipeline.labels.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
 from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
+
+PLACES: dict[Scene, str] = {
+    "land": "on its land",
+    "water": "on its water",
+    "shore": "where the two meet",
+    "both": "anywhere",
+}
 
 
 @dataclass(frozen=True)
@@ -28,17 +35,40 @@ class Finding:
 def scene_separation_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
     """Pictures that carry a label of a class which may not stand in their kind of scene.
 
+    At the shore land classes stand on its land, water classes on its water, and classes of the
+    shore where the two meet.
+
     A pack that turns gating off promises no separation, so its sets have no such problems.
     """
     if not pack.scenes.gated:
         return ()
     scene_of = [known.scene for known in sorted(pack.classes, key=lambda known: known.id)]
     return tuple(
-        _finding(scene, f"a {scene.kind} scene with a label of '{pack.class_names[row.class_id]}'")
+        _finding(scene, f"a {scene.kind} scene with a label of {what}")
         for scene in read_scenes(folder)
-        for row in _readable_rows(scene, pack)
-        if scene_of[row.class_id] not in (scene.kind, "both")
+        for what in (_misplaced_at_the_shore if scene.kind == "shore" else _misplaced)(
+            scene, pack, scene_of
+        )
     )
+
+
+def _misplaced(scene: WrittenScene, pack: GamePack, scene_of: Sequence[Scene]) -> Iterator[str]:
+    for row in _readable_rows(scene, pack):
+        if scene_of[row.class_id] not in (scene.kind, "both"):
+            yield f"'{pack.class_names[row.class_id]}'"
+
+
+def _misplaced_at_the_shore(
+    scene: WrittenScene, pack: GamePack, scene_of: Sequence[Scene]
+) -> Iterator[str]:
+    """The label's class is judged, on the ground of the object that it was made from."""
+    kept = [item for item in scene.objects if item.dropped is None]
+    for row, item in zip(_readable_rows(scene, pack), kept, strict=False):
+        name, place = pack.class_names[row.class_id], scene_of[row.class_id]
+        if scene.shore is None or item.footprint is None:
+            yield f"'{name}' that does not say where it stands"
+        elif not scene.shore.bears(item.footprint, place):
+            yield f"'{name}' that does not stand {PLACES[place]}"
 
 
 def label_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:

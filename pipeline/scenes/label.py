@@ -7,16 +7,17 @@ two are apart so that another policy needs no other picture: the measurements ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.draw import Drawing, Ids, Mask, Silhouette
-from pipeline.scenes.plan import Placement, ScenePlan
+from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
 
 Cover = Literal["unit", "hud"]
 DropReason = Literal["hidden", "mostly hidden", "too small"]
@@ -34,6 +35,7 @@ class SceneObject:
         truncated_fraction: pixels outside the picture over all.
         covered_by: what hides a part of it: other objects ('unit'), the interface ('hud').
         player: index of the player's colour, or None.
+        footprint: the ground under it, in a scene at the shore.
     """
 
     class_name: str
@@ -45,6 +47,7 @@ class SceneObject:
     player: int | None
     sprite_id: str
     scale: float
+    footprint: Footprint | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,19 @@ class Exported:
 
 def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    return tuple(
+    objects = tuple(
         _measure(number, placement, silhouette, drawing.ids)
         for number, (placement, silhouette) in enumerate(
             zip(plan.placements, drawing.silhouettes, strict=True), start=1
         )
         if placement.class_name is not None
+    )
+    if plan.shore is None:
+        return objects
+    standing = (footprint_of(item) for item in plan.placements if item.class_name is not None)
+    return tuple(
+        replace(item, footprint=footprint)
+        for item, footprint in zip(objects, standing, strict=True)
     )
 
 

@@ -7,14 +7,15 @@ other pictures, the number of workers or the order of work. So any picture can b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from pipeline.backgrounds.shores import Footprint, Shoreline
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.pack import OverlayRules, PlacementRule, SceneRules
+from pipeline.games.pack import OverlayRules, PlacementRule, Scene, SceneRules
 from pipeline.scenes.stock import (
     TEAM_COLOURS,
     BackgroundError,
@@ -26,6 +27,12 @@ from pipeline.sprites.library import DISTRACTOR
 
 PanelKind = Literal["resource_bar", "minimap", "command_panel"]
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
+
+WAYS_AROUND: dict[Kind, str] = {
+    "land": "set scenes.water_fraction to 1",
+    "water": "set scenes.water_fraction to 0",
+    "shore": "set scenes.shore_fraction to 0",
+}
 
 CORNERS: tuple[Corner, ...] = ("top left", "top right", "bottom left", "bottom right")
 
@@ -89,6 +96,7 @@ class ScenePlan:
         zoom: the scale that all sprites share, before their own jitter.
         shadow_opacity: factor on the sprites' shadows, 0 to 1.
         placements: in drawing order, from the back (small ground y) to the front.
+        shore: where the picture's land ends, in a scene of land and water.
     """
 
     seed: int
@@ -104,6 +112,7 @@ class ScenePlan:
     placements: tuple[Placement, ...]
     panels: tuple[Panel, ...]
     fog: tuple[FogPatch, ...]
+    shore: Shoreline | None = None
 
 
 def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
@@ -116,10 +125,17 @@ def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
         BackgroundError: there is no background for the kind of scene, or it is too small.
     """
     rng = np.random.default_rng([rules.seed, index])
-    kind: Kind = "water" if rng.random() < rules.water_fraction else "land"
+    kind = _kind(float(rng.random()), rules)
     background = _background(index, kind, rules, catalogue)
     zoom = float(rng.uniform(*rules.zoom))
     wanted = list(_wanted(rng, kind, zoom, rules, catalogue))
+    crop = (
+        int(rng.integers(background.width - rules.width + 1)),
+        int(rng.integers(background.height - rules.height + 1)),
+    )
+    mirrored = bool(rng.random() < 0.5)
+    shore = _shore(background, crop, mirrored, rules.width)
+    ground = _Ground(shore if rules.gated else None, catalogue.scene_of)
     return ScenePlan(
         seed=rules.seed,
         index=index,
@@ -127,22 +143,46 @@ def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
         width=rules.width,
         height=rules.height,
         background_id=background.id,
-        crop=(
-            int(rng.integers(background.width - rules.width + 1)),
-            int(rng.integers(background.height - rules.height + 1)),
-        ),
-        mirrored=bool(rng.random() < 0.5),
+        crop=crop,
+        mirrored=mirrored,
         zoom=zoom,
         shadow_opacity=rules.shadow_opacity,
-        placements=_place(rng, wanted, rules),
+        placements=_place(rng, wanted, rules, ground),
         panels=tuple(_panels(rng, rules)),
         fog=tuple(_fog(rng, rules)),
+        shore=shore,
     )
 
 
 def may_stand(class_name: str, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> bool:
-    """Whether a class (or `DISTRACTOR`, which belongs on land) may stand in such a scene."""
-    return not rules.gated or catalogue.scene_of.get(class_name, "land") in (kind, "both")
+    """Whether a class (or `DISTRACTOR`, which belongs on land) may stand in such a scene.
+
+    At the shore every class has its place: on land, on water, or between them.
+    """
+    if not rules.gated or kind == "shore":
+        return True
+    return catalogue.scene_of.get(class_name, "land") in (kind, "both")
+
+
+def footprint_of(placement: Placement) -> Footprint:
+    """The ground under a placed object."""
+    return Footprint(*placement.ground, placement.width)
+
+
+def _kind(chance: float, rules: SceneRules) -> Kind:
+    if chance < rules.water_fraction:
+        return "water"
+    return "shore" if chance < rules.water_fraction + rules.shore_fraction else "land"
+
+
+def _shore(
+    background: BackgroundShape, crop: tuple[int, int], mirrored: bool, width: int
+) -> Shoreline | None:
+    """The background's shoreline, in pixels of the picture."""
+    if background.shore is None:
+        return None
+    shore = background.shore.cropped(*crop)
+    return shore.mirrored(width) if mirrored else shore
 
 
 def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> BackgroundShape:
@@ -155,8 +195,7 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
     if not choices:
         raise BackgroundError(
             f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-            f"Materialize the {kind} backgrounds, or set scenes.water_fraction "
-            f"to {0 if kind == 'water' else 1}.",
+            f"Materialize the {kind} backgrounds, or {WAYS_AROUND[kind]}.",
         )
     background = choices[index * len(choices) // rules.images % len(choices)]
     if background.width < rules.width or background.height < rules.height:
@@ -203,16 +242,29 @@ def _count(rng: np.random.Generator, rule: PlacementRule) -> int:
 
 
 def _place(
-    rng: np.random.Generator, wanted: list[_Wanted], rules: SceneRules
+    rng: np.random.Generator, wanted: list[_Wanted], rules: SceneRules, ground: _Ground
 ) -> tuple[Placement, ...]:
     crowd = _Crowd()
     placements: list[Placement] = []
     for item in sorted(wanted, key=lambda item: -item.width * item.height):
-        corner = _find_room(rng, item, crowd, rules)
+        corner = _find_room(rng, item, (crowd, ground), rules)
         if corner is not None:
             placements.append(_placement(rng, item, corner, rules.overlays))
             crowd.add(placements[-1])
     return tuple(sorted(placements, key=lambda placement: placement.ground[1]))
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What may stand where: anything anywhere, unless the scene has a shore."""
+
+    shore: Shoreline | None
+    scene_of: Mapping[str, Scene]
+
+    def bears(self, shore: Shoreline, left: int, top: int, item: _Wanted) -> bool:
+        x, y = _hotspot(item)
+        footprint = Footprint(left + x, top + y, item.width)
+        return shore.bears(footprint, self.scene_of.get(item.rule.class_name, "land"))
 
 
 class _Crowd:
@@ -252,9 +304,13 @@ class _Crowd:
 
 
 def _find_room(
-    rng: np.random.Generator, item: _Wanted, crowd: _Crowd, rules: SceneRules
+    rng: np.random.Generator,
+    item: _Wanted,
+    place: tuple[_Crowd, _Ground],
+    rules: SceneRules,
 ) -> tuple[int, int] | None:
     """Top left corner for an object, or None when no attempt found one."""
+    crowd, ground = place
     # At least one row and column of it stay inside, however negative the rule's margin is.
     margin_x = max(item.rule.margin, 1 - item.width)
     margin_y = max(item.rule.margin, 1 - item.height)
@@ -264,6 +320,8 @@ def _find_room(
         return None
     for share_x, share_y in rng.random((rules.attempts, 2)).tolist():
         left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
+        if ground.shore is not None and not ground.bears(ground.shore, left, top, item):
+            continue
         if not (crowd.overlaps(left, top, item) or crowd.crowds(left, top, item)):
             return left, top
     return None

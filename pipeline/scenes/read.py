@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.backgrounds.shores import Footprint, Shoreline, Wave
 from pipeline.backgrounds.textures import Kind
 from pipeline.labels.boxes import Box
 from pipeline.labels.synthetic import SUBSETS, Subset
@@ -29,6 +30,7 @@ class WrittenObject:
     truncated_fraction: float
     covered_by: tuple[str, ...]
     dropped: str | None
+    footprint: Footprint | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class WrittenScene:
     objects: tuple[WrittenObject, ...]
     picture: Path
     labels: Path
+    shore: Shoreline | None = None
 
 
 def read_scenes(folder: Path) -> Iterator[WrittenScene]:
@@ -75,6 +78,7 @@ def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
             objects=tuple(_object(entry) for entry in content["objects"]),
             picture=folder / "images" / subset / f"{name}.jpg",
             labels=folder / "labels" / subset / f"{name}.txt",
+            shore=_shore(content.get("shore")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SceneSetError(
@@ -91,7 +95,15 @@ def _object(entry: dict[str, Any]) -> WrittenObject:
         truncated_fraction=entry["truncated_fraction"],
         covered_by=tuple(entry["covered_by"]),
         dropped=entry["dropped"],
+        footprint=Footprint(**entry["footprint"]) if "footprint" in entry else None,
     )
+
+
+def _shore(entry: dict[str, Any] | None) -> Shoreline | None:
+    if entry is None:
+        return None
+    waves = tuple(Wave(**wave) for wave in entry["waves"])
+    return Shoreline(entry["angle"], entry["offset"], waves)
 
 
 def _box(corners: list[float] | None) -> Box | None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline.backgrounds.pictures import BackgroundEntry, read_index
+from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
@@ -67,6 +68,8 @@ class BackgroundShape:
     id: str
     width: int
     height: int
+    shore: Shoreline | None = None
+    """Where the land ends, in a background of land and water."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ class BackgroundShelf:
                 )
             self._files[entry.id] = folder / entry.file
             width, height = _size_of(folder / entry.file)
-            yield BackgroundShape(entry.id, width, height)
+            yield BackgroundShape(entry.id, width, height, entry.shore)
 
 
 def prepare(sprite: Sprite) -> PreparedSprite:

@@ -35,7 +35,7 @@ from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent
 from pipeline.scenes.draw import draw
 from pipeline.scenes.label import Exported, export, label, labels_of
-from pipeline.scenes.plan import ScenePlan, plan
+from pipeline.scenes.plan import WAYS_AROUND, ScenePlan, plan
 from pipeline.scenes.stock import (
     TEAM_COLOURS,
     BackgroundError,
@@ -57,11 +57,13 @@ class SceneSetError(OutpostError):
 
 @dataclass(frozen=True)
 class Sources:
-    """The folders that scenes are made of: a sprite library and backgrounds of both kinds."""
+    """The folders that scenes are made of: a sprite library and backgrounds of each kind."""
 
     sprites: Path
     land: Path
     water: Path
+    shore: Path | None = None
+    """Needed where the rules ask for scenes at the shore."""
 
 
 @dataclass(frozen=True)
@@ -242,10 +244,17 @@ def _settle_opencv() -> None:
 
 def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:
     folders: dict[Kind, Path] = {}
-    if rules.water_fraction < 1:
+    if rules.water_fraction + rules.shore_fraction < 1:
         folders["land"] = sources.land
     if rules.water_fraction > 0:
         folders["water"] = sources.water
+    if rules.shore_fraction > 0:
+        if sources.shore is None:
+            raise BackgroundError(
+                "There are no shore backgrounds, but the rules ask for shore scenes.",
+                f"Materialize the shore backgrounds, or {WAYS_AROUND['shore']}.",
+            )
+        folders["shore"] = sources.shore
     return folders
 
 
@@ -260,7 +269,7 @@ def _check_stock(studio: Studio, sources: Sources) -> None:
         if not shapes:
             raise BackgroundError(
                 f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-                f"Materialize the {kind} backgrounds, or change scenes.water_fraction.",
+                f"Materialize the {kind} backgrounds, or {WAYS_AROUND[kind]}.",
             )
 
 
@@ -311,7 +320,7 @@ def _jpeg(image: Pixels, quality: int) -> bytes:
 
 def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
     """The sidecar of a picture: one object a line, so that it can be read and compared."""
-    head = {
+    head: dict[str, object] = {
         "background": scene.background_id,
         "index": scene.index,
         "kind": scene.kind,
@@ -319,13 +328,16 @@ def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
         "size": [scene.width, scene.height],
         "zoom": round(scene.zoom, 4),
     }
+    if scene.shore is not None:
+        head["shore"] = asdict(scene.shore)
     lines = ",\n".join(json.dumps(_entry(decision), sort_keys=True) for decision in decisions)
     return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{lines}\n]}}\n'
 
 
 def _entry(decision: Exported) -> dict[str, object]:
     item, outcome = decision.item, decision.outcome
-    return {
+    standing = {} if item.footprint is None else {"footprint": asdict(item.footprint)}
+    return standing | {
         "class": item.class_name,
         "covered_by": item.covered_by,
         "dropped": None if isinstance(outcome, LabelledBox) else outcome,
@@ -357,6 +369,7 @@ def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
     scenes: Counter[str] = sum((counts.scenes for counts in finished), Counter())
     labels: Counter[str] = sum((counts.labels for counts in finished), Counter())
     dropped: Counter[tuple[str, str]] = sum((counts.dropped for counts in finished), Counter())
+    ashore = ("shore",) if pack.scenes.shore_fraction > 0 else ()
     by_class: dict[str, dict[str, int]] = {}
     for (name, reason), number in dropped.items():
         by_class.setdefault(name, {})[reason] = number
@@ -366,7 +379,7 @@ def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
         images=pack.scenes.images,
         counts={name: labels[name] for name in pack.class_names},
         dropped=by_class,
-        scenes={kind: scenes[kind] for kind in ("land", "water")},
+        scenes={kind: scenes[kind] for kind in ("land", "water", *ashore)},
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from assets.definitions import build_definitions
 from assets.keys import GameKeys
-from pipeline.games.pack import pack_names
+from pipeline.games.pack import load_pack, pack_names
 
 DESIGNED = {
     "game_files": set(),
@@ -46,6 +46,19 @@ def test_the_graph_is_the_designed_one() -> None:
     }
     assert found == DESIGNED
     assert {key.path[0] for key in graph.materializable_asset_keys} == {"demo"}
+
+
+def test_a_game_with_shores_has_one_more_kind_of_background() -> None:
+    graph = build_definitions("aoe2").resolve_asset_graph()
+    found = {
+        key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys}
+        for key in graph.materializable_asset_keys
+    }
+    scenes = DESIGNED["synthetic_set"] | {"shore_backgrounds"}
+    assert found == DESIGNED | {"shore_backgrounds": {"game_files"}, "synthetic_set": scenes}
+    keys = GameKeys.of(load_pack("aoe2"))
+    assert keys.shore_backgrounds in keys.before_annotation
+    assert GameKeys.of(load_pack("demo")).shore_backgrounds not in graph.get_all_asset_keys()
 
 
 def test_checks_that_guard_money_or_a_release_are_blocking() -> None:

@@ -84,7 +84,7 @@ def test_a_section_in_two_places_is_refused(pack_folder: Path) -> None:
                 ("blend_band: 0.3", "blend_band: 3", ".blend_band", "equal to 1"),
             ]
         ),
-        ("classes.yaml", "scene: land", "scene: sky", "[0].scene", "'land', 'water' or 'both'"),
+        ("classes.yaml", "scene: land", "scene: sky", "[0].scene", "'land', 'water', 'both' or"),
         ("sprites.yaml", "suffix: _x1.sld", "suffix: [1]", "suffix", "valid string"),
         ("pack.yaml", "title:", "titel:", "title", "this key is missing"),
     ],
