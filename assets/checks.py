@@ -89,7 +89,7 @@ def _define(
 
 def _scene_separation(pack: GamePack) -> Judge:
     def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
-        """No land scene carries a water-only class, and no scene on water a land-only one."""
+        """Water classes are on water and land classes on land, at the shore on their side of it."""
         return scene_separation_problems(folder, pack)
 
     return judge
