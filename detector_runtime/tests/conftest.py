@@ -59,11 +59,13 @@ def _constant_model(output: np.ndarray, shape: Sequence[Any]) -> onnx.ModelProto
 def _block_model(shape: Sequence[Any], rows: int, cell: int = 16) -> onnx.ModelProto:
     """Sees red blocks of `cell` pixels; those with green in them are of class 1.
 
-    Its score is the mean red of a block, so it depends on every pixel. Any height, width and batch.
+    Its score is the mean of red less blue, so it depends on every pixel and grey is nothing. Any
+    height, width and batch.
     """
     nodes = [
         helper.make_node("Split", ["images"], ["red", "green", "blue"], axis=1),
-        _pool("red", "red_cells", cell),
+        helper.make_node("Sub", ["red", "blue"], ["redness"]),
+        _pool("redness", "red_cells", cell),
         _pool("green", "green_cells", cell),
         helper.make_node("Shape", ["red_cells"], ["cells_shape"]),
         helper.make_node("Gather", ["cells_shape", "three"], ["columns"], axis=0),

@@ -48,6 +48,7 @@ def test_views_are_resampled_like_copies() -> None:
     np.testing.assert_array_equal(scale(pixels), scale(pixels.copy()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [*SCREENS, (320, 256), (31, 200), (3000, 3)])
 @pytest.mark.parametrize("auto", [False, True])
 def test_placement_equals_the_training_pipelines(size: tuple[int, int], auto: bool) -> None:

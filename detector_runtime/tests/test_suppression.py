@@ -49,6 +49,7 @@ def test_equals_the_textbook_loop(seed: int, count: int, limit: float) -> None:
     )
 
 
+@pytest.mark.slow
 def test_equals_torchvision() -> None:
     torch = pytest.importorskip("torch")
     ops = pytest.importorskip("torchvision.ops")

@@ -6,6 +6,7 @@ each proposal, to the pixel. Where they do not agree, as after a zoom or a jump,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,8 @@ Points = NDArray[np.intp]
 COARSE_WIDTH = 384
 """Columns of the small picture, about."""
 
-REST_DIFFERENCE = 8.0
-"""Grey levels by which a pixel may differ while the camera rests: noise, compression."""
-
-REST_SHARE = 0.6
-"""Share of pixels that must not differ for the camera to be at rest; the others are units."""
+REST_SHARE = 0.8
+"""Share of pixels that are the same in both frames when the camera surely rests."""
 
 GRID = (7, 5)
 """Patches across and down."""
@@ -111,7 +109,7 @@ class CameraMotion:
 
 
 def _rests(before: Grey, now: Grey) -> bool:
-    return bool((np.abs(before - now) < REST_DIFFERENCE).mean() >= REST_SHARE)
+    return bool((before == now).mean() >= REST_SHARE)
 
 
 def _moved(before: _Glance, now: _Glance, green: NDArray[np.uint8]) -> tuple[float, float] | None:
@@ -157,21 +155,20 @@ def _votes(patches: Grey, corners: Points, green: NDArray[np.uint8], proposal: P
     return _Votes((float(shift[0]), float(shift[1])), int(close.sum()), int(inside.sum()))
 
 
-def _proposals(before: Grey, now: Grey) -> list[Points]:
+def _proposals(before: Grey, now: Grey) -> Iterator[Points]:
     """Camera shifts in pixels of the small picture: none at all, then the likely ones."""
+    yield np.zeros(2, np.intp)
     from scipy import fft
 
     shape = tuple(fft.next_fast_len(side, real=True) for side in now.shape)
     surface = _phase(_windowed(before), _windowed(now), shape)
-    proposals = [np.zeros(2, np.intp)]
     for _ in range(PROPOSALS):
         row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
         for y in (row, row - shape[0]):
             for x in (column, column - shape[1]):
                 if abs(y) < now.shape[0] and abs(x) < now.shape[1]:
-                    proposals.append(np.array([-x, -y], np.intp))
+                    yield np.array([-x, -y], np.intp)
         _blank(surface, int(row), int(column))
-    return proposals
 
 
 def _blank(surface: Grey, row: int, column: int) -> None:

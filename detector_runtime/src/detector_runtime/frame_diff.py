@@ -18,6 +18,9 @@ SAMPLES = (320, 180)
 BLOCKS = (16, 9)
 """Blocks across and down, each of 20x20 compared pixels."""
 
+NOISE_LEVELS = 10
+"""Differences up to this many levels of 255 count as noise."""
+
 TOP_SHARE = 0.04
 """Of the height: the resource bar, whose numbers change without anything happening."""
 
@@ -26,14 +29,14 @@ class FrameDiffer:
     """Compares screenshots with the one that was last looked at.
 
     Args:
-        threshold: mean difference within one block, as a share of the full range, from which on the
-            screenshot counts as changed. Noise of 3 grey levels stays below 0.015.
+        threshold: mean difference within one block, beyond noise and as a share of the full range,
+            from which on the screenshot counts as changed.
     """
 
-    def __init__(self, threshold: float = 0.025) -> None:
+    def __init__(self, threshold: float = 0.01) -> None:
         if not 0 < threshold < 1:
             raise ConfigurationError(
-                f"the threshold is {threshold}", "It must lie between 0 and 1, for example 0.025."
+                f"the threshold is {threshold}", "It must lie between 0 and 1, for example 0.01."
             )
         self.threshold = threshold
         self._reference: NDArray[np.int16] | None = None
@@ -47,11 +50,15 @@ class FrameDiffer:
         return self.difference(screenshot, color=color) >= self.threshold
 
     def difference(self, screenshot: ImageLike, *, color: Color = "rgb") -> float:
-        """Mean difference of the block that changed most, from 0 to 1; 1 without a reference."""
+        """Mean difference beyond noise of the block that changed most, from 0 to 1.
+
+        1 without a reference, or for a picture of another size.
+        """
         samples, size = _samples(screenshot, color)
         if self._reference is None or size != self._size:
             return 1.0
-        blocks = np.abs(samples - self._reference).reshape(
+        beyond_noise = np.maximum(np.abs(samples - self._reference) - NOISE_LEVELS, 0)
+        blocks = beyond_noise.reshape(
             BLOCKS[1], SAMPLES[1] // BLOCKS[1], BLOCKS[0], SAMPLES[0] // BLOCKS[0], 3
         )
         return float(blocks.mean(axis=(1, 3, 4)).max()) / 255.0

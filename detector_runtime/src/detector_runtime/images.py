@@ -25,6 +25,7 @@ ImageLike = Union[NDArray[Any], "Image.Image", str, "os.PathLike[str]"]
 ARRAY_FIX = "Pass a uint8 array of shape (height, width, 3) with values from 0 to 255"
 SMALLEST_SIDE = 2
 LARGEST_SIDE = 32768
+MOST_PIXELS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,12 @@ def _dtype_problem(array: NDArray[Any]) -> tuple[str, str]:
 
 
 def _check_sides(width: int, height: int) -> None:
-    if min(width, height) < SMALLEST_SIDE or max(width, height) > LARGEST_SIDE:
+    sides_fit = min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE
+    if not sides_fit or width * height > MOST_PIXELS:
         raise ImageError(
             f"the picture is {width}x{height} pixels",
-            f"Both sides must lie between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels.",
+            f"Sides must lie between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels, and there may be "
+            f"{MOST_PIXELS // 1_000_000} million in all.",
         )
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from detector_runtime.letterbox import Size
 from detector_runtime.overlap import Boxes
 
-TILE = 640
-OVERLAP = 64
+OVERLAP_SHARE = 0.1
+"""Of a tile's side that neighbours share: 64 pixels of 640."""
+
 CLUSTER_DISTANCE = 200.0
 CLUSTER_PADDING = 128
 
@@ -42,16 +43,16 @@ class Region:
         return np.asarray(((points >= low) & (points < high)).all(axis=1))
 
 
-def tiles(region: Region, tile: Size, overlap: int = OVERLAP) -> list[Region]:
-    """Tiles of size `tile` that cover `region`, row by row; neighbours share `overlap` pixels.
+def tiles(region: Region, tile: Size) -> list[Region]:
+    """Tiles of size `tile` that cover `region`, row by row; neighbours share a tenth of a tile.
 
     The last tile of a row or column is moved back inside; where the region is smaller than a tile,
     the tile is as small as the region.
     """
     return [
         Region(left, top, min(tile[0], region.width), min(tile[1], region.height))
-        for top in _starts(region.top, region.height, tile[1], overlap)
-        for left in _starts(region.left, region.width, tile[0], overlap)
+        for top in _starts(region.top, region.height, tile[1])
+        for left in _starts(region.left, region.width, tile[0])
     ]
 
 
@@ -90,11 +91,11 @@ def _root(parents: NDArray[np.intp], node: int) -> int:
     return node
 
 
-def _starts(first: int, length: int, tile: int, overlap: int) -> list[int]:
+def _starts(first: int, length: int, tile: int) -> list[int]:
     if length <= tile:
         return [first]
     last = length - tile
-    step = max(1, tile - overlap)
+    step = tile - int(tile * OVERLAP_SHARE)
     return [first + start for start in [*range(0, last, step), last]]
 
 

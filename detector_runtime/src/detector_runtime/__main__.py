@@ -1,0 +1,7 @@
+"""`python -m detector_runtime` is the `detector-runtime` command."""
+
+import sys
+
+from detector_runtime.cli import main
+
+sys.exit(main())

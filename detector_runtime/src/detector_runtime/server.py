@@ -1,0 +1,275 @@
+"""A detector behind HTTP on this machine, for programs that are not written in Python.
+
+    GET  /health   which model answers
+    GET  /info     classes, thresholds, input size
+    POST /detect   a picture: the bytes of a file as the body, a form upload, or JSON with base64
+
+Requests from web pages of other sites are refused, by their Host and Origin headers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import email.parser
+import email.policy
+import ipaddress
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from detector_runtime.detector import Detector
+from detector_runtime.errors import ConfigurationError, DetectorError, ImageError
+from detector_runtime.images import decode_image
+from detector_runtime.looking import MODES, look
+from detector_runtime.results import Detections
+
+logger = logging.getLogger("detector_runtime")
+
+SOCKET_TIMEOUT = 15.0
+"""Seconds for which a client may stay silent in the middle of a request."""
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """What a client may ask for.
+
+    `body_bytes` of one request; `per_second` looks on average, `burst` of them at once; `at_once`
+    requests that wait for or get their answer.
+    """
+
+    body_bytes: int = 20 << 20
+    per_second: float = 20.0
+    burst: int = 20
+    at_once: int = 8
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: HTTPStatus, problem: str, fix: str) -> None:
+        super().__init__(problem)
+        self.status = status
+        self.problem = problem
+        self.fix = fix
+
+
+class _Budget:
+    """A bucket that fills with `per_second` tokens up to `burst`; each look takes one."""
+
+    def __init__(self, limits: ServerLimits) -> None:
+        self._limits = limits
+        self._tokens = float(limits.burst)
+        self._filled = time.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            gained = (now - self._filled) * self._limits.per_second
+            self._tokens = min(self._limits.burst, self._tokens + gained)
+            self._filled = now
+            if self._tokens < 1.0:
+                return False
+            self._tokens -= 1.0
+            return True
+
+
+class DetectionServer(ThreadingHTTPServer):
+    """Answers requests with one detector. `port` 0 takes a free one; see `server_port`."""
+
+    daemon_threads = True
+
+    def __init__(
+        self, detector: Detector, host: str, port: int, limits: ServerLimits | None = None
+    ) -> None:
+        self.detector = detector
+        self.limits = limits or ServerLimits()
+        self.budget = _Budget(self.limits)
+        self.slots = threading.BoundedSemaphore(self.limits.at_once)
+        self.host = host
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port}: {error}",
+                "Choose another --port, or stop the program that uses it.",
+            ) from error
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: DetectionServer
+    timeout = SOCKET_TIMEOUT
+    protocol_version = "HTTP/1.1"
+    server_version = "detector-runtime"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        self._answer({"/health": self._health, "/info": self._info})
+
+    def do_POST(self) -> None:
+        self._answer({"/detect": self._detect})
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        logger.debug("%s %s", self.address_string(), format % arguments)
+
+    def _answer(self, routes: dict[str, Any]) -> None:
+        try:
+            self._check_sender()
+            path = urlsplit(self.path).path
+            if path not in routes:
+                raise _RefusedError(
+                    HTTPStatus.NOT_FOUND,
+                    f"{self.command} {path[:80]} is nothing that this server knows",
+                    "Use GET /health, GET /info or POST /detect.",
+                )
+            self._send(HTTPStatus.OK, routes[path]())
+        except _RefusedError as refusal:
+            self._refuse(refusal.status, refusal.problem, refusal.fix)
+        except (ImageError, ConfigurationError) as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, error.problem, error.fix)
+        except DetectorError as error:
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.problem, error.fix)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def _check_sender(self) -> None:
+        # A web page can make a browser send requests to this machine, but not hide whose they are.
+        host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        origin = self.headers.get("Origin")
+        allowed = _is_local(host) or host == self.server.host or not _is_local(self.server.host)
+        if not allowed or (origin is not None and not _is_local(urlsplit(origin).hostname or "")):
+            raise _RefusedError(
+                HTTPStatus.FORBIDDEN,
+                "the request comes from another site",
+                "Call this server as http://127.0.0.1, from a program and not from a web page.",
+            )
+
+    def _health(self) -> dict[str, Any]:
+        source = self.server.detector.source
+        return {"status": "ok", "model": str(source), "mock": source.is_mock}
+
+    def _info(self) -> dict[str, Any]:
+        detector = self.server.detector
+        return {
+            "model": str(detector.source),
+            "classes": list(detector.class_names),
+            "input_size": list(detector.model.facts.input_size),
+            "thresholds": {
+                "default": detector.thresholds.default,
+                "per_class": dict(detector.thresholds.per_class),
+            },
+            "modes": sorted(MODES),
+        }
+
+    def _detect(self) -> dict[str, Any]:
+        if not self.server.slots.acquire(blocking=False):
+            raise _RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "too many requests wait already",
+                "Wait for an answer before sending the next picture.",
+            )
+        try:
+            content, mode = self._picture(self._body())
+            if not self.server.budget.take():
+                raise _RefusedError(
+                    HTTPStatus.TOO_MANY_REQUESTS,
+                    f"more than {self.server.limits.per_second:g} pictures a second",
+                    "Send fewer, or start the server with a higher --rate.",
+                )
+            frame = decode_image(content)
+            found: Detections = look(self.server.detector, frame.pixels, mode)
+            return found.to_dict()
+        finally:
+            self.server.slots.release()
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdecimal()):
+            raise _RefusedError(
+                HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing", "Send it with the body."
+            )
+        most = self.server.limits.body_bytes
+        if int(length) > most:
+            raise _RefusedError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body has {int(length)} bytes, at most {most} are taken",
+                "Send a JPEG or a smaller picture, or start the server with a higher --max-mb.",
+            )
+        body = self.rfile.read(int(length))
+        if len(body) != int(length):
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body was cut off", "Send it again.")
+        return body
+
+    def _picture(self, body: bytes) -> tuple[bytes, str]:
+        """The bytes of the picture and the mode, from whichever kind of body."""
+        query = parse_qs(urlsplit(self.path).query)
+        mode = query.get("mode", ["fast"])[0]
+        kind = self.headers.get_content_type()
+        if kind == "application/json":
+            return _from_json(body, mode)
+        if kind == "multipart/form-data":
+            return _from_form(self.headers["Content-Type"], body), mode
+        if kind.startswith("image/") or kind == "application/octet-stream":
+            return body, mode
+        raise _RefusedError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"a body of type {kind} is no picture",
+            "Send image/png, image/jpeg, application/octet-stream, a form upload or JSON.",
+        )
+
+    def _refuse(self, status: HTTPStatus, problem: str, fix: str) -> None:
+        # What is left of the body was not read: the connection cannot go on.
+        self.close_connection = True
+        self._send(status, {"error": {"problem": problem, "fix": fix}})
+
+    def _send(self, status: HTTPStatus, values: dict[str, Any]) -> None:
+        content = json.dumps(values).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.send_header("Retry-After", "1")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _from_json(body: bytes, mode: str) -> tuple[bytes, str]:
+    fix = 'Send {"image": "<base64 of the file>", "mode": "fast"}.'
+    try:
+        values = json.loads(body)
+        content = base64.b64decode(values["image"], validate=True)
+    except (ValueError, binascii.Error, KeyError, TypeError, RecursionError) as error:
+        raise _RefusedError(
+            HTTPStatus.BAD_REQUEST, f"the JSON holds no picture: {type(error).__name__}", fix
+        ) from error
+    return content, str(values.get("mode", mode))
+
+
+def _from_form(content_type: str, body: bytes) -> bytes:
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        b"Content-Type: " + content_type.encode("latin-1") + b"\r\n\r\n" + body
+    )
+    for part in message.iter_parts() if message.is_multipart() else ():
+        content = part.get_payload(decode=True)
+        if part.get_filename() is not None and isinstance(content, bytes):
+            return content
+    raise _RefusedError(
+        HTTPStatus.BAD_REQUEST, "the form holds no file", "Send it as: curl -F image=@shot.png URL"
+    )
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

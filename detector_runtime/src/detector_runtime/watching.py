@@ -1,0 +1,52 @@
+"""Looks at pictures as they appear in a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+
+
+def new_pictures(
+    folder: Path, interval: float, go_on: Callable[[], bool] = lambda: True
+) -> Iterator[Path]:
+    """Pictures that appear in the folder, oldest first, each once it is wholly written.
+
+    A picture counts as written when its size did not change from one look at the folder to the
+    next. A picture that is written anew is given again. Ends when `go_on` says so.
+    """
+    done: dict[Path, tuple[int, int]] = {}
+    before: dict[Path, tuple[int, int]] = {}
+    while True:
+        now = _listing(folder)
+        settled = [path for path, state in now.items() if before.get(path) == state]
+        for path in sorted(settled, key=lambda path: (now[path][0], path.name)):
+            if done.get(path) != now[path]:
+                done[path] = now[path]
+                yield path
+        done = {path: state for path, state in done.items() if path in now}
+        before = now
+        if not go_on():
+            return
+        time.sleep(interval)
+
+
+def present_pictures(folder: Path) -> list[Path]:
+    """Pictures in the folder now, oldest first."""
+    listing = _listing(folder)
+    return sorted(listing, key=lambda path: (listing[path][0], path.name))
+
+
+def _listing(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Modification time in ns and size of each picture."""
+    found = {}
+    for path in folder.iterdir():
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                continue
+            found[path] = (state.st_mtime_ns, state.st_size)
+    return found

@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from detector_runtime import (
+    ConfigurationError,
+    Detections,
+    EntityTracker,
+    ModelSource,
+    PredictionExpiredError,
+    TrackerSettings,
+)
+from detector_runtime.tracker import GreedyTracker
+
+NAMES = ("sheep", "villager", "knight_line", "camel_line")
+SCREEN = (1000, 600)
+
+
+def seen(*entries: tuple[float, ...], size: float = 40) -> Detections:
+    """Boxes around (x, y), with class and score where given."""
+    filled = [(*entry, *(0, 0.9)[len(entry) - 2 :]) for entry in entries]
+    place = np.array([entry[:2] for entry in filled], np.float32).reshape(-1, 2)
+    return Detections(
+        boxes=np.concatenate([place - size / 2, place + size / 2], 1).astype(np.float32),
+        scores=np.array([entry[3] for entry in filled], np.float32),
+        class_ids=np.array([entry[2] for entry in filled], np.intp),
+        class_names=NAMES,
+        ids=("",) * len(filled),
+        source=ModelSource("mock", "test"),
+        image_size=SCREEN,
+        tentative=np.zeros(len(filled), np.bool_),
+    )
+
+
+def tracker(**settings: object) -> EntityTracker:
+    return EntityTracker(NAMES, TrackerSettings(**settings))  # type: ignore[arg-type]
+
+
+def walk(following: EntityTracker, frames: Sequence[Detections]) -> list[Detections]:
+    return [following.update(frame) for frame in frames]
+
+
+def test_ids_follow_units_that_walk() -> None:
+    results = walk(tracker(), [seen((100 + 12 * i, 100), (400 - 9 * i, 300)) for i in range(12)])
+    assert {result.ids for result in results} == {("sheep_0", "sheep_1")}
+
+
+def test_units_that_cross_keep_their_ids() -> None:
+    following = tracker()
+    for i in range(21):
+        result = following.update(seen((300 + 20 * i, 300), (700 - 20 * i, 310)))
+    left, right = sorted(result, key=lambda entity: entity.center[0])
+    assert (left.id, right.id) == ("sheep_1", "sheep_0")
+
+
+def test_ids_are_never_given_twice() -> None:
+    following = tracker(max_misses=1)
+    ids = []
+    for i in range(30):
+        found = following.update(seen((100 + 200 * (i % 4), 100), (500, 300 + 100 * (i % 3), 1)))
+        ids += [name for name, new in zip(found.ids, found.tentative, strict=True) if new]
+        following.update(seen())
+        following.update(seen())
+        following.update(seen())
+        following.update(seen())
+    assert len(ids) == len(set(ids)) == 60
+    following.reset()
+    assert following.update(seen((100, 100))).ids == ("sheep_30",)
+
+
+def test_a_track_survives_exactly_max_misses() -> None:
+    for gap, same in ((3, True), (4, False)):
+        following = tracker(max_misses=3)
+        walk(following, [seen((100, 100))] * 3)
+        walk(following, [seen()] * gap)
+        found = following.update(seen((100, 100)))
+        assert (found.ids == ("sheep_0",)) is same
+        assert len(following) == 1
+
+
+def test_what_was_seen_once_is_tentative() -> None:
+    following = tracker()
+    first = following.update(seen((100, 100)))
+    assert first[0].tentative
+    assert len(first.confirmed()) == 0
+    assert not following.update(seen((100, 100)))[0].tentative
+
+
+def test_a_ghost_is_given_up_sooner() -> None:
+    following = tracker(tentative_misses=1)
+    following.update(seen((100, 100)))
+    walk(following, [seen()] * 2)
+    assert len(following) == 0
+
+
+def test_weak_detections_continue_tracks_and_begin_none() -> None:
+    following = tracker()
+    walk(following, [seen((100, 100))] * 3)
+    found = following.update(seen(), seen((102, 100, 0, 0.15), (500, 300, 0, 0.2)))
+    assert found.ids == ("sheep_0",)
+    assert found[0].confidence == pytest.approx(0.15)
+    assert len(following) == 1
+
+
+def test_a_track_takes_no_detection_of_another_class_while_its_own_is_there() -> None:
+    following = tracker()
+    walk(following, [seen((100, 100, 0), (130, 100, 1))] * 3)
+    found = following.update(seen((128, 100, 0), (102, 100, 1)))
+    assert {entity.id: entity.class_name for entity in found} == {
+        "sheep_0": "sheep",
+        "villager_0": "villager",
+    }
+    assert found.find_entity_by_id("sheep_0").center[0] == pytest.approx(128)
+
+
+def test_the_class_is_voted_on_and_the_id_stays() -> None:
+    following = tracker()
+    walk(following, [seen((100, 100, 2))] * 4)
+    flicker = following.update(seen((100, 100, 3)))
+    assert (flicker[0].id, flicker[0].class_name) == ("knight_line_0", "knight_line")
+    for _ in range(12):
+        found = following.update(seen((100, 100, 3)))
+    assert (found[0].id, found[0].class_name) == ("knight_line_0", "camel_line")
+
+
+def test_a_pan_moves_the_screen_and_not_the_tracks() -> None:
+    following = tracker()
+    places = [(100.0 + 150 * i, 300.0) for i in range(6)]
+    before = walk(following, [seen(*places)] * 3)[-1]
+    panned = following.update(seen(*[(x - 75, y) for x, y in places]), camera_shift=(75, 0))
+    assert panned.ids == before.ids
+    lost = tracker()
+    walk(lost, [seen(*places)] * 3)
+    assert lost.update(seen(*[(x - 75, y) for x, y in places])).ids != before.ids
+
+
+def test_tracks_out_of_view_wait() -> None:
+    following = tracker(max_misses=2, max_parked=40)
+    walk(following, [seen((100, 300), (900, 300))] * 3)
+    following.update(seen((400, 300)), camera_shift=(500, 0))
+    walk(following, [seen((400, 300))] * 30)
+    back = following.update(seen((100, 300), (900, 300)), camera_shift=(-500, 0))
+    assert set(back.ids) == {"sheep_0", "sheep_1"}
+    following.update(seen(), camera_shift=(5000, 0))
+    walk(following, [seen()] * 41)
+    assert len(following) == 0
+
+
+def test_velocities_are_per_time_and_not_per_call() -> None:
+    following = tracker(frame_seconds=1.0)
+    clock = 100.0
+    for gap in (1.0, 1.0, 1.0, 1.0, 1.0, 3.0, 0.5, 2.0, 4.0):
+        clock += gap
+        found = following.update(seen((100 + 15 * (clock - 101), 100)), timestamp=clock)
+        assert found.ids == ("sheep_0",)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"timestamp": 5.0}, {"timestamp": float("nan")}, {"camera_shift": (float("inf"), 0)}]
+)
+def test_bad_arguments_leave_the_tracks_unharmed(wrong: dict[str, object]) -> None:
+    following, untouched = tracker(), tracker()
+    for each in (following, untouched):
+        each.update(seen((100, 100)), timestamp=5.0)
+        each.update(seen((110, 100)), timestamp=6.0)
+    with pytest.raises(ConfigurationError):
+        following.update(seen((900, 100)), **wrong)  # type: ignore[arg-type]
+    later = seen((120, 100))
+    mine, theirs = (each.update(later, timestamp=7.0) for each in (following, untouched))
+    assert mine.entities == theirs.entities
+
+
+def test_predictions_move_on_and_change_nothing() -> None:
+    following, untouched = tracker(), tracker()
+    for each in (following, untouched):
+        walk(each, [seen((100 + 10 * i, 100), (700, 300)) for i in range(8)])
+    state = copy.deepcopy(following._tracks)
+    first, second = following.predict(), following.predict()
+    assert first.ids == second.ids == ("sheep_0", "sheep_1")
+    assert first[0].center == pytest.approx((180, 100), abs=1.0)
+    assert second[0].center == pytest.approx((190, 100), abs=1.5)
+    assert second[1].center == pytest.approx((700, 300), abs=0.5)
+    assert second[0].confidence <= first[0].confidence <= 0.9
+    np.testing.assert_array_equal(state.motion.mean, following._tracks.motion.mean)
+    later = seen((180, 100), (700, 300))
+    assert following.update(later).entities == untouched.update(later).entities
+
+
+def test_a_program_that_predicts_while_it_may_comes_to_look_again() -> None:
+    following = tracker()
+    walk(following, [seen((100 + 10 * i, 100)) for i in range(8)])
+    predictions = 0
+    while following.get_confidence() > 0.8:
+        following.predict()
+        predictions += 1
+        assert predictions <= 3
+    assert predictions >= 1
+    for _ in range(4):
+        try:
+            following.predict()
+        except PredictionExpiredError:
+            break
+    else:
+        pytest.fail("predictions never expire")
+    following.update(seen((180, 100)))
+    assert following.get_confidence() > 0.8
+
+
+def test_a_prediction_has_a_time() -> None:
+    following = tracker()
+    for i in range(8):
+        following.update(seen((100 + 10 * i, 100)), timestamp=float(i))
+    assert following.predict(timestamp=8.5)[0].center[0] == pytest.approx(185, abs=1.5)
+    assert following.get_confidence(timestamp=7.5) > 0.8
+    assert following.get_confidence(timestamp=12.0) == 0.0
+    with pytest.raises(PredictionExpiredError):
+        following.predict(timestamp=12.0)
+
+
+def test_confidence_is_low_where_nothing_is_known() -> None:
+    following = tracker()
+    assert following.get_confidence() == 0.0
+    with pytest.raises(PredictionExpiredError):
+        following.predict()
+    following.update(seen((100, 100)))
+    assert following.get_confidence() == 0.0
+    walk(following, [seen((100, 100))] * 5)
+    assert following.get_confidence() > 0.9
+    following.update(seen((60, 100)), camera_shift=(40, 0))
+    assert following.get_confidence() == 0.0
+
+
+def test_confidence_is_honest() -> None:
+    """Of the predictions made with a confidence around c, about the share c is right."""
+    rng = np.random.default_rng(0)
+    following = tracker()
+    place = rng.uniform(50, (950, 550), (60, 2))
+    velocity = rng.normal(0, 6, (60, 2)) * (rng.random((60, 1)) < 0.6)
+    stated, right = [], []
+    for _ in range(80):
+        turning = rng.random(60) < 0.1
+        velocity[turning] = rng.normal(0, 6, (int(turning.sum()), 2))
+        place = place + velocity
+        velocity *= np.where((place < 20) | (place > (980, 580)), -1, 1)
+        noisy = place + rng.normal(0, 2, place.shape)
+        if len(following) and following.get_confidence() > 0:
+            predicted = following.predict()
+            chance = predicted.scores / 0.9
+            for entity, each in zip(predicted, chance, strict=True):
+                distance = np.abs(place - np.array(entity.center)).max(axis=1).min()
+                stated.append(float(each))
+                right.append(distance < 20)
+        following.update(seen(*[(x, y, i % 2) for i, (x, y) in enumerate(noisy.tolist())]))
+    stated_array, right_array = np.array(stated), np.array(right)
+    assert len(stated_array) > 1000
+    assert abs(stated_array.mean() - right_array.mean()) < 0.12
+    doubtful = stated_array < 0.7
+    assert right_array[doubtful].mean() < right_array[~doubtful].mean()
+
+
+def test_without_scipy_tracks_are_matched_greedily(monkeypatch: pytest.MonkeyPatch) -> None:
+    from detector_runtime import assignment
+
+    assignment._solver.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
+    try:
+        frames = [seen((100 + 12 * i, 100), (130 - 9 * i, 110)) for i in range(6)]
+        assert len(walk(tracker(), frames)[-1]) == 2
+        assert assignment._solver() is assignment.greedy
+    finally:
+        assignment._solver.cache_clear()
+
+
+def test_the_greedy_tracker_keeps_ids_by_overlap() -> None:
+    following = GreedyTracker(NAMES)
+    assert following.update(seen((100, 100), (300, 100, 1))).ids == ("sheep_0", "villager_0")
+    assert following.update(seen((110, 100), (300, 100, 0))).ids == ("sheep_0", "sheep_1")
+    assert following.update(seen((200, 100))).ids == ("sheep_2",)
+    assert following.update(seen((110, 100))).ids == ("sheep_3",)
+    assert following.update(seen((60, 100)), camera_shift=(50, 0)).ids == ("sheep_3",)
+    following.reset()
+    assert following.update(seen((60, 100))).ids == ("sheep_4",)
+
+
+def test_ids_never_repeat_and_tracks_never_pile_up() -> None:
+    rng = np.random.default_rng(0)
+    following = tracker()
+    born: set[str] = set()
+    most = 0
+    for frame in range(2000):
+        shift = (float(rng.integers(-300, 300)), 0.0) if frame % 50 == 0 else (0.0, 0.0)
+        place = rng.uniform(0, SCREEN, (6, 2))
+        found = following.update(
+            seen(*[(x, y, i % 4) for i, (x, y) in enumerate(place.tolist())]), camera_shift=shift
+        )
+        for name, new in zip(found.ids, found.tentative.tolist(), strict=True):
+            if new:
+                assert name not in born
+                born.add(name)
+        most = max(most, len(following))
+    assert len(born) > 6000
+    assert most < 300
