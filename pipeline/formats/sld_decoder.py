@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -101,8 +101,7 @@ class _Batch:
         return sorted([*self.colours, *self.values, *self.ancestors])
 
 
-@dataclass(frozen=True, eq=False)
-class _Grid:
+class _Grid(NamedTuple):
     """The blocks of one layer: [rows, columns]."""
 
     offsets: Offsets
@@ -175,21 +174,23 @@ def _resolve(
     """The grids of a batch's layers, which lie one after another in one array."""
     records = structure.layers
     flat = _drawn_offsets(data, structure, batch.layers)
+    empty = flat == NO_BLOCK
     grids = dict(before)
     start = 0
     for layer in batch.layers:
         record = records[layer]
-        offsets = flat[start : start + record.blocks]
-        grids[layer] = _Grid(offsets.reshape(record.box.rows, record.box.columns), None)
+        shape = record.box.rows, record.box.columns
+        offsets = flat[start : start + record.blocks].reshape(shape)
+        inherited = None
+        if record.inherits != NONE_BEFORE:
+            # What the commands did not reach inherits nothing.
+            empty[start + int(structure.reached[layer]) : start + record.blocks] = False
+            inherited = empty[start : start + record.blocks].reshape(shape)
+            mine, theirs = overlap(record.box, records[record.inherits].box)
+            parent = grids[record.inherits].offsets
+            np.copyto(offsets[mine], parent[theirs], where=inherited[mine])
+        grids[layer] = _Grid(offsets, inherited)
         start += record.blocks
-    for layer in batch.layers:
-        parent = records[layer].inherits
-        if parent != NONE_BEFORE:
-            offsets = grids[layer].offsets
-            skipped = _skipped(offsets, int(structure.reached[layer]))
-            mine, theirs = overlap(records[layer].box, records[parent].box)
-            np.copyto(offsets[mine], grids[parent].offsets[theirs], where=skipped[mine])
-            grids[layer] = _Grid(offsets, skipped)
     return grids
 
 
@@ -216,13 +217,6 @@ def _drawn_offsets(data: bytes, structure: Structure, layers: list[int]) -> Offs
 def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Where each of several joined parts begins."""
     return np.cumsum(lengths) - lengths
-
-
-def _skipped(offsets: Offsets, reached: int) -> Mask:
-    """Blocks that the commands skipped; what they did not reach inherits nothing."""
-    skipped: Mask = offsets == NO_BLOCK
-    skipped.reshape(-1)[reached:] = False
-    return skipped
 
 
 # --- Decoding blocks -------------------------------------------------------------------------
@@ -313,11 +307,16 @@ def _pixels(
         blocks = windows[offsets[at]].view(np.uint8).reshape(-1, BLOCK_BYTES)
         beneath = columns[at][:, None] * np.arange(SIDE)
         drawn[places[at][:, None] + beneath] = rows.decode(blocks, tiles[at])
-    ends = SIDE * np.cumsum(sizes)[:-1]
-    return {
-        layer: _shaped(part, boxes[layer])
-        for layer, part in zip(layers, np.split(drawn, ends), strict=True)
-    }
+    pixels = drawn.view(np.uint8)
+    channels = () if rows.item is BC4_ROW else (4,)
+    parts = {}
+    start = 0
+    for layer in layers:
+        height, width = SIDE * boxes[layer].rows, SIDE * boxes[layer].columns
+        end = start + height * width * (drawn.itemsize // SIDE)
+        parts[layer] = pixels[start:end].reshape(height, width, *channels)
+        start = end
+    return parts
 
 
 def _joined(
@@ -340,12 +339,6 @@ def _places_of_blocks(sizes: npt.NDArray[np.int64], columns: Array) -> npt.NDArr
         np.arange(len(columns)) + np.repeat((SIDE - 1) * _starts(sizes), sizes) + (SIDE - 1) * above
     )
     return places
-
-
-def _shaped(rows: Array, box: Box) -> Bytes:
-    height, width = box.rows * SIDE, box.columns * SIDE
-    channels = () if rows.dtype == BC4_ROW else (4,)
-    return rows.view(np.uint8).reshape(height, width, *channels)
 
 
 def _assemble(structure: Structure, frame: int, images: Mapping[int, Array]) -> SldFrame:

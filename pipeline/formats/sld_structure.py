@@ -64,6 +64,7 @@ HEADS = {
 ALL_KINDS = sum(LayerKind)
 KINDS_IN_MASK = [[kind for kind in LayerKind if mask & kind] for mask in range(ALL_KINDS + 1)]
 NONE_BEFORE = -1
+WHOLE = (slice(None), slice(None))
 
 
 class Box(NamedTuple):
@@ -300,6 +301,8 @@ def _check_counts(layers: Sequence[LayerRecord], reached: Counts, drawn: Counts)
 
 def overlap(box: Box, other: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The blocks that two boxes share, as rows and columns of the one and of the other."""
+    if box == other:
+        return WHOLE, WHOLE
     left, top = max(box.left, other.left), max(box.top, other.top)
     right, bottom = min(box.right, other.right), min(box.bottom, other.bottom)
     right, bottom = max(left, right), max(top, bottom)
