@@ -1,10 +1,9 @@
-"""Damaged and malicious textures end in the reader's own error, soon, and in little memory."""
+"""Damaged and malicious textures end in the reader's own error, soon."""
 
 from __future__ import annotations
 
 import struct
 import time
-import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tests.pipeline.formats.mutation import mutants
 from tests.pipeline.formats.test_dds import bc7_texture, gradient, saved
 
 SECONDS = 1.0
-MEMORY = 300 << 20
+"""Of the processor, so that a busy machine counts for nothing."""
 HEADER_BYTES = 148
 SEEDS = (
     saved(gradient(), "DXT1"),
@@ -32,14 +31,14 @@ def survive(inputs: Iterable[bytes], folder: Path) -> int:
     file, sound = folder / "damaged.dds", 0
     for data in inputs:
         file.write_bytes(data)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             pixels = read_dds(file)
             assert pixels.shape[2] in (3, 4)
             sound += 1
         except DdsError:
             pass
-        assert time.monotonic() - began < SECONDS, data[:HEADER_BYTES].hex()
+        assert time.process_time() - began < SECONDS, data[:HEADER_BYTES].hex()
     return sound
 
 
@@ -49,14 +48,9 @@ def test_mutated_textures_raise_the_readers_own_error_or_none(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_fifty_thousand_mutated_textures(tmp_path: Path) -> None:
-    tracemalloc.start()
-    try:
-        survive(mutants(SEEDS, 50_000, seed=2, structure=HEADER_BYTES), tmp_path)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < MEMORY
+def test_ten_thousand_mutated_textures(tmp_path: Path) -> None:
+    sound = survive(mutants(SEEDS, 10_000, seed=2, structure=HEADER_BYTES), tmp_path)
+    assert 0 < sound < 10_000
 
 
 @given(st.binary(max_size=200))

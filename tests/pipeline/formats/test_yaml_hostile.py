@@ -18,7 +18,7 @@ from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from tests.pipeline.formats.mutation import mutants
 
 SECONDS = 2.0
-"""A sound pack takes a tenth of it; the rest is for busy machines."""
+"""Of the processor, so that a busy machine counts for nothing; a sound pack takes a tenth."""
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
     for old, new in zip("abcdefgh", "bcdefghi", strict=True)
@@ -38,13 +38,13 @@ def survive(inputs: Iterable[bytes], file: Path) -> int:
     good = 0
     for data in inputs:
         file.write_bytes(data)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             load_pack(file.parent)
             good += 1
         except PackError:
             pass
-        assert time.monotonic() - began < SECONDS, data[:200]
+        assert time.process_time() - began < SECONDS, data[:200]
     return good
 
 
