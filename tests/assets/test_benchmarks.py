@@ -54,6 +54,11 @@ def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path) -> None:
     assert result.exit_code == 1
 
 
+def test_a_file_that_measures_nothing_is_no_benchmark(folder: Path) -> None:
+    (folder / "helping.py").write_text("LENGTH = 3\n")
+    assert benchmark_names() == ("quick",)
+
+
 def test_without_a_checkout_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks, "BENCH_FOLDER", tmp_path / "nowhere")
     with pytest.raises(BenchmarkError, match="checkout"):
