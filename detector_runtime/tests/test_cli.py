@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from detector_runtime import open_detector
+from detector_runtime.cli import main
+from detector_runtime.drawing import class_colour, draw
+from detector_runtime.watching import new_pictures
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Path:
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[16:32, 32:48, 0] = 255
+    path = tmp_path / "shots" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def test_detect_prints_a_table(
+    shot: Path, block_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["detect", str(shot), "--model", str(block_model())]) == 0
+    out = capsys.readouterr().out
+    assert "1 entities, onnx blocks.onnx" in out
+    assert "sheep_0" in out
+    assert "(32, 16) to (48, 32)" in out
+
+
+def test_detect_gives_json_and_a_drawing(
+    shot: Path,
+    block_model: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drawn = tmp_path / "out.png"
+    model = str(block_model())
+    arguments = ["detect", str(shot), "--model", model, "--mode", "full", "--save", str(drawn)]
+    assert main([*arguments, "--json", "-"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert [entity["id"] for entity in values["entities"]] == ["sheep_0"]
+    pixels = np.asarray(Image.open(drawn))
+    assert (pixels[32, 40] == class_colour(0)).all()
+    other = shot.with_name("b.png")
+    other.write_bytes(shot.read_bytes())
+    assert main(["detect", str(shot), str(other), "--model", model, "--json", "both.json"]) == 0
+    assert list(json.loads(Path("both.json").read_text())) == [str(shot), str(other)]
+
+
+def test_info_tells_what_a_model_is(
+    block_model: Callable[..., Path],
+    constant_model: Callable[..., Path],
+    make_bundle: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = make_bundle()
+    assert main(["info", str(bundle)]) == 0
+    assert "PASS" in capsys.readouterr().out
+    assert main(["info", str(bundle), "--json"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["usable"]
+    assert about["classes"] == ["sheep", "villager", "town_center"]
+    wrong = constant_model(np.zeros((1, 84, 100)), name="wrong.onnx")
+    assert main(["info", str(wrong)]) == 1
+    captured = capsys.readouterr()
+    assert "FAIL" in captured.out
+    assert "nms=False" in captured.err
+    assert main(["info", str(wrong), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["usable"] is False
+
+
+def test_bench_measures(
+    block_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(block_model())
+    arguments = ["bench", "--model", model, "--size", "640x320", "--runs", "2"]
+    assert main([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["total_ms"] >= figures["fastest_ms"] > 0
+    assert figures["size"] == [640, 320]
+    assert main(arguments) == 0
+    assert "total_ms" in capsys.readouterr().out
+
+
+def test_watch_goes_on_after_a_bad_picture(
+    shot: Path, block_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = shot.with_name("b.png")
+    bad.write_bytes(shot.read_bytes()[:60])
+    os.utime(shot, (1, 1))
+    os.utime(bad, (2, 2))
+    Image.open(shot).save(shot.with_name("c.png"))
+    model = str(block_model())
+    assert main(["watch", str(shot.parent), "--once", "--model", model, "--save", "out"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["file"] for line in lines] == ["a.png", "b.png", "c.png"]
+    assert "entities" in lines[0]
+    assert "error" in lines[1]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
+
+
+def test_watched_pictures_are_given_when_they_are_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    rounds = iter(range(100))
+    seen: list[str] = []
+
+    def step() -> bool:
+        number = next(rounds)
+        if number < 3:
+            (folder / "growing.png").write_bytes(b"x" * (number + 1))
+        if number == 1:
+            (folder / "note.txt").write_text("no picture")
+        return number < 6
+
+    seen = [path.name for path in new_pictures(folder, 0.0, step)]
+    assert seen == ["growing.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["detect", "absent.png", "--mock"], "no picture at absent.png"),
+        (["detect", "absent.png", "--model", "absent.onnx"], "no model at"),
+        (["info", "absent.onnx"], "no model at"),
+        (["info"], "no model was found"),
+        (["bench", "--mock", "--size", "big"], "cannot be measured"),
+        (["watch", "nowhere", "--mock"], "no folder"),
+        (["detect", "shots/a.png", "--mock", "--confidence", "7"], "between 0 and 1"),
+        (["detect", "shots/a.png", "--mock", "--save", "no/where.png"], "cannot be written"),
+        (["detect", "shots/a.png", "--mock", "--save", "a.xyz"], "cannot be written"),
+        (["detect", "shots/a.png", "--mock", "--json", "no/where.json"], "cannot be written"),
+        (["serve", "--mock", "--host", "203.0.113.7"], "cannot listen"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_fix(
+    shot: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert "What to do" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_drawing_leaves_the_picture_alone() -> None:
+    picture = np.zeros((300, 500, 3), np.uint8)
+    picture[..., 2] = 90
+    found = open_detector(use_mock=True).detect_fast(picture)
+    drawn = np.asarray(draw(picture, found))
+    assert drawn.shape == picture.shape
+    assert (drawn != picture).any()
+    assert picture[..., 0].max() == 0
+    x1, y1, _, _ = (round(value) for value in found[0].bbox)
+    assert (drawn[y1 + 40, x1] == class_colour(0)).all()
+    swapped = np.asarray(draw(picture[:, :, ::-1].copy(), found, color="bgr"))
+    np.testing.assert_array_equal(swapped, drawn)
+    assert len({class_colour(index) for index in range(60)}) == 60
+
+
+def test_the_server_can_be_started_from_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from detector_runtime import server
+
+    started = threading.Event()
+    monkeypatch.setattr(
+        server.DetectionServer, "serve_forever", lambda self: started.set(), raising=True
+    )
+    assert main(["serve", "--mock", "--port", "0"]) == 0
+    assert started.is_set()
+    assert "mock opening scene on http://127.0.0.1:" in capsys.readouterr().out

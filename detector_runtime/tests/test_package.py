@@ -1,0 +1,54 @@
+"""What the package promises about itself: small, few dependencies, old Pythons."""
+
+from __future__ import annotations
+
+import ast
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import detector_runtime
+
+SOURCE = Path(detector_runtime.__file__).parent
+MODULES = sorted(SOURCE.rglob("*.py"))
+ALLOWED = {"detector_runtime", "numpy", "PIL", "onnxruntime", "scipy", "pydantic"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_modules_parse_as_the_oldest_python_and_import_only_what_is_promised(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 10))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            imported.add(node.module.split(".")[0])
+    assert imported - set(sys.stdlib_module_names) <= ALLOWED
+
+
+def test_the_package_is_small() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in SOURCE.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.write(path)
+    assert len(buffer.getvalue()) < 150_000
+
+
+def test_types_are_shipped_and_all_names_exist() -> None:
+    assert (SOURCE / "py.typed").is_file()
+    for name in detector_runtime.__all__:
+        assert getattr(detector_runtime, name) is not None
+    with pytest.raises(AttributeError):
+        _ = detector_runtime.nothing_of_that_name
+
+
+def test_importing_takes_nothing_heavy_along() -> None:
+    heavy = ["pydantic", "PIL.Image", "onnxruntime", "scipy", "cv2", "torch", "ultralytics"]
+    code = f"import sys, detector_runtime; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
