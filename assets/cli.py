@@ -277,17 +277,25 @@ def _as_json(value: object) -> object:
 def _run_until_interrupted(
     command: list[str], environment: dict[str, str], state: StateFolder
 ) -> int:
-    """Run a server in the foreground; Ctrl-C reaches it too, and it is waited for.
+    """Run a server in the foreground until it ends; being told to end tells it to end.
 
     It runs in the state folder: in the repository, Dagster would warn of the `dagster.yaml` there.
+    On POSIX it gets a session of its own, so that Ctrl-C reaches it once, through here, whoever
+    sends it; a second interrupt would make it leave its own children behind.
     """
-    process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=state.root)
-    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
+    posix = os.name != "nt"
+    process = subprocess.Popen(
+        command, env={**os.environ, **environment}, cwd=state.root, start_new_session=posix
+    )
+
+    def interrupt(*_: object) -> None:
+        if posix and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), interrupt)
+    return process.wait()
 
 
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
