@@ -25,7 +25,7 @@ ImageLike = Union[NDArray[Any], "Image.Image", str, "os.PathLike[str]"]
 ARRAY_FIX = "Pass a uint8 array of shape (height, width, 3) with values from 0 to 255"
 SMALLEST_SIDE = 2
 LARGEST_SIDE = 32768
-MOST_PIXELS = 100_000_000
+MOST_PIXELS = 80_000_000
 
 
 @dataclass(frozen=True)
