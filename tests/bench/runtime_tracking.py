@@ -1,4 +1,4 @@
-"""Scenes to score trackers on: drawn by rule, seeded, with panning cameras and missed detections."""
+"""Scenes to score trackers on: drawn by rule, seeded, with pans and missed detections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SceneRules:
 
 @dataclass(frozen=True)
 class SceneFrame:
-    """One frame: truth in view and what a detector reports of it; boxes x1, y1, x2, y2 on screen."""
+    """One frame: truth in view, what a detector reports of it; boxes x1, y1, x2, y2 on screen."""
 
     true_boxes: NDArray[np.float64]
     true_ids: NDArray[np.intp]
@@ -107,7 +107,9 @@ def _look(
     weak = ~found & (rng.random(len(seen)) < 0.7)
     reported = found | weak
     boxes = true + rng.normal(0, rules.jitter, true.shape)
-    scores = np.where(found, rng.beta(6, 2, len(seen)) * 0.6 + 0.38, rng.uniform(0.1, 0.34, len(seen)))
+    scores = np.where(
+        found, rng.beta(6, 2, len(seen)) * 0.6 + 0.38, rng.uniform(0.1, 0.34, len(seen))
+    )
     class_ids = world.class_ids[seen].copy()
     # Now and then a unit is taken for one that looks like it.
     confused = (rng.random(len(seen)) < 0.03) & np.isin(class_ids, (1, 2))
@@ -119,14 +121,18 @@ def _look(
     return SceneFrame(
         true,
         seen,
-        np.concatenate([boxes[reported], np.concatenate([where - half, where + half], 1)]).astype(np.float32),
+        np.concatenate([boxes[reported], np.concatenate([where - half, where + half], 1)]).astype(
+            np.float32
+        ),
         np.concatenate([scores[reported], rng.uniform(0.36, 0.7, ghosts)]).astype(np.float32),
         np.concatenate([class_ids[reported], ghost_classes]),
         shift,
     )
 
 
-def hota(truth: list[SceneFrame], boxes: list[NDArray[Any]], ids: list[list[str]]) -> dict[str, float]:
+def hota(
+    truth: list[SceneFrame], boxes: list[NDArray[Any]], ids: list[list[str]]
+) -> dict[str, float]:
     """HOTA, association accuracy, IDF1 (percent), id switches and ids per object, by TrackEval."""
     import trackeval
 
@@ -134,9 +140,17 @@ def hota(truth: list[SceneFrame], boxes: list[NDArray[Any]], ids: list[list[str]
     true_names: dict[int, int] = {}
     data: dict[str, Any] = {"gt_ids": [], "tracker_ids": [], "similarity_scores": []}
     for frame, found, found_ids in zip(truth, boxes, ids, strict=True):
-        data["gt_ids"].append(np.array([true_names.setdefault(i, len(true_names)) for i in frame.true_ids.tolist()], int))
-        data["tracker_ids"].append(np.array([names.setdefault(n, len(names)) for n in found_ids], int))
-        data["similarity_scores"].append(_iou_matrix(frame.true_boxes, np.asarray(found, float).reshape(-1, 4)))
+        data["gt_ids"].append(
+            np.array(
+                [true_names.setdefault(i, len(true_names)) for i in frame.true_ids.tolist()], int
+            )
+        )
+        data["tracker_ids"].append(
+            np.array([names.setdefault(n, len(names)) for n in found_ids], int)
+        )
+        data["similarity_scores"].append(
+            _iou_matrix(frame.true_boxes, np.asarray(found, float).reshape(-1, 4))
+        )
     data["num_timesteps"] = len(truth)
     data["num_gt_ids"], data["num_tracker_ids"] = len(true_names), len(names)
     data["num_gt_dets"] = sum(map(len, data["gt_ids"]))
@@ -150,7 +164,7 @@ def hota(truth: list[SceneFrame], boxes: list[NDArray[Any]], ids: list[list[str]
         "assa": 100 * float(scores["AssA"].mean()),
         "idf1": 100 * float(identity["IDF1"]),
         "idsw": float(clear["IDSW"]),
-        "mota": 100*float(clear["MOTA"]),
+        "mota": 100 * float(clear["MOTA"]),
         "ids_per_object": len(names) / max(len(true_names), 1),
     }
 
@@ -179,6 +193,8 @@ def public_sequence(name: str, recall: float, seed: int = 0) -> list[SceneFrame]
         boxes = (true + rng.normal(0, 2, true.shape))[found].astype(np.float32)
         scores = rng.uniform(0.5, 0.95, len(found)).astype(np.float32)
         made.append(
-            SceneFrame(true, rows[:, 1].astype(int), boxes, scores, np.zeros(len(found), int), (0, 0))
+            SceneFrame(
+                true, rows[:, 1].astype(int), boxes, scores, np.zeros(len(found), int), (0, 0)
+            )
         )
     return made
