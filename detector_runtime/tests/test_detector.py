@@ -67,6 +67,11 @@ def test_thresholds_hold_per_class(constant_model: Callable[..., Path]) -> None:
         Thresholds(1.5)
 
 
+def test_boxes_without_extent_are_left_out(constant_model: Callable[..., Path]) -> None:
+    path = constant_model([[8, 8, 4, 20, 0.9, 0], [8, 8, 8, 20, 0.9, 0], [70, 8, 90, 20, 0.9, 0]])
+    assert len(opened(path).detect_fast(GREY)) == 0
+
+
 def test_reporting_all_that_it_can_is_said(
     constant_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -252,14 +252,17 @@ class EntityTracker:
         matched, detected = self._match(seen, boxes)
         self._learn(matched, detected, seen, boxes)
         self._miss(matched, in_view)
-        fresh = np.setdiff1d(np.flatnonzero(seen.counts), detected)
+        unexplained = seen.counts.copy()
+        unexplained[detected] = False
+        fresh = np.flatnonzero(unexplained)
         born = self._new_tracks(centred(boxes[fresh]), seen.scores[fresh], seen.class_ids[fresh])
         # Positions of the reported tracks, before those given up leave.
         rows = np.concatenate([matched, len(self._tracks) + np.arange(len(fresh))])
         columns = np.concatenate([detected, fresh])
         everything = self._tracks.joined(born) if len(born) else self._tracks
         result = self._report(everything, rows.astype(np.intp), columns, seen, frame)
-        self._tracks = everything.take(np.flatnonzero(self._alive(everything)))
+        alive = self._alive(everything)
+        self._tracks = everything if alive.all() else everything.take(np.flatnonzero(alive))
         return result
 
     def _match(self, seen: _Seen, boxes: NDArray[np.floating[Any]]) -> Pairs:
@@ -275,10 +278,12 @@ class EntityTracker:
         tracks, places = self._tracks.class_ids(), self._tracks.motion.boxes()
         free_tracks = np.ones(len(tracks), np.bool_)
         free_boxes = np.ones(len(boxes), np.bool_)
-        found: list[Pairs] = []
+        found: list[Pairs] = [(_nothing(np.intp), _nothing(np.intp))]
         for able, eligible, same_class, least in rules:
             rows = np.flatnonzero(free_tracks & able)
             columns = np.flatnonzero(free_boxes & eligible)
+            if len(rows) == 0 or len(columns) == 0:
+                continue
             a, b = pairs_between(places[rows], boxes[columns])
             a, b = rows[a], columns[b]
             fits = (tracks[a] == seen.class_ids[b]) == same_class

@@ -1,0 +1,404 @@
+"""How fast `detector_runtime` is, beside onnxruntime alone and what people use instead of it.
+
+Everything is measured in one run, turn by turn, on frames of 3024x1672 pixels and with YOLO26n as
+ultralytics exports it. Its weights are random, but normalised to the frames, so that what it
+reports depends on what it sees; for tiles the threshold is set so that it reports about 40 things
+in one. sahi and roboflow's trackers are measured where they are installed: `uv sync --group peers`.
+Of each way the fastest round counts, because others may use the machine too.
+
+Run with `outpost bench runtime`, or `python tests/bench/runtime.py`.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from detector_runtime.images import Frame
+from detector_runtime.onnx_model import OnnxModel
+from detector_runtime.suppression import suppress_same_class
+from numpy.typing import NDArray
+
+from detector_runtime import (
+    Detections,
+    Detector,
+    DetectorSettings,
+    EntityTracker,
+    ModelSource,
+    open_detector,
+)
+
+SCREEN = (3024, 1672)
+ROUNDS = 15
+SLOW_ROUNDS = 3
+PAUSE = 0.02
+TRACKED = 500
+BOXES = 3000
+Pixels = NDArray[np.uint8]
+
+
+def measure() -> dict[str, float]:
+    """Figures by name; times are in milliseconds, ratios are of times of one run."""
+    with tempfile.TemporaryDirectory(prefix="outpost-bench-") as name:
+        models = export_models(Path(name))
+        figures = looks(models) | tiled(models) | memory(models["static"])
+    return figures | tracking() | suppression() | package()
+
+
+def export_models(folder: Path) -> dict[str, Path]:
+    """YOLO26n as a checkpoint, as static 640x640, as static 640x384 and with free sizes."""
+    from ultralytics import YOLO
+
+    checkpoint = folder / "network.pt"
+    save_network(checkpoint)
+    kinds: dict[str, dict[str, Any]] = {
+        "static": {"imgsz": 640},
+        "rectangle": {"imgsz": (384, 640)},
+        "dynamic": {"imgsz": 640, "dynamic": True},
+    }
+    paths = {"checkpoint": checkpoint}
+    for kind, options in kinds.items():
+        with quiet():
+            made = Path(YOLO(checkpoint).export(format="onnx", nms=False, **options))
+        paths[kind] = made.rename(folder / f"{kind}.onnx")
+    return paths
+
+
+def save_network(path: Path) -> None:
+    """Random weights whose normalisation layers have seen tiles of a frame.
+
+    Without that, what a random network reports does not depend on the picture at all.
+    """
+    import torch
+    from ultralytics import YOLO
+
+    (frame,) = screenshots(1)
+    corners = ((0, 0), (900, 300), (1800, 900), (2300, 1000))
+    seen = np.stack([frame[y : y + 640, x : x + 640] for x, y in corners])
+    batch = torch.from_numpy(seen.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    torch.manual_seed(0)
+    with quiet():
+        network = YOLO("yolo26n.yaml", task="detect")
+    for layer in network.model.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None
+    network.model.train()
+    with torch.no_grad():
+        network.model(batch)
+    network.model.eval()
+    network.save(path)
+
+
+def looks(models: dict[str, Path]) -> dict[str, float]:
+    """One look at the whole frame: ours, onnxruntime alone and ultralytics, on the same files."""
+    from ultralytics import YOLO
+
+    frames = screenshots(6)
+    ours = {kind: open_detector(path) for kind, path in models.items()}
+    theirs = {kind: YOLO(models[kind], task="detect") for kind in ("static", "dynamic")}
+    turn = {"index": 0}
+
+    def frame() -> Pixels:
+        turn["index"] += 1
+        return frames[turn["index"] % len(frames)]
+
+    ways: dict[str, Callable[[], object]] = {
+        "session": session_alone(ours["static"], frames[0]),
+        "static": lambda: ours["static"].detect_fast(frame()),
+        "rectangle": lambda: ours["rectangle"].detect_fast(frame()),
+        "dynamic": lambda: ours["dynamic"].detect_fast(frame()),
+        "ultralytics": lambda: theirs["static"].predict(frame(), imgsz=640, verbose=False),
+        "ultralytics_dynamic": lambda: theirs["dynamic"].predict(frame(), imgsz=640, verbose=False),
+    }
+    times = fastest(ways, ROUNDS)
+    return {
+        "ratio_to_session_run": times["static"] / times["session"],
+        "ratio_to_ultralytics_static": times["static"] / times["ultralytics"],
+        "ratio_to_ultralytics_rect": times["rectangle"] / times["ultralytics"],
+        "ratio_of_dynamic_to_ultralytics_static": times["dynamic"] / times["ultralytics"],
+        "ratio_of_dynamic_to_ultralytics_dynamic": times["dynamic"] / times["ultralytics_dynamic"],
+        "detect_fast_ms": times["static"],
+        "detect_fast_rectangle_ms": times["rectangle"],
+        "ultralytics_static_ms": times["ultralytics"],
+    }
+
+
+def tiled(models: dict[str, Path]) -> dict[str, float]:
+    """The frame in 18 tiles, ours and sahi's, with the same weights and threshold.
+
+    sahi is measured as its documentation uses it, with the checkpoint and a look at the whole frame
+    besides, and with our ONNX file.
+    """
+    if importlib.util.find_spec("sahi") is None:
+        return {}
+    from sahi import AutoDetectionModel
+    from sahi.predict import get_sliced_prediction
+
+    (frame,) = screenshots(1)
+    threshold = busy_threshold(models["static"], frame)
+    ours = open_detector(
+        models["static"], settings=DetectorSettings(confidence_threshold=threshold)
+    )
+    theirs = {
+        kind: AutoDetectionModel.from_pretrained(
+            "ultralytics",
+            str(models[kind]),
+            confidence_threshold=threshold,
+            device="cpu",
+            image_size=640,
+        )
+        for kind in ("checkpoint", "static")
+    }
+    options = {
+        "slice_height": 640,
+        "slice_width": 640,
+        "overlap_height_ratio": 0.1,
+        "overlap_width_ratio": 0.1,
+        "verbose": 0,
+    }
+    ways: dict[str, Callable[[], object]] = {
+        "ours": lambda: ours.detect(frame),
+        "sahi": lambda: get_sliced_prediction(frame, theirs["checkpoint"], **options),
+        "sahi_onnx": lambda: get_sliced_prediction(frame, theirs["static"], **options),
+    }
+    times = fastest(ways, SLOW_ROUNDS)
+    return {
+        "ratio_to_sahi": times["ours"] / times["sahi"],
+        "ratio_to_sahi_with_our_onnx": times["ours"] / times["sahi_onnx"],
+        "detect_ms": times["ours"],
+        "sahi_ms": times["sahi"],
+    }
+
+
+def busy_threshold(model: Path, frame: Pixels) -> float:
+    """The score above which the model reports about 40 things in the middle one of the tiles."""
+    tiles = [
+        Frame(frame[y : y + 640, x : x + 640])
+        for y in range(0, SCREEN[1] - 640, 500)
+        for x in range(0, SCREEN[0] - 640, 700)
+    ]
+    with open_detector(model) as detector:
+        rows = detector.model.infer(tiles, 0.0).rows
+    return float(np.median([np.sort(each[:, 4])[-40] for each in rows]))
+
+
+def tracking() -> dict[str, float]:
+    """500 tracked entities of 12 classes; roboflow's ByteTrack on the same boxes."""
+    frames = crowd(40)
+    names = tuple(f"class_{index}" for index in range(12))
+    ours = EntityTracker(names)
+    sequence = iter(frames * 2)
+    ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.update(next(sequence))}
+    if importlib.util.find_spec("trackers") is not None:
+        ways["bytetrack"] = bytetrack(frames)
+    times = fastest(ways, 30)
+    figures = {"tracker_500_ms": times["ours"]}
+    if "bytetrack" in times:
+        figures["tracker_500_speedup_over_bytetrack"] = times["bytetrack"] / times["ours"]
+    return figures
+
+
+def suppression() -> dict[str, float]:
+    """Class-aware NMS of 3000 ranked boxes beside the usual loop in numpy."""
+    boxes, class_ids = ranked_boxes(BOXES)
+    kept = np.flatnonzero(suppress_same_class(boxes, class_ids, 0.5))
+    assert kept.tolist() == looped_suppression(boxes, class_ids, 0.5)
+    ways: dict[str, Callable[[], object]] = {
+        "ours": lambda: suppress_same_class(boxes, class_ids, 0.5),
+        "loop": lambda: looped_suppression(boxes, class_ids, 0.5),
+    }
+    times = fastest(ways, ROUNDS)
+    return {
+        "nms_3000_ms": times["ours"],
+        "nms_3000_speedup_over_loop": times["loop"] / times["ours"],
+    }
+
+
+def memory(model: Path) -> dict[str, float]:
+    """Peak memory of a process that loads the model and looks at three frames."""
+    shots = "import numpy as np; shot = np.zeros((1672, 3024, 3), np.uint8)"
+    ours = (
+        f"{shots}\nfrom detector_runtime import open_detector\nd = open_detector({str(model)!r})\n"
+        "for _ in range(3): d.detect_fast(shot)"
+    )
+    theirs = (
+        f"{shots}\nfrom ultralytics import YOLO\nd = YOLO({str(model)!r}, task='detect')\n"
+        "for _ in range(3): d.predict(shot, imgsz=640, verbose=False)"
+    )
+    # Not getrusage: what a new process inherits from this one counts there too.
+    peak = (
+        "\nlines = open('/proc/self/status').read().splitlines()\n"
+        "print(next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) / 1024)"
+    )
+    if sys.platform != "linux":
+        return {}
+    return {
+        "peak_mb": printed_number(ours + peak),
+        "ultralytics_peak_mb": printed_number(theirs + peak),
+    }
+
+
+def package() -> dict[str, float]:
+    """Import time beyond numpy's, and the size of the package's files in a zip."""
+    timed = (
+        "import numpy, time; start = time.perf_counter(); import {0}; "
+        "print((time.perf_counter() - start) * 1000)"
+    )
+    source = Path(str(importlib.util.find_spec("detector_runtime").origin)).parent  # type: ignore[union-attr]
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in source.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                archive.write(path, path.relative_to(source))
+    return {
+        "import_ms": min(printed_number(timed.format("detector_runtime")) for _ in range(5)),
+        "ultralytics_import_ms": min(printed_number(timed.format("ultralytics")) for _ in range(2)),
+        "wheel_kb": len(buffer.getvalue()) / 1000,
+    }
+
+
+def session_alone(detector: Detector, frame: Pixels) -> Callable[[], object]:
+    """`session.run` of the detector's own session on an input that is ready."""
+    model = detector.model
+    assert isinstance(model, OnnxModel)
+    ready = model._prepare([Frame(frame)], model.fit(SCREEN)).copy()
+    return lambda: model._session.run(None, {model.input_name: ready})
+
+
+def bytetrack(frames: list[Detections]) -> Callable[[], object]:
+    """One update of roboflow's ByteTrack, with the conversion that its user pays for."""
+    import supervision
+    from trackers import ByteTrackTracker
+
+    tracker = ByteTrackTracker(track_activation_threshold=0.35, high_conf_det_threshold=0.35)
+    sequence = iter(frames * 2)
+
+    def update() -> object:
+        frame = next(sequence)
+        return tracker.update(
+            supervision.Detections(
+                xyxy=frame.boxes, confidence=frame.scores, class_id=frame.class_ids
+            )
+        )
+
+    return update
+
+
+def looped_suppression(
+    boxes: NDArray[np.float32], class_ids: NDArray[np.intp], limit: float
+) -> list[int]:
+    """The usual greedy loop: the best box left, its overlap with all others left, and again."""
+    apart = boxes + (class_ids[:, None] * (boxes.max() + 1)).astype(np.float32)
+    size = (apart[:, 2] - apart[:, 0]) * (apart[:, 3] - apart[:, 1])
+    left, kept = np.arange(len(boxes)), []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        low = np.maximum(apart[best, :2], apart[left, :2])
+        high = np.minimum(apart[best, 2:], apart[left, 2:])
+        shared = np.maximum(high - low, 0).prod(axis=1)
+        left = left[shared / (size[best] + size[left] - shared) <= limit]
+    return kept
+
+
+def screenshots(count: int) -> list[Pixels]:
+    """Frames of a camera at rest: textured ground with 40 units that walk."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 200, (SCREEN[1] // 8, SCREEN[0] // 8, 3), dtype=np.uint8)
+    ground = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    place = rng.integers(100, (SCREEN[0] - 200, SCREEN[1] - 200), (40, 2))
+    frames = []
+    for step in range(count):
+        frame = ground.copy()
+        for x, y in (place + 8 * step).tolist():
+            frame[y : y + 60, x : x + 40] = (200, 40, 40)
+        frames.append(frame)
+    return frames
+
+
+def crowd(count: int) -> list[Detections]:
+    """Frames of 500 units that walk, one in twenty of them missed."""
+    rng = np.random.default_rng(0)
+    place = rng.uniform((0, 0), SCREEN, (TRACKED, 2))
+    velocity = rng.normal(0, 6, (TRACKED, 2))
+    half = rng.uniform(15, 35, (TRACKED, 2))
+    class_ids = rng.integers(0, 12, TRACKED)
+    frames = []
+    for step in range(count):
+        centre = place + step * velocity
+        boxes = np.concatenate([centre - half, centre + half], axis=1)
+        boxes += rng.normal(0, 2, boxes.shape)
+        seen = np.flatnonzero(rng.random(TRACKED) < 0.95)
+        frames.append(
+            Detections(
+                boxes=boxes[seen].astype(np.float32),
+                scores=rng.uniform(0.4, 0.9, len(seen)).astype(np.float32),
+                class_ids=class_ids[seen],
+                class_names=tuple(f"class_{index}" for index in range(12)),
+                ids=("",) * len(seen),
+                source=ModelSource("mock", "crowd"),
+                image_size=SCREEN,
+                tentative=np.zeros(len(seen), np.bool_),
+            )
+        )
+    return frames
+
+
+def ranked_boxes(count: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Boxes of unit size, best first, many of them around the same things."""
+    rng = np.random.default_rng(0)
+    things = rng.uniform((0, 0), SCREEN, (count // 3, 2))
+    centre = things[rng.integers(0, len(things), count)] + rng.normal(0, 6, (count, 2))
+    half = rng.uniform(15, 35, (count, 2))
+    boxes = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+    return boxes, rng.integers(0, 12, count)
+
+
+def fastest(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Milliseconds of the fastest round of every way, taking turns; two rounds do not count."""
+    seen: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds + 2):
+        for way, run in ways.items():
+            # The threads of the way before wait busily for a while and would be in the way.
+            time.sleep(PAUSE)
+            start = time.perf_counter()
+            run()
+            if turn >= 2:
+                seen[way].append((time.perf_counter() - start) * 1000)
+    return {way: min(times) for way, times in seen.items()}
+
+
+def printed_number(code: str) -> float:
+    """The last line that a fresh Python prints for this code."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without ultralytics' reports, which would spoil what this prints."""
+    from ultralytics.utils import LOGGER
+
+    level = LOGGER.level
+    LOGGER.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(level)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=2))
