@@ -115,7 +115,7 @@ def test_results_become_json(constant_model: Callable[..., Path]) -> None:
             "center": [8.0, 8.0],
             "confidence": 0.9,
             "area": 256.0,
-            "tentative": True,
+            "tentative": False,
         }
     ]
     assert values["image_size"] == [64, 64]

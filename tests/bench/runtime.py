@@ -11,6 +11,7 @@ Run with `outpost bench runtime`, or `python tests/bench/runtime.py`.
 
 import importlib.util
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -49,7 +50,7 @@ Pixels = NDArray[np.uint8]
 
 def measure() -> dict[str, float]:
     """Figures by name; times are in milliseconds, ratios are of times of one run."""
-    with tempfile.TemporaryDirectory(prefix="outpost-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="outpost-bench-") as name, quiet():
         models = export_models(Path(name))
         figures = looks(models) | tiled(models) | memory(models["static"])
     return figures | tracking() | suppression() | package()
@@ -68,8 +69,7 @@ def export_models(folder: Path) -> dict[str, Path]:
     }
     paths = {"checkpoint": checkpoint}
     for kind, options in kinds.items():
-        with quiet():
-            made = Path(YOLO(checkpoint).export(format="onnx", nms=False, **options))
+        made = Path(YOLO(checkpoint).export(format="onnx", nms=False, **options))
         paths[kind] = made.rename(folder / f"{kind}.onnx")
     return paths
 
@@ -87,8 +87,7 @@ def save_network(path: Path) -> None:
     seen = np.stack([frame[y : y + 640, x : x + 640] for x, y in corners])
     batch = torch.from_numpy(seen.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     torch.manual_seed(0)
-    with quiet():
-        network = YOLO("yolo26n.yaml", task="detect")
+    network = YOLO("yolo26n.yaml", task="detect")
     for layer in network.model.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.reset_running_stats()
@@ -389,15 +388,18 @@ def printed_number(code: str) -> float:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without ultralytics' reports, which would spoil what this prints."""
-    from ultralytics.utils import LOGGER
+    """Without ultralytics' and sahi's reports, which would spoil what this prints."""
+    import ultralytics  # noqa: F401  It sets up its logger when it is imported.
 
-    level = LOGGER.level
-    LOGGER.setLevel("ERROR")
+    loggers = [logging.getLogger(name) for name in ("ultralytics", "sahi", "detector_runtime")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        LOGGER.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 if __name__ == "__main__":

@@ -43,9 +43,13 @@ class TrackerSettings:
         weak_iou: the same for detections below the score that counts.
         other_class_iou: least overlap with a detection of another class, which then has a vote on
             what the track is; 1 never lets that happen.
+        lost_iou: the same for a track that was seen in most frames (`steady_share` of them) and is
+            missing for longer: likely it left, and this is something else.
+        steady_share: see `lost_iou`.
         max_misses: frames in view without a detection that a track survives.
-        tentative_misses: the same for a track that was seen only once.
+        tentative_misses: the same for a tentative track.
         confirm_hits: detections after which a track is no longer tentative.
+        sure_score: score from which on one detection is enough for that.
         max_parked: frames out of view that a track survives.
         frame_seconds: how long one frame is, for updates with timestamps: velocities are per frame.
         max_steps: a longer pause counts as this many frames.
@@ -58,9 +62,12 @@ class TrackerSettings:
     recent_misses: int = 2
     weak_iou: float = 0.1
     other_class_iou: float = 0.3
+    lost_iou: float = 0.5
+    steady_share: float = 0.8
     max_misses: int = 15
     tentative_misses: int = 3
     confirm_hits: int = 2
+    sure_score: float = 0.7
     max_parked: int = 150
     frame_seconds: float = 1.0
     max_steps: float = 10.0
@@ -114,13 +121,15 @@ class _Tracks:
     motion: Motion
     ids: NDArray[np.object_]
     votes: NDArray[np.float64]
+    confirmed: NDArray[np.bool_]
+    age: Indices
     hits: Indices
     misses: Indices
     parked: Indices
     error: NDArray[np.float64]
     scores: NDArray[np.float32]
 
-    ENTRIES = ("ids", "votes", "hits", "misses", "parked", "error", "scores")
+    ENTRIES = ("ids", "votes", "confirmed", "age", "hits", "misses", "parked", "error", "scores")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -144,10 +153,10 @@ class _Tracks:
 class EntityTracker:
     """Kalman filter and Hungarian assignment, camera pans taken into account.
 
-    Each frame, detections that count are matched to tracks of their class by overlap, in two
-    rounds; then those below the threshold to tracks that are left; then those left over to tracks
-    of other classes in the same place. What remains begins new tracks. An id is never given twice,
-    and never changed when the votes on a track's class change.
+    Each frame, detections that count are matched to tracks of their class by overlap, the likely
+    pairs first; then those below the threshold to tracks that are left; then those left over to
+    tracks of other classes in the same place. What remains begins new tracks. An id is never given
+    twice, and never changed when the votes on a track's class change.
     """
 
     def __init__(self, class_names: Sequence[str], settings: TrackerSettings | None = None) -> None:
@@ -269,8 +278,10 @@ class EntityTracker:
         settings = self.settings
         everyone = np.ones(len(self._tracks), np.bool_)
         recent = self._tracks.misses <= settings.recent_misses
+        steady = self._tracks.hits >= settings.steady_share * self._tracks.age
         rules = (
-            (everyone, seen.counts, True, settings.iou_threshold),
+            (recent | ~steady, seen.counts, True, settings.iou_threshold),
+            (everyone, seen.counts, True, settings.lost_iou),
             (recent, seen.counts, True, settings.recent_iou),
             (everyone, ~seen.counts, True, settings.weak_iou),
             (everyone, seen.counts, False, settings.other_class_iou),
@@ -306,6 +317,7 @@ class EntityTracker:
         tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
         tracks.scores[matched] = seen.scores[detected]
         tracks.hits[matched] += 1
+        tracks.confirmed[matched] |= tracks.hits[matched] >= self.settings.confirm_hits
         tracks.misses[matched] = 0
         tracks.parked[matched] = 0
 
@@ -313,6 +325,7 @@ class EntityTracker:
         tracks = self._tracks
         missed = np.ones(len(tracks), np.bool_)
         missed[matched] = False
+        tracks.age[in_view] += 1
         tracks.misses[missed & in_view] += 1
         tracks.parked[missed & ~in_view] += 1
         # What is out of view may turn back any time; where it was last is the best guess.
@@ -320,9 +333,8 @@ class EntityTracker:
 
     def _alive(self, tracks: _Tracks) -> NDArray[np.bool_]:
         settings = self.settings
-        tentative = tracks.hits < settings.confirm_hits
-        most = np.where(tentative, settings.tentative_misses, settings.max_misses)
-        longest = np.where(tentative, 0, settings.max_parked)
+        most = np.where(tracks.confirmed, settings.max_misses, settings.tentative_misses)
+        longest = np.where(tracks.confirmed, settings.max_parked, 0)
         return np.logical_and(tracks.misses <= most, tracks.parked <= longest)
 
     def _report(
@@ -337,7 +349,7 @@ class EntityTracker:
             scores=seen.scores[columns],
             class_ids=np.argmax(tracks.votes[rows], axis=1),
             ids=tuple(tracks.ids[rows].tolist()),
-            tentative=tracks.hits[rows] < self.settings.confirm_hits,
+            tentative=~tracks.confirmed[rows],
         )
 
     def _new_tracks(
@@ -354,6 +366,8 @@ class EntityTracker:
             motion=Motion.start(noise, measured),
             ids=np.array(self._counter.take(class_ids), object),
             votes=votes,
+            confirmed=(scores >= self.settings.sure_score) | (self.settings.confirm_hits <= 1),
+            age=np.ones(count, np.intp),
             hits=np.ones(count, np.intp),
             misses=np.zeros(count, np.intp),
             parked=np.zeros(count, np.intp),
@@ -366,10 +380,10 @@ class EntityTracker:
         return np.asarray(((centre >= 0) & (centre <= image_size)).all(axis=1))
 
     def _visible(self) -> _Tracks:
-        """Confirmed tracks that were seen in the last frame."""
+        """Confirmed tracks that were seen in the last frame, and before: so with a velocity."""
         tracks = self._tracks
         shown = (tracks.misses == 0) & (tracks.parked == 0)
-        return tracks.take(np.flatnonzero(shown & (tracks.hits >= self.settings.confirm_hits)))
+        return tracks.take(np.flatnonzero(shown & tracks.confirmed & (tracks.hits > 1)))
 
     def _right(self, steps: float) -> float:
         """How far a prediction over `steps` frames can be trusted, from 0 to 1."""
