@@ -260,6 +260,8 @@ def _session_options(options: OnnxOptions) -> Any:
     settings.log_severity_level = 3
     spinning = "1" if options.spinning else "0"
     settings.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+    # Between looks the processor belongs to the game, and to the preprocessing of the next look.
+    settings.add_session_config_entry("session.force_spinning_stop", "1")
     return settings
 
 
