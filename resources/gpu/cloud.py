@@ -13,8 +13,20 @@ from typing import Protocol
 
 from pipeline.errors import OutpostError
 
-DEADMAN_FILE = "/tmp/outpost_deadman.pid"
-"""On the pod: process id of the armed dead-man switch."""
+DEADMAN_FILE = "$HOME/.outpost_deadman.pid"
+"""On the pod, as its shell writes it (so never in single quotes): process id of the dead-man switch.
+
+Written before sshd starts; the switch is armed while `kill -0` finds that process.
+"""
+
+IDLE_FILE = "$HOME/.outpost_idle"
+"""On the pod, as its shell writes it: touched when a job has ended, and by the lease ever after.
+
+A pod whose dead-man switch finds this file older than `IDLE_MINUTES` has been left alone with its
+work done, and ends itself before its time. While the file does not exist, only the time counts.
+"""
+
+IDLE_MINUTES = 15
 
 
 class CloudError(OutpostError):
@@ -34,6 +46,10 @@ class CloudUnavailableError(CloudError):
 
     Not for creation: see `AmbiguousCreateError`.
     """
+
+
+class CloudBusyError(CloudUnavailableError):
+    """Turned away before the request was looked at, for too many of them; nothing has happened."""
 
 
 class NoCapacityError(CloudError):
@@ -182,6 +198,15 @@ class Cloud(Protocol):
 
     def terminate(self, pod_id: str) -> None:
         """Ask for a pod's end; one that is gone already is fine. Does not prove that it ended."""
+
+    def tidy(self, name: str) -> None:
+        """Remove what `create` left in the account beside the pod of this name, once it has ended.
+
+        Also for a creation that failed; nothing left is fine.
+
+        Raises:
+            CloudError: what is left may still be there; it costs nothing.
+        """
 
     def host_key_fingerprints(self, pod_id: str) -> Sequence[str]:
         """SHA256 fingerprints ("SHA256:...") of the pod's SSH host keys, by another way than SSH.
