@@ -14,7 +14,7 @@ from typing import Protocol
 from pipeline.errors import OutpostError
 
 DEADMAN_FILE = "$HOME/.outpost_deadman.pid"
-"""On the pod, as its shell writes it (so never in single quotes): process id of the dead-man switch.
+"""On the pod, as its shell writes it (never in single quotes): process id of the dead-man switch.
 
 Written before sshd starts; the switch is armed while `kill -0` finds that process.
 """
