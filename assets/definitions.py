@@ -23,6 +23,7 @@ from assets.synthetic import synthetic_assets
 from assets.training import training_assets
 from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
+from resources.executors import executor_from_environment
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
 from resources.gpu import Gpu
@@ -48,6 +49,7 @@ def build_definitions(
 
     Raises:
         PackError: the pack cannot be read.
+        ExecutorError: the environment asks for an executor that is not there.
     """
     pack = game if isinstance(game, GamePack) else load_pack(game)
     retrain = retrain_job(pack)
@@ -65,6 +67,7 @@ def build_definitions(
         sensors=[export_sensor(pack)],
         schedules=[weekly_retrain(pack, retrain)],
         resources={**default_resources(), **(resources or {})},
+        executor=executor_from_environment(),
     )
 
 

@@ -42,12 +42,14 @@ class NotMaterializedError(OutpostError):
 class Making:
     """What is made: one asset, or one partition of it, in one run."""
 
-    context: dg.AssetExecutionContext
+    context: dg.AssetExecutionContext | dg.OpExecutionContext
     store: ArtifactStore
     key: dg.AssetKey
     code_version: str
     config: Mapping[str, Any]
     inputs: tuple[Artifact, ...] = ()
+    began_at: float | None = None
+    """When earlier steps of the same making began, in seconds since the epoch."""
 
     @property
     def partition(self) -> str | None:
@@ -154,7 +156,7 @@ def latest_version(
 
 def _build(making: Making, write: Callable[[Path], None]) -> Provenance:
     recipe = making.recipe
-    began = time.monotonic()
+    began = making.began_at or time.time()
 
     def describe(data_version: str) -> Provenance:
         return Provenance(
@@ -162,7 +164,7 @@ def _build(making: Making, write: Callable[[Path], None]) -> Provenance:
             data_version=data_version,
             run_id=making.context.run.run_id,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - began, 3),
+            seconds=round(max(0.0, time.time() - began), 3),
             outpost_version=installed_version("outpost"),
         )
 

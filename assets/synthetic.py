@@ -1,21 +1,39 @@
-"""Synthetic scenes: pictures drawn from sprites and backgrounds, with exact labels."""
+"""Synthetic scenes: pictures drawn from sprites and backgrounds, with exact labels.
+
+The set is drawn in shards, each a step of its own, so that whatever executor runs the steps spreads
+the work: the processes of this machine by default, several machines by configuration.
+"""
 
 import json
-import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from assets.keys import GameKeys
-from assets.making import Making, Metadata, latest, make
+from assets.making import Making, Metadata, latest, make, reporter
 from assets.views import curve, picture, table
+from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.provenance import code_version_of
 from pipeline.scenes.preview import sample_sheet, size_plot_svg
-from pipeline.scenes.write import Sources, write_set
-from resources.artifacts import Artifacts
+from pipeline.scenes.sharding import (
+    Order,
+    assemble,
+    draw_shard,
+    images_per_shard,
+    missing_shards,
+    read_order,
+    write_order,
+)
+from pipeline.scenes.write import Shard, Sources
+from resources.artifacts import Artifacts, ArtifactStore
+from resources.files import remove_tree
 
 GROUP = "scenes"
 SCENE_CODE = (
@@ -27,8 +45,14 @@ SCENE_CODE = (
     "pipeline.labels.boxes",
     "pipeline.labels.yolo",
 )
-MEGAPIXELS_WORTH_WORKERS = 200.0
-"""A process takes a second or two to start, in which another draws some 50 megapixels."""
+# A graph has no other way to report a data version; without this, Dagster would say in every run
+# that it may change one day.
+warnings.filterwarnings("ignore", "Parameter `data_version` of initializer `Output", dg.BetaWarning)
+SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
+
+
+class SceneConfigError(OutpostError):
+    """Configuration of the set that does not fit together."""
 
 
 def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -39,6 +63,7 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of(*SCENE_CODE)
+    order_op, shard_op = f"{pack.name}__order_scenes", f"{pack.name}__draw_shard"
 
     class SyntheticConfig(dg.Config):
         """What may be changed for one set; everything else stands in the pack's scenes.yaml."""
@@ -48,43 +73,186 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         water_fraction: float = Field(
             pack.scenes.water_fraction, ge=0, le=1, description="Scenes on water."
         )
+        shore_fraction: float = Field(
+            pack.scenes.shore_fraction, ge=0, le=1, description="Scenes of land and water."
+        )
+        shard_images: int = Field(
+            images_per_shard(pack.scenes),
+            ge=1,
+            description="Pictures that one step draws. Decides how the work is spread and what is "
+            "repeated after a failure, and nothing about the pictures.",
+        )
 
-    @dg.asset(
-        key=keys.synthetic_set,
-        deps=list(keys.scene_sources),
+    @dg.op(
+        name=order_op,
+        ins={_input_name(key): dg.In(dg.Nothing) for key in keys.scene_sources},
+        out={"shards": dg.DynamicOut(dict), "workshop": dg.Out(str)},
+        description="Decide what is drawn, and cut it into shards.",
+    )
+    def order_scenes(
+        context: dg.OpExecutionContext, config: SyntheticConfig, artifacts: Artifacts
+    ) -> Iterator[Any]:
+        changes = config.model_dump(exclude={"shard_images"})
+        inputs = tuple(latest(context.instance, artifacts.store, key) for key in keys.scene_sources)
+        order = Order(
+            rules=_changed(pack.scenes, changes),
+            sources=tuple(item.version for item in inputs),
+            shard_images=config.shard_images,
+            began_at=time.time(),
+        )
+        drawing = SetDrawing.begun(context, artifacts.store, pack, order)
+        yield dg.Output(drawing.name, "workshop")
+        for shard in drawing.to_draw(code):
+            request = {"workshop": drawing.name, "first": shard.first, "stop": shard.stop}
+            yield dg.DynamicOutput(request, f"from_{shard.first:08d}", "shards")
+
+    @dg.op(
+        name=shard_op,
+        retry_policy=SHARD_RETRIES,
+        description="Draw some of the pictures; may be repeated alone.",
+    )
+    def draw(context: dg.OpExecutionContext, artifacts: Artifacts, request: dict[str, Any]) -> int:
+        drawing = SetDrawing(context, artifacts.store, pack, request["workshop"])
+        shard = Shard(request["first"], request["stop"])
+        drawing.draw(shard)
+        return shard.images
+
+    @dg.op(
+        name=f"{pack.name}__assemble_set",
+        out=dg.Out(dg.Nothing),
+        description="Bring the shards together, check that all are there, and settle the set.",
+    )
+    def assemble_set(
+        context: dg.OpExecutionContext, artifacts: Artifacts, workshop: str, drawn: list[int]
+    ) -> Iterator[dg.Output[None]]:
+        context.log.info(f"{sum(drawn)} pictures in {len(drawn)} shards were drawn.")
+        result = SetDrawing(context, artifacts.store, pack, workshop).settle(code)
+        yield dg.Output(
+            None, metadata=dict(result.metadata or {}), data_version=result.data_version
+        )
+
+    def for_the_first_step(config: dict[str, Any]) -> dict[str, Any]:
+        return {order_op: {"config": config}}
+
+    @dg.graph_asset(
+        name="synthetic_set",
+        key_prefix=[pack.name],
+        ins={
+            _input_name(key): dg.AssetIn(key=key, dagster_type=dg.Nothing)
+            for key in keys.scene_sources
+        },
+        config=dg.ConfigMapping(for_the_first_step, SyntheticConfig.to_config_schema()),
         group_name=GROUP,
         kinds={"python", "yolo"},
         code_version=code,
         description="Scenes composed from sprites and backgrounds, with YOLO labels and a record "
-        "of every object: boxes, what is visible of it and what covers it.",
+        "of every object: boxes, what is visible of it and what covers it. Drawn in shards.",
     )
-    def synthetic_set(
-        context: dg.AssetExecutionContext, config: SyntheticConfig, artifacts: Artifacts
-    ) -> dg.MaterializeResult[Any]:
-        store = artifacts.store
-        rules = pack.scenes.model_copy(update=config.model_dump())
-        chosen = pack.model_copy(update={"scenes": rules})
-        inputs = tuple(latest(context.instance, store, key) for key in keys.scene_sources)
-        recipe = {
-            "scenes": rules.model_dump(mode="json"),
-            "classes": [known.model_dump(mode="json") for known in pack.classes],
-        }
-        making = Making(context, store, keys.synthetic_set, code, recipe, inputs)
-        sources = Sources(*(item.path for item in inputs))
-
-        def write(folder: Path) -> None:
-            write_set(folder, chosen, sources, _workers(rules), making.report)
-
-        result = make(making, write, lambda folder: show_set(folder, chosen))
-        return _with_speed(result, rules.images)
+    def synthetic_set(**sources: Any) -> Any:
+        ordered = order_scenes(**sources)
+        return assemble_set(ordered.workshop, ordered.shards.map(draw).collect())
 
     return synthetic_set
 
 
-def _workers(rules: SceneRules) -> int:
-    """One process per core, unless starting them would take longer than they save."""
-    megapixels = rules.images * rules.width * rules.height / 1e6
-    return os.cpu_count() or 1 if megapixels > MEGAPIXELS_WORTH_WORKERS else 1
+@dataclass(frozen=True)
+class SetDrawing:
+    """One run's work on the set, as each of its steps sees it.
+
+    Attributes:
+        name: of the workshop in the store, which all steps share.
+    """
+
+    context: dg.OpExecutionContext
+    store: ArtifactStore
+    pack: GamePack
+    name: str
+
+    @classmethod
+    def begun(
+        cls, context: dg.OpExecutionContext, store: ArtifactStore, pack: GamePack, order: Order
+    ) -> "SetDrawing":
+        """Open the run's workshop. A run that is executed again after a failure finds its own."""
+        run = context.run.root_run_id or context.run.run_id
+        drawing = cls(context, store, pack, f"run-{run[:13]}")
+        write_order(drawing.workshop, order)
+        return drawing
+
+    def to_draw(self, code: str) -> tuple[Shard, ...]:
+        """What is left to draw: nothing where the same set was made before."""
+        recipe = self._making(code).recipe
+        if self.store.find_build(recipe.asset, recipe.partition, recipe.input_key) is not None:
+            return ()
+        missing = missing_shards(self.workshop, self.order)
+        self.context.log.info(
+            f"{self.order.rules.images} pictures in {len(self.order.shards)} shards, of which "
+            f"{len(missing)} are to be drawn."
+        )
+        return missing
+
+    def draw(self, shard: Shard) -> None:
+        """Draw one shard.
+
+        Raises:
+            Failure: with an error of ours as its cause, which no repetition would mend.
+        """
+        chosen, report = self._chosen_pack(), reporter(self.context.log.info)
+        try:
+            sources = Sources(*(self.store.open(item).path for item in self.order.sources))
+            draw_shard(self.workshop, shard, chosen, sources, report)
+        except OutpostError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+
+    def settle(self, code: str) -> dg.MaterializeResult[Any]:
+        """Make the artifact of the finished shards, or take the one that was there before."""
+        chosen = self._chosen_pack()
+
+        def write(folder: Path) -> None:
+            assemble(self.workshop, folder, chosen)
+
+        result = make(self._making(code), write, lambda folder: show_set(folder, chosen))
+        remove_tree(self.workshop)
+        return _with_speed(result, chosen.scenes.images)
+
+    @property
+    def workshop(self) -> Path:
+        return self.store.workshop(self._key.to_user_string(), self.name)
+
+    @property
+    def order(self) -> Order:
+        return read_order(self.workshop)
+
+    @property
+    def _key(self) -> dg.AssetKey:
+        return GameKeys.of(self.pack).synthetic_set
+
+    def _chosen_pack(self) -> GamePack:
+        return self.pack.model_copy(update={"scenes": self.order.rules})
+
+    def _making(self, code: str) -> Making:
+        order = self.order
+        recipe = {
+            "scenes": order.rules.model_dump(mode="json"),
+            "classes": [known.model_dump(mode="json") for known in self.pack.classes],
+        }
+        inputs = tuple(self.store.open(version) for version in order.sources)
+        return Making(
+            self.context, self.store, self._key, code, recipe, inputs, began_at=order.began_at
+        )
+
+
+def _changed(rules: SceneRules, changes: Mapping[str, Any]) -> SceneRules:
+    try:
+        return SceneRules.model_validate({**rules.model_dump(), **changes})
+    except ValidationError as error:
+        raise SceneConfigError(
+            "; ".join(problem["msg"] for problem in error.errors()),
+            "Correct the asset's configuration in the launchpad.",
+        ) from error
+
+
+def _input_name(key: dg.AssetKey) -> str:
+    return key.path[-1]
 
 
 def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.MaterializeResult[Any]:

@@ -111,6 +111,13 @@ class ArtifactStore:
         finally:
             remove_tree(folder)
 
+    def workshop(self, asset: str, name: str) -> Path:
+        """Where the steps of one run work on an artifact together; the caller removes it.
+
+        What nobody removes is collected as garbage once nothing is written there any more.
+        """
+        return self._shelf(asset, None) / "staging" / name
+
     def commit(
         self, staged: Path, describe: Callable[[str], Provenance]
     ) -> tuple[Artifact, Provenance]:

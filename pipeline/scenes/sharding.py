@@ -1,0 +1,219 @@
+"""A synthetic set drawn in parts, by as many processes and machines as there are.
+
+    <workshop>/
+        order.json          what is drawn, from what, and in which shards (`Order`)
+        shards/             one folder per finished shard; it appears whole or not at all
+            00000000-00000540/{images,labels,objects}/..., counts.json
+        attempts/           shards that are being drawn
+
+The workshop must be reachable by all who draw. A shard that is drawn twice (by a worker that was
+taken for dead, say) has the same bytes both times; whoever comes second throws its copy away. So
+any shard may be repeated alone, and the set depends on none of it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import uuid
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.games.pack import GamePack, SceneRules
+from pipeline.labels.synthetic import SUBSETS
+from pipeline.links import link_file
+from pipeline.progress import Progress, Report, silent
+from pipeline.provenance import ArtifactVersion
+from pipeline.scenes.write import (
+    SceneSetError,
+    SetSummary,
+    Shard,
+    ShardCounts,
+    Sources,
+    finish_set,
+    open_studio,
+    shards,
+)
+
+PARTS = ("images", "labels", "objects")
+ORDER_FILE = "order.json"
+COUNTS_FILE = "counts.json"
+SHARD_MEGAPIXELS = 500.0
+"""A shard of this size takes some ten seconds, of which two or three go for starting a process."""
+FEWEST_IMAGES = 50
+DRAW_AGAIN = "Re-execute the run from its failure, or materialize the set again."
+
+
+class Order(BaseModel):
+    """What all shards of one set have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: SceneRules
+    sources: tuple[ArtifactVersion, ...] = Field(description="Sprites, then backgrounds by kind.")
+    shard_images: int = Field(ge=1)
+    began_at: float = Field(description="Seconds since the epoch.")
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Every shard of the set, in order."""
+        return shards(self.rules.images, self.shard_images)
+
+
+def images_per_shard(rules: SceneRules) -> int:
+    """Pictures that are worth a process of their own."""
+    return max(FEWEST_IMAGES, int(SHARD_MEGAPIXELS * 1e6 / (rules.width * rules.height)))
+
+
+def write_order(workshop: Path, order: Order) -> None:
+    """Open a workshop, which may exist from an earlier attempt at the same order."""
+    workshop.mkdir(parents=True, exist_ok=True)
+    temporary = workshop / f".{ORDER_FILE}.{uuid.uuid4().hex[:8]}"
+    temporary.write_text(order.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
+    temporary.replace(workshop / ORDER_FILE)
+
+
+def read_order(workshop: Path) -> Order:
+    """What is drawn in a workshop.
+
+    Raises:
+        SceneSetError: there is no workshop at that place.
+    """
+    try:
+        return Order.model_validate_json((workshop / ORDER_FILE).read_text("utf-8"))
+    except (OSError, ValidationError) as error:
+        raise SceneSetError(
+            f"There is no order to draw scenes in {workshop}.",
+            "All machines that draw must share the state folder; if they do, materialize the set "
+            "again.",
+        ) from error
+
+
+def missing_shards(workshop: Path, order: Order) -> tuple[Shard, ...]:
+    """Shards that are not finished yet."""
+    return tuple(shard for shard in order.shards if not _place(workshop, shard).is_dir())
+
+
+def draw_shard(
+    workshop: Path, shard: Shard, pack: GamePack, sources: Sources, report: Report = silent
+) -> None:
+    """Draw one shard, whole or not at all; one that is finished is left alone.
+
+    Args:
+        workshop: where `write_order` wrote the order.
+        pack: with the order's scene rules.
+        sources: what the order's versions stand for on this machine.
+
+    Raises:
+        SceneSetError, BackgroundError, SpriteLibraryError: see `pipeline.scenes.write.write_set`.
+    """
+    place = _place(workshop, shard)
+    if place.is_dir():
+        return
+    attempt = workshop / "attempts" / f"{place.name}-{uuid.uuid4().hex[:8]}"
+    try:
+        attempt.mkdir(parents=True)
+        counts = _draw(attempt, shard, pack, sources, report)
+        (attempt / COUNTS_FILE).write_text(_counts_json(counts), encoding="utf-8", newline="\n")
+        _settle(attempt, place)
+    finally:
+        shutil.rmtree(attempt, ignore_errors=True)
+
+
+def assemble(workshop: Path, folder: Path, pack: GamePack) -> SetSummary:
+    """Bring the files of all shards together and finish the set.
+
+    The workshop is left as it is, so that this can be repeated as well.
+
+    Args:
+        workshop: of which every shard is finished.
+        folder: empty; files are linked into it where the file system allows that.
+        pack: with the order's scene rules.
+
+    Raises:
+        SceneSetError: shards are missing or incomplete.
+    """
+    order = read_order(workshop)
+    _require_all(workshop, order)
+    counts = [_read_counts(_place(workshop, shard), shard) for shard in order.shards]
+    for part in PARTS:
+        for subset in SUBSETS:
+            (folder / part / subset).mkdir(parents=True, exist_ok=True)
+    for shard in order.shards:
+        _link_files(_place(workshop, shard), folder)
+    return finish_set(folder, pack, counts)
+
+
+def _draw(
+    attempt: Path, shard: Shard, pack: GamePack, sources: Sources, report: Report
+) -> ShardCounts:
+    """In slices, for the sake of progress."""
+    began = time.monotonic()
+    studio = open_studio(pack, sources)
+    stage = f"drawing scenes {shard.first} to {shard.stop - 1} of {pack.scenes.images}"
+    report(Progress(stage, 0, shard.images, 0.0))
+    total = ShardCounts(shard, Counter(), Counter(), Counter())
+    for slice_ in shards(shard.images):
+        part = Shard(shard.first + slice_.first, shard.first + slice_.stop)
+        counts = studio.write(part, attempt)
+        total.scenes.update(counts.scenes)
+        total.labels.update(counts.labels)
+        total.dropped.update(counts.dropped)
+        report(Progress(stage, slice_.stop, shard.images, time.monotonic() - began))
+    return total
+
+
+def _place(workshop: Path, shard: Shard) -> Path:
+    return workshop / "shards" / f"{shard.first:08d}-{shard.stop:08d}"
+
+
+def _settle(attempt: Path, place: Path) -> None:
+    """Rename a finished attempt into its place, unless somebody else was first."""
+    place.parent.mkdir(exist_ok=True)
+    try:
+        attempt.replace(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+
+
+def _require_all(workshop: Path, order: Order) -> None:
+    missing = missing_shards(workshop, order)
+    if missing:
+        named = ", ".join(f"{shard.first} to {shard.stop - 1}" for shard in missing[:3])
+        raise SceneSetError(
+            f"{len(missing)} of {len(order.shards)} shards were not drawn, among them the pictures "
+            f"{named}.",
+            DRAW_AGAIN,
+        )
+
+
+def _link_files(place: Path, folder: Path) -> None:
+    for part in PARTS:
+        for subset in SUBSETS:
+            for file in (place / part / subset).iterdir():
+                link_file(file, folder / part / subset / file.name)
+
+
+def _counts_json(counts: ShardCounts) -> str:
+    document = {
+        **asdict(counts.shard),
+        "scenes": dict(counts.scenes),
+        "labels": dict(counts.labels),
+        "dropped": [[name, reason, number] for (name, reason), number in counts.dropped.items()],
+    }
+    return json.dumps(document, sort_keys=True) + "\n"
+
+
+def _read_counts(place: Path, shard: Shard) -> ShardCounts:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads((place / COUNTS_FILE).read_text("utf-8"))
+        if (found["first"], found["stop"]) == (shard.first, shard.stop):
+            dropped = Counter({(name, reason): n for name, reason, n in found["dropped"]})
+            return ShardCounts(shard, Counter(found["scenes"]), Counter(found["labels"]), dropped)
+    raise SceneSetError(f"{place} is no finished shard.", f"Delete it. {DRAW_AGAIN}")

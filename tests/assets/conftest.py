@@ -1,0 +1,150 @@
+"""A toy game whose sprites and backgrounds are in the store already, as their assets left them."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import dagster as dg
+import numpy as np
+import pytest
+import yaml
+
+from assets.making import DATA_VERSION_TAG
+from pipeline.games.pack import GamePack, load_pack
+from pipeline.provenance import Provenance, Recipe
+from pipeline.sprites.library import Sprite, write_library
+from resources.artifacts import ArtifactStore
+from resources.instance import open_instance
+from resources.state import StateFolder
+
+ROOT = Path(__file__).parents[2]
+SIDE = 128
+TOY = {
+    "name": "toy",
+    "title": "Toy",
+    "classes": [
+        {"id": 0, "name": "house", "group": "all", "scene": "land"},
+        {"id": 1, "name": "boat", "group": "all", "scene": "water"},
+    ],
+    "sprites": {"folder": "sprites", "rules": []},
+    "terrain": {"folder": "t", "land": [{"include": "g*"}], "water": [{"include": "w*"}]},
+    "scenes": {
+        "width": SIDE,
+        "height": SIDE,
+        "images": 40,
+        "water_fraction": 0.5,
+        "placements": [
+            {"class_name": "house", "count": (1, 3)},
+            {"class_name": "boat", "count": (1, 3)},
+        ],
+    },
+}
+
+
+@dataclass(frozen=True)
+class ToyGame:
+    """A state folder with everything that scenes are drawn from."""
+
+    home: Path
+    pack_folder: Path
+
+    @property
+    def pack(self) -> GamePack:
+        return load_pack(self.pack_folder)
+
+    @property
+    def store(self) -> ArtifactStore:
+        return ArtifactStore(StateFolder(self.home).artifacts)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes that are to work on this game."""
+        return {
+            **os.environ,
+            "OUTPOST_HOME": str(self.home),
+            "OUTPOST_GAMES": str(self.pack_folder),
+            "DAGSTER_HOME": str(StateFolder(self.home).instance),
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def instance(self) -> dg.DagsterInstance:
+        return open_instance(StateFolder(self.home))
+
+    def add(self, name: str, write: Callable[[Path], None]) -> None:
+        """Put an artifact into the store and tell Dagster that it was materialized."""
+        asset = f"toy/{name}"
+        recipe = Recipe(asset=asset, partition=None, code_version="1", config={}, inputs=())
+
+        def describe(data_version: str) -> Provenance:
+            return Provenance(
+                recipe=recipe,
+                data_version=data_version,
+                run_id="by hand",
+                made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                seconds=0.0,
+                outpost_version="0",
+            )
+
+        with self.store.staging(asset) as staged:
+            write(staged)
+            _, record = self.store.commit(staged, describe)
+        tags = {DATA_VERSION_TAG: record.data_version}
+        with self.instance() as instance:
+            event = dg.AssetMaterialization(dg.AssetKey(["toy", name]), tags=tags)
+            instance.report_runless_asset_event(event)
+
+
+@pytest.fixture
+def toy_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToyGame:
+    """A toy game in a state folder of its own, which this process uses too."""
+    home, folder = tmp_path / "home", tmp_path / "pack"
+    monkeypatch.setenv("OUTPOST_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    folder.mkdir()
+    pack = GamePack.model_validate(TOY).model_dump(mode="json")
+    (folder / "pack.yaml").write_text(yaml.safe_dump(pack), encoding="utf-8")
+    game = ToyGame(home, folder)
+    game.add("sprites", write_toy_sprites)
+    game.add("terrain_backgrounds", lambda place: write_toy_ground(place, "land", (90, 120, 60)))
+    game.add("water_backgrounds", lambda place: write_toy_ground(place, "water", (40, 80, 130)))
+    return game
+
+
+def write_toy_sprites(folder: Path) -> None:
+    rng = np.random.default_rng(3)
+    write_library(folder, [toy_sprite(rng, name, n) for name in ("house", "boat") for n in (0, 1)])
+
+
+def toy_sprite(rng: np.random.Generator, name: str, number: int) -> Sprite:
+    rgba = rng.integers(40, 220, (20, 24, 4), dtype=np.uint8)
+    rgba[..., 3] = 255
+    return Sprite(
+        id=f"{name}/{number}",
+        class_name=name,
+        source=f"{name}.sld",
+        source_sha256="0" * 64,
+        frame=number,
+        heading=0,
+        step=0,
+        hotspot=(12, 18),
+        rgba=rgba,
+        player_weight=None,
+        shadow=None,
+        shadow_offset=(0, 0),
+    )
+
+
+def write_toy_ground(folder: Path, kind: str, colour: tuple[int, int, int]) -> None:
+    entries = []
+    for number in range(2):
+        name = f"{kind}_{number:04d}"
+        picture = np.full((SIDE + 9, SIDE + 9, 3), colour[::-1], np.uint8)
+        cv2.imwrite(str(folder / f"{name}.jpg"), picture)
+        entries.append(
+            {"id": name, "kind": kind, "file": f"{name}.jpg", "sources": [kind], "seed": number}
+        )
+    (folder / "index.json").write_text(json.dumps(entries), encoding="utf-8")

@@ -1,0 +1,145 @@
+"""A set drawn in shards is the set drawn at once, whoever draws what how often."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.games.pack import GamePack, SceneRules
+from pipeline.manifests import manifest_of
+from pipeline.provenance import ArtifactVersion
+from pipeline.scenes.sharding import (
+    Order,
+    assemble,
+    draw_shard,
+    images_per_shard,
+    missing_shards,
+    read_order,
+    write_order,
+)
+from pipeline.scenes.write import SceneSetError, Shard, Sources
+
+Open = Callable[..., tuple[Path, GamePack]]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, pack: Callable[..., GamePack]) -> Open:
+    """Opens a workshop for the whole toy set."""
+
+    def make(shard_images: int = 15) -> tuple[Path, GamePack]:
+        chosen = pack()
+        source = ArtifactVersion(asset="toy/sprites", partition=None, data_version="0" * 64)
+        order = Order(
+            rules=chosen.scenes, sources=(source,), shard_images=shard_images, began_at=0.0
+        )
+        write_order(tmp_path / "workshop", order)
+        return tmp_path / "workshop", chosen
+
+    return make
+
+
+def test_shards_make_the_set_that_is_drawn_at_once(
+    opened: Open, sources: Sources, written: Path, tmp_path: Path
+) -> None:
+    workshop, pack = opened()
+    for shard in reversed(read_order(workshop).shards):
+        draw_shard(workshop, shard, pack, sources)
+    summary = assemble(workshop, tmp_path / "set", pack)
+    assert summary.images == 40
+    assert manifest_of(tmp_path / "set").digest == manifest_of(written).digest
+
+
+def test_the_set_is_not_finished_while_a_shard_is_missing(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    workshop, pack = opened()
+    for shard in read_order(workshop).shards[:-1]:
+        draw_shard(workshop, shard, pack, sources)
+    with pytest.raises(SceneSetError, match="1 of 3 shards were not drawn.* 30 to 39"):
+        assemble(workshop, tmp_path / "set", pack)
+    assert missing_shards(workshop, read_order(workshop)) == (Shard(30, 40),)
+
+
+def test_a_finished_shard_is_not_drawn_again(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    workshop, pack = opened()
+    shard = Shard(0, 15)
+    draw_shard(workshop, shard, pack, sources)
+    shutil.move(sources.sprites, tmp_path / "away")
+    try:
+        draw_shard(workshop, shard, pack, sources)
+    finally:
+        shutil.move(tmp_path / "away", sources.sprites)
+
+
+def test_a_shard_that_fails_leaves_nothing(opened: Open, tmp_path: Path) -> None:
+    workshop, pack = opened()
+    nowhere = Sources(*(tmp_path / name for name in ("a", "b", "c")))
+    with pytest.raises(Exception, match="What to do"):
+        draw_shard(workshop, Shard(0, 15), pack, nowhere)
+    assert not list((workshop / "attempts").iterdir())
+    assert len(missing_shards(workshop, read_order(workshop))) == 3
+
+
+def test_whoever_comes_second_throws_the_copy_away(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    """Two workers on the same shard, of which one was taken for dead."""
+    workshop, pack = opened()
+    finished = workshop / "shards" / "00000000-00000015"
+
+    def other_worker(_progress: object) -> None:
+        if not finished.exists():
+            draw_shard(workshop, Shard(0, 15), pack, sources)
+
+    draw_shard(workshop, Shard(0, 15), pack, sources, other_worker)
+    assert missing_shards(workshop, read_order(workshop)) == (Shard(15, 30), Shard(30, 40))
+    assert not list((workshop / "attempts").iterdir())
+
+
+def test_a_shard_with_a_lost_picture_is_noticed(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    workshop, pack = opened(shard_images=40)
+    draw_shard(workshop, Shard(0, 40), pack, sources)
+    next(workshop.glob("shards/*/images/train/*.jpg")).unlink()
+    with pytest.raises(SceneSetError, match="1 files too few"):
+        assemble(workshop, tmp_path / "set", pack)
+
+
+def test_counts_that_belong_to_other_pictures_are_refused(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    workshop, pack = opened(shard_images=40)
+    draw_shard(workshop, Shard(0, 40), pack, sources)
+    counts = next(workshop.glob("shards/*/counts.json"))
+    counts.write_text(json.dumps({**json.loads(counts.read_text()), "stop": 39}))
+    with pytest.raises(SceneSetError, match="is no finished shard"):
+        assemble(workshop, tmp_path / "set", pack)
+
+
+def test_a_machine_without_the_shared_folder_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(SceneSetError, match="must share the state folder"):
+        read_order(tmp_path)
+
+
+@settings(deadline=None)
+@given(images=st.integers(1, 5000), shard_images=st.integers(1, 900))
+def test_shards_cover_every_picture_once(images: int, shard_images: int) -> None:
+    rules = SceneRules.model_validate({"images": images, "placements": [{"class_name": "house"}]})
+    order = Order(rules=rules, sources=(), shard_images=shard_images, began_at=0.0)
+    drawn = [index for shard in order.shards for index in range(shard.first, shard.stop)]
+    assert drawn == list(range(images))
+
+
+@pytest.mark.parametrize(("side", "images"), [(320, 4882), (1280, 305), (8192, 50)])
+def test_shards_are_of_about_the_same_work(side: int, images: int) -> None:
+    rules = SceneRules.model_validate(
+        {"width": side, "height": side, "placements": [{"class_name": "house"}]}
+    )
+    assert images_per_shard(rules) == images
