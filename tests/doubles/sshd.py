@@ -178,7 +178,10 @@ class SshMachine:
 
 
 def start_sshd(
-    folder: Path, public_key: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    public_key: str,
+    environment: Mapping[str, str] | None = None,
+    address: tuple[str, int] | None = None,
 ) -> SshMachine:
     """Boot a machine that lets one key in.
 
@@ -186,11 +189,13 @@ def start_sshd(
         folder: created; everything of the machine lies below.
         public_key: one line in OpenSSH's format.
         environment: further variables of every session.
+        address: of the loopback, and a port; a free port of `HOST` without it.
 
     Raises:
         RuntimeError: the server did not start; its log is quoted.
     """
-    machine = SshMachine(folder.absolute(), _free_port(), environment or {})
+    host, port = address or (HOST, free_port())
+    machine = SshMachine(folder.absolute(), port, environment or {}, host)
     machine.authorized_keys.parent.mkdir(parents=True)
     machine.authorized_keys.write_text(public_key.rstrip() + "\n", encoding="utf-8")
     machine.programs.mkdir()
@@ -225,7 +230,8 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
