@@ -67,6 +67,11 @@ class StateFolder:
     def caches(self) -> Path:
         return self.root / "caches"
 
+    @property
+    def gpu(self) -> Path:
+        """The ledger of leases, the key that pods let in, and who leased what."""
+        return self.root / "gpu"
+
     def exports(self, game: str) -> Path:
         """Where CVAT exports of a game are dropped."""
         return self.root / "exports" / game

@@ -1,0 +1,300 @@
+"""SSH connections: who may be on the other side, and commands with their exit status.
+
+No host key is taken on trust silently: `HostKeyTrust` decides before a login is tried. Commands run
+without a terminal; their working directory is the account's, so paths are absolute.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import paramiko
+
+from resources.gpu.cloud import SshAddress
+from resources.gpu.trust import HostKeyTrust, SshError
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 60.0
+"""A connection on which nothing has come for so long is taken for dropped."""
+KEEPALIVE_SECONDS = 15
+CHUNK = 1 << 20
+WINDOW = 16 << 20
+PACKET = 1 << 15
+CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
+"""GCM first: it needs no digest besides, which is worth a third of the throughput."""
+
+
+class SshDroppedError(SshError):
+    """No connection, or one that broke; another try may succeed."""
+
+
+class SshLoginError(SshError):
+    """The host does not let the key in."""
+
+
+class RemoteCommandError(SshError):
+    """A command on the host that failed.
+
+    Attributes:
+        code: its exit status, or -1 when a signal ended it.
+    """
+
+    def __init__(self, problem: str, fix: str, code: int = -1) -> None:
+        super().__init__(problem, fix)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where to log in, as whom, and what the host must show."""
+
+    address: SshAddress
+    key: paramiko.PKey
+    trust: HostKeyTrust
+
+
+class Connection:
+    """An authenticated connection."""
+
+    def __init__(self, transport: paramiko.Transport) -> None:
+        self._transport = transport
+
+    def run(self, command: str, given: bytes = b"", seconds: float = SILENCE_SECONDS) -> bytes:
+        """Run a command to its end and return its standard output.
+
+        Args:
+            command: for the account's shell; quote with `quoted`.
+            given: its standard input.
+            seconds: without any output after which it is given up.
+
+        Raises:
+            RemoteCommandError: it failed; its last words are quoted.
+            SshDroppedError: the connection broke.
+        """
+        with self.channel(command, seconds) as channel:
+            channel.sendall(given)
+            channel.shutdown_write()
+            output = b"".join(_chunks(channel.recv))
+            self.finish(channel, command)
+        return output
+
+    @contextmanager
+    def channel(self, command: str, seconds: float = SILENCE_SECONDS) -> Iterator[paramiko.Channel]:
+        """Start a command; the block talks with it. Trouble with the line is a dropped line."""
+        with dropped_when_broken():
+            channel = self._transport.open_session(timeout=CONNECT_SECONDS)
+            try:
+                channel.settimeout(seconds)
+                channel.exec_command(command)
+                yield channel
+            finally:
+                channel.close()
+
+    def finish(self, channel: paramiko.Channel, command: str) -> None:
+        """Wait for a command whose output was read to its end.
+
+        Raises:
+            RemoteCommandError: it failed.
+        """
+        said = b"".join(_chunks(channel.recv_stderr))
+        if not channel.status_event.wait(SILENCE_SECONDS):
+            raise TimeoutError("the command does not end")
+        code = channel.exit_status
+        if code == -1 and not self._transport.is_active():
+            raise EOFError("the connection broke")
+        if code != 0:
+            words = said.decode("utf-8", errors="replace").strip()[-2000:]
+            raise RemoteCommandError(
+                f"On the host, `{command[:200]}` ended with {code}: {words or '(no words)'}",
+                "Read its words; `outpost gpu doctor` looks at the usual causes.",
+                code,
+            )
+
+    def close(self) -> None:
+        """Close it; closing twice is fine."""
+        self._transport.close()
+
+
+class RemoteHost:
+    """A host that is reached again and again: a broken connection does not end the work."""
+
+    def __init__(
+        self,
+        login: Login,
+        patience: float,
+        lost_because: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            login: how to reach it.
+            patience: seconds without a connection after which the host is given up.
+            lost_because: asked after a failure; a reason means that the host is gone for good.
+        """
+        self.login = login
+        self.patience = patience
+        self.lost_because = lost_because
+        self._connection: Connection | None = None
+
+    def call(self, act: Callable[[Connection], T]) -> T:
+        """Do something over a connection, and again over a new one when that one breaks.
+
+        `act` has to continue where it was, or do again what does no harm twice.
+
+        Raises:
+            HostLostError: the host stays away, or is known to be gone.
+            SshError: as `act` raises it, or the host may not be trusted.
+        """
+        gives_up = time.monotonic() + self.patience
+        pause = 0.2
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = connect(self.login)
+                    gives_up = max(gives_up, time.monotonic() + self.patience / 4)
+                return act(self._connection)
+            except SshDroppedError as error:
+                self.close()
+                reason = self.lost_because()
+                if reason is None and time.monotonic() > gives_up:
+                    reason = f"it could not be reached for {self.patience:.0f} s ({error.problem})"
+                if reason is not None:
+                    raise HostLostError(
+                        f"The host is lost: {reason}.", "Train again; it continues if it can."
+                    ) from error
+                time.sleep(pause)
+                pause = min(2 * pause, 5.0)
+
+    def run(self, command: str, given: bytes = b"", seconds: float = SILENCE_SECONDS) -> bytes:
+        """Run a command that does no harm twice; see `Connection.run`."""
+        return self.call(lambda connection: connection.run(command, given, seconds))
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class HostLostError(SshError):
+    """A host that will not come back."""
+
+
+def connect(login: Login) -> Connection:
+    """Log in.
+
+    Raises:
+        SshDroppedError: nobody answers, or not in SSH's words.
+        HostKeyError: somebody else answers.
+        SshLoginError: the key is not let in.
+    """
+    address = login.address
+    with dropped_when_broken():
+        line = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+        transport = paramiko.Transport(
+            line, default_window_size=WINDOW, default_max_packet_size=PACKET
+        )
+        try:
+            _prepare(transport, login.trust.key_types)
+            transport.start_client(timeout=CONNECT_SECONDS)
+            login.trust.check(transport.get_remote_server_key())
+            transport.auth_publickey(address.user, login.key)
+            transport.set_keepalive(KEEPALIVE_SECONDS)
+        except paramiko.AuthenticationException as error:
+            transport.close()
+            raise SshLoginError(
+                f"{address.host}:{address.port} does not let {address.user} in with this key.",
+                "See that the public key is among the account's authorized keys.",
+            ) from error
+        except BaseException:
+            transport.close()
+            raise
+    return Connection(transport)
+
+
+@contextmanager
+def dropped_when_broken() -> Iterator[None]:
+    """Name the many ways in which a line breaks by one name."""
+    try:
+        yield
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        if isinstance(error, paramiko.AuthenticationException):
+            raise
+        words = str(error) or type(error).__name__
+        raise SshDroppedError(f"The SSH connection broke: {words}", "Try again.") from error
+
+
+def own_key(file: Path) -> paramiko.PKey:
+    """The key that opens the hosts that Outpost rents; made on first use, for its owner alone."""
+    if not file.is_file():
+        _make_key(file)
+    return read_key(file)
+
+
+def read_key(file: Path) -> paramiko.PKey:
+    """A private key without passphrase.
+
+    Raises:
+        SshError: it cannot be read.
+    """
+    try:
+        return paramiko.PKey.from_path(file)
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        raise SshError(
+            f"{file} is no private SSH key that can be used: {error}",
+            "Make one without passphrase: ssh-keygen -t ed25519 -N '' -f FILE",
+        ) from error
+
+
+def public_line(key: paramiko.PKey) -> str:
+    """The public half as one line of `authorized_keys`."""
+    return f"{key.get_name()} {key.get_base64()} outpost"
+
+
+def quoted(*words: str) -> str:
+    """Words as one command of a shell."""
+    return shlex.join(words)
+
+
+def _prepare(transport: paramiko.Transport, key_types: Sequence[str]) -> None:
+    options = transport.get_security_options()
+    options.ciphers = tuple(name for name in CIPHERS if name in options.ciphers)
+    if key_types:
+        options.key_types = tuple(name for name in options.key_types if name in key_types)
+
+
+def _make_key(file: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    content = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+    try:
+        os.link(temporary, file)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+
+
+def _chunks(receive: Callable[[int], bytes]) -> Iterator[bytes]:
+    while chunk := receive(CHUNK):
+        yield chunk

@@ -1,0 +1,215 @@
+"""The ledger: a row before each pod, and never more leases or money than allowed."""
+
+import datetime
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resources.gpu.cloud import Offer
+from resources.gpu.holding import HeldError, holding, is_held
+from resources.gpu.ledger import (
+    BudgetError,
+    LeaseLimitError,
+    LeaseState,
+    Ledger,
+    LedgerError,
+    Limits,
+)
+from resources.gpu.naming import PodName, new_lease_id, owner_token, parse_name
+
+OFFER = Offer("RTX 4090", "US-1", "secure", 0.60)
+LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=10.0, leases=1, ttl_seconds=3 * 3600)
+MORNING = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC).timestamp()
+
+
+class Clock:
+    def __init__(self, now: float = MORNING) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(tmp_path / "gpu", clock)
+
+
+def limits(**changes: float) -> Limits:
+    return Limits(**{**LIMITS.__dict__, **changes})
+
+
+def test_a_lease_goes_from_intent_to_a_verified_end(ledger: Ledger, clock: Clock) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    assert row.state is LeaseState.INTENT
+    assert parse_name(row.name) == PodName(ledger.owner, row.id, int(MORNING), 2 * 3600)
+
+    ledger.created(row.id, "pod1", 0.66)
+    ledger.ready(row.id)
+    clock.now += 1800
+    ledger.draining(row.id, "the job is done")
+    row = ledger.terminated(row.id)
+
+    assert row.pod_id == "pod1"
+    assert row.usd(clock.now + 999) == pytest.approx(0.33)
+    assert ledger.usd_this_month() == pytest.approx(0.33)
+    assert ledger.open_rows() == ()
+    assert [str(state) for state in ledger.transitions(row.id)] == [
+        *("INTENT", "CREATED", "READY", "DRAINING", "TERMINATED")
+    ]
+
+
+def test_time_and_money_of_a_lease_are_what_pays_for_it(ledger: Ledger) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+
+    assert row.max_usd == 1.2
+    assert row.expires_at == MORNING + 2 * 3600
+    assert ledger.created(row.id, "pod1", 1.2).must_end_at == MORNING + 3600
+
+
+def test_no_more_leases_at_once_than_allowed(ledger: Ledger) -> None:
+    first = ledger.intend("runpod", OFFER, LIMITS)
+    with pytest.raises(LeaseLimitError, match="1 are allowed"):
+        ledger.intend("lambda", OFFER, LIMITS)
+    ledger.intend("runpod", OFFER, limits(leases=2))
+    ledger.not_created(first.id, "no capacity")
+
+    ledger.intend("runpod", OFFER, limits(leases=2))
+
+
+def test_the_database_itself_refuses_a_second_lease_in_a_slot(ledger: Ledger) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+
+    with sqlite3.connect(ledger.file) as connection, pytest.raises(sqlite3.IntegrityError):
+        connection.execute(
+            "INSERT INTO lease SELECT 'other', provider, 'other', gpu, place, tier, usd_per_hour, "
+            "max_usd, created_at, expires_at, state, slot, NULL, NULL, 0, NULL, NULL, '' "
+            "FROM lease WHERE id = ?",
+            (row.id,),
+        )
+
+
+def test_the_month_is_not_overspent_not_even_by_what_goes_on(ledger: Ledger, clock: Clock) -> None:
+    tight = limits(per_month=2.0, leases=9)
+    ledger.intend("runpod", OFFER, tight)
+    second = ledger.intend("runpod", OFFER, tight)
+    assert second.max_usd == pytest.approx(0.8)
+
+    with pytest.raises(BudgetError, match="a month"):
+        ledger.intend("runpod", OFFER, tight)
+
+
+def test_a_new_month_has_a_budget_of_its_own(ledger: Ledger, clock: Clock) -> None:
+    clock.now = datetime.datetime(2026, 11, 30, 23, tzinfo=datetime.UTC).timestamp()
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    ledger.created(row.id, "pod1", None)
+    clock.now += 2 * 3600
+    ledger.terminated(row.id)
+
+    assert ledger.usd_this_month() == pytest.approx(0.60)
+    clock.now += 31 * 24 * 3600
+    assert ledger.usd_this_month() == 0.0
+
+
+def test_what_never_was_costs_nothing(ledger: Ledger, clock: Clock) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    clock.now += 600
+
+    assert ledger.not_created(row.id, "no capacity").usd(clock.now) == 0.0
+
+
+def test_an_ended_lease_stays_ended(ledger: Ledger) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    ledger.created(row.id, "pod1", None)
+    ledger.terminated(row.id)
+
+    ledger.terminated(row.id)
+    with pytest.raises(LedgerError, match="TERMINATED"):
+        ledger.ready(row.id)
+    with pytest.raises(LedgerError, match="TERMINATED"):
+        ledger.not_created(row.id, "")
+
+
+def test_a_pod_that_is_known_cannot_be_declared_never_created(ledger: Ledger) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    ledger.created(row.id, "pod1", None)
+
+    with pytest.raises(LedgerError, match="CREATED"):
+        ledger.not_created(row.id, "")
+
+
+def test_the_first_host_key_is_kept(ledger: Ledger) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    ledger.trust(row.id, "SHA256:one")
+    ledger.trust(row.id, "SHA256:two")
+
+    assert ledger.row(row.id).host_key == "SHA256:one"
+
+
+def test_the_first_absence_is_kept_until_the_pod_is_seen(ledger: Ledger, clock: Clock) -> None:
+    row = ledger.intend("runpod", OFFER, LIMITS)
+    ledger.mark_absent(row.id)
+    clock.now += 60
+    ledger.mark_absent(row.id)
+    assert ledger.row(row.id).absent_since == MORNING
+
+    ledger.mark_seen(row.id)
+    assert ledger.row(row.id).absent_since is None
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
+    st.integers(0, 10**11),
+    st.integers(0, 10**7),
+)
+def test_a_name_says_what_it_was_made_of(owner: str, created: int, ttl: int) -> None:
+    name = PodName(owner, new_lease_id(), created, ttl)
+
+    assert parse_name(str(name)) == name
+    assert len(str(name)) <= 60
+
+
+@pytest.mark.parametrize(
+    "foreign", ["", "outpost", "my-pod", "outpost-zz-1-e1-t1", "aoe2-12345678-e1-t1"]
+)
+def test_foreign_names_are_none_of_ours(foreign: str) -> None:
+    assert parse_name(foreign) is None
+
+
+def test_the_owner_is_made_once(tmp_path: Path) -> None:
+    assert owner_token(tmp_path / "gpu") == owner_token(tmp_path / "gpu")
+    assert owner_token(tmp_path / "gpu") != owner_token(tmp_path / "other")
+    assert [file.name for file in (tmp_path / "gpu").iterdir()] == ["owner"]
+
+
+def hold(file: Path, held: "multiprocessing.synchronize.Event") -> None:
+    with holding(file):
+        held.set()
+        multiprocessing.Event().wait()
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    file = tmp_path / "lease.lock"
+    assert not is_held(file)
+    context = multiprocessing.get_context("fork")
+    held = context.Event()
+    process = context.Process(target=hold, args=(file, held))
+    process.start()
+    held.wait(10)
+
+    assert is_held(file)
+    with pytest.raises(HeldError), holding(file):
+        pass
+    process.kill()
+    process.join()
+    assert not is_held(file)
