@@ -1,0 +1,141 @@
+"""Sprites that lie in picture files, one frame to a file.
+
+Such a game draws what it needs from the one picture: it mirrors it for the other direction, and
+replaces exact shades by those of the player's colour. Both become what a sprite file has: a second
+heading, and a layer that says how much of a pixel is the player's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.formats.png import Rgba, read_png
+from pipeline.formats.sld import PlacedLayer, SldFrame
+from pipeline.games.picture_rules import Rgb, parse_shades
+from pipeline.sprites.library import Pixels
+
+SHADOW_ALPHA = 204
+"""Up to this alpha, dark pixels are the shadow of what stands there."""
+SHADOW_COLOUR = 64
+"""Up to this value in all channels a half-transparent pixel counts as shadow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The frames of a picture: as it is, and mirrored."""
+
+    every: tuple[SldFrame, ...]
+
+    def __len__(self) -> int:
+        return len(self.every)
+
+    def select(self, indices: Iterable[int]) -> Sequence[SldFrame]:
+        return tuple(self.every[index] for index in indices)
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFile:
+    """A picture as a sprite file of two headings with one step each.
+
+    Attributes:
+        picture: uint8 [h, w, 4]; its middle stands on the ground.
+        team_shades: colours that stand for the player's, the reference first.
+    """
+
+    picture: Rgba
+    team_shades: tuple[str, ...] = ()
+    headings: int = 2
+    steps: int = 1
+
+    @cached_property
+    def frames(self) -> Frames:
+        mirrored = np.ascontiguousarray(self.picture[:, ::-1])
+        return Frames(tuple(frame_of(each, self.team_shades) for each in (self.picture, mirrored)))
+
+    def frame_index(self, heading: int, step: int) -> int:
+        return heading + step
+
+
+def read_picture(file: Path, team_shades: tuple[str, ...] = ()) -> PictureFile:
+    """Read a picture that is a sprite.
+
+    Raises:
+        PngError: it cannot be read as a PNG.
+        OSError: the file cannot be opened.
+    """
+    return PictureFile(read_png(file), team_shades)
+
+
+def frame_of(picture: Rgba, team_shades: tuple[str, ...] = ()) -> SldFrame:
+    """Split a picture into its layers: what is opaque, its shadow, and the player's part."""
+    height, width = picture.shape[:2]
+    main, shadow = _without_shadow(picture)
+    main, weight = _with_player(main, team_shades)
+    return SldFrame(
+        canvas_width=width,
+        canvas_height=height,
+        hotspot=(width // 2, height // 2),
+        main=PlacedLayer(0, 0, main),
+        shadow=PlacedLayer(0, 0, shadow) if shadow.any() else None,
+        player=PlacedLayer(0, 0, weight) if weight.any() else None,
+    )
+
+
+def _without_shadow(picture: Rgba) -> tuple[Rgba, Pixels]:
+    alpha = picture[..., 3]
+    dark = (picture[..., :3] <= SHADOW_COLOUR).all(axis=2)
+    is_shadow = (alpha > 0) & (alpha <= SHADOW_ALPHA) & dark
+    main = picture.copy()
+    main[is_shadow] = 0
+    return main, np.where(is_shadow, alpha, 0).astype(np.uint8)
+
+
+def _with_player(picture: Rgba, team_shades: tuple[str, ...]) -> tuple[Rgba, Pixels]:
+    """The picture with the player's shades as greys, and the weight of the player's colour there.
+
+    `recolour` takes the team's colour times the grey, as far as the weight goes. So a shade darker
+    than the reference becomes a dark grey of full weight, and one that is lighter becomes white of
+    which the weight lets through as much as is missing to it.
+    """
+    if not team_shades:
+        return picture, np.zeros(picture.shape[:2], np.uint8)
+    reference = sum(next(parse_shades(team_shades[0]))) / 3
+    greys, weights = _tables(team_shades, reference)
+    codes = _codes(picture)
+    known = np.array(sorted(greys), np.uint32)
+    at = np.searchsorted(known, codes).clip(max=len(known) - 1)
+    found = (known[at] == codes) & (picture[..., 3] > 0)
+    grey = np.array([greys[code] for code in known.tolist()], np.uint8)[at]
+    weight = np.array([weights[code] for code in known.tolist()], np.uint8)[at]
+    painted = picture.copy()
+    painted[..., :3] = np.where(found[..., None], grey[..., None], picture[..., :3])
+    return painted, np.where(found, weight, 0).astype(np.uint8)
+
+
+def _tables(
+    team_shades: tuple[str, ...], reference: float
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Grey and weight by colour, the colour as one number."""
+    greys, weights = {}, {}
+    for entry in team_shades:
+        for shade in parse_shades(entry):
+            mean = sum(shade) / 3
+            lighter = max(mean - reference, 0.0) / max(255.0 - reference, 1.0)
+            greys[_code(shade)] = 255 if lighter else round(255 * mean / max(reference, 1.0))
+            weights[_code(shade)] = round(255 * (1 - lighter))
+    return greys, weights
+
+
+def _code(shade: Rgb) -> int:
+    return shade[0] << 16 | shade[1] << 8 | shade[2]
+
+
+def _codes(picture: Rgba) -> npt.NDArray[np.uint32]:
+    red, green, blue = (picture[..., channel].astype(np.uint32) for channel in range(3))
+    return np.asarray(red * 65536 + green * 256 + blue, np.uint32)
