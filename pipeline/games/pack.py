@@ -11,29 +11,33 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from pipeline.errors import OutpostError
 from pipeline.formats.yaml_text import parse_yaml
 from pipeline.games.patterns import NamePattern
+from pipeline.games.scene_rules import LabelPolicy as LabelPolicy
+from pipeline.games.scene_rules import OverlayRules as OverlayRules
+from pipeline.games.scene_rules import PlacementRule as PlacementRule
+from pipeline.games.scene_rules import SceneRules as SceneRules
+from pipeline.games.sections import (
+    BlurRange,
+    FactorRange,
+    Fraction,
+    Section,
+    ShareRange,
+    ZoomRange,
+)
+from pipeline.games.sections import Range as Range
+from pipeline.games.sections import Scene as Scene
 
 PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
 
-Scene = Literal["land", "water", "both", "shore"]
 TerrainClass = Literal[
     "void", "water", "shallows", "beach", "farm", "road", "snow", "ice", "placeholder", "land"
 ]
@@ -46,52 +50,10 @@ FITTING: dict[Surface, frozenset[TerrainClass]] = {
 }
 """Classes of terrain that may serve as each surface. Void, placeholders and farm fields never may:
 a field as plain ground would be a farm without a label."""
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Number = TypeVar("Number", int, float)
-
-
-def _in_order(ends: tuple[Number, Number]) -> tuple[Number, Number]:
-    if ends[0] > ends[1]:
-        raise ValueError(f"the first number must not exceed the second; got {list(ends)}")
-    return ends
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
-BlurRange = Annotated[
-    tuple[
-        Annotated[float, Field(ge=0.0, le=50.0, allow_inf_nan=False)],
-        Annotated[float, Field(ge=0.0, le=50.0, allow_inf_nan=False)],
-    ],
-    AfterValidator(_in_order),
-]
-ZoomRange = Annotated[
-    tuple[
-        Annotated[float, Field(ge=0.1, le=16.0, allow_inf_nan=False)],
-        Annotated[float, Field(ge=0.1, le=16.0, allow_inf_nan=False)],
-    ],
-    AfterValidator(_in_order),
-]
-ShareRange = Annotated[tuple[Fraction, Fraction], AfterValidator(_in_order)]
-FactorRange = Annotated[
-    tuple[
-        Annotated[float, Field(ge=0.0, le=4.0, allow_inf_nan=False)],
-        Annotated[float, Field(ge=0.0, le=4.0, allow_inf_nan=False)],
-    ],
-    AfterValidator(_in_order),
-]
-CountRange = Annotated[
-    tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]], AfterValidator(_in_order)
-]
 
 
 class PackError(OutpostError):
     """A game pack that cannot be found, read or trusted."""
-
-
-class Section(BaseModel):
-    """Base of every part of a pack: read-only, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GameClass(Section):
@@ -274,72 +236,6 @@ def _check_class_of(
         raise ValueError(f"{key}: 'classes' has no patterns for '{choice.terrain}'")
 
 
-class PlacementRule(Section):
-    """How one class is placed in a scene."""
-
-    class_name: str = Field(description="The class, or 'distractor'.")
-    count: CountRange = Field((0, 1), description="Fewest and most in one scene, both possible.")
-    scale: Range = Field((1.0, 1.0), description="Jitter around the scene's zoom.")
-    max_overlap: Fraction = Field(
-        0.35, description="Of its own box that another object may share when it is placed."
-    )
-    margin: int = Field(0, description="Pixels kept from the edge; negative lets it be cut.")
-    spacing: float = Field(0.0, ge=0.0, description="Least distance in pixels to its own class.")
-    oversample: float = Field(1.0, gt=0.0, description="Factor on the count of a rare class.")
-    recolour: bool = Field(True, description="Paint its player-colour area in a team colour.")
-
-
-class OverlayRules(Section):
-    """What the game's interface draws over a scene; probabilities per object or per scene."""
-
-    selection: Fraction = Field(0.15, description="Selection ellipse under a unit.")
-    health_bar: Fraction = Field(0.20, description="Health bar above a unit.")
-    hud: Fraction = Field(0.20, description="Interface panels of a scene.")
-    resource_bar: Fraction = Field(0.5, description="Bar along the top, when there are panels.")
-    minimap: Fraction = Field(0.5, description="Map in a lower corner, when there are panels.")
-    command_panel: Fraction = Field(0.5, description="Panel along the bottom, likewise.")
-    fog: Fraction = Field(0.3, description="Dimmed corners.")
-
-
-class LabelPolicy(Section):
-    """Which objects of a drawn scene become labels, and with which box."""
-
-    box: Literal["visible", "full"] = Field("visible", description="Extent that is labelled.")
-    min_visible: Fraction = Field(0.3, description="Drop objects of which less is visible.")
-    min_side: int = Field(6, ge=1, description="Drop boxes with a shorter side, in pixels.")
-
-
-class SceneRules(Section):
-    """How synthetic scenes are composed."""
-
-    width: int = Field(1280, ge=64, le=8192)
-    height: int = Field(720, ge=64, le=8192)
-    images: int = Field(3000, ge=1, description="Pictures in the set.")
-    train_fraction: Fraction = Field(0.8, description="Of the pictures, for training.")
-    seed: int = Field(42, ge=0)
-    gated: bool = Field(True, description="Keep water classes on water; False mixes as of old.")
-    water_fraction: Fraction = Field(0.15, description="Scenes on water.")
-    shore_fraction: Fraction = Field(0.0, description="Scenes of land and water with a shore.")
-    zoom: Range = Field((1.0, 1.0), description="One zoom for a whole scene.")
-    attempts: int = Field(50, ge=1, description="Tries to find room for an object.")
-    placements: list[PlacementRule] = Field(min_length=1)
-    overlays: OverlayRules = OverlayRules()
-    shadow_opacity: Fraction = Field(0.6, description="Of the sprites' own shadow layer.")
-    labels: LabelPolicy = LabelPolicy()
-    jpeg_quality: int = Field(90, ge=1, le=100)
-
-    def named_classes(self) -> Iterator[tuple[str, str]]:
-        """Every key that names a class, and the name."""
-        for number, rule in enumerate(self.placements):
-            yield f"placements[{number}].class_name", rule.class_name
-
-    @model_validator(mode="after")
-    def _fractions_fit(self) -> SceneRules:
-        if self.water_fraction + self.shore_fraction > 1:
-            raise ValueError("water_fraction and shore_fraction together must not exceed 1")
-        return self
-
-
 class MergeRules(Section):
     """How real batches and the synthetic set become a training set."""
 
@@ -361,14 +257,14 @@ class MergeRules(Section):
 class TrainingRules(Section):
     """What this game changes in the training defaults; see `pipeline.training.job`."""
 
-    hyperparameters: dict[str, Any] = {}
+    hyperparameters: dict[str, Any] = Field({})
 
 
 class ThresholdRules(Section):
     """Confidence from which a detection counts."""
 
     default: Fraction = 0.35
-    per_class: dict[str, Fraction] = {}
+    per_class: dict[str, Fraction] = Field({})
 
     def named_classes(self) -> Iterator[tuple[str, str]]:
         """Every key that names a class, and the name."""
@@ -442,9 +338,20 @@ class GamePack(Section):
             for key, name in section.named_classes()
             if name not in known
         ]
+        if isinstance(section, SceneRules):
+            problems += _unknown_lists(section, info.data["classes"])
         if problems:
             raise ValueError("; ".join(problems))
         return section
+
+
+def _unknown_lists(rules: SceneRules, classes: list[GameClass]) -> list[str]:
+    known = {name for one in classes for name in (one.name, one.group)} | {"distractor"}
+    return [
+        f"{key}: there is no class and no group '{name}'{_suggestion(name, known)}"
+        for key, name in rules.named_lists()
+        if name not in known
+    ]
 
 
 def pack_names() -> tuple[str, ...]:

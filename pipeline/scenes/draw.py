@@ -15,13 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.scenes.overlays import dim, draw_health_bar, draw_panel, draw_selection
-from pipeline.scenes.plan import Placement, ScenePlan
+from pipeline.scenes.atmosphere import OPAQUE, altered, shed_light
+from pipeline.scenes.overlays import dim, draw_badge, draw_health_bar, draw_panel, draw_selection
+from pipeline.scenes.scene import Placement, ScenePlan, Surface
 from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
-
-OPAQUE = 128
-"""The alpha from which a pixel counts as the object's own; shadows and soft edges do not."""
 
 Ids = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
@@ -78,7 +76,8 @@ def draw(
     backgrounds: BackgroundSource,
     team_colours: Sequence[Colour] = TEAM_COLOURS,
 ) -> Drawing:
-    """Draw a plan: ground, shadows, ellipses, objects from back to front, bars, fog, interface.
+    """Draw a plan: ground, shadows, ellipses, objects from the back to the front, light, bars and
+    badges, fog, interface.
 
     Args:
         plan: what is drawn where.
@@ -90,18 +89,24 @@ def draw(
     prepared = [_prepared(placement, sprites) for placement in plan.placements]
     light_under = _light_under(plan.shadow_opacity)
     for placement, sprite in zip(plan.placements, prepared, strict=True):
-        _cast_shadow(image, placement, sprite, light_under)
+        if placement.waterline is None:
+            _cast_shadow(image, placement, sprite, light_under)
     for placement in plan.placements:
         if placement.selected:
-            draw_selection(image, placement)
+            draw_selection(image, placement, plan.marks)
+    looks = [(_team(placement, team_colours), plan.surface) for placement in plan.placements]
     silhouettes = tuple(
-        _draw_object(image, ids, number, placement, sprite, _team(placement, team_colours))
-        for number, (placement, sprite) in enumerate(
-            zip(plan.placements, prepared, strict=True), start=1
+        _draw_object(image, ids, number, placement, sprite, look)
+        for number, (placement, sprite, look) in enumerate(
+            zip(plan.placements, prepared, looks, strict=True), start=1
         )
     )
+    if plan.light is not None:
+        shed_light(image, plan.light)
     for placement in plan.placements:
-        draw_health_bar(image, placement)
+        draw_health_bar(image, placement, plan.marks)
+        if placement.garrisoned and placement.player is not None:
+            draw_badge(image, placement, plan.marks, team_colours[placement.player])
     for patch in plan.fog:
         dim(image, patch)
     for panel in plan.panels:
@@ -157,16 +162,17 @@ def _draw_object(
     number: int,
     placement: Placement,
     sprite: PreparedSprite,
-    team: Colour | None,
+    look: tuple[Colour | None, Surface],
 ) -> Silhouette:
     """Blend a sprite over the picture and claim its opaque pixels."""
     size = (placement.width, placement.height)
+    team, surface = look
     rgba = sprite.rgba.resized(*size)
-    alpha = cv2.extractChannel(rgba, 3)
+    colour, alpha = _coloured(rgba, sprite, team), cv2.extractChannel(rgba, 3)
+    colour, alpha = altered(colour, np.asarray(alpha, np.uint8), placement, surface)
     mask = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
     window = _window(image.shape, placement.left, placement.top, *size)
     if window is not None:
-        colour = _coloured(rgba, sprite, team)
         _blend(image[window.outside], colour[window.inside], alpha[window.inside])
         np.copyto(ids[window.outside], np.uint16(number), where=_as_bool(mask[window.inside]))
     return Silhouette(

@@ -17,7 +17,7 @@ from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.draw import Drawing, Ids, Mask, Silhouette
-from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
+from pipeline.scenes.scene import Placement, ScenePlan, footprint_of
 
 Cover = Literal["unit", "hud"]
 DropReason = Literal["hidden", "mostly hidden", "too small"]

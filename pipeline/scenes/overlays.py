@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from pipeline.scenes.plan import FogPatch, Panel, PanelKind, Placement
+from pipeline.scenes.scene import FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.stock import Colour
 from pipeline.sprites.library import Pixels
 
@@ -25,24 +25,35 @@ PANEL_INK: Colour = (226, 216, 190)
 MAP_GROUND: tuple[Colour, ...] = ((58, 96, 40), (120, 104, 60), (40, 72, 120))
 
 
-def draw_selection(image: Pixels, placement: Placement) -> None:
+def draw_selection(image: Pixels, placement: Placement, marks: Marks) -> None:
     """The ellipse on the ground around a selected object; twice as wide as it is high."""
-    radius = max(3, placement.width * 5 // 8)
+    radius = max(3, round(placement.width * (0.5 + marks.reach)))
     axes = (radius, max(2, radius // 2))
     cv2.ellipse(image, placement.ground, axes, 0, 0, 360, SELECTION, 1, cv2.LINE_AA)
 
 
-def draw_health_bar(image: Pixels, placement: Placement) -> None:
+def draw_health_bar(image: Pixels, placement: Placement, marks: Marks) -> None:
     """The bar above an object; its filled part is `placement.health`."""
     if placement.health is None:
         return
-    width, height = max(6, placement.width * 4 // 5), max(2, placement.height // 12)
+    width = max(6, int(placement.width * marks.bar_width))
+    height = max(2, int(placement.height * marks.bar_height))
     left = placement.left + (placement.width - width) // 2
-    top = placement.top - 2 - height
+    top = placement.top - marks.bar_gap - height
     filled = max(1, round(width * placement.health))
     _fill(image, left - 1, top - 1, width + 2, height + 2, BAR_EDGE)
     _fill(image, left, top, width, height, LOST_HEALTH)
     _fill(image, left, top, filled, height, FULL_HEALTH)
+
+
+def draw_badge(image: Pixels, placement: Placement, marks: Marks, colour: Colour) -> None:
+    """The round badge of a building with units inside, at its lower left, in a team's colour."""
+    radius = max(3, int(min(placement.width, placement.height) * marks.badge_radius))
+    middle = (placement.left + radius + 2, placement.top + placement.height - radius - 2)
+    cv2.circle(image, middle, radius, BAR_EDGE, cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(image, middle, radius - 1, colour, cv2.FILLED, cv2.LINE_AA)
+    stroke = max(1, radius // 3)
+    _fill(image, middle[0] - stroke // 2, middle[1] - radius // 2, stroke, radius, SELECTION)
 
 
 def draw_panel(image: Pixels, panel: Panel, team_colours: Sequence[Colour]) -> None:

@@ -6,16 +6,28 @@ other pictures, the number of workers or the order of work. So any picture can b
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from pipeline.backgrounds.shores import Footprint, Shoreline
+from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.pack import OverlayRules, PlacementRule, Scene, SceneRules
+from pipeline.games.patterns import matcher
+from pipeline.games.scene_rules import GroupMember, GroupRule, PlacementRule, SceneRules
+from pipeline.games.sections import Scene
+from pipeline.scenes.dressing import fog_of, light_of, marks_of, panels_of
+from pipeline.scenes.groups import gather
+from pipeline.scenes.placing import Cells, Crowd, Point, Site, Wanted, find_room, limits_of
+from pipeline.scenes.placing import members_of as members_of
+from pipeline.scenes.scene import Corner as Corner
+from pipeline.scenes.scene import Edge, Surface
+from pipeline.scenes.scene import FogPatch as FogPatch
+from pipeline.scenes.scene import Panel as Panel
+from pipeline.scenes.scene import PanelKind as PanelKind
+from pipeline.scenes.scene import Placement as Placement
+from pipeline.scenes.scene import ScenePlan as ScenePlan
+from pipeline.scenes.scene import footprint_of as footprint_of
 from pipeline.scenes.stock import (
     TEAM_COLOURS,
     BackgroundError,
@@ -23,10 +35,6 @@ from pipeline.scenes.stock import (
     Catalogue,
     SpriteShape,
 )
-from pipeline.sprites.library import DISTRACTOR
-
-PanelKind = Literal["resource_bar", "minimap", "command_panel"]
-Corner = Literal["top left", "top right", "bottom left", "bottom right"]
 
 WAYS_AROUND: dict[Kind, str] = {
     "land": "set scenes.water_fraction to 1",
@@ -34,108 +42,30 @@ WAYS_AROUND: dict[Kind, str] = {
     "shore": "set scenes.shore_fraction to 0",
 }
 
-CORNERS: tuple[Corner, ...] = ("top left", "top right", "bottom left", "bottom right")
-
-
-@dataclass(frozen=True)
-class Placement:
-    """One sprite of a scene; lengths in pixels of the picture.
-
-    Attributes:
-        class_name: None for an unlabelled distractor.
-        left, top, width, height: the sprite's rectangle, which may reach outside the picture.
-        ground: where it stands (x, y): its hotspot.
-        scale: drawn size over the sprite's own size.
-        player: index in `TEAM_COLOURS`, or None for what belongs to nobody.
-        selected: whether a selection ellipse lies under it.
-        health: filled part of its health bar, or None without a bar.
-    """
-
-    sprite_id: str
-    class_name: str | None
-    left: int
-    top: int
-    width: int
-    height: int
-    ground: tuple[int, int]
-    scale: float
-    player: int | None
-    selected: bool
-    health: float | None
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A part of the interface that covers the scene; its details follow from `seed`."""
-
-    kind: PanelKind
-    left: int
-    top: int
-    width: int
-    height: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class FogPatch:
-    """A corner that is dimmed, most in the corner itself, by `darkness` (0 to 1)."""
-
-    corner: Corner
-    width: int
-    height: int
-    darkness: float
-
-
-@dataclass(frozen=True)
-class ScenePlan:
-    """A picture before it is drawn.
-
-    Attributes:
-        crop: (left, top) of the picture within its background.
-        mirrored: whether the background is flipped left to right.
-        zoom: the scale that all sprites share, before their own jitter.
-        shadow_opacity: factor on the sprites' shadows, 0 to 1.
-        placements: in drawing order, from the back (small ground y) to the front.
-        shore: where the picture's land ends, in a scene of land and water.
-    """
-
-    seed: int
-    index: int
-    kind: Kind
-    width: int
-    height: int
-    background_id: str
-    crop: tuple[int, int]
-    mirrored: bool
-    zoom: float
-    shadow_opacity: float
-    placements: tuple[Placement, ...]
-    panels: tuple[Panel, ...]
-    fog: tuple[FogPatch, ...]
-    shore: Shoreline | None = None
-
 
 def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
     """Plan picture `index` of the set that the rules describe.
 
-    Objects are placed from large to small, each where it shares no more of its own box with another
-    than its rule allows; what finds no room within the bounded number of attempts is left out.
+    Groups and single objects are placed from large to small, each where it shares no more of a box
+    with another than their rules allow; what finds no room within the bounded number of attempts
+    is left out.
 
     Raises:
         BackgroundError: there is no background for the kind of scene, or it is too small.
     """
+    rules = rules.in_force
     rng = np.random.default_rng([rules.seed, index])
     kind = _kind(float(rng.random()), rules)
     background = _background(index, kind, rules, catalogue)
-    zoom = float(rng.uniform(*rules.zoom))
-    wanted = list(_wanted(rng, kind, zoom, rules, catalogue))
+    distant = bool(rng.random() < rules.distant.share)
+    zoom = float(rng.uniform(*(rules.distant.zoom if distant else rules.zoom)))
     crop = (
         int(rng.integers(background.width - rules.width + 1)),
         int(rng.integers(background.height - rules.height + 1)),
     )
     mirrored = bool(rng.random() < 0.5)
     shore = _shore(background, crop, mirrored, rules.width)
-    ground = _Ground(shore if rules.gated else None, catalogue.scene_of)
+    stage = _Stage(rng, kind, zoom, distant, shore, rules, catalogue)
     return ScenePlan(
         seed=rules.seed,
         index=index,
@@ -147,26 +77,38 @@ def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
         mirrored=mirrored,
         zoom=zoom,
         shadow_opacity=rules.shadow_opacity,
-        placements=_place(rng, wanted, rules, ground),
-        panels=tuple(_panels(rng, rules)),
-        fog=tuple(_fog(rng, rules)),
+        placements=stage.fill(),
+        panels=tuple(panels_of(rng, rules)),
+        fog=tuple(fog_of(rng, rules)),
         shore=shore,
+        light=light_of(rng, rules.light),
+        marks=marks_of(rng, rules.overlays),
+        surface=Surface(rules.water.opacity, max(1.0, rules.water.fade * zoom)),
+        distant=distant,
+        jpeg_quality=_jpeg_quality(rng, rules),
     )
 
 
-def may_stand(class_name: str, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> bool:
-    """Whether a class (or `DISTRACTOR`, which belongs on land) may stand in such a scene.
+def may_stand(place: Scene, kind: Kind, rules: SceneRules) -> bool:
+    """Whether what belongs in such a place may stand in a scene of that kind.
 
-    At the shore every class has its place: on land, on water, or between them.
+    At the shore everything has its place: on land, on water, or between them.
     """
-    if not rules.gated or kind == "shore":
-        return True
-    return catalogue.scene_of.get(class_name, "land") in (kind, "both")
+    return not rules.gated or kind == "shore" or place in (kind, "both")
 
 
-def footprint_of(placement: Placement) -> Footprint:
-    """The ground under a placed object."""
-    return Footprint(*placement.ground, placement.width)
+def place_of(rule: PlacementRule, catalogue: Catalogue) -> Scene:
+    """Where a rule's things belong; distractors on land, unless their rule says otherwise."""
+    return rule.scene or catalogue.scene_of.get(rule.class_name, "land")
+
+
+def factors_of(rules: SceneRules, catalogue: Catalogue) -> dict[str, float]:
+    """By how much the rebalancing raises the counts of classes, where it does."""
+    factors: dict[str, float] = {}
+    for entry in (rules.rebalance.rare, rules.rebalance.confusable):
+        for name in members_of(entry.classes, catalogue):
+            factors[name] = factors.get(name, 1.0) * entry.factor
+    return factors
 
 
 def _kind(chance: float, rules: SceneRules) -> Kind:
@@ -207,185 +149,214 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
     return background
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """An object before it has found its place."""
-
-    rule: PlacementRule
-    shape: SpriteShape
-    scale: float
-    width: int
-    height: int
-
-
-def _wanted(
-    rng: np.random.Generator, kind: Kind, zoom: float, rules: SceneRules, catalogue: Catalogue
-) -> Iterator[_Wanted]:
-    for rule in rules.placements:
-        shapes = catalogue.sprites.get(rule.class_name, ())
-        if not shapes or not may_stand(rule.class_name, kind, rules, catalogue):
-            continue
-        count = _count(rng, rule)
-        picks = rng.integers(len(shapes), size=count).tolist()
-        scales = (zoom * rng.uniform(*rule.scale, size=count)).tolist()
-        for pick, scale in zip(picks, scales, strict=True):
-            shape = shapes[pick]
-            width, height = (max(1, round(side * scale)) for side in (shape.width, shape.height))
-            yield _Wanted(rule, shape, scale, width, height)
-
-
-def _count(rng: np.random.Generator, rule: PlacementRule) -> int:
-    """A count of the rule's range times its factor; the fraction left over decides by chance."""
-    low, high = rule.count
-    count = rule.oversample * int(rng.integers(low, high + 1))
-    return int(count + rng.random())
-
-
-def _place(
-    rng: np.random.Generator, wanted: list[_Wanted], rules: SceneRules, ground: _Ground
-) -> tuple[Placement, ...]:
-    crowd = _Crowd()
-    placements: list[Placement] = []
-    for item in sorted(wanted, key=lambda item: -item.width * item.height):
-        corner = _find_room(rng, item, (crowd, ground), rules)
-        if corner is not None:
-            placements.append(_placement(rng, item, corner, rules.overlays))
-            crowd.add(placements[-1])
-    return tuple(sorted(placements, key=lambda placement: placement.ground[1]))
+def _jpeg_quality(rng: np.random.Generator, rules: SceneRules) -> int | None:
+    low, high = rules.jpeg_range
+    chosen = int(rng.integers(low, high + 1))
+    return chosen if rng.random() < rules.jpeg_varied else None
 
 
 @dataclass(frozen=True)
-class _Ground:
-    """What may stand where: anything anywhere, unless the scene has a shore."""
+class _Party:
+    """What is placed together: a group with its rule, or one object alone."""
 
+    members: tuple[Wanted, ...]
+    group: GroupRule | None = None
+
+
+@dataclass
+class _Stage:
+    """A scene while it is filled."""
+
+    rng: np.random.Generator
+    kind: Kind
+    zoom: float
+    distant: bool
     shore: Shoreline | None
-    scene_of: Mapping[str, Scene]
+    rules: SceneRules
+    catalogue: Catalogue
 
-    def bears(self, shore: Shoreline, left: int, top: int, item: _Wanted) -> bool:
-        x, y = _hotspot(item)
-        footprint = Footprint(left + x, top + y, item.width)
-        return shore.bears(footprint, self.scene_of.get(item.rule.class_name, "land"))
+    def fill(self) -> tuple[Placement, ...]:
+        """Choose what comes, place it, and say how each thing looks, from the back to the front."""
+        rules = self.rules
+        site = Site(
+            width=rules.width,
+            height=rules.height,
+            attempts=rules.attempts,
+            shore=self.shore if rules.gated else None,
+            limits=limits_of(rules, self.catalogue),
+        )
+        parties = [*self._groups(site), *(_Party((item,)) for item in self._singles())]
+        parties.sort(key=lambda party: -max(item.area for item in party.members))
+        crowd = Crowd(site)
+        cells = Cells(self.rng, rules.grid, site, self.zoom) if rules.grid is not None else None
+        looks = _Looks(self)
+        placements: list[Placement] = []
+        for party in parties:
+            standing = self._standing(party, crowd, (site, cells))
+            placements += looks.of(standing, party.group)
+        return tuple(sorted(placements, key=lambda placement: placement.ground[1]))
+
+    def _standing(
+        self, party: _Party, crowd: Crowd, place: tuple[Site, Cells | None]
+    ) -> Sequence[tuple[Wanted, Point]]:
+        site, cells = place
+        if party.group is not None:
+            return gather(self.rng, party.group, party.members, (crowd, site, cells))
+        item = party.members[0]
+        corner = find_room(self.rng, item, crowd, site, cells)
+        if corner is None:
+            return ()
+        crowd.add(*corner, item)
+        return ((item, corner),)
+
+    def _singles(self) -> Iterator[Wanted]:
+        factors = factors_of(self.rules, self.catalogue)
+        for rule in self.rules.placements:
+            shapes = self._shapes(rule)
+            if not shapes or not may_stand(place_of(rule, self.catalogue), self.kind, self.rules):
+                continue
+            factor = rule.oversample * factors.get(rule.class_name, 1.0)
+            if self.distant:
+                factor *= self.rules.distant.crowding
+            count = _count(self.rng, rule.count, factor)
+            picks = self.rng.integers(len(shapes), size=count).tolist()
+            scales = self._scales(rule, count)
+            for pick, scale in zip(picks, scales, strict=True):
+                yield self._wanted(rule, shapes[pick], scale)
+
+    def _groups(self, site: Site) -> Iterator[_Party]:
+        rules = {rule.class_name: rule for rule in reversed(self.rules.placements)}
+        for group in self.rules.groups:
+            if not self._comes(group, rules):
+                continue
+            for _ in range(_count(self.rng, group.times, 1.0)):
+                number = len(site.overlaps) + 1
+                members = tuple(
+                    item
+                    for member in group.members
+                    for item in self._members(member, rules[member.class_name], group, number)
+                )
+                if members:
+                    site.overlaps[number] = group.overlap
+                    yield _Party(members, group)
+
+    def _comes(self, group: GroupRule, rules: Mapping[str, PlacementRule]) -> bool:
+        """Whether the scene gets such groups; all members must be able to stand in it."""
+        places = [place_of(rules[member.class_name], self.catalogue) for member in group.members]
+        fits = all(may_stand(place, self.kind, self.rules) for place in places)
+        here = group.scene in (None, "both", self.kind)
+        return bool(self.rng.random() < group.chance) and fits and here
+
+    def _members(
+        self, member: GroupMember, rule: PlacementRule, group: GroupRule, number: int
+    ) -> Iterator[Wanted]:
+        shapes = self._shapes(rule)
+        if not shapes:
+            return
+        if group.one_heading:
+            heading = shapes[int(self.rng.integers(len(shapes)))].heading
+            shapes = tuple(shape for shape in shapes if shape.heading == heading)
+        count = _count(self.rng, member.count, 1.0)
+        picks = self.rng.integers(len(shapes), size=count).tolist()
+        for pick, scale in zip(picks, self._scales(rule, count), strict=True):
+            yield self._wanted(rule, shapes[pick], scale, number)
+
+    def _shapes(self, rule: PlacementRule) -> tuple[SpriteShape, ...]:
+        shapes = self.catalogue.sprites.get(rule.class_name, ())
+        if not rule.include:
+            return shapes
+        wanted = matcher(rule.include)
+        return tuple(shape for shape in shapes if wanted.fullmatch(_name(shape)))
+
+    def _scales(self, rule: PlacementRule, count: int) -> list[float]:
+        scales: list[float] = (
+            self.zoom * rule.size * self.rng.uniform(*rule.scale, size=count)
+        ).tolist()
+        return scales
+
+    def _wanted(
+        self, rule: PlacementRule, shape: SpriteShape, scale: float, gathering: int = 0
+    ) -> Wanted:
+        width, height = (max(1, round(side * scale)) for side in (shape.width, shape.height))
+        place = place_of(rule, self.catalogue)
+        return Wanted(rule, shape, scale, width, height, place, gathering)
 
 
-class _Crowd:
-    """What has been placed so far.
+class _Looks:
+    """How placed things look: whose they are, what marks them, how deep they stand in water."""
 
-    Plain loops over tuples: most candidates find room at once, and for some dozens of boxes numpy's
-    overhead is several times their cost.
-    """
+    def __init__(self, stage: _Stage) -> None:
+        overlays = stage.rules.overlays
+        self._stage = stage
+        self._plain = frozenset(members_of(overlays.without_ellipse, stage.catalogue))
+        self._garrisoned = frozenset(members_of(overlays.garrison_classes, stage.catalogue))
 
-    def __init__(self) -> None:
-        self._boxes: list[tuple[int, int, int, int]] = []
-        self._grounds: dict[str, list[tuple[int, int]]] = {}
+    def of(
+        self, standing: Sequence[tuple[Wanted, Point]], group: GroupRule | None
+    ) -> Iterator[Placement]:
+        """The things of one party, each with its top left corner."""
+        together = group is not None and group.one_player
+        player = int(self._stage.rng.integers(len(TEAM_COLOURS))) if together else None
+        for item, corner in standing:
+            yield self._placement(item, corner, player, group)
 
-    def add(self, placed: Placement) -> None:
-        right, bottom = placed.left + placed.width, placed.top + placed.height
-        self._boxes.append((placed.left, placed.top, right, bottom))
-        self._grounds.setdefault(placed.class_name or DISTRACTOR, []).append(placed.ground)
-
-    def overlaps(self, left: int, top: int, item: _Wanted) -> bool:
-        """Whether one placed box would share more of the item's box than its rule allows."""
-        right, bottom = left + item.width, top + item.height
-        limit = item.rule.max_overlap * item.width * item.height
-        for x1, y1, x2, y2 in self._boxes:
-            if x1 < right and left < x2 and y1 < bottom and top < y2:
-                wide, high = min(right, x2) - max(left, x1), min(bottom, y2) - max(top, y1)
-                if wide * high > limit:
-                    return True
-        return False
-
-    def crowds(self, left: int, top: int, item: _Wanted) -> bool:
-        """Whether one of its class would stand nearer than its rule's spacing."""
-        least = item.rule.spacing**2
-        hotspot = _hotspot(item)
-        x, y = left + hotspot[0], top + hotspot[1]
-        others = self._grounds.get(item.rule.class_name, ()) if least else ()
-        return any((x - u) ** 2 + (y - v) ** 2 < least for u, v in others)
-
-
-def _find_room(
-    rng: np.random.Generator,
-    item: _Wanted,
-    place: tuple[_Crowd, _Ground],
-    rules: SceneRules,
-) -> tuple[int, int] | None:
-    """Top left corner for an object, or None when no attempt found one."""
-    crowd, ground = place
-    # At least one row and column of it stay inside, however negative the rule's margin is.
-    margin_x = max(item.rule.margin, 1 - item.width)
-    margin_y = max(item.rule.margin, 1 - item.height)
-    span_x = rules.width - item.width - 2 * margin_x + 1
-    span_y = rules.height - item.height - 2 * margin_y + 1
-    if min(span_x, span_y) < 1:
-        return None
-    for share_x, share_y in rng.random((rules.attempts, 2)).tolist():
-        left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
-        if ground.shore is not None and not ground.bears(ground.shore, left, top, item):
-            continue
-        if not (crowd.overlaps(left, top, item) or crowd.crowds(left, top, item)):
-            return left, top
-    return None
-
-
-def _hotspot(item: _Wanted) -> tuple[int, int]:
-    x, y = item.shape.hotspot
-    return round(x * item.scale), round(y * item.scale)
-
-
-def _placement(
-    rng: np.random.Generator, item: _Wanted, corner: tuple[int, int], overlays: OverlayRules
-) -> Placement:
-    chance = rng.random(4).tolist()
-    owned = item.shape.owned and item.rule.recolour
-    hotspot = _hotspot(item)
-    return Placement(
-        sprite_id=item.shape.id,
-        class_name=item.shape.class_name,
-        left=corner[0],
-        top=corner[1],
-        width=item.width,
-        height=item.height,
-        ground=(corner[0] + hotspot[0], corner[1] + hotspot[1]),
-        scale=item.scale,
-        player=int(chance[0] * len(TEAM_COLOURS)) if owned else None,
-        selected=owned and chance[1] < overlays.selection,
-        health=0.2 + 0.8 * chance[3] if owned and chance[2] < overlays.health_bar else None,
-    )
-
-
-def _panels(rng: np.random.Generator, rules: SceneRules) -> Iterator[Panel]:
-    """The interface, in the proportions of a 1280 x 720 screen."""
-    overlays, width, height = rules.overlays, rules.width, rules.height
-    if rng.random() >= overlays.hud:
-        return
-    if rng.random() < overlays.resource_bar:
-        bar = _share(rng, height, 0.035, 0.055)
-        yield Panel("resource_bar", 0, 0, width, bar, _seed(rng))
-    if rng.random() < overlays.command_panel:
-        panel = _share(rng, height, 0.125, 0.21)
-        yield Panel("command_panel", 0, height - panel, width, panel, _seed(rng))
-    if rng.random() < overlays.minimap:
-        side = _share(rng, height, 0.18, 0.25)
-        left = width - side if rng.random() < 0.5 else 0
-        yield Panel("minimap", left, height - side, side, side, _seed(rng))
-
-
-def _fog(rng: np.random.Generator, rules: SceneRules) -> Iterator[FogPatch]:
-    if rng.random() >= rules.overlays.fog:
-        return
-    count = int(rng.integers(1, len(CORNERS) + 1))
-    for corner in rng.permutation(len(CORNERS))[:count].tolist():
-        yield FogPatch(
-            corner=CORNERS[corner],
-            width=_share(rng, rules.width, 0.16, 0.31),
-            height=_share(rng, rules.height, 0.21, 0.42),
-            darkness=float(rng.uniform(0.31, 0.59)),
+    def _placement(
+        self, item: Wanted, corner: Point, player: int | None, group: GroupRule | None
+    ) -> Placement:
+        chance = self._stage.rng.random(7).tolist()
+        overlays, name = self._stage.rules.overlays, item.rule.class_name
+        owned = item.shape.owned and item.rule.recolour
+        whose = player if player is not None else int(chance[0] * len(TEAM_COLOURS))
+        low, high = overlays.health
+        hotspot = item.hotspot
+        ground = (corner[0] + hotspot[0], corner[1] + hotspot[1])
+        marked = name not in self._plain and chance[1] < overlays.selection
+        return Placement(
+            sprite_id=item.shape.id,
+            class_name=item.shape.class_name,
+            left=corner[0],
+            top=corner[1],
+            width=item.width,
+            height=item.height,
+            ground=ground,
+            scale=item.scale,
+            player=whose if owned else None,
+            selected=owned and marked,
+            health=_health(chance[2:4], overlays.health_bar, low, high) if owned else None,
+            edge=self._edge(chance[4]),
+            waterline=self._waterline(item, ground, chance[5]),
+            garrisoned=owned and name in self._garrisoned and chance[6] < overlays.garrison,
+            group=group.name if group is not None else None,
         )
 
+    def _edge(self, chance: float) -> Edge:
+        edges = self._stage.rules.edges
+        if chance < edges.feathered:
+            return "feathered"
+        return "hard" if chance < edges.feathered + edges.hard else "as it is"
 
-def _share(rng: np.random.Generator, side: int, low: float, high: float) -> int:
-    return max(1, math.ceil(side * float(rng.uniform(low, high))))
+    def _waterline(self, item: Wanted, ground: Point, chance: float) -> int | None:
+        if item.rule.depth is None or not self._is_water(ground):
+            return None
+        low, high = item.rule.depth
+        row = round(item.hotspot[1] - (low + chance * (high - low)) * item.scale)
+        return max(row, 0) if row < item.height else None
+
+    def _is_water(self, ground: Point) -> bool:
+        shore = self._stage.shore
+        return self._stage.kind == "water" if shore is None else shore.side(*ground) < 0
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(1 << 31))
+def _health(chance: Sequence[float], share: float, low: float, high: float) -> float | None:
+    return low + (high - low) * chance[1] if chance[0] < share else None
+
+
+def _count(rng: np.random.Generator, ends: tuple[int, int], factor: float) -> int:
+    """A count of the range times a factor; the fraction left over decides by chance."""
+    low, high = ends
+    return int(factor * int(rng.integers(low, high + 1)) + rng.random())
+
+
+def _name(shape: SpriteShape) -> str:
+    """The name of the file that a sprite comes from, as its id tells it."""
+    return shape.id.partition("/")[2].rsplit("_h", 1)[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -59,6 +59,7 @@ class SpriteShape:
     hotspot: tuple[int, int]
     owned: bool
     """True when a part of it shows its player's colour."""
+    heading: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,13 @@ class Catalogue:
         sprites: by class name, unlabelled ones under `DISTRACTOR`.
         backgrounds: by kind of scene.
         scene_of: the kind of scene in which each class may stand.
+        group_of: the group that each class belongs to.
     """
 
     sprites: Mapping[str, tuple[SpriteShape, ...]]
     backgrounds: Mapping[Kind, tuple[BackgroundShape, ...]]
     scene_of: Mapping[str, Scene]
+    group_of: Mapping[str, str] = field(default_factory=dict)
 
 
 def catalogue_of(
@@ -96,10 +99,12 @@ def catalogue_of(
     by_class: dict[str, list[SpriteShape]] = {}
     for sprite in sorted(sprites, key=lambda sprite: sprite.id):
         by_class.setdefault(sprite.class_name or DISTRACTOR, []).append(_shape_of(sprite))
+    known_classes = tuple(classes)
     return Catalogue(
         sprites={name: tuple(shapes) for name, shapes in by_class.items()},
         backgrounds=backgrounds,
-        scene_of={known.name: known.scene for known in classes},
+        scene_of={known.name: known.scene for known in known_classes},
+        group_of={known.name: known.group for known in known_classes},
     )
 
 
@@ -269,6 +274,7 @@ def _shape_of(sprite: Sprite) -> SpriteShape:
         height=height,
         hotspot=sprite.hotspot,
         owned=sprite.player_weight is not None and bool(sprite.player_weight.any()),
+        heading=sprite.heading,
     )
 
 

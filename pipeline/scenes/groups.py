@@ -1,0 +1,152 @@
+"""Groups of things that stand together in play: where each member stands, around one point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pipeline.games.scene_rules import GroupRule, Shape
+from pipeline.scenes.placing import Cells, Crowd, Point, Site, Wanted
+
+Offset = tuple[float, float]
+
+FLATTENING = 0.5
+"""A step into the depth of the ground is so much shorter on the screen than one across it."""
+ANCHORS = 8
+"""Places that are looked at for a group; the one with room for most of its members is taken."""
+GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
+AXES: tuple[Offset, ...] = ((1.0, 0.5), (1.0, -0.5))
+"""The axes of an isometric game's ground, by which walls and ranks run."""
+
+
+def gather(
+    rng: np.random.Generator,
+    group: GroupRule,
+    members: Sequence[Wanted],
+    place: tuple[Crowd, Site, Cells | None],
+) -> tuple[tuple[Wanted, Point], ...]:
+    """Place a group: the members that have room, each with its top left corner.
+
+    The picture's edge may cut a group as it cuts a thing: members beyond it are left out.
+    """
+    crowd, site, cells = place
+    if cells is not None:
+        return _in_cells(rng, members, crowd, (site, cells))
+    offsets = offsets_of(rng, group, members)
+    best: list[tuple[Wanted, Point]] = []
+    for share_x, share_y in rng.random((ANCHORS, 2)).tolist():
+        x, y = share_x * site.width, share_y * site.height
+        corners = [
+            _corner(item, x + dx, y + dy) for item, (dx, dy) in zip(members, offsets, strict=True)
+        ]
+        fitting = _fitting(members, corners, crowd)
+        if len(fitting) > len(best):
+            best = fitting
+        if len(best) == len(members):
+            break
+    for item, corner in best:
+        crowd.add(*corner, item)
+    return tuple(best)
+
+
+def offsets_of(
+    rng: np.random.Generator, group: GroupRule, members: Sequence[Wanted]
+) -> list[Offset]:
+    """Where the members stand, in pixels from the group's point."""
+    spacing = float(rng.uniform(*group.spacing))
+    offsets = _SHAPES[group.shape](rng, members, spacing)
+    if group.shape == "row":
+        return offsets
+    pitch = spacing * _widest(members)
+    jitter = (rng.random((len(members), 2)) - 0.5) * (0.2 * pitch)
+    return [(x + dx, y + dy * FLATTENING) for (x, y), (dx, dy) in zip(offsets, jitter, strict=True)]
+
+
+def _row(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) -> list[Offset]:
+    x, y = AXES[int(rng.integers(len(AXES)))]
+    pitch = spacing * _widest(members)
+    middle = (len(members) - 1) / 2
+    return [((n - middle) * pitch * x, (n - middle) * pitch * y) for n in range(len(members))]
+
+
+def _block(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) -> list[Offset]:
+    """Ranks that are longer than the block is deep, seen from the front or along an axis."""
+    files = max(1, math.ceil(math.sqrt(len(members) * float(rng.uniform(1.0, 2.5)))))
+    along, back = (AXES[0], AXES[1]) if rng.random() < 0.5 else ((1.0, 0.0), (0.0, 0.7))
+    ranks = math.ceil(len(members) / files)
+    pitch = spacing * _widest(members)
+    offsets: list[Offset] = []
+    for number in range(len(members)):
+        u, v = number % files - (files - 1) / 2, number // files - (ranks - 1) / 2
+        offsets.append((pitch * (u * along[0] + v * back[0]), pitch * (u * along[1] + v * back[1])))
+    return offsets
+
+
+def _clump(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) -> list[Offset]:
+    """A spiral that fills a disc evenly, lying on the ground."""
+    pitch = spacing * _widest(members)
+    start = float(rng.uniform(0.0, 2 * math.pi))
+    offsets: list[Offset] = []
+    for number in range(len(members)):
+        radius, angle = 0.62 * pitch * math.sqrt(number), start + number * GOLDEN_ANGLE
+        offsets.append((radius * math.cos(angle), radius * math.sin(angle) * FLATTENING * 1.2))
+    return offsets
+
+
+def _beside(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) -> list[Offset]:
+    """The first in the middle, the others around it, as near as both are wide."""
+    around = len(members) - 1
+    start = float(rng.uniform(0.0, 2 * math.pi))
+    offsets: list[Offset] = [(0.0, 0.0)]
+    for number in range(around):
+        angle = start + 2 * math.pi * number / max(around, 3)
+        reach = spacing * (members[0].width + members[number + 1].width) / 2
+        offsets.append((reach * math.cos(angle), reach * math.sin(angle) * FLATTENING))
+    return offsets
+
+
+_SHAPES: dict[Shape, Callable[[np.random.Generator, Sequence[Wanted], float], list[Offset]]] = {
+    "row": _row,
+    "block": _block,
+    "clump": _clump,
+    "beside": _beside,
+}
+
+
+def _widest(members: Sequence[Wanted]) -> int:
+    return max(item.width for item in members)
+
+
+def _fitting(
+    members: Sequence[Wanted], corners: Sequence[Point], crowd: Crowd
+) -> list[tuple[Wanted, Point]]:
+    """The members that have room beside everything else, and beside each other."""
+    fitting: list[tuple[Wanted, Point]] = []
+    trial = crowd.copy()
+    for item, corner in zip(members, corners, strict=True):
+        if trial.has_room(*corner, item):
+            trial.add(*corner, item)
+            fitting.append((item, corner))
+    return fitting
+
+
+def _corner(item: Wanted, x: float, y: float) -> Point:
+    """Top left corner of an object that stands at a point."""
+    hotspot = item.hotspot
+    return round(x) - hotspot[0], round(y) - hotspot[1]
+
+
+def _in_cells(
+    rng: np.random.Generator, members: Sequence[Wanted], crowd: Crowd, place: tuple[Site, Cells]
+) -> tuple[tuple[Wanted, Point], ...]:
+    site, cells = place
+    x, y = (rng.random(2) * (site.width, site.height)).tolist()
+    standing: list[tuple[Wanted, Point]] = []
+    for item, cell in zip(members, cells.nearest(x, y, len(members)), strict=False):
+        corner = _corner(item, *cell)
+        if crowd.has_room(*corner, item):
+            crowd.add(*corner, item)
+            standing.append((item, corner))
+    return tuple(standing)
