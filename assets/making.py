@@ -18,6 +18,7 @@ import dagster as dg
 from dagster import AssetRecordsFilter
 
 from pipeline.errors import OutpostError
+from pipeline.manifests import Manifest
 from pipeline.progress import Progress, Report
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from resources.artifacts import Artifact, ArtifactStore
@@ -74,14 +75,15 @@ class Making:
 
 def make(
     making: Making,
-    write: Callable[[Path], None],
+    write: Callable[[Path], Manifest | None],
     show: Callable[[Path], Metadata],
 ) -> dg.MaterializeResult[Any]:
     """Reuse an earlier build of the same recipe, or write, settle and record a new one.
 
     Args:
         making: what is made.
-        write: writes the artifact's files into an empty directory.
+        write: writes the artifact's files into an empty directory; returns their manifest if it has
+            hashed them already.
         show: turns the finished directory into what the asset's page shows.
     """
     recipe = making.recipe
@@ -154,7 +156,7 @@ def latest_version(
     )
 
 
-def _build(making: Making, write: Callable[[Path], None]) -> Provenance:
+def _build(making: Making, write: Callable[[Path], Manifest | None]) -> Provenance:
     recipe = making.recipe
     began = making.began_at or time.time()
 
@@ -169,8 +171,8 @@ def _build(making: Making, write: Callable[[Path], None]) -> Provenance:
         )
 
     with making.store.staging(recipe.asset, recipe.partition) as staged:
-        write(staged)
-        _artifact, record = making.store.commit(staged, describe)
+        manifest = write(staged)
+        _artifact, record = making.store.commit(staged, describe, manifest)
     making.context.log.info(f"{recipe.asset}: made version {record.data_version[:12]}.")
     return record
 

@@ -20,6 +20,7 @@ from assets.making import Making, Metadata, latest, make, reporter
 from assets.views import curve, picture, table
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
+from pipeline.manifests import Manifest
 from pipeline.provenance import code_version_of
 from pipeline.scenes.preview import sample_sheet, size_plot_svg
 from pipeline.scenes.sharding import (
@@ -207,8 +208,8 @@ class SetDrawing:
         """Make the artifact of the finished shards, or take the one that was there before."""
         chosen = self._chosen_pack()
 
-        def write(folder: Path) -> None:
-            assemble(self.workshop, folder, chosen)
+        def write(folder: Path) -> Manifest:
+            return assemble(self.workshop, folder, chosen)
 
         result = make(self._making(code), write, lambda folder: show_set(folder, chosen))
         remove_tree(self.workshop)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,12 @@ def manifest_of(directory: Path) -> Manifest:
         )
         for file in _files_below(directory)
     )
+    return Manifest(files=tuple(sorted(entries, key=lambda entry: entry.path)))
+
+
+def joined(manifests: Iterable[Manifest]) -> Manifest:
+    """The manifest of a directory that holds the files of several others, none of them twice."""
+    entries = (entry for manifest in manifests for entry in manifest.files)
     return Manifest(files=tuple(sorted(entries, key=lambda entry: entry.path)))
 
 

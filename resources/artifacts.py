@@ -119,14 +119,19 @@ class ArtifactStore:
         return self._shelf(asset, None) / "staging" / name
 
     def commit(
-        self, staged: Path, describe: Callable[[str], Provenance]
+        self,
+        staged: Path,
+        describe: Callable[[str], Provenance],
+        manifest: Manifest | None = None,
     ) -> tuple[Artifact, Provenance]:
         """Hash what was staged, rename it into place and record how it was made.
 
-        `describe` gets the data version and returns the record to keep beside it.
+        Args:
+            describe: gets the data version and returns the record to keep beside it.
+            manifest: of the staged files, from whoever has hashed them already.
         """
         with _disk_errors_explained(self.root):
-            manifest = manifest_of(staged)
+            manifest = manifest or manifest_of(staged)
             record = describe(manifest.digest)
             _write_text(staged.parent / "manifest.json", manifest.model_dump_json(indent=1))
             artifact = self._artifact(record.version)

@@ -3,7 +3,7 @@
     <workshop>/
         order.json          what is drawn, from what, and in which shards (`Order`)
         shards/             one folder per finished shard; it appears whole or not at all
-            00000000-00000540/{images,labels,objects}/..., counts.json
+            00000000-00000540/files/{images,labels,objects}/..., counts.json, manifest.json
         attempts/           shards that are being drawn
 
 The workshop must be reachable by all who draw. A shard that is drawn twice (by a worker that was
@@ -27,11 +27,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.links import link_file
+from pipeline.manifests import FileEntry, Manifest, joined, manifest_of, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.write import (
     SceneSetError,
-    SetSummary,
     Shard,
     ShardCounts,
     Sources,
@@ -41,8 +41,11 @@ from pipeline.scenes.write import (
 )
 
 PARTS = ("images", "labels", "objects")
+SUMMARY_FILE = "set.json"
 ORDER_FILE = "order.json"
 COUNTS_FILE = "counts.json"
+MANIFEST_FILE = "manifest.json"
+FILES = "files"
 SHARD_MEGAPIXELS = 500.0
 """A shard of this size takes some ten seconds, of which two or three go for starting a process."""
 FEWEST_IMAGES = 50
@@ -117,15 +120,18 @@ def draw_shard(
         return
     attempt = workshop / "attempts" / f"{place.name}-{uuid.uuid4().hex[:8]}"
     try:
-        attempt.mkdir(parents=True)
-        counts = _draw(attempt, shard, pack, sources, report)
-        (attempt / COUNTS_FILE).write_text(_counts_json(counts), encoding="utf-8", newline="\n")
+        (attempt / FILES).mkdir(parents=True)
+        counts = _draw(attempt / FILES, shard, pack, sources, report)
+        # Hashed here, by many at once and while the files are at hand, instead of by one later.
+        manifest = manifest_of(attempt / FILES)
+        _write_text(attempt / COUNTS_FILE, _counts_json(counts))
+        _write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
         _settle(attempt, place)
     finally:
         shutil.rmtree(attempt, ignore_errors=True)
 
 
-def assemble(workshop: Path, folder: Path, pack: GamePack) -> SetSummary:
+def assemble(workshop: Path, folder: Path, pack: GamePack) -> Manifest:
     """Bring the files of all shards together and finish the set.
 
     The workshop is left as it is, so that this can be repeated as well.
@@ -135,18 +141,25 @@ def assemble(workshop: Path, folder: Path, pack: GamePack) -> SetSummary:
         folder: empty; files are linked into it where the file system allows that.
         pack: with the order's scene rules.
 
+    Returns:
+        the manifest of `folder`.
+
     Raises:
         SceneSetError: shards are missing or incomplete.
     """
     order = read_order(workshop)
     _require_all(workshop, order)
-    counts = [_read_counts(_place(workshop, shard), shard) for shard in order.shards]
+    finished = [_read_finished(_place(workshop, shard), shard) for shard in order.shards]
     for part in PARTS:
         for subset in SUBSETS:
             (folder / part / subset).mkdir(parents=True, exist_ok=True)
-    for shard in order.shards:
-        _link_files(_place(workshop, shard), folder)
-    return finish_set(folder, pack, counts)
+    for _, manifest, files in finished:
+        for entry in manifest.files:
+            link_file(files / entry.path, folder / entry.path)
+    finish_set(folder, pack, [counts for counts, _, _ in finished])
+    summary = folder / SUMMARY_FILE
+    entry = FileEntry(path=SUMMARY_FILE, size=summary.stat().st_size, sha256=sha256_of(summary))
+    return joined([Manifest(files=(entry,)), *(manifest for _, manifest, _ in finished)])
 
 
 def _draw(
@@ -193,13 +206,6 @@ def _require_all(workshop: Path, order: Order) -> None:
         )
 
 
-def _link_files(place: Path, folder: Path) -> None:
-    for part in PARTS:
-        for subset in SUBSETS:
-            for file in (place / part / subset).iterdir():
-                link_file(file, folder / part / subset / file.name)
-
-
 def _counts_json(counts: ShardCounts) -> str:
     document = {
         **asdict(counts.shard),
@@ -210,10 +216,20 @@ def _counts_json(counts: ShardCounts) -> str:
     return json.dumps(document, sort_keys=True) + "\n"
 
 
-def _read_counts(place: Path, shard: Shard) -> ShardCounts:
+def _read_finished(place: Path, shard: Shard) -> tuple[ShardCounts, Manifest, Path]:
+    """What a finished shard counted, its files, and where they are."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         found = json.loads((place / COUNTS_FILE).read_text("utf-8"))
-        if (found["first"], found["stop"]) == (shard.first, shard.stop):
+        manifest = Manifest.model_validate_json((place / MANIFEST_FILE).read_text("utf-8"))
+        whole = all(
+            (place / FILES / entry.path).stat().st_size == entry.size for entry in manifest.files
+        )
+        if whole and (found["first"], found["stop"]) == (shard.first, shard.stop):
             dropped = Counter({(name, reason): n for name, reason, n in found["dropped"]})
-            return ShardCounts(shard, Counter(found["scenes"]), Counter(found["labels"]), dropped)
+            counts = ShardCounts(shard, Counter(found["scenes"]), Counter(found["labels"]), dropped)
+            return counts, manifest, place / FILES
     raise SceneSetError(f"{place} is no finished shard.", f"Delete it. {DRAW_AGAIN}")
+
+
+def _write_text(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8", newline="\n")

@@ -48,8 +48,8 @@ def test_shards_make_the_set_that_is_drawn_at_once(
     workshop, pack = opened()
     for shard in reversed(read_order(workshop).shards):
         draw_shard(workshop, shard, pack, sources)
-    summary = assemble(workshop, tmp_path / "set", pack)
-    assert summary.images == 40
+    manifest = assemble(workshop, tmp_path / "set", pack)
+    assert manifest == manifest_of(tmp_path / "set")
     assert manifest_of(tmp_path / "set").digest == manifest_of(written).digest
 
 
@@ -107,8 +107,8 @@ def test_a_shard_with_a_lost_picture_is_noticed(
 ) -> None:
     workshop, pack = opened(shard_images=40)
     draw_shard(workshop, Shard(0, 40), pack, sources)
-    next(workshop.glob("shards/*/images/train/*.jpg")).unlink()
-    with pytest.raises(SceneSetError, match="1 files too few"):
+    next(workshop.glob("shards/*/files/images/train/*.jpg")).unlink()
+    with pytest.raises(SceneSetError, match="is no finished shard"):
         assemble(workshop, tmp_path / "set", pack)
 
 
