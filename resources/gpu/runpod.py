@@ -1,0 +1,449 @@
+"""RunPod, through its REST API v2.
+
+The API places one kind of GPU per request, has no time limit for pods, no idempotency keys and no
+machine-readable reason for a refusal; see `resources.gpu.cloud` for who deals with what.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from resources.gpu.cloud import (
+    DEADMAN_FILE,
+    IDLE_FILE,
+    IDLE_MINUTES,
+    CloudError,
+    CloudKeyError,
+    CloudUnavailableError,
+    Finding,
+    GpuWish,
+    NoCapacityError,
+    Offer,
+    Pod,
+    PodRequest,
+    PodStatus,
+    SshAddress,
+)
+from resources.gpu.http import ApiKey, Patience, Query, Reply, Requester, Service, checked_url
+from resources.gpu.market import examined, suitable
+
+BASE_URL = "https://api.runpod.io/v2"
+IMAGE = "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404"
+KEY = ApiKey("RUNPOD_API_KEY", "https://console.runpod.io/user/settings")
+LONGEST_NAME = 60
+LOG_LINES = 1000
+LOG_SECONDS = 3.0
+MOST_PAGES = 1000
+DEADMAN_LOOK_SECONDS = 5
+
+_STATUS = {
+    "PROVISIONING": PodStatus.STARTING,
+    "STARTING": PodStatus.STARTING,
+    "RUNNING": PodStatus.RUNNING,
+    "EXITED": PodStatus.STOPPED,
+    "ERROR": PodStatus.FAILED,
+    "TERMINATED": PodStatus.ENDED,
+}
+_FINGERPRINT = re.compile(r"^\d+ (SHA256:[A-Za-z0-9+/]{43}) .*\([A-Z0-9-]+\)\s*$")
+"""As `ssh-keygen -l` prints it."""
+
+Tier = Literal["secure", "community"]
+_Parsed = TypeVar("_Parsed", bound="_Reply")
+
+
+@dataclass(frozen=True)
+class RunPodSettings:
+    """Which account and what to rent from it.
+
+    Attributes:
+        key: where the API key is found.
+        tiers: secure: data centres; community: other people's machines, cheaper and less sure.
+        image: of the container; one whose /start.sh starts sshd for PUBLIC_KEY.
+        cursor_parameter: how lists are asked for their next page. The published API has no pages;
+            without a name here, a list that has more is an error rather than cut short.
+    """
+
+    base_url: str = BASE_URL
+    key: ApiKey = KEY
+    tiers: tuple[Tier, ...] = ("secure",)
+    image: str = IMAGE
+    cursor_parameter: str = ""
+    patience: Patience = field(default_factory=Patience)
+
+
+class RunPod:
+    """See `resources.gpu.cloud.Cloud`."""
+
+    name = "runpod"
+    arms_deadman = True
+
+    def __init__(self, settings: RunPodSettings | None = None) -> None:
+        """Nothing is asked yet.
+
+        Raises:
+            CloudError: the base URL would send the key unencrypted over a network.
+        """
+        self.settings = settings or RunPodSettings()
+        service = Service("RunPod", self.settings.base_url, self.settings.key)
+        self._api = Requester(service, self.settings.patience)
+
+    def offers(self, wish: GpuWish) -> Sequence[Offer]:
+        """What could be rented, data centre by data centre where they are told."""
+        return suitable(list(_offers(self._catalogues(wish))), wish)
+
+    def create(self, request: PodRequest) -> Pod:
+        """Ask for a pod whose dead-man switch is armed before anything else runs on it.
+
+        A pool that this account may not use (403) counts as having no capacity. RunPod has no
+        code for that either (400), so a wrong request may show as `NoCapacityError`, too; its
+        text quotes RunPod.
+        """
+        body = self._body(request).model_dump(exclude_none=True)
+        reply = self._api.create("/pods", body)
+        if reply.status in (400, 403) and not reply.turned_away:
+            raise NoCapacityError(
+                f"RunPod has no {request.offer.gpu} in {request.offer.place or 'any place'} "
+                f"({request.offer.tier}) for this account: {reply.said}",
+                "Another GPU or place may be had. If none is, read what RunPod says; pods that "
+                "count against the account's spending limit look like this, too.",
+            )
+        if reply.status >= 300:
+            raise reply.refusal()
+        try:
+            return _read(_Pod, reply).pod()
+        except CloudUnavailableError as error:
+            raise self._api.ambiguous(error.problem) from None
+
+    def get(self, pod_id: str) -> Pod | None:
+        """A pod by its id."""
+        reply = self._api.ask("GET", f"/pods/{_safe(pod_id)}")
+        return None if reply.status == 404 else _read(_Pod, _well(reply)).pod()
+
+    def pods(self) -> Sequence[Pod]:
+        """All pods of the account but those of clusters, which Outpost never makes."""
+        return [pod.pod() for page in self._pages() for pod in page.pods]
+
+    def terminate(self, pod_id: str) -> None:
+        """Ask for a pod's end."""
+        reply = self._api.ask("DELETE", f"/pods/{_safe(pod_id)}")
+        if reply.status != 404:
+            _well(reply)
+
+    def tidy(self, name: str) -> None:
+        """A pod brings its key along; nothing else is left in the account."""
+
+    def host_key_fingerprints(self, pod_id: str) -> Sequence[str]:
+        """What the container printed when it made its host keys.
+
+        Raises:
+            CloudError: the log cannot be read.
+        """
+        query: Query = {"source": "container", "tail": LOG_LINES}
+        found: dict[str, None] = {}
+        for line in self._api.lines(f"/pods/{_safe(pod_id)}/logs", query, LOG_SECONDS):
+            if match := _FINGERPRINT.match(_log_line(line)):
+                found[match[1]] = None
+            elif found and line.startswith(":"):
+                # A comment keeps the connection alive: for now there is no more to come.
+                break
+        return tuple(found)
+
+    def examine(self, wish: GpuWish) -> Sequence[Finding]:
+        """Key, pods, spending, capacity and price."""
+        findings = []
+        for look in (self._examine_key, self._examine_spending):
+            finding = look()
+            findings.append(finding)
+            if not finding.well:
+                return findings
+        return [*findings, self._examine_capacity(wish)]
+
+    def _examine_key(self) -> Finding:
+        try:
+            pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
+        except CloudKeyError as error:
+            return Finding("RunPod API key", False, error.problem, error.fix)
+        except CloudError as error:
+            return Finding("RunPod", False, error.problem, error.fix)
+        rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
+        said = f"accepted; {len(pods)} pods in the account, USD {rate:.2f}/h together"
+        return Finding("RunPod API key", True, said)
+
+    def _examine_spending(self) -> Finding:
+        what = "RunPod balance"
+        try:
+            reply = _well(self._api.ask("GET", "/billing/pods", {"bucketSize": "day", "lastN": 30}))
+            spent = _read(_Billing, reply).metadata.totals.total
+        except CloudError as error:
+            # A key that may create pods need not be one that may see bills.
+            return Finding(what, True, f"not told: {error.problem}")
+        said = (
+            f"not told by the API; USD {spent:.2f} for pods in the last 30 days. With less than "
+            "an hour of credit, a pod is refused."
+        )
+        return Finding(what, True, said)
+
+    def _examine_capacity(self, wish: GpuWish) -> Finding:
+        try:
+            catalogues = self._catalogues(wish)
+        except CloudError as error:
+            return Finding("RunPod catalogue", False, error.problem, error.fix)
+        known = {gpu.id for _, gpus in catalogues for gpu in gpus}
+        return examined(list(_offers(catalogues)), known, wish)
+
+    def _catalogues(self, wish: GpuWish) -> list[tuple[Tier, list[_Gpu]]]:
+        return [(tier, self._catalogue(tier, wish)) for tier in self.settings.tiers]
+
+    def _catalogue(self, tier: Tier, wish: GpuWish) -> list[_Gpu]:
+        query: Query = {
+            "include": "AVAILABILITY",
+            "product": "POD",
+            "cloud": tier.upper(),
+            "count": 1,
+            "minCudaVersion": wish.min_cuda,
+        }
+        return _read(_Gpus, _well(self._api.ask("GET", "/catalog/gpus", query))).gpus
+
+    def _pages(self) -> Iterator[_Pods]:
+        cursors: list[str] = []
+        while len(cursors) < MOST_PAGES:
+            query = {self.settings.cursor_parameter: cursors[-1]} if cursors else None
+            page = _read(_Pods, _well(self._api.ask("GET", "/pods", query)))
+            yield page
+            cursor = page.next_cursor()
+            if cursor is None:
+                return
+            if not self.settings.cursor_parameter or not cursor or cursor in cursors:
+                break
+            cursors.append(cursor)
+        raise CloudError(
+            "RunPod's list of pods has more pages than could be read, so it is incomplete.",
+            "Set the cursor parameter of RunPod's settings to the name that RunPod's "
+            "documentation gives for the next page of `GET /v2/pods`.",
+        )
+
+    def _body(self, request: PodRequest) -> _CreatePod:
+        if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}", request.name):
+            raise CloudError(
+                f"{request.name!r} cannot be a pod's name.",
+                f"Use at most {LONGEST_NAME} letters, digits, dots, dashes and underscores.",
+            )
+        place = request.offer.place
+        return _CreatePod(
+            name=request.name,
+            image=self.settings.image,
+            # Without a count RunPod finds no instance, whatever its documentation says.
+            gpu=_CreateGpu(id=request.offer.gpu, count=1, minCudaVersion=request.min_cuda),
+            cloud="COMMUNITY" if request.offer.tier == "community" else "SECURE",
+            disk=request.disk_gb,
+            ports=["22/tcp"],
+            env={"PUBLIC_KEY": checked_public_key(request.public_key)},
+            args=deadman_args(request.ttl_seconds, self.settings.base_url),
+            dataCenterIds=[place] if place else None,
+        )
+
+
+def deadman_args(ttl_seconds: int, base_url: str) -> str:
+    """The container's command: arm the switch, then become the image's own start script.
+
+    When the time is up, or the pod has been left alone with its work done (`IDLE_FILE`), it removes
+    itself by the API and by `runpodctl`, in turn, until it is gone. Stopping is no way: a stopped
+    pod is billed for its disk. Whatever parses this string sees one single-quoted word; the key is
+    handed over on standard input, as command lines can be read by everybody.
+
+    Args:
+        ttl_seconds: from the start of the container.
+        base_url: of the API.
+    """
+    if ttl_seconds <= 0:
+        raise CloudError(
+            f"A pod cannot end itself after {ttl_seconds} s.", "Give it a time above zero."
+        )
+    look = min(DEADMAN_LOOK_SECONDS, ttl_seconds)
+    pod = f"{checked_url(base_url)}/pods/$RUNPOD_POD_ID"
+    script = (
+        f"( sleep {ttl_seconds} & clock=$!; "
+        "while kill -0 $clock 2>/dev/null; do "
+        f"sleep {look}; "
+        f'[ -n "$(find {IDLE_FILE} -mmin +{IDLE_MINUTES} 2>/dev/null)" ] && break; '
+        "done; "
+        "while :; do "
+        'echo "Authorization: Bearer $RUNPOD_API_KEY" | '
+        f"curl -sS -m 30 -X DELETE -H @- -A outpost/1 {pod}; "
+        "timeout 60 runpodctl remove pod $RUNPOD_POD_ID; "
+        "sleep 60; "
+        f"done ) & echo $! > {DEADMAN_FILE}; exec /start.sh"
+    )
+    return f"bash -c '{script}'"
+
+
+def checked_public_key(text: str) -> str:
+    """A public key as one line.
+
+    Raises:
+        CloudError: it is none, so nobody could log in.
+    """
+    key = text.strip()
+    if not re.fullmatch(
+        r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\n]*)?", key
+    ):
+        raise CloudError(
+            "The public SSH key is not one line in OpenSSH's format.",
+            "Give the content of a file as ~/.ssh/id_ed25519.pub.",
+        )
+    return key
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class _CreateGpu(_Request):
+    id: str
+    count: int
+    minCudaVersion: str  # noqa: N815
+
+
+class _CreatePod(_Request):
+    name: str
+    image: str
+    gpu: _CreateGpu
+    cloud: Literal["SECURE", "COMMUNITY"]
+    disk: int
+    ports: list[str]
+    env: dict[str, str]
+    args: str
+    dataCenterIds: list[str] | None  # noqa: N815
+
+
+class _Endpoint(_Reply):
+    host: str
+    port: int
+    username: str
+
+
+class _Ssh(_Reply):
+    direct: _Endpoint | None = None
+
+
+class _Pod(_Reply):
+    id: str = Field(min_length=1)
+    name: str
+    status: str
+    cost: float | None = None
+    ssh: _Ssh | None = None
+
+    def pod(self) -> Pod:
+        # A status that is not known yet: such a pod is there and billed, but not of use.
+        status = _STATUS.get(self.status, PodStatus.STARTING)
+        direct = self.ssh.direct if self.ssh and status is PodStatus.RUNNING else None
+        address = SshAddress(direct.host, direct.port, direct.username) if direct else None
+        # A cost of nothing is what RunPod says while it has none to say.
+        return Pod(self.id, self.name, status, self.cost or None, address)
+
+
+class _Pagination(_Reply):
+    nextCursor: str | None = None  # noqa: N815
+    hasNextPage: bool | None = None  # noqa: N815
+
+
+class _Pods(_Reply):
+    pods: list[_Pod]
+    pagination: _Pagination | None = None
+
+    def next_cursor(self) -> str | None:
+        """None after the last page; empty when there is more, but nobody says where."""
+        pages = self.pagination
+        if pages is None or pages.hasNextPage is False:
+            return None
+        return pages.nextCursor or ("" if pages.hasNextPage else None)
+
+
+class _Place(_Reply):
+    id: str
+    availability: str
+
+
+class _Gpu(_Reply):
+    id: str
+    price: dict[str, float]
+    availability: str = "NONE"
+    dataCenters: list[_Place] = Field(default_factory=list)  # noqa: N815
+
+
+class _Gpus(_Reply):
+    gpus: list[_Gpu]
+
+
+class _Totals(_Reply):
+    total: float = Field(alias="totalAmount")
+
+
+class _Metadata(_Reply):
+    totals: _Totals
+
+
+class _Billing(_Reply):
+    metadata: _Metadata
+
+
+def _offers(catalogues: list[tuple[Tier, list[_Gpu]]]) -> Iterator[Offer]:
+    """What can be had at present, at any price."""
+    for tier, gpus in catalogues:
+        for gpu in gpus:
+            if gpu.availability == "NONE":
+                continue
+            places = [(place.id, place.availability) for place in gpu.dataCenters]
+            for place, availability in places or [("", gpu.availability)]:
+                if availability != "NONE":
+                    yield Offer(gpu.id, place, tier, gpu.price.get(tier, 0.0), availability)
+
+
+def _log_line(line: str) -> str:
+    """A line of the container's log, out of a line of the stream of events; "" for any other."""
+    if not line.startswith("data:"):
+        return ""
+    try:
+        event = json.loads(line.removeprefix("data:"))
+    except ValueError:
+        return ""
+    return str(event.get("line", "")) if isinstance(event, dict) else ""
+
+
+def _well(reply: Reply) -> Reply:
+    if reply.status >= 300:
+        raise reply.refusal()
+    return reply
+
+
+def _read(model: type[_Parsed], reply: Reply) -> _Parsed:
+    try:
+        return model.model_validate(reply.json())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CloudUnavailableError(
+            f"RunPod's reply is not what its API promises: {where}: {first['msg']}.",
+            "Try again; if it stays so, the API has changed: please report it.",
+        ) from None
+
+
+def _safe(pod_id: str) -> str:
+    """An id as part of a path.
+
+    Raises:
+        CloudError: it would lead elsewhere.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", pod_id):
+        raise CloudError(f"{pod_id!r} is no id of a pod.", "Look at `outpost gpu list`.")
+    return pod_id
