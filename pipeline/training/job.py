@@ -9,16 +9,26 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Literal, Self
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.errors import OutpostError
+from pipeline.training.program import PREFIXES, RESUME_FILE, sidecar_of
 
 PROGRAM = Path(__file__).with_name("program.py")
+OWN_OUTPUTS = ("best", "last", "checkpoint")
+"""Names in the outputs that no stage of training may have."""
 
 
 class HyperparameterError(OutpostError):
@@ -30,10 +40,23 @@ class JobError(OutpostError):
 
 
 class Stage(StrEnum):
-    """What a job can do, in this order."""
+    """What a job can do, in this order. Training may have stages of its own: `TrainingStage`."""
 
     TRAIN = "train"
     EXPORT = "export"
+
+
+class Pictures(StrEnum):
+    """Which pictures of a list are taken, told by how their names begin."""
+
+    ALL = "all"
+    SYNTHETIC = "synthetic"
+    REAL = "real"
+
+    def of(self, lines: Iterable[str]) -> list[str]:
+        """Those of the lines of a list that are taken, repetitions included."""
+        prefix = PREFIXES[self]
+        return [line for line in lines if line and PurePosixPath(line).name.startswith(prefix)]
 
 
 class JobPart(BaseModel):
@@ -102,6 +125,31 @@ class ExportOptions(JobPart):
     dynamic: bool = Field(False, description="Leave batch, height and width open.")
 
 
+StageName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class TrainingStage(JobPart):
+    """One training among those of a job; it starts from the best checkpoint of the one before."""
+
+    name: StageName = "train"
+    train_on: Pictures = Field(Pictures.ALL, description="Of the training list.")
+    validate_on: Pictures = Field(Pictures.ALL, description="Of the validation list.")
+    hyperparameters: dict[str, Any] = Field({}, description="What differs from those of the job.")
+
+
+SINGLE_STAGE = (TrainingStage(),)
+FINETUNING: Mapping[str, Any] = {
+    "epochs": 50,
+    "patience": 15,
+    "optimizer": "AdamW",
+    "lr0": 0.0003,
+    "warmup_epochs": 1.0,
+    "close_mosaic": 10,
+}
+"""How fine-tuning differs where nothing else is asked for: shorter, and with steps that do not undo
+what was learned before. An optimizer is named because 'auto' would choose its own learning rate."""
+
+
 class JobSpec(JobPart):
     """Everything that a host has to know to train and to export."""
 
@@ -118,6 +166,9 @@ class JobSpec(JobPart):
         "yolo26n.yaml", description="What is trained from scratch when there are no weights."
     )
     hyperparameters: Hyperparameters = Hyperparameters()
+    training: tuple[TrainingStage, ...] = Field(
+        SINGLE_STAGE, min_length=1, description="Trainings, each from the best of the one before."
+    )
     export: ExportOptions = ExportOptions()
     lineage: dict[str, str] = Field(
         {}, description="Written into the ONNX metadata with the prefix 'outpost_'."
@@ -128,6 +179,31 @@ class JobSpec(JobPart):
         if list(self.stages) != [stage for stage in Stage if stage in self.stages]:
             raise ValueError(f"stages must be in the order {[str(stage) for stage in Stage]}")
         return self
+
+    @model_validator(mode="after")
+    def _training_is_sound(self) -> Self:
+        names = [stage.name for stage in self.training]
+        if len(set(names)) < len(names) or set(names) & set(OWN_OUTPUTS):
+            raise ValueError(
+                f"the stages of training are called {names}: each needs a name of its own, and "
+                f"none may be {', '.join(OWN_OUTPUTS)}"
+            )
+        for stage in self.training:
+            self.hyperparameters_of(stage)
+        return self
+
+    def hyperparameters_of(self, stage: TrainingStage) -> Hyperparameters:
+        """All hyperparameters of one stage of training.
+
+        Raises:
+            HyperparameterError: the stage asks for what does not exist.
+        """
+        return hyperparameters(self.hyperparameters.model_dump(), stage.hyperparameters)
+
+    @property
+    def imgsz(self) -> int:
+        """Longer side in pixels at which the shipped model works: that of the last training."""
+        return self.hyperparameters_of(self.training[-1]).imgsz
 
 
 def hyperparameters(*overrides: Mapping[str, Any]) -> Hyperparameters:
@@ -144,8 +220,39 @@ def hyperparameters(*overrides: Mapping[str, Any]) -> Hyperparameters:
         raise _explained(error) from error
 
 
+def two_stages(
+    pretraining: Mapping[str, Any] | None = None,
+    finetuning: Mapping[str, Any] | None = None,
+    finetune_on: Pictures = Pictures.REAL,
+) -> tuple[TrainingStage, TrainingStage]:
+    """Train on the synthetic pictures, then fine-tune on the real ones as often as listed.
+
+    Both are validated on the whole validation list, so that their curves can be compared.
+
+    Args:
+        pretraining: what differs from the job's hyperparameters in the first stage.
+        finetuning: the same of the second; `FINETUNING` holds where it says nothing.
+        finetune_on: `ALL` keeps the synthetic pictures in the second stage, for classes of which
+            there is no real picture.
+    """
+    return (
+        TrainingStage(
+            name="pretrain", train_on=Pictures.SYNTHETIC, hyperparameters=dict(pretraining or {})
+        ),
+        TrainingStage(
+            name="finetune",
+            train_on=finetune_on,
+            hyperparameters={**FINETUNING, **(finetuning or {})},
+        ),
+    )
+
+
 def write_job(
-    folder: Path, spec: JobSpec, training_set: Path | None = None, weights: Path | None = None
+    folder: Path,
+    spec: JobSpec,
+    training_set: Path | None = None,
+    weights: Path | None = None,
+    resume: Path | None = None,
 ) -> Path:
     """Fill an empty folder with everything that the job needs; the path of its job file.
 
@@ -158,11 +265,15 @@ def write_job(
         training_set: directory with train.txt, val.txt, images/ and labels/; needed to train.
         weights: the checkpoint that `spec.weights` names, when it is at hand; needed to export
             without training.
+        resume: the `checkpoint.pt` of a job with the same stages of training, from which this one
+            goes on; its `checkpoint.json` is taken along where it lies beside it.
 
     Raises:
         JobError: something that the stages need is missing.
     """
     _check_parts(spec, training_set, weights)
+    if resume is not None and not resume.is_file():
+        raise JobError(f"There is no checkpoint at {resume}.", "Correct the path, or start anew.")
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise JobError(f"{folder} is not empty.", "Give the job a folder of its own.")
@@ -171,6 +282,10 @@ def write_job(
         link_tree(training_set, folder / "data")
     if weights is not None:
         link_file(weights, folder / spec.weights)
+    if resume is not None:
+        link_file(resume, folder / RESUME_FILE)
+        if sidecar_of(resume).is_file():
+            link_file(sidecar_of(resume), sidecar_of(folder / RESUME_FILE))
     file = folder / "job.json"
     file.write_text(spec.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
     return file
@@ -220,11 +335,25 @@ def _check_parts(spec: JobSpec, training_set: Path | None, weights: Path | None)
                 f"The training set {training_set} has no {name}.",
                 "Materialize cvat_merge first.",
             )
-        if not (training_set / name).read_text(encoding="utf-8").strip():
-            raise JobError(
-                f"{name} of the training set lists no picture.",
-                "Give both training and validation something: see merge_summary.json.",
-            )
+        listed = (training_set / name).read_text(encoding="utf-8").splitlines()
+        for stage in spec.training:
+            _check_list(name, listed, stage)
+
+
+def _check_list(name: str, listed: list[str], stage: TrainingStage) -> None:
+    taken = stage.train_on if name == "train.txt" else stage.validate_on
+    if taken.of(listed):
+        return
+    if not any(line.strip() for line in listed):
+        raise JobError(
+            f"{name} of the training set lists no picture.",
+            "Give both training and validation something: see merge_summary.json.",
+        )
+    raise JobError(
+        f"{name} of the training set lists no {taken} picture, which the stage '{stage.name}' "
+        "asks for.",
+        f"Give it some (their names begin with '{PREFIXES[taken]}'), or train in a single stage.",
+    )
 
 
 def _explained(error: ValidationError) -> HyperparameterError:

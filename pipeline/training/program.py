@@ -7,29 +7,40 @@ travels in the job's folder.
     program.py          this file
     data/               the training set, when the job trains
     *.pt                weights to start from or to export, when they are at hand
+    resume.pt           a `checkpoint.pt` to go on from, with `resume.json`, its `checkpoint.json`
+    stop                when it appears, training ends after the epoch and the job goes on to export
     work/               scratch: everything that ultralytics writes
     outputs/            what comes back; `done.json` is written last and only when all went well
 
-Every line of `outputs/metrics.jsonl` is one event (`pipeline.training.results`). With `--lifeline`
-the job ends when its standard input is closed, so that it cannot outlive whoever started it.
+Every line of `outputs/metrics.jsonl` is one event (`pipeline.training.results`). While it trains,
+`outputs/checkpoint.pt` is the newest whole checkpoint and all that going on from it takes;
+`outputs/checkpoint.json` says which epoch of which stage it is, its digest and its size. A job that
+is started again in its folder goes on from there by itself.
+
+With `--lifeline` the job ends when its standard input is closed, so that it cannot outlive whoever
+started it. SIGTERM ends it too: at once, with what there is.
 """
 
 from __future__ import annotations
 
+import ast
 import errno
 import hashlib
+import io
 import json
 import math
 import os
 import platform
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 EXIT_FAILED = 1
@@ -42,6 +53,14 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Windows knows no other; there SIGTERM kills at once."""
 
 MAX_DETECTIONS = 300
+ROW_VALUES = 6
+RESUME_FILE = "resume.pt"
+CHECKPOINT_FILE = "checkpoint.pt"
+STOP_FILE = "stop"
+STATE_KEY = "outpost"
+"""Under it a checkpoint carries what ultralytics leaves out; see `Recorder.keep`."""
+PREFIXES = {"all": "", "synthetic": "synth_", "real": "real_"}
+"""How the names of pictures begin, by their kind."""
 PROGRESS_SECONDS = 2.0
 LIFELINE_GRACE_SECONDS = 10.0
 LINEAGE_PREFIX = "outpost_"
@@ -74,6 +93,9 @@ def run_and_explain(job: dict[str, Any], folder: Path, outputs: Outputs) -> int:
     """Run the job; a failure is told as the last event, and by the exit code."""
     try:
         run(job, folder, outputs)
+    except SystemExit:
+        outputs.event("message", message="Asked to end at once; what there is was kept")
+        raise
     except Exception as error:
         traceback.print_exc()
         outputs.event("failed", message=f"{type(error).__name__}: {error}"[:2000])
@@ -87,10 +109,12 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
     keep_to_the_folder(work)
     outputs.event("stage", stage="prepare", message="Loading ultralytics")
     tame_ultralytics(work)
-    weights = find_weights(job, folder, work, outputs)
-    outputs.json("environment.json", environment(weights))
+    saved = newest_checkpoint(job, folder, outputs) if "train" in job["stages"] else None
+    weights = None if saved else find_weights(job, folder, work, outputs)
+    started_from = saved.state["weights"] if saved else described(weights)
+    outputs.json("environment.json", environment() | {"weights": started_from})
     if "train" in job["stages"]:
-        weights = train(job, folder, weights, outputs)
+        weights = Training(job, folder, outputs, started_from).run(weights, saved)
     if "export" in job["stages"]:
         if weights is None:
             raise FileNotFoundError(f"{job['weights']} is not in the job's folder to be exported")
@@ -101,44 +125,232 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
 # Training
 
 
-def train(job: dict[str, Any], folder: Path, weights: Path | None, outputs: Outputs) -> Path:
-    """Train to the end or to the early stop; the path of the best checkpoint in the outputs."""
-    from ultralytics import YOLO
+class Training:
+    """All stages of training, one after the other."""
 
-    outputs.event("stage", stage="train", message="Reading the training set")
-    model = YOLO(str(weights or job["architecture"]), task="detect")
-    recorder = Recorder(outputs)
-    options = dict(job["hyperparameters"])
-    callbacks = {**recorder.callbacks(), **take_cpu_options(options)}
-    for name, callback in callbacks.items():
-        model.add_callback(name, callback)
-    runs = folder / "work" / "runs"
-    try:
-        model.train(
-            data=str(write_dataset_file(job, folder)),
-            # Without nms=False current releases choose checkpoints on the head that is not shipped.
-            nms=False,
-            plots=False,
-            project=str(runs),
-            name="train",
-            exist_ok=True,
+    def __init__(
+        self, job: dict[str, Any], folder: Path, outputs: Outputs, weights: dict[str, Any] | None
+    ) -> None:
+        """`weights` describes those that the first stage started from."""
+        self.job = job
+        self.folder = folder
+        self.outputs = outputs
+        self.stages = [Stage(job, folder, entry) for entry in job["training"]]
+        self.history = History([stage.name for stage in self.stages], weights)
+
+    def run(self, weights: Path | None, saved: Checkpoint | None) -> Path:
+        """Train to the end or to the early stop; the path of the best checkpoint in the outputs.
+
+        Args:
+            weights: to start from; None starts from scratch.
+            saved: what to go on from instead.
+        """
+        first = 0
+        if saved:
+            self.history.restore(saved.state, self.outputs)
+            self.outputs.text("results.csv", self.history.csv())
+            first = self.history.names.index(saved.stage)
+        for stage in self.stages[first:]:
+            self._run_stage(stage, weights, saved)
+            saved = None
+            is_last = stage is self.stages[-1]
+            if is_last or self.stop_requested():
+                break
+            weights = publish_checkpoint(stage.best, self.outputs, f"{stage.name}.pt")
+        if not is_last:
+            self.outputs.event(
+                "message", message=f"Asked to stop: nothing is trained after stage {stage.name}"
+            )
+        publish_checkpoint(stage.last, self.outputs, "last.pt")
+        return publish_checkpoint(stage.best, self.outputs, "best.pt")
+
+    def stop_requested(self) -> bool:
+        """Whether somebody asked to train no longer than the epoch that is running."""
+        return (self.folder / STOP_FILE).exists()
+
+    def _run_stage(self, stage: Stage, weights: Path | None, saved: Checkpoint | None) -> None:
+        named = f" of stage {stage.name}" if len(self.stages) > 1 else ""
+        self.outputs.event("stage", stage="train", message=f"Reading the training set{named}")
+        if saved is None:
+            self._train(stage, str(weights or self.job["architecture"]))
+            return
+        stage.restore(saved)
+        message = f"Going on after epoch {saved.epoch} of {stage.options['epochs']}{named}"
+        self.outputs.event("message", message=message)
+        if stage.is_finished(saved) or self.stop_requested():
+            stage.strip()
+            self.outputs.event("best", **self.history.best_of(stage.name))
+            return
+        self._train(stage, str(stage.last), resume=True)
+
+    def _train(self, stage: Stage, model_file: str, resume: bool = False) -> None:
+        from ultralytics import YOLO
+
+        model = YOLO(model_file, task="detect")
+        options = dict(stage.options)
+        callbacks = take_cpu_options(options)
+        callbacks |= Recorder(self, stage).callbacks()
+        for name, callback in callbacks.items():
+            model.add_callback(name, callback)
+        try:
+            # What a checkpoint was trained with is patched in it: ultralytics takes most of its
+            # options from there and from nowhere else.
+            model.train(**({"resume": True} if resume else options), **stage.fixed_options())
+        finally:
+            self.outputs.text("results.csv", self.history.csv())
+
+
+class Stage:
+    """One stage of training: its options, its lists, and where ultralytics works at it."""
+
+    def __init__(self, job: dict[str, Any], folder: Path, entry: dict[str, Any]) -> None:
+        self.name: str = entry["name"]
+        self.options: dict[str, Any] = options_of(job, entry)
+        self.entry = entry
+        self.class_names: list[str] = job["class_names"]
+        self.data = folder / "data"
+        self.folder = folder / "work" / "runs" / self.name
+        self.last = self.folder / "weights" / "last.pt"
+        self.best = self.folder / "weights" / "best.pt"
+        self.csv = self.folder / "results.csv"
+
+    def fixed_options(self) -> dict[str, Any]:
+        """What ultralytics is told beside the hyperparameters, whether it begins or goes on."""
+        return {
+            "data": str(self._write_dataset_file()),
+            "save_dir": str(self.folder),
+            "exist_ok": True,
+            "plots": False,
+            # Anything else has current releases choose checkpoints on the head that is not shipped.
+            "nms": False,
+        }
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Lay out the files of a stage as they were when a checkpoint was written.
+
+        The options of the job hold and not those that the checkpoint was written with; a device of
+        another host must not be looked for on this one.
+        """
+        import torch
+
+        self.last.parent.mkdir(parents=True, exist_ok=True)
+        content, state = saved.content, saved.state
+        options = dict(self.options)
+        take_cpu_options(options)
+        content["train_args"] = {
+            **content["train_args"],
             **options,
-        )
-    finally:
-        outputs.copy(runs / "train" / "results.csv")
-    for name in ("best.pt", "last.pt"):
-        publish_checkpoint(runs / "train" / "weights" / name, outputs)
-    return outputs.folder / "best.pt"
+            **self.fixed_options(),
+            "device": None,
+            "resume": False,
+        }
+        torch.save(content, self.last)
+        if state["best"] is None:
+            shutil.copyfile(self.last, self.best)
+        else:
+            self.best.write_bytes(state["best"])
+        self.csv.write_text(state["results"][self.name], encoding="utf-8", newline="")
+
+    def is_finished(self, saved: Checkpoint) -> bool:
+        """Whether a checkpoint is of the last epoch, or of the one that patience ended with."""
+        best_epoch: int = (saved.content.get("stopper") or {}).get("best_epoch", 0)
+        patience: float = self.options["patience"] or math.inf
+        epochs: int = self.options["epochs"]
+        return saved.epoch >= epochs or saved.epoch - best_epoch >= patience
+
+    def strip(self) -> None:
+        """Make the finished weights of the newest and the best checkpoint, as ultralytics does."""
+        from ultralytics.utils.torch_utils import strip_optimizer
+
+        for file in (self.last, self.best):
+            strip_optimizer(file)
+
+    def _write_dataset_file(self) -> Path:
+        """The data file that ultralytics wants, with absolute paths of this host. JSON is YAML."""
+        content = {
+            "path": str(self.data),
+            "train": self._list("train.txt", self.entry["train_on"]),
+            "val": self._list("val.txt", self.entry["validate_on"]),
+            "names": dict(enumerate(self.class_names)),
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file: Path = self.folder / "dataset.yaml"
+        file.write_text(json.dumps(content), encoding="utf-8")
+        return file
+
+    def _list(self, name: str, pictures: str) -> str:
+        """Name of the list of some kind of pictures; it lies beside the whole one."""
+        if pictures == "all":
+            return name
+        lines = (self.data / name).read_text(encoding="utf-8").splitlines()
+        taken = [line for line in lines if PurePosixPath(line).name.startswith(PREFIXES[pictures])]
+        part = f"{pictures}_{name}"
+        (self.data / part).write_text("".join(f"{line}\n" for line in taken), encoding="utf-8")
+        return part
+
+
+def options_of(job: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """The hyperparameters of one stage of training."""
+    return {**job["hyperparameters"], **entry["hyperparameters"]}
+
+
+class History:
+    """Epochs and figures of all stages so far; a checkpoint carries it."""
+
+    def __init__(self, names: list[str], weights: dict[str, Any] | None) -> None:
+        self.names = names
+        self.weights = weights
+        self.epochs: list[dict[str, Any]] = []
+        self.results: dict[str, str] = {}
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs."""
+        return {
+            "stage": self.epochs[-1]["stage"],
+            "epochs": self.epochs,
+            "results": self.results,
+            "weights": self.weights,
+        }
+
+    def restore(self, state: dict[str, Any], outputs: Outputs) -> None:
+        """Take over the history of a checkpoint, and tell the epochs that are not yet told."""
+        self.epochs, self.results = state["epochs"], state["results"]
+        told = {(event.get("stage"), event.get("epoch")) for event in outputs.told("epoch")}
+        outputs.began -= self.epochs[-1]["seconds"]
+        for event in self.epochs:
+            if (event["stage"], event["epoch"]) not in told:
+                outputs.write({**event, "restored": True})
+
+    def best_of(self, stage: str) -> dict[str, float | None]:
+        """The figures of the best epoch of a stage."""
+        epochs = [event for event in self.epochs if event["stage"] == stage]
+        best = max(epochs, key=lambda event: event["map50_95"] or 0.0)
+        return {name: best[name] for name in METRIC_NAMES}
+
+    def csv(self) -> str:
+        """The results of all stages; with several, each row begins with the name of its stage."""
+        if len(self.names) == 1:
+            return self.results.get(self.names[0], "")
+        lines: list[str] = []
+        for name, text in self.results.items():
+            header, *rows = text.splitlines()
+            lines += [] if lines else [f"stage,{header}"]
+            lines += [f"{name},{row}" for row in rows]
+        return "".join(f"{line}\n" for line in lines)
 
 
 class Recorder:
     """Turns what ultralytics calls back into events, and keeps a whole checkpoint at all times."""
 
-    def __init__(self, outputs: Outputs) -> None:
-        self.outputs = outputs
+    def __init__(self, training: Training, stage: Stage) -> None:
+        self.training = training
+        self.outputs = training.outputs
+        self.history = training.history
+        self.stage = stage
         self.began = self.epoch_began = self.told = time.monotonic()
         self.batch = 0
-        self.in_epoch = False
+        self.kept_epoch = 0
+        self.best: bytes | None = None
 
     def callbacks(self) -> dict[str, Any]:
         """By the name of ultralytics' hook."""
@@ -146,8 +358,9 @@ class Recorder:
             "on_train_start": self.training_starts,
             "on_train_epoch_start": self.epoch_starts,
             "on_train_batch_end": self.batch_ends,
-            "on_fit_epoch_end": self.epoch_ends,
-            "on_model_save": self.checkpoint_written,
+            "on_train_epoch_end": self.stop_if_asked,
+            "on_model_save": self.epoch_ends,
+            "on_fit_epoch_end": self.all_ends,
         }
 
     def training_starts(self, _trainer: Any) -> None:
@@ -156,7 +369,6 @@ class Recorder:
     def epoch_starts(self, _trainer: Any) -> None:
         self.epoch_began = time.monotonic()
         self.batch = 0
-        self.in_epoch = True
 
     def batch_ends(self, trainer: Any) -> None:
         self.batch += 1
@@ -168,6 +380,7 @@ class Recorder:
         done = trainer.epoch - trainer.start_epoch + self.batch / batches
         self.outputs.event(
             "progress",
+            stage=self.stage.name,
             epoch=trainer.epoch + 1,
             epochs=trainer.epochs,
             batch=self.batch,
@@ -175,35 +388,86 @@ class Recorder:
             seconds_left=self._seconds_left(trainer, done),
         )
 
+    def stop_if_asked(self, trainer: Any) -> None:
+        trainer.stop |= self.training.stop_requested()
+
     def epoch_ends(self, trainer: Any) -> None:
-        metrics = {name: number(trainer.metrics.get(key)) for name, key in METRIC_NAMES.items()}
-        if not self.in_epoch:
-            # Called once more after the last epoch, with the figures of the best checkpoint.
-            self.outputs.event("best", **metrics)
-            return
-        self.in_epoch = False
-        epoch = trainer.epoch + 1
+        """Keep the checkpoint, then tell the epoch: what was told is never trained again."""
+        self.stop_if_asked(trainer)
+        epoch = self.kept_epoch = trainer.epoch + 1
         train_losses = trainer.label_loss_items(trainer.tloss, prefix="train")
-        self.outputs.event(
+        event = self.outputs.stamped(
             "epoch",
+            stage=self.stage.name,
             epoch=epoch,
             epochs=trainer.epochs,
-            **metrics,
+            **metrics_of(trainer),
             train_losses=losses(train_losses, "train/"),
             val_losses=losses(trainer.metrics, "val/"),
             learning_rate=number(next(iter(trainer.lr.values()), None)),
             epoch_seconds=round(time.monotonic() - self.epoch_began, 3),
             seconds_left=self._seconds_left(trainer, epoch - trainer.start_epoch),
         )
+        self.history.epochs.append(event)
+        self.history.results[self.stage.name] = self.stage.csv.read_text(encoding="utf-8")
+        self.keep(trainer)
+        self.outputs.write(event)
 
-    def checkpoint_written(self, trainer: Any) -> None:
-        # ultralytics writes last.pt in place: whoever reads it meanwhile gets half of it.
-        self.outputs.copy(trainer.last, "checkpoint.pt")
+    def all_ends(self, trainer: Any) -> None:
+        """Called after every epoch, and once more with the figures of the best checkpoint."""
+        if trainer.epoch + 1 != self.kept_epoch:
+            self.outputs.event("best", **metrics_of(trainer))
+
+    def keep(self, trainer: Any) -> None:
+        """Publish the checkpoint that ultralytics has just written, whole and complete.
+
+        It writes last.pt in place, so that whoever reads it meanwhile gets half of it; it leaves
+        out the best weights, without which a training that goes on elsewhere and gets no better
+        would end with none; and once training has ended, it strips what going on would take.
+        """
+        import torch
+
+        content = torch.load(trainer.last, map_location="cpu", weights_only=False)
+        content[STATE_KEY] = {**self.history.state(), "best": self._best_of(trainer)}
+        self.outputs.text("results.csv", self.history.csv())
+        with self.outputs.replacing(CHECKPOINT_FILE) as temporary:
+            torch.save(content, temporary)
+            digest, size = sha256_of(temporary), temporary.stat().st_size
+        last = self.history.epochs[-1]
+        self.outputs.json(
+            sidecar_of(Path(CHECKPOINT_FILE)).name,
+            {key: last[key] for key in ("epoch", "epochs", "stage")}
+            | {"sha256": digest, "bytes": size},
+        )
+
+    def _best_of(self, trainer: Any) -> bytes | None:
+        """The best checkpoint without its optimizer; None when it is the newest."""
+        if trainer.best_fitness == trainer.fitness:
+            self.best = None
+        elif self.best is None:
+            self.best = without_optimizer(trainer.best)
+        return self.best
 
     def _seconds_left(self, trainer: Any, epochs_done: float) -> float:
         elapsed = time.monotonic() - self.began
         epochs_left: float = trainer.epochs - trainer.start_epoch - epochs_done
         return round(elapsed / epochs_done * max(epochs_left, 0.0), 1)
+
+
+def metrics_of(trainer: Any) -> dict[str, float | None]:
+    """The figures of the last validation."""
+    return {name: number(trainer.metrics.get(key)) for name, key in METRIC_NAMES.items()}
+
+
+def without_optimizer(file: Path) -> bytes:
+    """A checkpoint as good for everything but going on from it."""
+    import torch
+
+    content = torch.load(file, map_location="cpu", weights_only=False)
+    content["optimizer"] = None
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
 
 
 def take_cpu_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -262,31 +526,107 @@ def as_float32(value: Any) -> Any:
     return value.float()
 
 
-def write_dataset_file(job: dict[str, Any], folder: Path) -> Path:
-    """The data file that ultralytics wants, with the absolute path of this host. JSON is YAML."""
-    content = {
-        "path": str(folder / "data"),
-        "train": "train.txt",
-        "val": "val.txt",
-        "names": dict(enumerate(job["class_names"])),
-    }
-    file = folder / "work" / "dataset.yaml"
-    file.write_text(json.dumps(content), encoding="utf-8")
-    return file
-
-
-def publish_checkpoint(source: Path, outputs: Outputs) -> None:
+def publish_checkpoint(source: Path, outputs: Outputs, name: str) -> Path:
     """Copy a finished checkpoint without what says where and when it was made."""
     import torch
 
     checkpoint = torch.load(source, map_location="cpu", weights_only=False)
-    for key in ("git", "date"):
+    for key in ("git", "date", STATE_KEY):
         checkpoint.pop(key, None)
     for settings in (checkpoint["train_args"], checkpoint["model"].args):
-        for key in {"data", "model", "project", "save_dir"} & set(settings):
-            settings[key] = Path(str(settings[key])).name
-    with outputs.replacing(source.name) as temporary:
+        for key in {"data", "model", "project", "save_dir", "resume"} & set(settings):
+            settings[key] = Path(str(settings[key])).name if settings[key] else settings[key]
+    with outputs.replacing(name) as temporary:
         torch.save(checkpoint, temporary)
+    return outputs.folder / name
+
+
+# Going on
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint from which no training can go on."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that a training can go on from.
+
+    Attributes:
+        content: as ultralytics wrote it.
+        state: what `Recorder.keep` added to it.
+    """
+
+    content: dict[str, Any]
+    state: dict[str, Any]
+
+    @property
+    def stage(self) -> str:
+        """The stage of training that it is of."""
+        name: str = self.state["stage"]
+        return name
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs of that stage."""
+        finished: int = self.content["epoch"] + 1
+        return finished
+
+
+def newest_checkpoint(job: dict[str, Any], folder: Path, outputs: Outputs) -> Checkpoint | None:
+    """What the job can go on from: the checkpoint that came with it, or a later one of its own.
+
+    Raises:
+        CheckpointError: the one that came with it is damaged or of no use.
+    """
+    names = [entry["name"] for entry in job["training"]]
+    found = []
+    if (folder / RESUME_FILE).is_file():
+        found.append(read_checkpoint(folder / RESUME_FILE, names))
+    if (outputs.folder / CHECKPOINT_FILE).is_file():
+        # Renamed into place, so it is whole even when its sidecar is still that of the one before.
+        try:
+            found.append(read_checkpoint(outputs.folder / CHECKPOINT_FILE, names, checked=False))
+        except CheckpointError as error:
+            outputs.event("message", message=f"{error} It is left aside.")
+    return max(found, key=lambda item: (names.index(item.stage), item.epoch), default=None)
+
+
+def read_checkpoint(file: Path, stages: list[str], checked: bool = True) -> Checkpoint:
+    """Read a checkpoint to go on from.
+
+    Raises:
+        CheckpointError: it differs from what its sidecar says, cannot be read, has been stripped,
+            or is of a job with other stages.
+    """
+    import torch
+
+    sidecar = sidecar_of(file)
+    if checked and sidecar.is_file():
+        expected = json.loads(sidecar.read_text(encoding="utf-8"))["sha256"]
+        if sha256_of(file) != expected:
+            raise CheckpointError(f"{file.name} is not what {sidecar.name} says: it is damaged.")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=False)
+    except (
+        Exception
+    ) as error:  # a cut-off zip, a foreign pickle, a missing class: no use either way
+        raise CheckpointError(f"{file.name} cannot be read: {error}") from error
+    state = content.pop(STATE_KEY, None) if isinstance(content, dict) else None
+    if state is None or content.get("optimizer") is None:
+        raise CheckpointError(
+            f"{file.name} holds weights without what going on takes: start from them instead."
+        )
+    if state["stage"] not in stages:
+        raise CheckpointError(
+            f"{file.name} is of stage {state['stage']}, which this job has not: {stages}."
+        )
+    return Checkpoint(content, state)
+
+
+def sidecar_of(checkpoint: Path) -> Path:
+    """The file that describes a checkpoint."""
+    return checkpoint.with_suffix(".json")
 
 
 # Export
@@ -301,7 +641,7 @@ def export(job: dict[str, Any], weights: Path, work: Path, outputs: Outputs) -> 
     shutil.copyfile(weights, copy)
     exported = YOLO(str(copy), task="detect").export(
         format="onnx",
-        imgsz=job["hyperparameters"]["imgsz"],
+        imgsz=options_of(job, job["training"][-1])["imgsz"],
         # Anything but False exports the head with one row per anchor, whatever its shape says.
         nms=False,
         device="cpu",
@@ -309,6 +649,7 @@ def export(job: dict[str, Any], weights: Path, work: Path, outputs: Outputs) -> 
     )
     with outputs.replacing("best.onnx") as temporary:
         write_lineage(Path(exported), temporary, job)
+        check_export(temporary, job)
 
 
 def write_lineage(source: Path, target: Path, job: dict[str, Any]) -> None:
@@ -325,6 +666,60 @@ def write_lineage(source: Path, target: Path, job: dict[str, Any]) -> None:
         entry = model.metadata_props.add()
         entry.key, entry.value = key, metadata[key]
     onnx.save(model, str(target))
+
+
+class WrongExportError(RuntimeError):
+    """An export that no runtime could use."""
+
+
+def check_export(file: Path, job: dict[str, Any]) -> None:
+    """Compare an export with what the runtime decodes, while the host that made it still exists.
+
+    `pipeline.training.contract` looks closer, where the result is at home.
+
+    Raises:
+        WrongExportError: other outputs, the other head, other classes, or it does not run.
+    """
+    import onnx
+
+    model = onnx.load(str(file))
+    metadata = {item.key: item.value for item in model.metadata_props}
+    names = list(ast.literal_eval(metadata.get("names", "{}")).values())
+    found = [shape_of(output) for output in model.graph.output]
+    rows = [MAX_DETECTIONS, ROW_VALUES]
+    if len(found) != 1 or found[0][1:] != rows or found[0][0] not in (1, "batch"):
+        raise WrongExportError(f"The export gives {found} instead of one output [1, 300, 6]")
+    if metadata.get("end2end") != "True":
+        raise WrongExportError("The export has the head that needs non-maximum suppression")
+    if names != list(job["class_names"]):
+        raise WrongExportError(f"The export knows the classes {names}, not {job['class_names']}")
+    run_once(file, metadata)
+
+
+def shape_of(value: Any) -> list[int | str]:
+    """The dimensions of a graph's input or output, open ones by their name."""
+    return [item.dim_param or item.dim_value for item in value.type.tensor_type.shape.dim]
+
+
+def run_once(file: Path, metadata: dict[str, str]) -> None:
+    """Run an export on an empty picture, where there is something to run it with."""
+    try:
+        import numpy as np
+        import onnxruntime
+    except ImportError:
+        print("onnxruntime is not here to run the export; its graph was checked")
+        return
+    height, width = ast.literal_eval(metadata["imgsz"])
+    try:
+        session = onnxruntime.InferenceSession(
+            file.read_bytes(), providers=["CPUExecutionProvider"]
+        )
+        picture = np.zeros((1, 3, height, width), np.float32)
+        shape = session.run(None, {session.get_inputs()[0].name: picture})[0].shape
+    except Exception as error:  # onnxruntime's own types are not public
+        raise WrongExportError(f"The export does not run: {error}") from error
+    if shape != (1, MAX_DETECTIONS, ROW_VALUES):
+        raise WrongExportError(f"The export answers a picture with an array of {shape}")
 
 
 # Weights
@@ -353,6 +748,11 @@ def find_weights(job: dict[str, Any], folder: Path, work: Path, outputs: Outputs
         f"scratch ({job['architecture']})",
     )
     return None
+
+
+def described(weights: Path | None) -> dict[str, Any] | None:
+    """Name and digest of the weights that a training starts from."""
+    return {"name": weights.name, "sha256": sha256_of(weights)} if weights else None
 
 
 # The host
@@ -404,26 +804,49 @@ def usable_cores() -> int:
     return max(cores, 1)
 
 
-def environment(weights: Path | None) -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Everything about this host that can change what comes out."""
     import importlib.metadata
 
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    packages = {str(d.metadata["Name"]): d.version for d in importlib.metadata.distributions()}
+    installed = tuple(importlib.metadata.distributions())
+    versions = {str(item.metadata["Name"]): item.version for item in installed}
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": gpu or f"CPU, {usable_cores()} cores",
         "gpu": gpu,
+        "driver": graphics_driver(),
         "cores": usable_cores(),
         "cuda": torch.version.cuda if gpu else None,
         "torch": torch.__version__,
-        "ultralytics": packages.get("ultralytics") or packages.get("ultralytics-opencv-headless"),
-        "weights": {"name": weights.name, "sha256": sha256_of(weights)} if weights else None,
-        "packages": dict(sorted(packages.items())),
+        "ultralytics": versions.get("ultralytics") or versions.get("ultralytics-opencv-headless"),
+        "pip_freeze": frozen(installed),
     }
+
+
+def frozen(installed: Iterable[Any]) -> list[str]:
+    """What `pip freeze` says, which not every host has: `name==version`, or where it is from."""
+    lines = set()
+    for item in installed:
+        origin = item.read_text("direct_url.json")
+        url = json.loads(origin)["url"] if origin else None
+        # A folder of the host is none of anybody's business, and of no use elsewhere.
+        at = f" @ {url}" if url and not url.startswith("file:") else f"=={item.version}"
+        lines.add(f"{item.metadata['Name']}{at}")
+    return sorted(lines, key=str.lower)
+
+
+def graphics_driver() -> str | None:
+    """Version of NVIDIA's driver, or None where there is none."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return next(iter(done.stdout.split()), None)
 
 
 def stop_on_request() -> None:
@@ -489,6 +912,7 @@ class Outputs:
     def __enter__(self) -> Outputs:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "done.json").unlink(missing_ok=True)
+        cut_last_line(self.folder / "metrics.jsonl")
         self.stream = (self.folder / "metrics.jsonl").open("a", encoding="utf-8", newline="\n")
         return self
 
@@ -497,22 +921,34 @@ class Outputs:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event; it can be read as soon as this returns."""
-        seconds = round(time.monotonic() - self.began, 3)
-        line = json.dumps({"event": kind, "seconds": seconds, **fields}, allow_nan=False)
-        self.stream.write(line + "\n")
+        self.write(self.stamped(kind, **fields))
+
+    def stamped(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """An event of this moment."""
+        return {"event": kind, "seconds": round(time.monotonic() - self.began, 3), **fields}
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Append an event as it is."""
+        self.stream.write(json.dumps(event, allow_nan=False) + "\n")
         self.stream.flush()
 
-    def copy(self, source: Path, name: str | None = None) -> None:
-        """Copy a file that exists; the copy appears whole."""
-        if source.is_file():
-            with self.replacing(name or source.name) as temporary:
-                shutil.copyfile(source, temporary)
+    def told(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Events of one kind that are written already, by an earlier start as well."""
+        text = (self.folder / "metrics.jsonl").read_text(encoding="utf-8")
+        for line in text.splitlines():
+            event: dict[str, Any] = json.loads(line)
+            if event["event"] == kind:
+                yield event
+
+    def text(self, name: str, content: str) -> None:
+        """Write a text file that appears whole; nothing when there is nothing to write."""
+        if content:
+            with self.replacing(name) as temporary:
+                temporary.write_text(content, encoding="utf-8", newline="")
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file that appears whole."""
-        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        with self.replacing(name) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+        self.text(name, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
     def replacing(self, name: str) -> Replacement:
         """A temporary file that takes the place of `name` when the block ends well."""
@@ -520,7 +956,9 @@ class Outputs:
 
     def finish(self) -> None:
         """Drop what only a resumed job would need, and say what there is, last of all."""
-        (self.folder / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint = self.folder / CHECKPOINT_FILE
+        for file in (checkpoint, sidecar_of(checkpoint)):
+            file.unlink(missing_ok=True)
         self.event("done")
         files = sorted(file for file in self.folder.iterdir() if file.suffix in (".pt", ".onnx"))
         self.json(
@@ -549,6 +987,13 @@ class Replacement:
         with self.temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         self.temporary.replace(self.target)
+
+
+def cut_last_line(file: Path) -> None:
+    """Take off a last line that a program did not live to end."""
+    if file.is_file():
+        whole, end, _ = file.read_bytes().rpartition(b"\n")
+        os.truncate(file, len(whole) + len(end))
 
 
 def sha256_of(file: Path) -> str:

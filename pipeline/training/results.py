@@ -6,6 +6,7 @@ The job program appends one JSON object a line to `metrics.jsonl`; each is one o
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -46,6 +47,7 @@ class ProgressEvent(Figures):
     """Within an epoch, every few seconds."""
 
     event: Literal["progress"] = "progress"
+    stage: str = Field("train", description="Of training, where there are several.")
     epoch: int = Field(ge=1, description="The epoch that is running.")
     epochs: int = Field(ge=1)
     batch: int
@@ -57,6 +59,10 @@ class EpochMetrics(Figures):
     """One finished epoch, with its figures on the validation list."""
 
     event: Literal["epoch"] = "epoch"
+    stage: str = Field("train", description="Of training; each counts its own epochs.")
+    restored: bool = Field(
+        False, description="Trained earlier, and told again by a job that goes on."
+    )
     epoch: int = Field(ge=1)
     epochs: int = Field(ge=1, description="As many as were asked for.")
     precision: float | None = None
@@ -122,12 +128,19 @@ def read_events(file: Path) -> tuple[Event, ...]:
 
 
 def epochs_of(events: Iterable[Event]) -> tuple[EpochMetrics, ...]:
-    """The finished epochs among events."""
-    return tuple(event for event in events if isinstance(event, EpochMetrics))
+    """The finished epochs among events; of one that was told twice, what was told last.
+
+    Twice when a host was lost before its newest checkpoint had been fetched.
+    """
+    found: dict[tuple[str, int], EpochMetrics] = {}
+    for event in events:
+        if isinstance(event, EpochMetrics):
+            found[event.stage, event.epoch] = event
+    return tuple(found.values())
 
 
 def read_results_csv(file: Path) -> tuple[EpochMetrics, ...]:
-    """The epochs of ultralytics' own `results.csv`, for weights that were trained elsewhere.
+    """The epochs of a `results.csv` as ultralytics writes it, with the stage before it or without.
 
     Raises:
         ResultsError: a column is missing or holds no number.
@@ -136,8 +149,9 @@ def read_results_csv(file: Path) -> tuple[EpochMetrics, ...]:
         rows = [
             {key.strip(): value for key, value in row.items()} for row in csv.DictReader(stream)
         ]
+    epochs = Counter(row.get("stage") for row in rows)
     try:
-        return tuple(_epoch_of_row(row, len(rows)) for row in rows)
+        return tuple(_epoch_of_row(row, epochs[row.get("stage")]) for row in rows)
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{file} is no results.csv of ultralytics: {error!r}.", "Take the file unchanged."
@@ -155,6 +169,7 @@ def _epoch_of_row(row: Mapping[str, str], epochs: int) -> EpochMetrics:
         return {key.removeprefix(prefix).removesuffix("_loss"): float(row[key]) for key in names}
 
     return EpochMetrics(
+        stage=row.get("stage", "train"),
         seconds=float(row["time"]),
         epoch=int(row["epoch"]),
         epochs=epochs,

@@ -10,9 +10,12 @@ from pipeline.training.job import (
     Hyperparameters,
     JobError,
     JobSpec,
+    Pictures,
     Stage,
+    TrainingStage,
     hyperparameters,
     read_job,
+    two_stages,
     write_job,
 )
 
@@ -140,3 +143,66 @@ def test_the_written_job_is_plain_json_that_any_python_reads(
 
     assert content["stages"] == ["train", "export"]
     assert content["class_names"] == list(CLASSES)
+
+
+def test_a_job_trains_once_unless_it_says_otherwise() -> None:
+    assert [stage.name for stage in spec().training] == ["train"]
+
+
+def test_two_stages_go_from_synthetic_pictures_to_real_ones() -> None:
+    staged = spec(
+        hyperparameters={"epochs": 9, "imgsz": 320},
+        training=two_stages(finetuning={"epochs": 3, "imgsz": 640}),
+    )
+    pretrain, finetune = staged.training
+
+    assert (pretrain.train_on, finetune.train_on) == (Pictures.SYNTHETIC, Pictures.REAL)
+    assert staged.hyperparameters_of(pretrain).epochs == 9
+    assert staged.hyperparameters_of(finetune).epochs == 3
+    assert staged.hyperparameters_of(finetune).lr0 < staged.hyperparameters_of(pretrain).lr0
+    assert staged.imgsz == 640, "the shipped model works as it was trained last"
+
+
+def test_a_misspelt_hyperparameter_of_a_stage_is_refused() -> None:
+    with pytest.raises(HyperparameterError, match="no hyperparameter 'epoch'"):
+        spec(training=two_stages(finetuning={"epoch": 3}))
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("best",), ("checkpoint", "b")])
+def test_stages_of_training_have_names_of_their_own(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="a name of its own"):
+        spec(training=[TrainingStage(name=name) for name in names])
+
+
+def test_a_stage_without_pictures_is_refused_by_its_name(
+    tmp_path: Path, training_set: Path
+) -> None:
+    (training_set / "train.txt").write_text("./images/train/synth_0.jpg\n", encoding="utf-8")
+
+    with pytest.raises(JobError, match=r"no real picture, which the stage 'finetune'"):
+        write_job(tmp_path / "job", spec(training=two_stages()), training_set)
+
+
+def test_kinds_of_pictures_are_told_by_their_names() -> None:
+    lines = ["./images/train/synth_0.jpg", "./images/train/real_a.png", "", "./real_b.jpg"]
+
+    assert Pictures.SYNTHETIC.of(lines) == lines[:1]
+    assert Pictures.REAL.of(lines) == [lines[1], lines[3]]
+    assert Pictures.ALL.of(lines) == [lines[0], lines[1], lines[3]]
+
+
+def test_a_checkpoint_to_go_on_from_travels_with_what_describes_it(
+    tmp_path: Path, training_set: Path
+) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"weights")
+    (tmp_path / "checkpoint.json").write_text("{}")
+
+    write_job(tmp_path / "job", spec(), training_set, resume=tmp_path / "checkpoint.pt")
+
+    assert (tmp_path / "job" / "resume.pt").read_bytes() == b"weights"
+    assert (tmp_path / "job" / "resume.json").is_file()
+
+
+def test_a_checkpoint_that_is_not_there_is_refused(tmp_path: Path, training_set: Path) -> None:
+    with pytest.raises(JobError, match="no checkpoint at"):
+        write_job(tmp_path / "job", spec(), training_set, resume=tmp_path / "checkpoint.pt")

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -19,6 +21,8 @@ from pipeline.training.program import (
     EXIT_FAILED,
     EXIT_NO_MEMORY,
     Outputs,
+    WrongExportError,
+    check_export,
     exit_code_of,
     number,
     usable_cores,
@@ -197,6 +201,47 @@ def test_an_export_alone_gives_the_same_model(trained: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     again = tmp_path / "job" / "outputs" / "best.onnx"
     assert sha256_of(again) == sha256_of(trained / "outputs" / "best.onnx")
+
+
+@pytest.mark.slow
+def test_the_environment_is_pinned(trained: Path) -> None:
+    environment = json.loads((trained / "outputs" / "environment.json").read_text("utf-8"))
+
+    assert f"torch=={environment['torch'].split('+')[0]}" in "\n".join(environment["pip_freeze"])
+    assert environment["ultralytics"]
+    assert (environment["driver"] is None) == (shutil.which("nvidia-smi") is None)
+    assert "file:" not in json.dumps(environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("names", "{0: 'bar', 1: 'square'}", "knows the classes"),
+        ("end2end", "False", "non-maximum suppression"),
+    ],
+)
+def test_a_wrong_export_is_noticed_on_the_host(
+    trained: Path, tmp_path: Path, key: str, value: str, said: str
+) -> None:
+    model = onnx.load(str(trained / "outputs" / "best.onnx"))
+    for item in model.metadata_props:
+        if item.key == key:
+            item.value = value
+    onnx.save(model, str(tmp_path / "wrong.onnx"))
+
+    with pytest.raises(WrongExportError, match=said):
+        check_export(tmp_path / "wrong.onnx", json.loads((trained / "job.json").read_text("utf-8")))
+
+
+@pytest.mark.slow
+def test_an_export_of_another_shape_is_noticed_on_the_host(trained: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(trained / "outputs" / "best.onnx"))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 8400
+    onnx.save(model, str(tmp_path / "wrong.onnx"))
+
+    with pytest.raises(WrongExportError, match=r"8400.*instead of one output"):
+        check_export(tmp_path / "wrong.onnx", json.loads((trained / "job.json").read_text("utf-8")))
 
 
 @pytest.mark.slow

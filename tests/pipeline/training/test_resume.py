@@ -1,0 +1,342 @@
+"""A training that ends early goes on from its newest checkpoint, here or elsewhere."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.manifests import sha256_of
+from pipeline.training.contract import check_onnx_contract
+from pipeline.training.job import JobSpec, hyperparameters, two_stages, write_job
+from pipeline.training.program import (
+    EXIT_FAILED,
+    EXIT_STOPPED,
+    STATE_KEY,
+    History,
+    Outputs,
+    cut_last_line,
+    without_optimizer,
+)
+from pipeline.training.results import (
+    DoneEvent,
+    EpochMetrics,
+    Event,
+    FailedEvent,
+    MessageEvent,
+    epochs_of,
+    read_events,
+    read_results_csv,
+)
+
+CLASSES = ("square", "bar")
+TINY = {"imgsz": 128, "batch": 4, "warmup_epochs": 0.0, "workers": 0, "patience": 0, "mosaic": 0.0}
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks with signals")
+
+
+@pytest.fixture(scope="module")
+def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Squares and bars on noise; three synthetic pictures and one real, which is listed twice."""
+    folder = tmp_path_factory.mktemp("set")
+    generator = np.random.default_rng(5)
+    names = ("synth_0", "synth_1", "synth_2", "real_0")
+    for subset in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / kind / subset).mkdir(parents=True)
+        for index, name in enumerate(names):
+            pixels = generator.integers(80, 120, (128, 128, 3), np.uint8)
+            pixels[40:80, 40:80] = (220, 40, 40) if index % 2 else (40, 40, 220)
+            Image.fromarray(pixels).save(folder / "images" / subset / f"{name}.png")
+            label = f"{index % 2} 0.47 0.47 0.31 0.31\n"
+            (folder / "labels" / subset / f"{name}.txt").write_text(label)
+        listed = [*names, "real_0"] if subset == "train" else names
+        lines = "".join(f"./images/{subset}/{name}.png\n" for name in listed)
+        (folder / f"{subset}.txt").write_text(lines, encoding="utf-8")
+    return folder
+
+
+def spec(epochs: int, **changes: object) -> JobSpec:
+    chosen = hyperparameters(TINY, {"epochs": epochs})
+    return JobSpec.model_validate(
+        {"game": "demo", "class_names": CLASSES, "hyperparameters": chosen, **changes}
+    )
+
+
+def start(job: Path) -> subprocess.Popen[bytes]:
+    """The job program in a process group of its own."""
+    with (job.parent / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, str(job.parent / "program.py"), str(job)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=job.parent,
+            start_new_session=True,
+        )
+
+
+def events_of(job: Path) -> tuple[Event, ...]:
+    file = job.parent / "outputs" / "metrics.jsonl"
+    return read_events(file) if file.is_file() else ()
+
+
+def epochs_told(job: Path) -> list[tuple[str, int]]:
+    """Every epoch event, repetitions included."""
+    return [(e.stage, e.epoch) for e in events_of(job) if isinstance(e, EpochMetrics)]
+
+
+def run_until(job: Path, condition: Callable[[], bool], then: signal.Signals) -> int:
+    """Run a job, end it with a signal as soon as the condition holds, and return its code."""
+    process = start(job)
+    try:
+        while not condition():
+            assert process.poll() is None, (job.parent / "log.txt").read_text("utf-8")[-3000:]
+            time.sleep(0.02)
+        process.send_signal(then)
+        return process.wait(60)
+    finally:
+        process.kill()
+
+
+def finish(job: Path) -> int:
+    return start(job).wait(280)
+
+
+def messages(job: Path) -> str:
+    return "\n".join(e.message for e in events_of(job) if isinstance(e, MessageEvent))
+
+
+def take_along(outputs: Path, folder: Path) -> Path:
+    """The newest checkpoint with what describes it, as a host's last signs of life."""
+    folder.mkdir()
+    for name in ("checkpoint.pt", "checkpoint.json"):
+        shutil.copyfile(outputs / name, folder / name)
+    return folder / "checkpoint.pt"
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_killed_training_goes_on_elsewhere_and_its_curves_are_whole(
+    tmp_path: Path, training_set: Path
+) -> None:
+    first = write_job(tmp_path / "first", spec(3), training_set)
+    told_two = lambda: ("train", 2) in epochs_told(first)  # noqa: E731
+    assert run_until(first, told_two, signal.SIGKILL) == -signal.SIGKILL
+    checkpoint = take_along(first.parent / "outputs", tmp_path / "saved")
+    described = json.loads(checkpoint.with_suffix(".json").read_text("utf-8"))
+    assert described["epoch"] >= 2
+    assert (described["epochs"], described["stage"]) == (3, "train")
+    assert described["sha256"] == sha256_of(checkpoint)
+    assert described["bytes"] == checkpoint.stat().st_size
+    shutil.rmtree(first.parent)
+
+    second = write_job(tmp_path / "second", spec(3), training_set, resume=checkpoint)
+    assert finish(second) == 0
+
+    outputs = second.parent / "outputs"
+    assert epochs_told(second) == [("train", 1), ("train", 2), ("train", 3)]
+    assert [epoch.restored for epoch in epochs_of(events_of(second))][:2] == [True, True]
+    assert [epoch.epoch for epoch in read_results_csv(outputs / "results.csv")] == [1, 2, 3]
+    assert "Going on after epoch" in messages(second)
+    assert "from scratch" not in messages(second), "no weights are looked for"
+    assert isinstance(events_of(second)[-1], DoneEvent)
+    assert not list(outputs.glob("checkpoint.*"))
+    assert check_onnx_contract(outputs / "best.onnx", CLASSES).output_shape == (1, 300, 6)
+    seconds = [event.seconds for event in events_of(second) if not_at_the_start(event)]
+    assert seconds == sorted(seconds)
+
+
+def not_at_the_start(event: Event) -> bool:
+    return isinstance(event, EpochMetrics | DoneEvent)
+
+
+@POSIX
+@pytest.mark.slow
+def test_two_stages_go_on_within_the_second_and_do_not_repeat_the_first(
+    tmp_path: Path, training_set: Path
+) -> None:
+    staged = spec(1, training=two_stages(finetuning={"epochs": 2, "lr0": 0.0001}))
+    job = write_job(tmp_path / "job", staged, training_set)
+    told_one = lambda: ("finetune", 1) in epochs_told(job)  # noqa: E731
+    run_until(job, told_one, signal.SIGKILL)
+
+    assert finish(job) == 0
+
+    outputs = job.parent / "outputs"
+    assert epochs_told(job) == [("pretrain", 1), ("finetune", 1), ("finetune", 2)]
+    with (outputs / "results.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [(row["stage"], row["epoch"]) for row in csv.DictReader(stream)]
+    assert rows == [("pretrain", "1"), ("finetune", "1"), ("finetune", "2")]
+    learned = {(e.stage, e.learning_rate) for e in read_results_csv(outputs / "results.csv")}
+    assert all(
+        rate is not None and rate <= 0.0001 for stage, rate in learned if stage == "finetune"
+    )
+    assert (outputs / "pretrain.pt").is_file()
+    assert set(json.loads((outputs / "done.json").read_text("utf-8"))) == {
+        "best.pt",
+        "last.pt",
+        "pretrain.pt",
+        "best.onnx",
+    }
+    data = job.parent / "data"
+    assert (data / "synthetic_train.txt").read_text("utf-8").count("synth_") == 3
+    assert (data / "real_train.txt").read_text("utf-8").splitlines() == [
+        "./images/train/real_0.png"
+    ] * 2
+
+
+@POSIX
+@pytest.mark.slow
+def test_asked_to_end_at_once_it_keeps_its_checkpoint_and_asked_to_stop_it_exports(
+    tmp_path: Path, training_set: Path
+) -> None:
+    staged = spec(50, training=two_stages())
+    job = write_job(tmp_path / "job", staged, training_set)
+    outputs = job.parent / "outputs"
+    told_one = lambda: ("pretrain", 1) in epochs_told(job)  # noqa: E731
+    assert run_until(job, told_one, signal.SIGTERM) == EXIT_STOPPED
+    assert (outputs / "checkpoint.pt").is_file()
+    assert read_results_csv(outputs / "results.csv")
+    assert "what there is was kept" in messages(job)
+    assert not (outputs / "done.json").exists()
+
+    (job.parent / "stop").touch()
+    trained = len(epochs_told(job))
+    assert finish(job) == 0
+
+    assert len(epochs_told(job)) == trained
+    assert "nothing is trained after stage pretrain" in messages(job)
+    assert (outputs / "best.onnx").is_file()
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_stop_in_the_middle_of_an_epoch_lets_it_end(tmp_path: Path, training_set: Path) -> None:
+    job = write_job(tmp_path / "job", spec(50), training_set)
+    process = start(job)
+    while not epochs_told(job):
+        assert process.poll() is None, (job.parent / "log.txt").read_text("utf-8")[-3000:]
+        time.sleep(0.02)
+    (job.parent / "stop").touch()
+    assert process.wait(280) == 0
+
+    trained = epochs_told(job)
+    assert 1 <= len(trained) < 10
+    assert len(read_results_csv(job.parent / "outputs" / "results.csv")) == len(trained)
+    assert (job.parent / "outputs" / "best.onnx").is_file()
+
+
+@POSIX
+@pytest.mark.slow
+def test_what_was_trained_to_the_end_is_only_exported_with_its_best_weights(
+    tmp_path: Path, training_set: Path
+) -> None:
+    """The best weights travel within the checkpoint: no later epoch may ever write them again."""
+    import torch
+
+    first = write_job(tmp_path / "first", spec(2), training_set)
+    run_until(first, lambda: ("train", 2) in epochs_told(first), signal.SIGKILL)
+    checkpoint = take_along(first.parent / "outputs", tmp_path / "saved")
+    content = torch.load(checkpoint, weights_only=False)
+    best = torch.load(checkpoint, weights_only=False)
+    with torch.no_grad():
+        next(best["ema"].parameters()).fill_(0.25)
+    torch.save(best, tmp_path / "best.pt")
+    content[STATE_KEY]["best"] = without_optimizer(tmp_path / "best.pt")
+    torch.save(content, checkpoint)
+    checkpoint.with_suffix(".json").unlink()
+
+    second = write_job(tmp_path / "second", spec(2), training_set, resume=checkpoint)
+    assert finish(second) == 0
+
+    outputs = second.parent / "outputs"
+    assert epochs_told(second) == [("train", 1), ("train", 2)]
+    assert all(epoch.restored for epoch in epochs_of(events_of(second)))
+    weights = {name: torch.load(outputs / f"{name}.pt", weights_only=False) for name in BOTH}
+    first_layer = {name: next(weights[name]["model"].parameters()) for name in BOTH}
+    assert bool((first_layer["best"] == 0.25).all())
+    assert not bool((first_layer["last"] == 0.25).all())
+    assert all(weights[name]["optimizer"] is None for name in BOTH)
+    assert all(STATE_KEY not in weights[name] for name in BOTH)
+
+
+BOTH = ("best", "last")
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_refused_and_not_trained_over(
+    tmp_path: Path, training_set: Path
+) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"half of it")
+    (tmp_path / "checkpoint.json").write_text('{"sha256": "0"}')
+    job = write_job(tmp_path / "job", spec(2), training_set, resume=tmp_path / "checkpoint.pt")
+
+    assert finish(job) == EXIT_FAILED
+
+    last = events_of(job)[-1]
+    assert isinstance(last, FailedEvent)
+    assert "it is damaged" in last.message
+
+
+def epoch(stage: str, number: int, map50_95: float = 0.0) -> dict[str, object]:
+    return {
+        "event": "epoch",
+        "seconds": float(number),
+        "stage": stage,
+        "epoch": number,
+        "epochs": 9,
+        "precision": 0.0,
+        "recall": 0.0,
+        "map50": map50_95,
+        "map50_95": map50_95,
+    }
+
+
+def test_epochs_that_were_told_are_not_told_again(tmp_path: Path) -> None:
+    state = {
+        "epochs": [epoch("train", 1), epoch("train", 2)],
+        "results": {"train": "epoch\n1\n2\n"},
+    }
+    with Outputs(tmp_path) as outputs:
+        outputs.write(epoch("train", 1))
+        History(["train"], None).restore(state, outputs)
+
+    told = epochs_of(read_events(tmp_path / "metrics.jsonl"))
+    assert [(event.epoch, event.restored) for event in told] == [(1, False), (2, True)]
+
+
+def test_results_of_several_stages_say_which(tmp_path: Path) -> None:
+    history = History(["pretrain", "finetune"], None)
+    history.results = {"pretrain": "epoch,time\n1,2\n", "finetune": "epoch,time\n1,3\n2,4\n"}
+
+    assert history.csv() == "stage,epoch,time\npretrain,1,2\nfinetune,1,3\nfinetune,2,4\n"
+
+
+def test_the_best_figures_are_those_of_the_stage() -> None:
+    history = History(["a", "b"], None)
+    history.epochs = [epoch("a", 1, 0.9), epoch("b", 1, 0.2), epoch("b", 2, 0.3)]
+
+    assert history.best_of("b")["map50_95"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(b"", b""), (b"a\nb\n", b"a\nb\n"), (b"a\nhal", b"a\n"), (b"hal", b"")],
+)
+def test_a_line_that_was_cut_off_is_taken_away(tmp_path: Path, written: bytes, kept: bytes) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(written)
+    cut_last_line(file)
+    assert file.read_bytes() == kept
+
+
+def test_there_may_be_no_line_yet(tmp_path: Path) -> None:
+    cut_last_line(tmp_path / "metrics.jsonl")
+    assert not list(tmp_path.iterdir())
