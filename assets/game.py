@@ -12,12 +12,10 @@ from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import picture, table
 from pipeline.backgrounds.pictures import (
     background_sheet,
-    choose_shore_textures,
     read_index,
     sampling_sheet,
-    write_backgrounds,
-    write_shores,
 )
+from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import choose_textures
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.index import GameFolderError, GameIndex
@@ -35,6 +33,12 @@ GROUP = "game"
 SAMPLING_SHEET = "samplings.jpg"
 """The same textures stretched and isometric, to compare."""
 Kind = Literal["land", "water"]
+GROUND_CODE = (
+    "pipeline.backgrounds",
+    "pipeline.formats.dds",
+    "pipeline.formats.png",
+    "pipeline.games.terrain",
+)
 
 
 def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -129,7 +133,9 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
 def _team_colours(
     game_folder: Path, pack: GamePack, warn: Callable[[str], None]
 ) -> tuple[Colour, ...] | None:
-    """As the game states them, or None where it does not or its palette is damaged."""
+    """As the pack or the game states them; None where neither does or the palette is damaged."""
+    if pack.sprites.team_colours is not None:
+        return tuple(pack.sprites.team_colours)
     if pack.sprites.palette is None:
         return None
     try:
@@ -155,7 +161,7 @@ def show_sprites(folder: Path, pack: GamePack) -> Metadata:
 def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     key = keys.terrain_backgrounds if kind == "land" else keys.water_backgrounds
-    code = code_version_of("pipeline.backgrounds", "pipeline.formats.dds", "pipeline.games.terrain")
+    code = code_version_of(*GROUND_CODE)
     size = (pack.scenes.width, pack.scenes.height)
 
     @dg.asset(
@@ -177,10 +183,11 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             files = _files(making, game, pack, "terrain")
-            choice = choose_textures(files, kind, pack.terrain)
-            write_json(folder / "left_out.json", choice.left_out)
-            write_backgrounds(folder, kind, choice.textures, pack.terrain, size, making.report)
-            if kind == "land":
+            located = game.located(pack)
+            left_out = write_kind(folder, kind, (located, files), pack.terrain, size, making.report)
+            write_json(folder / "left_out.json", left_out)
+            if kind == "land" and pack.terrain.hexes is None:
+                choice = choose_textures(files, kind, pack.terrain)
                 sheet = sampling_sheet(choice.textures, pack.terrain, size)
                 (folder / SAMPLING_SHEET).write_bytes(sheet)
 
@@ -191,7 +198,7 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
 
 def _shores(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.backgrounds", "pipeline.formats.dds", "pipeline.games.terrain")
+    code = code_version_of(*GROUND_CODE)
     size = (pack.scenes.width, pack.scenes.height)
 
     @dg.asset(
@@ -211,9 +218,11 @@ def _shores(pack: GamePack) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             files = _files(making, game, pack, "terrain")
-            textures, left_out = choose_shore_textures(files, pack.terrain)
+            located = game.located(pack)
+            left_out = write_kind(
+                folder, "shore", (located, files), pack.terrain, size, making.report
+            )
             write_json(folder / "left_out.json", left_out)
-            write_shores(folder, textures, pack.terrain, size, making.report)
 
         return make(making, write, show_backgrounds)
 

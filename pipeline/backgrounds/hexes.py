@@ -59,12 +59,14 @@ class HexMap:
         grid: where its hexes lie.
         kinds: names of the kinds of ground that it shows.
         shore: the line by which hexes are land or water, where it has both.
+        wading: middles of hexes on land in which units stand deep.
     """
 
     pixels: Pixels
     grid: HexGrid
     kinds: tuple[str, ...]
     shore: Shoreline | None
+    wading: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +146,8 @@ def draw_map(
     painter = _Painter(pictures, hexes, grid, rng, np.zeros((size[1], size[0], 3), np.uint8))
     painter.paint(ground)
     shown = tuple(sorted({known.name for known in ground.values()}))
-    return HexMap(painter.canvas, grid, shown, shore)
+    wading = tuple(sorted(grid.middle(cell) for cell in ground if ground[cell].wading))
+    return HexMap(painter.canvas, grid, shown, shore, wading)
 
 
 def _hexes(rules: TerrainRules) -> HexRules:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.backgrounds.hexes import HexGrid, HexPictures, draw_map
 from pipeline.backgrounds.shores import Shoreline, drawn_shoreline, joined
 from pipeline.backgrounds.soften import Sampling, ground, laid_out, softened
 from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures
@@ -37,6 +38,8 @@ class Background:
     pixels: Pixels
     sources: tuple[str, ...]
     shore: Shoreline | None = None
+    grid: HexGrid | None = None
+    wading: tuple[tuple[int, int], ...] = ()
 
 
 class BackgroundEntry(BaseModel):
@@ -50,6 +53,10 @@ class BackgroundEntry(BaseModel):
     sources: tuple[str, ...] = Field(description="Textures, by file name without suffix.")
     seed: int
     shore: Shoreline | None = Field(None, description="Of a background of land and water.")
+    grid: HexGrid | None = Field(None, description="Where its hexes lie.")
+    wading: tuple[tuple[int, int], ...] = Field(
+        (), description="Middles of hexes on land in which units stand deep."
+    )
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,38 @@ def make_shore(
     return Background(f"shore_{index:04d}", pixels, names, line)
 
 
+def make_hex_background(
+    index: int, kind: Kind, pictures: HexPictures, rules: TerrainRules, size: tuple[int, int]
+) -> Background:
+    """Background `index` of a game with hexes; pure, like `make_background`.
+
+    It is a hex larger each way than asked for, so that scenes find hexes in every position.
+    """
+    rng = np.random.default_rng([rules.seed, STREAMS[kind], index])
+    hexes = rules.hexes
+    room = (hexes.column, hexes.height) if hexes is not None else (0, 0)
+    width, height = size[0] + 2 * room[0], size[1] + room[1]
+    drawn = draw_map(kind, pictures, rules, (width, height), rng)
+    return Background(
+        f"{kind}_{index:04d}", drawn.pixels, drawn.kinds, drawn.shore, drawn.grid, drawn.wading
+    )
+
+
+def write_hex_backgrounds(
+    folder: Path,
+    kind: Kind,
+    pictures: HexPictures,
+    rules: TerrainRules,
+    size: tuple[int, int],
+    report: Report = silent,
+) -> tuple[BackgroundEntry, ...]:
+    """Make and write the whole set of one kind for a game with hexes, and its `index.json`."""
+    shores = rules.shore.count if rules.shore is not None else 0
+    count = {"land": rules.land_count, "water": rules.water_count, "shore": shores}[kind]
+    made = (make_hex_background(index, kind, pictures, rules, size) for index in range(count))
+    return _write(folder, kind, track(made, count, f"{kind} backgrounds", report), rules.seed)
+
+
 def _one_of(textures: Sequence[Texture], rng: np.random.Generator) -> Texture:
     weights = np.array([texture.weight for texture in textures])
     return textures[int(rng.choice(len(textures), p=weights / weights.sum()))]
@@ -184,10 +223,12 @@ def _write(
                 sources=background.sources,
                 seed=seed,
                 shore=background.shore,
+                grid=background.grid,
+                wading=background.wading,
             )
         )
     text = json.dumps(
-        [entry.model_dump(mode="json", exclude_none=True) for entry in entries],
+        [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries],
         indent=1,
         sort_keys=True,
     )

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import OutpostError
 from pipeline.formats.palette import palette_files
-from pipeline.games.pack import GamePack
+from pipeline.games.files import files_in, first_folder
+from pipeline.games.pack import GamePack, SpriteRules, TerrainRules
 from pipeline.manifests import FileEntry
 from pipeline.progress import Report, silent, track
 
@@ -53,8 +54,8 @@ def index_game(
             f"There is no folder {folder}.",
             f"Set OUTPOST_GAME_DIR to the folder in which {pack.title} is installed.",
         )
-    sprites = _listed(folder, pack.sprites.folder, pack.sprites.suffix, pack)
-    terrain = _listed(folder, pack.terrain.folder, pack.terrain.suffix, pack)
+    sprites = _listed(folder, pack.sprites, pack)
+    terrain = _listed(folder, pack.terrain, pack)
     other = palette_files(folder / pack.sprites.palette) if pack.sprites.palette else ()
     every = [*sprites, *terrain, *other]
     entries = {
@@ -69,13 +70,15 @@ def index_game(
     )
 
 
-def _listed(folder: Path, place: str, suffix: str, pack: GamePack) -> list[Path]:
-    files = sorted(file for file in (folder / place).glob(f"*{suffix}") if file.is_file())
+def _listed(folder: Path, rules: SpriteRules | TerrainRules, pack: GamePack) -> list[Path]:
+    suffix = rules.suffix
+    files = [file for name, file in files_in(folder, rules).items() if name.endswith(suffix)]
     if not files:
+        first = first_folder(rules)
         raise GameFolderError(
-            f"{folder} holds no {suffix} files in {place}.",
+            f"{folder} holds no {suffix} files in {first}.",
             f"Check that this is the folder of {pack.title} itself (the one that contains "
-            f"'{place.split('/')[0]}'), and that its files are not packed or on another disk.",
+            f"'{first.split('/')[0]}'), and that its files are not packed or on another disk.",
         )
     return files
 

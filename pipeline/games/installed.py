@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.games.files import files_in, first_folder, is_there
 from pipeline.games.index import GameFolderError
 from pipeline.games.matching import FileMatches, match_files, match_terrain, stem_of
 from pipeline.games.pack import GameClass, GamePack
@@ -115,7 +116,7 @@ class CoverageReport(BaseModel):
 def find_installed(pack: GamePack) -> Path | None:
     """The first usual install folder that holds the pack's sprites."""
     folders = usual_folders(pack.install_folders)
-    return next((folder for folder in folders if (folder / pack.sprites.folder).is_dir()), None)
+    return next((folder for folder in folders if is_there(folder, pack.sprites)), None)
 
 
 def usual_folders(entries: list[str], steam_roots: tuple[str, ...] | None = None) -> Iterator[Path]:
@@ -140,7 +141,7 @@ def check_installed(pack: GamePack, folder: Path) -> CoverageReport:
             the text says what the folder looks like and where to look instead.
     """
     rules = pack.sprites
-    names = _names_in(folder / rules.folder)
+    names = list(files_in(folder, rules))
     stems = [stem for name in names if (stem := stem_of(name, rules)) is not None]
     if not stems:
         raise _no_sprites(pack, folder, names)
@@ -214,7 +215,7 @@ def _meaning(state: State, known: GameClass, has_rules: bool) -> str:
 
 def _terrain(pack: GamePack, folder: Path) -> TerrainCoverage:
     rules = pack.terrain
-    names = _names_in(folder / rules.folder)
+    names = list(files_in(folder, rules))
     stems = [name.removesuffix(rules.suffix) for name in names if name.endswith(rules.suffix)]
     matches = match_terrain(rules, stems)
     return TerrainCoverage(
@@ -258,7 +259,7 @@ def _notes(report: CoverageReport) -> Iterator[str]:
 
 
 def _no_sprites(pack: GamePack, folder: Path, names: list[str]) -> GameFolderError:
-    place, suffix = pack.sprites.folder, pack.sprites.suffix
+    place, suffix = first_folder(pack.sprites), pack.sprites.suffix
     if not folder.is_dir():
         return GameFolderError(
             f"There is no folder {folder}.",
@@ -281,12 +282,6 @@ def _no_sprites(pack: GamePack, folder: Path, names: list[str]) -> GameFolderErr
         f"Give the folder of {pack.title} itself, the one that contains '{place.split('/')[0]}', "
         "and check that the installation is complete.",
     )
-
-
-def _names_in(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
 
 
 def _ends(names: Iterator[str]) -> dict[str, int]:

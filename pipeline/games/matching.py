@@ -114,6 +114,9 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
     }
     pieces = {stem: _variants(stem, found) for stem, found in choices.items() if any(found)}
     drawn = {piece.stem for variants in pieces.values() for each in variants for piece in each}
+    unmatched = tuple(stem for stem in rest if stem not in claims and stem not in drawn)
+    if rules.rest is not None:
+        apart, unmatched = {**apart, rules.rest: unmatched}, ()
     return FileMatches(
         by_rule=by_rule,
         pieces=pieces,
@@ -121,7 +124,7 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
         excluded=tuple(stem for stem in every if never.fullmatch(stem)),
         apart=apart,
         conflicts=conflicts,
-        unmatched=tuple(stem for stem in rest if stem not in claims and stem not in drawn),
+        unmatched=unmatched,
     )
 
 
@@ -135,6 +138,9 @@ def match_terrain(rules: TerrainRules, stems: Iterable[str]) -> TerrainMatches:
 
     land, water = serving("land"), serving("water")
     excluded = tuple(stem for stem in every if names.is_left_out(stem))
+    if rules.hexes is not None:
+        # The rest are borders, and ground of which the pack's maps have none.
+        excluded = tuple(stem for stem in every if stem not in {*land, *water})
     decided = {*land, *water, *excluded}
     return TerrainMatches(
         land=land,

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from pipeline.errors import OutpostError
 from pipeline.formats.yaml_text import parse_yaml
 from pipeline.games.patterns import NamePattern
+from pipeline.games.picture_rules import HexRules, Rgb, TeamShades
 from pipeline.games.scene_rules import LabelPolicy as LabelPolicy
 from pipeline.games.scene_rules import OverlayRules as OverlayRules
 from pipeline.games.scene_rules import PlacementRule as PlacementRule
@@ -108,12 +109,33 @@ class SpriteRules(Section):
     """Where sprites lie in the game's folder and what they show."""
 
     folder: str = Field(description="Relative to the game's folder.")
-    suffix: str = Field(".sld", description="Of the sprite files.")
+    subfolders: list[str] = Field(
+        [],
+        description="Folders below it that are looked through to the bottom. Names then begin with "
+        "the path from `folder`; without any, only the files of `folder` itself count.",
+    )
+    suffix: str = Field(
+        ".sld", description="Of the sprite files; its end, .sld or .png, says how they are read."
+    )
     exclude: list[NamePattern] = Field([], description="Patterns that no class may take.")
     apart: dict[str, list[NamePattern]] = Field(
         {}, description="Groups of files that are known and left aside, such as an expansion's."
     )
+    rest: str | None = Field(
+        None,
+        description="Group under which files that no rule names are left aside, in a game of which "
+        "the detector needs but a few. Without it they are reported.",
+    )
     rules: list[SpriteRule]
+    marks: list[str] = Field(
+        [], description="Names that rules may take like classes, for what lies on or under units."
+    )
+    team_shades: list[TeamShades] = Field(
+        [], description="Of pictures that have no layer for the player's colour."
+    )
+    team_colours: list[Rgb] | None = Field(
+        None, min_length=8, max_length=8, description="RGB of players 1 to 8."
+    )
     palette: str | None = Field(
         None, description="File with the team colours, relative to the game's folder."
     )
@@ -121,7 +143,8 @@ class SpriteRules(Section):
     def named_classes(self) -> Iterator[tuple[str, str]]:
         """Every key that names a class, and the name."""
         for number, rule in enumerate(self.rules):
-            yield f"rules[{number}].class_name", rule.class_name
+            if rule.class_name not in self.marks:
+                yield f"rules[{number}].class_name", rule.class_name
 
 
 class TerrainChoice(Section):
@@ -171,7 +194,9 @@ class Softening(Section):
 class ShoreRules(Section):
     """Backgrounds of land and water with a beach between them; lengths of the shorter side."""
 
-    beach: list[TerrainChoice] = Field(min_length=1, description="Textures of the beach.")
+    beach: list[TerrainChoice] = Field(
+        [], description="Textures of the beach; at least one unless the ground has hexes."
+    )
     count: int = Field(60, ge=1, description="Shore backgrounds to make.")
     beach_width: ShareRange = Field((0.03, 0.08), description="Width of the beach.")
     bend: ShareRange = Field((0.02, 0.08), description="How far the shore departs from a line.")
@@ -181,14 +206,18 @@ class TerrainRules(Section):
     """Terrain textures and the backgrounds made from them."""
 
     folder: str = Field(description="Relative to the game's folder.")
+    subfolders: list[str] = Field([], description="As for sprites.")
     suffix: str = ".dds"
     classes: dict[TerrainClass, list[NamePattern]] = Field(
         {},
         description="Patterns of each class of terrain. Once there are any, a texture of no class "
         "or of two is reported and not used.",
     )
-    land: list[TerrainChoice] = Field(min_length=1)
-    water: list[TerrainChoice] = Field(min_length=1)
+    hexes: HexRules | None = Field(
+        None, description="For maps of hexes: stands for `land`, `water` and the shore's `beach`."
+    )
+    land: list[TerrainChoice] = Field([], description="At least one, unless there are hexes.")
+    water: list[TerrainChoice] = Field([], description="Likewise.")
     exclude: list[NamePattern] = Field([], description="Patterns never used as a background.")
     min_luminance: float = Field(20.0, ge=0, le=255, description="Darker textures are left out.")
     sampling: Literal["stretched", "isometric"] = Field(
@@ -206,8 +235,18 @@ class TerrainRules(Section):
 
     def choices(self, surface: Surface) -> list[TerrainChoice]:
         """What the pack takes for a surface."""
+        if self.hexes is not None:
+            bearing = [kind for kind in self.hexes.kinds if kind.water == (surface == "water")]
+            return [TerrainChoice(include=kind.include, weight=kind.weight) for kind in bearing]
         beach = self.shore.beach if self.shore is not None else []
         return {"land": self.land, "water": self.water, "beach": beach}[surface]
+
+    @model_validator(mode="after")
+    def _has_ground(self) -> TerrainRules:
+        for surface, choices in (("land", self.land), ("water", self.water)):
+            if bool(choices) == (self.hexes is not None):
+                raise ValueError(f"write either 'hexes' or '{surface}' with at least one texture")
+        return self
 
     @model_validator(mode="after")
     def _classes_are_sound(self) -> TerrainRules:

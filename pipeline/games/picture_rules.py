@@ -79,10 +79,13 @@ class HexKind(Section):
         None, description="Pictures laid over it, centred on the hex, such as reeds or trees."
     )
     over_chance: Fraction = Field(1.0, description="Of its hexes that have one.")
+    wading: bool = Field(
+        False, description="True for ground on land in which units stand as deep as `depth` says."
+    )
     tints: list[NamePattern] = Field(
         [], description="Pictures of which one may colour all its hexes on a map."
     )
-    borders: list[HexBorder] = []
+    borders: list[HexBorder] = Field([], description="The first that fits a neighbour is drawn.")
 
 
 class HexRules(Section):

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
+from pipeline.games.files import files_in, first_folder
 from pipeline.games.index import GameFolderError
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
@@ -144,15 +145,16 @@ class _Tally:
             self.blank[path] += taken.blank
 
 
-def _sprite_files(game_folder: Path, pack: GamePack) -> list[Path]:
+def _sprite_files(game_folder: Path, pack: GamePack) -> dict[str, Path]:
     rules = pack.sprites
-    folder = game_folder / rules.folder
-    files = sorted(file for file in folder.glob(f"*{rules.suffix}") if file.is_file())
+    found = files_in(game_folder, rules).items()
+    files = {name: file for name, file in found if name.endswith(rules.suffix)}
     if not files:
+        first = first_folder(rules)
         raise GameFolderError(
-            f"There are no {rules.suffix} files in {folder}.",
+            f"There are no {rules.suffix} files in {game_folder / first}.",
             f"Set OUTPOST_GAME_DIR to the folder in which {pack.title} is installed: the one that "
-            f"contains '{rules.folder.split('/')[0]}'.",
+            f"contains '{first.split('/')[0]}'.",
         )
     return files
 
@@ -204,7 +206,7 @@ def _job_of(task: SpriteTask, game_folder: Path, means: Means) -> _Job:
         (_digest(piece.file, means), piece.file == task.file, piece.dx, piece.dy)
         for piece in task.pieces
     ]
-    rule = task.class_name, task.name, task.headings, task.steps
+    rule = task.class_name, task.name, task.headings, task.steps, task.team_shades
     key = digest_of([code_version_of(*CODE), source.path, source.sha256, pieces, rule])
     return _Job(task, source, key)
 

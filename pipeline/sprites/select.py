@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from pipeline.formats.sld import SldFile
+from pipeline.formats.sld import SldFrame
 from pipeline.games.matching import FileMatches, Piece, match_files, stem_of
 from pipeline.games.pack import SpriteRules
+from pipeline.games.patterns import matcher
 from pipeline.sprites.library import DISTRACTOR
 
 
@@ -31,6 +33,8 @@ class SpriteTask:
         file: the game's file.
         pieces: everything that is drawn, in this order; `file` is one of them.
         headings, steps: how many are wanted of each.
+        team_shades: colours that stand for the player's, in a file without a layer for it: the
+            reference first; see `pipeline.games.picture_rules.TeamShades`.
     """
 
     class_name: str | None
@@ -39,6 +43,7 @@ class SpriteTask:
     pieces: tuple[PieceFile, ...]
     headings: int
     steps: int
+    team_shades: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,41 @@ class SpriteSelection:
     matches: FileMatches
 
 
-def select_files(files: Iterable[Path], rules: SpriteRules) -> SpriteSelection:
+def select_files(files: Mapping[str, Path], rules: SpriteRules) -> SpriteSelection:
     """Choose files by name; nothing is read. Tasks come in the order of the pack's rules."""
     by_stem = {
         stem: file
-        for file in sorted(files, key=lambda file: file.name)
-        if (stem := stem_of(file.name, rules)) is not None
+        for name, file in sorted(files.items())
+        if (stem := stem_of(name, rules)) is not None
     }
     matches = match_files(rules, by_stem)
-    return SpriteSelection(tuple(_tasks(matches, by_stem)), matches)
+    return SpriteSelection(tuple(_tasks(matches, by_stem, rules)), matches)
 
 
-def poses(file: SldFile, headings: int, steps: int) -> list[Pose]:
+class FrameSource(Protocol):
+    """A file of frames; `SldFile` and `pipeline.sprites.pictures.PictureFile` are such."""
+
+    @property
+    def frames(self) -> SelectableFrames: ...
+
+    @property
+    def headings(self) -> int: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    def frame_index(self, heading: int, step: int) -> int: ...
+
+
+class SelectableFrames(Protocol):
+    """Frames by index, several of which are decoded at once."""
+
+    def __len__(self) -> int: ...
+
+    def select(self, indices: Iterable[int], /) -> Sequence[SldFrame]: ...
+
+
+def poses(file: FrameSource, headings: int, steps: int) -> list[Pose]:
     """The frames that show `headings` headings and `steps` steps of each, evenly spread.
 
     A rule that asks for one heading is about things that have only one, such as buildings: then
@@ -90,7 +118,9 @@ def spread(wanted: int, available: int) -> list[int]:
     return [index * available // count for index in range(count)]
 
 
-def _tasks(matches: FileMatches, by_stem: dict[str, Path]) -> Iterator[SpriteTask]:
+def _tasks(
+    matches: FileMatches, by_stem: dict[str, Path], rules: SpriteRules
+) -> Iterator[SpriteTask]:
     for match in matches.by_rule:
         rule = match.rule
         class_name = None if rule.class_name == DISTRACTOR else rule.class_name
@@ -98,5 +128,21 @@ def _tasks(matches: FileMatches, by_stem: dict[str, Path]) -> Iterator[SpriteTas
             variants = matches.pieces.get(stem, ((Piece(stem),),))
             for number, variant in enumerate(variants):
                 name = stem if len(variants) == 1 else f"{stem}_v{number}"
-                pieces = tuple(PieceFile(by_stem[each.stem], each.dx, each.dy) for each in variant)
-                yield SpriteTask(class_name, name, by_stem[stem], pieces, rule.headings, rule.steps)
+                yield SpriteTask(
+                    class_name=class_name,
+                    name=name.replace("/", "."),
+                    file=by_stem[stem],
+                    pieces=tuple(
+                        PieceFile(by_stem[each.stem], each.dx, each.dy) for each in variant
+                    ),
+                    headings=rule.headings,
+                    steps=rule.steps,
+                    team_shades=_team_shades(stem, rules),
+                )
+
+
+def _team_shades(stem: str, rules: SpriteRules) -> tuple[str, ...]:
+    """The first palette of the pack that is meant for this sprite."""
+    fitting = (shades for shades in rules.team_shades if matcher(shades.files).fullmatch(stem))
+    first = next(fitting, None)
+    return () if first is None else (first.reference, *first.shades)

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.formats.sld import LayerKind, SldError, SldFile, SldFrame, read_sld
+from pipeline.formats.png import PngError
+from pipeline.formats.sld import LayerKind, SldError, SldFrame, read_sld
 from pipeline.sprites.compose import compose
 from pipeline.sprites.library import DISTRACTOR, Sprite
-from pipeline.sprites.select import PieceFile, Pose, SpriteTask, poses
+from pipeline.sprites.pictures import read_picture
+from pipeline.sprites.select import FrameSource, PieceFile, Pose, SpriteTask, poses
 
 DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
 """Those that `compose` looks at."""
+PICTURE = ".png"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def take_sprites(task: SpriteTask, source: Source) -> Taken:
     """Read a file, and the pieces that are drawn with it; what is wrong with one is returned."""
     try:
         sprites = list(_sprites(task, source))
-    except SldError as error:
+    except (SldError, PngError) as error:
         return Taken((), failed=error.problem)
     except OSError as error:
         return Taken((), failed=error.strerror or type(error).__name__)
@@ -52,9 +55,9 @@ def take_sprites(task: SpriteTask, source: Source) -> Taken:
 
 def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
     """A sprite for each chosen pose, None where nothing shows."""
-    file = read_sld(task.file, layers=DRAWN_LAYERS)
+    file = _open(task.file, task)
     chosen = poses(file, task.headings, task.steps)
-    layers = [_frames_of(piece, task.file, file, chosen) for piece in task.pieces]
+    layers = [_frames_of(piece, task, file, chosen) for piece in task.pieces]
     for pose, *frames in zip(chosen, *layers, strict=True):
         drawing = compose(frames)
         yield (
@@ -77,11 +80,18 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
         )
 
 
+def _open(file: Path, task: SpriteTask) -> FrameSource:
+    """A file of frames, read as the end of its name says."""
+    if file.suffix.lower() == PICTURE:
+        return read_picture(file, task.team_shades)
+    return read_sld(file, layers=DRAWN_LAYERS)
+
+
 def _frames_of(
-    piece: PieceFile, own_file: Path, base: SldFile, chosen: Sequence[Pose]
+    piece: PieceFile, task: SpriteTask, base: FrameSource, chosen: Sequence[Pose]
 ) -> list[SldFrame]:
     """The frames of a piece that belong to the chosen frames of its base, moved to their place."""
-    part = base if piece.file == own_file else read_sld(piece.file, layers=DRAWN_LAYERS)
+    part = base if piece.file == task.file else _open(piece.file, task)
     frames = part.frames.select(_counterpart(part, base, pose) for pose in chosen)
     return [
         replace(frame, hotspot=(frame.hotspot[0] - piece.dx, frame.hotspot[1] - piece.dy))
@@ -89,7 +99,7 @@ def _frames_of(
     ]
 
 
-def _counterpart(part: SldFile, base: SldFile, pose: Pose) -> int:
+def _counterpart(part: FrameSource, base: FrameSource, pose: Pose) -> int:
     """The frame of a part that belongs over a frame of its base.
 
     A sail that hangs still has fewer frames than the hull that it is drawn over.
