@@ -16,7 +16,8 @@ import numpy as np
 from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.draw import Drawing, Ids, Mask, Silhouette
+from pipeline.scenes.blend import Ids, Mask, Silhouette
+from pipeline.scenes.draw import Drawing
 from pipeline.scenes.scene import Placement, ScenePlan, footprint_of
 
 Cover = Literal["unit", "hud"]

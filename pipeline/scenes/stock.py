@@ -125,14 +125,28 @@ class Pyramid:
 
     def resized(self, width: int, height: int) -> Pixels:
         """The pixels at another size; shared with the pyramid when a level has that size."""
+        level = self._above(width, height)
+        if level.shape[:2] == (height, width):
+            return level
+        return np.asarray(cv2.resize(level, (width, height)), dtype=np.uint8)
+
+    def resize_into(self, out: Pixels) -> None:
+        """Fill an array of another size with the pixels."""
+        height, width = out.shape[:2]
+        level = self._above(width, height)
+        if level.shape[:2] == (height, width):
+            out[...] = level
+        else:
+            cv2.resize(level, (width, height), out)
+
+    def _above(self, width: int, height: int) -> Pixels:
+        """The smallest level that is no smaller than that; the largest if none is."""
         level = self.levels[0]
         for smaller in self.levels[1:]:
             if smaller.shape[0] < height or smaller.shape[1] < width:
                 break
             level = smaller
-        if level.shape[:2] == (height, width):
-            return level
-        return np.asarray(cv2.resize(level, (width, height)), dtype=np.uint8)
+        return level
 
 
 def pyramid_of(pixels: Pixels) -> Pyramid:
