@@ -20,9 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from doubles.pods import FakePod, Pace, Phase
+from doubles.clouds import CloudDouble
+from doubles.pods import FakePod, Phase
 from doubles.runpod_shapes import DOCUMENT
-from doubles.servers import Double, Reply, Request, Route
+from doubles.servers import Reply, Request, Route
 from doubles.shapes import Shapes, published
 
 DOCUMENT_NAME = "runpod-openapi-v2.json"
@@ -68,83 +69,33 @@ STOCK = (
 )
 
 
-class RunPodDouble(Double):
+class RunPodDouble(CloudDouble):
     """RunPod, on the loopback.
 
     Attributes:
-        key: the account's API key.
-        pods: all that ever were, by id; ended ones remain.
         created: bodies of the accepted requests for pods, in their order.
         stock: what the catalogue shows. Whether a pod can be had is told by `without_capacity`
             and `refusals` only, as the real catalogue's promise is not kept either.
-        without_capacity: ids of GPUs, or of data centres, that are refused.
-        refusals: how many of the next candidates are refused.
-        get_lag: how many times a new pod is not found yet (404), by get and by delete, each.
-        list_lag: how many lists a new pod is missing in.
-        delete_lag: how many times (get and list together) an ended pod is still shown.
-        delete_does_nothing: a 204, and the pod runs on.
         shows_terminated: ended pods answer as TERMINATED instead of by 404.
         direct_ssh: whether pods can be reached directly at all.
-        pods_fail: new pods become ERROR.
         ignores_args: new pods run the image's command instead of the one that was asked for.
         runpodctl_works: whether pods can remove themselves by `runpodctl`.
         pods_may_delete: whether pods can remove themselves by the API.
-        cost_factor: between the catalogue's price and the one that a pod turns out to have.
         page_size: lists are cut into pages of so many, named by the parameter `cursor`.
-        pace: of new pods on their way to RUNNING.
-        programs: name -> script; in front of the machine's own programs on every new pod.
     """
 
-    prefix = "/v2"
+    suffix = "/v2"
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(Shapes(_document()))
-        self.folder = folder
-        self.key = f"rpa_{secrets.token_hex(16)}"
-        self.pods: dict[str, FakePod] = {}
+        super().__init__(folder, Shapes(_document()))
         self.created: list[dict[str, Any]] = []
         self.stock: Sequence[GpuStock] = STOCK
-        self.without_capacity: set[str] = set()
-        self.refusals = 0
-        self.get_lag = 0
-        self.list_lag = 0
-        self.delete_lag = 0
-        self.delete_does_nothing = False
         self.shows_terminated = False
         self.direct_ssh = True
-        self.pods_fail = False
         self.ignores_args = False
         self.runpodctl_works = True
         self.pods_may_delete = True
-        self.cost_factor = 1.0
         self.page_size: int | None = None
-        self.pace = Pace()
-        self.programs: dict[str, str] = {}
-        self._lags: dict[str, dict[str, int]] = {}
-
-    @property
-    def alive(self) -> list[FakePod]:
-        """Pods that are billed, foreign ones among them."""
-        return [pod for pod in self.pods.values() if pod.alive]
-
-    @property
-    def billed_seconds(self) -> float:
-        """Of all pods that are not foreign."""
-        return sum(pod.billed_seconds for pod in self.pods.values() if not pod.foreign)
-
-    @property
-    def usd(self) -> float:
-        """What all pods that are not foreign have cost."""
-        return sum(pod.usd for pod in self.pods.values() if not pod.foreign)
-
-    def named(self, name: str) -> FakePod:
-        """The only pod of this name, alive or not."""
-        (pod,) = [pod for pod in self.pods.values() if pod.name == name]
-        return pod
-
-    def newest(self) -> FakePod:
-        """The pod that was created last."""
-        return [pod for pod in self.pods.values() if not pod.foreign][-1]
 
     def add_foreign(self, name: str = "my-notebook", age_seconds: float = 0.0) -> FakePod:
         """A pod that somebody else created, running; nobody can log in."""
@@ -153,15 +104,6 @@ class RunPodDouble(Double):
         pod.created -= age_seconds
         pod.boot()
         return pod
-
-    def vanish(self, pod_id: str) -> None:
-        """The pod is gone, as when its host dies; it is not billed any more."""
-        self.pods[pod_id].end()
-
-    def close(self) -> None:
-        super().close()
-        for pod in self.pods.values():
-            pod.end()
 
     def routes(self) -> list[Route]:
         return [
@@ -216,14 +158,10 @@ class RunPodDouble(Double):
         return Reply(201, reply)
 
     def _refusal(self, body: Mapping[str, Any]) -> str:
-        wanted = {body.get("gpu", {}).get("id", ""), *body.get("dataCenterIds", [])}
-        with self.lock:
-            if self.refusals > 0:
-                self.refusals -= 1
-                return NO_CAPACITY
-        if body["gpu"]["id"] not in {kind.id for kind in self.stock}:
-            return f"Unknown GPU type {body['gpu']['id']}"
-        return NO_CAPACITY if wanted & self.without_capacity else ""
+        gpu = body.get("gpu", {}).get("id", "")
+        if gpu not in {kind.id for kind in self.stock}:
+            return f"Unknown GPU type {gpu}"
+        return NO_CAPACITY if self.full([gpu, *body.get("dataCenterIds", [])]) else ""
 
     def _new_pod(self, body: Mapping[str, Any], foreign: bool = False) -> FakePod:
         pod_id = secrets.token_hex(5)
@@ -248,14 +186,11 @@ class RunPodDouble(Double):
             foreign=foreign,
             details=copy.deepcopy(dict(body)),
         )
-        self.pods[pod_id] = pod
-        lags = {"get": self.get_lag, "delete": self.get_lag, "list": self.list_lag}
-        self._lags[pod_id] = {} if foreign else lags
+        self.keep(pod)
         return pod
 
     def _list(self, request: Request, _: Mapping[str, str]) -> Reply:
-        with self.lock:
-            shown = [pod for pod in self.pods.values() if self._visible(pod, "list")]
+        shown = self.listed()
         if self.page_size is None:
             return Reply(200, {"pods": [self._shown(pod) for pod in shown]})
         start = int(request.query.get("cursor", "0"))
@@ -266,19 +201,18 @@ class RunPodDouble(Double):
         return Reply(200, {"pods": listed, "pagination": pages})
 
     def _get(self, _: Request, values: Mapping[str, str]) -> Reply:
-        pod = self.pods.get(values["id"])
-        with self.lock:
-            if pod is None or not self._visible(pod, "get"):
-                return self._unknown()
-        return Reply(200, self._shown(pod))
+        pod = self.found(values["id"], "get")
+        if pod is None and self.shows_terminated:
+            ended = self.pods.get(values["id"])
+            pod = ended if ended is not None and not ended.alive else None
+        return self._unknown() if pod is None else Reply(200, self._shown(pod))
 
     def _delete(self, _: Request, values: Mapping[str, str]) -> Reply:
-        pod = self.pods.get(values["id"])
-        with self.lock:
-            if pod is None or not pod.alive or self._lagging(pod, "delete"):
-                return self._unknown()
+        pod = self.found(values["id"], "delete")
+        if pod is None or not pod.alive:
+            return self._unknown()
         if not self.delete_does_nothing:
-            self._end(pod)
+            self.end(pod)
         return Reply(204)
 
     def _action(self, request: Request, values: Mapping[str, str]) -> Reply:
@@ -288,22 +222,17 @@ class RunPodDouble(Double):
         if action not in ACTIONS[pod.phase]:
             return self.refuse(409, "Conflict", [f"{action} is not valid now"])
         if action == "terminate":
-            self._end(pod)
+            self.end(pod)
             return Reply(204)
         if action == "stop":
             pod.stop()
         return Reply(200, self._shown(pod))
 
-    def _end(self, pod: FakePod) -> None:
-        pod.end()
-        with self.lock:
-            self._lags[pod.id] = {"ended": self.delete_lag}
-
     def _runpodctl(self, _: Request, values: Mapping[str, str]) -> Reply:
         pod = self.pods.get(values["id"])
         if pod is None or not self.runpodctl_works:
             return Reply(500, {"error": "not available"})
-        self._end(pod)
+        self.end(pod)
         return Reply(200, {})
 
     def _logs(self, request: Request, values: Mapping[str, str]) -> Reply:
@@ -352,18 +281,6 @@ class RunPodDouble(Double):
             "totals": _amounts(sum(pod.usd for pod in pods)),
         }
         return Reply(200, {"records": records, "metadata": metadata})
-
-    def _visible(self, pod: FakePod, operation: str) -> bool:
-        if pod.alive:
-            return not self._lagging(pod, operation)
-        if operation == "get" and self.shows_terminated:
-            return True
-        return self._lagging(pod, "ended")
-
-    def _lagging(self, pod: FakePod, what: str) -> bool:
-        left = self._lags[pod.id].get(what, 0)
-        self._lags[pod.id][what] = max(0, left - 1)
-        return left > 0
 
     def _unknown(self) -> Reply:
         return self.refuse(404, "Not Found", ["pod not found"])

@@ -137,8 +137,10 @@ class Double:
             not mean to cause any asserts that there are none.
     """
 
-    prefix = ""
-    """Of all paths in the OpenAPI document, as the client's base URL ends."""
+    mount = ""
+    """Before all paths of the OpenAPI document."""
+    suffix = ""
+    """What the client's base URL ends with after that: the start of all those paths."""
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes
@@ -161,7 +163,7 @@ class Double:
     @property
     def url(self) -> str:
         """The base URL that a client is given."""
-        return self.origin + self.prefix
+        return self.origin + self.mount + self.suffix
 
     def script(self, operation: str, *faults: Fault) -> None:
         """What happens to the next requests of an operation, one after the other."""
@@ -208,7 +210,7 @@ class Double:
     def answer(self, request: Request) -> Reply | None:
         """The reply to a request, as scripted; None closes the connection."""
         for route in self.routes():
-            values = route.match(request.method, request.path)
+            values = route.match(request.method, request.path.removeprefix(self.mount))
             if values is not None:
                 return self._answer(request, route, values)
         self.violations.append(f"{request.method} {request.path}: no such operation")
