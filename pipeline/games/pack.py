@@ -293,10 +293,27 @@ class MergeRules(Section):
     )
 
 
+class TwoStageRules(Section):
+    """Training on the synthetic pictures, then fine-tuning on the real ones."""
+
+    pretrain: dict[str, Any] = Field(
+        {}, description="Hyperparameters of the first stage that differ from the game's."
+    )
+    finetune: dict[str, Any] = Field(
+        {}, description="The same of the second; see `pipeline.training.job.FINETUNING`."
+    )
+    finetune_on: Literal["real", "all"] = Field(
+        "real", description="'all' keeps the synthetic pictures, for classes without a real one."
+    )
+
+
 class TrainingRules(Section):
     """What this game changes in the training defaults; see `pipeline.training.job`."""
 
     hyperparameters: dict[str, Any] = Field({})
+    two_stage: TwoStageRules | None = Field(
+        None, description="Asks for two stages instead of one; an empty mapping takes the defaults."
+    )
 
 
 class ThresholdRules(Section):

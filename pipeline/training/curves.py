@@ -1,4 +1,4 @@
-"""Curves of a training as a small SVG: losses on the left, mAP on the right."""
+"""Curves of a training as a small SVG: losses on the left, mAP on the right, stages in a row."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ class Curve:
 def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
     """Losses (validation dashed) and mAP over epochs, as the text of an SVG.
 
-    Text and lines alone, a few kilobytes, so that it fits into an event of the run.
+    Text and lines alone, a few kilobytes, so that it fits into an event of the run. Where a stage
+    of training follows another, a line stands between them and each begins with its name.
     """
-    first = epochs[0].epoch if epochs else 1
+    losses, maps = _loss_curves(epochs), _map_curves(epochs)
+    marks = "".join(_marks(epochs))
     panels = (
-        _panel("loss (dashed: validation)", _loss_curves(epochs), first, ceiling=None),
-        _panel("mAP on the validation list", _map_curves(epochs), first, ceiling=1.0),
+        _panel("loss (dashed: validation)", losses, len(epochs), ceiling=None) + marks,
+        _panel("mAP on the validation list", maps, len(epochs), ceiling=1.0) + marks,
     )
     placed = (
         f'<g transform="translate({index * PANEL_WIDTH},0)">{panel}</g>'
@@ -65,12 +67,41 @@ def _map_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
     )
 
 
-def _panel(title: str, curves: Sequence[Curve], first: int, ceiling: float | None) -> str:
+def _marks(epochs: Sequence[EpochMetrics]) -> Iterator[str]:
+    """Where each stage begins and where all ends; names where there are several stages."""
+    starts = [
+        index
+        for index, epoch in enumerate(epochs)
+        if index == 0 or epoch.stage != epochs[index - 1].stage
+    ]
+    for index in starts:
+        x = _x_of(index, len(epochs))
+        yield _axis_label(x, epochs[index].epoch)
+        if len(starts) > 1:
+            yield (
+                f'<text x="{x + 3:.1f}" y="{PANEL_HEIGHT - MARGIN - 4}" fill="{GREY}">'
+                f"{escape(epochs[index].stage)}</text>"
+            )
+        if index > 0:
+            bottom = PANEL_HEIGHT - MARGIN
+            yield (
+                f'<path d="M{x:.1f} 22V{bottom}" class="stage" stroke="{GREY}" '
+                'stroke-dasharray="2 3"/>'
+            )
+    if epochs and starts[-1] != len(epochs) - 1:
+        yield _axis_label(PANEL_WIDTH - 10, epochs[-1].epoch)
+
+
+def _x_of(index: int, count: int) -> float:
+    """Where the value of an epoch stands."""
+    width = PANEL_WIDTH - 10 - MARGIN
+    return MARGIN + width * (index / (count - 1) if count > 1 else 0.5)
+
+
+def _panel(title: str, curves: Sequence[Curve], count: int, ceiling: float | None) -> str:
     known = [value for curve in curves for value in curve.values if value is not None]
     top = ceiling or max(known, default=1.0) or 1.0
-    count = max((len(curve.values) for curve in curves), default=0)
     parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(title)}</text>', *_axes(top)]
-    parts += [_axis_label(MARGIN, first), _axis_label(PANEL_WIDTH - 10, first + max(count, 1) - 1)]
     parts += [_line(curve, count, top) for curve in curves]
     parts += _legend([curve for curve in curves if curve.name])
     return "".join(parts)
@@ -89,18 +120,18 @@ def _axes(top: float) -> Iterator[str]:
 
 def _axis_label(x: float, epoch: int) -> str:
     y = PANEL_HEIGHT - MARGIN + 13
-    return f'<text x="{x}" y="{y}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
+    return f'<text x="{x:.1f}" y="{y}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
 
 
 def _line(curve: Curve, count: int, top: float) -> str:
     """A path through the values, broken where one is missing; a dot where it has one point."""
-    bottom, width = PANEL_HEIGHT - MARGIN, PANEL_WIDTH - 10 - MARGIN
+    bottom = PANEL_HEIGHT - MARGIN
     commands, pen_down, points = [], False, []
     for index, value in enumerate(curve.values):
         if value is None:
             pen_down = False
             continue
-        x = MARGIN + width * (index / (count - 1) if count > 1 else 0.5)
+        x = _x_of(index, count)
         y = bottom - min(value / top, 1.0) * (bottom - 22)
         commands.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
         points.append((x, y))

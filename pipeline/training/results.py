@@ -159,8 +159,9 @@ def read_results_csv(file: Path) -> tuple[EpochMetrics, ...]:
 
 
 def best_epoch(epochs: Sequence[EpochMetrics]) -> EpochMetrics | None:
-    """The epoch with the highest mAP50-95, the earliest of equals."""
-    return max(epochs, key=lambda epoch: epoch.map50_95 or 0.0, default=None)
+    """The epoch with the highest mAP50-95 of the last stage, the earliest of equals."""
+    final = [epoch for epoch in epochs if epoch.stage == epochs[-1].stage]
+    return max(final, key=lambda epoch: epoch.map50_95 or 0.0, default=None)
 
 
 def _epoch_of_row(row: Mapping[str, str], epochs: int) -> EpochMetrics:

@@ -14,6 +14,7 @@ values = st.none() | st.floats(0, 1e6)
 epochs = st.builds(
     EpochMetrics,
     seconds=st.just(1.0),
+    stage=st.sampled_from(["pretrain", "finetune"]),
     epoch=st.integers(1, 9),
     epochs=st.just(9),
     map50=st.none() | st.floats(0, 1),
@@ -59,6 +60,25 @@ def test_a_single_epoch_is_a_dot() -> None:
     drawing = ET.fromstring(curves_svg(training(1)))
 
     assert len(list(drawing.iter(f"{SVG}circle"))) == 2 * 2 + 2
+
+
+def test_stages_stand_in_a_row_with_a_line_between_them() -> None:
+    first = [epoch.model_copy(update={"stage": "pretrain"}) for epoch in training(4)]
+    second = [epoch.model_copy(update={"stage": "finetune"}) for epoch in training(3)]
+
+    left, _ = ET.fromstring(curves_svg([*first, *second])).findall(f"{SVG}g")
+
+    lines = [path for path in left.iter(f"{SVG}path") if path.get("class") == "stage"]
+    words = [text.text for text in left.iter(f"{SVG}text")]
+    assert len(lines) == 1
+    assert words.count("pretrain") == words.count("finetune") == 1
+    assert words.count("1") == 2, "each stage counts its own epochs"
+    assert "3" in words
+
+
+def test_a_single_stage_needs_no_name() -> None:
+    assert "<text" in curves_svg(training(3))
+    assert ">train<" not in curves_svg(training(3))
 
 
 def test_a_long_training_stays_small() -> None:

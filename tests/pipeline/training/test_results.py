@@ -91,3 +91,37 @@ def test_the_best_epoch_is_the_first_with_the_highest_map() -> None:
 
     assert best is not None
     assert best.epoch == 2
+
+
+def test_of_several_stages_the_best_is_looked_for_in_the_last() -> None:
+    epochs = [
+        EpochMetrics(seconds=1, stage=stage, epoch=1, epochs=1, map50_95=value)
+        for stage, value in (("pretrain", 0.9), ("finetune", 0.4))
+    ]
+
+    best = best_epoch(epochs)
+
+    assert best is not None
+    assert best.stage == "finetune"
+    assert best_epoch([]) is None
+
+
+def test_an_epoch_that_was_told_twice_counts_once_and_keeps_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    again = epoch_line(1, map50=0.7)
+    file.write_text(f"{epoch_line(1)}\n{epoch_line(2)}\n{again}\n", encoding="utf-8")
+
+    epochs = epochs_of(read_events(file))
+
+    assert [(epoch.epoch, epoch.map50) for epoch in epochs] == [(1, 0.7), (2, None)]
+
+
+def test_the_results_of_stages_are_read_with_their_names(tmp_path: Path) -> None:
+    header, first, second = CSV.splitlines()
+    rows = f"stage,{header}\npretrain,{first}\npretrain,{second}\nfinetune,{first}\n"
+    file = tmp_path / "results.csv"
+    file.write_text(rows, encoding="utf-8")
+
+    found = [(e.stage, e.epoch, e.epochs) for e in read_results_csv(file)]
+
+    assert found == [("pretrain", 1, 2), ("pretrain", 2, 2), ("finetune", 1, 1)]
