@@ -20,9 +20,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from resources.gpu.cloud import (
     AmbiguousCreateError,
@@ -31,6 +33,7 @@ from resources.gpu.cloud import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
+    NoCapacityError,
 )
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -40,6 +43,21 @@ LONGEST_BACKOFF = 10.0
 QUOTED_CHARACTERS = 400
 
 Query = Mapping[str, str | int]
+
+
+class RequestBody(BaseModel):
+    """What is sent: nothing that is not meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReplyBody(BaseModel):
+    """What is read from a reply; whatever else it says is let through."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+Body = TypeVar("Body", bound=ReplyBody)
 
 
 @dataclass(frozen=True)
@@ -129,6 +147,33 @@ class Reply:
                 "Try again; if it stays so, a proxy or a wrong base URL may be in between.",
             ) from None
 
+    def read(self, model: type[Body]) -> Body:
+        """The body of a success, as what it is meant to be.
+
+        Raises:
+            CloudUnavailableError: it is something else.
+            CloudError: the reply is an error.
+        """
+        try:
+            return model.model_validate(self.well().json())
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "body"
+            raise CloudUnavailableError(
+                f"{self.service}'s reply is not what its API promises: {where}: {first['msg']}.",
+                "Try again; if it stays so, the API has changed: please report it.",
+            ) from None
+
+    def well(self) -> Reply:
+        """This reply.
+
+        Raises:
+            CloudError: it is an error.
+        """
+        if self.status >= 300:
+            raise self.refusal()
+        return self
+
     @property
     def said(self) -> str:
         """What the service says about an error, in its own words."""
@@ -164,6 +209,8 @@ class Reply:
                 "This is not about your API key. A proxy that changes the User-Agent header, or "
                 "a blocked network, causes it; try from another network.",
             )
+        if kind := _BY_CODE.get(self.code):
+            return kind[0](problem, kind[1])
         if self.status == 402:
             return CloudBalanceError(problem, "Top up the account, then run again.")
         if self.status in (401, 403):
@@ -366,6 +413,24 @@ class Limiter:
         if seconds:
             with self._lock:
                 self._still_until = max(self._still_until, time.monotonic() + max(seconds))
+
+
+_BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
+    "instance-operations/launch/insufficient-capacity": (
+        NoCapacityError,
+        "Another type of instance or region may be had; or try again later.",
+    ),
+    "global/account-inactive": (
+        CloudBalanceError,
+        "Set up billing for the account, then run again.",
+    ),
+    "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
+    "global/quota-exceeded": (
+        CloudError,
+        "End other instances of the account, or ask for a higher quota.",
+    ),
+}
+"""What Lambda Cloud's codes mean, whatever the status beside them."""
 
 
 _limiters: dict[tuple[str, float], Limiter] = {}

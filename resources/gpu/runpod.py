@@ -10,10 +10,11 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from resources.gpu.checks import checked_id, checked_name, checked_public_key
 from resources.gpu.cloud import (
     DEADMAN_FILE,
     IDLE_FILE,
@@ -30,13 +31,21 @@ from resources.gpu.cloud import (
     PodStatus,
     SshAddress,
 )
-from resources.gpu.http import ApiKey, Patience, Query, Reply, Requester, Service, checked_url
+from resources.gpu.http import (
+    ApiKey,
+    Patience,
+    Query,
+    ReplyBody,
+    RequestBody,
+    Requester,
+    Service,
+    checked_url,
+)
 from resources.gpu.market import examined, suitable
 
 BASE_URL = "https://api.runpod.io/v2"
 IMAGE = "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404"
 KEY = ApiKey("RUNPOD_API_KEY", "https://console.runpod.io/user/settings")
-LONGEST_NAME = 60
 LOG_LINES = 1000
 LOG_SECONDS = 3.0
 MOST_PAGES = 1000
@@ -54,7 +63,6 @@ _FINGERPRINT = re.compile(r"^\d+ (SHA256:[A-Za-z0-9+/]{43}) .*\([A-Z0-9-]+\)\s*$
 """As `ssh-keygen -l` prints it."""
 
 Tier = Literal["secure", "community"]
-_Parsed = TypeVar("_Parsed", bound="_Reply")
 
 
 @dataclass(frozen=True)
@@ -113,17 +121,16 @@ class RunPod:
                 "Another GPU or place may be had. If none is, read what RunPod says; pods that "
                 "count against the account's spending limit look like this, too.",
             )
-        if reply.status >= 300:
-            raise reply.refusal()
+        reply.well()
         try:
-            return _read(_Pod, reply).pod()
+            return reply.read(_Pod).pod()
         except CloudUnavailableError as error:
             raise self._api.ambiguous(error.problem) from None
 
     def get(self, pod_id: str) -> Pod | None:
         """A pod by its id."""
-        reply = self._api.ask("GET", f"/pods/{_safe(pod_id)}")
-        return None if reply.status == 404 else _read(_Pod, _well(reply)).pod()
+        reply = self._api.ask("GET", f"/pods/{checked_id(pod_id)}")
+        return None if reply.status == 404 else reply.read(_Pod).pod()
 
     def pods(self) -> Sequence[Pod]:
         """All pods of the account but those of clusters, which Outpost never makes."""
@@ -131,9 +138,9 @@ class RunPod:
 
     def terminate(self, pod_id: str) -> None:
         """Ask for a pod's end."""
-        reply = self._api.ask("DELETE", f"/pods/{_safe(pod_id)}")
+        reply = self._api.ask("DELETE", f"/pods/{checked_id(pod_id)}")
         if reply.status != 404:
-            _well(reply)
+            reply.well()
 
     def tidy(self, name: str) -> None:
         """A pod brings its key along; nothing else is left in the account."""
@@ -146,7 +153,7 @@ class RunPod:
         """
         query: Query = {"source": "container", "tail": LOG_LINES}
         found: dict[str, None] = {}
-        for line in self._api.lines(f"/pods/{_safe(pod_id)}/logs", query, LOG_SECONDS):
+        for line in self._api.lines(f"/pods/{checked_id(pod_id)}/logs", query, LOG_SECONDS):
             if match := _FINGERPRINT.match(_log_line(line)):
                 found[match[1]] = None
             elif found and line.startswith(":"):
@@ -178,8 +185,8 @@ class RunPod:
     def _examine_spending(self) -> Finding:
         what = "RunPod balance"
         try:
-            reply = _well(self._api.ask("GET", "/billing/pods", {"bucketSize": "day", "lastN": 30}))
-            spent = _read(_Billing, reply).metadata.totals.total
+            reply = self._api.ask("GET", "/billing/pods", {"bucketSize": "day", "lastN": 30})
+            spent = reply.read(_Billing).metadata.totals.total
         except CloudError as error:
             # A key that may create pods need not be one that may see bills.
             return Finding(what, True, f"not told: {error.problem}")
@@ -208,13 +215,13 @@ class RunPod:
             "count": 1,
             "minCudaVersion": wish.min_cuda,
         }
-        return _read(_Gpus, _well(self._api.ask("GET", "/catalog/gpus", query))).gpus
+        return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
 
     def _pages(self) -> Iterator[_Pods]:
         cursors: list[str] = []
         while len(cursors) < MOST_PAGES:
             query = {self.settings.cursor_parameter: cursors[-1]} if cursors else None
-            page = _read(_Pods, _well(self._api.ask("GET", "/pods", query)))
+            page = self._api.ask("GET", "/pods", query).read(_Pods)
             yield page
             cursor = page.next_cursor()
             if cursor is None:
@@ -229,14 +236,9 @@ class RunPod:
         )
 
     def _body(self, request: PodRequest) -> _CreatePod:
-        if not re.fullmatch(rf"[A-Za-z0-9._-]{{1,{LONGEST_NAME}}}", request.name):
-            raise CloudError(
-                f"{request.name!r} cannot be a pod's name.",
-                f"Use at most {LONGEST_NAME} letters, digits, dots, dashes and underscores.",
-            )
         place = request.offer.place
         return _CreatePod(
-            name=request.name,
+            name=checked_name(request.name),
             image=self.settings.image,
             # Without a count RunPod finds no instance, whatever its documentation says.
             gpu=_CreateGpu(id=request.offer.gpu, count=1, minCudaVersion=request.min_cuda),
@@ -283,38 +285,13 @@ def deadman_args(ttl_seconds: int, base_url: str) -> str:
     return f"bash -c '{script}'"
 
 
-def checked_public_key(text: str) -> str:
-    """A public key as one line.
-
-    Raises:
-        CloudError: it is none, so nobody could log in.
-    """
-    key = text.strip()
-    if not re.fullmatch(
-        r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( [^\n]*)?", key
-    ):
-        raise CloudError(
-            "The public SSH key is not one line in OpenSSH's format.",
-            "Give the content of a file as ~/.ssh/id_ed25519.pub.",
-        )
-    return key
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Reply(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class _CreateGpu(_Request):
+class _CreateGpu(RequestBody):
     id: str
     count: int
     minCudaVersion: str  # noqa: N815
 
 
-class _CreatePod(_Request):
+class _CreatePod(RequestBody):
     name: str
     image: str
     gpu: _CreateGpu
@@ -326,17 +303,17 @@ class _CreatePod(_Request):
     dataCenterIds: list[str] | None  # noqa: N815
 
 
-class _Endpoint(_Reply):
+class _Endpoint(ReplyBody):
     host: str
     port: int
     username: str
 
 
-class _Ssh(_Reply):
+class _Ssh(ReplyBody):
     direct: _Endpoint | None = None
 
 
-class _Pod(_Reply):
+class _Pod(ReplyBody):
     id: str = Field(min_length=1)
     name: str
     status: str
@@ -352,12 +329,12 @@ class _Pod(_Reply):
         return Pod(self.id, self.name, status, self.cost or None, address)
 
 
-class _Pagination(_Reply):
+class _Pagination(ReplyBody):
     nextCursor: str | None = None  # noqa: N815
     hasNextPage: bool | None = None  # noqa: N815
 
 
-class _Pods(_Reply):
+class _Pods(ReplyBody):
     pods: list[_Pod]
     pagination: _Pagination | None = None
 
@@ -369,31 +346,31 @@ class _Pods(_Reply):
         return pages.nextCursor or ("" if pages.hasNextPage else None)
 
 
-class _Place(_Reply):
+class _Place(ReplyBody):
     id: str
     availability: str
 
 
-class _Gpu(_Reply):
+class _Gpu(ReplyBody):
     id: str
     price: dict[str, float]
     availability: str = "NONE"
     dataCenters: list[_Place] = Field(default_factory=list)  # noqa: N815
 
 
-class _Gpus(_Reply):
+class _Gpus(ReplyBody):
     gpus: list[_Gpu]
 
 
-class _Totals(_Reply):
+class _Totals(ReplyBody):
     total: float = Field(alias="totalAmount")
 
 
-class _Metadata(_Reply):
+class _Metadata(ReplyBody):
     totals: _Totals
 
 
-class _Billing(_Reply):
+class _Billing(ReplyBody):
     metadata: _Metadata
 
 
@@ -418,32 +395,3 @@ def _log_line(line: str) -> str:
     except ValueError:
         return ""
     return str(event.get("line", "")) if isinstance(event, dict) else ""
-
-
-def _well(reply: Reply) -> Reply:
-    if reply.status >= 300:
-        raise reply.refusal()
-    return reply
-
-
-def _read(model: type[_Parsed], reply: Reply) -> _Parsed:
-    try:
-        return model.model_validate(reply.json())
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CloudUnavailableError(
-            f"RunPod's reply is not what its API promises: {where}: {first['msg']}.",
-            "Try again; if it stays so, the API has changed: please report it.",
-        ) from None
-
-
-def _safe(pod_id: str) -> str:
-    """An id as part of a path.
-
-    Raises:
-        CloudError: it would lead elsewhere.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", pod_id):
-        raise CloudError(f"{pod_id!r} is no id of a pod.", "Look at `outpost gpu list`.")
-    return pod_id
