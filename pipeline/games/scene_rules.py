@@ -222,6 +222,28 @@ class WaterRules(Section):
     )
 
 
+class MarkRule(Section):
+    """A picture that the game lays under or over units; all sprites of that name are drawn."""
+
+    picture: str = Field(description="One of the names in sprites.marks.")
+    chance: Fraction = Field(1.0, description="Of a unit to have it.")
+    under: bool = Field(True, description="Under the unit, or over everything.")
+    of_player: bool = Field(True, description="In the unit's colour, or in any team's.")
+    dx: int = Field(0, ge=-512, le=512, description="Pixels to the right of the unit's anchor.")
+    dy: int = Field(0, ge=-512, le=512, description="Pixels below it.")
+    classes: list[str] = Field([], description="Classes, or groups of classes; all without any.")
+    without: list[str] = Field([], description="Classes, or groups of classes, that have none.")
+
+
+class UprightBar(Section):
+    """A health bar that stands beside a unit instead of lying above it; pixels at zoom 1."""
+
+    dx: int = Field(-22, ge=-512, le=512, description="Its left side, from the unit's anchor.")
+    dy: int = Field(-25, ge=-512, le=512, description="Its upper end, from the unit's anchor.")
+    width: int = Field(4, ge=2, le=64)
+    height: CountRange = Field((15, 45), description="The more, the hardier the unit.")
+
+
 class OverlayRules(Section):
     """What the game's interface draws over a scene; probabilities per object or per scene.
 
@@ -237,6 +259,11 @@ class OverlayRules(Section):
     )
     health_bar: Fraction = Field(0.20, description="Health bar above an owned object.")
     health: ShareRange = Field((0.2, 1.0), description="Filled part of a bar.")
+    upright_bar: UprightBar | None = Field(None, description="In games that have such bars.")
+    everyone: bool = Field(
+        False, description="What shows no player's colour has ellipse and bar as well."
+    )
+    pictures: list[MarkRule] = Field([], description="What the game lays on or under units.")
     bar_width: Fraction = Field(0.8, description="Of the object's width.")
     bar_height: Fraction = Field(0.083, description="Of the object's height; at least 2 pixels.")
     bar_gap: int = Field(2, ge=0, le=64, description="Pixels between an object and its bar.")
@@ -336,6 +363,9 @@ class SceneRules(Section):
             "overlays.without_ellipse": self.overlays.without_ellipse,
             "overlays.garrison_classes": self.overlays.garrison_classes,
         }
+        for number, mark in enumerate(self.overlays.pictures):
+            lists[f"overlays.pictures[{number}].classes"] = mark.classes
+            lists[f"overlays.pictures[{number}].without"] = mark.without
         for number, rule in enumerate(self.overlaps):
             lists[f"overlaps[{number}].classes"] = rule.classes
             lists[f"overlaps[{number}].others"] = rule.others

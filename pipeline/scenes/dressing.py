@@ -72,6 +72,7 @@ def marks_of(rng: np.random.Generator, overlays: OverlayRules) -> Marks:
         bar_height=overlays.bar_height,
         bar_gap=overlays.bar_gap,
         badge_radius=overlays.garrison_radius,
+        upright=overlays.upright_bar,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from pipeline.games.scene_rules import UprightBar
 from pipeline.scenes.scene import FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.stock import Colour
 from pipeline.sprites.library import Pixels
@@ -18,6 +19,9 @@ from pipeline.sprites.library import Pixels
 FULL_HEALTH: Colour = (40, 200, 40)
 LOST_HEALTH: Colour = (150, 25, 20)
 BAR_EDGE: Colour = (15, 15, 15)
+BAR_FRAME: Colour = (180, 180, 180)
+HEALTH_COLOURS: tuple[Colour, ...] = ((225, 30, 30), (235, 140, 20), (215, 180, 40), (130, 210, 60))
+"""From hardly any health to full health."""
 SELECTION: Colour = (245, 245, 245)
 PANEL_TINTS: tuple[Colour, ...] = ((92, 64, 40), (60, 52, 46), (38, 42, 58), (84, 78, 62))
 PANEL_EDGE: Colour = (196, 164, 96)
@@ -36,6 +40,9 @@ def draw_health_bar(image: Pixels, placement: Placement, marks: Marks) -> None:
     """The bar above an object; its filled part is `placement.health`."""
     if placement.health is None:
         return
+    if marks.upright is not None:
+        _draw_upright_bar(image, placement, marks.upright, placement.health)
+        return
     width = max(6, int(placement.width * marks.bar_width))
     height = max(2, int(placement.height * marks.bar_height))
     left = placement.left + (placement.width - width) // 2
@@ -44,6 +51,22 @@ def draw_health_bar(image: Pixels, placement: Placement, marks: Marks) -> None:
     _fill(image, left - 1, top - 1, width + 2, height + 2, BAR_EDGE)
     _fill(image, left, top, width, height, LOST_HEALTH)
     _fill(image, left, top, filled, height, FULL_HEALTH)
+
+
+def _draw_upright_bar(image: Pixels, placement: Placement, bar: UprightBar, health: float) -> None:
+    """A narrow frame beside an object, filled from below, from red to green with its health.
+
+    Its height goes with that of the object, as that of the game's bars does with hardiness.
+    """
+    scale, (shortest, tallest) = placement.scale, bar.height
+    width = max(3, round(bar.width * scale))
+    height = max(6, round(min(max(placement.height / 2, shortest * scale), tallest * scale)))
+    left = placement.ground[0] + round(bar.dx * scale)
+    top = placement.ground[1] + round(bar.dy * scale)
+    filled = max(1, round((height - 2) * health))
+    cv2.rectangle(image, (left, top), (left + width - 1, top + height - 1), BAR_FRAME, 1)
+    step = min(int(health * len(HEALTH_COLOURS)), len(HEALTH_COLOURS) - 1)
+    _fill(image, left + 1, top + height - 1 - filled, width - 2, filled, HEALTH_COLOURS[step])
 
 
 def draw_badge(image: Pixels, placement: Placement, marks: Marks, colour: Colour) -> None:

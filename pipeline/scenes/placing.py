@@ -58,6 +58,7 @@ class Site:
         shore: where land ends, when it matters; None when anything may stand anywhere.
         limits: of the smaller box, by the names of two classes; see `OverlapRule`.
         overlaps: of a box that members of one group may share, by the group's number.
+        start: the middle of an unshifted cell, where the ground shows the cells of the game.
     """
 
     width: int
@@ -66,6 +67,7 @@ class Site:
     shore: Shoreline | None
     limits: Mapping[Pair, float]
     overlaps: dict[int, float] = field(default_factory=dict)
+    start: Point | None = None
 
 
 def limits_of(rules: SceneRules, catalogue: Catalogue) -> dict[Pair, float]:
@@ -82,8 +84,10 @@ def limits_of(rules: SceneRules, catalogue: Catalogue) -> dict[Pair, float]:
 def members_of(names: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]:
     """The classes that a list of classes and groups of classes stands for."""
     wanted = set(names)
-    known = (name for name, group in catalogue.group_of.items() if group in wanted)
-    return tuple(sorted(wanted.union(known)))
+    named = wanted.intersection((*catalogue.scene_of, DISTRACTOR))
+    return tuple(
+        sorted(named.union(n for n, group in catalogue.group_of.items() if group in wanted))
+    )
 
 
 class Crowd:
@@ -180,13 +184,17 @@ class Cells:
     """The cells of a game's grid that lie in a picture, each for one object."""
 
     def __init__(self, rng: np.random.Generator, grid: GridRules, site: Site, zoom: float) -> None:
+        start = site.start
+        # Ground that shows its cells is not zoomed.
+        zoom = zoom if start is None else 1.0
         self._jitter = (grid.jitter[0] * zoom, grid.jitter[1] * zoom)
         columns, rows = (step * zoom for step in grid.step)
-        start_x, start_y = (rng.random(2) * (columns, rows)).tolist()
+        start_x, start_y = (rng.random(2) * (columns, rows)).tolist() if start is None else start
+        first, top = -1 - math.ceil(start_x / columns), -2 - math.ceil(start_y / rows)
         self._free: list[Point] = []
-        for column in range(-1, math.ceil(site.width / columns) + 1):
+        for column in range(first, first + math.ceil(site.width / columns) + 3):
             shift = grid.stagger * zoom * (column % 2)
-            for row in range(-1, math.ceil(site.height / rows) + 1):
+            for row in range(top, top + math.ceil(site.height / rows) + 4):
                 middle = start_x + column * columns, start_y + row * rows + shift
                 self._free.append((round(middle[0]), round(middle[1])))
 

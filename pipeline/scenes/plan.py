@@ -35,6 +35,7 @@ from pipeline.scenes.stock import (
     Catalogue,
     SpriteShape,
 )
+from pipeline.scenes.unit_marks import with_marks
 
 WAYS_AROUND: dict[Kind, str] = {
     "land": "set scenes.water_fraction to 1",
@@ -64,8 +65,9 @@ def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
         int(rng.integers(background.height - rules.height + 1)),
     )
     mirrored = bool(rng.random() < 0.5)
-    shore = _shore(background, crop, mirrored, rules.width)
-    stage = _Stage(rng, kind, zoom, distant, shore, rules, catalogue)
+    view = _View(background, crop, mirrored, rules.width)
+    shore = view.shore()
+    stage = _Stage(rng, kind, zoom, distant, view, rules, catalogue)
     return ScenePlan(
         seed=rules.seed,
         index=index,
@@ -117,14 +119,34 @@ def _kind(chance: float, rules: SceneRules) -> Kind:
     return "shore" if chance < rules.water_fraction + rules.shore_fraction else "land"
 
 
-def _shore(
-    background: BackgroundShape, crop: tuple[int, int], mirrored: bool, width: int
-) -> Shoreline | None:
-    """The background's shoreline, in pixels of the picture."""
-    if background.shore is None:
-        return None
-    shore = background.shore.cropped(*crop)
-    return shore.mirrored(width) if mirrored else shore
+@dataclass(frozen=True)
+class _View:
+    """What a picture shows of its background."""
+
+    background: BackgroundShape
+    crop: Point
+    mirrored: bool
+    width: int
+
+    def shore(self) -> Shoreline | None:
+        """The background's shoreline, in pixels of the picture."""
+        if self.background.shore is None:
+            return None
+        shore = self.background.shore.cropped(*self.crop)
+        return shore.mirrored(self.width) if self.mirrored else shore
+
+    def start(self) -> Point | None:
+        """The middle of a hex that does not lie lower, in pixels of the picture."""
+        grid = self.background.grid
+        return None if grid is None else self._moved(grid.middle((0, 0)))
+
+    def wading(self) -> frozenset[Point]:
+        """Middles of hexes on land in which things stand deep."""
+        return frozenset(self._moved(middle) for middle in self.background.wading)
+
+    def _moved(self, point: Point) -> Point:
+        x, y = point[0] - self.crop[0], point[1] - self.crop[1]
+        return (self.width - x, y) if self.mirrored else (x, y)
 
 
 def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> BackgroundShape:
@@ -171,7 +193,7 @@ class _Stage:
     kind: Kind
     zoom: float
     distant: bool
-    shore: Shoreline | None
+    view: _View
     rules: SceneRules
     catalogue: Catalogue
 
@@ -182,8 +204,9 @@ class _Stage:
             width=rules.width,
             height=rules.height,
             attempts=rules.attempts,
-            shore=self.shore if rules.gated else None,
+            shore=self.view.shore() if rules.gated else None,
             limits=limits_of(rules, self.catalogue),
+            start=self.view.start(),
         )
         parties = [*self._groups(site), *(_Party((item,)) for item in self._singles())]
         parties.sort(key=lambda party: -max(item.area for item in party.members))
@@ -194,7 +217,8 @@ class _Stage:
         for party in parties:
             standing = self._standing(party, crowd, (site, cells))
             placements += looks.of(standing, party.group)
-        return tuple(sorted(placements, key=lambda placement: placement.ground[1]))
+        placements.sort(key=lambda placement: placement.ground[1])
+        return with_marks(self.rng, placements, rules.overlays.pictures, self.catalogue)
 
     def _standing(
         self, party: _Party, crowd: Crowd, place: tuple[Site, Cells | None]
@@ -288,6 +312,8 @@ class _Looks:
     def __init__(self, stage: _Stage) -> None:
         overlays = stage.rules.overlays
         self._stage = stage
+        self._shore = stage.view.shore()
+        self._wading = stage.view.wading()
         self._plain = frozenset(members_of(overlays.without_ellipse, stage.catalogue))
         self._garrisoned = frozenset(members_of(overlays.garrison_classes, stage.catalogue))
 
@@ -306,6 +332,7 @@ class _Looks:
         chance = self._stage.rng.random(7).tolist()
         overlays, name = self._stage.rules.overlays, item.rule.class_name
         owned = item.shape.owned and item.rule.recolour
+        dressed = owned or (overlays.everyone and item.shape.class_name is not None)
         whose = player if player is not None else int(chance[0] * len(TEAM_COLOURS))
         low, high = overlays.health
         hotspot = item.hotspot
@@ -321,8 +348,8 @@ class _Looks:
             ground=ground,
             scale=item.scale,
             player=whose if owned else None,
-            selected=owned and marked,
-            health=_health(chance[2:4], overlays.health_bar, low, high) if owned else None,
+            selected=dressed and marked,
+            health=_health(chance[2:4], overlays.health_bar, low, high) if dressed else None,
             edge=self._edge(chance[4]),
             waterline=self._waterline(item, ground, chance[5]),
             garrisoned=owned and name in self._garrisoned and chance[6] < overlays.garrison,
@@ -336,14 +363,14 @@ class _Looks:
         return "hard" if chance < edges.feathered + edges.hard else "as it is"
 
     def _waterline(self, item: Wanted, ground: Point, chance: float) -> int | None:
-        if item.rule.depth is None or not self._is_water(ground):
+        if item.rule.depth is None or not (self._is_water(ground) or ground in self._wading):
             return None
         low, high = item.rule.depth
         row = round(item.hotspot[1] - (low + chance * (high - low)) * item.scale)
         return max(row, 0) if row < item.height else None
 
     def _is_water(self, ground: Point) -> bool:
-        shore = self._stage.shore
+        shore = self._shore
         return self._stage.kind == "water" if shore is None else shore.side(*ground) < 0
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.backgrounds.shores import Footprint, Shoreline
 from pipeline.backgrounds.textures import Kind
+from pipeline.games.scene_rules import UprightBar
 
 PanelKind = Literal["resource_bar", "minimap", "command_panel"]
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
@@ -97,6 +98,7 @@ class Marks:
         bar_width, bar_height: of a health bar.
         bar_gap: pixels between an object and its bar.
         badge_radius: of the shorter side.
+        upright: of bars that stand beside their object, or None.
     """
 
     reach: float = 0.125
@@ -104,6 +106,7 @@ class Marks:
     bar_height: float = 0.083
     bar_gap: int = 2
     badge_radius: float = 0.125
+    upright: UprightBar | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.backgrounds.hexes import HexGrid
 from pipeline.backgrounds.pictures import BackgroundEntry, read_index
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
@@ -71,6 +72,10 @@ class BackgroundShape:
     height: int
     shore: Shoreline | None = None
     """Where the land ends, in a background of land and water."""
+    grid: HexGrid | None = None
+    """Where its hexes lie, in a game that has them."""
+    wading: tuple[tuple[int, int], ...] = ()
+    """Middles of hexes on land in which units stand deep."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +248,7 @@ class BackgroundShelf:
                 )
             self._files[entry.id] = folder / entry.file
             width, height = _size_of(folder / entry.file)
-            yield BackgroundShape(entry.id, width, height, entry.shore)
+            yield BackgroundShape(entry.id, width, height, entry.shore, entry.grid, entry.wading)
 
 
 def prepare(sprite: Sprite) -> PreparedSprite:
