@@ -17,7 +17,7 @@ from pipeline.formats.blocks import SIDE
 from pipeline.formats.palette import Colour
 from pipeline.formats.sld import HEADINGS, PlacedLayer, SldFrame, read_sld
 from pipeline.formats.sld_model import LayerKind
-from pipeline.formats.sld_structure import NONE_BEFORE, Structure, command_bytes, parse
+from pipeline.formats.sld_structure import NONE_BEFORE, Box, Structure, command_bytes, parse
 from pipeline.games.demo.game_folder import SPRITES, draw_game
 from pipeline.scenes.stock import TEAM_COLOURS
 from pipeline.sprites.recolour import recolour
@@ -123,18 +123,19 @@ def painted(frame: SldFrame, ground: Colour, *layers: PlacedLayer | None) -> Pix
 
 def block_origins(data: bytes, structure: Structure, index: int) -> PlacedLayer:
     """A colour for each block of a frame's main layer: stored, inherited or empty."""
-    number = structure.frames[index].layers[LayerKind.MAIN]
-    record = structure.layers[number]
-    commands = np.frombuffer(command_bytes(data, [record]), np.uint8)
+    layers = structure.layers
+    number = structure.layers_of_kind(LayerKind.MAIN)[[index]]
+    commands = command_bytes(data, layers, number).reshape(-1)
     drawn = np.repeat(np.resize([False, True], len(commands)), commands)
-    skipped = INHERITED if record.inherits != NONE_BEFORE else EMPTY
-    colours = np.full((record.blocks, 4), (*EMPTY, 255), np.uint8)
+    box = Box(*layers.box[number[0]].tolist())
+    skipped = EMPTY if layers.inherits[number[0]] == NONE_BEFORE else INHERITED
+    colours = np.full((box.rows * box.columns, 4), (*EMPTY, 255), np.uint8)
     colours[: len(drawn), :3] = np.where(drawn[:, None], DRAWN, skipped)
-    grid = colours.reshape(record.box.rows, record.box.columns, 4)
+    grid = colours.reshape(box.rows, box.columns, 4)
     pixels = grid.repeat(SIDE, axis=0).repeat(SIDE, axis=1)
     pixels[::SIDE, :, :3] //= 2
     pixels[:, ::SIDE, :3] //= 2
-    return PlacedLayer(record.box.left, record.box.top, pixels)
+    return PlacedLayer(box.left, box.top, pixels)
 
 
 def _as_grey(layer: PlacedLayer) -> PlacedLayer:

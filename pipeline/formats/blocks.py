@@ -1,8 +1,8 @@
 """BC1 and BC4 block compression: 8 bytes hold 4x4 pixels, of colour or of one channel.
 
-Decoding gives, bit for bit, what Pillow gives for a DDS of the same blocks: 5 and 6 bit channels
-are widened by repeating their high bits, and interpolated values are rounded down. Encoding uses
-integers only, so that the same pixels give the same blocks on every machine.
+Pillow's decoder does the decoding: 5 and 6 bit channels are widened by repeating their high bits,
+and interpolated values are rounded down. Encoding uses integers only, so that the same pixels give
+the same blocks on every machine.
 
 Formats: https://learn.microsoft.com/windows/win32/direct3d10/d3d10-graphics-programming-guide-resources-block-compression
 """
@@ -10,10 +10,11 @@ Formats: https://learn.microsoft.com/windows/win32/direct3d10/d3d10-graphics-pro
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 SIDE = 4
 """Pixels along each side of a block."""
@@ -21,6 +22,11 @@ BLOCK_BYTES = 8
 
 Array = npt.NDArray[Any]
 Bytes = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.uint16]
+Codes = npt.NDArray[np.uint64]
+"""Blocks, each as one little-endian number of eight bytes."""
+TRANSPARENT_BC1 = int.from_bytes(b"\0\0\0\0\xff\xff\xff\xff", "little")
+TRANSPARENT_BC4 = 0
 
 ENCODE_BATCH = 4096
 """Blocks encoded at once: keeps the 16x16 distances of a batch within the processor's cache."""
@@ -35,21 +41,43 @@ def decode_bc1(blocks: Bytes) -> Bytes:
     Returns:
         uint8 [n, 4, 4, 4]: block, row, column, RGBA; alpha is 0 or 255.
     """
-    palette = _bc1_palette(blocks).view(np.uint32)[..., 0]
-    indices = _TWO_BIT_INDICES[blocks[:, 4:]].reshape(-1, 16)
-    return _look_up(palette, indices).view(np.uint8).reshape(-1, SIDE, SIDE, 4)
+    return picture_of_blocks(blocks.view("<u8"), 1, "BC1").reshape(-1, SIDE, SIDE, 4)
 
 
 def decode_bc4(blocks: Bytes) -> Bytes:
     """Values of BC4 blocks: uint8 [n, 8], contiguous, to uint8 [n, 4, 4]."""
-    low = blocks[:, 2::3].astype(np.intp)
-    middle = blocks[:, 3::3]
-    high = blocks[:, 4::3].astype(np.intp)
-    rows = np.empty((len(blocks), SIDE), np.intp)
-    rows[:, 0::2] = low | (middle.astype(np.intp) & 15) << 8
-    rows[:, 1::2] = middle >> 4 | high << 4
-    indices = _THREE_BIT_INDICES[rows].reshape(-1, 16)
-    return _look_up(_bc4_palette(blocks[:, 0], blocks[:, 1]), indices).reshape(-1, SIDE, SIDE)
+    return picture_of_blocks(blocks.view("<u8"), 1, "BC4").reshape(-1, SIDE, SIDE)
+
+
+def picture_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> Bytes:
+    """Decode a whole picture with Pillow, straight into an array.
+
+    Args:
+        codes: the picture's blocks row by row, each as one little-endian number of eight bytes.
+        columns: blocks in a row; divides their number.
+        kind: the compression.
+
+    Returns:
+        uint8 [height, width, 4] of BC1, where alpha is 0 or 255; [height, width] of BC4.
+    """
+    height, width = SIDE * (len(codes) // max(columns, 1)), SIDE * columns
+    mode, number, channels = ("RGBA", 1, (4,)) if kind == "BC1" else ("L", 4, ())
+    pixels = np.empty((height, width, *channels), np.uint8)
+    if len(codes):
+        # The picture is a view of the array, and decoding into it saves two copies.
+        picture = Image.frombuffer(mode, (width, height), pixels, "raw", mode, 0, 1)
+        picture.frombytes(codes.view(np.uint8), "bcn", number, kind)
+    return pixels
+
+
+def opaque_bits_of_bc1(codes: Codes) -> Bits:
+    """Which pixels of BC1 blocks are opaque: bit `4 * y + x` of each number says it of (x, y)."""
+    first, second, indices = codes & 0xFFFF, codes >> 16 & 0xFFFF, codes >> 32
+    # Index 3, both bits set, is the transparent one of a block with three colours.
+    bits = indices & indices >> 1 & 0x55555555
+    for shift, mask in ((1, 0x33333333), (2, 0x0F0F0F0F), (4, 0x00FF00FF), (8, 0xFFFF)):
+        bits = (bits | bits >> shift) & mask
+    return np.where(first > second, 0xFFFF, bits ^ 0xFFFF).astype(np.uint16)
 
 
 def encode_bc1(pixels: Bytes) -> Bytes:
@@ -88,17 +116,7 @@ def image_of(blocks: Array, width: int) -> Array:
     return np.ascontiguousarray(tiled).reshape(rows, width, *blocks.shape[3:])
 
 
-# --- Decoding --------------------------------------------------------------------------------
-
-
-def _two_bit_indices() -> npt.NDArray[np.intp]:
-    """The four 2-bit fields of every byte, lowest first."""
-    return (np.arange(256)[:, None] >> np.arange(0, 8, 2) & 3).astype(np.intp)
-
-
-def _three_bit_indices() -> npt.NDArray[np.intp]:
-    """The four 3-bit fields of every 12-bit number, lowest first."""
-    return (np.arange(4096)[:, None] >> np.arange(0, 12, 3) & 7).astype(np.intp)
+# --- Palettes --------------------------------------------------------------------------------
 
 
 def _widened_565() -> npt.NDArray[np.uint16]:
@@ -109,8 +127,6 @@ def _widened_565() -> npt.NDArray[np.uint16]:
     return np.stack(widened, axis=1)
 
 
-_TWO_BIT_INDICES = _two_bit_indices()
-_THREE_BIT_INDICES = _three_bit_indices()
 _WIDENED_565 = _widened_565()
 
 
@@ -145,14 +161,6 @@ def _bc4_palette(first: Bytes, second: Bytes) -> Bytes:
     palette[short, 6] = 0
     palette[short, 7] = 255
     return palette
-
-
-def _look_up(palette: Array, indices: npt.NDArray[np.intp]) -> Array:
-    """`palette[i, indices[i, j]]` for every i and j; faster than `np.take_along_axis`."""
-    entries = palette.shape[1]
-    offsets = np.arange(0, len(palette) * entries, entries)
-    result: Array = palette.reshape(-1)[indices + offsets[:, None]]
-    return result
 
 
 # --- Encoding --------------------------------------------------------------------------------

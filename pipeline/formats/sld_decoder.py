@@ -1,52 +1,49 @@
-"""The pixels of chosen frames of an SLD file, many blocks at a time.
+"""The pixels of chosen frames of an SLD file, many frames at a time.
 
-Deltas are resolved on block *positions*, not on pixels: each layer becomes a grid of file offsets,
-one per 4x4 block, and a skipped block takes over the offset from the grid before. Only then are the
-blocks of many frames decoded together.
+Deltas are resolved on block *positions*, not on pixels: each layer becomes a grid of cells, one per
+4x4 block, which hold the block's offset in the file, and an inherited cell takes over the offset
+of a cell of the layer before. Only then are blocks decoded. Layers of one width are stacked for it,
+so that a stack is a single compressed picture, and its pixels are where they belong at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formats.blocks import BLOCK_BYTES, SIDE, decode_bc1, decode_bc4
-from pipeline.formats.sld_model import (
-    COLOUR_KINDS,
-    LayerKind,
-    Mask,
-    PlacedLayer,
-    SldFrame,
+from pipeline.formats.blocks import (
+    SIDE,
+    TRANSPARENT_BC1,
+    TRANSPARENT_BC4,
+    Codes,
+    opaque_bits_of_bc1,
+    picture_of_blocks,
 )
-from pipeline.formats.sld_outline import Tiles, bits_of, decode_tiles, mask_of
+from pipeline.formats.ranges import Numbers, joined_ranges, starts_of
+from pipeline.formats.sld_model import COLOUR_KINDS, LayerKind, Mask, PlacedLayer, SldFrame
+from pipeline.formats.sld_outline import Outlines, Tiles, bits_of, decode_outlines
 from pipeline.formats.sld_structure import (
+    KINDS,
+    NO_LAYER,
     NONE_BEFORE,
-    Box,
-    LayerRecord,
+    Layers,
     Structure,
     command_bytes,
-    overlap,
+    numbers_at,
 )
 
-Offsets = npt.NDArray[np.int64]
-"""File offset of each block; NO_BLOCK where it is transparent."""
 NO_BLOCK = 0
+"""Stands for the offset of a block where there is none; no block begins where the file does."""
 Array = npt.NDArray[Any]
-Bytes = npt.NDArray[np.uint8]
 
 BATCH_BLOCKS = 1 << 15
 """Blocks of frames that are resolved together: 2 MiB of colours."""
-DECODE_BATCH = 2_048
-"""Blocks decoded at once; larger batches leave the processor's cache."""
 ALL_COVERED = 0xFFFF
 """The outline's tile that covers all pixels of its block."""
-BC1_ROW = np.complex128
-"""Stands for the 16 bytes of a block's row: numpy moves numbers faster than bytes."""
-BC4_ROW = np.uint32
 
 
 @dataclass(frozen=True)
@@ -70,294 +67,357 @@ def decode_frames(
     Raises:
         SldError: an outline is damaged.
     """
-    before: Mapping[int, _Grid] = {}
-    for batch in _batches(structure, set(indices), wish):
-        grids = _resolve(data, structure, batch, before)
-        images = _images(data, structure, batch, grids, wish)
-        for frame in batch.frames:
-            yield _assemble(structure, frame, images)
-        before = {layer: grids[layer] for layer in _last_of_each_kind(structure, grids)}
+    before = _Grid(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    for batch in _batches(structure, np.unique(np.fromiter(indices, np.int64)), wish):
+        resolved = _resolve(data, structure.layers, batch.blocks, before)
+        pictures = _pictures(data, structure, batch, resolved)
+        yield from _frames(structure, batch.frames, pictures)
+        before = _last_of_each_kind(structure.layers, resolved.grid)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Batch:
-    """Frames that are decoded together, and the layers needed for it.
+    """Frames that are decoded together, and their layers; all are numbers in rising order.
 
     Attributes:
         frames: those that are asked for.
-        colours, values, outlines: their layers of BC1 blocks, of BC4 blocks, and of neither.
-        ancestors: layers of other frames that these inherit from.
+        blocks: layers of blocks whose grids are needed: shown, looked at or inherited from.
+        shown: layers of blocks whose pixels are wanted.
+        outlines: outlines that are wanted, or clear what a main layer inherits.
+        wish: what was wanted of every frame.
     """
 
-    frames: list[int]
-    colours: list[int]
-    values: list[int]
-    outlines: list[int]
-    ancestors: list[int]
-
-    @property
-    def layers(self) -> list[int]:
-        """All layers of blocks, in the order of the file."""
-        return sorted([*self.colours, *self.values, *self.ancestors])
+    frames: Numbers
+    blocks: Numbers
+    shown: Numbers
+    outlines: Numbers
+    wish: Wish
 
 
-class _Grid(NamedTuple):
-    """The blocks of one layer: [rows, columns]."""
+def _batches(structure: Structure, frames: Numbers, wish: Wish) -> Iterator[_Batch]:
+    """Group the frames, and the layers that they need, so that a batch fits the cache."""
+    layers = structure.layers
+    shown, outlines = _wanted(structure, frames, wish)
+    looked_at = np.zeros(len(layers), np.bool_)
+    looked_at[structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]] = True
+    needed = structure.with_ancestors(looked_at | _marked(shown, len(layers)))
+    needed[outlines] = True
 
-    offsets: Offsets
-    inherited: Mask | None
-
-
-def _batches(structure: Structure, wanted: set[int], wish: Wish) -> Iterator[_Batch]:
-    """Group the wanted frames, and those between that they need, into batches."""
-    records = structure.layers
-    layers = structure.with_ancestors(
-        layer for frame in wanted for layer in _needed(structure, frame, wish)
+    blocks_of_frames = np.bincount(
+        layers.frame[needed], layers.blocks[needed], minlength=len(structure.canvas)
     )
-    layers_of: dict[int, list[int]] = {frame: [] for frame in wanted}
-    for layer in layers:
-        layers_of.setdefault(records[layer].frame, []).append(layer)
-
-    frames: list[int] = []
-    blocks = 0
-    for frame in sorted(layers_of):
-        size = sum(records[layer].blocks for layer in layers_of[frame])
-        if frames and blocks + size > BATCH_BLOCKS:
-            yield _batch_of(structure, frames, layers_of, wanted)
-            frames, blocks = [], 0
-        frames.append(frame)
-        blocks += size
-    if frames:
-        yield _batch_of(structure, frames, layers_of, wanted)
+    blocks_of_frames[frames] = np.maximum(blocks_of_frames[frames], 1)
+    for first, end in _shares(blocks_of_frames):
+        own = needed & (layers.frame >= first) & (layers.frame < end)
+        own[outlines] = False
+        yield _Batch(
+            frames=_between(frames, frames, first, end),
+            blocks=np.flatnonzero(own),
+            shown=_between(shown, layers.frame[shown], first, end),
+            outlines=_between(outlines, layers.frame[outlines], first, end),
+            wish=wish,
+        )
 
 
-def _needed(structure: Structure, frame: int, wish: Wish) -> list[int]:
-    """The layers of a frame that are wanted, and the outline if it clears one of them."""
-    layers = structure.frames[frame].layers
-    needed = [layer for kind, layer in layers.items() if kind in wish.layers]
-    if LayerKind.OUTLINE not in wish.layers and LayerKind.OUTLINE in layers and wish.clear_stale:
-        main = layers[LayerKind.MAIN]
-        if main in needed and structure.layers[main].inherits != NONE_BEFORE:
-            needed.append(layers[LayerKind.OUTLINE])
-    return needed
+def _wanted(structure: Structure, frames: Numbers, wish: Wish) -> tuple[Numbers, Numbers]:
+    """The layers of blocks that are wanted of the frames, and the outlines that are needed."""
+    kinds = [number for number, kind in enumerate(KINDS) if kind in wish.layers]
+    wanted = structure.layer_of[frames][:, kinds].reshape(-1)
+    wanted = np.sort(wanted[wanted != NO_LAYER])
+    is_outline = structure.layers.kind[wanted] == LayerKind.OUTLINE
+    outlines = wanted[is_outline]
+    if wish.clear_stale and LayerKind.MAIN in wish.layers:
+        main = structure.layers_of_kind(LayerKind.MAIN)[frames]
+        outline = structure.layers_of_kind(LayerKind.OUTLINE)[frames]
+        both = (main != NO_LAYER) & (outline != NO_LAYER)
+        clears = structure.layers.inherits[main[both]] != NONE_BEFORE
+        outlines = np.union1d(outlines, outline[both][clears])
+    return wanted[~is_outline], outlines
 
 
-def _batch_of(
-    structure: Structure, frames: list[int], layers_of: dict[int, list[int]], wanted: set[int]
-) -> _Batch:
-    batch = _Batch([frame for frame in frames if frame in wanted], [], [], [], [])
-    for frame in frames:
-        for layer in layers_of[frame]:
-            kind = structure.layers[layer].kind
-            if frame not in wanted:
-                batch.ancestors.append(layer)
-            elif kind is LayerKind.OUTLINE:
-                batch.outlines.append(layer)
-            elif kind in COLOUR_KINDS:
-                batch.colours.append(layer)
-            else:
-                batch.values.append(layer)
-    return batch
+def _shares(sizes: Array) -> Iterator[tuple[int, int]]:
+    """Split a sequence into runs whose sizes add up to BATCH_BLOCKS or less, or that are single.
+
+    Runs without any size are left out.
+    """
+    first, total = 0, 0.0
+    for number, size in enumerate(sizes.tolist()):
+        if total and total + size > BATCH_BLOCKS:
+            yield first, number
+            first, total = number, 0.0
+        total += size
+    if total:
+        yield first, len(sizes)
 
 
-def _last_of_each_kind(structure: Structure, layers: Iterable[int]) -> Iterable[int]:
-    """A layer inherits from the one before it of its kind, so no older one is needed again."""
-    return {structure.layers[layer].kind: layer for layer in sorted(layers)}.values()
+def _between(values: Numbers, keys: Numbers, first: int, end: int) -> Numbers:
+    """The values whose keys, which rise, lie between two numbers."""
+    return values[np.searchsorted(keys, first) : np.searchsorted(keys, end)]
+
+
+def _marked(numbers: Numbers, count: int) -> Mask:
+    mask = np.zeros(count, np.bool_)
+    mask[numbers] = True
+    return mask
 
 
 # --- Resolving deltas ------------------------------------------------------------------------
 
 
-def _resolve(
-    data: bytes, structure: Structure, batch: _Batch, before: Mapping[int, _Grid]
-) -> dict[int, _Grid]:
-    """The grids of a batch's layers, which lie one after another in one array."""
-    records = structure.layers
-    flat = _drawn_offsets(data, structure, batch.layers)
-    empty = flat == NO_BLOCK
-    grids = dict(before)
-    start = 0
-    for layer in batch.layers:
-        record = records[layer]
-        shape = record.box.rows, record.box.columns
-        offsets = flat[start : start + record.blocks].reshape(shape)
-        inherited = None
-        if record.inherits != NONE_BEFORE:
-            # What the commands did not reach inherits nothing.
-            empty[start + int(structure.reached[layer]) : start + record.blocks] = False
-            inherited = empty[start : start + record.blocks].reshape(shape)
-            mine, theirs = overlap(record.box, records[record.inherits].box)
-            parent = grids[record.inherits].offsets
-            np.copyto(offsets[mine], parent[theirs], where=inherited[mine])
-        grids[layer] = _Grid(offsets, inherited)
-        start += record.blocks
-    return grids
+class _Grid(NamedTuple):
+    """The cells of several layers, one layer after another, row by row.
+
+    Attributes:
+        layers: their numbers, rising.
+        cells: for each block its offset in the file, or NO_BLOCK.
+    """
+
+    layers: Numbers
+    cells: Numbers
 
 
-def _drawn_offsets(data: bytes, structure: Structure, layers: list[int]) -> Offsets:
-    """Offsets of the drawn blocks of layers, joined; all others are NO_BLOCK."""
-    records = [structure.layers[layer] for layer in layers]
-    commands = np.frombuffer(command_bytes(data, records), np.uint8)
-    draws = np.resize(np.array([False, True]), len(commands))
-    reached_at = np.flatnonzero(np.repeat(draws, commands))
+class _Resolved(NamedTuple):
+    """A grid with its deltas resolved, and which of its cells were left to inheritance."""
 
-    drawn, reached = structure.drawn[layers], structure.reached[layers]
-    sizes = np.array([record.blocks for record in records], np.int64)
-    first_blocks = np.array([record.first_block for record in records], np.int64)
-    # The commands of a layer may end before its box does: what follows lies farther along.
-    ahead = _starts(sizes) - _starts(reached)
-    number = np.arange(len(reached_at)) - np.repeat(_starts(drawn), drawn)
-    offsets = np.full(sizes.sum(), NO_BLOCK, np.int64)
-    offsets[reached_at + np.repeat(ahead, drawn)] = (
-        np.repeat(first_blocks, drawn) + number * BLOCK_BYTES
+    grid: _Grid
+    inherited: Mask
+
+
+def _resolve(data: bytes, layers: Layers, blocks: Numbers, before: _Grid) -> _Resolved:
+    """The cells of a batch's layers, behind those of earlier ones that they inherit from.
+
+    A cell points to the cell that it inherits from, which may point farther. In each round all
+    cells point to where theirs pointed, so chains of any length end after a few rounds.
+    """
+    grid = _Grid(
+        np.concatenate((before.layers, blocks)),
+        np.concatenate((before.cells, _drawn_cells(data, layers, blocks))),
     )
-    return offsets
+    cell, source = _links(layers, grid, len(before.layers))
+    inherited = _marked(cell, len(grid.cells))
+    pointer = np.arange(len(grid.cells))
+    while not np.array_equal(pointer[cell], source):
+        pointer[cell] = source
+        source = pointer[source]
+    grid.cells[cell] = grid.cells[source]
+    return _Resolved(grid, inherited)
 
 
-def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Where each of several joined parts begins."""
-    return np.cumsum(lengths) - lengths
+def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
+    """The cells of layers as their commands state them: drawn blocks' offsets, else NO_BLOCK."""
+    commands = command_bytes(data, layers, blocks).astype(np.int64)
+    skip, draw = commands.T
+    drawn, reached, sizes = layers.drawn[blocks], layers.reached[blocks], layers.blocks[blocks]
+    # The commands of a layer may end before its box does: what follows lies farther along.
+    ahead = np.repeat(starts_of(sizes) - starts_of(reached), layers.commands[blocks])
+    first_drawn = starts_of(skip + draw) + skip + ahead
+    cells = np.full(sizes.sum(), NO_BLOCK, np.int64)
+    cells[joined_ranges(first_drawn, draw)] = _block_offsets(layers.first_block[blocks], drawn)
+    return cells
+
+
+def _block_offsets(first: Numbers, count: Numbers) -> Numbers:
+    return 8 * joined_ranges(first // 8, count) + np.repeat(first % 8, count)
+
+
+def _links(layers: Layers, grid: _Grid, known: int) -> tuple[Numbers, Numbers]:
+    """The cells that inherit, and the cell at the same place of the canvas in the layer before.
+
+    Args:
+        grid: its first `known` layers are resolved already.
+    """
+    own = np.arange(known, len(grid.layers))
+    own = own[layers.inherits[grid.layers[own]] != NONE_BEFORE]
+    layer = grid.layers[own]
+    parent = layers.inherits[layer]
+    first = starts_of(layers.blocks[grid.layers])
+    own_first, parent_first = first[own], first[np.searchsorted(grid.layers, parent)]
+
+    reached = layers.reached[layer]
+    cell = joined_ranges(own_first, reached)
+    skipped = grid.cells[cell] == NO_BLOCK
+    same_box = (layers.box[layer] == layers.box[parent]).all(axis=1)
+    moved_by = np.repeat(parent_first - own_first, reached)
+    source = cell + moved_by
+    elsewhere = np.flatnonzero(np.repeat(~same_box, reached) & skipped)
+    if len(elsewhere):
+        of = np.repeat(np.arange(len(own)), reached)[elsewhere]
+        columns = layers.columns[layer[of]]
+        row, column = np.divmod(cell[elsewhere] - own_first[of], columns)
+        shift = (layers.box[layer] - layers.box[parent])[of] // SIDE
+        row, column = row + shift[:, 1], column + shift[:, 0]
+        columns, rows = layers.columns[parent[of]], layers.rows[parent[of]]
+        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        source[elsewhere] = parent_first[of] + row * columns + column
+        skipped[elsewhere[~inside]] = False
+    return cell[skipped], source[skipped]
+
+
+def _last_of_each_kind(layers: Layers, grid: _Grid) -> _Grid:
+    """A layer inherits from the one before it of its kind, so no older one is needed again."""
+    kinds = layers.kind[grid.layers]
+    last = np.sort([np.flatnonzero(kinds == kind)[-1] for kind in np.unique(kinds)])
+    last = last.astype(np.int64)
+    return _Grid(grid.layers[last], grid.cells[_cells_of(layers, grid, grid.layers[last])])
+
+
+def _cells_of(layers: Layers, grid: _Grid, chosen: Numbers) -> Numbers:
+    """Where the cells of some of a grid's layers lie in it, joined."""
+    sizes = layers.blocks[grid.layers]
+    number = np.searchsorted(grid.layers, chosen)
+    return joined_ranges(starts_of(sizes)[number], sizes[number])
 
 
 # --- Decoding blocks -------------------------------------------------------------------------
 
 
-def _images(
-    data: bytes, structure: Structure, batch: _Batch, grids: Mapping[int, _Grid], wish: Wish
+def _pictures(
+    data: bytes, structure: Structure, batch: _Batch, resolved: _Resolved
 ) -> dict[int, Array]:
     """The pixels of every wanted layer of the batch's frames."""
-    records = structure.layers
-    tiles = {layer: _tiles(data, records[layer]) for layer in batch.outlines}
-    covered = _covered(structure, batch, grids, tiles) if wish.clear_stale else {}
-    boxes = {layer: records[layer].box for layer in (*batch.colours, *batch.values)}
-    images = {
-        **_pixels(data, boxes, grids, batch.colours, _BlockRows(BC1_ROW, _rows_of_bc1), covered),
-        **_pixels(data, boxes, grids, batch.values, _BlockRows(BC4_ROW, _rows_of_bc4), {}),
+    layers = structure.layers
+    is_colour = (layers.kind[batch.shown] & sum(COLOUR_KINDS)) > 0
+    tiles = _outline_tiles(data, structure, batch.outlines, resolved.grid)
+    colours = _stacked(layers, batch.shown[is_colour])
+    values = _stacked(layers, batch.shown[~is_colour])
+    covered = _covered(structure, batch, tiles, resolved)
+    pictures = {
+        **_colour_pictures(data, layers, colours, resolved.grid, covered),
+        **_value_pictures(data, layers, values, resolved.grid),
     }
-    if LayerKind.OUTLINE in wish.layers:
-        images |= {layer: mask_of(outline) for layer, outline in tiles.items()}
-    return images
+    if LayerKind.OUTLINE in batch.wish.layers:
+        pictures |= _masks(layers, batch.outlines, tiles)
+    return pictures
 
 
-def _tiles(data: bytes, layer: LayerRecord) -> Tiles:
-    return decode_tiles(data[layer.body : layer.end], layer.box.rows, layer.box.columns)
+def _outline_tiles(data: bytes, structure: Structure, outlines: Numbers, grid: _Grid) -> Tiles:
+    """The tiles of all outlines, joined."""
+    layers = structure.layers
+    place = Outlines(
+        layers.body[outlines], layers.end[outlines], layers.rows[outlines], layers.columns[outlines]
+    )
+    main = structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]
+    main_first = starts_of(layers.blocks[grid.layers])[np.searchsorted(grid.layers, main)]
+    row = joined_ranges(np.zeros(len(outlines), np.int64), place.rows)
+    has_columns = np.repeat(place.columns > 0, place.rows)
+    cell = np.repeat(main_first, place.rows) + row * np.repeat(place.columns, place.rows)
+    first_blocks = np.zeros(len(cell), np.uint16)
+    codes = _codes(data, grid.cells[cell[has_columns]], TRANSPARENT_BC1)
+    first_blocks[has_columns] = opaque_bits_of_bc1(codes)
+    return decode_outlines(data, place, first_blocks)
 
 
-def _covered(
-    structure: Structure, batch: _Batch, grids: Mapping[int, _Grid], tiles: Mapping[int, Tiles]
-) -> dict[int, Tiles]:
-    """Of delta main layers with an outline: what it covers of inherited blocks, all of others."""
-    covered: dict[int, Tiles] = {}
-    for frame in batch.frames:
-        layers = structure.frames[frame].layers
-        outline = tiles.get(layers.get(LayerKind.OUTLINE, NONE_BEFORE))
-        grid = grids.get(layers.get(LayerKind.MAIN, NONE_BEFORE))
-        if outline is not None and grid is not None and grid.inherited is not None:
-            covered[layers[LayerKind.MAIN]] = np.where(grid.inherited, outline, ALL_COVERED)
+def _covered(structure: Structure, batch: _Batch, tiles: Tiles, resolved: _Resolved) -> Tiles:
+    """What outlines cover of inherited blocks of main layers, for every cell; all of others."""
+    layers = structure.layers
+    covered = np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+    if batch.wish.clear_stale and len(batch.outlines):
+        main = structure.layers_of_kind(LayerKind.MAIN)[layers.frame[batch.outlines]]
+        cells = _cells_of(layers, resolved.grid, main)
+        covered[cells] = np.where(resolved.inherited[cells], tiles, ALL_COVERED)
     return covered
 
 
-@dataclass(frozen=True)
-class _BlockRows:
-    """How blocks become rows of four pixels.
+class _Stack(NamedTuple):
+    """Layers of one width, which lie below one another as one picture."""
 
-    Attributes:
-        item: a type of number as large as one row.
-        decode: uint8 [n, 8] and what is covered of each block, to `item` [n, 4].
-    """
+    layers: Numbers
+    columns: int
+    rows: int
 
-    item: type[np.generic]
-    decode: Callable[[Bytes, Tiles], Array]
+    @property
+    def width(self) -> int:
+        return SIDE * self.columns
 
-
-def _rows_of_bc1(blocks: Bytes, covered: Tiles) -> Array:
-    """Rows of RGBA, transparent where a pixel is not covered."""
-    packed = decode_bc1(blocks).view(np.uint32).reshape(-1, SIDE * SIDE)
-    partly = np.flatnonzero(covered != ALL_COVERED)
-    packed[partly] *= bits_of(covered[partly])
-    return packed.view(BC1_ROW)
+    @property
+    def height(self) -> int:
+        return SIDE * self.rows
 
 
-def _rows_of_bc4(blocks: Bytes, _covered: Tiles) -> Array:
-    return decode_bc4(blocks).reshape(-1, SIDE * SIDE).view(BC4_ROW)
+def _stacked(layers: Layers, chosen: Numbers) -> list[_Stack]:
+    """Group layers by their width; empty ones make stacks without pixels."""
+    columns, rows = layers.columns[chosen], layers.rows[chosen]
+    return [
+        _Stack(chosen[columns == width], int(width), int(rows[columns == width].sum()))
+        for width in np.unique(columns)
+    ]
 
 
-def _pixels(
-    data: bytes,
-    boxes: Mapping[int, Box],
-    grids: Mapping[int, _Grid],
-    layers: Sequence[int],
-    rows: _BlockRows,
-    covered: Mapping[int, Tiles],
+def _colour_pictures(
+    data: bytes, layers: Layers, stacks: list[_Stack], grid: _Grid, covered: Tiles
 ) -> dict[int, Array]:
-    """The pixels of each layer, [h, w] or [h, w, 4]: parts of one array."""
-    if not layers:
-        return {}
-    sizes = np.array([grids[layer].offsets.size for layer in layers])
-    offsets = np.concatenate([grids[layer].offsets.reshape(-1) for layer in layers])
-    tiles = _joined(sizes, layers, covered)
-    columns = np.repeat([boxes[layer].columns for layer in layers], sizes)
-    places = _places_of_blocks(sizes, columns)
-    present = np.flatnonzero(offsets)
-    # Element i is the eight bytes from offset i on.
-    windows = np.ndarray(len(data) - BLOCK_BYTES + 1, np.uint64, data, strides=(1,))
-    drawn = np.zeros(SIDE * len(offsets), rows.item)
-    for start in range(0, len(present), DECODE_BATCH):
-        at = present[start : start + DECODE_BATCH]
-        blocks = windows[offsets[at]].view(np.uint8).reshape(-1, BLOCK_BYTES)
-        beneath = columns[at][:, None] * np.arange(SIDE)
-        drawn[places[at][:, None] + beneath] = rows.decode(blocks, tiles[at])
-    pixels = drawn.view(np.uint8)
-    channels = () if rows.item is BC4_ROW else (4,)
-    parts = {}
-    start = 0
-    for layer in layers:
-        height, width = SIDE * boxes[layer].rows, SIDE * boxes[layer].columns
-        end = start + height * width * (drawn.itemsize // SIDE)
-        parts[layer] = pixels[start:end].reshape(height, width, *channels)
-        start = end
-    return parts
+    """RGBA of BC1 layers, transparent where a pixel is not covered."""
+    pictures: dict[int, Array] = {}
+    for stack in stacks:
+        cells = _cells_of(layers, grid, stack.layers)
+        codes = _codes(data, grid.cells[cells], TRANSPARENT_BC1)
+        tiles = covered[cells]
+        codes[tiles == 0] = TRANSPARENT_BC1
+        picture = picture_of_blocks(codes, stack.columns, "BC1")
+        _clear(picture, stack.columns, tiles)
+        pictures |= _cut(layers, stack, picture)
+    return pictures
 
 
-def _joined(
-    sizes: npt.NDArray[np.int64], layers: Sequence[int], covered: Mapping[int, Tiles]
-) -> Tiles:
-    """What is covered of every block of the layers, one layer after another."""
-    joined = np.full(sizes.sum(), ALL_COVERED, np.uint16)
-    for layer, start in zip(layers, _starts(sizes).tolist(), strict=True):
-        if layer in covered:
-            tiles = covered[layer].reshape(-1)
-            joined[start : start + len(tiles)] = tiles
-    return joined
+def _value_pictures(
+    data: bytes, layers: Layers, stacks: list[_Stack], grid: _Grid
+) -> dict[int, Array]:
+    """Values of BC4 layers."""
+    pictures: dict[int, Array] = {}
+    for stack in stacks:
+        codes = _codes(data, grid.cells[_cells_of(layers, grid, stack.layers)], TRANSPARENT_BC4)
+        pictures |= _cut(layers, stack, picture_of_blocks(codes, stack.columns, "BC4"))
+    return pictures
 
 
-def _places_of_blocks(sizes: npt.NDArray[np.int64], columns: Array) -> npt.NDArray[np.int64]:
-    """Where the first row of each block belongs, counted in rows of blocks, layer after layer."""
-    number = np.arange(len(columns)) - np.repeat(_starts(sizes), sizes)
-    above = number // np.maximum(columns, 1) * columns
-    places: npt.NDArray[np.int64] = (
-        np.arange(len(columns)) + np.repeat((SIDE - 1) * _starts(sizes), sizes) + (SIDE - 1) * above
-    )
-    return places
+def _codes(data: bytes, offsets: Numbers, blank: int) -> Codes:
+    codes: Codes = numbers_at(data, offsets, "<u8")
+    codes[offsets == NO_BLOCK] = blank
+    return codes
 
 
-def _assemble(structure: Structure, frame: int, images: Mapping[int, Array]) -> SldFrame:
-    record = structure.frames[frame]
+def _clear(picture: Array, columns: int, tiles: Tiles) -> None:
+    """Make pixels that are not covered transparent, in blocks that are covered in part."""
+    partly = np.flatnonzero((tiles != ALL_COVERED) & (tiles != 0))
+    if not len(partly):
+        return
+    row, column = np.divmod(partly, columns)
+    pixels = picture.view(np.uint32).reshape(-1, SIDE)
+    at = (SIDE * row[:, None] + np.arange(SIDE)) * columns + column[:, None]
+    pixels[at] *= bits_of(tiles[partly]).reshape(-1, SIDE, SIDE)
 
-    def placed(kind: LayerKind) -> PlacedLayer | None:
-        layer = record.layers.get(kind, NONE_BEFORE)
-        if layer not in images:
-            return None
-        box = structure.layers[layer].box
-        return PlacedLayer(box.left, box.top, images[layer])
 
-    return SldFrame(
-        canvas_width=record.canvas_width,
-        canvas_height=record.canvas_height,
-        hotspot=record.hotspot,
-        main=placed(LayerKind.MAIN),
-        shadow=placed(LayerKind.SHADOW),
-        outline=placed(LayerKind.OUTLINE),
-        damage=placed(LayerKind.DAMAGE),
-        player=placed(LayerKind.PLAYER),
-    )
+def _masks(layers: Layers, outlines: Numbers, tiles: Tiles) -> dict[int, Array]:
+    """The pixels of outlines: bool [h, w] each."""
+    grid = _Grid(outlines, np.arange(len(tiles)))
+    pictures: dict[int, Array] = {}
+    for stack in _stacked(layers, outlines):
+        bits = bits_of(tiles[_cells_of(layers, grid, stack.layers)])
+        blocks = bits.reshape(stack.rows, stack.columns, SIDE, SIDE).swapaxes(1, 2)
+        pictures |= _cut(layers, stack, blocks.reshape(stack.height, stack.width))
+    return pictures
+
+
+def _cut(layers: Layers, stack: _Stack, picture: Array) -> Iterable[tuple[int, Array]]:
+    """The layers of a stack apart from one another."""
+    ends = np.cumsum(SIDE * layers.rows[stack.layers]).tolist()
+    starts = [0, *ends][:-1]
+    return [
+        (layer, picture[start:end])
+        for layer, start, end in zip(stack.layers.tolist(), starts, ends, strict=True)
+    ]
+
+
+def _frames(
+    structure: Structure, frames: Numbers, pictures: Mapping[int, Array]
+) -> Iterator[SldFrame]:
+    canvas, hotspot = structure.canvas[frames].tolist(), structure.hotspot[frames].tolist()
+    layer_of = structure.layer_of[frames]
+    box = structure.layers.box[layer_of].tolist() if len(structure.layers) else layer_of.tolist()
+    rows = zip(canvas, hotspot, layer_of.tolist(), box, strict=True)
+    for (width, height), (x, y), numbers, boxes in rows:
+        main, shadow, outline, damage, player = [
+            PlacedLayer(place[0], place[1], pictures[layer]) if layer in pictures else None
+            for layer, place in zip(numbers, boxes, strict=True)
+        ]
+        yield SldFrame(width, height, (x, y), main, shadow, outline, damage, player)

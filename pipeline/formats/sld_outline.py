@@ -6,50 +6,100 @@ from the end of the table. A row is a series of commands:
 
 - a byte below 0x80 repeats the last tile that often (before the first tile, the empty one);
 - any other byte is followed by that many tiles, its high bit not counted.
+
+Whoever writes the game's files puts a last run of a single tile *before* the tiles that it follows:
+a row that ends with the commands `1, tiles` may mean `tiles, 1`. It does where another run stands
+before the 1, as two runs in a row would have been one. At the beginning of a row both are possible,
+and the picture decides: the tiles begin the row where its first block shows all pixels of the first
+of them. So read, outlines are equal to the picture, to the last pixel, in all frames of the game's
+files at hand that inherit nothing.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formats.blocks import SIDE, blocks_of, image_of
+from pipeline.formats.blocks import SIDE, blocks_of
+from pipeline.formats.ranges import Numbers, joined_ranges, starts_of
 from pipeline.formats.sld_model import Mask, SldError
+from pipeline.formats.sld_structure import numbers_at
 
 Tiles = npt.NDArray[np.uint16]
-"""[rows of tiles, columns of tiles]."""
 
 LITERAL = 0x80
 LONGEST_RUN = 0x7F
 _BITS = np.arange(SIDE * SIDE, dtype=np.uint16)
-_LITERALS = tuple(struct.Struct(f"<{count}H") for count in range(LONGEST_RUN + 1))
+_STEP = [1 + 2 * (byte & LONGEST_RUN) if byte >= LITERAL else 1 for byte in range(256)]
+"""From one command to the next."""
 
 
-def decode_tiles(payload: bytes, rows: int, columns: int) -> Tiles:
-    """Read the row table and the rows that follow it.
+class Outlines(NamedTuple):
+    """Where outline layers lie in a file, column by column: arrays [outlines].
+
+    Attributes:
+        body: the row table's first byte.
+        end: the first byte after the layer.
+        rows, columns: of tiles.
+    """
+
+    body: Numbers
+    end: Numbers
+    rows: Numbers
+    columns: Numbers
+
+
+def decode_outlines(data: bytes, outlines: Outlines, first_blocks: Tiles) -> Tiles:
+    """Read many outlines at once.
 
     A row that ends early is filled with its last tile.
 
+    Args:
+        data: what the offsets in `outlines` point into.
+        outlines: where they are.
+        first_blocks: of every row of all outlines, what the picture's block at its beginning
+            shows, as a tile.
+
+    Returns:
+        The tiles of all outlines, row by row, joined: uint16 [tiles].
+
     Raises:
-        SldError: the table or a row points outside the payload, or a row is too long.
+        SldError: a table or a row points outside its layer, or a row is too long.
     """
-    table_bytes = 2 * rows
-    if len(payload) < table_bytes:
-        raise _damaged("its table of rows is cut off")
-    starts = [table_bytes + offset for offset in struct.unpack_from(f"<{rows}H", payload)]
-    ends = [*starts, len(payload)][1:]
-    tiles: list[int] = []
-    for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        if not start <= end <= len(payload):
-            raise _damaged(f"row {row} lies outside the layer")
-        _decode_row(payload, start, end, tiles, columns)
-    return np.array(tiles, np.uint16).reshape(rows, columns)
+    rows = _find_rows(data, outlines)
+    commands = _find_commands(data, rows)
+    counts = commands.tiles
+    counts[_misplaced(data, commands, first_blocks)] = 0
+    filled = np.bincount(commands.row, counts, len(rows.columns)).astype(np.int64)
+    if (filled > rows.columns).any():
+        raise _damaged("a row holds more tiles than the box is wide")
+
+    tiles = np.zeros(rows.columns.sum(), np.uint16)
+    first_tile = starts_of(rows.columns)
+    in_row = starts_of(counts) - starts_of(filled)[commands.row]
+    place = first_tile[commands.row] + in_row
+    is_literal = np.flatnonzero(commands.is_literal)
+    number = joined_ranges(np.zeros(len(is_literal), np.int64), counts[is_literal])
+    at = np.repeat(commands.at[is_literal] + 1, counts[is_literal]) + 2 * number
+    tiles[np.repeat(place[is_literal], counts[is_literal]) + number] = numbers_at(data, at, "<u2")
+
+    # Runs repeat what stands before them, and so does the rest of a row that ends early.
+    last = first_tile + filled
+    is_run = np.flatnonzero(~commands.is_literal & (in_row > 0))
+    unfilled = np.flatnonzero((filled > 0) & (filled < rows.columns))
+    begin = np.concatenate((place[is_run], last[unfilled]))
+    length = np.concatenate((counts[is_run], rows.columns[unfilled] - filled[unfilled]))
+    return _with_runs(tiles, begin, length)
 
 
 def encode_tiles(tiles: Tiles) -> bytes:
-    """Write the row table and the rows; undoes `decode_tiles`.
+    """Write the row table and the rows; undoes `decode_outlines`.
+
+    Args:
+        tiles: uint16 [rows, columns].
 
     Raises:
         SldError: the rows are too long for the 16-bit table.
@@ -72,56 +122,133 @@ def tiles_of(mask: Mask) -> Tiles:
     return tiles
 
 
-def mask_of(tiles: Tiles) -> Mask:
-    """Unpack tiles into bool [h, w]."""
-    covered = bits_of(tiles.reshape(-1)).reshape(-1, SIDE, SIDE)
-    mask: Mask = image_of(covered, tiles.shape[1] * SIDE)
-    return mask
-
-
 def bits_of(tiles: Tiles) -> Mask:
     """The 16 pixels of each tile, row by row: uint16 [n] to bool [n, 16]."""
-    return (tiles[:, None] >> _BITS & 1).astype(np.bool_)
+    bits: Mask = (tiles[:, None] >> _BITS & 1).astype(np.bool_)
+    return bits
 
 
-def _decode_row(payload: bytes, position: int, end: int, tiles: list[int], columns: int) -> None:
-    """Append the tiles of one row, whose bytes lie between `position` and `end`."""
-    full = len(tiles) + columns
-    last = 0
-    while position < end:
-        command = payload[position]
-        position += 1
-        if command < LITERAL:
-            tiles += [last] * command
-        elif command > LITERAL:
-            literals = _LITERALS[command - LITERAL]
-            if position + literals.size > end:
-                raise _damaged("a row ends within a tile")
-            tiles += literals.unpack_from(payload, position)
-            position += literals.size
-            last = tiles[-1]
-        if len(tiles) > full:
-            raise _damaged("a row holds more tiles than the box is wide")
-    tiles += [last] * (full - len(tiles))
+# --- Reading ---------------------------------------------------------------------------------
+
+
+class _Rows(NamedTuple):
+    """The rows of all outlines: where their bytes are, and how many tiles they have."""
+
+    start: Numbers
+    end: Numbers
+    columns: Numbers
+
+
+class _Commands(NamedTuple):
+    """The commands of all rows, in order.
+
+    Attributes:
+        at: offset of the command's byte.
+        row: the row that it belongs to.
+        is_literal: whether tiles follow it; else it is a run.
+        tiles: how many it makes.
+    """
+
+    at: Numbers
+    row: Numbers
+    is_literal: Mask
+    tiles: Numbers
+
+
+def _find_rows(data: bytes, outlines: Outlines) -> _Rows:
+    table_end = outlines.body + 2 * outlines.rows
+    if (table_end > outlines.end).any():
+        raise _damaged("its table of rows is cut off")
+    layer = np.repeat(np.arange(len(outlines.rows)), outlines.rows)
+    number = joined_ranges(np.zeros(len(outlines.rows), np.int64), outlines.rows)
+    offset = numbers_at(data, outlines.body[layer] + 2 * number, "<u2")
+    start = table_end[layer] + offset
+    is_last = number == outlines.rows[layer] - 1
+    end = np.where(is_last, outlines.end[layer], np.roll(start, -1))
+    outside = (start > end) | (end > outlines.end[layer])
+    if outside.any():
+        raise _damaged(f"row {number[outside.argmax()]} lies outside the layer")
+    return _Rows(start, end, outlines.columns[layer])
+
+
+def _find_commands(data: bytes, rows: _Rows) -> _Commands:
+    """Walk through the rows: where a command begins depends on the one before."""
+    found: list[int] = []
+    lengths: list[int] = []
+    for start, end in zip(rows.start.tolist(), rows.end.tolist(), strict=True):
+        position, before = start, len(found)
+        while position < end:
+            found.append(position)
+            position += _STEP[data[position]]
+        if position > end:
+            raise _damaged("a row ends within a tile")
+        lengths.append(len(found) - before)
+    at = np.array(found, np.int64)
+    row = np.repeat(np.arange(len(lengths)), np.array(lengths, np.int64))
+    byte = np.frombuffer(data, np.uint8)[at]
+    return _Commands(at, row, byte >= LITERAL, (byte & LONGEST_RUN).astype(np.int64))
+
+
+def _misplaced(data: bytes, commands: _Commands, first_blocks: Tiles) -> Numbers:
+    """The commands that are a last run of one tile and stand before the tiles that it follows.
+
+    They can count as nothing, since the end of a row is filled with its last tile anyway.
+    """
+    is_last = np.diff(commands.row, append=-1) != 0
+    is_one = ~commands.is_literal & (commands.tiles == 1) & ~is_last
+    before_last_tiles = np.roll(is_last & commands.is_literal & (commands.tiles > 0), -1)
+    one = np.flatnonzero(is_one & before_last_tiles)
+    is_first = (one == 0) | (commands.row[one - 1] != commands.row[one])
+    next_tile = numbers_at(data, commands.at[one + 1] + 1, "<u2")
+    begins_row = (next_tile & ~first_blocks[commands.row[one]]) == 0
+    return one[np.where(is_first, begins_row, ~commands.is_literal[one - 1])]
+
+
+def _with_runs(tiles: Tiles, begin: Numbers, length: Numbers) -> Tiles:
+    """Repeat the tile before each run. A run may follow another, so the first ones come first."""
+    order = np.argsort(begin, kind="stable")
+    begin, length = begin[order], length[order]
+    # A run right after another one repeats what stands before both.
+    follows = np.flatnonzero(begin[1:] == (begin + length)[:-1]) + 1
+    source = begin - 1
+    origin = np.arange(len(begin))
+    origin[follows] = 0
+    source = source[np.maximum.accumulate(origin)]
+    value = tiles[source]
+    shown = np.flatnonzero(value)
+    tiles[joined_ranges(begin[shown], length[shown])] = np.repeat(value[shown], length[shown])
+    return tiles
+
+
+# --- Writing ---------------------------------------------------------------------------------
 
 
 def _encode_row(tiles: list[int]) -> bytes:
+    """A row's commands. A single tile is never a run: readers differ on where that belongs."""
     stream = bytearray()
-    last = position = 0
+    position = 0
     while position < len(tiles):
-        end = position
-        if tiles[position] == last:
-            while end < len(tiles) and end - position < LONGEST_RUN and tiles[end] == last:
-                end += 1
-            stream.append(end - position)
-        else:
-            while end < len(tiles) and end - position < LONGEST_RUN and tiles[end] != last:
-                last = tiles[end]
-                end += 1
-            stream.append(LITERAL | end - position)
-            stream += struct.pack(f"<{end - position}H", *tiles[position:end])
+        run = _run_at(tiles, position)
+        if run:
+            stream.append(run)
+            position += run
+            continue
+        end = position + 1
+        while end < len(tiles) and end - position < LONGEST_RUN and not _run_at(tiles, end):
+            end += 1
+        stream.append(LITERAL | end - position)
+        stream += struct.pack(f"<{end - position}H", *tiles[position:end])
         position = end
     return bytes(stream)
+
+
+def _run_at(tiles: list[int], position: int) -> int:
+    """How many tiles from here on repeat the one before; 0 where it is fewer than two."""
+    last = tiles[position - 1] if position else 0
+    end = position
+    while end < len(tiles) and end - position < LONGEST_RUN and tiles[end] == last:
+        end += 1
+    return end - position if end - position > 1 else 0
 
 
 def _damaged(how: str) -> SldError:

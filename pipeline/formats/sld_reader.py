@@ -34,7 +34,7 @@ class SldFrames(Sequence[SldFrame]):
         self._wish = wish
 
     def __len__(self) -> int:
-        return len(self._structure.frames)
+        return len(self._structure.canvas)
 
     def __iter__(self) -> Iterator[SldFrame]:
         return self._decode(range(len(self)))

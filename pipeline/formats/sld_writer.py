@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formats.blocks import SIDE, blocks_of, encode_bc1, encode_bc4
+from pipeline.formats.blocks import (
+    SIDE,
+    TRANSPARENT_BC1,
+    TRANSPARENT_BC4,
+    blocks_of,
+    encode_bc1,
+    encode_bc4,
+)
 from pipeline.formats.sld_model import (
     BC4,
     COLOUR_KINDS,
@@ -47,8 +54,6 @@ OPAQUE = 128
 """Alpha from which a pixel counts as opaque: BC1 knows nothing between."""
 LONGEST_RUN = 255
 MOST_COMMANDS = 0xFFFF
-TRANSPARENT_BC1 = int.from_bytes(b"\0\0\0\0\xff\xff\xff\xff", "little")
-TRANSPARENT_BC4 = 0
 
 
 def encode(frames: Sequence[SldFrame], header_size: int = 16) -> bytes:

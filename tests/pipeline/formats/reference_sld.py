@@ -58,7 +58,7 @@ def reference_frames(data: bytes, clear_stale: bool = True) -> Iterator[Referenc
             else:
                 continue
             if name == "outline":
-                layers[name] = outline_layer(payload[2:], box)
+                layers[name] = outline_layer(payload[2:], layers["main"])
             else:
                 parent = before.get(name) if payload[0] & 0x80 else None
                 layer, taken = block_layer(payload[2:], box, name, parent)
@@ -115,31 +115,61 @@ def block_layer(
     return layer, inherited
 
 
-def outline_layer(payload: bytes, box: tuple[int, int, int, int]) -> ReferenceLayer:
-    left, top, right, bottom = box
+def outline_layer(payload: bytes, main: ReferenceLayer) -> ReferenceLayer:
+    left, top, right, bottom = main.box
     rows, columns = (bottom - top) // 4, (right - left) // 4
-    layer = ReferenceLayer(box)
-    for row in range(rows):
-        (position,) = struct.unpack_from("<H", payload, 2 * row)
-        position += 2 * rows
+    starts = [struct.unpack_from("<H", payload, 2 * row)[0] + 2 * rows for row in range(rows)]
+    layer = ReferenceLayer(main.box)
+    for row, (start, end) in enumerate(zip(starts, [*starts[1:], len(payload)], strict=True)):
+        places = [(left + dx, top + 4 * row + dy) for dy in range(4) for dx in range(4)]
+        first_block = [columns > 0 and main.pixels[place][3] == 255 for place in places]
+        commands = in_order(outline_commands(payload[start:end]), first_block)
         tiles: list[int] = []
-        last = 0
-        while len(tiles) < columns:
-            command = payload[position]
-            position += 1
-            if command < 128:
-                for _ in range(command):
-                    tiles.append(last)
-            else:
-                for _ in range(command - 128):
-                    (last,) = struct.unpack_from("<H", payload, position)
-                    position += 2
-                    tiles.append(last)
-        for column, tile in enumerate(tiles):
+        for command in commands:
+            last = tiles[-1] if tiles else 0
+            tiles += [last] * command if isinstance(command, int) else command
+        while tiles and len(tiles) < columns:
+            tiles.append(tiles[-1])
+        for column in range(columns):
+            tile = tiles[column] if tiles else 0
             for bit in range(16):
                 place = (left + 4 * column + bit % 4, top + 4 * row + bit // 4)
                 layer.pixels[place] = tile >> bit & 1 == 1
     return layer
+
+
+def outline_commands(stream: bytes) -> list[int | list[int]]:
+    """Runs as their length, other commands as the tiles that they list."""
+    commands: list[int | list[int]] = []
+    position = 0
+    while position < len(stream):
+        byte = stream[position]
+        position += 1
+        if byte < 128:
+            commands.append(byte)
+        else:
+            count = byte - 128
+            commands.append(list(struct.unpack_from(f"<{count}H", stream, position)))
+            position += 2 * count
+    return commands
+
+
+def in_order(commands: list[int | list[int]], first_block: list[bool]) -> list[int | list[int]]:
+    """A last run of one tile, which is written before the tiles that it follows, put behind them.
+
+    It is such a run if another run stands before it, or if nothing does and the picture's first
+    block shows all that the first of the tiles covers.
+    """
+    if len(commands) < 2:
+        return commands
+    *others, one, tiles = commands
+    if one != 1 or not isinstance(tiles, list) or not tiles:
+        return commands
+    if others:
+        misplaced = isinstance(others[-1], int)
+    else:
+        misplaced = all(first_block[bit] for bit in range(16) if tiles[0] >> bit & 1)
+    return [*others, tiles, one] if misplaced else commands
 
 
 def bc1(block: bytes) -> list[Colour]:

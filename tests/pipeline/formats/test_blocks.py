@@ -18,6 +18,7 @@ from pipeline.formats.blocks import (
     encode_bc1,
     encode_bc4,
     image_of,
+    opaque_bits_of_bc1,
 )
 
 SEEDS = st.integers(0, 2**32)
@@ -50,6 +51,15 @@ def pillow_pixels(fourcc: bytes, blocks: np.ndarray) -> np.ndarray:
 def test_bc1_decodes_as_in_pillow(seed: int) -> None:
     blocks = random_blocks(seed)
     assert np.array_equal(image_of(decode_bc1(blocks), 64), pillow_pixels(b"DXT1", blocks))
+
+
+@given(SEEDS)
+@settings(deadline=None, max_examples=30)
+def test_opaque_bits_are_those_of_the_decoded_pixels(seed: int) -> None:
+    blocks = random_blocks(seed)
+    opaque = decode_bc1(blocks)[..., 3].reshape(-1, 16) > 0
+    bits = opaque_bits_of_bc1(blocks.view("<u8")[:, 0])
+    assert np.array_equal(bits, (opaque << np.arange(16)).sum(axis=1))
 
 
 @given(SEEDS)

@@ -50,7 +50,7 @@ def on_canvas(layer: PlacedLayer | None) -> np.ndarray | None:
     """The layer on an ample canvas, so that layers in different boxes compare."""
     if layer is None:
         return None
-    canvas = np.zeros((64, 64, *layer.pixels.shape[2:]), layer.pixels.dtype)
+    canvas = np.zeros((64, 160, *layer.pixels.shape[2:]), layer.pixels.dtype)
     canvas[layer.y : layer.y + layer.height, layer.x : layer.x + layer.width] = layer.pixels
     return canvas
 
@@ -137,15 +137,15 @@ class TestDeltas:
     def test_a_still_picture_is_stored_once_for_each_heading(self) -> None:
         frame = random_frame(np.random.default_rng(0), ("main", "shadow", "player"))
         structure = parse(encode([frame] * 48))
-        drawn = structure.drawn.reshape(48, 3)
+        drawn = structure.layers.drawn.reshape(48, 3)
         assert (drawn[::3] > 0).all()
         assert (drawn[1::3] == 0).all()
 
     @pytest.mark.parametrize("count", [32, 33])
     def test_every_heading_begins_without_looking_back(self, count: int) -> None:
         frame = random_frame(np.random.default_rng(0), ("main", "shadow"))
-        structure = parse(encode([frame] * count))
-        key_frames = {layer.frame for layer in structure.layers if layer.inherits == NONE_BEFORE}
+        layers = parse(encode([frame] * count)).layers
+        key_frames = set(layers.frame[layers.inherits == NONE_BEFORE].tolist())
         assert key_frames == set(range(0, 32, 2))
 
     def test_a_skipped_block_shows_what_stood_there_on_the_canvas(self) -> None:

@@ -56,7 +56,7 @@ class TestRefused:
             pytest.param(with_bytes(SOUND, 4, b"\x05\0"), "version 5", id="version"),
             pytest.param(with_bytes(SOUND, 6, b"\0\0"), "no frames", id="no frames"),
             pytest.param(with_bytes(SOUND, 6, b"\xff\xff"), "65535 frames", id="many frames"),
-            pytest.param(with_bytes(SOUND, 6, b"\x02\0"), "ends within the frame 1", id="cut off"),
+            pytest.param(with_bytes(SOUND, 6, b"\x02\0"), "ends within frame 1", id="cut off"),
             pytest.param(with_bytes(SOUND, 10, b"\x12\0"), "claims 18 bytes", id="header size"),
             pytest.param(with_bytes(SOUND, 16, b"\x01\x10"), "frame 0 is 4097x16", id="canvas"),
             pytest.param(with_bytes(SOUND, 24, b"\x21"), "unknown layers", id="layer mask"),
