@@ -10,6 +10,8 @@ import pytest
 from pipeline.games.matching import match_files, match_terrain
 from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
 from pipeline.games.terrain import classify
+from pipeline.scenes.plan import factors_of
+from pipeline.scenes.stock import Catalogue
 from pipeline.training.job import Hyperparameters
 
 TABLE = PACKS_FOLDER / "aoe2" / "matches.tsv"
@@ -80,7 +82,12 @@ def test_the_farm_alone_is_learned_without_sprites(pack: GamePack) -> None:
 
 def test_every_class_with_sprites_is_placed_in_scenes_once(pack: GamePack) -> None:
     placed = sorted(rule.class_name for rule in pack.scenes.placements)
-    assert placed == sorted({*CLASSES, "distractor"} - {"farm"})
+    assert placed == sorted([*(set(CLASSES) - {"farm"}), "distractor", "distractor"])
+
+
+def test_there_are_distractors_on_land_and_on_water(pack: GamePack) -> None:
+    rules = [rule for rule in pack.scenes.placements if rule.class_name == "distractor"]
+    assert [rule.scene for rule in rules] == [None, "water"]
 
 
 def test_every_placement_can_occur(pack: GamePack) -> None:
@@ -88,8 +95,9 @@ def test_every_placement_can_occur(pack: GamePack) -> None:
 
 
 def test_rare_and_easily_confused_classes_are_placed_more_often(pack: GamePack) -> None:
-    factors = {rule.class_name: rule.oversample for rule in pack.scenes.placements}
-    assert {name: factor for name, factor in factors.items() if factor != 1.0} == {
+    every = {known.name: known.scene for known in pack.classes}
+    groups = {known.name: known.group for known in pack.classes}
+    assert factors_of(pack.scenes, Catalogue({}, {}, every, groups)) == {
         "camel_line": 2.0,
         "battle_elephant": 2.0,
         "cavalry_archer": 2.0,
@@ -99,6 +107,30 @@ def test_rare_and_easily_confused_classes_are_placed_more_often(pack: GamePack) 
         "unique_siege": 2.5,
         "unique_ship": 2.5,
     }
+
+
+def test_every_number_of_the_original_is_stated(pack: GamePack) -> None:
+    """What the first system's generator used, where no reason beside it says otherwise."""
+    scenes, overlays, light = pack.scenes, pack.scenes.overlays, pack.scenes.light
+    assert (scenes.images, scenes.train_fraction, scenes.water_fraction) == (3000, 0.8, 0.15)
+    assert (scenes.width, scenes.height, scenes.jpeg_quality) == (1280, 720, 90)
+    assert (scenes.jpeg_varied, scenes.jpeg_range, scenes.attempts) == (0.3, (70, 90), 50)
+    assert scenes.distant.share == 0.25
+    assert (overlays.selection, overlays.health_bar, overlays.garrison) == (0.15, 0.2, 0.12)
+    assert (overlays.hud, overlays.resource_bar, overlays.command_panel) == (0.2, 0.5, 0.5)
+    assert (overlays.fog, overlays.fog_corners) == (0.3, (1, 4))
+    assert (light.temperature, light.temperature_range) == (0.2, (-0.1, 0.1))
+    assert light.vignette == 0.15
+    for share, side, pixels in (
+        (overlays.resource_bar_height, 720, (25, 40)),
+        (overlays.command_panel_height, 720, (90, 150)),
+        (overlays.minimap_side, 720, (130, 180)),
+        (overlays.fog_width, 1280, (200, 400)),
+        (overlays.fog_height, 720, (150, 300)),
+        (overlays.fog_darkness, 255, (80, 150)),
+        ((overlays.garrison_radius, overlays.bar_height), 1, (1 / 8, 1 / 12)),
+    ):
+        assert [round(part * side, 2) for part in share] == pytest.approx(pixels, abs=5)
 
 
 def test_what_grows_and_wild_animals_wear_no_team_colour(pack: GamePack) -> None:
