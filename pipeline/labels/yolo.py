@@ -15,6 +15,7 @@ from pipeline.errors import OutpostError
 from pipeline.labels.boxes import Box, LabelledBox
 
 DECIMALS = 6
+LINE = "%d" + f" %.{DECIMALS}f" * 4
 EDGE_TOLERANCE = 2 * 10.0**-DECIMALS
 """How far rounding may carry a box's side over the picture's edge."""
 
@@ -84,13 +85,9 @@ def parse_rows(text: str, class_count: int, origin: str) -> tuple[YoloRow, ...]:
 
 def _line(labelled: LabelledBox, width: int, height: int) -> str:
     box = labelled.box
-    relative = (
-        (box.x1 + box.x2) / 2 / width,
-        (box.y1 + box.y2) / 2 / height,
-        box.width / width,
-        box.height / height,
-    )
-    return f"{labelled.class_id} " + " ".join(f"{value:.{DECIMALS}f}" for value in relative)
+    x, y = (box.x1 + box.x2) / 2 / width, (box.y1 + box.y2) / 2 / height
+    wide, high = (box.x2 - box.x1) / width, (box.y2 - box.y1) / height
+    return LINE % (labelled.class_id, x, y, wide, high)
 
 
 def _parse_line(line: str, class_count: int, place: str) -> YoloRow:

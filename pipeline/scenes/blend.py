@@ -57,7 +57,8 @@ def cast_shadows(
     shadows = sheet.plane()
     for span, (_, _, shadow) in zip(sheet.spans, casting, strict=True):
         shadow.resize_into(picture(shadows, span))
-    light = cv2.LUT(shadows, _light_under(opacity))
+    # The light left on the ground: 255 without shadow.
+    light = cv2.convertScaleAbs(shadows, None, -opacity, 255.0)
     lights = cv2.merge([light, light, light])
     for span, (corner, size, _) in zip(sheet.spans, casting, strict=True):
         window = _window(image.shape, corner, size)
@@ -142,7 +143,7 @@ def _paint(colour: Plane, owned: Sequence[tuple[PreparedSprite, Span]], team: Co
             sprite.team_light.resize_into(
                 light[0, first - start : stop - start].reshape(height, width)
             )
-    tint = cv2.multiply(cv2.merge([light, light, light]), (*team, 0), None, 1 / 255)
+    tint = cv2.merge([cv2.convertScaleAbs(light, None, channel / 255) for channel in team])
     region = colour[:, start:end]
     cv2.add(region, tint, region)
 
@@ -177,12 +178,6 @@ def _shadow_size(placement: Placement, sprite: PreparedSprite) -> tuple[int, int
     """Height and width of a shadow as it is drawn."""
     height, width = sprite.shadow.shape[:2] if sprite.shadow is not None else (0, 0)
     return max(1, round(height * placement.scale)), max(1, round(width * placement.scale))
-
-
-def _light_under(opacity: float) -> Pixels:
-    """uint8 [256]: the light left on the ground by a shadow of each strength."""
-    light: Pixels = np.rint(255.0 - opacity * np.arange(256)).astype(np.uint8)
-    return light
 
 
 def _window(

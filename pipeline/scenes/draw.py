@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from pipeline.scenes.atmosphere import shed_light
 from pipeline.scenes.blend import Ids, Silhouette, cast_shadows, lay_objects
 from pipeline.scenes.overlays import dim, draw_badge, draw_health_bar, draw_panel, draw_selection
 from pipeline.scenes.scene import Placement, ScenePlan
-from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite
+from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite, mirror_image
 from pipeline.sprites.library import Pixels
 
 
@@ -88,9 +87,10 @@ def draw(
 
 def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     left, top = plan.crop
-    crop: Pixels = background[top : top + plan.height, left : left + plan.width]
     if plan.mirrored:
-        return np.asarray(cv2.flip(crop, 1), dtype=np.uint8)
+        background = mirror_image(background)
+        left = background.shape[1] - left - plan.width
+    crop: Pixels = background[top : top + plan.height, left : left + plan.width]
     return crop.copy()
 
 

@@ -113,7 +113,7 @@ def _measure(number: int, placement: Placement, silhouette: Silhouette, ids: Ids
         visible=full if visible == inside else _box_around(seen, left, top),
         visible_fraction=visible / max(silhouette.pixels, 1),
         truncated_fraction=(silhouette.pixels - inside) / max(silhouette.pixels, 1),
-        covered_by=() if visible == inside else _covers(region, mask, number),
+        covered_by=() if visible == inside else _covers(region, mask, inside - visible),
         player=placement.player,
         sprite_id=placement.sprite_id,
         scale=placement.scale,
@@ -130,10 +130,8 @@ def _box_around(pixels: Mask, left: int, top: int) -> Box | None:
     return Box(left + x, top + y, left + x + width, top + y + height)
 
 
-def _covers(region: Ids, mask: Mask, number: int) -> tuple[Cover, ...]:
+def _covers(region: Ids, mask: Mask, hidden: int) -> tuple[Cover, ...]:
     """What the object's own pixels show instead of it: another object, or the interface (0)."""
-    shown = region[mask]
-    by_hud = bool((shown == 0).any())
-    by_unit = bool(((shown != 0) & (shown != number)).any())
-    covers: tuple[tuple[Cover, bool], ...] = (("hud", by_hud), ("unit", by_unit))
+    by_hud = int(np.count_nonzero(mask & (region == 0)))
+    covers: tuple[tuple[Cover, bool], ...] = (("hud", by_hud > 0), ("unit", hidden > by_hud))
     return tuple(cover for cover, present in covers if present)

@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -164,8 +165,14 @@ def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) ->
 
 def subset_of(index: int, rules: SceneRules) -> Subset:
     """Where picture `index` goes; the validation pictures are spread evenly over the set."""
-    share = 1 - Fraction(str(rules.train_fraction))
-    return "val" if int((index + 1) * share) > int(index * share) else "train"
+    share, whole = _validation_share(rules.train_fraction)
+    return "val" if (index + 1) * share // whole > index * share // whole else "train"
+
+
+@cache
+def _validation_share(train_fraction: float) -> tuple[int, int]:
+    """What is not for training, as a fraction of whole numbers: 0.8 leaves exactly 1 of 5."""
+    return (1 - Fraction(str(train_fraction))).as_integer_ratio()
 
 
 def picture_name(index: int) -> str:
@@ -207,7 +214,7 @@ class Studio:
         decisions = export(label(scene, drawing), rules.labels, self.class_names)
         labels = format_labels(labels_of(decisions), scene.width, scene.height)
         subset, name = subset_of(index, rules), picture_name(index)
-        picture = _jpeg(drawing.image, rules.jpeg_quality)
+        picture = _jpeg(drawing.image, scene.jpeg_quality or rules.jpeg_quality)
         (folder / "images" / subset / f"{name}.jpg").write_bytes(picture)
         (folder / "labels" / subset / f"{name}.txt").write_bytes(labels.encode())
         measurements = _measurements(scene, decisions)
@@ -350,14 +357,24 @@ def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
     }
     if scene.shore is not None:
         head["shore"] = asdict(scene.shore)
-    lines = ",\n".join(json.dumps(_entry(decision), sort_keys=True) for decision in decisions)
-    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{lines}\n]}}\n'
+    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{_lines(decisions)}\n]}}\n'
+
+
+def _lines(decisions: Sequence[Exported]) -> str:
+    """Encoded in one call, which takes half the time of one for each object.
+
+    No text holds the mark between two objects: within a text every quote is escaped.
+    """
+    entries = [_entry(decision) for decision in decisions]
+    first_key = min(entries[0]) if entries else ""
+    return json.dumps(entries, sort_keys=True)[1:-1].replace(
+        f'}}, {{"{first_key}": ', f'}},\n{{"{first_key}": '
+    )
 
 
 def _entry(decision: Exported) -> dict[str, object]:
     item, outcome = decision.item, decision.outcome
-    standing = {} if item.footprint is None else {"footprint": asdict(item.footprint)}
-    return standing | {
+    entry: dict[str, object] = {
         "class": item.class_name,
         "covered_by": item.covered_by,
         "dropped": None if isinstance(outcome, LabelledBox) else outcome,
@@ -369,10 +386,13 @@ def _entry(decision: Exported) -> dict[str, object]:
         "visible": _corners(item.visible),
         "visible_fraction": round(item.visible_fraction, 4),
     }
+    if item.footprint is not None:
+        entry["footprint"] = asdict(item.footprint)
+    return entry
 
 
 def _corners(box: Box | None) -> list[int] | None:
-    return None if box is None else [int(v) for v in (box.x1, box.y1, box.x2, box.y2)]
+    return None if box is None else [int(box.x1), int(box.y1), int(box.x2), int(box.y2)]
 
 
 def _count(counts: ShardCounts, scene: ScenePlan, decisions: Iterable[Exported]) -> None:
