@@ -10,7 +10,7 @@ import os
 import shlex
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +82,34 @@ class Connection:
             SshDroppedError: the connection broke.
         """
         with self.channel(command, seconds) as channel:
-            channel.sendall(given)
-            channel.shutdown_write()
+            self._send(channel, (given,))
             output = b"".join(_chunks(channel.recv))
-            self.finish(channel, command)
+            self._finish(channel, command)
         return output
+
+    def feed(self, command: str, chunks: Iterable[bytes]) -> None:
+        """Run a command that reads its standard input to the end and says nothing.
+
+        Raises:
+            RemoteCommandError: it failed, which is known only when it ends.
+            SshDroppedError: the connection broke.
+        """
+        with self.channel(command) as channel:
+            self._send(channel, chunks)
+            self._finish(channel, command)
+
+    def drain(self, command: str, take: Callable[[bytes], object]) -> None:
+        """Run a command and hand its standard output over, piece by piece.
+
+        Raises:
+            RemoteCommandError: it failed, which is known only when it ends.
+            SshDroppedError: the connection broke.
+        """
+        with self.channel(command) as channel:
+            channel.shutdown_write()
+            for chunk in _chunks(channel.recv):
+                take(chunk)
+            self._finish(channel, command)
 
     @contextmanager
     def channel(self, command: str, seconds: float = SILENCE_SECONDS) -> Iterator[paramiko.Channel]:
@@ -100,12 +123,21 @@ class Connection:
             finally:
                 channel.close()
 
-    def finish(self, channel: paramiko.Channel, command: str) -> None:
-        """Wait for a command whose output was read to its end.
+    def _send(self, channel: paramiko.Channel, chunks: Iterable[bytes]) -> None:
+        try:
+            for chunk in chunks:
+                channel.sendall(chunk)
+            channel.shutdown_write()
+        except TimeoutError:
+            raise
+        except OSError:
+            # A command that ends before it has read everything closes the channel: then it says
+            # itself what was wrong. A line that breaks closes the channel as well.
+            if not channel.status_event.wait(CONNECT_SECONDS):
+                raise
 
-        Raises:
-            RemoteCommandError: it failed.
-        """
+    def _finish(self, channel: paramiko.Channel, command: str) -> None:
+        """Wait for a command whose output was read to its end, and raise if it failed."""
         said = b"".join(_chunks(channel.recv_stderr))
         if not channel.status_event.wait(SILENCE_SECONDS):
             raise TimeoutError("the command does not end")

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.training.results import parse_event
+from resources.gpu.lease import OnEvent, OnLog
+
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -41,3 +44,11 @@ class LineTail:
 def without_colours(line: str) -> str:
     """A line of a log without the codes that a terminal would take for colours."""
     return _COLOURS.sub("", line).rstrip()
+
+
+def tell(events: Iterator[str], lines: Iterator[str], on_event: OnEvent, on_log: OnLog) -> None:
+    """Hand the lines of a log and of a file of events to whoever listens."""
+    for line in lines:
+        on_log(without_colours(line))
+    for line in events:
+        on_event(parse_event(line))

@@ -41,46 +41,31 @@ class HostKeyTrust(Protocol):
 
 
 @dataclass(frozen=True)
-class PinnedKey:
-    """Keys that the host's cloud has told by another way than SSH.
+class RecordedKey:
+    """A key that is compared with what its cloud tells, once, and with itself ever after.
 
     Attributes:
-        fingerprints: any one of them will do.
-        remember: told of the key that was accepted.
-    """
-
-    fingerprints: Sequence[str]
-    remember: Callable[[str], None]
-    key_types: Sequence[str] = ()
-
-    def check(self, key: paramiko.PKey) -> None:
-        """See `HostKeyTrust`."""
-        fingerprint = fingerprint_of(key)
-        if fingerprint not in self.fingerprints:
-            raise _another_key(fingerprint, ", ".join(self.fingerprints))
-        self.remember(fingerprint)
-
-
-@dataclass(frozen=True)
-class FirstKey:
-    """The first key that the host shows is remembered, and every later one must be the same.
-
-    Attributes:
-        known: the key that was shown before, or None.
-        remember: told of the first one.
+        known: fingerprint that was accepted before, or None.
+        told: fingerprints by another way than SSH; where it has none, the first key is taken.
+        remember: told of the fingerprint that was accepted first.
     """
 
     known: Callable[[], str | None]
+    told: Callable[[], Sequence[str]]
     remember: Callable[[str], None]
     key_types: Sequence[str] = ()
 
     def check(self, key: paramiko.PKey) -> None:
         """See `HostKeyTrust`."""
-        fingerprint, known = fingerprint_of(key), self.known()
-        if known is None:
-            self.remember(fingerprint)
-        elif known != fingerprint:
-            raise _another_key(fingerprint, known)
+        shown, known = fingerprint_of(key), self.known()
+        if known is not None:
+            if shown != known:
+                raise _another_key(shown, known)
+            return
+        told = self.told()
+        if told and shown not in told:
+            raise _another_key(shown, ", ".join(told))
+        self.remember(shown)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,408 @@
+"""One pod: asked for, made ready, ended for certain. The ledger is written before each step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import paramiko
+
+from pipeline.errors import OutpostError
+from resources.gpu.cloud import (
+    DEADMAN_FILE,
+    AmbiguousCreateError,
+    Cloud,
+    CloudBusyError,
+    CloudError,
+    CloudUnavailableError,
+    NoCapacityError,
+    Offer,
+    Pod,
+    PodRequest,
+    PodStatus,
+    SshAddress,
+)
+from resources.gpu.holding import holding
+from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, Limits
+from resources.gpu.naming import new_lease_id
+from resources.gpu.pace import Pace
+from resources.gpu.ssh import (
+    Login,
+    RemoteCommandError,
+    RemoteHost,
+    SshDroppedError,
+    SshLoginError,
+    connect,
+    public_line,
+)
+from resources.gpu.trust import HostKeyError, RecordedKey
+from resources.gpu.workplace import Environment, HostUnfitError, Workplace
+
+T = TypeVar("T")
+
+KEY_TRIES = 3
+"""Looks at a cloud for the host key, before the first one that SSH shows is taken."""
+DEAD = (PodStatus.STOPPED, PodStatus.FAILED, PodStatus.ENDED)
+
+
+class EndNotVerifiedError(OutpostError):
+    """A pod that may still be billed."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all pods of a provider have in common.
+
+    Attributes:
+        key: lets in; its public half travels with the request.
+        disk_gb: of the pod.
+        min_cuda: see `PodRequest`.
+    """
+
+    cloud: Cloud
+    ledger: Ledger
+    limits: Limits
+    key: paramiko.PKey
+    pace: Pace
+    disk_gb: int
+    min_cuda: str
+
+
+class PodLease:
+    """One pod and its row in the ledger, locked by this process until `end`."""
+
+    workplace: Workplace
+    environment: Environment
+
+    def __init__(self, terms: Terms, offer: Offer) -> None:
+        """Announce the lease; nothing has been asked for yet.
+
+        Raises:
+            LeaseLimitError, BudgetError: it is one too many.
+        """
+        self.cloud, self.ledger, self.pace = terms.cloud, terms.ledger, terms.pace
+        self.terms, self.offer = terms, offer
+        self.id = new_lease_id()
+        self.address: SshAddress | None = None
+        self._host: RemoteHost | None = None
+        self._held = ExitStack()
+        # Locked before there is a row, so the reaper never takes the row for an abandoned one.
+        self._held.enter_context(holding(self.ledger.lock_file(self.id)))
+        try:
+            self.ledger.intend(self.cloud.name, offer, terms.limits, self.id)
+        except BaseException:
+            self._release()
+            raise
+
+    @property
+    def row(self) -> LeaseRow:
+        """The lease as the ledger knows it now."""
+        return self.ledger.row(self.id)
+
+    @property
+    def pod_id(self) -> str:
+        """The cloud's name for the pod, once it exists."""
+        pod_id = self.row.pod_id
+        assert pod_id is not None
+        return pod_id
+
+    def get_ready(self) -> None:
+        """Create the pod and wait until a job could run on it.
+
+        Raises:
+            NoCapacityError: there is no such host.
+            HostUnfitError: there is one, and it is of no use.
+            CloudError: another offer would not help either.
+        """
+        self._create()
+        self._check_price()
+        self.address = self._wait_for_address()
+        trust = RecordedKey(
+            lambda: self.row.host_key, self._told_keys, lambda key: self.ledger.trust(self.id, key)
+        )
+        login = Login(self.address, self.terms.key, trust)
+        self._wait_for_login(login)
+        self._host = RemoteHost(login, self.pace.patience, self._lost_because)
+        self._check_deadman(self._host)
+        self.workplace = Workplace(self._host, self.row.name)
+        self.environment = self._examine()
+        self.ledger.ready(self.id)
+
+    def end(self, note: str) -> None:
+        """End the pod and verify it; whatever state it is in, also when it may not exist.
+
+        Raises:
+            EndNotVerifiedError: it may still be billed; the row stays open for the reaper.
+        """
+        try:
+            if self._host is not None:
+                self._host.close()
+            end_lease(self.cloud, self.ledger, self.row, note, self.pace)
+        finally:
+            self._release()
+
+    def _create(self) -> None:
+        row, terms = self.row, self.terms
+        request = PodRequest(
+            name=row.name,
+            offer=self.offer,
+            public_key=public_line(terms.key),
+            ttl_seconds=int(row.expires_at - row.created_at),
+            disk_gb=terms.disk_gb,
+            min_cuda=terms.min_cuda,
+        )
+        try:
+            pod = self._ask_for(request)
+        except AmbiguousCreateError as error:
+            adopted = find_by_name(self.cloud, row.name, self.pace)
+            if adopted is None:
+                self.ledger.not_created(self.id, error.problem)
+                raise NoCapacityError(error.problem, error.fix) from error
+            pod = adopted
+            self.ledger.created(self.id, pod.id, pod.usd_per_hour)
+            self.ledger.mark_seen(self.id)
+            return
+        except CloudError as error:
+            self.ledger.not_created(self.id, error.problem)
+            raise
+        self.ledger.created(self.id, pod.id, pod.usd_per_hour)
+
+    def _ask_for(self, request: PodRequest) -> Pod:
+        """Ask once; again only where the cloud says that it has not even looked at it."""
+        gives_up = time.monotonic() + self.pace.resolve
+        while True:
+            try:
+                return self.cloud.create(request)
+            except CloudBusyError:
+                if time.monotonic() > gives_up:
+                    raise
+                time.sleep(self.pace.poll)
+
+    def _check_price(self) -> None:
+        price, most = self.row.usd_per_hour, self.terms.limits.per_hour
+        if price > most:
+            raise HostUnfitError(
+                f"It costs ${price:.2f} an hour, more than was offered and than ${most:.2f}.",
+                "Raise max_usd_per_hour if it is worth that.",
+            )
+
+    def _wait_for_address(self) -> SshAddress:
+        """Until the pod runs and tells where it can be reached."""
+        began = time.monotonic()
+        running_since: float | None = None
+        while True:
+            pod = self._look_at_pod()
+            now = time.monotonic()
+            if pod is not None:
+                if pod.status in DEAD:
+                    raise HostUnfitError(
+                        f"It became {pod.status} while it booted.", "Another host may do."
+                    )
+                if pod.status is PodStatus.RUNNING:
+                    running_since = running_since or now
+                    if pod.ssh is not None:
+                        return pod.ssh
+            elif self.row.seen and now - began > self.pace.settle:
+                raise HostUnfitError("It vanished while it booted.", "Another host may do.")
+            if running_since is not None and now - running_since > self.pace.direct:
+                raise HostUnfitError(
+                    f"It runs for {self.pace.direct:.0f} s without a direct SSH address.",
+                    "Hosts of the secure tier always have one.",
+                )
+            if now - began > self.pace.boot:
+                raise HostUnfitError(
+                    f"It did not boot within {self.pace.boot:.0f} s.", "Another host may do."
+                )
+            time.sleep(self.pace.poll)
+
+    def _look_at_pod(self) -> Pod | None:
+        with suppress(CloudUnavailableError):
+            pod = self.cloud.get(self.pod_id)
+            if pod is not None and not self.row.seen:
+                self.ledger.mark_seen(self.id)
+            return pod
+        return None
+
+    def _wait_for_login(self, login: Login) -> None:
+        gives_up = time.monotonic() + self.pace.login
+        while True:
+            try:
+                connect(login).close()
+                return
+            except HostKeyError as error:
+                raise HostUnfitError(error.problem, error.fix) from error
+            except (SshDroppedError, SshLoginError) as error:
+                reason = self._lost_because()
+                if reason is not None or time.monotonic() > gives_up:
+                    raise HostUnfitError(reason or error.problem, error.fix) from error
+                time.sleep(min(self.pace.poll, 2.0))
+
+    def _check_deadman(self, host: RemoteHost) -> None:
+        """Nothing is uploaded to a pod that would not end itself."""
+        if not self.cloud.arms_deadman:
+            return
+        try:
+            host.run(f'kill -0 "$(cat "{DEADMAN_FILE}")"')
+        except RemoteCommandError as error:
+            raise HostUnfitError(
+                "Its dead-man switch is not armed: it would be billed on if Outpost died.",
+                "Another host may do.",
+            ) from error
+
+    def _examine(self) -> Environment:
+        workplace = self.workplace
+        try:
+            environment = workplace.examine()
+            driver = workplace.nvidia_smi()
+        except OutpostError as error:
+            raise HostUnfitError(error.problem, error.fix) from error
+        if driver is None or environment.gpu is None:
+            missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
+            raise HostUnfitError(f"Its GPU is of no use: {missing}.", "Another host may do.")
+        return environment
+
+    def _told_keys(self) -> Sequence[str]:
+        for attempt in range(KEY_TRIES):
+            with suppress(CloudError):
+                if told := self.cloud.host_key_fingerprints(self.pod_id):
+                    return told
+            if attempt < KEY_TRIES - 1:
+                time.sleep(self.pace.poll)
+        return ()
+
+    def _lost_because(self) -> str | None:
+        """Why the pod will not come back, as far as its cloud knows."""
+        try:
+            pod = self.cloud.get(self.pod_id)
+        except CloudError:
+            return None
+        if pod is None:
+            return "its cloud does not know it any more"
+        if pod.status in DEAD:
+            return f"its cloud says that it is {pod.status}"
+        if pod.ssh is not None and pod.ssh != self.address:
+            return "it was moved to another address"
+        return None
+
+    def _release(self) -> None:
+        self._held.close()
+        self.ledger.lock_file(self.id).unlink(missing_ok=True)
+
+
+def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> None:
+    """End whatever pod a lease has, and verify that none is left.
+
+    Ended means: the cloud does not know the pod by its id, and a complete list has none of its id
+    or name. A pod that was never seen may only not have appeared yet, so its absence counts from
+    `pace.settle` seconds after its creation on.
+
+    Raises:
+        EndNotVerifiedError: it may still be billed.
+    """
+    if row.state.is_end:
+        return
+    if row.pod_id is None:
+        row = _resolve(cloud, ledger, row, note, pace)
+        if row.state.is_end:
+            return
+    ledger.draining(row.id, note)
+    gives_up = time.monotonic() + pace.end + pace.settle
+    trouble = "it is still there"
+    while True:
+        try:
+            if _is_gone(cloud, ledger, ledger.row(row.id), pace):
+                break
+        except CloudError as error:
+            trouble = error.problem
+        if time.monotonic() > gives_up:
+            raise EndNotVerifiedError(
+                f"The end of pod {row.pod_id} ({row.name}) on {row.provider} could not be "
+                f"verified: {trouble} It may still be billed.",
+                "Run `outpost gpu reap` now, and look at the provider's own console.",
+            )
+        time.sleep(pace.poll)
+    ledger.terminated(row.id)
+    with suppress(CloudError):
+        cloud.tidy(row.name)
+
+
+def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
+    """The pod of a name; None after two complete lists without it, spaced by `pace.settle`.
+
+    Raises:
+        EndNotVerifiedError: there were no such lists in time.
+    """
+    gives_up = time.monotonic() + pace.resolve + pace.settle
+    first_clean: float | None = None
+    trouble = "it appears late"
+    while True:
+        try:
+            pods = cloud.pods()
+            now = time.monotonic()
+            for pod in pods:
+                if pod.name == name and pod.status is not PodStatus.ENDED:
+                    return pod
+            first_clean = now if first_clean is None else first_clean
+            if now - first_clean >= pace.settle:
+                return None
+        except CloudUnavailableError as error:
+            trouble, now = error.problem, time.monotonic()
+        if now > gives_up:
+            raise EndNotVerifiedError(
+                f"Whether the pod {name} was created on {cloud.name} could not be found out: "
+                f"{trouble}",
+                "Run `outpost gpu reap` as soon as the cloud answers again.",
+            )
+        time.sleep(pace.poll)
+
+
+def patiently(act: Callable[[], T], seconds: float, pause: float) -> T:
+    """Ask a cloud, and again for so long as it does not answer."""
+    gives_up = time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except CloudUnavailableError:
+            if time.monotonic() > gives_up:
+                raise
+            time.sleep(pause)
+
+
+def _resolve(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> LeaseRow:
+    """Find out what a request became that nobody knows the answer of."""
+    try:
+        pod = find_by_name(cloud, row.name, pace)
+    except CloudError as error:
+        raise EndNotVerifiedError(
+            f"Whether the pod {row.name} was created on {row.provider} could not be found out: "
+            f"{error.problem}",
+            "Run `outpost gpu reap` as soon as the cloud answers again.",
+        ) from error
+    if pod is None:
+        return ledger.not_created(row.id, note)
+    if row.state is LeaseState.INTENT:
+        row = ledger.created(row.id, pod.id, pod.usd_per_hour)
+    ledger.mark_seen(row.id)
+    return row
+
+
+def _is_gone(cloud: Cloud, ledger: Ledger, row: LeaseRow, pace: Pace) -> bool:
+    """Ask for the end of whatever is there, then look whether anything still is."""
+    assert row.pod_id is not None
+    cloud.terminate(row.pod_id)
+    known = cloud.get(row.pod_id)
+    left = [
+        pod
+        for pod in (*cloud.pods(), *([known] if known else []))
+        if row.name == pod.name or row.pod_id == pod.id
+    ]
+    if left and not row.seen:
+        ledger.mark_seen(row.id)
+    alive = {pod.id for pod in left if pod.status is not PodStatus.ENDED}
+    for pod_id in alive - {row.pod_id}:
+        cloud.terminate(pod_id)
+    appeared = bool(left) or row.seen
+    return not alive and (appeared or ledger.clock() - row.created_at > pace.settle)

@@ -1,0 +1,264 @@
+"""Hosts that are rented from a cloud: found, followed, replaced once when lost, and ended."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from pipeline.training.job import JobSpec
+from resources.gpu.cloud import GpuWish, NoCapacityError
+from resources.gpu.following import Assignment, Following, prepare_to_resume
+from resources.gpu.interrupts import interruptible, shielded
+from resources.gpu.lease import Host, OnEvent, OnLog, TrainingFailedError, ignore
+from resources.gpu.pod_lease import PodLease, Terms, patiently
+from resources.gpu.ssh import HostLostError, SshLoginError
+from resources.gpu.trust import HostKeyError
+from resources.gpu.workplace import HostUnfitError, Workplace
+
+LEASES_A_TRAINING = 2
+LOST = (HostLostError, SshLoginError, HostKeyError)
+"""What only another host mends, once this one had been ready."""
+
+
+class NoHostError(OutpostError):
+    """No offer led to a host on which a job could run."""
+
+
+class BudgetSpentError(TrainingFailedError):
+    """The lease's time or money was over before the job had ended."""
+
+
+@dataclass(frozen=True)
+class RentedProvider:
+    """Rents hosts from a cloud.
+
+    Attributes:
+        terms: what every pod gets, and what it may cost.
+        wish: which GPUs would do, best first.
+    """
+
+    terms: Terms
+    wish: GpuWish
+
+    @contextmanager
+    def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> Iterator[RentedLease]:
+        """Lease a host that is ready for the job; its end is verified, whatever happens.
+
+        Raises:
+            NoHostError: no offer led to one.
+            EndNotVerifiedError: a pod may still be billed.
+        """
+        lease = RentedLease(self, spec, on_log)
+        with interruptible():
+            try:
+                lease.place()
+                yield lease
+            finally:
+                with shielded():
+                    lease.end("the job is over")
+
+
+class RentedLease:
+    """A host at a time, for one job."""
+
+    def __init__(self, provider: RentedProvider, spec: JobSpec, on_log: OnLog) -> None:
+        """Nothing is rented yet."""
+        self.terms, self.wish = provider.terms, provider.wish
+        self.spec, self.on_log = spec, on_log
+        self.pods: list[PodLease] = []
+        self.outputs: Path | None = None
+        self._asked_to_finish = False
+
+    @property
+    def host(self) -> Host:
+        """The host of the moment."""
+        pod = self._pod
+        row = pod.row
+        return Host(row.provider, f"{pod.environment.gpu} ({row.pod_id})", row.usd_per_hour)
+
+    def place(self) -> None:
+        """Go through the offers until there is a host that is ready.
+
+        Raises:
+            NoHostError: there is none.
+            CloudError: the cloud refuses whatever is asked for.
+        """
+        pace, cloud = self.terms.pace, self.terms.cloud
+        gives_up = time.monotonic() + pace.place
+        offers = patiently(lambda: cloud.offers(self.wish), pace.resolve, pace.poll)
+        refused = []
+        for offer in offers:
+            what = " ".join(filter(None, (offer.gpu, offer.tier, offer.place)))
+            if time.monotonic() > gives_up:
+                refused.append(f"{what}: not tried, it took too long")
+                continue
+            if offer.usd_per_hour > self.wish.max_usd_per_hour:
+                refused.append(f"{what}: ${offer.usd_per_hour:.2f} an hour")
+                continue
+            self.on_log(f"Asking {cloud.name} for {what} at ${offer.usd_per_hour:.2f} an hour.")
+            reason = self._try(PodLease(self.terms, offer))
+            if reason is None:
+                return
+            self.on_log(f"{what}: {reason}")
+            refused.append(f"{what}: {reason}")
+        raise NoHostError(
+            f"No host could be had on {cloud.name}. "
+            + ("; ".join(refused) or "There are no offers for what was asked for."),
+            "Name more GPUs, allow a higher price or another tier, or try again later. "
+            "`outpost gpu doctor` shows what there is.",
+        )
+
+    def run(self, job: Path, on_event: OnEvent = ignore, on_log: OnLog = ignore) -> Path:
+        """Run a job; see `resources.gpu.lease.Lease`. A lost host is replaced once.
+
+        Raises:
+            TrainingFailedError: the job failed, or the budget was spent.
+            EndNotVerifiedError: a lost host may still be billed.
+        """
+        assignment = Assignment(self.spec, job, on_event, on_log)
+        assignment.outputs.mkdir(exist_ok=True)
+        self.outputs = assignment.outputs
+        while True:
+            following = Following(self._pod.workplace, assignment, self.terms.pace)
+            try:
+                self._prepare(on_log)
+                return following.run(self._watch)
+            except LOST as error:
+                self._replace(error, assignment)
+            except BaseException:
+                with shielded():
+                    self._salvage(following)
+                raise
+
+    def end(self, note: str) -> None:
+        """End the host of the moment and write the bill."""
+        try:
+            for pod in self.pods[-1:]:
+                if not pod.row.state.is_end:
+                    pod.end(note)
+        finally:
+            self._write_bill()
+
+    @property
+    def _pod(self) -> PodLease:
+        return self.pods[-1]
+
+    def _try(self, pod: PodLease) -> str | None:
+        """Make a pod ready; else it is ended, and the reason returned."""
+        try:
+            pod.get_ready()
+        except (NoCapacityError, HostUnfitError) as error:
+            with shielded():
+                pod.end(error.problem)
+            return error.problem
+        except BaseException as error:
+            with shielded():
+                pod.end(f"{type(error).__name__} while it was made ready")
+            raise
+        self.pods.append(pod)
+        return None
+
+    def _prepare(self, on_log: OnLog) -> None:
+        on_log(f"Preparing {self.host.name}.")
+        record = self._pod.workplace.prepare(self._pod.environment)
+        _write_json(self._outputs / "host.json", record)
+
+    def _watch(self, workplace: Workplace) -> None:
+        """End the training in order while there is still money for it."""
+        pace, now = self.terms.pace, self.terms.ledger.clock()
+        must_end = self._pod.row.must_end_at
+        if now > must_end - pace.salvage:
+            raise BudgetSpentError(
+                "The lease's time or money was over before the job had ended.",
+                "Raise max_usd_per_lease or ttl_hours. What there was is in "
+                f"{self._outputs}: checkpoint.pt goes on where it was.",
+            )
+        if now > must_end - pace.salvage - pace.finish and not self._asked_to_finish:
+            self._asked_to_finish = True
+            self.on_log("The budget is nearly spent: training ends after this epoch.")
+            workplace.ask_to_finish()
+
+    def _replace(self, error: OutpostError, assignment: Assignment) -> None:
+        """End a lost host and go on with another one."""
+        self.on_log(f"{error.problem} The host is given up.")
+        with shielded():
+            self._pod.end(error.problem)
+        if len(self.pods) >= LEASES_A_TRAINING:
+            raise TrainingFailedError(
+                f"{LEASES_A_TRAINING} hosts were lost, the last one so: {error.problem}",
+                f"Train again later. What there was is in {assignment.outputs}.",
+            ) from error
+        told = prepare_to_resume(assignment)
+        self.on_log(
+            f"Going on elsewhere after epoch {told['epoch']}."
+            if told
+            else "Beginning anew elsewhere: no checkpoint had been fetched yet."
+        )
+        self._asked_to_finish = False
+        self.place()
+
+    def _salvage(self, following: Following) -> None:
+        """Bring what there is, within a bound; what goes wrong with it hides nothing else."""
+        if following.has_ended:
+            return
+        workplace = following.workplace
+        workplace.host.close()
+        _bounded(following.salvage, self.terms.pace.salvage)
+        workplace.host.close()
+
+    @property
+    def _outputs(self) -> Path:
+        assert self.outputs is not None
+        return self.outputs
+
+    def _write_bill(self) -> None:
+        if self.outputs is not None and self.pods:
+            _write_json(self.outputs / "lease.json", self.bill())
+
+    def bill(self) -> dict[str, object]:
+        """What all hosts of this job have cost so far, and the last one's description."""
+        now = self.terms.ledger.clock()
+        rows = [pod.row for pod in self.pods]
+        return {
+            "provider": rows[-1].provider,
+            "host": rows[-1].pod_id,
+            "gpu": self._pod.environment.gpu,
+            "usd_per_hour": rows[-1].usd_per_hour,
+            "seconds": round(sum(row.seconds(now) for row in rows), 1),
+            "usd": round(sum(row.usd(now) for row in rows), 4),
+            "leases": [
+                {
+                    "lease": row.id,
+                    "gpu": row.gpu,
+                    "place": row.place,
+                    "usd_per_hour": row.usd_per_hour,
+                    "seconds": round(row.seconds(now), 1),
+                    "usd": round(row.usd(now), 4),
+                    "ended_because": row.note,
+                }
+                for row in rows
+            ],
+        }
+
+
+def _bounded(act: Callable[[], None], seconds: float) -> None:
+    """Do something for so long at most; a failure of it is not told."""
+
+    def attempt() -> None:
+        with suppress(Exception):
+            act()
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+
+def _write_json(file: Path, content: object) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    file.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,121 @@
+"""Training jobs of a second or two, and hosts that claim to have a GPU.
+
+The program keeps the promises of `pipeline.training.program` (events, checkpoints that appear whole,
+going on from one, the stop file, `done.json` last) and multiplies nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.training.job import JobSpec, write_job
+from resources.gpu.pace import Pace
+from resources.gpu.workplace import wanted_versions
+
+SPEC = JobSpec(game="demo", class_names=("knight",))
+GPU_NAME = "NVIDIA GeForce RTX 4090"
+QUICK = Pace(
+    poll=0.05,
+    settle=0.3,
+    resolve=3.0,
+    place=60.0,
+    boot=10.0,
+    direct=0.6,
+    login=2.0,
+    patience=3.0,
+    checkpoint=0.0,
+    finish=2.0,
+    salvage=3.0,
+    end=4.0,
+)
+
+PROGRAM = """
+import hashlib, json, os, pathlib, signal, sys, time
+
+EPOCHS, SECONDS = {epochs}, {seconds}
+outputs = pathlib.Path("outputs")
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+def event(kind, **fields):
+    with open("outputs/metrics.jsonl", "a") as stream:
+        stream.write(json.dumps({{"event": kind, "seconds": 1.0, **fields}}) + "\\n")
+
+def whole(name, content):
+    temporary = outputs / ("." + name + ".tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, outputs / name)
+
+start = 0
+if os.path.exists("resume.pt"):
+    assert json.load(open("resume.json"))["sha256"] == hashlib.sha256(
+        open("resume.pt", "rb").read()).hexdigest()
+    start = int(open("resume.pt").read().split()[1])
+    print("going on after epoch", start, flush=True)
+print("training on", len(list(pathlib.Path("data").glob("images/*"))), "pictures", flush=True)
+for epoch in range(start + 1, EPOCHS + 1):
+    time.sleep(SECONDS)
+    content = f"epoch {{epoch}}".encode()
+    whole("checkpoint.pt", content)
+    whole("checkpoint.json", json.dumps({{
+        "epoch": epoch, "epochs": EPOCHS, "stage": "train", "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest()}}).encode())
+    event("epoch", epoch=epoch, epochs=EPOCHS, stage="train", map50=epoch / EPOCHS)
+    print("epoch", epoch, flush=True)
+    if os.path.exists("stop"):
+        print("asked to stop", flush=True)
+        break
+for name in ("best.pt", "last.pt", "best.onnx", "results.csv"):
+    whole(name, f"{{name}} after epoch {{epoch}}".encode())
+os.unlink("outputs/checkpoint.pt"); os.unlink("outputs/checkpoint.json")
+event("done")
+whole("done.json", b"{{}}")
+"""
+
+LYING_PYTHON = """\
+#!/bin/sh
+# Its torch sees a GPU, for whoever asks by on_host.py.
+case "$1 $2" in
+    *on_host-*.py" probe") echo '{answer}' ;;
+    *) exec "{python}" "$@" ;;
+esac
+"""
+
+
+def training_program(epochs: int = 3, seconds: float = 0.1) -> str:
+    """A program that trains for so long."""
+    return PROGRAM.format(epochs=epochs, seconds=seconds)
+
+
+def write_small_job(folder: Path, program: str, pictures: int = 3) -> Path:
+    """A job folder with a few kilobytes of pictures and another program; its job file."""
+    training_set = folder.with_name(f"{folder.name}-set")
+    (training_set / "images").mkdir(parents=True)
+    random = np.random.default_rng(7)
+    for number in range(pictures):
+        picture = training_set / "images" / f"real_{number}.jpg"
+        picture.write_bytes(random.integers(0, 256, 2000, dtype=np.uint8).tobytes())
+    for name in ("train.txt", "val.txt"):
+        (training_set / name).write_text("./images/real_0.jpg\n", encoding="utf-8")
+    job = write_job(folder, SPEC, training_set)
+    # Not through the file itself: it may be a link to the real program.
+    (folder / "program.py").unlink()
+    (folder / "program.py").write_text(textwrap.dedent(program), encoding="utf-8")
+    return job
+
+
+def gpu_python(gpu: str | None = GPU_NAME, trouble: str = "") -> str:
+    """A `python3` of this machine that claims to have a GPU, all packages pinned."""
+    answer = {
+        "python": "python3",
+        "found": wanted_versions(),
+        "torch": "2.8.0",
+        "cuda": "12.8",
+        "gpu": gpu,
+        "trouble": trouble,
+    }
+    return LYING_PYTHON.format(answer=json.dumps(answer), python=sys.executable)

@@ -1,0 +1,601 @@
+"""Jobs and files on a real machine behind SSH, across dropped connections."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import paramiko
+import pytest
+from doubles.gpu_jobs import (
+    QUICK,
+    SPEC,
+    gpu_python,
+    training_program,
+    write_small_job,
+)
+from doubles.sshd import SshMachine, is_alive, needs_sshd, running_sshd
+
+from pipeline.manifests import sha256_of
+from pipeline.training.results import EpochMetrics, Event
+from resources.gpu import TrainingFailedError
+from resources.gpu.cloud import SshAddress
+from resources.gpu.following import Assignment, Following, prepare_to_resume
+from resources.gpu.ssh import (
+    Connection,
+    HostLostError,
+    Login,
+    RemoteCommandError,
+    RemoteHost,
+    SshLoginError,
+    connect,
+    own_key,
+    public_line,
+    quoted,
+)
+from resources.gpu.transfer import TransferError, fetch, send
+from resources.gpu.trust import HostKeyError, RecordedKey, SshError, known_host
+from resources.gpu.workplace import HostUnfitError, Workplace
+
+pytestmark = needs_sshd
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> paramiko.PKey:
+    return own_key(tmp_path / "keys" / "id_ed25519")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, key: paramiko.PKey) -> Iterator[SshMachine]:
+    with running_sshd(tmp_path / "machine", public_line(key)) as machine:
+        machine.install("python3", gpu_python())
+        yield machine
+
+
+@pytest.fixture
+def login(machine: SshMachine, key: paramiko.PKey) -> Login:
+    return login_to(machine, key, machine.fingerprint)
+
+
+@pytest.fixture
+def host(login: Login) -> Iterator[RemoteHost]:
+    host = RemoteHost(login, patience=3.0)
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def workplace(host: RemoteHost) -> Workplace:
+    workplace = Workplace(host, "job1")
+    workplace.examine()
+    return workplace
+
+
+def login_to(machine: SshMachine, key: paramiko.PKey, fingerprint: str | None) -> Login:
+    known = [fingerprint] if fingerprint else []
+    trust = RecordedKey(lambda: known[0] if known else None, lambda: (), known.append)
+    return Login(SshAddress(machine.host, machine.port, machine.user), key, trust)
+
+
+def random_file(file: Path, size: int = 3_000_000) -> Path:
+    file.write_bytes(np.random.default_rng(3).integers(0, 256, size, dtype=np.uint8).tobytes())
+    return file
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.02)
+
+
+# Whom we talk to
+
+
+def test_another_host_key_than_the_pinned_one_is_refused_before_any_login(
+    machine: SshMachine, key: paramiko.PKey
+) -> None:
+    with pytest.raises(HostKeyError, match="must have"):
+        connect(login_to(machine, key, "SHA256:somebodyelse"))
+
+    assert "Accepted publickey" not in (machine.folder / "sshd.log").read_text()
+
+
+def test_the_first_key_is_remembered_and_a_later_change_refused(
+    machine: SshMachine, key: paramiko.PKey
+) -> None:
+    login = login_to(machine, key, None)
+    connect(login).close()
+    connect(login).close()
+    machine.change_host_key()
+
+    with pytest.raises(HostKeyError):
+        connect(login)
+
+
+def test_keys_that_the_cloud_tells_decide_about_the_first_one(
+    machine: SshMachine, key: paramiko.PKey
+) -> None:
+    address = SshAddress(machine.host, machine.port, machine.user)
+    remembered: list[str] = []
+    told = [machine.fingerprint]
+    trust = RecordedKey(lambda: None, lambda: told, remembered.append)
+    connect(Login(address, key, trust)).close()
+    assert remembered == [machine.fingerprint]
+
+    machine.change_host_key()
+    with pytest.raises(HostKeyError):
+        connect(Login(address, key, trust))
+
+
+def test_a_known_hosts_file_decides_where_the_user_has_one(
+    machine: SshMachine, key: paramiko.PKey, tmp_path: Path
+) -> None:
+    address = SshAddress(machine.host, machine.port, machine.user)
+    file = tmp_path / "known_hosts"
+    with pytest.raises(SshError, match="does not know"):
+        known_host(file, address)
+    public = (machine.folder / "hostkey.pub").read_text()
+    file.write_text(f"[{machine.host}]:{machine.port} {public}")
+
+    connect(Login(address, key, known_host(file, address))).close()
+    machine.change_host_key()
+    with pytest.raises(HostKeyError):
+        connect(Login(address, key, known_host(file, address)))
+
+
+def test_a_key_that_is_not_let_in_is_named(machine: SshMachine, login: Login) -> None:
+    machine.authorized_keys.write_text("")
+
+    with pytest.raises(SshLoginError, match="does not let"):
+        connect(login)
+
+
+def test_our_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "gpu" / "id_ed25519"
+
+    assert own_key(file).get_base64() == own_key(file).get_base64()
+    assert file.stat().st_mode & 0o077 == 0
+    assert [left.name for left in file.parent.iterdir()] == ["id_ed25519"]
+
+
+# Commands
+
+
+def test_a_failing_command_quotes_its_words(host: RemoteHost) -> None:
+    with pytest.raises(RemoteCommandError, match="ended with 3: no such luck") as caught:
+        host.run("echo no such luck >&2; exit 3")
+
+    assert caught.value.code == 3
+
+
+def test_a_command_is_done_again_after_a_drop(machine: SshMachine, host: RemoteHost) -> None:
+    host.run("true")
+    machine.drop_connections()
+
+    assert host.run("echo back") == b"back\n"
+
+
+def test_a_host_that_stays_away_is_lost(machine: SshMachine, login: Login) -> None:
+    host = RemoteHost(login, patience=0.5)
+    host.run("true")
+    machine.kill()
+
+    with pytest.raises(HostLostError, match="could not be reached"):
+        host.run("true")
+
+
+def test_a_host_that_its_cloud_knows_to_be_gone_is_not_waited_for(
+    machine: SshMachine, login: Login
+) -> None:
+    host = RemoteHost(login, patience=600.0, lost_because=lambda: "it was ended")
+    host.run("true")
+    machine.kill()
+
+    with pytest.raises(HostLostError, match="it was ended"):
+        host.run("true")
+
+
+# Files
+
+
+def test_a_file_arrives_whole(host: RemoteHost, machine: SshMachine, tmp_path: Path) -> None:
+    file = random_file(tmp_path / "file")
+
+    send(host, file, f"{machine.home}/there")
+    assert sha256_of(machine.home / "there") == sha256_of(file)
+    fetch(host, f"{machine.home}/there", tmp_path / "back", sha256_of(file))
+    assert sha256_of(tmp_path / "back") == sha256_of(file)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_transfer_goes_on_where_the_connection_broke(
+    host: RemoteHost,
+    machine: SshMachine,
+    tmp_path: Path,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = random_file(tmp_path / "file", 40_000_000)
+    there = machine.home / "there"
+    part = machine.home / "there.part" if way == "up" else tmp_path / ".back.part"
+    if way == "down":
+        there.write_bytes(file.read_bytes())
+    begun_at: list[int] = []
+    opened = Connection.channel
+
+    def channel(self: Connection, command: str, *rest: float) -> object:
+        begun_at.append(part.stat().st_size if part.exists() else 0)
+        return opened(self, command, *rest)
+
+    monkeypatch.setattr(Connection, "channel", channel)
+
+    def cut() -> None:
+        until(lambda: part.exists() and part.stat().st_size > 4_000_000)
+        machine.drop_connections()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    if way == "up":
+        send(host, file, str(there))
+    else:
+        fetch(host, str(there), tmp_path / "back", sha256_of(file))
+    cutting.join()
+
+    assert sha256_of(there if way == "up" else tmp_path / "back") == sha256_of(file)
+    assert any(4_000_000 < size < 40_000_000 for size in begun_at)
+
+
+def test_a_server_that_dies_and_comes_back_in_mid_upload_gets_the_rest(
+    host: RemoteHost, machine: SshMachine, tmp_path: Path
+) -> None:
+    file = random_file(tmp_path / "file", 40_000_000)
+    part = machine.home / "there.part"
+
+    def restart() -> None:
+        until(lambda: part.exists() and part.stat().st_size > 2_000_000)
+        machine.kill()
+        time.sleep(0.3)
+        machine.start()
+
+    restarting = threading.Thread(target=restart)
+    restarting.start()
+    send(host, file, f"{machine.home}/there")
+    restarting.join()
+
+    assert sha256_of(machine.home / "there") == sha256_of(file)
+
+
+def test_what_arrived_damaged_is_sent_again(
+    host: RemoteHost, machine: SshMachine, tmp_path: Path
+) -> None:
+    file = random_file(tmp_path / "file")
+    (machine.home / "there.part").write_bytes(b"rubbish of an earlier try")
+
+    send(host, file, f"{machine.home}/there")
+
+    assert sha256_of(machine.home / "there") == sha256_of(file)
+
+
+def test_a_file_that_is_not_as_told_is_refused(
+    host: RemoteHost, machine: SshMachine, tmp_path: Path
+) -> None:
+    (machine.home / "there").write_bytes(b"something")
+
+    with pytest.raises(TransferError, match="did not arrive"):
+        fetch(host, f"{machine.home}/there", tmp_path / "back", "0" * 64)
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk")
+def test_a_full_disk_is_named_and_not_tried_for_ever(
+    host: RemoteHost, machine: SshMachine, tmp_path: Path
+) -> None:
+    small = machine.home / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)])
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.raises(RemoteCommandError, match="No space left"):
+            send(host, random_file(tmp_path / "file"), f"{small}/there")
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+# Jobs
+
+
+def test_only_what_the_host_lacks_is_sent(
+    workplace: Workplace, tmp_path: Path, machine: SshMachine
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program())
+    first = workplace.upload(job.parent)
+    (job.parent / "data" / "images" / "real_9.jpg").write_bytes(b"one more")
+
+    assert first == sum(f.stat().st_size for f in job.parent.rglob("*") if f.is_file()) - 8 - (
+        (job.parent / "data" / "val.txt").stat().st_size  # the same as train.txt
+    )
+    assert workplace.upload(job.parent) == 8
+    other = Workplace(workplace.host, "job2")
+    other.examine()
+    assert other.upload(job.parent) == 0
+    laid_out = machine.home / ".outpost" / "jobs" / "job2"
+    assert sorted(f.relative_to(laid_out) for f in laid_out.rglob("*") if f.is_file()) == sorted(
+        f.relative_to(job.parent) for f in job.parent.rglob("*") if f.is_file()
+    )
+
+
+def test_a_damaged_file_on_the_host_is_sent_again(
+    workplace: Workplace, tmp_path: Path, machine: SshMachine
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program())
+    workplace.upload(job.parent)
+    picture = job.parent / "data" / "images" / "real_0.jpg"
+    (machine.home / ".outpost" / "blobs" / sha256_of(picture)).write_bytes(b"damaged")
+
+    assert workplace.upload(job.parent) == picture.stat().st_size
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.lines: list[str] = []
+
+    def assignment(self, job: Path) -> Assignment:
+        (job.parent / "outputs").mkdir(exist_ok=True)
+        return Assignment(SPEC, job, self.events.append, self.lines.append)
+
+    @property
+    def epochs(self) -> list[int]:
+        return [event.epoch for event in self.events if isinstance(event, EpochMetrics)]
+
+
+def watch_nothing(_: Workplace) -> None:
+    """Let it run."""
+
+
+def test_a_job_runs_is_followed_and_brings_its_outputs(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=3))
+    listener = Listener()
+
+    outputs = Following(workplace, listener.assignment(job), QUICK).run(watch_nothing)
+
+    assert listener.epochs == [1, 2, 3]
+    assert "training on 3 pictures" in listener.lines
+    assert (outputs / "best.onnx").read_text() == "best.onnx after epoch 3"
+    assert "epoch 3" in (outputs / "log.txt").read_text()
+    assert {"best.pt", "last.pt", "results.csv", "done.json"} <= {f.name for f in outputs.iterdir()}
+
+
+def test_a_job_survives_dropped_connections_and_tells_everything_once(
+    workplace: Workplace, machine: SshMachine, tmp_path: Path
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=8, seconds=0.2))
+    listener = Listener()
+
+    def cut() -> None:
+        for epoch in (2, 4):
+            until(lambda epoch=epoch: epoch in listener.epochs)
+            machine.drop_connections()
+        until(lambda: 6 in listener.epochs)
+        machine.kill()
+        time.sleep(0.2)
+        machine.start()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    Following(workplace, listener.assignment(job), QUICK).run(watch_nothing)
+    cutting.join()
+
+    assert listener.epochs == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [line for line in listener.lines if line.startswith("epoch")] == [
+        f"epoch {number}" for number in range(1, 9)
+    ]
+
+
+def test_a_failed_job_says_why_and_leaves_its_results_here(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    program = "open('outputs/results.csv', 'w').write('a row'); raise SystemExit('no such layer')"
+    job = write_small_job(tmp_path / "job", program)
+
+    with pytest.raises(TrainingFailedError, match="no such layer"):
+        Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
+
+    assert (job.parent / "outputs" / "results.csv").read_text() == "a row"
+
+
+def test_want_of_memory_is_named_as_on_this_machine(workplace: Workplace, tmp_path: Path) -> None:
+    program = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    job = write_small_job(tmp_path / "job", program)
+
+    with pytest.raises(TrainingFailedError, match="want of memory"):
+        Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
+
+
+def test_a_job_that_vanished_means_a_lost_host(
+    workplace: Workplace, machine: SshMachine, tmp_path: Path
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=100))
+    following = Following(workplace, Listener().assignment(job), QUICK)
+
+    def reboot(_: Workplace) -> None:
+        if (job.parent / "outputs" / "checkpoint.pt").exists():
+            machine.stop()
+            machine.start()
+
+    with pytest.raises(HostLostError, match="gone from the host"):
+        following.run(reboot)
+
+
+def test_asked_to_finish_it_keeps_its_best(workplace: Workplace, tmp_path: Path) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=100))
+    listener = Listener()
+
+    outputs = Following(workplace, listener.assignment(job), QUICK).run(
+        lambda workplace: workplace.ask_to_finish()
+    )
+
+    assert "asked to stop" in listener.lines
+    assert (outputs / "best.pt").is_file()
+    assert len(listener.epochs) < 100
+
+
+def test_stopping_ends_the_job_and_what_it_started(
+    workplace: Workplace, machine: SshMachine, tmp_path: Path
+) -> None:
+    program = """
+    import os, signal, subprocess, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen(["sleep", "600"])
+    open("pids.tmp", "w").write(f"{os.getpid()} {child.pid}")
+    os.rename("pids.tmp", "pids")
+    time.sleep(600)
+    """
+    job = write_small_job(tmp_path / "job", program)
+    workplace.upload(job.parent)
+    workplace.start()
+    workplace.start()
+    pids = machine.home / ".outpost" / "jobs" / "job1" / "pids"
+    until(pids.exists)
+    helper = machine.home / workplace.helper.rpartition("/.outpost/")[2]
+    source = (machine.home / ".outpost" / helper.name).read_text().replace("= 10.0", "= 0.5")
+    (machine.home / ".outpost" / helper.name).write_text(source)
+
+    workplace.stop()
+
+    assert not any(is_alive(int(pid)) for pid in pids.read_text().split())
+    assert workplace.look(0, 0).state == "gone"
+
+
+def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
+    workplace: Workplace, tmp_path: Path, machine: SshMachine
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=100, seconds=0.1))
+    listener = Listener()
+    assignment = listener.assignment(job)
+
+    def lose(workplace: Workplace) -> None:
+        if 3 in listener.epochs:
+            workplace.stop()
+
+    with pytest.raises(HostLostError):
+        Following(workplace, assignment, QUICK).run(lose)
+    told = prepare_to_resume(assignment)
+    assert told is not None
+    (job.parent / "program.py").write_text(training_program(epochs=told["epoch"] + 2))
+    listener.events.clear()
+    other = Workplace(workplace.host, "job2")
+    other.examine()
+
+    outputs = Following(other, assignment, QUICK).run(watch_nothing)
+
+    assert listener.epochs == [told["epoch"] + 1, told["epoch"] + 2]
+    events = (outputs / "metrics.jsonl").read_text().splitlines()
+    assert len([line for line in events if '"epoch"' in line.split(",")[0]]) == told["epoch"] + 2
+    assert f"going on after epoch {told['epoch']}" in (outputs / "log.txt").read_text()
+
+
+def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
+    workplace: Workplace, tmp_path: Path, machine: SshMachine
+) -> None:
+    for name in ("mine-1", "foreign-1"):
+        place = Workplace(workplace.host, name)
+        place.python = workplace.python
+        place.upload(write_small_job(tmp_path / name, "import time; time.sleep(600)").parent)
+        place.start()
+        until(lambda place=place: place.look(0, 0).state == "running")
+
+    assert workplace.clear("mine-") == ["foreign-1"]
+    jobs = machine.home / ".outpost" / "jobs"
+    assert [job.name for job in jobs.iterdir()] == ["foreign-1"]
+
+
+# The environment
+
+
+def test_a_host_without_torch_is_unfit(host: RemoteHost, machine: SshMachine) -> None:
+    for name in ("python3", "python"):
+        machine.install(name, gpu_python(None, "ModuleNotFoundError: torch"))
+
+    with pytest.raises(HostUnfitError, match="ModuleNotFoundError"):
+        Workplace(host, "job").examine()
+
+
+def test_the_python_that_sees_the_gpu_is_taken(host: RemoteHost, machine: SshMachine) -> None:
+    machine.install("python3", gpu_python(None))
+    machine.install("python", gpu_python().replace('"python": "python3"', '"python": "python"'))
+    workplace = Workplace(host, "job")
+
+    assert workplace.examine().gpu == "NVIDIA GeForce RTX 4090"
+    assert workplace.python == "python"
+
+
+def test_pinned_packages_come_into_an_environment_over_the_hosts_own(
+    host: RemoteHost, machine: SshMachine
+) -> None:
+    stale = gpu_python().replace('"onnx": "', '"onnx": "0.')
+    machine.install("python3", stale)
+    workplace = Workplace(host, "job")
+    environment = workplace.examine()
+    pip = f"""#!/bin/sh
+        mkdir -p "$4/bin"
+        printf '#!/bin/sh\\n[ "$2" = pip ] && {{ echo "$@" >> {machine.home}/pip; exit; }}\\n' \
+            > "$4/bin/python"
+        tail -n +2 {machine.programs}/good >> "$4/bin/python"
+        chmod +x "$4/bin/python"
+    """
+    machine.install("good", gpu_python())
+    machine.install("python3", stale.replace("*) exec", f'"-m venv") {pip[9:]} ;;\n    *) exec'))
+
+    record = workplace.prepare(environment)
+
+    said = (machine.home / "pip").read_text()
+    assert "ultralytics-opencv-headless==" in said.splitlines()[0]
+    assert "freeze" in said.splitlines()[1]
+    assert record["python"].endswith("/bin/python")
+
+
+def test_a_real_python_is_examined(host: RemoteHost, machine: SshMachine) -> None:
+    machine.install("python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    workplace = Workplace(host, "job")
+
+    environment = workplace.examine()
+    record = workplace.prepare(environment)
+
+    assert environment.torch is not None
+    assert record["pinned"]["ultralytics-opencv-headless"]
+
+
+def test_no_secret_of_ours_comes_to_the_host(
+    workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: SshMachine
+) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "rpa_secret")
+    program = "import os; print(dict(os.environ)); open('outputs/done.json', 'w').write('{}')"
+    job = write_small_job(tmp_path / "job", program)
+
+    Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
+
+    for file in machine.home.rglob("*"):
+        if file.is_file():
+            assert b"rpa_secret" not in file.read_bytes()
+
+
+def test_words_are_quoted_for_the_shell(host: RemoteHost) -> None:
+    words = 'it\'s; $(rm -rf x) `y` "z" \n end'
+
+    assert host.run(quoted("printf", "%s", words)) == words.encode()
+
+
+def test_large_input_and_output_cross_each_other(host: RemoteHost) -> None:
+    given = io.BytesIO(bytes(range(256)) * 4000).getvalue()
+
+    assert host.run("cat", given) == given
