@@ -266,6 +266,7 @@ class OverlayRules(Section):
     pictures: list[MarkRule] = Field([], description="What the game lays on or under units.")
     bar_width: Fraction = Field(0.8, description="Of the object's width.")
     bar_height: Fraction = Field(0.083, description="Of the object's height; at least 2 pixels.")
+    bar_tallest: int = Field(64, ge=2, le=64, description="Pixels at most.")
     bar_gap: int = Field(2, ge=0, le=64, description="Pixels between an object and its bar.")
     garrison: Fraction = Field(0.0, description="Badge of an owned building with units inside.")
     garrison_classes: list[str] = Field(

@@ -70,6 +70,7 @@ def marks_of(rng: np.random.Generator, overlays: OverlayRules) -> Marks:
         reach=float(rng.uniform(*overlays.selection_reach)),
         bar_width=overlays.bar_width,
         bar_height=overlays.bar_height,
+        bar_tallest=overlays.bar_tallest,
         bar_gap=overlays.bar_gap,
         badge_radius=overlays.garrison_radius,
         upright=overlays.upright_bar,

@@ -44,7 +44,7 @@ def draw_health_bar(image: Pixels, placement: Placement, marks: Marks) -> None:
         _draw_upright_bar(image, placement, marks.upright, placement.health)
         return
     width = max(6, int(placement.width * marks.bar_width))
-    height = max(2, int(placement.height * marks.bar_height))
+    height = min(max(2, int(placement.height * marks.bar_height)), marks.bar_tallest)
     left = placement.left + (placement.width - width) // 2
     top = placement.top - marks.bar_gap - height
     filled = max(1, round(width * placement.health))

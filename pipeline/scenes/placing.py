@@ -7,13 +7,13 @@ rules of everything that stands there already allow it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipeline.backgrounds.shores import Footprint, Shoreline
-from pipeline.games.scene_rules import GridRules, PlacementRule, SceneRules
+from pipeline.games.scene_rules import GridRules, OverlapRule, PlacementRule
 from pipeline.games.sections import Scene
 from pipeline.scenes.stock import Catalogue, SpriteShape
 from pipeline.sprites.library import DISTRACTOR
@@ -50,6 +50,34 @@ class Wanted:
         return round(x * self.scale), round(y * self.scale)
 
 
+class Limits:
+    """The exceptions to `max_overlap`, looked up when two things meet."""
+
+    def __init__(self, rules: Sequence[OverlapRule], group_of: Mapping[str, str]) -> None:
+        self._rules = [(frozenset(r.classes), frozenset(r.others), r.limit) for r in rules]
+        self._group_of = group_of
+        self._known: dict[Pair, float | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def between(self, one: str, other: str) -> float | None:
+        """Share of the smaller box; None where no rule speaks of the two classes."""
+        pair = (one, other)
+        if pair not in self._known:
+            self._known[pair] = self._find(
+                {one, self._group_of.get(one, "")}, {other, self._group_of.get(other, "")}
+            )
+        return self._known[pair]
+
+    def _find(self, one: set[str], other: set[str]) -> float | None:
+        for classes, others, limit in reversed(self._rules):
+            straight = not classes.isdisjoint(one) and not others.isdisjoint(other)
+            if straight or (not classes.isdisjoint(other) and not others.isdisjoint(one)):
+                return limit
+        return None
+
+
 @dataclass(frozen=True)
 class Site:
     """The picture that is being filled.
@@ -65,20 +93,9 @@ class Site:
     height: int
     attempts: int
     shore: Shoreline | None
-    limits: Mapping[Pair, float]
+    limits: Limits
     overlaps: dict[int, float] = field(default_factory=dict)
     start: Point | None = None
-
-
-def limits_of(rules: SceneRules, catalogue: Catalogue) -> dict[Pair, float]:
-    """The exceptions to `max_overlap`, both ways round; later rules replace earlier ones."""
-    limits: dict[Pair, float] = {}
-    for rule in rules.overlaps:
-        others = members_of(rule.others, catalogue)
-        for one in members_of(rule.classes, catalogue):
-            for other in others:
-                limits[one, other] = limits[other, one] = rule.limit
-    return limits
 
 
 def members_of(names: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]:
@@ -99,15 +116,17 @@ class Crowd:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._placed: list[tuple[int, int, int, int, Wanted]] = []
+        self._placed: list[tuple[int, int, int, int, float, Wanted]] = []
         self._grounds: dict[str, list[tuple[int, int, int]]] = {}
 
     def add(self, left: int, top: int, item: Wanted) -> None:
         """Place an object with its top left corner at (left, top)."""
-        self._placed.append((left, top, left + item.width, top + item.height, item))
-        x, y = item.hotspot
-        standing = (left + x, top + y, item.gathering)
-        self._grounds.setdefault(item.rule.class_name, []).append(standing)
+        right, bottom = left + item.width, top + item.height
+        self._placed.append((left, top, right, bottom, item.rule.max_overlap * item.area, item))
+        if item.rule.spacing:
+            x, y = item.hotspot
+            standing = (left + x, top + y, item.gathering)
+            self._grounds.setdefault(item.rule.class_name, []).append(standing)
 
     def copy(self) -> Crowd:
         """The same crowd, to try something out."""
@@ -118,18 +137,19 @@ class Crowd:
 
     def has_room(self, left: int, top: int, item: Wanted) -> bool:
         """Whether an object may stand there."""
-        return (
-            self._inside(left, top, item)
-            and self._on_its_ground(left, top, item)
-            and not self._overlaps(left, top, item)
-            and not self._crowds(left, top, item)
-        )
-
-    def _inside(self, left: int, top: int, item: Wanted) -> bool:
         x, y = margins(item)
         return (
             x <= left <= self._site.width - item.width - x
             and y <= top <= self._site.height - item.height - y
+            and self.leaves_room(left, top, item)
+        )
+
+    def leaves_room(self, left: int, top: int, item: Wanted) -> bool:
+        """The same, of an object that is known to keep its margins."""
+        return (
+            self._on_its_ground(left, top, item)
+            and not self._overlaps(left, top, item)
+            and not self._crowds(left, top, item)
         )
 
     def _on_its_ground(self, left: int, top: int, item: Wanted) -> bool:
@@ -140,22 +160,23 @@ class Crowd:
 
     def _overlaps(self, left: int, top: int, item: Wanted) -> bool:
         right, bottom = left + item.width, top + item.height
-        for x1, y1, x2, y2, other in self._placed:
+        most = item.rule.max_overlap * item.area
+        plain = not self._site.limits and not item.gathering
+        for x1, y1, x2, y2, other_most, other in self._placed:
             if x1 < right and left < x2 and y1 < bottom and top < y2:
-                wide, high = min(right, x2) - max(left, x1), min(bottom, y2) - max(top, y1)
-                if wide * high > self._allowed(item, other):
+                shared = (min(right, x2) - max(left, x1)) * (min(bottom, y2) - max(top, y1))
+                allowed = None if plain else self._exception(item, other)
+                if shared > (min(most, other_most) if allowed is None else allowed):
                     return True
         return False
 
-    def _allowed(self, item: Wanted, other: Wanted) -> float:
-        """Pixels that two boxes may share."""
+    def _exception(self, item: Wanted, other: Wanted) -> float | None:
+        """Pixels that two boxes may share, if another rule than their own says so."""
         smaller = min(item.area, other.area)
         if item.gathering and item.gathering == other.gathering:
             return self._site.overlaps[item.gathering] * smaller
-        limit = self._site.limits.get((item.rule.class_name, other.rule.class_name))
-        if limit is not None:
-            return limit * smaller
-        return min(item.rule.max_overlap * item.area, other.rule.max_overlap * other.area)
+        limit = self._site.limits.between(item.rule.class_name, other.rule.class_name)
+        return None if limit is None else limit * smaller
 
     def _crowds(self, left: int, top: int, item: Wanted) -> bool:
         """Whether one of its class, of another group, would stand nearer than its spacing."""
@@ -232,7 +253,7 @@ def find_room(
         return None
     for share_x, share_y in rng.random((site.attempts, 2)).tolist():
         left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
-        if crowd.has_room(left, top, item):
+        if crowd.leaves_room(left, top, item):
             return left, top
     return None
 

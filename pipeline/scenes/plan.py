@@ -18,7 +18,7 @@ from pipeline.games.scene_rules import GroupMember, GroupRule, PlacementRule, Sc
 from pipeline.games.sections import Scene
 from pipeline.scenes.dressing import fog_of, light_of, marks_of, panels_of
 from pipeline.scenes.groups import gather
-from pipeline.scenes.placing import Cells, Crowd, Point, Site, Wanted, find_room, limits_of
+from pipeline.scenes.placing import Cells, Crowd, Limits, Point, Site, Wanted, find_room
 from pipeline.scenes.placing import members_of as members_of
 from pipeline.scenes.scene import Corner as Corner
 from pipeline.scenes.scene import Edge, Surface
@@ -205,7 +205,7 @@ class _Stage:
             height=rules.height,
             attempts=rules.attempts,
             shore=self.view.shore() if rules.gated else None,
-            limits=limits_of(rules, self.catalogue),
+            limits=Limits(rules.overlaps, self.catalogue.group_of),
             start=self.view.start(),
         )
         parties = [*self._groups(site), *(_Party((item,)) for item in self._singles())]

@@ -96,6 +96,7 @@ class Marks:
     Attributes:
         reach: how far an ellipse goes beyond its object, on either side.
         bar_width, bar_height: of a health bar.
+        bar_tallest: pixels that a bar is high at most.
         bar_gap: pixels between an object and its bar.
         badge_radius: of the shorter side.
         upright: of bars that stand beside their object, or None.
@@ -104,6 +105,7 @@ class Marks:
     reach: float = 0.125
     bar_width: float = 0.8
     bar_height: float = 0.083
+    bar_tallest: int = 64
     bar_gap: int = 2
     badge_radius: float = 0.125
     upright: UprightBar | None = None
