@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -222,6 +223,32 @@ def bench(
     for figure, value in measurement.figures.items():
         table.add_row(figure, f"{value:.4g}")
     console.print(table)
+
+
+@app.command()
+def gallery(
+    artifact: Annotated[
+        str, typer.Argument(help="An image set: game/asset, @partition, :version.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; below the state folder if left out.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write a page to look through a synthetic_set, cvat_export, cvat_merge or real_evaluation.
+
+    It opens without a server, and filters by class, split, source and error.
+
+    Example: `outpost gallery demo/synthetic_set --open`
+    """
+    from assets.gallery import make_gallery
+    from assets.terminal import progress_shown
+
+    with _explained(), progress_shown(errors):
+        page = make_gallery(StateFolder.from_environment(), artifact, out)
+    console.print(str(page), soft_wrap=True, highlight=False, markup=False)
+    if show:
+        webbrowser.open(page.resolve().as_uri())
 
 
 @game_app.command("check")

@@ -1,6 +1,7 @@
 """How good the model is on real frames, measured through the runtime that users have."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ from pipeline.evaluation.report import (
     read_report,
     worst_frames,
     write_report,
+)
+from pipeline.evaluation.verdicts import (
+    FrameVerdicts,
+    PictureReference,
+    verdicts_on,
+    write_verdicts,
 )
 from pipeline.games.pack import GamePack
 from pipeline.labels.boxes import Box
@@ -95,11 +102,46 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
             synthetic = detect(detector, drawn, "evaluating synthetic frames", making.report)
             report = evaluate(real, synthetic, judgement, _inputs(making.inputs))
             write_report(folder, report)
+            stock = Stock(making.inputs)
+            verdicts = (
+                stock.verdicts(domain, frame, counted(result, judgement))
+                for domain, frames, results in (
+                    ("real", truths, real),
+                    ("synthetic", drawn, synthetic),
+                )
+                for frame, result in zip(frames, results, strict=True)
+            )
+            write_verdicts(folder, verdicts)
             _draw_worst(folder, report, truths, real, judgement)
 
         return make(making, write, show_evaluation)
 
     return real_evaluation
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The artifacts that judged pictures come from."""
+
+    artifacts: tuple[Artifact, ...]
+
+    def verdicts(
+        self, domain: str, frame: TrueFrame, detections: Sequence[ScoredBox]
+    ) -> FrameVerdicts:
+        """What became of everything in a frame, and where its picture is kept."""
+        home = next(a for a in self.artifacts if frame.picture.is_relative_to(a.path))
+        path = frame.picture.relative_to(home.path).as_posix()
+        return FrameVerdicts(
+            name=frame.name,
+            domain=domain,
+            picture=PictureReference(version=home.version, path=path),
+            verdicts=tuple(verdicts_on(frame.truths, detections)),
+        )
+
+
+def counted(frame: JudgedFrame, judgement: Judgement) -> tuple[ScoredBox, ...]:
+    """The detections that reach the threshold of their class."""
+    return tuple(d for d in frame.detections if d.score >= judgement.thresholds[d.class_id])
 
 
 def shipped_detector(model: Path) -> Detector:
@@ -153,9 +195,9 @@ def _draw_worst(
     by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
     for rank, name in enumerate(worst_frames(report.real, WORST_FRAMES)):
         frame, result = by_name[name]
-        counted = [d for d in result.detections if d.score >= judgement.thresholds[d.class_id]]
+        found = counted(result, judgement)
         with Image.open(frame.picture) as image:
-            drawn = draw_comparison(image, frame.truths, counted, judgement.class_names)
+            drawn = draw_comparison(image, frame.truths, found, judgement.class_names)
         drawn.save(folder / "frames" / f"worst_{rank}_{frame.picture.stem}.jpg", quality=90)
 
 

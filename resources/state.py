@@ -72,6 +72,10 @@ class StateFolder:
         """The ledger of leases, the key that pods let in, and who leased what."""
         return self.root / "gpu"
 
+    @property
+    def galleries(self) -> Path:
+        return self.root / "galleries"
+
     def exports(self, game: str) -> Path:
         """Where CVAT exports of a game are dropped."""
         return self.root / "exports" / game

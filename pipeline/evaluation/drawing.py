@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.evaluation.matching import MIN_IOU, ScoredBox, match_across_classes
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.verdicts import Outcome, Verdict, verdicts_on
 from pipeline.labels.boxes import Box, LabelledBox
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart.
@@ -19,7 +20,12 @@ FALSE = "#d55e00"
 
 FONT_SIZE = 12
 LEGEND_HEIGHT = 18
-LEGEND = {FOUND: "found", MISSED: "missed", CONFUSED: "wrong class", FALSE: "nothing there"}
+COLOURS = {
+    Outcome.FOUND: FOUND,
+    Outcome.MISSED: MISSED,
+    Outcome.CONFUSED: CONFUSED,
+    Outcome.FALSE: FALSE,
+}
 
 
 @dataclass(frozen=True)
@@ -65,19 +71,20 @@ def draw_comparison(
 def _marks(
     truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], class_names: Sequence[str]
 ) -> Iterator[_Mark]:
-    matching = match_across_classes(truths, detections, MIN_IOU)
-    for match in matching.matches:
-        truth, found = truths[match.truth], detections[match.detection]
-        if truth.class_id == found.class_id:
-            yield _Mark(found.box, FOUND, "")
-            continue
-        taken = f"{class_names[truth.class_id]} > {class_names[found.class_id]}"
-        yield _Mark(found.box, CONFUSED, taken)
-    for index in matching.missed_truths:
-        yield _Mark(truths[index].box, MISSED, class_names[truths[index].class_id])
-    for index in matching.false_detections:
-        found = detections[index]
-        yield _Mark(found.box, FALSE, f"{class_names[found.class_id]} {found.score:.2f}")
+    for verdict in verdicts_on(truths, detections):
+        yield _Mark(verdict.box, COLOURS[verdict.outcome], _text(verdict, class_names))
+
+
+def _text(verdict: Verdict, class_names: Sequence[str]) -> str:
+    truth = "" if verdict.truth is None else class_names[verdict.truth]
+    found = "" if verdict.found is None else class_names[verdict.found]
+    texts = {
+        Outcome.FOUND: "",
+        Outcome.MISSED: truth,
+        Outcome.CONFUSED: f"{truth} > {found}",
+        Outcome.FALSE: f"{found} {verdict.score or 0.0:.2f}",
+    }
+    return texts[verdict.outcome]
 
 
 _Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
@@ -100,7 +107,7 @@ def _draw_mark(pen: ImageDraw.ImageDraw, mark: _Mark, font: _Font) -> None:
 def _draw_legend(pen: ImageDraw.ImageDraw, marks: Sequence[_Mark], top: int, font: _Font) -> None:
     counts = Counter(mark.colour for mark in marks)
     x = 4.0
-    for colour, meaning in LEGEND.items():
-        text = f"{meaning} {counts[colour]}"
+    for outcome, colour in COLOURS.items():
+        text = f"{outcome} {counts[colour]}"
         pen.text((x, top + 2), text, fill=colour, font=font)
         x += pen.textlength(text, font=font) + 12

@@ -1,0 +1,114 @@
+"""What became of each object and each detection of a frame, box by box."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import OutpostError
+from pipeline.evaluation.matching import MIN_IOU, ScoredBox, match_across_classes
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.provenance import ArtifactVersion
+
+VERDICTS_FILE = "frames.jsonl"
+
+
+class VerdictsError(OutpostError):
+    """Verdicts that are not there or cannot be read."""
+
+
+class Outcome(StrEnum):
+    """What became of it."""
+
+    FOUND = "found"
+    MISSED = "missed"
+    CONFUSED = "wrong class"
+    FALSE = "nothing there"
+
+
+class VerdictRecord(BaseModel):
+    """Base of what is stored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Verdict(VerdictRecord):
+    """One object, one detection, or both where they met; the box is the detection's, if any."""
+
+    outcome: Outcome
+    box: Box
+    truth: int | None = Field(description="Class id of the object.")
+    found: int | None = Field(description="Class id of the detection.")
+    score: float | None
+
+
+class PictureReference(VerdictRecord):
+    """A picture as a file of a stored artifact, so that it need not be stored again."""
+
+    version: ArtifactVersion
+    path: str = Field(description="Relative to the artifact, with forward slashes.")
+
+
+class FrameVerdicts(VerdictRecord):
+    """All verdicts on one frame."""
+
+    name: str
+    domain: str = Field(description="'real' or 'synthetic'.")
+    picture: PictureReference
+    verdicts: tuple[Verdict, ...]
+
+
+def verdicts_on(
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], min_iou: float = MIN_IOU
+) -> Iterator[Verdict]:
+    """Judge the detections that count; objects and detections meet whatever their classes."""
+    matching = match_across_classes(truths, detections, min_iou)
+    for match in matching.matches:
+        truth, found = truths[match.truth], detections[match.detection]
+        same = truth.class_id == found.class_id
+        yield Verdict(
+            outcome=Outcome.FOUND if same else Outcome.CONFUSED,
+            box=found.box,
+            truth=truth.class_id,
+            found=found.class_id,
+            score=found.score,
+        )
+    for index in matching.missed_truths:
+        truth = truths[index]
+        yield Verdict(
+            outcome=Outcome.MISSED, box=truth.box, truth=truth.class_id, found=None, score=None
+        )
+    for index in matching.false_detections:
+        found = detections[index]
+        yield Verdict(
+            outcome=Outcome.FALSE,
+            box=found.box,
+            truth=None,
+            found=found.class_id,
+            score=found.score,
+        )
+
+
+def write_verdicts(folder: Path, frames: Iterable[FrameVerdicts]) -> None:
+    """Write `frames.jsonl`, one frame a line, into a folder that exists."""
+    text = "".join(f"{frame.model_dump_json()}\n" for frame in frames)
+    (folder / VERDICTS_FILE).write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_verdicts(folder: Path) -> tuple[FrameVerdicts, ...]:
+    """Read what `write_verdicts` wrote.
+
+    Raises:
+        VerdictsError: it is missing, or of another version.
+    """
+    file = folder / VERDICTS_FILE
+    try:
+        lines = file.read_text("utf-8").splitlines()
+        return tuple(FrameVerdicts.model_validate_json(line) for line in lines)
+    except (OSError, ValidationError) as error:
+        raise VerdictsError(
+            f"{file} holds no verdicts: {error}", "Materialize real_evaluation again."
+        ) from error

@@ -1,0 +1,1 @@
+"""A page to look through an image set: one folder, no server, thousands of pictures."""

@@ -1,0 +1,171 @@
+"""Reading image sets for the gallery: synthetic, merged, exported, evaluated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.errors import OutpostError
+from pipeline.evaluation.report import REPORT_FILE, read_report
+from pipeline.evaluation.verdicts import FrameVerdicts, Outcome, PictureReference, read_verdicts
+from pipeline.gallery.items import Collection, Item, Mark
+from pipeline.labels.batches import LABELS_FILE, Frame, read_batch
+from pipeline.labels.synthetic import SUBSETS, Subset
+from pipeline.labels.training_set import is_real, label_path, read_class_names
+from pipeline.labels.yolo import read_rows
+from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
+
+LABEL = "label"
+DROPPED = "dropped"
+PictureFinder = Callable[[PictureReference], Path]
+
+
+class GalleryError(OutpostError):
+    """An artifact that holds no pictures, or that cannot be shown."""
+
+
+def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Collection:
+    """Everything there is to show of an artifact's folder.
+
+    Args:
+        folder: of a synthetic set, a training set, an export batch, or an evaluation.
+        title: of the page.
+        find_picture: where a picture of another artifact lies; an evaluation refers to such.
+
+    Raises:
+        GalleryError: the folder holds nothing of that kind.
+        OutpostError: what it holds cannot be read.
+    """
+    if (folder / "set.json").is_file():
+        names = tuple(json.loads((folder / "set.json").read_text("utf-8"))["classes"])
+        return Collection(title, names, tuple(_synthetic(folder)))
+    if (folder / "train.txt").is_file():
+        return Collection(title, read_class_names(folder), tuple(_merged(folder)))
+    if (folder / LABELS_FILE).is_file():
+        batch = read_batch(folder)
+        frames = (*batch.frames, *batch.unlabelled)
+        items = tuple(_exported(folder, frame, batch.class_names) for frame in frames)
+        return Collection(title, batch.class_names, items)
+    if (folder / REPORT_FILE).is_file():
+        names = tuple(score.name for score in read_report(folder).real.per_class)
+        items = tuple(_evaluated(frame, names, find_picture) for frame in read_verdicts(folder))
+        return Collection(title, names, items)
+    raise GalleryError(
+        f"{folder} holds no image set.",
+        "Name a synthetic_set, cvat_export, cvat_merge or real_evaluation, "
+        "for example demo/synthetic_set.",
+    )
+
+
+def _synthetic(folder: Path) -> Iterator[Item]:
+    for scene in read_scenes(folder):
+        yield Item(
+            picture=scene.picture,
+            name=scene.name,
+            width=scene.width,
+            height=scene.height,
+            split=scene.subset,
+            source=f"{scene.kind} scene",
+            marks=tuple(_scene_marks(scene)),
+        )
+
+
+def _scene_marks(scene: WrittenScene) -> Iterator[Mark]:
+    for item in scene.objects:
+        box = item.visible or item.full
+        if box is not None:
+            kind = LABEL if item.dropped is None else DROPPED
+            yield Mark(box, item.class_name, kind, _visibility(item))
+
+
+def _visibility(item: WrittenObject) -> str:
+    parts = [item.dropped] if item.dropped else []
+    if item.visible_fraction < 1:
+        parts.append(f"{item.visible_fraction:.0%} visible")
+    if item.covered_by:
+        parts.append(f"behind {', '.join(item.covered_by)}")
+    return "; ".join(parts)
+
+
+def _merged(folder: Path) -> Iterator[Item]:
+    names = read_class_names(folder)
+    for subset in SUBSETS:
+        for picture in sorted((folder / "images" / subset).iterdir()):
+            yield _merged_item(folder, subset, picture, names)
+
+
+def _merged_item(folder: Path, subset: Subset, picture: Path, names: Sequence[str]) -> Item:
+    line = f"./images/{subset}/{picture.name}"
+    width, height = _size(picture)
+    boxes = (
+        row.labelled_box(width, height) for row in read_rows(label_path(folder, line), len(names))
+    )
+    return Item(
+        picture=picture,
+        name=picture.stem,
+        width=width,
+        height=height,
+        split=subset,
+        source="real" if is_real(line) else "synthetic",
+        marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes),
+    )
+
+
+def _exported(folder: Path, frame: Frame, names: Sequence[str]) -> Item:
+    return Item(
+        picture=folder / frame.path,
+        name=frame.name,
+        width=frame.width,
+        height=frame.height,
+        split="",
+        source=_source(frame),
+        marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in frame.boxes),
+    )
+
+
+def _source(frame: Frame) -> str:
+    session = f"session {frame.session}" if frame.session else "no session"
+    return session if frame.boxes else f"{session}, without labels"
+
+
+def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_picture: PictureFinder) -> Item:
+    picture = find_picture(frame.picture)
+    width, height = _size(picture)
+    return Item(
+        picture=picture,
+        name=frame.name,
+        width=width,
+        height=height,
+        split="",
+        source=frame.domain,
+        marks=tuple(
+            Mark(
+                verdict.box,
+                names[verdict.truth if verdict.truth is not None else verdict.found or 0],
+                str(verdict.outcome),
+                _score(verdict.score, verdict.found, verdict.outcome, names),
+            )
+            for verdict in frame.verdicts
+        ),
+    )
+
+
+def _score(score: float | None, found: int | None, outcome: Outcome, names: Sequence[str]) -> str:
+    if score is None or found is None:
+        return ""
+    taken = f"taken for {names[found]}, " if outcome is Outcome.CONFUSED else ""
+    return f"{taken}score {score:.2f}"
+
+
+def _size(picture: Path) -> tuple[int, int]:
+    try:
+        with Image.open(picture) as image:
+            return image.size
+    except (OSError, UnidentifiedImageError) as error:
+        raise GalleryError(
+            f"{picture} is no picture: {error}.",
+            "Run `outpost audit` on a model that was made from it, or materialize it again.",
+        ) from error

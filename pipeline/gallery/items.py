@@ -1,0 +1,53 @@
+"""What a gallery shows of one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.labels.boxes import Box
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One box on a picture.
+
+    Attributes:
+        class_name: by which it is coloured and found.
+        kind: what it stands for: "label", "dropped", or an outcome of the evaluation.
+        note: what else there is to say, for example how much of the object is visible.
+    """
+
+    box: Box
+    class_name: str
+    kind: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture.
+
+    Attributes:
+        picture: the file; its size in pixels is width and height.
+        name: as a person knows it; need not be unique.
+        split: "train", "val" or "".
+        source: where it comes from: the kind of scene, the session, real or synthetic.
+    """
+
+    picture: Path
+    name: str
+    width: int
+    height: int
+    split: str
+    source: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Pictures that belong together, in the order of their names."""
+
+    title: str
+    class_names: tuple[str, ...]
+    items: tuple[Item, ...]

@@ -1,0 +1,157 @@
+"""Writing a gallery: a folder that opens in any browser straight from the disk.
+
+    <folder>/
+        index.html          the page with its style and program
+        data.js             every picture and box; a script, because a browser reads no other file
+                            for a page that has no server
+        pictures/           second names of the pictures (copies where links are impossible)
+        thumbnails/         of pictures that are larger than a tile
+
+The page draws only the tiles that are in sight, so it stays quick with many thousands of pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline.gallery.collections import GalleryError
+from pipeline.gallery.items import Collection, Item
+from pipeline.links import link_file
+from pipeline.progress import Report, silent, track
+
+TILE_WIDTH = 320
+"""Pixels; smaller pictures are their own thumbnails."""
+THUMBNAIL_QUALITY = 82
+THREADS = 4
+DATA_FILE = "data.js"
+HERE = Path(__file__).parent
+
+
+def write_gallery(folder: Path, collection: Collection, report: Report = silent) -> Path:
+    """Write a gallery, whole or not at all; the path of its page.
+
+    Args:
+        folder: an earlier gallery there is replaced.
+        collection: what is shown.
+        report: is told the number of finished pictures.
+
+    Raises:
+        GalleryError: the folder holds something else, or a picture cannot be read.
+    """
+    if folder.exists() and not (folder / DATA_FILE).is_file():
+        raise GalleryError(
+            f"{folder} is there already and is no gallery.", "Name a folder that is not there yet."
+        )
+    draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        (draft / "pictures").mkdir(parents=True)
+        (draft / "thumbnails").mkdir()
+        _write_pictures(draft, collection, report)
+        _write_text(draft / DATA_FILE, f"window.GALLERY = {_data(collection)};\n")
+        _write_text(draft / "index.html", _page(collection.title))
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder / "index.html"
+
+
+def _write_pictures(draft: Path, collection: Collection, report: Report) -> None:
+    def write(numbered: tuple[int, Item]) -> None:
+        number, item = numbered
+        link_file(item.picture, draft / "pictures" / _file_name(number, item))
+        if _needs_thumbnail(item):
+            (draft / "thumbnails" / f"{number:06d}.jpg").write_bytes(_thumbnail(item))
+
+    # Threads do: OpenCV decodes and encodes without holding the interpreter.
+    with ThreadPoolExecutor(THREADS) as pool:
+        written = pool.map(write, enumerate(collection.items))
+        for _ in track(written, len(collection.items), "gallery", report):
+            pass
+
+
+def _thumbnail(item: Item) -> bytes:
+    encoded = np.frombuffer(item.picture.read_bytes(), np.uint8)
+    half = cv2.IMREAD_REDUCED_COLOR_2 if item.width >= 2 * TILE_WIDTH else cv2.IMREAD_COLOR
+    picture = cv2.imdecode(encoded, half) if encoded.size else None
+    if picture is None:
+        raise GalleryError(f"{item.picture} is no picture.", "Materialize its asset again.")
+    size = (TILE_WIDTH, max(1, round(TILE_WIDTH * item.height / item.width)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])[1])
+
+
+def _needs_thumbnail(item: Item) -> bool:
+    return item.width > TILE_WIDTH * 1.5
+
+
+def _file_name(number: int, item: Item) -> str:
+    """Numbers, because a picture's own name may hold anything."""
+    return f"{number:06d}{item.picture.suffix.lower()}"
+
+
+def _data(collection: Collection) -> str:
+    """One line per picture; boxes as [x1, y1, x2, y2, class, kind, note] in tenths of a pixel."""
+    kinds = sorted({mark.kind for item in collection.items for mark in item.marks})
+    head = {"title": collection.title, "classes": _classes(collection), "kinds": kinds}
+    names = {name: number for number, name in enumerate(_classes(collection))}
+    lines = (
+        _dump(_entry(number, item, names, kinds)) for number, item in enumerate(collection.items)
+    )
+    items = ",\n".join(lines)
+    return f'{_dump(head)[:-1]},"items":[\n{items}\n]}}'
+
+
+def _classes(collection: Collection) -> list[str]:
+    """The game's classes, then whatever else is marked, such as distractors."""
+    others = {mark.class_name for item in collection.items for mark in item.marks}
+    return [*collection.class_names, *sorted(others.difference(collection.class_names))]
+
+
+def _entry(number: int, item: Item, names: dict[str, int], kinds: list[str]) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "split": item.split,
+        "source": item.source,
+        "size": [item.width, item.height],
+        "picture": f"pictures/{_file_name(number, item)}",
+        "tile": f"thumbnails/{number:06d}.jpg" if _needs_thumbnail(item) else None,
+        "marks": [list(mark) for mark in _marks(item, names, kinds)],
+    }
+
+
+def _marks(item: Item, names: dict[str, int], kinds: list[str]) -> Iterator[tuple[Any, ...]]:
+    for mark in item.marks:
+        box = (round(side, 1) for side in (mark.box.x1, mark.box.y1, mark.box.x2, mark.box.y2))
+        yield (*box, names[mark.class_name], kinds.index(mark.kind), mark.note)
+
+
+def _page(title: str) -> str:
+    page = (HERE / "page.html").read_text("utf-8")
+    parts = {
+        "TITLE": escape(title),
+        "STYLE": (HERE / "page.css").read_text("utf-8"),
+        "PROGRAM": (HERE / "page.js").read_text("utf-8"),
+    }
+    for name, text in parts.items():
+        page = page.replace(f"<!--{name}-->", text)
+    return page
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _write_text(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8", newline="\n")

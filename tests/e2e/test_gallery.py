@@ -1,0 +1,113 @@
+"""A person in front of a gallery of 5,000 pictures, which no server serves."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.gallery.items import Collection, Item, Mark
+from pipeline.gallery.page import write_gallery
+from pipeline.labels.boxes import Box
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None
+)
+PICTURES = 5000
+CLASSES = tuple(f"class {number:02d}" for number in range(60))
+KINDS = ("found", "missed", "wrong class", "nothing there")
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gallery")
+    file = folder / "picture.jpg"
+    cv2.imwrite(str(file), np.full((180, 320, 3), 90, np.uint8))
+    rng = np.random.default_rng(1)
+    return write_gallery(
+        folder / "g",
+        Collection("many", CLASSES, tuple(item(rng, file, n) for n in range(PICTURES))),
+    )
+
+
+def item(rng: np.random.Generator, file: Path, number: int) -> Item:
+    marks = tuple(
+        Mark(
+            Box(x, y, x + 20, y + 20),
+            CLASSES[int(rng.integers(len(CLASSES)))],
+            KINDS[int(rng.integers(len(KINDS)))],
+        )
+        for x, y in rng.integers(0, 150, (20, 2)).tolist()
+    )
+    split = "val" if number % 5 == 0 else "train"
+    return Item(file, f"frame {number:04d}", 320, 180, split, "real", marks)
+
+
+@pytest.fixture
+def page(page_file: Path) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        view = browser.new_page(viewport={"width": 1400, "height": 900})
+        problems: list[str] = []
+        view.on("pageerror", lambda error: problems.append(str(error)))
+        view.goto(page_file.as_uri())
+        yield view
+        assert not problems
+        browser.close()
+
+
+def shown(page: Any) -> str:
+    text: str = page.locator("#count").inner_text()
+    return text
+
+
+def test_it_opens_from_the_disk_and_keeps_few_tiles(page: Any) -> None:
+    assert shown(page) == f"{PICTURES} of {PICTURES} pictures, {20 * PICTURES} boxes"
+    assert 10 < page.locator(".tile").count() < 100
+    page.locator("#scroller").evaluate("it => it.scrollTop = it.scrollHeight")
+    page.get_by_alt_text("frame 4999").wait_for()
+    assert page.locator(".tile").count() < 100
+
+
+def test_filters_combine_and_the_address_keeps_them(page: Any) -> None:
+    page.get_by_role("checkbox", name="val 1000").check()
+    assert shown(page).startswith(f"1000 of {PICTURES} pictures")
+    page.get_by_role("checkbox", name="class 07").check()
+    page.get_by_role("checkbox", name="missed").check()
+    few = int(shown(page).split()[0])
+    assert 0 < few < 300, "pictures with a missed object of that class, and only those"
+    page.reload()
+    assert int(shown(page).split()[0]) == few
+    page.get_by_role("button", name="Show everything").click()
+    assert shown(page).startswith(f"{PICTURES} of")
+
+
+def test_a_filter_takes_no_time(page: Any) -> None:
+    page.get_by_role("checkbox", name="class 03").check()
+    began = time.monotonic()
+    page.get_by_role("checkbox", name="missed").check()
+    page.locator(".tile").first.wait_for()
+    assert time.monotonic() - began < 2.0
+
+
+def test_the_viewer_steps_through_what_is_shown(page: Any) -> None:
+    page.get_by_label("Name").fill("frame 012")
+    page.locator(".tile").first.click()
+    viewer = page.locator("#viewer")
+    assert viewer.locator("#viewed").inner_text() == "frame 0120"
+    assert viewer.locator("rect").count() == 20
+    assert viewer.locator("#list li").count() == 20
+    page.keyboard.press("ArrowRight")
+    assert viewer.locator("#viewed").inner_text() == "frame 0121"
+    page.keyboard.press("Escape")
+    assert not viewer.is_visible()

@@ -1,0 +1,128 @@
+"""Every kind of image set can be looked through, with what is to be known of each box."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.report import Judgement, evaluate, write_report
+from pipeline.evaluation.verdicts import (
+    FrameVerdicts,
+    Outcome,
+    PictureReference,
+    VerdictsError,
+    verdicts_on,
+    write_verdicts,
+)
+from pipeline.gallery.collections import GalleryError, read_collection
+from pipeline.gallery.items import Collection
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.provenance import ArtifactVersion
+
+BOX = Box(10, 10, 30, 30)
+ELSEWHERE = Box(50, 10, 70, 30)
+
+
+def picture(file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), np.full((60, 80, 3), 99, np.uint8))
+    return file
+
+
+def no_other(_reference: PictureReference) -> Path:
+    raise AssertionError("all pictures lie in the folder itself")
+
+
+def read(folder: Path) -> Collection:
+    return read_collection(folder, "some set", no_other)
+
+
+@pytest.fixture
+def synthetic(tmp_path: Path) -> Path:
+    picture(tmp_path / "images/train/synth_000000.jpg")
+    fully_seen = {
+        "class": "tree",
+        "covered_by": [],
+        "dropped": None,
+        "full": [10, 10, 30, 30],
+        "visible": [10, 10, 30, 30],
+        "visible_fraction": 1.0,
+        "truncated_fraction": 0.0,
+    }
+    hidden = {
+        **fully_seen,
+        "class": "sheep",
+        "covered_by": ["hud"],
+        "dropped": "hidden",
+        "visible": None,
+        "visible_fraction": 0.1,
+    }
+    sidecar = {"size": [80, 60], "kind": "land", "objects": [fully_seen, hidden]}
+    (tmp_path / "objects/train").mkdir(parents=True)
+    (tmp_path / "objects/train/synth_000000.json").write_text(json.dumps(sidecar))
+    (tmp_path / "set.json").write_text(json.dumps({"classes": ["sheep", "tree"]}))
+    return tmp_path
+
+
+def test_a_synthetic_set_shows_what_was_dropped_and_what_covers_it(synthetic: Path) -> None:
+    collection = read(synthetic)
+    (item,) = collection.items
+    assert (item.split, item.source) == ("train", "land scene")
+    assert collection.class_names == ("sheep", "tree")
+    seen, hidden = item.marks
+    assert (seen.class_name, seen.kind, seen.note) == ("tree", "label", "")
+    assert (hidden.kind, hidden.box) == ("dropped", BOX), "its full box, for want of a visible one"
+    assert hidden.note == "hidden; 10% visible; behind hud"
+
+
+def test_a_training_set_shows_split_and_source(tmp_path: Path) -> None:
+    (tmp_path / "dataset.yaml").write_text("train: train.txt\nval: val.txt\nnames: {0: sheep}\n")
+    for name, subset in (("synth_000000", "train"), ("real_harbour_01", "val")):
+        picture(tmp_path / f"images/{subset}/{name}.jpg")
+        labels = tmp_path / f"labels/{subset}/{name}.txt"
+        labels.parent.mkdir(parents=True)
+        labels.write_text("0 0.25 0.333333 0.25 0.333333\n")
+        (tmp_path / f"{subset}.txt").write_text(f"./images/{subset}/{name}.jpg\n")
+    drawn, real = read(tmp_path).items
+    assert (drawn.split, drawn.source) == ("train", "synthetic")
+    assert (real.split, real.source) == ("val", "real")
+    assert real.marks[0].box.x1 == pytest.approx(10, abs=0.01)
+
+
+def test_an_evaluation_shows_each_error_on_the_picture_of_another_artifact(tmp_path: Path) -> None:
+    names = ("sheep", "wolf")
+    truths = (LabelledBox(0, BOX),)
+    found = (ScoredBox(1, 0.9, BOX), ScoredBox(1, 0.8, ELSEWHERE))
+    frame = JudgedFrame("harbour_01.png", truths, found)
+    write_report(tmp_path, evaluate([frame], [], Judgement(names, (0.3, 0.3)), {}))
+    version = ArtifactVersion(asset="g/cvat_export", partition="b", data_version="0" * 64)
+    reference = PictureReference(version=version, path="images/harbour_01.png")
+    verdicts = tuple(verdicts_on(truths, found))
+    write_verdicts(
+        tmp_path,
+        [FrameVerdicts(name=frame.name, domain="real", picture=reference, verdicts=verdicts)],
+    )
+    elsewhere = picture(tmp_path / "elsewhere" / "x.png")
+    collection = read_collection(tmp_path, "judged", lambda asked: {reference: elsewhere}[asked])
+    (item,) = collection.items
+    assert (item.picture, item.width, item.height, item.source) == (elsewhere, 80, 60, "real")
+    confused, false = item.marks
+    assert (confused.class_name, confused.kind) == ("sheep", Outcome.CONFUSED)
+    assert confused.note == "taken for wolf, score 0.90"
+    assert (false.class_name, false.kind) == ("wolf", Outcome.FALSE)
+
+
+def test_an_evaluation_of_before_there_were_verdicts_is_explained(tmp_path: Path) -> None:
+    frame = JudgedFrame("a.png", (LabelledBox(0, BOX),), ())
+    write_report(tmp_path, evaluate([frame], [], Judgement(("sheep",), (0.3,)), {}))
+    with pytest.raises(VerdictsError, match="Materialize real_evaluation again"):
+        read(tmp_path)
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="holds no image set"):
+        read(tmp_path)

@@ -1,0 +1,86 @@
+"""The gallery's folder: complete, portable, and never half-written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.gallery.collections import GalleryError
+from pipeline.gallery.items import Collection, Item, Mark
+from pipeline.gallery.page import write_gallery
+from pipeline.labels.boxes import Box
+from pipeline.progress import Progress
+
+
+def item(file: Path, width: int = 80, height: int = 60, name: str = "a", note: str = "") -> Item:
+    cv2.imwrite(str(file), np.full((height, width, 3), 99, np.uint8))
+    mark = Mark(Box(1, 2, 30.25, 40), "tree", "label", note)
+    return Item(file, name, width, height, "train", "land scene", (mark,))
+
+
+def collection(*items: Item, title: str = "set") -> Collection:
+    return Collection(title, ("sheep", "tree"), items)
+
+
+def data_of(folder: Path) -> Any:
+    text = (folder / "data.js").read_text("utf-8")
+    return json.loads(text.removeprefix("window.GALLERY = ").removesuffix(";\n"))
+
+
+def test_the_data_name_every_picture_and_box(tmp_path: Path) -> None:
+    page = write_gallery(tmp_path / "g", collection(item(tmp_path / "a.png", note="50% visible")))
+    data = data_of(page.parent)
+    assert data["classes"] == ["sheep", "tree"]
+    (entry,) = data["items"]
+    assert entry["marks"] == [[1.0, 2.0, 30.2, 40.0, 1, 0, "50% visible"]]
+    assert (page.parent / entry["picture"]).read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_only_large_pictures_get_thumbnails(tmp_path: Path) -> None:
+    small, large = item(tmp_path / "s.png"), item(tmp_path / "l.png", 1280, 720)
+    page = write_gallery(tmp_path / "g", collection(small, large))
+    first, second = data_of(page.parent)["items"]
+    assert first["tile"] is None
+    thumbnail = cv2.imread(str(page.parent / second["tile"]))
+    assert thumbnail.shape == (180, 320, 3)
+
+
+def test_names_are_text_and_nothing_else(tmp_path: Path) -> None:
+    nasty = "</script><b>&\u2028"
+    page = write_gallery(
+        tmp_path / "g", collection(item(tmp_path / "a.png", name=nasty), title=nasty)
+    )
+    assert data_of(page.parent)["items"][0]["name"] == nasty
+    assert "<b>" not in page.read_text("utf-8")
+
+
+def test_what_is_marked_beyond_the_classes_can_be_chosen_too(tmp_path: Path) -> None:
+    some = item(tmp_path / "a.png")
+    page = write_gallery(tmp_path / "g", Collection("set", ("sheep",), (some,)))
+    assert data_of(page.parent)["classes"] == ["sheep", "tree"]
+
+
+def test_a_gallery_replaces_a_gallery_and_nothing_else(tmp_path: Path) -> None:
+    some = collection(item(tmp_path / "a.png"))
+    write_gallery(tmp_path / "g", some)
+    write_gallery(tmp_path / "g", some)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(GalleryError, match="is no gallery"):
+        write_gallery(tmp_path / "mine", some)
+
+
+def test_a_broken_picture_leaves_nothing_behind(tmp_path: Path) -> None:
+    broken = item(tmp_path / "a.png", 1280, 720)
+    broken.picture.write_bytes(b"no picture")
+    with pytest.raises(GalleryError, match=r"a\.png is no picture"):
+        write_gallery(tmp_path / "g", collection(broken))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png"]
+
+
+def test_progress_counts_pictures(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    write_gallery(tmp_path / "g", collection(item(tmp_path / "a.png")), seen.append)
+    assert (seen[-1].done, seen[-1].total) == (1, 1)
