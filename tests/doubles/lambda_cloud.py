@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,7 @@ class LambdaCloudDouble(CloudDouble):
     mount = "/api/v1"
 
     def __init__(self, folder: Path) -> None:
-        document = published(DOCUMENT_NAME) or DOCUMENT
-        super().__init__(folder, Shapes(brought_up_to_date(document)))
+        super().__init__(folder, published_shapes())
         self.ssh_port = free_port()
         self.keys: dict[str, dict[str, str]] = {}
         self.stock: Sequence[InstanceStock] = STOCK
@@ -227,6 +227,12 @@ def running_lambda_cloud(folder: Path) -> Iterator[LambdaCloudDouble]:
         yield double
     finally:
         double.close()
+
+
+@cache
+def published_shapes() -> Shapes:
+    """Lambda's own, or ours where those are absent."""
+    return Shapes(brought_up_to_date(published(DOCUMENT_NAME) or DOCUMENT))
 
 
 def _error(status: int, code: str, message: str) -> Reply:

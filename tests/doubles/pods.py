@@ -186,6 +186,10 @@ class FakePod:
         file = self.folder / "home" / ".outpost_deadman.pid"
         return int(file.read_text()) if file.is_file() else None
 
+    def processes(self) -> list[int]:
+        """Everything that runs in the container; sshd itself, which is the machine's, is not."""
+        return list((self.machine or SshMachine(self.folder.absolute(), 0)).marked())
+
     def _running(self) -> SshMachine:
         if self.machine is None:
             raise RuntimeError(f"pod {self.id} has not booted")

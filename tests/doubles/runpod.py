@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class RunPodDouble(CloudDouble):
     suffix = "/v2"
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, Shapes(_document()))
+        super().__init__(folder, published_shapes())
         self.created: list[dict[str, Any]] = []
         self.stock: Sequence[GpuStock] = STOCK
         self.shows_terminated = False
@@ -335,13 +336,19 @@ def running_runpod(folder: Path) -> Iterator[RunPodDouble]:
         double.close()
 
 
-def _document() -> dict[str, Any]:
-    document = copy.deepcopy(published(DOCUMENT_NAME) or DOCUMENT)
-    # Newer than the published document: lists may come in pages.
+@cache
+def published_shapes() -> Shapes:
+    """RunPod's own, or ours where those are absent."""
+    return shapes_of(published(DOCUMENT_NAME) or DOCUMENT)
+
+
+def shapes_of(document: dict[str, Any]) -> Shapes:
+    """A document brought up to date: lists may come in pages."""
+    document = copy.deepcopy(document)
     document["paths"]["/v2/pods"]["get"]["parameters"].append(
         {"name": "cursor", "in": "query", "schema": {"type": "string"}}
     )
-    return document
+    return Shapes(document)
 
 
 def _event(number: int, line: str) -> bytes:

@@ -104,5 +104,6 @@ def published(name: str) -> Document | None:
     file = PUBLISHED / name
     if not file.is_file():
         return None
-    document: Document = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    content = file.read_text(encoding="utf-8")
+    document: Document = json.loads(content) if file.suffix == ".json" else yaml.safe_load(content)
     return document

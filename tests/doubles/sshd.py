@@ -115,7 +115,7 @@ class SshMachine:
         """The machine is gone: its server, its connections, and all that ran on it."""
         self.kill()
         # What is being started while others are killed is found by the next look.
-        while pids := list(self._marked()):
+        while pids := list(self.marked()):
             _kill(pids)
             time.sleep(0.02)
 
@@ -169,7 +169,8 @@ class SshMachine:
         log = (self.folder / "sshd.log").read_text(encoding="utf-8", errors="replace")
         raise RuntimeError(f"sshd did not start: {log}")
 
-    def _marked(self) -> Iterator[int]:
+    def marked(self) -> Iterator[int]:
+        """Everything that runs on the machine, but for its SSH server."""
         mark = f"{MARK}={self.folder}".encode()
         for pid in _pids():
             with contextlib.suppress(OSError):
