@@ -12,7 +12,7 @@ from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, latest_version, make, notice
 from assets.views import picture, table
 from pipeline.games.pack import GamePack, MergeRules
-from pipeline.labels.batches import write_batch
+from pipeline.labels.batches import read_source_digest, write_batch
 from pipeline.labels.coco import read_export
 from pipeline.labels.coverage import coverage_table
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
@@ -57,6 +57,21 @@ def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str,
         for batch in _known_batches(instance, keys)
         if latest_version(instance, keys.cvat_export, batch) is None
         and not is_held_out(batch, pack.merge)
+    )
+
+
+def outdated_batches(
+    batches: Sequence[Artifact], exports: ExportsFolder, pack: GamePack
+) -> tuple[str, ...]:
+    """Those whose export was replaced since they were read, and that still serve, by name.
+
+    So it is with a replacement that was refused, or that nobody has materialized yet.
+    """
+    dropped = {export.batch: export for export in exports.exports(pack.name)}
+    return tuple(
+        name
+        for name, batch in ((_name(batch), batch) for batch in batches)
+        if name in dropped and dropped[name].digest() != read_source_digest(batch.path)
     )
 
 
@@ -128,7 +143,10 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         "through the training list. Held-out batches never enter it.",
     )
     def cvat_merge(
-        context: dg.AssetExecutionContext, config: MergeConfig, artifacts: Artifacts
+        context: dg.AssetExecutionContext,
+        config: MergeConfig,
+        artifacts: Artifacts,
+        exports: ExportsFolder,
     ) -> dg.MaterializeResult[Any]:
         rules = pack.merge.model_copy(update=config.model_dump())
         store, instance = artifacts.store, context.instance
@@ -137,6 +155,9 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         left_out = left_out_batches(instance, pack)
         for batch in left_out:
             notice(context.log.warning, _without(batch, keys))
+        outdated = outdated_batches(batches, exports, pack)
+        for batch in outdated:
+            notice(context.log.warning, _with_the_older(batch, keys))
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
         making = Making(context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches))
 
@@ -144,7 +165,10 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
             plan = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules)
             write_training_set(folder, plan, making.report)
 
-        shown = {"left_out_batches": ", ".join(left_out) or "none"}
+        shown = {
+            "left_out_batches": ", ".join(left_out) or "none",
+            "outdated_batches": ", ".join(outdated) or "none",
+        }
         return make(making, write, lambda folder: {**show_merge(folder), **shown})
 
     return cvat_merge
@@ -196,6 +220,13 @@ def _without(batch: str, keys: GameKeys) -> str:
         f"The export batch '{batch}' is left out of the merge, because it has never been read. "
         f"Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says, or "
         "delete the partition."
+    )
+
+
+def _with_the_older(batch: str, keys: GameKeys) -> str:
+    return (
+        f"The export batch '{batch}' was replaced since it was read; the merge uses what was read "
+        f"before. Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says."
     )
 
 

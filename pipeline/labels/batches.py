@@ -160,6 +160,20 @@ def read_batch(folder: Path) -> Batch:
         ) from error
 
 
+def read_source_digest(folder: Path) -> str:
+    """The digest of the export that a batch folder was made from.
+
+    Raises:
+        BatchError: the folder does not tell.
+    """
+    try:
+        return str(json.loads((folder / SOURCE_FILE).read_text("utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BatchError(
+            f"{folder / SOURCE_FILE} names no export: {error}", "Materialize the export again."
+        ) from error
+
+
 def batch_report(batch: Batch) -> dict[str, Any]:
     """What a person wants to know of a batch, as JSON values."""
     reasons = Counter(shape.reason for shape in batch.rejected)

@@ -115,6 +115,26 @@ def test_a_merge_of_all_batches_leaves_none_out(desk: Desk) -> None:
     assert desk.make(KEYS.cvat_merge)["left_out_batches"] == "none"
 
 
+def test_a_merge_names_the_batches_whose_replacement_was_refused(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.drop("good.zip")
+    desk.make(KEYS.cvat_export, "good")
+    desk.drop("good.zip", label="dragon")
+    with pytest.raises(Exception, match="dragon"):
+        desk.make(KEYS.cvat_export, "good")
+    with caplog.at_level("INFO", NOTICE_LOGGER.name):
+        shown = desk.make(KEYS.cvat_merge)
+    assert shown["outdated_batches"] == "good"
+    assert "'good' was replaced since it was read" in caplog.text
+
+
+def test_a_merge_of_what_lies_there_is_up_to_date(desk: Desk) -> None:
+    desk.drop("good.zip")
+    desk.make(KEYS.cvat_export, "good")
+    assert desk.make(KEYS.cvat_merge)["outdated_batches"] == "none"
+
+
 def test_a_batch_says_which_export_of_its_name_was_passed_over(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
