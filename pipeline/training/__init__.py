@@ -1,5 +1,55 @@
 """Training: the job's specification, and the program that runs it on any host.
 
+From Python, everything that is needed is here:
+
+    from pipeline.training import TrainingConfig, train
+
 Read `job` (what is trained, and the folder that carries it), `program` (what runs on the host),
-`results` and `curves` (what it tells), then `contract` and `parity` (what an export must be).
+`results` and `curves` (what it tells), then `contract` and `parity` (what an export must be). `api`
+trains from Python, `checkpoints` and `registry` keep account of what was trained.
 """
+
+from pipeline.training.api import (
+    Callback,
+    StopTraining,
+    TrainedModel,
+    print_epochs,
+    stop_after,
+    train,
+)
+from pipeline.training.checkpoints import (
+    CheckpointKind,
+    CheckpointManifest,
+    CheckpointMissingError,
+    CheckpointRecord,
+)
+from pipeline.training.config import TrainingConfig, TrainingConfigError
+from pipeline.training.registry import (
+    ModelRegistry,
+    NotRegisteredError,
+    RegisteredFileError,
+    RegistryEntry,
+    RegistryError,
+)
+from pipeline.training.running import TrainingRunError
+
+__all__ = [
+    "Callback",
+    "CheckpointKind",
+    "CheckpointManifest",
+    "CheckpointMissingError",
+    "CheckpointRecord",
+    "ModelRegistry",
+    "NotRegisteredError",
+    "RegisteredFileError",
+    "RegistryEntry",
+    "RegistryError",
+    "StopTraining",
+    "TrainedModel",
+    "TrainingConfig",
+    "TrainingConfigError",
+    "TrainingRunError",
+    "print_epochs",
+    "stop_after",
+    "train",
+]

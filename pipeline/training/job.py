@@ -357,15 +357,25 @@ def _check_list(name: str, listed: list[str], stage: TrainingStage) -> None:
 
 
 def _explained(error: ValidationError) -> HyperparameterError:
-    known = list(Hyperparameters.model_fields)
+    return HyperparameterError(*problems_of(error, "hyperparameter", Hyperparameters))
+
+
+def problems_of(error: ValidationError, what: str, model: type[BaseModel]) -> tuple[str, str]:
+    """What is wrong with the fields of a model, and what to write instead.
+
+    Args:
+        what: the word for a field, for example 'hyperparameter'.
+        model: whose fields are known.
+    """
+    known = list(model.model_fields)
     lines, fixes = [], []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            lines.append(f"There is no hyperparameter '{name}'.")
+            lines.append(f"There is no {what} '{name}'.")
             near = difflib.get_close_matches(name, known, n=1)
             fixes.append(f"write '{near[0]}'" if near else f"use one of {', '.join(known)}")
         else:
-            lines.append(f"The hyperparameter '{name}' cannot be {problem['input']!r}.")
+            lines.append(f"The {what} '{name}' cannot be {problem['input']!r}.")
             fixes.append(f"'{name}': {problem['msg'].removeprefix('Input ')}")
-    return HyperparameterError("\n".join(lines), "; ".join(fixes))
+    return "\n".join(lines), "; ".join(fixes)
