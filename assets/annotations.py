@@ -175,12 +175,22 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
 
 
 def dry_run(
-    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack, rules: MergeRules
+    instance: dg.DagsterInstance,
+    store: ArtifactStore,
+    exports: ExportsFolder,
+    pack: GamePack,
+    rules: MergeRules,
 ) -> MergeSummary:
-    """What the merge would hold now; writes nothing."""
-    synthetic = latest(instance, store, GameKeys.of(pack).synthetic_set)
+    """What the merge would hold now, with a warning for each export that it does without."""
+    keys = GameKeys.of(pack)
+    synthetic = latest(instance, store, keys.synthetic_set)
     batches = merged_batches(instance, store, pack)
-    return plan_merge(_opened(batches), synthetic.path, pack.class_names, rules).summary
+    summary = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules).summary
+    notes = (
+        *(_without(batch, keys) for batch in left_out_batches(instance, pack)),
+        *(_with_the_older(batch, keys) for batch in outdated_batches(batches, exports, pack)),
+    )
+    return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 
 def show_merge(folder: Path) -> Metadata:

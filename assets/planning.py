@@ -7,6 +7,7 @@ from pipeline.games.installed import CoverageReport, check_installed
 from pipeline.games.pack import load_pack
 from pipeline.labels.merge import MergeSummary
 from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
 from resources.instance import open_instance
 from resources.state import StateFolder
@@ -18,7 +19,7 @@ def planned_merge(state: StateFolder, game: str | Path, oversample: int | None) 
     changes = {} if oversample is None else {"oversample_real": oversample}
     rules = pack.merge.model_copy(update=changes)
     with open_instance(state) as instance:
-        return dry_run(instance, Artifacts().store, pack, rules)
+        return dry_run(instance, Artifacts().store, ExportsFolder(), pack, rules)
 
 
 def game_coverage(game: str | Path, folder: Path | None) -> CoverageReport:

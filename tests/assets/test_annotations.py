@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from assets.annotations import left_out_batches
+from assets.annotations import dry_run, left_out_batches
 from assets.definitions import build_definitions
 from assets.keys import GameKeys
 from assets.making import NOTICE_LOGGER, Making, make
@@ -133,6 +133,18 @@ def test_a_merge_of_what_lies_there_is_up_to_date(desk: Desk) -> None:
     desk.drop("good.zip")
     desk.make(KEYS.cvat_export, "good")
     assert desk.make(KEYS.cvat_merge)["outdated_batches"] == "none"
+
+
+def test_a_dry_run_warns_of_the_same(desk: Desk) -> None:
+    desk.drop("good.zip")
+    desk.make(KEYS.cvat_export, "good")
+    desk.drop("good.zip", label="dragon")
+    desk.drop("unread.zip")
+    store, rules = desk.artifacts.store, PACK.merge
+    summary = dry_run(desk.instance, store, desk.exports, PACK, rules)
+    texts = " ".join(summary.warnings)
+    assert "'unread' is left out of the merge" in texts
+    assert "'good' was replaced since it was read" in texts
 
 
 def test_a_batch_says_which_export_of_its_name_was_passed_over(
