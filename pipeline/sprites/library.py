@@ -1,15 +1,13 @@
 """The sprite library: what it holds, and how it lies on disk.
 
 A library folder holds `index.json` and one folder of PNG files per class (`distractor` for things
-that are never labelled). PNGs are stored without compression: deflate libraries differ between
-machines, and the library's bytes must not.
+that are never labelled), see `stored_png`.
 """
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -21,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.formats.palette import Colour
+from pipeline.sprites import stored_png
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -144,21 +143,64 @@ def write_library(
     (folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
+class OpenLibrary(Mapping[str, Sprite]):
+    """A library on disk, of which a sprite's pixels are read when it is asked for by its id.
+
+    Attributes:
+        entries: what the index says of each sprite, by id.
+        team_colours: as in `SpriteLibrary`.
+
+    Raises:
+        SpriteLibraryError: on opening or on reading, as `read_library`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            text = (folder / INDEX_FILE).read_text(encoding="utf-8")
+            index = LibraryIndex.model_validate_json(text)
+        except (OSError, ValidationError, ValueError) as error:
+            raise _damaged(folder, error) from error
+        self.entries = {entry.id: entry for entry in index.sprites}
+        self.team_colours = index.team_colours
+
+    def __getitem__(self, sprite_id: str) -> Sprite:
+        try:
+            return _read_sprite(self._folder, self.entries[sprite_id])
+        except (OSError, ValueError) as error:
+            raise _damaged(self._folder, error) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def size_of(self, sprite_id: str) -> tuple[int, int]:
+        """Width and height of a sprite, without reading its pixels."""
+        file = self._folder / self.entries[sprite_id].rgba
+        try:
+            with file.open("rb") as stream:
+                header = stored_png.header_of(stream.read(stored_png.HEADER_BYTES))
+        except (OSError, ValueError) as error:
+            raise _damaged(self._folder, f"{file.name}: {error}") from error
+        return header.width, header.height
+
+
 def read_library(folder: Path) -> SpriteLibrary:
     """Read a library with all its pixels.
 
     Raises:
         SpriteLibraryError: the index or a picture is missing, damaged, or of another version.
     """
-    try:
-        text = (folder / INDEX_FILE).read_text(encoding="utf-8")
-        index = LibraryIndex.model_validate_json(text)
-        sprites = tuple(_read_sprite(folder, entry) for entry in index.sprites)
-    except (OSError, ValidationError, UnicodeDecodeError, ValueError) as error:
-        raise SpriteLibraryError(
-            f"{folder} is not a whole sprite library: {error}", "Materialize the sprites again."
-        ) from error
-    return SpriteLibrary(sprites, index.team_colours)
+    library = OpenLibrary(folder)
+    return SpriteLibrary(tuple(library.values()), library.team_colours)
+
+
+def _damaged(folder: Path, why: object) -> SpriteLibraryError:
+    return SpriteLibraryError(
+        f"{folder} is not a whole sprite library: {why}", "Materialize the sprites again."
+    )
 
 
 def folder_of(sprite: Sprite) -> str:
@@ -172,7 +214,7 @@ def _write_sprite(folder: Path, sprite: Sprite) -> SpriteEntry:
 
     def write(pixels: Pixels, suffix: str = "") -> str:
         path = PurePosixPath(folder_of(sprite), f"{name}{suffix}.png")
-        (folder / path).write_bytes(_png(pixels))
+        (folder / path).write_bytes(stored_png.encode(pixels))
         return str(path)
 
     weight, shadow = sprite.player_weight, sprite.shadow
@@ -193,11 +235,13 @@ def _write_sprite(folder: Path, sprite: Sprite) -> SpriteEntry:
 
 
 def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
-    def read(file: str, mode: str) -> Pixels:
-        with Image.open(folder / file, formats=["PNG"]) as picture:
-            if picture.mode != mode:
-                raise ValueError(f"{file} is {picture.mode} instead of {mode}")
-            return np.array(picture)
+    def read(file: str, channels: int) -> Pixels:
+        data = (folder / file).read_bytes()
+        header = stored_png.header_of(data)
+        if header.channels != channels:
+            raise ValueError(f"{file} has {header.channels} channels instead of {channels}")
+        pixels = stored_png.decode(data)
+        return _read_otherwise(folder / file) if pixels is None else pixels
 
     return Sprite(
         id=entry.id,
@@ -208,14 +252,14 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
         heading=entry.heading,
         step=entry.step,
         hotspot=entry.hotspot,
-        rgba=read(entry.rgba, "RGBA"),
-        player_weight=None if entry.player_weight is None else read(entry.player_weight, "L"),
-        shadow=None if entry.shadow is None else read(entry.shadow, "L"),
+        rgba=read(entry.rgba, 4),
+        player_weight=None if entry.player_weight is None else read(entry.player_weight, 1),
+        shadow=None if entry.shadow is None else read(entry.shadow, 1),
         shadow_offset=entry.shadow_offset,
     )
 
 
-def _png(pixels: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=0)
-    return buffer.getvalue()
+def _read_otherwise(file: Path) -> Pixels:
+    """A PNG that is packed in another way than ours."""
+    with Image.open(file, formats=["PNG"]) as picture:
+        return np.array(picture)
