@@ -339,8 +339,8 @@ class Requester:
             raise self.ambiguous(f"no reply came ({self._described(error)})") from None
 
     def _send(self, method: str, path: str, query: Query | None, body: object) -> Reply:
-        self.limiter.wait(self.patience.longest_wait)
         with self._client(httpx.Timeout(self.patience.timeout_seconds)) as client:
+            self.limiter.wait(self.patience.longest_wait)
             parameters = dict(query) if query else None
             content = None if body is None else json.dumps(body)
             response = client.request(
@@ -399,6 +399,9 @@ class Limiter:
                 )
             self._next = turn + self.seconds_apart
         time.sleep(turn - now)
+        with self._lock:
+            # Sleep may have been longer than it should; the distance counts from its end.
+            self._next = max(self._next, time.monotonic() + self.seconds_apart)
 
     def learn(self, status: int, headers: Mapping[str, str]) -> None:
         """Read from a reply how long the service wants to be left alone."""
