@@ -103,7 +103,7 @@ class GroupRule(Section):
     members: list[GroupMember] = Field(min_length=1)
     shape: Shape = Field(
         description="'row': one after another along one of the game's axes; 'block': ranks and "
-        "files; 'clump': as a crowd around a point; 'beside': around the first member, touching it."
+        "files; 'clump': as a crowd around a point; 'beside': before and at the sides of the first."
     )
     chance: Fraction = Field(0.2, description="Of a scene in which its members may stand.")
     times: CountRange = Field((1, 1), description="How many, when it comes up.")

@@ -17,6 +17,8 @@ FLATTENING = 0.5
 ANCHORS = 8
 """Places that are looked at for a group; the one with room for most of its members is taken."""
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
+FRONT = (-math.pi / 6, math.pi * 7 / 6)
+"""Clockwise from east on the screen: from a little behind one side to a little behind the other."""
 AXES: tuple[Offset, ...] = ((1.0, 0.5), (1.0, -0.5))
 """The axes of an isometric game's ground, by which walls and ranks run."""
 
@@ -96,12 +98,15 @@ def _clump(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) 
 
 
 def _beside(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) -> list[Offset]:
-    """The first in the middle, the others around it, as near as both are wide."""
+    """The first in the middle, the others before it and at its sides, as near as both are wide.
+
+    Not behind it, where most things would hide them.
+    """
     around = len(members) - 1
-    start = float(rng.uniform(0.0, 2 * math.pi))
     offsets: list[Offset] = [(0.0, 0.0)]
     for number in range(around):
-        angle = start + 2 * math.pi * number / max(around, 3)
+        turn = (number + float(rng.uniform(0.2, 0.8))) / around
+        angle = FRONT[0] + turn * (FRONT[1] - FRONT[0])
         reach = spacing * (members[0].width + members[number + 1].width) / 2
         offsets.append((reach * math.cos(angle), reach * math.sin(angle) * FLATTENING))
     return offsets
