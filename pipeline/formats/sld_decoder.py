@@ -30,18 +30,20 @@ from pipeline.formats.sld_structure import (
     KINDS,
     NO_LAYER,
     NONE_BEFORE,
+    Box,
     Layers,
     Structure,
     command_bytes,
     numbers_at,
+    overlap,
 )
 
 NO_BLOCK = 0
 """Stands for the offset of a block where there is none; no block begins where the file does."""
 Array = npt.NDArray[Any]
 
-BATCH_BLOCKS = 1 << 15
-"""Blocks of frames that are resolved together: 2 MiB of colours."""
+BATCH_BLOCKS = 1 << 16
+"""Blocks of frames that are resolved together: 4 MiB of colours."""
 ALL_COVERED = 0xFFFF
 """The outline's tile that covers all pixels of its block."""
 
@@ -186,21 +188,51 @@ class _Resolved(NamedTuple):
 def _resolve(data: bytes, layers: Layers, blocks: Numbers, before: _Grid) -> _Resolved:
     """The cells of a batch's layers, behind those of earlier ones that they inherit from.
 
-    A cell points to the cell that it inherits from, which may point farther. In each round all
-    cells point to where theirs pointed, so chains of any length end after a few rounds.
+    Layers come in the order of the file, so what one inherits is resolved already.
     """
     grid = _Grid(
         np.concatenate((before.layers, blocks)),
         np.concatenate((before.cells, _drawn_cells(data, layers, blocks))),
     )
-    cell, source = _links(layers, grid, len(before.layers))
-    inherited = _marked(cell, len(grid.cells))
-    pointer = np.arange(len(grid.cells))
-    while not np.array_equal(pointer[cell], source):
-        pointer[cell] = source
-        source = pointer[source]
-    grid.cells[cell] = grid.cells[source]
+    skipped, inherited = grid.cells == NO_BLOCK, np.zeros(len(grid.cells), np.bool_)
+    for own, parent in _pairs(layers, grid, blocks):
+        # What the commands did not reach inherits nothing.
+        reached = slice(own.first, own.first + own.reached)
+        inherited[reached] = skipped[reached]
+        if own.box == parent.box:
+            source = grid.cells[parent.first : parent.first + own.reached]
+            np.copyto(grid.cells[reached], source, where=skipped[reached])
+        else:
+            mine, theirs = overlap(own.box, parent.box)
+            source = parent.within(grid.cells)[theirs]
+            np.copyto(own.within(grid.cells)[mine], source, where=own.within(inherited)[mine])
     return _Resolved(grid, inherited)
+
+
+class _Area(NamedTuple):
+    """A layer's cells within a grid."""
+
+    box: Box
+    first: int
+    reached: int
+
+    def within(self, cells: Array) -> Array:
+        """The layer's part of one value per cell: [rows, columns]."""
+        rows, columns = self.box.rows, self.box.columns
+        return cells[self.first : self.first + rows * columns].reshape(rows, columns)
+
+
+def _pairs(layers: Layers, grid: _Grid, blocks: Numbers) -> Iterator[tuple[_Area, _Area]]:
+    """Each of the layers that inherits, with the one that it inherits from."""
+    layer = blocks[layers.inherits[blocks] != NONE_BEFORE]
+    first = starts_of(layers.blocks[grid.layers])
+
+    def areas(numbers: Numbers) -> list[_Area]:
+        place = first[np.searchsorted(grid.layers, numbers)].tolist()
+        boxes, reached = layers.box[numbers].tolist(), layers.reached[numbers].tolist()
+        return [_Area(Box(*box), *at) for box, *at in zip(boxes, place, reached, strict=True)]
+
+    return zip(areas(layer), areas(layers.inherits[layer]), strict=True)
 
 
 def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
@@ -218,39 +250,6 @@ def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
 
 def _block_offsets(first: Numbers, count: Numbers) -> Numbers:
     return 8 * joined_ranges(first // 8, count) + np.repeat(first % 8, count)
-
-
-def _links(layers: Layers, grid: _Grid, known: int) -> tuple[Numbers, Numbers]:
-    """The cells that inherit, and the cell at the same place of the canvas in the layer before.
-
-    Args:
-        grid: its first `known` layers are resolved already.
-    """
-    own = np.arange(known, len(grid.layers))
-    own = own[layers.inherits[grid.layers[own]] != NONE_BEFORE]
-    layer = grid.layers[own]
-    parent = layers.inherits[layer]
-    first = starts_of(layers.blocks[grid.layers])
-    own_first, parent_first = first[own], first[np.searchsorted(grid.layers, parent)]
-
-    reached = layers.reached[layer]
-    cell = joined_ranges(own_first, reached)
-    skipped = grid.cells[cell] == NO_BLOCK
-    same_box = (layers.box[layer] == layers.box[parent]).all(axis=1)
-    moved_by = np.repeat(parent_first - own_first, reached)
-    source = cell + moved_by
-    elsewhere = np.flatnonzero(np.repeat(~same_box, reached) & skipped)
-    if len(elsewhere):
-        of = np.repeat(np.arange(len(own)), reached)[elsewhere]
-        columns = layers.columns[layer[of]]
-        row, column = np.divmod(cell[elsewhere] - own_first[of], columns)
-        shift = (layers.box[layer] - layers.box[parent])[of] // SIDE
-        row, column = row + shift[:, 1], column + shift[:, 0]
-        columns, rows = layers.columns[parent[of]], layers.rows[parent[of]]
-        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        source[elsewhere] = parent_first[of] + row * columns + column
-        skipped[elsewhere[~inside]] = False
-    return cell[skipped], source[skipped]
 
 
 def _last_of_each_kind(layers: Layers, grid: _Grid) -> _Grid:
@@ -277,7 +276,7 @@ def _pictures(
     """The pixels of every wanted layer of the batch's frames."""
     layers = structure.layers
     is_colour = (layers.kind[batch.shown] & sum(COLOUR_KINDS)) > 0
-    tiles = _outline_tiles(data, structure, batch.outlines, resolved.grid)
+    tiles = _outline_tiles(data, structure, batch, resolved)
     colours = _stacked(layers, batch.shown[is_colour])
     values = _stacked(layers, batch.shown[~is_colour])
     covered = _covered(structure, batch, tiles, resolved)
@@ -290,21 +289,29 @@ def _pictures(
     return pictures
 
 
-def _outline_tiles(data: bytes, structure: Structure, outlines: Numbers, grid: _Grid) -> Tiles:
-    """The tiles of all outlines, joined."""
-    layers = structure.layers
+def _outline_tiles(data: bytes, structure: Structure, batch: _Batch, resolved: _Resolved) -> Tiles:
+    """The tiles of all outlines, joined.
+
+    Where nobody wants to see them, only rows where the main layer shows inherited blocks are read.
+    """
+    layers, outlines = structure.layers, batch.outlines
     place = Outlines(
         layers.body[outlines], layers.end[outlines], layers.rows[outlines], layers.columns[outlines]
     )
     main = structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]
-    main_first = starts_of(layers.blocks[grid.layers])[np.searchsorted(grid.layers, main)]
-    row = joined_ranges(np.zeros(len(outlines), np.int64), place.rows)
-    has_columns = np.repeat(place.columns > 0, place.rows)
-    cell = np.repeat(main_first, place.rows) + row * np.repeat(place.columns, place.rows)
-    first_blocks = np.zeros(len(cell), np.uint16)
-    codes = _codes(data, grid.cells[cell[has_columns]], TRANSPARENT_BC1)
-    first_blocks[has_columns] = opaque_bits_of_bc1(codes)
-    return decode_outlines(data, place, first_blocks)
+    cells = _cells_of(layers, resolved.grid, main)
+    offsets = resolved.grid.cells[cells]
+    columns = np.repeat(place.columns, place.rows)
+    row_start, is_row = starts_of(columns), columns > 0
+    first_blocks = np.zeros(len(columns), np.uint16)
+    codes = _codes(data, offsets[row_start[is_row]], TRANSPARENT_BC1)
+    first_blocks[is_row] = opaque_bits_of_bc1(codes)
+    wanted = None
+    if LayerKind.OUTLINE not in batch.wish.layers and len(cells):
+        stale = resolved.inherited[cells] & (offsets != NO_BLOCK)
+        wanted = np.zeros(len(columns), np.bool_)
+        wanted[is_row] = np.logical_or.reduceat(stale, row_start[is_row])
+    return decode_outlines(data, place, first_blocks, wanted)
 
 
 def _covered(structure: Structure, batch: _Batch, tiles: Tiles, resolved: _Resolved) -> Tiles:
