@@ -26,7 +26,8 @@ A pod whose dead-man switch finds this file older than `IDLE_MINUTES` has been l
 work done, and ends itself before its time. While the file does not exist, only the time counts.
 """
 
-IDLE_MINUTES = 15
+IDLE_MINUTES = 30
+"""Long enough to fetch what a training has made over a slow line."""
 
 
 class CloudError(OutpostError):

@@ -9,6 +9,7 @@ nor its host keys, and wants one request a second.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -52,6 +53,7 @@ _STATUS = {
     "preempted": PodStatus.ENDED,
 }
 _UNKNOWN = "global/object-does-not-exist"
+_PAGING = re.compile("page|next|cursor|more|continu")
 _log = logging.getLogger(__name__)
 
 
@@ -289,8 +291,9 @@ class _Instances(ReplyBody):
 
     @property
     def goes_on(self) -> bool:
-        """Whether there may be more. Pages are not documented, so any word beside `data` counts."""
-        return any(self.model_extra.values()) if self.model_extra else False
+        """Whether there may be more. Pages are not documented, so any sign of them counts."""
+        beside = self.model_extra or {}
+        return any(value for word, value in beside.items() if _PAGING.search(word.lower()))
 
 
 class _Region(ReplyBody):

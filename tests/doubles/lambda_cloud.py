@@ -80,7 +80,7 @@ class LambdaCloudDouble(CloudDouble):
         stock: what the list of types shows.
         launched: bodies of the accepted requests for instances, in their order.
         arrivals: operation and monotonic second of each request.
-        has_next_page: the list of instances says that it goes on.
+        beside: words of the list of instances beside its data.
     """
 
     mount = "/api/v1"
@@ -92,7 +92,7 @@ class LambdaCloudDouble(CloudDouble):
         self.stock: Sequence[InstanceStock] = STOCK
         self.launched: list[dict[str, Any]] = []
         self.arrivals: list[tuple[str, float]] = []
-        self.has_next_page = False
+        self.beside: dict[str, object] = {}
 
     def add_foreign(self, name: str = "my-notebook") -> FakePod:
         """An instance that somebody else launched, active; nobody can log in."""
@@ -157,8 +157,7 @@ class LambdaCloudDouble(CloudDouble):
         return pod
 
     def _list(self, _: Request, __: Mapping[str, str]) -> Reply:
-        body: dict[str, Any] = {"data": [self._shown(pod) for pod in self.listed()]}
-        return Reply(200, {**body, "page_token": "abc"} if self.has_next_page else body)
+        return Reply(200, {"data": [self._shown(pod) for pod in self.listed()], **self.beside})
 
     def _get(self, _: Request, values: Mapping[str, str]) -> Reply:
         pod = self.found(values["id"], "get")

@@ -287,11 +287,22 @@ def test_the_list_has_foreign_instances_too(double: LambdaCloudDouble, cloud: Cl
     assert [pod.name for pod in cloud.pods()] == ["my-notebook", REQUEST.name]
 
 
-def test_a_list_that_may_go_on_is_no_list(double: LambdaCloudDouble, cloud: Cloud) -> None:
-    double.has_next_page = True
+@pytest.mark.parametrize(
+    "beside", [{"page_token": "abc"}, {"pagination": {"next": 2}}, {"has_more": True}]
+)
+def test_a_list_that_may_go_on_is_no_list(
+    double: LambdaCloudDouble, cloud: Cloud, beside: dict[str, object]
+) -> None:
+    double.beside = beside
 
     with pytest.raises(CloudError, match="incomplete"):
         cloud.pods()
+
+
+def test_a_list_may_say_more_than_it_needs_to(double: LambdaCloudDouble, cloud: Cloud) -> None:
+    double.beside = {"next_page_token": None, "request_id": "abc"}
+
+    assert cloud.pods() == []
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [{"id": "x"}]}, []])

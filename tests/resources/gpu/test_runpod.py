@@ -28,6 +28,7 @@ from doubles.sshd import is_alive, needs_sshd
 
 from resources.gpu.cloud import (
     IDLE_FILE,
+    IDLE_MINUTES,
     AmbiguousCreateError,
     Cloud,
     CloudBalanceError,
@@ -659,7 +660,7 @@ def test_a_pod_that_is_left_alone_with_its_work_done_ends_itself_early(
     idle.touch()
     time.sleep(1.5)
     assert double.alive == [fake]
-    long_ago = time.time() - 20 * 60
+    long_ago = time.time() - (IDLE_MINUTES + 2) * 60
     os.utime(idle, (long_ago, long_ago))
 
     wait_until(lambda: double.alive == [], seconds=12)
