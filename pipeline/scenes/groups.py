@@ -11,14 +11,19 @@ from pipeline.games.scene_rules import GroupRule, Shape
 from pipeline.scenes.placing import Cells, Crowd, Point, Site, Wanted
 
 Offset = tuple[float, float]
+Arc = tuple[float, float]
+"""Two directions in radians, clockwise from east on the screen."""
 
 FLATTENING = 0.5
 """A step into the depth of the ground is so much shorter on the screen than one across it."""
 ANCHORS = 8
 """Places that are looked at for a group; the one with room for most of its members is taken."""
 GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
-FRONT = (-math.pi / 6, math.pi * 7 / 6)
-"""Clockwise from east on the screen: from a little behind one side to a little behind the other."""
+FRONT: Arc = (-math.pi / 6, math.pi * 7 / 6)
+"""From a little behind one side to a little behind the other. What stands behind is mostly hidden.
+"""
+OFFSHORE = 1.2
+"""Half of the arc, in radians, on which ships lie around what stands at the shore."""
 AXES: tuple[Offset, ...] = ((1.0, 0.5), (1.0, -0.5))
 """The axes of an isometric game's ground, by which walls and ranks run."""
 
@@ -36,10 +41,10 @@ def gather(
     crowd, site, cells = place
     if cells is not None:
         return _in_cells(rng, members, crowd, (site, cells))
-    offsets = offsets_of(rng, group, members)
+    offsets = offsets_of(rng, group, members, _arc(members[0], site))
     best: list[tuple[Wanted, Point]] = []
     for share_x, share_y in rng.random((ANCHORS, 2)).tolist():
-        x, y = share_x * site.width, share_y * site.height
+        x, y = _anchor(share_x * site.width, share_y * site.height, members[0], site)
         corners = [
             _corner(item, x + dx, y + dy) for item, (dx, dy) in zip(members, offsets, strict=True)
         ]
@@ -54,11 +59,18 @@ def gather(
 
 
 def offsets_of(
-    rng: np.random.Generator, group: GroupRule, members: Sequence[Wanted]
+    rng: np.random.Generator, group: GroupRule, members: Sequence[Wanted], arc: Arc = FRONT
 ) -> list[Offset]:
-    """Where the members stand, in pixels from the group's point."""
+    """Where the members stand, in pixels from the group's point.
+
+    Args:
+        arc: for what stands beside something: on which side of it.
+    """
     spacing = float(rng.uniform(*group.spacing))
-    offsets = _SHAPES[group.shape](rng, members, spacing)
+    if group.shape == "beside":
+        offsets = _beside(rng, members, spacing, arc)
+    else:
+        offsets = _SHAPES[group.shape](rng, members, spacing)
     if group.shape == "row":
         return offsets
     pitch = spacing * _widest(members)
@@ -97,16 +109,15 @@ def _clump(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) 
     return offsets
 
 
-def _beside(rng: np.random.Generator, members: Sequence[Wanted], spacing: float) -> list[Offset]:
-    """The first in the middle, the others before it and at its sides, as near as both are wide.
-
-    Not behind it, where most things would hide them.
-    """
+def _beside(
+    rng: np.random.Generator, members: Sequence[Wanted], spacing: float, arc: Arc
+) -> list[Offset]:
+    """The first in the middle, the others on one side of it, as near as both are wide."""
     around = len(members) - 1
     offsets: list[Offset] = [(0.0, 0.0)]
     for number in range(around):
         turn = (number + float(rng.uniform(0.2, 0.8))) / around
-        angle = FRONT[0] + turn * (FRONT[1] - FRONT[0])
+        angle = arc[0] + turn * (arc[1] - arc[0])
         reach = spacing * (members[0].width + members[number + 1].width) / 2
         offsets.append((reach * math.cos(angle), reach * math.sin(angle) * FLATTENING))
     return offsets
@@ -116,7 +127,6 @@ _SHAPES: dict[Shape, Callable[[np.random.Generator, Sequence[Wanted], float], li
     "row": _row,
     "block": _block,
     "clump": _clump,
-    "beside": _beside,
 }
 
 
@@ -135,6 +145,25 @@ def _fitting(
             trial.add(*corner, item)
             fitting.append((item, corner))
     return fitting
+
+
+def _arc(first: Wanted, site: Site) -> Arc:
+    """Where others stand beside the first of a group: before it, or on the water at the shore."""
+    if site.shore is None or first.place != "shore":
+        return FRONT
+    seaward = site.shore.angle + math.pi
+    return seaward - OFFSHORE, seaward + OFFSHORE
+
+
+def _anchor(x: float, y: float, first: Wanted, site: Site) -> Offset:
+    """A group's point; on the water's edge where its first member belongs there."""
+    if site.shore is None or first.place != "shore":
+        return x, y
+    for _ in range(3):
+        away = site.shore.side(x, y)
+        x -= away * math.cos(site.shore.angle)
+        y -= away * math.sin(site.shore.angle)
+    return x, y
 
 
 def _corner(item: Wanted, x: float, y: float) -> Point:
