@@ -96,9 +96,7 @@ class Following:
 
     def mirror(self) -> Look:
         """Take over what was written since the last look."""
-        look = self.workplace.look(_size(self.log), _size(self.events))
-        _append(self.log, look.log)
-        _append(self.events, look.events)
+        look = self._take()
         self._tell()
         return look
 
@@ -115,13 +113,19 @@ class Following:
         self.checkpoint, self.checkpoint_at = look.checkpoint, time.monotonic()
 
     def salvage(self) -> None:
-        """Bring what helps to go on and to understand: checkpoint, figures and log."""
-        while (look := self.mirror()).log or look.events:
+        """End the job and bring what helps to go on and to understand, telling nobody."""
+        self.workplace.stop()
+        while (look := self._take()).log or look.events:
             pass
         self.keep_checkpoint(look, 0.0)
-        self._tell(at_end=True)
         if look.state != "none":
             self.workplace.fetch_outputs(self.assignment.outputs, LARGE)
+
+    def _take(self) -> Look:
+        look = self.workplace.look(_size(self.log), _size(self.events))
+        _append(self.log, look.log)
+        _append(self.events, look.events)
+        return look
 
     def _tell(self, at_end: bool = False) -> None:
         lines = self.lines.last_lines() if at_end else self.lines.new_lines()

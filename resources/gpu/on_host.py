@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     """Run one command; its answer is JSON on standard output."""
     commands: dict[str, Callable[..., Any]] = {
         "probe": probe,
+        "packages": packages,
         "lacking": lacking,
         "unpack": unpack,
         "lay": lay,
@@ -75,6 +76,14 @@ def probe(*distributions: str) -> dict[str, Any]:
         "gpu": gpu,
         "trouble": "",
     }
+
+
+def packages() -> list[str]:
+    """What `pip freeze` would say, also where there is no pip."""
+    import importlib.metadata
+
+    found = importlib.metadata.distributions()
+    return sorted({f"{item.metadata['Name']}=={item.version}" for item in found})
 
 
 def lacking(folder: str) -> list[str]:

@@ -155,7 +155,7 @@ class Workplace:
             "gpu": environment.gpu,
             "driver": self.nvidia_smi(),
             "pinned": dict(environment.found),
-            "packages": self._packages(),
+            "packages": self._help("packages"),
         }
 
     def nvidia_smi(self) -> str | None:
@@ -276,16 +276,6 @@ class Workplace:
                 "Choose an image that has them, or one with python3-venv and access to PyPI.",
             ) from error
         return f"{folder}/bin/python"
-
-    def _packages(self) -> list[str]:
-        """What `pip freeze` says, sorted; empty where there is no pip."""
-        try:
-            frozen = self.host.run(
-                quoted(self.python, "-m", "pip", "freeze"), seconds=PROBE_SECONDS
-            )
-        except RemoteCommandError:
-            return []
-        return sorted(frozen.decode("utf-8", errors="replace").split("\n"))
 
     def _help(
         self,

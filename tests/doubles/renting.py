@@ -1,0 +1,69 @@
+"""Renting from the double of RunPod: quick, and with everything that a real lease goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from doubles.gpu_jobs import QUICK, gpu_python
+from doubles.runpod import RunPodDouble, running_runpod
+
+from resources.gpu.cloud import GpuWish
+from resources.gpu.http import Patience
+from resources.gpu.ledger import Ledger, Limits
+from resources.gpu.pace import Pace
+from resources.gpu.pod_lease import Terms
+from resources.gpu.rented import RentedProvider
+from resources.gpu.runpod import RunPod, RunPodSettings
+from resources.gpu.ssh import own_key
+
+RTX_4090, A5000, L40S = "NVIDIA GeForce RTX 4090", "NVIDIA RTX A5000", "NVIDIA L40S"
+IMPATIENT = Patience(attempts=3, backoff_seconds=0.02, timeout_seconds=1.0, longest_wait=2.0)
+LIMITS = Limits(per_hour=1.0, per_lease=1.0, per_month=20.0, leases=1, ttl_seconds=3600)
+
+
+@dataclass(frozen=True)
+class Renting:
+    """An account at a cloud, and the state folder of somebody who rents from it."""
+
+    runpod: RunPodDouble
+    ledger: Ledger
+
+    @property
+    def cloud(self) -> RunPod:
+        return RunPod(RunPodSettings(base_url=self.runpod.url, patience=IMPATIENT))
+
+    def provider(
+        self,
+        gpus: tuple[str, ...] = (RTX_4090, A5000),
+        pace: Pace = QUICK,
+        **limits: float,
+    ) -> RentedProvider:
+        terms = Terms(
+            cloud=self.cloud,
+            ledger=self.ledger,
+            limits=replace(LIMITS, **limits),
+            key=own_key(self.ledger.folder / "id_ed25519"),
+            pace=pace,
+            disk_gb=40,
+            min_cuda="12.8",
+        )
+        return RentedProvider(terms, GpuWish(gpus, terms.limits.per_hour))
+
+    def assert_all_is_over(self) -> None:
+        """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
+        assert self.runpod.owned == []
+        assert [row.state for row in self.ledger.open_rows()] == []
+        now = self.ledger.clock()
+        assert sum(row.usd(now) for row in self.ledger.rows()) >= self.runpod.usd * 0.99
+        assert self.runpod.violations == []
+
+
+@contextmanager
+def renting(folder: Path) -> Iterator[Renting]:
+    """A fresh account and a fresh state folder. Its key has to be in RUNPOD_API_KEY."""
+    with running_runpod(folder / "runpod") as runpod:
+        runpod.programs = {"python3": gpu_python(), "python": gpu_python()}
+        yield Renting(runpod, Ledger(folder / "state"))

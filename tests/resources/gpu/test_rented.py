@@ -1,0 +1,594 @@
+"""Renting from a cloud that fails in every known way: whatever happens, no pod is left."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
+from doubles.renting import A5000, RTX_4090, Renting, renting
+from doubles.runpod import NO_CAPACITY, RunPodDouble
+from doubles.servers import cloudflare, drop, hang, status, wait_until
+from doubles.sshd import needs_sshd
+
+from pipeline.errors import OutpostError
+from pipeline.training.results import EpochMetrics, Event
+from resources.gpu import TrainingFailedError
+from resources.gpu.cloud import CloudBalanceError, CloudError, CloudKeyError
+from resources.gpu.interrupts import Interrupted
+from resources.gpu.ledger import BudgetError, LeaseLimitError, LeaseState
+from resources.gpu.pod_lease import EndNotVerifiedError
+from resources.gpu.rented import BudgetSpentError, NoHostError
+
+pytestmark = needs_sshd
+slow = pytest.mark.slow
+"""Most of these: each rents, trains and ends. The rest is what every change should see."""
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
+    with renting(tmp_path) as account:
+        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
+        yield account
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    return write_small_job(tmp_path / "job", training_program())
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.lines: list[str] = []
+
+    @property
+    def epochs(self) -> list[int]:
+        return [event.epoch for event in self.events if isinstance(event, EpochMetrics)]
+
+    def said(self, words: str) -> bool:
+        return any(words in line for line in self.lines)
+
+
+def train(account: Renting, job: Path, listener: Listener | None = None, **terms: object) -> Path:
+    told = listener or Listener()
+    with account.provider(**terms).rent(SPEC, told.lines.append) as lease:
+        return lease.run(job, told.events.append, told.lines.append)
+
+
+def lengthen(job: Path, epochs: int, seconds: float = 0.1) -> None:
+    (job.parent / "program.py").write_text(training_program(epochs, seconds), encoding="utf-8")
+
+
+def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as something else is so, from outside of the training."""
+
+    def wait() -> None:
+        wait_until(condition, 20.0)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_job_is_done_on_a_rented_pod_and_the_pod_is_gone(account: Renting, job: Path) -> None:
+    foreign = account.runpod.add_foreign()
+    listener = Listener()
+
+    outputs = train(account, job, listener)
+
+    assert listener.epochs == [1, 2, 3]
+    assert (outputs / "best.onnx").read_text() == "best.onnx after epoch 3"
+    account.assert_all_is_over()
+    assert foreign.alive
+    (row,) = account.ledger.rows()
+    assert [str(state) for state in account.ledger.transitions(row.id)] == [
+        *("INTENT", "CREATED", "READY", "DRAINING", "TERMINATED")
+    ]
+    assert row.host_key is not None
+
+
+def test_the_bill_and_the_host_are_among_the_outputs(account: Renting, job: Path) -> None:
+    outputs = train(account, job)
+
+    bill = json.loads((outputs / "lease.json").read_text())
+    (row,) = account.ledger.rows()
+    assert bill["provider"] == "runpod"
+    assert bill["gpu"] == RTX_4090
+    assert bill["usd_per_hour"] == 0.69
+    assert bill["usd"] == round(row.usd(time.time()), 4)
+    assert bill["seconds"] == round(row.seconds(time.time()), 1)
+    record = json.loads((outputs / "host.json").read_text())
+    assert "RTX 4090" in record["driver"]
+    assert any(line.startswith("numpy==") for line in record["packages"])
+
+
+@slow
+def test_the_request_names_one_gpu_arms_the_switch_and_tells_no_secret(
+    account: Renting, job: Path
+) -> None:
+    train(account, job)
+
+    (body,) = account.runpod.created
+    assert body["gpu"]["count"] == 1
+    assert account.runpod.key not in json.dumps(body)
+    assert "PRIVATE" not in json.dumps(body)
+    assert body["env"]["PUBLIC_KEY"].startswith("ssh-ed25519 ")
+
+
+@slow
+def test_an_error_in_the_block_ends_the_pod(account: Renting) -> None:
+    with pytest.raises(ZeroDivisionError), account.provider().rent(SPEC):
+        _ = 1 / 0
+
+    account.assert_all_is_over()
+
+
+# What a cloud does wrong before there is a host
+
+
+@slow
+@pytest.mark.parametrize("fault", [drop(after=True), status(500, after=True), hang(1.5, True)])
+def test_a_pod_that_came_without_an_answer_is_adopted_not_doubled(
+    account: Renting, job: Path, fault: object
+) -> None:
+    account.runpod.script("create", fault)
+
+    train(account, job)
+
+    assert len(account.runpod.pods) == 1
+    account.assert_all_is_over()
+
+
+@slow
+@pytest.mark.parametrize("fault", [drop(), status(503), status(500)])
+def test_a_creation_that_had_no_effect_is_found_out_before_the_next_try(
+    account: Renting, job: Path, fault: object
+) -> None:
+    account.runpod.script("create", fault)
+
+    train(account, job)
+
+    assert len(account.runpod.pods) == 1
+    assert [row.state for row in account.ledger.rows()] == [
+        LeaseState.TERMINATED,
+        LeaseState.NOT_CREATED,
+    ]
+    account.assert_all_is_over()
+
+
+@slow
+def test_a_new_pod_that_is_not_found_yet_is_waited_for(account: Renting, job: Path) -> None:
+    account.runpod.get_lag = account.runpod.list_lag = 3
+
+    train(account, job)
+
+    assert len(account.runpod.pods) == 1
+    account.assert_all_is_over()
+
+
+@slow
+def test_without_an_answer_and_late_in_the_list_it_is_still_found(
+    account: Renting, job: Path
+) -> None:
+    account.runpod.list_lag = 2
+    account.runpod.script("create", drop(after=True))
+
+    train(account, job)
+
+    assert len(account.runpod.pods) == 1
+    account.assert_all_is_over()
+
+
+@slow
+def test_other_offers_are_tried_where_there_is_no_capacity(account: Renting, job: Path) -> None:
+    account.runpod.without_capacity = {RTX_4090}
+    listener = Listener()
+
+    train(account, job, listener)
+
+    assert account.ledger.rows()[0].gpu == A5000
+    assert listener.said(NO_CAPACITY)
+    account.assert_all_is_over()
+
+
+@slow
+def test_no_capacity_anywhere_says_what_the_cloud_said(account: Renting, job: Path) -> None:
+    account.runpod.without_capacity = {RTX_4090, A5000}
+
+    with pytest.raises(NoHostError, match="no longer any instances"):
+        train(account, job)
+
+    assert account.runpod.pods == {}
+    account.assert_all_is_over()
+
+
+@slow
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (status(401), CloudKeyError),
+        (status(402), CloudBalanceError),
+        (status(422), CloudError),
+        (cloudflare(), CloudError),
+    ],
+)
+def test_what_no_other_offer_mends_ends_the_search(
+    account: Renting, job: Path, fault: object, error: type[Exception]
+) -> None:
+    account.runpod.always("create", fault)
+
+    with pytest.raises(error):
+        train(account, job)
+
+    assert account.runpod.count("create") == 1
+    account.assert_all_is_over()
+
+
+@slow
+@pytest.mark.parametrize("fault", [status(403), status(429, Retry_After=1)])
+def test_being_turned_away_once_is_not_the_end(account: Renting, job: Path, fault: object) -> None:
+    account.runpod.script("create", fault)
+
+    train(account, job)
+
+    assert len(account.runpod.pods) == 1
+    account.assert_all_is_over()
+
+
+def dearer(runpod: RunPodDouble) -> None:
+    runpod.cost_factor = 2.0
+
+
+def broken(runpod: RunPodDouble) -> None:
+    runpod.pods_fail = True
+
+
+def unreachable(runpod: RunPodDouble) -> None:
+    runpod.direct_ssh = False
+
+
+def unarmed(runpod: RunPodDouble) -> None:
+    runpod.ignores_args = True
+
+
+def blind(runpod: RunPodDouble) -> None:
+    runpod.programs = {"python3": gpu_python(None), "python": gpu_python(None)}
+
+
+def driverless(runpod: RunPodDouble) -> None:
+    runpod.programs = {**runpod.programs, "nvidia-smi": "#!/bin/sh\nexit 9\n"}
+
+
+@slow
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (dearer, "more than was offered"),
+        (broken, "became failed"),
+        (unreachable, "without a direct SSH address"),
+        (unarmed, "dead-man switch is not armed"),
+        (blind, "torch sees no GPU"),
+        (driverless, "nvidia-smi fails"),
+    ],
+)
+def test_a_host_of_no_use_is_ended_and_never_gets_the_job(
+    account: Renting, job: Path, fault: Callable[[RunPodDouble], None], reason: str
+) -> None:
+    fault(account.runpod)
+
+    with pytest.raises(NoHostError, match=reason):
+        train(account, job, gpus=(RTX_4090,))
+
+    assert account.runpod.pods
+    assert not list(account.runpod.folder.rglob("job.json"))
+    account.assert_all_is_over()
+
+
+@slow
+def test_a_host_that_shows_another_key_than_its_log_tells_never_gets_the_job(
+    account: Renting, job: Path
+) -> None:
+    runpod = account.runpod
+    runpod.pace = replace(runpod.pace, starting=0.4)
+
+    def pretend() -> None:
+        pod = runpod.newest()
+        wait_until(lambda: pod.machine is not None, 10)
+        pod.swap_host_key()
+
+    provider = account.provider(gpus=(A5000,), pace=replace(QUICK, poll=0.5))
+    tampering = when(lambda: bool(runpod.pods), pretend)
+    with pytest.raises(NoHostError, match="shows the key"), provider.rent(SPEC) as lease:
+        lease.run(job)
+    tampering.join()
+
+    account.assert_all_is_over()
+
+
+def test_a_refused_list_of_offers_ends_before_anything_is_rented(
+    account: Renting, job: Path
+) -> None:
+    account.runpod.always("catalog", status(401))
+
+    with pytest.raises(CloudKeyError):
+        train(account, job)
+
+    assert account.ledger.rows() == ()
+
+
+@slow
+def test_too_many_leases_and_too_little_money_are_told_before_anything_is_rented(
+    account: Renting, job: Path
+) -> None:
+    with account.provider().rent(SPEC), pytest.raises(LeaseLimitError):
+        train(account, job)
+    with pytest.raises(BudgetError):
+        train(account, job, per_month=0.01)
+
+    assert len(account.runpod.pods) == 1
+    account.assert_all_is_over()
+
+
+# What goes wrong while it trains
+
+
+@slow
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda runpod: runpod.vanish(runpod.newest().id),
+        lambda runpod: runpod.newest().stop(),
+        lambda runpod: runpod.newest().kill_sshd(),
+    ],
+    ids=["vanished", "stopped", "unreachable"],
+)
+def test_a_lost_host_is_replaced_and_training_goes_on(
+    account: Renting, job: Path, loss: Callable[[RunPodDouble], None]
+) -> None:
+    lengthen(job, 8, seconds=0.3)
+    listener = Listener()
+    losing = when(lambda: 3 in listener.epochs, lambda: loss(account.runpod))
+
+    outputs = train(account, job, listener)
+    losing.join()
+
+    assert listener.said("Going on elsewhere after epoch")
+    assert sorted(set(listener.epochs)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert listener.said("going on after epoch")
+    assert (outputs / "best.pt").read_text() == "best.pt after epoch 8"
+    assert len(json.loads((outputs / "lease.json").read_text())["leases"]) == 2
+    account.assert_all_is_over()
+
+
+@slow
+@pytest.mark.parametrize("how", ["swap_host_key", "wipe_authorized_keys"])
+def test_a_host_that_is_no_longer_the_same_gets_nothing_more(
+    account: Renting, job: Path, how: str
+) -> None:
+    lengthen(job, 6, seconds=0.3)
+    listener = Listener()
+
+    def tamper() -> None:
+        pod = account.runpod.newest()
+        getattr(pod, how)()
+        pod.drop_connections()
+
+    tampering = when(lambda: 2 in listener.epochs, tamper)
+    train(account, job, listener)
+    tampering.join()
+
+    assert len(account.runpod.pods) == 2
+    account.assert_all_is_over()
+
+
+@slow
+def test_a_second_loss_fails_the_run_and_keeps_what_there_is(account: Renting, job: Path) -> None:
+    lengthen(job, 50, seconds=0.1)
+    listener = Listener()
+
+    def lose() -> None:
+        account.runpod.vanish(account.runpod.newest().id)
+
+    first = when(lambda: 2 in listener.epochs, lose)
+    second = when(lambda: len(account.runpod.pods) == 2 and 6 in listener.epochs, lose)
+    with pytest.raises(TrainingFailedError, match="2 hosts were lost"):
+        train(account, job, listener)
+    first.join()
+    second.join()
+
+    assert (job.parent / "outputs" / "checkpoint.pt").is_file()
+    account.assert_all_is_over()
+
+
+@slow
+def test_a_failed_training_is_not_tried_elsewhere(account: Renting, job: Path) -> None:
+    (job.parent / "program.py").write_text("raise SystemExit(4)")
+
+    with pytest.raises(TrainingFailedError, match="is full"):
+        train(account, job)
+
+    assert len(account.runpod.pods) == 1
+    account.assert_all_is_over()
+
+
+@slow
+def test_training_ends_in_order_when_the_budget_is_nearly_spent(
+    account: Renting, job: Path
+) -> None:
+    lengthen(job, 1000, seconds=0.1)
+    listener = Listener()
+
+    outputs = train(account, job, listener, ttl_seconds=9)
+
+    assert listener.said("budget is nearly spent")
+    assert (outputs / "best.onnx").is_file()
+    assert account.runpod.billed_seconds < 9
+    account.assert_all_is_over()
+
+
+@slow
+def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
+    account: Renting, job: Path
+) -> None:
+    deaf = training_program(1000, 0.1).replace('os.path.exists("stop")', "False")
+    (job.parent / "program.py").write_text(deaf)
+
+    with pytest.raises(BudgetSpentError, match="before the job had ended"):
+        train(account, job, ttl_seconds=9)
+
+    assert (job.parent / "outputs" / "checkpoint.pt").is_file()
+    assert account.runpod.billed_seconds < 9 + QUICK.end
+    account.assert_all_is_over()
+
+
+# Being told to end
+
+
+class Stopped(BaseException):
+    """As Dagster's own interrupt: no `except Exception` sees it."""
+
+
+def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
+    account: Renting, job: Path
+) -> None:
+    lengthen(job, 1000, seconds=0.1)
+
+    def cancel(event: Event) -> None:
+        if isinstance(event, EpochMetrics) and event.epoch == 4:
+            raise Stopped
+
+    with (
+        pytest.raises(Stopped),
+        account.provider(pace=replace(QUICK, checkpoint=60)).rent(SPEC) as lease,
+    ):
+        lease.run(job, cancel)
+
+    told = json.loads((job.parent / "outputs" / "checkpoint.json").read_text())
+    assert told["epoch"] >= 4
+    account.assert_all_is_over()
+
+
+@slow
+def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job: Path) -> None:
+    lengthen(job, 1000, seconds=0.1)
+    listener = Listener()
+    account.runpod.delete_lag = 6
+
+    def signal_twice() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_until(lambda: account.runpod.count("delete") > 0, 10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    telling = when(lambda: 2 in listener.epochs, signal_twice)
+    with pytest.raises((Interrupted, KeyboardInterrupt)):
+        train(account, job, listener)
+    telling.join()
+
+    account.assert_all_is_over()
+
+
+@slow
+@pytest.mark.parametrize("moment", ["create", "get", "logs"])
+def test_an_interrupt_while_it_boots_leaves_nothing(
+    account: Renting, job: Path, moment: str
+) -> None:
+    account.runpod.pace = replace(account.runpod.pace, provisioning=0.4)
+    account.runpod.script(moment, hang(0.8, after=True))
+    interrupting = when(
+        lambda: account.runpod.count(moment) > 0, lambda: os.kill(os.getpid(), signal.SIGTERM)
+    )
+
+    with pytest.raises(Interrupted):
+        train(account, job)
+    interrupting.join()
+
+    account.assert_all_is_over()
+
+
+# What a cloud does wrong at the end
+
+
+@slow
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [status(500)],
+        [status(500), drop(), status(503)],
+        [status(429, Retry_After=1)],
+        [hang(1.5)],
+        [hang(1.5, after=True)],
+        [drop(after=True), status(500)],
+    ],
+    ids=["500", "three", "429", "timeout", "timeout after", "lost reply"],
+)
+def test_an_end_that_is_not_granted_at_once_is_asked_for_again(
+    account: Renting, job: Path, faults: list[object]
+) -> None:
+    account.runpod.script("delete", *faults)
+
+    train(account, job)
+
+    account.assert_all_is_over()
+
+
+@slow
+def test_an_ended_pod_that_is_shown_for_a_while_is_waited_out(account: Renting, job: Path) -> None:
+    account.runpod.delete_lag = 8
+
+    train(account, job)
+
+    account.assert_all_is_over()
+
+
+@slow
+def test_ended_pods_that_answer_as_terminated_are_gone(account: Renting, job: Path) -> None:
+    account.runpod.shows_terminated = True
+
+    train(account, job)
+
+    account.assert_all_is_over()
+
+
+@slow
+@pytest.mark.parametrize("way", ["pod runs on", "list fails", "delete fails"])
+def test_an_end_that_cannot_be_verified_fails_the_run_and_stays_in_the_ledger(
+    account: Renting, job: Path, way: str
+) -> None:
+    quick = replace(QUICK, end=0.5)
+
+    def spoil() -> None:
+        if way == "pod runs on":
+            account.runpod.delete_does_nothing = True
+        else:
+            account.runpod.always("list" if way == "list fails" else "delete", status(500))
+
+    with (
+        pytest.raises(EndNotVerifiedError, match="may still be billed"),
+        account.provider(pace=quick).rent(SPEC) as lease,
+    ):
+        lease.run(job)
+        spoil()
+
+    (row,) = account.ledger.open_rows()
+    assert row.state is LeaseState.DRAINING
+    assert (job.parent / "outputs" / "best.pt").is_file()
+
+
+@slow
+def test_errors_never_tell_the_key(account: Renting, job: Path) -> None:
+    listener = Listener()
+    account.runpod.always("create", status(401, f"bad key {account.runpod.key}"))
+
+    with pytest.raises(OutpostError) as caught:
+        train(account, job, listener)
+
+    assert account.runpod.key not in str(caught.value) + repr(caught.value)
+    assert not listener.said(account.runpod.key)
+    assert account.runpod.key.encode() not in account.ledger.file.read_bytes()
