@@ -53,7 +53,7 @@ _STATUS = {
     "preempted": PodStatus.ENDED,
 }
 _UNKNOWN = "global/object-does-not-exist"
-_PAGING = re.compile("page|next|cursor|more|continu")
+_PAGING = re.compile("page|pagina|next|cursor|more|continu")
 _log = logging.getLogger(__name__)
 
 
