@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version as installed_version
@@ -17,13 +17,26 @@ from pydantic import Field
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import curve, table
-from pipeline.games.pack import GamePack
+from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.labels.batches import write_json
+from pipeline.labels.training_set import is_real, listed_pictures
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
+from pipeline.training.checkpoints import find_checkpoint
 from pipeline.training.contract import ContractReport, check_onnx_contract
 from pipeline.training.curves import curves_svg
-from pipeline.training.job import JobSpec, Stage, hyperparameters, read_job, write_job
+from pipeline.training.job import (
+    FINETUNING,
+    SINGLE_STAGE,
+    JobSpec,
+    Pictures,
+    Stage,
+    TrainingStage,
+    hyperparameters,
+    read_job,
+    two_stages,
+    write_job,
+)
 from pipeline.training.latency import measure_latency
 from pipeline.training.parity import ParityReport, measure_parity, require_parity
 from pipeline.training.results import (
@@ -31,6 +44,7 @@ from pipeline.training.results import (
     Event,
     MessageEvent,
     ProgressEvent,
+    ResultsError,
     StageEvent,
     best_epoch,
     epochs_of,
@@ -38,7 +52,8 @@ from pipeline.training.results import (
 )
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
-from resources.gpu import Gpu
+from resources.gpu import Gpu, TrainingFailedError
+from resources.gpu.lease import Host
 from resources.state import StateFolder
 
 GROUP = "model"
@@ -47,11 +62,14 @@ PARITY_PICTURES = 8
 TRAINING_FILES = (
     "best.pt",
     "last.pt",
+    "pretrain.pt",
     "results.csv",
     "metrics.jsonl",
     "log.txt",
     "environment.json",
+    "lease.json",
 )
+LOG_LINES_SHOWN = 40
 
 
 def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -62,6 +80,8 @@ def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 def _training(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     defaults = hyperparameters(pack.training.hyperparameters)
+    asked = pack.training.two_stage
+    finetuning = {**FINETUNING, **(asked.finetune if asked else {})}
     training_code = code_version_of("pipeline.training.program", "pipeline.training.job")
     export_code = code_version_of(
         "pipeline.training.program",
@@ -79,6 +99,18 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         batch: int = Field(defaults.batch, ge=1, description="Pictures in one step.")
         patience: int = Field(defaults.patience, ge=0, description="Epochs without gain to stop.")
         seed: int = Field(defaults.seed, ge=0, description="Of weights and augmentation.")
+        two_stage: bool = Field(
+            asked is not None,
+            description="Train on the synthetic pictures, then fine-tune on the real ones.",
+        )
+        finetune_epochs: int = Field(
+            finetuning["epochs"], ge=1, description="Most passes in the second of two stages."
+        )
+        resume: str = Field(
+            "",
+            description="Folder of a training that was ended, to go on from its newest checkpoint: "
+            "the run's error names it. Everything else must be as it was.",
+        )
 
     @dg.multi_asset(
         name=f"{pack.name}__training",
@@ -109,8 +141,11 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     def training(
         context: dg.AssetExecutionContext, config: TrainingConfig, artifacts: Artifacts, gpu: Gpu
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        overrides = {**pack.training.hyperparameters, **config.model_dump()}
-        session = TrainingSession(context, artifacts, gpu, pack, overrides)
+        chosen = config.model_dump(exclude={"two_stage", "finetune_epochs", "resume"})
+        overrides = {**pack.training.hyperparameters, **chosen}
+        stages = stages_of(pack.training.two_stage, config.finetune_epochs)
+        wish = TrainingWish(overrides, stages if config.two_stage else SINGLE_STAGE, config.resume)
+        session = TrainingSession(context, artifacts, gpu, pack, wish)
         if keys.trained_weights in context.selected_asset_keys:
             yield session.make_weights(training_code)
         if keys.onnx_export in context.selected_asset_keys:
@@ -120,33 +155,55 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     return training
 
 
+def stages_of(rules: TwoStageRules | None, finetune_epochs: int) -> tuple[TrainingStage, ...]:
+    """The two stages that a pack's rules, or the default ones, ask for."""
+    rules = rules or TwoStageRules()
+    finetuning = {**rules.finetune, "epochs": finetune_epochs}
+    return two_stages(rules.pretrain, finetuning, Pictures(rules.finetune_on))
+
+
 @dataclass(frozen=True)
-class TrainingSession:
-    """One run of the two assets: what they share is decided and done once.
+class TrainingWish:
+    """What the pack and the launchpad ask for.
 
     Attributes:
-        overrides: what the pack and the launchpad change in the default hyperparameters.
+        overrides: what changes in the default hyperparameters.
+        stages: of training.
+        resume: where to look for a checkpoint to go on from; empty to begin anew. It is no part of
+            the recipe: the training is the same one.
     """
+
+    overrides: Mapping[str, Any]
+    stages: tuple[TrainingStage, ...]
+    resume: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingSession:
+    """One run of the two assets: what they share is decided and done once."""
 
     context: dg.AssetExecutionContext
     artifacts: Artifacts
     gpu: Gpu
     pack: GamePack
-    overrides: Mapping[str, Any]
+    wish: TrainingWish
 
     def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
         """Train, unless the same training has been done before."""
         training_set = self._latest(self.keys.cvat_merge)
+        spec = self._spec(training_set)
         recipe = {
-            **self._spec((Stage.TRAIN,), {}).model_dump(mode="json"),
+            **spec.model_copy(update={"stages": (Stage.TRAIN,)}).model_dump(mode="json"),
             "ultralytics": installed_version("ultralytics-opencv-headless"),
         }
         making = self._making(self.keys.trained_weights, code, recipe, training_set)
         lineage = self._lineage(training_set, code)
 
         def write(folder: Path) -> None:
-            spec = self._spec(self._stages, lineage)
-            outputs = self._run(spec, write_job(self.job_folder, spec, training_set.path), self.gpu)
+            resume = find_checkpoint(Path(self.wish.resume)) if self.wish.resume else None
+            whole = spec.model_copy(update={"stages": self._stages, "lineage": lineage})
+            job = write_job(self.job_folder, whole, training_set.path, resume=resume)
+            outputs = self._run(whole, job, self.gpu)
             for name in TRAINING_FILES:
                 if (outputs / name).is_file():
                     shutil.copyfile(outputs / name, folder / name)
@@ -160,7 +217,7 @@ class TrainingSession:
         trained = read_job(weights.path / "job.json")
         recipe = {
             "classes": list(self.pack.class_names),
-            "imgsz": trained.hyperparameters.imgsz,
+            "imgsz": trained.imgsz,
             "export": trained.export.model_dump(mode="json"),
         }
         making = self._making(self.keys.onnx_export, code, recipe, weights)
@@ -200,14 +257,26 @@ class TrainingSession:
     ) -> Making:
         return Making(self.context, self.artifacts.store, key, code, recipe, (made_from,))
 
-    def _spec(self, stages: tuple[Stage, ...], lineage: dict[str, str]) -> JobSpec:
+    def _spec(self, training_set: Artifact) -> JobSpec:
         return JobSpec(
             game=self.pack.name,
             class_names=self.pack.class_names,
-            stages=stages,
-            hyperparameters=hyperparameters(self.overrides),
-            lineage=lineage,
+            hyperparameters=hyperparameters(self.wish.overrides),
+            training=self._training_stages(training_set),
         )
+
+    def _training_stages(self, training_set: Artifact) -> tuple[TrainingStage, ...]:
+        """Those that were asked for, as far as there are pictures for them."""
+        listed = listed_pictures(training_set.path, "train")
+        real = sum(map(is_real, listed))
+        if len(self.wish.stages) == 1 or 0 < real < len(listed):
+            return self.wish.stages
+        kind = "real" if real == 0 else "synthetic"
+        notice(
+            self.context.log.info,
+            f"The training set has no {kind} picture, so there is one stage of training.",
+        )
+        return SINGLE_STAGE
 
     def _lineage(self, training_set: Artifact, code: str) -> dict[str, str]:
         """What the ONNX file says of itself wherever it goes."""
@@ -220,10 +289,28 @@ class TrainingSession:
 
     def _run(self, spec: JobSpec, job: Path, gpu: Gpu) -> Path:
         progress = TrainingProgress(self.context)
-        with gpu.rent(spec) as lease:
+        began = time.monotonic()
+        with self._explaining(job.parent / "outputs"), gpu.rent(spec) as lease:
             host = lease.host
             self.context.log.info(f"Training on {host.name} ({host.provider}).")
-            return lease.run(job, progress.on_event, self.context.log.debug)
+            outputs = lease.run(job, progress.on_event, self.context.log.debug)
+        if not (outputs / "lease.json").is_file():  # Nothing was rented.
+            write_json(outputs / "lease.json", _own_lease(outputs, host, time.monotonic() - began))
+        return outputs
+
+    @contextmanager
+    def _explaining(self, outputs: Path) -> Iterator[None]:
+        """Have whatever ends a training early leave a trace in the run of where all of it lies."""
+        try:
+            yield
+        except TrainingFailedError as error:
+            self.context.log.error(_left_behind(outputs))
+            raise dg.Failure(
+                description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
+            ) from error
+        except BaseException:
+            self.context.log.error(_left_behind(outputs))
+            raise
 
     def _exported(self, weights: Artifact, trained: JobSpec) -> Path:
         """The ONNX file of the job that has just trained, or of one that only exports.
@@ -275,13 +362,13 @@ class TrainingProgress:
         elif isinstance(event, ProgressEvent):
             done = (event.epoch - 1) * event.batches + event.batch
             total = event.epochs * event.batches
-            self._report(Progress("training batches", done, total, event.seconds))
-        elif isinstance(event, EpochMetrics):
+            self._report(Progress(f"{event.stage} batches", done, total, event.seconds))
+        elif isinstance(event, EpochMetrics) and not event.restored:
             notice(self._log.info, _epoch_line(event))
 
 
 def show_weights(folder: Path) -> Metadata:
-    """Curves, the best epoch, the host and the job."""
+    """Curves, the best epoch, the host and what it cost, and the job."""
     epochs = epochs_of(read_events(folder / "metrics.jsonl"))
     best = best_epoch(epochs)
     environment = json.loads((folder / "environment.json").read_text("utf-8"))
@@ -291,11 +378,49 @@ def show_weights(folder: Path) -> Metadata:
         "device": environment["device"],
         "environment": dg.MetadataValue.json(environment),
         "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
+        **show_lease(folder / "lease.json"),
     }
     if best is None:
         return shown
     figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
     return {**shown, **{name: value for name, value in figures.items() if value is not None}}
+
+
+def show_lease(file: Path) -> Metadata:
+    """Host, GPU, price, seconds and cost of a training; nothing where they are not known."""
+    if not file.is_file():
+        return {}
+    lease: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    shown: dict[str, Any] = {
+        "provider": lease.get("provider"),
+        "host": lease.get("host"),
+        "gpu": lease.get("gpu"),
+        "usd_per_hour": lease.get("usd_per_hour"),
+        "leased_seconds": lease.get("seconds"),
+        "cost_usd": lease.get("usd"),
+    }
+    if len(lease.get("leases", ())) > 1:
+        columns = sorted({name for item in lease["leases"] for name in item})
+        rows = ([item.get(name, "") for name in columns] for item in lease["leases"])
+        shown["leases"] = table(columns, rows)
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def show_failure(outputs: Path) -> Metadata:
+    """What a failed training got to, and where to look."""
+    shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs))}
+    log, events = outputs / "log.txt", outputs / "metrics.jsonl"
+    if log.is_file():
+        lines = log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        shown["log"] = dg.MetadataValue.path(str(log))
+        shown["end_of_log"] = dg.MetadataValue.md("\n".join(["```", *lines, "```"]))
+    epochs: tuple[EpochMetrics, ...] = ()
+    with suppress(OSError, ResultsError):  # The training's own failure is what must be told.
+        epochs = epochs_of(read_events(events))
+    if epochs:
+        shown["epochs"] = len(epochs)
+        shown["curves"] = curve(curves_svg(epochs), "losses and mAP by epoch")
+    return {**shown, **show_lease(outputs / "lease.json")}
 
 
 def show_export(folder: Path) -> Metadata:
@@ -317,7 +442,30 @@ def show_export(folder: Path) -> Metadata:
 
 def _epoch_line(epoch: EpochMetrics) -> str:
     losses = ", ".join(f"{name} {value:.3f}" for name, value in epoch.train_losses.items() if value)
-    return f"epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
+    stage = "" if epoch.stage == SINGLE_STAGE[0].name else f"{epoch.stage} "
+    return f"{stage}epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
+
+
+def _left_behind(outputs: Path) -> str:
+    """Where the rest of a training lies, and how to go on from it."""
+    said = f"Log and results so far: {outputs}"
+    if not (outputs / "checkpoint.pt").is_file():
+        return said
+    return f"{said}. To go on from there, launch again with resume: {str(outputs.parent)!r}"
+
+
+def _own_lease(outputs: Path, host: Host, seconds: float) -> dict[str, Any]:
+    """The record of a host that costs nothing, in the form of a rented one's."""
+    environment = json.loads((outputs / "environment.json").read_text("utf-8"))
+    return {
+        "provider": host.provider,
+        "host": host.name,
+        "gpu": environment["gpu"],
+        "usd_per_hour": host.usd_per_hour,
+        "seconds": round(seconds, 1),
+        "usd": round(host.usd_per_hour * seconds / 3600, 4),
+        "leases": [],
+    }
 
 
 def _spread(pictures: list[Path], count: int) -> list[Path]:

@@ -1,0 +1,307 @@
+"""Training as an asset: what a run tells while it trains, and what is left when it fails."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+import pipeline.training.job as job_module
+from assets.keys import GameKeys
+from assets.making import Making, make
+from assets.training import show_lease, stages_of, training_assets
+from pipeline.games.pack import TwoStageRules, load_pack
+from pipeline.training.checkpoints import CheckpointMissingError
+from pipeline.training.job import FINETUNING, Hyperparameters, Pictures
+from resources.artifacts import Artifacts
+from resources.gpu import Gpu, TrainingFailedError
+
+ROOT = Path(__file__).parents[2]
+PACK = load_pack("demo")
+KEYS = GameKeys.of(PACK)
+TRAINING = training_assets(PACK)
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
+
+BEGIN = textwrap.dedent("""
+    import hashlib, json, os, pathlib, sys, time
+    job = json.loads(pathlib.Path("job.json").read_text())
+    outputs = pathlib.Path("outputs")
+    outputs.mkdir(exist_ok=True)
+    metrics = (outputs / "metrics.jsonl").open("a")
+    def tell(kind, **fields):
+        metrics.write(json.dumps({"event": kind, "seconds": 1.0, **fields}) + "\\n")
+        metrics.flush()
+    def save(name, content):
+        (outputs / name).write_text(content)
+    print("a line of the log", flush=True)
+    tell("stage", stage="train", message="Reading the training set")
+    resumed = pathlib.Path("resume.pt").exists()
+    for stage in job["training"]:
+        name = stage["name"]
+        if resumed:
+            tell("epoch", stage=name, epoch=1, epochs=2, map50=0.11, restored=True)
+        tell("epoch", stage=name, epoch=2, epochs=2, map50=0.25, train_losses={"box": 1.5})
+        save("checkpoint.pt", "state")
+""")
+END = textwrap.dedent("""
+    (outputs / "checkpoint.pt").unlink()
+    for name in ("best.pt", "last.pt", "results.csv"):
+        save(name, name)
+    save("environment.json", json.dumps({"device": "CPU, 2 cores", "gpu": None, "torch": "2"}))
+    tell("done")
+    save("done.json", "{}")
+""")
+RENTED = textwrap.dedent("""
+    save("lease.json", json.dumps({"provider": "runpod", "host": "abc", "gpu": "RTX 4090",
+        "usd_per_hour": 0.4, "seconds": 900.0, "usd": 0.1,
+        "leases": [{"host": "xyz", "usd": 0.04}, {"host": "abc", "usd": 0.06}]}))
+""")
+
+
+@dg.asset(key=KEYS.cvat_merge)
+def training_set(
+    context: dg.AssetExecutionContext, artifacts: Artifacts
+) -> dg.MaterializeResult[Any]:
+    """One picture of each kind; the program that pretends to train reads none."""
+    kinds = context.run.tags.get("pictures", "synth_0 real_0").split()
+
+    def write(folder: Path) -> None:
+        lines = "".join(f"./images/train/{kind}.jpg\n" for kind in kinds)
+        for name in ("train.txt", "val.txt"):
+            (folder / name).write_text(lines, encoding="utf-8")
+
+    making = Making(context, artifacts.store, KEYS.cvat_merge, "c1", {"kinds": kinds})
+    return make(making, write, lambda _: {})
+
+
+class Bench:
+    """Trains through Dagster, with another program in the place of the real one."""
+
+    def __init__(self, instance: dg.DagsterInstance, program: Path) -> None:
+        self.instance = instance
+        self.program = program
+
+    def run(self, body: str, tags: Mapping[str, str] | None = None, **config: object) -> Any:
+        self.program.write_text(body, encoding="utf-8")
+        return dg.materialize(
+            [training_set, *TRAINING],
+            selection=[KEYS.cvat_merge, KEYS.trained_weights],
+            instance=self.instance,
+            resources={"artifacts": Artifacts(), "gpu": Gpu()},
+            run_config={"ops": {"demo__training": {"config": config}}},
+            tags=dict(tags or {}),
+            raise_on_error=False,
+        )
+
+    def lines(self, result: Any) -> list[str]:
+        """Everything that the run's log holds, with its level."""
+        entries = self.instance.all_logs(result.run_id)
+        return [f"{entry.level} {entry.user_message}" for entry in entries]
+
+    def shown(self) -> dict[str, Any]:
+        event = self.instance.get_latest_materialization_event(KEYS.trained_weights)
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(job_module, "PROGRAM", tmp_path / "program.py")
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Bench(instance, tmp_path / "program.py")
+
+
+def failure_of(result: Any) -> Any:
+    (failed,) = result.get_step_failure_events()
+    return failed.step_failure_data
+
+
+def test_log_lines_and_epochs_are_in_the_run(bench: Bench) -> None:
+    result = bench.run(BEGIN + END)
+
+    assert result.success
+    lines = bench.lines(result)
+    assert "20 epoch 2/2: mAP50 0.250; box 1.500" in lines
+    assert "10 a line of the log" in lines
+    assert "20 Reading the training set" in lines
+
+
+def test_a_training_on_this_machine_says_where_and_how_long(bench: Bench) -> None:
+    bench.run(BEGIN + END)
+
+    shown = bench.shown()
+    assert shown["provider"] == "local"
+    assert shown["device"] == "CPU, 2 cores"
+    assert shown["cost_usd"] == 0.0
+    assert shown["leased_seconds"] >= 0
+    assert shown["host"]
+
+
+def test_a_rented_host_shows_its_price_and_all_its_leases(bench: Bench) -> None:
+    bench.run(BEGIN + END + RENTED)
+
+    shown = bench.shown()
+    assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "abc", "RTX 4090")
+    assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (0.4, 900.0, 0.1)
+    assert "xyz" in shown["leases"]
+
+
+def test_weights_of_before_there_was_a_record_are_shown_without_it(tmp_path: Path) -> None:
+    assert show_lease(tmp_path / "lease.json") == {}
+
+
+def test_a_failed_training_leaves_a_folder_that_its_error_names(bench: Bench) -> None:
+    result = bench.run(BEGIN + "raise SystemExit('the disk melted')\n")
+
+    assert not result.success
+    data = failure_of(result)
+    metadata = {name: item.value for name, item in data.user_failure_data.metadata.items()}
+    outputs = Path(metadata["outputs"])
+    assert "the disk melted" in (outputs / "log.txt").read_text("utf-8")
+    assert (outputs / "metrics.jsonl").is_file()
+    assert "the disk melted" in metadata["end_of_log"]
+    assert metadata["epochs"] == 1
+    assert "data:image/svg" in metadata["curves"]
+    assert "the disk melted" in data.user_failure_data.description
+    assert f"resume: {str(outputs.parent)!r}" in data.user_failure_data.description
+    assert any(str(outputs) in line for line in bench.lines(result))
+
+
+def test_the_error_of_a_failed_training_is_still_ours(bench: Bench) -> None:
+    bench.program.write_text("raise SystemExit(1)")
+    with pytest.raises(dg.Failure) as caught:
+        dg.materialize(
+            [training_set, *TRAINING],
+            selection=[KEYS.cvat_merge, KEYS.trained_weights],
+            instance=bench.instance,
+            resources={"artifacts": Artifacts(), "gpu": Gpu()},
+        )
+
+    assert isinstance(caught.value.__cause__, TrainingFailedError)
+
+
+def test_a_failed_training_goes_on_where_it_ended(bench: Bench) -> None:
+    failed = bench.run(BEGIN + "raise SystemExit(1)\n")
+    data = failure_of(failed).user_failure_data
+    folder = Path(data.metadata["outputs"].value).parent
+
+    result = bench.run(BEGIN + END, resume=str(folder))
+
+    assert result.success
+    told = [line for line in bench.lines(result) if "epoch" in line and "mAP50" in line]
+    assert told == ["20 epoch 2/2: mAP50 0.250; box 1.500"], "nothing is told twice"
+    assert bench.shown()["epochs"] == 2
+    assert bench.run(BEGIN + "raise SystemExit(1)\n").success, "it is the same training"
+
+
+def test_resuming_from_nothing_is_refused_before_anything_is_rented(
+    bench: Bench, tmp_path: Path
+) -> None:
+    result = bench.run(BEGIN + END, resume=str(tmp_path / "nowhere"))
+
+    error = failure_of(result).error
+    assert CheckpointMissingError.__name__ in error.to_string()
+    assert "Cannot go on from" in error.to_string()
+
+
+# Two stages
+
+
+def test_two_stages_can_be_asked_for_where_they_are_not_the_default(bench: Bench) -> None:
+    bench.run(BEGIN + END, two_stage=True, finetune_epochs=7)
+
+    job = bench.shown()["job"]
+    assert [stage["name"] for stage in job["training"]] == ["pretrain", "finetune"]
+    assert job["training"][1]["hyperparameters"]["epochs"] == 7
+    assert bench.shown()["epochs"] == 2
+
+
+@pytest.mark.parametrize("pictures", ["synth_0", "real_0"])
+def test_without_pictures_of_both_kinds_there_is_one_stage(bench: Bench, pictures: str) -> None:
+    result = bench.run(BEGIN + END, {"pictures": pictures}, two_stage=True)
+
+    assert result.success
+    assert [stage["name"] for stage in bench.shown()["job"]["training"]] == ["train"]
+    assert any("there is one stage of training" in line for line in bench.lines(result))
+
+
+def test_a_pack_decides_how_it_is_fine_tuned() -> None:
+    rules = TwoStageRules(pretrain={"mosaic": 0.5}, finetune={"lr0": 0.002}, finetune_on="all")
+
+    pretrain, finetune = stages_of(rules, 9)
+
+    assert pretrain.hyperparameters == {"mosaic": 0.5}
+    assert finetune.hyperparameters == {**FINETUNING, "lr0": 0.002, "epochs": 9}
+    assert finetune.train_on is Pictures.ALL
+
+
+@pytest.mark.parametrize("game", ["demo", "aoe2"])
+def test_the_stages_of_the_packs_are_ones_that_the_trainer_knows(game: str) -> None:
+    pack = load_pack(game)
+    assert (pack.training.two_stage is not None) == (game == "aoe2")
+    for stage in stages_of(pack.training.two_stage, 9):
+        Hyperparameters(**{**pack.training.hyperparameters, **stage.hyperparameters})
+
+
+# Cancelling
+
+
+@POSIX
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_cancelling_the_run_ends_the_training(tmp_path: Path, how: signal.Signals) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(BEGIN + 'open("pid", "w").write(str(os.getpid()))\ntime.sleep(600)\n')
+    script = f"""
+        import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "assets")!r}]
+        from pathlib import Path
+        import dagster as dg
+        import pipeline.training.job as job
+        import test_training as t
+        job.PROGRAM = Path({str(program)!r})
+        with dg.DagsterInstance.ephemeral() as instance:
+            bench = t.Bench(instance, job.PROGRAM)
+            bench.run(job.PROGRAM.read_text())
+    """
+    file = tmp_path / "run.py"
+    file.write_text(textwrap.dedent(script), encoding="utf-8")
+    state = tmp_path / "state"
+    environment = {**os.environ, "OUTPOST_HOME": str(state), "DAGSTER_HOME": ""}
+    run = subprocess.Popen([sys.executable, str(file)], env=environment, cwd=tmp_path)
+    try:
+        until(lambda: any(file.read_text() for file in state.glob("jobs/*/pid")))
+        (written,) = state.glob("jobs/*/pid")
+
+        run.send_signal(how)
+
+        until(lambda: not is_alive(int(written.read_text())))
+        run.wait(30)
+        assert (written.parent / "outputs" / "checkpoint.pt").is_file()
+    finally:
+        run.kill()
+        run.wait()
+
+
+def until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
