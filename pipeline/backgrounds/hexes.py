@@ -177,23 +177,17 @@ def _ground(
     hexes: HexRules,
     rng: np.random.Generator,
 ) -> dict[Cell, HexKind]:
-    """The kind of every hex: that of the nearest of a few points strewn over the map.
-
-    Water is of one kind all over a map.
-    """
+    """The kind of every hex: that of the nearest of a few points strewn over the map."""
     land = [known for known in hexes.kinds if not known.water]
-    water = _one_by_weight([known for known in hexes.kinds if known.water], rng)
+    water = [known for known in hexes.kinds if known.water]
     middles = np.array([grid.middle(cell) for cell in cells], np.float64)
     count = max(1, round(len(cells) / hexes.patch))
     low, high = middles.min(axis=0), middles.max(axis=0)
     points = rng.uniform(low, high, (count, 2))
-    kinds = [_one_by_weight(land, rng) for _ in range(count)]
+    kinds = [(_one_by_weight(land, rng), _one_by_weight(water, rng)) for _ in range(count)]
     nudged = middles + rng.uniform(-0.4, 0.4, middles.shape) * grid.column
     nearest = ((nudged[:, None, :] - points[None, :, :]) ** 2).sum(axis=2).argmin(axis=1).tolist()
-    return {
-        cell: water if wet[cell] else kinds[point]
-        for cell, point in zip(cells, nearest, strict=True)
-    }
+    return {cell: kinds[point][wet[cell]] for cell, point in zip(cells, nearest, strict=True)}
 
 
 def _one_by_weight(kinds: Sequence[HexKind], rng: np.random.Generator) -> HexKind:

@@ -1,0 +1,81 @@
+"""Pictures that the game lays on units: on whom, in which order, in whose colour."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.games.scene_rules import MarkRule
+from pipeline.scenes.scene import Placement
+from pipeline.scenes.stock import Catalogue, SpriteShape
+from pipeline.scenes.unit_marks import with_marks
+
+CATALOGUE = Catalogue(
+    sprites={
+        "ring": (
+            SpriteShape("ring/back", "ring", 50, 12, (25, -5), owned=True),
+            SpriteShape("ring/front", "ring", 50, 12, (25, -17), owned=True),
+        ),
+        "orb": (SpriteShape("orb/orb", "orb", 8, 8, (20, 35), owned=False),),
+    },
+    backgrounds={},
+    scene_of={"knight": "land", "rat": "land", "boat": "water"},
+    group_of={"knight": "army", "rat": "animal", "boat": "ship"},
+)
+
+
+def unit(class_name: str | None, y: int, player: int | None = 3) -> Placement:
+    return Placement("s", class_name, 80, y - 40, 40, 50, (100, y), 1.0, player, False, None)
+
+
+UNITS = (unit("knight", 50), unit("rat", 90, None), unit(None, 95), unit("boat", 130))
+
+
+def marked(*rules: MarkRule) -> tuple[Placement, ...]:
+    return with_marks(np.random.default_rng(1), UNITS, rules, CATALOGUE)
+
+
+def test_without_rules_nothing_changes_and_no_chance_is_used() -> None:
+    rng = np.random.default_rng(1)
+    assert with_marks(rng, UNITS, (), CATALOGUE) == UNITS
+    assert rng.random() == np.random.default_rng(1).random()
+
+
+def test_what_lies_under_a_unit_comes_right_before_it() -> None:
+    drawn = marked(MarkRule(picture="ring"))
+    assert [item.sprite_id for item in drawn] == [
+        "ring/back", "ring/front", "s", "ring/back", "ring/front", "s", "s",
+        "ring/back", "ring/front", "s",
+    ]  # fmt: skip
+    assert all(item.class_name is None for item in drawn if item.sprite_id != "s")
+
+
+def test_what_lies_over_units_comes_after_all_of_them() -> None:
+    drawn = marked(MarkRule(picture="orb", under=False))
+    assert [item.sprite_id for item in drawn] == ["s"] * 4 + ["orb/orb"] * 3
+
+
+def test_a_mark_stands_on_its_unit_in_the_units_colour() -> None:
+    back = marked(MarkRule(picture="ring", dx=2, dy=-3))[0]
+    assert (back.left, back.top) == (100 + 2 - 25, 50 - 3 + 5)
+    assert back.player == UNITS[0].player
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        (MarkRule(picture="orb", classes=["army"]), 1),
+        (MarkRule(picture="orb", classes=["army", "boat"]), 2),
+        (MarkRule(picture="orb", without=["animal"]), 2),
+        (MarkRule(picture="orb", chance=0.0), 0),
+    ],
+)
+def test_a_rule_is_for_the_classes_that_it_names(rule: MarkRule, count: int) -> None:
+    assert len(marked(rule)) == len(UNITS) + count
+
+
+def test_a_mark_grows_with_its_unit() -> None:
+    large = (replace(UNITS[0], scale=2.0),)
+    back, *_ = with_marks(np.random.default_rng(1), large, [MarkRule(picture="ring")], CATALOGUE)
+    assert (back.width, back.height) == (100, 24)
+    assert (back.left, back.top) == (100 - 50, 50 + 10)
