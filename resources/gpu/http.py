@@ -342,17 +342,14 @@ class Requester:
         with self._client(httpx.Timeout(self.patience.timeout_seconds)) as client:
             self.limiter.wait(self.patience.longest_wait)
             parameters = dict(query) if query else None
-            content = None if body is None else json.dumps(body)
-            response = client.request(
-                method, self.base_url + path, params=parameters, content=content
-            )
+            # Without a body none is announced, either: some servers would refuse that.
+            response = client.request(method, self.base_url + path, params=parameters, json=body)
         return self._learned(response)
 
     def _client(self, timeout: httpx.Timeout) -> httpx.Client:
         headers = {
             "Authorization": f"Bearer {self.service.key.read()}",
             "Accept": "application/json, application/problem+json, text/event-stream",
-            "Content-Type": "application/json",
             # Without one of its own, a request is turned away before it reaches the API.
             "User-Agent": f"outpost/{version('outpost')}",
         }

@@ -151,7 +151,7 @@ class Double:
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
         self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.daemon = True
         self._thread.start()
 
@@ -235,6 +235,8 @@ class Double:
             return route.handler(request, values)
         wrong = self.shapes.query(route.method, route.path, request.query)
         wrong += self.shapes.request(route.method, route.path, request.body)
+        if (request.body is None) == ("content-type" in request.headers):
+            wrong.append("the content's type and the content go together")
         if wrong:
             self.violations += [f"request {route.operation}: {problem}" for problem in wrong]
             return self.refuse(422, "Unprocessable Entity", wrong)
