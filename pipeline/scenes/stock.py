@@ -7,8 +7,9 @@ were used last.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,11 +24,13 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
-from pipeline.sprites.library import DISTRACTOR, Pixels, Sprite
+from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
 from pipeline.sprites.recolour import LUMINANCE
 
 SMALLEST_LEVEL = 4
 BACKGROUND_CACHE_BYTES = 64 << 20
+SPRITE_CACHE_BYTES = 256 << 20
+"""Enough for all prepared sprites of a large game drawn at the zoom of its screenshots."""
 
 Colour = tuple[int, int, int]
 Floats = npt.NDArray[np.float32]
@@ -96,14 +99,15 @@ class Catalogue:
 
 
 def catalogue_of(
-    sprites: Iterable[Sprite],
+    sprites: Iterable[Sprite | SpriteShape],
     backgrounds: Mapping[Kind, tuple[BackgroundShape, ...]],
     classes: Iterable[GameClass],
 ) -> Catalogue:
     """List what there is, in an order that depends on ids alone."""
     by_class: dict[str, list[SpriteShape]] = {}
     for sprite in sorted(sprites, key=lambda sprite: sprite.id):
-        by_class.setdefault(sprite.class_name or DISTRACTOR, []).append(_shape_of(sprite))
+        shape = sprite if isinstance(sprite, SpriteShape) else _shape_of(sprite)
+        by_class.setdefault(shape.class_name or DISTRACTOR, []).append(shape)
     known_classes = tuple(classes)
     return Catalogue(
         sprites={name: tuple(shapes) for name, shapes in by_class.items()},
@@ -113,20 +117,39 @@ def catalogue_of(
     )
 
 
+def shapes_of(library: OpenLibrary) -> Iterator[SpriteShape]:
+    """What planning needs to know of a library on disk, of which no pixel is read."""
+    for entry in library.entries.values():
+        width, height = library.size_of(entry.id)
+        yield SpriteShape(
+            id=entry.id,
+            class_name=entry.class_name,
+            width=width,
+            height=height,
+            hotspot=entry.hotspot,
+            owned=entry.player_weight is not None,
+            heading=entry.heading,
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Pyramid:
-    """Pixels at their own size, at a half, a quarter and so on, uint8 [h, w] or [h, w, channels].
+    """Pixels at one size, at a half, a quarter and so on, uint8 [h, w] or [h, w, channels].
 
     From the level above the wanted size, one bilinear step looks at every pixel and takes a fifth
     of the time that area averaging from the full size takes (measured: 6 instead of 30 us for 90 to
     60 pixels); it is also how a graphics card draws a shrunken sprite.
+
+    Attributes:
+        shape: of the pixels at their own size, which the largest level need not have.
     """
 
     levels: tuple[Pixels, ...]
+    shape: tuple[int, ...]
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.levels[0].shape
+    def nbytes(self) -> int:
+        return sum(level.nbytes for level in self.levels)
 
     def resized(self, width: int, height: int) -> Pixels:
         """The pixels at another size; shared with the pyramid when a level has that size."""
@@ -154,14 +177,29 @@ class Pyramid:
         return level
 
 
-def pyramid_of(pixels: Pixels) -> Pyramid:
-    """Halve by area averaging as long as both sides have at least `SMALLEST_LEVEL` pixels."""
-    levels = [np.ascontiguousarray(pixels)]
+def pyramid_of(pixels: Pixels, largest_scale: float = 1.0) -> Pyramid:
+    """Halve as long as both sides have at least `SMALLEST_LEVEL` pixels.
+
+    Args:
+        pixels: at their own size.
+        largest_scale: at which they will be drawn; levels above it are not kept.
+    """
+    level, scale = np.ascontiguousarray(pixels), min(1.0, largest_scale)
+    while scale < 0.5:
+        level, scale = _shrunk(level, 0.5), 2 * scale
+    levels = [_shrunk(level, scale)]
     while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL:
-        height, width = levels[-1].shape[:2]
-        half = ((width + 1) // 2, (height + 1) // 2)
-        levels.append(cv2.resize(levels[-1], half, interpolation=cv2.INTER_AREA))
-    return Pyramid(tuple(levels))
+        levels.append(_shrunk(levels[-1], 0.5))
+    return Pyramid(tuple(levels), pixels.shape)
+
+
+def _shrunk(pixels: Pixels, scale: float) -> Pixels:
+    """The pixels at 0.5 to 1 of their size. Bilinear: every pixel counts, at 0.5 equally."""
+    height, width = pixels.shape[:2]
+    size = math.ceil(width * scale), math.ceil(height * scale)
+    if size == (width, height):
+        return pixels
+    return np.asarray(cv2.resize(pixels, size), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,26 +223,50 @@ class PreparedSprite:
     shadow: Pyramid | None
     shadow_offset: tuple[int, int]
 
+    @property
+    def nbytes(self) -> int:
+        parts = (self.rgba, self.team_light, self.shadow)
+        return sum(part.nbytes for part in parts if part is not None)
+
 
 class SpriteShelf:
-    """The sprites of a library, prepared when they are first drawn."""
+    """The sprites of a library, read and prepared when they are drawn; keeps those drawn last.
 
-    def __init__(self, sprites: Iterable[Sprite]) -> None:
-        self._sprites = {sprite.id: sprite for sprite in sprites}
-        self._plain: dict[str, PreparedSprite] = {}
-        self._for_teams: dict[str, PreparedSprite] = {}
+    Args:
+        sprites: all of them, or a mapping that reads them by id.
+        largest_scale: at which they will be drawn; larger, they lose detail.
+    """
+
+    def __init__(
+        self, sprites: Iterable[Sprite] | Mapping[str, Sprite], largest_scale: float = 1.0
+    ) -> None:
+        self._sprites: Mapping[str, Sprite] = (
+            sprites if isinstance(sprites, Mapping) else {sprite.id: sprite for sprite in sprites}
+        )
+        self._largest_scale = largest_scale
+        self._recent: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
+        self._bytes = 0
 
     def plain(self, sprite_id: str) -> PreparedSprite:
         """The sprite in its own colours."""
-        if sprite_id not in self._plain:
-            self._plain[sprite_id] = prepare(self._sprites[sprite_id])
-        return self._plain[sprite_id]
+        return self._prepared(sprite_id, for_teams=False)
 
     def for_teams(self, sprite_id: str) -> PreparedSprite:
         """The sprite ready for any team's colour."""
-        if sprite_id not in self._for_teams:
-            self._for_teams[sprite_id] = prepare_for_teams(self._sprites[sprite_id])
-        return self._for_teams[sprite_id]
+        return self._prepared(sprite_id, for_teams=True)
+
+    def _prepared(self, sprite_id: str, *, for_teams: bool) -> PreparedSprite:
+        key = sprite_id, for_teams
+        found = self._recent.get(key)
+        if found is not None:
+            self._recent.move_to_end(key)
+            return found
+        bring = prepare_for_teams if for_teams else prepare
+        found = self._recent[key] = bring(self._sprites[sprite_id], self._largest_scale)
+        self._bytes += found.nbytes
+        while len(self._recent) > 1 and self._bytes > SPRITE_CACHE_BYTES:
+            self._bytes -= self._recent.popitem(last=False)[1].nbytes
+        return found
 
 
 class BackgroundShelf:
@@ -268,37 +330,52 @@ def mirror_image(background: Pixels) -> Pixels:
     return last[1]
 
 
-def prepare(sprite: Sprite) -> PreparedSprite:
+def prepare(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSprite:
     """Bring a sprite into the form in which it is blended, in its own colours."""
-    colour = sprite.rgba[..., :3].astype(np.float32)
-    return _prepared(sprite, colour, team_light=None)
+    *colours, alpha = cv2.split(sprite.rgba)
+    opacity = cv2.multiply(alpha, 1.0, None, 1 / 255, cv2.CV_32F)
+    rgba = cv2.merge([*_shares(colours, opacity), alpha])
+    return _prepared(sprite, (rgba, None), largest_scale)
 
 
-def prepare_for_teams(sprite: Sprite) -> PreparedSprite:
+def prepare_for_teams(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSprite:
     """Like `prepare`, but without what a team's colour replaces, so that any can be put in."""
     if sprite.player_weight is None:
-        return prepare(sprite)
-    colour = sprite.rgba[..., :3].astype(np.float32)
-    weight = sprite.player_weight.astype(np.float32) / 255.0
+        return prepare(sprite, largest_scale)
+    *colours, alpha = cv2.split(sprite.rgba)
+    kept = cv2.bitwise_not(sprite.player_weight)
+    own, theirs = (
+        cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F)
+        for weight in (kept, sprite.player_weight)
+    )
+    rgba = cv2.merge([*_shares(colours, own), alpha])
     # A matrix product would round differently from one processor to the next.
-    light = (colour * LUMINANCE).sum(axis=2) * weight
-    return _prepared(sprite, colour * (1.0 - weight)[..., None], light)
+    parts = (factor * colour for factor, colour in zip(LUMINANCE, colours, strict=True))
+    light = np.rint(sum(parts) * theirs).astype(np.uint8)
+    return _prepared(sprite, (rgba, light), largest_scale)
 
 
-def _prepared(sprite: Sprite, colour: Floats, team_light: Floats | None) -> PreparedSprite:
-    alpha = sprite.rgba[..., 3]
-    opacity = alpha.astype(np.float32) / 255.0
-    rgba = np.dstack([_to_bytes(colour * opacity[..., None]), alpha])
-    return PreparedSprite(
-        rgba=pyramid_of(rgba),
-        team_light=None if team_light is None else pyramid_of(_to_bytes(team_light * opacity)),
-        shadow=None if sprite.shadow is None else pyramid_of(sprite.shadow),
-        shadow_offset=sprite.shadow_offset,
+def _shares(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
+    """Planes of colour, each times its share (0 to 1) of the pixel."""
+    return (
+        np.asarray(cv2.multiply(colour, share, None, 1.0, cv2.CV_8U), np.uint8)
+        for colour in colours
     )
 
 
-def _to_bytes(values: Floats) -> Pixels:
-    return np.rint(values).clip(0, 255).astype(np.uint8)
+def _prepared(
+    sprite: Sprite, pixels: tuple[Pixels, Pixels | None], largest_scale: float
+) -> PreparedSprite:
+    def kept(plane: Pixels | None) -> Pyramid | None:
+        return None if plane is None else pyramid_of(plane, largest_scale)
+
+    rgba, team_light = pixels
+    return PreparedSprite(
+        rgba=pyramid_of(rgba, largest_scale),
+        team_light=kept(team_light),
+        shadow=kept(sprite.shadow),
+        shadow_offset=sprite.shadow_offset,
+    )
 
 
 def _shape_of(sprite: Sprite) -> SpriteShape:

@@ -47,8 +47,9 @@ from pipeline.scenes.stock import (
     Colour,
     SpriteShelf,
     catalogue_of,
+    shapes_of,
 )
-from pipeline.sprites.library import Pixels, read_library
+from pipeline.sprites.library import OpenLibrary, Pixels
 
 SHARD_IMAGES = 50
 """Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
@@ -230,18 +231,26 @@ def open_studio(pack: GamePack, sources: Sources) -> Studio:
         BackgroundError, SpriteLibraryError: a folder is not what it should be.
     """
     _settle_process()
-    library = read_library(sources.sprites)
+    library = OpenLibrary(sources.sprites)
     backgrounds = BackgroundShelf(_needed_folders(pack.scenes, sources))
     studio = Studio(
         rules=pack.scenes,
         class_names=pack.class_names,
-        catalogue=catalogue_of(library.sprites, backgrounds.shapes, pack.classes),
-        sprites=SpriteShelf(library.sprites),
+        catalogue=catalogue_of(shapes_of(library), backgrounds.shapes, pack.classes),
+        sprites=SpriteShelf(library, largest_scale_of(pack.scenes)),
         backgrounds=backgrounds,
         team_colours=library.team_colours or TEAM_COLOURS,
     )
     _check_stock(studio, sources)
     return studio
+
+
+def largest_scale_of(rules: SceneRules) -> float:
+    """The largest scale at which the rules let a sprite be drawn."""
+    zoom = max(rules.zoom)
+    if rules.distant.share > 0:
+        zoom = max(zoom, *rules.distant.zoom)
+    return zoom * max(rule.size * max(rule.scale) for rule in rules.placements)
 
 
 def _settle_process() -> None:
