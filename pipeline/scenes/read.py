@@ -31,11 +31,12 @@ class WrittenObject:
     covered_by: tuple[str, ...]
     dropped: str | None
     footprint: Footprint | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
 class WrittenScene:
-    """One picture of a set; width and height in pixels."""
+    """One picture of a set; width and height in pixels, zoom as in `ScenePlan`."""
 
     subset: Subset
     name: str
@@ -46,6 +47,7 @@ class WrittenScene:
     picture: Path
     labels: Path
     shore: Shoreline | None = None
+    zoom: float = 1.0
 
 
 def read_scenes(folder: Path) -> Iterator[WrittenScene]:
@@ -79,6 +81,7 @@ def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
             picture=folder / "images" / subset / f"{name}.jpg",
             labels=folder / "labels" / subset / f"{name}.txt",
             shore=_shore(content.get("shore")),
+            zoom=content["zoom"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SceneSetError(
@@ -96,6 +99,7 @@ def _object(entry: dict[str, Any]) -> WrittenObject:
         covered_by=tuple(entry["covered_by"]),
         dropped=entry["dropped"],
         footprint=Footprint(**entry["footprint"]) if "footprint" in entry else None,
+        scale=entry["scale"],
     )
 
 
