@@ -219,7 +219,7 @@ class Reply:
             )
         if self.status == 429:
             return CloudBusyError(problem, "Wait a minute and try again.")
-        if self.status >= 500:
+        if self.status >= 500 or self.status == 408:
             return CloudUnavailableError(problem, "Try again in a few minutes.")
         if self.status == 422:
             return CloudError(
@@ -289,10 +289,11 @@ class Requester:
             if reply.status != 429:
                 break
             reply = self._create(path, body)
-        if reply.status >= 500 or reply.status < 200:
+        refusal = reply.refusal()
+        if isinstance(refusal, CloudBusyError):
+            raise refusal
+        if isinstance(refusal, CloudUnavailableError):
             raise self.ambiguous(f"it answered {reply.status}: {reply.said}")
-        if reply.status == 429:
-            raise reply.refusal()
         return reply
 
     def lines(self, path: str, query: Query, seconds: float) -> Iterator[str]:

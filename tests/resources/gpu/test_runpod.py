@@ -56,7 +56,7 @@ REQUEST = PodRequest(
     ttl_seconds=3600,
 )
 HASTY = Patience(attempts=3, backoff_seconds=0.01, timeout_seconds=0.5, longest_wait=3.0)
-SERVER_ERRORS = (500, 502, 503, 504, 520, 524)
+SERVER_ERRORS = (408, 500, 502, 503, 504, 520, 524)
 
 
 @pytest.fixture
