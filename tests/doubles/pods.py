@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -18,7 +19,7 @@ from typing import Any
 
 from doubles.sshd import MARK, SshMachine, start_sshd
 
-ENTRY_SECONDS = 5.0
+ENTRY_SECONDS = 60.0
 START_SCRIPT = """\
 #!/usr/bin/env bash
 echo "Pod Started"
@@ -213,7 +214,11 @@ class FakePod:
             if self.fails:
                 self._phase = Phase.ERROR
                 return
-            self._start_machine()
+            try:
+                self._start_machine()
+            except (OSError, RuntimeError):
+                self._phase = Phase.ERROR
+                raise
             self._phase = Phase.RUNNING
 
     def _prepare(self) -> None:
@@ -271,7 +276,7 @@ class FakePod:
 
     def _kill(self) -> None:
         if self._entry is not None:
-            if self._entry.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._entry.pid, signal.SIGKILL)
             self._entry.wait()
         # An unbooted machine, too, so that all that carries the mark of this pod ends.

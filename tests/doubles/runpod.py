@@ -225,8 +225,9 @@ class RunPodDouble(CloudDouble):
         if action == "terminate":
             self.end(pod)
             return Reply(204)
-        if action == "stop":
-            pod.stop()
+        if action != "stop":
+            return self.refuse(409, "Conflict", ["this double does not start pods again"])
+        pod.stop()
         return Reply(200, self._shown(pod))
 
     def _runpodctl(self, _: Request, values: Mapping[str, str]) -> Reply:
