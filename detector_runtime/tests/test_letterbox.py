@@ -17,6 +17,17 @@ from detector_runtime.letterbox import (
 SCREENS = [(3024, 1672), (2560, 1440), (1920, 1080), (1280, 720), (1366, 768), (720, 1280)]
 
 
+def scaled(scale: Resampler, pixels: np.ndarray) -> np.ndarray:
+    """Planes from 0 to 1, as the model takes them."""
+    planes = np.empty((3, scale.content[1], scale.content[0]), np.float32)
+    scale(pixels, planes)
+    return planes
+
+
+def normalised(pixels: np.ndarray) -> np.ndarray:
+    return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+
+
 def picture(width: int, height: int) -> np.ndarray:
     return np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -26,7 +37,7 @@ def test_resampling_equals_opencv_bit_for_bit(size: tuple[int, int]) -> None:
     content = letterbox(size, (640, 640)).content
     pixels = picture(*size)
     expected = cv2.resize(pixels, content, interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_array_equal(Resampler(size, content)(pixels), expected)
+    np.testing.assert_array_equal(scaled(Resampler(size, content), pixels), normalised(expected))
 
 
 @settings(max_examples=60, deadline=None)
@@ -39,13 +50,21 @@ def test_resampling_equals_opencv_up_and_down(
 ) -> None:
     pixels = picture(*source)
     expected = cv2.resize(pixels, target, interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_array_equal(resampler(source, target)(pixels), expected)
+    np.testing.assert_array_equal(scaled(resampler(source, target), pixels), normalised(expected))
 
 
 def test_views_are_resampled_like_copies() -> None:
     pixels = picture(300, 200)[10:150, 20:260]
     scale = Resampler((240, 140), (96, 56))
-    np.testing.assert_array_equal(scale(pixels), scale(pixels.copy()))
+    np.testing.assert_array_equal(scaled(scale, pixels), scaled(scale, pixels.copy()))
+
+
+@pytest.mark.parametrize("content", [(96, 56), (240, 140)])
+def test_channels_are_put_into_the_order_that_the_model_takes(content: tuple[int, int]) -> None:
+    pixels = picture(240, 140)
+    turned = scaled(Resampler((240, 140), content, (2, 1, 0)), pixels)
+    straight = scaled(Resampler((240, 140), content), np.ascontiguousarray(pixels[:, :, ::-1]))
+    np.testing.assert_array_equal(turned, straight)
 
 
 @pytest.mark.slow
@@ -57,11 +76,11 @@ def test_placement_equals_the_training_pipelines(size: tuple[int, int], auto: bo
     expected = augment.LetterBox((640, 640), auto=auto, stride=32)(image=pixels)
     canvas = smallest_canvas(size, (640, 640)) if auto else (640, 640)
     fit = letterbox(size, canvas)
-    got = np.full((canvas[1], canvas[0], 3), 114, np.uint8)
-    got[fit.top : fit.top + fit.content[1], fit.left : fit.left + fit.content[0]] = resampler(
-        fit.source, fit.content
-    )(pixels)
-    np.testing.assert_array_equal(got, expected)
+    got = np.full((3, canvas[1], canvas[0]), np.float32(114) / np.float32(255), np.float32)
+    rows = slice(fit.top, fit.top + fit.content[1])
+    columns = slice(fit.left, fit.left + fit.content[0])
+    resampler(fit.source, fit.content)(pixels, got[:, rows, columns])
+    np.testing.assert_array_equal(got, normalised(expected))
 
 
 def test_a_wide_screen_is_centred_with_equal_pads() -> None:

@@ -4,7 +4,8 @@ Everything is measured in one run, turn by turn, on frames of 3024x1672 pixels a
 ultralytics exports it. Its weights are random, but normalised to the frames, so that what it
 reports depends on what it sees; for tiles the threshold is set so that it reports about 40 things
 in one. sahi and roboflow's trackers are measured where they are installed: `uv sync --group peers`.
-Of each way the fastest round counts, because others may use the machine too.
+Others may use the machine too. So the ways take turns, a ratio is the median of the ratios of all
+rounds, and a time is the shortest seen.
 
 Run with `outpost bench runtime`, or `python tests/bench/runtime.py`.
 """
@@ -21,6 +22,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,8 @@ from detector_runtime import (
 )
 
 SCREEN = (3024, 1672)
-ROUNDS = 10
-SLOW_ROUNDS = 2
+ROUNDS = 25
+SLOW_ROUNDS = 5
 PAUSE = 0.02
 TRACKED = 500
 BOXES = 3000
@@ -125,17 +127,18 @@ def looks(models: dict[str, Path]) -> dict[str, float]:
         "ultralytics": lambda: theirs["static"].predict(frame(), imgsz=640, verbose=False),
         "ultralytics_dynamic": lambda: theirs["dynamic"].predict(frame(), imgsz=640, verbose=False),
     }
-    times = fastest(ways, ROUNDS)
+    times = compared(ways, ROUNDS)
     return {
-        "ratio_to_session_run": times["static"] / times["session"],
-        "ratio_to_ultralytics_static": times["static"] / times["ultralytics"],
-        "ratio_to_ultralytics_rect": times["rectangle"] / times["ultralytics"],
-        "ratio_of_dynamic_to_ultralytics_static": times["dynamic"] / times["ultralytics"],
-        "ratio_of_dynamic_to_ultralytics_dynamic": times["dynamic"] / times["ultralytics_dynamic"],
-        "detect_fast_ms": times["static"],
-        "detect_fast_tracked_ms": times["tracked"],
-        "detect_fast_rectangle_ms": times["rectangle"],
-        "ultralytics_static_ms": times["ultralytics"],
+        "ratio_to_session_run": times.ratio("static", "session"),
+        "ratio_to_ultralytics_static": times.ratio("static", "ultralytics"),
+        "ratio_to_ultralytics_rect": times.ratio("rectangle", "ultralytics"),
+        "ratio_of_dynamic_to_ultralytics_static": times.ratio("dynamic", "ultralytics"),
+        "ratio_of_dynamic_to_ultralytics_dynamic": times.ratio("dynamic", "ultralytics_dynamic"),
+        "session_run_ms": times.shortest("session"),
+        "detect_fast_ms": times.shortest("static"),
+        "detect_fast_tracked_ms": times.shortest("tracked"),
+        "detect_fast_rectangle_ms": times.shortest("rectangle"),
+        "ultralytics_static_ms": times.shortest("ultralytics"),
     }
 
 
@@ -177,12 +180,12 @@ def tiled(models: dict[str, Path]) -> dict[str, float]:
         "sahi": lambda: get_sliced_prediction(frame, theirs["checkpoint"], **options),
         "sahi_onnx": lambda: get_sliced_prediction(frame, theirs["static"], **options),
     }
-    times = fastest(ways, SLOW_ROUNDS)
+    times = compared(ways, SLOW_ROUNDS)
     return {
-        "ratio_to_sahi": times["ours"] / times["sahi"],
-        "ratio_to_sahi_with_our_onnx": times["ours"] / times["sahi_onnx"],
-        "detect_ms": times["ours"],
-        "sahi_ms": times["sahi"],
+        "ratio_to_sahi": times.ratio("ours", "sahi"),
+        "ratio_to_sahi_with_our_onnx": times.ratio("ours", "sahi_onnx"),
+        "detect_ms": times.shortest("ours"),
+        "sahi_ms": times.shortest("sahi"),
     }
 
 
@@ -207,10 +210,10 @@ def tracking() -> dict[str, float]:
     ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.update(next(sequence))}
     if importlib.util.find_spec("trackers") is not None:
         ways["bytetrack"] = bytetrack(frames)
-    times = fastest(ways, 15)
-    figures = {"tracker_500_ms": times["ours"]}
-    if "bytetrack" in times:
-        figures["tracker_500_speedup_over_bytetrack"] = times["bytetrack"] / times["ours"]
+    times = compared(ways, ROUNDS)
+    figures = {"tracker_500_ms": times.shortest("ours")}
+    if "bytetrack" in ways:
+        figures["tracker_500_speedup_over_bytetrack"] = times.ratio("bytetrack", "ours")
     return figures
 
 
@@ -223,10 +226,10 @@ def suppression() -> dict[str, float]:
         "ours": lambda: suppress_same_class(boxes, class_ids, 0.5),
         "loop": lambda: looped_suppression(boxes, class_ids, 0.5),
     }
-    times = fastest(ways, ROUNDS)
+    times = compared(ways, ROUNDS)
     return {
-        "nms_3000_ms": times["ours"],
-        "nms_3000_speedup_over_loop": times["loop"] / times["ours"],
+        "nms_3000_ms": times.shortest("ours"),
+        "nms_3000_speedup_over_loop": times.ratio("loop", "ours"),
     }
 
 
@@ -370,22 +373,42 @@ def ranked_boxes(count: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     return boxes, rng.integers(0, 12, count)
 
 
-def fastest(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Milliseconds of the fastest run of every way; in each round each has its turn.
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds that each way took in each round."""
+
+    rounds: dict[str, list[float]]
+
+    def ratio(self, way: str, other: str) -> float:
+        """How many times as long `way` takes as `other`, at the same time on the same machine."""
+        pairs = zip(self.rounds[way], self.rounds[other], strict=True)
+        return float(np.median([one / another for one, another in pairs]))
+
+    def shortest(self, way: str) -> float:
+        """What it takes when nothing else uses the machine."""
+        return min(self.rounds[way])
+
+
+def compared(ways: dict[str, Callable[[], object]], rounds: int) -> Times:
+    """All ways in turn, in every other round in the reverse order.
 
     A turn is a pause, because threads of the way before wait busily for a while, a run that does
-    not count, because after a pause everything is slow, and two that do.
+    not count, because after a pause everything is slow, and two of which the shorter counts.
     """
     seen: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(rounds):
-        for way, run in ways.items():
+    for number in range(rounds):
+        for way in list(ways)[:: 1 if number % 2 == 0 else -1]:
             time.sleep(PAUSE)
-            run()
-            for _ in range(2):
-                start = time.perf_counter()
-                run()
-                seen[way].append((time.perf_counter() - start) * 1000)
-    return {way: min(times) for way, times in seen.items()}
+            ways[way]()
+            seen[way].append(min(milliseconds(ways[way]) for _ in range(2)))
+    return Times(seen)
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1000
 
 
 def printed_number(code: str) -> float:

@@ -43,9 +43,8 @@ class Candidates:
             # The head predicts four distances from a point: rarely, a box comes out inside out.
             each = found[(found[:, 2] > found[:, 0]) & (found[:, 3] > found[:, 1])]
             cut.append(_cut(each[:, :4], region, picture))
-            moved = each.copy()
-            moved[:, :4] += np.array([region.left, region.top] * 2, np.float32)
-            placed.append(moved)
+            each[:, :4] += np.array([region.left, region.top] * 2, np.float32)
+            placed.append(each)
         merged = np.concatenate(placed)
         return cls(merged[:, :4], merged[:, 4], merged[:, 5].astype(np.intp), np.concatenate(cut))
 
@@ -58,7 +57,8 @@ class Candidates:
     def distinct(self, iou_threshold: float, same_box_iou: float | None) -> Candidates:
         """Ranked by score, without those that show what a better one shows."""
         ranked = self.where(rank(self.boxes, self.scores, self.class_ids))
-        ranked = ranked.where(drop_cut_duplicates(ranked.boxes, ranked.class_ids, ranked.cut))
+        if self.cut.any():
+            ranked = ranked.where(drop_cut_duplicates(ranked.boxes, ranked.class_ids, ranked.cut))
         ranked = ranked.where(suppress_same_class(ranked.boxes, ranked.class_ids, iou_threshold))
         if same_box_iou is None:
             return ranked
@@ -67,6 +67,8 @@ class Candidates:
 
 def _cut(boxes: NDArray[np.float32], region: Region, picture: Size) -> NDArray[np.bool_]:
     """Which boxes, in pixels of the region, end where the region does and the picture does not."""
+    if (region.width, region.height) == picture:
+        return np.zeros(len(boxes), np.bool_)
     inner = (
         (boxes[:, 0] <= EDGE) & (region.left > 0),
         (boxes[:, 1] <= EDGE) & (region.top > 0),

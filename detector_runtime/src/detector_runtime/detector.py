@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ class Detector:
         self._lock = threading.RLock()
         self._last: Detections | None = None
         self._scans_since_full = 0
+        self._was_truncated = False
 
     @property
     def source(self) -> ModelSource:
@@ -251,14 +253,16 @@ class Detector:
         self._scale.warn(mode, ratio)
         distinct = candidates.distinct(self.settings.iou_threshold, self.settings.same_box_iou)
         counts = self._counts(distinct)
-        result = replace(
-            self._detections(distinct.where(counts), picture),
+        result = Detections(
+            **self._columns(distinct.where(counts)),
+            class_names=self.class_names,
+            source=self.source,
+            image_size=picture,
             scale_ratio=ratio,
             truncated=self._is_truncated(inference.rows),
         )
-        weak = self._detections(distinct.where(~counts), picture)
         sorted_out = time.perf_counter()
-        result = self._tracked(result, weak, timestamp)
+        result = self._tracked(result, distinct.where(~counts), timestamp)
         tracked = time.perf_counter()
         self._last = replace(
             result,
@@ -271,12 +275,13 @@ class Detector:
         )
         return self._last
 
-    def _tracked(self, result: Detections, weak: Detections, timestamp: float | None) -> Detections:
+    def _tracked(self, result: Detections, weak: Candidates, timestamp: float | None) -> Detections:
         if self.tracker is None:
             return replace(result, ids=numbered_ids(result.class_ids, self.class_names))
         x, y = self._unseen_shift.tolist()
         self._unseen_shift[:] = 0.0
-        return self.tracker.update(result, weak, timestamp=timestamp, camera_shift=(x, y))
+        too_weak = replace(result, **self._columns(weak))
+        return self.tracker.update(result, too_weak, timestamp=timestamp, camera_shift=(x, y))
 
     def _observe(self, frame: Frame, timestamp: float | None) -> None:
         """What can be said of a picture before the model sees it: time and the camera's motion."""
@@ -321,34 +326,31 @@ class Detector:
     def _counts(self, candidates: Candidates) -> NDArray[np.bool_]:
         return candidates.scores >= self._least[candidates.class_ids]
 
-    def _detections(self, candidates: Candidates, picture: tuple[int, int]) -> Detections:
+    def _columns(self, candidates: Candidates) -> dict[str, Any]:
+        """What a result holds of each entity, before ids are known."""
         count = len(candidates.boxes)
-        return Detections(
-            boxes=candidates.boxes,
-            scores=candidates.scores,
-            class_ids=candidates.class_ids,
-            class_names=self.class_names,
-            ids=("",) * count,
-            source=self.source,
-            image_size=picture,
-            tentative=np.zeros(count, np.bool_),
-        )
+        return {
+            "boxes": candidates.boxes,
+            "scores": candidates.scores,
+            "class_ids": candidates.class_ids,
+            "ids": ("",) * count,
+            "tentative": np.zeros(count, np.bool_),
+        }
 
     def _is_truncated(self, rows: Sequence[NDArray[np.float32]]) -> bool:
         most = self.model.facts.max_rows
-        if most is None:
-            return False
-        counted = max(
-            int((each[:, 4] >= self._least[each[:, 5].astype(np.intp)]).sum()) for each in rows
+        full = [each for each in rows if most is not None and len(each) >= most]
+        truncated = any(
+            (each[:, 4] >= self._least[each[:, 5].astype(np.intp)]).sum() >= most for each in full
         )
-        if counted < most:
-            return False
-        logger.warning(
-            "The model reported %d entities, all that it can in one look: more may be there. "
-            "Raise the thresholds, or look at parts of the picture with detect().",
-            counted,
-        )
-        return True
+        if truncated and not self._was_truncated:
+            logger.warning(
+                "The model reported %d entities, all that it can in one look: more may be there. "
+                "Raise the thresholds, or look at parts of the picture with detect().",
+                most,
+            )
+        self._was_truncated = truncated
+        return truncated
 
 
 def _whole(frame: Frame) -> Region:

@@ -79,18 +79,18 @@ def decode(output: NDArray[Any], class_count: int, floor: float) -> NDArray[np.f
 
     Raises:
         UnknownOnnxLayoutError: `output` is not `(N, 6)`.
-        ModelOutputError: a row is not finite or its class does not exist.
+        ModelOutputError: a value is not finite, or the class of a row does not exist.
     """
     if output.ndim != 2 or output.shape[1] != 6:
         raise UnknownOnnxLayoutError(
             f"the model gave an output of shape {output.shape}, not (N, 6)", EXPORT_FIX
         )
-    rows = output[output[:, 4] >= floor].astype(np.float32)
-    if not np.isfinite(rows).all() or np.isnan(output[:, 4]).any():
+    if not np.isfinite(output).all():
         raise ModelOutputError(
             "the model gave values that are not finite",
             "The weights are damaged or were exported in half precision; export again.",
         )
+    rows = output[output[:, 4] >= floor].astype(np.float32, copy=False)
     classes = rows[:, 5]
     if len(rows) and (classes.min() < 0 or classes.max() >= class_count):
         raise ModelOutputError(

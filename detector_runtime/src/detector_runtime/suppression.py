@@ -58,8 +58,6 @@ def drop_cut_duplicates(
     larger box of its class, which another tile saw more of.
     """
     stays = np.ones(len(boxes), np.bool_)
-    if not cut.any():
-        return stays
     first, second = pairs_within(boxes)
     same = class_ids[first] == class_ids[second]
     first, second = first[same], second[same]
