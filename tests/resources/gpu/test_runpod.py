@@ -4,6 +4,7 @@ import logging
 import os
 import shlex
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -612,6 +613,7 @@ def test_the_switch_is_one_quoted_word_for_whatever_parses_it() -> None:
     assert len(words) == 3
     assert "'" not in words[2]
     assert words[2].endswith("exec /start.sh")
+    subprocess.run(["bash", "-n", "-c", words[2]], check=True)
 
 
 @pytest.mark.parametrize("url", ["https://x/v2; rm -rf ~", "https://x/$(id)", "https://x/'", "x"])

@@ -1,0 +1,165 @@
+"""Pace, patience and reading of replies, whichever cloud they come from."""
+
+import contextlib
+import json
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resources.gpu.checks import checked_id, checked_name, checked_public_key
+from resources.gpu.cloud import CloudBusyError, CloudError, CloudUnavailableError
+from resources.gpu.http import Limiter, Reply, ReplyBody, checked_url, shared_limiter
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+WORDS = ("error", "errors", "detail", "title", "status", "code", "message")
+ENVELOPES = st.fixed_dictionaries({}, optional=dict.fromkeys(WORDS, JSON))
+
+
+class Thing(ReplyBody):
+    size: int
+
+
+def test_threads_take_turns_at_one_pace() -> None:
+    limiter = Limiter(seconds_apart=0.05)
+    threads = [threading.Thread(target=limiter.wait, args=(10.0,)) for _ in range(6)]
+    begin = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert time.monotonic() - begin >= 5 * 0.05
+
+
+def test_a_service_has_one_limiter_in_a_process() -> None:
+    assert shared_limiter("https://a", 1.0) is shared_limiter("https://a", 1.0)
+    assert shared_limiter("https://a", 1.0) is not shared_limiter("https://b", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (200, {"ratelimit": '"minute";r=0;t=40, "hour";r=9;t=900'}, 40),
+        (200, {"ratelimit": '"minute";r=0;t=40, "hour";r=0;t=900'}, 900),
+        (429, {"retry-after": "70"}, 70),
+        (429, {"retry-after": "7", "ratelimit": '"minute";r=0;t=30'}, 30),
+        (429, {"retry-after": "Sat, 21 Nov 2026 07:28:00 GMT"}, 5),
+        (429, {}, 5),
+    ],
+)
+def test_a_service_is_left_alone_for_as_long_as_it_says(
+    status: int, headers: dict[str, str], seconds: int
+) -> None:
+    limiter = Limiter(0.0)
+    limiter.learn(status, headers)
+
+    with pytest.raises(CloudBusyError, match=f"none for {seconds} s"):
+        limiter.wait(longest=seconds - 1.5)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"ratelimit": '"minute";r=1;t=40'}, {"ratelimit": "?"}, {"retry-after": "9"}]
+)
+def test_a_service_that_has_not_had_enough_is_asked_at_once(headers: dict[str, str]) -> None:
+    limiter = Limiter(0.0)
+    limiter.learn(200, headers)
+
+    limiter.wait(longest=0.1)
+
+
+@settings(deadline=None)
+@given(st.integers(300, 599), st.text() | ENVELOPES.map(json.dumps) | JSON.map(json.dumps))
+def test_every_error_is_understood_as_something(status: int, text: str) -> None:
+    refusal = Reply("Cloud", status, text).refusal()
+
+    assert isinstance(refusal, CloudError)
+    assert "Cloud" in refusal.problem
+    assert refusal.fix
+
+
+@settings(deadline=None)
+@given(st.text() | JSON.map(json.dumps))
+def test_a_success_is_read_or_an_error_and_never_something_else(text: str) -> None:
+    reply = Reply("Cloud", 200, text)
+
+    with contextlib.suppress(CloudUnavailableError):
+        assert isinstance(reply.read(Thing).size, int)
+
+
+def test_what_a_reply_says_beside_is_let_through() -> None:
+    assert Reply("Cloud", 200, '{"size": 3, "colour": "red"}').read(Thing).size == 3
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.runpod.io/v2", "http://127.0.0.1:8080/v2/", "http://[::1]:8080/v2"]
+)
+def test_a_good_base_url_loses_its_last_slash(url: str) -> None:
+    assert checked_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.runpod.io/v2",
+        "http://localhost.example.com/v2",
+        "https://me:word@api.runpod.io/v2",
+        "https://api.runpod.io/v2?key=1",
+        "https://api.runpod.io/v2#here",
+        "https://api.runpod.io/v2\n",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+def test_a_bad_base_url_is_refused(url: str) -> None:
+    with pytest.raises(CloudError, match="base URL"):
+        checked_url(url)
+
+
+@given(st.text(max_size=80))
+def test_no_id_leads_out_of_its_path(text: str) -> None:
+    try:
+        checked_id(text)
+    except CloudError:
+        return
+    assert not set(text) & set("/?#%. \n")
+    assert text
+
+
+@given(st.text(max_size=80))
+def test_a_name_is_short_and_plain(text: str) -> None:
+    try:
+        checked_name(text)
+    except CloudError:
+        return
+    assert 1 <= len(text) <= 60
+    assert text.isascii()
+    assert not set(text) & set(" \n\"'$")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ssh-ed25519 AAAAC3Nza+/x= me@here",
+        "ssh-rsa AAAAB3Nz",
+        "ecdsa-sha2-nistp256 AAAA= two words",
+        "sk-ssh-ed25519@openssh.com AAAA= token",
+    ],
+)
+def test_public_keys_of_all_kinds_are_one_line(key: str) -> None:
+    assert checked_public_key(f"  {key}\n") == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "AAAAC3Nza", "ssh-ed25519", "ssh-ed25519 A\nssh-rsa B", "-----BEGIN OPENSSH PRIVATE KEY"],
+)
+def test_what_is_no_public_key_is_refused(key: str) -> None:
+    with pytest.raises(CloudError, match="public SSH key"):
+        checked_public_key(key)
