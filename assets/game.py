@@ -24,7 +24,7 @@ from pipeline.labels.batches import write_json
 from pipeline.manifests import FileEntry
 from pipeline.provenance import code_version_of
 from pipeline.sprites.extract import ExtractionReport, extract_library
-from pipeline.sprites.library import read_library, write_library
+from pipeline.sprites.library import LibraryWriter, OpenLibrary
 from pipeline.sprites.sheets import contact_sheet
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
@@ -119,10 +119,11 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
         def write(folder: Path) -> None:
             located = game.located(pack)
             _files(making, game, pack, "sprites")
-            library, report = extract_library(located, pack, making.report, game.means(pack))
+            writer, means = LibraryWriter(folder), game.means(pack)
+            report = extract_library(located, pack, writer.add, making.report, means)
             for problem in report.problems:
                 notice(context.log.warning, problem)
-            write_library(folder, library, _team_colours(located, pack, context.log.warning))
+            writer.finish(_team_colours(located, pack, context.log.warning))
             write_json(folder / "extraction.json", report.model_dump(mode="json"))
 
         return make(making, write, lambda folder: show_sprites(folder, pack))
@@ -147,12 +148,12 @@ def _team_colours(
 
 def show_sprites(folder: Path, pack: GamePack) -> Metadata:
     """The contact sheet, and what every class got."""
-    library = read_library(folder)
+    library = OpenLibrary(folder)
     report = ExtractionReport.model_validate_json((folder / "extraction.json").read_text("utf-8"))
     rows = [[name, report.files.get(name, 0), n] for name, n in report.sprites.items()]
     return {
-        "sprites": len(library.sprites),
-        "contact_sheet": picture(contact_sheet(library.sprites, pack.class_names), "contact sheet"),
+        "sprites": len(library),
+        "contact_sheet": picture(contact_sheet(library, pack.class_names), "contact sheet"),
         "per_class": table(["class", "files", "sprites"], rows),
         "misses": table(["problem"], [[problem] for problem in report.problems]),
     }

@@ -8,16 +8,20 @@ import dagster as dg
 from pydantic import Field
 
 from pipeline.games.demo.game_folder import draw_game
-from pipeline.games.index import GameFolderError, GameIndex, index_game
+from pipeline.games.index import (
+    GAME_DIR_VARIABLE,
+    GameFolderError,
+    GameIndex,
+    game_variable,
+    how_to_point_at,
+    index_game,
+)
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.sprites.extract import Means
 from resources.state import StateFolder
-
-GAME_DIR_VARIABLE = "OUTPOST_GAME_DIR"
-"""Names the folder of an installed game; with _<GAME> at its end, of that game alone."""
 
 
 class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -28,6 +32,9 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR_<GAME> or "
         "OUTPOST_GAME_DIR names, else the first usual install folder that exists. The built-in "
         "game draws its own.",
+    )
+    workers: int = Field(
+        default=0, ge=0, description="Processes that read sprites; 0 stands for one per core."
     )
 
     def prepare(self, pack: GamePack, report: Report) -> Path:
@@ -70,9 +77,9 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         return index
 
     def means(self, pack: GamePack) -> Means:
-        """Extract with a process per core, and read only what is new since the last time."""
+        """Extract in several processes, and read only what is new since the last time."""
         cache = StateFolder.from_environment().caches / f"{pack.name}-sprites"
-        return Means(os.cpu_count() or 1, cache, _known_digests(pack).digest)
+        return Means(self.workers or os.cpu_count() or 1, cache, _known_digests(pack).digest)
 
 
 class DigestCache:
@@ -103,11 +110,6 @@ class DigestCache:
         temporary.replace(self._file)
 
 
-def game_variable(pack: GamePack) -> str:
-    """The environment variable that names the folder of this game alone."""
-    return f"{GAME_DIR_VARIABLE}_{pack.name.upper()}"
-
-
 def _named_by_environment(pack: GamePack) -> Path | None:
     for variable in (game_variable(pack), GAME_DIR_VARIABLE):
         if not (named := os.environ.get(variable)):
@@ -116,7 +118,7 @@ def _named_by_environment(pack: GamePack) -> Path | None:
         if not folder.is_dir():
             raise GameFolderError(
                 f"{variable} is {named}, and there is no such folder.",
-                f"Set {variable} to the folder in which {pack.title} is installed.",
+                how_to_point_at(pack),
             )
         return folder
     return None

@@ -72,8 +72,7 @@ def decode_frames(
     before = _Grid(np.zeros(0, np.int64), np.zeros(0, np.int64))
     for batch in _batches(structure, np.unique(np.fromiter(indices, np.int64)), wish):
         resolved = _resolve(data, structure.layers, batch.blocks, before)
-        pictures = _pictures(data, structure, batch, resolved)
-        yield from _frames(structure, batch.frames, pictures)
+        yield from _frames(structure, batch.frames, _pictures(data, structure, batch, resolved))
         before = _last_of_each_kind(structure.layers, resolved.grid)
 
 

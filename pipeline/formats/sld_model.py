@@ -35,8 +35,8 @@ MAX_SIDE = 4_096
 """Longest canvas side, and the farthest edge of a layer's box, in pixels."""
 MAX_BLOCKS = 1 << 26
 """Blocks of all layers together, drawn or not: a gigapixel."""
-MAX_FRAME_BLOCKS = 1 << 21
-"""Blocks of one frame, which is the least that is held in memory at once."""
+MAX_FRAME_BLOCKS = 1 << 20
+"""Blocks of one frame, which is the least that is held in memory at once: 64 MiB of colours."""
 
 HEADINGS = 16
 """Headings of a unit's file: consecutive runs of frames, heading 0 faces east, then clockwise."""

@@ -14,9 +14,26 @@ from pipeline.games.pack import GamePack, SpriteRules, TerrainRules
 from pipeline.manifests import FileEntry
 from pipeline.progress import Report, silent, track
 
+GAME_DIR_VARIABLE = "OUTPOST_GAME_DIR"
+"""Names the folder of an installed game; with _<GAME> at its end, of that game alone."""
+
 
 class GameFolderError(OutpostError):
     """A game's folder that is missing or is not that game's."""
+
+
+def game_variable(pack: GamePack) -> str:
+    """The environment variable that names the folder of this game alone."""
+    return f"{GAME_DIR_VARIABLE}_{pack.name.upper()}"
+
+
+def how_to_point_at(pack: GamePack) -> str:
+    """What to do when the folder of a game is the wrong one."""
+    inside = first_folder(pack.sprites).split("/")[0]
+    return (
+        f"Set {game_variable(pack)} to the folder in which {pack.title} is installed: the one that "
+        f"contains '{inside}'. `outpost game check {pack.name} --dir FOLDER` says whether it is."
+    )
 
 
 class GameIndex(BaseModel):
@@ -52,7 +69,7 @@ def index_game(
     if not folder.is_dir():
         raise GameFolderError(
             f"There is no folder {folder}.",
-            f"Set OUTPOST_GAME_DIR to the folder in which {pack.title} is installed.",
+            how_to_point_at(pack),
         )
     sprites = _listed(folder, pack.sprites, pack)
     terrain = _listed(folder, pack.terrain, pack)
@@ -77,8 +94,7 @@ def _listed(folder: Path, rules: SpriteRules | TerrainRules, pack: GamePack) -> 
         first = first_folder(rules)
         raise GameFolderError(
             f"{folder} holds no {suffix} files in {first}.",
-            f"Check that this is the folder of {pack.title} itself (the one that contains "
-            f"'{first.split('/')[0]}'), and that its files are not packed or on another disk.",
+            f"{how_to_point_at(pack)} If it is, let the game's launcher verify its files.",
         )
     return files
 

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,19 +17,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.games.files import files_in, first_folder
-from pipeline.games.index import GameFolderError
+from pipeline.games.index import GameFolderError, how_to_point_at
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of, sha256_of
 from pipeline.processes import end_with_parent
-from pipeline.progress import Progress, Report, silent
+from pipeline.progress import Progress, Report, silent, track
 from pipeline.provenance import code_version_of
 from pipeline.sprites.cache import TakenCache
-from pipeline.sprites.library import DISTRACTOR, Sprite
+from pipeline.sprites.library import DISTRACTOR, Sprite, folder_of
 from pipeline.sprites.select import SpriteTask, select_files
 from pipeline.sprites.take import Source, Taken, take_sprites
 
 STAGE = "extracting sprites"
+KEEPING_STAGE = "keeping sprites"
 CODE = ("pipeline.formats", "pipeline.sprites")
 """What decides the sprites of a file, besides its bytes and the pack."""
 FEWEST_FOR_PROCESSES = 64
@@ -98,16 +100,22 @@ class Means:
 
 
 def extract_library(
-    game_folder: Path, pack: GamePack, report: Report = silent, means: Means | None = None
-) -> tuple[tuple[Sprite, ...], ExtractionReport]:
+    game_folder: Path,
+    pack: GamePack,
+    keep: Callable[[Sprite], None],
+    report: Report = silent,
+    means: Means | None = None,
+) -> ExtractionReport:
     """Take the sprites of all classes from an installed game.
 
     A file that cannot be read is reported and does not stop the rest. Interrupted, it goes on where
-    it was if there is a cache.
+    it was if there is a cache. However large the game, the sprites of one file at a time are in
+    memory: they wait on disk until all files are read.
 
     Args:
         game_folder: the installed game.
         pack: says which files show which class, and how many headings and steps to take.
+        keep: given every sprite, in an order that does not depend on `means`.
         report: told after every file.
         means: one process and no cache unless it says otherwise.
 
@@ -115,30 +123,36 @@ def extract_library(
         GameFolderError: the folder is missing, or holds no sprite files where the pack expects
             them.
         ExtractionError: a worker was killed, or the cache cannot be written.
+        Whatever `keep` raises.
     """
     selection = select_files(_sprite_files(game_folder, pack), pack.sprites)
-    try:
-        taken = _take_all(selection.tasks, game_folder, means or Means(), report)
-    except OSError as error:
-        raise ExtractionError(
-            f"Sprites cannot be kept between runs: {error}.",
-            "Free some space, or make the folder writable, and run again.",
-        ) from error
-    sprites = tuple(sprite for each in taken for sprite in each.sprites)
+    means = means or Means()
     tally = _Tally()
-    for task, each in zip(selection.tasks, taken, strict=True):
-        tally.add(_path_of(task, game_folder), each)
-    return sprites, _report(pack, selection.matches, sprites, tally)
+    with _cache_folder(means) as folder:
+        jobs = [_job_of(task, game_folder, means) for task in selection.tasks]
+        cache = TakenCache(folder)
+        with _unwritable_cache_told():
+            failed = _take_new(jobs, cache, means.workers, report)
+        for job in track(jobs, len(jobs), KEEPING_STAGE, report):
+            with _unwritable_cache_told():
+                taken = failed.get(job.key) or cache.load(job.key) or job.take(cache)
+            tally.add(job.source.path, taken)
+            for sprite in taken.sprites:
+                keep(sprite)
+        cache.keep_only({job.key for job in jobs})
+    return _report(pack, selection.matches, tally)
 
 
 @dataclass
 class _Tally:
-    """What went wrong, by file."""
+    """How many sprites there are of each class, and what went wrong, by file."""
 
+    made: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
     blank: Counter[str] = field(default_factory=Counter)
 
     def add(self, path: str, taken: Taken) -> None:
+        self.made.update(folder_of(sprite) for sprite in taken.sprites)
         if taken.failed is not None:
             self.failed[path] = taken.failed
         if taken.blank:
@@ -153,34 +167,48 @@ def _sprite_files(game_folder: Path, pack: GamePack) -> dict[str, Path]:
         first = first_folder(rules)
         raise GameFolderError(
             f"There are no {rules.suffix} files in {game_folder / first}.",
-            f"Set OUTPOST_GAME_DIR to the folder in which {pack.title} is installed: the one that "
-            f"contains '{first.split('/')[0]}'.",
+            how_to_point_at(pack),
         )
     return files
 
 
-def _take_all(
-    tasks: Sequence[SpriteTask], game_folder: Path, means: Means, report: Report
-) -> list[Taken]:
-    """What each task gives, in their order, from the cache as far as it has it."""
-    if means.cache is None:
+@contextmanager
+def _cache_folder(means: Means) -> Iterator[Path]:
+    """The folder of the cache, or one that is gone afterwards."""
+    if means.cache is not None:
+        yield means.cache
+    else:
         with TemporaryDirectory() as folder:
-            return _take_all(tasks, game_folder, replace(means, cache=Path(folder)), report)
-    cache = TakenCache(means.cache)
-    jobs = [_job_of(task, game_folder, means) for task in tasks]
+            yield Path(folder)
+
+
+@contextmanager
+def _unwritable_cache_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExtractionError(
+            f"Sprites cannot be kept between runs: {error}.",
+            "Free some space, or make the folder writable, and run again; OUTPOST_HOME names the "
+            "state folder in which it lies.",
+        ) from error
+
+
+def _take_new(
+    jobs: Sequence[_Job], cache: TakenCache, workers: int, report: Report
+) -> dict[str, Taken]:
+    """Do the jobs that the cache does not know; returns those that failed, by key."""
     new = [job for job in jobs if job.key not in cache]
     began = time.monotonic()
     done = len(jobs) - len(new)
     report(Progress(STAGE, done, len(jobs), 0.0))
     failed: dict[str, Taken] = {}
-    for key, failure in _outcomes(new, means.cache, means.workers):
+    for key, failure in _outcomes(new, cache, workers):
         done += 1
         report(Progress(STAGE, done, len(jobs), time.monotonic() - began))
         if failure is not None:
             failed[key] = failure
-    taken = [failed.get(job.key) or cache.load(job.key) or job.take(cache) for job in jobs]
-    cache.keep_only({job.key for job in jobs})
-    return taken
+    return failed
 
 
 @dataclass(frozen=True)
@@ -220,7 +248,7 @@ def _digest(file: Path, means: Means) -> str:
 
 
 def _outcomes(
-    jobs: Sequence[_Job], cache: Path, workers: int
+    jobs: Sequence[_Job], cache: TakenCache, workers: int
 ) -> Iterator[tuple[str, Taken | None]]:
     """Do the jobs, and yield the key of each as it ends, with its result if that is a failure."""
     if workers <= 1 or len(jobs) < FEWEST_FOR_PROCESSES:
@@ -237,15 +265,16 @@ def _outcomes(
         except BrokenProcessPool as error:
             raise ExtractionError(
                 "A process that read sprites was killed, most often for want of memory.",
-                f"Run it again with fewer than {workers} workers; what was read is kept.",
+                f"Set `workers` of the resource `game` to fewer than {workers}, or close other "
+                "programs, and run again; what was read is kept.",
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _work(jobs: Sequence[_Job], cache: Path) -> list[tuple[str, Taken | None]]:
+def _work(jobs: Sequence[_Job], cache: TakenCache) -> list[tuple[str, Taken | None]]:
     """Sprites go to the cache, so that only failures travel between processes."""
-    results = [(job.key, job.take(TakenCache(cache))) for job in jobs]
+    results = [(job.key, job.take(cache)) for job in jobs]
     return [(key, taken if taken.failed is not None else None) for key, taken in results]
 
 
@@ -253,21 +282,15 @@ def _path_of(task: SpriteTask, game_folder: Path) -> str:
     return task.file.relative_to(game_folder).as_posix()
 
 
-def _report(
-    pack: GamePack,
-    matches: FileMatches,
-    sprites: Sequence[Sprite],
-    tally: _Tally,
-) -> ExtractionReport:
+def _report(pack: GamePack, matches: FileMatches, tally: _Tally) -> ExtractionReport:
     names = (*pack.class_names, DISTRACTOR)
     drawn = [known.name for known in pack.classes if known.has_sprites]
     files = Counter(name for name, stems in matches.by_class.items() for _ in stems)
-    made = Counter(sprite.class_name or DISTRACTOR for sprite in sprites)
     return ExtractionReport(
         files={name: files[name] for name in names},
-        sprites={name: made[name] for name in names},
+        sprites={name: tally.made[name] for name in names},
         missing=tuple(name for name in drawn if not files[name]),
-        empty=tuple(name for name in drawn if files[name] and not made[name]),
+        empty=tuple(name for name in drawn if files[name] and not tally.made[name]),
         annotated_only=tuple(known.name for known in pack.classes if not known.has_sprites),
         failed=dict(sorted(tally.failed.items())),
         blank=dict(sorted(tally.blank.items())),

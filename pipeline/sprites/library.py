@@ -114,33 +114,59 @@ class LibraryIndex(BaseModel):
     team_colours: tuple[Colour, ...] | None = Field(default=None, min_length=8, max_length=8)
 
 
-def write_library(
-    folder: Path, sprites: Iterable[Sprite], team_colours: tuple[Colour, ...] | None = None
-) -> None:
-    """Write a library; the same sprites, in any order, give the same bytes.
+class LibraryWriter:
+    """Writes a library sprite by sprite; the same sprites, in any order, give the same bytes.
 
     Args:
         folder: made if it is missing.
-        sprites: taken one at a time, so that they need not all be in memory.
-        team_colours: RGB of players 1 to 8, where the game states them.
+
+    Raises:
+        OSError: from every method, when the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries: dict[str, SpriteEntry] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, sprite: Sprite) -> None:
+        """Write a sprite's pixels.
+
+        Raises:
+            SpriteLibraryError: another sprite has its id.
+        """
+        if sprite.id in self._entries:
+            raise SpriteLibraryError(
+                f"Two sprites are called '{sprite.id}'.",
+                "Two files of one class have the same name: exclude one in sprites.yaml.",
+            )
+        self._entries[sprite.id] = _write_sprite(self._folder, sprite)
+
+    def finish(self, team_colours: tuple[Colour, ...] | None = None) -> None:
+        """Write the index, without which the folder is no library.
+
+        Args:
+            team_colours: RGB of players 1 to 8, where the game states them.
+        """
+        in_order = tuple(self._entries[id_] for id_ in sorted(self._entries))
+        index = LibraryIndex(sprites=in_order, team_colours=team_colours)
+        text = json.dumps(index.model_dump(mode="json"), indent=1, sort_keys=True)
+        (self._folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_library(
+    folder: Path, sprites: Iterable[Sprite], team_colours: tuple[Colour, ...] | None = None
+) -> None:
+    """Write a library of sprites that are taken one at a time; see `LibraryWriter`.
 
     Raises:
         SpriteLibraryError: two sprites have one id.
         OSError: the folder cannot be written.
     """
-    entries: dict[str, SpriteEntry] = {}
-    folder.mkdir(parents=True, exist_ok=True)
+    writer = LibraryWriter(folder)
     for sprite in sprites:
-        if sprite.id in entries:
-            raise SpriteLibraryError(
-                f"Two sprites are called '{sprite.id}'.",
-                "Two files of one class have the same name: exclude one in sprites.yaml.",
-            )
-        entries[sprite.id] = _write_sprite(folder, sprite)
-    in_order = tuple(entries[id_] for id_ in sorted(entries))
-    index = LibraryIndex(sprites=in_order, team_colours=team_colours)
-    text = json.dumps(index.model_dump(mode="json"), indent=1, sort_keys=True)
-    (folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+        writer.add(sprite)
+    writer.finish(team_colours)
 
 
 class OpenLibrary(Mapping[str, Sprite]):

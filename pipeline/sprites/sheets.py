@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.sprites.library import DISTRACTOR, Pixels, Sprite, folder_of
+from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite, SpriteEntry
 from pipeline.sprites.recolour import recolour
 from pipeline.sprites.select import spread
 
@@ -26,39 +26,52 @@ TEAM = (40, 80, 230)
 """Player colour in which owned parts are shown, so that a wrong weight is seen."""
 
 
-def contact_sheet(sprites: Iterable[Sprite], class_names: Sequence[str]) -> bytes:
+def contact_sheet(library: OpenLibrary, class_names: Sequence[str]) -> bytes:
     """Draw one row per class: its name and count, then sprites with source file and size.
 
     Args:
-        sprites: of a library; up to eight of each class are shown, spread over its files.
+        library: up to eight of each class are shown, spread over its files; no others are read.
         class_names: rows, in this order; a class without sprites keeps its row and says so.
             Distractors follow at the end if there are any.
 
     Returns:
         A PNG file's bytes.
     """
-    by_class: dict[str, list[Sprite]] = {name: [] for name in class_names}
-    for sprite in sprites:
-        by_class.setdefault(folder_of(sprite), []).append(sprite)
+    by_class: dict[str, list[SpriteEntry]] = {name: [] for name in class_names}
+    for entry in library.entries.values():
+        by_class.setdefault(entry.class_name or DISTRACTOR, []).append(entry)
     order = [*class_names, *([DISTRACTOR] if DISTRACTOR in by_class else [])]
     width = LABEL_WIDTH + PER_ROW * CELL
     sheet = Image.new("RGB", (width, max(1, len(order)) * ROW_HEIGHT), GROUND)
     for row, name in enumerate(order):
-        _draw_row(sheet, row * ROW_HEIGHT, name, by_class[name])
+        chosen = _chosen(by_class[name])
+        _draw_label(sheet, row * ROW_HEIGHT, name, by_class[name])
+        for column, entry in enumerate(chosen):
+            _draw_cell(sheet, LABEL_WIDTH + column * CELL, row * ROW_HEIGHT, library[entry.id])
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _draw_row(sheet: Image.Image, top: int, name: str, sprites: Sequence[Sprite]) -> None:
+def _chosen(entries: Sequence[SpriteEntry]) -> list[SpriteEntry]:
+    """A few sprites of a class: of as many files as there is room for, in different headings."""
+    files: dict[str, list[SpriteEntry]] = {}
+    for entry in entries:
+        files.setdefault(entry.source, []).append(entry)
+    if len(files) < PER_ROW:
+        return [entries[index] for index in spread(PER_ROW, len(entries))]
+    names = sorted(files)
+    shown = [files[names[index]] for index in spread(PER_ROW, len(names))]
+    return [of_file[column * 5 % len(of_file)] for column, of_file in enumerate(shown)]
+
+
+def _draw_label(sheet: Image.Image, top: int, name: str, entries: Sequence[SpriteEntry]) -> None:
     pen = ImageDraw.Draw(sheet)
     pen.line((0, top, sheet.width, top), fill=INK)
-    files = len({sprite.source for sprite in sprites})
-    count = f"{len(sprites)} sprites of {files} files" if sprites else "no sprites"
-    colour = INK if sprites else WARNING
+    files = len({entry.source for entry in entries})
+    count = f"{len(entries)} sprites of {files} files" if entries else "no sprites"
+    colour = INK if entries else WARNING
     pen.multiline_text((6, top + 6), f"{name}\n{count}", fill=colour, font=_font(13))
-    for column, index in enumerate(spread(PER_ROW, len(sprites)) if sprites else []):
-        _draw_cell(sheet, LABEL_WIDTH + column * CELL, top, sprites[index])
 
 
 def _draw_cell(sheet: Image.Image, left: int, top: int, sprite: Sprite) -> None:

@@ -38,7 +38,7 @@ from pipeline.labels.coco import read_export
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.scenes.write import Sources, write_set
 from pipeline.sprites.extract import extract_library
-from pipeline.sprites.library import write_library
+from pipeline.sprites.library import LibraryWriter
 from pipeline.training.job import ExportOptions, JobSpec, hyperparameters, write_job
 from resources.gpu.local import LocalProvider
 
@@ -148,9 +148,9 @@ def draw_set(folder: Path, pack: GamePack) -> Path:
     if game is None:
         raise SystemExit(f"{pack.title} is not installed: apt install wesnoth-1.16-data")
     folder.mkdir(parents=True, exist_ok=True)
-    sprites, _ = extract_library(game, pack)
-    colours = pack.sprites.team_colours
-    write_library(folder / "sprites", sprites, tuple(colours) if colours else None)
+    library = LibraryWriter(folder / "sprites")
+    extract_library(game, pack, library.add)
+    library.finish(tuple(pack.sprites.team_colours or ()) or None)
     files = files_in(game, pack.terrain).items()
     terrain = [file for name, file in files if name.endswith(pack.terrain.suffix)]
     size = (pack.scenes.width, pack.scenes.height)

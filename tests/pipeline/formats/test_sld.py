@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.formats import sld_decoder
 from pipeline.formats.sld import (
     LayerKind,
     PlacedLayer,
@@ -17,7 +19,7 @@ from pipeline.formats.sld import (
     decode,
     encode,
 )
-from pipeline.formats.sld_structure import NONE_BEFORE, parse
+from pipeline.formats.sld_structure import NONE_BEFORE, Layers, parse
 from tests.pipeline.formats.comparing import agrees, same_frame
 from tests.pipeline.formats.reference_sld import reference_frames
 from tests.pipeline.formats.sld_builders import (
@@ -201,6 +203,53 @@ class TestDeltas:
         first = [main((0, 0, 4, 4), commands((0, 1), blocks=[RED]))]
         data = sld(first, *[[main((0, 0, 4, 4), commands((1, 0)), DELTA)]] * 5_000)
         assert corner(decode(data).frames[5_000].main, 0) == RED_PIXEL
+
+
+class TestCost:
+    """What is asked for is what is worked on."""
+
+    BOX = (0, 0, 8, 8)
+    HEADINGS, STEPS = 16, 10
+
+    @pytest.fixture
+    def data(self) -> bytes:
+        """Headings of ten steps; all but the first inherit half of their blocks."""
+        first = [main(self.BOX, commands((0, 4), blocks=[RED] * 4))]
+        further = [main(self.BOX, commands((2, 2), blocks=[GREEN] * 2), DELTA)]
+        return sld(*([first] + [further] * (self.STEPS - 1)) * self.HEADINGS)
+
+    @pytest.fixture
+    def work(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+        """How many layers were looked at, and how many blocks decoded."""
+        done = {"layers": 0, "blocks": 0}
+        read_commands, decode_blocks = sld_decoder.command_bytes, sld_decoder.picture_of_blocks
+
+        def counting_layers(data: bytes, layers: Layers, chosen: np.ndarray) -> np.ndarray:
+            done["layers"] += len(chosen)
+            return read_commands(data, layers, chosen)
+
+        def counting_blocks(codes: np.ndarray, columns: int, kind: Any) -> np.ndarray:
+            done["blocks"] += len(codes)
+            return decode_blocks(codes, columns, kind)
+
+        monkeypatch.setattr(sld_decoder, "command_bytes", counting_layers)
+        monkeypatch.setattr(sld_decoder, "picture_of_blocks", counting_blocks)
+        return done
+
+    def test_a_few_frames_cost_their_chains(self, data: bytes, work: dict[str, int]) -> None:
+        file = decode(data)
+        file.frames.select([file.frame_index(3, 4), file.frame_index(3, 6), 100])
+        assert work == {"layers": 7 + 1, "blocks": 3 * 4}
+
+    def test_all_frames_cost_each_layer_once(self, data: bytes, work: dict[str, int]) -> None:
+        assert len(list(decode(data).frames)) == 160
+        assert work == {"layers": 160, "blocks": 160 * 4}
+
+    def test_layers_that_nobody_asks_for_cost_nothing(
+        self, data: bytes, work: dict[str, int]
+    ) -> None:
+        assert len(list(decode(data, layers=[LayerKind.SHADOW]).frames)) == 160
+        assert work == {"layers": 0, "blocks": 0}
 
 
 class TestStalePixels:

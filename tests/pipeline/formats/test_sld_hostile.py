@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.formats import sld_reader
 from pipeline.formats.sld import SldError, decode, encode, read_sld
+from pipeline.formats.sld_model import MAX_FILE_BYTES
 from tests.pipeline.formats.mutation import mutants
 from tests.pipeline.formats.sld_builders import (
     ALL_LAYERS,
@@ -31,7 +32,9 @@ from tests.pipeline.formats.sld_builders import (
 
 REAL_FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "sld"
 SECONDS = 1.0
-MEMORY = 300 << 20
+"""Of the processor, so that a busy machine counts for nothing."""
+MEMORY = 300 * 10**6
+DELTA = 0x80
 
 SOUND = sld([main((0, 0, 8, 4), commands((0, 2), blocks=[RED, RED])), outline([b"\x02"])])
 LAYER_AT = 16 + 12
@@ -116,15 +119,22 @@ class TestRefused:
             read_all(sld(*[frame] * 65))
 
 
-def test_the_largest_frame_stays_within_memory() -> None:
-    """A picture and a damage layer of 16 megapixels each, all of it drawn by inheritance."""
-    box = (0, 0, 4096, 4096)
-    full = [(255, 0)] * 4112 + [(16, 0)]
-    layers = [main(box, commands(*full)), (8, b"\0\0" + commands(*full))]
+def test_the_largest_file_stays_within_memory() -> None:
+    """Nearly 64 MiB of frames of 16 megapixels, picture and damage, of which all is drawn, and
+    then one that inherits all of it."""
+    blocks = 1 << 19
+    everything = [(0, 255)] * (blocks // 255) + [(0, blocks % 255)]
+    nothing = [(255, 0)] * (blocks // 255) + [(blocks % 255, 0)]
+    drawn = commands(*everything, blocks=[RED * blocks])
+    whole = [main((0, 0, 4096, 2048), drawn), (8, b"\0\0" + drawn)]
+    inherited = commands(*nothing)
+    rest = [main((0, 0, 4096, 2048), inherited, DELTA), (8, bytes((DELTA, 0)) + inherited)]
+    data = sld(*[whole] * 7, rest, canvas=(4096, 2048))
+    assert 56 << 20 < len(data) <= MAX_FILE_BYTES
     tracemalloc.start()
     try:
-        read_all(sld(layers, canvas=(4096, 4096)))
-        peak = tracemalloc.get_traced_memory()[1]
+        read_all(data)
+        peak = len(data) + tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < MEMORY
@@ -153,13 +163,13 @@ def survive(inputs: Iterator[bytes]) -> int:
     """Read everything; returns how many were sound."""
     sound = 0
     for data in inputs:
-        began = time.monotonic()
+        began = time.process_time()
         try:
             read_all(data)
             sound += 1
         except SldError:
             pass
-        assert time.monotonic() - began < SECONDS, data[:64].hex()
+        assert time.process_time() - began < SECONDS, data[:64].hex()
     return sound
 
 

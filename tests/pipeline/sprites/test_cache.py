@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def library_digest(sprites: tuple[Sprite, ...], folder: Path) -> str:
 def run(
     game: Path, means: Means, pack: GamePack | None = None
 ) -> tuple[tuple[Sprite, ...], ExtractionReport]:
-    return extract_library(game, pack or game_pack(), means=means)
+    sprites: list[Sprite] = []
+    report = extract_library(game, pack or game_pack(), sprites.append, means=means)
+    return tuple(sprites), report
 
 
 def test_two_processes_give_the_bytes_that_one_gives(
@@ -121,10 +124,24 @@ def test_an_interrupted_run_goes_on_where_it_was(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract_library(game, game_pack(), interrupt, means)
+        extract_library(game, game_pack(), lambda _: None, interrupt, means)
     assert len(reads) == 3
     run(game, means)
     assert len(reads) == FILES + 1
+
+
+def test_the_sprites_of_one_file_at_a_time_are_in_memory(game: Path, tmp_path: Path) -> None:
+    """Eight sprites come of each file, and those of the file before may not be gone yet."""
+    alive: weakref.WeakSet[Sprite] = weakref.WeakSet()
+    most = [0]
+
+    def keep(sprite: Sprite) -> None:
+        alive.add(sprite)
+        most.append(len(alive))
+
+    report = extract_library(game, game_pack(), keep, means=Means(cache=tmp_path / "cache"))
+    assert report.sprites["sheep"] == 4 * FILES
+    assert max(most) <= 8
 
 
 def test_a_damaged_entry_is_made_again_and_old_ones_are_forgotten(

@@ -15,7 +15,7 @@ from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Progress
 from pipeline.sprites.extract import ExtractionReport, extract_library
-from pipeline.sprites.library import Sprite
+from pipeline.sprites.library import OpenLibrary, Sprite, write_library
 from pipeline.sprites.sheets import CELL, ROW_HEIGHT, contact_sheet
 
 GRAPHICS = "resources/graphics"
@@ -80,7 +80,8 @@ def game(tmp_path: Path) -> Path:
 def extracted(
     game: Path, pack: GamePack | None = None
 ) -> tuple[dict[str, Sprite], ExtractionReport]:
-    sprites, report = extract_library(game, pack or game_pack())
+    sprites: list[Sprite] = []
+    report = extract_library(game, pack or game_pack(), sprites.append)
     return {sprite.id: sprite for sprite in sprites}, report
 
 
@@ -186,19 +187,21 @@ def test_two_runs_give_the_same_sprites(game: Path) -> None:
 
 def test_progress_reaches_the_number_of_files(game: Path) -> None:
     seen: list[Progress] = []
-    extract_library(game, game_pack(), seen.append)
+    extract_library(game, game_pack(), lambda _: None, seen.append)
     assert (seen[-1].done, seen[-1].total) == (3, 3)
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "resources"])
 def test_a_folder_that_is_not_the_game_is_named_with_what_to_do(game: Path, folder: str) -> None:
-    with pytest.raises(GameFolderError, match="OUTPOST_GAME_DIR"):
-        extract_library(game / folder, game_pack())
+    with pytest.raises(GameFolderError, match="OUTPOST_GAME_DIR_SMALL"):
+        extract_library(game / folder, game_pack(), lambda _: None)
 
 
-def test_the_contact_sheet_has_a_row_for_every_class_even_an_empty_one(game: Path) -> None:
-    sprites, _ = extract_library(game, game_pack())
-    png = contact_sheet(sprites, game_pack().class_names)
+def test_the_contact_sheet_has_a_row_for_every_class_even_an_empty_one(
+    game: Path, tmp_path: Path
+) -> None:
+    write_library(tmp_path / "library", extracted(game)[0].values())
+    png = contact_sheet(OpenLibrary(tmp_path / "library"), game_pack().class_names)
     sheet = np.asarray(Image.open(io.BytesIO(png)))
     assert sheet.shape[0] == 5 * ROW_HEIGHT
     rows = [sheet[top : top + CELL, -8 * CELL :] for top in range(1, sheet.shape[0], ROW_HEIGHT)]

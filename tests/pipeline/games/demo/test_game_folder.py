@@ -21,6 +21,7 @@ from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
 from pipeline.scenes.stock import TEAM_COLOURS
 from pipeline.sprites.extract import extract_library
+from pipeline.sprites.library import Sprite
 
 
 @pytest.fixture
@@ -93,7 +94,8 @@ def test_the_rules_take_every_file_of_a_class_and_no_other() -> None:
 
 def test_the_sprite_library_comes_out_complete(game_folder: Path) -> None:
     pack = load_pack("demo")
-    sprites, report = extract_library(game_folder, pack)
+    sprites: list[Sprite] = []
+    report = extract_library(game_folder, pack, sprites.append)
     assert report.problems == ()
     assert {sprite.class_name for sprite in sprites} == {*pack.class_names, None}
 
