@@ -12,8 +12,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
 import pipeline.training.job as job_module
+from assets.definitions import build_definitions
 from assets.keys import GameKeys
 from assets.making import Making, make
 from assets.training import show_lease, stages_of, training_assets
@@ -250,6 +252,20 @@ def test_the_stages_of_the_packs_are_ones_that_the_trainer_knows(game: str) -> N
     assert (pack.training.two_stage is not None) == (game == "aoe2")
     for stage in stages_of(pack.training.two_stage, 9):
         Hyperparameters(**{**pack.training.hyperparameters, **stage.hyperparameters})
+
+
+def test_the_launchpad_takes_what_the_how_to_shows() -> None:
+    page = (ROOT / "docs" / "how-to" / "train.md").read_text("utf-8")
+    block = page.split("```yaml\n")[1].split("```")[0]
+    config: dict[str, Any] = yaml.safe_load(block)
+    job = build_definitions("aoe2").resolve_implicit_global_asset_job_def()
+    shown = config["ops"]["aoe2__training"]["config"]
+
+    validated = dg.validate_run_config(job, config)
+
+    assert {name: validated["ops"]["aoe2__training"]["config"][name] for name in shown} == shown
+    defaults = dg.validate_run_config(job, {})["ops"]["aoe2__training"]["config"]
+    assert defaults == shown, "the page shows the defaults of the pack"
 
 
 # Cancelling
