@@ -425,6 +425,10 @@ _BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
         CloudBalanceError,
         "Set up billing for the account, then run again.",
     ),
+    "global/invalid-address": (
+        CloudBalanceError,
+        "Mend the billing address of the account, then run again.",
+    ),
     "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
     "global/quota-exceeded": (
         CloudError,

@@ -107,21 +107,20 @@ class LambdaCloud:
         A launch that is refused takes the key back; a launch that may have happened does not, as
         the instance needs it: see `tidy`.
         """
+        name, public_key = checked_name(request.name), checked_public_key(request.public_key)
         launch = _Launch(
             region_name=request.offer.place,
             instance_type_name=request.offer.gpu,
-            ssh_key_names=[checked_name(request.name)],
+            ssh_key_names=[self._register(name, public_key)],
             file_system_names=[],
-            quantity=1,
-            name=request.name,
+            name=name,
         )
-        self._register(request.name, checked_public_key(request.public_key))
         try:
             instance_id = self._launch(launch)
         except AmbiguousCreateError:
             raise
         except CloudError:
-            self._try_to_tidy(request.name)
+            self._try_to_tidy(name)
             raise
         price = request.offer.usd_per_hour
         return Pod(instance_id, request.name, PodStatus.STARTING, price, ssh=None)
@@ -196,16 +195,20 @@ class LambdaCloud:
     def _types(self) -> dict[str, _Type]:
         return self._api.ask("GET", "/instance-types").read(_Types).data
 
-    def _register(self, name: str, public_key: str) -> None:
-        """Register a key; a try whose reply was lost may have done so already."""
+    def _register(self, name: str, public_key: str) -> str:
+        """Register a key, and return the name that it has.
+
+        What is refused may be there already: under this name, where the reply to an earlier try was
+        lost, or under that of an earlier instance whose end was not seen.
+        """
         body = _AddKey(name=name, public_key=public_key).model_dump()
         reply = self._api.ask("POST", "/ssh-keys", body=body)
-        if reply.status >= 300 and not self._registered(name, public_key):
-            reply.well()
-
-    def _registered(self, name: str, public_key: str) -> bool:
-        keys = self._api.ask("GET", "/ssh-keys").read(_Keys).data
-        return any(key.name == name and key.public_key.strip() == public_key for key in keys)
+        if reply.status < 300:
+            return name
+        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+            if _same_key(key.public_key, public_key):
+                return key.name
+        raise reply.refusal()
 
     def _launch(self, launch: _Launch) -> str:
         self._launches.wait(self.settings.patience.longest_wait)
@@ -255,7 +258,6 @@ class _Launch(RequestBody):
     instance_type_name: str
     ssh_key_names: list[str]
     file_system_names: list[str]
-    quantity: int
     name: str
 
 
@@ -333,6 +335,11 @@ def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
         for region in kind.regions_with_capacity_available:
             price = (kind.instance_type.price_cents_per_hour or 0) / 100
             yield Offer(name, region.name, tier="", usd_per_hour=price)
+
+
+def _same_key(one: str, other: str) -> bool:
+    """Whether two public keys are the same, whatever they are called."""
+    return one.split()[:2] == other.split()[:2]
 
 
 def _is_unknown(reply: Reply) -> bool:

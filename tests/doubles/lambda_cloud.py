@@ -80,6 +80,7 @@ class LambdaCloudDouble(CloudDouble):
         stock: what the list of types shows.
         launched: bodies of the accepted requests for instances, in their order.
         arrivals: operation and monotonic second of each request.
+        keys_differ: a key is refused that is registered already, under whatever name.
         beside: words of the list of instances beside its data.
     """
 
@@ -92,6 +93,7 @@ class LambdaCloudDouble(CloudDouble):
         self.stock: Sequence[InstanceStock] = STOCK
         self.launched: list[dict[str, Any]] = []
         self.arrivals: list[tuple[str, float]] = []
+        self.keys_differ = False
         self.beside: dict[str, object] = {}
 
     def add_foreign(self, name: str = "my-notebook") -> FakePod:
@@ -186,6 +188,9 @@ class LambdaCloudDouble(CloudDouble):
         with self.lock:
             if name in self.keys:
                 return _error(400, "duplicate", f"SSH key {name} already exists.")
+            known = {key["public_key"] for key in self.keys.values()}
+            if self.keys_differ and request.body["public_key"] in known:
+                return _error(400, "invalid", "This SSH key is registered already.")
             self.keys[name] = {"id": secrets.token_hex(16), **request.body}
         return Reply(200, {"data": self.keys[name]})
 

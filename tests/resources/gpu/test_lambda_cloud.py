@@ -93,7 +93,6 @@ def test_an_instance_is_launched_with_a_key_of_its_own(
         "instance_type_name": A10,
         "ssh_key_names": [REQUEST.name],
         "file_system_names": [],
-        "quantity": 1,
         "name": REQUEST.name,
     }
     assert double.keys[REQUEST.name]["public_key"] == PUBLIC_KEY
@@ -112,6 +111,8 @@ def test_an_instance_is_launched_with_a_key_of_its_own(
         (error("global/object-does-not-exist"), CloudError),
         (error("global/duplicate"), CloudError),
         (error("global/account-inactive", 403), CloudBalanceError),
+        (error("global/invalid-address", 403), CloudBalanceError),
+        (error("global/forbidden", 403), CloudKeyError),
         (error("global/invalid-api-key", 401), CloudKeyError),
         (status(403), CloudKeyError),
         (text(403, "error code: 1010"), CloudError),
@@ -172,6 +173,25 @@ def test_a_key_whose_registration_was_answered_too_late_is_registered(
 
     assert list(double.keys) == [REQUEST.name]
     assert len(double.alive) == 1
+
+
+def test_a_key_that_an_earlier_instance_has_left_is_used_again(
+    double: LambdaCloudDouble, cloud: Cloud
+) -> None:
+    double.keys_differ = True
+    double.keys["outpost-earlier"] = {
+        "id": "1",
+        "name": "outpost-earlier",
+        "public_key": PUBLIC_KEY,
+    }
+
+    pod = cloud.create(replace(REQUEST, public_key=f"{PUBLIC_KEY}\n"))
+
+    assert double.newest().public_key == PUBLIC_KEY
+    cloud.terminate(pod.id)
+    assert list(double.keys) == ["outpost-earlier"]
+    cloud.tidy("outpost-earlier")
+    assert double.keys == {}
 
 
 def test_a_name_that_is_taken_by_another_key_launches_nothing(
