@@ -46,7 +46,8 @@ class ClassFit:
     Attributes:
         real, synthetic: boxes that were compared.
         real_side: median of the real boxes; None without any.
-        synthetic_side: median of the drawn boxes, at zoom 1; None without any.
+        synthetic_side: median of the drawn boxes, if drawn at zoom 1 with the class's present
+            size; None without any.
         ratio: the former over the latter; None where a side has too few boxes.
         interval: of the ratio, at 95%, by resampling boxes.
         size: the factor that the pack has now.
@@ -123,10 +124,11 @@ def fit_scale(
     if not drawn:
         raise FitError("The synthetic set has no labels.", "Materialize synthetic_set again.")
     sizes = {rule.class_name: rule.size for rule in reversed(rules.placements)}
-    compared = {
-        name: _ratio(number, _sides(seen, name), _sides(drawn, name))
-        for number, name in enumerate(class_names)
+    sides = {
+        name: (_sides(seen, name), _sides(drawn, name) * sizes.get(name, 1.0))
+        for name in class_names
     }
+    compared = {name: _ratio(number, *sides[name]) for number, name in enumerate(class_names)}
     ratios = {name: found[0] for name, found in compared.items() if found is not None}
     if not ratios:
         raise FitError(
@@ -134,15 +136,10 @@ def fit_scale(
             "not cut.",
             "Annotate more frames, or draw more pictures.",
         )
-    weights = [min(len(_sides(seen, name)), WEIGHED_BOXES) for name in ratios]
+    weights = [min(len(sides[name][0]), WEIGHED_BOXES) for name in ratios]
     middle = _weighted_median(np.array(list(ratios.values())), np.array(weights, float))
     classes = tuple(
-        _class_fit(
-            name,
-            (_sides(seen, name), _sides(drawn, name)),
-            compared[name],
-            (sizes.get(name, 1.0), middle),
-        )
+        _class_fit(name, sides[name], compared[name], (sizes.get(name, 1.0), middle))
         for name in class_names
     )
     zooms = _frame_zooms(seen, ratios)
@@ -155,7 +152,8 @@ def _whole(boxes: Iterable[SeenBox]) -> tuple[SeenBox, ...]:
 
 
 def _sides(boxes: Sequence[SeenBox], name: str) -> Sides:
-    return np.array([box.side / box.zoom for box in boxes if box.class_name == name], np.float64)
+    """As they would be at scale 1."""
+    return np.array([box.side / box.scale for box in boxes if box.class_name == name], np.float64)
 
 
 def _ratio(seed: int, real: Sides, drawn: Sides) -> tuple[float, tuple[float, float]] | None:
@@ -199,13 +197,13 @@ def _class_fit(
 def _frame_zooms(boxes: Sequence[SeenBox], names: Iterable[str]) -> Sides:
     """How much larger the objects of each picture are than those of their class usually are.
 
-    In drawn pictures, whose zoom is taken out, this is what chance and poses alone do.
+    In drawn pictures, whose scales are taken out, this is what chance and poses alone do.
     """
     usual = {name: float(np.median(_sides(boxes, name))) for name in names}
     by_frame: dict[str, list[float]] = {}
     for box in boxes:
         if box.class_name in usual:
-            own = box.side / box.zoom / usual[box.class_name]
+            own = box.side / box.scale / usual[box.class_name]
             by_frame.setdefault(box.picture, []).append(own)
     told = [np.median(found) for found in by_frame.values() if len(found) >= ENOUGH_IN_A_FRAME]
     return np.array(told, np.float64)

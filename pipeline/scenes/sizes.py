@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.labels.batches import Frame
 from pipeline.labels.boxes import Box
@@ -23,7 +23,7 @@ class SeenBox:
         box: what is visible, in pixels of a scene.
         middle: of the box, as shares of the picture's width and height.
         cut: whether the picture's edge may have cut it.
-        zoom: of its scene; 1 for a real picture, whose zoom nobody knows.
+        scale: drawn size over the sprite's own; 1 for a real picture, of which nobody knows it.
     """
 
     class_name: str
@@ -31,7 +31,7 @@ class SeenBox:
     box: Box
     middle: tuple[float, float]
     cut: bool
-    zoom: float = 1.0
+    scale: float = 1.0
 
     @property
     def side(self) -> float:
@@ -45,7 +45,8 @@ def synthetic_boxes(scenes: Iterable[WrittenScene]) -> Iterator[SeenBox]:
         size = (scene.width, scene.height)
         for item in scene.objects:
             if item.dropped is None and item.visible is not None:
-                yield _seen(item.class_name, scene.name, item.visible, size, 1.0, scene.zoom)
+                seen = _seen(item.class_name, scene.name, item.visible, size)
+                yield replace(seen, scale=item.scale)
 
 
 def real_boxes(
@@ -62,12 +63,10 @@ def real_boxes(
         scale = max(scene_size) / max(frame.width, frame.height)
         for labelled in frame.boxes:
             name, size = class_names[labelled.class_id], (frame.width, frame.height)
-            yield _seen(name, frame.name, labelled.box, size, scale, 1.0)
+            yield _seen(name, frame.name, labelled.box, size, scale)
 
 
-def _seen(
-    name: str, picture: str, box: Box, size: tuple[int, int], scale: float, zoom: float
-) -> SeenBox:
+def _seen(name: str, picture: str, box: Box, size: tuple[int, int], scale: float = 1.0) -> SeenBox:
     width, height = size
     cut = min(box.x1, box.y1) < EDGE or box.x2 > width - EDGE or box.y2 > height - EDGE
     return SeenBox(
@@ -76,5 +75,4 @@ def _seen(
         box=Box(box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale),
         middle=((box.x1 + box.x2) / 2 / width, (box.y1 + box.y2) / 2 / height),
         cut=cut,
-        zoom=zoom,
     )

@@ -61,11 +61,12 @@ def test_a_class_of_another_size_gets_a_factor_of_its_own():
     assert (sheep.real, sheep.synthetic) == (180, 180)
 
 
-def test_a_factor_that_the_pack_already_has_is_multiplied():
+def test_a_factor_that_the_pack_already_has_is_kept_or_replaced():
     placements = [{"class_name": name, "size": 2.0 if name == "sheep" else 1.0} for name in NAMES]
     rules = RULES.model_validate(RULES.model_dump() | {"placements": placements})
-    fit = fitted(pictures(2, sizes={"sheep": 0.5}), rules)
-    assert fit.classes[3].proposed == pytest.approx(1.0, abs=0.05)
+    assert not fitted(pictures(2, sizes={"sheep": 2.0}), rules).classes[3].changes
+    sheep = fitted(pictures(2, sizes={"sheep": 0.5}), rules).classes[3]
+    assert (sheep.size, sheep.proposed) == (2.0, pytest.approx(0.5, abs=0.03))
 
 
 def test_a_few_wrong_boxes_change_little():
@@ -130,7 +131,8 @@ def test_drawn_boxes_are_the_visible_ones_of_what_is_labelled(written):
     boxes = tuple(synthetic_boxes(scenes))
     labels = sum(len(scene.labels.read_text().splitlines()) for scene in scenes)
     assert len(boxes) == labels > 100
-    assert {box.zoom for box in boxes} <= {scene.zoom for scene in scenes}
-    assert all(0.8 <= box.zoom <= 1.1 for box in boxes)
+    scales = {item.scale for scene in scenes for item in scene.objects}
+    assert {box.scale for box in boxes} <= scales
+    assert all(0.6 <= box.scale <= 1.4 for box in boxes)
     for box in boxes:
         assert box.cut or (box.box.x1 >= 1 and box.box.x2 <= 319)
