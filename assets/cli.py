@@ -8,17 +8,15 @@ import signal
 import subprocess
 import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from pipeline.errors import OutpostError
+from assets.explaining import Json, console, errors, escaped, explained
+from assets.gpu_cli import gpu_app
 from resources.state import PROJECT_ROOT, StateFolder
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
-    from pipeline.scenes.fit import ScaleFit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,10 +35,7 @@ app = typer.Typer(
 )
 game_app = typer.Typer(no_args_is_help=True, help="Look at installed games.")
 app.add_typer(game_app, name="game")
-console = Console()
-errors = Console(stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+app.add_typer(gpu_app, name="gpu")
 
 
 def main() -> None:
@@ -67,7 +61,7 @@ def demo(
     from assets.demo import DemoOptions, run_demo
     from assets.terminal import progress_shown
 
-    with _explained(), progress_shown(errors if as_json else console):
+    with explained(), progress_shown(errors if as_json else console):
         result = run_demo(StateFolder.from_environment(), DemoOptions(pack, images, epochs, seed))
     if as_json:
         outcomes = [asdict(outcome) for outcome in result.outcomes]
@@ -104,7 +98,7 @@ def dev(
     from assets.serve import prepare_to_serve, require_free_port
 
     state = StateFolder.from_environment()
-    with _explained():
+    with explained():
         require_free_port(host, port)
         environment = prepare_to_serve(state)
     address = f"http://{host}:{port}"
@@ -134,7 +128,7 @@ def audit(
     from assets.auditing import audit_model
     from assets.terminal import progress_shown
 
-    with _explained(), progress_shown(errors):
+    with explained(), progress_shown(errors):
         report = audit_model(path, StateFolder.from_environment(), pack)
     if as_json:
         print(json.dumps(asdict(report), indent=1, default=_as_json))
@@ -154,7 +148,7 @@ def gc(
     """
     from assets.housekeeping import collect_garbage
 
-    with _explained():
+    with explained():
         removals = collect_garbage(StateFolder.from_environment(), delete=delete)
     if as_json:
         print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
@@ -196,41 +190,12 @@ def merge(
     if not dry_run:
         errors.print("Add --dry-run to see the plan; materialize cvat_merge to carry it out.")
         raise typer.Exit(2)
-    with _explained():
+    with explained():
         summary = planned_merge(StateFolder.from_environment(), game, oversample)
     if as_json:
         print(summary.model_dump_json(indent=1))
     else:
         _print_summary(summary)
-
-
-@app.command("fit-scale")
-def fit_scale(
-    game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
-    against: Annotated[
-        list[Path] | None,
-        typer.Option(help="An export batch: a zip, its folder, or a cvat_export artifact."),
-    ] = None,
-    synthetic: Annotated[
-        Path | None, typer.Option(help="A synthetic set's folder; the newest one if left out.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Compare the sizes of drawn and real objects, and propose the zoom and sizes of a pack.
-
-    Without `--against` all materialized batches that serve training are compared; held-out ones
-    never are.
-
-    Example: `outpost fit-scale demo --against exports/demo/session_harbour.zip`
-    """
-    from assets.fitting import fitted_scale
-
-    with _explained():
-        fit = fitted_scale(StateFolder.from_environment(), game, against or (), synthetic)
-    if as_json:
-        print(json.dumps({**asdict(fit), "write": fit.lines()}, indent=1))
-        return
-    _print_fit(fit)
 
 
 @app.command()
@@ -244,7 +209,7 @@ def bench(
     """
     from assets.benchmarks import run_benchmark
 
-    with _explained():
+    with explained():
         measurement = run_benchmark(name)
     if as_json:
         print(json.dumps(asdict(measurement), indent=1))
@@ -274,7 +239,7 @@ def gallery(
     from assets.gallery import make_gallery
     from assets.terminal import progress_shown
 
-    with _explained(), progress_shown(errors):
+    with explained(), progress_shown(errors):
         page = make_gallery(StateFolder.from_environment(), artifact, out)
     console.print(str(page), soft_wrap=True, highlight=False, markup=False)
     if show:
@@ -297,33 +262,13 @@ def check_game(
     """
     from assets.planning import game_coverage
 
-    with _explained():
+    with explained():
         report = game_coverage(game, folder)
     if as_json:
         print(report.model_dump_json(indent=1))
     else:
         _print_coverage(report)
     raise typer.Exit(0 if report.covered else 1)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn errors of ours into one message and an exit code; interrupts into 130."""
-    try:
-        yield
-    except OutpostError as error:
-        errors.print(f"[bold red]Error:[/] {_escaped(error.problem)}", soft_wrap=True)
-        errors.print(f"[bold]What to do:[/] {_escaped(error.fix)}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as interrupt:
-        errors.print("Interrupted. What was finished is kept; run the command again to go on.")
-        raise typer.Exit(130) from interrupt
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _as_json(value: object) -> object:
@@ -360,24 +305,24 @@ def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
     for outcome in outcomes:
         name = f"{outcome.asset} [{outcome.partition}]" if outcome.partition else outcome.asset
         note = "unchanged" if outcome.skipped else "made"
-        table.add_row(_escaped(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", note)
+        table.add_row(escaped(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", note)
     console.print(table)
     if all(outcome.skipped for outcome in outcomes):
         console.print("Nothing has changed since the last run: no work was done.")
 
 
 def _print_audit(report: AuditReport) -> None:
-    subject = _escaped(str(report.subject))
+    subject = escaped(str(report.subject))
     console.print(f"{subject}  sha256 {report.subject_sha256}", soft_wrap=True)
     for link in report.chain:
         mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
         made = link.provenance
         how = f"made {made.made_at} by run {made.run_id[:8]}" if made else "no record"
-        console.print(f"  {mark}  {_escaped(str(link.version))}  {how}", soft_wrap=True)
+        console.print(f"  {mark}  {escaped(str(link.version))}  {how}", soft_wrap=True)
     for problem in report.problems:
-        errors.print(f"[bold red]Differs:[/] {_escaped(problem)}", soft_wrap=True)
+        errors.print(f"[bold red]Differs:[/] {escaped(problem)}", soft_wrap=True)
     for note in report.notes:
-        errors.print(f"[yellow]Note:[/] {_escaped(note)}", soft_wrap=True)
+        errors.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
     if report.is_clean:
         sources = "the sources that could be compared" if report.notes else "their sources"
         console.print(f"Every digest of {len(report.chain)} artifacts and of {sources} agrees.")
@@ -396,36 +341,7 @@ def _print_summary(summary: MergeSummary) -> None:
         soft_wrap=True,
     )
     for warning in summary.warnings:
-        console.print(f"[yellow]Note:[/] {_escaped(warning)}", soft_wrap=True)
-
-
-def _print_fit(fit: ScaleFit) -> None:
-    def shown(value: float | None) -> str:
-        return "" if value is None else f"{value:.2f}"
-
-    table = Table()
-    for head in ("class", "real", "drawn", "side", "drawn side", "ratio", "95%", "size", "write"):
-        table.add_column(head, no_wrap=head in ("class", "95%"))
-    for known in fit.classes:
-        table.add_row(
-            known.name,
-            str(known.real),
-            str(known.synthetic),
-            shown(known.real_side),
-            shown(known.synthetic_side),
-            shown(known.ratio),
-            "" if known.interval is None else f"{known.interval[0]:.2f}-{known.interval[1]:.2f}",
-            shown(known.size),
-            f"[bold]{known.proposed:.2f}[/]" if known.changes else "",
-        )
-    console.print(table)
-    console.print(
-        f"Sides are in pixels of a drawn scene, at zoom 1. The middle class is drawn as large as "
-        f"in real frames at zoom {fit.middle:.2f}; the pack has {list(fit.current)}. The range is "
-        f"that of nine in ten of {fit.frames} real frames.\n\nWrite in scenes.yaml:\n",
-        soft_wrap=True,
-    )
-    console.print("\n".join(fit.lines()), markup=False, highlight=False, soft_wrap=True)
+        console.print(f"[yellow]Note:[/] {escaped(warning)}", soft_wrap=True)
 
 
 def _print_coverage(report: CoverageReport) -> None:
@@ -435,7 +351,7 @@ def _print_coverage(report: CoverageReport) -> None:
         table.add_row(str(known.id), known.name, str(known.files), known.state, known.meaning)
     console.print(table)
     for note in report.notes:
-        console.print(f"[yellow]Note:[/] {_escaped(note)}", soft_wrap=True)
+        console.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
 
 
 def _print_evaluation(evaluation: EvaluationReport) -> None:

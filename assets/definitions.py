@@ -15,6 +15,7 @@ from assets.annotations import annotation_assets
 from assets.checks import asset_checks
 from assets.evaluation import evaluation_assets
 from assets.game import game_assets
+from assets.gpu import gpu_definitions
 from assets.jobs import retrain_job
 from assets.release import release_assets
 from assets.schedules import weekly_retrain
@@ -26,7 +27,7 @@ from resources.artifacts import Artifacts
 from resources.executors import executor_from_environment
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
-from resources.gpu import Gpu
+from resources.gpu.resource import gpu_from_environment
 
 GAMES_VARIABLE = "OUTPOST_GAMES"
 DEFAULT_GAME = "demo"
@@ -72,17 +73,18 @@ def build_definitions(
 
 
 def default_resources() -> dict[str, Any]:
-    """Everything below the state folder, and training on this machine."""
+    """Everything below the state folder, and training where `OUTPOST_GPU` says, or here."""
     return {
         "artifacts": Artifacts(),
         "exports": ExportsFolder(),
         "game": GameFiles(),
-        "gpu": Gpu(),
+        "gpu": gpu_from_environment(),
     }
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `workspace.yaml` loads: every served game, sharing one set of resources."""
+    """What `workspace.yaml` loads: the reaper, and every served game on one set of resources."""
     resources = default_resources()
-    return dg.Definitions.merge(*(build_definitions(game, resources) for game in games_served()))
+    games = (build_definitions(game, resources) for game in games_served())
+    return dg.Definitions.merge(gpu_definitions(), *games)

@@ -56,5 +56,10 @@ class Lease(Protocol):
 class GpuProvider(Protocol):
     """A source of hosts."""
 
-    def rent(self, spec: JobSpec) -> AbstractContextManager[Lease]:
-        """Lease a host that can run the job; whatever happens in the block, the lease ends."""
+    def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> AbstractContextManager[Lease]:
+        """Lease a host that can run the job; whatever happens in the block, the lease ends.
+
+        Args:
+            spec: the job.
+            on_log: told what becomes of the search for a host, and of the host itself.
+        """

@@ -258,6 +258,19 @@ class Ledger:
             (self.clock(), note),
         )
 
+    def outlived(self, lease: str, pod_id: str) -> None:
+        """A pod was there although its lease had ended, and has been ended now: it cost more."""
+        self._set(
+            lease,
+            "state = ?, ended_at = ?, pod_id = coalesce(pod_id, ?), note = ?",
+            (
+                LeaseState.TERMINATED.value,
+                self.clock(),
+                pod_id,
+                "its pod was found after it had ended",
+            ),
+        )
+
     def trust(self, lease: str, fingerprint: str) -> None:
         """Remember the host key that every later connection must show."""
         self._set(lease, "host_key = coalesce(host_key, ?)", (fingerprint,))

@@ -24,8 +24,9 @@ class LocalProvider:
     """Lends the machine that Outpost runs on; it costs nothing."""
 
     @contextmanager
-    def rent(self, spec: JobSpec) -> Iterator[LocalLease]:
+    def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> Iterator[LocalLease]:
         """Lease this machine. Nothing runs on it except within `LocalLease.run`."""
+        on_log("Using this machine.")
         yield LocalLease(spec, Host("local", platform.node(), usd_per_hour=0.0))
 
 

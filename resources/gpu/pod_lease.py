@@ -159,7 +159,7 @@ class PodLease:
         except AmbiguousCreateError as error:
             adopted = find_by_name(self.cloud, row.name, self.pace)
             if adopted is None:
-                self.ledger.not_created(self.id, error.problem)
+                _tidy(self.cloud, self.ledger.not_created(self.id, error.problem))
                 raise NoCapacityError(error.problem, error.fix) from error
             pod = adopted
             self.ledger.created(self.id, pod.id, pod.usd_per_hour)
@@ -295,8 +295,7 @@ class PodLease:
 def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> None:
     """End whatever pod a lease has, and verify that none is left.
 
-    Ended means: the cloud does not know the pod by its id, and a complete list has none of its id
-    or name. A pod that was never seen may only not have appeared yet, so its absence counts from
+    A pod that was never seen may only not have appeared yet, so its absence counts from
     `pace.settle` seconds after its creation on.
 
     Raises:
@@ -307,26 +306,46 @@ def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace
     if row.pod_id is None:
         row = _resolve(cloud, ledger, row, note, pace)
         if row.state.is_end:
+            _tidy(cloud, row)
             return
+    assert row.pod_id is not None
     ledger.draining(row.id, note)
-    gives_up = time.monotonic() + pace.end + pace.settle
-    trouble = "it is still there"
+    settled = 0.0 if row.seen else row.created_at + pace.settle - ledger.clock()
+    end_pod(cloud, row.pod_id, row.name, pace, settled)
+    _tidy(cloud, ledger.terminated(row.id))
+
+
+def end_pod(cloud: Cloud, pod_id: str, name: str, pace: Pace, settled: float = 0.0) -> None:
+    """End a pod, and verify it.
+
+    Ended means: the cloud does not know the pod by its id, and a complete list has none of its id
+    or name.
+
+    Args:
+        settled: seconds from now before which a pod that does not show may yet appear.
+
+    Raises:
+        EndNotVerifiedError: it may still be billed.
+    """
+    began, trouble = time.monotonic(), "it is still there"
+    settled = min(settled, pace.settle)
     while True:
         try:
-            if _is_gone(cloud, ledger, ledger.row(row.id), pace):
-                break
+            left = _ask_and_look(cloud, pod_id, name)
+            now = time.monotonic()
+            if left:
+                settled = 0.0
+            if all(pod.status is PodStatus.ENDED for pod in left) and now - began >= settled:
+                return
         except CloudError as error:
-            trouble = error.problem
-        if time.monotonic() > gives_up:
+            trouble, now = error.problem, time.monotonic()
+        if now - began > pace.end + settled:
             raise EndNotVerifiedError(
-                f"The end of pod {row.pod_id} ({row.name}) on {row.provider} could not be "
-                f"verified: {trouble} It may still be billed.",
+                f"The end of pod {pod_id} ({name}) on {cloud.name} could not be verified: "
+                f"{trouble} It may still be billed.",
                 "Run `outpost gpu reap` now, and look at the provider's own console.",
             )
         time.sleep(pace.poll)
-    ledger.terminated(row.id)
-    with suppress(CloudError):
-        cloud.tidy(row.name)
 
 
 def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
@@ -371,6 +390,12 @@ def patiently(act: Callable[[], T], seconds: float, pause: float) -> T:
             time.sleep(pause)
 
 
+def _tidy(cloud: Cloud, row: LeaseRow) -> None:
+    """Remove what stays in the account beside a pod; it costs nothing, so it may fail."""
+    with suppress(CloudError):
+        cloud.tidy(row.name)
+
+
 def _resolve(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> LeaseRow:
     """Find out what a request became that nobody knows the answer of."""
     try:
@@ -389,20 +414,12 @@ def _resolve(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace)
     return row
 
 
-def _is_gone(cloud: Cloud, ledger: Ledger, row: LeaseRow, pace: Pace) -> bool:
-    """Ask for the end of whatever is there, then look whether anything still is."""
-    assert row.pod_id is not None
-    cloud.terminate(row.pod_id)
-    known = cloud.get(row.pod_id)
-    left = [
-        pod
-        for pod in (*cloud.pods(), *([known] if known else []))
-        if row.name == pod.name or row.pod_id == pod.id
-    ]
-    if left and not row.seen:
-        ledger.mark_seen(row.id)
-    alive = {pod.id for pod in left if pod.status is not PodStatus.ENDED}
-    for pod_id in alive - {row.pod_id}:
-        cloud.terminate(pod_id)
-    appeared = bool(left) or row.seen
-    return not alive and (appeared or ledger.clock() - row.created_at > pace.settle)
+def _ask_and_look(cloud: Cloud, pod_id: str, name: str) -> list[Pod]:
+    """Ask for the end of whatever is there; what still shows of it afterwards."""
+    cloud.terminate(pod_id)
+    known = cloud.get(pod_id)
+    left = [pod for pod in cloud.pods() if name == pod.name or pod_id == pod.id]
+    for pod in left:
+        if pod.id != pod_id and pod.status is not PodStatus.ENDED:
+            cloud.terminate(pod.id)
+    return [*left, *([known] if known else [])]

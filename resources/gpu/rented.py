@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.training.job import JobSpec
+from resources.gpu.bill import HOST_FILE, bill_of, write_json
 from resources.gpu.cloud import GpuWish, NoCapacityError
 from resources.gpu.following import Assignment, Following, prepare_to_resume
 from resources.gpu.interrupts import interruptible, shielded
@@ -167,7 +167,7 @@ class RentedLease:
     def _prepare(self, on_log: OnLog) -> None:
         on_log(f"Preparing {self.host.name}.")
         record = self._pod.workplace.prepare(self._pod.environment)
-        _write_json(self._outputs / "host.json", record)
+        write_json(self._outputs / HOST_FILE, record)
 
     def _watch(self, workplace: Workplace) -> None:
         """End the training in order while there is still money for it."""
@@ -219,32 +219,9 @@ class RentedLease:
 
     def _write_bill(self) -> None:
         if self.outputs is not None and self.pods:
-            _write_json(self.outputs / "lease.json", self.bill())
-
-    def bill(self) -> dict[str, object]:
-        """What all hosts of this job have cost so far, and the last one's description."""
-        now = self.terms.ledger.clock()
-        rows = [pod.row for pod in self.pods]
-        return {
-            "provider": rows[-1].provider,
-            "host": rows[-1].pod_id,
-            "gpu": self._pod.environment.gpu,
-            "usd_per_hour": rows[-1].usd_per_hour,
-            "seconds": round(sum(row.seconds(now) for row in rows), 1),
-            "usd": round(sum(row.usd(now) for row in rows), 4),
-            "leases": [
-                {
-                    "lease": row.id,
-                    "gpu": row.gpu,
-                    "place": row.place,
-                    "usd_per_hour": row.usd_per_hour,
-                    "seconds": round(row.seconds(now), 1),
-                    "usd": round(row.usd(now), 4),
-                    "ended_because": row.note,
-                }
-                for row in rows
-            ],
-        }
+            rows = [pod.row for pod in self.pods]
+            bill = bill_of(rows, self._pod.environment.gpu, self.terms.ledger.clock())
+            bill.write(self.outputs)
 
 
 def _bounded(act: Callable[[], None], seconds: float) -> None:
@@ -257,8 +234,3 @@ def _bounded(act: Callable[[], None], seconds: float) -> None:
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(seconds)
-
-
-def _write_json(file: Path, content: object) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    file.write_text(text, encoding="utf-8", newline="\n")

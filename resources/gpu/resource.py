@@ -1,38 +1,154 @@
 """The Dagster resource that assets ask for a host to train on."""
 
+from __future__ import annotations
+
+import os
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from typing import Any, Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from pipeline.errors import OutpostError
 from pipeline.training.job import JobSpec
-from resources.gpu.lease import GpuProvider, Lease
-from resources.gpu.local import LocalProvider
+from resources.gpu.cloud import GpuWish
+from resources.gpu.lease import Lease, OnLog
+from resources.gpu.ledger import Limits
+
+VARIABLE = "OUTPOST_GPU"
+"""The provider; `OUTPOST_GPU_MAX_USD_PER_HOUR` and so on set the other fields."""
+
+
+class GpuSettingsError(OutpostError):
+    """A setting of the GPU that does not exist or cannot have that value."""
 
 
 class Provider(StrEnum):
     """Where hosts come from."""
 
     LOCAL = "local"
+    RUNPOD = "runpod"
+    LAMBDA = "lambda"
+    SSH = "ssh"
+
+
+GPUS: dict[Provider, tuple[str, ...]] = {
+    Provider.RUNPOD: (
+        "NVIDIA GeForce RTX 4090",
+        "NVIDIA RTX 4000 Ada Generation",
+        "NVIDIA RTX A5000",
+        "NVIDIA L4",
+        "NVIDIA A40",
+        "NVIDIA L40S",
+    ),
+    Provider.LAMBDA: ("gpu_1x_a10", "gpu_1x_rtx6000", "gpu_1x_a6000", "gpu_1x_a100"),
+}
+"""What is asked for where nothing else is named, best first: a detector of this size gains little
+from a bigger GPU."""
 
 
 class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Rents a host for a training job, within one asset's body.
 
     Not through the resource's own set-up and tear-down: Dagster runs those once a process, and an
-    error in them does not fail the run.
+    error in them does not fail the run. API keys are read from the environment when they are
+    needed (RUNPOD_API_KEY, LAMBDA_API_KEY) and are part of no configuration.
     """
 
     provider: Provider = Field(
         default=Provider.LOCAL,
-        description="'local' trains on this machine, on its GPU if it has one.",
+        description="'local' trains on this machine, on its GPU if it has one; 'runpod' and "
+        "'lambda' rent a host; 'ssh' uses a machine of your own.",
+    )
+    gpus: list[str] = Field(
+        default=[],
+        description="GPUs to rent, best first, as the provider names them; a list of its own for "
+        "each provider if empty. On Lambda these are types of instances.",
+    )
+    tier: Literal["secure", "community", "any"] = Field(
+        default="secure",
+        description="RunPod: data centres ('secure'), other people's machines, which cost less and "
+        "fail more often ('community'), or both.",
+    )
+    max_usd_per_hour: float = Field(
+        default=0.80, gt=0, description="Dearer hosts are never rented, whatever was offered."
+    )
+    max_usd_per_lease: float = Field(
+        default=3.0, gt=0, description="Training ends in order before a lease costs more."
+    )
+    max_usd_per_month: float = Field(
+        default=30.0,
+        gt=0,
+        description="All leases of a calendar month (UTC), as the ledger has it.",
+    )
+    max_leases: int = Field(default=1, ge=1, description="At once.")
+    ttl_hours: float = Field(
+        default=3.0, gt=0, le=24, description="Longest lease; then the pod ends itself."
+    )
+    disk_gb: int = Field(default=40, ge=10, description="Of a rented host.")
+    min_cuda: str = Field(default="12.8", description="Oldest CUDA version of a host's driver.")
+    ssh_host: str = Field(default="", description="For 'ssh': user@host or user@host:port.")
+    ssh_key: str = Field(
+        default="~/.ssh/id_ed25519", description="For 'ssh': private key without passphrase."
+    )
+    ssh_known_hosts: str = Field(
+        default="~/.ssh/known_hosts", description="For 'ssh': file that knows the host's key."
+    )
+    ssh_usd_per_hour: float = Field(
+        default=0.0, ge=0, description="For 'ssh': what an hour costs you, for the bill."
     )
 
-    def rent(self, spec: JobSpec) -> AbstractContextManager[Lease]:
-        """A lease for the time of a `with` block."""
-        return self._provider().rent(spec)
+    def rent(self, spec: JobSpec, on_log: OnLog | None = None) -> AbstractContextManager[Lease]:
+        """A lease for the time of a `with` block.
 
-    def _provider(self) -> GpuProvider:
-        providers: dict[Provider, GpuProvider] = {Provider.LOCAL: LocalProvider()}
-        return providers[self.provider]
+        Args:
+            spec: the job that will run.
+            on_log: told what becomes of the search for a host; the run's log if left out.
+        """
+        # Not above: SSH and HTTP take a second to import, which Dagster would wait for.
+        from resources.gpu.providers import provider_of
+
+        return provider_of(self).rent(spec, on_log or dg.get_dagster_logger().info)
+
+    @property
+    def wish(self) -> GpuWish:
+        """What hosts would do."""
+        gpus = tuple(self.gpus) or GPUS.get(self.provider, ())
+        return GpuWish(gpus, self.max_usd_per_hour, self.min_cuda)
+
+    @property
+    def limits(self) -> Limits:
+        """What leases may cost."""
+        return Limits(
+            per_hour=self.max_usd_per_hour,
+            per_lease=self.max_usd_per_lease,
+            per_month=self.max_usd_per_month,
+            leases=self.max_leases,
+            ttl_seconds=int(3600 * self.ttl_hours),
+        )
+
+
+def gpu_from_environment() -> Gpu:
+    """The resource as environment variables describe it; training on this machine without any.
+
+    Raises:
+        GpuSettingsError: a variable has a value that its field cannot have.
+    """
+    values: dict[str, Any] = {}
+    for name in Gpu.model_fields:
+        variable = VARIABLE if name == "provider" else f"{VARIABLE}_{name.upper()}"
+        text = os.environ.get(variable, "").strip()
+        if text:
+            values[name] = _list_of(text) if name == "gpus" else text
+    try:
+        return Gpu(**values)
+    except (ValidationError, dg.DagsterError) as error:
+        raise GpuSettingsError(
+            f"The environment describes a GPU that there cannot be. {error}",
+            f"Correct the variables that begin with {VARIABLE}.",
+        ) from error
+
+
+def _list_of(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

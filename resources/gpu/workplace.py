@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from pipeline.errors import OutpostError
 from pipeline.training.program import CHECKPOINT_FILE, STOP_FILE
+from resources.gpu.bill import BILL_FILE, HOST_FILE
 from resources.gpu.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.transfer import digests_of, fetch, pack, send
 
@@ -291,7 +292,7 @@ class Workplace:
         return json.loads(answer.strip().splitlines()[-1])
 
 
-OWN_FILES = ("lease.json", "host.json")
+OWN_FILES = (BILL_FILE, HOST_FILE)
 """In the outputs, but written here."""
 LEFT_OUT = (
     "work",

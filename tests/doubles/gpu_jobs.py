@@ -1,6 +1,6 @@
 """Training jobs of a second or two, and hosts that claim to have a GPU.
 
-The program keeps the promises of `pipeline.training.program` (events, checkpoints that appear whole,
+The program keeps the promises of `pipeline.training.program` (events, whole checkpoints,
 going on from one, the stop file, `done.json` last) and multiplies nothing.
 """
 

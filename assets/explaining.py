@@ -1,0 +1,38 @@
+"""What every command says in the same way: errors with what to do, interrupts, JSON on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipeline.errors import OutpostError
+
+console = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors of ours into one message and an exit code; interrupts into 130."""
+    try:
+        yield
+    except OutpostError as error:
+        errors.print(f"[bold red]Error:[/] {escaped(error.problem)}", soft_wrap=True)
+        errors.print(f"[bold]What to do:[/] {escaped(error.fix)}", soft_wrap=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as interrupt:
+        errors.print("Interrupted. What was finished is kept; run the command again to go on.")
+        raise typer.Exit(130) from interrupt
+
+
+def escaped(text: str) -> str:
+    """Text as it is, whatever it would mean to the terminal."""
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,137 @@
+"""`outpost gpu`: what is rented, whether renting would work, and ending what was left behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from assets.explaining import Json, console, escaped, explained
+from resources.state import StateFolder
+
+if TYPE_CHECKING:
+    from resources.gpu.cloud import Finding
+    from resources.gpu.reaper import Reaping
+
+gpu_app = typer.Typer(
+    no_args_is_help=True, help="Look at rented GPUs, end what was left behind, check the setup."
+)
+
+
+@gpu_app.command("list")
+def list_leases(as_json: Json = False) -> None:
+    """Show every lease with what it has cost so far, the newest first.
+
+    Example: `outpost gpu list`
+    """
+    from assets.gpu import LEASE_COLUMNS, lease_cells
+    from resources.gpu.ledger import Ledger
+
+    with explained():
+        ledger = Ledger(StateFolder.from_environment().gpu)
+        rows, now, month = ledger.rows(), ledger.clock(), ledger.usd_this_month()
+    if as_json:
+        leases = [{**asdict(row), "usd": row.usd(now), "seconds": row.seconds(now)} for row in rows]
+        print(json.dumps({"leases": leases, "usd_this_month": month}, indent=1))
+        return
+    if not rows:
+        console.print("Nothing was ever rented.")
+        return
+    table = Table(*LEASE_COLUMNS)
+    for row in rows:
+        table.add_row(*map(escaped, lease_cells(row, now)))
+    console.print(table)
+    console.print(f"This month (UTC): ${month:.2f}.")
+
+
+@gpu_app.command()
+def reap(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be done.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """End every rented host of ours that no living run uses, and verify that it has ended.
+
+    Only pods that were rented from this state folder are touched. Needs the API key of each
+    provider (`RUNPOD_API_KEY`, `LAMBDA_API_KEY`). Exits with 1 when a pod may still be billed.
+
+    Example: `outpost gpu reap --dry-run`
+    """
+    from assets.gpu import reap_everywhere
+    from resources.gpu.ledger import Ledger
+    from resources.gpu.pace import Pace
+    from resources.gpu.providers import clouds_at_hand
+    from resources.gpu.reaper import reap as look_once
+    from resources.gpu.reaper import reap_until_settled
+
+    with explained():
+        ledger, pace, clouds = Ledger(StateFolder.from_environment().gpu), Pace(), clouds_at_hand()
+        looks = reap_everywhere(
+            clouds,
+            ledger,
+            lambda cloud: (
+                [look_once(cloud, ledger, pace, dry_run=True)]
+                if dry_run
+                else reap_until_settled(cloud, ledger, pace)
+            ),
+        )
+    if as_json:
+        print(json.dumps([_as_json(look) for look in looks], indent=1))
+        return
+    if not looks:
+        console.print("No cloud's API key is set, and no lease is open.")
+    for look in looks:
+        console.print(f"{look.provider}: {look.pods} pods of ours.")
+        for verdict in look.verdicts:
+            console.print(f"  {verdict.action.value}  {verdict.name}  ({escaped(verdict.reason)})")
+
+
+@gpu_app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check key, balance, SSH key, price and capacity of the chosen provider; costs nothing.
+
+    The provider is the one that `OUTPOST_GPU` names. Exits with 1 when something would keep a
+    training from starting.
+
+    Example: `OUTPOST_GPU=runpod outpost gpu doctor`
+    """
+    from resources.gpu.doctor import examine
+    from resources.gpu.resource import gpu_from_environment
+
+    with explained():
+        gpu = gpu_from_environment()
+        findings = examine(gpu, StateFolder.from_environment().gpu)
+    if as_json:
+        document = {"provider": gpu.provider.value, "findings": [asdict(item) for item in findings]}
+        print(json.dumps(document, indent=1))
+    else:
+        _print_findings(findings)
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+def _as_json(look: Reaping) -> dict[str, Any]:
+    return {
+        "provider": look.provider,
+        "pods": look.pods,
+        "verdicts": [
+            {
+                "action": verdict.action.value,
+                "name": verdict.name,
+                "pod": verdict.pod.id if verdict.pod else None,
+                "reason": verdict.reason,
+            }
+            for verdict in look.verdicts
+        ],
+    }
+
+
+def _print_findings(findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        mark = "[green]well[/]   " if finding.well else "[red]trouble[/]"
+        console.print(f"{mark}  {finding.what}: {escaped(finding.said)}", soft_wrap=True)
+        if finding.fix:
+            console.print(f"         What to do: {escaped(finding.fix)}", soft_wrap=True)

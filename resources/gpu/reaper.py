@@ -1,0 +1,228 @@
+"""The reaper: ends pods of ours that nobody leases any more, and closes leases that have no pod.
+
+It needs nothing but the cloud's list and the ledger, so it works after any crash. What it does is
+decided by `judge`, which touches nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.errors import OutpostError
+from resources.gpu.cloud import Cloud, CloudError, Pod, PodStatus
+from resources.gpu.holding import is_held
+from resources.gpu.ledger import LeaseRow, LeaseState, Ledger
+from resources.gpu.naming import parse_name
+from resources.gpu.pace import Pace
+from resources.gpu.pod_lease import EndNotVerifiedError, end_lease, end_pod
+
+LATE_SECONDS = 600.0
+"""A lease that is held longer past its time than this is not being ended by whoever holds it."""
+
+
+class Action(StrEnum):
+    """What is to be done about a pod or a lease."""
+
+    END = "end"
+    """The pod is nobody's."""
+    CLOSE = "close"
+    """The lease has no pod, for certain."""
+    WAIT = "wait"
+    """The lease has no pod that shows; one may yet appear."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be done, and why.
+
+    Attributes:
+        pod: the pod to end.
+        row: the lease that it belongs to, or that has no pod.
+    """
+
+    action: Action
+    reason: str
+    pod: Pod | None = None
+    row: LeaseRow | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the pod that it is about."""
+        if self.pod is not None:
+            return self.pod.name
+        return self.row.name if self.row is not None else ""
+
+
+@dataclass(frozen=True)
+class Reaping:
+    """What one look found and did.
+
+    Attributes:
+        provider: whose pods were looked at.
+        pods: how many of ours there were.
+        verdicts: what was to be done; with a dry run nothing was.
+    """
+
+    provider: str
+    pods: int
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether another look would find nothing more."""
+        return all(verdict.action is not Action.WAIT for verdict in self.verdicts)
+
+
+class ReapError(OutpostError):
+    """Pods of ours that could not be ended, or were not even found out about."""
+
+
+def judge(
+    owner: str,
+    pods: Iterable[Pod],
+    rows: Sequence[LeaseRow],
+    held: Callable[[LeaseRow], bool],
+    now: float,
+    settle: float,
+) -> tuple[Verdict, ...]:
+    """Compare a complete list of pods with the ledger.
+
+    Args:
+        owner: only pods with this token in their names are ours.
+        pods: all of the account.
+        rows: all leases of that cloud.
+        held: whether the process that leased it lives.
+        now: seconds since 1970.
+        settle: seconds for which a new pod may be missing in lists.
+    """
+    ours = [pod for pod in pods if _is_owned(pod, owner) and pod.status is not PodStatus.ENDED]
+    by_name = {row.name: row for row in rows}
+    verdicts = [_verdict_on_pod(pod, by_name.get(pod.name), held, now) for pod in ours]
+    shown = {pod.name for pod in ours}
+    verdicts += [
+        _verdict_on_row(row, held, now, settle)
+        for row in rows
+        if not row.state.is_end and row.name not in shown
+    ]
+    return tuple(verdict for verdict in verdicts if verdict is not None)
+
+
+def reap(cloud: Cloud, ledger: Ledger, pace: Pace, *, dry_run: bool = False) -> Reaping:
+    """Look once, and end and close what is to be.
+
+    Raises:
+        CloudError: the list failed: nothing is known, and nothing was done.
+        ReapError: a pod could not be ended; all others were.
+    """
+    pods = cloud.pods()
+    rows = tuple(row for row in ledger.rows() if row.provider == cloud.name)
+    verdicts = judge(
+        ledger.owner,
+        pods,
+        rows,
+        lambda row: is_held(ledger.lock_file(row.id)),
+        ledger.clock(),
+        pace.settle,
+    )
+    ours = sum(_is_owned(pod, ledger.owner) for pod in pods)
+    if not dry_run:
+        _carry_out(cloud, ledger, verdicts, pace)
+    return Reaping(cloud.name, ours, verdicts)
+
+
+def reap_until_settled(cloud: Cloud, ledger: Ledger, pace: Pace) -> tuple[Reaping, ...]:
+    """Look until nothing is left to be waited for.
+
+    Raises:
+        CloudError, ReapError: see `reap`.
+    """
+    looks = [reap(cloud, ledger, pace)]
+    gives_up = time.monotonic() + 2 * pace.settle + pace.end
+    while not looks[-1].is_settled and time.monotonic() < gives_up:
+        time.sleep(max(pace.poll, pace.settle / 2))
+        looks.append(reap(cloud, ledger, pace))
+    return tuple(looks)
+
+
+def _is_owned(pod: Pod, owner: str) -> bool:
+    name = parse_name(pod.name)
+    return name is not None and name.owner == owner
+
+
+def _verdict_on_pod(
+    pod: Pod, row: LeaseRow | None, held: Callable[[LeaseRow], bool], now: float
+) -> Verdict | None:
+    name = parse_name(pod.name)
+    assert name is not None
+    if row is None:
+        return Verdict(Action.END, "the ledger knows no such lease", pod)
+    if row.state.is_end:
+        return Verdict(Action.END, "its lease has ended", pod, row)
+    if now > name.expires + LATE_SECONDS:
+        return Verdict(Action.END, "its time is over", pod, row)
+    if not held(row):
+        return Verdict(Action.END, "the process that leased it is gone", pod, row)
+    return None
+
+
+def _verdict_on_row(
+    row: LeaseRow, held: Callable[[LeaseRow], bool], now: float, settle: float
+) -> Verdict | None:
+    if held(row) and now <= row.expires_at + LATE_SECONDS:
+        return None
+    if row.absent_since is None or now - row.absent_since < settle:
+        return Verdict(Action.WAIT, "no such pod shows; it may be late", row=row)
+    return Verdict(Action.CLOSE, "no such pod showed in two complete lists", row=row)
+
+
+def _carry_out(cloud: Cloud, ledger: Ledger, verdicts: Iterable[Verdict], pace: Pace) -> None:
+    failures = []
+    for verdict in verdicts:
+        try:
+            if verdict.action is Action.END:
+                _end(cloud, ledger, verdict, pace)
+            elif verdict.row is not None and verdict.action is Action.CLOSE:
+                _close(cloud, ledger, verdict.row, verdict.reason, pace)
+            elif verdict.row is not None:
+                ledger.mark_absent(verdict.row.id)
+        except OutpostError as error:
+            failures.append(f"{verdict.name}: {error.problem}")
+    if failures:
+        raise ReapError(
+            f"{len(failures)} of ours could not be ended on {cloud.name}. {'; '.join(failures)}",
+            "Run `outpost gpu reap` again, and look at the provider's own console.",
+        )
+
+
+def _end(cloud: Cloud, ledger: Ledger, verdict: Verdict, pace: Pace) -> None:
+    pod, row = verdict.pod, verdict.row
+    assert pod is not None
+    if row is None or row.state.is_end:
+        end_pod(cloud, pod.id, pod.name, pace)
+        if row is not None:
+            ledger.outlived(row.id, pod.id)
+        return
+    if row.state is LeaseState.INTENT:
+        row = ledger.created(row.id, pod.id, pod.usd_per_hour)
+    ledger.mark_seen(row.id)
+    end_lease(cloud, ledger, ledger.row(row.id), verdict.reason, pace)
+
+
+def _close(cloud: Cloud, ledger: Ledger, row: LeaseRow, reason: str, pace: Pace) -> None:
+    if row.pod_id is None:
+        ledger.not_created(row.id, reason)
+        with suppress(CloudError):
+            cloud.tidy(row.name)
+        return
+    known = cloud.get(row.pod_id)
+    if known is not None and known.status is not PodStatus.ENDED:
+        raise EndNotVerifiedError(
+            f"Pod {row.pod_id} is missing in the list, but exists.",
+            "Look at the provider's own console.",
+        )
+    # Nothing is left to end: this verifies it, and tidies the account up.
+    end_lease(cloud, ledger, row, reason, pace)
