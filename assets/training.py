@@ -309,7 +309,8 @@ class TrainingSession:
                 description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
             ) from error
         except BaseException:
-            self.context.log.error(_left_behind(outputs))
+            if outputs.is_dir():  # A host was had.
+                self.context.log.error(_left_behind(outputs))
             raise
 
     def _exported(self, weights: Artifact, trained: JobSpec) -> Path:

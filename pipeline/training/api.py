@@ -173,6 +173,7 @@ class _Run:
                 "The field 'training_set' is missing.",
                 "Give the folder of a training set: the page of cvat_merge shows one.",
             )
+        _check_version(config)
         self.config = config
         self.training_set = config.training_set
         self.checkpoint = checkpoint
@@ -227,13 +228,13 @@ class _Run:
         """Move the outputs out of the job's folder, record and register them."""
         for file in sorted((self.job_folder / "outputs").iterdir()):
             file.replace(self.folder / file.name)
-        shutil.rmtree(self.job_folder)
+        # Windows does not let go of links to files that are read-only: they are left there.
+        shutil.rmtree(self.job_folder, ignore_errors=True)
         epochs = epochs_of(read_events(self.folder / "metrics.jsonl"))
         best = best_epoch(epochs)
         assert best is not None, "a training that is done has an epoch"
         self._record(self.folder / "best.pt", CheckpointKind.BEST, best)
         self._record(self.folder / "last.pt", CheckpointKind.FINAL, epochs[-1])
-        metrics = _metrics_of(best)
         onnx = self.folder / "best.onnx"
         return TrainedModel(
             config=self.config,
@@ -247,10 +248,10 @@ class _Run:
             class_names=self.class_names,
             epochs=epochs,
             best_epoch=best.epoch,
-            metrics=metrics,
+            metrics=_metrics_of(best),
             seconds=seconds,
             manifest=self.manifest,
-            entry=self._register(metrics),
+            entry=self._register(epochs),
         )
 
     def _record(self, file: Path, kind: CheckpointKind, epoch: EpochMetrics) -> None:
@@ -268,22 +269,41 @@ class _Run:
             )
         )
 
-    def _register(self, metrics: Mapping[str, float | None]) -> RegistryEntry | None:
+    def _register(self, epochs: Sequence[EpochMetrics]) -> RegistryEntry | None:
         if self.config.registry is None:
             return None
         registry = ModelRegistry(self.config.registry)
-        game = self.config.game
-        pretrained = self.folder / f"{PRETRAINED}.pt"
-        if pretrained.is_file():
-            registry.register(game, PRETRAINED, pretrained, run_id=self.run_id)
-        onnx, weights = self.folder / "best.onnx", self.folder / "best.pt"
-        return registry.register(
-            game,
-            self.config.purpose,
-            onnx if onnx.is_file() else weights,
-            version=self.config.version,
-            metrics=metrics,
-            run_id=self.run_id,
+
+        def enter(
+            purpose: str, name: str, version: str | None, told: Sequence[EpochMetrics]
+        ) -> RegistryEntry:
+            best = best_epoch(told)
+            return registry.register(
+                self.config.game,
+                purpose,
+                self.folder / name,
+                version=version,
+                metrics=_metrics_of(best) if best else {},
+                run_id=self.run_id,
+            )
+
+        if (self.folder / f"{PRETRAINED}.pt").is_file():
+            of_pretraining = [epoch for epoch in epochs if epoch.stage == PRETRAINED]
+            enter(PRETRAINED, f"{PRETRAINED}.pt", None, of_pretraining)
+        exported = (self.folder / "best.onnx").is_file()
+        name = "best.onnx" if exported else "best.pt"
+        return enter(self.config.purpose, name, self.config.version, epochs)
+
+
+def _check_version(config: TrainingConfig) -> None:
+    """Refuse before the training what the registry would refuse after it."""
+    if config.registry is None or config.version is None:
+        return
+    entries = ModelRegistry(config.registry).list(config.game, config.purpose)
+    if any(entry.version == config.version for entry in entries):
+        raise TrainingConfigError(
+            f"{config.game}/{config.purpose} {config.version} is registered already.",
+            "Choose another version, or leave it out to take the next number.",
         )
 
 

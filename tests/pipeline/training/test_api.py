@@ -174,6 +174,15 @@ def test_resuming_from_nothing_is_a_missing_file(config: TrainingConfig, tmp_pat
     assert isinstance(caught.value, FileNotFoundError)
 
 
+def test_a_version_that_is_taken_is_refused_before_the_training(
+    config: TrainingConfig, program: Path
+) -> None:
+    train(config, epochs=1, version="v1")
+
+    with pytest.raises(TrainingConfigError, match="demo/detector v1 is registered already"):
+        train(config, epochs=500, version="v1")
+
+
 # While it trains
 
 

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import pipeline.training.job as job_module
 from pipeline.games.pack import TwoStageRules
+from pipeline.training import ModelRegistry
 from pipeline.training.job import FINETUNING, hyperparameters
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "train.md").read_text("utf-8")
@@ -86,6 +87,9 @@ def test_the_python_of_the_page_runs_from_top_to_bottom(
 
     for block in blocks("python"):
         exec(compile(block, "docs/how-to/train.md", "exec"), namespace)
+    exec("staged = train(config, two_stage=True, registry='registry')", namespace)
+    (pretrained,) = ModelRegistry(Path("registry")).list(purpose="pretrain")
+    assert (pretrained.version, pretrained.metrics["map50_95"]) == ("1", 0.3)
 
     printed = capsys.readouterr().out
     assert "There is no field 'epoch'" in printed
