@@ -21,6 +21,9 @@ from pipeline.sprites.library import DISTRACTOR
 Point = tuple[int, int]
 Pair = tuple[str, str]
 
+FIRST_ATTEMPTS = 3
+"""Most things find room at once, so chance is not asked for all attempts in advance."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -251,10 +254,11 @@ def find_room(
     span_y = site.height - item.height - 2 * margin_y + 1
     if min(span_x, span_y) < 1:
         return None
-    for share_x, share_y in rng.random((site.attempts, 2)).tolist():
-        left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
-        if crowd.leaves_room(left, top, item):
-            return left, top
+    for attempts in (min(FIRST_ATTEMPTS, site.attempts), site.attempts - FIRST_ATTEMPTS):
+        for share_x, share_y in rng.random((max(attempts, 0), 2)).tolist():
+            left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
+            if crowd.leaves_room(left, top, item):
+                return left, top
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -234,19 +235,30 @@ class _Stage:
         return ((item, corner),)
 
     def _singles(self) -> Iterator[Wanted]:
+        """What is scattered. Chance is asked twice for all classes, not several times for each."""
+        coming = list(self._coming())
+        chances = self.rng.random((len(coming), 2)).tolist()
+        counts = [
+            _counted(rule.count, factor, chance)
+            for (rule, _, factor), chance in zip(coming, chances, strict=True)
+        ]
+        looks = iter(self.rng.random((sum(counts), 2)).tolist())
+        for (rule, shapes, _), count in zip(coming, counts, strict=True):
+            low, high = rule.scale
+            size, place = self.zoom * rule.size, place_of(rule, self.catalogue)
+            for pick, jitter in islice(looks, count):
+                scale = size * (low + jitter * (high - low))
+                yield _wanted(rule, shapes[int(pick * len(shapes))], scale, place)
+
+    def _coming(self) -> Iterator[tuple[PlacementRule, tuple[SpriteShape, ...], float]]:
+        """The rules whose things may stand in the scene, with their sprites and their factors."""
         factors = factors_of(self.rules, self.catalogue)
+        crowding = self.rules.distant.crowding if self.distant else 1.0
         for rule in self.rules.placements:
             shapes = self._shapes(rule)
-            if not shapes or not may_stand(place_of(rule, self.catalogue), self.kind, self.rules):
-                continue
-            factor = rule.oversample * factors.get(rule.class_name, 1.0)
-            if self.distant:
-                factor *= self.rules.distant.crowding
-            count = _count(self.rng, rule.count, factor)
-            picks = self.rng.integers(len(shapes), size=count).tolist()
-            scales = self._scales(rule, count)
-            for pick, scale in zip(picks, scales, strict=True):
-                yield self._wanted(rule, shapes[pick], scale)
+            if shapes and may_stand(place_of(rule, self.catalogue), self.kind, self.rules):
+                factor = rule.oversample * factors.get(rule.class_name, 1.0) * crowding
+                yield rule, shapes, factor
 
     def _groups(self, site: Site) -> Iterator[_Party]:
         rules = {rule.class_name: rule for rule in reversed(self.rules.placements)}
@@ -283,7 +295,8 @@ class _Stage:
         count = _count(self.rng, member.count, 1.0)
         picks = self.rng.integers(len(shapes), size=count).tolist()
         for pick, scale in zip(picks, self._scales(rule, count), strict=True):
-            yield self._wanted(rule, shapes[pick], scale, number)
+            place = place_of(rule, self.catalogue)
+            yield _wanted(rule, shapes[pick], scale, place, number)
 
     def _shapes(self, rule: PlacementRule) -> tuple[SpriteShape, ...]:
         shapes = self.catalogue.sprites.get(rule.class_name, ())
@@ -297,13 +310,6 @@ class _Stage:
             self.zoom * rule.size * self.rng.uniform(*rule.scale, size=count)
         ).tolist()
         return scales
-
-    def _wanted(
-        self, rule: PlacementRule, shape: SpriteShape, scale: float, gathering: int = 0
-    ) -> Wanted:
-        width, height = (max(1, round(side * scale)) for side in (shape.width, shape.height))
-        place = place_of(rule, self.catalogue)
-        return Wanted(rule, shape, scale, width, height, place, gathering)
 
 
 class _Looks:
@@ -378,10 +384,22 @@ def _health(chance: Sequence[float], share: float, low: float, high: float) -> f
     return low + (high - low) * chance[1] if chance[0] < share else None
 
 
+def _wanted(
+    rule: PlacementRule, shape: SpriteShape, scale: float, place: Scene, gathering: int = 0
+) -> Wanted:
+    width, height = max(1, round(shape.width * scale)), max(1, round(shape.height * scale))
+    return Wanted(rule, shape, scale, width, height, place, gathering)
+
+
 def _count(rng: np.random.Generator, ends: tuple[int, int], factor: float) -> int:
+    """A count of the range times a factor."""
+    return _counted(ends, factor, rng.random(2).tolist())
+
+
+def _counted(ends: tuple[int, int], factor: float, chance: Sequence[float]) -> int:
     """A count of the range times a factor; the fraction left over decides by chance."""
     low, high = ends
-    return int(factor * int(rng.integers(low, high + 1)) + rng.random())
+    return int(factor * (low + int(chance[0] * (high - low + 1))) + chance[1])
 
 
 def _name(shape: SpriteShape) -> str:

@@ -178,7 +178,7 @@ def test_plans_keep_their_geometry(count, rich, stock):
 
 @pytest.mark.parametrize(
     ("count", "tolerance"),
-    [pytest.param(800, 0.12, id="some"), pytest.param(6000, 0.05, id="many", marks=SLOW)],
+    [pytest.param(2000, 0.12, id="some"), pytest.param(6000, 0.05, id="many", marks=SLOW)],
 )
 def test_classes_come_as_often_as_the_rules_ask(count, tolerance, rich, stock):
     """On ground with room for all: at the shore and in a crowd some find none."""
