@@ -1,0 +1,93 @@
+"""A second real game from its installed art to a synthetic set, gated and not."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.definitions import build_definitions
+from assets.keys import GameKeys
+from assets.making import latest
+from assets.runs import materialize
+from pipeline.games.installed import find_installed
+from pipeline.games.pack import GamePack, load_pack
+from pipeline.scenes.check import label_problems, scene_separation_problems
+from pipeline.scenes.read import WrittenScene, read_scenes
+from pipeline.sprites.library import read_library
+from resources.artifacts import Artifacts
+
+PACK = load_pack("wesnoth")
+KEYS = GameKeys.of(PACK)
+IMAGES = 60
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_installed(PACK) is None, reason="apt install wesnoth-1.16-data to run this"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool, str], Path]]:
+    """Gives the folder of an asset, with gating or without; what is there is not made again."""
+    home = tmp_path_factory.mktemp("wesnoth")
+    with pytest.MonkeyPatch.context() as patch, dg.instance_for_test() as instance:
+        patch.setenv("OUTPOST_HOME", str(home))
+        artifacts = Artifacts(folder=str(home / "artifacts"))
+
+        def make(gated: bool, asset: str) -> Path:
+            keys = [*KEYS.scene_sources, KEYS.synthetic_set]
+            definitions = build_definitions(small(gated), {"artifacts": artifacts})
+            materialize(definitions, instance, [KEYS.game_files])
+            for key in keys:
+                materialize(definitions, instance, [key])
+            key = next(key for key in keys if key.path[-1] == asset)
+            return latest(instance, artifacts.store, key).path
+
+        yield make
+
+
+def small(gated: bool) -> GamePack:
+    terrain, scenes = PACK.terrain, PACK.scenes
+    assert terrain.shore is not None
+    shore = terrain.shore.model_copy(update={"count": 12})
+    few = {"land_count": 4, "water_count": 2, "shore": shore}
+    return PACK.model_copy(
+        update={
+            "terrain": terrain.model_copy(update=few),
+            "scenes": scenes.model_copy(update={"images": IMAGES, "gated": gated}),
+        }
+    )
+
+
+def test_every_class_has_sprites_and_the_player_shows_on_most(made: Callable[..., Path]) -> None:
+    library = read_library(made(True, "sprites"))
+    assert all(library.by_class(name) for name in PACK.class_names)
+    owned = [
+        name for name in PACK.class_names if library.by_class(name)[0].player_weight is not None
+    ]
+    assert len(owned) > len(PACK.class_names) / 2
+
+
+def test_the_gated_set_is_whole_and_keeps_land_and_water_apart(made: Callable[..., Path]) -> None:
+    folder = made(True, "synthetic_set")
+    counts = json.loads((folder / "set.json").read_text())["counts"]
+    assert set(counts) == set(PACK.class_names)
+    assert min(counts.values()) > 0
+    assert label_problems(folder, PACK) == ()
+    assert scene_separation_problems(folder, PACK) == ()
+
+
+def test_without_gating_classes_stand_where_they_never_do(made: Callable[..., Path]) -> None:
+    folder = made(False, "synthetic_set")
+    assert label_problems(folder, PACK) == ()
+    water = {known.name for known in PACK.classes if known.scene == "water"}
+    on_land = [scene for scene in read_scenes(folder) if scene.kind == "land"]
+    assert water & {name for scene in on_land for name in labelled(scene)}
+
+
+def labelled(scene: WrittenScene) -> Iterator[str]:
+    return (item.class_name for item in scene.objects if item.dropped is None)
