@@ -96,7 +96,12 @@ def read_game_index(folder: Path) -> GameIndex:
 def _sprites(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of(
-        "pipeline.formats", "pipeline.sprites", "pipeline.games.matching", "pipeline.games.patterns"
+        "pipeline.formats",
+        "pipeline.sprites",
+        "pipeline.games.files",
+        "pipeline.games.matching",
+        "pipeline.games.patterns",
+        "pipeline.games.picture_rules",
     )
 
     @dg.asset(

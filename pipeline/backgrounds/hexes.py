@@ -133,10 +133,8 @@ def draw_map(
         rng: the only source of chance.
     """
     hexes = _hexes(rules)
-    grid = HexGrid(
-        -int(rng.integers(2 * hexes.column)), -int(rng.integers(hexes.height)),
-        hexes.column, hexes.height,
-    )  # fmt: skip
+    left, top = -int(rng.integers(2 * hexes.column)), -int(rng.integers(hexes.height))
+    grid = HexGrid(left, top, hexes.column, hexes.height)
     shore = None
     if kind == "shore" and rules.shore is not None:
         shore = drawn_shoreline(size, rules.shore, rng)
