@@ -396,6 +396,7 @@ class GamePack(Section):
         ]
         if isinstance(section, SceneRules):
             problems += _unknown_lists(section, info.data["classes"])
+            problems += [] if problems else section.unplaced_members()
         if problems:
             raise ValueError("; ".join(problems))
         return section

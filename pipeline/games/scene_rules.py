@@ -88,7 +88,7 @@ class PlacementRule(Section):
 class GroupMember(Section):
     """One class of a group."""
 
-    class_name: str
+    class_name: str = Field(description="The class; one of `placements` must describe it.")
     count: CountRange = Field((1, 1), description="Fewest and most in one group, both possible.")
 
 
@@ -99,8 +99,10 @@ class GroupRule(Section):
     members come on top of those that `placements` scatters, with the same sizes and limits.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_ ]*$")
-    members: list[GroupMember] = Field(min_length=1)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_ ]*$", description="Stands in plans and messages.")
+    members: list[GroupMember] = Field(
+        min_length=1, description="What it consists of, in the order of a row; at least one."
+    )
     shape: Shape = Field(
         description="'row': one after another along one of the game's axes; 'block': ranks and "
         "files; 'clump': as a crowd around a point; 'beside': before and at the sides of the first."
@@ -178,7 +180,7 @@ class GridRules(Section):
 class TimeOfDay(Section):
     """One light of the game: a colour value v becomes v * factor + add."""
 
-    name: str
+    name: str = Field(description="For those who read the pack.")
     weight: float = Field(1.0, gt=0.0, le=1000.0, description="How often, beside the others.")
     factor: Factors = Field((1.0, 1.0, 1.0), description="On red, green and blue.")
     add: Steps = Field((0, 0, 0), description="To red, green and blue, -255 to 255.")
@@ -240,15 +242,12 @@ class UprightBar(Section):
 
     dx: int = Field(-22, ge=-512, le=512, description="Its left side, from the unit's anchor.")
     dy: int = Field(-25, ge=-512, le=512, description="Its upper end, from the unit's anchor.")
-    width: int = Field(4, ge=2, le=64)
-    height: CountRange = Field((15, 45), description="The more, the hardier the unit.")
+    width: int = Field(4, ge=2, le=64, description="Of the bar.")
+    height: CountRange = Field((15, 45), description="Of the bar: the more, the hardier the unit.")
 
 
 class OverlayRules(Section):
-    """What the game's interface draws over a scene; probabilities per object or per scene.
-
-    Lengths of panels and fog are shares of the picture's height, widths of fog of its width.
-    """
+    """What the game's interface draws over a scene; probabilities per object or per scene."""
 
     selection: Fraction = Field(0.15, description="Selection ellipse under an owned object.")
     selection_reach: ShareRange = Field(
@@ -275,18 +274,18 @@ class OverlayRules(Section):
     garrison_radius: Fraction = Field(0.125, description="Of the building's shorter side.")
     hud: Fraction = Field(0.20, description="Interface panels of a scene.")
     resource_bar: Fraction = Field(0.5, description="Bar along the top, when there are panels.")
-    resource_bar_height: ShareRange = (0.035, 0.055)
+    resource_bar_height: ShareRange = Field((0.035, 0.055), description="Of the picture's height.")
     minimap: Fraction = Field(0.5, description="Map in a corner, when there are panels.")
-    minimap_side: ShareRange = (0.18, 0.25)
+    minimap_side: ShareRange = Field((0.18, 0.25), description="Of the picture's height.")
     minimap_corners: list[MapCorner] = Field(
         ["bottom left", "bottom right"], min_length=1, description="One is chosen."
     )
     command_panel: Fraction = Field(0.5, description="Panel along the bottom, likewise.")
-    command_panel_height: ShareRange = (0.125, 0.21)
+    command_panel_height: ShareRange = Field((0.125, 0.21), description="Of the picture's height.")
     fog: Fraction = Field(0.3, description="Dimmed corners.")
     fog_corners: CountRange = Field((1, 4), description="How many of them.")
-    fog_width: ShareRange = (0.16, 0.31)
-    fog_height: ShareRange = (0.21, 0.42)
+    fog_width: ShareRange = Field((0.16, 0.31), description="Of the picture's width.")
+    fog_height: ShareRange = Field((0.21, 0.42), description="Of the picture's height.")
     fog_darkness: ShareRange = Field((0.31, 0.59), description="In the corner itself.")
 
 
@@ -301,11 +300,11 @@ class LabelPolicy(Section):
 class SceneRules(Section):
     """How synthetic scenes are composed."""
 
-    width: int = Field(1280, ge=64, le=8192)
-    height: int = Field(720, ge=64, le=8192)
+    width: int = Field(1280, ge=64, le=8192, description="Of a picture, in pixels.")
+    height: int = Field(720, ge=64, le=8192, description="Of a picture, in pixels.")
     images: int = Field(3000, ge=1, description="Pictures in the set.")
     train_fraction: Fraction = Field(0.8, description="Of the pictures, for training.")
-    seed: int = Field(42, ge=0)
+    seed: int = Field(42, ge=0, description="Another seed, other pictures.")
     gated: bool = Field(
         True,
         description="Keep every class in its own kind of scene. False places all of them "
@@ -320,22 +319,24 @@ class SceneRules(Section):
     water_fraction: Fraction = Field(0.15, description="Scenes on water.")
     shore_fraction: Fraction = Field(0.0, description="Scenes of land and water with a shore.")
     zoom: Range = Field((1.0, 1.0), description="One zoom for a whole scene.")
-    distant: DistantRules = DistantRules()
+    distant: DistantRules = Field(DistantRules(), description="Scenes seen from farther away.")
     attempts: int = Field(50, ge=1, le=1000, description="Tries to find room for an object.")
-    placements: list[PlacementRule] = Field(min_length=1)
+    placements: list[PlacementRule] = Field(
+        min_length=1, description="How each class is placed; at least one."
+    )
     groups: list[GroupRule] = Field([], description="What stands together, on top of that.")
     grid: GridRules | None = Field(None, description="Cells on which everything stands.")
     overlaps: list[OverlapRule] = Field(
         [], description="Exceptions to `max_overlap`; the last one that fits counts."
     )
-    rebalance: Rebalancing = Rebalancing()
-    overlays: OverlayRules = OverlayRules()
-    light: LightRules = LightRules()
-    edges: EdgeRules = EdgeRules()
-    water: WaterRules = WaterRules()
+    rebalance: Rebalancing = Field(Rebalancing(), description="Classes that come more often.")
+    overlays: OverlayRules = Field(OverlayRules(), description="What the interface draws.")
+    light: LightRules = Field(LightRules(), description="The light of whole scenes.")
+    edges: EdgeRules = Field(EdgeRules(), description="The edges of sprites.")
+    water: WaterRules = Field(WaterRules(), description="How what is under water is seen.")
     shadow_opacity: Fraction = Field(0.6, description="Of the sprites' own shadow layer.")
-    labels: LabelPolicy = LabelPolicy()
-    jpeg_quality: int = Field(90, ge=1, le=100)
+    labels: LabelPolicy = Field(LabelPolicy(), description="What gets a label, and which box.")
+    jpeg_quality: int = Field(90, ge=1, le=100, description="Of the written pictures.")
     jpeg_varied: Fraction = Field(0.0, description="How many pictures get another quality.")
     jpeg_range: CountRange = Field((70, 90), description="From which that is chosen, 1 to 100.")
 
@@ -355,6 +356,17 @@ class SceneRules(Section):
         for number, group in enumerate(self.groups):
             for place, member in enumerate(group.members):
                 yield f"groups[{number}].members[{place}].class_name", member.class_name
+
+    def unplaced_members(self) -> Iterator[str]:
+        """Groups with members whose size and limits no placement states, and what to do."""
+        placed = {rule.class_name for rule in self.placements}
+        for number, group in enumerate(self.groups):
+            missing = sorted({member.class_name for member in group.members} - placed)
+            if missing:
+                yield (
+                    f"groups[{number}] ('{group.name}') has {', '.join(missing)}, which no "
+                    "placement describes: add one, with count [0, 0] if it comes in groups alone"
+                )
 
     def named_lists(self) -> Iterator[Named]:
         """Every key that names a class or a group of classes, and the name."""
@@ -379,17 +391,4 @@ class SceneRules(Section):
             raise ValueError("water_fraction and shore_fraction together must not exceed 1")
         if not 1 <= self.jpeg_range[0] <= self.jpeg_range[1] <= 100:
             raise ValueError(f"jpeg_range: from 1 to 100; got {list(self.jpeg_range)}")
-        return self
-
-    @model_validator(mode="after")
-    def _members_are_placed(self) -> SceneRules:
-        """A member's size and limits are those of its class's placement."""
-        placed = {rule.class_name for rule in self.placements}
-        for number, group in enumerate(self.groups):
-            missing = sorted({member.class_name for member in group.members} - placed)
-            if missing:
-                raise ValueError(
-                    f"groups[{number}] ('{group.name}') has {', '.join(missing)}, which no "
-                    "placement describes: add one, with count [0, 0] if it comes in groups alone"
-                )
         return self
