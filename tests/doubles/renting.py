@@ -15,6 +15,7 @@ from resources.gpu.http import Patience
 from resources.gpu.ledger import Ledger, Limits
 from resources.gpu.pace import Pace
 from resources.gpu.pod_lease import Terms
+from resources.gpu.reaper import Reaping, reap_until_settled
 from resources.gpu.rented import RentedProvider
 from resources.gpu.runpod import RunPod, RunPodSettings
 from resources.gpu.ssh import own_key
@@ -33,7 +34,7 @@ class Renting:
 
     @property
     def cloud(self) -> RunPod:
-        return RunPod(RunPodSettings(base_url=self.runpod.url, patience=IMPATIENT))
+        return cloud_at(self.runpod.url)
 
     def provider(
         self,
@@ -41,16 +42,11 @@ class Renting:
         pace: Pace = QUICK,
         **limits: float,
     ) -> RentedProvider:
-        terms = Terms(
-            cloud=self.cloud,
-            ledger=self.ledger,
-            limits=replace(LIMITS, **limits),
-            key=own_key(self.ledger.folder / "id_ed25519"),
-            pace=pace,
-            disk_gb=40,
-            min_cuda="12.8",
-        )
-        return RentedProvider(terms, GpuWish(gpus, terms.limits.per_hour))
+        return renting_from(self.runpod.url, self.ledger, gpus, pace, **limits)
+
+    def reap(self, pace: Pace = QUICK) -> tuple[Reaping, ...]:
+        """What `outpost gpu reap` does."""
+        return reap_until_settled(self.cloud, self.ledger, pace)
 
     def assert_all_is_over(self) -> None:
         """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
@@ -59,6 +55,31 @@ class Renting:
         now = self.ledger.clock()
         assert sum(row.usd(now) for row in self.ledger.rows()) >= self.runpod.usd * 0.99
         assert self.runpod.violations == []
+
+
+def renting_from(
+    url: str,
+    ledger: Ledger,
+    gpus: tuple[str, ...] = (RTX_4090, A5000),
+    pace: Pace = QUICK,
+    **limits: float,
+) -> RentedProvider:
+    """A provider that rents from the API at an address."""
+    terms = Terms(
+        cloud=cloud_at(url),
+        ledger=ledger,
+        limits=replace(LIMITS, **limits),
+        key=own_key(ledger.folder / "id_ed25519"),
+        pace=pace,
+        disk_gb=40,
+        min_cuda="12.8",
+    )
+    return RentedProvider(terms, GpuWish(gpus, terms.limits.per_hour))
+
+
+def cloud_at(url: str) -> RunPod:
+    """RunPod at an address, asked by somebody impatient."""
+    return RunPod(RunPodSettings(base_url=url, patience=IMPATIENT))
 
 
 @contextmanager

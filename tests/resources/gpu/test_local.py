@@ -75,7 +75,7 @@ def pids_of(job: Path) -> tuple[int, ...]:
     return tuple(int(pid) for pid in file.read_text().split())
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     for _ in range(int(seconds / 0.05)):
         if condition():
             return

@@ -1,0 +1,288 @@
+"""The reaper ends what nobody leases any more, and nothing else; it says when it cannot look."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from doubles import deadly_run
+from doubles.gpu_jobs import QUICK, SPEC, training_program, write_small_job
+from doubles.renting import LIMITS, RTX_4090, Renting, renting
+from doubles.servers import status
+from doubles.sshd import needs_sshd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resources.gpu.cloud import CloudError, Offer, Pod, PodRequest, PodStatus
+from resources.gpu.holding import holding
+from resources.gpu.ledger import LeaseRow, LeaseState, Ledger
+from resources.gpu.naming import PodName
+from resources.gpu.reaper import Action, ReapError, judge, reap
+
+pytestmark = needs_sshd
+
+OWNER, OTHER = "aaaaaaaa", "bbbbbbbb"
+NOW = 1_800_000_000.0
+SETTLE = 60.0
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
+    with renting(tmp_path) as account:
+        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
+        yield account
+
+
+def row(state: LeaseState = LeaseState.READY, **changes: object) -> LeaseRow:
+    name = PodName(OWNER, "11111111", int(NOW) - 600, 3600)
+    made = LeaseRow(
+        id=name.lease,
+        provider="runpod",
+        name=str(name),
+        gpu="GPU",
+        place="",
+        tier="secure",
+        usd_per_hour=0.5,
+        max_usd=1.0,
+        created_at=NOW - 600,
+        expires_at=NOW + 3000,
+        state=state,
+        pod_id="pod1",
+        host_key=None,
+        seen=True,
+        absent_since=None,
+        ended_at=None,
+        note="",
+    )
+    return replace(made, **changes)
+
+
+def pod(name: str, state: PodStatus = PodStatus.RUNNING) -> Pod:
+    return Pod("pod1", name, state, 0.5, None)
+
+
+def verdict(
+    pods: list[Pod], rows: list[LeaseRow], held: bool = False, now: float = NOW
+) -> list[Action]:
+    found = judge(OWNER, pods, rows, lambda _: held, now, SETTLE)
+    return [one.action for one in found]
+
+
+def test_a_pod_whose_process_lives_is_left_alone() -> None:
+    assert verdict([pod(row().name)], [row()], held=True) == []
+
+
+def test_a_pod_whose_process_is_gone_is_ended() -> None:
+    assert verdict([pod(row().name)], [row()]) == [Action.END]
+
+
+def test_a_pod_long_past_its_time_is_ended_whoever_holds_it() -> None:
+    late = row().expires_at + 601
+
+    assert verdict([pod(row().name)], [row()], held=True, now=late) == [Action.END]
+
+
+@pytest.mark.parametrize("state", [LeaseState.TERMINATED, LeaseState.NOT_CREATED])
+def test_a_pod_whose_lease_has_ended_is_ended(state: LeaseState) -> None:
+    assert verdict([pod(row().name)], [row(state)], held=True) == [Action.END]
+
+
+def test_a_pod_of_ours_without_a_lease_is_ended() -> None:
+    assert verdict([pod(row().name)], []) == [Action.END]
+
+
+def test_a_stopped_pod_is_billed_too() -> None:
+    assert verdict([pod(row().name, PodStatus.STOPPED)], [row()]) == [Action.END]
+
+
+def test_a_lease_without_pod_waits_for_a_second_list_that_is_late_enough() -> None:
+    assert verdict([], [row()]) == [Action.WAIT]
+    assert verdict([], [row(absent_since=NOW - SETTLE / 2)]) == [Action.WAIT]
+    assert verdict([], [row(absent_since=NOW - SETTLE)]) == [Action.CLOSE]
+    assert verdict([], [row(absent_since=NOW - SETTLE)], held=True) == []
+
+
+names = st.one_of(
+    st.just("my-notebook"),
+    st.text(max_size=30),
+    st.builds(
+        lambda owner, created: str(PodName(owner, "22222222", created, 60)),
+        st.just(OTHER),
+        st.integers(0, 10**10),
+    ),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(names), st.sampled_from(LeaseState), st.booleans())
+def test_pods_of_others_are_never_touched(
+    foreign: list[str], state: LeaseState, held: bool
+) -> None:
+    found = judge(OWNER, map(pod, foreign), [row(state)], lambda _: held, NOW, SETTLE)
+
+    assert all(one.pod is None for one in found)
+
+
+# With a cloud
+
+
+def abandon(account: Renting) -> LeaseRow:
+    """A pod whose process has died."""
+    offer = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
+    made = account.ledger.intend("runpod", offer, LIMITS)
+    created = account.cloud.create(PodRequest(made.name, offer, "ssh-ed25519 AAAA x", 3600))
+    return account.ledger.created(made.id, created.id, created.usd_per_hour)
+
+
+def test_what_was_left_behind_is_ended_and_the_ledger_closed(account: Renting) -> None:
+    foreign = account.runpod.add_foreign()
+    somebody = account.runpod.add_foreign(str(PodName(OTHER, "33333333", 1, 1)))
+    left = abandon(account)
+    account.runpod.delete_lag = 2
+
+    (look,) = account.reap()
+
+    assert look.pods == 1
+    assert account.ledger.row(left.id).note == "the process that leased it is gone"
+    account.assert_all_is_over()
+    assert foreign.alive
+    assert somebody.alive
+
+
+def test_a_dry_run_touches_nothing(account: Renting) -> None:
+    left = abandon(account)
+
+    look = reap(account.cloud, account.ledger, QUICK, dry_run=True)
+
+    assert [one.action for one in look.verdicts] == [Action.END]
+    assert account.ledger.row(left.id).state is LeaseState.CREATED
+    assert account.runpod.count("delete") == 0
+
+
+def test_a_lease_that_is_held_is_left_alone(account: Renting) -> None:
+    left = abandon(account)
+
+    with holding(account.ledger.lock_file(left.id)):
+        (look,) = account.reap()
+
+    assert look.verdicts == ()
+    assert len(account.runpod.owned) == 1
+
+
+def test_a_failed_list_is_loud_and_changes_nothing(account: Renting) -> None:
+    left = abandon(account)
+    account.runpod.always("list", status(500))
+
+    with pytest.raises(CloudError):
+        account.reap()
+
+    assert account.ledger.row(left.id) == left
+
+
+def test_a_list_of_several_pages_that_cannot_be_followed_is_loud(account: Renting) -> None:
+    abandon(account)
+    account.runpod.add_foreign()
+    account.runpod.page_size = 1
+
+    with pytest.raises(CloudError):
+        account.reap()
+
+
+def test_a_pod_that_does_not_end_is_loud_and_all_others_are_ended(account: Renting) -> None:
+    left = abandon(account)
+    account.runpod.delete_does_nothing = True
+    pace = replace(QUICK, end=0.3)
+
+    with pytest.raises(ReapError, match="could not be ended"):
+        account.reap(pace)
+    assert account.ledger.row(left.id).state is LeaseState.DRAINING
+
+    account.runpod.delete_does_nothing = False
+    account.reap()
+    account.assert_all_is_over()
+
+
+def test_a_pod_that_outlived_its_lease_is_ended_and_counted(account: Renting) -> None:
+    left = abandon(account)
+    account.ledger.terminated(left.id)
+    time.sleep(0.2)
+
+    account.reap()
+
+    account.assert_all_is_over()
+
+
+def test_without_a_ledger_our_pods_are_found_by_their_names(account: Renting) -> None:
+    abandon(account)
+    owner = (account.ledger.folder / "owner").read_text()
+    fresh = Ledger(account.ledger.folder.with_name("fresh"))
+    fresh.folder.mkdir()
+    (fresh.folder / "owner").write_text(owner)
+
+    reap(account.cloud, fresh, QUICK)
+
+    assert account.runpod.owned == []
+
+
+def test_an_intent_without_pod_is_closed_only_after_two_clean_lists(account: Renting) -> None:
+    offer = Offer(RTX_4090, "", "secure", 0.69)
+    left = account.ledger.intend("runpod", offer, LIMITS)
+
+    look = reap(account.cloud, account.ledger, QUICK)
+    assert [one.action for one in look.verdicts] == [Action.WAIT]
+    assert account.ledger.row(left.id).state is LeaseState.INTENT
+
+    account.reap()
+    assert account.ledger.row(left.id).state is LeaseState.NOT_CREATED
+
+
+# kill -9
+
+MOMENTS = [
+    ("intend", "before"),
+    ("intend", "after"),
+    ("created", "before"),
+    ("created", "after"),
+    ("ready", "before"),
+    ("ready", "after"),
+    ("draining", "before"),
+    ("draining", "after"),
+    ("terminated", "before"),
+    ("terminated", "after"),
+]
+DEFAULT_MOMENT = ("created", "before")
+KILLED_SECONDS = 60.0
+
+
+@pytest.mark.parametrize(
+    ("transition", "moment"),
+    [
+        pytest.param(*each, marks=() if each == DEFAULT_MOMENT else pytest.mark.slow)
+        for each in MOMENTS
+    ],
+)
+def test_after_kill_9_at_any_transition_one_reap_leaves_nothing(
+    account: Renting, tmp_path: Path, transition: str, moment: str
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=2))
+    began = time.monotonic()
+    words = (account.runpod.url, account.ledger.folder, job, transition, moment)
+    killed = subprocess.run(
+        [sys.executable, deadly_run.__file__, *map(str, words)],
+        env={**os.environ, "RUNPOD_API_KEY": account.runpod.key},
+        capture_output=True,
+        timeout=KILLED_SECONDS,
+    )
+    assert killed.returncode == -9, killed.stderr.decode()
+
+    account.reap()
+
+    account.assert_all_is_over()
+    assert account.runpod.billed_seconds <= time.monotonic() - began
+    with account.provider().rent(SPEC) as lease:
+        lease.run(job)
+    account.assert_all_is_over()
