@@ -363,7 +363,8 @@ class TrainingProgress:
         elif isinstance(event, ProgressEvent):
             done = (event.epoch - 1) * event.batches + event.batch
             total = event.epochs * event.batches
-            self._report(Progress(f"{event.stage} batches", done, total, event.seconds))
+            stage = "training" if event.stage == SINGLE_STAGE[0].name else event.stage
+            self._report(Progress(f"{stage} batches", done, total, event.seconds))
         elif isinstance(event, EpochMetrics) and not event.restored:
             notice(self._log.info, _epoch_line(event))
 

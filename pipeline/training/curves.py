@@ -31,11 +31,11 @@ def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
     Text and lines alone, a few kilobytes, so that it fits into an event of the run. Where a stage
     of training follows another, a line stands between them and each begins with its name.
     """
-    losses, maps = _loss_curves(epochs), _map_curves(epochs)
-    marks = "".join(_marks(epochs))
+    starts = _starts(epochs)
+    marks = "".join(_marks(epochs, starts))
     panels = (
-        _panel("loss (dashed: validation)", losses, len(epochs), ceiling=None) + marks,
-        _panel("mAP on the validation list", maps, len(epochs), ceiling=1.0) + marks,
+        _panel("loss (dashed: validation)", _loss_curves(epochs), starts, ceiling=None) + marks,
+        _panel("mAP on the validation list", _map_curves(epochs), starts, ceiling=1.0) + marks,
     )
     placed = (
         f'<g transform="translate({index * PANEL_WIDTH},0)">{panel}</g>'
@@ -67,19 +67,23 @@ def _map_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
     )
 
 
-def _marks(epochs: Sequence[EpochMetrics]) -> Iterator[str]:
-    """Where each stage begins and where all ends; names where there are several stages."""
-    starts = [
+def _starts(epochs: Sequence[EpochMetrics]) -> list[int]:
+    """Where the first epoch of each stage stands."""
+    return [
         index
         for index, epoch in enumerate(epochs)
         if index == 0 or epoch.stage != epochs[index - 1].stage
     ]
+
+
+def _marks(epochs: Sequence[EpochMetrics], starts: Sequence[int]) -> Iterator[str]:
+    """Where each stage begins and where all ends; names where there are several stages."""
     for index in starts:
         x = _x_of(index, len(epochs))
         yield _axis_label(x, epochs[index].epoch)
         if len(starts) > 1:
             yield (
-                f'<text x="{x + 3:.1f}" y="{PANEL_HEIGHT - MARGIN - 4}" fill="{GREY}">'
+                f'<text x="{x + 7:.1f}" y="{PANEL_HEIGHT - MARGIN + 13}" fill="{GREY}">'
                 f"{escape(epochs[index].stage)}</text>"
             )
         if index > 0:
@@ -98,11 +102,13 @@ def _x_of(index: int, count: int) -> float:
     return MARGIN + width * (index / (count - 1) if count > 1 else 0.5)
 
 
-def _panel(title: str, curves: Sequence[Curve], count: int, ceiling: float | None) -> str:
+def _panel(
+    title: str, curves: Sequence[Curve], starts: Sequence[int], ceiling: float | None
+) -> str:
     known = [value for curve in curves for value in curve.values if value is not None]
     top = ceiling or max(known, default=1.0) or 1.0
     parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(title)}</text>', *_axes(top)]
-    parts += [_line(curve, count, top) for curve in curves]
+    parts += [_line(curve, starts, top) for curve in curves]
     parts += _legend([curve for curve in curves if curve.name])
     return "".join(parts)
 
@@ -123,11 +129,15 @@ def _axis_label(x: float, epoch: int) -> str:
     return f'<text x="{x:.1f}" y="{y}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
 
 
-def _line(curve: Curve, count: int, top: float) -> str:
-    """A path through the values, broken where one is missing; a dot where it has one point."""
-    bottom = PANEL_HEIGHT - MARGIN
+def _line(curve: Curve, starts: Sequence[int], top: float) -> str:
+    """A path through the values, broken where one is missing and where a stage begins.
+
+    A dot where it has one point.
+    """
+    bottom, count = PANEL_HEIGHT - MARGIN, len(curve.values)
     commands, pen_down, points = [], False, []
     for index, value in enumerate(curve.values):
+        pen_down = pen_down and index not in starts
         if value is None:
             pen_down = False
             continue

@@ -74,6 +74,8 @@ def test_stages_stand_in_a_row_with_a_line_between_them() -> None:
     assert words.count("pretrain") == words.count("finetune") == 1
     assert words.count("1") == 2, "each stage counts its own epochs"
     assert "3" in words
+    drawn = [path.get("d", "") for path in left.iter(f"{SVG}path") if path.get("fill") == "none"]
+    assert all(line.count("M") == 2 for line in drawn), "no line leads from one into the other"
 
 
 def test_a_single_stage_needs_no_name() -> None:
