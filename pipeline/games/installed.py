@@ -236,6 +236,9 @@ def _idle(patterns: list[str], stems: list[str]) -> tuple[str, ...]:
 
 
 def _notes(report: CoverageReport) -> Iterator[str]:
+    if report.apart:
+        groups = ", ".join(f"{name} {count}" for name, count in report.apart.items())
+        yield f"Left aside on purpose, as the pack's sprites.yaml explains: {groups}."
     for name, classes in report.conflicts.items():
         yield (
             f"{name} is claimed by {' and '.join(classes)}, so it serves neither: exclude it from "

@@ -14,9 +14,12 @@ from pipeline.sprites.select import spread
 
 PER_ROW = 8
 CELL = 96
-"""Side of a sprite's square in pixels; larger sprites are reduced to fit."""
+"""Pixels along a sprite's square: larger sprites are reduced to fit it, rows of small ones are doubled."""
+ROOM = CELL - 4
 LABEL_WIDTH = 190
-TEXT_HEIGHT = 24
+TEXT_HEIGHT = 36
+LETTERS = 16
+"""Of a file's name in one line, of which there are two."""
 ROW_HEIGHT = CELL + TEXT_HEIGHT
 
 GROUND = (96, 110, 78)
@@ -44,10 +47,12 @@ def contact_sheet(library: OpenLibrary, class_names: Sequence[str]) -> bytes:
     width = LABEL_WIDTH + PER_ROW * CELL
     sheet = Image.new("RGB", (width, max(1, len(order)) * ROW_HEIGHT), GROUND)
     for row, name in enumerate(order):
-        chosen = _chosen(by_class[name])
         _draw_label(sheet, row * ROW_HEIGHT, name, by_class[name])
-        for column, entry in enumerate(chosen):
-            _draw_cell(sheet, LABEL_WIDTH + column * CELL, row * ROW_HEIGHT, library[entry.id])
+        shown = [library[entry.id] for entry in _chosen(by_class[name])]
+        zoom = 2 if all(2 * max(sprite.rgba.shape[:2]) <= ROOM for sprite in shown) else 1
+        for column, sprite in enumerate(shown):
+            left = LABEL_WIDTH + column * CELL
+            _draw_cell(sheet, (left, row * ROW_HEIGHT), sprite, zoom)
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG")
     return buffer.getvalue()
@@ -74,16 +79,32 @@ def _draw_label(sheet: Image.Image, top: int, name: str, entries: Sequence[Sprit
     pen.multiline_text((6, top + 6), f"{name}\n{count}", fill=colour, font=_font(13))
 
 
-def _draw_cell(sheet: Image.Image, left: int, top: int, sprite: Sprite) -> None:
-    picture = Image.fromarray(_in_team_colour(sprite))
-    picture.thumbnail((CELL - 4, CELL - 4))
+def _draw_cell(sheet: Image.Image, corner: tuple[int, int], sprite: Sprite, zoom: int) -> None:
+    left, top = corner
+    pixels = _in_team_colour(sprite).repeat(zoom, axis=0).repeat(zoom, axis=1)
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((ROOM, ROOM))
     place = (left + (CELL - picture.width) // 2, top + 2 + (CELL - picture.height) // 2)
     sheet.paste(picture, place, picture)
     height, width = sprite.rgba.shape[:2]
-    source = _shortened(PurePosixPath(sprite.source).stem, 15)
     pen = ImageDraw.Draw(sheet)
-    text = f"{source}\n{width}x{height} h{sprite.heading} s{sprite.step}"
-    pen.multiline_text((left + 2, top + CELL), text, fill=INK, font=_font(10), spacing=1)
+    lines = [*_two_lines(_file_name(sprite)), f"{width}x{height} h{sprite.heading} s{sprite.step}"]
+    pen.multiline_text(
+        (left + 2, top + CELL), "\n".join(lines), fill=INK, font=_font(10), spacing=1
+    )
+
+
+def _file_name(sprite: Sprite) -> str:
+    """The source file as the pack's rules name it: without what all names end with."""
+    return PurePosixPath(sprite.source).stem.removesuffix("_x1")
+
+
+def _two_lines(name: str) -> tuple[str, str]:
+    """A name broken at an underscore; of a longer one the end, as beginnings are much alike."""
+    if len(name) <= LETTERS:
+        return name, ""
+    cut = max(name.rfind("_", 0, LETTERS) + 1, len(name) - LETTERS)
+    return _shortened(name[:cut], LETTERS), name[cut:]
 
 
 def _in_team_colour(sprite: Sprite) -> Pixels:

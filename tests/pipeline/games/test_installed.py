@@ -87,6 +87,7 @@ def test_files_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
     assert report.apart == {"expansion": 1}
     assert report.unmatched == {"u_horse": ("u_horse_a", "u_horse_b"), "s_x": ("s_x",)}
     assert any("u_horse 2, s_x 1" in note for note in report.notes)
+    assert any(note.startswith("Left aside on purpose") for note in report.notes)
 
 
 def test_a_sprite_that_lacks_a_part_is_noted(tmp_path: Path) -> None:
