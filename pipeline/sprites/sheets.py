@@ -14,7 +14,7 @@ from pipeline.sprites.select import spread
 
 PER_ROW = 8
 CELL = 96
-"""Pixels along a sprite's square: larger sprites are reduced to fit it, rows of small ones are doubled."""
+"""Pixels along a sprite's square; larger sprites are reduced to fit, rows of small ones doubled."""
 ROOM = CELL - 4
 LABEL_WIDTH = 190
 TEXT_HEIGHT = 36

@@ -48,6 +48,7 @@ def test_mutated_textures_raise_the_readers_own_error_or_none(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_hundred_thousand_mutated_textures(tmp_path: Path) -> None:
     sound = survive(mutants(SEEDS, 100_000, seed=2, structure=HEADER_BYTES), tmp_path)
     assert 0 < sound < 100_000

@@ -179,6 +179,7 @@ def test_mutated_files_raise_the_readers_own_error_or_none() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_hundred_thousand_mutated_files() -> None:
     tracemalloc.start()
     try:

@@ -55,6 +55,7 @@ def test_mutated_packs_raise_the_packs_own_error_or_none(pack_folder: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["pack", "classes", "sprites", "terrain", "scenes"])
 def test_ten_thousand_mutated_packs(pack_folder: Path, name: str) -> None:
     file = pack_folder / f"{name}.yaml"
@@ -93,6 +94,7 @@ def test_mutated_texts_are_parsed_or_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_hundred_thousand_mutated_texts() -> None:
     assert 0 < parse_all(mutants([TEXT], 100_000, seed=2)) < 100_000
 
