@@ -3,23 +3,27 @@
 The default run looks at fewer of them; `-m slow` at thousands of plans and hundreds of pictures.
 """
 
+import json
 import random
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
 import pytest
 
 from pipeline.backgrounds.shores import drawn_shoreline
+from pipeline.evaluation.conventions import labels_under
 from pipeline.games.pack import GamePack, ShoreRules
-from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
+from pipeline.labels.yolo import read_rows
 from pipeline.manifests import manifest_of
 from pipeline.scenes.check import label_problems, scene_separation_problems
 from pipeline.scenes.draw import draw
 from pipeline.scenes.frequency import expected_counts
 from pipeline.scenes.label import export, label
 from pipeline.scenes.plan import may_stand, place_of, plan
+from pipeline.scenes.read import read_scenes
 from pipeline.scenes.scene import footprint_of
 from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShelf
 from pipeline.scenes.write import Shard, Sources, finish_set, write_set, write_shard
@@ -113,9 +117,6 @@ def paintings(grounds, coasts) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def shore_sources(tmp_path_factory, sources, coasts, paintings) -> Sources:
-    import json
-    from dataclasses import asdict
-
     folder = tmp_path_factory.mktemp("coasts")
     entries = []
     for shape in coasts:
@@ -279,6 +280,17 @@ def test_a_set_has_the_same_bytes_in_any_order_and_after_any_failure(
     assert manifest_of(tmp_path / "parts").digest == manifest_of(tmp_path / "at once").digest
     assert scene_separation_problems(tmp_path / "parts", game) == ()
     assert label_problems(tmp_path / "parts", game) == ()
+
+
+def test_a_record_makes_the_labels_that_were_written(written, pack):
+    policy, names = pack().scenes.labels, pack().class_names
+    for scene in read_scenes(written):
+        rows = read_rows(scene.labels, len(names))
+        found = [row.labelled_box(scene.width, scene.height) for row in rows]
+        made = labels_under(scene, policy, names)
+        assert [one.class_id for one in found] == [one.class_id for one in made]
+        for one, other in zip(found, made, strict=True):
+            assert iou_matrix([one.box], [other.box])[0, 0] > 0.999
 
 
 @pytest.mark.slow

@@ -1,0 +1,95 @@
+"""One detector, one set of drawn pictures, both conventions of what a box is.
+
+A visible box ends where something covers an object, a full box goes on behind it. A detector that
+learned one of them is judged harder by the other, and so are two detectors that learned different
+ones. Drawn pictures come with both boxes of every object, so both can be asked without a new
+picture or a new detection. Real frames have the one convention of their annotators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.report import EvaluationError, Judgement, Scores, score_frames
+from pipeline.games.scene_rules import LabelPolicy
+from pipeline.labels.boxes import LabelledBox
+from pipeline.scenes.label import SceneObject, export, labels_of
+from pipeline.scenes.read import WrittenScene, read_scenes
+
+Convention = Literal["visible", "full"]
+CONVENTIONS: tuple[Convention, Convention] = ("visible", "full")
+
+
+def labels_under(
+    scene: WrittenScene, policy: LabelPolicy, class_names: Sequence[str]
+) -> tuple[LabelledBox, ...]:
+    """The labels that a policy makes of a picture that was drawn and measured under any other.
+
+    Args:
+        scene: as its record says.
+        policy: which box, and from which visible fraction and side on.
+        class_names: in the order of their ids.
+    """
+    measured = [
+        SceneObject(
+            class_name=item.class_name,
+            full=item.full,
+            visible=item.visible,
+            visible_fraction=item.visible_fraction,
+            truncated_fraction=item.truncated_fraction,
+            covered_by=(),
+            player=None,
+            sprite_id="",
+            scale=item.scale,
+        )
+        for item in scene.objects
+    ]
+    return tuple(labels_of(export(measured, policy, class_names)))
+
+
+def under_both(
+    judged: Sequence[JudgedFrame], synthetic_set: Path, policy: LabelPolicy, judgement: Judgement
+) -> Mapping[Convention, Scores]:
+    """Score detections on drawn pictures under each convention.
+
+    Args:
+        judged: pictures of the set with what a detector found; their own truths do not matter.
+        synthetic_set: the set's folder, with its records.
+        policy: what of it has a label; its box is what differs.
+        judgement: classes, thresholds, overlap.
+
+    Raises:
+        EvaluationError: there is no picture, or one is not of that set.
+        SceneSetError: a record cannot be read.
+    """
+    if not judged:
+        raise EvaluationError("There is no drawn picture to judge.", "Name pictures of the set.")
+    wanted = {Path(frame.name).stem for frame in judged}
+    scenes = {scene.name: scene for scene in read_scenes(synthetic_set) if scene.name in wanted}
+    missing = sorted(wanted - scenes.keys())
+    if missing:
+        raise EvaluationError(
+            f"{synthetic_set} has no record of {', '.join(missing[:3])}.",
+            "Name the synthetic set that the pictures come from.",
+        )
+    return {
+        convention: score_frames(
+            [
+                replace(
+                    frame,
+                    truths=labels_under(
+                        scenes[Path(frame.name).stem],
+                        policy.model_copy(update={"box": convention}),
+                        judgement.class_names,
+                    ),
+                )
+                for frame in judged
+            ],
+            judgement,
+        )
+        for convention in CONVENTIONS
+    }
