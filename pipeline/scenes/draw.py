@@ -13,9 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.scenes.atmosphere import shed_light
-from pipeline.scenes.blend import Ids, Silhouette, cast_shadows, lay_objects
+from pipeline.scenes.blend import Stamps, cast_shadows, lay_objects
 from pipeline.scenes.overlays import dim, draw_badge, draw_health_bar, draw_panel, draw_selection
 from pipeline.scenes.scene import Placement, ScenePlan
+from pipeline.scenes.sheet import Ids
 from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite, mirror_image
 from pipeline.sprites.library import Pixels
 
@@ -41,12 +42,12 @@ class Drawing:
     Attributes:
         image: uint8 [height, width, 3], RGB.
         ids: uint16 [height, width]; n where `plan.placements[n - 1]` is seen, else 0.
-        silhouettes: one for each placement, in the plan's order.
+        stamps: what was drawn of each placement, covered or not.
     """
 
     image: Pixels
     ids: Ids
-    silhouettes: tuple[Silhouette, ...]
+    stamps: Stamps
 
 
 def draw(
@@ -70,7 +71,7 @@ def draw(
     for placement in plan.placements:
         if placement.selected:
             draw_selection(image, placement, plan.marks)
-    silhouettes = lay_objects(image, ids, plan, prepared, team_colours)
+    stamps = lay_objects(image, ids, plan, prepared, team_colours)
     if plan.light is not None:
         shed_light(image, plan.light)
     for placement in plan.placements:
@@ -82,7 +83,7 @@ def draw(
     for panel in plan.panels:
         draw_panel(image, panel, team_colours)
         ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
-    return Drawing(image, ids, silhouettes)
+    return Drawing(image, ids, stamps)
 
 
 def _ground(plan: ScenePlan, background: Pixels) -> Pixels:

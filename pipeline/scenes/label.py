@@ -10,14 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import cv2
-import numpy as np
-
 from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.blend import Ids, Mask, Silhouette
 from pipeline.scenes.draw import Drawing
+from pipeline.scenes.pixel_loops import measure
 from pipeline.scenes.scene import Placement, ScenePlan, footprint_of
 
 Cover = Literal["unit", "hud"]
@@ -61,11 +58,10 @@ class Exported:
 
 def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
+    measures = measure(drawing.ids, drawing.stamps.rgba, drawing.stamps.table).tolist()
     objects = tuple(
-        _measure(number, placement, silhouette, drawing.ids)
-        for number, (placement, silhouette) in enumerate(
-            zip(plan.placements, drawing.silhouettes, strict=True), start=1
-        )
+        _object(placement, measured)
+        for placement, measured in zip(plan.placements, measures, strict=True)
         if placement.class_name is not None
     )
     if plan.shore is None:
@@ -101,37 +97,22 @@ def _outcome(item: SceneObject, policy: LabelPolicy, class_id: int) -> LabelledB
     return LabelledBox(class_id, box)
 
 
-def _measure(number: int, placement: Placement, silhouette: Silhouette, ids: Ids) -> SceneObject:
-    left, top, mask = silhouette.left, silhouette.top, silhouette.mask
-    region = ids[top : top + mask.shape[0], left : left + mask.shape[1]]
-    seen = region == number
-    inside, visible = int(np.count_nonzero(mask)), int(np.count_nonzero(seen))
-    full = _box_around(mask, left, top)
+def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
+    """An object from its row of `measure`."""
+    pixels, inside, seen, under_hud, *boxes = measured
+    covers: tuple[tuple[Cover, bool], ...] = (
+        ("hud", under_hud > 0),
+        ("unit", inside - seen > under_hud),
+    )
+    full = Box(*boxes[:4]) if inside else None
     return SceneObject(
         class_name=str(placement.class_name),
         full=full,
-        visible=full if visible == inside else _box_around(seen, left, top),
-        visible_fraction=visible / max(silhouette.pixels, 1),
-        truncated_fraction=(silhouette.pixels - inside) / max(silhouette.pixels, 1),
-        covered_by=() if visible == inside else _covers(region, mask, inside - visible),
+        visible=full if seen == inside else Box(*boxes[4:]) if seen else None,
+        visible_fraction=seen / max(pixels, 1),
+        truncated_fraction=(pixels - inside) / max(pixels, 1),
+        covered_by=tuple(cover for cover, present in covers if present),
         player=placement.player,
         sprite_id=placement.sprite_id,
         scale=placement.scale,
     )
-
-
-def _box_around(pixels: Mask, left: int, top: int) -> Box | None:
-    """The box of the true pixels of a region whose corner is (left, top); None without any."""
-    if pixels.size == 0:
-        return None
-    x, y, width, height = cv2.boundingRect(pixels.view(np.uint8))
-    if width == 0:
-        return None
-    return Box(left + x, top + y, left + x + width, top + y + height)
-
-
-def _covers(region: Ids, mask: Mask, hidden: int) -> tuple[Cover, ...]:
-    """What the object's own pixels show instead of it: another object, or the interface (0)."""
-    by_hud = int(np.count_nonzero(mask & (region == 0)))
-    covers: tuple[tuple[Cover, bool], ...] = (("hud", by_hud > 0), ("unit", hidden > by_hud))
-    return tuple(cover for cover, present in covers if present)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.draw import draw
+from pipeline.scenes.pixel_loops import measure
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan, plan
 from pipeline.scenes.stock import TEAM_COLOURS, SpriteShelf, prepare_for_teams, pyramid_of
 from pipeline.sprites.library import Sprite
@@ -179,8 +180,9 @@ def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
     inside = np.zeros((80, 100), bool)
     inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
     assert not (drawing.ids.astype(bool) & ~inside).any()
-    assert drawing.silhouettes[0].mask.sum() == (drawing.ids == 1).sum()
-    assert drawing.silhouettes[0].pixels == (soldier.rgba[..., 3] >= 128).sum()
+    [measured] = measure(drawing.ids, drawing.stamps.rgba, drawing.stamps.table)
+    assert measured[0] == (soldier.rgba[..., 3] >= 128).sum()
+    assert measured[1] == measured[2] == (drawing.ids == 1).sum()
 
 
 def test_the_interface_covers_the_scene_and_clears_the_ids_below(block, field):

@@ -1,0 +1,94 @@
+"""The loops of `pixel_loops` as calls of OpenCV and numpy, one sprite after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.scenes.atmosphere import OPAQUE
+from pipeline.scenes.sheet import Ids, Measures, Plane, Table, picture
+from pipeline.sprites.library import Pixels
+
+Region = tuple[slice, slice]
+Mask = npt.NDArray[np.bool_]
+
+
+def lay(image: Pixels, ids: Ids, rgba: Plane, table: Table) -> None:
+    """Blend sprites over a picture in their order, each claiming its opaque pixels.
+
+    Args:
+        image: uint8 [height, width, 3]; changed in place.
+        ids: uint16 [height, width]; becomes n + 1 where sprite n is opaque.
+        rgba: all sprites at their drawn size, premultiplied.
+        table: where each lies in `rgba` and in the picture.
+    """
+    alpha = cv2.extractChannel(rgba, 3)
+    behind = cv2.bitwise_not(alpha)
+    masks = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
+    colours, shares = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), cv2.merge([behind, behind, behind])
+    for number, row in enumerate(table.tolist()):
+        window = window_of(ids.shape, row)
+        if window is not None:
+            inside, outside = window
+            region, mask = image[outside], picture(masks, row)[inside]
+            cv2.multiply(region, picture(shares, row)[inside], region, 1 / 255)
+            cv2.add(region, picture(colours, row)[inside], region)
+            cv2.copyTo(np.full(mask.shape, number + 1, np.uint16), mask, ids[outside])
+
+
+def measure(ids: Ids, rgba: Plane, table: Table) -> Measures:
+    """What a drawn scene shows of each sprite.
+
+    Args:
+        ids: as `lay` left it, and 0 where the interface covers the scene.
+        rgba, table: as in `lay`.
+
+    Returns:
+        int64 [n, 12]: the opaque pixels of the sprite; those inside the picture; those that are
+        seen; those that the interface covers; then the boxes around those inside and around those
+        that are seen (x1, y1, x2, y2; x2 is 0 where there are none).
+    """
+    alpha = cv2.extractChannel(rgba, 3)
+    masks = np.asarray(cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
+    rows = [_measured(ids, masks, number, row) for number, row in enumerate(table.tolist())]
+    return np.array(rows, np.int64).reshape(-1, 12)
+
+
+def _measured(ids: Ids, masks: Plane, number: int, row: Sequence[int]) -> list[int]:
+    mask = picture(masks, row)
+    none = [ids.shape[1], ids.shape[0], 0, 0]
+    window = window_of(ids.shape, row)
+    if window is None:
+        return [cv2.countNonZero(mask), 0, 0, 0, *none, *none]
+    own, shown = mask[window[0]].view(np.bool_), ids[window[1]]
+    seen = shown == number + 1
+    inside, visible = int(np.count_nonzero(own)), int(np.count_nonzero(seen))
+    under_hud = 0 if visible == inside else int(np.count_nonzero(own & (shown == 0)))
+    corner = window[1][1].start, window[1][0].start
+    full = _box_around(own, corner) if inside else none
+    box = full if visible == inside else _box_around(seen, corner) if visible else none
+    return [cv2.countNonZero(mask), inside, visible, under_hud, *full, *box]
+
+
+def _box_around(pixels: Mask, corner: tuple[int, int]) -> list[int]:
+    """The box (x1, y1, x2, y2) of the true pixels of a region with that corner (x, y)."""
+    x, y, width, height = cv2.boundingRect(pixels.view(np.uint8))
+    left, top = corner[0] + x, corner[1] + y
+    return [left, top, left + width, top + height]
+
+
+def window_of(image: tuple[int, ...], row: Sequence[int]) -> tuple[Region, Region] | None:
+    """The common part of a sprite and the picture, as index of the one and of the other.
+
+    None when the sprite lies outside the picture.
+    """
+    _, height, width, left, top = row
+    right, bottom = left + width, top + height
+    x1, y1, x2, y2 = max(left, 0), max(top, 0), min(right, image[1]), min(bottom, image[0])
+    if x1 >= x2 or y1 >= y2:
+        return None
+    inside = (slice(y1 - top, y2 - top), slice(x1 - left, x2 - left))
+    return inside, (slice(y1, y2), slice(x1, x2))

@@ -1,0 +1,80 @@
+"""The compiled loops and the plain ones: the same pictures and measures, to the last bit."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.scenes import plain_loops
+from pipeline.scenes.draw import draw
+from pipeline.scenes.plan import plan
+from pipeline.scenes.sheet import Sheet, picture
+
+compiled_loops = pytest.importorskip("pipeline.scenes.compiled_loops")
+
+WIDTH, HEIGHT = 70, 50
+SIDES = st.tuples(st.integers(1, 30), st.integers(1, 30))
+CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
+
+
+def sprites_of(sizes, seed: int):
+    """Premultiplied pixels with all kinds of alpha, some of them wholly opaque or transparent."""
+    rng = np.random.default_rng(seed)
+    sheet = Sheet(sizes, order=rng.permutation(len(sizes)).tolist())
+    rgba = sheet.plane(4)
+    alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], rgba.shape[:2])
+    rgba[..., 3] = alpha
+    rgba[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
+    return sheet, rgba
+
+
+@given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=8), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=150)
+def test_both_draw_and_measure_the_same(placed, seed):
+    sheet, rgba = sprites_of([size for size, _ in placed], seed)
+    table = sheet.table(corner for _, corner in placed)
+    ground = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    results = []
+    for loops in (plain_loops, compiled_loops):
+        image, ids = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint16)
+        loops.lay(image, ids, rgba, table)
+        ids[:10] = 0  # The interface.
+        results.append((image, ids, loops.measure(ids, rgba, table)))
+    for plain, compiled in zip(*results, strict=True):
+        assert np.array_equal(plain, compiled)
+
+
+@given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=60)
+def test_measures_are_what_counting_pixels_one_by_one_gives(placed, seed):
+    sheet, rgba = sprites_of([size for size, _ in placed], seed)
+    table = sheet.table(corner for _, corner in placed)
+    ids = np.random.default_rng(seed).integers(0, len(placed) + 2, (HEIGHT, WIDTH), dtype=np.uint16)
+    measured = compiled_loops.measure(ids, rgba, table).tolist()
+    for number, (span, (_, (left, top))) in enumerate(zip(sheet.spans, placed, strict=True)):
+        opaque = [
+            (x + left, y + top) for y, x in np.argwhere(picture(rgba, span)[..., 3] >= 128).tolist()
+        ]
+        inside = [(x, y) for x, y in opaque if 0 <= x < WIDTH and 0 <= y < HEIGHT]
+        seen = [(x, y) for x, y in inside if ids[y, x] == number + 1]
+        covered = [(x, y) for x, y in inside if ids[y, x] == 0]
+        assert measured[number][:4] == [len(part) for part in (opaque, inside, seen, covered)]
+        assert measured[number][4:] == [*box_of(inside), *box_of(seen)]
+
+
+def box_of(points: list[tuple[int, int]]) -> list[int]:
+    if not points:
+        return [WIDTH, HEIGHT, 0, 0]
+    x, y = zip(*points, strict=True)
+    return [min(x), min(y), max(x) + 1, max(y) + 1]
+
+
+def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch):
+    for index in range(8):
+        scene = plan(index, pack().scenes, catalogue)
+        drawings = []
+        for loops in (plain_loops, compiled_loops):
+            monkeypatch.setattr("pipeline.scenes.blend.lay", loops.lay)
+            drawings.append(draw(scene, shelf, grounds))
+        assert np.array_equal(drawings[0].image, drawings[1].image)
+        assert np.array_equal(drawings[0].ids, drawings[1].ids)
