@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from detector_runtime import (
     ConfigurationError,
     ModelLoadError,
+    TrackerSettings,
+    WorldView,
     get_detector,
     open_detector,
     reset_detector,
@@ -104,9 +107,63 @@ def test_a_failed_reconfiguration_keeps_the_old_detector(block_model: Callable[.
 def test_unknown_settings_are_named() -> None:
     with pytest.raises(ConfigurationError, match="confidense"):
         get_detector(use_mock=True, confidense=0.5)
-    for wrong in ({"imgsz": 0}, {"iou_threshold": 2.0}, {"threads": 0}, {"tracking": "magic"}):
-        with pytest.raises(ConfigurationError):
-            get_detector(use_mock=True, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("imgsz", 0),
+        ("imgsz", "640"),
+        ("threads", 0),
+        ("threads", 1.5),
+        ("iou_threshold", 2.0),
+        ("iou_threshold", float("nan")),
+        ("same_box_iou", "0.9"),
+        ("confidence_threshold", -0.1),
+        ("confidence_threshold", "high"),
+        ("class_names", "sheep"),
+        ("class_names", ["sheep", "sheep"]),
+        ("class_names", []),
+        ("thresholds", {"sheep": 0.2}),
+        ("tracker", 5),
+        ("tracking", "magic"),
+        ("world_view", (0, 0, 1, 1)),
+        ("full_scan_interval", 0),
+    ],
+)
+def test_impossible_settings_are_named(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        get_detector(use_mock=True, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"iou_threshold": 2.0},
+        {"max_misses": -1},
+        {"confirm_hits": 0},
+        {"frame_seconds": 0.0},
+        {"frame_seconds": "1"},
+        {"max_steps": float("nan")},
+        {"noise": None},
+    ],
+)
+def test_impossible_settings_of_the_tracker_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        TrackerSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"left": 0.5, "right": 0.5}, {"top": 0.9}, {"bottom": 1.5}, {"left": "0"}]
+)
+def test_a_view_without_extent_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="world view"):
+        WorldView(**wrong)
+
+
+def test_what_is_no_path_is_no_model() -> None:
+    with pytest.raises(ConfigurationError, match="int is no path"):
+        get_detector(5)  # type: ignore[arg-type]
 
 
 def test_threads_get_one_detector(block_model: Callable[..., Path]) -> None:

@@ -140,6 +140,12 @@ def test_watched_pictures_are_given_when_they_are_whole(tmp_path: Path) -> None:
         (["detect", "shots/a.png", "--mock", "--save", "a.xyz"], "cannot be written"),
         (["detect", "shots/a.png", "--mock", "--json", "no/where.json"], "cannot be written"),
         (["serve", "--mock", "--host", "203.0.113.7"], "cannot listen"),
+        (["serve", "--mock", "--port", "99999"], "cannot listen"),
+        (["serve", "--mock", "--rate", "nan"], "--rate is nan"),
+        (["serve", "--mock", "--max-mb", "0"], "--max-mb is 0"),
+        (["watch", "shots", "--mock", "--interval", "-1"], "--interval is -1"),
+        (["watch", "shots", "--mock", "--once", "--save", "shots/a.png"], "cannot be written"),
+        (["bench", "--mock", "--size", "99999x99999"], "99999x99999 pixels"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_the_fix(

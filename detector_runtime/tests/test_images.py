@@ -45,6 +45,10 @@ def test_array_pil_and_file_agree(tmp_path: Path) -> None:
         ([[1, 2, 3]], "list"),
         (None, "NoneType"),
         ("nowhere.png", "nowhere.png"),
+        ("x" * 5000, "too long|no picture"),
+        (np.zeros((4, 4, 3), bool), "bool"),
+        (np.full((4, 4, 3), np.inf, np.float32), "infinite"),
+        (b"bytes", "bytes"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_fix(image: object, says: str) -> None:
@@ -67,6 +71,13 @@ def test_a_damaged_file_is_an_image_error(tmp_path: Path, suffix: str, keep: flo
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(ImageError, match=r"read|decoded"):
+        load_frame(path)
+
+
+def test_formats_that_run_other_programs_are_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(path, "EPS")
+    with pytest.raises(ImageError, match="cannot be read"):
         load_frame(path)
 
 

@@ -72,6 +72,14 @@ def test_the_middle_is_looked_at_twice(block_model: Callable[..., Path]) -> None
     assert corners(detector.detect_fast_multi(picture)) == {(48, 48)}
 
 
+@pytest.mark.parametrize("share", [0, 0.05, 1.5, float("nan"), "half"])
+def test_a_middle_that_is_none_is_refused(block_model: Callable[..., Path], share: object) -> None:
+    detector = opened(block_model())
+    with pytest.raises(ConfigurationError, match="center_fraction"):
+        detector.detect_fast_multi(blocks((64, 64)), center_fraction=share)  # type: ignore[arg-type]
+    assert detector.last is None
+
+
 def test_adaptive_looks_at_all_first_and_then_where_things_are(
     block_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -45,6 +46,24 @@ def test_types_are_shipped_and_all_names_exist() -> None:
         assert getattr(detector_runtime, name) is not None
     with pytest.raises(AttributeError):
         _ = detector_runtime.nothing_of_that_name
+
+
+def test_onnxruntime_is_told_not_to_report_before_it_is_imported() -> None:
+    code = (
+        "import os, sys\n"
+        "class Witness:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'onnxruntime': print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
+        "sys.meta_path.insert(0, Witness())\n"
+        "from detector_runtime import onnx_model\n"
+        "onnx_model.quiet_onnxruntime()\n"
+    )
+    environment = {**os.environ, "ORT_DISABLE_TELEMETRY": ""}
+    del environment["ORT_DISABLE_TELEMETRY"]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "1"
 
 
 def test_importing_takes_nothing_heavy_along() -> None:

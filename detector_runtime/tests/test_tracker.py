@@ -170,7 +170,13 @@ def test_velocities_are_per_time_and_not_per_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"timestamp": 5.0}, {"timestamp": float("nan")}, {"camera_shift": (float("inf"), 0)}]
+    "wrong",
+    [
+        {"timestamp": 5.0},
+        {"timestamp": float("nan")},
+        {"timestamp": "6"},
+        {"camera_shift": (float("inf"), 0)},
+    ],
 )
 def test_bad_arguments_leave_the_tracks_unharmed(wrong: dict[str, object]) -> None:
     following, untouched = tracker(), tracker()
@@ -182,6 +188,13 @@ def test_bad_arguments_leave_the_tracks_unharmed(wrong: dict[str, object]) -> No
     later = seen((120, 100))
     mine, theirs = (each.update(later, timestamp=7.0) for each in (following, untouched))
     assert mine.entities == theirs.entities
+
+
+def test_the_first_timestamp_must_be_a_number_too() -> None:
+    following = tracker()
+    with pytest.raises(ConfigurationError, match="timestamp is nan"):
+        following.update(seen((100, 100)), timestamp=float("nan"))
+    assert following.update(seen((100, 100)), timestamp=1.0).ids == ("sheep_0",)
 
 
 def test_predictions_move_on_and_change_nothing() -> None:

@@ -60,7 +60,7 @@ def get_detector(
     """
     global _shared
     chosen = settings_from(settings)
-    asked = (None if model_path is None else os.fspath(model_path), use_mock, chosen)
+    asked = (None if model_path is None else str(model_path), use_mock, chosen)
     nothing_asked = asked == (None, False, DetectorSettings())
     with _lock:
         if _shared is not None and not reconfigure:
@@ -91,6 +91,10 @@ def open_detector(
     settings = settings or DetectorSettings()
     if use_mock:
         return Detector(_mock(settings), settings)
+    if model_path is not None and not isinstance(model_path, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"a {type(model_path).__name__} is no path of a model", "Pass a string or a Path."
+        )
     path = Path(model_path) if model_path is not None else find_model()
     if path is None:
         logger.warning(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.checks import check, check_number
 from detector_runtime.images import Frame
 
 Grey = NDArray[np.float32]
@@ -49,6 +50,12 @@ class WorldView:
     top: float = 0.04
     right: float = 1.0
     bottom: float = 0.8
+
+    def __post_init__(self) -> None:
+        for name in ("left", "top", "right", "bottom"):
+            check_number(f"the world view's {name}", getattr(self, name), 0, 1)
+        check(self.left < self.right, "the world view's left", self.left, "less than its right")
+        check(self.top < self.bottom, "the world view's top", self.top, "less than its bottom")
 
 
 @dataclass(frozen=True)

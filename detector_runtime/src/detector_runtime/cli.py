@@ -11,8 +11,10 @@ from typing import Any
 
 from detector_runtime._version import __version__
 from detector_runtime.access import find_model, open_detector, open_model
+from detector_runtime.checks import check_number
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ModelLoadError
+from detector_runtime.images import check_sides
 from detector_runtime.looking import MODES, look
 from detector_runtime.results import Detections
 from detector_runtime.settings import DetectorSettings, settings_from
@@ -181,11 +183,12 @@ def _bench(chosen: argparse.Namespace) -> None:
     from detector_runtime.benchmark import measure
 
     width, _, height = chosen.size.partition("x")
-    if not (width.isdigit() and height.isdigit()) or chosen.runs < 1:
+    if not (width.isdecimal() and height.isdecimal()) or chosen.runs < 1:
         raise ConfigurationError(
             f"--size {chosen.size} --runs {chosen.runs} cannot be measured",
             "For example: --size 1920x1080 --runs 20",
         )
+    check_sides(int(width), int(height))
     with _open(chosen) as detector:
         figures = measure(detector, (int(width), int(height)), chosen.runs)
     if chosen.json:
@@ -198,8 +201,11 @@ def _bench(chosen: argparse.Namespace) -> None:
 def _watch(chosen: argparse.Namespace) -> None:
     from detector_runtime.watching import new_pictures, present_pictures
 
+    check_number("--interval", chosen.interval, 0.01)
     if not chosen.folder.is_dir():
         raise ConfigurationError(f"there is no folder {chosen.folder}", "Check the path.")
+    if chosen.save is not None:
+        _make_folder(chosen.save)
     with _open(chosen) as detector:
         pictures = (
             present_pictures(chosen.folder)
@@ -215,7 +221,6 @@ def _seen(detector: Detector, path: Path, chosen: argparse.Namespace) -> dict[st
     try:
         found = look(detector, path, chosen.mode)
         if chosen.save is not None:
-            chosen.save.mkdir(parents=True, exist_ok=True)
             _save(path, found, chosen.save / f"{path.stem}.png")
     except DetectorError as error:
         return {"file": path.name, "error": {"problem": error.problem, "fix": error.fix}}
@@ -225,6 +230,8 @@ def _seen(detector: Detector, path: Path, chosen: argparse.Namespace) -> dict[st
 def _serve(chosen: argparse.Namespace) -> None:
     from detector_runtime.server import DetectionServer, ServerLimits
 
+    check_number("--max-mb", chosen.max_mb, 0.001, 2048)
+    check_number("--rate", chosen.rate, 0.001)
     limits = ServerLimits(
         body_bytes=int(chosen.max_mb * (1 << 20)),
         per_second=chosen.rate,
@@ -266,6 +273,13 @@ def _save(path: Path, found: Detections, target: Path) -> None:
         picture.save(target)
     except (OSError, ValueError) as error:
         raise _unwritable(str(target), error) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(str(folder), error) from error
 
 
 def _unwritable(target: str, error: Exception) -> ConfigurationError:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detector_runtime.camera import CameraMotion
 from detector_runtime.candidates import Candidates
+from detector_runtime.checks import check_number
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
 from detector_runtime.models import Inference, Model
 from detector_runtime.results import (
@@ -107,11 +108,12 @@ class Detector:
             image: array (height, width, 3) of uint8, PIL image or path.
             color: channel order of an array.
             timestamp: seconds on any clock.
-            center_fraction: side of the middle part, as a share of the picture's.
+            center_fraction: side of the middle part, as a share of the picture's, from 0.1 to 1.
         """
         frame = load_frame(image, color)
-        share = min(max(center_fraction, 0.1), 1.0)
-        width, height = max(2, round(frame.width * share)), max(2, round(frame.height * share))
+        check_number("center_fraction", center_fraction, 0.1, 1)
+        width = max(2, round(frame.width * center_fraction))
+        height = max(2, round(frame.height * center_fraction))
         middle = Region((frame.width - width) // 2, (frame.height - height) // 2, width, height)
         with self._lock:
             self._observe(frame, timestamp)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.errors import ConfigurationError
+from detector_runtime.checks import check_number
 from detector_runtime.images import Color, ImageLike, load_frame
 
 SAMPLES = (320, 180)
@@ -34,10 +34,7 @@ class FrameDiffer:
     """
 
     def __init__(self, threshold: float = 0.01) -> None:
-        if not 0 < threshold < 1:
-            raise ConfigurationError(
-                f"the threshold is {threshold}", "It must lie between 0 and 1, for example 0.01."
-            )
+        check_number("threshold", threshold, 0.0001, 1)
         self.threshold = threshold
         self._reference: NDArray[np.int16] | None = None
         self._size = (0, 0)

@@ -23,6 +23,9 @@ ImageLike = Union[NDArray[Any], "Image.Image", str, "os.PathLike[str]"]
 """An array `(height, width, 3)` of uint8, a PIL image, or the path of a picture."""
 
 ARRAY_FIX = "Pass a uint8 array of shape (height, width, 3) with values from 0 to 255"
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Of files. Pillow opens more, some through programs that a stranger's file should not reach."""
+
 SMALLEST_SIDE = 2
 LARGEST_SIDE = 32768
 MOST_PIXELS = 80_000_000
@@ -80,7 +83,7 @@ def load_frame(image: ImageLike, color: Color = "rgb") -> Frame:
 
 
 def decode_image(content: bytes) -> Frame:
-    """The picture in the bytes of a PNG, JPEG, WebP or BMP file.
+    """The picture in the bytes of a PNG, JPEG, WebP, BMP, GIF, PPM or TIFF file.
 
     Raises:
         ImageError: the bytes are damaged or no picture.
@@ -105,7 +108,7 @@ def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
         raise ImageError(f"the picture has {channels} channels, not 3", _channel_fix(array.shape))
     if array.dtype != np.uint8:
         raise ImageError(*_dtype_problem(array))
-    _check_sides(width, height)
+    check_sides(width, height)
     return array
 
 
@@ -128,7 +131,8 @@ def _dtype_problem(array: NDArray[Any]) -> tuple[str, str]:
     return problem, f"{ARRAY_FIX}: image.round().clip(0, 255).astype(np.uint8)."
 
 
-def _check_sides(width: int, height: int) -> None:
+def check_sides(width: int, height: int) -> None:
+    """Raises ImageError for a picture too small or too large to look at."""
     sides_fit = min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE
     if not sides_fit or width * height > MOST_PIXELS:
         raise ImageError(
@@ -145,7 +149,11 @@ def _is_pil(image: object) -> bool:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    if not path.is_file():
+    try:
+        exists = path.is_file()
+    except OSError as error:
+        raise ImageError(f"the path cannot be read: {error!s:.200}", "Check the path.") from error
+    if not exists:
         raise ImageError(f"there is no picture at {path}", "Check the path.")
     return _open(path, str(path))
 
@@ -154,7 +162,7 @@ def _open(source: Any, name: str) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=FORMATS) as image:
             return _from_pil(ImageOps.exif_transpose(image))
     except ImageError:
         raise
@@ -162,12 +170,12 @@ def _open(source: Any, name: str) -> NDArray[np.uint8]:
         # Pillow's readers raise whatever a damaged file makes them trip over.
         raise ImageError(
             f"{name} cannot be read as a picture: {error}",
-            "The file is damaged, still being written, or not an image; save it again as PNG.",
+            "The file is damaged, still being written, or of another kind; save it as PNG or JPEG.",
         ) from error
 
 
 def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
-    _check_sides(*image.size)
+    check_sides(*image.size)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         raise ImageError(
             f"the picture's mode is {image.mode}: more than 8 bits a channel",

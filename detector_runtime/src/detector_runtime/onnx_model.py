@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,8 +224,7 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
         UnknownOnnxLayoutError: its output is not `(N, 6)`.
         ClassListError: no class names, or different ones in model and bundle.
     """
-    import onnxruntime
-
+    onnxruntime = quiet_onnxruntime()
     name = card.source.name
     if isinstance(model, Path):
         if not model.is_file():
@@ -247,9 +248,16 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
     return OnnxModel(session, card, options.imgsz)
 
 
-def _session_options(options: OnnxOptions) -> Any:
+def quiet_onnxruntime() -> ModuleType:
+    """onnxruntime, which reports to its maker unless it is told not to before it is imported."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    return cast(ModuleType, onnxruntime)
+
+
+def _session_options(options: OnnxOptions) -> Any:
+    onnxruntime = quiet_onnxruntime()
     settings = onnxruntime.SessionOptions()
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     settings.intra_op_num_threads = options.threads or default_threads()

@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from detector_runtime.checks import check_count, check_number
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ImageError
 from detector_runtime.images import decode_image
@@ -48,6 +49,12 @@ class ServerLimits:
     per_second: float = 20.0
     burst: int = 20
     at_once: int = 8
+
+    def __post_init__(self) -> None:
+        check_count("the largest body", self.body_bytes, 1)
+        check_number("the rate", self.per_second, 0.001)
+        check_count("the burst", self.burst, 1)
+        check_count("the number at once", self.at_once, 1)
 
 
 class _RefusedError(Exception):
@@ -94,10 +101,10 @@ class DetectionServer(ThreadingHTTPServer):
         self.host = host
         try:
             super().__init__((host, port), _Handler)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise ConfigurationError(
                 f"cannot listen on {host}:{port}: {error}",
-                "Choose another --port, or stop the program that uses it.",
+                "Choose another --port from 1 to 65535, or stop the program that uses it.",
             ) from error
 
 

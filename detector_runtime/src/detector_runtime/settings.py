@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from detector_runtime.camera import WorldView
+from detector_runtime.checks import check, check_count, check_kind, check_number
 from detector_runtime.errors import ConfigurationError
 from detector_runtime.thresholds import Thresholds
 from detector_runtime.tracker import TrackerSettings
 
 Tracking = Literal["kalman", "greedy", "none"]
+
+NAMES_RULE = "a list of different names, in the order of training"
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,24 @@ class DetectorSettings:
 
     def __post_init__(self) -> None:
         if self.class_names is not None:
+            check(_are_names(self.class_names), "class_names", self.class_names, NAMES_RULE)
             object.__setattr__(self, "class_names", tuple(self.class_names))
-        _check(0 < self.iou_threshold <= 1, "iou_threshold", "between 0 and 1")
-        _check(self.imgsz is None or self.imgsz >= 32, "imgsz", "at least 32 pixels")
-        _check(self.full_scan_interval >= 1, "full_scan_interval", "at least 1")
-        _check(self.threads is None or self.threads >= 1, "threads", "at least 1")
-        _check(
-            self.same_box_iou is None or 0 < self.same_box_iou <= 1,
-            "same_box_iou",
-            "None or between 0 and 1",
-        )
-        _check(
-            self.tracking in ("kalman", "greedy", "none"),
-            "tracking",
-            "'kalman', 'greedy' or 'none'",
-        )
+        check_number("iou_threshold", self.iou_threshold, 0.01, 1)
+        if self.same_box_iou is not None:
+            check_number("same_box_iou", self.same_box_iou, 0.01, 1)
+        if self.confidence_threshold is not None:
+            check_number("confidence_threshold", self.confidence_threshold, 0, 1)
+        if self.imgsz is not None:
+            check_count("imgsz", self.imgsz, 32)
+        if self.threads is not None:
+            check_count("threads", self.threads, 1)
+        if self.thresholds is not None:
+            check_kind("thresholds", self.thresholds, Thresholds)
+        check_count("full_scan_interval", self.full_scan_interval, 1)
+        check_kind("tracker", self.tracker, TrackerSettings)
+        check_kind("world_view", self.world_view, WorldView)
+        known = ("kalman", "greedy", "none")
+        check(self.tracking in known, "tracking", self.tracking, f"one of {', '.join(known)}")
 
     def chosen_thresholds(self, of_model: Thresholds) -> Thresholds:
         """The thresholds in force for a model that brings `of_model`."""
@@ -95,6 +101,7 @@ def settings_from(changes: dict[str, Any]) -> DetectorSettings:
     return DetectorSettings(**changes)
 
 
-def _check(holds: bool, name: str, rule: str) -> None:
-    if not holds:
-        raise ConfigurationError(f"{name} has an impossible value", f"It must be {rule}.")
+def _are_names(names: Any) -> bool:
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+        return False
+    return all(isinstance(name, str) for name in names) and len(set(names)) == len(names)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.checks import check_number
 from detector_runtime.errors import ConfigurationError
 
 DEFAULT_CONFIDENCE = 0.35
@@ -22,10 +23,7 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name, value in {"default": self.default, **self.per_class}.items():
-            if not 0.0 <= value <= 1.0:
-                raise ConfigurationError(
-                    f"the threshold '{name}' is {value}", "Thresholds lie between 0 and 1."
-                )
+            check_number(f"the threshold '{name}'", value, 0, 1)
 
     def for_classes(self, class_names: Sequence[str]) -> NDArray[np.float32]:
         """One threshold per class index, shape `(len(class_names),)`.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector_runtime.assignment import assign
+from detector_runtime.checks import check_count, check_kind, check_number
 from detector_runtime.errors import ConfigurationError, PredictionExpiredError
 from detector_runtime.kalman import Motion, MotionNoise, centred
 from detector_runtime.overlap import pair_iou, pairs_between
@@ -73,6 +74,17 @@ class TrackerSettings:
     max_steps: float = 10.0
     max_predictions: int = 3
     noise: MotionNoise = field(default_factory=MotionNoise)
+
+    def __post_init__(self) -> None:
+        shares = ("iou_threshold", "recent_iou", "weak_iou", "other_class_iou", "lost_iou")
+        for name in (*shares, "sure_score"):
+            check_number(name, getattr(self, name), 0, 1)
+        for name in ("max_misses", "tentative_misses", "max_parked", "max_predictions"):
+            check_count(name, getattr(self, name), 0)
+        check_count("confirm_hits", self.confirm_hits, 1)
+        check_number("frame_seconds", self.frame_seconds, 1e-6)
+        check_number("max_steps", self.max_steps, 1)
+        check_kind("noise", self.noise, MotionNoise)
 
 
 class Tracker(Protocol):
@@ -402,9 +414,12 @@ class EntityTracker:
     def _next_prediction(self, timestamp: float | None) -> float:
         if timestamp is None:
             return float(self._predictions + 1)
+        check_number("timestamp", timestamp, -math.inf)
         return max(self._frames_between(timestamp), 0.0)
 
     def _steps_since(self, timestamp: float | None) -> float:
+        if timestamp is not None:
+            check_number("timestamp", timestamp, -math.inf)
         if timestamp is None or self._clock is None:
             return 1.0
         steps = self._frames_between(timestamp)
