@@ -13,7 +13,9 @@ Run with `outpost bench runtime_tracking`, or `python tests/bench/runtime_tracki
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,11 @@ PLAIN = TrackerSettings(
 
 @dataclass(frozen=True)
 class SceneRules:
-    """What a scene is like. `recall` and `precision` are those of the detector at its threshold."""
+    """What a scene is like.
+
+    `recall` and `precision` are those of the detector at its threshold; of the game's frames it
+    sees every `stride`-th.
+    """
 
     recall: float
     precision: float
@@ -51,6 +57,7 @@ class SceneRules:
     frames: int = 100
     entities: int = 120
     jitter: float = 3.0
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,12 +99,16 @@ def measure() -> dict[str, float]:
 
 def scenes() -> dict[str, list[list[SceneFrame]]]:
     """Kinds of scenes, each with several seeds."""
-    kinds = {}
+    rules = {}
     for camera, pans in (("panning", True), ("static", False)):
-        for recall, precision in ((0.9, 0.95), (0.31, 0.65)):
-            kinds[f"{camera}_recall_{round(100 * recall)}"] = [
-                drawn_scene(SceneRules(recall, precision, pans, seed)) for seed in range(SEEDS)
-            ]
+        rules[f"{camera}_recall_90"] = SceneRules(0.9, 0.95, pans)
+        rules[f"{camera}_recall_31"] = SceneRules(0.31, 0.65, pans)
+        rules[f"crowded_{camera}_recall_90"] = SceneRules(0.9, 0.95, pans, entities=480)
+        rules[f"low_rate_{camera}_recall_90"] = SceneRules(0.9, 0.95, pans, stride=4)
+    kinds = {
+        name: [drawn_scene(replace(each, seed=seed)) for seed in range(SEEDS)]
+        for name, each in rules.items()
+    }
     for name in ("TUD-Campus", "TUD-Stadtmitte"):
         for recall in (1.0, 0.5):
             kinds[f"{name.lower().replace('-', '_')}_recall_{round(100 * recall)}"] = [
@@ -154,7 +165,8 @@ def followed_by_bytetrack(frames: list[SceneFrame]) -> Followed:
 
 def score(truth: list[SceneFrame], result: Followed) -> dict[str, float]:
     """HOTA in percent, by TrackEval, and how many ids a true object got."""
-    import trackeval
+    with redirect_stdout(StringIO()):  # It reports there what it could not import.
+        import trackeval
 
     true_ids = _numbered([frame.true_ids.tolist() for frame in truth])
     given_ids = _numbered(result.ids)
@@ -201,10 +213,10 @@ def drawn_scene(rules: SceneRules) -> list[SceneFrame]:
     frames = []
     for index in range(rules.frames):
         before = world.camera.copy()
-        if index:
+        for _ in range(rules.stride if index else 0):
             world.move(rng)
-        if index and rules.pans:
-            world.pan(rng)
+            if rules.pans:
+                world.pan(rng)
         shift = world.camera - before
         frames.append(_seen(rng, world, rules, (float(shift[0]), float(shift[1]))))
     return frames
