@@ -19,7 +19,7 @@ from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.views import curve, table
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.labels.batches import write_json
-from pipeline.labels.training_set import is_real, listed_pictures
+from pipeline.labels.training_set import is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
 from pipeline.training.checkpoints import find_checkpoint
@@ -270,6 +270,7 @@ class TrainingSession:
         listed = listed_pictures(training_set.path, "train")
         real = sum(map(is_real, listed))
         if len(self.wish.stages) == 1 or 0 < real < len(listed):
+            self._warn_of_forgetting(training_set)
             return self.wish.stages
         kind = "real" if real == 0 else "synthetic"
         notice(
@@ -277,6 +278,18 @@ class TrainingSession:
             f"The training set has no {kind} picture, so there is one stage of training.",
         )
         return SINGLE_STAGE
+
+    def _warn_of_forgetting(self, training_set: Artifact) -> None:
+        if self.wish.stages[-1].train_on is not Pictures.REAL:
+            return
+        per_class = read_summary(training_set.path).per_class.items()
+        unreal = [name for name, c in per_class if c.real_train == 0 and c.synthetic_train > 0]
+        if unreal:
+            notice(
+                self.context.log.warning,
+                f"No real picture shows {', '.join(unreal)}: fine-tuning on real pictures alone "
+                "forgets them. 'finetune_on: all' in training.yaml keeps the synthetic ones.",
+            )
 
     def _lineage(self, training_set: Artifact, code: str) -> dict[str, str]:
         """What the ONNX file says of itself wherever it goes."""

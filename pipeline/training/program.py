@@ -38,6 +38,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -504,17 +505,20 @@ def cpu_has_bfloat16() -> bool:
 
 
 def compute_in_bfloat16(model: Any) -> None:
-    """Run the layers in bfloat16; weights, loss and optimizer stay in float32."""
-    import torch
+    """Run the layers in bfloat16; weights, loss and optimizer stay in float32.
 
-    predict = model.predict
+    As a method, which a copy of the model binds to itself and a checkpoint leaves behind:
+    ultralytics copies the model when it recovers from a loss that is no number.
+    """
 
-    def predict_mixed(*arguments: Any, **options: Any) -> Any:
+    def predict(self: Any, *arguments: Any, **options: Any) -> Any:
+        import torch
+
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            predicted = predict(*arguments, **options)
+            predicted = type(self).predict(self, *arguments, **options)
         return as_float32(predicted)
 
-    model.predict = predict_mixed
+    model.predict = types.MethodType(predict, model)
 
 
 def as_float32(value: Any) -> Any:

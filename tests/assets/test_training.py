@@ -20,6 +20,7 @@ from assets.keys import GameKeys
 from assets.making import Making, make
 from assets.training import show_lease, stages_of, training_assets
 from pipeline.games.pack import TwoStageRules, load_pack
+from pipeline.labels.batches import write_json
 from pipeline.training.checkpoints import CheckpointMissingError
 from pipeline.training.job import FINETUNING, Hyperparameters, Pictures
 from resources.artifacts import Artifacts
@@ -30,6 +31,20 @@ PACK = load_pack("demo")
 KEYS = GameKeys.of(PACK)
 TRAINING = training_assets(PACK)
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
+
+COUNTS = ("real_train", "real_val", "synthetic_train", "synthetic_val", "total_train")
+LISTS = ("zero_real_classes", "batches", "duplicates", "collisions", "warnings")
+SUMMARY: dict[str, Any] = {
+    **dict.fromkeys((*COUNTS, "total_val", "oversample_real", "listed_train"), 1),
+    **{name: [] for name in (*LISTS, "validation_leaks", "held_out_leaks")},
+    **{"split": "sessions", "split_units": 1, "validation_fraction": 0.5, "seed": 1},
+    **{"unlabelled": "drop", "unknown_labels": {}},
+    "per_class": {
+        "knight": {"real_train": 3, "synthetic_train": 5},
+        "goose": {"real_train": 0, "synthetic_train": 5},
+        "farm": {"real_train": 0, "synthetic_train": 0},
+    },
+}
 
 BEGIN = textwrap.dedent("""
     import hashlib, json, os, pathlib, sys, time
@@ -78,6 +93,7 @@ def training_set(
         lines = "".join(f"./images/train/{kind}.jpg\n" for kind in kinds)
         for name in ("train.txt", "val.txt"):
             (folder / name).write_text(lines, encoding="utf-8")
+        write_json(folder / "merge_summary.json", SUMMARY)
 
     making = Making(context, artifacts.store, KEYS.cvat_merge, "c1", {"kinds": kinds})
     return make(making, write, lambda _: {})
@@ -219,8 +235,11 @@ def test_resuming_from_nothing_is_refused_before_anything_is_rented(
 
 
 def test_two_stages_can_be_asked_for_where_they_are_not_the_default(bench: Bench) -> None:
-    bench.run(BEGIN + END, two_stage=True, finetune_epochs=7)
+    result = bench.run(BEGIN + END, two_stage=True, finetune_epochs=7)
 
+    warned = [line for line in bench.lines(result) if "forgets them" in line]
+    assert len(warned) == 1
+    assert "No real picture shows goose:" in warned[0]
     job = bench.shown()["job"]
     assert [stage["name"] for stage in job["training"]] == ["pretrain", "finetune"]
     assert job["training"][1]["hyperparameters"]["epochs"] == 7

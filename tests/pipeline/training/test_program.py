@@ -1,5 +1,6 @@
 """The job program, run as on any host: its own process, its own folder, nothing of Outpost."""
 
+import copy
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from pipeline.training.program import (
     Outputs,
     WrongExportError,
     check_export,
+    compute_in_bfloat16,
     exit_code_of,
     number,
     usable_cores,
@@ -315,6 +317,26 @@ def test_a_job_that_begins_again_is_not_done(tmp_path: Path) -> None:
 )
 def test_a_figure_that_is_no_number_is_left_out(value: float | None, written: float | None) -> None:
     assert number(value) == written
+
+
+@pytest.mark.slow
+def test_a_copy_of_a_model_in_bfloat16_computes_with_its_own_weights(tmp_path: Path) -> None:
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel("yolo26n.yaml", nc=2, verbose=False).eval()
+    compute_in_bfloat16(model)
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for weights in other.parameters():
+            weights.zero_()
+        picture = torch.rand(1, 3, 128, 128)
+        ours, theirs = (m(picture)[0].float() for m in (model, other))
+    assert not torch.equal(ours, theirs)
+
+    torch.save(other, tmp_path / "other.pt")
+    again = torch.load(tmp_path / "other.pt", weights_only=False)
+    assert again.predict.__func__ is DetectionModel.predict
 
 
 def test_there_is_at_least_one_core() -> None:
