@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
+    from pipeline.scenes.fit import ScaleFit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -198,6 +199,35 @@ def merge(
         _print_summary(summary)
 
 
+@app.command("fit-scale")
+def fit_scale(
+    game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="An export batch: a zip, its folder, or a cvat_export artifact."),
+    ] = None,
+    synthetic: Annotated[
+        Path | None, typer.Option(help="A synthetic set's folder; the newest one if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the sizes of drawn and real objects, and propose the zoom and sizes of a pack.
+
+    Without `--against` all materialized batches that serve training are compared; held-out ones
+    never are.
+
+    Example: `outpost fit-scale demo --against exports/demo/session_harbour.zip`
+    """
+    from assets.fitting import fitted_scale
+
+    with explained():
+        fit = fitted_scale(StateFolder.from_environment(), game, against or (), synthetic)
+    if as_json:
+        print(json.dumps({**asdict(fit), "write": fit.lines()}, indent=1))
+        return
+    _print_fit(fit)
+
+
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="A file of tests/bench, without its ending.")],
@@ -342,6 +372,35 @@ def _print_summary(summary: MergeSummary) -> None:
     )
     for warning in summary.warnings:
         console.print(f"[yellow]Note:[/] {escaped(warning)}", soft_wrap=True)
+
+
+def _print_fit(fit: ScaleFit) -> None:
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    table = Table()
+    for head in ("class", "real", "drawn", "side", "drawn side", "ratio", "95%", "size", "write"):
+        table.add_column(head, no_wrap=head in ("class", "95%"))
+    for known in fit.classes:
+        table.add_row(
+            known.name,
+            str(known.real),
+            str(known.synthetic),
+            shown(known.real_side),
+            shown(known.synthetic_side),
+            shown(known.ratio),
+            "" if known.interval is None else f"{known.interval[0]:.2f}-{known.interval[1]:.2f}",
+            shown(known.size),
+            f"[bold]{known.proposed:.2f}[/]" if known.changes else "",
+        )
+    console.print(table)
+    console.print(
+        f"Sides are in pixels of a drawn scene, at zoom 1. The middle class is drawn as large as "
+        f"in real frames at zoom {fit.middle:.2f}; the pack has {list(fit.current)}. The range is "
+        f"that of nine in ten of {fit.frames} real frames.\n\nWrite in scenes.yaml:\n",
+        soft_wrap=True,
+    )
+    console.print("\n".join(fit.lines()), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_coverage(report: CoverageReport) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.scenes.scene import Edge, Light, Placement, Surface
+from pipeline.scenes.scene import Light, Placement, Surface
 from pipeline.sprites.library import Pixels
 
 OPAQUE = 128
@@ -29,55 +29,40 @@ def shed_light(image: Pixels, light: Light) -> None:
         cv2.multiply(image, shade, image, 1 / 255)
 
 
-def altered(
-    colour: Pixels, alpha: Pixels, placement: Placement, surface: Surface
-) -> tuple[Pixels, Pixels]:
-    """A placed sprite's premultiplied colours and alpha with its edge, and in its water."""
-    if placement.edge != "as it is":
-        colour, alpha = edged(colour, alpha, placement.edge)
+def alter(rgba: Pixels, placement: Placement, surface: Surface) -> None:
+    """Give a placed sprite (uint8 [h, w, 4], premultiplied) its edge and its water, in place."""
+    if placement.edge == "feathered":
+        feather(rgba)
+    elif placement.edge == "hard":
+        harden(rgba)
     if placement.waterline is not None:
-        colour, alpha = submerged(colour, alpha, placement.waterline, surface)
-    return colour, alpha
+        submerge(rgba, placement.waterline, surface)
 
 
-def edged(colour: Pixels, alpha: Pixels, edge: Edge) -> tuple[Pixels, Pixels]:
-    """A sprite's premultiplied colours and alpha with another kind of edge.
-
-    Feathering fades the outermost two pixels inwards and never reaches beyond the sprite; a hard
-    edge keeps what was at least half opaque, fully.
-    """
-    if edge == "feathered":
-        # Without its border the sprite would not fade where it touches its own rectangle.
-        framed = cv2.copyMakeBorder(alpha, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-        kept = cv2.blur(framed, (3, 3))[1:-1, 1:-1]
-        return _scaled(colour, kept), np.asarray(cv2.multiply(alpha, kept, None, 1 / 255), np.uint8)
-    if edge == "hard":
-        mask = cv2.threshold(alpha, OPAQUE - 1, 255, cv2.THRESH_BINARY)[1]
-        whole = cv2.divide(colour, cv2.merge([alpha, alpha, alpha]), None, 255)
-        return _scaled(np.asarray(whole, np.uint8), mask), np.asarray(mask, np.uint8)
-    return colour, alpha
+def feather(rgba: Pixels) -> None:
+    """Fade a sprite's outermost pixels inwards; it never reaches beyond what it was."""
+    # Without the border it would not fade where it touches its own rectangle.
+    alpha = cv2.copyMakeBorder(cv2.extractChannel(rgba, 3), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    kept = cv2.blur(alpha, (3, 3))[1:-1, 1:-1]
+    cv2.multiply(rgba, cv2.merge([kept] * 4), rgba, 1 / 255)
 
 
-def submerged(
-    colour: Pixels, alpha: Pixels, waterline: int, surface: Surface
-) -> tuple[Pixels, Pixels]:
-    """A sprite's premultiplied colours and alpha, seen through water from a row on.
-
-    Args:
-        colour, alpha: uint8 [h, w, 3] and [h, w].
-        waterline: the first row under water.
-        surface: how water looks.
-    """
-    depth = np.arange(alpha.shape[0], dtype=np.float32) - np.float32(waterline - 0.5)
-    seen = surface.opacity * (1.0 - depth / np.float32(surface.fade))
-    shares = np.where(depth < 0, 255, np.rint(255 * np.clip(seen, 0.0, 1.0))).astype(np.uint8)
-    kept = np.repeat(shares[:, None], alpha.shape[1], axis=1)
-    return _scaled(colour, kept), np.asarray(cv2.multiply(alpha, kept, None, 1 / 255), np.uint8)
+def harden(rgba: Pixels) -> None:
+    """Keep what was at least half opaque, fully, and nothing of the rest."""
+    alpha = cv2.extractChannel(rgba, 3)
+    mask = cv2.threshold(alpha, OPAQUE - 1, 255, cv2.THRESH_BINARY)[1]
+    cv2.divide(rgba, cv2.merge([alpha] * 4), rgba, 255)
+    cv2.bitwise_and(rgba, cv2.merge([mask] * 4), rgba)
 
 
-def _scaled(colour: Pixels, shares: Pixels) -> Pixels:
-    scaled = cv2.multiply(colour, cv2.merge([shares, shares, shares]), None, 1 / 255)
-    return np.asarray(scaled, np.uint8)
+def submerge(rgba: Pixels, waterline: int, surface: Surface) -> None:
+    """Show a sprite through water from a row on, the less the deeper."""
+    under = rgba[waterline:]
+    rows, width = under.shape[:2]
+    depth = np.arange(rows, dtype=np.float32) + np.float32(0.5)
+    seen = (surface.opacity * (1.0 - depth / np.float32(surface.fade))).clip(0.0, 1.0)
+    kept = np.rint(255 * seen).astype(np.uint8)
+    cv2.multiply(under, np.repeat(kept, 4 * width).reshape(under.shape), under, 1 / 255)
 
 
 def _vignette(width: int, height: int, darkness: int) -> Pixels:

@@ -13,10 +13,10 @@ from itertools import groupby
 import cv2
 import numpy as np
 
-from pipeline.scenes.atmosphere import altered
+from pipeline.scenes.atmosphere import alter
 from pipeline.scenes.pixel_loops import lay
 from pipeline.scenes.plain_loops import window_of
-from pipeline.scenes.scene import Placement, ScenePlan, Surface
+from pipeline.scenes.scene import Placement, ScenePlan
 from pipeline.scenes.sheet import Ids, Plane, Sheet, Span, Table, picture
 from pipeline.scenes.stock import Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
@@ -101,7 +101,7 @@ def _stamps(
             _paint(rgba, [(sprites[n], sheet.spans[n]) for n in owned], team_colours[player])
     for placement, span in zip(plan.placements, sheet.spans, strict=True):
         if placement.edge != "as it is" or placement.waterline is not None:
-            _alter(picture(rgba, span), placement, plan.surface)
+            alter(picture(rgba, span), placement, plan.surface)
     return Stamps(rgba, sheet.table((item.left, item.top) for item in plan.placements))
 
 
@@ -116,13 +116,6 @@ def _paint(rgba: Plane, owned: Sequence[tuple[PreparedSprite, Span]], team: Colo
             sprite.team_light.resize_into(picture(light, (first - start, height, width)))
     tints = (cv2.convertScaleAbs(light, None, channel / 255) for channel in team)
     cv2.add(region, cv2.merge([*tints, np.zeros_like(light)]), region)
-
-
-def _alter(rgba: Pixels, placement: Placement, surface: Surface) -> None:
-    colour, alpha = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), cv2.extractChannel(rgba, 3)
-    rgba[..., :3], rgba[..., 3] = altered(
-        np.asarray(colour, np.uint8), np.asarray(alpha, np.uint8), placement, surface
-    )
 
 
 def _scaled(shape: tuple[int, ...], scale: float) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.games.scene_rules import LightRules, OverlayRules, SceneRules
-from pipeline.scenes.atmosphere import edged, shed_light, submerged
+from pipeline.scenes.atmosphere import alter, feather, harden, shed_light, submerge
 from pipeline.scenes.draw import draw
 from pipeline.scenes.dressing import light_of
 from pipeline.scenes.label import label
@@ -16,7 +16,12 @@ from pipeline.scenes.scene import Light, Marks, Surface
 from pipeline.scenes.stock import SpriteShelf
 
 PLAIN = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
-BLOB = (np.hypot(*(np.mgrid[:30, :30] - 14.5)) < 13).astype(np.uint8)
+
+
+def blob() -> np.ndarray:
+    """A disc of colour 200, premultiplied, opaque within."""
+    inside = (np.hypot(*(np.mgrid[:30, :30] - 14.5)) < 13).astype(np.uint8)
+    return np.dstack([inside * 200] * 3 + [inside * 255])
 
 
 def picture(colour=(100, 120, 140), size=(90, 160)) -> np.ndarray:
@@ -80,45 +85,58 @@ def test_no_light_is_planned_where_the_rules_ask_for_none():
 
 
 def test_a_feathered_edge_fades_inwards_and_never_grows():
-    alpha, colour = BLOB * 255, np.dstack([BLOB * 200] * 3)
-    soft, faded = edged(colour, alpha, "feathered")
-    assert (faded <= alpha).all()
-    assert (faded[10:20, 10:20] == 255).all()
-    assert ((faded > 0) & (faded < 255)).sum() > 40
+    sprite = blob()
+    before = sprite.copy()
+    feather(sprite)
+    alpha = sprite[..., 3]
+    assert (alpha <= before[..., 3]).all()
+    assert (alpha[10:20, 10:20] == 255).all()
+    assert ((alpha > 0) & (alpha < 255)).sum() > 40
     # Premultiplied colours fade with alpha.
-    assert np.abs(soft[..., 0].astype(int) - np.rint(200 / 255 * faded)).max() <= 1
+    assert np.abs(sprite[..., 0].astype(int) - np.rint(200 / 255 * alpha)).max() <= 1
 
 
 def test_a_feathered_edge_fades_at_the_sprites_own_border_too():
-    block = np.full((10, 10), 255, np.uint8)
-    _, alpha = edged(np.dstack([block] * 3), block, "feathered")
-    assert alpha[0].max() < 255
-    assert (alpha[1:-1, 1:-1] == 255).all()
+    sprite = np.full((10, 10, 4), 255, np.uint8)
+    feather(sprite)
+    assert sprite[0, :, 3].max() < 255
+    assert (sprite[1:-1, 1:-1] == 255).all()
 
 
 def test_a_hard_edge_has_no_half_transparency_and_keeps_its_colours():
     rng = np.random.default_rng(5)
     alpha = rng.integers(0, 256, (20, 20), dtype=np.uint8)
-    colour = np.rint(np.dstack([alpha] * 3) * (180 / 255)).astype(np.uint8)
-    whole, mask = edged(colour, alpha, "hard")
-    assert np.array_equal(mask, np.where(alpha >= 128, 255, 0))
-    assert np.abs(whole[mask == 255].astype(int) - 180).max() <= 1
-    assert not whole[mask == 0].any()
-
-
-def test_an_edge_as_it_is_costs_nothing():
-    alpha, colour = BLOB * 255, np.dstack([BLOB * 200] * 3)
-    assert edged(colour, alpha, "as it is") == (colour, alpha)
+    colour = np.rint(alpha * (180 / 255)).astype(np.uint8)
+    sprite = np.dstack([colour, colour, colour, alpha])
+    harden(sprite)
+    assert np.array_equal(sprite[..., 3], np.where(alpha >= 128, 255, 0))
+    assert np.abs(sprite[alpha >= 128][:, :3].astype(int) - 180).max() <= 1
+    assert not sprite[alpha < 128].any()
 
 
 def test_what_is_under_water_fades_with_its_depth():
-    block = np.full((40, 6), 255, np.uint8)
-    colour, alpha = submerged(np.dstack([block] * 3), block, 25, Surface(0.4, 10.0))
+    sprite = np.full((40, 6, 4), 255, np.uint8)
+    submerge(sprite, 25, Surface(0.4, 10.0))
+    alpha = sprite[..., 3]
     assert (alpha[:25] == 255).all()
     assert np.array_equal(np.sort(alpha[25:, 0])[::-1], alpha[25:, 0])
     assert alpha[25, 0] == pytest.approx(0.4 * 0.95 * 255, abs=2)
     assert not alpha[36:].any()
-    assert np.array_equal(colour[..., 1], alpha)
+    assert np.array_equal(sprite[..., 1], alpha)
+
+
+def test_edge_and_water_come_together_and_nothing_else_changes(block):
+    crate = block(width=20, height=30)
+    plain = Placement(crate.id, "house", 0, 0, 20, 30, (10, 29), 1.0, None, False, None)
+    for edge, waterline in (("as it is", None), ("hard", 20), ("feathered", None)):
+        sprite = blob()
+        expected = blob()
+        alter(sprite, replace(plain, edge=edge, waterline=waterline), Surface(0.5, 8.0))
+        if edge != "as it is":
+            {"hard": harden, "feathered": feather}[edge](expected)
+        if waterline is not None:
+            submerge(expected, waterline, Surface(0.5, 8.0))
+        assert np.array_equal(sprite, expected)
 
 
 def test_the_label_of_a_submerged_unit_is_what_looks_out_of_the_water(block):
