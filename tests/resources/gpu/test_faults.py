@@ -25,7 +25,8 @@ ALWAYS_OVER = settings(
 
 faults = st.one_of(
     st.builds(fine),
-    st.builds(status, st.sampled_from([400, 403, 404, 429, 500, 502, 503]), after=st.booleans()),
+    st.builds(status, st.sampled_from([400, 403, 404, 500, 502, 503]), after=st.booleans()),
+    st.builds(lambda after: status(429, after=after, Retry_After=1), st.booleans()),
     st.builds(drop, after=st.booleans()),
     st.builds(cloudflare),
     st.builds(lambda: text(200, "<html>")),

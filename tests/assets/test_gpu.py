@@ -1,0 +1,208 @@
+"""The reaper as a sensor, the leases as an asset, and `outpost gpu`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from doubles.renting import LIMITS, RTX_4090, Renting, renting
+from doubles.servers import status
+from doubles.sshd import needs_sshd
+from typer.testing import CliRunner
+
+from assets.cli import app
+from assets.definitions import defs
+from assets.gpu import LEASES, gpu_reaper
+from resources.gpu.cloud import Offer, PodRequest
+from resources.gpu.ledger import LeaseRow, LeaseState, Ledger
+from resources.gpu.reaper import ReapError
+from resources.gpu.resource import Gpu, GpuSettingsError, Provider, gpu_from_environment
+
+pytestmark = needs_sshd
+OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RUNPOD_API_KEY", "LAMBDA_API_KEY", "OUTPOST_GPU"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "240")
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
+    with renting(tmp_path) as account:
+        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
+        monkeypatch.setenv("OUTPOST_RUNPOD_URL", account.runpod.url)
+        yield Renting(account.runpod, Ledger(tmp_path / "state" / "gpu"))
+
+
+def abandon(account: Renting) -> LeaseRow:
+    """A pod whose process has died."""
+    made = account.ledger.intend("runpod", OFFER, LIMITS)
+    created = account.cloud.create(PodRequest(made.name, OFFER, "ssh-ed25519 AAAA x", 3600))
+    return account.ledger.created(made.id, created.id, created.usd_per_hour)
+
+
+def tick(cursor: str | None = None) -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance, cursor=cursor)
+        return gpu_reaper().evaluate_tick(context)
+
+
+def outpost(*words: str) -> Any:
+    return CliRunner().invoke(app, ["gpu", *words])
+
+
+# The sensor
+
+
+def test_the_reaper_is_on_wherever_outpost_is_served() -> None:
+    sensor = defs().get_sensor_def("gpu_reaper")
+
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_without_any_key_and_any_lease_there_is_nothing_to_do() -> None:
+    assert "nothing was ever rented" in tick().skip_message
+
+
+def test_a_tick_ends_what_was_left_behind_and_reports_the_leases(account: Renting) -> None:
+    left = abandon(account)
+
+    first = tick()
+
+    account.assert_all_is_over()
+    (event,) = first.asset_events
+    assert event.asset_key == LEASES
+    assert event.metadata["open_leases"].value == 0
+    assert left.id in event.metadata["leases"].value
+    assert "process that leased it is gone" in event.description
+    assert tick(first.cursor).asset_events == []
+
+
+def test_a_tick_that_cannot_look_fails(account: Renting) -> None:
+    abandon(account)
+    account.runpod.always("list", status(500))
+
+    with pytest.raises(ReapError, match="may be running on"):
+        tick()
+
+
+def test_an_open_lease_without_its_key_fails_the_tick(
+    account: Renting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    abandon(account)
+    monkeypatch.delenv("RUNPOD_API_KEY")
+
+    with pytest.raises(ReapError, match="no RUNPOD_API_KEY"):
+        tick()
+
+
+# The command
+
+
+def test_list_shows_leases_with_their_cost(account: Renting) -> None:
+    assert "Nothing was ever rented" in outpost("list").stdout
+    left = abandon(account)
+
+    shown = outpost("list").stdout
+    document = json.loads(outpost("list", "--json").stdout)
+
+    assert left.id in shown
+    assert "CREATED" in shown
+    (lease,) = document["leases"]
+    assert lease["pod_id"] == left.pod_id
+    assert lease["usd"] > 0
+
+
+def test_reap_ends_pods_and_a_dry_run_only_tells(account: Renting) -> None:
+    left = abandon(account)
+
+    assert "process that leased it is gone" in outpost("reap", "--dry-run").stdout
+    assert len(account.runpod.owned) == 1
+    done = outpost("reap", "--json")
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)[0]["verdicts"][0]["pod"] == left.pod_id
+    assert account.ledger.row(left.id).state is LeaseState.TERMINATED
+    account.assert_all_is_over()
+
+
+def test_reap_exits_with_1_when_it_cannot_look(account: Renting) -> None:
+    abandon(account)
+    account.runpod.always("list", status(500))
+
+    assert outpost("reap").exit_code == 1
+
+
+def test_doctor_is_content_with_a_good_setup_and_rents_nothing(
+    account: Renting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_GPU", "runpod")
+
+    result = outpost("doctor", "--json")
+
+    findings = json.loads(result.stdout)["findings"]
+    assert result.exit_code == 0, findings
+    assert {finding["what"] for finding in findings} >= {"SSH key", "budget"}
+    assert account.runpod.count("create") == 0
+    assert account.runpod.key not in result.stdout
+
+
+def test_doctor_names_a_wrong_key(account: Renting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTPOST_GPU", "runpod")
+    monkeypatch.setenv("RUNPOD_API_KEY", "wrong")
+
+    result = outpost("doctor")
+
+    assert result.exit_code == 1
+    assert "RUNPOD_API_KEY" in result.stdout or "key" in result.stdout
+
+
+def test_doctor_says_which_ssh_host_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTPOST_GPU", "ssh")
+
+    result = outpost("doctor")
+
+    assert result.exit_code == 1
+    assert "OUTPOST_GPU_SSH_HOST" in result.stdout
+
+
+# The resource
+
+
+def test_the_environment_chooses_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gpu_from_environment().provider is Provider.LOCAL
+    monkeypatch.setenv("OUTPOST_GPU", "runpod")
+    monkeypatch.setenv("OUTPOST_GPU_GPUS", "NVIDIA L4, NVIDIA A40")
+    monkeypatch.setenv("OUTPOST_GPU_MAX_USD_PER_HOUR", "0.5")
+    gpu = gpu_from_environment()
+
+    assert gpu.provider is Provider.RUNPOD
+    assert gpu.wish.gpus == ("NVIDIA L4", "NVIDIA A40")
+    assert gpu.limits.per_hour == 0.5
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("OUTPOST_GPU", "rundpod"), ("OUTPOST_GPU_MAX_USD_PER_HOUR", "cheap")],
+)
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(GpuSettingsError, match=value):
+        gpu_from_environment()
+
+
+def test_the_4090_is_asked_for_first() -> None:
+    assert Gpu(provider=Provider.RUNPOD).wish.gpus[0] == RTX_4090
+
+
+def test_no_key_is_a_field() -> None:
+    assert not [name for name in Gpu.model_fields if "api" in name or "token" in name]

@@ -1,0 +1,181 @@
+"""From Materialize to the artifacts, on hosts behind real SSH: a real training, a tiny model."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import dagster as dg
+import numpy as np
+import pytest
+from doubles.gpu_jobs import GPU_NAME, gpu_python
+from doubles.runpod import RunPodDouble, running_runpod
+from doubles.sshd import needs_sshd, running_sshd
+
+from assets.keys import GameKeys
+from assets.making import Making, latest, make
+from assets.training import training_assets
+from pipeline.games.pack import load_pack
+from pipeline.labels.batches import write_json
+from resources.artifacts import Artifacts
+from resources.gpu import Gpu, Provider
+from resources.gpu.ledger import LeaseState, Ledger
+from resources.gpu.ssh import own_key, public_line
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
+
+PACK = load_pack("demo")
+KEYS = GameKeys.of(PACK)
+SIDE, PICTURES = 128, 6
+CONFIG = {"epochs": 2, "imgsz": SIDE, "batch": 4, "two_stage": False}
+
+
+@dg.asset(key=KEYS.cvat_merge)
+def tiny_set(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.MaterializeResult[Any]:
+    """A few grey pictures with a bright square each."""
+
+    def write(folder: Path) -> None:
+        random = np.random.default_rng(5)
+        for split in ("train", "val"):
+            lines = []
+            for kind in ("images", "labels"):
+                (folder / kind / split).mkdir(parents=True)
+            for number in range(PICTURES):
+                name = f"real_{split}_{number}"
+                picture = random.integers(0, 90, (SIDE, SIDE, 3), dtype=np.uint8)
+                left, top = random.integers(8, 70, 2).tolist()
+                picture[top : top + 48, left : left + 48] = 220
+                cv2.imwrite(str(folder / "images" / split / f"{name}.png"), picture)
+                middle = f"{(left + 24) / SIDE} {(top + 24) / SIDE} {48 / SIDE} {48 / SIDE}"
+                (folder / "labels" / split / f"{name}.txt").write_text(f"0 {middle}\n", "utf-8")
+                lines.append(f"./images/{split}/{name}.png\n")
+            (folder / f"{split}.txt").write_text("".join(lines), encoding="utf-8")
+        write_json(folder / "merge_summary.json", {"per_class": {}})
+
+    return make(Making(context, artifacts.store, KEYS.cvat_merge, "c1", {}), write, lambda _: {})
+
+
+class Journey:
+    """A state folder and what a person sees of it in the UI."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+
+    def materialize(self, gpu: Gpu) -> Any:
+        return dg.materialize(
+            [tiny_set, *training_assets(PACK)],
+            instance=self.instance,
+            resources={"artifacts": Artifacts(), "gpu": gpu},
+            run_config={"ops": {"demo__training": {"config": CONFIG}}},
+        )
+
+    def log_of(self, result: Any) -> str:
+        return "\n".join(entry.to_json() for entry in self.instance.all_logs(result.run_id))
+
+    def folder_of(self, key: dg.AssetKey) -> Path:
+        return latest(self.instance, Artifacts().store, key).path
+
+    def metadata_of(self, key: dg.AssetKey) -> dict[str, Any]:
+        event = self.instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+
+
+@pytest.fixture
+def journey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journey]:
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
+    with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
+        yield Journey(instance)
+
+
+@pytest.fixture
+def runpod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunPodDouble]:
+    with running_runpod(tmp_path / "runpod") as runpod:
+        runpod.programs = {"python3": gpu_python()}
+        monkeypatch.setenv("RUNPOD_API_KEY", runpod.key)
+        monkeypatch.setenv("OUTPOST_RUNPOD_URL", runpod.url)
+        yield runpod
+
+
+def test_materialize_trains_on_a_rented_pod(
+    journey: Journey, runpod: RunPodDouble, tmp_path: Path
+) -> None:
+    with watching_processes() as seen:
+        result = journey.materialize(Gpu(provider=Provider.RUNPOD))
+
+    assert result.success
+    assert runpod.owned == []
+    assert runpod.violations == []
+    weights, onnx = journey.folder_of(KEYS.trained_weights), journey.folder_of(KEYS.onnx_export)
+    assert {"best.pt", "last.pt", "results.csv", "log.txt", "environment.json", "lease.json"} <= {
+        file.name for file in weights.iterdir()
+    }
+    assert (onnx / "model.onnx").is_file()
+    (row,) = Ledger(tmp_path / "state" / "gpu").rows()
+    assert row.state is LeaseState.TERMINATED
+    shown = journey.metadata_of(KEYS.trained_weights)
+    assert (shown["provider"], shown["gpu"]) == ("runpod", GPU_NAME)
+    assert shown["usd_per_hour"] == 0.69
+    assert shown["cost_usd"] >= runpod.usd * 0.99
+    log = journey.log_of(result)
+    assert "Asking runpod for NVIDIA GeForce RTX 4090" in log
+    assert "epoch 2/2" in log
+    assert_nowhere(runpod.key, tmp_path, log, seen)
+
+
+def test_materialize_trains_on_a_machine_behind_ssh(journey: Journey, tmp_path: Path) -> None:
+    key_file = tmp_path / "keys" / "id_ed25519"
+    known_hosts = tmp_path / "known_hosts"
+    with running_sshd(tmp_path / "machine", public_line(own_key(key_file))) as machine:
+        machine.install("python3", gpu_python())
+        public = (machine.folder / "hostkey.pub").read_text(encoding="utf-8")
+        known_hosts.write_text(f"[{machine.host}]:{machine.port} {public}", encoding="utf-8")
+        result = journey.materialize(
+            Gpu(
+                provider=Provider.SSH,
+                ssh_host=f"{machine.user}@{machine.host}:{machine.port}",
+                ssh_key=str(key_file),
+                ssh_known_hosts=str(known_hosts),
+                ssh_usd_per_hour=0.1,
+            )
+        )
+        left = list((machine.home / ".outpost" / "jobs").iterdir())
+
+    assert result.success
+    assert left == []
+    assert (journey.folder_of(KEYS.onnx_export) / "model.onnx").is_file()
+    shown = journey.metadata_of(KEYS.trained_weights)
+    assert (shown["provider"], shown["host"]) == ("ssh", "127.0.0.1")
+    assert "epoch 2/2" in journey.log_of(result)
+
+
+class watching_processes:  # noqa: N801
+    """Command lines of everything that runs while the block does."""
+
+    def __enter__(self) -> set[str]:
+        self.seen: set[str] = set()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+        return self.seen
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def _watch(self) -> None:
+        while not self.over.wait(0.5):
+            listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True)
+            self.seen.update(listed.stdout.splitlines())
+
+
+def assert_nowhere(secret: str, folder: Path, log: str, processes: set[str]) -> None:
+    """Not in files, not in what Dagster keeps, not among the processes."""
+    assert secret not in log
+    assert not [line for line in processes if secret in line]
+    for file in folder.rglob("*"):
+        if file.is_file():
+            assert secret.encode() not in file.read_bytes(), file
