@@ -100,10 +100,6 @@ def _outcome(item: SceneObject, policy: LabelPolicy, class_id: int) -> LabelledB
 def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
     """An object from its row of `measure`."""
     pixels, inside, seen, under_hud, *boxes = measured
-    covers: tuple[tuple[Cover, bool], ...] = (
-        ("hud", under_hud > 0),
-        ("unit", inside - seen > under_hud),
-    )
     full = Box(*boxes[:4]) if inside else None
     return SceneObject(
         class_name=str(placement.class_name),
@@ -111,8 +107,16 @@ def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
         visible=full if seen == inside else Box(*boxes[4:]) if seen else None,
         visible_fraction=seen / max(pixels, 1),
         truncated_fraction=(pixels - inside) / max(pixels, 1),
-        covered_by=tuple(cover for cover, present in covers if present),
+        covered_by=_covers(inside - seen, under_hud),
         player=placement.player,
         sprite_id=placement.sprite_id,
         scale=placement.scale,
     )
+
+
+def _covers(hidden: int, under_hud: int) -> tuple[Cover, ...]:
+    """What hides that many pixels, of which so many show the interface."""
+    if not hidden:
+        return ()
+    by_hud: tuple[Cover, ...] = ("hud",) if under_hud else ()
+    return (*by_hud, "unit") if hidden > under_hud else by_hud

@@ -396,7 +396,7 @@ def _entry(decision: Exported) -> dict[str, object]:
         "visible_fraction": round(item.visible_fraction, 4),
     }
     if item.footprint is not None:
-        entry["footprint"] = asdict(item.footprint)
+        entry["footprint"] = vars(item.footprint)
     return entry
 
 
