@@ -41,7 +41,7 @@ def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Co
     """
     if (folder / "set.json").is_file():
         names = tuple(json.loads((folder / "set.json").read_text("utf-8"))["classes"])
-        return Collection(title, names, tuple(_synthetic(folder)))
+        return Collection(title, names, tuple(_synthetic(folder)), "visible share")
     if (folder / "train.txt").is_file():
         return Collection(title, read_class_names(folder), tuple(_merged(folder)))
     if (folder / LABELS_FILE).is_file():
@@ -52,7 +52,7 @@ def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Co
     if (folder / REPORT_FILE).is_file():
         names = tuple(score.name for score in read_report(folder).real.per_class)
         items = tuple(_evaluated(frame, names, find_picture) for frame in read_verdicts(folder))
-        return Collection(title, names, items)
+        return Collection(title, names, items, "score")
     raise GalleryError(
         f"{folder} holds no image set.",
         "Name a synthetic_set, cvat_export, cvat_merge or real_evaluation, "
@@ -78,13 +78,15 @@ def _scene_marks(scene: WrittenScene) -> Iterator[Mark]:
         box = item.visible or item.full
         if box is not None:
             kind = LABEL if item.dropped is None else DROPPED
-            yield Mark(box, item.class_name, kind, _visibility(item))
+            yield Mark(box, item.class_name, kind, _visibility(item), item.visible_fraction)
 
 
 def _visibility(item: WrittenObject) -> str:
     parts = [item.dropped] if item.dropped else []
     if item.visible_fraction < 1:
         parts.append(f"{item.visible_fraction:.0%} visible")
+    if item.truncated_fraction > 0:
+        parts.append(f"{item.truncated_fraction:.0%} beyond the edge")
     if item.covered_by:
         parts.append(f"behind {', '.join(item.covered_by)}")
     return "; ".join(parts)
@@ -147,6 +149,7 @@ def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_picture: Picture
                 names[verdict.truth if verdict.truth is not None else verdict.found or 0],
                 str(verdict.outcome),
                 _score(verdict.score, verdict.found, verdict.outcome, names),
+                verdict.score,
             )
             for verdict in frame.verdicts
         ),

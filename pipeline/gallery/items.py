@@ -15,13 +15,15 @@ class Mark:
     Attributes:
         class_name: by which it is coloured and found.
         kind: what it stands for: "label", "dropped", or an outcome of the evaluation.
-        note: what else there is to say, for example how much of the object is visible.
+        note: what else there is to say, for example what covers the object.
+        value: what the collection's `measure` names, 0 to 1; None where it has no meaning.
     """
 
     box: Box
     class_name: str
     kind: str
     note: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,13 @@ class Item:
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures that belong together, in the order of their names."""
+    """Pictures that belong together, in the order of their names.
+
+    Attributes:
+        measure: what the values of the marks are, such as "score"; empty without any.
+    """
 
     title: str
     class_names: tuple[str, ...]
     items: tuple[Item, ...]
+    measure: str = ""

@@ -1,57 +1,96 @@
 "use strict";
-const {classes, kinds, items} = window.GALLERY;
+const {classes, kinds, measure, items} = window.GALLERY;
 const find = (id) => document.getElementById(id);
-const GAP = 8, CAPTION = 0;
+const GAP = 8;
 const SVG = "http://www.w3.org/2000/svg";
 
 // The outcomes of an evaluation have the colours of the report's pictures; everything else has the
-// colour of its class.
+// colour of its class, with the hue that it has on the asset's page.
 const OUTCOMES = {"found": "#009e73", "missed": "#56b4e9", "wrong class": "#f0e442",
                   "nothing there": "#d55e00"};
 const ERRORS = new Set(["missed", "wrong class", "nothing there"]);
-const hue = (index) => (index * 137.508) % 360;
+const hue = (index) => (index * 222.492) % 360;
 const classColour = (index) => `hsl(${hue(index)} 85% ${index % 2 ? 58 : 68}%)`;
 const colourOf = (mark) => OUTCOMES[kinds[mark[5]]] ?? classColour(mark[4]);
 
+// A mark is [x1, y1, x2, y2, class, kind, value, note]; the value is what `measure` names, or null.
+const sideOf = (mark) => Math.min(mark[2] - mark[0], mark[3] - mark[1]);
+
 for (const item of items) {
-  const areas = item.marks.map(([x1, y1, x2, y2]) => (x2 - x1) * (y2 - y1));
-  item.smallest = areas.length ? Math.min(...areas) : Infinity;
+  item.smallest = Math.min(...item.marks.map(sideOf));
+  item.lowest = Math.min(...item.marks.map((mark) => mark[6] ?? Infinity));
   item.errors = item.marks.filter((mark) => ERRORS.has(kinds[mark[5]])).length;
   item.search = item.name.toLowerCase();
 }
+const ascending = (key) => (a, b) => (a[key] === b[key] ? 0 : a[key] - b[key]);
 const ORDERS = {
   name: null,
   marks: (a, b) => b.marks.length - a.marks.length,
   fewest: (a, b) => a.marks.length - b.marks.length,
-  smallest: (a, b) => a.smallest - b.smallest,
+  smallest: ascending("smallest"),
+  lowest: ascending("lowest"),
   errors: (a, b) => b.errors - a.errors,
 };
 
-// What is chosen. An empty set of choices stands for "all".
-const chosen = {splits: new Set(), sources: new Set(), kinds: new Set(), classes: new Set()};
+// What is chosen. An empty set of choices stands for "all", and so does an empty field.
+const FACETS = ["splits", "sources", "kinds", "classes"];
+const FIELDS = ["name", "sideMin", "sideMax", "valueMin", "valueMax"];
+const chosen = Object.fromEntries(FACETS.map((id) => [id, new Set()]));
+const allows = (id, value) => !chosen[id].size || chosen[id].has(value);
 let shown = items;
 let viewed = -1;
+let within = () => true;
+let narrowed = false;
+
+// Whether a mark lies in the ranges of size and value; one without a value is in no range of them.
+function ranges() {
+  const limit = (id, otherwise) => (find(id).value === "" ? otherwise : Number(find(id).value));
+  const [sideMin, sideMax] = [limit("sideMin", 0), limit("sideMax", Infinity)];
+  const [valueMin, valueMax] = [limit("valueMin", null), limit("valueMax", null)];
+  narrowed = FIELDS.some((id) => id !== "name" && find(id).value !== "");
+  within = (mark) => sideOf(mark) >= sideMin && sideOf(mark) <= sideMax
+      && (valueMin === null || (mark[6] !== null && mark[6] * 100 >= valueMin))
+      && (valueMax === null || (mark[6] !== null && mark[6] * 100 <= valueMax));
+}
 
 function wantedMark(mark) {
-  return (!chosen.classes.size || chosen.classes.has(classes[mark[4]]))
-      && (!chosen.kinds.size || chosen.kinds.has(kinds[mark[5]]));
+  return allows("classes", classes[mark[4]]) && allows("kinds", kinds[mark[5]]) && within(mark);
 }
 
-function wanted(item) {
-  return (!chosen.splits.size || chosen.splits.has(item.split))
-      && (!chosen.sources.size || chosen.sources.has(item.source))
-      && item.search.includes(find("name").value.toLowerCase())
-      && (!(chosen.classes.size || chosen.kinds.size) || item.marks.some(wantedMark));
-}
-
+// Each number beside a choice is what choosing it would show: all other filters count, those of its
+// own group don't.
 function apply() {
-  shown = items.filter(wanted);
+  ranges();
+  const name = find("name").value.toLowerCase();
+  const marksMatter = narrowed || chosen.classes.size > 0 || chosen.kinds.size > 0;
+  const counts = Object.fromEntries(FACETS.map((id) => [id, new Map()]));
+  const add = (id, value, number = 1) =>
+    counts[id].set(value, (counts[id].get(value) ?? 0) + number);
+  let marks = 0;
+  shown = [];
+  for (const item of items) {
+    if (!item.search.includes(name)) continue;
+    const hasSplit = allows("splits", item.split), hasSource = allows("sources", item.source);
+    if (!hasSplit && !hasSource) continue;
+    let hits = 0;
+    for (const mark of item.marks) {
+      if (!within(mark)) continue;
+      const kind = kinds[mark[5]], className = classes[mark[4]];
+      const hasKind = allows("kinds", kind), hasClass = allows("classes", className);
+      if (hasKind && hasClass) hits += 1;
+      if (hasSplit && hasSource && hasKind) add("classes", className);
+      if (hasSplit && hasSource && hasClass) add("kinds", kind);
+    }
+    if (marksMatter && !hits) continue;
+    if (hasSource) add("splits", item.split);
+    if (hasSplit) add("sources", item.source);
+    if (hasSplit && hasSource) { shown.push(item); marks += hits; }
+  }
   const order = ORDERS[find("order").value];
   if (order) shown.sort(order);
-  let marks = 0;
-  for (const item of shown) for (const mark of item.marks) if (wantedMark(mark)) marks += 1;
   find("count").textContent = `${shown.length} of ${items.length} pictures, ${marks} boxes`;
   find("scroller").scrollTop = 0;
+  FACETS.forEach((id) => showCounts(id, counts[id]));
   remember();
   layOut();
 }
@@ -59,13 +98,14 @@ function apply() {
 // Only the tiles in sight exist, and a tile that stays in sight is kept.
 const tiles = new Map();
 let columns = 1, tileWidth = 240, tileHeight = 180;
+const shapes = items.map(({size}) => size[1] / size[0]).sort((a, b) => a - b);
+const usualShape = shapes.length ? shapes[Math.floor(shapes.length / 2)] : 0.75;
 
 function layOut() {
   const room = find("sheet").clientWidth;
   columns = Math.max(1, Math.floor((room + GAP) / (Number(find("side").value) + GAP)));
   tileWidth = (room - GAP * (columns - 1)) / columns;
-  const [width, height] = items.length ? items[0].size : [4, 3];
-  tileHeight = Math.round(tileWidth * height / width) + CAPTION;
+  tileHeight = Math.round(tileWidth * usualShape);
   const rows = Math.ceil(shown.length / columns);
   find("sheet").style.height = `${rows * (tileHeight + GAP)}px`;
   for (const tile of tiles.values()) tile.remove();
@@ -96,10 +136,13 @@ function makeTile(index) {
   const picture = new Image();
   picture.src = item.tile ?? item.picture;
   picture.alt = item.name;
+  picture.decoding = "async";
   const caption = document.createElement("figcaption");
   caption.textContent = item.errors ? `${item.name} · ${item.errors} errors` : item.name;
   tile.append(picture, drawing(item, item.marks.filter(wantedMark)), caption);
+  tile.tabIndex = 0;
   tile.addEventListener("click", () => view(index));
+  tile.addEventListener("keydown", (event) => { if (event.key === "Enter") view(index); });
   find("sheet").append(tile);
   return tile;
 }
@@ -121,7 +164,7 @@ function drawing(item, marks) {
   return svg;
 }
 
-// One picture, large.
+// One picture, large. Small boxes lie above large ones, so that the mouse finds both.
 function view(index) {
   if (index < 0 || index >= shown.length) return;
   viewed = index;
@@ -136,7 +179,7 @@ function view(index) {
   const picture = new Image();
   picture.src = item.picture;
   picture.alt = item.name;
-  const marks = item.marks.filter(wantedMark);
+  const marks = item.marks.filter(wantedMark).sort((a, b) => sideOf(b) - sideOf(a));
   const svg = drawing(item, marks);
   frame.append(picture, svg);
   find("stage").replaceChildren(frame);
@@ -149,6 +192,20 @@ function fit(frame, item) {
   const scale = Math.min(clientWidth / item.size[0], clientHeight / item.size[1]);
   frame.style.width = `${item.size[0] * scale}px`;
   frame.style.height = `${item.size[1] * scale}px`;
+  frame.style.transform = "";
+}
+
+// The wheel zooms at the pointer; all the way back is the whole picture again.
+function zoom(event) {
+  const frame = find("stage").firstChild;
+  const before = new DOMMatrix(getComputedStyle(frame).transform);
+  const scale = Math.min(16, Math.max(1, before.a * Math.exp(-event.deltaY / 400)));
+  const {left, top} = frame.getBoundingClientRect();
+  const [x, y] = [event.clientX - left, event.clientY - top];
+  const grown = 1 - scale / before.a;
+  const [e, f] = scale === 1 ? [0, 0] : [before.e + x * grown, before.f + y * grown];
+  frame.style.transform = `matrix(${scale}, 0, 0, ${scale}, ${e}, ${f})`;
+  event.preventDefault();
 }
 
 function listed(mark, rect) {
@@ -161,16 +218,26 @@ function listed(mark, rect) {
   const note = document.createElement("small");
   const size = `${Math.round(mark[2] - mark[0])} × ${Math.round(mark[3] - mark[1])}`;
   const kind = kinds[mark[5]] === "label" ? "" : kinds[mark[5]];
-  note.textContent = [kind, mark[6], size].filter(Boolean).join(", ");
+  note.textContent = [kind, mark[7], size].filter(Boolean).join(", ");
   entry.append(swatch, name, note);
-  entry.addEventListener("mouseenter", () => rect?.setAttribute("stroke-width", 4));
-  entry.addEventListener("mouseleave", () => rect?.setAttribute("stroke-width", 1.3));
+  for (const part of [entry, rect]) {
+    part?.addEventListener("mouseenter", () => { point(entry, rect, true); });
+    part?.addEventListener("mouseleave", () => { point(entry, rect, false); });
+  }
+  rect?.addEventListener("mouseenter", () => entry.scrollIntoView({block: "nearest"}));
   return entry;
 }
 
+function point(entry, rect, near) {
+  entry.classList.toggle("near", near);
+  rect?.classList.toggle("near", near);
+}
+
 // The filters: splits and sources with their pictures, kinds and classes with their boxes.
-function choices(id, values, countOf, colour) {
-  const box = find(id);
+const numbers = {};
+
+function choices(id, values, colour) {
+  numbers[id] = new Map();
   for (const value of values) {
     const label = document.createElement("label");
     label.className = "choice";
@@ -188,32 +255,32 @@ function choices(id, values, countOf, colour) {
     name.textContent = value || "none";
     const number = document.createElement("span");
     number.className = "number";
-    number.textContent = countOf(value);
-    if (countOf(value) === 0) label.classList.add("none");
+    numbers[id].set(value, number);
     label.append(input, ...(colour ? [swatch] : []), name, number);
-    box.append(label);
+    find(id).append(label);
   }
-  box.hidden = values.length < 2;
+  find(id).hidden = values.length < 2 && id !== "classes";
 }
 
-function tally(of) {
-  const counts = new Map();
-  for (const item of items) for (const value of of(item)) {
-    counts.set(value, (counts.get(value) ?? 0) + 1);
+function showCounts(id, counts) {
+  const most = Math.max(1, ...counts.values());
+  for (const [value, number] of numbers[id]) {
+    const count = counts.get(value) ?? 0;
+    number.textContent = count;
+    number.parentElement.classList.toggle("none", count === 0);
+    number.parentElement.style.setProperty("--share", `${100 * count / most}%`);
   }
-  return counts;
 }
 
-const bySplit = tally((item) => [item.split]);
-const bySource = tally((item) => [item.source]);
-const byKind = tally((item) => item.marks.map((mark) => kinds[mark[5]]));
-const byClass = tally((item) => item.marks.map((mark) => classes[mark[4]]));
-const kindColour = (kind) => OUTCOMES[kind] ?? "transparent";
-choices("splits", [...bySplit.keys()].sort(), (value) => bySplit.get(value));
-choices("sources", [...bySource.keys()].sort(), (value) => bySource.get(value));
-choices("kinds", kinds, (value) => byKind.get(value) ?? 0, kindColour);
-choices("classes", classes, (value) => byClass.get(value) ?? 0,
-        (value) => classColour(classes.indexOf(value)));
+const valuesOf = (key) => [...new Set(items.map((item) => item[key]))].sort();
+choices("splits", valuesOf("split"));
+choices("sources", valuesOf("source"));
+choices("kinds", kinds, kinds.some((kind) => kind in OUTCOMES) ? (kind) => OUTCOMES[kind] : null);
+choices("classes", classes, (value) => classColour(classes.indexOf(value)));
+for (const part of document.querySelectorAll(".measured")) part.hidden = !measure;
+find("measure").textContent = `${measure}, %`;
+find("order").querySelector("[value=lowest]").textContent = `lowest ${measure} first`;
+find("order").querySelector("[value=errors]").hidden = !kinds.some((kind) => ERRORS.has(kind));
 
 // The address keeps what is chosen, so that it can be sent to somebody.
 function remember() {
@@ -221,36 +288,73 @@ function remember() {
   for (const [id, values] of Object.entries(chosen)) {
     for (const value of values) state.append(id, value);
   }
-  if (find("name").value) state.set("name", find("name").value);
+  for (const id of FIELDS) if (find(id).value) state.set(id, find(id).value);
   if (find("order").value !== "name") state.set("order", find("order").value);
   history.replaceState(null, "", state.size ? `#${state}` : location.pathname);
 }
 
 function recall() {
   const state = new URLSearchParams(location.hash.slice(1));
-  for (const id of Object.keys(chosen)) {
+  for (const id of FACETS) {
     chosen[id] = new Set(state.getAll(id));
     for (const input of find(id).querySelectorAll("input")) {
       input.checked = chosen[id].has(input.value);
     }
   }
-  find("name").value = state.get("name") ?? "";
+  for (const id of FIELDS) find(id).value = state.get(id) ?? "";
   find("order").value = state.get("order") in ORDERS ? state.get("order") : "name";
   apply();
 }
 
+function copy(text, button) {
+  const before = button.textContent;
+  const say = (message) => {
+    button.textContent = message;
+    setTimeout(() => { button.textContent = before; }, 1200);
+  };
+  navigator.clipboard.writeText(text).then(() => say("copied"), () => say("not allowed here"));
+}
+
+// Back among the tiles, at the picture that was looked at last.
+function goBack() {
+  const top = Math.floor(viewed / columns) * (tileHeight + GAP);
+  const {scrollTop, clientHeight} = find("scroller");
+  if (top < scrollTop || top + tileHeight > scrollTop + clientHeight) {
+    find("scroller").scrollTop = top;
+    showTiles();
+  }
+  tiles.get(viewed)?.focus();
+}
+
+const KEYS = {
+  ArrowRight: () => view(viewed + 1),
+  ArrowLeft: () => view(viewed - 1),
+  Home: () => view(0),
+  End: () => view(shown.length - 1),
+  b: () => find("boxes").click(),
+  c: () => find("copy").click(),
+};
+
 find("scroller").addEventListener("scroll", () => requestAnimationFrame(showTiles), {passive: true});
-find("name").addEventListener("input", apply);
+for (const id of FIELDS) find(id).addEventListener("input", apply);
 find("order").addEventListener("change", apply);
 find("boxes").addEventListener("change", () => { layOut(); if (find("viewer").open) view(viewed); });
 find("side").addEventListener("input", layOut);
 find("reset").addEventListener("click", () => { location.hash = ""; recall(); });
+find("copyAll").addEventListener("click", () =>
+  copy(shown.map((item) => item.name).join("\n"), find("copyAll")));
+find("copy").addEventListener("click", () => copy(shown[viewed].name, find("copy")));
 find("close").addEventListener("click", () => find("viewer").close());
+find("viewer").addEventListener("close", goBack);
 find("viewer").addEventListener("keydown", (event) => {
-  if (event.key === "ArrowRight") view(viewed + 1);
-  else if (event.key === "ArrowLeft") view(viewed - 1);
-  else if (event.key === "b") find("boxes").click();
+  if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in KEYS)) return;
+  KEYS[event.key]();
+  event.preventDefault();
 });
-addEventListener("resize", () => { layOut(); if (find("viewer").open) fit(find("stage").firstChild, shown[viewed]); });
+find("stage").addEventListener("wheel", zoom, {passive: false});
+addEventListener("resize", () => {
+  layOut();
+  if (find("viewer").open) fit(find("stage").firstChild, shown[viewed]);
+});
 addEventListener("hashchange", recall);
 recall();

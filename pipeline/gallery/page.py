@@ -32,6 +32,12 @@ from pipeline.progress import Report, silent, track
 TILE_WIDTH = 320
 """Pixels; smaller pictures are their own thumbnails."""
 THUMBNAIL_QUALITY = 82
+REDUCED = (
+    (4, cv2.IMREAD_REDUCED_COLOR_4),
+    (2, cv2.IMREAD_REDUCED_COLOR_2),
+    (0, cv2.IMREAD_COLOR),
+)
+"""A JPEG decoder leaves out what a small picture has no use for."""
 THREADS = 4
 DATA_FILE = "data.js"
 HERE = Path(__file__).parent
@@ -83,8 +89,8 @@ def _write_pictures(draft: Path, collection: Collection, report: Report) -> None
 
 def _thumbnail(item: Item) -> bytes:
     encoded = np.frombuffer(item.picture.read_bytes(), np.uint8)
-    half = cv2.IMREAD_REDUCED_COLOR_2 if item.width >= 2 * TILE_WIDTH else cv2.IMREAD_COLOR
-    picture = cv2.imdecode(encoded, half) if encoded.size else None
+    reading = next((mode for factor, mode in REDUCED if item.width >= factor * TILE_WIDTH))
+    picture = cv2.imdecode(encoded, reading) if encoded.size else None
     if picture is None:
         raise GalleryError(f"{item.picture} is no picture.", "Materialize its asset again.")
     size = (TILE_WIDTH, max(1, round(TILE_WIDTH * item.height / item.width)))
@@ -102,10 +108,11 @@ def _file_name(number: int, item: Item) -> str:
 
 
 def _data(collection: Collection) -> str:
-    """One line per picture; boxes as [x1, y1, x2, y2, class, kind, note] in tenths of a pixel."""
+    """One line per picture; boxes as [x1, y1, x2, y2, class, kind, value, note]."""
     kinds = sorted({mark.kind for item in collection.items for mark in item.marks})
-    head = {"title": collection.title, "classes": _classes(collection), "kinds": kinds}
-    names = {name: number for number, name in enumerate(_classes(collection))}
+    classes = _classes(collection)
+    head = {"classes": classes, "kinds": kinds, "measure": collection.measure}
+    names = {name: number for number, name in enumerate(classes)}
     lines = (
         _dump(_entry(number, item, names, kinds)) for number, item in enumerate(collection.items)
     )
@@ -133,8 +140,15 @@ def _entry(number: int, item: Item, names: dict[str, int], kinds: list[str]) -> 
 
 def _marks(item: Item, names: dict[str, int], kinds: list[str]) -> Iterator[tuple[Any, ...]]:
     for mark in item.marks:
-        box = (round(side, 1) for side in (mark.box.x1, mark.box.y1, mark.box.x2, mark.box.y2))
-        yield (*box, names[mark.class_name], kinds.index(mark.kind), mark.note)
+        box = (_short(side, 1) for side in (mark.box.x1, mark.box.y1, mark.box.x2, mark.box.y2))
+        value = None if mark.value is None else _short(mark.value, 3)
+        yield (*box, names[mark.class_name], kinds.index(mark.kind), value, mark.note)
+
+
+def _short(value: float, digits: int) -> float:
+    """Rounded; as an integer where it is one, because there are millions of them to parse."""
+    rounded = round(value, digits)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def _page(title: str) -> str:

@@ -32,7 +32,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(1)
     return write_gallery(
         folder / "g",
-        Collection("many", CLASSES, tuple(item(rng, file, n) for n in range(PICTURES))),
+        Collection("many", CLASSES, tuple(item(rng, file, n) for n in range(PICTURES)), "score"),
     )
 
 
@@ -42,6 +42,7 @@ def item(rng: np.random.Generator, file: Path, number: int) -> Item:
             Box(x, y, x + 20, y + 20),
             CLASSES[int(rng.integers(len(CLASSES)))],
             KINDS[int(rng.integers(len(KINDS)))],
+            value=float(rng.integers(100)) / 100,
         )
         for x, y in rng.integers(0, 150, (20, 2)).tolist()
     )
@@ -111,3 +112,43 @@ def test_the_viewer_steps_through_what_is_shown(page: Any) -> None:
     assert viewer.locator("#viewed").inner_text() == "frame 0121"
     page.keyboard.press("Escape")
     assert not viewer.is_visible()
+
+
+def test_numbers_tell_what_a_choice_would_show(page: Any) -> None:
+    page.get_by_role("checkbox", name="val 1000").check()
+    assert page.get_by_role("checkbox", name="train 4000").is_visible(), "its own group is free"
+    of_class = int(page.locator("#classes .number").nth(3).inner_text())
+    page.get_by_role("checkbox", name="class 03").check()
+    assert shown(page).endswith(f", {of_class} boxes")
+
+
+def test_boxes_can_be_found_by_size_and_score(page: Any) -> None:
+    page.get_by_label("from percent").fill("90")
+    boxes = int(shown(page).split()[-2])
+    assert boxes == pytest.approx(20 * PICTURES * 0.1, rel=0.1)
+    page.get_by_label("largest side").fill("19")
+    assert shown(page).startswith("0 of"), "every box is 20 pixels wide"
+    page.reload()
+    assert shown(page).startswith("0 of")
+
+
+def test_the_keyboard_suffices(page: Any) -> None:
+    page.locator("#scroller").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    viewed = page.locator("#viewed")
+    assert viewed.inner_text() == "frame 0000"
+    page.keyboard.press("End")
+    assert viewed.inner_text() == "frame 4999"
+    page.keyboard.press("Escape")
+    page.locator(".tile:focus").get_by_alt_text("frame 4999").wait_for()
+
+
+def test_a_box_under_the_mouse_is_found_in_the_list(page: Any) -> None:
+    page.locator(".tile").first.click()
+    page.locator("#stage rect").last.hover()
+    assert page.locator("#list li.near").count() == 1
+    wide = page.locator(".frame").bounding_box()["width"]
+    page.mouse.wheel(0, -400)
+    page.wait_for_function("document.querySelector('.frame').style.transform !== ''")
+    assert page.locator(".frame").bounding_box()["width"] > 2 * wide

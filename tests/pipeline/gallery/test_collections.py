@@ -52,6 +52,7 @@ def synthetic(tmp_path: Path) -> Path:
         "visible": [10, 10, 30, 30],
         "visible_fraction": 1.0,
         "truncated_fraction": 0.0,
+        "scale": 1.0,
     }
     hidden = {
         **fully_seen,
@@ -61,7 +62,7 @@ def synthetic(tmp_path: Path) -> Path:
         "visible": None,
         "visible_fraction": 0.1,
     }
-    sidecar = {"size": [80, 60], "kind": "land", "objects": [fully_seen, hidden]}
+    sidecar = {"size": [80, 60], "kind": "land", "zoom": 1.0, "objects": [fully_seen, hidden]}
     (tmp_path / "objects/train").mkdir(parents=True)
     (tmp_path / "objects/train/synth_000000.json").write_text(json.dumps(sidecar))
     (tmp_path / "set.json").write_text(json.dumps({"classes": ["sheep", "tree"]}))

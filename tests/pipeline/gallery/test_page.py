@@ -35,7 +35,7 @@ def test_the_data_name_every_picture_and_box(tmp_path: Path) -> None:
     data = data_of(page.parent)
     assert data["classes"] == ["sheep", "tree"]
     (entry,) = data["items"]
-    assert entry["marks"] == [[1.0, 2.0, 30.2, 40.0, 1, 0, "50% visible"]]
+    assert entry["marks"] == [[1, 2.0, 30.2, 40.0, 1, 0, None, "50% visible"]]
     assert (page.parent / entry["picture"]).read_bytes() == (tmp_path / "a.png").read_bytes()
 
 
