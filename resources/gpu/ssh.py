@@ -6,6 +6,7 @@ without a terminal; their working directory is the account's, so paths are absol
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import socket
@@ -22,6 +23,9 @@ from resources.gpu.cloud import SshAddress
 from resources.gpu.trust import HostKeyTrust, SshError
 
 T = TypeVar("T")
+
+# Broken lines are told by SshDroppedError, and most of them mended; paramiko would print each.
+logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0

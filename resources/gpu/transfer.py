@@ -15,6 +15,8 @@ from pipeline.errors import OutpostError
 from pipeline.manifests import sha256_of
 from resources.gpu.ssh import CHUNK, Connection, RemoteHost, quoted
 
+DIGEST = "openssl dgst -sha256 -r {0} 2> /dev/null || sha256sum {0}"
+"""sha256sum is built without the processor's own instructions: 1.4 s for 200 MB against 0.1 s."""
 TRIES = 2
 """A transfer that arrived damaged is begun anew once; then something else is wrong."""
 
@@ -68,7 +70,7 @@ def send(host: RemoteHost, file: Path, target: str) -> None:
     part, digest = f"{target}.part", sha256_of(file)
     for _ in range(TRIES):
         host.call(lambda connection: _send_rest(connection, file, part))
-        arrived = host.run(f"sha256sum < {quoted(part)}", seconds=600).split()[0].decode()
+        arrived = host.run(DIGEST.format(quoted(part)), seconds=600).split()[0].decode()
         if arrived == digest:
             host.run(f"[ -e {quoted(target)} ] || {quoted('mv', part, target)}")
             return
