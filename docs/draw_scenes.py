@@ -1,0 +1,68 @@
+"""Draws the picture of docs/explanation/scenes.md: screenshots of the built-in game, then scenes.
+
+uv run python docs/draw_scenes.py docs/images
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.textures import Kind
+from pipeline.games.demo.game_folder import draw_game
+from pipeline.games.demo.screenshots import screenshots, session_named
+from pipeline.games.pack import GamePack, load_pack
+from pipeline.scenes.draw import draw
+from pipeline.scenes.plan import plan
+from pipeline.scenes.write import Sources, open_studio
+from pipeline.sprites.extract import extract_library
+from pipeline.sprites.library import LibraryWriter, Pixels
+from resources.state import StateFolder
+
+SESSION, FRAMES = "harbour", (2, 8, 14, 21)
+SCENES = (740, 814, 1184, 2)
+GAP = 4
+QUALITY = 85
+
+
+def main(folder: Path) -> None:
+    """Draw the picture; the same bytes whenever the built-in game and its pack are the same."""
+    with tempfile.TemporaryDirectory() as name:
+        drawn = scenes(load_pack("demo"), Path(name))
+    real = [shot.image for n, shot in enumerate(screenshots(session_named(SESSION))) if n in FRAMES]
+    sheet = np.vstack([np.hstack([_framed(tile) for tile in row]) for row in (real, drawn)])
+    cv2.imwrite(str(folder / "scenes.jpg"), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+
+
+def scenes(pack: GamePack, folder: Path) -> list[Pixels]:
+    """Some pictures of the pack's synthetic set; `folder` holds what they are made of."""
+    game = StateFolder.from_environment().drawn_game(pack.name)
+    draw_game(game)
+    writer = LibraryWriter(folder / "sprites")
+    extract_library(game, pack, writer.add)
+    writer.finish(None)
+    size = (pack.scenes.width, pack.scenes.height)
+    textures = sorted((game / pack.terrain.folder).glob(f"*{pack.terrain.suffix}"))
+    kinds: tuple[Kind, Kind] = ("land", "water")
+    for kind in kinds:
+        (folder / kind).mkdir()
+        write_kind(folder / kind, kind, (game, textures), pack.terrain, size)
+    studio = open_studio(pack, Sources(folder / "sprites", folder / "land", folder / "water"))
+    plans = [plan(index % pack.scenes.images, studio.rules, studio.catalogue) for index in SCENES]
+    return [
+        draw(scene, studio.sprites, studio.backgrounds, studio.team_colours).image
+        for scene in plans
+    ]
+
+
+def _framed(picture: Pixels) -> Pixels:
+    return np.pad(picture, ((GAP, GAP), (GAP, GAP), (0, 0)), constant_values=24)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
