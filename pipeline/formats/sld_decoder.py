@@ -194,44 +194,61 @@ def _resolve(data: bytes, layers: Layers, blocks: Numbers, before: _Grid) -> _Re
         np.concatenate((before.cells, _drawn_cells(data, layers, blocks))),
     )
     skipped, inherited = grid.cells == NO_BLOCK, np.zeros(len(grid.cells), np.bool_)
-    for own, parent in _pairs(layers, grid, blocks):
+    for heir in _heirs(layers, grid, blocks):
         # What the commands did not reach inherits nothing.
-        reached = slice(own.first, own.first + own.reached)
-        inherited[reached] = skipped[reached]
-        if own.box == parent.box:
-            source = grid.cells[parent.first : parent.first + own.reached]
-            np.copyto(grid.cells[reached], source, where=skipped[reached])
+        mine = slice(heir.first, heir.first + heir.reached)
+        inherited[mine] = skipped[mine]
+        if heir.same_box:
+            source = grid.cells[heir.parent_first : heir.parent_first + heir.reached]
+            np.copyto(grid.cells[mine], source, where=skipped[mine])
         else:
-            mine, theirs = overlap(own.box, parent.box)
-            source = parent.within(grid.cells)[theirs]
-            np.copyto(own.within(grid.cells)[mine], source, where=own.within(inherited)[mine])
+            box, parent_box = _box_of(layers, heir.layer), _box_of(layers, heir.parent)
+            here, there = overlap(box, parent_box)
+            source = _area(grid.cells, heir.parent_first, parent_box)[there]
+            target, where = (_area(each, heir.first, box)[here] for each in (grid.cells, inherited))
+            np.copyto(target, source, where=where)
     return _Resolved(grid, inherited)
 
 
-class _Area(NamedTuple):
-    """A layer's cells within a grid."""
+class _Heir(NamedTuple):
+    """A layer that inherits, and the one that it inherits from.
 
-    box: Box
+    Attributes:
+        first, parent_first: the first cells of the two in the grid.
+        reached: how many cells the commands of the layer cover.
+        same_box: whether both lie at the same place.
+    """
+
+    layer: int
+    parent: int
     first: int
+    parent_first: int
     reached: int
-
-    def within(self, cells: Array) -> Array:
-        """The layer's part of one value per cell: [rows, columns]."""
-        rows, columns = self.box.rows, self.box.columns
-        return cells[self.first : self.first + rows * columns].reshape(rows, columns)
+    same_box: bool
 
 
-def _pairs(layers: Layers, grid: _Grid, blocks: Numbers) -> Iterator[tuple[_Area, _Area]]:
-    """Each of the layers that inherits, with the one that it inherits from."""
-    layer = blocks[layers.inherits[blocks] != NONE_BEFORE]
+def _heirs(layers: Layers, grid: _Grid, blocks: Numbers) -> Iterator[_Heir]:
+    own = blocks[layers.inherits[blocks] != NONE_BEFORE]
+    parent = layers.inherits[own]
     first = starts_of(layers.blocks[grid.layers])
+    columns = (
+        own,
+        parent,
+        first[np.searchsorted(grid.layers, own)],
+        first[np.searchsorted(grid.layers, parent)],
+        layers.reached[own],
+        (layers.box[own] == layers.box[parent]).all(axis=1),
+    )
+    return map(_Heir, *(column.tolist() for column in columns))
 
-    def areas(numbers: Numbers) -> list[_Area]:
-        place = first[np.searchsorted(grid.layers, numbers)].tolist()
-        boxes, reached = layers.box[numbers].tolist(), layers.reached[numbers].tolist()
-        return [_Area(Box(*box), *at) for box, *at in zip(boxes, place, reached, strict=True)]
 
-    return zip(areas(layer), areas(layers.inherits[layer]), strict=True)
+def _box_of(layers: Layers, layer: int) -> Box:
+    return Box(*layers.box[layer].tolist())
+
+
+def _area(cells: Array, first: int, box: Box) -> Array:
+    """A layer's part of one value per cell: [rows, columns]."""
+    return cells[first : first + box.rows * box.columns].reshape(box.rows, box.columns)
 
 
 def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
@@ -368,11 +385,17 @@ def _colour_pictures(
 def _value_pictures(
     data: bytes, layers: Layers, stacks: list[_Stack], grid: _Grid
 ) -> dict[int, Array]:
-    """Values of BC4 layers."""
+    """Values of BC4 layers; rows of blocks that are blank, as most of players' are, cost little."""
     pictures: dict[int, Array] = {}
     for stack in stacks:
         codes = _codes(data, grid.cells[_cells_of(layers, grid, stack.layers)], TRANSPARENT_BC4)
-        pictures |= _cut(layers, stack, picture_of_blocks(codes, stack.columns, "BC4"))
+        rows = codes.reshape(stack.rows, stack.columns)
+        shows = rows.any(axis=1)
+        picture = np.zeros((stack.rows, SIDE, stack.width), np.uint8)
+        if shows.any():
+            seen = picture_of_blocks(rows[shows].reshape(-1), stack.columns, "BC4")
+            picture[shows] = seen.reshape(-1, SIDE, stack.width)
+        pictures |= _cut(layers, stack, picture.reshape(stack.height, stack.width))
     return pictures
 
 
