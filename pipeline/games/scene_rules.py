@@ -90,6 +90,11 @@ class GroupMember(Section):
 
     class_name: str = Field(description="The class; one of `placements` must describe it.")
     count: CountRange = Field((1, 1), description="Fewest and most in one group, both possible.")
+    include: list[NamePattern] = Field(
+        [],
+        description="Patterns over sprite names, such as those of a work; where none fits, all "
+        "sprites of the class may come.",
+    )
 
 
 class GroupRule(Section):

@@ -289,6 +289,7 @@ class _Stage:
         shapes = self._shapes(rule)
         if not shapes:
             return
+        shapes = _named(shapes, member.include) or shapes
         if group.one_heading:
             heading = shapes[int(self.rng.integers(len(shapes)))].heading
             shapes = tuple(shape for shape in shapes if shape.heading == heading)
@@ -299,11 +300,7 @@ class _Stage:
             yield _wanted(rule, shapes[pick], scale, place, number)
 
     def _shapes(self, rule: PlacementRule) -> tuple[SpriteShape, ...]:
-        shapes = self.catalogue.sprites.get(rule.class_name, ())
-        if not rule.include:
-            return shapes
-        wanted = matcher(rule.include)
-        return tuple(shape for shape in shapes if wanted.fullmatch(_name(shape)))
+        return _named(self.catalogue.sprites.get(rule.class_name, ()), rule.include)
 
     def _scales(self, rule: PlacementRule, count: int) -> list[float]:
         scales: list[float] = (
@@ -400,6 +397,14 @@ def _counted(ends: tuple[int, int], factor: float, chance: Sequence[float]) -> i
     """A count of the range times a factor; the fraction left over decides by chance."""
     low, high = ends
     return int(factor * (low + int(chance[0] * (high - low + 1))) + chance[1])
+
+
+def _named(shapes: tuple[SpriteShape, ...], patterns: Sequence[str]) -> tuple[SpriteShape, ...]:
+    """The sprites whose names fit; all of them without patterns."""
+    if not patterns:
+        return shapes
+    wanted = matcher(patterns)
+    return tuple(shape for shape in shapes if wanted.fullmatch(_name(shape)))
 
 
 def _name(shape: SpriteShape) -> str:

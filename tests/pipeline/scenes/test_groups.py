@@ -91,6 +91,18 @@ def test_a_group_belongs_to_one_player_and_looks_one_way(scenes, catalogue):
     assert len(players) > 5
 
 
+def test_a_group_may_take_some_sprites_of_a_class_and_all_where_none_fits(pack, catalogue):
+    chosen = {}
+    for pattern in ("soldier1", "miner*"):
+        rule = group(one_heading=False)
+        rule["members"][0]["include"] = [pattern]
+        rules = pack(placements=NOBODY, water_fraction=0.0, groups=[rule]).scenes
+        scenes = [plan(index, rules, catalogue) for index in range(20)]
+        chosen[pattern] = {item.sprite_id for scene in scenes for item in scene.placements}
+    assert chosen["soldier1"] == {"soldier/soldier1_h0_s0"}
+    assert chosen["miner*"] == {shape.id for shape in catalogue.sprites["soldier"]}
+
+
 def test_owners_may_be_mixed(scenes):
     mixed = scenes(group(one_player=False))
     assert any(len({item.player for item in scene.placements}) > 2 for scene in mixed)

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.games.matching import match_files, match_terrain
 from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
+from pipeline.games.patterns import matcher
 from pipeline.games.terrain import classify
 from pipeline.scenes.plan import factors_of
 from pipeline.scenes.stock import Catalogue
@@ -88,6 +89,18 @@ def test_every_class_with_sprites_is_placed_in_scenes_once(pack: GamePack) -> No
 def test_there_are_distractors_on_land_and_on_water(pack: GamePack) -> None:
     rules = [rule for rule in pack.scenes.placements if rule.class_name == "distractor"]
     assert [rule.scene for rule in rules] == [None, "water"]
+
+
+def test_chosen_sprites_are_among_those_of_their_class(
+    pack: GamePack, table: dict[str, list[str]]
+) -> None:
+    chosen = [(rule.class_name, rule.include) for rule in pack.scenes.placements if rule.include]
+    members = [member for group in pack.scenes.groups for member in group.members]
+    chosen += [(member.class_name, member.include) for member in members if member.include]
+    assert len(chosen) == 2 + 6
+    for name, patterns in chosen:
+        for pattern in patterns:
+            assert any(matcher([pattern]).fullmatch(stem) for stem in table[name]), pattern
 
 
 def test_every_placement_can_occur(pack: GamePack) -> None:
