@@ -62,7 +62,7 @@ def test_ids_are_never_given_twice() -> None:
     ids = []
     for i in range(30):
         found = following.update(seen((100 + 200 * (i % 4), 100), (500, 300 + 100 * (i % 3), 1)))
-        ids += [name for name, new in zip(found.ids, found.tentative, strict=True) if new]
+        ids += found.ids
         following.update(seen())
         following.update(seen())
         following.update(seen())
@@ -82,13 +82,28 @@ def test_a_track_survives_exactly_max_misses() -> None:
         assert len(following) == 1
 
 
-def test_what_was_seen_once_is_tentative() -> None:
+def test_what_was_seen_once_is_tentative_where_ghosts_were_seen() -> None:
     following = tracker()
+    following.update(seen((800, 500)))
+    walk(following, [seen()] * 4)
     first = following.update(seen((100, 100)))
     assert first[0].tentative
     assert len(first.confirmed()) == 0
     assert not following.update(seen((100, 100)))[0].tentative
     assert not following.update(seen((500, 300, 0, 0.8)))[0].tentative
+
+
+def test_a_detector_that_was_right_so_far_is_believed_at_once() -> None:
+    following = tracker()
+    standing = [(100.0 + 80 * i, 100.0) for i in range(10)]
+    assert not following.update(seen(*standing)).tentative.any()
+    walk(following, [seen(*standing)] * 3)
+    assert not following.update(seen(*standing, (500, 300)))[10].tentative
+    for x in range(60, 960, 60):
+        ghost = following.update(seen(*standing, (x, 500)))[10]
+    assert ghost.tentative
+    walk(following, [seen(*standing)] * 400)
+    assert not following.update(seen(*standing, (500, 300)))[10].tentative
 
 
 def test_a_ghost_is_given_up_sooner() -> None:
@@ -312,7 +327,8 @@ def test_the_greedy_tracker_keeps_ids_by_overlap() -> None:
 def test_ids_never_repeat_and_tracks_never_pile_up() -> None:
     rng = np.random.default_rng(0)
     following = tracker()
-    born: set[str] = set()
+    alive: set[str] = set()
+    gone: set[str] = set()
     most = 0
     for frame in range(2000):
         shift = (float(rng.integers(-300, 300)), 0.0) if frame % 50 == 0 else (0.0, 0.0)
@@ -320,10 +336,9 @@ def test_ids_never_repeat_and_tracks_never_pile_up() -> None:
         found = following.update(
             seen(*[(x, y, i % 4) for i, (x, y) in enumerate(place.tolist())]), camera_shift=shift
         )
-        for name, new in zip(found.ids, found.tentative.tolist(), strict=True):
-            if new:
-                assert name not in born
-                born.add(name)
+        assert gone.isdisjoint(found.ids)
+        before, alive = alive, set(following._tracks.ids)
+        gone |= (before | set(found.ids)) - alive
         most = max(most, len(following))
-    assert len(born) > 6000
+    assert len(gone) > 6000
     assert most < 300

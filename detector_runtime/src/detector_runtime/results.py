@@ -58,7 +58,7 @@ class DetectedEntity:
     `bbox` is (x1, y1, x2, y2) and `center` (x, y), in pixels of the picture from its upper left
     corner; `confidence` lies between 0 and 1; `area` is in square pixels. `id` is the class name at
     first sight and a number, `sheep_0`, and keeps its meaning over frames while tracking is on.
-    `tentative` marks what the tracker has seen only once.
+    `tentative` marks what the tracker has seen only once, of a detector that sees ghosts.
     """
 
     id: str
@@ -149,7 +149,7 @@ class Detections(Sequence[DetectedEntity]):
         )
 
     def confirmed(self) -> Detections:
-        """Without what was seen only once."""
+        """Without what is tentative."""
         return self.where(~self.tentative)
 
     def find_entity_by_id(self, entity_id: str) -> DetectedEntity | None:

@@ -29,6 +29,12 @@ Shift = tuple[float, float]
 VOTE_MEMORY = 0.95
 """Share of a track's votes on its class that is left after each new one."""
 
+TRUST_MEMORY = 0.98
+"""Share of what is known of first sightings that is left after each frame."""
+
+TRUSTED_GHOSTS = 0.1
+"""Share of first sightings that come to nothing up to which new ones are believed at once."""
+
 ERROR_FRAMES = 4
 """Detections over which a track's own prediction error is averaged."""
 
@@ -50,7 +56,8 @@ class TrackerSettings:
         max_misses: frames in view without a detection that a track survives.
         tentative_misses: the same for a tentative track.
         confirm_hits: detections after which a track is no longer tentative.
-        sure_score: score from which on one detection is enough for that.
+        sure_score: score from which on one detection is enough for that. While nearly all first
+            sightings of the last frames came true, none is tentative.
         max_parked: frames out of view that a track survives.
         frame_seconds: how long one frame is, for updates with timestamps: velocities are per frame.
         max_steps: a longer pause counts as this many frames.
@@ -134,6 +141,7 @@ class _Tracks:
     ids: NDArray[np.object_]
     votes: NDArray[np.float64]
     confirmed: NDArray[np.bool_]
+    believed: NDArray[np.bool_]
     age: Indices
     hits: Indices
     misses: Indices
@@ -141,7 +149,18 @@ class _Tracks:
     error: NDArray[np.float64]
     scores: NDArray[np.float32]
 
-    ENTRIES = ("ids", "votes", "confirmed", "age", "hits", "misses", "parked", "error", "scores")
+    ENTRIES = (
+        "ids",
+        "votes",
+        "confirmed",
+        "believed",
+        "age",
+        "hits",
+        "misses",
+        "parked",
+        "error",
+        "scores",
+    )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -175,6 +194,7 @@ class EntityTracker:
         self.settings = settings or TrackerSettings()
         self.class_names = tuple(class_names)
         self._counter = IdCounter(self.class_names)
+        self._proved = self._faded = 0.0
         self._tracks = self._new_tracks(np.empty((0, 4)), _nothing(np.float32), _nothing(np.intp))
         self._camera = np.zeros(2)
         self._clock: float | None = None
@@ -267,6 +287,8 @@ class EntityTracker:
         self._camera_rests = True
 
     def _step(self, seen: _Seen, steps: float, frame: Detections) -> Detections:
+        self._proved *= TRUST_MEMORY
+        self._faded *= TRUST_MEMORY
         self._tracks.motion.predict(steps)
         boxes = seen.boxes + np.tile(self._camera, 2)
         in_view = self._in_view(frame.image_size)
@@ -329,6 +351,7 @@ class EntityTracker:
         tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
         tracks.scores[matched] = seen.scores[detected]
         tracks.hits[matched] += 1
+        self._proved += int((tracks.hits[matched] == self.settings.confirm_hits).sum())
         tracks.confirmed[matched] |= tracks.hits[matched] >= self.settings.confirm_hits
         tracks.misses[matched] = 0
         tracks.parked[matched] = 0
@@ -340,6 +363,8 @@ class EntityTracker:
         tracks.age[in_view] += 1
         tracks.misses[missed & in_view] += 1
         tracks.parked[missed & ~in_view] += 1
+        once = missed & in_view & (tracks.hits < self.settings.confirm_hits)
+        self._faded += int((once & (tracks.misses == self.settings.tentative_misses + 1)).sum())
         # What is out of view may turn back any time; where it was last is the best guess.
         tracks.motion.mean[missed & ~in_view, 2:4] = 0.0
 
@@ -361,7 +386,7 @@ class EntityTracker:
             scores=seen.scores[columns],
             class_ids=np.argmax(tracks.votes[rows], axis=1),
             ids=tuple(tracks.ids[rows].tolist()),
-            tentative=~tracks.confirmed[rows],
+            tentative=~(tracks.confirmed | tracks.believed)[rows],
         )
 
     def _new_tracks(
@@ -379,6 +404,7 @@ class EntityTracker:
             ids=np.array(self._counter.take(class_ids), object),
             votes=votes,
             confirmed=(scores >= self.settings.sure_score) | (self.settings.confirm_hits <= 1),
+            believed=np.full(count, self._believes_at_once()),
             age=np.ones(count, np.intp),
             hits=np.ones(count, np.intp),
             misses=np.zeros(count, np.intp),
@@ -386,6 +412,11 @@ class EntityTracker:
             error=np.full(count, float(noise.first_velocity) ** 2),
             scores=scores,
         )
+
+    def _believes_at_once(self) -> bool:
+        """Whether this detector's first sightings have mostly turned out to be true."""
+        # The 1 lets trust come back where nothing new was seen for long.
+        return self._faded <= TRUSTED_GHOSTS * (1.0 + self._proved + self._faded)
 
     def _in_view(self, image_size: tuple[int, int]) -> NDArray[np.bool_]:
         centre = self._tracks.motion.mean[:, :2] - self._camera
