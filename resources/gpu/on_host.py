@@ -147,8 +147,10 @@ def look(folder: str, log_offset: str, events_offset: str) -> dict[str, Any]:
     job = Path(folder)
     outputs = job / "outputs"
     state, code = state_of(job)
-    if state != "running":
-        Path.home().joinpath(IDLE_FILE).touch()
+    idle = Path.home() / IDLE_FILE
+    # Never made before a job has ended: from then on its age ends the host.
+    if state in ("ended", "gone") or idle.exists():
+        idle.touch()
     checkpoint = outputs / "checkpoint.json"
     return {
         # Read before the files: what is written up to the end is then there to be read.

@@ -188,9 +188,10 @@ class Workplace:
             f'{program}; echo $? > rc.tmp; mv rc.tmp rc; touch "$HOME/.outpost_idle"'
         )
         detached = f"setsid sh -c {quoted(supervised)} > /dev/null 2>&1 < /dev/null &"
+        has_begun = "n=0; while [ ! -e pid ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done"
         self.host.run(
             f"cd {quoted(self.job)} && mkdir -p outputs && if mkdir started 2> /dev/null; then "
-            f"{detached} fi"
+            f"{detached} fi; {has_begun}"
         )
 
     def look(self, log_offset: int, events_offset: int) -> Look:

@@ -519,6 +519,24 @@ def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
     assert [job.name for job in jobs.iterdir()] == ["foreign-1"]
 
 
+def test_a_host_is_told_that_it_is_looked_after_only_once_its_job_has_ended(
+    workplace: Workplace, machine: SshMachine, tmp_path: Path
+) -> None:
+    idle = machine.home / ".outpost_idle"
+    job = write_small_job(tmp_path / "job", training_program(epochs=5, seconds=0.2))
+    workplace.upload(job.parent)
+    workplace.start()
+
+    told_before = False
+    while workplace.look(0, 0).state == "running":
+        assert not told_before, "from then on its age would end the pod in mid-training"
+        told_before = idle.exists()
+    assert idle.exists()
+    os.utime(idle, (0, 0))
+    workplace.look(0, 0)
+    assert idle.stat().st_mtime > 0
+
+
 # The environment
 
 
