@@ -1,5 +1,8 @@
 """The compiled loops and the plain ones: the same pictures and measures, to the last bit."""
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,3 +81,12 @@ def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch
             drawings.append(draw(scene, shelf, grounds))
         assert np.array_equal(drawings[0].image, drawings[1].image)
         assert np.array_equal(drawings[0].ids, drawings[1].ids)
+
+
+def test_without_numba_the_plain_loops_serve(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "pipeline.scenes.compiled_loops")
+    spec = importlib.util.find_spec("pipeline.scenes.pixel_loops")
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    assert (fresh.lay, fresh.measure) == (plain_loops.lay, plain_loops.measure)
