@@ -7,22 +7,27 @@ the work: the processes of this machine by default, several machines by configur
 import json
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
+from assets.annotations import merged_batches
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, reporter
 from assets.views import curve, picture, table
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
+from pipeline.labels.batches import read_batch
 from pipeline.manifests import Manifest
 from pipeline.provenance import code_version_of
-from pipeline.scenes.preview import sample_sheet, size_plot_svg
+from pipeline.scenes.distributions import distribution_svg
+from pipeline.scenes.preview import sample_sheet
+from pipeline.scenes.read import read_some_scenes
 from pipeline.scenes.sharding import (
     Order,
     assemble,
@@ -32,6 +37,7 @@ from pipeline.scenes.sharding import (
     read_order,
     write_order,
 )
+from pipeline.scenes.sizes import SeenBox, real_boxes, synthetic_boxes
 from pipeline.scenes.write import Shard, Sources
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
@@ -49,6 +55,8 @@ SCENE_CODE = (
 # A graph has no other way to report a data version; without this, Dagster would say in every run
 # that it may change one day.
 warnings.filterwarnings("ignore", "Parameter `data_version` of initializer `Output", dg.BetaWarning)
+PLOTTED = 2000
+"""Pictures that the plots of sizes and positions are made of, spread evenly over the set."""
 SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
 
 
@@ -211,9 +219,25 @@ class SetDrawing:
         def write(folder: Path) -> Manifest:
             return assemble(self.workshop, folder, chosen)
 
-        result = make(self._making(code), write, lambda folder: show_set(folder, chosen))
+        result = make(
+            self._making(code), write, lambda folder: show_set(folder, chosen, self._real_boxes())
+        )
         remove_tree(self.workshop)
         return _with_speed(result, chosen.scenes.images)
+
+    def _real_boxes(self) -> tuple[SeenBox, ...]:
+        """Of the batches that are there by now: for people to compare with, and no input.
+
+        Held-out batches are left out. What is chosen by them can no longer be judged by them.
+        """
+        rules, names = self.pack.scenes, self.pack.class_names
+        try:
+            batches = merged_batches(self.context.instance, self.store, self.pack)
+            frames = chain.from_iterable(read_batch(batch.path).frames for batch in batches)
+            return tuple(real_boxes(frames, names, (rules.width, rules.height)))
+        except OutpostError as error:
+            self.context.log.warning(f"There are no real frames to compare with: {error}")
+            return ()
 
     @property
     def workshop(self) -> Path:
@@ -262,8 +286,12 @@ def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.Materializ
     return result._replace(metadata={**metadata, "images_per_second": round(speed, 1)})
 
 
-def show_set(folder: Path, pack: GamePack) -> Metadata:
-    """Samples with their boxes, counts, sizes, and what was dropped and why."""
+def show_set(folder: Path, pack: GamePack, real: Sequence[SeenBox]) -> Metadata:
+    """Samples with their boxes, counts, sizes and positions, and what was dropped and why.
+
+    Args:
+        real: boxes of annotated frames, beside which the drawn ones are shown.
+    """
     summary = json.loads((folder / "set.json").read_text("utf-8"))
     dropped, names, policy = summary["dropped"], pack.class_names, pack.scenes.labels
     rows = [
@@ -273,7 +301,10 @@ def show_set(folder: Path, pack: GamePack) -> Metadata:
     return {
         "images": summary["images"],
         "samples": picture(sample_sheet(folder, names, policy), "annotated samples"),
-        "sizes": curve(size_plot_svg(folder, names, policy), "box sizes"),
+        "sizes_and_positions": curve(
+            distribution_svg(synthetic_boxes(read_some_scenes(folder, PLOTTED)), real, names),
+            "sizes and positions",
+        ),
         "per_class": table(["class", "labels", "dropped", "why"], rows),
         "land_scenes": summary["scenes"].get("land", 0),
         "water_scenes": summary["scenes"].get("water", 0),

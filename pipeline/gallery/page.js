@@ -140,6 +140,7 @@ function makeTile(index) {
   const caption = document.createElement("figcaption");
   caption.textContent = item.errors ? `${item.name} · ${item.errors} errors` : item.name;
   tile.append(picture, drawing(item, item.marks.filter(wantedMark)), caption);
+  tile.title = item.name;
   tile.tabIndex = 0;
   tile.addEventListener("click", () => view(index));
   tile.addEventListener("keydown", (event) => { if (event.key === "Enter") view(index); });

@@ -1,10 +1,9 @@
-"""Pictures of a written set for people: annotated samples, and the sizes of its boxes."""
+"""Pictures of a written set for people: annotated samples."""
 
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,8 +11,7 @@ import numpy as np
 
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box
-from pipeline.labels.synthetic import SUBSETS
-from pipeline.scenes.read import WrittenObject, WrittenScene, read_scene, read_scenes
+from pipeline.scenes.read import WrittenObject, WrittenScene, read_some_scenes
 from pipeline.scenes.stock import Colour
 from pipeline.scenes.write import SceneSetError
 from pipeline.sprites.library import Pixels
@@ -23,10 +21,8 @@ TILE_WIDTH = 400
 TILE_GAP = 6
 SHEET_QUALITY = 88
 DROPPED: Colour = (150, 150, 150)
-ROW_HEIGHT = 16
-NAME_WIDTH = 150
-PLOT_WIDTH = 420
-SIDES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
+MOSTLY_VISIBLE = 0.95
+"""What hides less than this is not worth a word."""
 
 
 def class_colour(class_id: int) -> Colour:
@@ -42,40 +38,18 @@ def sample_sheet(
     """A JPEG of pictures spread evenly over the set, with their objects outlined.
 
     Labels are drawn in their class's colour with its name; the extent that something covers is
-    drawn thin in the same colour, and objects without a label thin and grey with the reason.
+    drawn thin in the same colour, with the share that is visible; objects without a label are thin
+    and grey, with the reason.
 
     Raises:
         SceneSetError: the set has no pictures, or one cannot be read.
     """
-    names = [
-        (subset, file.stem)
-        for subset in SUBSETS
-        for file in sorted((folder / "objects" / subset).glob("*.json"))
-    ]
-    if not names:
+    scenes = read_some_scenes(folder, count)
+    tiles = [_tile(scene, class_names, policy) for scene in scenes]
+    if not tiles:
         raise SceneSetError(f"{folder} holds no pictures.", "Materialize the synthetic set again.")
-    count = min(count, len(names))
-    picks = [names[number * len(names) // count] for number in range(count)]
-    tiles = [_tile(read_scene(folder, *pick), class_names, policy) for pick in picks]
     sheet = cv2.cvtColor(_grid(tiles), cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, SHEET_QUALITY])[1])
-
-
-def size_plot_svg(folder: Path, class_names: Sequence[str], policy: LabelPolicy) -> str:
-    """An SVG with a row per class: the middle 80% of its labels' box sides, and their median.
-
-    The side of a box is the square root of its area; the scale is logarithmic, in pixels.
-    """
-    sides = _label_sides(folder, policy)
-    height = ROW_HEIGHT * (len(class_names) + 3)
-    rows = "".join(
-        _plot_row(name, class_id, sides.get(name, [])) for class_id, name in enumerate(class_names)
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{NAME_WIDTH + PLOT_WIDTH + 70}" '
-        f'height="{height}" font-family="sans-serif" font-size="11">'
-        f'<rect width="100%" height="100%" fill="white"/>{_plot_axis(height)}{rows}</svg>\n'
-    )
 
 
 def _tile(scene: WrittenScene, class_names: Sequence[str], policy: LabelPolicy) -> Pixels:
@@ -103,7 +77,14 @@ def _outline(
     if item.covered_by:
         _frame(tile, item.full, zoom, colour)
     _frame(tile, box, zoom, colour, thickness=2)
-    _write(tile, item.class_name, box, zoom, colour)
+    _write(tile, _caption(item), box, zoom, colour)
+
+
+def _caption(item: WrittenObject) -> str:
+    """The class, and how much is to be seen where that is not all of it."""
+    if item.visible_fraction >= MOSTLY_VISIBLE:
+        return item.class_name
+    return f"{item.class_name} {item.visible_fraction:.0%}"
 
 
 def _frame(tile: Pixels, box: Box | None, zoom: float, colour: Colour, thickness: int = 1) -> None:
@@ -132,52 +113,3 @@ def _grid(tiles: Sequence[Pixels]) -> Pixels:
         top, left = number // columns * height, number % columns * width
         sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return sheet
-
-
-def _label_sides(folder: Path, policy: LabelPolicy) -> dict[str, list[float]]:
-    sides: dict[str, list[float]] = {}
-    for name, box in _label_boxes(folder, policy):
-        sides.setdefault(name, []).append(box.area**0.5)
-    return sides
-
-
-def _label_boxes(folder: Path, policy: LabelPolicy) -> Iterator[tuple[str, Box]]:
-    for scene in read_scenes(folder):
-        for item in scene.objects:
-            box = item.visible if policy.box == "visible" else item.full
-            if item.dropped is None and box is not None:
-                yield item.class_name, box
-
-
-def _plot_axis(height: int) -> str:
-    lines = "".join(
-        f'<line x1="{_x(side):.1f}" x2="{_x(side):.1f}" y1="{ROW_HEIGHT * 2}" y2="{height - 8}" '
-        f'stroke="#dddddd"/><text x="{_x(side):.1f}" y="{ROW_HEIGHT * 1.7:.1f}" '
-        f'text-anchor="middle" fill="#666666">{side}</text>'
-        for side in SIDES
-    )
-    return f'<text x="8" y="{ROW_HEIGHT * 0.9:.1f}">Side of the labels, pixels</text>{lines}'
-
-
-def _plot_row(name: str, class_id: int, sides: Sequence[float]) -> str:
-    y = ROW_HEIGHT * (class_id + 2.7)
-    text = (
-        f'<text x="8" y="{y + 4:.1f}">{escape(name)}</text>'
-        f'<text x="{NAME_WIDTH + PLOT_WIDTH + 60}" y="{y + 4:.1f}" text-anchor="end" '
-        f'fill="#666666">{len(sides)}</text>'
-    )
-    if not sides:
-        return text
-    low, middle, high = (_x(float(side)) for side in np.quantile(sides, (0.1, 0.5, 0.9)))
-    red, green, blue = class_colour(class_id)
-    return text + (
-        f'<rect x="{low:.1f}" y="{y - 4:.1f}" width="{max(high - low, 1.0):.1f}" height="8" '
-        f'fill="rgb({red},{green},{blue})"/>'
-        f'<rect x="{middle - 1:.1f}" y="{y - 6:.1f}" width="2" height="12" fill="black"/>'
-    )
-
-
-def _x(side: float) -> float:
-    """Where a side lies on the logarithmic scale."""
-    steps = np.log2(max(side, SIDES[0]) / SIDES[0]) / np.log2(SIDES[-1] / SIDES[0])
-    return NAME_WIDTH + PLOT_WIDTH * min(float(steps), 1.0)

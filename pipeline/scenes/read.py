@@ -61,6 +61,22 @@ def read_scenes(folder: Path) -> Iterator[WrittenScene]:
             yield read_scene(folder, subset, file.stem)
 
 
+def read_some_scenes(folder: Path, count: int) -> Iterator[WrittenScene]:
+    """Read the sidecars of at most that many pictures, spread evenly over the set.
+
+    Raises:
+        SceneSetError: a sidecar cannot be read.
+    """
+    names = [
+        (subset, file.stem)
+        for subset in SUBSETS
+        for file in sorted((folder / "objects" / subset).glob("*.json"))
+    ]
+    count = min(count, len(names))
+    for number in range(count):
+        yield read_scene(folder, *names[number * len(names) // count])
+
+
 def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
     """Read one picture's sidecar.
 

@@ -12,9 +12,13 @@ import dagster as dg
 import numpy as np
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
+from assets.keys import GameKeys
 from assets.making import DATA_VERSION_TAG
 from pipeline.games.pack import GamePack, load_pack
+from pipeline.labels.batches import LABELS_FILE, Batch, Frame, write_json
+from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.provenance import Provenance, Recipe
 from pipeline.sprites.library import Sprite, write_library
 from resources.artifacts import ArtifactStore
@@ -74,10 +78,10 @@ class ToyGame:
     def instance(self) -> dg.DagsterInstance:
         return open_instance(StateFolder(self.home))
 
-    def add(self, name: str, write: Callable[[Path], None]) -> None:
+    def add(self, name: str, write: Callable[[Path], None], partition: str | None = None) -> None:
         """Put an artifact into the store and tell Dagster that it was materialized."""
         asset = f"toy/{name}"
-        recipe = Recipe(asset=asset, partition=None, code_version="1", config={}, inputs=())
+        recipe = Recipe(asset=asset, partition=partition, code_version="1", config={}, inputs=())
 
         def describe(data_version: str) -> Provenance:
             return Provenance(
@@ -89,13 +93,21 @@ class ToyGame:
                 outpost_version="0",
             )
 
-        with self.store.staging(asset) as staged:
+        with self.store.staging(asset, partition) as staged:
             write(staged)
             _, record = self.store.commit(staged, describe)
         tags = {DATA_VERSION_TAG: record.data_version}
         with self.instance() as instance:
-            event = dg.AssetMaterialization(dg.AssetKey(["toy", name]), tags=tags)
+            key = dg.AssetKey(["toy", name])
+            event = dg.AssetMaterialization(key, partition=partition, tags=tags)
             instance.report_runless_asset_event(event)
+
+    def add_batch(self, batch: str) -> None:
+        """An export batch of one annotated frame."""
+        with self.instance() as instance:
+            partitions = GameKeys.of(self.pack).export_batches.name
+            instance.add_dynamic_partitions(str(partitions), [batch])
+        self.add("cvat_export", write_toy_batch, batch)
 
 
 @pytest.fixture
@@ -112,6 +124,13 @@ def toy_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToyGame:
     game.add("terrain_backgrounds", lambda place: write_toy_ground(place, "land", (90, 120, 60)))
     game.add("water_backgrounds", lambda place: write_toy_ground(place, "water", (40, 80, 130)))
     return game
+
+
+def write_toy_batch(folder: Path) -> None:
+    box = LabelledBox(0, Box(10, 10, 40, 50))
+    frame = Frame("real_01.png", "images/real_01.png", SIDE, SIDE, "0" * 64, "0" * 16, (box,))
+    batch = Batch(("house", "boat"), (frame,), (), (), ())
+    write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(batch, mode="json"))
 
 
 def write_toy_sprites(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The synthetic set is one artifact, whatever steps and processes it was drawn by."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def newest(toy_game: Any) -> dg.AssetMaterialization:
         return event.asset_materialization
 
 
+def plot_of(metadata: Any) -> str:
+    """The drawing of sizes and positions, out of the link that holds it."""
+    encoded = metadata["sizes_and_positions"].value.partition("base64,")[2].rstrip(")")
+    return base64.b64decode(encoded).decode("utf-8")
+
+
 def test_the_shards_do_not_show_in_the_set(toy_game: Any) -> None:
     whole = draw(toy_game)
     remove_tree(toy_game.store.root / "toy" / "synthetic_set")
@@ -84,6 +91,27 @@ def test_the_asset_page_tells_how_it_went(toy_game: Any) -> None:
     assert metadata["images"].value == 40
     assert metadata["land_scenes"].value + metadata["water_scenes"].value == 40
     assert metadata["images_per_second"].value > 0
+    assert "No real frames" in plot_of(metadata)
+
+
+def test_real_frames_are_shown_beside_the_drawn_ones_and_change_nothing(toy_game: Any) -> None:
+    first = draw(toy_game)
+    toy_game.add_batch("harbour")
+    again = draw(toy_game)
+    assert again.skipped
+    assert again.data_version == first.data_version
+    plot = plot_of(newest(toy_game).metadata)
+    assert "No real frames" not in plot
+    assert "real: 1 in 1 pictures" in plot
+
+
+def test_real_frames_that_cannot_be_read_spoil_nothing(toy_game: Any) -> None:
+    toy_game.add_batch("harbour")
+    (batch,) = toy_game.store.root.glob("toy/cvat_export@harbour/*/files/labels.json")
+    batch.chmod(0o644)
+    batch.write_text("nonsense")
+    draw(toy_game)
+    assert "No real frames" in plot_of(newest(toy_game).metadata)
 
 
 def test_configuration_that_does_not_fit_is_explained(toy_game: Any) -> None:

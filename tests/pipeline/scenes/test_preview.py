@@ -1,14 +1,11 @@
 """Previews: pictures that open, with every class named."""
 
-from xml.etree import ElementTree
-
 import cv2
 import numpy as np
 import pytest
 
 from pipeline.games.pack import LabelPolicy
-from pipeline.scenes.preview import class_colour, sample_sheet, size_plot_svg
-from pipeline.scenes.read import read_scenes
+from pipeline.scenes.preview import class_colour, sample_sheet
 from pipeline.scenes.write import SceneSetError
 
 NAMES = ("house", "soldier", "boat", "fish", "gull")
@@ -27,22 +24,6 @@ def test_the_sample_sheet_shows_pictures_of_the_set_with_boxes(written):
 def test_the_sample_sheet_of_an_empty_set_says_what_to_do(tmp_path):
     with pytest.raises(SceneSetError, match="holds no pictures"):
         sample_sheet(tmp_path, NAMES, LabelPolicy())
-
-
-def test_the_size_plot_counts_every_label(written):
-    svg = ElementTree.fromstring(size_plot_svg(written, NAMES, LabelPolicy()))
-    texts = [node.text for node in svg.iter("{http://www.w3.org/2000/svg}text")]
-    for name in NAMES:
-        labels = sum(
-            item.class_name == name and item.dropped is None
-            for scene in read_scenes(written)
-            for item in scene.objects
-        )
-        assert texts[texts.index(name) + 1] == str(labels)
-
-
-def test_the_size_plot_of_no_labels_still_names_the_classes(tmp_path):
-    assert "soldier" in size_plot_svg(tmp_path, NAMES, LabelPolicy())
 
 
 def test_classes_have_their_own_colours():
