@@ -291,7 +291,11 @@ class OverlayRules(Section):
     fog_corners: CountRange = Field((1, 4), description="How many of them.")
     fog_width: ShareRange = Field((0.16, 0.31), description="Of the picture's width.")
     fog_height: ShareRange = Field((0.21, 0.42), description="Of the picture's height.")
-    fog_darkness: ShareRange = Field((0.31, 0.59), description="In the corner itself.")
+    fog_darkness: ShareRange = Field((0.31, 0.59), description="Where it is darkest.")
+    fog_banks: CountRange = Field(
+        (0, 0), description="How many dimmed ovals lie anywhere, besides the corners."
+    )
+    fog_bank_size: ShareRange = Field((0.3, 0.7), description="Of the picture's sides.")
 
 
 class LabelPolicy(Section):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.games.scene_rules import LightRules, OverlayRules, SceneRules, TimeOfDay
-from pipeline.scenes.scene import CORNERS, Corner, FogPatch, Light, Marks, Panel
+from pipeline.scenes.scene import CORNERS, Corner, FogBank, FogPatch, Light, Marks, Panel
 
 FACTOR_STEPS = 256
 """Factors on colours are multiples of its inverse; see `pipeline.scenes.scene.Light`."""
@@ -31,8 +31,8 @@ def panels_of(rng: np.random.Generator, rules: SceneRules) -> Iterator[Panel]:
         yield Panel("minimap", *_corner_of(corner, side, rules), side, side, _seed(rng))
 
 
-def fog_of(rng: np.random.Generator, rules: SceneRules) -> Iterator[FogPatch]:
-    """The dimmed corners of one scene, or none."""
+def fog_of(rng: np.random.Generator, rules: SceneRules) -> Iterator[FogPatch | FogBank]:
+    """The dimmed parts of one scene, or none."""
     overlays = rules.overlays
     if rng.random() >= overlays.fog:
         return
@@ -43,6 +43,17 @@ def fog_of(rng: np.random.Generator, rules: SceneRules) -> Iterator[FogPatch]:
             corner=CORNERS[corner],
             width=_share(rng, rules.width, overlays.fog_width),
             height=_share(rng, rules.height, overlays.fog_height),
+            darkness=float(rng.uniform(*overlays.fog_darkness)),
+        )
+
+    for _ in range(int(rng.integers(overlays.fog_banks[0], overlays.fog_banks[1] + 1))):
+        width = _share(rng, rules.width, overlays.fog_bank_size)
+        height = _share(rng, rules.height, overlays.fog_bank_size)
+        yield FogBank(
+            left=int(rng.integers(-width // 2, rules.width - width // 2)),
+            top=int(rng.integers(-height // 2, rules.height - height // 2)),
+            width=width,
+            height=height,
             darkness=float(rng.uniform(*overlays.fog_darkness)),
         )
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.games.scene_rules import UprightBar
-from pipeline.scenes.scene import FogPatch, Marks, Panel, PanelKind, Placement
+from pipeline.scenes.scene import FogBank, FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.stock import Colour
 from pipeline.sprites.library import Pixels
 
@@ -90,13 +90,32 @@ def draw_panel(image: Pixels, panel: Panel, team_colours: Sequence[Colour]) -> N
         PANEL_CONTENTS[panel.kind](box, rng)
 
 
-def dim(image: Pixels, patch: FogPatch) -> None:
-    """Darken a corner, most in the corner itself and not at all along the patch's far edge."""
+def dim(image: Pixels, patch: FogPatch | FogBank) -> None:
+    """Darken a corner or an oval, most where its fog lies thickest and not at all at its edge."""
+    if isinstance(patch, FogBank):
+        _dim_oval(image, patch)
+        return
     x = slice(0, patch.width) if "left" in patch.corner else slice(-patch.width, None)
     y = slice(0, patch.height) if "top" in patch.corner else slice(-patch.height, None)
     region = image[y, x]
     light = _fog_light(patch)
     cv2.multiply(region, cv2.merge([light, light, light]), region, 1 / 255)
+
+
+def _dim_oval(image: Pixels, bank: FogBank) -> None:
+    x1, y1 = max(bank.left, 0), max(bank.top, 0)
+    x2, y2 = max(bank.left + bank.width, 0), max(bank.top + bank.height, 0)
+    region = image[y1:y2, x1:x2]
+    if region.size == 0:
+        return
+    steps = np.linspace(-1.0, 1.0, 25) ** 2
+    near = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
+    fade = (near * (2.0 - near)).clip(0.0, 1.0)
+    light = np.rint(255.0 * (1.0 - bank.darkness * fade)).astype(np.uint8)
+    whole = np.asarray(cv2.resize(light, (bank.width, bank.height)), dtype=np.uint8)
+    top, left = y1 - bank.top, x1 - bank.left
+    part = whole[top : top + region.shape[0], left : left + region.shape[1]]
+    cv2.multiply(region, cv2.merge([part, part, part]), region, 1 / 255)
 
 
 def _fog_light(patch: FogPatch) -> Pixels:

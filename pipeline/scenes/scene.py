@@ -74,6 +74,17 @@ class FogPatch:
 
 
 @dataclass(frozen=True)
+class FogBank:
+    """An oval that is dimmed, most in its middle, by `darkness` (0 to 1); it may reach outside."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    darkness: float
+
+
+@dataclass(frozen=True)
 class Light:
     """What happens to every colour value v of the world: v * factor + add, then the vignette.
 
@@ -152,7 +163,7 @@ class ScenePlan:
     shadow_opacity: float
     placements: tuple[Placement, ...]
     panels: tuple[Panel, ...]
-    fog: tuple[FogPatch, ...]
+    fog: tuple[FogPatch | FogBank, ...]
     shore: Shoreline | None = None
     light: Light | None = None
     marks: Marks = Marks()

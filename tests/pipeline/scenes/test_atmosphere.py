@@ -10,9 +10,9 @@ from pipeline.scenes.atmosphere import alter, feather, harden, shed_light, subme
 from pipeline.scenes.draw import draw
 from pipeline.scenes.dressing import light_of
 from pipeline.scenes.label import label
-from pipeline.scenes.overlays import draw_badge, draw_health_bar
+from pipeline.scenes.overlays import dim, draw_badge, draw_health_bar
 from pipeline.scenes.plan import Placement, ScenePlan, plan
-from pipeline.scenes.scene import Light, Marks, Surface
+from pipeline.scenes.scene import FogBank, Light, Marks, Surface
 from pipeline.scenes.stock import SpriteShelf
 
 PLAIN = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
@@ -220,6 +220,29 @@ def test_a_bar_is_no_higher_than_the_rules_say():
         draw_health_bar(image, keep, Marks(bar_height=0.5, bar_tallest=tallest))
         rows = np.nonzero((image != picture()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2
+
+
+@pytest.mark.parametrize(("left", "top"), [(40, 20), (-30, -20), (120, 70), (300, 300), (-100, 0)])
+def test_a_bank_of_fog_dims_its_oval_and_may_reach_outside(left, top):
+    image = picture()
+    dim(image, FogBank(left, top, 80, 50, darkness=0.5))
+    x, y = left + 40, top + 25
+    changed = (image != picture()).any(axis=2)
+    assert not changed[: max(top, 0)].any()
+    assert not changed[:, : max(left, 0)].any()
+    assert not changed[max(top + 50, 0) :].any()
+    assert not changed[:, max(left + 80, 0) :].any()
+    if 0 <= x < 160 and 0 <= y < 90:
+        assert np.abs(image[y, x].astype(int) - (50, 60, 70)).max() <= 3
+        assert (image <= picture()).all()
+    assert changed.any() == (-80 < left < 160)
+
+
+def test_banks_of_fog_come_as_the_rules_say(pack, catalogue):
+    overlays = {"fog": 1.0, "fog_corners": (0, 0), "fog_banks": (1, 3)}
+    rules = pack(overlays=overlays).scenes
+    counts = {len(plan(index, rules, catalogue).fog) for index in range(60)}
+    assert counts == {1, 2, 3}
 
 
 def test_badges_are_for_what_can_hold_a_garrison(pack, catalogue):
