@@ -12,6 +12,8 @@ import pytest
 
 from detector_runtime import (
     ConfigurationError,
+    Detector,
+    EntityDetector,
     ModelLoadError,
     TrackerSettings,
     WorldView,
@@ -164,6 +166,18 @@ def test_a_view_without_extent_is_refused(wrong: dict[str, Any]) -> None:
 def test_what_is_no_path_is_no_model() -> None:
     with pytest.raises(ConfigurationError, match="int is no path"):
         get_detector(5)  # type: ignore[arg-type]
+
+
+def test_a_detector_can_be_constructed_with_its_settings(block_model: Callable[..., Path]) -> None:
+    detector = EntityDetector(block_model(), confidence_threshold=0.5, use_sahi=False)
+    assert isinstance(detector, Detector)
+    assert detector.thresholds.default == 0.5
+    assert detector.source.kind == "onnx"
+    assert EntityDetector(use_mock=True).source.is_mock
+    with pytest.raises(ConfigurationError, match="confidense"):
+        EntityDetector(use_mock=True, confidense=0.5)
+    with pytest.raises(ModelLoadError):
+        EntityDetector("absent.onnx")
 
 
 def test_threads_get_one_detector(block_model: Callable[..., Path]) -> None:

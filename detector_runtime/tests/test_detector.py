@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from detector_runtime import (
     Detector,
     DetectorSettings,
     ImageError,
+    MissingDependencyError,
     Thresholds,
     open_detector,
 )
@@ -120,6 +122,25 @@ def test_results_become_json(constant_model: Callable[..., Path]) -> None:
     ]
     assert values["image_size"] == [64, 64]
     assert values["timings_ms"]["total"] > 0
+
+
+def test_results_become_supervisions(
+    constant_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = opened(constant_model(rows((0, 0, 0.9, 0), (40, 0, 0.8, 1)))).detect_fast(GREY)
+    made = found.where(found.scores > 2)
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(MissingDependencyError, match="pip install supervision"):
+        found.to_supervision()
+    monkeypatch.undo()
+    supervision = pytest.importorskip("supervision")
+    theirs = found.to_supervision()
+    assert isinstance(theirs, supervision.Detections)
+    np.testing.assert_array_equal(theirs.xyxy, found.boxes)
+    assert theirs.data["entity_id"].tolist() == ["sheep_0", "villager_0"]
+    assert theirs.data["class_name"].tolist() == ["sheep", "villager"]
+    assert len(set(theirs.tracker_id.tolist())) == 2
+    assert len(made.to_supervision()) == 0
 
 
 def test_an_empty_result_is_no_special_case(constant_model: Callable[..., Path]) -> None:

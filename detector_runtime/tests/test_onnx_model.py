@@ -17,7 +17,7 @@ from detector_runtime import (
 )
 from detector_runtime.images import Frame
 from detector_runtime.letterbox import letterbox, resampler, smallest_canvas
-from detector_runtime.onnx_layout import class_names_of, decode
+from detector_runtime.onnx_layout import class_names_of, decode_example
 from detector_runtime.onnx_model import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 
@@ -61,7 +61,7 @@ def grey() -> np.ndarray:
 
 def test_a_layout_that_shows_only_in_the_output_is_refused() -> None:
     with pytest.raises(UnknownOnnxLayoutError, match=r"\(84, 30\).*\n.*nms=False"):
-        decode(np.zeros((84, 30), np.float32), 3, 0.3)
+        decode_example(np.zeros((84, 30), np.float32), 3, 0.3)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_class_names_are_read_in_the_order_of_their_ids() -> None:
 
 def test_rows_that_no_detector_gives_are_an_error() -> None:
     good = np.array([[0, 0, 1, 1, 0.5, 0]], np.float32)
-    assert len(decode(good, 1, 0.3)) == 1
+    assert len(decode_example(good, 1, 0.3)) == 1
     for column, value in ((4, np.nan), (0, np.inf), (5, 3.0), (5, -1.0)):
         bad = good.copy()
         bad[0, column] = value
         with pytest.raises(ModelOutputError):
-            decode(bad, 1, 0.3)
+            decode_example(bad, 1, 0.3)
 
 
 def test_a_class_beyond_the_list_is_an_error(constant_model: Callable[..., Path]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from detector_runtime._version import __version__
-from detector_runtime.access import get_detector, open_detector, reset_detector
+from detector_runtime.access import EntityDetector, get_detector, open_detector, reset_detector
 from detector_runtime.camera import WorldView
 from detector_runtime.detector import Detector
 from detector_runtime.errors import (
@@ -50,6 +50,7 @@ __all__ = [
     "Detector",
     "DetectorError",
     "DetectorSettings",
+    "EntityDetector",
     "EntityTracker",
     "FrameDiffer",
     "ImageError",

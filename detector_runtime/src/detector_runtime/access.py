@@ -89,8 +89,37 @@ def open_detector(
         ModelLoadError: the model cannot be opened.
     """
     settings = settings or DetectorSettings()
+    return Detector(_chosen_model(model_path, use_mock, settings), settings)
+
+
+class EntityDetector(Detector):
+    """A detector that its constructor opens; finds the model as `get_detector` does.
+
+    Args:
+        model_path: a bundle's folder or zip, an `.onnx` or a `.pt` file; found when left out.
+        use_mock: takes the mock without a warning.
+        settings: fields of `DetectorSettings`, for example `imgsz=640` or `use_sahi=False`.
+
+    Raises:
+        ConfigurationError: unknown setting, or several models that could be meant.
+        ModelLoadError: the model cannot be opened.
+    """
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike[str] | None = None,
+        use_mock: bool = False,
+        **settings: Any,
+    ) -> None:
+        chosen = settings_from(settings)
+        super().__init__(_chosen_model(model_path, use_mock, chosen), chosen)
+
+
+def _chosen_model(
+    model_path: str | os.PathLike[str] | None, use_mock: bool, settings: DetectorSettings
+) -> Model:
     if use_mock:
-        return Detector(_mock(settings), settings)
+        return _mock(settings)
     if model_path is not None and not isinstance(model_path, (str, os.PathLike)):
         raise ConfigurationError(
             f"a {type(model_path).__name__} is no path of a model", "Pass a string or a Path."
@@ -102,10 +131,10 @@ def open_detector(
             "or put a bundle or .onnx file into the working folder or its 'models' folder.",
             MODEL_VARIABLE,
         )
-        return Detector(_mock(settings), settings)
-    detector = Detector(open_model(path, settings), settings)
-    logger.info("Using %s", detector.source)
-    return detector
+        return _mock(settings)
+    model = open_model(path, settings)
+    logger.info("Using %s", model.facts.source)
+    return model
 
 
 def reset_detector() -> None:

@@ -74,7 +74,7 @@ def class_names_of(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
         ) from error
 
 
-def decode(output: NDArray[Any], class_count: int, floor: float) -> NDArray[np.float32]:
+def decode_example(output: NDArray[Any], class_count: int, floor: float) -> NDArray[np.float32]:
     """Rows `(n, 6)` with a score of at least `floor`, from one picture's output.
 
     Raises:

@@ -32,7 +32,7 @@ from detector_runtime.onnx_layout import (
     check_declared_output,
     check_head,
     class_names_of,
-    decode,
+    decode_example,
 )
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import Thresholds
@@ -202,7 +202,7 @@ class OnnxModel:
         return array
 
     def _rows(self, output: NDArray[Any], fit: Fit, floor: float) -> NDArray[np.float32]:
-        rows = decode(output, len(self.facts.class_names), floor)
+        rows = decode_example(output, len(self.facts.class_names), floor)
         rows[:, :4] = fit.to_source(rows[:, :4])
         return rows
 
