@@ -173,7 +173,8 @@ class Training:
         named = f" of stage {stage.name}" if len(self.stages) > 1 else ""
         self.outputs.event("stage", stage="train", message=f"Reading the training set{named}")
         if saved is None:
-            self._train(stage, str(weights or self.job["architecture"]))
+            start = str(weights or self.job["architecture"])
+            self._train(stage, start, stage.trainer_options)
             return
         stage.restore(saved)
         message = f"Going on after epoch {saved.epoch} of {stage.options['epochs']}{named}"
@@ -182,21 +183,18 @@ class Training:
             stage.strip()
             self.outputs.event("best", **self.history.best_of(stage.name))
             return
-        self._train(stage, str(stage.last), resume=True)
+        # It takes all other options from the checkpoint, where they have been replaced.
+        self._train(stage, str(stage.last), {"resume": True})
 
-    def _train(self, stage: Stage, model_file: str, resume: bool = False) -> None:
+    def _train(self, stage: Stage, model_file: str, options: dict[str, Any]) -> None:
         from ultralytics import YOLO
 
         model = YOLO(model_file, task="detect")
-        options = dict(stage.options)
-        callbacks = take_cpu_options(options)
-        callbacks |= Recorder(self, stage).callbacks()
+        callbacks = stage.tuning | Recorder(self, stage).callbacks()
         for name, callback in callbacks.items():
             model.add_callback(name, callback)
         try:
-            # What a checkpoint was trained with is patched in it: ultralytics takes most of its
-            # options from there and from nowhere else.
-            model.train(**({"resume": True} if resume else options), **stage.fixed_options())
+            model.train(**options, **stage.fixed_options())
         finally:
             self.outputs.text("results.csv", self.history.csv())
 
@@ -207,6 +205,8 @@ class Stage:
     def __init__(self, job: dict[str, Any], folder: Path, entry: dict[str, Any]) -> None:
         self.name: str = entry["name"]
         self.options: dict[str, Any] = options_of(job, entry)
+        self.trainer_options = dict(self.options)
+        self.tuning = take_cpu_options(self.trainer_options)
         self.entry = entry
         self.class_names: list[str] = job["class_names"]
         self.data = folder / "data"
@@ -236,11 +236,9 @@ class Stage:
 
         self.last.parent.mkdir(parents=True, exist_ok=True)
         content, state = saved.content, saved.state
-        options = dict(self.options)
-        take_cpu_options(options)
         content["train_args"] = {
             **content["train_args"],
-            **options,
+            **self.trainer_options,
             **self.fixed_options(),
             "device": None,
             "resume": False,
@@ -1002,9 +1000,12 @@ def cut_last_line(file: Path) -> None:
 
 
 def sha256_of(file: Path) -> str:
-    """Digest of a file's bytes."""
+    """Digest of a file's bytes; `hashlib.file_digest` came only with Python 3.11."""
+    digest = hashlib.sha256()
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def losses(items: dict[str, Any], prefix: str) -> dict[str, float | None]:

@@ -189,6 +189,9 @@ def _carry_out(cloud: Cloud, ledger: Ledger, verdicts: Iterable[Verdict], pace: 
                 _close(cloud, ledger, verdict.row, verdict.reason, pace)
             elif verdict.row is not None:
                 ledger.mark_absent(verdict.row.id)
+                continue
+            if verdict.row is not None:
+                ledger.lock_file(verdict.row.id).unlink(missing_ok=True)
         except OutpostError as error:
             failures.append(f"{verdict.name}: {error.problem}")
     if failures:

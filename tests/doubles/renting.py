@@ -10,7 +10,7 @@ from pathlib import Path
 from doubles.gpu_jobs import QUICK, gpu_python
 from doubles.runpod import RunPodDouble, running_runpod
 
-from resources.gpu.cloud import GpuWish
+from resources.gpu.cloud import Cloud, GpuWish
 from resources.gpu.http import Patience
 from resources.gpu.ledger import Ledger, Limits
 from resources.gpu.pace import Pace
@@ -64,9 +64,16 @@ def renting_from(
     pace: Pace = QUICK,
     **limits: float,
 ) -> RentedProvider:
-    """A provider that rents from the API at an address."""
+    """A provider that rents from RunPod at an address."""
+    return provider_for(cloud_at(url), ledger, gpus, pace, **limits)
+
+
+def provider_for(
+    cloud: Cloud, ledger: Ledger, gpus: tuple[str, ...], pace: Pace = QUICK, **limits: float
+) -> RentedProvider:
+    """A provider that rents from a cloud."""
     terms = Terms(
-        cloud=cloud_at(url),
+        cloud=cloud,
         ledger=ledger,
         limits=replace(LIMITS, **limits),
         key=own_key(ledger.folder / "id_ed25519"),

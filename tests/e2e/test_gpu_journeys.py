@@ -1,6 +1,9 @@
 """From Materialize to the artifacts, on hosts behind real SSH: a real training, a tiny model."""
 
+import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +13,9 @@ import cv2
 import dagster as dg
 import numpy as np
 import pytest
-from doubles.gpu_jobs import GPU_NAME, gpu_python
+from doubles.gpu_jobs import GPU_NAME, gpu_python, training_program, write_small_job
 from doubles.runpod import RunPodDouble, running_runpod
+from doubles.servers import wait_until
 from doubles.sshd import needs_sshd, running_sshd
 
 from assets.keys import GameKeys
@@ -26,6 +30,7 @@ from resources.gpu.ssh import own_key, public_line
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
 
+ROOT = Path(__file__).parents[2]
 PACK = load_pack("demo")
 KEYS = GameKeys.of(PACK)
 SIDE, PICTURES = 128, 6
@@ -150,6 +155,59 @@ def test_materialize_trains_on_a_machine_behind_ssh(journey: Journey, tmp_path: 
     shown = journey.metadata_of(KEYS.trained_weights)
     assert (shown["provider"], shown["host"]) == ("ssh", "127.0.0.1")
     assert "epoch 2/2" in journey.log_of(result)
+
+
+CANCELLED_RUN = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from pipeline.training.job import read_job
+from resources.gpu import Gpu
+
+JOB = Path(sys.argv[1])
+
+@dg.asset
+def trained_weights(context: dg.AssetExecutionContext, gpu: Gpu) -> None:
+    with gpu.rent(read_job(JOB)) as lease:
+        lease.run(JOB, on_log=context.log.info)
+
+with dg.DagsterInstance.ephemeral(sys.argv[2]) as instance:
+    gpu = Gpu(provider="runpod")
+    dg.materialize([trained_weights], instance=instance, resources={"gpu": gpu})
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_cancelling_a_run_brings_the_checkpoint_and_ends_the_pod(
+    runpod: RunPodDouble, tmp_path: Path, how: signal.Signals
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=10_000, seconds=0.5))
+    script = tmp_path / "run.py"
+    script.write_text(CANCELLED_RUN, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OUTPOST_HOME": str(tmp_path / "state")}
+    (tmp_path / "instance").mkdir()
+    told = job.parent / "outputs" / "metrics.jsonl"
+    run = subprocess.Popen(
+        [sys.executable, str(script), str(job), str(tmp_path / "instance")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_until(lambda: told.is_file() and b'"epoch"' in told.read_bytes(), 200)
+        run.send_signal(how)
+        said, _ = run.communicate(timeout=120)
+    finally:
+        run.kill()
+
+    assert run.returncode != 0
+    assert runpod.owned == [], said.decode()
+    assert (job.parent / "outputs" / "checkpoint.pt").is_file()
+    (row,) = Ledger(tmp_path / "state" / "gpu").rows()
+    assert row.state is LeaseState.TERMINATED
+    assert runpod.key.encode() not in said
 
 
 class watching_processes:  # noqa: N801
