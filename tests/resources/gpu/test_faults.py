@@ -58,7 +58,8 @@ weathers = st.builds(
         st.lists(faults, max_size=5),
     ),
     get_lag=st.integers(0, 4),
-    list_lag=st.integers(0, 4),
+    # Counted in lists, of which a search makes two at least, while real lags are of seconds.
+    list_lag=st.integers(0, 1),
     delete_lag=st.integers(0, 6),
     refusals=st.integers(0, 2),
     pods_fail=st.sampled_from([False, False, False, True]),
@@ -120,7 +121,7 @@ def test_nothing_is_left_in_any_weather(weather: Weather, monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(ALWAYS_OVER, max_examples=300)
+@settings(ALWAYS_OVER, max_examples=200)
 @given(weather=weathers)
 def test_nothing_is_left_in_hundreds_of_weathers(
     weather: Weather, monkeypatch: pytest.MonkeyPatch
