@@ -10,6 +10,7 @@ rounds, and a time is the shortest seen.
 Run with `outpost bench runtime`, or `python tests/bench/runtime.py`.
 """
 
+import importlib
 import importlib.util
 import itertools
 import json
@@ -422,8 +423,10 @@ def printed_number(code: str) -> float:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without ultralytics' and sahi's reports, which would spoil what this prints."""
-    import ultralytics  # noqa: F401  It sets up its logger when it is imported.
-
+    # They set up their loggers when they are imported.
+    for module in ("ultralytics", "sahi.predict"):
+        if importlib.util.find_spec(module.partition(".")[0]) is not None:
+            importlib.import_module(module)
     loggers = [logging.getLogger(name) for name in ("ultralytics", "sahi", "detector_runtime")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
