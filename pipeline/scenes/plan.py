@@ -19,18 +19,24 @@ from pipeline.games.scene_rules import GroupMember, GroupRule, PlacementRule, Sc
 from pipeline.games.sections import Scene
 from pipeline.scenes.dressing import fog_of, light_of, marks_of, panels_of
 from pipeline.scenes.groups import gather
-from pipeline.scenes.placing import Cells, Crowd, Limits, Point, Site, Wanted, find_room
-from pipeline.scenes.placing import members_of as members_of
-from pipeline.scenes.scene import Corner as Corner
-from pipeline.scenes.scene import Edge, Surface
+from pipeline.scenes.looks import Looks, Water
+from pipeline.scenes.placing import (
+    Cells,
+    Crowd,
+    Limits,
+    Point,
+    Site,
+    Wanted,
+    find_room,
+    members_of,
+)
 from pipeline.scenes.scene import FogPatch as FogPatch
 from pipeline.scenes.scene import Panel as Panel
-from pipeline.scenes.scene import PanelKind as PanelKind
 from pipeline.scenes.scene import Placement as Placement
 from pipeline.scenes.scene import ScenePlan as ScenePlan
+from pipeline.scenes.scene import Surface
 from pipeline.scenes.scene import footprint_of as footprint_of
 from pipeline.scenes.stock import (
-    TEAM_COLOURS,
     BackgroundError,
     BackgroundShape,
     Catalogue,
@@ -213,7 +219,8 @@ class _Stage:
         parties.sort(key=lambda party: -max(item.area for item in party.members))
         crowd = Crowd(site)
         cells = Cells(self.rng, rules.grid, site, self.zoom) if rules.grid is not None else None
-        looks = _Looks(self)
+        water = Water(self.kind, self.view.shore(), self.view.wading())
+        looks = Looks(self.rng, water, rules, self.catalogue)
         placements: list[Placement] = []
         for party in parties:
             standing = self._standing(party, crowd, (site, cells))
@@ -307,78 +314,6 @@ class _Stage:
             self.zoom * rule.size * self.rng.uniform(*rule.scale, size=count)
         ).tolist()
         return scales
-
-
-class _Looks:
-    """How placed things look: whose they are, what marks them, how deep they stand in water."""
-
-    def __init__(self, stage: _Stage) -> None:
-        overlays = stage.rules.overlays
-        self._stage = stage
-        self._shore = stage.view.shore()
-        self._wading = stage.view.wading()
-        self._plain = frozenset(members_of(overlays.without_ellipse, stage.catalogue))
-        self._garrisoned = frozenset(members_of(overlays.garrison_classes, stage.catalogue))
-
-    def of(
-        self, standing: Sequence[tuple[Wanted, Point]], group: GroupRule | None
-    ) -> Iterator[Placement]:
-        """The things of one party, each with its top left corner."""
-        together = group is not None and group.one_player
-        player = int(self._stage.rng.integers(len(TEAM_COLOURS))) if together else None
-        for item, corner in standing:
-            yield self._placement(item, corner, player, group)
-
-    def _placement(
-        self, item: Wanted, corner: Point, player: int | None, group: GroupRule | None
-    ) -> Placement:
-        chance = self._stage.rng.random(7).tolist()
-        overlays, name = self._stage.rules.overlays, item.rule.class_name
-        owned = item.shape.owned and item.rule.recolour
-        dressed = owned or (overlays.everyone and item.shape.class_name is not None)
-        whose = player if player is not None else int(chance[0] * len(TEAM_COLOURS))
-        low, high = overlays.health
-        hotspot = item.hotspot
-        ground = (corner[0] + hotspot[0], corner[1] + hotspot[1])
-        marked = name not in self._plain and chance[1] < overlays.selection
-        return Placement(
-            sprite_id=item.shape.id,
-            class_name=item.shape.class_name,
-            left=corner[0],
-            top=corner[1],
-            width=item.width,
-            height=item.height,
-            ground=ground,
-            scale=item.scale,
-            player=whose if owned else None,
-            selected=dressed and marked,
-            health=_health(chance[2:4], overlays.health_bar, low, high) if dressed else None,
-            edge=self._edge(chance[4]),
-            waterline=self._waterline(item, ground, chance[5]),
-            garrisoned=owned and name in self._garrisoned and chance[6] < overlays.garrison,
-            group=group.name if group is not None else None,
-        )
-
-    def _edge(self, chance: float) -> Edge:
-        edges = self._stage.rules.edges
-        if chance < edges.feathered:
-            return "feathered"
-        return "hard" if chance < edges.feathered + edges.hard else "as it is"
-
-    def _waterline(self, item: Wanted, ground: Point, chance: float) -> int | None:
-        if item.rule.depth is None or not (self._is_water(ground) or ground in self._wading):
-            return None
-        low, high = item.rule.depth
-        row = round(item.hotspot[1] - (low + chance * (high - low)) * item.scale)
-        return max(row, 0) if row < item.height else None
-
-    def _is_water(self, ground: Point) -> bool:
-        shore = self._shore
-        return self._stage.kind == "water" if shore is None else shore.side(*ground) < 0
-
-
-def _health(chance: Sequence[float], share: float, low: float, high: float) -> float | None:
-    return low + (high - low) * chance[1] if chance[0] < share else None
 
 
 def _wanted(
