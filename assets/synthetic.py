@@ -8,7 +8,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from pipeline.scenes.distributions import distribution_svg
 from pipeline.scenes.preview import sample_sheet
 from pipeline.scenes.read import read_some_scenes
 from pipeline.scenes.sharding import (
+    SHARDS_FOLDER,
     Order,
     assemble,
     draw_shard,
@@ -38,7 +39,7 @@ from pipeline.scenes.sharding import (
     write_order,
 )
 from pipeline.scenes.sizes import SeenBox, real_boxes, synthetic_boxes
-from pipeline.scenes.write import Shard, Sources
+from pipeline.scenes.write import SceneSetError, Shard, Sources
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
 
@@ -72,7 +73,6 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of(*SCENE_CODE)
-    order_op, shard_op = f"{pack.name}__order_scenes", f"{pack.name}__draw_shard"
 
     class SyntheticConfig(dg.Config):
         """What may be changed for one set; everything else stands in the pack's scenes.yaml."""
@@ -93,7 +93,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         )
 
     @dg.op(
-        name=order_op,
+        name=f"{pack.name}__order_scenes",
         ins={_input_name(key): dg.In(dg.Nothing) for key in keys.scene_sources},
         out={"shards": dg.DynamicOut(dict), "workshop": dg.Out(str)},
         description="Decide what is drawn, and cut it into shards.",
@@ -109,19 +109,19 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
             shard_images=config.shard_images,
             began_at=time.time(),
         )
-        drawing = SetDrawing.begun(context, artifacts.store, pack, order)
+        drawing = SetDrawing.begun(context, artifacts.store, pack, code, order)
         yield dg.Output(drawing.name, "workshop")
-        for shard in drawing.to_draw(code):
+        for shard in drawing.to_draw():
             request = {"workshop": drawing.name, "first": shard.first, "stop": shard.stop}
             yield dg.DynamicOutput(request, f"from_{shard.first:08d}", "shards")
 
     @dg.op(
-        name=shard_op,
+        name=f"{pack.name}__draw_shard",
         retry_policy=SHARD_RETRIES,
         description="Draw some of the pictures; may be repeated alone.",
     )
     def draw(context: dg.OpExecutionContext, artifacts: Artifacts, request: dict[str, Any]) -> int:
-        drawing = SetDrawing(context, artifacts.store, pack, request["workshop"])
+        drawing = SetDrawing(context, artifacts.store, pack, code, request["workshop"])
         shard = Shard(request["first"], request["stop"])
         drawing.draw(shard)
         return shard.images
@@ -135,13 +135,13 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         context: dg.OpExecutionContext, artifacts: Artifacts, workshop: str, drawn: list[int]
     ) -> Iterator[dg.Output[None]]:
         context.log.info(f"{sum(drawn)} pictures in {len(drawn)} shards were drawn.")
-        result = SetDrawing(context, artifacts.store, pack, workshop).settle(code)
+        result = SetDrawing(context, artifacts.store, pack, code, workshop).settle()
         yield dg.Output(
             None, metadata=dict(result.metadata or {}), data_version=result.data_version
         )
 
     def for_the_first_step(config: dict[str, Any]) -> dict[str, Any]:
-        return {order_op: {"config": config}}
+        return {"order_scenes": {"config": config}}
 
     @dg.graph_asset(
         name="synthetic_set",
@@ -158,8 +158,10 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         "of every object: boxes, what is visible of it and what covers it. Drawn in shards.",
     )
     def synthetic_set(**sources: Any) -> Any:
-        ordered = order_scenes(**sources)
-        return assemble_set(ordered.workshop, ordered.shards.map(draw).collect())
+        # Steps need no game in their names, as ops do: the asset's name stands before them.
+        ordered = order_scenes.alias("order_scenes")(**sources)
+        drawn = ordered.shards.map(draw.alias("draw_shard"))
+        return assemble_set.alias("assemble_set")(ordered.workshop, drawn.collect())
 
     return synthetic_set
 
@@ -169,27 +171,34 @@ class SetDrawing:
     """One run's work on the set, as each of its steps sees it.
 
     Attributes:
+        code: version of the code that draws.
         name: of the workshop in the store, which all steps share.
     """
 
     context: dg.OpExecutionContext
     store: ArtifactStore
     pack: GamePack
+    code: str
     name: str
 
     @classmethod
     def begun(
-        cls, context: dg.OpExecutionContext, store: ArtifactStore, pack: GamePack, order: Order
+        cls,
+        context: dg.OpExecutionContext,
+        store: ArtifactStore,
+        pack: GamePack,
+        code: str,
+        order: Order,
     ) -> "SetDrawing":
         """Open the run's workshop. A run that is executed again after a failure finds its own."""
-        run = context.run.root_run_id or context.run.run_id
-        drawing = cls(context, store, pack, f"run-{run[:13]}")
+        unnamed = cls(context, store, pack, code, "")
+        drawing = replace(unnamed, name=unnamed._name_for(order))
         write_order(drawing.workshop, order)
         return drawing
 
-    def to_draw(self, code: str) -> tuple[Shard, ...]:
+    def to_draw(self) -> tuple[Shard, ...]:
         """What is left to draw: nothing where the same set was made before."""
-        recipe = self._making(code).recipe
+        recipe = self._making(self.order).recipe
         if self.store.find_build(recipe.asset, recipe.partition, recipe.input_key) is not None:
             return ()
         missing = missing_shards(self.workshop, self.order)
@@ -205,23 +214,32 @@ class SetDrawing:
         Raises:
             Failure: with an error of ours as its cause, which no repetition would mend.
         """
-        chosen, report = self._chosen_pack(), reporter(self.context.log.info)
         try:
-            sources = Sources(*(self.store.open(item).path for item in self.order.sources))
-            draw_shard(self.workshop, shard, chosen, sources, report)
+            order = self._checked_order()
+            sources = Sources(*(self.store.open(item).path for item in order.sources))
+            report = reporter(self.context.log.info)
+            draw_shard(self.workshop, shard, self._chosen_pack(order), sources, report)
         except OutpostError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 
-    def settle(self, code: str) -> dg.MaterializeResult[Any]:
-        """Make the artifact of the finished shards, or take the one that was there before."""
-        chosen = self._chosen_pack()
+    def settle(self) -> dg.MaterializeResult[Any]:
+        """Make the artifact of the finished shards, or take the one that was there before.
+
+        Raises:
+            SceneSetError: the workshop is gone, shards are missing, or something else has changed
+                than what the set was begun with.
+        """
+        order = self._checked_order()
+        chosen = self._chosen_pack(order)
 
         def write(folder: Path) -> Manifest:
             return assemble(self.workshop, folder, chosen)
 
         result = make(
-            self._making(code), write, lambda folder: show_set(folder, chosen, self._real_boxes())
+            self._making(order), write, lambda folder: show_set(folder, chosen, self._real_boxes())
         )
+        # The order goes last: should this step die here and be repeated, it finds the set made.
+        remove_tree(self.workshop / SHARDS_FOLDER)
         remove_tree(self.workshop)
         return _with_speed(result, chosen.scenes.images)
 
@@ -251,18 +269,37 @@ class SetDrawing:
     def _key(self) -> dg.AssetKey:
         return GameKeys.of(self.pack).synthetic_set
 
-    def _chosen_pack(self) -> GamePack:
-        return self.pack.model_copy(update={"scenes": self.order.rules})
+    def _checked_order(self) -> Order:
+        """The order, if it is still what this step would carry out.
 
-    def _making(self, code: str) -> Making:
+        A run that is executed again from its failure begins in the middle, and what is drawn now
+        must go with what was drawn then.
+        """
         order = self.order
+        if self._name_for(order) != self.name:
+            raise SceneSetError(
+                "The code that draws scenes or the game's classes have changed since this set was "
+                "begun.",
+                f"Materialize {self._key.to_user_string()} again, with all its steps.",
+            )
+        return order
+
+    def _name_for(self, order: Order) -> str:
+        """Of the workshop: a run and those that repeat it share one while they make the same."""
+        run = self.context.run.root_run_id or self.context.run.run_id
+        return f"run-{run[:13]}-{self._making(order).recipe.input_key[:8]}"
+
+    def _chosen_pack(self, order: Order) -> GamePack:
+        return self.pack.model_copy(update={"scenes": order.rules})
+
+    def _making(self, order: Order) -> Making:
         recipe = {
             "scenes": order.rules.model_dump(mode="json"),
             "classes": [known.model_dump(mode="json") for known in self.pack.classes],
         }
         inputs = tuple(self.store.open(version) for version in order.sources)
         return Making(
-            self.context, self.store, self._key, code, recipe, inputs, began_at=order.began_at
+            self.context, self.store, self._key, self.code, recipe, inputs, began_at=order.began_at
         )
 
 

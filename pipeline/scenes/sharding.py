@@ -40,6 +40,7 @@ from pipeline.scenes.write import (
     shards,
 )
 
+SHARDS_FOLDER = "shards"
 PARTS = ("images", "labels", "objects")
 SUMMARY_FILE = "set.json"
 ORDER_FILE = "order.json"
@@ -182,7 +183,7 @@ def _draw(
 
 
 def _place(workshop: Path, shard: Shard) -> Path:
-    return workshop / "shards" / f"{shard.first:08d}-{shard.stop:08d}"
+    return workshop / SHARDS_FOLDER / f"{shard.first:08d}-{shard.stop:08d}"
 
 
 def _settle(attempt: Path, place: Path) -> None:

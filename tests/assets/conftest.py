@@ -102,6 +102,10 @@ class ToyGame:
             event = dg.AssetMaterialization(key, partition=partition, tags=tags)
             instance.report_runless_asset_event(event)
 
+    def redraw_sprites(self) -> None:
+        """Other sprites than before."""
+        self.add("sprites", lambda place: write_toy_sprites(place, seed=9))
+
     def add_batch(self, batch: str) -> None:
         """An export batch of one annotated frame."""
         with self.instance() as instance:
@@ -133,8 +137,8 @@ def write_toy_batch(folder: Path) -> None:
     write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(batch, mode="json"))
 
 
-def write_toy_sprites(folder: Path) -> None:
-    rng = np.random.default_rng(3)
+def write_toy_sprites(folder: Path, seed: int = 3) -> None:
+    rng = np.random.default_rng(seed)
     write_library(folder, [toy_sprite(rng, name, n) for name in ("house", "boat") for n in (0, 1)])
 
 

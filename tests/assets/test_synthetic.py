@@ -4,15 +4,19 @@ import base64
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 
+import assets.synthetic
 from assets.definitions import build_definitions
 from assets.runs import Outcome, materialize
 from assets.synthetic import SceneConfigError
-from pipeline.scenes.write import SceneSetError
+from pipeline.scenes.sharding import draw_shard
+from pipeline.scenes.write import SceneSetError, Shard
 from pipeline.sprites.library import SpriteLibraryError
 from resources.artifacts import ArtifactMissingError
 from resources.files import remove_tree
@@ -136,3 +140,95 @@ def test_each_shard_is_a_step_with_a_process_of_its_own(toy_game: Any) -> None:
     version = (newest(toy_game).tags or {})["dagster/data_version"]
     remove_tree(toy_game.store.root / "toy" / "synthetic_set")
     assert draw(toy_game).data_version == version
+
+
+def job_of_the_code_location() -> ReconstructableJob:
+    """What the UI's run worker executes, for the game that the environment names."""
+    location = ReconstructableRepository.for_module("assets.definitions", "defs")
+    return location.get_reconstructable_job("__ASSET_JOB")
+
+
+class Interruption:
+    """Lets one shard fail once, and knows what was drawn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+        self.drawn: list[int] = []
+        self.due = [first]
+        monkeypatch.setattr(assets.synthetic, "draw_shard", self.draw)
+
+    def draw(self, workshop: Path, shard: Shard, *rest: Any) -> None:
+        if shard.first in self.due:
+            self.due.remove(shard.first)
+            raise SceneSetError("The power went.", "Wait.")
+        self.drawn.append(shard.first)
+        draw_shard(workshop, shard, *rest)
+
+
+@pytest.fixture
+def reconstructable_game(toy_game: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("OUTPOST_GAMES", str(toy_game.pack_folder))
+    monkeypatch.setenv("OUTPOST_EXECUTOR", "in_process")
+    return toy_game
+
+
+def execute(
+    instance: dg.DagsterInstance, repeating: dg.ReexecutionOptions | None = None
+) -> dg.JobExecutionResult:
+    """A run of the set alone, in shards of 10 pictures."""
+    return dg.execute_job(
+        job_of_the_code_location(),
+        instance,
+        run_config={"ops": {"toy__synthetic_set": {"config": {"shard_images": 10}}}},
+        asset_selection=[KEY],
+        reexecution_options=repeating,
+        raise_on_error=False,
+    )
+
+
+def test_going_on_after_a_failure_draws_what_is_missing_and_nothing_else(
+    reconstructable_game: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interruption = Interruption(monkeypatch, first=20)
+    with reconstructable_game.instance() as instance:
+        failed = execute(instance)
+        assert not failed.success
+        assert sorted(interruption.drawn) == [0, 10, 30]
+        interruption.drawn.clear()
+        again = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
+        assert execute(instance, again).success
+        assert interruption.drawn == [20]
+    version = (newest(reconstructable_game).tags or {})["dagster/data_version"]
+    remove_tree(reconstructable_game.store.root / "toy" / "synthetic_set")
+    assert draw(reconstructable_game).data_version == version
+
+
+def test_shards_of_other_sprites_never_meet_in_one_set(
+    reconstructable_game: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All steps of a failed run are executed again, after what they draw was made anew."""
+    interruption = Interruption(monkeypatch, first=20)
+    with reconstructable_game.instance() as instance:
+        failed = execute(instance)
+        reconstructable_game.redraw_sprites()
+        interruption.drawn.clear()
+        assert execute(instance, dg.ReexecutionOptions(parent_run_id=failed.run_id)).success
+        assert sorted(interruption.drawn) == [0, 10, 20, 30]
+
+
+def test_other_code_does_not_finish_what_it_did_not_begin(
+    reconstructable_game: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Interruption(monkeypatch, first=20)
+    with reconstructable_game.instance() as instance:
+        failed = execute(instance)
+        monkeypatch.setattr(assets.synthetic, "code_version_of", lambda *_: "another")
+        repeated = execute(instance, dg.ReexecutionOptions.from_failure(failed.run_id, instance))
+        assert not repeated.success
+        problems = [str(event.event_specific_data) for event in repeated.get_step_failure_events()]
+        assert "have changed since this set was begun" in problems[0]
+
+
+@pytest.mark.parametrize(("images", "shard_images"), [(1, 500), (3, 1)])
+def test_sets_of_any_size_can_be_drawn(toy_game: Any, images: int, shard_images: int) -> None:
+    draw(toy_game, images=images, shard_images=shard_images)
+    assert newest(toy_game).metadata["images"].value == images
