@@ -24,8 +24,8 @@ ENOUGH_BOXES = 10
 """Boxes of a class, real and drawn, from which its ratio counts."""
 ENOUGH_IN_A_FRAME = 3
 """Boxes in a real frame from which its zoom can be told."""
-WEIGHED_BOXES = 50
-"""More boxes of a class give it no more weight in the zoom: trees must not decide alone."""
+SUREST = 0.02
+"""No class counts as known to better than this, so that none decides the zoom alone."""
 RESAMPLES = 400
 MOST_RESAMPLED = 2000
 INTERVAL = (0.025, 0.975)
@@ -129,21 +129,20 @@ def fit_scale(
         for name in class_names
     }
     compared = {name: _ratio(number, *sides[name]) for number, name in enumerate(class_names)}
-    ratios = {name: found[0] for name, found in compared.items() if found is not None}
-    if not ratios:
+    told = {name: found for name, found in compared.items() if found is not None}
+    if not told:
         raise FitError(
             f"No class has {ENOUGH_BOXES} real and {ENOUGH_BOXES} drawn boxes that the edge does "
             "not cut.",
             "Annotate more frames, or draw more pictures.",
         )
-    weights = [min(len(sides[name][0]), WEIGHED_BOXES) for name in ratios]
-    middle = _weighted_median(np.array(list(ratios.values())), np.array(weights, float))
+    middle = _middle(told.values())
     classes = tuple(
         _class_fit(name, sides[name], compared[name], (sizes.get(name, 1.0), middle))
         for name in class_names
     )
-    zooms = _frame_zooms(seen, ratios)
-    zoom = _range(zooms, _frame_zooms(drawn, ratios), middle)
+    zooms = _frame_zooms(seen, told)
+    zoom = _range(zooms, _frame_zooms(drawn, told), middle)
     return ScaleFit(zoom, middle, rules.zoom, len(zooms), classes)
 
 
@@ -224,7 +223,10 @@ def _spread(zooms: Sides) -> float:
     return float(high - low) / (2 * ENDS)
 
 
-def _weighted_median(values: Sides, weights: Sides) -> float:
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+def _middle(told: Iterable[tuple[float, tuple[float, float]]]) -> float:
+    """The median of the classes' ratios, each counting the more the narrower its interval."""
+    found = sorted(told)
+    ratios = np.array([ratio for ratio, _ in found], np.float64)
+    widths = np.array([np.log(high / low) for _, (low, high) in found], np.float64)
+    reached = np.cumsum(1.0 / (widths + SUREST))
+    return float(ratios[np.searchsorted(reached, reached[-1] / 2)])
