@@ -84,9 +84,9 @@ def turns(folder: Path, sources: Sources) -> dict[str, float]:
     pictures = [ways(index, studio, pillow, folder / "turns") for index in range(PICTURES)]
     taken: dict[str, list[list[Taken]]] = {}
     for turn in range(TURNS + 1):
-        for number, actions in enumerate(pictures):
-            for way, action in actions.items():
-                took = time_of(action)
+        for way in pictures[0]:  # One way over all pictures, as sets are drawn; then the next.
+            for number, actions in enumerate(pictures):
+                took = time_of(actions[way])
                 if turn > 0:  # The first one reads sprites and touches memory.
                     taken.setdefault(way, [[] for _ in pictures])[number].append(took)
     ms = {way: per_picture(times, "seconds", statistics.median) for way, times in taken.items()}
