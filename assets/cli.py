@@ -209,6 +209,12 @@ def fit_scale(
     synthetic: Annotated[
         Path | None, typer.Option(help="A synthetic set's folder; the newest one if left out.")
     ] = None,
+    frame_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="Scene pixels for one of a frame; longer sides alike if left out.", min=0.01
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare the sizes of drawn and real objects, and propose the zoom and sizes of a pack.
@@ -221,7 +227,8 @@ def fit_scale(
     from assets.fitting import fitted_scale
 
     with explained():
-        fit = fitted_scale(StateFolder.from_environment(), game, against or (), synthetic)
+        state = StateFolder.from_environment()
+        fit = fitted_scale(state, game, against or (), synthetic, frame_scale)
     if as_json:
         print(json.dumps({**asdict(fit), "write": fit.lines()}, indent=1))
         return
@@ -378,9 +385,9 @@ def _print_fit(fit: ScaleFit) -> None:
     def shown(value: float | None) -> str:
         return "" if value is None else f"{value:.2f}"
 
-    table = Table()
-    for head in ("class", "real", "drawn", "side", "drawn side", "ratio", "95%", "size", "write"):
-        table.add_column(head, no_wrap=head in ("class", "95%"))
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for head in ("class", "real", "drawn", "px real", "px drawn", "ratio", "95%", "size", "write"):
+        table.add_column(head, no_wrap=True)
     for known in fit.classes:
         table.add_row(
             known.name,
@@ -395,9 +402,10 @@ def _print_fit(fit: ScaleFit) -> None:
         )
     console.print(table)
     console.print(
-        f"Sides are in pixels of a drawn scene, at zoom 1. The middle class is drawn as large as "
-        f"in real frames at zoom {fit.middle:.2f}; the pack has {list(fit.current)}. The range is "
-        f"that of nine in ten of {fit.frames} real frames.\n\nWrite in scenes.yaml:\n",
+        "\nHow many boxes, and the median of their sides in pixels of a drawn scene at zoom 1. "
+        f"The middle class is as large as in real frames at zoom {fit.middle:.2f}; the pack has "
+        f"{list(fit.current)}. The range is that of nine in ten of {fit.frames} real frames.\n\n"
+        "Write in scenes.yaml:\n",
         soft_wrap=True,
     )
     console.print("\n".join(fit.lines()), markup=False, highlight=False, soft_wrap=True)

@@ -22,6 +22,7 @@ def fitted_scale(
     game: str | Path,
     against: Sequence[Path] = (),
     synthetic: Path | None = None,
+    frame_scale: float | None = None,
 ) -> ScaleFit:
     """The zoom and sizes at which drawn objects are as large as real ones.
 
@@ -33,6 +34,7 @@ def fitted_scale(
         against: export batches (zips, folders or `cvat_export` artifacts); without any, all
             materialized batches of the game that serve training.
         synthetic: a synthetic set's folder; without it, the newest that was materialized.
+        frame_scale: pixels of a scene for one of a real frame; see `real_boxes`.
 
     Raises:
         FitError: there is nothing real to compare with, or too little of it.
@@ -48,7 +50,7 @@ def fitted_scale(
     size = (pack.scenes.width, pack.scenes.height)
     return fit_scale(
         synthetic_boxes(read_scenes(synthetic)),
-        real_boxes(_frames(batches, pack), pack.class_names, size),
+        real_boxes(_frames(batches, pack), pack.class_names, size, frame_scale),
         pack.scenes,
         pack.class_names,
     )

@@ -50,17 +50,23 @@ def synthetic_boxes(scenes: Iterable[WrittenScene]) -> Iterator[SeenBox]:
 
 
 def real_boxes(
-    frames: Iterable[Frame], class_names: Sequence[str], scene_size: tuple[int, int]
+    frames: Iterable[Frame],
+    class_names: Sequence[str],
+    scene_size: tuple[int, int],
+    frame_scale: float | None = None,
 ) -> Iterator[SeenBox]:
-    """The boxes of annotated frames, scaled as a detector sees them: by the longer side.
+    """The boxes of annotated frames, scaled as a detector sees them.
 
     Args:
         frames: of export batches.
         class_names: of the game pack, in the order of their ids.
         scene_size: width and height of a drawn scene.
+        frame_scale: pixels of a scene for one of a frame; None makes their longer sides equal, as
+            for a detector that takes both whole. It is 1 where scenes are drawn as parts of a
+            screen.
     """
     for frame in frames:
-        scale = max(scene_size) / max(frame.width, frame.height)
+        scale = frame_scale or max(scene_size) / max(frame.width, frame.height)
         for labelled in frame.boxes:
             name, size = class_names[labelled.class_id], (frame.width, frame.height)
             yield _seen(name, frame.name, labelled.box, size, scale)

@@ -123,6 +123,8 @@ def test_real_boxes_are_scaled_as_a_detector_sees_them():
     first, second = real_boxes([frame], NAMES, (1280, 720))
     assert (first.class_name, first.cut, first.box) == ("house", False, Box(50, 50, 150, 100))
     assert first.middle == pytest.approx((200 / 2560, 150 / 1440))
+    whole, _ = real_boxes([frame], NAMES, (320, 320), frame_scale=1.0)
+    assert whole.box == Box(100, 100, 300, 200)
     assert (second.class_name, second.cut) == ("keep", True)
 
 
