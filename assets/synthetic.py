@@ -48,9 +48,12 @@ SCENE_CODE = (
     "pipeline.scenes",
     "pipeline.sprites.library",
     "pipeline.sprites.recolour",
+    "pipeline.backgrounds.hexes",
     "pipeline.backgrounds.pictures",
     "pipeline.backgrounds.shores",
+    "pipeline.games.patterns",
     "pipeline.labels.boxes",
+    "pipeline.labels.synthetic",
     "pipeline.labels.yolo",
 )
 # A graph has no other way to report a data version; without this, Dagster would say in every run

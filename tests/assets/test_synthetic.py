@@ -1,5 +1,6 @@
 """The synthetic set is one artifact, whatever steps and processes it was drawn by."""
 
+import ast
 import base64
 import json
 import subprocess
@@ -14,13 +15,14 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 import assets.synthetic
 from assets.definitions import build_definitions
 from assets.runs import Outcome, materialize
-from assets.synthetic import SceneConfigError
+from assets.synthetic import SCENE_CODE, SceneConfigError
 from pipeline.scenes.sharding import draw_shard
 from pipeline.scenes.write import SceneSetError, Shard
 from pipeline.sprites.library import SpriteLibraryError
 from resources.artifacts import ArtifactMissingError
 from resources.files import remove_tree
 
+ROOT = Path(__file__).parents[2]
 KEY = dg.AssetKey(["toy", "synthetic_set"])
 
 
@@ -226,6 +228,38 @@ def test_other_code_does_not_finish_what_it_did_not_begin(
         assert not repeated.success
         problems = [str(event.event_specific_data) for event in repeated.get_step_failure_events()]
         assert "have changed since this set was begun" in problems[0]
+
+
+def test_all_code_that_draws_counts_as_a_change() -> None:
+    """The scenes' own modules are all in; so is what they call, but for what shapes no picture."""
+    shapeless = ("pipeline.errors", "pipeline.progress", "pipeline.processes")
+    types_of_the_recipe = (
+        "pipeline.backgrounds.textures",
+        "pipeline.games.pack",
+        "pipeline.games.scene_rules",
+        "pipeline.games.sections",
+    )
+    called = called_by_scenes() - set(shapeless) - set(types_of_the_recipe)
+    assert called <= set(SCENE_CODE)
+
+
+def called_by_scenes() -> set[str]:
+    """Modules outside of `pipeline.scenes` that drawing and writing import, directly or within."""
+    found: set[str] = set()
+    waiting = ["pipeline.scenes.write"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            if name.startswith("pipeline.scenes."):
+                waiting += imports_of((ROOT / name.replace(".", "/")).with_suffix(".py"))
+    return {name for name in found if not name.startswith("pipeline.scenes.")}
+
+
+def imports_of(source: Path) -> list[str]:
+    nodes = ast.walk(ast.parse(source.read_text("utf-8")))
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return [name for name in modules if name.startswith("pipeline.")]
 
 
 @pytest.mark.parametrize(("images", "shard_images"), [(1, 500), (3, 1)])
