@@ -17,6 +17,7 @@ from resources.gpu.cloud import (
     Cloud,
     CloudBusyError,
     CloudError,
+    CloudKeyError,
     CloudUnavailableError,
     NoCapacityError,
     Offer,
@@ -38,7 +39,7 @@ from resources.gpu.ssh import (
     connect,
     public_line,
 )
-from resources.gpu.trust import HostKeyError, RecordedKey
+from resources.gpu.trust import HostKeyError, RecordedKey, SshError
 from resources.gpu.workplace import Environment, HostUnfitError, Workplace
 
 T = TypeVar("T")
@@ -126,9 +127,12 @@ class PodLease:
         login = Login(self.address, self.terms.key, trust)
         self._wait_for_login(login)
         self._host = RemoteHost(login, self.pace.patience, self._lost_because)
-        self._check_deadman(self._host)
         self.workplace = Workplace(self._host, self.row.name)
-        self.environment = self._examine()
+        try:
+            self._check_deadman(self._host)
+            self.environment = self._examine()
+        except SshError as error:
+            raise HostUnfitError(error.problem, error.fix) from error
         self.ledger.ready(self.id)
 
     def end(self, note: str) -> None:
@@ -219,12 +223,16 @@ class PodLease:
             time.sleep(self.pace.poll)
 
     def _look_at_pod(self) -> Pod | None:
-        with suppress(CloudUnavailableError):
+        """The pod; None while it is not found, or the cloud cannot be asked."""
+        try:
             pod = self.cloud.get(self.pod_id)
-            if pod is not None and not self.row.seen:
-                self.ledger.mark_seen(self.id)
-            return pod
-        return None
+        except CloudKeyError:
+            raise
+        except CloudError:
+            return None
+        if pod is not None and not self.row.seen:
+            self.ledger.mark_seen(self.id)
+        return pod
 
     def _wait_for_login(self, login: Login) -> None:
         gives_up = time.monotonic() + self.pace.login
@@ -253,12 +261,7 @@ class PodLease:
             ) from error
 
     def _examine(self) -> Environment:
-        workplace = self.workplace
-        try:
-            environment = workplace.examine()
-            driver = workplace.nvidia_smi()
-        except OutpostError as error:
-            raise HostUnfitError(error.problem, error.fix) from error
+        environment, driver = self.workplace.examine(), self.workplace.nvidia_smi()
         if driver is None or environment.gpu is None:
             missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
             raise HostUnfitError(f"Its GPU is of no use: {missing}.", "Another host may do.")
@@ -367,7 +370,9 @@ def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
             first_clean = now if first_clean is None else first_clean
             if now - first_clean >= pace.settle:
                 return None
-        except CloudUnavailableError as error:
+        except CloudKeyError:
+            raise
+        except CloudError as error:
             trouble, now = error.problem, time.monotonic()
         if now > gives_up:
             raise EndNotVerifiedError(

@@ -135,17 +135,26 @@ def reap(cloud: Cloud, ledger: Ledger, pace: Pace, *, dry_run: bool = False) -> 
 
 
 def reap_until_settled(cloud: Cloud, ledger: Ledger, pace: Pace) -> tuple[Reaping, ...]:
-    """Look until nothing is left to be waited for.
+    """Look until nothing is left to be waited for: no lease, and no pod that may yet appear.
 
     Raises:
         CloudError, ReapError: see `reap`.
     """
-    looks = [reap(cloud, ledger, pace)]
     gives_up = time.monotonic() + 2 * pace.settle + pace.end
-    while not looks[-1].is_settled and time.monotonic() < gives_up:
-        time.sleep(max(pace.poll, pace.settle / 2))
+    looks: list[Reaping] = []
+    while True:
+        # A refused request has no pod, but clouds err: it would show by now.
+        refused_long_ago = ledger.clock() - _last_refusal(ledger, cloud.name) > pace.settle
         looks.append(reap(cloud, ledger, pace))
-    return tuple(looks)
+        if (looks[-1].is_settled and refused_long_ago) or time.monotonic() > gives_up:
+            return tuple(looks)
+        time.sleep(max(pace.poll, pace.settle / 2))
+
+
+def _last_refusal(ledger: Ledger, provider: str) -> float:
+    """When the last lease of which nothing came began."""
+    rows = (row for row in ledger.rows() if row.state is LeaseState.NOT_CREATED)
+    return max((row.created_at for row in rows if row.provider == provider), default=0.0)
 
 
 def _is_owned(pod: Pod, owner: str) -> bool:

@@ -101,8 +101,7 @@ class RentedLease:
             if offer.usd_per_hour > self.wish.max_usd_per_hour:
                 refused.append(f"{what}: ${offer.usd_per_hour:.2f} an hour")
                 continue
-            self.on_log(f"Asking {cloud.name} for {what} at ${offer.usd_per_hour:.2f} an hour.")
-            reason = self._try(PodLease(self.terms, offer))
+            reason = self._try(PodLease(self.terms, offer), what)
             if reason is None:
                 return
             self.on_log(f"{what}: {reason}")
@@ -149,9 +148,15 @@ class RentedLease:
     def _pod(self) -> PodLease:
         return self.pods[-1]
 
-    def _try(self, pod: PodLease) -> str | None:
+    def _try(self, pod: PodLease, what: str) -> str | None:
         """Make a pod ready; else it is ended, and the reason returned."""
         try:
+            row = pod.row
+            minutes = (row.expires_at - row.created_at) / 60
+            self.on_log(
+                f"Asking {row.provider} for {what} at ${row.usd_per_hour:.2f} an hour, for at most "
+                f"${row.max_usd:.2f} and {minutes:.0f} minutes."
+            )
             pod.get_ready()
         except (NoCapacityError, HostUnfitError) as error:
             with shielded():

@@ -84,7 +84,7 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     max_leases: int = Field(default=1, ge=1, description="At once.")
     ttl_hours: float = Field(
-        default=3.0, gt=0, le=24, description="Longest lease; then the pod ends itself."
+        default=3.0, ge=0.25, le=24, description="Longest lease; then the pod ends itself."
     )
     disk_gb: int = Field(default=40, ge=10, description="Of a rented host.")
     min_cuda: str = Field(default="12.8", description="Oldest CUDA version of a host's driver.")

@@ -113,7 +113,7 @@ def hold(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
         assert foreign.alive
 
 
-@settings(ALWAYS_OVER, max_examples=3, derandomize=True)
+@settings(ALWAYS_OVER, max_examples=2, derandomize=True)
 @given(weather=weathers)
 def test_nothing_is_left_in_any_weather(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(weather, monkeypatch)

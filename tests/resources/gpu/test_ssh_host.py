@@ -128,6 +128,7 @@ def abandon(provider: SshHostProvider, job: Path) -> None:
 
 
 @needs_sshd
+@pytest.mark.slow
 def test_what_a_killed_run_left_on_the_machine_is_ended_by_the_next_one(
     provider: SshHostProvider, machine: SshMachine, tmp_path: Path
 ) -> None:
@@ -139,6 +140,7 @@ def test_what_a_killed_run_left_on_the_machine_is_ended_by_the_next_one(
 
 
 @needs_sshd
+@pytest.mark.slow
 def test_a_job_of_somebody_else_is_left_alone(
     provider: SshHostProvider, machine: SshMachine, tmp_path: Path
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_machine_with_an_unknown_key_is_refused(
 
 
 @needs_sshd
+@pytest.mark.slow
 def test_a_failed_job_is_told_as_anywhere(provider: SshHostProvider, tmp_path: Path) -> None:
     job = write_small_job(tmp_path / "job", "raise SystemExit(3)")
 

@@ -43,6 +43,7 @@ from resources.gpu.trust import HostKeyError, RecordedKey, SshError, known_host
 from resources.gpu.workplace import HostUnfitError, Workplace
 
 pytestmark = needs_sshd
+slow = pytest.mark.slow
 
 
 @pytest.fixture
@@ -251,6 +252,7 @@ def test_a_transfer_goes_on_where_the_connection_broke(
     assert any(4_000_000 < size < 40_000_000 for size in begun_at)
 
 
+@slow
 def test_a_server_that_dies_and_comes_back_in_mid_upload_gets_the_rest(
     host: RemoteHost, machine: SshMachine, tmp_path: Path
 ) -> None:
@@ -413,6 +415,7 @@ def test_a_failed_job_says_why_and_leaves_its_results_here(
     assert (job.parent / "outputs" / "results.csv").read_text() == "a row"
 
 
+@slow
 def test_want_of_memory_is_named_as_on_this_machine(workplace: Workplace, tmp_path: Path) -> None:
     program = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     job = write_small_job(tmp_path / "job", program)
@@ -421,6 +424,7 @@ def test_want_of_memory_is_named_as_on_this_machine(workplace: Workplace, tmp_pa
         Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
 
 
+@slow
 def test_a_job_that_vanished_means_a_lost_host(
     workplace: Workplace, machine: SshMachine, tmp_path: Path
 ) -> None:
@@ -436,6 +440,7 @@ def test_a_job_that_vanished_means_a_lost_host(
         following.run(reboot)
 
 
+@slow
 def test_asked_to_finish_it_keeps_its_best(workplace: Workplace, tmp_path: Path) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100))
     listener = Listener()
@@ -449,6 +454,7 @@ def test_asked_to_finish_it_keeps_its_best(workplace: Workplace, tmp_path: Path)
     assert len(listener.epochs) < 100
 
 
+@slow
 def test_stopping_ends_the_job_and_what_it_started(
     workplace: Workplace, machine: SshMachine, tmp_path: Path
 ) -> None:
@@ -476,6 +482,7 @@ def test_stopping_ends_the_job_and_what_it_started(
     assert workplace.look(0, 0).state == "gone"
 
 
+@slow
 def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
     workplace: Workplace, tmp_path: Path, machine: SshMachine
 ) -> None:
@@ -504,6 +511,7 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
     assert f"going on after epoch {told['epoch']}" in (outputs / "log.txt").read_text()
 
 
+@slow
 def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
     workplace: Workplace, tmp_path: Path, machine: SshMachine
 ) -> None:
@@ -579,6 +587,7 @@ def test_pinned_packages_come_into_an_environment_over_the_hosts_own(
     assert "numpy" in str(record["packages"])
 
 
+@slow
 def test_a_real_python_is_examined(host: RemoteHost, machine: SshMachine) -> None:
     machine.install("python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     workplace = Workplace(host, "job")
