@@ -1,8 +1,10 @@
 """The ledger: a row before each pod, and never more leases or money than allowed."""
 
+import contextlib
 import datetime
 import multiprocessing
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -213,3 +215,23 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     process.kill()
     process.join()
     assert not is_held(file)
+
+
+def test_however_many_ask_at_once_only_as_many_leases_as_allowed_begin(tmp_path: Path) -> None:
+    began: list[str] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        with contextlib.suppress(LeaseLimitError):
+            ledger = Ledger(tmp_path / "gpu")
+            began.append(ledger.intend("runpod", OFFER, limits(leases=3, per_month=100.0)).id)
+
+    askers = [threading.Thread(target=ask) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+
+    assert len(began) == 3
+    assert len(Ledger(tmp_path / "gpu").open_rows()) == 3
