@@ -45,9 +45,6 @@ from resources.files import remove_tree
 
 GROUP = "scenes"
 SCENE_CODE = (
-    "pipeline.scenes",
-    "pipeline.sprites.library",
-    "pipeline.sprites.recolour",
     "pipeline.backgrounds.hexes",
     "pipeline.backgrounds.pictures",
     "pipeline.backgrounds.shores",
@@ -55,7 +52,28 @@ SCENE_CODE = (
     "pipeline.labels.boxes",
     "pipeline.labels.synthetic",
     "pipeline.labels.yolo",
+    "pipeline.scenes.atmosphere",
+    "pipeline.scenes.blend",
+    "pipeline.scenes.compiled_loops",
+    "pipeline.scenes.draw",
+    "pipeline.scenes.dressing",
+    "pipeline.scenes.groups",
+    "pipeline.scenes.label",
+    "pipeline.scenes.looks",
+    "pipeline.scenes.overlays",
+    "pipeline.scenes.pixel_loops",
+    "pipeline.scenes.placing",
+    "pipeline.scenes.plain_loops",
+    "pipeline.scenes.plan",
+    "pipeline.scenes.scene",
+    "pipeline.scenes.sheet",
+    "pipeline.scenes.stock",
+    "pipeline.scenes.unit_marks",
+    "pipeline.scenes.write",
+    "pipeline.sprites.library",
+    "pipeline.sprites.recolour",
 )
+"""What decides the bytes of a set; a change of it makes sets stale. A test keeps it complete."""
 # A graph has no other way to report a data version; without this, Dagster would say in every run
 # that it may change one day.
 warnings.filterwarnings("ignore", "Parameter `data_version` of initializer `Output", dg.BetaWarning)
@@ -282,8 +300,9 @@ class SetDrawing:
         if self._name_for(order) != self.name:
             raise SceneSetError(
                 "The code that draws scenes or the game's classes have changed since this set was "
-                "begun.",
-                f"Materialize {self._key.to_user_string()} again, with all its steps.",
+                "begun, or differ between the machines that draw it.",
+                f"Give all machines the same checkout and materialize {self._key.to_user_string()} "
+                "again, with all its steps.",
             )
         return order
 
