@@ -8,6 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 // colour of its class, with the hue that it has on the asset's page.
 const OUTCOMES = {"found": "#009e73", "missed": "#56b4e9", "wrong class": "#f0e442",
                   "nothing there": "#d55e00"};
+const isEvaluation = kinds.some((kind) => kind in OUTCOMES);
 const ERRORS = new Set(["missed", "wrong class", "nothing there"]);
 const hue = (index) => (index * 222.492) % 360;
 const classColour = (index) => `hsl(${hue(index)} 85% ${index % 2 ? 58 : 68}%)`;
@@ -260,7 +261,7 @@ function choices(id, values, colour) {
     label.append(input, ...(colour ? [swatch] : []), name, number);
     find(id).append(label);
   }
-  find(id).hidden = values.length < 2 && id !== "classes";
+  find(id).hidden = values.length < 2 && id !== "classes" && !colour;
 }
 
 function showCounts(id, counts) {
@@ -276,12 +277,12 @@ function showCounts(id, counts) {
 const valuesOf = (key) => [...new Set(items.map((item) => item[key]))].sort();
 choices("splits", valuesOf("split"));
 choices("sources", valuesOf("source"));
-choices("kinds", kinds, kinds.some((kind) => kind in OUTCOMES) ? (kind) => OUTCOMES[kind] : null);
-choices("classes", classes, (value) => classColour(classes.indexOf(value)));
+choices("kinds", kinds, isEvaluation ? (kind) => OUTCOMES[kind] : null);
+choices("classes", classes, isEvaluation ? null : (name) => classColour(classes.indexOf(name)));
 for (const part of document.querySelectorAll(".measured")) part.hidden = !measure;
 find("measure").textContent = `${measure}, %`;
 find("order").querySelector("[value=lowest]").textContent = `lowest ${measure} first`;
-find("order").querySelector("[value=errors]").hidden = !kinds.some((kind) => ERRORS.has(kind));
+find("order").querySelector("[value=errors]").hidden = !isEvaluation;
 
 // The address keeps what is chosen, so that it can be sent to somebody.
 function remember() {
