@@ -204,6 +204,23 @@ def test_going_on_after_a_failure_draws_what_is_missing_and_nothing_else(
     assert draw(reconstructable_game).data_version == version
 
 
+def test_a_run_whose_workshop_was_collected_says_what_to_do(
+    reconstructable_game: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`outpost gc` removes what nobody has gone on with for a day."""
+    Interruption(monkeypatch, first=20)
+    with reconstructable_game.instance() as instance:
+        failed = execute(instance)
+        remove_tree(reconstructable_game.store.root / "toy/synthetic_set/staging")
+        repeated = execute(instance, dg.ReexecutionOptions.from_failure(failed.run_id, instance))
+        assert not repeated.success
+        (problem,) = (str(e.event_specific_data) for e in repeated.get_step_failure_events())
+        assert "There is no order to draw scenes in" in problem
+        assert "materialize the set again" in problem
+        retried = instance.all_logs(repeated.run_id, of_type=dg.DagsterEventType.STEP_UP_FOR_RETRY)
+        assert not retried, "no repetition would bring it back"
+
+
 def test_shards_of_other_sprites_never_meet_in_one_set(
     reconstructable_game: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
