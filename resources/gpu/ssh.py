@@ -85,22 +85,22 @@ class Connection:
             RemoteCommandError: it failed; its last words are quoted.
             SshDroppedError: the connection broke.
         """
-        with self.channel(command, seconds) as channel:
-            self._send(channel, (given,))
-            output = b"".join(_chunks(channel.recv))
-            self._finish(channel, command)
-        return output
+        return self.feed(command, (given,), seconds)
 
-    def feed(self, command: str, chunks: Iterable[bytes]) -> None:
-        """Run a command that reads its standard input to the end and says nothing.
+    def feed(
+        self, command: str, chunks: Iterable[bytes], seconds: float = SILENCE_SECONDS
+    ) -> bytes:
+        """Run a command that first reads its standard input to the end; its standard output.
 
         Raises:
             RemoteCommandError: it failed, which is known only when it ends.
             SshDroppedError: the connection broke.
         """
-        with self.channel(command) as channel:
+        with self.channel(command, seconds) as channel:
             self._send(channel, chunks)
+            output = b"".join(_chunks(channel.recv))
             self._finish(channel, command)
+        return output
 
     def drain(self, command: str, take: Callable[[bytes], object]) -> None:
         """Run a command and hand its standard output over, piece by piece.
