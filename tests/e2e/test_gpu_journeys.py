@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import dagster as dg
 import numpy as np
 import pytest
 from doubles.gpu_jobs import GPU_NAME, gpu_python, training_program, write_small_job
+from doubles.renting import LIMITS, RTX_4090, cloud_at
 from doubles.runpod import RunPodDouble, running_runpod
 from doubles.servers import wait_until
 from doubles.sshd import needs_sshd, running_sshd
@@ -25,6 +27,7 @@ from pipeline.games.pack import load_pack
 from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, Provider
+from resources.gpu.cloud import Offer, PodRequest
 from resources.gpu.ledger import LeaseState, Ledger
 from resources.gpu.ssh import own_key, public_line
 
@@ -208,6 +211,37 @@ def test_cancelling_a_run_brings_the_checkpoint_and_ends_the_pod(
     (row,) = Ledger(tmp_path / "state" / "gpu").rows()
     assert row.state is LeaseState.TERMINATED
     assert runpod.key.encode() not in said
+
+
+def test_the_daemon_of_outpost_dev_ends_what_a_killed_run_left(
+    runpod: RunPodDouble, tmp_path: Path
+) -> None:
+    ledger, offer = Ledger(tmp_path / "state" / "gpu"), Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
+    left = ledger.intend("runpod", offer, LIMITS)
+    cloud_at(runpod.url).create(PodRequest(left.name, offer, "ssh-ed25519 AAAA x", 3600))
+    foreign = runpod.add_foreign()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    log = tmp_path / "dev.log"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "assets.cli", "dev", "--port", port],
+        env={**os.environ, "OUTPOST_HOME": str(tmp_path / "state")},
+        cwd=ROOT,
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: ledger.row(left.id).state is LeaseState.TERMINATED, 300)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(90)
+
+    assert runpod.owned == []
+    assert foreign.alive
+    assert ledger.row(left.id).note == "the process that leased it is gone"
+    assert runpod.key not in log.read_text(encoding="utf-8")
 
 
 class watching_processes:  # noqa: N801
