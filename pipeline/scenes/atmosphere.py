@@ -1,7 +1,7 @@
 """Light, water and edges: what changes how a sprite or a whole scene looks, not what is where.
 
-Everything works in place or on one sprite's pixels and is made for speed: light is one matrix for
-all pixels, a vignette one multiplication by an enlarged grid, and the rest touches single
+Everything works in place or on one sprite's pixels and is made for speed: light is one table for
+each channel, a vignette one multiplication by an enlarged grid, and the rest touches single
 sprites.
 """
 
@@ -20,44 +20,45 @@ VIGNETTE_GRID = (15, 24)
 
 
 def shed_light(image: Pixels, light: Light) -> None:
-    """Change the colours of a picture (uint8 [h, w, 3], RGB) in place."""
+    """Change the colours of a picture (uint8 [h, w, 4], BGRX) in place."""
     if light.factor != (1.0, 1.0, 1.0) or any(light.add):
-        matrix = np.column_stack((np.diag(light.factor), light.add)).astype(np.float32)
-        cv2.transform(image, matrix, image)
+        factor, add = (*light.factor[::-1], 1.0), (*light.add[::-1], 0.0)
+        values = np.rint(np.arange(256.0)[:, None] * factor + add).clip(0, 255)
+        cv2.LUT(image, values.astype(np.uint8).reshape(1, 256, 4), image)
     if light.vignette > 0:
         shade = _vignette(image.shape[1], image.shape[0], round(light.vignette * 255))
         cv2.multiply(image, shade, image, 1 / 255)
 
 
-def alter(rgba: Pixels, placement: Placement, surface: Surface) -> None:
+def alter(bgra: Pixels, placement: Placement, surface: Surface) -> None:
     """Give a placed sprite (uint8 [h, w, 4], premultiplied) its edge and its water, in place."""
     if placement.edge == "feathered":
-        feather(rgba)
+        feather(bgra)
     elif placement.edge == "hard":
-        harden(rgba)
+        harden(bgra)
     if placement.waterline is not None:
-        submerge(rgba, placement.waterline, surface)
+        submerge(bgra, placement.waterline, surface)
 
 
-def feather(rgba: Pixels) -> None:
+def feather(bgra: Pixels) -> None:
     """Fade a sprite's outermost pixels inwards; it never reaches beyond what it was."""
     # Without the border it would not fade where it touches its own rectangle.
-    alpha = cv2.copyMakeBorder(cv2.extractChannel(rgba, 3), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    alpha = cv2.copyMakeBorder(cv2.extractChannel(bgra, 3), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     kept = cv2.blur(alpha, (3, 3))[1:-1, 1:-1]
-    cv2.multiply(rgba, cv2.merge([kept] * 4), rgba, 1 / 255)
+    cv2.multiply(bgra, cv2.merge([kept] * 4), bgra, 1 / 255)
 
 
-def harden(rgba: Pixels) -> None:
+def harden(bgra: Pixels) -> None:
     """Keep what was at least half opaque, fully, and nothing of the rest."""
-    alpha = cv2.extractChannel(rgba, 3)
+    alpha = cv2.extractChannel(bgra, 3)
     mask = cv2.threshold(alpha, OPAQUE - 1, 255, cv2.THRESH_BINARY)[1]
-    cv2.divide(rgba, cv2.merge([alpha] * 4), rgba, 255)
-    cv2.bitwise_and(rgba, cv2.merge([mask] * 4), rgba)
+    cv2.divide(bgra, cv2.merge([alpha] * 4), bgra, 255)
+    cv2.bitwise_and(bgra, cv2.merge([mask] * 4), bgra)
 
 
-def submerge(rgba: Pixels, waterline: int, surface: Surface) -> None:
+def submerge(bgra: Pixels, waterline: int, surface: Surface) -> None:
     """Show a sprite through water from a row on, the less the deeper."""
-    under = rgba[waterline:]
+    under = bgra[waterline:]
     rows, width = under.shape[:2]
     depth = np.arange(rows, dtype=np.float32) + np.float32(0.5)
     seen = (surface.opacity * (1.0 - depth / np.float32(surface.fade))).clip(0.0, 1.0)
@@ -66,10 +67,10 @@ def submerge(rgba: Pixels, waterline: int, surface: Surface) -> None:
 
 
 def _vignette(width: int, height: int, darkness: int) -> Pixels:
-    """uint8 [height, width, 3], 255 in the middle and darker with the distance from it."""
+    """uint8 [height, width, 4], 255 in the middle and darker with the distance from it."""
     rows, columns = VIGNETTE_GRID
     y = np.linspace(-1.0, 1.0, rows)[:, None] ** 2
     x = np.linspace(-1.0, 1.0, columns)[None, :] ** 2
     light = np.rint(255.0 - darkness * ((x + y) / 2.0) ** 2).astype(np.uint8)
     shade = cv2.resize(light, (width, height))
-    return np.asarray(cv2.merge([shade, shade, shade]), np.uint8)
+    return np.asarray(cv2.merge([shade] * 4), np.uint8)

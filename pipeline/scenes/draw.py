@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from pipeline.scenes.atmosphere import shed_light
@@ -40,14 +41,20 @@ class Drawing:
     """A drawn scene.
 
     Attributes:
-        image: uint8 [height, width, 3], RGB.
+        bgrx: uint8 [height, width, 4]: blue, green, red and a channel without meaning, so that a
+            pixel is one number of 32 bits, and JPEG encoders take it as it is.
         ids: uint16 [height, width]; n where `plan.placements[n - 1]` is seen, else 0.
         stamps: what was drawn of each placement, covered or not.
     """
 
-    image: Pixels
+    bgrx: Pixels
     ids: Ids
     stamps: Stamps
+
+    @property
+    def image(self) -> Pixels:
+        """The picture, uint8 [height, width, 3], RGB; made anew each time."""
+        return np.asarray(cv2.cvtColor(self.bgrx, cv2.COLOR_BGRA2RGB), np.uint8)
 
 
 def draw(
@@ -91,8 +98,8 @@ def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     if plan.mirrored:
         background = mirror_image(background)
         left = background.shape[1] - left - plan.width
-    crop: Pixels = background[top : top + plan.height, left : left + plan.width]
-    return crop.copy()
+    crop = background[top : top + plan.height, left : left + plan.width]
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2BGRA), np.uint8)
 
 
 def _prepared(placement: Placement, sprites: SpriteSource) -> PreparedSprite:

@@ -58,7 +58,7 @@ class Exported:
 
 def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = measure(drawing.ids, drawing.stamps.rgba, drawing.stamps.table).tolist()
+    measures = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
     objects = tuple(
         _object(placement, measured)
         for placement, measured in zip(plan.placements, measures, strict=True)

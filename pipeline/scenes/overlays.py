@@ -1,7 +1,7 @@
 """What the game draws over a scene: ellipses and bars of units, interface panels, fog.
 
-Every function draws into a region of the picture in place; none touches the id buffer, because only
-whoever draws the scene knows what covers what.
+Every function draws into a picture or a region of it (uint8 [h, w, 4], BGRX) in place; none touches
+the id buffer, because only whoever draws the scene knows what covers what.
 """
 
 from __future__ import annotations
@@ -16,17 +16,30 @@ from pipeline.scenes.scene import FogBank, FogPatch, Marks, Panel, PanelKind, Pl
 from pipeline.scenes.stock import Colour
 from pipeline.sprites.library import Pixels
 
-FULL_HEALTH: Colour = (40, 200, 40)
-LOST_HEALTH: Colour = (150, 25, 20)
-BAR_EDGE: Colour = (15, 15, 15)
-BAR_FRAME: Colour = (180, 180, 180)
-HEALTH_COLOURS: tuple[Colour, ...] = ((225, 30, 30), (235, 140, 20), (215, 180, 40), (130, 210, 60))
+Ink = tuple[int, int, int, int]
+"""Blue, green, red, and the channel without meaning."""
+
+FULL_HEALTH: Ink = (40, 200, 40, 255)
+LOST_HEALTH: Ink = (20, 25, 150, 255)
+BAR_EDGE: Ink = (15, 15, 15, 255)
+BAR_FRAME: Ink = (180, 180, 180, 255)
+HEALTH_COLOURS: tuple[Ink, ...] = (
+    (30, 30, 225, 255),
+    (20, 140, 235, 255),
+    (40, 180, 215, 255),
+    (60, 210, 130, 255),
+)
 """From hardly any health to full health."""
-SELECTION: Colour = (245, 245, 245)
-PANEL_TINTS: tuple[Colour, ...] = ((92, 64, 40), (60, 52, 46), (38, 42, 58), (84, 78, 62))
-PANEL_EDGE: Colour = (196, 164, 96)
-PANEL_INK: Colour = (226, 216, 190)
-MAP_GROUND: tuple[Colour, ...] = ((58, 96, 40), (120, 104, 60), (40, 72, 120))
+SELECTION: Ink = (245, 245, 245, 255)
+PANEL_TINTS: tuple[Ink, ...] = (
+    (40, 64, 92, 255),
+    (46, 52, 60, 255),
+    (58, 42, 38, 255),
+    (62, 78, 84, 255),
+)
+PANEL_EDGE: Ink = (96, 164, 196, 255)
+PANEL_INK: Ink = (190, 216, 226, 255)
+MAP_GROUND: tuple[Ink, ...] = ((40, 96, 58, 255), (60, 104, 120, 255), (120, 72, 40, 255))
 
 
 def draw_selection(image: Pixels, placement: Placement, marks: Marks) -> None:
@@ -74,7 +87,7 @@ def draw_badge(image: Pixels, placement: Placement, marks: Marks, colour: Colour
     radius = max(3, int(min(placement.width, placement.height) * marks.badge_radius))
     middle = (placement.left + radius + 2, placement.top + placement.height - radius - 2)
     cv2.circle(image, middle, radius, BAR_EDGE, cv2.FILLED, cv2.LINE_AA)
-    cv2.circle(image, middle, radius - 1, colour, cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(image, middle, radius - 1, _ink(colour), cv2.FILLED, cv2.LINE_AA)
     stroke = max(1, radius // 3)
     _fill(image, middle[0] - stroke // 2, middle[1] - radius // 2, stroke, radius, SELECTION)
 
@@ -99,7 +112,7 @@ def dim(image: Pixels, patch: FogPatch | FogBank) -> None:
     y = slice(0, patch.height) if "top" in patch.corner else slice(-patch.height, None)
     region = image[y, x]
     light = _fog_light(patch)
-    cv2.multiply(region, cv2.merge([light, light, light]), region, 1 / 255)
+    cv2.multiply(region, cv2.merge([light] * 4), region, 1 / 255)
 
 
 def _dim_oval(image: Pixels, bank: FogBank) -> None:
@@ -115,7 +128,7 @@ def _dim_oval(image: Pixels, bank: FogBank) -> None:
     whole = np.asarray(cv2.resize(light, (bank.width, bank.height)), dtype=np.uint8)
     top, left = y1 - bank.top, x1 - bank.left
     part = whole[top : top + region.shape[0], left : left + region.shape[1]]
-    cv2.multiply(region, cv2.merge([part, part, part]), region, 1 / 255)
+    cv2.multiply(region, cv2.merge([part] * 4), region, 1 / 255)
 
 
 def _fog_light(patch: FogPatch) -> Pixels:
@@ -179,7 +192,7 @@ def _draw_map(box: Pixels, rng: np.random.Generator, team_colours: Sequence[Colo
     cv2.fillConvexPoly(box, corners, MAP_GROUND[int(rng.integers(len(MAP_GROUND)))])
     dot = max(1, height // 60)
     for u, v in rng.uniform(-0.45, 0.45, (int(rng.integers(20, 80)), 2)).tolist():
-        colour = team_colours[int(rng.integers(len(team_colours)))]
+        colour = _ink(team_colours[int(rng.integers(len(team_colours)))])
         left, top = round(x + (u + v) * width / 2), round(y + (u - v) * height / 2)
         _fill(box, left, top, dot, dot, colour)
 
@@ -190,11 +203,16 @@ PANEL_CONTENTS: dict[PanelKind, Callable[[Pixels, np.random.Generator], None]] =
 }
 
 
-def _bright(rng: np.random.Generator) -> Colour:
+def _bright(rng: np.random.Generator) -> Ink:
     red, green, blue = rng.integers(60, 240, 3).tolist()
-    return red, green, blue
+    return blue, green, red, 255
 
 
-def _fill(image: Pixels, left: int, top: int, width: int, height: int, colour: Colour) -> None:
+def _ink(colour: Colour) -> Ink:
+    red, green, blue = colour
+    return blue, green, red, 255
+
+
+def _fill(image: Pixels, left: int, top: int, width: int, height: int, colour: Ink) -> None:
     """A rectangle, of which only the part inside the picture is drawn."""
     image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = colour

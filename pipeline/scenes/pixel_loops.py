@@ -9,6 +9,10 @@ from __future__ import annotations
 try:
     from pipeline.scenes.compiled_loops import lay as lay
     from pipeline.scenes.compiled_loops import measure as measure
+    from pipeline.scenes.compiled_loops import paint as paint
+    from pipeline.scenes.compiled_loops import shade as shade
 except ImportError:
     from pipeline.scenes.plain_loops import lay as lay
     from pipeline.scenes.plain_loops import measure as measure
+    from pipeline.scenes.plain_loops import paint as paint
+    from pipeline.scenes.plain_loops import shade as shade

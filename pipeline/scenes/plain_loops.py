@@ -16,45 +16,83 @@ Region = tuple[slice, slice]
 Mask = npt.NDArray[np.bool_]
 
 
-def lay(image: Pixels, ids: Ids, rgba: Plane, table: Table) -> None:
+def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
+    """Darken a picture where shadows fall.
+
+    Args:
+        image: uint8 [height, width, 4]; changed in place.
+        shadows: opacity of black of all shadows.
+        table: where each lies in `shadows` and in the picture.
+        opacity: of all of them, 0 to 255.
+    """
+    light = cv2.LUT(shadows, 255 - shares_of(opacity))
+    lights = cv2.merge([light, light, light, light])
+    for row in table.tolist():
+        window = window_of(image.shape, row)
+        if window is not None:
+            region = image[window[1]]
+            cv2.multiply(region, picture(lights, row)[window[0]], region, 1 / 255)
+
+
+def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
+    """Add what a team's colour puts into its sprites.
+
+    Args:
+        bgra: all sprites; changed in place.
+        light: what the colour of each pixel's player is multiplied by.
+        table: where each sprite lies in both.
+        tints: uint8 [n, 4], BGR of each sprite's player and a 0; only zeros for nobody's, of which
+            the light is not looked at.
+    """
+    for row, tint in zip(table.tolist(), tints.tolist(), strict=True):
+        if any(tint):
+            region, share = picture(bgra, row), picture(light, row)
+            cv2.add(region, cv2.merge([cv2.LUT(share, shares_of(c)) for c in tint]), region)
+
+
+def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
     """Blend sprites over a picture in their order, each claiming its opaque pixels.
 
     Args:
-        image: uint8 [height, width, 3]; changed in place.
+        image: uint8 [height, width, 4], as `pipeline.scenes.draw.Drawing.bgrx`; changed in place.
         ids: uint16 [height, width]; becomes n + 1 where sprite n is opaque.
-        rgba: all sprites at their drawn size, premultiplied.
-        table: where each lies in `rgba` and in the picture.
+        bgra: all sprites at their drawn size, premultiplied.
+        table: where each lies in `bgra` and in the picture.
     """
-    alpha = cv2.extractChannel(rgba, 3)
-    behind = cv2.bitwise_not(alpha)
+    alpha = cv2.extractChannel(bgra, 3)
     masks = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
-    colours, shares = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), cv2.merge([behind, behind, behind])
+    shares = cv2.merge([cv2.bitwise_not(alpha)] * 4)
     for number, row in enumerate(table.tolist()):
         window = window_of(ids.shape, row)
         if window is not None:
             inside, outside = window
             region, mask = image[outside], picture(masks, row)[inside]
             cv2.multiply(region, picture(shares, row)[inside], region, 1 / 255)
-            cv2.add(region, picture(colours, row)[inside], region)
+            cv2.add(region, picture(bgra, row)[inside], region)
             cv2.copyTo(np.full(mask.shape, number + 1, np.uint16), mask, ids[outside])
 
 
-def measure(ids: Ids, rgba: Plane, table: Table) -> Measures:
+def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
     """What a drawn scene shows of each sprite.
 
     Args:
         ids: as `lay` left it, and 0 where the interface covers the scene.
-        rgba, table: as in `lay`.
+        bgra, table: as in `lay`.
 
     Returns:
         int64 [n, 12]: the opaque pixels of the sprite; those inside the picture; those that are
         seen; those that the interface covers; then the boxes around those inside and around those
         that are seen (x1, y1, x2, y2; x2 is 0 where there are none).
     """
-    alpha = cv2.extractChannel(rgba, 3)
+    alpha = cv2.extractChannel(bgra, 3)
     masks = np.asarray(cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
     rows = [_measured(ids, masks, number, row) for number, row in enumerate(table.tolist())]
     return np.array(rows, np.int64).reshape(-1, 12)
+
+
+def shares_of(whole: int) -> Pixels:
+    """A table: what every share of 255 of a number of 255 is, rounded."""
+    return ((np.arange(256) * whole + 127) // 255).astype(np.uint8)
 
 
 def _measured(ids: Ids, masks: Plane, number: int, row: Sequence[int]) -> list[int]:

@@ -1,7 +1,7 @@
 """Many small pictures in one flat piece of memory.
 
-A scene has a hundred sprites of a few thousand pixels each. For so few pixels a call of OpenCV
-costs more than its work, so whatever happens to all of them happens in one call to the whole sheet.
+A scene has a hundred sprites of a few thousand pixels each. For so few pixels a call costs more
+than its work, so whatever happens to all of them happens in one call to the whole sheet.
 """
 
 from __future__ import annotations
@@ -24,21 +24,17 @@ Measures = npt.NDArray[np.int64]
 
 
 class Sheet:
-    """Where each of some pictures lies in the planes of a sheet.
+    """Where each of some pictures lies in the planes of a sheet, one after another.
 
     Args:
         sizes: (height, width) of each.
-        order: in which they lie, as indices of `sizes`; theirs own if left out.
     """
 
-    def __init__(
-        self, sizes: Sequence[tuple[int, int]], order: Iterable[int] | None = None
-    ) -> None:
-        spans: list[Span] = [(0, 0, 0)] * len(sizes)
+    def __init__(self, sizes: Iterable[tuple[int, int]]) -> None:
+        spans: list[Span] = []
         end = 0
-        for number in range(len(sizes)) if order is None else order:
-            height, width = sizes[number]
-            spans[number] = (end, height, width)
+        for height, width in sizes:
+            spans.append((end, height, width))
             end += height * width
         self.spans = tuple(spans)
         self.pixels = end

@@ -211,21 +211,21 @@ class PreparedSprite:
     in the pixels, so the two parts of its formula are resized apart and joined at the drawn size.
 
     Attributes:
-        rgba: [h, w, 4], premultiplied; without what a team's colour replaces if there is a
+        bgra: [h, w, 4], premultiplied; without what a team's colour replaces if there is a
             `team_light`.
         team_light: [h, w], what a team's colour is multiplied by before it is added; or None for
             a sprite in its own colours.
         shadow: [h, w] opacity of black, or None; `shadow_offset` as in `Sprite`.
     """
 
-    rgba: Pyramid
+    bgra: Pyramid
     team_light: Pyramid | None
     shadow: Pyramid | None
     shadow_offset: tuple[int, int]
 
     @property
     def nbytes(self) -> int:
-        parts = (self.rgba, self.team_light, self.shadow)
+        parts = (self.bgra, self.team_light, self.shadow)
         return sum(part.nbytes for part in parts if part is not None)
 
 
@@ -334,8 +334,8 @@ def prepare(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSprite:
     """Bring a sprite into the form in which it is blended, in its own colours."""
     *colours, alpha = cv2.split(sprite.rgba)
     opacity = cv2.multiply(alpha, 1.0, None, 1 / 255, cv2.CV_32F)
-    rgba = cv2.merge([*_shares(colours, opacity), alpha])
-    return _prepared(sprite, (rgba, None), largest_scale)
+    bgra = cv2.merge([*_shares(colours[::-1], opacity), alpha])
+    return _prepared(sprite, (bgra, None), largest_scale)
 
 
 def prepare_for_teams(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSprite:
@@ -348,11 +348,11 @@ def prepare_for_teams(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSpr
         cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F)
         for weight in (kept, sprite.player_weight)
     )
-    rgba = cv2.merge([*_shares(colours, own), alpha])
+    bgra = cv2.merge([*_shares(colours[::-1], own), alpha])
     # A matrix product would round differently from one processor to the next.
     parts = (factor * colour for factor, colour in zip(LUMINANCE, colours, strict=True))
     light = np.rint(sum(parts) * theirs).astype(np.uint8)
-    return _prepared(sprite, (rgba, light), largest_scale)
+    return _prepared(sprite, (bgra, light), largest_scale)
 
 
 def _shares(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
@@ -369,9 +369,9 @@ def _prepared(
     def kept(plane: Pixels | None) -> Pyramid | None:
         return None if plane is None else pyramid_of(plane, largest_scale)
 
-    rgba, team_light = pixels
+    bgra, team_light = pixels
     return PreparedSprite(
-        rgba=pyramid_of(rgba, largest_scale),
+        bgra=pyramid_of(bgra, largest_scale),
         team_light=kept(team_light),
         shadow=kept(sprite.shadow),
         shadow_offset=sprite.shadow_offset,

@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
@@ -215,8 +216,8 @@ class Studio:
         decisions = export(label(scene, drawing), rules.labels, self.class_names)
         labels = format_labels(labels_of(decisions), scene.width, scene.height)
         subset, name = subset_of(index, rules), picture_name(index)
-        picture = _jpeg(drawing.image, scene.jpeg_quality or rules.jpeg_quality)
-        (folder / "images" / subset / f"{name}.jpg").write_bytes(picture)
+        picture = _jpeg(drawing.bgrx, scene.jpeg_quality or rules.jpeg_quality)
+        (folder / "images" / subset / f"{name}.jpg").write_bytes(picture.data)
         (folder / "labels" / subset / f"{name}.txt").write_bytes(labels.encode())
         measurements = _measurements(scene, decisions)
         (folder / "objects" / subset / f"{name}.json").write_bytes(measurements.encode())
@@ -348,10 +349,10 @@ def _make_folders(folder: Path) -> None:
             (folder / part / subset).mkdir(parents=True, exist_ok=True)
 
 
-def _jpeg(image: Pixels, quality: int) -> bytes:
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return bytes(encoded)
+def _jpeg(bgrx: Pixels, quality: int) -> Pixels:
+    """The file's bytes; the encoder leaves the fourth channel out."""
+    encoded = cv2.imencode(".jpg", bgrx, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(encoded, np.uint8)
 
 
 def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -28,10 +29,15 @@ def picture(colour=(100, 120, 140), size=(90, 160)) -> np.ndarray:
     return np.full((*size, 3), colour, np.uint8)
 
 
+def drawn_on(image: np.ndarray, draw_into, *details) -> np.ndarray:
+    """What that makes of an RGB picture."""
+    bgrx = cv2.cvtColor(image, cv2.COLOR_RGB2BGRA)
+    draw_into(bgrx, *details)
+    return cv2.cvtColor(bgrx, cv2.COLOR_BGRA2RGB)
+
+
 def lit(light: Light, image=None) -> np.ndarray:
-    image = picture() if image is None else image
-    shed_light(image, light)
-    return image
+    return drawn_on(picture() if image is None else image, shed_light, light)
 
 
 def test_a_light_multiplies_and_adds_and_stays_within_the_range():
@@ -204,8 +210,7 @@ def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, shelf, ground
 
 def test_a_badge_lies_at_the_lower_left_in_its_teams_colour():
     house = Placement("h", "house", 20, 10, 60, 50, (50, 55), 1.0, 1, False, None, garrisoned=True)
-    image = picture()
-    draw_badge(image, house, Marks(badge_radius=0.125), (240, 30, 30))
+    image = drawn_on(picture(), draw_badge, house, Marks(badge_radius=0.125), (240, 30, 30))
     changed = (image != picture()).any(axis=2)
     rows, columns = np.nonzero(changed)
     assert 20 <= columns.min() <= columns.max() <= 50
@@ -216,16 +221,15 @@ def test_a_badge_lies_at_the_lower_left_in_its_teams_colour():
 def test_a_bar_is_no_higher_than_the_rules_say():
     keep = Placement("k", "keep", 20, 40, 100, 45, (70, 80), 1.0, 1, False, 0.5)
     for tallest in (2, 5):
-        image = picture()
-        draw_health_bar(image, keep, Marks(bar_height=0.5, bar_tallest=tallest))
+        marks = Marks(bar_height=0.5, bar_tallest=tallest)
+        image = drawn_on(picture(), draw_health_bar, keep, marks)
         rows = np.nonzero((image != picture()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2
 
 
 @pytest.mark.parametrize(("left", "top"), [(40, 20), (-30, -20), (120, 70), (300, 300), (-100, 0)])
 def test_a_bank_of_fog_dims_its_oval_and_may_reach_outside(left, top):
-    image = picture()
-    dim(image, FogBank(left, top, 80, 50, darkness=0.5))
+    image = drawn_on(picture(), dim, FogBank(left, top, 80, 50, darkness=0.5))
     x, y = left + 40, top + 25
     changed = (image != picture()).any(axis=2)
     assert not changed[: max(top, 0)].any()

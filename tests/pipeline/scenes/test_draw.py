@@ -180,7 +180,7 @@ def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
     inside = np.zeros((80, 100), bool)
     inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
     assert not (drawing.ids.astype(bool) & ~inside).any()
-    [measured] = measure(drawing.ids, drawing.stamps.rgba, drawing.stamps.table)
+    [measured] = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table)
     assert measured[0] == (soldier.rgba[..., 3] >= 128).sum()
     assert measured[1] == measured[2] == (drawing.ids == 1).sum()
 
@@ -245,7 +245,7 @@ def test_the_same_plan_gives_the_same_pixels(pack, catalogue, shelf, grounds, sp
 def test_preparing_splits_a_colour_into_its_own_and_the_teams_part(sprite):
     soldier = sprite("soldier", width=20, height=20, colour=(100, 100, 100))
     prepared = prepare_for_teams(soldier)
-    assert tuple(prepared.rgba.levels[0][15, 10]) == (100, 100, 100, 255)
-    assert tuple(prepared.rgba.levels[0][5, 10]) == (0, 0, 0, 255)
+    assert tuple(prepared.bgra.levels[0][15, 10]) == (100, 100, 100, 255)
+    assert tuple(prepared.bgra.levels[0][5, 10]) == (0, 0, 0, 255)
     assert prepared.team_light.levels[0][5, 10] == 100
     assert prepared.team_light.levels[0][15, 10] == 0

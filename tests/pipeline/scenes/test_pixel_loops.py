@@ -23,26 +23,35 @@ CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 def sprites_of(sizes, seed: int):
     """Premultiplied pixels with all kinds of alpha, some of them wholly opaque or transparent."""
     rng = np.random.default_rng(seed)
-    sheet = Sheet(sizes, order=rng.permutation(len(sizes)).tolist())
-    rgba = sheet.plane(4)
-    alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], rgba.shape[:2])
-    rgba[..., 3] = alpha
-    rgba[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
-    return sheet, rgba
+    sheet = Sheet(sizes)
+    bgra = sheet.plane(4)
+    alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], bgra.shape[:2])
+    bgra[..., 3] = alpha
+    bgra[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
+    return sheet, bgra
 
 
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=8), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=150)
 def test_both_draw_and_measure_the_same(placed, seed):
-    sheet, rgba = sprites_of([size for size, _ in placed], seed)
+    sheet, bgra = sprites_of([size for size, _ in placed], seed)
     table = sheet.table(corner for _, corner in placed)
-    ground = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    rng = np.random.default_rng(seed)
+    ground = rng.integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
+    light = rng.integers(0, 256, bgra.shape[:2], dtype=np.uint8)
+    tints = rng.integers(0, 256, (len(placed), 4), dtype=np.uint8) * rng.integers(
+        0, 2, (len(placed), 1), dtype=np.uint8
+    )
+    opacity = int(rng.integers(256))
     results = []
     for loops in (plain_loops, compiled_loops):
         image, ids = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint16)
-        loops.lay(image, ids, rgba, table)
+        sprites = bgra.copy()
+        loops.shade(image, light, table, opacity)
+        loops.paint(sprites, light, table, tints)
+        loops.lay(image, ids, sprites, table)
         ids[:10] = 0  # The interface.
-        results.append((image, ids, loops.measure(ids, rgba, table)))
+        results.append((image, ids, sprites, loops.measure(ids, sprites, table)))
     for plain, compiled in zip(*results, strict=True):
         assert np.array_equal(plain, compiled)
 
@@ -50,13 +59,13 @@ def test_both_draw_and_measure_the_same(placed, seed):
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=60)
 def test_measures_are_what_counting_pixels_one_by_one_gives(placed, seed):
-    sheet, rgba = sprites_of([size for size, _ in placed], seed)
+    sheet, bgra = sprites_of([size for size, _ in placed], seed)
     table = sheet.table(corner for _, corner in placed)
     ids = np.random.default_rng(seed).integers(0, len(placed) + 2, (HEIGHT, WIDTH), dtype=np.uint16)
-    measured = compiled_loops.measure(ids, rgba, table).tolist()
+    measured = compiled_loops.measure(ids, bgra, table).tolist()
     for number, (span, (_, (left, top))) in enumerate(zip(sheet.spans, placed, strict=True)):
         opaque = [
-            (x + left, y + top) for y, x in np.argwhere(picture(rgba, span)[..., 3] >= 128).tolist()
+            (x + left, y + top) for y, x in np.argwhere(picture(bgra, span)[..., 3] >= 128).tolist()
         ]
         inside = [(x, y) for x, y in opaque if 0 <= x < WIDTH and 0 <= y < HEIGHT]
         seen = [(x, y) for x, y in inside if ids[y, x] == number + 1]
@@ -77,7 +86,8 @@ def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch
         scene = plan(index, pack().scenes, catalogue)
         drawings = []
         for loops in (plain_loops, compiled_loops):
-            monkeypatch.setattr("pipeline.scenes.blend.lay", loops.lay)
+            for name in ("shade", "paint", "lay"):
+                monkeypatch.setattr(f"pipeline.scenes.blend.{name}", getattr(loops, name))
             drawings.append(draw(scene, shelf, grounds))
         assert np.array_equal(drawings[0].image, drawings[1].image)
         assert np.array_equal(drawings[0].ids, drawings[1].ids)
@@ -89,4 +99,5 @@ def test_without_numba_the_plain_loops_serve(monkeypatch):
     spec = importlib.util.find_spec("pipeline.scenes.pixel_loops")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    assert (fresh.lay, fresh.measure) == (plain_loops.lay, plain_loops.measure)
+    for name in ("shade", "paint", "lay", "measure"):
+        assert getattr(fresh, name) is getattr(plain_loops, name)
