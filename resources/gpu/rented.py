@@ -72,6 +72,7 @@ class RentedLease:
         self.terms, self.wish = provider.terms, provider.wish
         self.spec, self.on_log = spec, on_log
         self.pods: list[PodLease] = []
+        self._begun: list[PodLease] = []
         self.outputs: Path | None = None
         self._asked_to_finish = False
 
@@ -136,9 +137,9 @@ class RentedLease:
                 raise
 
     def end(self, note: str) -> None:
-        """End the host of the moment and write the bill."""
+        """End whatever has not ended yet, and write the bill."""
         try:
-            for pod in self.pods[-1:]:
+            for pod in self._begun:
                 if not pod.row.state.is_end:
                     pod.end(note)
         finally:
@@ -150,6 +151,7 @@ class RentedLease:
 
     def _try(self, pod: PodLease, what: str) -> str | None:
         """Make a pod ready; else it is ended, and the reason returned."""
+        self._begun.append(pod)
         try:
             row = pod.row
             minutes = (row.expires_at - row.created_at) / 60
