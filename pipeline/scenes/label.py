@@ -7,8 +7,7 @@ two are apart so that another policy needs no other picture: the measurements ar
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
@@ -21,8 +20,7 @@ Cover = Literal["unit", "hud"]
 DropReason = Literal["hidden", "mostly hidden", "too small"]
 
 
-@dataclass(frozen=True)
-class SceneObject:
+class SceneObject(NamedTuple):
     """One object of a known class, measured; boxes in pixels of the picture.
 
     Attributes:
@@ -48,8 +46,7 @@ class SceneObject:
     footprint: Footprint | None = None
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(NamedTuple):
     """What a policy makes of one object: a label, or the reason why there is none."""
 
     item: SceneObject
@@ -68,7 +65,7 @@ def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
         return objects
     standing = (footprint_of(item) for item in plan.placements if item.class_name is not None)
     return tuple(
-        replace(item, footprint=footprint)
+        item._replace(footprint=footprint)
         for item, footprint in zip(objects, standing, strict=True)
     )
 
@@ -99,14 +96,14 @@ def _outcome(item: SceneObject, policy: LabelPolicy, class_id: int) -> LabelledB
 
 def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
     """An object from its row of `measure`."""
-    pixels, inside, seen, under_hud, *boxes = measured
-    full = Box(*boxes[:4]) if inside else None
+    pixels, inside, seen, under_hud, x1, y1, x2, y2 = measured[:8]
+    full = Box(x1, y1, x2, y2) if inside else None
     return SceneObject(
         class_name=str(placement.class_name),
         full=full,
-        visible=full if seen == inside else Box(*boxes[4:]) if seen else None,
-        visible_fraction=seen / max(pixels, 1),
-        truncated_fraction=(pixels - inside) / max(pixels, 1),
+        visible=full if seen == inside else Box(*measured[8:]) if seen else None,
+        visible_fraction=seen / (pixels or 1),
+        truncated_fraction=(pixels - inside) / (pixels or 1),
         covered_by=_covers(inside - seen, under_hud),
         player=placement.player,
         sprite_id=placement.sprite_id,

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.scene_rules import GroupRule, SceneRules
-from pipeline.scenes.placing import Point, Wanted, members_of
+from pipeline.scenes.placing import Chances, Point, Wanted, members_of
 from pipeline.scenes.scene import Edge, Placement
 from pipeline.scenes.stock import TEAM_COLOURS, Catalogue
 
@@ -40,10 +38,10 @@ class Looks:
     """How placed things look: whose they are, what marks them, how deep they stand in water."""
 
     def __init__(
-        self, rng: np.random.Generator, water: Water, rules: SceneRules, catalogue: Catalogue
+        self, chances: Chances, water: Water, rules: SceneRules, catalogue: Catalogue
     ) -> None:
         overlays = rules.overlays
-        self._rng, self._rules, self._water = rng, rules, water
+        self._chances, self._rules, self._water = chances, rules, water
         self._plain = frozenset(members_of(overlays.without_ellipse, catalogue))
         self._garrisoned = frozenset(members_of(overlays.garrison_classes, catalogue))
 
@@ -52,14 +50,14 @@ class Looks:
     ) -> Iterator[Placement]:
         """The things of one party, each with its top left corner."""
         together = group is not None and group.one_player
-        player = int(self._rng.integers(len(TEAM_COLOURS))) if together else None
+        player = int(self._chances.rng.integers(len(TEAM_COLOURS))) if together else None
         for item, corner in standing:
             yield self._placement(item, corner, player, group)
 
     def _placement(
         self, item: Wanted, corner: Point, player: int | None, group: GroupRule | None
     ) -> Placement:
-        chance = self._rng.random(7).tolist()
+        chance = self._chances.take(7)
         overlays, name = self._rules.overlays, item.rule.class_name
         owned = item.shape.owned and item.rule.recolour
         dressed = owned or (overlays.everyone and item.shape.class_name is not None)

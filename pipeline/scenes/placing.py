@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,12 +22,8 @@ from pipeline.sprites.library import DISTRACTOR
 Point = tuple[int, int]
 Pair = tuple[str, str]
 
-FIRST_ATTEMPTS = 3
-"""Most things find room at once, so chance is not asked for all attempts in advance."""
 
-
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """An object before it has found its place; lengths in pixels of the picture.
 
     Attributes:
@@ -81,6 +78,28 @@ class Limits:
         return None
 
 
+class Chances:
+    """Numbers of chance, 0 to 1, of which many are fetched at once; one call costs as much.
+
+    Args:
+        rng: where they come from, as may other numbers in between.
+    """
+
+    AT_ONCE = 512
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self._fetched: list[float] = []
+
+    def take(self, count: int) -> list[float]:
+        """The next ones."""
+        if len(self._fetched) < count:
+            self._fetched = self.rng.random(max(count, self.AT_ONCE)).tolist()
+        taken = self._fetched[-count:]
+        del self._fetched[-count:]
+        return taken
+
+
 @dataclass(frozen=True)
 class Site:
     """The picture that is being filled.
@@ -120,6 +139,7 @@ class Crowd:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._placed: list[tuple[int, int, int, int, float, Wanted]] = []
+        self._plain = not site.limits
         self._grounds: dict[str, list[tuple[int, int, int]]] = {}
 
     def add(self, left: int, top: int, item: Wanted) -> None:
@@ -164,7 +184,7 @@ class Crowd:
     def _overlaps(self, left: int, top: int, item: Wanted) -> bool:
         right, bottom = left + item.width, top + item.height
         most = item.rule.max_overlap * item.area
-        plain = not self._site.limits and not item.gathering
+        plain = self._plain and not item.gathering
         for x1, y1, x2, y2, other_most, other in self._placed:
             if x1 < right and left < x2 and y1 < bottom and top < y2:
                 shared = (min(right, x2) - max(left, x1)) * (min(bottom, y2) - max(top, y1))
@@ -244,21 +264,21 @@ class Cells:
 
 
 def find_room(
-    rng: np.random.Generator, item: Wanted, crowd: Crowd, site: Site, cells: Cells | None
+    chances: Chances, item: Wanted, crowd: Crowd, site: Site, cells: Cells | None
 ) -> Point | None:
     """Top left corner for an object, or None when no attempt found one."""
     if cells is not None and item.rule.class_name != DISTRACTOR:
-        return _cell_for(rng, item, crowd, site, cells)
+        return _cell_for(chances.rng, item, crowd, site, cells)
     margin_x, margin_y = margins(item)
     span_x = site.width - item.width - 2 * margin_x + 1
     span_y = site.height - item.height - 2 * margin_y + 1
     if min(span_x, span_y) < 1:
         return None
-    for attempts in (min(FIRST_ATTEMPTS, site.attempts), site.attempts - FIRST_ATTEMPTS):
-        for share_x, share_y in rng.random((max(attempts, 0), 2)).tolist():
-            left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
-            if crowd.leaves_room(left, top, item):
-                return left, top
+    for _ in range(site.attempts):
+        share_x, share_y = chances.take(2)
+        left, top = int(share_x * span_x) + margin_x, int(share_y * span_y) + margin_y
+        if crowd.leaves_room(left, top, item):
+            return left, top
     return None
 
 

@@ -22,6 +22,7 @@ from pipeline.scenes.groups import gather
 from pipeline.scenes.looks import Looks, Water
 from pipeline.scenes.placing import (
     Cells,
+    Chances,
     Crowd,
     Limits,
     Point,
@@ -217,25 +218,25 @@ class _Stage:
         )
         parties = [*self._groups(site), *(_Party((item,)) for item in self._singles())]
         parties.sort(key=lambda party: -max(item.area for item in party.members))
-        crowd = Crowd(site)
+        crowd, chances = Crowd(site), Chances(self.rng)
         cells = Cells(self.rng, rules.grid, site, self.zoom) if rules.grid is not None else None
         water = Water(self.kind, self.view.shore(), self.view.wading())
-        looks = Looks(self.rng, water, rules, self.catalogue)
+        looks = Looks(chances, water, rules, self.catalogue)
         placements: list[Placement] = []
         for party in parties:
-            standing = self._standing(party, crowd, (site, cells))
+            standing = self._standing(party, crowd, chances, (site, cells))
             placements += looks.of(standing, party.group)
         placements.sort(key=lambda placement: placement.ground[1])
         return with_marks(self.rng, placements, rules.overlays.pictures, self.catalogue)
 
     def _standing(
-        self, party: _Party, crowd: Crowd, place: tuple[Site, Cells | None]
+        self, party: _Party, crowd: Crowd, chances: Chances, place: tuple[Site, Cells | None]
     ) -> Sequence[tuple[Wanted, Point]]:
         site, cells = place
         if party.group is not None:
             return gather(self.rng, party.group, party.members, (crowd, site, cells))
         item = party.members[0]
-        corner = find_room(self.rng, item, crowd, site, cells)
+        corner = find_room(chances, item, crowd, site, cells)
         if corner is None:
             return ()
         crowd.add(*corner, item)

@@ -1,9 +1,13 @@
-"""A scene before it is drawn: what is drawn where, as pure data."""
+"""A scene before it is drawn: what is drawn where, as pure data.
+
+What there are many of in a scene is a named tuple, here and where it is planned and measured: a
+frozen dataclass takes four times as long to make.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.backgrounds.shores import Footprint, Shoreline
 from pipeline.backgrounds.textures import Kind
@@ -16,8 +20,7 @@ Edge = Literal["as it is", "feathered", "hard"]
 CORNERS: tuple[Corner, ...] = ("top left", "top right", "bottom left", "bottom right")
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """One sprite of a scene; lengths in pixels of the picture.
 
     Attributes:

@@ -55,6 +55,8 @@ from pipeline.sprites.library import OpenLibrary, Pixels
 SHARD_IMAGES = 50
 """Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
 
+CORNERS = "[%d, %d, %d, %d]"
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt, from its malloc.h."""
 
@@ -367,42 +369,36 @@ def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
     }
     if scene.shore is not None:
         head["shore"] = asdict(scene.shore)
-    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{_lines(decisions)}\n]}}\n'
+    lines = ",\n".join(map(_line, decisions))
+    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{lines}\n]}}\n'
 
 
-def _lines(decisions: Sequence[Exported]) -> str:
-    """Encoded in one call, which takes half the time of one for each object.
-
-    No text holds the mark between two objects: within a text every quote is escaped.
-    """
-    entries = [_entry(decision) for decision in decisions]
-    first_key = min(entries[0]) if entries else ""
-    return json.dumps(entries, sort_keys=True)[1:-1].replace(
-        f'}}, {{"{first_key}": ', f'}},\n{{"{first_key}": '
+def _line(decision: Exported) -> str:
+    """An object as JSON with sorted keys, put together by hand: five times as fast as by `json`."""
+    item, outcome = decision
+    dropped = "null" if isinstance(outcome, LabelledBox) else _quoted(outcome)
+    where = item.footprint
+    footprint = "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, '
+    full = _corners(item.full)
+    visible = full if item.visible is item.full else _corners(item.visible)
+    player = "null" if item.player is None else item.player
+    return (
+        f'{{"class": {_quoted(item.class_name)}, "covered_by": {_quoted(item.covered_by)}, '
+        f'"dropped": {dropped}, {footprint}"full": {full}, "player": {player}, '
+        f'"scale": {item.scale:.4f}, "sprite": {_quoted(item.sprite_id)}, '
+        f'"truncated_fraction": {item.truncated_fraction:.4f}, "visible": {visible}, '
+        f'"visible_fraction": {item.visible_fraction:.4f}}}'
     )
 
 
-def _entry(decision: Exported) -> dict[str, object]:
-    item, outcome = decision.item, decision.outcome
-    entry: dict[str, object] = {
-        "class": item.class_name,
-        "covered_by": item.covered_by,
-        "dropped": None if isinstance(outcome, LabelledBox) else outcome,
-        "full": _corners(item.full),
-        "player": item.player,
-        "scale": round(item.scale, 4),
-        "sprite": item.sprite_id,
-        "truncated_fraction": round(item.truncated_fraction, 4),
-        "visible": _corners(item.visible),
-        "visible_fraction": round(item.visible_fraction, 4),
-    }
-    if item.footprint is not None:
-        entry["footprint"] = vars(item.footprint)
-    return entry
+@cache
+def _quoted(name: str | tuple[str, ...]) -> str:
+    """A name or some as JSON; there are few of them beside the objects."""
+    return json.dumps(name)
 
 
-def _corners(box: Box | None) -> list[int] | None:
-    return None if box is None else [int(box.x1), int(box.y1), int(box.x2), int(box.y2)]
+def _corners(box: Box | None) -> str:
+    return "null" if box is None else CORNERS % (box.x1, box.y1, box.x2, box.y2)
 
 
 def _count(counts: ShardCounts, scene: ScenePlan, decisions: Iterable[Exported]) -> None:

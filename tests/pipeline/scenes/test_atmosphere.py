@@ -137,7 +137,7 @@ def test_edge_and_water_come_together_and_nothing_else_changes(block):
     for edge, waterline in (("as it is", None), ("hard", 20), ("feathered", None)):
         sprite = blob()
         expected = blob()
-        alter(sprite, replace(plain, edge=edge, waterline=waterline), Surface(0.5, 8.0))
+        alter(sprite, plain._replace(edge=edge, waterline=waterline), Surface(0.5, 8.0))
         if edge != "as it is":
             {"hard": harden, "feathered": feather}[edge](expected)
         if waterline is not None:
@@ -189,7 +189,7 @@ def test_a_submerged_unit_casts_no_shadow(block):
     water = {"sea": np.full((80, 100, 3), 60, np.uint8)}
     dry = Placement(crate.id, "house", 40, 20, 10, 10, (45, 29), 1.0, None, False, None)
     sea = ScenePlan(0, 0, "water", 100, 80, "sea", (0, 0), False, 1.0, 0.5, (dry,), (), ())
-    wet = replace(sea, placements=(replace(dry, waterline=6),))
+    wet = replace(sea, placements=(dry._replace(waterline=6),))
     assert draw(sea, SpriteShelf([crate]), water).image[25, 65, 0] < 60
     assert draw(wet, SpriteShelf([crate]), water).image[25, 65, 0] == 60
 

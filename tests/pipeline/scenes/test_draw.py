@@ -45,7 +45,7 @@ def placed(sprite, left: int, top: int, scale: float = 1.0, **changes) -> Placem
     plain = Placement(
         sprite.id, sprite.class_name, left, top, width, height, ground, scale, None, False, None
     )
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def test_an_empty_scene_is_its_part_of_the_background():
@@ -228,7 +228,7 @@ def test_overlays_never_change_who_owns_a_pixel_outside_panels(pack, catalogue, 
         bare = replace(
             dressed,
             fog=(),
-            placements=tuple(replace(p, selected=False, health=None) for p in dressed.placements),
+            placements=tuple(p._replace(selected=False, health=None) for p in dressed.placements),
         )
         assert np.array_equal(draw(dressed, shelf, grounds).ids, draw(bare, shelf, grounds).ids)
 

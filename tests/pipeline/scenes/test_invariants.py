@@ -250,7 +250,7 @@ def _box(pixels: np.ndarray) -> Box | None:
 def _pixels(placement, scene, shelf: SpriteShelf) -> int:
     """Opaque pixels of an object drawn alone on a canvas that holds all of it."""
     size = (placement.width + 40, placement.height + 40)
-    moved = replace(placement, left=20, top=20, ground=(30, 30), selected=False, health=None)
+    moved = placement._replace(left=20, top=20, ground=(30, 30), selected=False, health=None)
     canvas = {scene.background_id: np.zeros((size[1], size[0], 3), np.uint8)}
     alone = replace(
         scene, width=size[0], height=size[1], crop=(0, 0), placements=(moved,), panels=(), fog=()

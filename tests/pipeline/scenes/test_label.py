@@ -65,7 +65,7 @@ def test_full_boxes_and_fractions_are_what_each_object_shows_when_drawn_alone(
     for (number, placement), item in zip(classed, objects, strict=True):
         alone = replace(scene, placements=(placement,), panels=(), fog=())
         in_place = draw(alone, shelf, grounds).ids == 1
-        moved = replace(placement, left=placement.left + 200, top=placement.top + 200)
+        moved = placement._replace(left=placement.left + 200, top=placement.top + 200)
         roomy = replace(alone, placements=(moved,), width=700, height=600, crop=(0, 0))
         whole = int((draw(roomy, shelf, canvas).ids == 1).sum())
         seen = drawing.ids == number
@@ -103,7 +103,7 @@ def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, shelf, 
 
 def test_an_object_outside_the_picture_is_hidden(pack, catalogue, shelf, grounds):
     scene = plan(0, pack(placements=GULLS).scenes, catalogue)
-    away = replace(scene, placements=(replace(scene.placements[0], left=-900),), panels=())
+    away = replace(scene, placements=(scene.placements[0]._replace(left=-900),), panels=())
     item = label(away, draw(away, shelf, grounds))[0]
     assert (item.full, item.visible, item.truncated_fraction) == (None, None, 1.0)
     assert export([item], LabelPolicy(), NAMES)[0].outcome == "hidden"
@@ -138,9 +138,9 @@ def test_nothing_hidden_is_labelled_and_nothing_visible_is_left_out(
 
 def test_the_policy_names_the_reason_of_each_drop():
     dropped = [
-        replace(SEEN, visible=None, visible_fraction=0.0),
-        replace(SEEN, visible_fraction=0.29),
-        replace(SEEN, visible=Box(10, 20, 15, 60)),
+        SEEN._replace(visible=None, visible_fraction=0.0),
+        SEEN._replace(visible_fraction=0.29),
+        SEEN._replace(visible=Box(10, 20, 15, 60)),
     ]
     outcomes = [entry.outcome for entry in export([SEEN, *dropped], LabelPolicy(), NAMES)]
     assert outcomes == [LabelledBox(0, FULL), "hidden", "mostly hidden", "too small"]
@@ -148,7 +148,7 @@ def test_the_policy_names_the_reason_of_each_drop():
 
 
 def test_the_policy_chooses_between_the_visible_and_the_full_box():
-    half = replace(SEEN, visible=Box(10, 20, 25, 60), visible_fraction=0.5)
+    half = SEEN._replace(visible=Box(10, 20, 25, 60), visible_fraction=0.5)
     for box, expected in (("visible", half.visible), ("full", half.full)):
         [decision] = export([half], LabelPolicy(box=box), NAMES)
         assert decision.outcome == LabelledBox(0, expected)

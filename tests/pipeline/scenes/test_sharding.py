@@ -59,7 +59,7 @@ def test_the_set_is_not_finished_while_a_shard_is_missing(
     workshop, pack = opened()
     for shard in read_order(workshop).shards[:-1]:
         draw_shard(workshop, shard, pack, sources)
-    with pytest.raises(SceneSetError, match="1 of 3 shards were not drawn.* 30 to 39"):
+    with pytest.raises(SceneSetError, match=r"1 of 3 shards were not drawn.* 30 to 39"):
         assemble(workshop, tmp_path / "set", pack)
     assert missing_shards(workshop, read_order(workshop)) == (Shard(30, 40),)
 

@@ -1,7 +1,5 @@
 """Pictures that the game lays on units: on whom, in which order, in whose colour."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -75,7 +73,7 @@ def test_a_rule_is_for_the_classes_that_it_names(rule: MarkRule, count: int) -> 
 
 
 def test_a_mark_grows_with_its_unit() -> None:
-    large = (replace(UNITS[0], scale=2.0),)
+    large = (UNITS[0]._replace(scale=2.0),)
     back, *_ = with_marks(np.random.default_rng(1), large, [MarkRule(picture="ring")], CATALOGUE)
     assert (back.width, back.height) == (100, 24)
     assert (back.left, back.top) == (100 - 50, 50 + 10)
