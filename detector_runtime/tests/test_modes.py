@@ -239,7 +239,7 @@ def test_tracking_can_be_forgotten(block_model: Callable[..., Path]) -> None:
     assert greedy.detect_fast(picture).ids == greedy.detect_fast(picture).ids == ("sheep_0",)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 def test_ten_thousand_frames_take_no_memory_and_no_id_twice(
     block_model: Callable[..., Path],

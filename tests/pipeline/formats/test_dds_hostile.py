@@ -47,7 +47,7 @@ def test_mutated_textures_raise_the_readers_own_error_or_none(tmp_path: Path) ->
     assert 0 < sound < 2_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_mutated_textures(tmp_path: Path) -> None:
     sound = survive(mutants(SEEDS, 100_000, seed=2, structure=HEADER_BYTES), tmp_path)

@@ -178,7 +178,7 @@ def test_mutated_files_raise_the_readers_own_error_or_none() -> None:
     assert 0 < sound < 3_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_mutated_files() -> None:
     tracemalloc.start()

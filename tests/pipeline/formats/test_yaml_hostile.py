@@ -54,7 +54,7 @@ def test_mutated_packs_raise_the_packs_own_error_or_none(pack_folder: Path) -> N
     assert 0 < good < 200
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["pack", "classes", "sprites", "terrain", "scenes"])
 def test_ten_thousand_mutated_packs(pack_folder: Path, name: str) -> None:
@@ -93,7 +93,7 @@ def test_mutated_texts_are_parsed_or_refused() -> None:
     assert 0 < parse_all(mutants([TEXT], 2_000, seed=1)) < 2_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_mutated_texts() -> None:
     assert 0 < parse_all(mutants([TEXT], 100_000, seed=2)) < 100_000

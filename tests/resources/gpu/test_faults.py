@@ -119,7 +119,7 @@ def test_nothing_is_left_in_any_weather(weather: Weather, monkeypatch: pytest.Mo
     hold(weather, monkeypatch)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 @settings(ALWAYS_OVER, max_examples=200)
 @given(weather=weathers)
