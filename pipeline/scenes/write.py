@@ -57,6 +57,9 @@ SHARD_IMAGES = 50
 
 CORNERS = "[%d, %d, %d, %d]"
 
+PORTION_IMAGES = 10
+"""The end of a set comes in such portions, so that its processes end together."""
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt, from its malloc.h."""
 
@@ -136,7 +139,7 @@ def write_set(
     total = pack.scenes.images
     finished: list[ShardCounts] = []
     report(Progress("drawing scenes", 0, total, 0.0))
-    for counts in _written(shards(total), folder, pack, sources, workers):
+    for counts in _written(portions(total, workers), folder, pack, sources, workers):
         finished.append(counts)
         done = sum(counts.shard.images for counts in finished)
         report(Progress("drawing scenes", done, total, time.monotonic() - began))
@@ -310,6 +313,16 @@ def _check_stock(studio: Studio, sources: Sources) -> None:
                 f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
                 f"Materialize the {kind} backgrounds, or {WAYS_AROUND[kind]}.",
             )
+
+
+def portions(images: int, workers: int) -> tuple[Shard, ...]:
+    """Shards of the usual size, and smaller ones where the next process would wait for the last."""
+    if workers <= 1:
+        return shards(images)
+    rough = shards(max(0, images - workers * SHARD_IMAGES))
+    first = rough[-1].stop if rough else 0
+    fine = shards(images - first, PORTION_IMAGES)
+    return (*rough, *(Shard(first + part.first, first + part.stop) for part in fine))
 
 
 def _written(

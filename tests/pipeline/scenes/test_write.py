@@ -13,6 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.games.pack import SceneRules
 from pipeline.labels.synthetic import read_synthetic_set
@@ -22,6 +24,7 @@ from pipeline.scenes.write import (
     SceneSetError,
     Shard,
     finish_set,
+    portions,
     shards,
     subset_of,
     write_set,
@@ -103,6 +106,14 @@ def test_progress_ends_with_every_picture_drawn(pack, sources, tmp_path):
     readings = []
     write_set(tmp_path, pack(images=70), sources, report=readings.append)
     assert [(reading.done, reading.total) for reading in readings] == [(0, 70), (50, 70), (70, 70)]
+
+
+@given(st.integers(1, 700), st.integers(2, 5))
+@settings(deadline=None)
+def test_portions_cover_a_set_once_and_end_small(images, workers):
+    cut = portions(images, workers)
+    assert [n for part in cut for n in range(part.first, part.stop)] == list(range(images))
+    assert all(part.images <= 10 for part in cut[-5 * workers :])
 
 
 def test_a_set_with_a_missing_shard_is_not_finished(pack, sources, tmp_path):
