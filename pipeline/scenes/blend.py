@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.atmosphere import alter
-from pipeline.scenes.pixel_loops import lay, paint, shade
+from pipeline.scenes.pixel_loops import loops
 from pipeline.scenes.scene import Placement, ScenePlan
 from pipeline.scenes.sheet import Ids, Plane, Sheet, Table, picture
 from pipeline.scenes.stock import Colour, PreparedSprite
@@ -52,7 +52,7 @@ def cast_shadows(
         (item.left + round(x * item.scale), item.top + round(y * item.scale))
         for item, _, (x, y) in casting
     )
-    shade(image, shadows, sheet.table(corners), round(255 * opacity))
+    loops().shade(image, shadows, sheet.table(corners), round(255 * opacity))
 
 
 def lay_objects(
@@ -75,13 +75,13 @@ def lay_objects(
     stamps = Stamps(sheet.plane(4), sheet.table((item.left, item.top) for item in plan.placements))
     for sprite, span in zip(sprites, sheet.spans, strict=True):
         sprite.bgra.resize_into(picture(stamps.bgra, span))
-    paint(
+    loops().paint(
         stamps.bgra, _team_light(sheet, sprites), stamps.table, _tints(plan, sprites, team_colours)
     )
     for placement, span in zip(plan.placements, sheet.spans, strict=True):
         if placement.edge != "as it is" or placement.waterline is not None:
             alter(picture(stamps.bgra, span), placement, plan.surface)
-    lay(image, ids, stamps.bgra, stamps.table)
+    loops().lay(image, ids, stamps.bgra, stamps.table)
     return stamps
 
 

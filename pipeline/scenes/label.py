@@ -13,7 +13,7 @@ from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.draw import Drawing
-from pipeline.scenes.pixel_loops import measure
+from pipeline.scenes.pixel_loops import loops
 from pipeline.scenes.scene import Placement, ScenePlan, footprint_of
 
 Cover = Literal["unit", "hud"]
@@ -55,7 +55,7 @@ class Exported(NamedTuple):
 
 def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
+    measures = loops().measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
     objects = tuple(
         _object(placement, measured)
         for placement, measured in zip(plan.placements, measures, strict=True)

@@ -104,13 +104,14 @@ def test_the_schedule_asks_for_one_retrain() -> None:
     assert len(data.run_requests or []) == 1
 
 
-def test_loading_imports_neither_torch_nor_ultralytics() -> None:
+def test_loading_imports_nothing_that_takes_long() -> None:
     code = (
         "import sys, assets.definitions as d\n"
         "d.defs\n"
         "from assets.definitions import build_definitions\n"
         "build_definitions('demo')\n"
-        "print(sorted({'torch', 'ultralytics', 'onnxruntime', 'onnx'} & set(sys.modules)))\n"
+        "slow = {'torch', 'ultralytics', 'onnxruntime', 'onnx', 'numba'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

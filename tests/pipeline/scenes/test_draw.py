@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.draw import draw
-from pipeline.scenes.pixel_loops import measure
+from pipeline.scenes.pixel_loops import loops
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan, plan
 from pipeline.scenes.stock import TEAM_COLOURS, SpriteShelf, prepare_for_teams, pyramid_of
 from pipeline.sprites.library import Sprite
@@ -180,7 +180,7 @@ def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
     inside = np.zeros((80, 100), bool)
     inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
     assert not (drawing.ids.astype(bool) & ~inside).any()
-    [measured] = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table)
+    [measured] = loops().measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table)
     assert measured[0] == (soldier.rgba[..., 3] >= 128).sum()
     assert measured[1] == measured[2] == (drawing.ids == 1).sum()
 

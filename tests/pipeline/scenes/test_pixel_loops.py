@@ -85,9 +85,8 @@ def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch
     for index in range(8):
         scene = plan(index, pack().scenes, catalogue)
         drawings = []
-        for loops in (plain_loops, compiled_loops):
-            for name in ("shade", "paint", "lay"):
-                monkeypatch.setattr(f"pipeline.scenes.blend.{name}", getattr(loops, name))
+        for way in (plain_loops, compiled_loops):
+            monkeypatch.setattr("pipeline.scenes.blend.loops", lambda way=way: way)
             drawings.append(draw(scene, shelf, grounds))
         assert np.array_equal(drawings[0].image, drawings[1].image)
         assert np.array_equal(drawings[0].ids, drawings[1].ids)
@@ -100,4 +99,4 @@ def test_without_numba_the_plain_loops_serve(monkeypatch):
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     for name in ("shade", "paint", "lay", "measure"):
-        assert getattr(fresh, name) is getattr(plain_loops, name)
+        assert getattr(fresh.loops(), name) is getattr(plain_loops, name)
