@@ -18,7 +18,7 @@ from detector_runtime.images import Frame, load_frame
 
 pytestmark = pytest.mark.slow
 
-STATE = Path(os.environ.get("OUTPOST_STATE", Path(__file__).parents[2] / ".outpost"))
+STATE = Path(os.environ.get("OUTPOST_HOME", Path(__file__).parents[2] / ".outpost"))
 DEMO = STATE / "artifacts" / "demo"
 LOWEST = 0.001
 SIDE = 160
