@@ -13,8 +13,6 @@ labels: train on a copy, or on links, and leave the artifact as it is.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -29,6 +27,7 @@ from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealPict
 from pipeline.labels.pictures import UNREADABLE
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticPicture
 from pipeline.labels.yolo import LabelFileError, format_labels, read_rows
+from pipeline.links import link_file
 from pipeline.progress import Report, silent, track
 
 DATASET_FILE = "dataset.yaml"
@@ -138,19 +137,12 @@ def _write_picture(folder: Path, picture: RealPicture | SyntheticPicture) -> Non
     if isinstance(picture, RealPicture):
         frame = picture.frame
         image = folder / "images" / picture.subset / picture.name
-        _link(picture.picture, image)
+        link_file(picture.picture, image)
         labels = folder / "labels" / picture.subset / f"{image.stem}.txt"
         _write_text(labels, format_labels(frame.boxes, frame.width, frame.height))
         return
-    _link(picture.picture, folder / "images" / picture.subset / picture.picture.name)
-    _link(picture.labels, folder / "labels" / picture.subset / picture.labels.name)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without hard links
-        shutil.copyfile(source, target)
+    link_file(picture.picture, folder / "images" / picture.subset / picture.picture.name)
+    link_file(picture.labels, folder / "labels" / picture.subset / picture.labels.name)
 
 
 def _lines(plan: MergePlan, subset: Subset) -> Iterator[str]:

@@ -7,7 +7,6 @@ Outpost. See there for the layout.
 from __future__ import annotations
 
 import difflib
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -24,6 +23,7 @@ from pydantic import (
 )
 
 from pipeline.errors import OutpostError
+from pipeline.links import link_file, link_tree
 from pipeline.training.program import PREFIXES, RESUME_FILE, sidecar_of
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -301,22 +301,6 @@ def read_job(file: Path) -> JobSpec:
         return JobSpec.model_validate_json(file.read_text(encoding="utf-8"))
     except ValidationError as error:
         raise JobError(f"{file} is no job: {error}", "Write it with write_job.") from error
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """Make `target` a tree of new directories whose files are those of `source`."""
-    for file in source.rglob("*"):
-        if file.is_file():
-            link_file(file, target / file.relative_to(source))
-
-
-def link_file(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where the file system refuses that."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _check_parts(spec: JobSpec, training_set: Path | None, weights: Path | None) -> None:

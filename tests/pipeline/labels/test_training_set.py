@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline import links
 from pipeline.games.pack import MergeRules
-from pipeline.labels import training_set
 from pipeline.labels.merge import MergePlan, plan_merge
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.labels.training_set import (
@@ -80,7 +80,7 @@ def test_where_links_are_impossible_pictures_are_copied(
     def refuse(*_: object) -> None:
         raise OSError("no links here")
 
-    monkeypatch.setattr(training_set.os, "link", refuse)
+    monkeypatch.setattr(links.os, "link", refuse)
     write_training_set(tmp_path / "copied", plan)
     assert manifest_of(tmp_path / "copied") == manifest_of(written)
     real = plan.real[0]
