@@ -65,6 +65,7 @@ SCENE_CODE = (
     "pipeline.scenes.placing",
     "pipeline.scenes.plain_loops",
     "pipeline.scenes.plan",
+    "pipeline.scenes.pyramid",
     "pipeline.scenes.scene",
     "pipeline.scenes.sheet",
     "pipeline.scenes.stock",

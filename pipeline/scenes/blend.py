@@ -45,14 +45,13 @@ def cast_shadows(
     if not casting:
         return
     sheet = Sheet(_scaled(shadow.shape, placement.scale) for placement, shadow, _ in casting)
-    shadows = sheet.plane()
-    for span, (_, shadow, _) in zip(sheet.spans, casting, strict=True):
-        shadow.resize_into(picture(shadows, span))
     corners = (
         (item.left + round(x * item.scale), item.top + round(y * item.scale))
         for item, _, (x, y) in casting
     )
-    loops().shade(image, shadows, sheet.table(corners), round(255 * opacity))
+    shadows, table = sheet.plane(), sheet.table(corners)
+    loops().resize([shadow for _, shadow, _ in casting], shadows, table)
+    loops().shade(image, shadows, table, round(255 * opacity))
 
 
 def lay_objects(
@@ -73,25 +72,15 @@ def lay_objects(
     """
     sheet = Sheet((item.height, item.width) for item in plan.placements)
     stamps = Stamps(sheet.plane(4), sheet.table((item.left, item.top) for item in plan.placements))
-    for sprite, span in zip(sprites, sheet.spans, strict=True):
-        sprite.bgra.resize_into(picture(stamps.bgra, span))
-    loops().paint(
-        stamps.bgra, _team_light(sheet, sprites), stamps.table, _tints(plan, sprites, team_colours)
-    )
+    light = sheet.plane()  # What the team's colour is multiplied by; anything where there is none.
+    loops().resize([sprite.bgra for sprite in sprites], stamps.bgra, stamps.table)
+    loops().resize([sprite.team_light for sprite in sprites], light, stamps.table)
+    loops().paint(stamps.bgra, light, stamps.table, _tints(plan, sprites, team_colours))
     for placement, span in zip(plan.placements, sheet.spans, strict=True):
         if placement.edge != "as it is" or placement.waterline is not None:
             alter(picture(stamps.bgra, span), placement, plan.surface)
     loops().lay(image, ids, stamps.bgra, stamps.table)
     return stamps
-
-
-def _team_light(sheet: Sheet, sprites: Sequence[PreparedSprite]) -> Plane:
-    """What the team's colour of each pixel is multiplied by; anything where there is none."""
-    light = sheet.plane()
-    for sprite, span in zip(sprites, sheet.spans, strict=True):
-        if sprite.team_light is not None:
-            sprite.team_light.resize_into(picture(light, span))
-    return light
 
 
 def _tints(

@@ -7,14 +7,16 @@ sixteen pixels at a time. Arithmetic is on whole numbers: every processor gives 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba import uint16, uint32
+from numba import carray, types, uint16, uint32
+from numba.extending import intrinsic
 
+from pipeline.scenes.pyramid import SMALLEST_LEVEL, Pyramid
 from pipeline.scenes.sheet import Ids, Measures, Plane, Table
 from pipeline.sprites.library import Pixels
 
@@ -24,6 +26,17 @@ PAIR = np.uint32(0x00FF00FF)
 """The lower two channels of the two pairs of a pixel."""
 HALVES = np.uint32(0x00800080)
 CARRIES = np.uint32(0x01000100)
+NOWHERE = (0, 0, 0)
+"""The place of no pyramid."""
+SCRATCH_PIXELS = 1 << 14
+"""Enough for most pictures while they are resized."""
+
+
+def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
+    """As `plain_loops.resize`."""
+    places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
+    pixels = _packed(plane) if plane.ndim == 3 else plane
+    _resize(np.array(places, np.int64).reshape(-1, 3), pixels.reshape(-1), table)
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
@@ -85,6 +98,83 @@ def _window(row: Any, width: Any, height: Any) -> Any:
     """First and last row and column of a sprite that lie in the picture."""
     _, rows, columns, left, top = row
     return max(0, -top), min(rows, height - top), max(0, -left), min(columns, width - left)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pixels_at(_: Any, address: Any, like: Any) -> Any:
+    """A pointer to the pixels at an address, of the type of those of an array."""
+    pointer = types.CPointer(like.dtype)
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+
+    return pointer(address, like), generate
+
+
+@_inlined
+def _between(one: Any, other: Any, share: Any) -> Any:
+    """Two pixels mixed, with a share of the other in 1/256; of four channels or of one."""
+    rest = uint32(256) - share
+    low = ((uint32(one) & PAIR) * rest + (uint32(other) & PAIR) * share + HALVES) >> uint32(8)
+    high = (
+        ((uint32(one) >> uint32(8)) & PAIR) * rest
+        + ((uint32(other) >> uint32(8)) & PAIR) * share
+        + HALVES
+    )
+    return (low & PAIR) | (high & (PAIR << uint32(8)))
+
+
+@_compiled
+def _interpolate(rows: Any, shape: Any, out: Any, count: Any) -> None:
+    """So many rows, evenly between those that there are; see `plain_loops`."""
+    available, size = shape
+    step = (available << 16) // count
+    place = step // 2 - (1 << 15)
+    for number in range(count):
+        at = min(max(place, 0), (available - 1) << 16)
+        above, share = at >> 16, uint32((at >> 8) & 255)
+        below = min(above + 1, available - 1)
+        one = rows[above * size : above * size + size]
+        other = rows[below * size : below * size + size]
+        mixed = out[number * size : number * size + size]
+        for n in range(mixed.size):
+            mixed[n] = _between(one[n], other[n], share)
+        place += step
+
+
+@_compiled
+def _turn(pixels: Any, shape: Any, out: Any) -> None:
+    """Rows become columns."""
+    rows, columns = shape
+    for column in range(columns):
+        turned = out[column * rows : column * rows + rows]
+        for row in range(rows):
+            turned[row] = pixels[row * columns + column]
+
+
+@_compiled
+def _resize(places: Any, plane: Any, table: Any) -> None:
+    once = np.empty(SCRATCH_PIXELS, plane.dtype)
+    turned = np.empty(SCRATCH_PIXELS, plane.dtype)
+    for number in range(places.shape[0]):
+        address, height, width = places[number]
+        first, rows, columns, _, _ = table[number]
+        if not address:
+            continue
+        start = 0
+        while min(height, width) >= 2 * SMALLEST_LEVEL:
+            lower, narrower = (height + 1) // 2, (width + 1) // 2
+            if lower < rows or narrower < columns:
+                break
+            start += height * width
+            height, width = lower, narrower
+        level = carray(_pixels_at(address, plane), start + height * width)[start:]
+        if once.size < height * columns:
+            once = np.empty(height * columns, plane.dtype)
+            turned = np.empty(height * columns, plane.dtype)
+        _interpolate(level, (width, height), once, columns)
+        _turn(once, (columns, height), turned)
+        _interpolate(turned, (height, columns), plane[first : first + rows * columns], rows)
 
 
 @_compiled

@@ -17,6 +17,7 @@ class Loops(NamedTuple):
     lay: Callable[..., None]
     measure: Callable[..., Any]
     paint: Callable[..., None]
+    resize: Callable[..., None]
     shade: Callable[..., None]
 
 
@@ -27,7 +28,7 @@ def loops() -> Loops:
     Found when the first scene is drawn: whoever only loads definitions does not wait for numba.
     """
     try:
-        from pipeline.scenes.compiled_loops import lay, measure, paint, shade
+        from pipeline.scenes.compiled_loops import lay, measure, paint, resize, shade
     except ImportError:
-        from pipeline.scenes.plain_loops import lay, measure, paint, shade
-    return Loops(lay, measure, paint, shade)
+        from pipeline.scenes.plain_loops import lay, measure, paint, resize, shade
+    return Loops(lay, measure, paint, resize, shade)

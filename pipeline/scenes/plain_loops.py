@@ -9,11 +9,31 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.atmosphere import OPAQUE
+from pipeline.scenes.pyramid import Pyramid
 from pipeline.scenes.sheet import Ids, Measures, Plane, Table, picture
 from pipeline.sprites.library import Pixels
 
 Region = tuple[slice, slice]
 Mask = npt.NDArray[np.bool_]
+
+
+def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
+    """Fill a plane with pictures at the size that each has there.
+
+    Bilinear between the middles of pixels, first the columns and then the rows, from the smallest
+    level that is no smaller; positions in steps of 1/65536, weights of 1/256, rounded each time.
+
+    Args:
+        pyramids: what each picture is made from; the part of one without is left as it is.
+        plane: of a sheet; filled in place.
+        table: where each lies in `plane`.
+    """
+    for pyramid, row in zip(pyramids, table.tolist(), strict=True):
+        if pyramid is not None:
+            out = picture(plane, row)
+            level = pyramid.level_for(*out.shape[:2])
+            between_columns = _interpolated(level.swapaxes(0, 1), out.shape[1])
+            out[...] = _interpolated(between_columns.swapaxes(0, 1), out.shape[0])
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
@@ -93,6 +113,17 @@ def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
 def shares_of(whole: int) -> Pixels:
     """A table: what every share of 255 of a number of 255 is, rounded."""
     return ((np.arange(256) * whole + 127) // 255).astype(np.uint8)
+
+
+def _interpolated(rows: Pixels, count: int) -> Pixels:
+    """So many rows, evenly between those that there are."""
+    step = (len(rows) << 16) // count
+    places = (step // 2 - (1 << 15) + step * np.arange(count)).clip(0, (len(rows) - 1) << 16)
+    above = places >> 16
+    below = np.minimum(above + 1, len(rows) - 1)
+    share = ((places >> 8) & 255).reshape(-1, *[1] * (rows.ndim - 1))
+    mixed = (rows[above] * (256 - share) + rows[below] * share + 128) >> 8
+    return np.asarray(mixed, np.uint8)
 
 
 def _measured(ids: Ids, masks: Plane, number: int, row: Sequence[int]) -> list[int]:

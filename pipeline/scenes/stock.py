@@ -7,7 +7,6 @@ were used last.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,10 +23,10 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
+from pipeline.scenes.pyramid import Pyramid, pyramid_of
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
 from pipeline.sprites.recolour import LUMINANCE
 
-SMALLEST_LEVEL = 4
 BACKGROUND_CACHE_BYTES = 64 << 20
 SPRITE_CACHE_BYTES = 256 << 20
 """Enough for all prepared sprites of a large game drawn at the zoom of its screenshots."""
@@ -130,76 +129,6 @@ def shapes_of(library: OpenLibrary) -> Iterator[SpriteShape]:
             owned=entry.player_weight is not None,
             heading=entry.heading,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Pyramid:
-    """Pixels at one size, at a half, a quarter and so on, uint8 [h, w] or [h, w, channels].
-
-    From the level above the wanted size, one bilinear step looks at every pixel and takes a fifth
-    of the time that area averaging from the full size takes (measured: 6 instead of 30 us for 90 to
-    60 pixels); it is also how a graphics card draws a shrunken sprite.
-
-    Attributes:
-        shape: of the pixels at their own size, which the largest level need not have.
-    """
-
-    levels: tuple[Pixels, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(level.nbytes for level in self.levels)
-
-    def resized(self, width: int, height: int) -> Pixels:
-        """The pixels at another size; shared with the pyramid when a level has that size."""
-        level = self._above(width, height)
-        if level.shape[:2] == (height, width):
-            return level
-        return np.asarray(cv2.resize(level, (width, height)), dtype=np.uint8)
-
-    def resize_into(self, out: Pixels) -> None:
-        """Fill an array of another size with the pixels."""
-        height, width = out.shape[:2]
-        level = self._above(width, height)
-        if level.shape[:2] == (height, width):
-            out[...] = level
-        else:
-            cv2.resize(level, (width, height), out)
-
-    def _above(self, width: int, height: int) -> Pixels:
-        """The smallest level that is no smaller than that; the largest if none is."""
-        level = self.levels[0]
-        for smaller in self.levels[1:]:
-            if smaller.shape[0] < height or smaller.shape[1] < width:
-                break
-            level = smaller
-        return level
-
-
-def pyramid_of(pixels: Pixels, largest_scale: float = 1.0) -> Pyramid:
-    """Halve as long as both sides have at least `SMALLEST_LEVEL` pixels.
-
-    Args:
-        pixels: at their own size.
-        largest_scale: at which they will be drawn; levels above it are not kept.
-    """
-    level, scale = np.ascontiguousarray(pixels), min(1.0, largest_scale)
-    while scale < 0.5:
-        level, scale = _shrunk(level, 0.5), 2 * scale
-    levels = [_shrunk(level, scale)]
-    while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL:
-        levels.append(_shrunk(levels[-1], 0.5))
-    return Pyramid(tuple(levels), pixels.shape)
-
-
-def _shrunk(pixels: Pixels, scale: float) -> Pixels:
-    """The pixels at 0.5 to 1 of their size. Bilinear: every pixel counts, at 0.5 equally."""
-    height, width = pixels.shape[:2]
-    size = math.ceil(width * scale), math.ceil(height * scale)
-    if size == (width, height):
-        return pixels
-    return np.asarray(cv2.resize(pixels, size), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,9 @@ import pytest
 from pipeline.scenes.draw import draw
 from pipeline.scenes.pixel_loops import loops
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan, plan
-from pipeline.scenes.stock import TEAM_COLOURS, SpriteShelf, prepare_for_teams, pyramid_of
+from pipeline.scenes.pyramid import pyramid_of
+from pipeline.scenes.sheet import Sheet
+from pipeline.scenes.stock import TEAM_COLOURS, SpriteShelf, prepare_for_teams
 from pipeline.sprites.library import Sprite
 from pipeline.sprites.recolour import recolour
 
@@ -110,8 +112,9 @@ def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
 def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
-    small = pyramid_of(pixels).resized(round(70 * scale), round(90 * scale))
-    assert small.shape == (round(90 * scale), round(70 * scale), 4)
+    sheet = Sheet([(round(90 * scale), round(70 * scale))])
+    small = sheet.plane(4)
+    loops().resize([pyramid_of(pixels)], small, sheet.table([(0, 0)]))
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
 
 
@@ -245,7 +248,8 @@ def test_the_same_plan_gives_the_same_pixels(pack, catalogue, shelf, grounds, sp
 def test_preparing_splits_a_colour_into_its_own_and_the_teams_part(sprite):
     soldier = sprite("soldier", width=20, height=20, colour=(100, 100, 100))
     prepared = prepare_for_teams(soldier)
-    assert tuple(prepared.bgra.levels[0][15, 10]) == (100, 100, 100, 255)
-    assert tuple(prepared.bgra.levels[0][5, 10]) == (0, 0, 0, 255)
-    assert prepared.team_light.levels[0][5, 10] == 100
-    assert prepared.team_light.levels[0][15, 10] == 0
+    body, light = (next(part.levels()) for part in (prepared.bgra, prepared.team_light))
+    assert tuple(body[15, 10]) == (100, 100, 100, 255)
+    assert tuple(body[5, 10]) == (0, 0, 0, 255)
+    assert light[5, 10] == 100
+    assert light[15, 10] == 0

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.scenes import plain_loops
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
+from pipeline.scenes.pyramid import pyramid_of
 from pipeline.scenes.sheet import Sheet, picture
 
 compiled_loops = pytest.importorskip("pipeline.scenes.compiled_loops")
@@ -56,6 +58,57 @@ def test_both_draw_and_measure_the_same(placed, seed):
         assert np.array_equal(plain, compiled)
 
 
+SIZES = st.tuples(st.integers(1, 150), st.integers(1, 150))
+CHANNELS = pytest.mark.parametrize("channels", [(), (4,)])
+
+
+@CHANNELS
+@given(st.lists(st.tuples(st.none() | SIZES, SIZES), min_size=1, max_size=5), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=100)
+def test_both_resize_the_same(channels, wanted, seed):
+    rng = np.random.default_rng(seed)
+    pyramids = [
+        pyramid_of(rng.integers(0, 256, (*size, *channels), dtype=np.uint8), rng.uniform(0.1, 1.2))
+        if size
+        else None
+        for size, _ in wanted
+    ]
+    sheet = Sheet(size for _, size in wanted)
+    table = sheet.table((0, 0) for _ in wanted)
+    planes = [np.full_like(sheet.plane(*channels), 77) for _ in range(2)]
+    for loops, plane in zip((plain_loops, compiled_loops), planes, strict=True):
+        loops.resize(pyramids, plane, table)
+    assert np.array_equal(*planes)
+    for pyramid, span in zip(pyramids, sheet.spans, strict=True):
+        if pyramid is None:
+            assert (picture(planes[0], span) == 77).all()
+
+
+@CHANNELS
+@given(SIZES, st.floats(0.5, 1.6), st.floats(0.5, 1.6), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=60)
+def test_resized_pixels_are_those_of_opencv_within_rounding(channels, size, tall, wide, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
+    height, width = max(1, round(size[0] * tall)), max(1, round(size[1] * wide))
+    sheet = Sheet([(height, width)])
+    plane, table = sheet.plane(*channels), sheet.table([(0, 0)])
+    pyramid = pyramid_of(pixels)
+    compiled_loops.resize([pyramid], plane, table)
+    level = np.ascontiguousarray(pyramid.level_for(height, width))
+    expected = cv2.resize(level, (width, height)).reshape(height, width, *channels)
+    apart = picture(plane, sheet.spans[0]).astype(int) - expected
+    assert np.abs(apart).max() <= 3
+    assert abs(apart.mean()) < 1
+
+
+def test_pixels_at_their_own_size_stay_as_they_are():
+    pixels = np.random.default_rng(0).integers(0, 256, (31, 45, 4), dtype=np.uint8)
+    sheet = Sheet([(31, 45)])
+    plane = sheet.plane(4)
+    compiled_loops.resize([pyramid_of(pixels)], plane, sheet.table([(0, 0)]))
+    assert np.array_equal(picture(plane, sheet.spans[0]), pixels)
+
+
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=60)
 def test_measures_are_what_counting_pixels_one_by_one_gives(placed, seed):
@@ -98,5 +151,5 @@ def test_without_numba_the_plain_loops_serve(monkeypatch):
     spec = importlib.util.find_spec("pipeline.scenes.pixel_loops")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    for name in ("shade", "paint", "lay", "measure"):
+    for name in ("resize", "shade", "paint", "lay", "measure"):
         assert getattr(fresh.loops(), name) is getattr(plain_loops, name)

@@ -1,12 +1,11 @@
 """Shelves: what is kept between scenes never changes what is drawn."""
 
 import numpy as np
-import pytest
 
 from pipeline.scenes import stock
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
-from pipeline.scenes.stock import SpriteShelf, catalogue_of, mirror_image, pyramid_of, shapes_of
+from pipeline.scenes.stock import SpriteShelf, catalogue_of, mirror_image, shapes_of
 from pipeline.scenes.write import largest_scale_of
 from pipeline.sprites.library import OpenLibrary, write_library
 
@@ -34,19 +33,6 @@ def test_a_library_on_disk_gives_the_catalogue_and_the_pictures_of_its_sprites(
     from_disk, in_memory = SpriteShelf(library), SpriteShelf(sprites)
     drawings = [draw(scene, shelf, grounds).image for shelf in (from_disk, in_memory)]
     assert np.array_equal(*drawings)
-
-
-@pytest.mark.parametrize("largest", [0.1, 0.3, 0.5, 0.77, 1.0, 3.0])
-def test_levels_above_the_largest_scale_are_not_kept(largest):
-    pixels = np.random.default_rng(0).integers(0, 256, (90, 70, 4), dtype=np.uint8)
-    pyramid = pyramid_of(pixels, largest)
-    assert pyramid.shape == (90, 70, 4)
-    height, width = pyramid.levels[0].shape[:2]
-    scale = min(1.0, largest)
-    assert 90 * scale <= height < 90 * scale + 4
-    assert 70 * scale <= width < 70 * scale + 4
-    half = pyramid.resized(round(70 * scale / 2), round(90 * scale / 2))
-    assert np.abs(half.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 6
 
 
 def test_the_largest_scale_covers_every_plan(pack, catalogue):

@@ -1,0 +1,99 @@
+"""Pixels at one size, at a half, a quarter and so on, from which any smaller size is made.
+
+From the level above the wanted size, one bilinear step looks at every pixel and takes a fraction of
+the time that area averaging from the full size takes; it is also how a graphics card draws a
+shrunken sprite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.sprites.library import Pixels
+
+SMALLEST_LEVEL = 4
+"""Pixels of the shorter side, below which nothing is halved any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramid:
+    """All levels in one piece of memory, which the loops over pixels walk through.
+
+    Attributes:
+        pixels: uint8 [n] or [n, channels]: the levels from the largest to the smallest, each column
+            by column, because columns are interpolated first.
+        rows, columns: of the largest level. Each further one has half of them, rounded up.
+        shape: of the pixels at their own size, which the largest level need not have.
+        address: of the first pixel in memory, which stays valid as long as the pyramid is held.
+    """
+
+    pixels: Pixels
+    rows: int
+    columns: int
+    shape: tuple[int, ...]
+    address: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Address, rows and columns of the largest level."""
+        return self.address, self.rows, self.columns
+
+    def levels(self) -> Iterator[Pixels]:
+        """Every level, [rows, columns] or [rows, columns, channels], in the same memory."""
+        first, rows, columns = 0, self.rows, self.columns
+        while first < len(self.pixels):
+            level = self.pixels[first : first + rows * columns]
+            yield level.reshape(columns, rows, *level.shape[1:]).swapaxes(0, 1)
+            first += rows * columns
+            rows, columns = half(rows), half(columns)
+
+    def level_for(self, rows: int, columns: int) -> Pixels:
+        """The smallest level that is no smaller than that; the largest if none is."""
+        best, *others = self.levels()
+        for level in others:
+            if level.shape[0] < rows or level.shape[1] < columns:
+                break
+            best = level
+        return best
+
+
+def pyramid_of(pixels: Pixels, largest_scale: float = 1.0) -> Pyramid:
+    """Halve as long as both sides have at least twice `SMALLEST_LEVEL` pixels.
+
+    Args:
+        pixels: uint8 [rows, columns] or [rows, columns, channels] at their own size.
+        largest_scale: at which they will be drawn; levels above it are not kept.
+    """
+    level, scale = np.ascontiguousarray(pixels), min(1.0, largest_scale)
+    while scale < 0.5:
+        level, scale = _shrunk(level, 0.5), 2 * scale
+    levels = [_shrunk(level, scale)]
+    while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL:
+        levels.append(_shrunk(levels[-1], 0.5))
+    columns = (level.swapaxes(0, 1).reshape(-1, *level.shape[2:]) for level in levels)
+    together = np.ascontiguousarray(np.concatenate(list(columns)))
+    rows, width = levels[0].shape[:2]
+    return Pyramid(together, rows, width, pixels.shape, together.ctypes.data)
+
+
+def half(side: int) -> int:
+    """A side of the next level."""
+    return (side + 1) // 2
+
+
+def _shrunk(pixels: Pixels, scale: float) -> Pixels:
+    """The pixels at 0.5 to 1 of their size. Bilinear: every pixel counts, at 0.5 equally."""
+    height, width = pixels.shape[:2]
+    size = math.ceil(width * scale), math.ceil(height * scale)
+    if size == (width, height):
+        return pixels
+    return np.asarray(cv2.resize(pixels, size), dtype=np.uint8)
