@@ -241,61 +241,71 @@ def _lay(image: Any, ids: Any, bgra: Any, table: Any) -> None:
 @_compiled
 def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
     height, width = ids.shape
+    columns_inside = np.zeros(width, np.uint32)
+    columns_seen = np.zeros(width, np.uint32)
     for number in range(table.shape[0]):
         first, rows, columns, left, top = table[number]
         found = measures[number]
         found[4] = found[8] = width
         found[5] = found[9] = height
         sprite = bgra[first : first + rows * columns]
-        opaque = uint32(0)
-        for n in range(sprite.size):
-            opaque += sprite[n] >> uint32(31)
-        found[0] = opaque
         y1, y2, x1, x2 = _window(table[number], width, height)
-        for row in range(y1, y2):
-            if x2 > x1:
+        if x2 > x1:
+            inside = columns_inside[: x2 - x1]
+            seen = columns_seen[: x2 - x1]
+            inside[:] = 0
+            seen[:] = 0
+            for row in range(y1, y2):
                 start = row * columns
                 _measure_row(
                     sprite[start + x1 : start + x2],
                     ids[row + top, left + x1 : left + x2],
-                    (number, left + x1, row + top),
+                    (number, row + top),
+                    (inside, seen),
                     found,
                 )
+            found[4], found[6] = _ends(inside, left + x1, width)
+            found[8], found[10] = _ends(seen, left + x1, width)
+        found[0] = found[1]
+        if max(0, y2 - y1) * max(0, x2 - x1) < sprite.size:  # A part of it lies outside.
+            opaque = uint32(0)
+            for n in range(sprite.size):
+                opaque += sprite[n] >> uint32(31)
+            found[0] = opaque
 
 
 @_compiled
-def _measure_row(sprite: Any, owners: Any, place: Any, found: Any) -> None:
-    """Add what one row of the picture shows of a sprite."""
-    number, left, y = place
+def _measure_row(sprite: Any, owners: Any, place: Any, columns: Any, found: Any) -> None:
+    """Add what one row of the picture shows of a sprite; without branches for each pixel."""
+    number, y = place
+    columns_inside, columns_seen = columns
     own = uint16(number + 1)
     inside = seen = under_hud = uint32(0)
     for n in range(sprite.size):
         opaque = sprite[n] >> uint32(31)
+        shown = opaque & uint32(owners[n] == own)
         inside += opaque
-        seen += opaque & uint32(owners[n] == own)
+        seen += shown
         under_hud += opaque & uint32(owners[n] == uint16(0))
-    if not inside:
-        return
-    start, stop = 0, sprite.size
-    while not sprite[start] >> uint32(31):
-        start += 1
-    while not sprite[stop - 1] >> uint32(31):
-        stop -= 1
-    found[1] += inside
-    found[3] += under_hud
-    _widen(found, 4, (left + start, left + stop, y))
+        columns_inside[n] |= opaque
+        columns_seen[n] |= shown
+    if inside:
+        found[1] += inside
+        found[3] += under_hud
+        found[5], found[7] = min(found[5], y), y + 1
     if seen:
-        while owners[start] != own or not sprite[start] >> uint32(31):
-            start += 1
-        while owners[stop - 1] != own or not sprite[stop - 1] >> uint32(31):
-            stop -= 1
         found[2] += seen
-        _widen(found, 8, (left + start, left + stop, y))
+        found[9], found[11] = min(found[9], y), y + 1
 
 
 @_compiled
-def _widen(found: Any, at: Any, reach: Any) -> None:
-    """Make the box that begins at that place of a measure cover a part of a row."""
-    start, stop, y = reach
-    found[at], found[at + 1] = min(found[at], start), min(found[at + 1], y)
-    found[at + 2], found[at + 3] = max(found[at + 2], stop), y + 1
+def _ends(columns: Any, left: Any, width: Any) -> Any:
+    """Where the columns with something in them begin and end; (width, 0) where there are none."""
+    start, stop = 0, columns.size
+    while start < stop and not columns[start]:
+        start += 1
+    if start == stop:
+        return width, 0
+    while not columns[stop - 1]:
+        stop -= 1
+    return left + start, left + stop
