@@ -26,7 +26,7 @@ from pipeline.labels.leakage import find_leaks, fingerprint_of
 from pipeline.labels.merge import REAL_PREFIX, MergeSummary
 from pipeline.labels.training_set import dataset_problems, is_real, listed_pictures
 from pipeline.provenance import ArtifactVersion
-from pipeline.scenes.check import label_problems, scene_separation_problems
+from pipeline.scenes.check import is_gated, label_problems, scene_separation_problems
 from pipeline.training.contract import check_onnx_contract
 from pipeline.training.parity import ParityReport
 from resources.artifacts import Artifacts
@@ -42,6 +42,7 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
     keys = GameKeys.of(pack)
     return [
         _check(keys.synthetic_set, "scene_separation", _scene_separation(pack)),
+        _warning(keys.synthetic_set, "gated", _gated),
         _check(keys.synthetic_set, "label_sanity", _label_sanity(pack)),
         _check(keys.cvat_merge, "dataset_integrity", _dataset_integrity),
         _check(keys.cvat_merge, "leakage", _leakage(pack)),
@@ -89,10 +90,24 @@ def _define(
 
 def _scene_separation(pack: GamePack) -> Judge:
     def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
-        """Water classes are on water and land classes on land, at the shore on their side of it."""
-        return scene_separation_problems(folder, pack)
+        """Water classes are on water and land classes on land, at the shore on their side of it.
+
+        A set that was drawn without gates, because somebody asked for that, is left alone; the
+        check 'gated' tells of it.
+        """
+        return scene_separation_problems(folder, pack) if is_gated(folder) else ()
 
     return judge
+
+
+def _gated(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    """Every class was kept in its own kind of scene."""
+    if is_gated(folder):
+        return []
+    return [
+        "the set was drawn with gated: false, so classes stand where the game never has them; a "
+        "model that learns from it will not find them where they are"
+    ]
 
 
 def _label_sanity(pack: GamePack) -> Judge:

@@ -102,10 +102,26 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         images: int = Field(pack.scenes.images, ge=1, description="Pictures to draw.")
         seed: int = Field(pack.scenes.seed, ge=0, description="Another seed, other pictures.")
         water_fraction: float = Field(
-            pack.scenes.water_fraction, ge=0, le=1, description="Scenes on water."
+            pack.scenes.water_fraction,
+            ge=0,
+            le=1,
+            description="Share of the scenes that lie on water, 0 to 1.",
         )
         shore_fraction: float = Field(
-            pack.scenes.shore_fraction, ge=0, le=1, description="Scenes of land and water."
+            pack.scenes.shore_fraction,
+            ge=0,
+            le=1,
+            description="Share of the scenes of land and water with a shore between them, 0 to 1.",
+        )
+        enhanced: bool = Field(
+            pack.scenes.enhanced,
+            description="False leaves out, at once, what is not in the game's world: ellipses, "
+            "bars, badges, panels, fog, light, varied edges and varied JPEG quality.",
+        )
+        gated: bool = Field(
+            pack.scenes.gated,
+            description="False lets every class stand in every scene; with both fractions at 0 "
+            "that is the original's mode without water backgrounds. A check then warns.",
         )
         shard_images: int = Field(
             images_per_shard(pack.scenes),
@@ -126,7 +142,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         changes = config.model_dump(exclude={"shard_images"})
         inputs = tuple(latest(context.instance, artifacts.store, key) for key in keys.scene_sources)
         order = Order(
-            rules=_changed(pack.scenes, changes),
+            rules=_changed(pack, changes),
             sources=tuple(item.version for item in inputs),
             shard_images=config.shard_images,
             began_at=time.time(),
@@ -326,14 +342,20 @@ class SetDrawing:
         )
 
 
-def _changed(rules: SceneRules, changes: Mapping[str, Any]) -> SceneRules:
+def _changed(pack: GamePack, changes: Mapping[str, Any]) -> SceneRules:
     try:
-        return SceneRules.model_validate({**rules.model_dump(), **changes})
+        rules = SceneRules.model_validate({**pack.scenes.model_dump(), **changes})
     except ValidationError as error:
         raise SceneConfigError(
             "; ".join(problem["msg"] for problem in error.errors()),
             "Correct the asset's configuration in the launchpad.",
         ) from error
+    if rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
+        raise SceneConfigError(
+            f"There are no shore backgrounds of {pack.name}: its scenes.yaml asks for none.",
+            "Set shore_fraction to 0 in the launchpad, or give scenes.yaml a shore_fraction.",
+        )
+    return rules
 
 
 def _input_name(key: dg.AssetKey) -> str:
@@ -366,6 +388,8 @@ def show_set(folder: Path, pack: GamePack, real: Sequence[SeenBox]) -> Metadata:
             "sizes and positions",
         ),
         "per_class": table(["class", "labels", "dropped", "why"], rows),
+        "gated": pack.scenes.gated,
+        "enhanced": pack.scenes.enhanced,
         "land_scenes": summary["scenes"].get("land", 0),
         "water_scenes": summary["scenes"].get("water", 0),
         "shore_scenes": summary["scenes"].get("shore", 0),

@@ -5,14 +5,18 @@ The checks read the files, not the plans: what a trainer will see is what counts
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.games.pack import GamePack, Scene
+from pipeline.games.pack import GamePack, LabelPolicy, Scene
 from pipeline.labels.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
 from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
+from pipeline.scenes.write import SUMMARY_FILE
 
+VISIBLE_ROUNDING = 1e-4
+"""By how much the record of a picture may round a visible fraction."""
 PLACES: dict[Scene, str] = {
     "land": "on its land",
     "water": "on its water",
@@ -30,6 +34,11 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.picture}: {self.problem}"
+
+
+def is_gated(folder: Path) -> bool:
+    """Whether a set was drawn with every class in its own kind of scene, as it says itself."""
+    return bool(json.loads((folder / SUMMARY_FILE).read_text("utf-8"))["gated"])
 
 
 def scene_separation_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
@@ -72,8 +81,18 @@ def _misplaced_at_the_shore(
 
 
 def label_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
-    """Labels that are unreadable, outside the picture, too small, or not what was measured."""
-    return tuple(finding for scene in read_scenes(folder) for finding in _problems_of(scene, pack))
+    """Labels that are unreadable, outside the picture, too small, or not what was measured.
+
+    So is what is plain to see without one, and a set without any label at all.
+    """
+    findings: list[Finding] = []
+    labelled = False
+    for scene in read_scenes(folder):
+        findings += _problems_of(scene, pack)
+        labelled |= any(item.dropped is None for item in scene.objects)
+    if not labelled:
+        findings.append(Finding("all pictures", "there is no label in the whole set"))
+    return tuple(findings)
 
 
 def _readable_rows(scene: WrittenScene, pack: GamePack) -> tuple[YoloRow, ...]:
@@ -100,6 +119,20 @@ def _problems_of(scene: WrittenScene, pack: GamePack) -> Iterator[Finding]:
         problem = _problem_of(row, item, scene, pack)
         if problem is not None:
             yield _finding(scene, problem)
+    for item in scene.objects:
+        if item.dropped is not None and _is_plain_to_see(item, pack.scenes.labels):
+            yield _finding(
+                scene, f"no label of '{item.class_name}', {item.visible_fraction:.0%} visible"
+            )
+
+
+def _is_plain_to_see(item: WrittenObject, policy: LabelPolicy) -> bool:
+    """Whether the policy gives it a label, by more than what its record rounds."""
+    box = item.visible if policy.box == "visible" else item.full
+    if item.visible is None or box is None:
+        return False
+    large = min(box.width, box.height) >= policy.min_side
+    return large and item.visible_fraction > policy.min_visible + VISIBLE_ROUNDING
 
 
 def _problem_of(

@@ -31,6 +31,7 @@ from pipeline.manifests import FileEntry, Manifest, joined, manifest_of, sha256_
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.write import (
+    SUMMARY_FILE,
     SceneSetError,
     Shard,
     ShardCounts,
@@ -42,7 +43,6 @@ from pipeline.scenes.write import (
 
 SHARDS_FOLDER = "shards"
 PARTS = ("images", "labels", "objects")
-SUMMARY_FILE = "set.json"
 ORDER_FILE = "order.json"
 COUNTS_FILE = "counts.json"
 MANIFEST_FILE = "manifest.json"

@@ -55,6 +55,8 @@ from pipeline.sprites.library import OpenLibrary, Pixels
 SHARD_IMAGES = 50
 """Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
 
+SUMMARY_FILE = "set.json"
+
 CORNERS = "[%d, %d, %d, %d]"
 
 PORTION_IMAGES = 10
@@ -110,11 +112,13 @@ class SetSummary:
         counts: labels of every class, also of those with none.
         dropped: objects without a label, by class and reason.
         scenes: pictures by kind of scene.
+        gated: whether every class was kept in its own kind of scene.
     """
 
     game: str
     classes: tuple[str, ...]
     images: int
+    gated: bool
     counts: dict[str, int]
     dropped: dict[str, dict[str, int]]
     scenes: dict[str, int]
@@ -166,7 +170,7 @@ def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) ->
     _check_complete(folder, pack.scenes)
     summary = _summary(pack, counts)
     text = json.dumps(asdict(summary), indent=2, sort_keys=True)
-    (folder / "set.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
     return summary
 
 
@@ -436,6 +440,7 @@ def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
         game=pack.name,
         classes=pack.class_names,
         images=pack.scenes.images,
+        gated=pack.scenes.gated,
         counts={name: labels[name] for name in pack.class_names},
         dropped=by_class,
         scenes={kind: scenes[kind] for kind in ("land", "water", *ashore)},

@@ -15,7 +15,7 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 import assets.synthetic
 from assets.definitions import build_definitions
 from assets.runs import Outcome, materialize
-from assets.synthetic import SCENE_CODE, SceneConfigError
+from assets.synthetic import SCENE_CODE, SceneConfigError, synthetic_assets
 from pipeline.scenes.sharding import draw_shard
 from pipeline.scenes.write import SceneSetError, Shard
 from pipeline.sprites.library import SpriteLibraryError
@@ -123,6 +123,45 @@ def test_real_frames_that_cannot_be_read_spoil_nothing(toy_game: Any) -> None:
 def test_configuration_that_does_not_fit_is_explained(toy_game: Any) -> None:
     with pytest.raises(SceneConfigError, match="must not exceed 1"):
         draw(toy_game, water_fraction=0.8, shore_fraction=0.4)
+
+
+def test_shores_that_a_game_does_not_have_are_explained(toy_game: Any) -> None:
+    with pytest.raises(SceneConfigError, match="no shore backgrounds of toy"):
+        draw(toy_game, shore_fraction=0.3)
+
+
+def test_every_field_of_the_launchpad_says_what_it_is(toy_game: Any) -> None:
+    (asset,) = synthetic_assets(toy_game.pack)
+    assert asset.node_def.config_schema
+    fields = asset.node_def.config_schema.config_type.fields
+    assert set(fields) == {
+        *("images", "seed", "water_fraction", "shore_fraction", "enhanced", "gated"),
+        "shard_images",
+    }
+    assert [name for name, field in fields.items() if not field.description] == []
+
+
+def test_the_modes_of_the_original_are_switches_of_the_launchpad(toy_game: Any) -> None:
+    """Nothing gated, nothing enhanced, no water backgrounds; a check tells of it and lets it by."""
+    draw(toy_game, gated=False, enhanced=False, water_fraction=0.0)
+    shown = newest(toy_game).metadata
+    assert (shown["gated"].value, shown["enhanced"].value) == (False, False)
+    assert shown["land_scenes"].value == 40
+    assert "| boat | 0 |" not in shown["per_class"].value, "boats stand on land"
+    assert checks(toy_game) == {"scene_separation": True, "gated": False, "label_sanity": True}
+    draw(toy_game)
+    assert checks(toy_game) == {"scene_separation": True, "gated": True, "label_sanity": True}
+
+
+def checks(toy_game: Any) -> dict[str, bool]:
+    """The verdicts of the set's newest checks."""
+    names = ("scene_separation", "gated", "label_sanity")
+    with toy_game.instance() as instance:
+        found = {
+            name: instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(KEY, name))
+            for name in names
+        }
+    return {name: record.event.asset_check_evaluation.passed for name, record in found.items()}
 
 
 def test_a_broken_library_is_told_at_once(toy_game: Any) -> None:

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from pipeline.scenes.check import label_problems, scene_separation_problems
+from pipeline.scenes.check import is_gated, label_problems, scene_separation_problems
 from pipeline.scenes.read import read_scenes
 from pipeline.scenes.write import SceneSetError, write_set
 
@@ -59,6 +59,11 @@ def test_a_set_that_is_not_gated_is_found_by_the_rules_of_a_gated_one(pack, sour
     write_set(tmp_path, game, sources)
     assert scene_separation_problems(tmp_path, game) == ()
     assert scene_separation_problems(tmp_path, pack(images=10))
+    assert not is_gated(tmp_path)
+
+
+def test_a_set_says_that_it_is_gated(written):
+    assert is_gated(written)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,31 @@ def test_a_label_of_something_mostly_hidden_is_found(copy, pack):
     sidecar.write_text(json.dumps(content))
     [finding] = label_problems(copy, pack())
     assert "of which 5% is visible" in finding.problem
+
+
+def test_something_plain_to_see_without_a_label_is_found(copy, pack):
+    scene = first_of(copy, "land")
+    sidecar = copy / "objects" / scene.subset / f"{scene.name}.json"
+    content = json.loads(sidecar.read_text())
+    number, item = next(
+        (number, item)
+        for number, item in enumerate(content["objects"])
+        if item["dropped"] is None and item["visible_fraction"] == 1
+    )
+    before = sum(other["dropped"] is None for other in content["objects"][:number])
+    item["dropped"] = "mostly hidden"
+    sidecar.write_text(json.dumps(content))
+    rows = scene.labels.read_text().splitlines()
+    scene.labels.write_text("\n".join(rows[:before] + rows[before + 1 :]) + "\n")
+    [finding] = label_problems(copy, pack())
+    assert finding.problem == f"no label of '{item['class']}', 100% visible"
+
+
+def test_a_set_without_a_single_label_is_found(pack, sources, tmp_path):
+    game = pack(images=4, labels={"min_side": 1000})
+    write_set(tmp_path, game, sources)
+    [finding] = label_problems(tmp_path, game)
+    assert str(finding) == "all pictures: there is no label in the whole set"
 
 
 def test_a_sidecar_that_cannot_be_read_is_an_error(copy, pack):
