@@ -2,17 +2,22 @@
 
 Dagster turns SIGTERM and SIGINT into an exception within an asset's body; elsewhere SIGTERM would
 end a process without any `finally`. And while a pod is being ended, the next signal has to wait.
+
+A step of a run is a process of its own. Where the run's process is killed, nobody tells the step,
+which would go on for a run that has failed; `require_a_parent` notices.
 """
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
+
+from pipeline.errors import OutpostError
 
 Handler = Callable[[int, FrameType | None], object]
 
@@ -21,6 +26,24 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 class Interrupted(BaseException):
     """The process was asked to end."""
+
+
+class AbandonedError(OutpostError):
+    """The process that this one works for has died."""
+
+
+def require_a_parent() -> None:
+    """Do nothing, unless the process that started this one to do its work has died.
+
+    Raises:
+        AbandonedError: it has.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        raise AbandonedError(
+            "The process of the run has died, so nobody waits for this step any more.",
+            "Launch the run again; it goes on from the newest checkpoint if `resume` names it.",
+        )
 
 
 @contextmanager
@@ -52,7 +75,7 @@ def shielded() -> Iterator[None]:
     def hold(number: int, _frame: FrameType | None) -> None:
         if held:
             restore()
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         held.append(number)
 
     def restore() -> None:
@@ -66,7 +89,8 @@ def shielded() -> Iterator[None]:
     finally:
         restore()
     if held:
-        os.kill(os.getpid(), held[0])
+        # Not os.kill, which on Windows ends the process at once and with it what has to follow.
+        signal.raise_signal(held[0])
 
 
 def _in_main_thread() -> bool:

@@ -68,6 +68,10 @@ class LedgerError(OutpostError):
     """The ledger says otherwise than whoever writes into it believes."""
 
 
+class LedgerFileError(LedgerError):
+    """The ledger's file cannot be read or written."""
+
+
 class LeaseLimitError(OutpostError):
     """As many leases as are allowed at once exist already."""
 
@@ -280,8 +284,13 @@ class Ledger:
         self._set(lease, "seen = 1, absent_since = NULL", ())
 
     def mark_absent(self, lease: str) -> None:
-        """A complete list had no such pod; the first such time is kept."""
-        self._set(lease, "absent_since = coalesce(absent_since, ?)", (self.clock(),))
+        """A complete list had no such pod; the first such time is kept, unless it is to come."""
+        now = self.clock()
+        self._set(lease, "absent_since = min(coalesce(absent_since, ?), ?)", (now, now))
+
+    def priced(self, lease: str, usd_per_hour: float) -> None:
+        """The cloud tells another price than before: from now on it is the one that counts."""
+        self._set(lease, "usd_per_hour = ?", (usd_per_hour,))
 
     def row(self, lease: str) -> LeaseRow:
         """One lease.
@@ -388,7 +397,26 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose changes are on the disk when the block has ended well."""
+        """A connection whose changes are on the disk when the block has ended well.
+
+        Raises:
+            LedgerFileError: the file is damaged, full, locked or not ours.
+        """
+        try:
+            with self._connection() as connection:
+                yield connection
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerFileError(
+                f"The ledger of leases, {self.file}, cannot be used: {error}.",
+                "Free its disk, or give yourself write access to its folder. If the file itself "
+                "is damaged, move it and its -wal and -shm away, and run `outpost gpu reap`: that "
+                "ends every pod of ours, as none is in a ledger then.",
+            ) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
         self.folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
@@ -399,7 +427,8 @@ class Ledger:
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has ended it already
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
         finally:

@@ -13,9 +13,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import OutpostError
+
 _NAME = re.compile(
     r"outpost-(?P<owner>[0-9a-f]{8})-(?P<lease>[0-9a-f]{8})-e(?P<created>\d{1,12})-t(?P<ttl>\d{1,8})"
 )
+_OWNER = re.compile("[0-9a-f]{8}")
+
+
+class OwnerError(OutpostError):
+    """The file that tells our pods from all others cannot be read or written."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +67,56 @@ def owner_token(folder: Path) -> str:
     """The random token that tells this state folder's pods from all others; made on first use.
 
     Several people may rent from one account: none of them ends what another has leased.
+
+    Raises:
+        OwnerError: the token cannot be read or written, or is none.
     """
     file = folder / "owner"
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_once(file, secrets.token_hex(4))
-    return file.read_text(encoding="utf-8").strip()
+    try:
+        if not file.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_once(file, f"{secrets.token_hex(4)}\n".encode())
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OwnerError(
+            f"The state folder's own name, {file}, cannot be had: {error}.",
+            "Give yourself write access to its folder, or free its disk.",
+        ) from error
+    if not _OWNER.fullmatch(token):
+        # A pod with such a token in its name would be nobody's, and never ended.
+        raise OwnerError(
+            f"{file} does not hold eight hexadecimal digits: it is damaged.",
+            "Write the ones into it that stand in the names of your pods (`outpost-DIGITS-...`; "
+            "the provider's console shows them); where none was ever rented, remove the file.",
+        )
+    return token
 
 
-def _write_once(file: Path, text: str) -> None:
-    """Write a file whole, unless somebody else is first."""
+def write_once(file: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, whole and to the disk, unless somebody is first.
+
+    Args:
+        file: in a folder that exists.
+        content: all of it.
+    """
     handle, name = tempfile.mkstemp(dir=file.parent)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text + "\n")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        _name_once(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name_once(temporary: Path, file: Path) -> None:
+    try:
         os.link(temporary, file)
     except FileExistsError:
         pass
-    finally:
-        temporary.unlink()
+    except OSError:
+        # No hard links on this disk, as on memory cards: the one that comes last wins.
+        if not file.exists():
+            temporary.replace(file)

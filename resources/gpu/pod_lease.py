@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import paramiko
@@ -27,7 +27,8 @@ from resources.gpu.cloud import (
     SshAddress,
 )
 from resources.gpu.holding import holding
-from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, Limits
+from resources.gpu.interrupts import require_a_parent
+from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, LedgerError, Limits
 from resources.gpu.naming import new_lease_id
 from resources.gpu.pace import Pace
 from resources.gpu.ssh import (
@@ -51,6 +52,10 @@ DEAD = (PodStatus.STOPPED, PodStatus.FAILED, PodStatus.ENDED)
 
 class EndNotVerifiedError(OutpostError):
     """A pod that may still be billed."""
+
+
+class EndNotRecordedError(OutpostError):
+    """A pod that has ended for certain, of which the ledger could not be told."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +93,28 @@ class PodLease:
         self.terms, self.offer = terms, offer
         self.id = new_lease_id()
         self.address: SshAddress | None = None
+        self.has_ended = False
         self._host: RemoteHost | None = None
+        self._began = time.monotonic()
         self._held = ExitStack()
         # Locked before there is a row, so the reaper never takes the row for an abandoned one.
         self._held.enter_context(holding(self.ledger.lock_file(self.id)))
         try:
-            self.ledger.intend(self.cloud.name, offer, terms.limits, self.id)
+            self._known = self.ledger.intend(self.cloud.name, offer, terms.limits, self.id)
         except BaseException:
             self._release()
             raise
 
     @property
     def row(self) -> LeaseRow:
-        """The lease as the ledger knows it now."""
-        return self.ledger.row(self.id)
+        """The lease as the ledger has it now, or had it when it could last be read.
+
+        A ledger that is lost, full or damaged must not keep a pod from being ended.
+        """
+        with suppress(LedgerError):
+            now = self.ledger.row(self.id)
+            self._known = replace(now, pod_id=now.pod_id or self._known.pod_id)
+        return self._known
 
     @property
     def pod_id(self) -> str:
@@ -109,6 +122,17 @@ class PodLease:
         pod_id = self.row.pod_id
         assert pod_id is not None
         return pod_id
+
+    @property
+    def seconds_left(self) -> float:
+        """Until its time or its money is over, by whichever clock says so first.
+
+        The clock on the wall may be set back, and the other one stands still while a laptop sleeps.
+        """
+        row = self.row
+        paid_for = row.must_end_at - row.created_at
+        by_the_wall = row.must_end_at - self.ledger.clock()
+        return min(by_the_wall, paid_for - (time.monotonic() - self._began))
 
     def get_ready(self) -> None:
         """Create the pod and wait until a job could run on it.
@@ -121,9 +145,7 @@ class PodLease:
         self._create()
         self._check_price()
         self.address = self._wait_for_address()
-        trust = RecordedKey(
-            lambda: self.row.host_key, self._told_keys, lambda key: self.ledger.trust(self.id, key)
-        )
+        trust = RecordedKey(lambda: self.row.host_key, self._told_keys, self._remember_key)
         login = Login(self.address, self.terms.key, trust)
         self._wait_for_login(login)
         self._host = RemoteHost(login, self.pace.patience, self._lost_because)
@@ -140,11 +162,13 @@ class PodLease:
 
         Raises:
             EndNotVerifiedError: it may still be billed; the row stays open for the reaper.
+            EndNotRecordedError: it is not billed any more, but the row stays open.
         """
         try:
             if self._host is not None:
                 self._host.close()
             end_lease(self.cloud, self.ledger, self.row, note, self.pace)
+            self.has_ended = True
         finally:
             self._release()
 
@@ -165,13 +189,16 @@ class PodLease:
             if adopted is None:
                 _tidy(self.cloud, self.ledger.not_created(self.id, error.problem))
                 raise NoCapacityError(error.problem, error.fix) from error
-            pod = adopted
-            self.ledger.created(self.id, pod.id, pod.usd_per_hour)
+            self._is_created(adopted)
             self.ledger.mark_seen(self.id)
             return
         except CloudError as error:
             self.ledger.not_created(self.id, error.problem)
             raise
+        self._is_created(pod)
+
+    def _is_created(self, pod: Pod) -> None:
+        self._known = replace(self._known, pod_id=pod.id)
         self.ledger.created(self.id, pod.id, pod.usd_per_hour)
 
     def _ask_for(self, request: PodRequest) -> Pod:
@@ -198,6 +225,7 @@ class PodLease:
         began = time.monotonic()
         running_since: float | None = None
         while True:
+            require_a_parent()
             pod = self._look_at_pod()
             now = time.monotonic()
             if pod is not None:
@@ -223,7 +251,11 @@ class PodLease:
             time.sleep(self.pace.poll)
 
     def _look_at_pod(self) -> Pod | None:
-        """The pod; None while it is not found, or the cloud cannot be asked."""
+        """The pod; None while it is not found, or the cloud cannot be asked.
+
+        Raises:
+            HostUnfitError: it is too dear.
+        """
         try:
             pod = self.cloud.get(self.pod_id)
         except CloudKeyError:
@@ -232,6 +264,10 @@ class PodLease:
             return None
         if pod is not None and not self.row.seen:
             self.ledger.mark_seen(self.id)
+        if pod is not None and pod.usd_per_hour not in (None, self._known.usd_per_hour):
+            # Some tell their price only once they run.
+            self.ledger.priced(self.id, pod.usd_per_hour)
+            self._check_price()
         return pod
 
     def _wait_for_login(self, login: Login) -> None:
@@ -267,6 +303,10 @@ class PodLease:
             raise HostUnfitError(f"Its GPU is of no use: {missing}.", "Another host may do.")
         return environment
 
+    def _remember_key(self, fingerprint: str) -> None:
+        self._known = replace(self._known, host_key=fingerprint)
+        self.ledger.trust(self.id, fingerprint)
+
     def _told_keys(self) -> Sequence[str]:
         for attempt in range(KEY_TRIES):
             with suppress(CloudError):
@@ -278,6 +318,8 @@ class PodLease:
 
     def _lost_because(self) -> str | None:
         """Why the pod will not come back, as far as its cloud knows."""
+        if self.seconds_left < 0:
+            return "its time or its money is over"
         try:
             pod = self.cloud.get(self.pod_id)
         except CloudError:
@@ -299,10 +341,12 @@ def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace
     """End whatever pod a lease has, and verify that none is left.
 
     A pod that was never seen may only not have appeared yet, so its absence counts from
-    `pace.settle` seconds after its creation on.
+    `pace.settle` seconds after its creation on. The pod comes before the book: it is ended even
+    where the ledger cannot be written.
 
     Raises:
         EndNotVerifiedError: it may still be billed.
+        EndNotRecordedError: it is not, but its row could not be closed.
     """
     if row.state.is_end:
         return
@@ -312,10 +356,19 @@ def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace
             _tidy(cloud, row)
             return
     assert row.pod_id is not None
-    ledger.draining(row.id, note)
+    with suppress(LedgerError):
+        ledger.draining(row.id, note)
     settled = 0.0 if row.seen else row.created_at + pace.settle - ledger.clock()
     end_pod(cloud, row.pod_id, row.name, pace, settled)
-    _tidy(cloud, ledger.terminated(row.id))
+    _tidy(cloud, row)
+    try:
+        ledger.terminated(row.id)
+    except LedgerError as error:
+        raise EndNotRecordedError(
+            f"Pod {row.pod_id} ({row.name}) on {cloud.name} has ended, which was verified, but "
+            f"that could not be written down. {error.problem}",
+            f"{error.fix} Then `outpost gpu reap` closes the lease.",
+        ) from error
 
 
 def end_pod(cloud: Cloud, pod_id: str, name: str, pace: Pace, settled: float = 0.0) -> None:
@@ -330,11 +383,12 @@ def end_pod(cloud: Cloud, pod_id: str, name: str, pace: Pace, settled: float = 0
     Raises:
         EndNotVerifiedError: it may still be billed.
     """
-    began, trouble = time.monotonic(), "it is still there"
+    began = time.monotonic()
     settled = min(settled, pace.settle)
     while True:
         try:
-            left = _ask_and_look(cloud, pod_id, name)
+            trouble = _ask_to_end(cloud, pod_id) or "it is still there."
+            left = _what_is_left(cloud, pod_id, name)
             now = time.monotonic()
             if left:
                 settled = 0.0
@@ -413,15 +467,27 @@ def _resolve(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace)
         ) from error
     if pod is None:
         return ledger.not_created(row.id, note)
-    if row.state is LeaseState.INTENT:
-        row = ledger.created(row.id, pod.id, pod.usd_per_hour)
-    ledger.mark_seen(row.id)
-    return row
+    with suppress(LedgerError):
+        if row.state is LeaseState.INTENT:
+            ledger.created(row.id, pod.id, pod.usd_per_hour)
+        ledger.mark_seen(row.id)
+    return replace(row, pod_id=pod.id, seen=True)
 
 
-def _ask_and_look(cloud: Cloud, pod_id: str, name: str) -> list[Pod]:
-    """Ask for the end of whatever is there; what still shows of it afterwards."""
-    cloud.terminate(pod_id)
+def _ask_to_end(cloud: Cloud, pod_id: str) -> str:
+    """Ask for a pod's end; what the cloud says against it, or ""."""
+    try:
+        cloud.terminate(pod_id)
+    except (CloudUnavailableError, CloudKeyError):
+        raise
+    except CloudError as error:
+        # Perhaps new words for there being no such pod: looking decides.
+        return error.problem
+    return ""
+
+
+def _what_is_left(cloud: Cloud, pod_id: str, name: str) -> list[Pod]:
+    """What still shows of a pod; others of its name are asked to end, too."""
     known = cloud.get(pod_id)
     left = [pod for pod in cloud.pods() if name == pod.name or pod_id == pod.id]
     for pod in left:

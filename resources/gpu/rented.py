@@ -14,7 +14,7 @@ from pipeline.training.job import JobSpec
 from resources.gpu.bill import HOST_FILE, bill_of, write_json
 from resources.gpu.cloud import GpuWish, NoCapacityError
 from resources.gpu.following import Assignment, Following, prepare_to_resume
-from resources.gpu.interrupts import interruptible, shielded
+from resources.gpu.interrupts import interruptible, require_a_parent, shielded
 from resources.gpu.lease import Host, OnEvent, OnLog, TrainingFailedError, ignore
 from resources.gpu.pod_lease import PodLease, Terms, patiently
 from resources.gpu.ssh import HostLostError, SshLoginError
@@ -140,7 +140,7 @@ class RentedLease:
         """End whatever has not ended yet, and write the bill."""
         try:
             for pod in self._begun:
-                if not pod.row.state.is_end:
+                if not pod.has_ended:
                     pod.end(note)
         finally:
             self._write_bill()
@@ -178,24 +178,31 @@ class RentedLease:
 
     def _watch(self, workplace: Workplace) -> None:
         """End the training in order while there is still money for it."""
-        pace, now = self.terms.pace, self.terms.ledger.clock()
-        must_end = self._pod.row.must_end_at
-        if now > must_end - pace.salvage:
-            raise BudgetSpentError(
-                "The lease's time or money was over before the job had ended.",
-                "Raise max_usd_per_lease or ttl_hours. What there was is in "
-                f"{self._outputs}: checkpoint.pt goes on where it was.",
-            )
-        if now > must_end - pace.salvage - pace.finish and not self._asked_to_finish:
+        require_a_parent()
+        pace, seconds_left = self.terms.pace, self._pod.seconds_left
+        if seconds_left < pace.salvage:
+            raise self._budget_spent()
+        if seconds_left < pace.salvage + pace.finish and not self._asked_to_finish:
             self._asked_to_finish = True
             self.on_log("The budget is nearly spent: training ends after this epoch.")
             workplace.ask_to_finish()
 
+    def _budget_spent(self) -> BudgetSpentError:
+        return BudgetSpentError(
+            "The lease's time or money was over before the job had ended.",
+            "Raise max_usd_per_lease or ttl_hours. What there was is in "
+            f"{self._outputs}: checkpoint.pt goes on where it was.",
+        )
+
     def _replace(self, error: OutpostError, assignment: Assignment) -> None:
-        """End a lost host and go on with another one."""
+        """End a lost host and go on with another one, unless its time was over."""
         self.on_log(f"{error.problem} The host is given up.")
+        was_over = self._pod.seconds_left < self.terms.pace.salvage
         with shielded():
             self._pod.end(error.problem)
+        if was_over:
+            # As after a laptop has slept: the pod has ended itself.
+            raise self._budget_spent() from error
         if len(self.pods) >= LEASES_A_TRAINING:
             raise TrainingFailedError(
                 f"{LEASES_A_TRAINING} hosts were lost, the last one so: {error.problem}",

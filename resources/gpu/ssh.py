@@ -7,7 +7,6 @@ without a terminal; their working directory is the account's, so paths are absol
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import socket
 import time
@@ -20,6 +19,7 @@ from typing import TypeVar
 import paramiko
 
 from resources.gpu.cloud import SshAddress
+from resources.gpu.naming import write_once
 from resources.gpu.trust import HostKeyTrust, SshError
 
 T = TypeVar("T")
@@ -31,6 +31,8 @@ CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
 """A connection on which nothing has come for so long is taken for dropped."""
 KEEPALIVE_SECONDS = 15
+FIRST_PAUSE = 0.2
+"""Before a host is tried again; it doubles with each try."""
 CHUNK = 1 << 20
 WINDOW = 16 << 20
 PACKET = 1 << 15
@@ -68,10 +70,15 @@ class Login:
 
 
 class Connection:
-    """An authenticated connection."""
+    """An authenticated connection.
+
+    Attributes:
+        moved: when something was last sent or received, in monotonic seconds.
+    """
 
     def __init__(self, transport: paramiko.Transport) -> None:
         self._transport = transport
+        self.moved = time.monotonic()
 
     def run(self, command: str, given: bytes = b"", seconds: float = SILENCE_SECONDS) -> bytes:
         """Run a command to its end and return its standard output.
@@ -98,7 +105,7 @@ class Connection:
         """
         with self.channel(command, seconds) as channel:
             self._send(channel, chunks)
-            output = b"".join(_chunks(channel.recv))
+            output = b"".join(self._received(channel))
             self._finish(channel, command)
         return output
 
@@ -111,7 +118,7 @@ class Connection:
         """
         with self.channel(command) as channel:
             channel.shutdown_write()
-            for chunk in _chunks(channel.recv):
+            for chunk in self._received(channel):
                 take(chunk)
             self._finish(channel, command)
 
@@ -127,10 +134,16 @@ class Connection:
             finally:
                 channel.close()
 
+    def _received(self, channel: paramiko.Channel) -> Iterator[bytes]:
+        for chunk in _chunks(channel.recv):
+            self.moved = time.monotonic()
+            yield chunk
+
     def _send(self, channel: paramiko.Channel, chunks: Iterable[bytes]) -> None:
         try:
             for chunk in chunks:
                 channel.sendall(chunk)
+                self.moved = time.monotonic()
             channel.shutdown_write()
         except TimeoutError:
             raise
@@ -185,21 +198,27 @@ class RemoteHost:
     def call(self, act: Callable[[Connection], T]) -> T:
         """Do something over a connection, and again over a new one when that one breaks.
 
-        `act` has to continue where it was, or do again what does no harm twice.
+        `act` has to continue where it was, or do again what does no harm twice. Patience counts
+        from its beginning, or from where it broke after having got on.
 
         Raises:
             HostLostError: the host stays away, or is known to be gone.
             SshError: as `act` raises it, or the host may not be trusted.
         """
-        gives_up = time.monotonic() + self.patience
-        pause = 0.2
+        stood_from = time.monotonic()
+        gives_up = stood_from + self.patience
+        pause = FIRST_PAUSE
         while True:
             try:
                 if self._connection is None:
                     self._connection = connect(self.login)
-                    gives_up = max(gives_up, time.monotonic() + self.patience / 4)
+                    stood_from = time.monotonic()
+                    gives_up = max(gives_up, stood_from + self.patience / 4)
                 return act(self._connection)
             except SshDroppedError as error:
+                if self._moved() - stood_from > self.patience / 4:
+                    # It broke in the midst of long work, not for want of a host.
+                    gives_up, pause = time.monotonic() + self.patience, FIRST_PAUSE
                 self.close()
                 reason = self.lost_because()
                 if reason is None and time.monotonic() > gives_up:
@@ -214,6 +233,9 @@ class RemoteHost:
     def run(self, command: str, given: bytes = b"", seconds: float = SILENCE_SECONDS) -> bytes:
         """Run a command that does no harm twice; see `Connection.run`."""
         return self.call(lambda connection: connection.run(command, given, seconds))
+
+    def _moved(self) -> float:
+        return 0.0 if self._connection is None else self._connection.moved
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -319,16 +341,7 @@ def _make_key(file: Path) -> None:
         serialization.NoEncryption(),
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-    try:
-        os.link(temporary, file)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+    write_once(file, content)
 
 
 def _chunks(receive: Callable[[int], bytes]) -> Iterator[bytes]:

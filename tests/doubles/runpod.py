@@ -38,6 +38,7 @@ ACTIONS = {
     Phase.STARTING: ["stop", "terminate"],
     Phase.TERMINATED: [],
 }
+_NOT_PRICED = (Phase.EXITED, Phase.TERMINATED)
 RUNPODCTL = """\
 #!/usr/bin/env bash
 [ "$1 $2" = "remove pod" ] || exit 2
@@ -83,6 +84,7 @@ class RunPodDouble(CloudDouble):
         runpodctl_works: whether pods can remove themselves by `runpodctl`.
         pods_may_delete: whether pods can remove themselves by the API.
         page_size: lists are cut into pages of so many, named by the parameter `cursor`.
+        prices_late: a pod's cost is told as nothing until it runs.
     """
 
     suffix = "/v2"
@@ -97,6 +99,7 @@ class RunPodDouble(CloudDouble):
         self.runpodctl_works = True
         self.pods_may_delete = True
         self.page_size: int | None = None
+        self.prices_late = False
 
     def add_foreign(self, name: str = "my-notebook", age_seconds: float = 0.0) -> FakePod:
         """A pod that somebody else created, running; nobody can log in."""
@@ -293,6 +296,7 @@ class RunPodDouble(CloudDouble):
         started = datetime.fromtimestamp(pod.created, UTC).isoformat()
         proxy = _endpoint("ssh.runpod.io", 22, f"{pod.id}-64411eb2")
         places = body.get("dataCenterIds")
+        unpriced = self.prices_late and phase is not Phase.RUNNING
         return {
             "id": pod.id,
             "name": pod.name,
@@ -311,7 +315,7 @@ class RunPodDouble(CloudDouble):
             "cudaVersion": "12.8",
             "ssh": {"proxy": proxy, "direct": direct},
             "template": None,
-            "cost": pod.usd_per_hour if phase not in (Phase.EXITED, Phase.TERMINATED) else 0.0,
+            "cost": 0.0 if unpriced or phase in _NOT_PRICED else pod.usd_per_hour,
             "locked": False,
             "globalNetworking": {"enabled": False},
             "runtime": {"uptime": int(pod.billed_seconds)} if phase is Phase.RUNNING else None,

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from resources.gpu.cloud import CloudError, Offer, Pod, PodRequest, PodStatus
 from resources.gpu.holding import holding
-from resources.gpu.ledger import LeaseRow, LeaseState, Ledger
-from resources.gpu.naming import PodName
-from resources.gpu.reaper import Action, ReapError, judge, reap
+from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, LedgerFileError
+from resources.gpu.naming import OwnerError, PodName
+from resources.gpu.reaper import Action, ReapError, judge, reap, reap_until_settled
 
 pytestmark = needs_sshd
 
@@ -68,7 +68,7 @@ def pod(name: str, state: PodStatus = PodStatus.RUNNING) -> Pod:
 def verdict(
     pods: list[Pod], rows: list[LeaseRow], held: bool = False, now: float = NOW
 ) -> list[Action]:
-    found = judge(OWNER, pods, rows, lambda _: held, now, SETTLE)
+    found = judge({OWNER}, pods, rows, lambda _: held, now, SETTLE)
     return [one.action for one in found]
 
 
@@ -122,12 +122,21 @@ names = st.one_of(
 def test_pods_of_others_are_never_touched(
     foreign: list[str], state: LeaseState, held: bool
 ) -> None:
-    found = judge(OWNER, map(pod, foreign), [row(state)], lambda _: held, NOW, SETTLE)
+    found = judge({OWNER}, map(pod, foreign), [row(state)], lambda _: held, NOW, SETTLE)
 
     assert all(one.pod is None for one in found)
 
 
 # With a cloud
+
+
+class Clock:
+    """The clock on the wall, which may be set."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
 
 
 def abandon(account: Renting) -> LeaseRow:
@@ -183,6 +192,25 @@ def test_a_failed_list_is_loud_and_changes_nothing(account: Renting) -> None:
     assert account.ledger.row(left.id) == left
 
 
+def test_a_failed_list_keeps_no_pod_running_whose_id_is_known(account: Renting) -> None:
+    left = abandon(account)
+    account.runpod.always("list", status(500))
+
+    with pytest.raises(CloudError):
+        reap(account.cloud, account.ledger, QUICK, dry_run=True)
+    assert len(account.runpod.owned) == 1
+    with holding(account.ledger.lock_file(left.id)), pytest.raises(CloudError):
+        account.reap()
+    assert len(account.runpod.owned) == 1
+    with pytest.raises(CloudError):
+        account.reap()
+    assert account.runpod.owned == []
+
+    account.runpod.never("list")
+    account.reap()
+    account.assert_all_is_over()
+
+
 def test_a_list_of_several_pages_that_cannot_be_followed_is_loud(account: Renting) -> None:
     abandon(account)
     account.runpod.add_foreign()
@@ -226,6 +254,83 @@ def test_without_a_ledger_our_pods_are_found_by_their_names(account: Renting) ->
     reap(account.cloud, fresh, QUICK)
 
     assert account.runpod.owned == []
+
+
+def test_where_only_the_token_is_lost_the_ledger_tells_which_pods_are_ours(
+    account: Renting,
+) -> None:
+    created, asked_for = abandon(account), replace(LIMITS, leases=2)
+    offer = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
+    intended = account.ledger.intend("runpod", offer, asked_for)
+    account.cloud.create(PodRequest(intended.name, offer, "ssh-ed25519 AAAA x", 3600))
+    (account.ledger.folder / "owner").unlink()
+
+    account.reap()
+
+    account.assert_all_is_over()
+    assert {account.ledger.row(one.id).state for one in (created, intended)} == {
+        LeaseState.TERMINATED
+    }
+
+
+def test_pods_of_a_lost_state_folder_are_told_of_and_ended_by_its_token(account: Renting) -> None:
+    left = abandon(account)
+    foreign = account.runpod.add_foreign()
+    fresh = Ledger(account.ledger.folder.with_name("fresh"))
+
+    (look,) = reap_until_settled(account.cloud, fresh, QUICK)
+
+    assert [pod.name for pod in look.others] == [left.name]
+    assert (look.pods, look.verdicts) == (0, ())
+    assert len(account.runpod.owned) == 1
+    reap_until_settled(account.cloud, fresh, QUICK, lost=[account.ledger.owner])
+    assert account.runpod.owned == []
+    assert foreign.alive
+
+
+def test_a_damaged_token_is_told_and_nothing_is_rented_under_it(account: Renting) -> None:
+    folder = account.ledger.folder
+    folder.mkdir(parents=True)
+    (folder / "owner").write_text("")
+
+    with pytest.raises(OwnerError, match="damaged"), account.provider().rent(SPEC):
+        pass
+    with pytest.raises(OwnerError, match="damaged"):
+        account.reap()
+
+    assert account.runpod.count("create") == 0
+
+
+def test_a_damaged_ledger_is_told_and_once_it_is_away_all_pods_of_ours_end(
+    account: Renting,
+) -> None:
+    abandon(account)
+    for file in account.ledger.folder.glob("ledger.sqlite3*"):
+        file.write_bytes(b"not a database, and longer than its header would be" * 40)
+
+    with pytest.raises(LedgerFileError, match="cannot be used") as told:
+        account.reap()
+    assert "move it" in told.value.fix
+    for file in account.ledger.folder.glob("ledger.sqlite3*"):
+        file.unlink()
+    account.reap()
+
+    assert account.runpod.owned == []
+
+
+def test_a_clock_that_was_set_back_leaves_no_lease_open(account: Renting) -> None:
+    clock = Clock()
+    ledger = Ledger(account.ledger.folder, clock)
+    left = ledger.intend("runpod", Offer(RTX_4090, "", "secure", 0.69), LIMITS)
+    ledger.mark_absent(left.id)
+    clock.ahead = -86400.0
+
+    for _ in range(2):
+        reap(account.cloud, ledger, QUICK)
+        time.sleep(QUICK.settle)
+    reap(account.cloud, ledger, QUICK)
+
+    assert ledger.row(left.id).state is LeaseState.NOT_CREATED
 
 
 def test_an_intent_without_pod_is_closed_only_after_two_clean_lists(account: Renting) -> None:

@@ -1,8 +1,11 @@
 """Renting from a cloud that fails in every known way: whatever happens, no pod is left."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +24,8 @@ from pipeline.training.results import EpochMetrics, Event
 from resources.gpu import TrainingFailedError
 from resources.gpu.cloud import CloudBalanceError, CloudError, CloudKeyError
 from resources.gpu.interrupts import Interrupted
-from resources.gpu.ledger import BudgetError, LeaseLimitError, LeaseState
-from resources.gpu.pod_lease import EndNotVerifiedError
+from resources.gpu.ledger import BudgetError, LeaseLimitError, LeaseState, Ledger, LedgerError
+from resources.gpu.pod_lease import EndNotRecordedError, EndNotVerifiedError
 from resources.gpu.rented import BudgetSpentError, NoHostError
 
 pytestmark = needs_sshd
@@ -246,6 +249,11 @@ def dearer(runpod: RunPodDouble) -> None:
     runpod.cost_factor = 2.0
 
 
+def dearer_later(runpod: RunPodDouble) -> None:
+    runpod.cost_factor, runpod.prices_late = 2.0, True
+    runpod.pace = replace(runpod.pace, starting=0.5)
+
+
 def broken(runpod: RunPodDouble) -> None:
     runpod.pods_fail = True
 
@@ -271,6 +279,7 @@ def driverless(runpod: RunPodDouble) -> None:
     ("fault", "reason"),
     [
         (dearer, "more than was offered"),
+        (dearer_later, "more than was offered"),
         (broken, "became failed"),
         (unreachable, "without a direct SSH address"),
         (unarmed, "dead-man switch is not armed"),
@@ -579,6 +588,134 @@ def test_an_end_that_cannot_be_verified_fails_the_run_and_stays_in_the_ledger(
     (row,) = account.ledger.open_rows()
     assert row.state is LeaseState.DRAINING
     assert (job.parent / "outputs" / "best.pt").is_file()
+
+
+@slow
+def test_an_end_that_is_refused_because_the_pod_is_gone_is_an_end(
+    account: Renting, job: Path
+) -> None:
+    with account.provider().rent(SPEC) as lease:
+        lease.run(job)
+        account.runpod.vanish(account.runpod.newest().id)
+        account.runpod.always("delete", status(400, "There is no pod to terminate."))
+
+    account.assert_all_is_over()
+
+
+# A ledger that fails
+
+
+def remove(ledger: Ledger) -> None:
+    shutil.rmtree(ledger.folder)
+
+
+def damage(ledger: Ledger) -> None:
+    for file in ledger.folder.glob("ledger.sqlite3*"):
+        file.write_bytes(b"no database any more, and longer than a header" * 100)
+
+
+@pytest.mark.parametrize("harm", [remove, damage])
+@pytest.mark.parametrize("moment", ["before it is asked for", "while it trains"])
+def test_a_pod_ends_whatever_becomes_of_the_ledger(
+    account: Renting, job: Path, harm: Callable[[Ledger], None], moment: str
+) -> None:
+    told: list[str] = []
+
+    def listen(line: str) -> None:
+        told.append(line)
+        if line.startswith("Asking") and moment == "before it is asked for":
+            harm(account.ledger)
+
+    with (
+        pytest.raises((EndNotRecordedError, LedgerError)),
+        account.provider().rent(SPEC, listen) as lease,
+    ):
+        harm(account.ledger)
+        lease.run(job)
+
+    assert account.runpod.pods
+    assert account.runpod.owned == []
+
+
+@slow
+@pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk")
+def test_a_pod_ends_although_the_disk_of_the_ledger_is_full(account: Renting, job: Path) -> None:
+    folder = account.ledger.folder
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(folder)], check=True)
+    try:
+        with (
+            pytest.raises(EndNotRecordedError, match="cannot be used"),
+            account.provider().rent(SPEC) as lease,
+        ):
+            lease.run(job)
+            fill(folder / "something else")
+        assert (job.parent / "outputs" / "best.pt").is_file()
+        assert account.runpod.owned == []
+
+        (folder / "something else").unlink()
+        account.reap()
+        account.assert_all_is_over()
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(file: Path) -> None:
+    with file.open("wb") as stream, contextlib.suppress(OSError):
+        while True:
+            stream.write(bytes(1000))
+            stream.flush()
+
+
+# Clocks
+
+
+class Clock:
+    """The clock on the wall, which may be set, or jump when a laptop wakes."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@slow
+def test_who_sleeps_past_the_end_of_a_lease_rents_nothing_more(account: Renting, job: Path) -> None:
+    lengthen(job, 1000, seconds=0.1)
+    clock = Clock()
+    asleep = Renting(account.runpod, Ledger(account.ledger.folder, clock))
+
+    def sleep(event: Event) -> None:
+        if isinstance(event, EpochMetrics) and event.epoch == 3:
+            account.runpod.vanish(account.runpod.newest().id)
+            clock.ahead = 8 * 3600
+
+    with (
+        pytest.raises(BudgetSpentError, match="before the job had ended"),
+        asleep.provider().rent(SPEC) as lease,
+    ):
+        lease.run(job, sleep)
+
+    assert len(account.runpod.pods) == 1
+    assert (job.parent / "outputs" / "checkpoint.pt").is_file()
+    account.assert_all_is_over()
+
+
+@slow
+def test_a_lease_ends_in_time_although_the_clock_is_set_back(account: Renting, job: Path) -> None:
+    lengthen(job, 1000, seconds=0.1)
+    clock = Clock()
+    elsewhen = Renting(account.runpod, Ledger(account.ledger.folder, clock))
+
+    def set_back(event: Event) -> None:
+        clock.ahead = -86400
+
+    with elsewhen.provider(ttl_seconds=9).rent(SPEC) as lease:
+        outputs = lease.run(job, set_back)
+
+    assert (outputs / "best.pt").is_file()
+    assert account.runpod.owned == []
+    assert account.runpod.billed_seconds < 9
 
 
 @slow

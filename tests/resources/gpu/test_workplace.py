@@ -182,6 +182,37 @@ def test_a_command_is_done_again_after_a_drop(machine: SshMachine, host: RemoteH
     assert host.run("echo back") == b"back\n"
 
 
+def test_patience_begins_anew_where_long_work_breaks(machine: SshMachine, login: Login) -> None:
+    host = RemoteHost(login, patience=0.4)
+    tries = []
+
+    def slowly() -> Iterator[bytes]:
+        for number in range(8):
+            time.sleep(0.1)
+            if number == 7 and len(tries) == 1:
+                machine.drop_connections()
+            yield b"x"
+
+    def work(connection: Connection) -> bytes:
+        tries.append(connection)
+        return connection.feed("cat", slowly())
+
+    assert host.call(work) == b"xxxxxxxx"
+    assert len(tries) == 2
+    host.close()
+
+
+def test_a_host_that_hangs_is_not_waited_for_again_and_again(login: Login) -> None:
+    host = RemoteHost(login, patience=0.5)
+    began = time.monotonic()
+
+    with pytest.raises(HostLostError, match="could not be reached"):
+        host.run("sleep 60", seconds=0.3)
+
+    assert time.monotonic() - began < 5
+    host.close()
+
+
 def test_a_host_that_stays_away_is_lost(machine: SshMachine, login: Login) -> None:
     host = RemoteHost(login, patience=0.5)
     host.run("true")
