@@ -1,6 +1,7 @@
 """How good the model is on real frames, measured through the runtime that users have."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make
 from assets.views import picture
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
+from pipeline.evaluation.conventions import under_both
 from pipeline.evaluation.drawing import draw_comparison
 from pipeline.evaluation.frames import (
     JudgedFrame,
@@ -24,6 +26,7 @@ from pipeline.evaluation.frames import (
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import (
+    ConventionScore,
     EvaluationReport,
     Judgement,
     evaluate,
@@ -42,7 +45,7 @@ from pipeline.games.pack import GamePack
 from pipeline.labels.boxes import Box
 from pipeline.progress import Report, track
 from pipeline.provenance import code_version_of
-from resources.artifacts import Artifact, Artifacts
+from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
 
 GROUP = "model"
 LOWEST_SCORE = 0.01
@@ -64,7 +67,12 @@ def thresholds_of(pack: GamePack) -> tuple[float, ...]:
 def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of(
-        "assets.evaluation", "pipeline.evaluation", "pipeline.labels", "detector_runtime"
+        "assets.evaluation",
+        "pipeline.evaluation",
+        "pipeline.labels",
+        "pipeline.scenes.label",
+        "pipeline.scenes.read",
+        "detector_runtime",
     )
 
     class EvaluationConfig(dg.Config):
@@ -79,7 +87,8 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         kinds={"onnx", "json"},
         code_version=code,
         description="Precision, recall and F1 on real frames: the held-out batches where there "
-        "are any, else the real validation frames. Synthetic frames are scored apart.",
+        "are any, else the real validation frames. Synthetic frames are scored apart, by visible "
+        "and by full boxes.",
     )
     def real_evaluation(
         context: dg.AssetExecutionContext, config: EvaluationConfig, artifacts: Artifacts
@@ -88,11 +97,16 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         export = latest(instance, store, keys.onnx_export)
         training_set = latest(instance, store, keys.cvat_merge)
         held_out = held_out_batches(instance, store, pack)
+        drawn_set = _drawn_set(store, training_set, keys.synthetic_set)
         judgement = Judgement(pack.class_names, thresholds_of(pack), seed=config.seed)
-        recipe = {"thresholds": judgement.thresholds, "seed": config.seed, "low": LOWEST_SCORE}
-        making = Making(
-            context, store, keys.real_evaluation, code, recipe, (export, training_set, *held_out)
-        )
+        recipe = {
+            "thresholds": judgement.thresholds,
+            "seed": config.seed,
+            "low": LOWEST_SCORE,
+            "labels": pack.scenes.labels.model_dump(mode="json"),
+        }
+        inputs = (export, training_set, *held_out, *drawn_set)
+        making = Making(context, store, keys.real_evaluation, code, recipe, inputs)
 
         def write(folder: Path) -> None:
             detector = shipped_detector(export.path / "model.onnx")
@@ -101,6 +115,9 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
             drawn = synthetic_validation_frames(training_set.path)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", making.report)
             report = evaluate(real, synthetic, judgement, _inputs(making.inputs))
+            report = report.model_copy(
+                update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
+            )
             write_report(folder, report)
             stock = Stock(making.inputs)
             verdicts = (
@@ -175,6 +192,35 @@ def _real_frames(training_set: Artifact, held_out: Sequence[Artifact]) -> tuple[
     return tuple(frame for batch in held_out for frame in batch_frames(batch.path))
 
 
+def _drawn_set(
+    store: ArtifactStore, training_set: Artifact, key: dg.AssetKey
+) -> tuple[Artifact, ...]:
+    """The synthetic set that was merged, if the store still has it whole; else nothing."""
+    name = key.to_user_string()
+    merged = [
+        version
+        for record in store.provenance_of(training_set.version)
+        for version in record.recipe.inputs
+        if version.asset == name
+    ]
+    with suppress(ArtifactMissingError):
+        return tuple(store.open(version) for version in merged[-1:])
+    return ()
+
+
+def _by_convention(
+    synthetic: Sequence[JudgedFrame],
+    drawn_set: Sequence[Artifact],
+    pack: GamePack,
+    judgement: Judgement,
+) -> tuple[ConventionScore, ...]:
+    """Scores by visible and by full boxes, where there are drawn pictures and their records."""
+    if not synthetic or not drawn_set:
+        return ()
+    scores = under_both(synthetic, drawn_set[0].path, pack.scenes.labels, judgement)
+    return tuple(ConventionScore.of(box, found) for box, found in scores.items())
+
+
 def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
     named = ((item.version.asset, item.version.partition, item.version) for item in artifacts)
     return {
@@ -209,6 +255,7 @@ def show_evaluation(folder: Path) -> Metadata:
         "real_precision": report.real.micro.precision,
         "real_recall": report.real.micro.recall,
         "synthetic_f1": report.synthetic.micro.f1 if report.synthetic else None,
+        **{f"synthetic_f1_{one.box}_boxes": one.micro.f1 for one in report.conventions},
         "gap": report.gap,
     }
     frames = sorted((folder / "frames").glob("*.jpg"))

@@ -3,7 +3,9 @@
 A visible box ends where something covers an object, a full box goes on behind it. A detector that
 learned one of them is judged harder by the other, and so are two detectors that learned different
 ones. Drawn pictures come with both boxes of every object, so both can be asked without a new
-picture or a new detection. Real frames have the one convention of their annotators.
+picture or a new detection; `real_evaluation` does so each time. Real frames have the one convention
+of their annotators: where the scores by the two differ much, and the real ones are low, the pack's
+`labels.box` may not be what the annotators drew.
 """
 
 from __future__ import annotations
@@ -11,17 +13,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from pipeline.evaluation.frames import JudgedFrame
-from pipeline.evaluation.report import EvaluationError, Judgement, Scores, score_frames
+from pipeline.evaluation.report import (
+    BoxConvention,
+    EvaluationError,
+    Judgement,
+    Scores,
+    score_frames,
+)
 from pipeline.games.scene_rules import LabelPolicy
 from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.synthetic import SUBSETS
 from pipeline.scenes.label import SceneObject, export, labels_of
-from pipeline.scenes.read import WrittenScene, read_scenes
+from pipeline.scenes.read import WrittenScene, read_scene, record_of
 
-Convention = Literal["visible", "full"]
-CONVENTIONS: tuple[Convention, Convention] = ("visible", "full")
+CONVENTIONS: tuple[BoxConvention, BoxConvention] = ("visible", "full")
 
 
 def labels_under(
@@ -53,7 +60,7 @@ def labels_under(
 
 def under_both(
     judged: Sequence[JudgedFrame], synthetic_set: Path, policy: LabelPolicy, judgement: Judgement
-) -> Mapping[Convention, Scores]:
+) -> Mapping[BoxConvention, Scores]:
     """Score detections on drawn pictures under each convention.
 
     Args:
@@ -68,21 +75,14 @@ def under_both(
     """
     if not judged:
         raise EvaluationError("There is no drawn picture to judge.", "Name pictures of the set.")
-    wanted = {Path(frame.name).stem for frame in judged}
-    scenes = {scene.name: scene for scene in read_scenes(synthetic_set) if scene.name in wanted}
-    missing = sorted(wanted - scenes.keys())
-    if missing:
-        raise EvaluationError(
-            f"{synthetic_set} has no record of {', '.join(missing[:3])}.",
-            "Name the synthetic set that the pictures come from.",
-        )
+    scenes = {frame.name: _scene_of(frame, synthetic_set) for frame in judged}
     return {
         convention: score_frames(
             [
                 replace(
                     frame,
                     truths=labels_under(
-                        scenes[Path(frame.name).stem],
+                        scenes[frame.name],
                         policy.model_copy(update={"box": convention}),
                         judgement.class_names,
                     ),
@@ -93,3 +93,14 @@ def under_both(
         )
         for convention in CONVENTIONS
     }
+
+
+def _scene_of(frame: JudgedFrame, synthetic_set: Path) -> WrittenScene:
+    name = Path(frame.name).stem
+    for subset in SUBSETS:
+        if record_of(synthetic_set, subset, name).is_file():
+            return read_scene(synthetic_set, subset, name)
+    raise EvaluationError(
+        f"{synthetic_set} has no record of {name}.",
+        "Name the synthetic set that the pictures come from.",
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +27,9 @@ from pipeline.evaluation.metrics import (
     judge,
 )
 from pipeline.labels.batches import write_json
+
+BoxConvention = Literal["visible", "full"]
+"""What of an object its box holds: what is seen of it, or all of it."""
 
 REPORT_FILE = "evaluation.json"
 BACKGROUND = "background"
@@ -124,6 +128,30 @@ class Scores(Record):
         return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
+class ConventionScore(Record):
+    """What detections score when every object is labelled by one and the same kind of box.
+
+    See `pipeline.evaluation.conventions`.
+    """
+
+    box: BoxConvention
+    truths: int
+    micro: Score
+    micro_f1_interval: Interval = Field(description="Bootstrap over frames, at 95%.")
+    map50: float | None = Field(description="Mean AP50 over classes with true objects.")
+
+    @classmethod
+    def of(cls, box: BoxConvention, scores: Scores) -> ConventionScore:
+        """The summary of a whole set of scores."""
+        return cls(
+            box=box,
+            truths=scores.truths,
+            micro=scores.micro,
+            micro_f1_interval=scores.micro_f1_interval,
+            map50=scores.map50,
+        )
+
+
 class EvaluationReport(Record):
     """The report on one detector."""
 
@@ -135,6 +163,11 @@ class EvaluationReport(Record):
     real: Scores
     synthetic: Scores | None
     gap: float | None = Field(description="Synthetic micro-F1 less real micro-F1.")
+    conventions: tuple[ConventionScore, ...] = Field(
+        (),
+        description="The synthetic frames and detections again, by visible and by full boxes; "
+        "empty without synthetic frames, or without the record of what was drawn.",
+    )
 
 
 @dataclass(frozen=True)
@@ -260,7 +293,8 @@ def worst_frames(scores: Scores, most: int) -> tuple[str, ...]:
 
 def markdown(report: EvaluationReport) -> str:
     """The report as Markdown: the figure of record, both domains side by side, the classes."""
-    return "\n".join([*_domain_lines(report), "", *_class_lines(report.real)])
+    parts = (_domain_lines(report), _convention_lines(report), _class_lines(report.real))
+    return "\n\n".join(text for text in ("\n".join(lines) for lines in parts) if text)
 
 
 def _class_scores(outcomes: Outcomes, counts: Counts, judgement: Judgement) -> Iterator[ClassScore]:
@@ -317,6 +351,26 @@ def _domain_line(domain: str, scores: Scores) -> str:
         _figure(scores.map50),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _convention_lines(report: EvaluationReport) -> Iterator[str]:
+    if not report.conventions:
+        return
+    yield "The same synthetic frames and detections, by what of an object its box holds:"
+    yield ""
+    yield "| box | objects | precision | recall | micro-F1 | 95% | mAP50 |"
+    yield "|---|---:|---:|---:|---:|---|---:|"
+    for one in report.conventions:
+        cells = (
+            one.box,
+            str(one.truths),
+            _figure(one.micro.precision),
+            _figure(one.micro.recall),
+            _figure(one.micro.f1),
+            str(one.micro_f1_interval),
+            _figure(one.map50),
+        )
+        yield f"| {' | '.join(cells)} |"
 
 
 def _class_lines(scores: Scores) -> Iterator[str]:

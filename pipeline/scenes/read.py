@@ -77,13 +77,18 @@ def read_some_scenes(folder: Path, count: int) -> Iterator[WrittenScene]:
         yield read_scene(folder, *names[number * len(names) // count])
 
 
+def record_of(folder: Path, subset: Subset, name: str) -> Path:
+    """Where a picture's sidecar is."""
+    return folder / "objects" / subset / f"{name}.json"
+
+
 def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
     """Read one picture's sidecar.
 
     Raises:
         SceneSetError: it is missing or not what it should be.
     """
-    file = folder / "objects" / subset / f"{name}.json"
+    file = record_of(folder, subset, name)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         width, height = content["size"]

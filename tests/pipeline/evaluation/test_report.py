@@ -8,6 +8,7 @@ import pytest
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import (
+    ConventionScore,
     EvaluationError,
     Judgement,
     evaluate,
@@ -104,6 +105,19 @@ def test_the_table_states_the_figure_of_record_and_the_gap(
     assert "| synthetic | 1 | 9 |" in text
     assert "Gap from synthetic to real: 0.333" in text
     assert "| sheep (too few to tell) | 6 | 3 | 0 | 1.000 | 0.500 |" in text
+
+
+def test_scores_by_both_kinds_of_box_are_kept_and_shown(
+    tmp_path: Path, make_frame: Any, judgement: Judgement
+) -> None:
+    synthetic = [make_frame("s", 9)]
+    report = evaluate([make_frame("a", 3)], synthetic, judgement, {})
+    assert "what of an object its box holds" not in markdown(report)
+    full = ConventionScore.of("full", score_frames(synthetic, judgement))
+    report = report.model_copy(update={"conventions": (full,)})
+    write_report(tmp_path, report)
+    assert read_report(tmp_path) == report
+    assert "| full | 9 | 1.000 | 1.000 | 1.000 |" in markdown(report)
 
 
 def test_without_real_frames_there_is_nothing_to_judge(

@@ -1,0 +1,107 @@
+"""The evaluation as an asset: synthetic pictures are judged by both kinds of box."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import dagster as dg
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from pydantic import TypeAdapter
+
+from assets.definitions import build_definitions
+from assets.runs import materialize
+from pipeline.evaluation.report import EvaluationReport, read_report
+from pipeline.labels.batches import LABELS_FILE, Batch, Frame, write_json
+from pipeline.labels.boxes import Box, LabelledBox
+from resources.files import remove_tree
+
+SIDE = 128
+FOUND = (20.0, 20.0, 60.0, 60.0, 0.9, 0.0)
+"""What the model sees in every picture: corners, score, class."""
+
+
+def write_model(folder: Path) -> None:
+    """A model that looks at nothing."""
+    rows = np.zeros((1, 300, 6), np.float32)
+    rows[0, 0] = FOUND
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Reshape", ["mean", "shape"], ["one"]),
+        helper.make_node("Mul", ["one", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "rows"], ["output0"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "detector",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
+        [
+            numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape"),
+            numpy_helper.from_array(np.zeros((1, 1, 1), np.float32), "zero"),
+            numpy_helper.from_array(rows, "rows"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
+    known = {"names": "{0: 'house', 1: 'boat'}", "imgsz": f"[{SIDE}, {SIDE}]", "end2end": "True"}
+    helper.set_model_props(model, known)
+    onnx.save(model, str(folder / "model.onnx"))
+
+
+def write_held_out_batch(folder: Path) -> None:
+    """One frame, whose only house is where the model sees one."""
+    (folder / "images").mkdir()
+    cv2.imwrite(str(folder / "images" / "seen.png"), np.full((SIDE, SIDE, 3), 90, np.uint8))
+    house = LabelledBox(0, Box(*FOUND[:4]))
+    frame = Frame("seen.png", "images/seen.png", SIDE, SIDE, "0" * 64, "0" * 16, (house,))
+    batch = Batch(("house", "boat"), (frame,), (), (), ())
+    write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(batch, mode="json"))
+
+
+@pytest.fixture
+def merged_game(toy_game: Any) -> Any:
+    """The toy game with a model, a training set of its drawn pictures, and a held-out frame."""
+    toy_game.add_batch("heldout_a")
+    toy_game.add("cvat_export", write_held_out_batch, "heldout_a")
+    toy_game.add("onnx_export", write_model)
+    make(toy_game, "synthetic_set", {"images": 10})
+    make(toy_game, "cvat_merge")
+    return toy_game
+
+
+def make(toy_game: Any, name: str, config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Materialize an asset; what its page shows."""
+    key = dg.AssetKey(["toy", name])
+    given = {f"toy__{name}": {"config": config}} if config else None
+    with toy_game.instance() as instance:
+        materialize(build_definitions(toy_game.pack), instance, [key], config=given)
+        event = instance.get_latest_materialization_event(key)
+        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+
+
+def evaluated(toy_game: Any) -> tuple[dict[str, Any], EvaluationReport]:
+    shown = make(toy_game, "real_evaluation")
+    return shown, read_report(Path(shown["folder"]))
+
+
+def test_drawn_pictures_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:
+    shown, report = evaluated(merged_game)
+    assert report.real.micro.f1 == 1.0
+    visible, full = report.conventions
+    assert (visible.box, full.box) == ("visible", "full")
+    assert visible.truths == full.truths > 0
+    assert visible.micro == report.synthetic.micro, "the pack's own labels are of visible boxes"
+    assert shown["synthetic_f1_visible_boxes"] == visible.micro.f1
+    assert shown["synthetic_f1_full_boxes"] == full.micro.f1
+    assert f"| full | {full.truths} |" in shown["report"]
+    assert "toy/synthetic_set" in report.inputs
+
+
+def test_without_the_drawn_set_the_rest_is_judged_all_the_same(merged_game: Any) -> None:
+    remove_tree(merged_game.store.root / "toy" / "synthetic_set")
+    shown, report = evaluated(merged_game)
+    assert report.conventions == ()
+    assert report.synthetic is not None
+    assert "what of an object its box holds" not in shown["report"]
