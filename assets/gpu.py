@@ -20,7 +20,7 @@ from resources.gpu.pace import Pace
 from resources.state import StateFolder
 
 if TYPE_CHECKING:
-    from resources.gpu.cloud import Cloud
+    from resources.gpu.cloud import Cloud, Pod
     from resources.gpu.reaper import Reaping
 
 LEASES = dg.AssetKey(["gpu_leases"])
@@ -114,14 +114,29 @@ LEASE_COLUMNS = (
 )
 
 
+def other_pod(pod: Pod, now: float) -> str:
+    """What to tell of a pod that another state folder has rented."""
+    from resources.gpu.naming import parse_name
+
+    name = parse_name(pod.name)
+    assert name is not None
+    hours = (now - name.expires) / 3600
+    if hours <= 0:
+        return f"{pod.name} ({pod.id}), of another state folder"
+    return (
+        f"{pod.name} ({pod.id}), of another state folder, whose time was over {hours:.1f} hours "
+        f"ago: it is billed. If that folder is lost: outpost gpu reap --lost {name.owner}"
+    )
+
+
 def _reap(ledger: Ledger, warn: Callable[[str], None]) -> str:
     """Look once at every cloud; what to tell of it."""
     # Imported here: Dagster loads definitions often, and HTTP and SSH take their time.
     from resources.gpu.providers import clouds_at_hand
-    from resources.gpu.reaper import reap
+    from resources.gpu.reaper import is_overdue, reap
 
     clouds = clouds_at_hand()
-    if not clouds and not ledger.file.is_file():
+    if not clouds and not ledger.exists():
         return "No cloud's API key is set, and nothing was ever rented."
     looks = reap_everywhere(clouds, ledger, lambda cloud: [reap(cloud, ledger, REAPER_PACE)])
     verdicts = [
@@ -131,13 +146,17 @@ def _reap(ledger: Ledger, warn: Callable[[str], None]) -> str:
     ]
     for line in verdicts:
         warn(line)
+    for look in looks:
+        for pod in look.others:
+            if is_overdue(pod, ledger.clock()):
+                warn(other_pod(pod, ledger.clock()))
     counted = ", ".join(f"{look.pods} pods of ours on {look.provider}" for look in looks)
     return "; ".join([counted or "No cloud's API key is set", *verdicts])
 
 
 def _told(ledger: Ledger, said: str, seen: str) -> dg.SensorResult:
     """Report the leases as an asset, when anything about them has changed."""
-    rows = ledger.rows() if ledger.file.is_file() else ()
+    rows = ledger.rows() if ledger.exists() else ()
     digest = digest_of([[row.id, row.state, row.note, row.pod_id] for row in rows])
     if not rows or digest == seen:
         return dg.SensorResult(skip_reason=said, cursor=seen)

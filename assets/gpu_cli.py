@@ -32,7 +32,8 @@ def list_leases(as_json: Json = False) -> None:
 
     with explained():
         ledger = Ledger(StateFolder.from_environment().gpu)
-        rows, now, month = ledger.rows(), ledger.clock(), ledger.usd_this_month()
+        rows, month = (ledger.rows(), ledger.usd_this_month()) if ledger.exists() else ((), 0.0)
+        now = ledger.clock()
     if as_json:
         leases = [{**asdict(row), "usd": row.usd(now), "seconds": row.seconds(now)} for row in rows]
         print(json.dumps({"leases": leases, "usd_this_month": month}, indent=1))
@@ -52,17 +53,28 @@ def reap(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be done.")
     ] = False,
+    lost: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lost",
+            metavar="TOKEN",
+            help="Of a state folder that is lost: its pods count as ours. The eight digits that "
+            "follow `outpost-` in their names.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """End every rented host of ours that no living run uses, and verify that it has ended.
 
-    Only pods that were rented from this state folder are touched. Needs the API key of each
-    provider (`RUNPOD_API_KEY`, `LAMBDA_API_KEY`). Exits with 1 when a pod may still be billed.
+    Only pods that were rented from this state folder are touched; those of other state folders are
+    shown. Needs the API key of each provider (`RUNPOD_API_KEY`, `LAMBDA_API_KEY`). Exits with 1
+    when a pod may still be billed.
 
     Example: `outpost gpu reap --dry-run`
     """
-    from assets.gpu import reap_everywhere
+    from assets.gpu import other_pod, reap_everywhere
     from resources.gpu.ledger import Ledger
+    from resources.gpu.naming import checked_owner
     from resources.gpu.pace import Pace
     from resources.gpu.providers import clouds_at_hand
     from resources.gpu.reaper import reap as look_once
@@ -70,13 +82,14 @@ def reap(
 
     with explained():
         ledger, pace, clouds = Ledger(StateFolder.from_environment().gpu), Pace(), clouds_at_hand()
+        tokens = [checked_owner(token) for token in lost or ()]
         looks = reap_everywhere(
             clouds,
             ledger,
             lambda cloud: (
-                [look_once(cloud, ledger, pace, dry_run=True)]
+                [look_once(cloud, ledger, pace, dry_run=True, lost=tokens)]
                 if dry_run
-                else reap_until_settled(cloud, ledger, pace)
+                else reap_until_settled(cloud, ledger, pace, tokens)
             ),
         )
     if as_json:
@@ -88,6 +101,9 @@ def reap(
         console.print(f"{look.provider}: {look.pods} pods of ours.")
         for verdict in look.verdicts:
             console.print(f"  {verdict.action.value}  {verdict.name}  ({escaped(verdict.reason)})")
+        for pod in look.others:
+            said = other_pod(pod, ledger.clock())
+            console.print(f"  left alone  {escaped(said)}", soft_wrap=True)
 
 
 @gpu_app.command()
@@ -126,6 +142,7 @@ def _as_json(look: Reaping) -> dict[str, Any]:
             }
             for verdict in look.verdicts
         ],
+        "others": [{"name": pod.name, "pod": pod.id} for pod in look.others],
     }
 
 

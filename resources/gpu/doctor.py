@@ -47,7 +47,12 @@ def _examine_key(folder: Path) -> Finding:
 
 
 def _examine_budget(gpu: Gpu, ledger: Ledger) -> Finding:
-    limits, spent, leases = gpu.limits, ledger.usd_this_month(), ledger.open_rows()
+    try:
+        # Reading the token makes it: what cannot be written is better known before a pod is named.
+        limits, _, spent = gpu.limits, ledger.owner, ledger.usd_this_month()
+        leases = ledger.open_rows()
+    except OutpostError as error:
+        return Finding("ledger", False, error.problem, error.fix)
     said = (
         f"${spent:.2f} of ${limits.per_month:.2f} spent this month (UTC); a lease costs at most "
         f"${limits.per_lease:.2f}, at most ${limits.per_hour:.2f} an hour; {len(leases)} open."

@@ -16,8 +16,10 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from typing import TypeVar
@@ -33,6 +35,7 @@ from resources.gpu.cloud import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
+    Finding,
     NoCapacityError,
 )
 
@@ -40,6 +43,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 BUSY_SECONDS = 5.0
 """Waited where a service has had enough and does not say for how long."""
 LONGEST_BACKOFF = 10.0
+CLOCK_MINUTES = 15
+"""By which clocks may differ without harm."""
 QUOTED_CHARACTERS = 400
 
 Query = Mapping[str, str | int]
@@ -244,6 +249,27 @@ class Requester:
         self.patience = patience
         self.base_url = checked_url(service.base_url)
         self.limiter = shared_limiter(self.base_url, service.seconds_apart)
+        self._clock_ahead: float | None = None
+
+    def examined_clock(self) -> Sequence[Finding]:
+        """Whether this machine's clock agrees with the service's; nothing where it has told none.
+
+        The time until which a pod is wanted stands in its name, in seconds since 1970.
+        """
+        if self._clock_ahead is None:
+            return ()
+        minutes = round(self._clock_ahead / 60)
+        if abs(minutes) <= CLOCK_MINUTES:
+            return (Finding("clock", True, f"agrees with {self.service.name}'s."),)
+        said = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}"
+        return (
+            Finding(
+                "clock",
+                False,
+                f"This machine's clock is {said} {self.service.name}'s.",
+                "Set it: by it a pod is told when to end.",
+            ),
+        )
 
     def ask(self, method: str, path: str, query: Query | None = None, body: object = None) -> Reply:
         """Send what changes nothing when it is repeated.
@@ -358,6 +384,9 @@ class Requester:
 
     def _learned(self, response: httpx.Response) -> Reply:
         self.limiter.learn(response.status_code, response.headers)
+        with suppress(ValueError):
+            there = parsedate_to_datetime(response.headers.get("date", ""))
+            self._clock_ahead = time.time() - there.timestamp()
         text = response.text.replace(self.service.key.read(), "***")
         return Reply(self.service.name, response.status_code, text)
 

@@ -177,7 +177,7 @@ class LambdaCloud:
             findings.append(finding)
             if not finding.well:
                 break
-        return findings
+        return [*self._api.examined_clock(), *findings]
 
     def _examine_key(self) -> Finding:
         try:

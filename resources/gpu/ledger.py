@@ -173,6 +173,10 @@ class Ledger:
         self.file = folder / "ledger.sqlite3"
         self.clock = clock
 
+    def exists(self) -> bool:
+        """Whether anything was ever written into it."""
+        return self.file.is_file()
+
     @property
     def owner(self) -> str:
         """The token in the names of this ledger's pods."""

@@ -92,6 +92,20 @@ def owner_token(folder: Path) -> str:
     return token
 
 
+def checked_owner(token: str) -> str:
+    """A token that somebody has typed.
+
+    Raises:
+        OwnerError: it cannot be one.
+    """
+    if not _OWNER.fullmatch(token):
+        raise OwnerError(
+            f"{token!r} is no token of a state folder.",
+            "Give the eight digits (0-9, a-f) that follow `outpost-` in the names of its pods.",
+        )
+    return token
+
+
 def write_once(file: Path, content: bytes) -> None:
     """Write a file that only its owner can read, whole and to the disk, unless somebody is first.
 

@@ -133,6 +133,7 @@ def reap(
             to end all the same, if their ids are known; whether they did is not.
         ReapError: a pod could not be ended; all others were.
     """
+
     def held(row: LeaseRow) -> bool:
         return is_held(ledger.lock_file(row.id))
 

@@ -137,17 +137,28 @@ def gpu_from_environment() -> Gpu:
     """
     values: dict[str, Any] = {}
     for name in Gpu.model_fields:
-        variable = VARIABLE if name == "provider" else f"{VARIABLE}_{name.upper()}"
-        text = os.environ.get(variable, "").strip()
+        text = os.environ.get(variable_of(name), "").strip()
         if text:
             values[name] = _list_of(text) if name == "gpus" else text
     try:
         return Gpu(**values)
-    except (ValidationError, dg.DagsterError) as error:
+    except ValidationError as error:
+        wrong = {variable_of(str(item["loc"][0])): item for item in error.errors()}
+        told = [f"{name} is {item['input']!r}: {item['msg']}" for name, item in wrong.items()]
+        raise GpuSettingsError(
+            f"The environment describes a GPU that there cannot be. {'; '.join(told)}.",
+            f"Correct or unset {', '.join(wrong)}.",
+        ) from None
+    except dg.DagsterError as error:
         raise GpuSettingsError(
             f"The environment describes a GPU that there cannot be. {error}",
             f"Correct the variables that begin with {VARIABLE}.",
         ) from error
+
+
+def variable_of(field: str) -> str:
+    """The environment variable that sets a field of the resource."""
+    return VARIABLE if field == "provider" else f"{VARIABLE}_{field.upper()}"
 
 
 def _list_of(text: str) -> list[str]:

@@ -42,6 +42,7 @@ from resources.gpu.http import (
     checked_url,
 )
 from resources.gpu.market import examined, suitable
+from resources.gpu.naming import parse_name
 
 BASE_URL = "https://api.runpod.io/v2"
 IMAGE = "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404"
@@ -50,6 +51,12 @@ LOG_LINES = 1000
 LOG_SECONDS = 3.0
 MOST_PAGES = 1000
 DEADMAN_LOOK_SECONDS = 5
+DEADMAN_RETRY_SECONDS = 60
+RESTART_SLACK_SECONDS = 3600
+"""Beyond the time in its name a pod ends itself even if its container began anew meanwhile; so much
+may the clocks here and there differ."""
+STOP_AFTER_TRIES = 15
+"""Removals in vain, a minute apart, after which a pod stops itself: then only a disk is billed."""
 
 _STATUS = {
     "PROVISIONING": PodStatus.STARTING,
@@ -169,7 +176,7 @@ class RunPod:
             findings.append(finding)
             if not finding.well:
                 return findings
-        return [*findings, self._examine_capacity(wish)]
+        return [*findings, *self._api.examined_clock(), self._examine_capacity(wish)]
 
     def _examine_key(self) -> Finding:
         try:
@@ -236,7 +243,8 @@ class RunPod:
         )
 
     def _body(self, request: PodRequest) -> _CreatePod:
-        place = request.offer.place
+        place, name = request.offer.place, parse_name(request.name)
+        latest = name.expires + RESTART_SLACK_SECONDS if name else None
         return _CreatePod(
             name=checked_name(request.name),
             image=self.settings.image,
@@ -246,40 +254,49 @@ class RunPod:
             disk=request.disk_gb,
             ports=["22/tcp"],
             env={"PUBLIC_KEY": checked_public_key(request.public_key)},
-            args=deadman_args(request.ttl_seconds, self.settings.base_url),
+            args=deadman_args(request.ttl_seconds, self.settings.base_url, latest),
             dataCenterIds=[place] if place else None,
         )
 
 
-def deadman_args(ttl_seconds: int, base_url: str) -> str:
+def deadman_args(ttl_seconds: int, base_url: str, latest: int | None = None) -> str:
     """The container's command: arm the switch, then become the image's own start script.
 
     When the time is up, or the pod has been left alone with its work done (`IDLE_FILE`), it removes
-    itself by the API and by `runpodctl`, in turn, until it is gone. Stopping is no way: a stopped
-    pod is billed for its disk. Whatever parses this string sees one single-quoted word; the key is
-    handed over on standard input, as command lines can be read by everybody.
+    itself by the API and by `runpodctl`, whose older and newer commands differ, in turn, until it
+    is gone. Stopping, which leaves a disk to be billed, is the last resort. Whatever parses this
+    string sees one single-quoted word; the key is handed over on standard input, as command lines
+    can be read by everybody.
 
     Args:
         ttl_seconds: from the start of the container.
         base_url: of the API.
+        latest: seconds since 1970 after which it ends whenever its container began; a container
+            that is restarted counts `ttl_seconds` anew.
     """
     if ttl_seconds <= 0:
         raise CloudError(
             f"A pod cannot end itself after {ttl_seconds} s.", "Give it a time above zero."
         )
     look = min(DEADMAN_LOOK_SECONDS, ttl_seconds)
+    too_late = "" if latest is None else f"[ $(date +%s) -gt {latest} ] && break; "
     pod = f"{checked_url(base_url)}/pods/$RUNPOD_POD_ID"
     script = (
         f"( sleep {ttl_seconds} & clock=$!; "
         "while kill -0 $clock 2>/dev/null; do "
         f"sleep {look}; "
         f'[ -n "$(find {IDLE_FILE} -mmin +{IDLE_MINUTES} 2>/dev/null)" ] && break; '
+        f"{too_late}"
         "done; "
+        "tries=0; "
         "while :; do "
         'echo "Authorization: Bearer $RUNPOD_API_KEY" | '
         f"curl -sS -m 30 -X DELETE -H @- -A outpost/1 {pod}; "
         "timeout 60 runpodctl remove pod $RUNPOD_POD_ID; "
-        "sleep 60; "
+        "timeout 60 runpodctl pod delete $RUNPOD_POD_ID; "
+        "tries=$((tries + 1)); "
+        f"[ $tries -gt {STOP_AFTER_TRIES} ] && timeout 60 runpodctl stop pod $RUNPOD_POD_ID; "
+        f"sleep {DEADMAN_RETRY_SECONDS}; "
         f"done ) & echo $! > {DEADMAN_FILE}; exec /start.sh"
     )
     return f"bash -c '{script}'"

@@ -139,6 +139,49 @@ def test_reap_exits_with_1_when_it_cannot_look(account: Renting) -> None:
     assert outpost("reap").exit_code == 1
 
 
+def test_pods_of_a_lost_state_folder_are_shown_with_the_way_to_end_them(
+    account: Renting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    abandon(account)
+    owner = account.ledger.owner
+    late = account.runpod.add_foreign(f"outpost-{owner}-22222222-e1700000000-t3600")
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "other"))
+
+    shown = outpost("reap").stdout
+    told = json.loads(outpost("reap", "--dry-run", "--json").stdout)
+
+    assert "runpod: 0 pods of ours." in shown
+    assert f"outpost gpu reap --lost {owner}" in shown
+    assert late.name in {pod["name"] for pod in told[0]["others"]}
+    assert len(account.runpod.alive) == 2
+    assert outpost("reap", "--lost", "nonsense").exit_code == 1
+    assert outpost("reap", "--lost", owner).exit_code == 0
+    assert account.runpod.alive == []
+
+
+def test_a_damaged_ledger_is_explained_by_every_command(
+    account: Renting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_GPU", "runpod")
+    abandon(account)
+    for file in account.ledger.folder.glob("ledger.sqlite3*"):
+        file.write_bytes(b"no database any more, and longer than a header" * 100)
+
+    for command in ("list", "reap"):
+        result = outpost(command)
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+        assert "cannot be used" in result.output
+        assert "move it and its -wal and -shm away" in result.output
+    findings = json.loads(outpost("doctor", "--json").stdout)["findings"]
+    assert [item["what"] for item in findings if not item["well"]] == ["ledger"]
+
+
+def test_looking_at_leases_writes_nothing(tmp_path: Path) -> None:
+    assert "Nothing was ever rented" in outpost("list").stdout
+    assert json.loads(outpost("list", "--json").stdout) == {"leases": [], "usd_this_month": 0.0}
+    assert not (tmp_path / "state").exists()
+
+
 def test_doctor_is_content_with_a_good_setup_and_rents_nothing(
     account: Renting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,8 +239,10 @@ def test_a_wrong_setting_is_named(
 ) -> None:
     monkeypatch.setenv(variable, value)
 
-    with pytest.raises(GpuSettingsError, match=value):
+    with pytest.raises(GpuSettingsError, match=value) as told:
         gpu_from_environment()
+
+    assert told.value.fix == f"Correct or unset {variable}."
 
 
 def test_the_4090_is_asked_for_first() -> None:

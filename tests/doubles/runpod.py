@@ -4,7 +4,7 @@
         cloud = RunPod(base_url=runpod.url)          # and runpod.key in RUNPOD_API_KEY
         runpod.script("create", status(500, after=True))
 
-Operations for scripts: create, list, get, delete, action, logs, catalog, billing, runpodctl.
+Operations for scripts: create, list, get, delete, action, logs, catalog, billing, runpodctl, stop.
 Every request and every reply is checked against the published document; see `violations`.
 """
 
@@ -41,8 +41,11 @@ ACTIONS = {
 _NOT_PRICED = (Phase.EXITED, Phase.TERMINATED)
 RUNPODCTL = """\
 #!/usr/bin/env bash
-[ "$1 $2" = "remove pod" ] || exit 2
-exec curl -sS -f -m 10 -X POST "{origin}/runpodctl/$3"
+case "$1 $2" in
+    "{removes}") exec curl -sS -f -m 10 -X POST "{origin}/runpodctl/$3" ;;
+    "stop pod") exec curl -sS -f -m 10 -X POST "{origin}/runpodctl/$3/stop" ;;
+esac
+exit 2
 """
 
 
@@ -82,6 +85,7 @@ class RunPodDouble(CloudDouble):
         direct_ssh: whether pods can be reached directly at all.
         ignores_args: new pods run the image's command instead of the one that was asked for.
         runpodctl_works: whether pods can remove themselves by `runpodctl`.
+        runpodctl_removes: in which words; releases differ.
         pods_may_delete: whether pods can remove themselves by the API.
         page_size: lists are cut into pages of so many, named by the parameter `cursor`.
         prices_late: a pod's cost is told as nothing until it runs.
@@ -97,6 +101,7 @@ class RunPodDouble(CloudDouble):
         self.direct_ssh = True
         self.ignores_args = False
         self.runpodctl_works = True
+        self.runpodctl_removes = "remove pod"
         self.pods_may_delete = True
         self.page_size: int | None = None
         self.prices_late = False
@@ -120,6 +125,7 @@ class RunPodDouble(CloudDouble):
             Route("catalog", "GET", "/v2/catalog/gpus", self._catalog),
             Route("billing", "GET", "/v2/billing/pods", self._billing),
             Route("runpodctl", "POST", "/runpodctl/{id}", self._runpodctl, published=False),
+            Route("stop", "POST", "/runpodctl/{id}/stop", self._stopped, published=False),
         ]
 
     def admit(self, request: Request, route: Route, values: Mapping[str, str]) -> Reply | None:
@@ -176,6 +182,7 @@ class RunPodDouble(CloudDouble):
             "RUNPOD_API_KEY": f"rps_{secrets.token_hex(16)}",
             **body.get("env", {}),
         }
+        runpodctl = RUNPODCTL.format(origin=self.origin, removes=self.runpodctl_removes)
         pod = FakePod(
             id=pod_id,
             name=body["name"],
@@ -184,7 +191,7 @@ class RunPodDouble(CloudDouble):
             usd_per_hour=self.cost_factor * (kind.secure_usd if secure else kind.community_usd),
             args="" if self.ignores_args else body.get("args", ""),
             environment=environment,
-            programs={"runpodctl": RUNPODCTL.format(origin=self.origin), **self.programs},
+            programs={"runpodctl": runpodctl, **self.programs},
             pace=self.pace,
             fails=self.pods_fail,
             foreign=foreign,
@@ -238,6 +245,10 @@ class RunPodDouble(CloudDouble):
         if pod is None or not self.runpodctl_works:
             return Reply(500, {"error": "not available"})
         self.end(pod)
+        return Reply(200, {})
+
+    def _stopped(self, _: Request, values: Mapping[str, str]) -> Reply:
+        self.pods[values["id"]].stop()
         return Reply(200, {})
 
     def _logs(self, request: Request, values: Mapping[str, str]) -> Reply:

@@ -148,6 +148,8 @@ class Double:
         self.requests: list[str] = []
         self.violations: list[str] = []
         self.closing = threading.Event()
+        self.clock_ahead = 0.0
+        """Seconds that are added to the time of day that every reply tells."""
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -271,6 +273,9 @@ def _handler(double: Double) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             self._send(reply)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string((timestamp or time.time()) + double.clock_ahead)
 
         def __getattr__(self, name: str) -> Any:
             # do_GET, do_POST and so on.

@@ -44,14 +44,15 @@ from resources.gpu.cloud import (
     PodStatus,
 )
 from resources.gpu.http import Patience
-from resources.gpu.runpod import RunPod, RunPodSettings, deadman_args
+from resources.gpu.naming import PodName, parse_name
+from resources.gpu.runpod import RESTART_SLACK_SECONDS, RunPod, RunPodSettings, deadman_args
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx7hQ2Nq1W9kq9h1C2yJm5bYw5T1QXo3mT8r0cF3n4k me"
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 L40S = "NVIDIA L40S"
 WISH = GpuWish((RTX_4090, L40S), max_usd_per_hour=1.0)
 REQUEST = PodRequest(
-    name="outpost-0badcafe-00c0ffee-e1795247471-t3600",
+    name=str(PodName("0badcafe", "00c0ffee", int(time.time()), 3600)),
     offer=Offer(RTX_4090, "EU-RO-1", "secure", 0.69),
     public_key=PUBLIC_KEY,
     ttl_seconds=3600,
@@ -105,7 +106,10 @@ def test_a_pod_is_asked_for_with_all_that_the_api_needs(double: RunPodDouble, cl
     assert body["dataCenterIds"] == ["EU-RO-1"]
     assert body["ports"] == ["22/tcp"]
     assert body["env"] == {"PUBLIC_KEY": PUBLIC_KEY}
-    assert body["args"] == deadman_args(3600, double.url)
+    name = parse_name(REQUEST.name)
+    assert name is not None
+    latest = name.expires + RESTART_SLACK_SECONDS
+    assert body["args"] == deadman_args(3600, double.url, latest)
     assert (pod.name, pod.status, pod.ssh) == (REQUEST.name, PodStatus.STARTING, None)
     assert pod.id == double.newest().id
 
@@ -652,6 +656,45 @@ def test_a_pod_ends_itself_when_its_time_is_up(
 
 
 @needs_sshd
+def test_the_newer_words_of_runpodctl_end_a_pod_too(double: RunPodDouble, cloud: Cloud) -> None:
+    double.pods_may_delete, double.runpodctl_removes = False, "pod delete"
+
+    cloud.create(replace(REQUEST, ttl_seconds=1))
+
+    wait_until(lambda: double.alive == [], seconds=12)
+
+
+@needs_sshd
+def test_a_pod_that_cannot_remove_itself_stops_at_last(
+    double: RunPodDouble, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.gpu.runpod.DEADMAN_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("resources.gpu.runpod.STOP_AFTER_TRIES", 3)
+    double.pods_may_delete = double.runpodctl_works = False
+    cloud.create(replace(REQUEST, ttl_seconds=1))
+
+    in_phase(double, Phase.EXITED)
+
+    assert double.count("delete") == 4
+    assert double.count("stop") == 1
+
+
+@needs_sshd
+def test_a_container_that_began_anew_long_after_its_time_ends_at_once(
+    double: RunPodDouble, cloud: Cloud
+) -> None:
+    now = int(time.time())
+    asked_for_once = str(PodName("aaaaaaaa", "11111111", now - 7200 - 60, 3600))
+    late_but_well = str(PodName("aaaaaaaa", "22222222", now - 3600, 3600))
+    cloud.create(replace(REQUEST, name=late_but_well, ttl_seconds=3600))
+    cloud.create(replace(REQUEST, name=asked_for_once, ttl_seconds=3600))
+
+    wait_until(lambda: not double.named(asked_for_once).alive, seconds=15)
+
+    assert double.named(late_but_well).alive
+
+
+@needs_sshd
 def test_a_pod_that_is_left_alone_with_its_work_done_ends_itself_early(
     double: RunPodDouble, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -774,6 +817,19 @@ def test_the_doctor_reports_what_fails_and_never_raises(
 
     assert not finding.well
     assert finding.fix
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(7200.0, "behind"), (-7200.0, "ahead of")])
+def test_the_doctor_sees_a_wrong_clock(
+    double: RunPodDouble, cloud: Cloud, ahead: float, said: str
+) -> None:
+    assert [one.well for one in cloud.examine(WISH) if one.what == "clock"] == [True]
+    double.clock_ahead = ahead
+
+    (clock,) = [one for one in cloud.examine(WISH) if one.what == "clock"]
+
+    assert not clock.well
+    assert f"120 minutes {said} RunPod" in clock.said
 
 
 def test_a_key_that_may_not_see_bills_is_no_ailment(double: RunPodDouble, cloud: Cloud) -> None:
