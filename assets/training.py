@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, notice, reporter
-from assets.views import curve, table
+from assets.views import curve, picture, table
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
@@ -39,6 +39,7 @@ from pipeline.training.job import (
 )
 from pipeline.training.latency import measure_latency
 from pipeline.training.parity import ParityReport, measure_parity, require_parity
+from pipeline.training.program import PLOTS
 from pipeline.training.results import (
     EpochMetrics,
     Event,
@@ -69,6 +70,15 @@ TRAINING_FILES = (
     "environment.json",
     "lease.json",
 )
+SHOWN_PLOTS = {
+    "results": "results.png",
+    "precision_recall": "BoxPR_curve.png",
+    "confusion": "confusion_matrix_normalized.png",
+    "found_in_validation": "val_batch0_pred.jpg",
+}
+"""By what they are called on the page; the others lie in the artifact's folder."""
+TRAINING_BATCH = {"training_batch": "train_batch0.jpg"}
+PLOT_BYTES = 150_000
 LOG_LINES_SHOWN = 40
 
 
@@ -207,6 +217,8 @@ class TrainingSession:
             for name in TRAINING_FILES:
                 if (outputs / name).is_file():
                     shutil.copyfile(outputs / name, folder / name)
+            if (outputs / PLOTS).is_dir():
+                shutil.copytree(outputs / PLOTS, folder / PLOTS)
             shutil.copyfile(self.job_folder / "job.json", folder / "job.json")
 
         return make(making, write, show_weights)
@@ -383,12 +395,13 @@ class TrainingProgress:
 
 
 def show_weights(folder: Path) -> Metadata:
-    """Curves, the best epoch, the host and what it cost, and the job."""
+    """Curves and plots, the best epoch, the host and what it cost, and the job."""
     epochs = epochs_of(read_events(folder / "metrics.jsonl"))
     best = best_epoch(epochs)
     environment = json.loads((folder / "environment.json").read_text("utf-8"))
     shown: Metadata = {
         "curves": curve(curves_svg(epochs), "losses and mAP by epoch"),
+        **show_plots(folder / PLOTS, epochs, SHOWN_PLOTS),
         "epochs": len(epochs),
         "device": environment["device"],
         "environment": dg.MetadataValue.json(environment),
@@ -399,6 +412,23 @@ def show_weights(folder: Path) -> Metadata:
         return shown
     figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
     return {**shown, **{name: value for name, value in figures.items() if value is not None}}
+
+
+def show_plots(folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]) -> Metadata:
+    """Some of ultralytics' plots, reduced.
+
+    Args:
+        folder: what the job program drew.
+        epochs: so far; of several stages, the last one's plots are shown.
+        names: file by the name that it gets on the page; what was not drawn is left out.
+    """
+    place = folder / epochs[-1].stage if epochs else folder
+    place = place if place.is_dir() else folder
+    return {
+        title: picture((place / file).read_bytes(), title.replace("_", " "), PLOT_BYTES)
+        for title, file in names.items()
+        if (place / file).is_file()
+    }
 
 
 def show_lease(file: Path) -> Metadata:
@@ -435,6 +465,8 @@ def show_failure(outputs: Path) -> Metadata:
     if epochs:
         shown["epochs"] = len(epochs)
         shown["curves"] = curve(curves_svg(epochs), "losses and mAP by epoch")
+    with suppress(OSError):
+        shown |= show_plots(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
     return {**shown, **show_lease(outputs / "lease.json")}
 
 

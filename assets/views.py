@@ -13,16 +13,18 @@ from PIL import Image
 
 LARGEST_PICTURE = (1100, 1400)
 """Width and height in pixels above which a picture is reduced before it is shown."""
+LARGEST_JPEG = 1_000_000
+"""Bytes above which it is reduced further."""
 
 
-def picture(encoded: bytes, title: str) -> dg.MetadataValue[str]:
+def picture(encoded: bytes, title: str, most_bytes: int = LARGEST_JPEG) -> dg.MetadataValue[str]:
     """A PNG or JPEG file's bytes, reduced if large, inline."""
     with Image.open(BytesIO(encoded)) as image:
         small = image.convert("RGB")
     small.thumbnail(LARGEST_PICTURE)
-    buffer = BytesIO()
-    small.save(buffer, "JPEG", quality=82)
-    return _inline(buffer.getvalue(), "image/jpeg", title)
+    while len(jpeg := _jpeg(small)) > most_bytes:
+        small.thumbnail((small.width * 4 // 5, small.height * 4 // 5))
+    return _inline(jpeg, "image/jpeg", title)
 
 
 def curve(svg: str, title: str) -> dg.MetadataValue[str]:
@@ -34,6 +36,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metada
     """A table in markdown."""
     lines = [_row(columns), _row(["---"] * len(columns)), *(_row(row) for row in rows)]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
 
 
 def _row(cells: Iterable[object]) -> str:

@@ -24,7 +24,13 @@ from pipeline.training.checkpoints import (
 )
 from pipeline.training.config import TrainingConfig, TrainingConfigError
 from pipeline.training.job import write_job
-from pipeline.training.program import CHECKPOINT_FILE, METRIC_NAMES, STOP_FILE, sidecar_of
+from pipeline.training.program import (
+    CHECKPOINT_FILE,
+    METRIC_NAMES,
+    PLOTS,
+    STOP_FILE,
+    sidecar_of,
+)
 from pipeline.training.registry import ModelRegistry, RegistryEntry
 from pipeline.training.results import (
     EpochMetrics,
@@ -61,6 +67,7 @@ class TrainedModel:
         last: the newest checkpoint, for ultralytics.
         onnx: the exported model, or None when none was asked for.
         results: figures of every epoch as CSV.
+        plots: folder of what ultralytics drew; of two stages, each has a folder of its own in it.
         log: everything that was printed.
         class_names: index i is class i.
         epochs: figures of every epoch, those of an earlier training that this one continued too.
@@ -77,6 +84,7 @@ class TrainedModel:
     last: Path
     onnx: Path | None
     results: Path
+    plots: Path
     log: Path
     class_names: tuple[str, ...]
     epochs: tuple[EpochMetrics, ...]
@@ -244,6 +252,7 @@ class _Run:
             last=self.folder / "last.pt",
             onnx=onnx if onnx.is_file() else None,
             results=self.folder / "results.csv",
+            plots=self.folder / PLOTS,
             log=self.folder / "log.txt",
             class_names=self.class_names,
             epochs=epochs,

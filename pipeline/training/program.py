@@ -11,6 +11,7 @@ travels in the job's folder.
     stop                when it appears, training ends after the epoch and the job goes on to export
     work/               scratch: everything that ultralytics writes
     outputs/            what comes back; `done.json` is written last and only when all went well
+        plots/          what ultralytics draws; of several stages, each in a folder of its own
 
 Every line of `outputs/metrics.jsonl` is one event (`pipeline.training.results`). While it trains,
 `outputs/checkpoint.pt` is the newest whole checkpoint and all that going on from it takes;
@@ -55,6 +56,7 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 MAX_DETECTIONS = 300
 ROW_VALUES = 6
+PLOTS = "plots"
 RESUME_FILE = "resume.pt"
 CHECKPOINT_FILE = "checkpoint.pt"
 STOP_FILE = "stop"
@@ -110,6 +112,7 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
     keep_to_the_folder(work)
     outputs.event("stage", stage="prepare", message="Loading ultralytics")
     tame_ultralytics(work)
+    draw_in_a_local_font()
     saved = newest_checkpoint(job, folder, outputs) if "train" in job["stages"] else None
     weights = None if saved else find_weights(job, folder, work, outputs)
     started_from = saved.state["weights"] if saved else described(weights)
@@ -138,6 +141,8 @@ class Training:
         self.outputs = outputs
         self.stages = [Stage(job, folder, entry) for entry in job["training"]]
         self.history = History([stage.name for stage in self.stages], weights)
+        self.plots = Plots(outputs, self.stages)
+        self.plots.take_over()
 
     def run(self, weights: Path | None, saved: Checkpoint | None) -> Path:
         """Train to the end or to the early stop; the path of the best checkpoint in the outputs.
@@ -162,6 +167,9 @@ class Training:
             self.outputs.event(
                 "message", message=f"Asked to stop: nothing is trained after stage {stage.name}"
             )
+        print(
+            f"Plots took {self.plots.seconds:.1f} s, {self.plots.cpu_seconds:.1f} s of it CPU time"
+        )
         publish_checkpoint(stage.last, self.outputs, "last.pt")
         return publish_checkpoint(stage.best, self.outputs, "best.pt")
 
@@ -190,9 +198,9 @@ class Training:
         from ultralytics import YOLO
 
         model = YOLO(model_file, task="detect")
-        callbacks = stage.tuning | Recorder(self, stage).callbacks()
-        for name, callback in callbacks.items():
-            model.add_callback(name, callback)
+        for callbacks in (stage.tuning, Recorder(self, stage).callbacks()):
+            for name, callback in callbacks.items():
+                model.add_callback(name, callback)
         try:
             model.train(**options, **stage.fixed_options())
         finally:
@@ -221,7 +229,7 @@ class Stage:
             "data": str(self._write_dataset_file()),
             "save_dir": str(self.folder),
             "exist_ok": True,
-            "plots": False,
+            "plots": True,
             # Anything else has current releases choose checkpoints on the head that is not shipped.
             "nms": False,
         }
@@ -354,6 +362,7 @@ class Recorder:
     def callbacks(self) -> dict[str, Any]:
         """By the name of ultralytics' hook."""
         return {
+            "on_pretrain_routine_end": self.draw_the_best_alone,
             "on_train_start": self.training_starts,
             "on_train_epoch_start": self.epoch_starts,
             "on_train_batch_end": self.batch_ends,
@@ -361,6 +370,10 @@ class Recorder:
             "on_model_save": self.epoch_ends,
             "on_fit_epoch_end": self.all_ends,
         }
+
+    def draw_the_best_alone(self, trainer: Any) -> None:
+        """Have no epoch's validation drawn: the best checkpoint's comes last, in the same files."""
+        trainer.validator.args.plots = False
 
     def training_starts(self, _trainer: Any) -> None:
         self.began = time.monotonic()
@@ -451,6 +464,73 @@ class Recorder:
         elapsed = time.monotonic() - self.began
         epochs_left: float = trainer.epochs - trainer.start_epoch - epochs_done
         return round(elapsed / epochs_done * max(epochs_left, 0.0), 1)
+
+
+class Plots:
+    """What ultralytics draws, brought into the outputs as soon as it is drawn.
+
+    A drawing that fails is told and nothing more: it is no reason to lose a training.
+    """
+
+    def __init__(self, outputs: Outputs, stages: list[Stage]) -> None:
+        self.outputs = outputs
+        alone = len(stages) == 1
+        self.places = {stage.folder: "" if alone else f"{stage.name}/" for stage in stages}
+        self.class_names = dict(enumerate(stages[0].class_names))
+        self.brought: dict[Path, int] = {}
+        self.seconds = self.cpu_seconds = 0.0
+
+    def take_over(self) -> None:
+        """Stand in for ultralytics' drawing functions, wherever they are called by name."""
+        from ultralytics.engine import trainer
+        from ultralytics.models.yolo.detect import train, val
+        from ultralytics.utils import metrics
+
+        for place, name in (
+            (trainer, "plot_results"),
+            (train, "plot_labels"),
+            (metrics, "plot_pr_curve"),
+            (metrics, "plot_mc_curve"),
+            (metrics.ConfusionMatrix, "plot"),
+        ):
+            setattr(place, name, self._guarded(getattr(place, name)))
+        for module in (train, val):
+            module.plot_images = self._guarded(self._drawn_here(module.plot_images))
+
+    def _drawn_here(self, plot_images: Any) -> Any:
+        """Draw in this thread, so that failures are seen, and name the classes everywhere."""
+
+        def draw(**options: Any) -> None:
+            plot_images(threaded=False, **{"names": self.class_names, **options})
+
+        return draw
+
+    def _guarded(self, draw: Any) -> Any:
+        def draw_if_possible(*arguments: Any, **options: Any) -> None:
+            began, cpu_began = time.monotonic(), time.process_time()
+            try:
+                draw(*arguments, **options)
+                self._bring()
+            except Exception as error:
+                traceback.print_exc()
+                self.outputs.event(
+                    "message",
+                    message=f"A plot could not be drawn, training goes on without it: {error}",
+                )
+            self.seconds += time.monotonic() - began
+            self.cpu_seconds += time.process_time() - cpu_began
+
+        return draw_if_possible
+
+    def _bring(self) -> None:
+        """Copy what is new into the outputs."""
+        for folder, place in self.places.items():
+            for file in sorted((*folder.glob("*.png"), *folder.glob("*.jpg"))):
+                changed = file.stat().st_mtime_ns
+                if self.brought.get(file) != changed:
+                    with self.outputs.replacing(f"{PLOTS}/{place}{file.name}") as temporary:
+                        shutil.copyfile(file, temporary)
+                    self.brought[file] = changed
 
 
 def metrics_of(trainer: Any) -> dict[str, float | None]:
@@ -766,6 +846,9 @@ def keep_to_the_folder(work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     os.environ.update(
         YOLO_CONFIG_DIR=str(work / "config"),
+        MPLCONFIGDIR=str(work / "config"),
+        # Others open windows, or look for a screen.
+        MPLBACKEND="Agg",
         YOLO_AUTOINSTALL="false",
         # No look-up of newer releases and no usage statistics, both of which hang behind a
         # firewall. Weights are downloaded all the same.
@@ -787,10 +870,22 @@ def tame_ultralytics(work: Path) -> None:
         | {f"{kind}_dir": str(work / kind) for kind in ("datasets", "weights", "runs")}
     )
     tqdm.is_noninteractive_console = lambda: True
-    # It fetches a font for plots, which are not drawn here.
+    # It fetches a font; see `draw_in_a_local_font`.
     ultralytics.data.utils.check_font = lambda *_: None
     # ultralytics leaves one core idle, which on two cores is half of them.
     torch_utils.NUM_THREADS = usable_cores()
+
+
+def draw_in_a_local_font() -> None:
+    """Have pictures lettered in the font that comes with matplotlib; ultralytics fetches one."""
+    import ultralytics.utils.plotting
+
+    def find_font(*_: Any) -> Path:
+        import matplotlib
+
+        return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+
+    ultralytics.utils.plotting.check_font = find_font
 
 
 def usable_cores() -> int:
@@ -981,6 +1076,7 @@ class Replacement:
         self.temporary = target.with_name(f".{target.name}.tmp")
 
     def __enter__(self) -> Path:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
         return self.temporary
 
     def __exit__(self, kind: object, *_: object) -> None:

@@ -1,5 +1,6 @@
 """Training as an asset: what a run tells while it trains, and what is left when it fails."""
 
+import base64
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import yaml
 import pipeline.training.job as job_module
 from assets.definitions import build_definitions
 from assets.keys import GameKeys
-from assets.making import Making, make
+from assets.making import Making, latest, make
 from assets.training import show_lease, stages_of, training_assets
 from pipeline.games.pack import TwoStageRules, load_pack
 from pipeline.labels.batches import write_json
@@ -74,6 +75,15 @@ END = textwrap.dedent("""
     save("environment.json", json.dumps({"device": "CPU, 2 cores", "gpu": None, "torch": "2"}))
     tell("done")
     save("done.json", "{}")
+""")
+PLOTS = textwrap.dedent("""
+    import numpy
+    from PIL import Image
+    folder = outputs / "plots" / ("" if len(job["training"]) == 1 else job["training"][-1]["name"])
+    folder.mkdir(parents=True)
+    noise = numpy.random.default_rng(3).integers(0, 256, (1900, 1900, 3), numpy.uint8)
+    for name in ("train_batch0.jpg", "val_batch0_pred.jpg", "results.png", "BoxPR_curve.png"):
+        Image.fromarray(noise[: 1900 if name.endswith("jpg") else 900]).save(folder / name)
 """)
 RENTED = textwrap.dedent("""
     save("lease.json", json.dumps({"provider": "runpod", "host": "abc", "gpu": "RTX 4090",
@@ -164,6 +174,21 @@ def test_a_training_on_this_machine_says_where_and_how_long(bench: Bench) -> Non
     assert shown["host"]
 
 
+@pytest.mark.parametrize("two_stage", [False, True])
+def test_plots_are_kept_and_the_most_telling_ones_shown_small(
+    bench: Bench, two_stage: bool
+) -> None:
+    bench.run(BEGIN + PLOTS + END, two_stage=two_stage)
+
+    shown = bench.shown()
+    assert "confusion" not in shown, "it was not drawn"
+    for name in ("results", "precision_recall", "found_in_validation"):
+        jpeg = base64.b64decode(shown[name].partition("base64,")[2].removesuffix(")"))
+        assert 10_000 < len(jpeg) <= 150_000
+    weights = latest(bench.instance, Artifacts().store, KEYS.trained_weights)
+    assert len(list((weights.path / "plots").rglob("*.*"))) == 4
+
+
 def test_a_rented_host_shows_its_price_and_all_its_leases(bench: Bench) -> None:
     bench.run(BEGIN + END + RENTED)
 
@@ -178,7 +203,7 @@ def test_weights_of_before_there_was_a_record_are_shown_without_it(tmp_path: Pat
 
 
 def test_a_failed_training_leaves_a_folder_that_its_error_names(bench: Bench) -> None:
-    result = bench.run(BEGIN + "raise SystemExit('the disk melted')\n")
+    result = bench.run(BEGIN + PLOTS + "raise SystemExit('the disk melted')\n")
 
     assert not result.success
     data = failure_of(result)
@@ -189,6 +214,7 @@ def test_a_failed_training_leaves_a_folder_that_its_error_names(bench: Bench) ->
     assert "the disk melted" in metadata["end_of_log"]
     assert metadata["epochs"] == 1
     assert "data:image/svg" in metadata["curves"]
+    assert "data:image/jpeg" in metadata["training_batch"]
     assert "the disk melted" in data.user_failure_data.description
     assert f"resume: {str(outputs.parent)!r}" in data.user_failure_data.description
     assert any(str(outputs) in line for line in bench.lines(result))

@@ -76,13 +76,18 @@ def tiny_spec(**changes: object) -> JobSpec:
     )
 
 
-def run_program(job: Path) -> subprocess.CompletedProcess[str]:
+def run_program(job: Path, python_path: str | None = None) -> subprocess.CompletedProcess[str]:
     """As on a host where nobody has ever run ultralytics."""
     home = job.parent.with_name(f"{job.parent.name}_home")
     home.mkdir()
     return subprocess.run(
         [sys.executable, str(job.parent / "program.py"), str(job)],
-        env={**os.environ, "HOME": str(home), "USERPROFILE": str(home)},
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+            **({"PYTHONPATH": python_path} if python_path else {}),
+        },
         capture_output=True,
         text=True,
         cwd=job.parent,
@@ -134,6 +139,43 @@ def test_what_is_done_is_listed_with_digests(trained: Path) -> None:
 
     assert set(done) == {"best.pt", "last.pt", "best.onnx"}
     assert all(sha256_of(outputs / name) == entry["sha256"] for name, entry in done.items())
+
+
+@pytest.mark.slow
+def test_the_plots_of_ultralytics_come_back_without_a_font_from_the_network(trained: Path) -> None:
+    plots = trained / "outputs" / "plots"
+
+    curves = {f"Box{name}_curve.png" for name in ("F1", "P", "PR", "R")}
+    matrices = {"confusion_matrix.png", "confusion_matrix_normalized.png"}
+    batches = {"train_batch0.jpg", "val_batch0_labels.jpg", "val_batch0_pred.jpg"}
+    drawn = {file.name for file in plots.iterdir()}
+    assert drawn >= {"results.png", "labels.jpg", *curves, *matrices, *batches}
+    for file in plots.iterdir():
+        with Image.open(file) as picture:
+            assert np.asarray(picture.convert("L")).std() > 1, f"{file.name} is empty"
+    assert not list((trained / "work").rglob("Arial*"))
+
+
+@pytest.mark.slow
+def test_a_training_outlives_plots_that_cannot_be_drawn(tmp_path: Path, training_set: Path) -> None:
+    broken = tmp_path / "broken" / "matplotlib"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('no libfreetype')\n", encoding="utf-8")
+    spec = tiny_spec(hyperparameters=hyperparameters({**TINY, "epochs": 1}), stages=[Stage.TRAIN])
+    job = write_job(tmp_path / "job", spec, training_set)
+
+    done = run_program(job, python_path=str(broken.parent))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    outputs = job.parent / "outputs"
+    assert (outputs / "best.pt").is_file()
+    told = [
+        event.message
+        for event in read_events(outputs / "metrics.jsonl")
+        if isinstance(event, MessageEvent)
+    ]
+    assert any("could not be drawn" in text and "libfreetype" in text for text in told)
+    assert (outputs / "plots" / "val_batch0_pred.jpg").is_file(), "it needs no matplotlib"
 
 
 @pytest.mark.slow

@@ -176,6 +176,10 @@ def test_two_stages_go_on_within_the_second_and_do_not_repeat_the_first(
     with (outputs / "results.csv").open(newline="", encoding="utf-8") as stream:
         rows = [(row["stage"], row["epoch"]) for row in csv.DictReader(stream)]
     assert rows == [("pretrain", "1"), ("finetune", "1"), ("finetune", "2")]
+    for stage in ("pretrain", "finetune"):
+        assert {"labels.jpg", "results.png", "val_batch0_pred.jpg"} <= {
+            file.name for file in (outputs / "plots" / stage).iterdir()
+        }
     learned = {(e.stage, e.learning_rate) for e in read_results_csv(outputs / "results.csv")}
     assert all(
         rate is not None and rate <= 0.0001 for stage, rate in learned if stage == "finetune"
@@ -207,6 +211,7 @@ def test_asked_to_end_at_once_it_keeps_its_checkpoint_and_asked_to_stop_it_expor
     assert (outputs / "checkpoint.pt").is_file()
     assert read_results_csv(outputs / "results.csv")
     assert "what there is was kept" in messages(job)
+    assert (outputs / "plots" / "pretrain" / "train_batch0.jpg").is_file()
     assert not (outputs / "done.json").exists()
 
     (job.parent / "stop").touch()
