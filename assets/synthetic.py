@@ -26,6 +26,7 @@ from pipeline.labels.batches import read_batch
 from pipeline.manifests import Manifest
 from pipeline.provenance import code_version_of
 from pipeline.scenes.distributions import distribution_svg
+from pipeline.scenes.frequency import expected_counts
 from pipeline.scenes.preview import sample_sheet
 from pipeline.scenes.read import read_some_scenes
 from pipeline.scenes.sharding import (
@@ -39,7 +40,9 @@ from pipeline.scenes.sharding import (
     write_order,
 )
 from pipeline.scenes.sizes import SeenBox, real_boxes, synthetic_boxes
+from pipeline.scenes.stock import catalogue_of, shapes_of
 from pipeline.scenes.write import SceneSetError, Shard, Sources
+from pipeline.sprites.library import OpenLibrary
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
 
@@ -273,13 +276,21 @@ class SetDrawing:
         def write(folder: Path) -> Manifest:
             return assemble(self.workshop, folder, chosen)
 
-        result = make(
-            self._making(order), write, lambda folder: show_set(folder, chosen, self._real_boxes())
-        )
+        def show(folder: Path) -> Metadata:
+            return show_set(folder, chosen, self._asked_for(order), self._real_boxes())
+
+        result = make(self._making(order), write, show)
         # The order goes last: should this step die here and be repeated, it finds the set made.
         remove_tree(self.workshop / SHARDS_FOLDER)
         remove_tree(self.workshop)
         return _with_speed(result, chosen.scenes.images)
+
+    def _asked_for(self, order: Order) -> dict[str, float]:
+        """How many objects of each class the rules come to in the whole set."""
+        library = OpenLibrary(self.store.open(order.sources[0]).path)
+        catalogue = catalogue_of(shapes_of(library), {}, self.pack.classes)
+        a_picture = expected_counts(order.rules, catalogue)
+        return {name: number * order.rules.images for name, number in a_picture.items()}
 
     def _real_boxes(self) -> tuple[SeenBox, ...]:
         """Of the batches that are there by now: for people to compare with, and no input.
@@ -368,17 +379,27 @@ def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.Materializ
     return result._replace(metadata={**metadata, "images_per_second": round(speed, 1)})
 
 
-def show_set(folder: Path, pack: GamePack, real: Sequence[SeenBox]) -> Metadata:
+def show_set(
+    folder: Path, pack: GamePack, asked_for: Mapping[str, float], real: Sequence[SeenBox]
+) -> Metadata:
     """Samples with their boxes, counts, sizes and positions, and what was dropped and why.
 
     Args:
+        asked_for: objects of each class that the rules come to; what of them found no room was not
+            drawn.
         real: boxes of annotated frames, beside which the drawn ones are shown.
     """
     summary = json.loads((folder / "set.json").read_text("utf-8"))
     dropped, names, policy = summary["dropped"], pack.class_names, pack.scenes.labels
     rows = [
-        [name, count, sum(dropped.get(name, {}).values()), _reasons(dropped.get(name, {}))]
-        for name, count in summary["counts"].items()
+        [
+            name,
+            round(asked_for.get(name, 0.0)),
+            summary["counts"][name],
+            sum(dropped.get(name, {}).values()),
+            _reasons(dropped.get(name, {})),
+        ]
+        for name in names
     ]
     return {
         "images": summary["images"],
@@ -387,7 +408,7 @@ def show_set(folder: Path, pack: GamePack, real: Sequence[SeenBox]) -> Metadata:
             distribution_svg(synthetic_boxes(read_some_scenes(folder, PLOTTED)), real, names),
             "sizes and positions",
         ),
-        "per_class": table(["class", "labels", "dropped", "why"], rows),
+        "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
         "gated": pack.scenes.gated,
         "enhanced": pack.scenes.enhanced,
         "land_scenes": summary["scenes"].get("land", 0),

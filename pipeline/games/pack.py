@@ -396,6 +396,7 @@ class GamePack(Section):
         ]
         if isinstance(section, SceneRules):
             problems += _unknown_lists(section, info.data["classes"])
+            problems += _unknown_marks(section, info.data.get("sprites"))
             problems += [] if problems else section.unplaced_members()
         if problems:
             raise ValueError("; ".join(problems))
@@ -408,6 +409,17 @@ def _unknown_lists(rules: SceneRules, classes: list[GameClass]) -> list[str]:
         f"{key}: there is no class and no group '{name}'{_suggestion(name, known)}"
         for key, name in rules.named_lists()
         if name not in known
+    ]
+
+
+def _unknown_marks(rules: SceneRules, sprites: SpriteRules | None) -> list[str]:
+    if sprites is None:  # They are wrong themselves, which is reported.
+        return []
+    return [
+        f"overlays.pictures[{number}].picture: sprites.marks has no '{mark.picture}'"
+        f"{_suggestion(mark.picture, sprites.marks)}"
+        for number, mark in enumerate(rules.overlays.pictures)
+        if mark.picture not in sprites.marks
     ]
 
 
@@ -469,9 +481,11 @@ def _refusal(error: ValidationError, folder: Path) -> PackError:
     problems = error.errors()
     unknown = all(problem["type"] == "extra_forbidden" for problem in problems)
     fix = "Remove the key or correct its name" if unknown else "Correct the file at that key"
+    of_scenes = all(problem["loc"][:1] == ("scenes",) for problem in problems)
+    where = "docs/reference/scenes.md" if of_scenes else "pipeline/games/pack.py"
     return PackError(
         "\n".join(_explain(problem, folder) for problem in problems),
-        f"{fix}; pipeline/games/pack.py describes every key.",
+        f"{fix}; {where} describes every key.",
     )
 
 

@@ -297,6 +297,12 @@ class OverlayRules(Section):
     )
     fog_bank_size: ShareRange = Field((0.3, 0.7), description="Of the picture's sides.")
 
+    @model_validator(mode="after")
+    def _corners_are_four(self) -> OverlayRules:
+        if self.fog_corners[1] > 4:
+            raise ValueError(f"fog_corners: a picture has 4; got {list(self.fog_corners)}")
+        return self
+
 
 class LabelPolicy(Section):
     """Which objects of a drawn scene become labels, and with which box."""

@@ -101,7 +101,8 @@ def _write(tile: Pixels, text: str, box: Box | None, zoom: float, colour: Colour
     left = max(0, min(round(box.x1 * zoom), tile.shape[1] - size[0]))
     bottom = max(size[1] + 2, round(box.y1 * zoom) - 2)
     tile[bottom - size[1] - 1 : bottom + 2, left : left + size[0]] //= 3
-    cv2.putText(tile, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, 0.33, colour, 1, cv2.LINE_AA)
+    ink = [(value + 255) // 2 for value in colour]  # Dark hues cannot be read on a dark ground.
+    cv2.putText(tile, text, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, 0.33, ink, 1, cv2.LINE_AA)
 
 
 def _grid(tiles: Sequence[Pixels]) -> Pixels:

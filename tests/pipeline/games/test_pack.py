@@ -65,6 +65,17 @@ def test_a_section_in_two_places_is_refused(pack_folder: Path) -> None:
         ("scenes.yaml", "width: 320", "width: 3", "width", "greater than or equal to 64"),
         ("scenes.yaml", "[0.96, 1.04]", "[2, 1]", "placements[0].scale", "must not exceed"),
         ("scenes.yaml", "count: [0, 1]", "count: [-1, 1]", "placements[0].count[0]", "equal to 0"),
+        ("scenes.yaml", "images: 400", "images: 0", "images", "greater than or equal to 1"),
+        ("scenes.yaml", "zoom: [1.0, 1.0]", "zoom: [1.2, 0.8]", "zoom", "must not exceed"),
+        ("scenes.yaml", "fog: 0.4", "fog: 1.4", "overlays.fog", "less than or equal to 1"),
+        ("scenes.yaml", "fog_corners: [0, 2]", "fog_corners: [0, 9]", "overlays", "picture has 4"),
+        (
+            "scenes.yaml",
+            "fog_corners: [0, 2]",
+            "pictures: [{picture: halo}]",
+            "overlays.pictures[0].picture",
+            "sprites.marks has no 'halo'",
+        ),
         ("terrain.yaml", "blur: [0.0, 0.6]", "blur: 1", "softening.blur", "tuple"),
         *(
             ("terrain.yaml", old, new, f"softening{key}", reason)
