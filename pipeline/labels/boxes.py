@@ -1,9 +1,13 @@
-"""The box that every label, truth and detection comes down to."""
+"""The box that every label, truth and detection comes down to.
+
+Sets have millions of boxes, and a named tuple takes a third of the time of a frozen dataclass to
+make.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +16,7 @@ STORED_DIGITS = 3
 """Decimals of a pixel that are kept: rotated corners differ in the last bits between machines."""
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """An axis-aligned box in pixels, `x2` and `y2` exclusive."""
 
     x1: float
@@ -45,8 +48,7 @@ class Box:
         return Box(x1, y1, x2, y2)
 
 
-@dataclass(frozen=True)
-class LabelledBox:
+class LabelledBox(NamedTuple):
     """A box with its class id, as numbered by the game pack."""
 
     class_id: int
@@ -55,8 +57,7 @@ class LabelledBox:
 
 def corners(boxes: Iterable[Box]) -> npt.NDArray[np.float64]:
     """Boxes as float64 [n, 4], columns x1, y1, x2, y2 in pixels."""
-    rows = [(box.x1, box.y1, box.x2, box.y2) for box in boxes]
-    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return np.array(list(boxes), dtype=np.float64).reshape(-1, 4)
 
 
 def iou_matrix(first: Iterable[Box], second: Iterable[Box]) -> npt.NDArray[np.float64]:

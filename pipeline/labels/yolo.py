@@ -15,7 +15,7 @@ from pipeline.errors import OutpostError
 from pipeline.labels.boxes import Box, LabelledBox
 
 DECIMALS = 6
-LINE = "%d" + f" %.{DECIMALS}f" * 4
+LINE = "%d" + f" %.{DECIMALS}f" * 4 + "\n"
 EDGE_TOLERANCE = 2 * 10.0**-DECIMALS
 """How far rounding may carry a box's side over the picture's edge."""
 
@@ -48,7 +48,7 @@ class YoloRow:
 
 def format_labels(boxes: Iterable[LabelledBox], width: int, height: int) -> str:
     """The text of a label file for boxes that lie within a picture of that size in pixels."""
-    return "".join(f"{_line(labelled, width, height)}\n" for labelled in boxes)
+    return "".join([_line(labelled, width, height) for labelled in boxes])
 
 
 def read_rows(file: Path, class_count: int) -> tuple[YoloRow, ...]:
@@ -84,10 +84,9 @@ def parse_rows(text: str, class_count: int, origin: str) -> tuple[YoloRow, ...]:
 
 
 def _line(labelled: LabelledBox, width: int, height: int) -> str:
-    box = labelled.box
-    x, y = (box.x1 + box.x2) / 2 / width, (box.y1 + box.y2) / 2 / height
-    wide, high = (box.x2 - box.x1) / width, (box.y2 - box.y1) / height
-    return LINE % (labelled.class_id, x, y, wide, high)
+    class_id, (x1, y1, x2, y2) = labelled
+    x, y = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height
+    return LINE % (class_id, x, y, (x2 - x1) / width, (y2 - y1) / height)
 
 
 def _parse_line(line: str, class_count: int, place: str) -> YoloRow:

@@ -6,7 +6,7 @@ two are apart so that another policy needs no other picture: the measurements ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pipeline.backgrounds.shores import Footprint
@@ -57,9 +57,11 @@ def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
     measures = loops().measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
     objects = tuple(
-        _object(placement, measured)
-        for placement, measured in zip(plan.placements, measures, strict=True)
-        if placement.class_name is not None
+        [
+            _object(placement, measured)
+            for placement, measured in zip(plan.placements, measures, strict=True)
+            if placement.class_name is not None
+        ]
     )
     if plan.shore is None:
         return objects
@@ -75,12 +77,12 @@ def export(
 ) -> tuple[Exported, ...]:
     """Decide about each object, in the given order; `class_names[i]` is class i."""
     ids = {name: number for number, name in enumerate(class_names)}
-    return tuple(Exported(item, _outcome(item, policy, ids[item.class_name])) for item in objects)
+    return tuple([Exported(item, _outcome(item, policy, ids[item.class_name])) for item in objects])
 
 
-def labels_of(exported: Sequence[Exported]) -> Iterator[LabelledBox]:
+def labels_of(exported: Sequence[Exported]) -> list[LabelledBox]:
     """The labels among the decisions."""
-    return (entry.outcome for entry in exported if isinstance(entry.outcome, LabelledBox))
+    return [outcome for _, outcome in exported if isinstance(outcome, LabelledBox)]
 
 
 def _outcome(item: SceneObject, policy: LabelPolicy, class_id: int) -> LabelledBox | DropReason:
@@ -89,25 +91,26 @@ def _outcome(item: SceneObject, policy: LabelPolicy, class_id: int) -> LabelledB
     if item.visible_fraction < policy.min_visible:
         return "mostly hidden"
     box = item.visible if policy.box == "visible" else item.full
-    if min(box.width, box.height) < policy.min_side:
+    x1, y1, x2, y2 = box
+    if x2 - x1 < policy.min_side or y2 - y1 < policy.min_side:
         return "too small"
     return LabelledBox(class_id, box)
 
 
 def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
     """An object from its row of `measure`."""
-    pixels, inside, seen, under_hud, x1, y1, x2, y2 = measured[:8]
+    pixels, inside, seen, under_hud, x1, y1, x2, y2, *around_seen = measured
     full = Box(x1, y1, x2, y2) if inside else None
     return SceneObject(
-        class_name=str(placement.class_name),
-        full=full,
-        visible=full if seen == inside else Box(*measured[8:]) if seen else None,
-        visible_fraction=seen / (pixels or 1),
-        truncated_fraction=(pixels - inside) / (pixels or 1),
-        covered_by=_covers(inside - seen, under_hud),
-        player=placement.player,
-        sprite_id=placement.sprite_id,
-        scale=placement.scale,
+        str(placement.class_name),
+        full,
+        full if seen == inside else Box(*around_seen) if seen else None,
+        seen / (pixels or 1),
+        (pixels - inside) / (pixels or 1),
+        _covers(inside - seen, under_hud),
+        placement.player,
+        placement.sprite_id,
+        placement.scale,
     )
 
 

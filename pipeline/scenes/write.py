@@ -15,16 +15,18 @@ import ctypes
 import errno
 import json
 import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -57,7 +59,18 @@ SHARD_IMAGES = 50
 
 SUMMARY_FILE = "set.json"
 
+Part = Literal["images", "labels", "objects"]
+PARTS: tuple[Part, ...] = ("images", "labels", "objects")
+
 CORNERS = "[%d, %d, %d, %d]"
+OBJECT = (
+    '{"class": %s, "covered_by": %s, "dropped": %s, %s"full": %s, "player": %s, "scale": %.4f, '
+    '"sprite": %s, "truncated_fraction": %.4f, "visible": %s, "visible_fraction": %.4f}'
+)
+"""An object of a sidecar. The fourth part, for a footprint, is empty in most scenes."""
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+"""Only Windows has text files, and would put other ends to their lines."""
 
 PORTION_IMAGES = 10
 """The end of a set comes in such portions, so that its processes end together."""
@@ -210,27 +223,27 @@ class Studio:
         """
         counts = ShardCounts(shard, Counter(), Counter(), Counter())
         try:
-            _make_folders(folder)
+            places = _made_folders(folder)
             for index in range(shard.first, shard.stop):
-                scene, decisions = self._write_picture(index, folder)
-                _count(counts, scene, decisions)
+                self._write_picture(index, places[subset_of(index, self.rules)], counts)
         except OSError as error:
             raise _unwritable(folder, error) from error
         return counts
 
-    def _write_picture(self, index: int, folder: Path) -> tuple[ScenePlan, tuple[Exported, ...]]:
-        rules = self.rules
-        scene = plan(index, rules, self.catalogue)
+    def _write_picture(self, index: int, places: Mapping[Part, str], counts: ShardCounts) -> None:
+        scene = plan(index, self.rules, self.catalogue)
         drawing = draw(scene, self.sprites, self.backgrounds, self.team_colours)
-        decisions = export(label(scene, drawing), rules.labels, self.class_names)
+        decisions = export(label(scene, drawing), self.rules.labels, self.class_names)
+        # All about the objects comes before the picture is encoded, which takes them out of the
+        # processor's cache: afterwards it would take twice as long.
         labels = format_labels(labels_of(decisions), scene.width, scene.height)
-        subset, name = subset_of(index, rules), picture_name(index)
-        picture = _jpeg(drawing.bgrx, scene.jpeg_quality or rules.jpeg_quality)
-        (folder / "images" / subset / f"{name}.jpg").write_bytes(picture.data)
-        (folder / "labels" / subset / f"{name}.txt").write_bytes(labels.encode())
         measurements = _measurements(scene, decisions)
-        (folder / "objects" / subset / f"{name}.json").write_bytes(measurements.encode())
-        return scene, decisions
+        _count(counts, scene, decisions)
+        picture = _jpeg(drawing.bgrx, scene.jpeg_quality or self.rules.jpeg_quality)
+        name = picture_name(index)
+        _write_file(f"{places['images']}/{name}.jpg", picture.data)
+        _write_file(f"{places['labels']}/{name}.txt", labels.encode())
+        _write_file(f"{places['objects']}/{name}.json", measurements.encode())
 
 
 def open_studio(pack: GamePack, sources: Sources) -> Studio:
@@ -362,10 +375,28 @@ def _write_in_worker(shard: Shard, folder: Path, pack: GamePack, sources: Source
     return _studio.write(shard, folder)
 
 
-def _make_folders(folder: Path) -> None:
-    for part in ("images", "labels", "objects"):
-        for subset in SUBSETS:
-            (folder / part / subset).mkdir(parents=True, exist_ok=True)
+def _made_folders(folder: Path) -> dict[Subset, dict[Part, str]]:
+    """The folders of a set, which are there from now on."""
+    return {
+        subset: {part: _made(f"{folder}/{part}/{subset}") for part in PARTS} for subset in SUBSETS
+    }
+
+
+def _made(folder: str) -> str:
+    if not os.access(folder, os.F_OK):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_file(path: str, data: bytes | memoryview) -> None:
+    """Write a new file by the system's own calls, in two thirds of the time of `Path`."""
+    file = os.open(path, NEW_FILE, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    finally:
+        os.close(file)
 
 
 def _jpeg(bgrx: Pixels, quality: int) -> Pixels:
@@ -393,18 +424,20 @@ def _measurements(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
 def _line(decision: Exported) -> str:
     """An object as JSON with sorted keys, put together by hand because there are so many."""
     item, outcome = decision
-    dropped = "null" if isinstance(outcome, LabelledBox) else _quoted(outcome)
-    where = item.footprint
-    footprint = "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, '
-    full = _corners(item.full)
-    visible = full if item.visible is item.full else _corners(item.visible)
-    player = "null" if item.player is None else item.player
-    return (
-        f'{{"class": {_quoted(item.class_name)}, "covered_by": {_quoted(item.covered_by)}, '
-        f'"dropped": {dropped}, {footprint}"full": {full}, "player": {player}, '
-        f'"scale": {item.scale:.4f}, "sprite": {_quoted(item.sprite_id)}, '
-        f'"truncated_fraction": {item.truncated_fraction:.4f}, "visible": {visible}, '
-        f'"visible_fraction": {item.visible_fraction:.4f}}}'
+    name, full, visible, visible_fraction, truncated, covers, player, sprite, scale, where = item
+    around = _corners(full)
+    return OBJECT % (
+        _quoted(name),
+        _quoted(covers),
+        "null" if isinstance(outcome, LabelledBox) else _quoted(outcome),
+        "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, ',
+        around,
+        "null" if player is None else player,
+        scale,
+        _quoted(sprite),
+        truncated,
+        around if visible is full else _corners(visible),
+        visible_fraction,
     )
 
 
@@ -415,17 +448,16 @@ def _quoted(name: str | tuple[str, ...]) -> str:
 
 
 def _corners(box: Box | None) -> str:
-    return "null" if box is None else CORNERS % (box.x1, box.y1, box.x2, box.y2)
+    return "null" if box is None else CORNERS % box
 
 
 def _count(counts: ShardCounts, scene: ScenePlan, decisions: Iterable[Exported]) -> None:
     counts.scenes[scene.kind] += 1
-    for decision in decisions:
-        name = decision.item.class_name
-        if isinstance(decision.outcome, LabelledBox):
-            counts.labels[name] += 1
+    for item, outcome in decisions:
+        if isinstance(outcome, LabelledBox):
+            counts.labels[item.class_name] += 1
         else:
-            counts.dropped[name, decision.outcome] += 1
+            counts.dropped[item.class_name, outcome] += 1
 
 
 def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
