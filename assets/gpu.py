@@ -60,8 +60,8 @@ def reap_everywhere(
     Raises:
         ReapError: a cloud could not be looked at, or leases are open at one without a key.
     """
-    from resources.gpu.providers import API_KEYS
     from resources.gpu.reaper import ReapError
+    from resources.gpu.resource import API_KEYS
 
     looks: list[Reaping] = []
     failures = []

@@ -16,7 +16,7 @@ from resources.gpu.local import LocalProvider
 from resources.gpu.pace import Pace
 from resources.gpu.pod_lease import Terms
 from resources.gpu.rented import RentedProvider
-from resources.gpu.resource import VARIABLE, Gpu, GpuSettingsError, Provider
+from resources.gpu.resource import API_KEYS, VARIABLE, Gpu, GpuSettingsError, Provider
 from resources.gpu.runpod import RunPod, RunPodSettings
 from resources.gpu.ssh import own_key
 from resources.gpu.ssh_host import SshHostProvider, SshHostSettings, parse_address
@@ -29,7 +29,6 @@ TIERS: dict[str, Tiers] = {
     "community": ("community",),
     "any": ("secure", "community"),
 }
-API_KEYS = {Provider.RUNPOD: "RUNPOD_API_KEY", Provider.LAMBDA: "LAMBDA_API_KEY"}
 RUNPOD_URL_VARIABLE = "OUTPOST_RUNPOD_URL"
 LAMBDA_URL_VARIABLE = "OUTPOST_LAMBDA_URL"
 """Where the APIs answer, for those who reach them by another way."""

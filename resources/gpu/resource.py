@@ -33,6 +33,8 @@ class Provider(StrEnum):
     SSH = "ssh"
 
 
+API_KEYS = {Provider.RUNPOD: "RUNPOD_API_KEY", Provider.LAMBDA: "LAMBDA_API_KEY"}
+"""Variables of the environment that hold the keys; no training gets to see them."""
 GPUS: dict[Provider, tuple[str, ...]] = {
     Provider.RUNPOD: (
         "NVIDIA GeForce RTX 4090",

@@ -15,7 +15,7 @@ from resources.gpu.bill import HOST_FILE, Bill, write_json
 from resources.gpu.cloud import SshAddress
 from resources.gpu.following import Assignment, Following
 from resources.gpu.holding import HeldError, holding
-from resources.gpu.interrupts import interruptible, shielded
+from resources.gpu.interrupts import interruptible, require_a_parent, shielded
 from resources.gpu.lease import Host, OnEvent, OnLog, ignore
 from resources.gpu.naming import new_lease_id, owner_token
 from resources.gpu.pace import Pace
@@ -117,7 +117,7 @@ class SshHostLease:
         try:
             record = self.workplace.prepare(self.environment)
             write_json(assignment.outputs / HOST_FILE, record)
-            return following.run(_leave_alone)
+            return following.run(_while_wanted)
         except BaseException:
             if not following.has_ended:
                 with shielded(), suppress(OutpostError):
@@ -165,5 +165,6 @@ def _closing(host: RemoteHost) -> Iterator[None]:
         host.close()
 
 
-def _leave_alone(_: Workplace) -> None:
-    """Nothing bounds a job on one's own machine."""
+def _while_wanted(_: Workplace) -> None:
+    """Nothing bounds a job on one's own machine, except that somebody still waits for it."""
+    require_a_parent()

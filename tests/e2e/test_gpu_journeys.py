@@ -18,7 +18,7 @@ from doubles.gpu_jobs import GPU_NAME, gpu_python, training_program, write_small
 from doubles.renting import LIMITS, RTX_4090, cloud_at
 from doubles.runpod import RunPodDouble, running_runpod
 from doubles.servers import wait_until
-from doubles.sshd import needs_sshd, running_sshd
+from doubles.sshd import is_alive, needs_sshd, running_sshd
 
 from assets.keys import GameKeys
 from assets.making import Making, latest, make
@@ -211,6 +211,67 @@ def test_cancelling_a_run_brings_the_checkpoint_and_ends_the_pod(
     (row,) = Ledger(tmp_path / "state" / "gpu").rows()
     assert row.state is LeaseState.TERMINATED
     assert runpod.key.encode() not in said
+
+
+KILLED_RUN = """
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from pipeline.training.job import read_job
+from resources.gpu import Gpu
+
+JOB = Path(os.environ["JOB_FILE"])
+
+@dg.asset
+def trained_weights(context: dg.AssetExecutionContext, gpu: Gpu) -> None:
+    (JOB.parent / "step.pid").write_text(str(os.getpid()))
+    with gpu.rent(read_job(JOB)) as lease:
+        lease.run(JOB, on_log=context.log.info)
+
+defs = dg.Definitions(
+    [trained_weights],
+    resources={"gpu": Gpu(provider="runpod")},
+    jobs=[dg.define_asset_job("training", executor_def=dg.multiprocess_executor)],
+)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_step_whose_run_was_killed_brings_the_checkpoint_and_ends_the_pod(
+    runpod: RunPodDouble, tmp_path: Path
+) -> None:
+    job = write_small_job(tmp_path / "job", training_program(epochs=10_000, seconds=0.5))
+    script = tmp_path / "killed_run.py"
+    script.write_text(KILLED_RUN, encoding="utf-8")
+    (tmp_path / "instance").mkdir()
+    told = job.parent / "outputs" / "metrics.jsonl"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "dagster", "job", "execute", "-f", str(script), "-j", "training"],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DAGSTER_HOME": str(tmp_path / "instance"),
+            "OUTPOST_HOME": str(tmp_path / "state"),
+            "JOB_FILE": str(job),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: told.is_file() and b'"epoch"' in told.read_bytes(), 200)
+        run.kill()
+        step = int((job.parent / "step.pid").read_text())
+        assert step != run.pid
+        wait_until(lambda: runpod.owned == [], 120)
+        wait_until(lambda: not is_alive(step), 60)
+    finally:
+        run.kill()
+
+    assert (job.parent / "outputs" / "checkpoint.pt").is_file()
+    (row,) = Ledger(tmp_path / "state" / "gpu").rows()
+    assert row.state is LeaseState.TERMINATED
 
 
 def test_the_daemon_of_outpost_dev_ends_what_a_killed_run_left(

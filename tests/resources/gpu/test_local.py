@@ -112,6 +112,26 @@ def test_a_program_that_watches_its_lifeline_ends_well_by_itself(job: Path) -> N
     assert run(job, f"{LIFELINE}{done}").is_dir()
 
 
+def test_a_training_does_not_get_to_see_the_keys_of_clouds(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "secret")
+    monkeypatch.setenv("LAMBDA_API_KEY", "secret")
+    monkeypatch.setenv("SOMETHING_ELSE", "kept")
+
+    outputs = run(
+        job,
+        """
+        import os, pathlib
+        assert os.environ["SOMETHING_ELSE"] == "kept"
+        assert "secret" not in os.environ.values()
+        pathlib.Path("outputs/done.json").touch()
+        """,
+    )
+
+    assert (outputs / "done.json").is_file()
+
+
 def test_a_failure_quotes_the_end_of_the_log_and_says_where_it_is(job: Path) -> None:
     with pytest.raises(TrainingFailedError, match="no such layer") as caught:
         run(job, "print('before'); raise SystemExit('no such layer')")
