@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.training.job import JobSpec
+from pipeline.training.program import CHECKPOINT_FILE, RESUME_FILE, sidecar_of
 from resources.gpu.failures import training_failure
 from resources.gpu.lease import OnEvent, OnLog
 from resources.gpu.pace import Pace
@@ -136,27 +138,36 @@ LARGE = ("checkpoint.pt", "best.pt", "last.pt", "best.onnx")
 """Left out of a salvage, which has a checkpoint and little time."""
 
 
-def prepare_to_resume(assignment: Assignment) -> dict[str, Any] | None:
+def prepare_to_resume(assignment: Assignment) -> str:
     """Lay the newest checkpoint into the job's folder, so that the next host goes on from it.
 
-    Epochs that were told after it are forgotten: they will be trained and told again.
+    The newest is the one that was fetched last, else the one that the lost host had begun with; it
+    stays in the outputs as well, for whoever goes on from there. Epochs that were told after it are
+    forgotten: they will be trained and told again.
 
     Returns:
-        What `checkpoint.json` says, or None when the job begins anew.
+        Where the next host begins, for people.
     """
     outputs, folder = assignment.outputs, assignment.job.parent
+    checkpoint, resume = outputs / CHECKPOINT_FILE, folder / RESUME_FILE
     events = outputs / "metrics.jsonl"
-    checkpoint, description = outputs / "checkpoint.pt", outputs / "checkpoint.json"
-    if not (checkpoint.is_file() and description.is_file()):
+    if checkpoint.is_file() and sidecar_of(checkpoint).is_file():
+        # What lies there may be another name of somebody's own checkpoint.
+        for name in (resume, sidecar_of(resume)):
+            name.unlink(missing_ok=True)
+        shutil.copyfile(checkpoint, resume)
+        shutil.copyfile(sidecar_of(checkpoint), sidecar_of(resume))
+    elif not resume.is_file():
         events.unlink(missing_ok=True)
-        return None
-    told: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
-    checkpoint.replace(folder / "resume.pt")
-    description.replace(folder / "resume.json")
+        return "Beginning anew elsewhere: no checkpoint had been fetched yet."
+    if not sidecar_of(resume).is_file():
+        events.unlink(missing_ok=True)
+        return "Going on elsewhere from the checkpoint that this training began with."
+    told: dict[str, Any] = json.loads(sidecar_of(resume).read_text(encoding="utf-8"))
     if events.is_file():
         kept = _events_until(events.read_text(encoding="utf-8"), told)
         events.write_text(kept, encoding="utf-8", newline="\n")
-    return told
+    return f"Going on elsewhere after epoch {told['epoch']}."
 
 
 def _events_until(text: str, checkpoint: dict[str, Any]) -> str:

@@ -208,12 +208,7 @@ class RentedLease:
                 f"{LEASES_A_TRAINING} hosts were lost, the last one so: {error.problem}",
                 f"Train again later. What there was is in {assignment.outputs}.",
             ) from error
-        told = prepare_to_resume(assignment)
-        self.on_log(
-            f"Going on elsewhere after epoch {told['epoch']}."
-            if told
-            else "Beginning anew elsewhere: no checkpoint had been fetched yet."
-        )
+        self.on_log(prepare_to_resume(assignment))
         self._asked_to_finish = False
         self.place()
 

@@ -1,6 +1,7 @@
 """Jobs and files on a real machine behind SSH, across dropped connections."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -527,8 +528,9 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
 
     with pytest.raises(HostLostError):
         Following(workplace, assignment, QUICK).run(lose)
-    told = prepare_to_resume(assignment)
-    assert told is not None
+    said = prepare_to_resume(assignment)
+    told = json.loads((job.parent / "resume.json").read_text("utf-8"))
+    assert said == f"Going on elsewhere after epoch {told['epoch']}."
     (job.parent / "program.py").write_text(training_program(epochs=told["epoch"] + 2))
     listener.events.clear()
     other = Workplace(workplace.host, "job2")
