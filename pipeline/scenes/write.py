@@ -1,8 +1,9 @@
 """Writing a synthetic set: pictures, YOLO labels and measurements, in shards.
 
 A shard is a range of picture indices. Shards share nothing and may run in any order, process or
-machine, and again after a failure: `write_shard` for each of `shards`, then `finish_set` once.
-`write_set` is that over the processes of this machine. The bytes depend on none of it.
+machine, and again after a failure: `Studio.write` for each of `shards`, then `finish_set` once.
+`write_set` is that over the processes of this machine, and `pipeline.scenes.sharding` over several.
+The bytes depend on none of it.
 
 A set's folder holds `images/{train,val}/synth_000000.jpg`, `labels/{train,val}/synth_000000.txt`,
 `objects/{train,val}/synth_000000.json` (every object with its measurements, labelled or not) and
@@ -168,11 +169,6 @@ def shards(images: int, size: int = SHARD_IMAGES) -> tuple[Shard, ...]:
     return tuple(Shard(first, min(first + size, images)) for first in range(0, images, size))
 
 
-def write_shard(shard: Shard, folder: Path, pack: GamePack, sources: Sources) -> ShardCounts:
-    """Draw one shard into the set's folder, over whatever an earlier attempt left there."""
-    return open_studio(pack, sources).write(shard, folder)
-
-
 def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) -> SetSummary:
     """Check that every picture of the set is there, and write `set.json`.
 
@@ -216,7 +212,11 @@ class Studio:
     team_colours: tuple[Colour, ...]
 
     def write(self, shard: Shard, folder: Path) -> ShardCounts:
-        """Draw and write a shard's pictures.
+        """Draw and write a shard's pictures, over whatever an earlier attempt left there.
+
+        Args:
+            shard: which pictures.
+            folder: the set's.
 
         Raises:
             SceneSetError: a file cannot be written.

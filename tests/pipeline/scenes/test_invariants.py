@@ -26,7 +26,7 @@ from pipeline.scenes.plan import may_stand, place_of, plan
 from pipeline.scenes.read import read_scenes
 from pipeline.scenes.scene import footprint_of
 from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShelf
-from pipeline.scenes.write import Shard, Sources, finish_set, write_set, write_shard
+from pipeline.scenes.write import Shard, Sources, finish_set, open_studio, write_set
 
 SLOW = pytest.mark.slow
 PLANS = [pytest.param(250, id="some"), pytest.param(6000, id="thousands", marks=SLOW)]
@@ -269,11 +269,12 @@ def test_a_set_has_the_same_bytes_in_any_order_and_after_any_failure(
     parts = [Shard(first, min(first + 7, images)) for first in range(0, images, 7)]
     random.Random(3).shuffle(parts)
     # The first shard is broken off in the middle and drawn again at the end.
-    write_shard(Shard(parts[0].first, parts[0].first + 2), tmp_path / "parts", game, shore_sources)
+    half = Shard(parts[0].first, parts[0].first + 2)
+    open_studio(game, shore_sources).write(half, tmp_path / "parts")
     for picture in (tmp_path / "parts").rglob("*.jpg"):
         picture.write_bytes(picture.read_bytes()[:100])
     finished = [
-        write_shard(part, tmp_path / "parts", game, shore_sources)
+        open_studio(game, shore_sources).write(part, tmp_path / "parts")
         for part in [*parts[1:], parts[0]]
     ]
     finish_set(tmp_path / "parts", game, finished)

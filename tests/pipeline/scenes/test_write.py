@@ -24,11 +24,11 @@ from pipeline.scenes.write import (
     SceneSetError,
     Shard,
     finish_set,
+    open_studio,
     portions,
     shards,
     subset_of,
     write_set,
-    write_shard,
 )
 
 
@@ -81,8 +81,8 @@ def test_shards_in_any_order_and_twice_write_the_same_bytes(written, pack, sourc
     planned = shards(40, size=7)
     (tmp_path / "images" / "train").mkdir(parents=True)
     (tmp_path / "images" / "train" / "synth_000008.jpg").write_bytes(b"half a picture")
-    write_shard(planned[1], tmp_path, pack(), sources)
-    finished = [write_shard(shard, tmp_path, pack(), sources) for shard in reversed(planned)]
+    open_studio(pack(), sources).write(planned[1], tmp_path)
+    finished = [open_studio(pack(), sources).write(part, tmp_path) for part in reversed(planned)]
     finish_set(tmp_path, pack(), finished)
     assert manifest_of(tmp_path) == manifest_of(written)
 
@@ -117,7 +117,7 @@ def test_portions_cover_a_set_once_and_end_small(images, workers):
 
 
 def test_a_set_with_a_missing_shard_is_not_finished(pack, sources, tmp_path):
-    counts = write_shard(Shard(0, 30), tmp_path, pack(), sources)
+    counts = open_studio(pack(), sources).write(Shard(0, 30), tmp_path)
     with pytest.raises(SceneSetError, match=r"10 files too few and 0 too many.*synth_000030"):
         finish_set(tmp_path, pack(), [counts])
     assert not (tmp_path / "set.json").exists()
