@@ -31,6 +31,7 @@ from pipeline.manifests import FileEntry, Manifest, joined, manifest_of, sha256_
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.write import (
+    PARTS,
     SUMMARY_FILE,
     SceneSetError,
     Shard,
@@ -39,10 +40,10 @@ from pipeline.scenes.write import (
     finish_set,
     open_studio,
     shards,
+    unwritable_told,
 )
 
 SHARDS_FOLDER = "shards"
-PARTS = ("images", "labels", "objects")
 ORDER_FILE = "order.json"
 COUNTS_FILE = "counts.json"
 MANIFEST_FILE = "manifest.json"
@@ -75,11 +76,16 @@ def images_per_shard(rules: SceneRules) -> int:
 
 
 def write_order(workshop: Path, order: Order) -> None:
-    """Open a workshop, which may exist from an earlier attempt at the same order."""
-    workshop.mkdir(parents=True, exist_ok=True)
+    """Open a workshop, which may exist from an earlier attempt at the same order.
+
+    Raises:
+        SceneSetError: it cannot be written.
+    """
     temporary = workshop / f".{ORDER_FILE}.{uuid.uuid4().hex[:8]}"
-    temporary.write_text(order.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
-    temporary.replace(workshop / ORDER_FILE)
+    with unwritable_told(workshop):
+        workshop.mkdir(parents=True, exist_ok=True)
+        _write_text(temporary, order.model_dump_json(indent=1) + "\n")
+        temporary.replace(workshop / ORDER_FILE)
 
 
 def read_order(workshop: Path) -> Order:
@@ -121,13 +127,15 @@ def draw_shard(
         return
     attempt = workshop / "attempts" / f"{place.name}-{uuid.uuid4().hex[:8]}"
     try:
-        (attempt / FILES).mkdir(parents=True)
+        with unwritable_told(workshop):
+            (attempt / FILES).mkdir(parents=True)
         counts = _draw(attempt / FILES, shard, pack, sources, report)
         # Hashed here, by many at once and while the files are at hand, instead of by one later.
         manifest = manifest_of(attempt / FILES)
-        _write_text(attempt / COUNTS_FILE, _counts_json(counts))
-        _write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
-        _settle(attempt, place)
+        with unwritable_told(workshop):
+            _write_text(attempt / COUNTS_FILE, _counts_json(counts))
+            _write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
+            _settle(attempt, place)
     finally:
         shutil.rmtree(attempt, ignore_errors=True)
 
@@ -146,17 +154,18 @@ def assemble(workshop: Path, folder: Path, pack: GamePack) -> Manifest:
         the manifest of `folder`.
 
     Raises:
-        SceneSetError: shards are missing or incomplete.
+        SceneSetError: shards are missing or incomplete; `folder` cannot be written.
     """
     order = read_order(workshop)
     _require_all(workshop, order)
     finished = [_read_finished(_place(workshop, shard), shard) for shard in order.shards]
-    for part in PARTS:
-        for subset in SUBSETS:
-            (folder / part / subset).mkdir(parents=True, exist_ok=True)
-    for _, manifest, files in finished:
-        for entry in manifest.files:
-            link_file(files / entry.path, folder / entry.path)
+    with unwritable_told(folder):
+        for part in PARTS:
+            for subset in SUBSETS:
+                (folder / part / subset).mkdir(parents=True, exist_ok=True)
+        for _, manifest, files in finished:
+            for entry in manifest.files:
+                link_file(files / entry.path, folder / entry.path)
     finish_set(folder, pack, [counts for counts, _, _ in finished])
     summary = folder / SUMMARY_FILE
     entry = FileEntry(path=SUMMARY_FILE, size=summary.stat().st_size, sha256=sha256_of(summary))

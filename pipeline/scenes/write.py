@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
@@ -173,14 +174,39 @@ def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) ->
     """Check that every picture of the set is there, and write `set.json`.
 
     Raises:
-        SceneSetError: pictures, labels or measurements are missing, or do not belong to the set.
+        SceneSetError: pictures, labels or measurements are missing, or do not belong to the set;
+            `set.json` cannot be written.
     """
     counts = list(finished)
     _check_complete(folder, pack.scenes)
     summary = _summary(pack, counts)
     text = json.dumps(asdict(summary), indent=2, sort_keys=True)
-    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+    with unwritable_told(folder):
+        (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
     return summary
+
+
+@contextmanager
+def unwritable_told(folder: Path) -> Iterator[None]:
+    """Say of files that cannot be written what to do about it.
+
+    Args:
+        folder: where they go.
+
+    Raises:
+        SceneSetError: the disk is full, or the system refused it for another reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SceneSetError(
+                f"There is no room left on the disk for {folder}.",
+                "Free some space, or lower scenes.images, and run again.",
+            ) from error
+        raise SceneSetError(
+            f"{folder} cannot be written: {error}.", "Check the folder and its permissions."
+        ) from error
 
 
 def subset_of(index: int, rules: SceneRules) -> Subset:
@@ -222,12 +248,10 @@ class Studio:
             SceneSetError: a file cannot be written.
         """
         counts = ShardCounts(shard, Counter(), Counter(), Counter())
-        try:
+        with unwritable_told(folder):
             places = _made_folders(folder)
             for index in range(shard.first, shard.stop):
                 self._write_picture(index, places[subset_of(index, self.rules)], counts)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
         return counts
 
     def _write_picture(self, index: int, places: Mapping[Part, str], counts: ShardCounts) -> None:
@@ -494,14 +518,3 @@ def _check_complete(folder: Path, rules: SceneRules) -> None:
                 f"{len(present - expected)} too many, among them {', '.join(wrong[:3])}.",
                 "Draw the missing shards again, into a folder that holds this set alone.",
             )
-
-
-def _unwritable(folder: Path, error: OSError) -> SceneSetError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SceneSetError(
-            f"There is no room left on the disk for {folder}.",
-            "Free some space, or lower scenes.images, and run again.",
-        )
-    return SceneSetError(
-        f"{folder} cannot be written: {error}.", "Check the folder and its permissions."
-    )

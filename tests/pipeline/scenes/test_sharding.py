@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.manifests import manifest_of
+from pipeline.progress import Progress
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.sharding import (
     Order,
@@ -84,6 +86,53 @@ def test_a_shard_that_fails_leaves_nothing(opened: Open, tmp_path: Path) -> None
         draw_shard(workshop, Shard(0, 15), pack, nowhere)
     assert not list((workshop / "attempts").iterdir())
     assert len(missing_shards(workshop, read_order(workshop))) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+@pytest.mark.parametrize("file", ["counts.json", "manifest.json"])
+def test_a_disk_that_is_full_after_the_last_picture_is_reported_with_what_to_do(
+    file: str, opened: Open, sources: Sources
+) -> None:
+    workshop, pack = opened()
+
+    def fill_the_disk(progress: Progress) -> None:
+        if progress.done == 15:
+            (attempt,) = (workshop / "attempts").iterdir()
+            (attempt / file).symlink_to("/dev/full")
+
+    with pytest.raises(SceneSetError, match=r"(?s)no room left on the disk.*Free some space"):
+        draw_shard(workshop, Shard(0, 15), pack, sources, fill_the_disk)
+    assert not list((workshop / "attempts").iterdir())
+    assert Shard(0, 15) in missing_shards(workshop, read_order(workshop))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_a_disk_that_is_full_when_the_set_is_finished_is_reported_with_what_to_do(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    workshop, pack = opened(shard_images=40)
+    draw_shard(workshop, Shard(0, 40), pack, sources)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "set.json").symlink_to("/dev/full")
+    with pytest.raises(SceneSetError, match=r"(?s)no room left on the disk.*Free some space"):
+        assemble(workshop, tmp_path / "set", pack)
+
+
+def test_a_set_that_cannot_be_assembled_in_its_place_says_so(
+    opened: Open, sources: Sources, tmp_path: Path
+) -> None:
+    workshop, pack = opened(shard_images=40)
+    draw_shard(workshop, Shard(0, 40), pack, sources)
+    (tmp_path / "set").write_text("a file")
+    with pytest.raises(SceneSetError, match="set cannot be written"):
+        assemble(workshop, tmp_path / "set", pack)
+
+
+def test_a_workshop_that_cannot_be_opened_is_named(opened: Open, tmp_path: Path) -> None:
+    order = read_order(opened()[0])
+    (tmp_path / "elsewhere").write_text("a file")
+    with pytest.raises(SceneSetError, match="elsewhere cannot be written"):
+        write_order(tmp_path / "elsewhere", order)
 
 
 def test_whoever_comes_second_throws_the_copy_away(
