@@ -10,11 +10,17 @@ import typer
 from rich.table import Table
 
 from assets.explaining import Json, console, escaped, explained
+from pipeline.errors import OutpostError
 from resources.state import StateFolder
 
 if TYPE_CHECKING:
     from resources.gpu.cloud import Finding
     from resources.gpu.reaper import Reaping
+
+
+class LeaseInUseError(OutpostError):
+    """A lease that a living run holds."""
+
 
 gpu_app = typer.Typer(
     no_args_is_help=True, help="Look at rented GPUs, end what was left behind, check the setup."
@@ -104,6 +110,39 @@ def reap(
         for pod in look.others:
             said = other_pod(pod, ledger.clock())
             console.print(f"  left alone  {escaped(said)}", soft_wrap=True)
+
+
+@gpu_app.command()
+def forget(
+    lease: Annotated[str, typer.Argument(help="Its id, as `outpost gpu list` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Close a lease that can be looked after no more, because its account or its key is gone.
+
+    Look at the provider's own console first: this ends nothing. Should the host be there after all,
+    `outpost gpu reap` ends it as soon as there is a key again.
+
+    Example: `outpost gpu forget 1a2b3c4d`
+    """
+    from resources.gpu.holding import is_held
+    from resources.gpu.ledger import Ledger
+
+    with explained():
+        ledger = Ledger(StateFolder.from_environment().gpu)
+        row = ledger.row(lease)
+        if row.state.is_end:
+            console.print(f"Lease {lease} is {row.state.value} already.")
+            return
+        if is_held(ledger.lock_file(lease)):
+            raise LeaseInUseError(
+                f"A run uses lease {lease}.", "Cancel the run: that ends its host in order."
+            )
+        what = f"{row.gpu}, pod {row.pod_id or 'unknown'}, {row.name}"
+        if not yes:
+            typer.confirm(f"Has the host ended on {row.provider} ({what})?", abort=True)
+        ledger.draining(lease, "closed by hand, not verified")
+        ledger.terminated(lease)
+        console.print(f"Lease {lease} is closed, not verified.")
 
 
 @gpu_app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import OutpostError
-from resources.gpu.cloud import Finding
+from resources.gpu.cloud import Cloud, Finding
 from resources.gpu.ledger import MIN_USEFUL_SECONDS, Ledger
 from resources.gpu.naming import new_lease_id, owner_token
 from resources.gpu.providers import cloud_of, ssh_settings
@@ -29,10 +29,24 @@ def examine(gpu: Gpu, folder: Path) -> tuple[Finding, ...]:
         return (Finding("provider", True, said),)
     if gpu.provider is Provider.SSH:
         return _examine_host(gpu, folder)
+    cloud = cloud_of(gpu)
     return (
         _examine_key(folder),
         _examine_budget(gpu, Ledger(folder)),
-        *cloud_of(gpu).examine(gpu.wish),
+        _last_resort(gpu, cloud),
+        *cloud.examine(gpu.wish),
+    )
+
+
+def _last_resort(gpu: Gpu, cloud: Cloud) -> Finding:
+    """What ends a host if Outpost never comes back."""
+    if cloud.arms_deadman:
+        return Finding("last resort", True, f"A host ends itself after {gpu.ttl_hours:g} hours.")
+    return Finding(
+        "last resort",
+        True,
+        f"None: a host of {cloud.name} does not end itself. Only runs and the reaper end it, so "
+        "keep `outpost dev` running, or call `outpost gpu reap` from a timer.",
     )
 
 

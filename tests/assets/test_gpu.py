@@ -16,6 +16,7 @@ from assets.cli import app
 from assets.definitions import defs
 from assets.gpu import LEASES, gpu_reaper
 from resources.gpu.cloud import Offer, PodRequest
+from resources.gpu.holding import holding
 from resources.gpu.ledger import LeaseRow, LeaseState, Ledger
 from resources.gpu.reaper import ReapError
 from resources.gpu.resource import Gpu, GpuSettingsError, Provider, gpu_from_environment
@@ -176,6 +177,27 @@ def test_a_damaged_ledger_is_explained_by_every_command(
     assert [item["what"] for item in findings if not item["well"]] == ["ledger"]
 
 
+def test_a_lease_whose_account_is_gone_can_be_closed_by_hand(
+    account: Renting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = abandon(account)
+    key = account.runpod.key
+    monkeypatch.delenv("RUNPOD_API_KEY")
+
+    assert outpost("forget", "00000000", "--yes").exit_code == 1
+    with holding(account.ledger.lock_file(left.id)):
+        assert outpost("forget", left.id, "--yes").exit_code == 1
+    assert CliRunner().invoke(app, ["gpu", "forget", left.id], input="n\n").exit_code == 1
+    assert account.ledger.row(left.id).state is LeaseState.CREATED
+    assert outpost("forget", left.id, "--yes").exit_code == 0
+    assert account.ledger.open_rows() == ()
+    assert "already" in outpost("forget", left.id).stdout
+
+    monkeypatch.setenv("RUNPOD_API_KEY", key)
+    assert outpost("reap").exit_code == 0
+    assert account.runpod.owned == []
+
+
 def test_looking_at_leases_writes_nothing(tmp_path: Path) -> None:
     assert "Nothing was ever rented" in outpost("list").stdout
     assert json.loads(outpost("list", "--json").stdout) == {"leases": [], "usd_this_month": 0.0}
@@ -191,7 +213,7 @@ def test_doctor_is_content_with_a_good_setup_and_rents_nothing(
 
     findings = json.loads(result.stdout)["findings"]
     assert result.exit_code == 0, findings
-    assert {finding["what"] for finding in findings} >= {"SSH key", "budget"}
+    assert {finding["what"] for finding in findings} >= {"SSH key", "budget", "last resort"}
     assert account.runpod.count("create") == 0
     assert account.runpod.key not in result.stdout
 
