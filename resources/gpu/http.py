@@ -22,11 +22,17 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from resources.gpu.cloud import (
     AmbiguousCreateError,
@@ -63,6 +69,21 @@ class ReplyBody(BaseModel):
 
 
 Body = TypeVar("Body", bound=ReplyBody)
+Part = TypeVar("Part")
+
+
+def _or_nothing(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+Lenient = Annotated[Part | None, WrapValidator(_or_nothing)]
+"""A part of a reply without which the rest is still of use: None where it cannot be understood.
+
+A list of pods must not become unreadable for a detail of somebody else's pod.
+"""
 
 
 @dataclass(frozen=True)

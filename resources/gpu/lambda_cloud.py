@@ -31,6 +31,7 @@ from resources.gpu.cloud import (
 )
 from resources.gpu.http import (
     ApiKey,
+    Lenient,
     Patience,
     Reply,
     ReplyBody,
@@ -232,7 +233,7 @@ class LambdaCloud:
             # Its end is what matters.
             _log.warning("The SSH key of instance %s is not known: %s", pod_id, error.problem)
             return ""
-        if instance is None or instance.name not in instance.ssh_key_names:
+        if instance is None or instance.name not in (instance.ssh_key_names or ()):
             return ""
         return instance.name or ""
 
@@ -278,10 +279,10 @@ class _InstanceType(ReplyBody):
 class _Instance(ReplyBody):
     id: str = Field(min_length=1)
     name: str | None = None
-    ip: str | None = None
+    ip: Lenient[str] = None
     status: str
-    ssh_key_names: list[str] = Field(default_factory=list)
-    instance_type: _InstanceType | None = None
+    ssh_key_names: Lenient[list[str]] = None
+    instance_type: Lenient[_InstanceType] = None
 
 
 class _OneInstance(ReplyBody):

@@ -33,6 +33,7 @@ from resources.gpu.cloud import (
 )
 from resources.gpu.http import (
     ApiKey,
+    Lenient,
     Patience,
     Query,
     ReplyBody,
@@ -334,8 +335,8 @@ class _Pod(ReplyBody):
     id: str = Field(min_length=1)
     name: str
     status: str
-    cost: float | None = None
-    ssh: _Ssh | None = None
+    cost: Lenient[float] = None
+    ssh: Lenient[_Ssh] = None
 
     def pod(self) -> Pod:
         # A status that is not known yet: such a pod is there and billed, but not of use.

@@ -25,6 +25,7 @@ from resources.gpu.cloud import (
     GpuWish,
     NoCapacityError,
     Offer,
+    Pod,
     PodRequest,
     PodStatus,
 )
@@ -323,6 +324,18 @@ def test_a_list_may_say_more_than_it_needs_to(double: LambdaCloudDouble, cloud: 
     double.beside = {"next_page_token": None, "request_id": "abc"}
 
     assert cloud.pods() == []
+
+
+def test_a_detail_that_cannot_be_read_spoils_no_list(
+    double: LambdaCloudDouble, cloud: Cloud
+) -> None:
+    odd = {"id": "x", "name": None, "status": "resting", "ip": 7, "ssh_key_names": "all"}
+    odd["instance_type"] = {"name": None, "price_cents_per_hour": "129"}
+    double.script("list", Fault(Reply(200, {"data": [odd]})))
+
+    (pod,) = cloud.pods()
+
+    assert pod == Pod("x", "", PodStatus.STARTING, None, None)
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [{"id": "x"}]}, []])

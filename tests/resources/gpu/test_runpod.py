@@ -40,6 +40,7 @@ from resources.gpu.cloud import (
     GpuWish,
     NoCapacityError,
     Offer,
+    Pod,
     PodRequest,
     PodStatus,
 )
@@ -506,6 +507,21 @@ def test_a_list_that_cannot_be_read_whole_is_no_list(
 
     with pytest.raises(CloudError, match="not what its API promises"):
         cloud.pods()
+
+
+def test_a_detail_that_cannot_be_read_spoils_no_list(double: RunPodDouble, cloud: Cloud) -> None:
+    odd = {
+        "id": "x",
+        "name": "my-notebook",
+        "status": "HIBERNATING",
+        "cost": {"gpu": 1},
+        "ssh": {"direct": {"host": None, "port": "soon"}},
+    }
+    double.script("list", Fault(Reply(200, {"pods": [odd]})))
+
+    (pod,) = cloud.pods()
+
+    assert pod == Pod("x", "my-notebook", PodStatus.STARTING, None, None)
 
 
 @pytest.mark.parametrize(
