@@ -241,31 +241,29 @@ def _lay(image: Any, ids: Any, bgra: Any, table: Any) -> None:
 @_compiled
 def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
     height, width = ids.shape
-    columns_inside = np.zeros(width, np.uint32)
-    columns_seen = np.zeros(width, np.uint32)
+    counts = np.empty((2, width), np.uint32)
     for number in range(table.shape[0]):
-        first, rows, columns, left, top = table[number]
+        first, rows, columns, left, _ = table[number]
         found = measures[number]
         found[4] = found[8] = width
         found[5] = found[9] = height
         sprite = bgra[first : first + rows * columns]
-        y1, y2, x1, x2 = _window(table[number], width, height)
-        if x2 > x1:
-            inside = columns_inside[: x2 - x1]
-            seen = columns_seen[: x2 - x1]
-            inside[:] = 0
-            seen[:] = 0
-            for row in range(y1, y2):
-                start = row * columns
-                _measure_row(
-                    sprite[start + x1 : start + x2],
-                    ids[row + top, left + x1 : left + x2],
-                    (number, row + top),
-                    (inside, seen),
-                    found,
-                )
-            found[4], found[6] = _ends(inside, left + x1, width)
-            found[8], found[10] = _ends(seen, left + x1, width)
+        window = _window(table[number], width, height)
+        y1, y2, x1, x2 = window
+        if y2 > y1 and x2 > x1:
+            own = uint16(number + 1)
+            inside, seen = counts[0, : x2 - x1], counts[1, : x2 - x1]
+            _count(ids, sprite, table[number], window, (own, inside, seen))
+            found[1], found[2] = inside.sum(), seen.sum()
+            if found[1]:
+                found[4], found[6] = _ends(inside, left + x1)
+                found[5], found[7] = _rows(ids, sprite, table[number], window, uint16(0))
+            if found[2]:
+                found[8], found[10] = _ends(seen, left + x1)
+                found[9], found[11] = _rows(ids, sprite, table[number], window, own)
+            if found[2] < found[1]:
+                _count(ids, sprite, table[number], window, (uint16(0), inside, seen))
+                found[3] = seen.sum()
         found[0] = found[1]
         if max(0, y2 - y1) * max(0, x2 - x1) < sprite.size:  # A part of it lies outside.
             opaque = uint32(0)
@@ -275,37 +273,56 @@ def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
 
 
 @_compiled
-def _measure_row(sprite: Any, owners: Any, place: Any, columns: Any, found: Any) -> None:
-    """Add what one row of the picture shows of a sprite; without branches for each pixel."""
-    number, y = place
-    columns_inside, columns_seen = columns
-    own = uint16(number + 1)
-    inside = seen = under_hud = uint32(0)
-    for n in range(sprite.size):
-        opaque = sprite[n] >> uint32(31)
-        shown = opaque & uint32(owners[n] == own)
-        inside += opaque
-        seen += shown
-        under_hud += opaque & uint32(owners[n] == uint16(0))
-        columns_inside[n] |= opaque
-        columns_seen[n] |= shown
-    if inside:
-        found[1] += inside
-        found[3] += under_hud
-        found[5], found[7] = min(found[5], y), y + 1
-    if seen:
-        found[2] += seen
-        found[9], found[11] = min(found[9], y), y + 1
+def _count(ids: Any, sprite: Any, row: Any, window: Any, counts: Any) -> None:
+    """The opaque pixels of each column, and those of them where the picture shows `own`.
+
+    Sums of columns are made of many pixels at a time, those of short rows would not be.
+    """
+    _, _, columns, left, top = row
+    y1, y2, x1, x2 = window
+    own, opaque, shown = counts
+    opaque[:] = 0
+    shown[:] = 0
+    for y in range(y1, y2):
+        pixels = sprite[y * columns + x1 : y * columns + x2]
+        owners = ids[y + top, left + x1 : left + x2]
+        for n in range(pixels.size):
+            is_opaque = pixels[n] >> uint32(31)
+            opaque[n] += is_opaque
+            shown[n] += is_opaque & uint32(owners[n] == own)
 
 
 @_compiled
-def _ends(columns: Any, left: Any, width: Any) -> Any:
-    """Where the columns with something in them begin and end; (width, 0) where there are none."""
-    start, stop = 0, columns.size
-    while start < stop and not columns[start]:
+def _ends(counts: Any, at: Any) -> Any:
+    """The first of some columns with something in it, and the one after the last."""
+    start, stop = 0, counts.size
+    while not counts[start]:
         start += 1
-    if start == stop:
-        return width, 0
-    while not columns[stop - 1]:
+    while not counts[stop - 1]:
         stop -= 1
-    return left + start, left + stop
+    return at + start, at + stop
+
+
+@_compiled
+def _rows(ids: Any, sprite: Any, row: Any, window: Any, own: Any) -> Any:
+    """The first row of the picture with an opaque pixel, and the one after the last.
+
+    Of those that show sprite `own`; of any when that is 0. There must be one.
+    """
+    start, stop, _, _ = window
+    while not _shows(ids, sprite, row, window, (start, own)):
+        start += 1
+    while not _shows(ids, sprite, row, window, (stop - 1, own)):
+        stop -= 1
+    return row[4] + start, row[4] + stop
+
+
+@_compiled
+def _shows(ids: Any, sprite: Any, row: Any, window: Any, what: Any) -> Any:
+    _, _, columns, left, top = row
+    _, _, x1, x2 = window
+    y, own = what
+    for x in range(x1, x2):
+        if sprite[y * columns + x] >> uint32(31) and (not own or ids[y + top, x + left] == own):
+            return True
+    return False
