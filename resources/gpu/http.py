@@ -168,8 +168,11 @@ class Reply:
         try:
             return json.loads(self.text)
         except ValueError:
+            # Part of a list may hold what somebody has put into the environment of a pod.
+            begun = self.text.lstrip().startswith(("{", "["))
+            what = f"JSON that breaks off after {len(self.text)} characters"
             raise CloudUnavailableError(
-                f"{self.service} answered something that is no JSON: {self._start()!r}",
+                f"{self.service} answered {what if begun else f'no JSON: {self._start()!r}'}",
                 "Try again; if it stays so, a proxy or a wrong base URL may be in between.",
             ) from None
 

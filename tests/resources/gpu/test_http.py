@@ -93,6 +93,17 @@ def test_a_success_is_read_or_an_error_and_never_something_else(text: str) -> No
         assert isinstance(reply.read(Thing).size, int)
 
 
+def test_what_breaks_off_is_not_quoted_as_it_may_hold_secrets_of_others() -> None:
+    cut = '{"pods": [{"id": "x", "env": {"HF_TOKEN": "hf_secret"'
+
+    with pytest.raises(CloudUnavailableError, match=f"breaks off after {len(cut)}") as told:
+        Reply("RunPod", 200, cut).json()
+
+    assert "hf_secret" not in str(told.value)
+    with pytest.raises(CloudUnavailableError, match="Bad gateway"):
+        Reply("RunPod", 200, "<html>Bad gateway</html>").json()
+
+
 def test_what_a_reply_says_beside_is_let_through() -> None:
     assert Reply("Cloud", 200, '{"size": 3, "colour": "red"}').read(Thing).size == 3
 
