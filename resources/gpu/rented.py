@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.training.job import JobSpec
+from pipeline.training.results import EpochMetrics, Event
 from resources.gpu.bill import HOST_FILE, bill_of, write_json
 from resources.gpu.cloud import GpuWish, NoCapacityError
 from resources.gpu.following import Assignment, Following, prepare_to_resume
@@ -75,6 +76,7 @@ class RentedLease:
         self._begun: list[PodLease] = []
         self.outputs: Path | None = None
         self._asked_to_finish = False
+        self._epoch_seconds = 0.0
 
     @property
     def host(self) -> Host:
@@ -121,7 +123,7 @@ class RentedLease:
             TrainingFailedError: the job failed, or the budget was spent.
             EndNotVerifiedError: a lost host may still be billed.
         """
-        assignment = Assignment(self.spec, job, on_event, on_log)
+        assignment = Assignment(self.spec, job, self._learning(on_event), on_log)
         assignment.outputs.mkdir(exist_ok=True)
         self.outputs = assignment.outputs
         while True:
@@ -182,10 +184,21 @@ class RentedLease:
         pace, seconds_left = self.terms.pace, self._pod.seconds_left
         if seconds_left < pace.salvage:
             raise self._budget_spent()
-        if seconds_left < pace.salvage + pace.finish and not self._asked_to_finish:
+        to_finish = self._epoch_seconds + pace.finish
+        if seconds_left < pace.salvage + to_finish and not self._asked_to_finish:
             self._asked_to_finish = True
             self.on_log("The budget is nearly spent: training ends after this epoch.")
             workplace.ask_to_finish()
+
+    def _learning(self, on_event: OnEvent) -> OnEvent:
+        """A listener that also remembers how long an epoch takes."""
+
+        def listen(event: Event) -> None:
+            if isinstance(event, EpochMetrics) and event.epoch_seconds is not None:
+                self._epoch_seconds = event.epoch_seconds
+            on_event(event)
+
+        return listen
 
     def _budget_spent(self) -> BudgetSpentError:
         return BudgetSpentError(

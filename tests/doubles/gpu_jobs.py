@@ -64,7 +64,8 @@ for epoch in range(start + 1, EPOCHS + 1):
     whole("checkpoint.json", json.dumps({{
         "epoch": epoch, "epochs": EPOCHS, "stage": "train", "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest()}}).encode())
-    event("epoch", epoch=epoch, epochs=EPOCHS, stage="train", map50=epoch / EPOCHS)
+    event("epoch", epoch=epoch, epochs=EPOCHS, stage="train", map50=epoch / EPOCHS,
+          epoch_seconds=SECONDS)
     print("epoch", epoch, flush=True)
     if os.path.exists("stop"):
         print("asked to stop", flush=True)

@@ -443,6 +443,20 @@ def test_training_ends_in_order_when_the_budget_is_nearly_spent(
 
 
 @slow
+def test_an_epoch_that_takes_long_is_asked_to_be_the_last_one_in_time(
+    account: Renting, job: Path
+) -> None:
+    lengthen(job, 1000, seconds=QUICK.finish + QUICK.salvage)
+    listener = Listener()
+
+    outputs = train(account, job, listener, ttl_seconds=20)
+
+    assert listener.said("asked to stop")
+    assert (outputs / "best.onnx").is_file()
+    account.assert_all_is_over()
+
+
+@slow
 def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
     account: Renting, job: Path
 ) -> None:
