@@ -13,6 +13,7 @@ from resources.instance import open_instance
 from resources.state import StateFolder
 
 VERSION_DIGITS = 12
+IMAGE_SETS = ("synthetic_set", "cvat_export", "cvat_merge", "real_evaluation")
 
 
 def make_gallery(state: StateFolder, address: str, target: Path | None) -> Path:
@@ -29,6 +30,8 @@ def make_gallery(state: StateFolder, address: str, target: Path | None) -> Path:
     """
     store = ArtifactStore(state.artifacts)
     asset, partition, version = parse_address(address)
+    if asset.endswith("/cvat_export") and partition is None:
+        raise _which_batch(state, asset)
     artifact = (
         _stored(store, asset, partition, version) if version else _newest(state, asset, partition)
     )
@@ -51,11 +54,23 @@ def parse_address(address: str) -> tuple[str, str | None, str | None]:
     path, _, version = address.partition(":")
     asset, _, partition = path.partition("@")
     game, _, kind = asset.partition("/")
-    if not game or not kind or "/" in kind:
+    if not game or kind not in IMAGE_SETS:
         raise GalleryError(
-            f"'{address}' names no asset.", "Write game and asset, for example demo/synthetic_set."
+            f"'{address}' names no image set.",
+            f"Write a game and one of {', '.join(IMAGE_SETS)}, for example demo/synthetic_set.",
         )
     return asset, partition or None, version or None
+
+
+def _which_batch(state: StateFolder, asset: str) -> GalleryError:
+    """What to write instead of an export without its batch."""
+    with open_instance(state) as instance:
+        materialized = instance.get_materialized_partitions(dg.AssetKey(asset.split("/")))
+    named = ", ".join(f"{asset}@{batch}" for batch in sorted(materialized))
+    return GalleryError(
+        f"{asset} has a page for each export batch.",
+        f"Write one of {named}." if named else f"Materialize a partition of {asset} first.",
+    )
 
 
 def _newest(state: StateFolder, asset: str, partition: str | None) -> Artifact:
