@@ -358,6 +358,8 @@ MOMENTS = [
     ("draining", "after"),
     ("terminated", "before"),
     ("terminated", "after"),
+    ("not_created", "before"),
+    ("not_created", "after"),
 ]
 DEFAULT_MOMENT = ("created", "before")
 KILLED_SECONDS = 60.0
@@ -375,6 +377,7 @@ def test_after_kill_9_at_any_transition_one_reap_leaves_nothing(
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=2))
     began = time.monotonic()
+    account.runpod.refusals = int(transition == "not_created")
     words = (account.runpod.url, account.ledger.folder, job, transition, moment)
     killed = subprocess.run(
         [sys.executable, deadly_run.__file__, *map(str, words)],
