@@ -20,6 +20,16 @@ def pack() -> GamePack:
     return load_pack("wesnoth")
 
 
+def test_no_code_knows_the_games_name() -> None:
+    """The pack is YAML, and all that reads it would read another game's."""
+    own = ROOT / "pipeline" / "games" / "wesnoth"
+    assert not list(own.rglob("*.py"))
+    layers = ("assets", "resources", "pipeline", "detector_runtime/src")
+    sources = [file for layer in layers for file in (ROOT / layer).rglob("*.py")]
+    assert len(sources) > 100
+    assert [str(file) for file in sources if "wesnoth" in file.read_text("utf-8").lower()] == []
+
+
 @needs_screenshots
 def test_the_classes_and_where_they_live_are_those_of_the_screenshots(pack: GamePack) -> None:
     lists = json.loads((SCREENSHOTS / "batch1" / "classes.json").read_text())
