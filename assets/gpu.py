@@ -94,6 +94,7 @@ def lease_cells(row: LeaseRow, now: float) -> tuple[str, ...]:
         row.state.value,
         f"{row.seconds(now) / 60:.1f}",
         f"{row.usd(now):.3f}",
+        row.usd_is,
         f"{row.max_usd:.2f}",
         row.pod_id or "",
         row.note,
@@ -108,6 +109,7 @@ LEASE_COLUMNS = (
     "state",
     "minutes",
     "USD",
+    "USD is",
     "USD at most",
     "pod",
     "why it ended",
@@ -157,7 +159,7 @@ def _reap(ledger: Ledger, warn: Callable[[str], None]) -> str:
 def _told(ledger: Ledger, said: str, seen: str) -> dg.SensorResult:
     """Report the leases as an asset, when anything about them has changed."""
     rows = ledger.rows() if ledger.exists() else ()
-    digest = digest_of([[row.id, row.state, row.note, row.pod_id] for row in rows])
+    digest = digest_of([[row.id, row.state, row.note, row.pod_id, row.billed_usd] for row in rows])
     if not rows or digest == seen:
         return dg.SensorResult(skip_reason=said, cursor=seen)
     now = ledger.clock()

@@ -31,17 +31,29 @@ gpu_app = typer.Typer(
 def list_leases(as_json: Json = False) -> None:
     """Show every lease with what it has cost so far, the newest first.
 
+    What the provider has billed replaces the estimate where its API tells it and its key is set
+    (`RUNPOD_API_KEY`); it is asked for ten seconds at most.
+
     Example: `outpost gpu list`
     """
     from assets.gpu import LEASE_COLUMNS, lease_cells
+    from resources.gpu.charges import reconcile_everywhere
+    from resources.gpu.interrupts import bounded
     from resources.gpu.ledger import Ledger
+    from resources.gpu.pace import Pace
+    from resources.gpu.providers import clouds_at_hand
 
     with explained():
         ledger = Ledger(StateFolder.from_environment().gpu)
+        if ledger.exists():
+            bounded(lambda: reconcile_everywhere(clouds_at_hand(), ledger), Pace().bill)
         rows, month = (ledger.rows(), ledger.usd_this_month()) if ledger.exists() else ((), 0.0)
         now = ledger.clock()
     if as_json:
-        leases = [{**asdict(row), "usd": row.usd(now), "seconds": row.seconds(now)} for row in rows]
+        leases = [
+            asdict(row) | {"usd": row.usd(now), "usd_is": row.usd_is, "seconds": row.seconds(now)}
+            for row in rows
+        ]
         print(json.dumps({"leases": leases, "usd_this_month": month}, indent=1))
         return
     if not rows:

@@ -443,6 +443,7 @@ def show_lease(file: Path) -> Metadata:
         "usd_per_hour": lease.get("usd_per_hour"),
         "leased_seconds": lease.get("seconds"),
         "cost_usd": lease.get("usd"),
+        "cost_is": lease.get("usd_is"),
     }
     if len(lease.get("leases", ())) > 1:
         columns = sorted({name for item in lease["leases"] for name in item})
@@ -511,6 +512,7 @@ def _own_lease(outputs: Path, host: Host, seconds: float) -> dict[str, Any]:
         "usd_per_hour": host.usd_per_hour,
         "seconds": round(seconds, 1),
         "usd": round(host.usd_per_hour * seconds / 3600, 4),
+        "usd_is": "estimated",
         "leases": [],
     }
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from resources.gpu.ledger import LeaseRow
 
 BILL_FILE = "lease.json"
 HOST_FILE = "host.json"
+CostIs = Literal["billed", "estimated"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class LeaseCost:
     """One of the leases that a training took.
 
     Attributes:
+        usd_is: see `Bill`.
         ended_because: for people.
     """
 
@@ -28,6 +30,7 @@ class LeaseCost:
     usd_per_hour: float
     seconds: float
     usd: float
+    usd_is: CostIs
     ended_because: str
 
 
@@ -40,7 +43,9 @@ class Bill:
         gpu: as torch names it; None for a training on the CPU.
         usd_per_hour: of the last host.
         seconds: paid for, of all hosts.
-        usd: what they cost, never less than what is billed.
+        usd: what they cost.
+        usd_is: 'billed' when their cloud has said so; 'estimated' from price and time, never less
+            than what is billed.
         leases: what was rented, in order; none where the machine is one's own.
     """
 
@@ -50,6 +55,7 @@ class Bill:
     usd_per_hour: float
     seconds: float
     usd: float
+    usd_is: CostIs = "estimated"
     leases: tuple[LeaseCost, ...] = ()
 
     def write(self, folder: Path) -> None:
@@ -67,6 +73,7 @@ def bill_of(rows: Sequence[LeaseRow], gpu: str | None, now: float) -> Bill:
             usd_per_hour=row.usd_per_hour,
             seconds=round(row.seconds(now), 1),
             usd=round(row.usd(now), 4),
+            usd_is=row.usd_is,
             ended_because=row.note,
         )
         for row in rows
@@ -79,6 +86,7 @@ def bill_of(rows: Sequence[LeaseRow], gpu: str | None, now: float) -> Bill:
         usd_per_hour=last.usd_per_hour,
         seconds=round(sum(row.seconds(now) for row in rows), 1),
         usd=round(sum(row.usd(now) for row in rows), 4),
+        usd_is="billed" if all(row.is_billed for row in rows) else "estimated",
         leases=costs,
     )
 

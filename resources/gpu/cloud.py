@@ -215,5 +215,15 @@ class Cloud(Protocol):
         Empty where the cloud has no such way, or does not know yet.
         """
 
+    def billed_usd(self, pod_id: str, since: float) -> float | None:
+        """What a pod was charged for so far; None where the cloud does not tell it, or not yet.
+
+        Args:
+            since: when the pod was asked for, in seconds since 1970.
+
+        Raises:
+            CloudError: it cannot be told now.
+        """
+
     def examine(self, wish: GpuWish) -> Sequence[Finding]:
         """Key, balance, capacity and price, without renting anything; never raises `CloudError`."""

@@ -13,7 +13,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -22,6 +22,18 @@ from pipeline.errors import OutpostError
 Handler = Callable[[int, FrameType | None], object]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def bounded(act: Callable[[], object], seconds: float) -> None:
+    """Do something for so long at most; a failure of it is not told."""
+
+    def attempt() -> None:
+        with suppress(Exception):
+            act()
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 class Interrupted(BaseException):

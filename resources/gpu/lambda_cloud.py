@@ -163,6 +163,10 @@ class LambdaCloud:
         """None: Lambda does not tell host keys."""
         return ()
 
+    def billed_usd(self, pod_id: str, since: float) -> float | None:  # noqa: ARG002
+        """Unknown: Lambda's API has no bills."""
+        return None
+
     def examine(self, wish: GpuWish) -> Sequence[Finding]:
         """Key, instances, capacity and price; Lambda tells no balance."""
         looks: tuple[Callable[[], Finding], ...] = (

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.errors import OutpostError
 from resources.gpu.cloud import Offer
@@ -56,6 +56,11 @@ CREATE TABLE IF NOT EXISTS lease (
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS one_lease_a_slot ON lease (slot)
     WHERE state NOT IN ('TERMINATED', 'NOT_CREATED');
+CREATE TABLE IF NOT EXISTS charge (
+    lease TEXT PRIMARY KEY REFERENCES lease (id),
+    billed_usd REAL NOT NULL,
+    billed_at REAL NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS transition (
     lease TEXT NOT NULL REFERENCES lease (id),
     state TEXT NOT NULL,
@@ -128,6 +133,8 @@ class LeaseRow:
         absent_since: first time that a complete list had no such pod, or None.
         ended_at: when its end was verified.
         note: why it ended, for people.
+        billed_usd: what its cloud says that it has charged, or None where that is not known.
+        billed_at: when the cloud said so.
     """
 
     id: str
@@ -147,6 +154,8 @@ class LeaseRow:
     absent_since: float | None
     ended_at: float | None
     note: str
+    billed_usd: float | None = None
+    billed_at: float | None = None
 
     def seconds(self, now: float) -> float:
         """How long it has been, or was, paid for."""
@@ -155,8 +164,26 @@ class LeaseRow:
         return max(0.0, (now if self.ended_at is None else self.ended_at) - self.created_at)
 
     def usd(self, now: float) -> float:
-        """What it has cost: from the request to the verified end, so never less than is billed."""
+        """What it has cost: what was billed where that is known, else never less than that.
+
+        The estimate counts from the request to the verified end, and so more than is billed.
+        """
+        if self.is_billed:
+            assert self.billed_usd is not None
+            return self.billed_usd
         return self.usd_per_hour * self.seconds(now) / 3600
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether its cloud has said what it cost, after it had ended."""
+        if self.billed_at is None or self.ended_at is None:
+            return False
+        return self.billed_at >= self.ended_at
+
+    @property
+    def usd_is(self) -> Literal["billed", "estimated"]:
+        """How its cost is known."""
+        return "billed" if self.is_billed else "estimated"
 
     @property
     def must_end_at(self) -> float:
@@ -283,6 +310,25 @@ class Ledger:
         """Remember the host key that every later connection must show."""
         self._set(lease, "host_key = coalesce(host_key, ?)", (fingerprint,))
 
+    def charged(self, lease: str, usd: float) -> None:
+        """The cloud says that so much was charged for a lease that has ended."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO charge VALUES (?, ?, ?)", (lease, usd, self.clock())
+            )
+
+    def working_seconds(self, lease: str) -> float:
+        """How long a pod was certainly there: from its being ready to the request for its end."""
+        with self._transaction() as connection:
+            found = connection.execute(
+                "SELECT state, min(at) FROM transition WHERE lease = ? GROUP BY state", (lease,)
+            )
+            began: dict[str, float] = dict(found.fetchall())
+        ready, draining = (
+            began.get(state.value) for state in (LeaseState.READY, LeaseState.DRAINING)
+        )
+        return 0.0 if ready is None or draining is None else max(0.0, draining - ready)
+
     def mark_seen(self, lease: str) -> None:
         """The cloud has shown the pod."""
         self._set(lease, "seen = 1, absent_since = NULL", ())
@@ -308,7 +354,7 @@ class Ledger:
 
     def rows(self) -> tuple[LeaseRow, ...]:
         """Every lease, the newest first."""
-        return self._select("ORDER BY created_at DESC, rowid DESC", ())
+        return self._select("ORDER BY created_at DESC, lease.rowid DESC", ())
 
     def open_rows(self, provider: str | None = None) -> tuple[LeaseRow, ...]:
         """Leases whose end is not verified."""
@@ -396,7 +442,11 @@ class Ledger:
     def _read(
         self, connection: sqlite3.Connection, rest: str, values: tuple[object, ...]
     ) -> tuple[LeaseRow, ...]:
-        found = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM lease {rest}", values)
+        found = connection.execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM lease "
+            f"LEFT JOIN charge ON charge.lease = lease.id {rest}",
+            values,
+        )
         return tuple(_row_of(dict(zip(_COLUMNS, values, strict=True))) for values in found)
 
     @contextmanager
@@ -451,8 +501,11 @@ def _row_of(values: dict[str, Any]) -> LeaseRow:
 
 def _usd_since(row: LeaseRow, start: float, now: float) -> float:
     """The part of a lease's cost that fell after a time."""
-    before = max(0.0, min(start, row.created_at + row.seconds(now)) - row.created_at)
-    return max(0.0, row.usd(now) - row.usd_per_hour * before / 3600)
+    seconds = row.seconds(now)
+    if seconds == 0.0:
+        return 0.0
+    before = min(max(0.0, start - row.created_at), seconds)
+    return row.usd(now) * (seconds - before) / seconds
 
 
 def _start_of_month(now: float) -> float:

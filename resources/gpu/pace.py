@@ -22,6 +22,7 @@ class Pace:
         finish: for the job to end in order when its time or its money is over.
         salvage: to bring what there is when something went wrong.
         end: to verify that a pod has ended.
+        bill: for a cloud to tell what it has charged.
     """
 
     poll: float = 5.0
@@ -36,3 +37,4 @@ class Pace:
     finish: float = 300.0
     salvage: float = 150.0
     end: float = 300.0
+    bill: float = 10.0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from pipeline.errors import OutpostError
 from pipeline.training.job import JobSpec
 from pipeline.training.results import EpochMetrics, Event
 from resources.gpu.bill import HOST_FILE, bill_of, write_json
+from resources.gpu.charges import reconcile
 from resources.gpu.cloud import GpuWish, NoCapacityError
 from resources.gpu.following import Assignment, Following, prepare_to_resume
-from resources.gpu.interrupts import interruptible, require_a_parent, shielded
+from resources.gpu.interrupts import bounded, interruptible, require_a_parent, shielded
 from resources.gpu.lease import Host, OnEvent, OnLog, TrainingFailedError, ignore
 from resources.gpu.pod_lease import PodLease, Terms, patiently
 from resources.gpu.ssh import HostLostError, SshLoginError
@@ -231,7 +231,7 @@ class RentedLease:
             return
         workplace = following.workplace
         workplace.host.close()
-        _bounded(following.salvage, self.terms.pace.salvage)
+        bounded(following.salvage, self.terms.pace.salvage)
         workplace.host.close()
 
     @property
@@ -241,18 +241,9 @@ class RentedLease:
 
     def _write_bill(self) -> None:
         if self.outputs is not None and self.pods:
+            terms = self.terms
+            asked = [pod.row for pod in self.pods]
+            bounded(lambda: reconcile(terms.cloud, terms.ledger, asked), terms.pace.bill)
             rows = [pod.row for pod in self.pods]
             bill = bill_of(rows, self._pod.environment.gpu, self.terms.ledger.clock())
             bill.write(self.outputs)
-
-
-def _bounded(act: Callable[[], None], seconds: float) -> None:
-    """Do something for so long at most; a failure of it is not told."""
-
-    def attempt() -> None:
-        with suppress(Exception):
-            act()
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)

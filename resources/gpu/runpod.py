@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -168,6 +169,17 @@ class RunPod:
                 # A comment keeps the connection alive: for now there is no more to come.
                 break
         return tuple(found)
+
+    def billed_usd(self, pod_id: str, since: float) -> float | None:
+        """The sum of the pod's records; there are none before it was first charged."""
+        query: Query = {
+            "podId": checked_id(pod_id),
+            "bucketSize": "hour",
+            "startTime": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        bill = self._api.ask("GET", "/billing/pods", query).read(_Billing)
+        charged = [record.total for record in bill.records if record.pod_id == pod_id]
+        return sum(charged) if charged else None
 
     def examine(self, wish: GpuWish) -> Sequence[Finding]:
         """Key, pods, spending, capacity and price."""
@@ -388,7 +400,13 @@ class _Metadata(ReplyBody):
     totals: _Totals
 
 
+class _Charge(ReplyBody):
+    pod_id: str = Field(alias="podId")
+    total: float = Field(alias="totalAmount")
+
+
 class _Billing(ReplyBody):
+    records: list[_Charge]
     metadata: _Metadata
 
 

@@ -120,6 +120,29 @@ def test_list_shows_leases_with_their_cost(account: Renting) -> None:
     assert lease["usd"] > 0
 
 
+def test_list_asks_what_was_billed_and_says_whether_that_is_known(
+    account: Renting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, left = account.ledger, abandon(account)
+    ledger.ready(left.id)
+    account.cloud.terminate(left.pod_id or "")
+    ledger.draining(left.id, "done")
+    ledger.terminated(left.id)
+    account.runpod.billed_share = 0.0
+    (before,) = json.loads(outpost("list", "--json").stdout)["leases"]
+    account.runpod.billed_share = 1.0
+
+    shown = outpost("list").stdout
+    monkeypatch.delenv("RUNPOD_API_KEY")
+    (after,) = json.loads(outpost("list", "--json").stdout)["leases"]
+
+    assert (before["usd_is"], before["billed_usd"]) == ("estimated", None)
+    assert "billed" in shown
+    assert after["usd_is"] == "billed"
+    assert after["usd"] == after["billed_usd"] == pytest.approx(account.runpod.usd)
+    assert account.runpod.violations == []
+
+
 def test_reap_ends_pods_and_a_dry_run_only_tells(account: Renting) -> None:
     left = abandon(account)
 

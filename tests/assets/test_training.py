@@ -87,7 +87,7 @@ PLOTS = textwrap.dedent("""
 """)
 RENTED = textwrap.dedent("""
     save("lease.json", json.dumps({"provider": "runpod", "host": "abc", "gpu": "RTX 4090",
-        "usd_per_hour": 0.4, "seconds": 900.0, "usd": 0.1,
+        "usd_per_hour": 0.4, "seconds": 900.0, "usd": 0.1, "usd_is": "billed",
         "leases": [{"host": "xyz", "usd": 0.04}, {"host": "abc", "usd": 0.06}]}))
 """)
 
@@ -195,6 +195,7 @@ def test_a_rented_host_shows_its_price_and_all_its_leases(bench: Bench) -> None:
     shown = bench.shown()
     assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "abc", "RTX 4090")
     assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (0.4, 900.0, 0.1)
+    assert shown["cost_is"] == "billed"
     assert "xyz" in shown["leases"]
 
 

@@ -32,6 +32,7 @@ QUICK = Pace(
     finish=2.0,
     salvage=3.0,
     end=4.0,
+    bill=1.0,
 )
 
 PROGRAM = """

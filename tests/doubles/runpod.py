@@ -89,6 +89,7 @@ class RunPodDouble(CloudDouble):
         pods_may_delete: whether pods can remove themselves by the API.
         page_size: lists are cut into pages of so many, named by the parameter `cursor`.
         prices_late: a pod's cost is told as nothing until it runs.
+        billed_share: part of each pod's cost that has come to its bill; a pod without is in none.
     """
 
     suffix = "/v2"
@@ -105,6 +106,7 @@ class RunPodDouble(CloudDouble):
         self.pods_may_delete = True
         self.page_size: int | None = None
         self.prices_late = False
+        self.billed_share = 1.0
 
     def add_foreign(self, name: str = "my-notebook", age_seconds: float = 0.0) -> FakePod:
         """A pod that somebody else created, running; nobody can log in."""
@@ -284,17 +286,18 @@ class RunPodDouble(CloudDouble):
         return Reply(200, {"gpus": [_catalogued(kind, secure) for kind in self.stock]})
 
     def _billing(self, request: Request, _: Mapping[str, str]) -> Reply:
-        pods = list(self.pods.values())
+        pods = list(self.pods.values()) if self.billed_share else []
         if "podId" in request.query:
             pods = [pod for pod in pods if pod.id == request.query["podId"]]
         window = {"startTime": "2026-11-01T00:00:00Z", "endTime": "2026-12-01T00:00:00Z"}
-        records = [{**window, "podId": pod.id, **_amounts(pod.usd)} for pod in pods]
+        share = self.billed_share
+        records = [{**window, "podId": pod.id, **_amounts(share * pod.usd)} for pod in pods]
         size = request.query.get("bucketSize", "day")
         metadata = {
             "query": {**window, "bucketSize": size, "podId": request.query.get("podId")},
             "recordCount": len(records),
             "uniquePodCount": len(records),
-            "totals": _amounts(sum(pod.usd for pod in pods)),
+            "totals": _amounts(share * sum(pod.usd for pod in pods)),
         }
         return Reply(200, {"records": records, "metadata": metadata})
 

@@ -100,6 +100,17 @@ PROBLEM = _content(
     _object("title status detail errors?", title=TEXT, status=WHOLE, detail=TEXT, errors=STRINGS),
     "application/problem+json",
 )
+AMOUNTS: dict[str, Any] = dict.fromkeys(
+    ("totalAmount", "gpuAmount", "cpuAmount", "diskAmount"), NUMBER
+)
+CHARGE = _object(
+    " ".join(("startTime endTime podId", *AMOUNTS)),
+    startTime=TEXT,
+    endTime=TEXT,
+    podId=TEXT,
+    **AMOUNTS,
+)
+BILL = _object("records metadata", records={"type": "array", "items": CHARGE})
 PAGED = _object("pods pagination?", pods={"type": "array", "items": POD})
 
 
@@ -147,8 +158,9 @@ DOCUMENT: dict[str, Any] = {
         },
         "/v2/billing/pods": {
             "get": _operation(
-                {"200": _content(_object("records metadata"))},
+                {"200": _content(BILL)},
                 podId=TEXT,
+                startTime={"type": "string", "format": "date-time"},
                 lastN=COUNT,
                 bucketSize=TEXT,
             ),

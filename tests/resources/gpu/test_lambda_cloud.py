@@ -80,6 +80,10 @@ def test_it_says_that_an_instance_does_not_end_itself(cloud: Cloud) -> None:
     assert LambdaSettings().ssh_user == "ubuntu"
 
 
+def test_nobody_tells_what_an_instance_was_charged_for(cloud: Cloud) -> None:
+    assert cloud.billed_usd("0123abcd", 0.0) is None
+
+
 # Launching
 
 

@@ -112,6 +112,43 @@ def test_the_bill_and_the_host_are_among_the_outputs(account: Renting, job: Path
     assert any(line.startswith("numpy==") for line in record["packages"])
 
 
+def test_the_bill_says_what_was_charged_once_it_covers_the_lease(
+    account: Renting, job: Path
+) -> None:
+    outputs = train(account, job)
+
+    bill = json.loads((outputs / "lease.json").read_text())
+    assert bill["usd_is"] == bill["leases"][0]["usd_is"] == "billed"
+    assert bill["usd"] == round(account.runpod.usd, 4)
+    assert account.ledger.usd_this_month() == pytest.approx(account.runpod.usd)
+
+
+@slow
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda runpod: setattr(runpod, "billed_share", 0.5),
+        lambda runpod: setattr(runpod, "billed_share", 0.0),
+        lambda runpod: runpod.always("billing", status(403)),
+        lambda runpod: runpod.always("billing", status(500)),
+        lambda runpod: runpod.always("billing", hang(5.0)),
+        lambda runpod: runpod.always("billing", drop()),
+    ],
+    ids=["partial", "late", "forbidden", "broken", "hanging", "dropped"],
+)
+def test_without_a_whole_bill_the_estimate_stays_and_says_so(
+    account: Renting, job: Path, hide: Callable[[RunPodDouble], None]
+) -> None:
+    hide(account.runpod)
+
+    outputs = train(account, job)
+
+    bill = json.loads((outputs / "lease.json").read_text())
+    assert bill["usd_is"] == "estimated"
+    assert bill["usd"] >= account.runpod.usd - 1e-4, "it is rounded to hundredths of a cent"
+    account.assert_all_is_over()
+
+
 @slow
 def test_the_request_names_one_gpu_arms_the_switch_and_tells_no_secret(
     account: Renting, job: Path

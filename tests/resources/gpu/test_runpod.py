@@ -793,6 +793,19 @@ def test_what_is_nowhere_free_is_no_offer(cloud: Cloud) -> None:
     assert cloud.offers(GpuWish(("NVIDIA A40",), 1.0)) == []
 
 
+def test_a_pod_is_charged_for_what_its_own_records_say(double: RunPodDouble, cloud: Cloud) -> None:
+    double.add_foreign(age_seconds=3600)
+    pod = cloud.create(REQUEST)
+    cloud.terminate(pod.id)
+
+    billed = cloud.billed_usd(pod.id, time.time())
+
+    assert billed == pytest.approx(double.pods[pod.id].usd)
+    double.billed_share = 0.0
+    assert cloud.billed_usd(pod.id, time.time()) is None
+    assert double.violations == []
+
+
 def test_the_doctor_is_content_and_spends_nothing(double: RunPodDouble, cloud: Cloud) -> None:
     double.add_foreign()
 
