@@ -44,6 +44,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
+from urllib.parse import urlsplit, urlunsplit
 
 EXIT_FAILED = 1
 EXIT_NO_MEMORY = 3
@@ -932,9 +933,17 @@ def frozen(installed: Iterable[Any]) -> list[str]:
         origin = item.read_text("direct_url.json")
         url = json.loads(origin)["url"] if origin else None
         # A folder of the host is none of anybody's business, and of no use elsewhere.
-        at = f" @ {url}" if url and not url.startswith("file:") else f"=={item.version}"
+        known = url and not url.startswith("file:")
+        at = f" @ {without_login(url)}" if known else f"=={item.version}"
         lines.add(f"{item.metadata['Name']}{at}")
     return sorted(lines, key=str.lower)
+
+
+def without_login(url: str) -> str:
+    """A URL without the name, password or token that may stand in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def graphics_driver() -> str | None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from pipeline.training.program import (
     check_export,
     compute_in_bfloat16,
     exit_code_of,
+    frozen,
     number,
     usable_cores,
 )
@@ -255,6 +257,23 @@ def test_the_environment_is_pinned(trained: Path) -> None:
     assert environment["ultralytics"]
     assert (environment["driver"] is None) == (shutil.which("nvidia-smi") is None)
     assert "file:" not in json.dumps(environment)
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        ("https://me:ghp_secret@git.example/x.git?token=secret", "x @ https://git.example/x.git"),
+        ("ssh://git@git.example:2222/x.git", "x @ ssh://git.example:2222/x.git"),
+        ("file:///home/me/x", "x==1.0"),
+    ],
+)
+def test_no_login_gets_into_the_record_of_packages(tmp_path: Path, url: str, line: str) -> None:
+    folder = tmp_path / "x-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: x\nVersion: 1.0\n")
+    (folder / "direct_url.json").write_text(json.dumps({"url": url}))
+
+    assert frozen([PathDistribution(folder)]) == [line]
 
 
 @pytest.mark.slow
