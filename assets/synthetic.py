@@ -52,11 +52,15 @@ SCENE_CODE = (
     "pipeline.backgrounds.pictures",
     "pipeline.backgrounds.shores",
     "pipeline.games.patterns",
+    "pipeline.games.scene_rules",
     "pipeline.labels.boxes",
     "pipeline.labels.synthetic",
     "pipeline.labels.yolo",
     "pipeline.scenes.atmosphere",
+    "pipeline.scenes.belonging",
     "pipeline.scenes.blend",
+    "pipeline.scenes.casting",
+    "pipeline.scenes.chances",
     "pipeline.scenes.compiled_loops",
     "pipeline.scenes.draw",
     "pipeline.scenes.dressing",
@@ -69,6 +73,8 @@ SCENE_CODE = (
     "pipeline.scenes.plain_loops",
     "pipeline.scenes.plan",
     "pipeline.scenes.pyramid",
+    "pipeline.scenes.repertoire",
+    "pipeline.scenes.room_loops",
     "pipeline.scenes.scene",
     "pipeline.scenes.sheet",
     "pipeline.scenes.stock",
@@ -76,6 +82,7 @@ SCENE_CODE = (
     "pipeline.scenes.write",
     "pipeline.sprites.library",
     "pipeline.sprites.recolour",
+    "pipeline.sprites.stored_png",
 )
 """What decides the bytes of a set; a change of it makes sets stale. A test keeps it complete."""
 # A graph has no other way to report a data version; without this, Dagster would say in every run
