@@ -931,10 +931,10 @@ def frozen(installed: Iterable[Any]) -> list[str]:
     lines = set()
     for item in installed:
         origin = item.read_text("direct_url.json")
-        url = json.loads(origin)["url"] if origin else None
+        url: str = json.loads(origin)["url"] if origin else ""
         # A folder of the host is none of anybody's business, and of no use elsewhere.
-        known = url and not url.startswith("file:")
-        at = f" @ {without_login(url)}" if known else f"=={item.version}"
+        is_public = url != "" and not url.startswith("file:")
+        at = f" @ {without_login(url)}" if is_public else f"=={item.version}"
         lines.add(f"{item.metadata['Name']}{at}")
     return sorted(lines, key=str.lower)
 
