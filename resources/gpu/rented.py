@@ -17,6 +17,7 @@ from resources.gpu.cloud import GpuWish, NoCapacityError
 from resources.gpu.following import Assignment, Following, prepare_to_resume
 from resources.gpu.interrupts import bounded, interruptible, require_a_parent, shielded
 from resources.gpu.lease import Host, OnEvent, OnLog, TrainingFailedError, ignore
+from resources.gpu.ledger import LeaseRow, LeaseState
 from resources.gpu.pod_lease import PodLease, Terms, patiently
 from resources.gpu.ssh import HostLostError, SshLoginError
 from resources.gpu.trust import HostKeyError
@@ -242,8 +243,11 @@ class RentedLease:
     def _write_bill(self) -> None:
         if self.outputs is not None and self.pods:
             terms = self.terms
-            asked = [pod.row for pod in self.pods]
-            bounded(lambda: reconcile(terms.cloud, terms.ledger, asked), terms.pace.bill)
-            rows = [pod.row for pod in self.pods]
-            bill = bill_of(rows, self._pod.environment.gpu, self.terms.ledger.clock())
-            bill.write(self.outputs)
+            bounded(lambda: reconcile(terms.cloud, terms.ledger, self._rented()), terms.pace.bill)
+            gpu, now = self._pod.environment.gpu, terms.ledger.clock()
+            bill_of(self._rented(), gpu, now).write(self.outputs)
+
+    def _rented(self) -> list[LeaseRow]:
+        """All leases that cost something, those of hosts that were of no use among them."""
+        rows = [pod.row for pod in self._begun]
+        return [row for row in rows if row.state is not LeaseState.NOT_CREATED]

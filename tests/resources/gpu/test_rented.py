@@ -112,6 +112,23 @@ def test_the_bill_and_the_host_are_among_the_outputs(account: Renting, job: Path
     assert any(line.startswith("numpy==") for line in record["packages"])
 
 
+@slow
+def test_hosts_that_were_of_no_use_are_on_the_bill_too(account: Renting, job: Path) -> None:
+    account.runpod.pods_fail = True
+
+    def listen(line: str) -> None:
+        account.runpod.pods_fail = "became failed" not in line and account.runpod.pods_fail
+
+    with account.provider().rent(SPEC, listen) as lease:
+        outputs = lease.run(job)
+
+    bill = json.loads((outputs / "lease.json").read_text())
+    assert len(account.runpod.pods) == len(bill["leases"]) == 2
+    assert "became failed" in bill["leases"][0]["ended_because"]
+    assert bill["host"] == account.runpod.newest().id
+    assert bill["usd"] >= account.runpod.usd - 1e-4
+
+
 def test_the_bill_says_what_was_charged_once_it_covers_the_lease(
     account: Renting, job: Path
 ) -> None:
