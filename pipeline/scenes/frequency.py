@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.scene_rules import GroupRule, PlacementRule, SceneRules
-from pipeline.scenes.plan import factors_of, may_stand, place_of
+from pipeline.scenes.belonging import factors_of, may_stand, place_of
 from pipeline.scenes.stock import Catalogue
 from pipeline.sprites.library import DISTRACTOR
 

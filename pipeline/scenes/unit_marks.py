@@ -7,43 +7,53 @@ it after everything else. So they cover what they cover in the game, and the id 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-import numpy as np
+from dataclasses import dataclass
 
 from pipeline.games.scene_rules import MarkRule
-from pipeline.scenes.placing import members_of
+from pipeline.scenes.belonging import members_of
+from pipeline.scenes.chances import Chances
 from pipeline.scenes.scene import Placement
 from pipeline.scenes.stock import TEAM_COLOURS, Catalogue, SpriteShape
 
 
+@dataclass(frozen=True)
+class UnitMark:
+    """A mark of the pack, with the classes that have it and the sprites that it consists of."""
+
+    rule: MarkRule
+    classes: frozenset[str]
+    shapes: tuple[SpriteShape, ...]
+
+
+def unit_marks(rules: Sequence[MarkRule], catalogue: Catalogue) -> tuple[UnitMark, ...]:
+    """The marks of a pack, whose pictures the catalogue holds under their names."""
+    return tuple(
+        UnitMark(rule, _classes(rule, catalogue), catalogue.sprites.get(rule.picture, ()))
+        for rule in rules
+    )
+
+
 def with_marks(
-    rng: np.random.Generator,
-    placements: Sequence[Placement],
-    rules: Sequence[MarkRule],
-    catalogue: Catalogue,
+    placements: Sequence[Placement], marks: Sequence[UnitMark], chances: Chances
 ) -> tuple[Placement, ...]:
     """The placements with the marks of those that have a class.
 
     Args:
-        rng: the only source of chance; untouched when there are no rules.
         placements: from the back to the front.
-        rules: the pack's marks.
-        catalogue: holds the marks' pictures under their names.
+        marks: what is laid on them.
+        chances: the only source of chance; untouched when there are no marks.
     """
-    marked = [(rule, _classes(rule, catalogue)) for rule in rules]
+    if not marks:
+        return tuple(placements)
     below: list[Placement] = []
     above: list[Placement] = []
     for placement in placements:
-        whose = int(rng.integers(len(TEAM_COLOURS))) if marked else 0
-        for rule, classes in marked:
-            if placement.class_name is None or placement.class_name not in classes:
-                continue
-            if rng.random() < rule.chance:
-                colour = int(rng.integers(len(TEAM_COLOURS)))
-                own = placement.player if placement.player is not None else whose
-                player = own if rule.of_player else colour
-                shapes = catalogue.sprites.get(rule.picture, ())
-                (below if rule.under else above).extend(_laid(placement, rule, shapes, player))
+        own = placement.player
+        whose = chances.below(len(TEAM_COLOURS)) if own is None else own
+        for mark in marks:
+            if placement.class_name in mark.classes and chances.one() < mark.rule.chance:
+                player = whose if mark.rule.of_player else chances.below(len(TEAM_COLOURS))
+                (below if mark.rule.under else above).extend(_laid(placement, mark, player))
         below.append(placement)
     return (*below, *above)
 
@@ -54,16 +64,11 @@ def _classes(rule: MarkRule, catalogue: Catalogue) -> frozenset[str]:
     return frozenset(members_of(named, catalogue)).difference(without)
 
 
-def _laid(
-    placement: Placement, rule: MarkRule, shapes: Sequence[SpriteShape], player: int
-) -> Iterator[Placement]:
+def _laid(placement: Placement, mark: UnitMark, player: int) -> Iterator[Placement]:
     """All pictures of a mark on one object, as large as the object is drawn."""
-    scale = placement.scale
-    x, y = (
-        at + round(offset * scale)
-        for at, offset in zip(placement.ground, (rule.dx, rule.dy), strict=True)
-    )
-    for shape in shapes:
+    scale, ground = placement.scale, placement.ground
+    x, y = ground[0] + round(mark.rule.dx * scale), ground[1] + round(mark.rule.dy * scale)
+    for shape in mark.shapes:
         yield Placement(
             sprite_id=shape.id,
             class_name=None,
@@ -71,7 +76,7 @@ def _laid(
             top=y - round(shape.hotspot[1] * scale),
             width=max(1, round(shape.width * scale)),
             height=max(1, round(shape.height * scale)),
-            ground=placement.ground,
+            ground=ground,
             scale=scale,
             player=player if shape.owned else None,
             selected=False,

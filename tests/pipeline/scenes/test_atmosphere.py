@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.games.scene_rules import LightRules, OverlayRules, SceneRules
 from pipeline.scenes.atmosphere import alter, feather, harden, shed_light, submerge
+from pipeline.scenes.chances import Chances
 from pipeline.scenes.draw import draw
 from pipeline.scenes.dressing import light_of
 from pipeline.scenes.label import label
@@ -72,7 +73,7 @@ def test_lights_come_as_often_as_the_rules_say():
             "vignette": 0.25,
         }
     )
-    lights = [light_of(np.random.default_rng(n), rules) or PLAIN for n in range(4000)]
+    lights = [light_of(Chances(np.random.default_rng(n)), rules) or PLAIN for n in range(4000)]
     for share, expected in (
         (np.mean([light.add == (-75, -45, -13) for light in lights]), 0.25),
         (np.mean([light.factor != (1.0, 1.0, 1.0) for light in lights]), 0.5),
@@ -87,7 +88,7 @@ def test_lights_come_as_often_as_the_rules_say():
 
 
 def test_no_light_is_planned_where_the_rules_ask_for_none():
-    assert light_of(np.random.default_rng(0), LightRules()) is None
+    assert light_of(Chances(np.random.default_rng(0)), LightRules()) is None
 
 
 def test_a_feathered_edge_fades_inwards_and_never_grows():

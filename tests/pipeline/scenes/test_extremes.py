@@ -26,7 +26,13 @@ HARD_LIGHT = {
     "vignette": 1.0,
     "vignette_darkness": (1.0, 1.0),
 }
-CUT = [{"class_name": "house", "count": (1, 1), "cut": 0.9, "max_overlap": 1.0}]
+LARGE = {
+    "width": 64,
+    "zoom": (4.0, 4.0),
+    "placements": [{"class_name": "house", "count": (1, 1), "cut": 0.9, "max_overlap": 1.0}],
+    # A picture shows a quarter of the house.
+    "labels": {"min_visible": 0.05},
+}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ CUT = [{"class_name": "house", "count": (1, 1), "cut": 0.9, "max_overlap": 1.0}]
         pytest.param({"images": 1, "train_fraction": 0.0}, id="one, to validate"),
         pytest.param({"width": 64, "height": 64}, id="tiny"),
         pytest.param({"width": 64, "height": 64, "overlays": EVERYTHING_COVERED}, id="tiny, full"),
-        pytest.param({"width": 64, "zoom": (4.0, 4.0), "placements": CUT}, id="larger than it"),
+        pytest.param(LARGE, id="larger than it"),
         pytest.param({"placements": ONE_CLASS, "water_fraction": 0.0}, id="one class"),
         pytest.param({"placements": SWIMMERS, "water_fraction": 1.0}, id="water alone"),
         pytest.param({"light": HARD_LIGHT}, id="light"),

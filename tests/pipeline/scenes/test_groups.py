@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from pipeline.games.pack import GamePack
 from pipeline.games.scene_rules import PlacementRule
-from pipeline.scenes.placing import members_of
-from pipeline.scenes.plan import Placement, factors_of, plan
+from pipeline.scenes.belonging import factors_of, members_of
+from pipeline.scenes.plan import Placement, plan
 
 NOBODY = [
     {"class_name": name, "count": (0, 0), "max_overlap": 0.0}

@@ -18,11 +18,12 @@ from pipeline.games.pack import GamePack, ShoreRules
 from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
 from pipeline.labels.yolo import read_rows
 from pipeline.manifests import manifest_of
+from pipeline.scenes.belonging import may_stand, place_of
 from pipeline.scenes.check import label_problems, scene_separation_problems
 from pipeline.scenes.draw import draw
 from pipeline.scenes.frequency import expected_counts
 from pipeline.scenes.label import export, label
-from pipeline.scenes.plan import may_stand, place_of, plan
+from pipeline.scenes.plan import plan
 from pipeline.scenes.read import read_scenes
 from pipeline.scenes.scene import footprint_of
 from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShelf

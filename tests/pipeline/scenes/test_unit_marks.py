@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.games.scene_rules import MarkRule
+from pipeline.scenes.chances import Chances
 from pipeline.scenes.scene import Placement
 from pipeline.scenes.stock import Catalogue, SpriteShape
-from pipeline.scenes.unit_marks import with_marks
+from pipeline.scenes.unit_marks import unit_marks, with_marks
 
 CATALOGUE = Catalogue(
     sprites={
@@ -30,12 +31,12 @@ UNITS = (unit("knight", 50), unit("rat", 90, None), unit(None, 95), unit("boat",
 
 
 def marked(*rules: MarkRule) -> tuple[Placement, ...]:
-    return with_marks(np.random.default_rng(1), UNITS, rules, CATALOGUE)
+    return with_marks(UNITS, unit_marks(rules, CATALOGUE), Chances(np.random.default_rng(1)))
 
 
 def test_without_rules_nothing_changes_and_no_chance_is_used() -> None:
     rng = np.random.default_rng(1)
-    assert with_marks(rng, UNITS, (), CATALOGUE) == UNITS
+    assert with_marks(UNITS, (), Chances(rng)) == UNITS
     assert rng.random() == np.random.default_rng(1).random()
 
 
@@ -74,6 +75,7 @@ def test_a_rule_is_for_the_classes_that_it_names(rule: MarkRule, count: int) -> 
 
 def test_a_mark_grows_with_its_unit() -> None:
     large = (UNITS[0]._replace(scale=2.0),)
-    back, *_ = with_marks(np.random.default_rng(1), large, [MarkRule(picture="ring")], CATALOGUE)
+    marks = unit_marks([MarkRule(picture="ring")], CATALOGUE)
+    back, *_ = with_marks(large, marks, Chances(np.random.default_rng(1)))
     assert (back.width, back.height) == (100, 24)
     assert (back.left, back.top) == (100 - 50, 50 + 10)

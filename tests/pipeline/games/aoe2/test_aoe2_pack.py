@@ -11,7 +11,7 @@ from pipeline.games.matching import match_files, match_terrain
 from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
 from pipeline.games.patterns import matcher
 from pipeline.games.terrain import classify
-from pipeline.scenes.plan import factors_of
+from pipeline.scenes.belonging import factors_of
 from pipeline.scenes.stock import Catalogue
 from pipeline.training.job import Hyperparameters
 
