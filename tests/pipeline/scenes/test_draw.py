@@ -137,6 +137,22 @@ def test_the_colours_are_those_that_the_game_states(sprite, field):
     assert np.abs(drawing.image[30, 50] - np.array(own[3]) * 200 / 255).max() <= 2
 
 
+def test_sprites_badges_and_the_map_share_one_set_of_colours(sprite, field):
+    house = replace(sprite("house", width=60, height=60, colour=(255, 255, 255)), shadow=None)
+    own = tuple((30 * n + 5, 250 - 30 * n, 120) for n in range(8))
+    plan_ = scene(
+        placed(house, 5, 5, player=3, garrisoned=True),
+        panels=(Panel("minimap", 60, 40, 40, 40, 11),),
+    )
+    image = draw(plan_, SpriteShelf([house]), field, own).image
+    of_three = (np.abs(image.astype(int) - own[3]) <= 2).all(axis=2)
+    assert of_three[5:35, 5:65].sum() > 500, "the roof"
+    assert of_three[45:65, 5:30].sum() > 30, "the badge"
+    on_map = image[40:, 60:].reshape(-1, 3)
+    seen = {player for player in range(8) if (on_map == own[player]).all(axis=1).any()}
+    assert len(seen) > 5, "dots of most players"
+
+
 def test_the_player_colour_replaces_the_weighted_part_alone(sprite, field):
     soldier = sprite("soldier", width=40, height=40, colour=(200, 200, 200))
     flat = replace(soldier, shadow=None)
