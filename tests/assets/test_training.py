@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from doubles.processes import is_alive, wait_until
 
 import pipeline.training.job as job_module
 from assets.definitions import build_definitions
@@ -28,6 +28,7 @@ from resources.artifacts import Artifacts
 from resources.gpu import Gpu, TrainingFailedError
 
 ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
 PACK = load_pack("demo")
 KEYS = GameKeys.of(PACK)
 TRAINING = training_assets(PACK)
@@ -323,7 +324,7 @@ def test_cancelling_the_run_ends_the_training(tmp_path: Path, how: signal.Signal
     program = tmp_path / "program.py"
     program.write_text(BEGIN + 'open("pid", "w").write(str(os.getpid()))\ntime.sleep(600)\n')
     script = f"""
-        import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "assets")!r}]
+        import sys; sys.path[:0] = [{str(ROOT)!r}, {str(TESTS)!r}, {str(TESTS / "assets")!r}]
         from pathlib import Path
         import dagster as dg
         import pipeline.training.job as job
@@ -339,31 +340,14 @@ def test_cancelling_the_run_ends_the_training(tmp_path: Path, how: signal.Signal
     environment = {**os.environ, "OUTPOST_HOME": str(state), "DAGSTER_HOME": ""}
     run = subprocess.Popen([sys.executable, str(file)], env=environment, cwd=tmp_path)
     try:
-        until(lambda: any(file.read_text() for file in state.glob("jobs/*/pid")))
+        wait_until(lambda: any(file.read_text() for file in state.glob("jobs/*/pid")), 60.0)
         (written,) = state.glob("jobs/*/pid")
 
         run.send_signal(how)
 
-        until(lambda: not is_alive(int(written.read_text())))
-        run.wait(30)
+        wait_until(lambda: not is_alive(int(written.read_text())), 60.0)
+        run.wait(60)
         assert (written.parent / "outputs" / "checkpoint.pt").is_file()
     finally:
         run.kill()
         run.wait()
-
-
-def until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"

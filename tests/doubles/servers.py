@@ -326,12 +326,3 @@ def _encoded(body: object) -> bytes:
     if body is None:
         return b""
     return (body if isinstance(body, str) else json.dumps(body)).encode()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that another thread or process does."""
-    ends = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > ends:
-            raise TimeoutError(f"not within {seconds} s")
-        time.sleep(0.02)

@@ -224,13 +224,6 @@ def _make_host_key(folder: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process exists and is more than a zombie."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 def free_port() -> int:
     """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles.sshd import SshMachine, is_alive, needs_sshd, running_sshd
+from doubles.processes import is_alive
+from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 pytestmark = needs_sshd
 

@@ -15,10 +15,10 @@ import dagster as dg
 import numpy as np
 import pytest
 from doubles.gpu_jobs import GPU_NAME, gpu_python, training_program, write_small_job
+from doubles.processes import is_alive, wait_until
 from doubles.renting import LIMITS, RTX_4090, cloud_at
 from doubles.runpod import RunPodDouble, running_runpod
-from doubles.servers import wait_until
-from doubles.sshd import is_alive, needs_sshd, running_sshd
+from doubles.sshd import needs_sshd, running_sshd
 
 from assets.keys import GameKeys
 from assets.making import Making, latest, make

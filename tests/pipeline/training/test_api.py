@@ -1,15 +1,14 @@
 """Training from Python: what a caller gets, and what is on the disk in the meantime."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.processes import is_alive, wait_until
 from PIL import Image
 
 import pipeline.training.job as job_module
@@ -323,29 +322,12 @@ def test_killing_the_caller_ends_the_training(config: TrainingConfig, tmp_path: 
     """
     caller = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
     written = tmp_path / "pid"
-    until(lambda: written.is_file() and written.read_text() != "")
+    wait_until(lambda: written.is_file() and written.read_text() != "", 30.0)
 
     caller.kill()
     caller.wait()
 
-    until(lambda: not is_alive(int(written.read_text())))
-
-
-def until(condition: object, seconds: float = 30.0) -> None:
-    for _ in range(int(seconds / 0.05)):
-        if condition():  # type: ignore[operator]
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    wait_until(lambda: not is_alive(int(written.read_text())), 30.0)
 
 
 # With the real program

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from doubles.lambda_cloud import LambdaCloudDouble, running_lambda_cloud
 from doubles.pods import Phase
-from doubles.servers import Fault, Reply, drop, hang, status, text, wait_until
+from doubles.processes import wait_until
+from doubles.servers import Fault, Reply, drop, hang, status, text
 from doubles.sshd import needs_sshd
 
 from resources.gpu.cloud import (

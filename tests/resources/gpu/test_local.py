@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from doubles.processes import is_alive, wait_until
 
 from pipeline.training.job import JobSpec, write_job
 from pipeline.training.results import Event, MessageEvent
@@ -18,6 +18,8 @@ from resources.gpu.local import LocalProvider
 
 ROOT = Path(__file__).parents[3]
 SPEC = JobSpec(game="demo", class_names=("knight",))
+SOON = 60.0
+"""Seconds within which a process that starts Python has done its part."""
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
 
 SLEEPER = """
@@ -58,29 +60,11 @@ def run(job: Path, program: str, **listeners: Callable[..., None]) -> Path:
         return lease.run(job, **listeners)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process exists and is more than a zombie."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.is_file() or status.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
 def pids_of(job: Path) -> tuple[int, ...]:
     """The program's process and its child's, once both run."""
     file = job.parent / "pids"
-    until(file.exists)
+    wait_until(file.exists, SOON)
     return tuple(int(pid) for pid in file.read_text().split())
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def test_events_and_log_lines_are_told_as_they_come(job: Path) -> None:
@@ -171,7 +155,7 @@ def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
     with pytest.raises(Interrupted):
         run(job, SLEEPER, on_log=interrupt)
 
-    until(lambda: not any(map(is_alive, pids_of(job))))
+    wait_until(lambda: not any(map(is_alive, pids_of(job))), SOON)
 
 
 @POSIX
@@ -183,7 +167,7 @@ def test_a_program_that_ignores_the_request_to_end_is_killed(
     with pytest.raises(Interrupted):
         run(job, f"{DEAF}\n{SLEEPER}", on_log=interrupt)
 
-    until(lambda: not any(map(is_alive, pids_of(job))))
+    wait_until(lambda: not any(map(is_alive, pids_of(job))), SOON)
 
 
 @POSIX
@@ -191,7 +175,7 @@ def test_what_a_finished_program_left_running_is_ended(job: Path) -> None:
     with pytest.raises(TrainingFailedError):
         run(job, SLEEPER.replace("\ntime.sleep(600)\n", "\nraise SystemExit(1)\n"))
 
-    until(lambda: not any(map(is_alive, pids_of(job))))
+    wait_until(lambda: not any(map(is_alive, pids_of(job))), SOON)
 
 
 @pytest.fixture
@@ -231,7 +215,7 @@ def test_cancelling_a_dagster_run_ends_the_training(
 
     dagster_run.send_signal(how)
 
-    until(lambda: not any(map(is_alive, pids)))
+    wait_until(lambda: not any(map(is_alive, pids)), SOON)
     assert dagster_run.wait(20) != 0
 
 
@@ -243,4 +227,4 @@ def test_killing_the_run_ends_the_training_by_its_lifeline(
 
     dagster_run.kill()
 
-    until(lambda: not any(map(is_alive, pids)))
+    wait_until(lambda: not any(map(is_alive, pids)), SOON)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
+from doubles.processes import wait_until
 from doubles.renting import A5000, RTX_4090, Renting, renting
 from doubles.runpod import NO_CAPACITY, RunPodDouble
-from doubles.servers import cloudflare, drop, hang, status, wait_until
+from doubles.servers import cloudflare, drop, hang, status
 from doubles.sshd import needs_sshd
 
 from pipeline.errors import OutpostError

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from doubles.pods import FakePod, Pace, Phase
+from doubles.processes import is_alive, wait_until
 from doubles.runpod import RunPodDouble, running_runpod
 from doubles.servers import (
     Fault,
@@ -23,9 +24,8 @@ from doubles.servers import (
     hang,
     status,
     text,
-    wait_until,
 )
-from doubles.sshd import is_alive, needs_sshd
+from doubles.sshd import needs_sshd
 
 from resources.gpu.cloud import (
     IDLE_FILE,

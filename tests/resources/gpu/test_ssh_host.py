@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
-from doubles.servers import wait_until
-from doubles.sshd import SshMachine, is_alive, needs_sshd, running_sshd
+from doubles.processes import is_alive, wait_until
+from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 from resources.gpu import TrainingFailedError
 from resources.gpu.cloud import SshAddress

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from doubles.gpu_jobs import (
     training_program,
     write_small_job,
 )
-from doubles.sshd import SshMachine, is_alive, needs_sshd, running_sshd
+from doubles.processes import is_alive, wait_until
+from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 from pipeline.manifests import sha256_of
 from pipeline.training.results import EpochMetrics, Event
@@ -87,13 +88,6 @@ def login_to(machine: SshMachine, key: paramiko.PKey, fingerprint: str | None) -
 def random_file(file: Path, size: int = 3_000_000) -> Path:
     file.write_bytes(np.random.default_rng(3).integers(0, 256, size, dtype=np.uint8).tobytes())
     return file
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.02)
 
 
 # Whom we talk to
@@ -269,7 +263,7 @@ def test_a_transfer_goes_on_where_the_connection_broke(
     monkeypatch.setattr(Connection, "channel", channel)
 
     def cut() -> None:
-        until(lambda: part.exists() and part.stat().st_size > 4_000_000)
+        wait_until(lambda: part.exists() and part.stat().st_size > 4_000_000)
         machine.drop_connections()
 
     cutting = threading.Thread(target=cut)
@@ -292,7 +286,7 @@ def test_a_server_that_dies_and_comes_back_in_mid_upload_gets_the_rest(
     part = machine.home / "there.part"
 
     def restart() -> None:
-        until(lambda: part.exists() and part.stat().st_size > 2_000_000)
+        wait_until(lambda: part.exists() and part.stat().st_size > 2_000_000)
         machine.kill()
         time.sleep(0.3)
         machine.start()
@@ -417,9 +411,9 @@ def test_a_job_survives_dropped_connections_and_tells_everything_once(
 
     def cut() -> None:
         for epoch in (2, 4):
-            until(lambda epoch=epoch: epoch in listener.epochs)
+            wait_until(lambda epoch=epoch: epoch in listener.epochs)
             machine.drop_connections()
-        until(lambda: 6 in listener.epochs)
+        wait_until(lambda: 6 in listener.epochs)
         machine.kill()
         time.sleep(0.2)
         machine.start()
@@ -503,7 +497,7 @@ def test_stopping_ends_the_job_and_what_it_started(
     workplace.start()
     workplace.start()
     pids = machine.home / ".outpost" / "jobs" / "job1" / "pids"
-    until(pids.exists)
+    wait_until(pids.exists)
     helper = machine.home / workplace.helper.rpartition("/.outpost/")[2]
     source = (machine.home / ".outpost" / helper.name).read_text().replace("= 10.0", "= 0.5")
     (machine.home / ".outpost" / helper.name).write_text(source)
@@ -553,7 +547,7 @@ def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
         place.python = workplace.python
         place.upload(write_small_job(tmp_path / name, "import time; time.sleep(600)").parent)
         place.start()
-        until(lambda place=place: place.look(0, 0).state == "running")
+        wait_until(lambda place=place: place.look(0, 0).state == "running")
 
     assert workplace.clear("mine-") == ["foreign-1"]
     jobs = machine.home / ".outpost" / "jobs"
