@@ -25,7 +25,7 @@ from pipeline.sprites.library import LibraryWriter, Pixels
 from resources.state import StateFolder
 
 SESSION, FRAMES = "harbour", (2, 8, 14, 21)
-SCENES = (740, 814, 1184, 2)
+SCENES = (287, 182, 219, 345)
 GAP = 4
 QUALITY = 85
 
