@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import shlex
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -129,7 +131,8 @@ class Connection:
             channel = self._transport.open_session(timeout=CONNECT_SECONDS)
             try:
                 channel.settimeout(seconds)
-                channel.exec_command(command)
+                with _closed_after(channel, CONNECT_SECONDS):
+                    channel.exec_command(command)
                 yield channel
             finally:
                 channel.close()
@@ -259,6 +262,7 @@ def connect(login: Login) -> Connection:
     address = login.address
     with dropped_when_broken():
         line = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+        _notice_silence(line)
         transport = paramiko.Transport(
             line, default_window_size=WINDOW, default_max_packet_size=PACKET
         )
@@ -322,6 +326,27 @@ def public_line(key: paramiko.PKey) -> str:
 def quoted(*words: str) -> str:
     """Words as one command of a shell."""
     return shlex.join(words)
+
+
+@contextmanager
+def _closed_after(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
+    """Close a channel when the block takes too long: paramiko waits for ever for a hung host."""
+    timer = threading.Timer(seconds, channel.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _notice_silence(line: socket.socket) -> None:
+    """Have the system give a line up on which nothing is acknowledged; it would wait 15 minutes."""
+    linux, macos = getattr(socket, "TCP_USER_TIMEOUT", None), 0x80
+    if linux is not None:
+        line.setsockopt(socket.IPPROTO_TCP, linux, int(SILENCE_SECONDS * 1000))
+    elif sys.platform == "darwin":
+        line.setsockopt(socket.IPPROTO_TCP, macos, int(SILENCE_SECONDS))
 
 
 def _prepare(transport: paramiko.Transport, key_types: Sequence[str]) -> None:

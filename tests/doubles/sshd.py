@@ -128,6 +128,13 @@ class SshMachine:
         self.process.wait()
         self.process = None
 
+    def freeze_connections(self) -> None:
+        """Have every connection hang: it stays open, and nobody answers. New ones are taken."""
+        if self.process is not None:
+            for pid in _descendants(self.process.pid):
+                if _name_of(pid) == "sshd":
+                    os.kill(pid, signal.SIGSTOP)
+
     def drop_connections(self) -> None:
         """Cut every connection; the server goes on and takes new ones."""
         if self.process is not None:

@@ -197,6 +197,28 @@ def test_patience_begins_anew_where_long_work_breaks(machine: SshMachine, login:
     host.close()
 
 
+def test_a_connection_that_hangs_is_replaced(
+    machine: SshMachine, host: RemoteHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.gpu.ssh.CONNECT_SECONDS", 0.5)
+    host.run("true")
+    began = time.monotonic()
+
+    # Between the opening of a channel and its command, where paramiko itself has no patience.
+    opened = paramiko.Transport.open_session
+
+    def open_and_freeze(transport: paramiko.Transport, **options: float) -> paramiko.Channel:
+        monkeypatch.setattr(paramiko.Transport, "open_session", opened)
+        channel = opened(transport, **options)
+        machine.freeze_connections()
+        return channel
+
+    monkeypatch.setattr(paramiko.Transport, "open_session", open_and_freeze)
+
+    assert host.run("echo here") == b"here\n"
+    assert time.monotonic() - began < 10
+
+
 def test_a_host_that_hangs_is_not_waited_for_again_and_again(login: Login) -> None:
     host = RemoteHost(login, patience=0.5)
     began = time.monotonic()
