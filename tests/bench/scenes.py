@@ -2,13 +2,13 @@
 
 Everything is measured in one run: 1280 x 720 pixels with 80 sprites of 0.27 megapixels together,
 shadows, player colours, overlays, labels, JPEG and disk. The ways of drawing take turns over the
-same pictures. A figure is the median over the turns by the clock; one that ends with `_cpu` is the
-least processor time of each picture, which other programs on the machine hardly disturb. As in a
-game of 60 classes, few of the sprites are large, and there are too many to keep them at every size:
-4,192. Grain makes the JPEGs as large as those of real screenshots.
+same 15 pictures, of which ours are one shard. A figure is the median over the turns by the clock;
+one that ends with `_cpu` is the least processor time, which other programs on the machine disturb
+less. As in a game of 60 classes, few of the sprites are large, and there are too many to keep them
+at every size: 4,192. Grain makes the JPEGs as large as those of real screenshots.
 
-Then whole sets of 2,000 pictures are written, by one process and by two. What the two
-spend on their start counts: it is a part of every set. They find compiled Python modules, as in any
+Then whole sets of 2,000 pictures are written, by one process and by two. What the two spend on
+their start counts: it is a part of every set. They find compiled Python modules, as in any
 installation, even where the environment forbids to write those beside the sources. In processor
 time the speedup is that of one process over half of what two take together.
 
@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -86,19 +86,20 @@ def measure() -> dict[str, float]:
 def turns(folder: Path, sources: Sources) -> dict[str, float]:
     """The ways of drawing the same pictures, and the parts of ours."""
     studio = open_studio(build_pack(), sources)
-    pillow = PillowCompositor(studio)
-    pictures = [ways(index, studio, pillow, folder / "turns") for index in range(PICTURES)]
-    taken: dict[str, list[list[Taken]]] = {}
-    for turn in range(TURNS + 1):
-        remove_files(folder / "turns")
-        for way in pictures[0]:  # One way over all pictures, as sets are drawn; then the next.
-            for number, actions in enumerate(pictures):
-                took = time_of(actions[way])
-                if turn > 0:  # The first one reads sprites and touches memory.
-                    taken.setdefault(way, [[] for _ in pictures])[number].append(took)
-    ms = {way: per_picture(times, "seconds", statistics.median) for way, times in taken.items()}
-    cpu_ms = {way: per_picture(times, "processor", min) for way, times in taken.items()}
     scenes = [plan(index, studio.rules, studio.catalogue) for index in range(PICTURES)]
+    actions = ways(studio, scenes, folder / "turns")
+    taken: dict[str, list[Taken]] = {way: [] for way in actions}
+    for turn in range(TURNS + 1):
+        for way, action in actions.items():
+            remove_files(folder / "turns")
+            took = time_of(action)
+            if turn > 0:  # The first one reads sprites and touches memory.
+                taken[way].append(took)
+    ms = {way: per_picture(took.seconds for took in times) for way, times in taken.items()}
+    cpu_ms = {
+        way: per_picture((took.processor for took in times), min) for way, times in taken.items()
+    }
+    actions["whole"]()
     return {
         **{f"{way}_ms": took for way, took in ms.items()},
         **{f"{way}_cpu_ms": took for way, took in cpu_ms.items()},
@@ -114,21 +115,40 @@ def turns(folder: Path, sources: Sources) -> dict[str, float]:
     }
 
 
-def ways(
-    index: int, studio: Studio, pillow: "PillowCompositor", out: Path
-) -> dict[str, Callable[[], object]]:
-    """What is timed of one picture: the whole, its parts, and what it is compared with."""
-    scene = plan(index, studio.rules, studio.catalogue)
-    drawing = draw(scene, studio.sprites, studio.backgrounds)
-    bgr = cv2.cvtColor(drawing.bgrx, cv2.COLOR_BGRA2BGR)
+def ways(studio: Studio, scenes: Sequence[ScenePlan], out: Path) -> dict[str, Callable[[], object]]:
+    """What is timed: the whole of all pictures, its parts, and what it is compared with."""
+    drawings = [draw(scene, studio.sprites, studio.backgrounds) for scene in scenes]
+    pictures = [cv2.cvtColor(drawing.bgrx, cv2.COLOR_BGRA2BGR) for drawing in drawings]
     quality = [cv2.IMWRITE_JPEG_QUALITY, studio.rules.jpeg_quality]
+    pillow = PillowCompositor(studio)
+
+    def encode() -> None:
+        for picture in pictures:
+            cv2.imencode(".jpg", picture, quality)
+
+    def plan_all() -> None:
+        for scene in scenes:
+            plan(scene.index, studio.rules, studio.catalogue)
+
+    def draw_all() -> None:
+        for scene in scenes:
+            draw(scene, studio.sprites, studio.backgrounds)
+
+    def label_all() -> None:
+        for scene, drawing in zip(scenes, drawings, strict=True):
+            export(label(scene, drawing), studio.rules.labels, studio.class_names)
+
+    def draw_with_pillow() -> None:
+        for scene in scenes:
+            pillow.write(scene, out / f"{scene.index}.jpg")
+
     return {
-        "whole": lambda: studio.write(Shard(index, index + 1), out),
-        "encode": lambda: cv2.imencode(".jpg", bgr, quality),
-        "plan": lambda: plan(index, studio.rules, studio.catalogue),
-        "draw": lambda: draw(scene, studio.sprites, studio.backgrounds),
-        "label": lambda: export(label(scene, drawing), studio.rules.labels, studio.class_names),
-        "pillow": lambda: pillow.write(scene, out / f"pillow_{index}.jpg"),
+        "whole": lambda: studio.write(Shard(0, len(scenes)), out),
+        "encode": encode,
+        "plan": plan_all,
+        "draw": draw_all,
+        "label": label_all,
+        "pillow": draw_with_pillow,
     }
 
 
@@ -152,11 +172,10 @@ def time_of(action: Callable[[], object]) -> Taken:
 
 
 def per_picture(
-    times: list[list[Taken]], clock: str, choose: Callable[[Iterable[float]], float]
+    seconds: Iterable[float], choose: Callable[[Iterable[float]], float] = statistics.median
 ) -> float:
-    """Milliseconds: the mean over the pictures of what is chosen from their turns."""
-    chosen = (choose([getattr(took, clock) for took in turns]) for turns in times)
-    return 1000 * statistics.mean(chosen)
+    """Milliseconds of one picture, from the turn over all that is chosen."""
+    return 1000 * choose(seconds) / PICTURES
 
 
 def whole_sets(folder: Path, sources: Sources) -> dict[str, float]:
