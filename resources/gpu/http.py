@@ -507,15 +507,22 @@ def checked_url(url: str) -> str:
     Raises:
         CloudError: it is none, or would send the key unencrypted over a network.
     """
-    parts = urlsplit(url)
     plain = re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+(/[A-Za-z0-9._\-/]*)?", url)
-    safe = parts.scheme == "https" or parts.hostname in LOOPBACK
-    if plain is None or not safe:
+    if plain is None or not _may_get_a_key(url):
         raise CloudError(
             f"{url!r} cannot be the base URL of an API that is sent a key.",
             "Write it as https://host/path, without user, query or anything after it.",
         )
     return url.rstrip("/")
+
+
+def _may_get_a_key(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return is_port and (parts.scheme == "https" or parts.hostname in LOOPBACK)
 
 
 def _until(ends: float, lines: Iterator[str]) -> Iterator[str]:
@@ -535,4 +542,15 @@ def _parsed(text: str) -> dict[str, object]:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
+    """What other hosts must show; read once, so that a pod can be ended whatever becomes of them.
+
+    Raises:
+        CloudError: the certificates that the environment names cannot be read.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise CloudError(
+            f"The certificates to check servers with cannot be read: {error}.",
+            "Correct or unset SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from error

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,18 @@ from hypothesis import strategies as st
 
 from resources.gpu.checks import checked_id, checked_name, checked_public_key
 from resources.gpu.cloud import CloudBusyError, CloudError, CloudUnavailableError
-from resources.gpu.http import Limiter, Reply, ReplyBody, checked_url, shared_limiter
+from resources.gpu.http import (
+    ApiKey,
+    Limiter,
+    Patience,
+    Reply,
+    ReplyBody,
+    Requester,
+    Service,
+    _certificates,
+    checked_url,
+    shared_limiter,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -125,12 +137,29 @@ def test_a_good_base_url_loses_its_last_slash(url: str) -> None:
         "https://api.runpod.io/v2#here",
         "https://api.runpod.io/v2\n",
         "file:///etc/passwd",
+        "https://[::1",
+        "https://host:port/v2",
         "",
     ],
 )
 def test_a_bad_base_url_is_refused(url: str) -> None:
     with pytest.raises(CloudError, match="base URL"):
         checked_url(url)
+
+
+def test_certificates_that_are_not_there_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("SOME_KEY", "x")
+    _certificates.cache_clear()
+    service = Service("X", "https://127.0.0.1:9", ApiKey("SOME_KEY", "https://page"))
+
+    with pytest.raises(CloudError, match="certificates") as told:
+        Requester(service, Patience(attempts=1)).ask("GET", "/")
+    _certificates.cache_clear()
+
+    assert "SSL_CERT_FILE" in told.value.fix
 
 
 @given(st.text(max_size=80))
