@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from assets.annotations import merged_batches
 from assets.keys import GameKeys
@@ -24,7 +25,7 @@ from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.batches import read_batch
 from pipeline.manifests import Manifest
-from pipeline.provenance import code_version_of
+from pipeline.provenance import ArtifactVersion, code_version_of
 from pipeline.scenes.distributions import distribution_svg
 from pipeline.scenes.frequency import expected_counts
 from pipeline.scenes.preview import sample_sheet
@@ -107,20 +108,18 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     code = code_version_of(*SCENE_CODE)
 
     class SyntheticConfig(dg.Config):
-        """What may be changed for one set; everything else stands in the pack's scenes.yaml."""
+        """What may be changed for one set; everything else stands in the pack's scenes.yaml.
 
-        images: int = Field(pack.scenes.images, ge=1, description="Pictures to draw.")
-        seed: int = Field(pack.scenes.seed, ge=0, description="Another seed, other pictures.")
+        Limits are those of the rules, so that what breaks one is told as it is there.
+        """
+
+        images: int = Field(pack.scenes.images, description="Pictures to draw, at least 1.")
+        seed: int = Field(pack.scenes.seed, description="Another seed, other pictures; 0 or more.")
         water_fraction: float = Field(
-            pack.scenes.water_fraction,
-            ge=0,
-            le=1,
-            description="Share of the scenes that lie on water, 0 to 1.",
+            pack.scenes.water_fraction, description="Share of the scenes that lie on water, 0 to 1."
         )
         shore_fraction: float = Field(
             pack.scenes.shore_fraction,
-            ge=0,
-            le=1,
             description="Share of the scenes of land and water with a shore between them, 0 to 1.",
         )
         enhanced: bool = Field(
@@ -135,9 +134,8 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         )
         shard_images: int = Field(
             images_per_shard(pack.scenes),
-            ge=1,
-            description="Pictures that one step draws. Decides how the work is spread and what is "
-            "repeated after a failure, and nothing about the pictures.",
+            description="Pictures that one step draws, at least 1. Decides how the work is spread "
+            "and what is repeated after a failure, and nothing about the pictures.",
         )
 
     @dg.op(
@@ -149,14 +147,8 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     def order_scenes(
         context: dg.OpExecutionContext, config: SyntheticConfig, artifacts: Artifacts
     ) -> Iterator[Any]:
-        changes = config.model_dump(exclude={"shard_images"})
         inputs = tuple(latest(context.instance, artifacts.store, key) for key in keys.scene_sources)
-        order = Order(
-            rules=_changed(pack, changes),
-            sources=tuple(item.version for item in inputs),
-            shard_images=config.shard_images,
-            began_at=time.time(),
-        )
+        order = _ordered(pack, config.model_dump(), tuple(item.version for item in inputs))
         drawing = SetDrawing.begun(context, artifacts.store, pack, code, order)
         yield dg.Output(drawing.name, "workshop")
         for shard in drawing.to_draw():
@@ -360,20 +352,36 @@ class SetDrawing:
         )
 
 
-def _changed(pack: GamePack, changes: Mapping[str, Any]) -> SceneRules:
+def _ordered(
+    pack: GamePack, changes: dict[str, Any], sources: tuple[ArtifactVersion, ...]
+) -> Order:
+    """The pack's rules with what a person has changed of them."""
+    shard_images = changes.pop("shard_images")
     try:
-        rules = SceneRules.model_validate({**pack.scenes.model_dump(), **changes})
+        order = Order(
+            rules=SceneRules.model_validate({**pack.scenes.model_dump(), **changes}),
+            sources=sources,
+            shard_images=shard_images,
+            began_at=time.time(),
+        )
     except ValidationError as error:
         raise SceneConfigError(
-            "; ".join(problem["msg"] for problem in error.errors()),
+            "; ".join(_complaint(problem) for problem in error.errors()),
             "Correct the asset's configuration in the launchpad.",
         ) from error
-    if rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
+    if order.rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
         raise SceneConfigError(
             f"There are no shore backgrounds of {pack.name}: its scenes.yaml asks for none.",
             "Set shore_fraction to 0 in the launchpad, or give scenes.yaml a shore_fraction.",
         )
-    return rules
+    return order
+
+
+def _complaint(problem: ErrorDetails) -> str:
+    """The field and what is wrong with it; what concerns several fields names them itself."""
+    if not problem["loc"]:
+        return str(problem["ctx"]["error"])
+    return f"{problem['loc'][-1]}: {problem['msg']} (got {problem['input']})"
 
 
 def _input_name(key: dg.AssetKey) -> str:

@@ -121,9 +121,22 @@ def test_real_frames_that_cannot_be_read_spoil_nothing(toy_game: Any) -> None:
     assert "No real frames" in plot_of(newest(toy_game).metadata)
 
 
-def test_configuration_that_does_not_fit_is_explained(toy_game: Any) -> None:
-    with pytest.raises(SceneConfigError, match="must not exceed 1"):
-        draw(toy_game, water_fraction=0.8, shore_fraction=0.4)
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"water_fraction": 0.8, "shore_fraction": 0.4}, "water_fraction and shore_fraction toget"),
+        ({"water_fraction": 1.5}, "water_fraction: Input should be less than or equal to 1 .got"),
+        ({"shore_fraction": -0.1}, "shore_fraction: Input should be greater than or equal to 0"),
+        ({"images": 0}, "images: Input should be greater than or equal to 1 .got 0"),
+        ({"shard_images": 0}, "shard_images: Input should be greater than or equal to 1"),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
+    ],
+)
+def test_configuration_that_does_not_fit_is_explained(
+    toy_game: Any, config: dict[str, float], problem: str
+) -> None:
+    with pytest.raises(SceneConfigError, match=problem):
+        draw(toy_game, **config)
 
 
 def test_shores_that_a_game_does_not_have_are_explained(toy_game: Any) -> None:
