@@ -58,6 +58,8 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 MAX_DETECTIONS = 300
 ROW_VALUES = 6
 PLOTS = "plots"
+PICTURES_DRAWN = 4
+"""Of each batch. ultralytics draws 16, so small that the names cover the pictures."""
 RESUME_FILE = "resume.pt"
 CHECKPOINT_FILE = "checkpoint.pt"
 STOP_FILE = "stop"
@@ -499,10 +501,11 @@ class Plots:
             module.plot_images = self._guarded(self._drawn_here(module.plot_images))
 
     def _drawn_here(self, plot_images: Any) -> Any:
-        """Draw in this thread, so that failures are seen, and name the classes everywhere."""
+        """Draw in this thread, so that failures are seen; few pictures, all with classes' names."""
 
         def draw(**options: Any) -> None:
-            plot_images(threaded=False, **{"names": self.class_names, **options})
+            readable = {"names": self.class_names, "max_subplots": PICTURES_DRAWN}
+            plot_images(threaded=False, **{**readable, **options})
 
         return draw
 

@@ -58,6 +58,8 @@ if os.path.exists("resume.pt"):
     start = int(open("resume.pt").read().split()[1])
     print("going on after epoch", start, flush=True)
 print("training on", len(list(pathlib.Path("data").glob("images/*"))), "pictures", flush=True)
+(outputs / "plots").mkdir(exist_ok=True)
+(outputs / "plots" / "train_batch0.jpg").write_bytes(b"drawn")
 for epoch in range(start + 1, EPOCHS + 1):
     time.sleep(SECONDS)
     content = f"epoch {{epoch}}".encode()

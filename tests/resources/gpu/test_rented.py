@@ -89,6 +89,7 @@ def test_a_job_is_done_on_a_rented_pod_and_the_pod_is_gone(account: Renting, job
 
     assert listener.epochs == [1, 2, 3]
     assert (outputs / "best.onnx").read_text() == "best.onnx after epoch 3"
+    assert (outputs / "plots" / "train_batch0.jpg").read_bytes() == b"drawn"
     account.assert_all_is_over()
     assert foreign.alive
     (row,) = account.ledger.rows()
@@ -473,11 +474,13 @@ def test_a_second_loss_fails_the_run_and_keeps_what_there_is(account: Renting, j
 
 @slow
 def test_a_failed_training_is_not_tried_elsewhere(account: Renting, job: Path) -> None:
-    (job.parent / "program.py").write_text("raise SystemExit(4)")
+    failing = training_program(1000).replace('print("epoch", epoch', "sys.exit(4); print('epoch'")
+    (job.parent / "program.py").write_text(failing)
 
     with pytest.raises(TrainingFailedError, match="is full"):
         train(account, job)
 
+    assert (job.parent / "outputs" / "plots" / "train_batch0.jpg").read_bytes() == b"drawn"
     assert len(account.runpod.pods) == 1
     account.assert_all_is_over()
 
@@ -522,6 +525,7 @@ def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
         train(account, job, ttl_seconds=9)
 
     assert (job.parent / "outputs" / "checkpoint.pt").is_file()
+    assert (job.parent / "outputs" / "plots" / "train_batch0.jpg").read_bytes() == b"drawn"
     assert account.runpod.billed_seconds < 9 + QUICK.end
     account.assert_all_is_over()
 
