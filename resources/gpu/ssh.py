@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -343,10 +343,11 @@ def _closed_after(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
 def _notice_silence(line: socket.socket) -> None:
     """Have the system give a line up on which nothing is acknowledged; it would wait 15 minutes."""
     linux, macos = getattr(socket, "TCP_USER_TIMEOUT", None), 0x80
-    if linux is not None:
-        line.setsockopt(socket.IPPROTO_TCP, linux, int(SILENCE_SECONDS * 1000))
-    elif sys.platform == "darwin":
-        line.setsockopt(socket.IPPROTO_TCP, macos, int(SILENCE_SECONDS))
+    with suppress(OSError):  # not every kernel knows it
+        if linux is not None:
+            line.setsockopt(socket.IPPROTO_TCP, linux, int(SILENCE_SECONDS * 1000))
+        elif sys.platform == "darwin":
+            line.setsockopt(socket.IPPROTO_TCP, macos, int(SILENCE_SECONDS))
 
 
 def _prepare(transport: paramiko.Transport, key_types: Sequence[str]) -> None:
