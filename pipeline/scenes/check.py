@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.games.pack import GamePack, LabelPolicy, Scene
 from pipeline.labels.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
 from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
-from pipeline.scenes.write import SUMMARY_FILE
+from pipeline.scenes.write import SUMMARY_FILE, SceneSetError
 
 VISIBLE_ROUNDING = 1e-4
 """By how much the record of a picture may round a visible fraction."""
@@ -37,8 +37,20 @@ class Finding:
 
 
 def is_gated(folder: Path) -> bool:
-    """Whether a set was drawn with every class in its own kind of scene, as it says itself."""
-    return bool(json.loads((folder / SUMMARY_FILE).read_text("utf-8"))["gated"])
+    """Whether a set was drawn with every class in its own kind of scene, as it says itself.
+
+    Sets of before they said so count as gated, which asks more of them.
+
+    Raises:
+        SceneSetError: it says nothing.
+    """
+    file = folder / SUMMARY_FILE
+    try:
+        return bool(json.loads(file.read_text("utf-8")).get("gated", True))
+    except (OSError, ValueError, AttributeError) as error:
+        raise SceneSetError(
+            f"{file} describes no synthetic set.", "Materialize the synthetic set again."
+        ) from error
 
 
 def scene_separation_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:

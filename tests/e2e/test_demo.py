@@ -74,6 +74,13 @@ def test_real_frames_are_those_of_the_held_out_session(first: dict[str, Any]) ->
     assert first["evaluation"]["real"]["truths"] > 100
 
 
+def test_drawn_pictures_are_judged_by_visible_and_by_full_boxes(first: dict[str, Any]) -> None:
+    visible, full = first["evaluation"]["conventions"]
+    assert (visible["box"], full["box"]) == ("visible", "full")
+    assert visible["micro"] == first["evaluation"]["synthetic"]["micro"]
+    assert full["truths"] > 100
+
+
 def test_the_bundle_is_run_by_the_runtime_alone(first: dict[str, Any], outpost: Any) -> None:
     frame = next((outpost.home / "artifacts/demo").glob("cvat_export@held*/*/files/images/*.png"))
     code = (

@@ -62,8 +62,13 @@ def test_a_set_that_is_not_gated_is_found_by_the_rules_of_a_gated_one(pack, sour
     assert not is_gated(tmp_path)
 
 
-def test_a_set_says_that_it_is_gated(written):
-    assert is_gated(written)
+def test_a_set_says_that_it_is_gated(copy):
+    assert is_gated(copy)
+    (copy / "set.json").write_text('{"classes": []}')
+    assert is_gated(copy), "as all were before they said so"
+    (copy / "set.json").write_text("[]")
+    with pytest.raises(SceneSetError, match="describes no synthetic set"):
+        is_gated(copy)
 
 
 @pytest.mark.parametrize(
