@@ -132,7 +132,7 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
                 kinds={"pytorch", "yolo"},
                 code_version=training_code,
                 skippable=True,
-                description="Best and last checkpoint, curves, log, and the exact job.",
+                description="Best and last checkpoint, curves, plots, log, and the exact job.",
             ),
             dg.AssetSpec(
                 keys.onnx_export,

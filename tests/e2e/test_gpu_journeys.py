@@ -128,6 +128,9 @@ def test_materialize_trains_on_a_rented_pod(
     assert (shown["provider"], shown["gpu"]) == ("runpod", GPU_NAME)
     assert shown["usd_per_hour"] == 0.69
     assert shown["cost_usd"] >= runpod.usd * 0.99
+    assert shown["cost_is"] == "billed"
+    for plot in ("results", "precision_recall", "confusion", "found_in_validation"):
+        assert "data:image/jpeg" in shown[plot]
     log = journey.log_of(result)
     assert "Asking runpod for NVIDIA GeForce RTX 4090" in log
     assert "epoch 2/2" in log
