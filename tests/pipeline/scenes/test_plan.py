@@ -95,7 +95,26 @@ def test_no_object_shares_more_of_its_box_than_its_rule_allows(seed, limit, pack
     placements = only("soldier", count=(20, 30), max_overlap=limit, scale=(0.5, 1.5))
     scene = plan(0, pack(seed=seed, water_fraction=0.0, placements=placements).scenes, catalogue)
     for a, b in combinations(scene.placements, 2):
-        assert shared(a, b) <= limit * max(a.width * a.height, b.width * b.height)
+        assert shared(a, b) <= limit * min(a.width * a.height, b.width * b.height)
+
+
+def test_the_stricter_of_two_rules_counts(pack, catalogue):
+    """A thing that lets itself be covered does not cover one that does not."""
+    placements = [
+        *only("gull", count=(30, 30), max_overlap=1.0),
+        *only("house", count=(4, 4), max_overlap=0.05),
+    ]
+    rules = pack(placements=placements, water_fraction=0.0).scenes
+    pairs = [
+        (a, b)
+        for index in range(40)
+        for a, b in combinations(plan(index, rules, catalogue).placements, 2)
+        if (a.class_name == "house") != (b.class_name == "house")
+    ]
+    for a, b in pairs:
+        house = a if a.class_name == "house" else b
+        assert shared(a, b) <= 0.05 * house.width * house.height
+    assert len(pairs) > 1000
 
 
 def test_what_finds_no_room_is_left_out(pack, catalogue):
