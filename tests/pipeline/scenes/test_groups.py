@@ -1,6 +1,7 @@
 """Groups: their shapes, who belongs to them, and the limits that they keep."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -89,6 +90,40 @@ def test_a_group_belongs_to_one_player_and_looks_one_way(scenes, catalogue):
         assert {item.group for item in scene.placements} == {"army"}
         players.add(scene.placements[0].player)
     assert len(players) > 5
+
+
+def test_members_look_one_way_where_their_sprites_turn(pack, catalogue):
+    soldiers = enumerate(catalogue.sprites["soldier"])
+    turned = {shape.id: replace(shape, heading=heading) for heading, shape in soldiers}
+    turning = replace(catalogue, sprites={**catalogue.sprites, "soldier": tuple(turned.values())})
+    ways = {}
+    for together in (True, False):
+        rule = group(one_heading=together)
+        rules = pack(placements=NOBODY, water_fraction=0.0, groups=[rule]).scenes
+        ways[together] = [
+            {turned[item.sprite_id].heading for item in plan(index, rules, turning).placements}
+            for index in range(40)
+        ]
+    assert {len(headings) for headings in ways[True]} == {1}
+    assert set.union(*ways[True]) == {0, 1, 2}
+    assert max(len(headings) for headings in ways[False]) == 3
+
+
+def test_spacing_is_kept_between_groups_and_not_within_them(scenes):
+    apart = [NOBODY[4] | {"spacing": 60.0, "max_overlap": 1.0}]
+    rule = group(shape="clump", members=[("gull", (5, 5))], times=(2, 2), overlap=1.0)
+    found = scenes(rule, placements=apart)
+    steps = [
+        sorted(
+            np.hypot(a.ground[0] - b.ground[0], a.ground[1] - b.ground[1])
+            for a, b in combinations(placed, 2)
+        )
+        for placed in whole(found, 10)
+    ]
+    assert len(steps) > 5
+    for distances in steps:
+        # Of 45 pairs 20 are of one group.
+        assert distances[19] < 60 <= distances[20]
 
 
 def test_a_group_may_take_some_sprites_of_a_class_and_all_where_none_fits(pack, catalogue):

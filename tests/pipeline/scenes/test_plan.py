@@ -178,6 +178,24 @@ def test_only_owned_objects_get_a_player_an_ellipse_or_a_bar(pack, catalogue):
         assert item.health is None or 0.2 <= item.health <= 1.0
 
 
+def test_some_classes_have_no_ellipse_and_a_bar_all_the_same(pack, catalogue):
+    overlays = {"selection": 1.0, "health_bar": 1.0, "without_ellipse": ["house"]}
+    scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(50)]
+    owned = [item for scene in scenes for item in scene.placements if item.player is not None]
+    assert {item.selected for item in owned if item.class_name == "house"} == {False}
+    assert {item.selected for item in owned if item.class_name != "house"} == {True}
+    assert all(item.health is not None for item in owned)
+
+
+def test_everyone_may_have_ellipse_and_bar(pack, catalogue):
+    """As in games that mark what nobody owns; distractors are nothing to mark."""
+    overlays = {"selection": 1.0, "health_bar": 1.0, "everyone": True}
+    scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(50)]
+    for item in (item for scene in scenes for item in scene.placements):
+        marked = item.class_name is not None
+        assert (item.selected, item.health is not None) == (marked, marked)
+
+
 def test_a_rule_may_keep_the_colours_of_its_sprites(pack, catalogue):
     placements = only("soldier", recolour=False)
     rules = pack(placements=placements, water_fraction=0.0).scenes
