@@ -288,7 +288,7 @@ class OverlayRules(Section):
     command_panel: Fraction = Field(0.5, description="Panel along the bottom, likewise.")
     command_panel_height: ShareRange = Field((0.125, 0.21), description="Of the picture's height.")
     fog: Fraction = Field(0.3, description="Dimmed corners.")
-    fog_corners: CountRange = Field((1, 4), description="How many of them.")
+    fog_corners: CountRange = Field((1, 4), description="How many of them, 4 at most.")
     fog_width: ShareRange = Field((0.16, 0.31), description="Of the picture's width.")
     fog_height: ShareRange = Field((0.21, 0.42), description="Of the picture's height.")
     fog_darkness: ShareRange = Field((0.31, 0.59), description="Where it is darkest.")
