@@ -1,10 +1,23 @@
-"""What all pools of worker processes share."""
+"""What processes that Outpost starts have in common."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import threading
+from collections.abc import Mapping
+
+SECRET_WORDS = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"})
+"""A variable of the environment with one of them in its name is told to nobody."""
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a training may know of the environment: neither how to rent nor how to publish."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if SECRET_WORDS.isdisjoint(name.upper().split("_"))
+    }
 
 
 def end_with_parent() -> None:

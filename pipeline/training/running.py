@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.errors import OutpostError
+from pipeline.processes import without_secrets
 from pipeline.training.job import PROGRAM
 from pipeline.training.program import LIFELINE_GRACE_SECONDS
 from pipeline.training.results import Event, FailedEvent, parse_event
@@ -86,7 +87,7 @@ def _program(job: Path, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd=job.parent,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+        env={**without_secrets(os.environ), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
         start_new_session=True,
     )
     try:

@@ -6,17 +6,17 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.processes import without_secrets
 from pipeline.training.job import PROGRAM, JobSpec
 from resources.gpu.failures import training_failure
 from resources.gpu.interrupts import require_a_parent
 from resources.gpu.lease import Host, OnEvent, OnLog, ignore
 from resources.gpu.processes import running
-from resources.gpu.resource import API_KEYS
 from resources.gpu.tails import LineTail, tell
 
 POLL_SECONDS = 0.2
@@ -51,7 +51,7 @@ class LocalLease:
         events, lines = LineTail(outputs / "metrics.jsonl"), LineTail(log)
         # A lifeline, so that not even kill -9 of this process leaves a training behind.
         command = [sys.executable, str(job.parent / PROGRAM.name), str(job), "--lifeline"]
-        environment = {**_without_keys(os.environ), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+        environment = {**without_secrets(os.environ), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         with log.open("ab") as output, running(command, output, job.parent, environment) as process:
             while process.poll() is None:
                 require_a_parent()
@@ -61,8 +61,3 @@ class LocalLease:
         if process.returncode != 0 or not (outputs / "done.json").is_file():
             raise training_failure(self.spec, process.returncode, log)
         return outputs
-
-
-def _without_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a training may know: not how to rent."""
-    return {name: value for name, value in environment.items() if name not in API_KEYS.values()}

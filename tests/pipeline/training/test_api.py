@@ -220,6 +220,16 @@ def test_what_comes_back_is_typed_and_lies_in_one_folder(
     assert model.entry.run_id == model.run_id
 
 
+def test_a_training_does_not_get_to_see_keys(
+    config: TrainingConfig, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "secret")
+    looked = "import os; assert 'secret' not in os.environ.values()\n"
+    program.write_text(looked + program.read_text("utf-8"), encoding="utf-8")
+
+    assert train(config, epochs=1).weights.is_file()
+
+
 def test_trainings_in_one_folder_leave_each_other_alone(
     config: TrainingConfig, program: Path
 ) -> None:
