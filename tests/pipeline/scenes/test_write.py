@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from pipeline.games.pack import SceneRules
 from pipeline.labels.synthetic import read_synthetic_set
 from pipeline.manifests import manifest_of
-from pipeline.scenes.stock import BackgroundError
+from pipeline.scenes.stock import TEAM_COLOURS, BackgroundError
 from pipeline.scenes.write import (
     SceneSetError,
     Shard,
@@ -30,6 +31,7 @@ from pipeline.scenes.write import (
     subset_of,
     write_set,
 )
+from pipeline.sprites.library import write_library
 
 
 def files_in(folder: Path, part: str) -> int:
@@ -48,6 +50,23 @@ def test_pictures_keep_their_colours(written):
         picture = cv2.imread(str(written / "images" / "train" / f"{sidecar.stem}.jpg"))
         blue, _, red = np.median(picture, axis=(0, 1))
         assert (blue > red) == (json.loads(sidecar.read_text())["kind"] == "water")
+
+
+def test_players_have_the_colours_that_the_library_states(pack, sources, sprites, tmp_path):
+    own = tuple((n, 255 - n, 10 * n) for n in range(8))
+    write_library(tmp_path / "sprites", sprites, own)
+    coloured = replace(sources, sprites=tmp_path / "sprites")
+    assert open_studio(pack(), coloured).team_colours == own
+    assert open_studio(pack(), sources).team_colours == TEAM_COLOURS
+
+
+def test_pictures_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path):
+    def size(name: str, **rules: Any) -> int:
+        write_set(tmp_path / name, pack(images=4, jpeg_quality=95, **rules), sources)
+        return sum(file.stat().st_size for file in (tmp_path / name).rglob("*.jpg"))
+
+    varied = size("varied", jpeg_varied=1.0, jpeg_range=(30, 30))
+    assert 0 < varied < 0.6 * size("plain")
 
 
 def test_the_merge_reads_the_set(written, pack):
