@@ -1,6 +1,6 @@
 """What must hold of every scene of a game that uses every rule: thousands of plans, and pictures.
 
-Every run looks at thousands of plans and hundreds of pictures; `-m slow` at ten times as many.
+Every run looks at thousands of plans and hundreds of pictures; `-m slow` at many more.
 """
 
 import json
