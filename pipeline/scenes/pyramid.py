@@ -79,8 +79,8 @@ def pyramid_of(pixels: Pixels, largest_scale: float = 1.0) -> Pyramid:
     levels = [_shrunk(level, scale)]
     while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL:
         levels.append(_shrunk(levels[-1], 0.5))
-    columns = (level.swapaxes(0, 1).reshape(-1, *level.shape[2:]) for level in levels)
-    together = np.ascontiguousarray(np.concatenate(list(columns)))
+    columns = [cv2.transpose(level).reshape(-1, *level.shape[2:]) for level in levels]
+    together = np.concatenate(columns, dtype=np.uint8)
     rows, width = levels[0].shape[:2]
     return Pyramid(together, rows, width, pixels.shape, together.ctypes.data)
 
