@@ -37,8 +37,20 @@ GROUND_CODE = (
     "pipeline.backgrounds",
     "pipeline.formats.dds",
     "pipeline.formats.png",
+    "pipeline.games.patterns",
+    "pipeline.games.picture_rules",
     "pipeline.games.terrain",
 )
+"""What decides the bytes of backgrounds; a change of it makes them stale."""
+SPRITE_CODE = (
+    "pipeline.formats",
+    "pipeline.sprites",
+    "pipeline.games.files",
+    "pipeline.games.matching",
+    "pipeline.games.patterns",
+    "pipeline.games.picture_rules",
+)
+"""What decides the bytes of a sprite library."""
 
 
 def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -95,14 +107,7 @@ def read_game_index(folder: Path) -> GameIndex:
 
 def _sprites(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of(
-        "pipeline.formats",
-        "pipeline.sprites",
-        "pipeline.games.files",
-        "pipeline.games.matching",
-        "pipeline.games.patterns",
-        "pipeline.games.picture_rules",
-    )
+    code = code_version_of(*SPRITE_CODE)
 
     @dg.asset(
         key=keys.sprites,

@@ -5,11 +5,13 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from assets.definitions import build_definitions
+from assets.game import GROUND_CODE, SPRITE_CODE
 from assets.keys import GameKeys
 from assets.runs import materialize
 from pipeline.games.demo.game_folder import MARKER, PALETTE, SPRITES, TEXTURES
@@ -81,3 +83,35 @@ def test_backgrounds_are_not_made_from_other_textures(
     (folder / TEXTURES / "a.dds").write_bytes(b"more bytes")
     with pytest.raises(GameFolderError, match=r"a\.dds has changed since"):
         make(key)
+
+
+WITHOUT_A_SAY = {
+    "pipeline.errors": "words",
+    "pipeline.progress": "words",
+    "pipeline.processes": "how a worker ends",
+    "pipeline.games.pack": "values and classes, which the recipe states",
+    "pipeline.games.sections": "which values are allowed",
+    "pipeline.games.scene_rules": "values of scenes",
+    "pipeline.formats.palette": "reads colours, which the sprite library states",
+    "pipeline.games.index": "lists files, whose digests are inputs",
+    "pipeline.manifests": "takes digests of what is kept for the next time",
+    "pipeline.provenance": "names what is kept for the next time",
+    "pipeline.games.terrain": "names textures, of which backgrounds are made",
+    "pipeline.sprites.library": "holds sprites, of which no background is made",
+}
+"""What the code imports, and why no byte follows from it."""
+
+
+@pytest.mark.parametrize(
+    ("roots", "code"),
+    [
+        ({"pipeline.backgrounds.sets", "pipeline.backgrounds.textures"}, GROUND_CODE),
+        ({"pipeline.sprites.extract"}, SPRITE_CODE),
+    ],
+)
+def test_all_code_that_makes_pictures_counts_as_a_change(
+    roots: set[str], code: tuple[str, ...], modules_behind: Any
+) -> None:
+    for module in modules_behind(roots, WITHOUT_A_SAY):
+        listed = any(f"{module}.".startswith(f"{name}.") for name in code)
+        assert listed or module in WITHOUT_A_SAY, module

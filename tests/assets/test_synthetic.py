@@ -1,6 +1,5 @@
 """The synthetic set is one artifact, whatever steps and processes it was drawn by."""
 
-import ast
 import base64
 import json
 import subprocess
@@ -322,38 +321,11 @@ WITHOUT_A_SAY = {
 """What the code that draws imports, and why no byte of a set follows from it."""
 
 
-def test_all_code_that_draws_counts_as_a_change_and_no_other() -> None:
+def test_all_code_that_draws_counts_as_a_change_and_no_other(modules_behind: Any) -> None:
     """What shows, compares or shares out pictures may change without drawing them again."""
-    imported = drawing_modules()
+    imported = modules_behind({"pipeline.scenes.write"}, WITHOUT_A_SAY)
     assert imported - set(WITHOUT_A_SAY) == set(SCENE_CODE)
     assert set(WITHOUT_A_SAY) <= imported, "an exception that nothing needs any more"
-
-
-def drawing_modules() -> set[str]:
-    """`pipeline.scenes.write` and all behind it, but nothing behind what has no say."""
-    found: set[str] = set()
-    waiting = {"pipeline.scenes.write"}
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        if name not in WITHOUT_A_SAY:
-            waiting |= imports_of(file_of(name)) - found
-    return found
-
-
-def imports_of(source: Path) -> set[str]:
-    """Modules of the pipeline that a file imports, in whichever way."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in names if name.startswith("pipeline.") and file_of(name).is_file()}
-
-
-def file_of(module: str) -> Path:
-    return (ROOT / module.replace(".", "/")).with_suffix(".py")
 
 
 @pytest.mark.parametrize(("images", "shard_images"), [(1, 500), (3, 1)])
