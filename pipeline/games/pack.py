@@ -369,9 +369,6 @@ class GamePack(Section):
             )
         return self
 
-    def class_named(self, name: str) -> GameClass | None:
-        return next((known for known in self.classes if known.name == name), None)
-
     @field_validator("classes")
     @classmethod
     def _classes_are_numbered(cls, classes: list[GameClass]) -> list[GameClass]:
