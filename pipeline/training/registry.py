@@ -12,10 +12,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import sha256_of
@@ -47,7 +47,7 @@ class RegistryEntry(BaseModel):
     sha256: str
     metrics: dict[str, float | None] = Field({}, description="For example map50_95, in 0..1.")
     run_id: str = Field("", description="Of the training that made it.")
-    registered_at: str = Field(description="UTC, ISO 8601.")
+    registered_at: AwareDatetime = Field(description="UTC.")
 
     def open(self) -> Path:
         """The registered file, after a look at its digest.
@@ -112,7 +112,7 @@ class ModelRegistry:
                 sha256=digest,
                 metrics=dict(metrics or {}),
                 run_id=run_id,
-                registered_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                registered_at=self._moment(),
             )
             if self._write(entry, overwrite and version is not None):
                 return entry
@@ -142,7 +142,7 @@ class ModelRegistry:
         """Entries, of one game or purpose where asked for, in the order of their registration."""
         files = self.folder.glob(f"{game or '*'}/{purpose or '*'}/*.json")
         entries = [entry for file in files if (entry := _read(file)) is not None]
-        return tuple(sorted(entries, key=lambda entry: (entry.registered_at, entry.version)))
+        return tuple(sorted(entries, key=_place_in_order))
 
     def latest(self, game: str, purpose: str) -> RegistryEntry:
         """The entry that was registered last.
@@ -193,6 +193,11 @@ class ModelRegistry:
             number += 1
             yield str(number)
 
+    def _moment(self) -> datetime:
+        """Now, or just after the newest entry where the clock has not moved, or was set back."""
+        after = [entry.registered_at + timedelta(microseconds=1) for entry in self.list()]
+        return max([datetime.now(UTC), *after])
+
     def _file(self, entry: RegistryEntry) -> Path:
         return self.folder / entry.game / entry.purpose / f"{entry.version}.json"
 
@@ -228,6 +233,11 @@ def _create(temporary: Path, file: Path) -> bool:
             return True
         return False
     return True
+
+
+def _place_in_order(entry: RegistryEntry) -> tuple[datetime, int, str]:
+    """By time; entries that two processes made in the same microsecond by version, 9 before 10."""
+    return entry.registered_at, len(entry.version), entry.version
 
 
 def _read(file: Path) -> RegistryEntry | None:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,26 @@ def test_a_list_can_be_of_a_game_or_a_purpose(registry: ModelRegistry, model: Pa
     assert names(registry.list("demo")) == ["demo/detector", "demo/pretrain"]
     assert names(registry.list(purpose="detector")) == ["demo/detector", "aoe2/detector"]
     assert registry.list("chess") == ()
+
+
+def test_the_order_is_that_of_registration_whatever_the_clock_says(
+    registry: ModelRegistry, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = datetime(2026, 3, 29, 12, tzinfo=UTC)
+    moments = [noon] * 10 + [noon - timedelta(hours=1), noon + timedelta(hours=1)]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            moment: Clock = moments.pop(0)  # type: ignore[assignment]
+            return moment
+
+    monkeypatch.setattr("pipeline.training.registry.datetime", Clock)
+    for _ in range(12):
+        registry.register("demo", "detector", model)
+
+    assert [entry.version for entry in registry.list()] == [str(n) for n in range(1, 13)]
+    assert registry.latest("demo", "detector").registered_at == noon + timedelta(hours=1)
 
 
 def test_what_is_not_registered_is_refused_with_what_is(

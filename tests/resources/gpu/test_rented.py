@@ -537,6 +537,14 @@ class Stopped(BaseException):
     """As Dagster's own interrupt: no `except Exception` sees it."""
 
 
+@pytest.fixture
+def nobody_handles_sigterm() -> Iterator[None]:
+    """As in a fresh process: whatever ran Dagster in this one has left its handler for SIGTERM."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
     account: Renting, job: Path
 ) -> None:
@@ -558,6 +566,7 @@ def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
 
 
 @slow
+@pytest.mark.usefixtures("nobody_handles_sigterm")
 def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job: Path) -> None:
     lengthen(job, 1000, seconds=0.1)
     listener = Listener()
@@ -577,6 +586,7 @@ def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job
 
 
 @slow
+@pytest.mark.usefixtures("nobody_handles_sigterm")
 @pytest.mark.parametrize("moment", ["create", "get", "logs"])
 def test_an_interrupt_while_it_boots_leaves_nothing(
     account: Renting, job: Path, moment: str
