@@ -1,17 +1,21 @@
-"""Renting from the double of RunPod: quick, and with everything that a real lease goes through."""
+"""Renting from the doubles of the clouds: quick, and with all that a real lease goes through."""
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from doubles.clouds import CloudDouble
 from doubles.gpu_jobs import QUICK, gpu_python
+from doubles.lambda_cloud import LambdaCloudDouble, running_lambda_cloud
 from doubles.runpod import RunPodDouble, running_runpod
 
 from resources.gpu.cloud import Cloud, GpuWish
 from resources.gpu.http import Patience
+from resources.gpu.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.ledger import Ledger, Limits
 from resources.gpu.pace import Pace
 from resources.gpu.pod_lease import Terms
@@ -20,6 +24,7 @@ from resources.gpu.rented import RentedProvider
 from resources.gpu.runpod import RunPod, RunPodSettings
 from resources.gpu.ssh import own_key
 
+A10, A100 = "gpu_1x_a10", "gpu_1x_a100_sxm4"
 RTX_4090, A5000, L40S = "NVIDIA GeForce RTX 4090", "NVIDIA RTX A5000", "NVIDIA L40S"
 IMPATIENT = Patience(attempts=3, backoff_seconds=0.02, timeout_seconds=1.0, longest_wait=2.0)
 LIMITS = Limits(per_hour=1.0, per_lease=1.0, per_month=20.0, leases=1, ttl_seconds=3600)
@@ -50,11 +55,48 @@ class Renting:
 
     def assert_all_is_over(self) -> None:
         """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
-        assert self.runpod.owned == []
-        assert [row.state for row in self.ledger.open_rows()] == []
-        now = self.ledger.clock()
-        assert sum(row.usd(now) for row in self.ledger.rows()) >= self.runpod.usd * 0.99
-        assert self.runpod.violations == []
+        assert_all_is_over(self.runpod, self.ledger)
+
+
+@dataclass(frozen=True)
+class RentingFromLambda:
+    """As `Renting`, from Lambda Cloud."""
+
+    double: LambdaCloudDouble
+    ledger: Ledger
+
+    @property
+    def cloud(self) -> LambdaCloud:
+        return LambdaCloud(
+            LambdaSettings(
+                base_url=self.double.url,
+                ssh_user=getpass.getuser(),
+                ssh_port=self.double.ssh_port,
+                seconds_apart=0.0,
+                launch_seconds_apart=0.0,
+                patience=IMPATIENT,
+            )
+        )
+
+    def provider(self) -> RentedProvider:
+        return provider_for(self.cloud, self.ledger, (A10, A100), per_hour=2.5)
+
+    def reap(self, pace: Pace = QUICK) -> tuple[Reaping, ...]:
+        """What `outpost gpu reap` does."""
+        return reap_until_settled(self.cloud, self.ledger, pace)
+
+    def assert_all_is_over(self) -> None:
+        """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
+        assert_all_is_over(self.double, self.ledger)
+
+
+def assert_all_is_over(cloud: CloudDouble, ledger: Ledger) -> None:
+    """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
+    assert cloud.owned == []
+    assert [row.state for row in ledger.open_rows()] == []
+    now = ledger.clock()
+    assert sum(row.usd(now) for row in ledger.rows()) >= cloud.usd * 0.99
+    assert cloud.violations == []
 
 
 def renting_from(
@@ -95,3 +137,11 @@ def renting(folder: Path) -> Iterator[Renting]:
     with running_runpod(folder / "runpod") as runpod:
         runpod.programs = {"python3": gpu_python(), "python": gpu_python()}
         yield Renting(runpod, Ledger(folder / "state"))
+
+
+@contextmanager
+def renting_from_lambda(folder: Path) -> Iterator[RentingFromLambda]:
+    """A fresh account and a fresh state folder. Its key has to be in LAMBDA_API_KEY."""
+    with running_lambda_cloud(folder / "lambda") as double:
+        double.programs = {"python3": gpu_python()}
+        yield RentingFromLambda(double, Ledger(folder / "state"))

@@ -1,12 +1,14 @@
 """Whatever a cloud does, in whatever order: nothing is left that is billed."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from doubles.clouds import CloudDouble
 from doubles.gpu_jobs import SPEC, training_program, write_small_job
-from doubles.renting import Renting, renting
+from doubles.renting import Renting, RentingFromLambda, renting, renting_from_lambda
 from doubles.servers import Fault, cloudflare, drop, fine, status, text
 from doubles.sshd import needs_sshd
 from hypothesis import HealthCheck, Phase, given, settings
@@ -34,63 +36,76 @@ faults = st.one_of(
     st.builds(lambda: text(200, "{}", "application/json", after=True)),
 )
 
+RUNPOD_OPERATIONS = ("create", "list", "get", "delete", "catalog", "logs")
+LAMBDA_OPERATIONS = ("launch", "list", "get", "terminate", "types", "keys", "add_key", "delete_key")
+
+QUIRKS: Mapping[str, st.SearchStrategy[object]] = {
+    "get_lag": st.integers(0, 4),
+    # Counted in lists, of which a search makes two at least, while real lags are of seconds.
+    "list_lag": st.integers(0, 1),
+    "delete_lag": st.integers(0, 6),
+    "refusals": st.integers(0, 2),
+    "pods_fail": st.sampled_from([False, False, False, True]),
+    "cost_factor": st.sampled_from([1.0, 1.0, 1.0, 3.0]),
+}
+RUNPOD_QUIRKS = QUIRKS | {
+    "direct_ssh": st.sampled_from([True, True, True, False]),
+    "ignores_args": st.sampled_from([False, False, False, True]),
+}
+LAMBDA_QUIRKS = QUIRKS | {"keys_differ": st.booleans()}
+
 
 @dataclass(frozen=True)
 class Weather:
-    """What a cloud does in one story."""
+    """What a cloud does in one story.
+
+    Attributes:
+        scripts: faults of each operation.
+        quirks: attributes of the double.
+        loses: what happens to the host after the first epoch.
+    """
 
     scripts: dict[str, list[Fault]] = field(default_factory=dict)
-    get_lag: int = 0
-    list_lag: int = 0
-    delete_lag: int = 0
-    refusals: int = 0
-    pods_fail: bool = False
-    direct_ssh: bool = True
-    ignores_args: bool = False
-    cost_factor: float = 1.0
+    quirks: dict[str, object] = field(default_factory=dict)
     loses: str = ""
 
 
-weathers = st.builds(
-    Weather,
-    scripts=st.dictionaries(
-        st.sampled_from(["create", "list", "get", "delete", "catalog", "logs"]),
-        st.lists(faults, max_size=5),
-    ),
-    get_lag=st.integers(0, 4),
-    # Counted in lists, of which a search makes two at least, while real lags are of seconds.
-    list_lag=st.integers(0, 1),
-    delete_lag=st.integers(0, 6),
-    refusals=st.integers(0, 2),
-    pods_fail=st.sampled_from([False, False, False, True]),
-    direct_ssh=st.sampled_from([True, True, True, False]),
-    ignores_args=st.sampled_from([False, False, False, True]),
-    cost_factor=st.sampled_from([1.0, 1.0, 1.0, 3.0]),
-    loses=st.sampled_from(["", "", "vanish", "drop", "interrupt"]),
-)
+def weathers(
+    operations: tuple[str, ...], quirks: Mapping[str, st.SearchStrategy[object]]
+) -> st.SearchStrategy[Weather]:
+    return st.builds(
+        Weather,
+        scripts=st.dictionaries(st.sampled_from(operations), st.lists(faults, max_size=5)),
+        quirks=st.fixed_dictionaries(dict(quirks)),
+        loses=st.sampled_from(["", "", "vanish", "drop", "interrupt"]),
+    )
+
+
+over_runpod = weathers(RUNPOD_OPERATIONS, RUNPOD_QUIRKS)
+over_lambda = weathers(LAMBDA_OPERATIONS, LAMBDA_QUIRKS)
 
 
 class Interrupt(BaseException):
     """As Dagster's own."""
 
 
-def live_through(account: Renting, weather: Weather, folder: Path) -> None:
+def live_through(
+    account: Renting | RentingFromLambda, double: CloudDouble, weather: Weather, folder: Path
+) -> None:
     """One training in this weather; then the sky clears, and the reaper looks once."""
-    runpod = account.runpod
-    for name in ("get_lag", "list_lag", "delete_lag", "refusals", "cost_factor"):
-        setattr(runpod, name, getattr(weather, name))
-    runpod.pods_fail, runpod.direct_ssh = weather.pods_fail, weather.direct_ssh
-    runpod.ignores_args = weather.ignores_args
+    for name, value in weather.quirks.items():
+        assert hasattr(double, name)
+        setattr(double, name, value)
     for operation, planned in weather.scripts.items():
-        runpod.script(operation, *planned)
+        double.script(operation, *planned)
     job = write_small_job(folder / "job", training_program(epochs=2, seconds=0.05))
 
     def lose(line: str) -> None:
         if line == "epoch 1":
             if weather.loses == "vanish":
-                runpod.vanish(runpod.newest().id)
+                double.vanish(double.newest().id)
             elif weather.loses == "drop":
-                runpod.newest().drop_connections()
+                double.newest().drop_connections()
             elif weather.loses == "interrupt":
                 raise Interrupt
 
@@ -99,31 +114,59 @@ def live_through(account: Renting, weather: Weather, folder: Path) -> None:
             lease.run(job, on_log=lose)
     except (OutpostError, Interrupt):
         pass
-    for operation in ("create", "list", "get", "delete", "catalog", "logs"):
-        runpod.never(operation)
+    for operation in weather.scripts:
+        double.never(operation)
     account.reap()
 
 
-def hold(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
+def hold_on_runpod(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as name, renting(Path(name)) as account:
         monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
         foreign = account.runpod.add_foreign()
-        live_through(account, weather, Path(name))
+        live_through(account, account.runpod, weather, Path(name))
+        account.assert_all_is_over()
+        assert foreign.alive
+
+
+def hold_on_lambda(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as name, renting_from_lambda(Path(name)) as account:
+        monkeypatch.setenv("LAMBDA_API_KEY", account.double.key)
+        foreign = account.double.add_foreign()
+        live_through(account, account.double, weather, Path(name))
         account.assert_all_is_over()
         assert foreign.alive
 
 
 @settings(ALWAYS_OVER, max_examples=2, derandomize=True)
-@given(weather=weathers)
+@given(weather=over_runpod)
 def test_nothing_is_left_in_any_weather(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
-    hold(weather, monkeypatch)
+    hold_on_runpod(weather, monkeypatch)
+
+
+@pytest.mark.slow
+@settings(ALWAYS_OVER, max_examples=5, derandomize=True)
+@given(weather=over_lambda)
+def test_nothing_is_left_on_lambda_in_any_weather(
+    weather: Weather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_on_lambda(weather, monkeypatch)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 @settings(ALWAYS_OVER, max_examples=200)
-@given(weather=weathers)
+@given(weather=over_runpod)
 def test_nothing_is_left_in_hundreds_of_weathers(
     weather: Weather, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold(weather, monkeypatch)
+    hold_on_runpod(weather, monkeypatch)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(3600)
+@settings(ALWAYS_OVER, max_examples=200)
+@given(weather=over_lambda)
+def test_nothing_is_left_on_lambda_in_hundreds_of_weathers(
+    weather: Weather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_on_lambda(weather, monkeypatch)
