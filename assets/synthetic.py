@@ -28,6 +28,7 @@ from pipeline.manifests import Manifest
 from pipeline.provenance import ArtifactVersion, code_version_of
 from pipeline.scenes.distributions import distribution_svg
 from pipeline.scenes.frequency import expected_counts
+from pipeline.scenes.layout import SceneSetError, Shard
 from pipeline.scenes.preview import sample_sheet
 from pipeline.scenes.read import read_some_scenes
 from pipeline.scenes.sharding import (
@@ -42,7 +43,7 @@ from pipeline.scenes.sharding import (
 )
 from pipeline.scenes.sizes import SeenBox, real_boxes, synthetic_boxes
 from pipeline.scenes.stock import catalogue_of, shapes_of
-from pipeline.scenes.write import SceneSetError, Shard, Sources
+from pipeline.scenes.studio import Sources
 from pipeline.sprites.library import OpenLibrary
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
@@ -67,6 +68,7 @@ SCENE_CODE = (
     "pipeline.scenes.dressing",
     "pipeline.scenes.groups",
     "pipeline.scenes.label",
+    "pipeline.scenes.layout",
     "pipeline.scenes.looks",
     "pipeline.scenes.overlays",
     "pipeline.scenes.pixel_loops",
@@ -78,7 +80,9 @@ SCENE_CODE = (
     "pipeline.scenes.room_loops",
     "pipeline.scenes.scene",
     "pipeline.scenes.sheet",
+    "pipeline.scenes.sidecar",
     "pipeline.scenes.stock",
+    "pipeline.scenes.studio",
     "pipeline.scenes.unit_marks",
     "pipeline.scenes.write",
     "pipeline.sprites.library",

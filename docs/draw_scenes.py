@@ -19,7 +19,7 @@ from pipeline.games.demo.screenshots import screenshots, session_named
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
-from pipeline.scenes.write import Sources, open_studio
+from pipeline.scenes.studio import Sources, open_studio
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter, Pixels
 from resources.state import StateFolder

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.games.pack import GamePack, LabelPolicy, Scene
 from pipeline.labels.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
+from pipeline.scenes.layout import SUMMARY_FILE, SceneSetError
 from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
-from pipeline.scenes.write import SUMMARY_FILE, SceneSetError
 
 VISIBLE_ROUNDING = 1e-4
 """By how much the record of a picture may round a visible fraction."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box
+from pipeline.scenes.layout import SceneSetError
 from pipeline.scenes.read import WrittenObject, WrittenScene, read_some_scenes
 from pipeline.scenes.stock import Colour
-from pipeline.scenes.write import SceneSetError
 from pipeline.sprites.library import Pixels
 
 COLUMNS = 3

@@ -12,7 +12,7 @@ from pipeline.backgrounds.shores import Footprint, Shoreline, Wave
 from pipeline.backgrounds.textures import Kind
 from pipeline.labels.boxes import Box
 from pipeline.labels.synthetic import SUBSETS, Subset
-from pipeline.scenes.write import SceneSetError
+from pipeline.scenes.layout import SceneSetError
 
 
 @dataclass(frozen=True)

@@ -30,18 +30,16 @@ from pipeline.links import link_file
 from pipeline.manifests import FileEntry, Manifest, joined, manifest_of, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion
-from pipeline.scenes.write import (
+from pipeline.scenes.layout import (
     PARTS,
     SUMMARY_FILE,
     SceneSetError,
     Shard,
-    ShardCounts,
-    Sources,
-    finish_set,
-    open_studio,
     shards,
     unwritable_told,
 )
+from pipeline.scenes.studio import ShardCounts, Sources, open_studio
+from pipeline.scenes.write import finish_set
 
 SHARDS_FOLDER = "shards"
 ORDER_FILE = "order.json"

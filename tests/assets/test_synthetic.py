@@ -15,8 +15,8 @@ import assets.synthetic
 from assets.definitions import build_definitions
 from assets.runs import Outcome, materialize
 from assets.synthetic import SCENE_CODE, SceneConfigError, synthetic_assets
+from pipeline.scenes.layout import SceneSetError, Shard
 from pipeline.scenes.sharding import draw_shard
-from pipeline.scenes.write import SceneSetError, Shard
 from pipeline.sprites.library import SpriteLibraryError
 from resources.artifacts import ArtifactMissingError
 from resources.files import remove_tree

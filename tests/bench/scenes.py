@@ -41,8 +41,10 @@ from PIL import Image, ImageDraw
 from pipeline.games.pack import GamePack
 from pipeline.scenes.draw import draw
 from pipeline.scenes.label import export, label
+from pipeline.scenes.layout import Shard
 from pipeline.scenes.plan import Placement, ScenePlan, plan
-from pipeline.scenes.write import Shard, Sources, Studio, open_studio, write_set
+from pipeline.scenes.studio import Sources, Studio, open_studio
+from pipeline.scenes.write import write_set
 from pipeline.sprites.library import Sprite, write_library
 from pipeline.sprites.recolour import recolour
 

@@ -36,7 +36,8 @@ from pipeline.games.scene_rules import OverlayRules, SceneRules
 from pipeline.labels.boxes import Box
 from pipeline.labels.coco import read_export
 from pipeline.labels.synthetic import SUBSETS
-from pipeline.scenes.write import Sources, write_set
+from pipeline.scenes.studio import Sources
+from pipeline.scenes.write import write_set
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter
 from pipeline.training.job import ExportOptions, JobSpec, hyperparameters, write_job

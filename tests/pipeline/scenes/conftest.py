@@ -15,7 +15,8 @@ from pipeline.scenes.stock import (
     SpriteShelf,
     catalogue_of,
 )
-from pipeline.scenes.write import Sources, write_set
+from pipeline.scenes.studio import Sources
+from pipeline.scenes.write import write_set
 from pipeline.sprites.library import Sprite, write_library
 
 WIDTH, HEIGHT = 320, 256

@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from pipeline.scenes.check import is_gated, label_problems, scene_separation_problems
+from pipeline.scenes.layout import SceneSetError
 from pipeline.scenes.read import read_scenes
-from pipeline.scenes.write import SceneSetError, write_set
+from pipeline.scenes.write import write_set
 
 
 @pytest.fixture

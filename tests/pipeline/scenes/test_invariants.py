@@ -23,11 +23,13 @@ from pipeline.scenes.check import label_problems, scene_separation_problems
 from pipeline.scenes.draw import draw
 from pipeline.scenes.frequency import expected_counts
 from pipeline.scenes.label import export, label
+from pipeline.scenes.layout import Shard
 from pipeline.scenes.plan import plan
 from pipeline.scenes.read import read_scenes
 from pipeline.scenes.scene import footprint_of
 from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShelf
-from pipeline.scenes.write import Shard, Sources, finish_set, open_studio, write_set
+from pipeline.scenes.studio import Sources, open_studio
+from pipeline.scenes.write import finish_set, write_set
 
 SLOW = pytest.mark.slow
 PLANS = [pytest.param(2000, id="thousands"), pytest.param(20_000, id="more", marks=SLOW)]

@@ -14,6 +14,7 @@ from pipeline.games.pack import GamePack, SceneRules
 from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
 from pipeline.provenance import ArtifactVersion
+from pipeline.scenes.layout import SceneSetError, Shard
 from pipeline.scenes.sharding import (
     Order,
     assemble,
@@ -23,7 +24,7 @@ from pipeline.scenes.sharding import (
     read_order,
     write_order,
 )
-from pipeline.scenes.write import SceneSetError, Shard, Sources
+from pipeline.scenes.studio import Sources
 
 Open = Callable[..., tuple[Path, GamePack]]
 

@@ -21,7 +21,8 @@ from pipeline.scenes.check import label_problems, scene_separation_problems
 from pipeline.scenes.plan import footprint_of, plan
 from pipeline.scenes.read import read_scenes
 from pipeline.scenes.stock import BackgroundError, BackgroundShelf
-from pipeline.scenes.write import open_studio, write_set
+from pipeline.scenes.studio import open_studio
+from pipeline.scenes.write import write_set
 
 SIZE = (360, 286)
 LAND, BEACH, WATER = (190, 60, 50), (220, 200, 60), (30, 50, 190)

@@ -6,7 +6,7 @@ from pipeline.scenes import stock
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
 from pipeline.scenes.stock import SpriteShelf, catalogue_of, mirror_image, shapes_of
-from pipeline.scenes.write import largest_scale_of
+from pipeline.scenes.studio import largest_scale_of
 from pipeline.sprites.library import OpenLibrary, write_library
 
 

@@ -9,29 +9,18 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.games.pack import SceneRules
 from pipeline.labels.synthetic import read_synthetic_set
 from pipeline.manifests import manifest_of
-from pipeline.scenes.stock import TEAM_COLOURS, BackgroundError
-from pipeline.scenes.write import (
-    SceneSetError,
-    Shard,
-    finish_set,
-    open_studio,
-    portions,
-    shards,
-    subset_of,
-    write_set,
-)
-from pipeline.sprites.library import write_library
+from pipeline.scenes.layout import SceneSetError, Shard, shards
+from pipeline.scenes.stock import BackgroundError
+from pipeline.scenes.studio import open_studio
+from pipeline.scenes.write import finish_set, portions, write_set
 
 
 def files_in(folder: Path, part: str) -> int:
@@ -42,31 +31,6 @@ def test_a_set_holds_a_picture_labels_and_measurements_for_every_index(written):
     assert {files_in(written, part) for part in ("images", "labels", "objects")} == {40}
     picture = cv2.imread(str(written / "images" / "train" / "synth_000000.jpg"))
     assert picture.shape == (256, 320, 3)
-
-
-def test_pictures_keep_their_colours(written):
-    """Water is blue in the file: no step swapped the channels."""
-    for sidecar in written.glob("objects/train/*.json"):
-        picture = cv2.imread(str(written / "images" / "train" / f"{sidecar.stem}.jpg"))
-        blue, _, red = np.median(picture, axis=(0, 1))
-        assert (blue > red) == (json.loads(sidecar.read_text())["kind"] == "water")
-
-
-def test_players_have_the_colours_that_the_library_states(pack, sources, sprites, tmp_path):
-    own = tuple((n, 255 - n, 10 * n) for n in range(8))
-    write_library(tmp_path / "sprites", sprites, own)
-    coloured = replace(sources, sprites=tmp_path / "sprites")
-    assert open_studio(pack(), coloured).team_colours == own
-    assert open_studio(pack(), sources).team_colours == TEAM_COLOURS
-
-
-def test_pictures_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path):
-    def size(name: str, **rules: Any) -> int:
-        write_set(tmp_path / name, pack(images=4, jpeg_quality=95, **rules), sources)
-        return sum(file.stat().st_size for file in (tmp_path / name).rglob("*.jpg"))
-
-    varied = size("varied", jpeg_varied=1.0, jpeg_range=(30, 30))
-    assert 0 < varied < 0.6 * size("plain")
 
 
 def test_the_merge_reads_the_set(written, pack):
@@ -106,21 +70,6 @@ def test_shards_in_any_order_and_twice_write_the_same_bytes(written, pack, sourc
     assert manifest_of(tmp_path) == manifest_of(written)
 
 
-@pytest.mark.parametrize(("images", "size"), [(1, 50), (50, 50), (51, 50), (40, 7)])
-def test_shards_cover_every_index_once(images, size):
-    covered = [n for shard in shards(images, size) for n in range(shard.first, shard.stop)]
-    assert covered == list(range(images))
-    assert sum(shard.images for shard in shards(images, size)) == images
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.8, 0.85, 1.0])
-def test_validation_pictures_are_spread_over_the_set_in_their_share(fraction, pack):
-    rules: SceneRules = pack(train_fraction=fraction).scenes
-    subsets = [subset_of(index, rules) for index in range(200)]
-    for part in (subsets[:100], subsets[100:]):
-        assert part.count("train") == pytest.approx(100 * fraction, abs=1)
-
-
 def test_progress_ends_with_every_picture_drawn(pack, sources, tmp_path):
     readings = []
     write_set(tmp_path, pack(images=70), sources, report=readings.append)
@@ -146,42 +95,6 @@ def test_a_set_drawn_over_another_is_not_finished(written, pack, sources, tmp_pa
     shutil.copytree(written, tmp_path / "set")
     with pytest.raises(SceneSetError, match="0 files too few and 10 too many"):
         write_set(tmp_path / "set", pack(images=30), sources)
-
-
-def test_a_library_without_any_placed_class_is_refused(pack, sources, tmp_path):
-    strangers = [{"class_name": "distractor", "count": (1, 2)}]
-    with pytest.raises(SceneSetError, match=r"(?s)no sprite of any class.*sprite rules"):
-        write_set(tmp_path, pack(placements=strangers), sources)
-
-
-def test_missing_water_backgrounds_are_refused_only_where_scenes_need_them(pack, sources, tmp_path):
-    dry = replace(sources, water=tmp_path / "nowhere")
-    with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*Materialize"):
-        write_set(tmp_path / "wet", pack(), dry)
-    write_set(tmp_path / "dry", pack(water_fraction=0.0, images=2), dry)
-
-
-def test_an_empty_folder_of_backgrounds_is_refused_before_anything_is_drawn(
-    pack, sources, tmp_path
-):
-    (tmp_path / "water").mkdir()
-    (tmp_path / "water" / "index.json").write_text("[]")
-    with pytest.raises(BackgroundError, match="no water backgrounds"):
-        write_set(tmp_path / "set", pack(), replace(sources, water=tmp_path / "water"))
-    assert not (tmp_path / "set").exists()
-
-
-def test_land_backgrounds_given_as_water_are_refused(pack, sources, tmp_path):
-    with pytest.raises(BackgroundError, match="holds a land background among those for water"):
-        write_set(tmp_path, pack(), replace(sources, water=sources.land))
-
-
-def test_a_damaged_background_is_named(pack, sources, tmp_path):
-    shutil.copytree(sources.land, tmp_path / "land")
-    damaged = tmp_path / "land" / "land_0000.jpg"
-    damaged.write_bytes(damaged.read_bytes()[:600])
-    with pytest.raises(BackgroundError, match=r"land_0000\.jpg cannot be read"):
-        write_set(tmp_path / "set", pack(), replace(sources, land=tmp_path / "land"))
 
 
 def test_an_error_in_a_worker_arrives_whole(pack, sources, tmp_path):

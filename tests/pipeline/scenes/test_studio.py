@@ -1,0 +1,77 @@
+"""Pictures as a studio writes them, and what it refuses to open."""
+
+import json
+import shutil
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.scenes.layout import SceneSetError
+from pipeline.scenes.stock import TEAM_COLOURS, BackgroundError
+from pipeline.scenes.studio import open_studio
+from pipeline.scenes.write import write_set
+from pipeline.sprites.library import write_library
+
+
+def test_pictures_keep_their_colours(written):
+    """Water is blue in the file: no step swapped the channels."""
+    for sidecar in written.glob("objects/train/*.json"):
+        picture = cv2.imread(str(written / "images" / "train" / f"{sidecar.stem}.jpg"))
+        blue, _, red = np.median(picture, axis=(0, 1))
+        assert (blue > red) == (json.loads(sidecar.read_text())["kind"] == "water")
+
+
+def test_players_have_the_colours_that_the_library_states(pack, sources, sprites, tmp_path):
+    own = tuple((n, 255 - n, 10 * n) for n in range(8))
+    write_library(tmp_path / "sprites", sprites, own)
+    coloured = replace(sources, sprites=tmp_path / "sprites")
+    assert open_studio(pack(), coloured).team_colours == own
+    assert open_studio(pack(), sources).team_colours == TEAM_COLOURS
+
+
+def test_pictures_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path):
+    def size(name: str, **rules: Any) -> int:
+        write_set(tmp_path / name, pack(images=4, jpeg_quality=95, **rules), sources)
+        return sum(file.stat().st_size for file in (tmp_path / name).rglob("*.jpg"))
+
+    varied = size("varied", jpeg_varied=1.0, jpeg_range=(30, 30))
+    assert 0 < varied < 0.6 * size("plain")
+
+
+def test_a_library_without_any_placed_class_is_refused(pack, sources, tmp_path):
+    strangers = [{"class_name": "distractor", "count": (1, 2)}]
+    with pytest.raises(SceneSetError, match=r"(?s)no sprite of any class.*sprite rules"):
+        write_set(tmp_path, pack(placements=strangers), sources)
+
+
+def test_missing_water_backgrounds_are_refused_only_where_scenes_need_them(pack, sources, tmp_path):
+    dry = replace(sources, water=tmp_path / "nowhere")
+    with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*Materialize"):
+        write_set(tmp_path / "wet", pack(), dry)
+    write_set(tmp_path / "dry", pack(water_fraction=0.0, images=2), dry)
+
+
+def test_an_empty_folder_of_backgrounds_is_refused_before_anything_is_drawn(
+    pack, sources, tmp_path
+):
+    (tmp_path / "water").mkdir()
+    (tmp_path / "water" / "index.json").write_text("[]")
+    with pytest.raises(BackgroundError, match="no water backgrounds"):
+        write_set(tmp_path / "set", pack(), replace(sources, water=tmp_path / "water"))
+    assert not (tmp_path / "set").exists()
+
+
+def test_land_backgrounds_given_as_water_are_refused(pack, sources, tmp_path):
+    with pytest.raises(BackgroundError, match="holds a land background among those for water"):
+        write_set(tmp_path, pack(), replace(sources, water=sources.land))
+
+
+def test_a_damaged_background_is_named(pack, sources, tmp_path):
+    shutil.copytree(sources.land, tmp_path / "land")
+    damaged = tmp_path / "land" / "land_0000.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:600])
+    with pytest.raises(BackgroundError, match=r"land_0000\.jpg cannot be read"):
+        write_set(tmp_path / "set", pack(), replace(sources, land=tmp_path / "land"))
