@@ -8,7 +8,7 @@ two cores, which by cut-and-paste gave F1 0.15 (0.06 for what lives in water).
     outpost bench wesnoth                              # the whole pack, 20 epochs
     python tests/bench/wesnoth.py --epochs 6           # a smaller budget
     python tests/bench/wesnoth.py --epochs 6 --without recolouring overlays
-    python tests/bench/wesnoth.py --ablation --epochs 3 --out folder     # one row for each choice
+    python tests/bench/wesnoth.py --ablation --epochs 6 --seeds 2     # two rows for each choice
 
 The screenshots, two CVAT exports, are looked for in `../shared/data/wesnoth`, or where
 `--screenshots` says.
@@ -20,12 +20,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from detector_runtime import DetectorSettings, Thresholds, open_detector
 from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.textures import Kind
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import Judgement, Scores, score_frames
@@ -49,33 +51,46 @@ SCREENSHOTS = ROOT.parent / "shared" / "data" / "wesnoth"
 IMAGES = 700
 EPOCHS = 20
 """860 steps of 16 pictures, well within forty minutes on two cores that do nothing else."""
-KINDS = ("land", "water", "shore")
+KINDS: tuple[Kind, ...] = ("land", "water", "shore")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training.
+
+    Attributes:
+        without: names in `CHOICES`.
+        epochs: of training.
+        images: pictures in the set.
+        seed: added to those that the pack has for its pictures and its training.
+    """
+
+    without: tuple[str, ...] = ()
+    epochs: int = EPOCHS
+    images: int = IMAGES
+    seed: int = 0
 
 
 def measure() -> dict[str, float]:
     """The figures of the whole pack with the whole budget."""
     with tempfile.TemporaryDirectory() as name:
-        return run(Path(name), (), EPOCHS, SCREENSHOTS)
+        return run(Path(name), Trial(), SCREENSHOTS)
 
 
-def run(
-    folder: Path, without: Sequence[str], epochs: int, screenshots: Path, images: int = IMAGES
-) -> dict[str, float]:
-    """Draw a set without some of the choices, train on it, and judge the model.
+def run(folder: Path, trial: Trial, screenshots: Path) -> dict[str, float]:
+    """Draw a set, train on it, and judge the model.
 
     Args:
         folder: for everything that is made; kept.
-        without: names in `CHOICES`.
-        epochs: of training.
+        trial: what is drawn, and how long is trained.
         screenshots: folder with the export batches.
-        images: pictures in the set.
     """
-    pack = reduced(load_pack(GAME), without, images)
+    pack = reduced(load_pack(GAME), trial)
     began = time.monotonic()
     drawn = draw_set(folder, pack)
     drawing = time.monotonic() - began
     began = time.monotonic()
-    model = train(folder / "job", drawn, pack, epochs)
+    model = train(folder / "job", drawn, pack, trial)
     training = time.monotonic() - began
     scores = judge_on(screenshots, model, pack)
     figures = figures_of(scores, pack)
@@ -132,10 +147,15 @@ CHOICES: dict[str, Callable[[SceneRules], SceneRules]] = {
 """The pack's main choices, and what a set is without each."""
 
 
-def reduced(pack: GamePack, without: Iterable[str], images: int) -> GamePack:
+def reduced(pack: GamePack, trial: Trial) -> GamePack:
     """The pack without some choices; nearly all pictures are for training."""
-    scenes = pack.scenes.model_copy(update={"images": images, "train_fraction": 0.97})
-    for name in without:
+    changes = {
+        "images": trial.images,
+        "seed": pack.scenes.seed + trial.seed,
+        "train_fraction": 0.97,
+    }
+    scenes = pack.scenes.model_copy(update=changes)
+    for name in trial.without:
         scenes = CHOICES[name](scenes)
     return pack.model_copy(update={"scenes": scenes})
 
@@ -168,14 +188,15 @@ def draw_set(folder: Path, pack: GamePack) -> Path:
     return folder / "set"
 
 
-def train(folder: Path, drawn: Path, pack: GamePack, epochs: int) -> Path:
+def train(folder: Path, drawn: Path, pack: GamePack, trial: Trial) -> Path:
     """Train from scratch on this machine; the exported model, which takes pictures of any size."""
     shutil.rmtree(folder, ignore_errors=True)
+    asked = hyperparameters(pack.training.hyperparameters, {"epochs": trial.epochs})
     spec = JobSpec(
         game=pack.name,
         class_names=pack.class_names,
         weights="none.pt",
-        hyperparameters=hyperparameters(pack.training.hyperparameters, {"epochs": epochs}),
+        hyperparameters=asked.model_copy(update={"seed": asked.seed + trial.seed}),
         export=ExportOptions(dynamic=True),
     )
     job = write_job(folder, spec, drawn)
@@ -241,17 +262,25 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], choices=list(CHOICES))
     parser.add_argument("--ablation", action="store_true", help="the whole, then without each")
     parser.add_argument("--screenshots", type=Path, default=SCREENSHOTS)
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each row")
     parser.add_argument("--out", type=Path, help="keep what is made in this folder")
     asked = parser.parse_args()
     rows = [(), *((name,) for name in CHOICES)] if asked.ablation else [tuple(asked.without)]
+    trials = [
+        Trial(without, asked.epochs, asked.images, seed)
+        for seed in range(asked.seeds)
+        for without in rows
+    ]
     with tempfile.TemporaryDirectory() as name:
-        for without in rows:
-            folder = (asked.out or Path(name)) / (
-                "_".join(("without", *without)) if without else "whole"
-            )
-            figures = run(folder, without, asked.epochs, asked.screenshots, asked.images)
+        for trial in trials:
+            folder = (asked.out or Path(name)) / named(trial)
+            figures = run(folder, trial, asked.screenshots)
             rounded = {key: round(value, 4) for key, value in figures.items()}
-            print(json.dumps({"without": without, "epochs": asked.epochs, **rounded}), flush=True)
+            print(json.dumps(asdict(trial) | rounded), flush=True)
+
+
+def named(trial: Trial) -> str:
+    return "_".join(("without", *trial.without) if trial.without else ("whole",)) + f"_{trial.seed}"
 
 
 if __name__ == "__main__":
