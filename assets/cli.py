@@ -54,7 +54,7 @@ def demo(
 ) -> None:
     """Materialize everything for the built-in game and say where to look.
 
-    Takes about a quarter of an hour on two cores the first time, and seconds when nothing has
+    Takes five to fifteen minutes on two cores the first time, and seconds when nothing has
     changed.
 
     Example: `outpost demo --epochs 3`
