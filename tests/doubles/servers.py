@@ -152,6 +152,7 @@ class Double:
         """Seconds that are added to the time of day that every reply tells."""
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
+        self._meanwhile: dict[str, Callable[[], object]] = {}
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.daemon = True
@@ -181,6 +182,11 @@ class Double:
         """Behave again."""
         self._always.pop(operation, None)
         self._scripts.pop(operation, None)
+
+    def meanwhile(self, operation: str, act: Callable[[], object]) -> None:
+        """What is done once, while the next request of an operation waits for its reply."""
+        self._known(operation)
+        self._meanwhile[operation] = act
 
     def count(self, operation: str) -> int:
         """How many requests of an operation came in."""
@@ -223,6 +229,9 @@ class Double:
             self.requests.append(route.operation)
             queue = self._scripts[route.operation]
             fault = queue.popleft() if queue else self._always.get(route.operation, fine())
+            act = self._meanwhile.pop(route.operation, None)
+        if act is not None:
+            act()
         if fault.behaves:
             return self._served(request, route, values)
         if fault.after:

@@ -569,19 +569,17 @@ def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
 @pytest.mark.usefixtures("nobody_handles_sigterm")
 def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job: Path) -> None:
     lengthen(job, 1000, seconds=0.1)
-    listener = Listener()
     account.runpod.delete_lag = 6
+    account.runpod.meanwhile("delete", lambda: os.kill(os.getpid(), signal.SIGINT))
 
-    def signal_twice() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        wait_until(lambda: account.runpod.count("delete") > 0, 10)
-        os.kill(os.getpid(), signal.SIGINT)
+    def end(event: Event) -> None:
+        if isinstance(event, EpochMetrics) and event.epoch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    telling = when(lambda: 2 in listener.epochs, signal_twice)
-    with pytest.raises((Interrupted, KeyboardInterrupt)):
-        train(account, job, listener)
-    telling.join()
+    with pytest.raises(KeyboardInterrupt) as told, account.provider().rent(SPEC) as lease:
+        lease.run(job, end)
 
+    assert isinstance(told.value.__context__, Interrupted)
     account.assert_all_is_over()
 
 
@@ -592,14 +590,10 @@ def test_an_interrupt_while_it_boots_leaves_nothing(
     account: Renting, job: Path, moment: str
 ) -> None:
     account.runpod.pace = replace(account.runpod.pace, provisioning=0.4)
-    account.runpod.script(moment, hang(0.8, after=True))
-    interrupting = when(
-        lambda: account.runpod.count(moment) > 0, lambda: os.kill(os.getpid(), signal.SIGTERM)
-    )
+    account.runpod.meanwhile(moment, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
     with pytest.raises(Interrupted):
         train(account, job)
-    interrupting.join()
 
     account.assert_all_is_over()
 
