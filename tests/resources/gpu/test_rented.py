@@ -538,11 +538,19 @@ class Stopped(BaseException):
 
 
 @pytest.fixture
-def nobody_handles_sigterm() -> Iterator[None]:
-    """As in a fresh process: whatever ran Dagster in this one has left its handler for SIGTERM."""
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def pythons_own_signals() -> Iterator[None]:
+    """As in a fresh process.
+
+    Whatever ran Dagster in this one has left its handler for SIGTERM, and a shell that starts
+    something in the background has it ignore SIGINT.
+    """
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+    }
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
@@ -566,7 +574,7 @@ def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
 
 
 @slow
-@pytest.mark.usefixtures("nobody_handles_sigterm")
+@pytest.mark.usefixtures("pythons_own_signals")
 def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job: Path) -> None:
     lengthen(job, 1000, seconds=0.1)
     account.runpod.delete_lag = 6
@@ -584,7 +592,7 @@ def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job
 
 
 @slow
-@pytest.mark.usefixtures("nobody_handles_sigterm")
+@pytest.mark.usefixtures("pythons_own_signals")
 @pytest.mark.parametrize("moment", ["create", "get", "logs"])
 def test_an_interrupt_while_it_boots_leaves_nothing(
     account: Renting, job: Path, moment: str
