@@ -73,14 +73,15 @@ def _measure_of(name: str) -> Callable[[], dict[str, float]]:
         raise BenchmarkError(
             f"There is no benchmark '{name}'.", f"Name one of these: {', '.join(names)}."
         )
-    module_name = f"outpost_bench_{name}"
     file = BENCH_FOLDER / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(module_name, file)
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise BenchmarkError(f"{file} cannot be loaded.", "Restore it with git.")
     module = importlib.util.module_from_spec(spec)
-    # Its functions must be found by name when another process unpickles them.
-    sys.modules[module_name] = module
+    # As when the file is run by itself: other processes, which get the same path, find its
+    # functions by the module's name.
+    sys.path.insert(0, str(BENCH_FOLDER))
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     measure: Callable[[], dict[str, float]] = module.measure
     return measure

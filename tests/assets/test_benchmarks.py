@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,24 @@ def measure():
     return {"ratio": Seen(0.25).seconds}
 """
 
+SPREAD = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+def half(number):
+    return number / 2
+
+def measure():
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return {"half": pool.submit(half, 3).result()}
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "quick.py").write_text(QUICK)
     monkeypatch.setattr(benchmarks, "BENCH_FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
 
 
@@ -52,6 +66,11 @@ def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path) -> None:
         run_benchmark("slow")
     result = CliRunner().invoke(app, ["bench", "slow"])
     assert result.exit_code == 1
+
+
+def test_a_benchmark_may_measure_in_processes_of_its_own(folder: Path) -> None:
+    (folder / "spread.py").write_text(SPREAD)
+    assert run_benchmark("spread").figures == {"half": 1.5}
 
 
 def test_a_file_that_measures_nothing_is_no_benchmark(folder: Path) -> None:
