@@ -36,6 +36,7 @@ def main(folder: Path) -> None:
         drawn = scenes(load_pack("demo"), Path(name))
     real = [shot.image for n, shot in enumerate(screenshots(session_named(SESSION))) if n in FRAMES]
     sheet = np.vstack([np.hstack([_framed(tile) for tile in row]) for row in (real, drawn)])
+    folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "scenes.jpg"), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 

@@ -12,6 +12,7 @@ from doubles.servers import status
 from doubles.sshd import needs_sshd
 from typer.testing import CliRunner
 
+from assets import explaining
 from assets.cli import app
 from assets.definitions import defs
 from assets.gpu import LEASES, gpu_reaper
@@ -30,7 +31,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RUNPOD_API_KEY", "LAMBDA_API_KEY", "OUTPOST_GPU"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("COLUMNS", "240")
+    # Not COLUMNS: where that is set when the console is made, the console keeps it.
+    monkeypatch.setattr(explaining.console, "_width", 240)
 
 
 @pytest.fixture

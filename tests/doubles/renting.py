@@ -38,6 +38,10 @@ class Renting:
     ledger: Ledger
 
     @property
+    def double(self) -> RunPodDouble:
+        return self.runpod
+
+    @property
     def cloud(self) -> RunPod:
         return cloud_at(self.runpod.url)
 

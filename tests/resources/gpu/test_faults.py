@@ -1,12 +1,12 @@
 """Whatever a cloud does, in whatever order: nothing is left that is billed."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from doubles.clouds import CloudDouble
 from doubles.gpu_jobs import SPEC, training_program, write_small_job
 from doubles.renting import Renting, RentingFromLambda, renting, renting_from_lambda
 from doubles.servers import Fault, cloudflare, drop, fine, status, text
@@ -84,15 +84,16 @@ def weathers(
 over_runpod = weathers(RUNPOD_OPERATIONS, RUNPOD_QUIRKS)
 over_lambda = weathers(LAMBDA_OPERATIONS, LAMBDA_QUIRKS)
 
+Account = Renting | RentingFromLambda
+
 
 class Interrupt(BaseException):
     """As Dagster's own."""
 
 
-def live_through(
-    account: Renting | RentingFromLambda, double: CloudDouble, weather: Weather, folder: Path
-) -> None:
+def live_through(account: Account, weather: Weather, folder: Path) -> None:
     """One training in this weather; then the sky clears, and the reaper looks once."""
+    double = account.double
     for name, value in weather.quirks.items():
         assert hasattr(double, name)
         setattr(double, name, value)
@@ -119,20 +120,15 @@ def live_through(
     account.reap()
 
 
-def hold_on_runpod(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
+def hold(
+    weather: Weather,
+    renting: Callable[[Path], AbstractContextManager[Account]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with tempfile.TemporaryDirectory() as name, renting(Path(name)) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        foreign = account.runpod.add_foreign()
-        live_through(account, account.runpod, weather, Path(name))
-        account.assert_all_is_over()
-        assert foreign.alive
-
-
-def hold_on_lambda(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tempfile.TemporaryDirectory() as name, renting_from_lambda(Path(name)) as account:
-        monkeypatch.setenv("LAMBDA_API_KEY", account.double.key)
+        monkeypatch.setenv(account.cloud.settings.key.variable, account.double.key)
         foreign = account.double.add_foreign()
-        live_through(account, account.double, weather, Path(name))
+        live_through(account, weather, Path(name))
         account.assert_all_is_over()
         assert foreign.alive
 
@@ -140,7 +136,7 @@ def hold_on_lambda(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(ALWAYS_OVER, max_examples=2, derandomize=True)
 @given(weather=over_runpod)
 def test_nothing_is_left_in_any_weather(weather: Weather, monkeypatch: pytest.MonkeyPatch) -> None:
-    hold_on_runpod(weather, monkeypatch)
+    hold(weather, renting, monkeypatch)
 
 
 @pytest.mark.slow
@@ -149,7 +145,7 @@ def test_nothing_is_left_in_any_weather(weather: Weather, monkeypatch: pytest.Mo
 def test_nothing_is_left_on_lambda_in_any_weather(
     weather: Weather, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_on_lambda(weather, monkeypatch)
+    hold(weather, renting_from_lambda, monkeypatch)
 
 
 @pytest.mark.exhaustive
@@ -159,7 +155,7 @@ def test_nothing_is_left_on_lambda_in_any_weather(
 def test_nothing_is_left_in_hundreds_of_weathers(
     weather: Weather, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_on_runpod(weather, monkeypatch)
+    hold(weather, renting, monkeypatch)
 
 
 @pytest.mark.exhaustive
@@ -169,4 +165,4 @@ def test_nothing_is_left_in_hundreds_of_weathers(
 def test_nothing_is_left_on_lambda_in_hundreds_of_weathers(
     weather: Weather, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold_on_lambda(weather, monkeypatch)
+    hold(weather, renting_from_lambda, monkeypatch)
