@@ -25,6 +25,7 @@ from pipeline.provenance import code_version_of
 from pipeline.training.checkpoints import find_checkpoint
 from pipeline.training.contract import ContractReport, check_onnx_contract
 from pipeline.training.curves import curves_svg
+from pipeline.training.detector_program.constants import PLOTS
 from pipeline.training.job import (
     FINETUNING,
     SINGLE_STAGE,
@@ -39,7 +40,6 @@ from pipeline.training.job import (
 )
 from pipeline.training.latency import measure_latency
 from pipeline.training.parity import ParityReport, measure_parity, require_parity
-from pipeline.training.program import PLOTS
 from pipeline.training.results import (
     EpochMetrics,
     Event,
@@ -92,9 +92,9 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     defaults = hyperparameters(pack.training.hyperparameters)
     asked = pack.training.two_stage
     finetuning = {**FINETUNING, **(asked.finetune if asked else {})}
-    training_code = code_version_of("pipeline.training.program", "pipeline.training.job")
+    training_code = code_version_of("pipeline.training.detector_program", "pipeline.training.job")
     export_code = code_version_of(
-        "pipeline.training.program",
+        "pipeline.training.detector_program",
         "pipeline.training.job",
         "pipeline.training.contract",
         "pipeline.training.parity",

@@ -23,14 +23,14 @@ from pipeline.training.checkpoints import (
     find_checkpoint,
 )
 from pipeline.training.config import TrainingConfig, TrainingConfigError
-from pipeline.training.job import write_job
-from pipeline.training.program import (
+from pipeline.training.detector_program.constants import (
     CHECKPOINT_FILE,
     METRIC_NAMES,
     PLOTS,
     STOP_FILE,
-    sidecar_of,
 )
+from pipeline.training.detector_program.outputs import sidecar_of
+from pipeline.training.job import write_job
 from pipeline.training.registry import ModelRegistry, RegistryEntry
 from pipeline.training.results import (
     EpochMetrics,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import sha256_of
-from pipeline.training.program import LINEAGE_PREFIX, MAX_DETECTIONS
+from pipeline.training.detector_program.constants import LINEAGE_PREFIX, MAX_DETECTIONS
 
 ROW_VALUES = 6
 EXPORT_AGAIN = (

@@ -14,8 +14,8 @@ from typing import IO
 
 from pipeline.errors import OutpostError
 from pipeline.processes import without_secrets
-from pipeline.training.job import PROGRAM
-from pipeline.training.program import LIFELINE_GRACE_SECONDS
+from pipeline.training.detector_program.constants import LIFELINE_GRACE_SECONDS
+from pipeline.training.job import PROGRAM_FILE
 from pipeline.training.results import Event, FailedEvent, parse_event
 
 POLL_SECONDS = 0.1
@@ -82,7 +82,7 @@ class _Events:
 def _program(job: Path, log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     # Its standard input is the lifeline: closed, by whatever, it tells the program to end.
     process = subprocess.Popen(
-        [sys.executable, str(job.parent / PROGRAM.name), str(job), "--lifeline"],
+        [sys.executable, str(job.parent / PROGRAM_FILE), str(job), "--lifeline"],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,

@@ -6,8 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+from pipeline.training.detector_program.constants import EXIT_DISK_FULL, EXIT_NO_MEMORY
 from pipeline.training.job import JobSpec
-from pipeline.training.program import EXIT_DISK_FULL, EXIT_NO_MEMORY
 from resources.gpu.lease import TrainingFailedError
 from resources.gpu.tails import without_colours
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.training.detector_program.constants import CHECKPOINT_FILE, RESUME_FILE
+from pipeline.training.detector_program.outputs import sidecar_of
 from pipeline.training.job import JobSpec
-from pipeline.training.program import CHECKPOINT_FILE, RESUME_FILE, sidecar_of
 from resources.gpu.failures import training_failure
 from resources.gpu.lease import OnEvent, OnLog
 from resources.gpu.pace import Pace

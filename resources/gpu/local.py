@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.processes import without_secrets
-from pipeline.training.job import PROGRAM, JobSpec
+from pipeline.training.job import PROGRAM_FILE, JobSpec
 from resources.gpu.failures import training_failure
 from resources.gpu.interrupts import require_a_parent
 from resources.gpu.lease import Host, OnEvent, OnLog, ignore
@@ -50,7 +50,7 @@ class LocalLease:
         log = outputs / "log.txt"
         events, lines = LineTail(outputs / "metrics.jsonl"), LineTail(log)
         # A lifeline, so that not even kill -9 of this process leaves a training behind.
-        command = [sys.executable, str(job.parent / PROGRAM.name), str(job), "--lifeline"]
+        command = [sys.executable, str(job.parent / PROGRAM_FILE), str(job), "--lifeline"]
         environment = {**without_secrets(os.environ), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         with log.open("ab") as output, running(command, output, job.parent, environment) as process:
             while process.poll() is None:

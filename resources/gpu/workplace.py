@@ -4,7 +4,7 @@
     on_host.py      the host's side of this module
     blobs/          files by digest, so that only what the host lacks is sent
     venv-<digest>/  pinned packages, where the host's own Python has other ones
-    jobs/<job>/     what `pipeline.training.job.write_job` made; see `pipeline.training.program`
+    jobs/<job>/     what `pipeline.training.job.write_job` made; see `detector_program.main`
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import OutpostError
-from pipeline.training.program import CHECKPOINT_FILE, STOP_FILE
+from pipeline.training.detector_program.constants import CHECKPOINT_FILE, STOP_FILE
 from resources.gpu.bill import BILL_FILE, HOST_FILE
 from resources.gpu.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.transfer import digests_of, fetch, pack, send
@@ -182,7 +182,7 @@ class Workplace:
 
     def start(self) -> None:
         """Start the job, detached from any connection; nothing happens when it was started."""
-        program = f"{quoted(self.python)} program.py job.json >> outputs/log.txt 2>&1 < /dev/null"
+        program = f"{quoted(self.python)} program.pyz job.json >> outputs/log.txt 2>&1 < /dev/null"
         supervised = (
             "echo $$ > pid.tmp; mv pid.tmp pid; export PYTHONUNBUFFERED=1 PYTHONUTF8=1; "
             f'{program}; echo $? > rc.tmp; mv rc.tmp rc; touch "$HOME/.outpost_idle"'

@@ -144,9 +144,9 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(job_module, "PROGRAM", tmp_path / "program.py")
+    monkeypatch.setattr(job_module, "PROGRAM", tmp_path / "program.pyz")
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Bench(instance, tmp_path / "program.py")
+        yield Bench(instance, tmp_path / "program.pyz")
 
 
 def failure_of(result: Any) -> Any:
@@ -321,7 +321,7 @@ def test_the_launchpad_takes_what_the_how_to_shows() -> None:
 @POSIX
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_cancelling_the_run_ends_the_training(tmp_path: Path, how: signal.Signals) -> None:
-    program = tmp_path / "program.py"
+    program = tmp_path / "program.pyz"
     program.write_text(BEGIN + 'open("pid", "w").write(str(os.getpid()))\ntime.sleep(600)\n')
     script = f"""
         import sys; sys.path[:0] = [{str(ROOT)!r}, {str(TESTS)!r}, {str(TESTS / "assets")!r}]

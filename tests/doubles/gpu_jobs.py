@@ -1,6 +1,6 @@
 """Training jobs of a second or two, and hosts that claim to have a GPU.
 
-The program keeps the promises of `pipeline.training.program` (events, whole checkpoints,
+The program keeps the promises of `pipeline.training.detector_program` (events, whole checkpoints,
 going on from one, the stop file, `done.json` last) and multiplies nothing.
 """
 
@@ -107,8 +107,8 @@ def write_small_job(folder: Path, program: str, pictures: int = 3) -> Path:
         (training_set / name).write_text("./images/real_0.jpg\n", encoding="utf-8")
     job = write_job(folder, SPEC, training_set)
     # Not through the file itself: it may be a link to the real program.
-    (folder / "program.py").unlink()
-    (folder / "program.py").write_text(textwrap.dedent(program), encoding="utf-8")
+    (folder / "program.pyz").unlink()
+    (folder / "program.pyz").write_text(textwrap.dedent(program), encoding="utf-8")
     return job
 
 

@@ -241,7 +241,7 @@ def living_trainings(home: Path) -> list[int]:
     return [
         int(line.split()[0])
         for line in listed.stdout.splitlines()
-        if str(home / "jobs") in line and "program.py" in line
+        if str(home / "jobs") in line and "program.pyz" in line
     ]
 
 

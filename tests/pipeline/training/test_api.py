@@ -101,7 +101,7 @@ def config(tmp_path: Path, training_set: Path) -> TrainingConfig:
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of the real program, one that pretends to train four epochs in two seconds."""
-    file = tmp_path / "program.py"
+    file = tmp_path / "program.pyz"
     file.write_text(textwrap.dedent(QUICK) + textwrap.dedent(DONE), encoding="utf-8")
     monkeypatch.setattr(job_module, "PROGRAM", file)
     return file
@@ -312,10 +312,10 @@ def test_an_error_of_a_callback_ends_the_training_and_is_raised(
 
 @POSIX
 def test_killing_the_caller_ends_the_training(config: TrainingConfig, tmp_path: Path) -> None:
-    file = tmp_path / "program.py"
+    file = tmp_path / "program.pyz"
     watch = f"""
         import sys; sys.path.insert(0, {str(ROOT)!r})
-        from pipeline.training.program import stop_on_request, stop_when_abandoned
+        from pipeline.training.detector_program.process import stop_on_request, stop_when_abandoned
         stop_on_request(); stop_when_abandoned()
         import os, pathlib, time
         pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))

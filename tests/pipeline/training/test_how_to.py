@@ -73,7 +73,7 @@ def write_model(file: Path) -> None:
 def test_the_python_of_the_page_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program = tmp_path / "program.py"
+    program = tmp_path / "program.pyz"
     program.write_text(textwrap.dedent(PROGRAM), encoding="utf-8")
     monkeypatch.setattr(job_module, "PROGRAM", program)
     monkeypatch.chdir(tmp_path)

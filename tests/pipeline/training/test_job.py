@@ -76,7 +76,7 @@ def test_a_written_job_reads_back_and_carries_its_program(
     file = write_job(tmp_path / "job", wanted, training_set)
 
     assert read_job(file) == wanted
-    assert (tmp_path / "job" / "program.py").is_file()
+    assert (tmp_path / "job" / "program.pyz").is_file()
     assert (tmp_path / "job" / "data" / "images" / "train" / "a.jpg").read_bytes() == b"picture"
 
 

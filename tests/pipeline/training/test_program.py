@@ -16,21 +16,14 @@ from PIL import Image
 
 from pipeline.manifests import sha256_of
 from pipeline.training.contract import check_onnx_contract
+from pipeline.training.detector_program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
+from pipeline.training.detector_program.cpu import compute_in_bfloat16
+from pipeline.training.detector_program.export import WrongExportError, check_export
+from pipeline.training.detector_program.host import frozen, usable_cores
+from pipeline.training.detector_program.outputs import Outputs, number
+from pipeline.training.detector_program.process import exit_code_of
 from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
 from pipeline.training.parity import measure_parity
-from pipeline.training.program import (
-    EXIT_DISK_FULL,
-    EXIT_FAILED,
-    EXIT_NO_MEMORY,
-    Outputs,
-    WrongExportError,
-    check_export,
-    compute_in_bfloat16,
-    exit_code_of,
-    frozen,
-    number,
-    usable_cores,
-)
 from pipeline.training.results import (
     BestEvent,
     DoneEvent,
@@ -83,7 +76,7 @@ def run_program(job: Path, python_path: str | None = None) -> subprocess.Complet
     home = job.parent.with_name(f"{job.parent.name}_home")
     home.mkdir()
     return subprocess.run(
-        [sys.executable, str(job.parent / "program.py"), str(job)],
+        [sys.executable, str(job.parent / "program.pyz"), str(job)],
         env={
             **os.environ,
             "HOME": str(home),

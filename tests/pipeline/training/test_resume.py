@@ -16,16 +16,11 @@ from PIL import Image
 
 from pipeline.manifests import sha256_of
 from pipeline.training.contract import check_onnx_contract
+from pipeline.training.detector_program.checkpoints import without_optimizer
+from pipeline.training.detector_program.constants import EXIT_FAILED, EXIT_STOPPED, STATE_KEY
+from pipeline.training.detector_program.outputs import Outputs, cut_last_line
+from pipeline.training.detector_program.recorder import History
 from pipeline.training.job import JobSpec, hyperparameters, two_stages, write_job
-from pipeline.training.program import (
-    EXIT_FAILED,
-    EXIT_STOPPED,
-    STATE_KEY,
-    History,
-    Outputs,
-    cut_last_line,
-    without_optimizer,
-)
 from pipeline.training.results import (
     DoneEvent,
     EpochMetrics,
@@ -74,7 +69,7 @@ def start(job: Path) -> subprocess.Popen[bytes]:
     """The job program in a process group of its own."""
     with (job.parent / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, str(job.parent / "program.py"), str(job)],
+            [sys.executable, str(job.parent / "program.pyz"), str(job)],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=job.parent,

@@ -34,7 +34,7 @@ time.sleep(600)
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 LIFELINE = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from pipeline.training.program import stop_on_request, stop_when_abandoned
+from pipeline.training.detector_program.process import stop_on_request, stop_when_abandoned
 stop_on_request()
 stop_when_abandoned()
 """
@@ -55,7 +55,7 @@ def job(tmp_path: Path) -> Path:
 
 def run(job: Path, program: str, **listeners: Callable[..., None]) -> Path:
     """Run a job with another program in the place of the real one."""
-    (job.parent / "program.py").write_text(textwrap.dedent(program), encoding="utf-8")
+    (job.parent / "program.pyz").write_text(textwrap.dedent(program), encoding="utf-8")
     with LocalProvider().rent(SPEC) as lease:
         return lease.run(job, **listeners)
 
@@ -181,7 +181,7 @@ def test_what_a_finished_program_left_running_is_ended(job: Path) -> None:
 @pytest.fixture
 def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A run of Dagster, in a process of its own, that trains with the sleeping program."""
-    (job.parent / "program.py").write_text(f"{LIFELINE}{SLEEPER}", encoding="utf-8")
+    (job.parent / "program.pyz").write_text(f"{LIFELINE}{SLEEPER}", encoding="utf-8")
     script = f"""
         import dagster as dg
         from pathlib import Path

@@ -66,7 +66,7 @@ def train(account: Renting, job: Path, listener: Listener | None = None, **terms
 
 
 def lengthen(job: Path, epochs: int, seconds: float = 0.1) -> None:
-    (job.parent / "program.py").write_text(training_program(epochs, seconds), encoding="utf-8")
+    (job.parent / "program.pyz").write_text(training_program(epochs, seconds), encoding="utf-8")
 
 
 def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
@@ -475,7 +475,7 @@ def test_a_second_loss_fails_the_run_and_keeps_what_there_is(account: Renting, j
 @slow
 def test_a_failed_training_is_not_tried_elsewhere(account: Renting, job: Path) -> None:
     failing = training_program(1000).replace('print("epoch", epoch', "sys.exit(4); print('epoch'")
-    (job.parent / "program.py").write_text(failing)
+    (job.parent / "program.pyz").write_text(failing)
 
     with pytest.raises(TrainingFailedError, match="is full"):
         train(account, job)
@@ -519,7 +519,7 @@ def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
     account: Renting, job: Path
 ) -> None:
     deaf = training_program(1000, 0.1).replace('os.path.exists("stop")', "False")
-    (job.parent / "program.py").write_text(deaf)
+    (job.parent / "program.pyz").write_text(deaf)
 
     with pytest.raises(BudgetSpentError, match="before the job had ended"):
         train(account, job, ttl_seconds=9)

@@ -1,0 +1,9 @@
+"""The program that trains a detector and exports it, on any host.
+
+It travels as `program.pyz` in the folder of each job and imports nothing of Outpost. Read `main`
+(the folder, and the order of work), `training` and `stages` (what ultralytics is asked to do),
+`cpu`, `muon` and `resizing` (what makes it fast), `recorder`, `timing` and `plots` (what it tells),
+`checkpoints`, `export`; `host`, `process` and `outputs` are its edges. All that is changed in
+ultralytics is in `ultralytics_patches`. Nothing here may import torch or ultralytics at the top of
+a module: names of files are read from here by programs that need neither.
+"""

@@ -1,0 +1,150 @@
+"""All that is changed in ultralytics: each change with its reason and what it was checked on.
+
+A change stands in for a function of ultralytics, whose source it was written against. The tests
+compare those sources with the digests that are noted here: when upstream changes one of them, read
+what it does now, adapt what stands in for it, and note the new version and digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .cpu import CpuPrecision
+from .muon import muon_update
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A function of ultralytics that something stands in for, or whose workings are relied on.
+
+    Attributes:
+        target: module and name, separated by a colon.
+        checked: the version of ultralytics that it was checked on.
+        digest: SHA-256 of the function's source in that version, its first 16 digits.
+        reason: why it is changed.
+    """
+
+    target: str
+    checked: str
+    digest: str
+    reason: str
+
+    def source_digest(self) -> str:
+        """The digest of the source as it is installed."""
+        module, _, name = self.target.partition(":")
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        return hashlib.sha256(inspect.getsource(found).encode()).hexdigest()[:16]
+
+
+PATCHES = (
+    Patch(
+        "ultralytics.optim.muon:muon_update",
+        "8.4.190",
+        "b7b79fffc4875a4c",
+        "pads matrices and multiplies in bfloat16, which most processors emulate",
+    ),
+    Patch(
+        "ultralytics.optim.muon:MuSGD.step",
+        "8.4.190",
+        "b5df0189d9c5616a",
+        "calls muon_update by its name in the module, with lists of all matrices",
+    ),
+    Patch(
+        "ultralytics.optim.muon:zeropower_via_newtonschulz5",
+        "8.4.190",
+        "3e018ec667f63063",
+        "its coefficients and number of steps are those of ours",
+    ),
+    Patch(
+        "ultralytics.models.yolo.detect.train:DetectionTrainer.preprocess_batch",
+        "8.4.190",
+        "cd3df8d7801c310d",
+        "images of the first epochs are made smaller after it",
+    ),
+    Patch(
+        "ultralytics.engine.trainer:BaseTrainer._do_train",
+        "8.4.190",
+        "87a635e3bfc4fd3f",
+        "calls preprocess_batch, optimizer_step and the callbacks in the order relied on",
+    ),
+    Patch(
+        "ultralytics.utils.tqdm:is_noninteractive_console",
+        "8.4.190",
+        "d44f1b563dec61cb",
+        "writes a line for each step into the log",
+    ),
+    Patch(
+        "ultralytics.utils.checks:check_font",
+        "8.4.190",
+        "ccf9e94073e9904f",
+        "downloads a font",
+    ),
+    Patch(
+        "ultralytics.utils.torch_utils:select_device",
+        "8.4.190",
+        "47809a19a310316c",
+        "sets as many threads as torch_utils.NUM_THREADS says: one core is left idle",
+    ),
+)
+
+
+def patch_ultralytics(work: Path, threads: int) -> None:
+    """Plain log lines, no trackers, no downloads, every core; for any kind of device.
+
+    Args:
+        work: receives what ultralytics writes beside its results.
+        threads: that compute on a processor.
+    """
+    import ultralytics.data.utils
+    import ultralytics.utils.plotting
+    from ultralytics import settings
+    from ultralytics.utils import torch_utils, tqdm
+
+    settings.update(
+        {key: False for key, value in settings.items() if isinstance(value, bool)}
+        | {f"{kind}_dir": str(work / kind) for kind in ("datasets", "weights", "runs")}
+    )
+    tqdm.is_noninteractive_console = lambda: True
+    ultralytics.data.utils.check_font = lambda *_: None
+    ultralytics.utils.plotting.check_font = _local_font
+    torch_utils.NUM_THREADS = threads
+
+
+def _local_font(*_: Any) -> Path:
+    """The font that comes with matplotlib."""
+    import matplotlib
+
+    return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+
+
+def patch_muon(precision: CpuPrecision) -> None:
+    """Have MuSGD update in a processor's own arithmetic, each shape of matrix in one batch."""
+    import torch
+    from ultralytics.optim import muon
+
+    dtype = getattr(torch, precision.muon)
+
+    def update(
+        grad: list[Any], momentum: list[Any], beta: float = 0.95, nesterov: bool = True
+    ) -> list[Any]:
+        return muon_update(grad, momentum, beta, nesterov, dtype)
+
+    muon.muon_update = update
+
+
+def after_preprocessing(trainer: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Have `change` applied to each batch that a trainer has preprocessed."""
+    preprocess = trainer.preprocess_batch
+
+    def preprocess_and_change(batch: dict[str, Any]) -> dict[str, Any]:
+        return change(preprocess(batch))
+
+    trainer.preprocess_batch = preprocess_and_change
