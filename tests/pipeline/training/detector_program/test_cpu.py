@@ -1,0 +1,96 @@
+"""Which arithmetic a processor trains in, and how its threads wait."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.training.detector_program.cpu import WAITING, precision_of
+
+ZEN4 = {"avx2": True, "avx512_bf16": True, "amx_bf16": False}
+HASWELL = {"avx2": True, "avx512_bf16": False, "amx_bf16": False}
+ARM = {"bf16": True}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "asked", "layers", "muon"),
+    [
+        (ZEN4, "auto", "bfloat16", "bfloat16"),
+        (ZEN4, "fp32", "float32", "bfloat16"),
+        (ARM, "auto", "bfloat16", "bfloat16"),
+        (HASWELL, "auto", "float32", "float32"),
+        (HASWELL, "bf16", "bfloat16", "float32"),
+        ({}, "auto", "float32", "float32"),
+    ],
+)
+def test_bfloat16_is_for_processors_that_multiply_it(
+    capabilities: dict[str, bool], asked: str, layers: str, muon: str
+) -> None:
+    precision = precision_of(asked, capabilities, {})
+    assert (precision.layers, precision.muon) == (layers, muon)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"ATEN_CPU_CAPABILITY": "avx2"},
+        {"ATEN_CPU_CAPABILITY": "default"},
+        {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+        {"DNNL_MAX_CPU_ISA": "avx512_core"},
+    ],
+)
+def test_limits_of_the_libraries_rule_bfloat16_out(limits: dict[str, str]) -> None:
+    precision = precision_of("auto", ZEN4, limits)
+    assert precision.layers == precision.muon == "float32"
+    assert next(iter(limits)) in precision.reason
+
+
+@pytest.mark.parametrize("name", ["AVX512_CORE_BF16", "AVX512_CORE_AMX", "DEFAULT", ""])
+def test_limits_above_bfloat16_do_not_matter(name: str) -> None:
+    assert precision_of("auto", ZEN4, {"ONEDNN_MAX_CPU_ISA": name}).layers == "bfloat16"
+
+
+SHARE = """
+import json, os
+from pipeline.training.detector_program.cpu import share_the_cores
+share_the_cores()
+import torch
+torch.ones(400, 400) @ torch.ones(400, 400)
+names = {names!r}
+print(json.dumps({{name: os.environ.get(name) for name in names}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {**WAITING, "OMP_WAIT_POLICY": None}),
+        (
+            {"OMP_WAIT_POLICY": "ACTIVE"},
+            {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": "ACTIVE"},
+        ),
+        (
+            {"GOMP_SPINCOUNT": "77"},
+            {**dict.fromkeys(WAITING), "GOMP_SPINCOUNT": "77", "OMP_WAIT_POLICY": None},
+        ),
+    ],
+)
+def test_threads_give_up_their_core_unless_the_user_chose_otherwise(
+    given: dict[str, str], expected: dict[str, str | None]
+) -> None:
+    names = ("OMP_WAIT_POLICY", *WAITING)
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", SHARE.format(names=names)],
+        env={**clean, **given, "OMP_DISPLAY_ENV": "VERBOSE"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == expected
+    if sys.platform == "linux" and "GOMP_SPINCOUNT" in done.stderr:
+        # What the library itself took over, which it reads once, when torch brings it.
+        spins = expected["GOMP_SPINCOUNT"] or "30000000000"
+        assert f"GOMP_SPINCOUNT = '{spins}'" in done.stderr
