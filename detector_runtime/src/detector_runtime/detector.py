@@ -81,7 +81,8 @@ class Detector:
         Args:
             image: array (height, width, 3) of uint8, PIL image or path.
             color: channel order of an array.
-            timestamp: seconds on any clock, for pictures at uneven intervals.
+            timestamp: seconds on any clock, for pictures at uneven intervals; two pictures may
+                have the same.
 
         Raises:
             ImageError: not a picture.
