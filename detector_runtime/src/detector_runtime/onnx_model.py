@@ -48,7 +48,7 @@ SMALLEST_STRIDES = (8, 16, 32)
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """How a session is set up. `threads` None takes the physical cores, at most 4.
+    """How a session is set up. `threads` None takes `models.default_threads`.
 
     `spinning` lets idle threads wait busily: faster, but takes time from other programs.
     `imgsz` is the longer side of the input, for models whose input size is free.
