@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from detector_runtime.cores import usable_cores
 
 from pipeline.errors import OutpostError
 from resources.state import PROJECT_ROOT
@@ -56,7 +57,7 @@ def describe_machine() -> dict[str, str | int]:
     """Processor, cores, system and Python."""
     return {
         "processor": _processor(),
-        "cores": os.cpu_count() or 1,
+        "cores": usable_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
     }

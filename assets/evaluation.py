@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from detector_runtime.images import upright
 from PIL import Image
 from pydantic import Field
 
@@ -243,7 +244,7 @@ def _draw_worst(
         frame, result = by_name[name]
         found = counted(result, judgement)
         with Image.open(frame.picture) as image:
-            drawn = draw_comparison(image, frame.truths, found, judgement.class_names)
+            drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
         drawn.save(folder / "frames" / f"worst_{rank}_{frame.picture.stem}.jpg", quality=90)
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import dagster as dg
+from detector_runtime.cores import usable_cores
 from pydantic import Field
 
 from pipeline.games.demo.game_folder import draw_game
@@ -79,7 +80,7 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
     def means(self, pack: GamePack) -> Means:
         """Extract in several processes, and read only what is new since the last time."""
         cache = StateFolder.from_environment().caches / f"{pack.name}-sprites"
-        return Means(self.workers or os.cpu_count() or 1, cache, _known_digests(pack).digest)
+        return Means(self.workers or usable_cores(), cache, _known_digests(pack).digest)
 
 
 class DigestCache:

@@ -1,13 +1,54 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from detector_runtime import ImageError
-from detector_runtime.images import decode_image, load_frame
+from detector_runtime.images import ORIENTATION, decode_image, load_frame, upright, upright_size
+
+# What Exif says of each orientation: where the stored pixels' row 0 and column 0 are when shown.
+SHOWN = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: stored.transpose(1, 0, 2)[:, ::-1],
+    7: lambda stored: stored.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda stored: stored.transpose(1, 0, 2)[::-1],
+}
+LOSSLESS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 100, "subsampling": 0},
+    "PNG": {},
+    "TIFF": {},
+    "WEBP": {"lossless": True},
+}
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/></rdf:RDF></x:xmpmeta>"""
+
+
+def stored(kind: str, orientation: int, pixels: np.ndarray) -> bytes:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return saved(kind, pixels, exif=exif)
+
+
+def saved(kind: str, pixels: np.ndarray, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **LOSSLESS[kind], **options)
+    return buffer.getvalue()
+
+
+def patches(width: int = 7, height: int = 4) -> np.ndarray:
+    """Even squares of 8 pixels, so that JPEG keeps them within a few levels."""
+    coarse = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
 
 
 def test_arrays_are_taken_without_a_copy() -> None:
@@ -26,6 +67,54 @@ def test_array_pil_and_file_agree(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_frame(pixels[:, :, ::-1], "bgr").rgb(), pixels)
     assert load_frame(image.convert("RGBA")).pixels.shape == (12, 9, 3)
     np.testing.assert_array_equal(decode_image((tmp_path / "a.png").read_bytes()).pixels, pixels)
+
+
+@pytest.mark.parametrize("kind", sorted(LOSSLESS))
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_file_is_turned_as_its_exif_says_however_it_is_passed(
+    tmp_path: Path, kind: str, orientation: int
+) -> None:
+    content = stored(kind, orientation, patches())
+    path = tmp_path / "shot"
+    path.write_bytes(content)
+    shown = SHOWN[orientation](patches()).astype(int)
+    with Image.open(path) as lazy, Image.open(path) as loaded:
+        loaded.load()
+        assert upright_size(lazy) == shown.shape[1::-1]
+        sources = (path, str(path), lazy, loaded, loaded.convert("RGB"), upright(loaded))
+        frames = [decode_image(content), *map(load_frame, sources)]
+    for frame in frames:
+        assert frame.pixels.shape == shown.shape
+        assert abs(frame.pixels - shown).max() <= (4 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_orientation_in_xmp_counts_where_exif_has_none(kind: str) -> None:
+    key = {"JPEG": "xmp", "PNG": "pnginfo", "WEBP": "xmp"}[kind]
+    value: Any = XMP.format(6).encode()
+    if kind == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        value = PngInfo()
+        value.add_itxt("XML:com.adobe.xmp", XMP.format(6))
+    frame = decode_image(saved(kind, patches(), **{key: value}))
+    assert abs(frame.pixels - SHOWN[6](patches()).astype(int)).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("block", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x05", b"Exif"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_metadata_that_is_damaged_does_not_make_the_pixels_unreadable(
+    kind: str, block: bytes
+) -> None:
+    frame = decode_image(saved(kind, patches(), exif=block))
+    assert abs(frame.pixels - patches().astype(int)).max() <= 4
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 274])
+def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> None:
+    frame = decode_image(stored("PNG", orientation, patches()))
+    np.testing.assert_array_equal(frame.pixels, patches())
 
 
 @pytest.mark.parametrize(

@@ -184,10 +184,43 @@ def test_velocities_are_per_time_and_not_per_call() -> None:
         assert found.ids == ("sheep_0",)
 
 
+def test_two_frames_at_one_time_are_two_looks_between_which_nothing_moves() -> None:
+    # A clock that ticks 64 times a second, as Windows' does, and pictures that come faster.
+    following = tracker(frame_seconds=1.0)
+    for i in range(10):
+        for _ in range(3):
+            found = following.update(seen((100 + 15 * i, 100)), timestamp=float(i))
+            assert found.ids == ("sheep_0",)
+            assert found[0].center[0] == 100 + 15 * i
+    assert following.predict(timestamp=10.0)[0].center[0] == pytest.approx(250, abs=2)
+    assert following.get_confidence(timestamp=9.0) > 0.8
+
+
+def test_looks_at_one_time_say_nothing_of_how_far_a_place_can_be_predicted() -> None:
+    following = tracker()
+    for _ in range(5):
+        following.update(seen((100, 100)), timestamp=1.0)
+    assert following.get_confidence(timestamp=2.0) == 0.0
+    for i in range(8):
+        following.update(seen((100, 100)), timestamp=2.0 + i)
+    assert following.get_confidence(timestamp=10.0) > 0.8
+
+
+def test_another_recording_may_have_another_clock() -> None:
+    following = tracker()
+    following.update(seen((100, 100)), timestamp=1e9)
+    with pytest.raises(ConfigurationError, match="reset_tracking"):
+        following.update(seen((100, 100)), timestamp=0.0)
+    following.reset()
+    assert following.update(seen((100, 100)), timestamp=0.0).ids == ("sheep_1",)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"timestamp": 5.0},
+        {"timestamp": 10**400},
+        {"timestamp": float("-inf")},
         {"timestamp": float("nan")},
         {"timestamp": "6"},
         {"camera_shift": (float("inf"), 0)},

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector_runtime.images import upright_size
 from PIL import Image
 
 from pipeline.evaluation.matching import ScoredBox
@@ -74,6 +75,6 @@ def _validation_frames(folder: Path, wanted: Callable[[str], bool]) -> tuple[Tru
 def _read_frame(folder: Path, picture: str, class_count: int) -> TrueFrame:
     file = folder / picture
     with Image.open(file) as image:
-        width, height = image.size
+        width, height = upright_size(image)
     rows = read_rows(label_path(folder, picture), class_count)
     return TrueFrame(file.name, file, tuple(row.labelled_box(width, height) for row in rows))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from detector_runtime.images import upright_size
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import OutpostError
@@ -166,7 +167,7 @@ def _score(score: float | None, found: int | None, outcome: Outcome, names: Sequ
 def _size(picture: Path) -> tuple[int, int]:
     try:
         with Image.open(picture) as image:
-            return image.size
+            return upright_size(image)
     except (OSError, UnidentifiedImageError) as error:
         raise GalleryError(
             f"{picture} is no picture: {error}.",

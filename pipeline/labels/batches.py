@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline.errors import OutpostError
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.export_files import digest_of_export, open_export
 from pipeline.labels.fingerprints import Fingerprint
-from pipeline.manifests import sha256_of
+from pipeline.labels.pictures import UNREADABLE, upright_content
 from pipeline.progress import Report, silent, track
 
 IMAGES_FOLDER = "images"
@@ -136,8 +137,7 @@ def write_batch(folder: Path, batch: Batch, source: Path, report: Report = silen
     with open_export(source) as files:
         for frame in track(frames, len(frames), "copy frames", report):
             target = images / frame.name
-            target.write_bytes(files.read(frame.path))
-            _check_unchanged(target, frame)
+            target.write_bytes(_unchanged(files.read(frame.path), frame))
     stored = replace(batch, frames=_moved(batch.frames), unlabelled=_moved(batch.unlabelled))
     write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(stored, mode="json"))
     write_json(folder / REPORT_FILE, batch_report(batch))
@@ -209,9 +209,15 @@ def _moved(frames: Sequence[Frame]) -> tuple[Frame, ...]:
     return tuple(replace(frame, path=f"{IMAGES_FOLDER}/{frame.name}") for frame in frames)
 
 
-def _check_unchanged(file: Path, frame: Frame) -> None:
-    if sha256_of(file) != frame.sha256:
+def _unchanged(content: bytes, frame: Frame) -> bytes:
+    """The frame's file as it is stored, upright."""
+    try:
+        stored = upright_content(content)
+    except UNREADABLE:
+        stored = b""
+    if sha256(stored).hexdigest() != frame.sha256:
         raise BatchError(
             f"{frame.name} has changed since the export was read.",
             "Leave the export alone while it is read, and run again.",
         )
+    return stored

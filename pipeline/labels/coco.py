@@ -8,7 +8,6 @@ datumaro (`format-coco.md`) and the issues of cvat-ai/cvat named below.
 from __future__ import annotations
 
 import difflib
-import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,14 +16,19 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from PIL import Image
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel, stem_of
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.export_files import EXPORT_AGAIN, ExportError, ExportFiles, open_export
 from pipeline.labels.fingerprints import perceptual_hash
-from pipeline.labels.pictures import IMAGE_FORMATS, MAX_PIXELS, UNREADABLE
+from pipeline.labels.pictures import (
+    IMAGE_FORMATS,
+    MAX_PIXELS,
+    UNREADABLE,
+    open_image,
+    upright_content,
+)
 from pipeline.labels.shapes import (
     ShapeError,
     box_in_picture,
@@ -144,13 +148,14 @@ class _FrameReader:
 
     def read(self, subset: _Subset, image: _Image, picture: str) -> Frame:
         content = self._files.read(picture)
+        digest, phash = _check_picture(f"{self._path}: {picture}", content, image)
         return Frame(
             name=PurePosixPath(picture).name,
             path=picture,
             width=image.width,
             height=image.height,
-            sha256=sha256(content).hexdigest(),
-            phash=_check_picture(f"{self._path}: {picture}", content, image),
+            sha256=digest,
+            phash=phash,
             boxes=tuple(self._boxes(subset, image)),
         )
 
@@ -308,31 +313,50 @@ def _check_name(path: Path, name: str) -> None:
         )
 
 
-def _check_picture(origin: str, content: bytes, image: _Image) -> str:
-    """Decode the picture whole, compare its size with what the export says, and hash its look.
+def _check_picture(origin: str, content: bytes, image: _Image) -> tuple[str, str]:
+    """Decode the picture whole, and compare its size with what the export says.
 
     Pillow's `verify` would be cheaper, but accepts JPEG files that are cut off.
+
+    Returns the SHA-256 of its file as it is stored, and the hash of its look.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=sorted({*IMAGE_FORMATS.values()})) as picture:
+        with open_image(content) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ExportError(
                     f"{origin} has {picture.width}x{picture.height} pixels; at most "
                     f"{MAX_PIXELS // 10**6} million are read.",
                     "Leave it out of the task.",
                 )
-            if picture.size != (image.width, image.height):
-                raise ExportError(
-                    f"{origin} is {picture.width}x{picture.height} pixels large, but was annotated "
-                    f"at {image.width}x{image.height}.",
-                    EXPORT_AGAIN,
-                )
-            return perceptual_hash(picture)
+            size = picture.size
+        stored = upright_content(content)
+        with open_image(stored) as turned:
+            _check_size(origin, size, turned.size, image)
+            return sha256(stored).hexdigest(), perceptual_hash(turned)
     except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",
             "Replace the picture in the CVAT task, or remove its frame, and export again.",
         ) from error
+
+
+def _check_size(origin: str, size: tuple[int, int], turned: tuple[int, int], image: _Image) -> None:
+    """Compare the size of the turned picture, as CVAT shows it, with what the export says."""
+    annotated = (image.width, image.height)
+    if turned == annotated:
+        return
+    if size == annotated:
+        raise ExportError(
+            f"{origin} was annotated at {image.width}x{image.height} pixels, without the turn that "
+            "its EXIF orientation asks for.",
+            "Turn the picture itself, for example with ImageMagick's `mogrify -auto-orient`, and "
+            "annotate it again in a current CVAT, which shows such pictures upright.",
+        )
+    raise ExportError(
+        f"{origin} is {turned[0]}x{turned[1]} pixels large, but was annotated "
+        f"at {image.width}x{image.height}.",
+        EXPORT_AGAIN,
+    )
 
 
 def _check_not_empty(path: Path, batch: Batch) -> None:

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
+from detector_runtime.images import upright
 from PIL import Image
 
 from pipeline.labels.fingerprints import (
@@ -53,7 +54,7 @@ def find_leaks(trained: Sequence[Fingerprint], judged: Sequence[Fingerprint]) ->
 def fingerprint_of(picture: Path) -> Fingerprint:
     """Read a picture's file and hash its bytes and its look."""
     with Image.open(picture) as image:
-        return Fingerprint(picture.stem, sha256_of(picture), perceptual_hash(image))
+        return Fingerprint(picture.stem, sha256_of(picture), perceptual_hash(upright(image)))
 
 
 def _kind(trained: Fingerprint, judged: Fingerprint, bits: int) -> LeakKind | None:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from detector_runtime.images import upright
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.labels.boxes import LabelledBox
@@ -38,7 +39,7 @@ def training_samples(folder: Path, count: int = 6) -> bytes:
 
 def _tile(folder: Path, picture: str, names: Sequence[str]) -> Image.Image:
     with Image.open(folder / picture) as opened:
-        image = opened.convert("RGB")
+        image = upright(opened).convert("RGB")
     rows = read_rows(label_path(folder, picture), len(names))
     boxes = [row.labelled_box(image.width, image.height) for row in rows]
     zoom = TILE_WIDTH / image.width

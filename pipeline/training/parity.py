@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.images import upright
 from PIL import Image, ImageOps
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -179,5 +180,7 @@ def _reference_rows(weights: Path, batch: Rows) -> list[Rows]:
 def _letterboxed(picture: Path, height: int, width: int) -> Rows:
     """float32 [3, height, width] in 0..1, padded with the grey that training pads with."""
     with Image.open(picture) as image:
-        padded = ImageOps.pad(image.convert("RGB"), (width, height), color=(PADDING_GREY,) * 3)
+        padded = ImageOps.pad(
+            upright(image).convert("RGB"), (width, height), color=(PADDING_GREY,) * 3
+        )
     return np.ascontiguousarray(np.asarray(padded).transpose(2, 0, 1), np.float32) / np.float32(255)

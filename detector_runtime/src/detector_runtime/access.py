@@ -12,6 +12,7 @@ from typing import Any
 
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, ModelLoadError
+from detector_runtime.forks import call_in_children, fresh_lock
 from detector_runtime.models import Model
 from detector_runtime.results import ModelSource
 from detector_runtime.settings import DetectorSettings, settings_from
@@ -225,3 +226,11 @@ def _close_shared() -> None:
     if _shared is not None:
         _shared.detector.close()
     _shared = None
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = fresh_lock(_lock)
+
+
+call_in_children(_renew_lock)

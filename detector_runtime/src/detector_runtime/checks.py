@@ -21,8 +21,7 @@ def check_number(name: str, value: Any, low: float, high: float = math.inf) -> N
         rule = f"a number between {low:g} and {high:g}"
     else:
         rule = f"a number of at least {low:g}" if low > -math.inf else "a finite number"
-    is_number = isinstance(value, Real) and math.isfinite(value)
-    check(is_number and low <= value <= high, name, value, rule)
+    check(_is_finite(value) and low <= value <= high, name, value, rule)
 
 
 def check_count(name: str, value: Any, least: int) -> None:
@@ -34,3 +33,11 @@ def check_count(name: str, value: Any, least: int) -> None:
 def check_kind(name: str, value: object, kind: type) -> None:
     """Raises ConfigurationError unless `value` is of this class."""
     check(isinstance(value, kind), name, value, f"a {kind.__name__}")
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:
+        # A whole number beyond the range of floats.
+        return False

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from detector_runtime.camera import CameraMotion
 from detector_runtime.candidates import Candidates
 from detector_runtime.checks import check_number
+from detector_runtime.forks import enrol, is_held
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
 from detector_runtime.models import Inference, Model
 from detector_runtime.results import (
@@ -55,6 +56,7 @@ class Detector:
         self._last: Detections | None = None
         self._scans_since_full = 0
         self._was_truncated = False
+        enrol(self)
 
     @property
     def source(self) -> ModelSource:
@@ -79,7 +81,8 @@ class Detector:
         Args:
             image: array (height, width, 3) of uint8, PIL image or path.
             color: channel order of an array.
-            timestamp: seconds on any clock, for pictures at uneven intervals.
+            timestamp: seconds on any clock, for pictures at uneven intervals; two pictures may
+                have the same.
 
         Raises:
             ImageError: not a picture.
@@ -182,6 +185,12 @@ class Detector:
     def close(self) -> None:
         """Frees the model; the detector is of no use afterwards."""
         self.model.close()
+
+    def after_fork(self) -> None:
+        """Goes on in a forked process. A look that another thread was at is lost, with tracks."""
+        if is_held(self._lock):
+            self._lock = threading.RLock()
+            self.reset_tracking()
 
     def __enter__(self) -> Detector:
         return self

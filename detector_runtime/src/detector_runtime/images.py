@@ -20,11 +20,24 @@ Color = Literal["rgb", "bgr"]
 """The order of the last axis of an array."""
 
 ImageLike = Union[NDArray[Any], "Image.Image", str, "os.PathLike[str]"]
-"""An array `(height, width, 3)` of uint8, a PIL image, or the path of a picture."""
+"""An array `(height, width, 3)` of uint8, a PIL image, or the path of a picture.
+
+Files and PIL images are turned as their EXIF orientation says.
+"""
 
 ARRAY_FIX = "Pass a uint8 array of shape (height, width, 3) with values from 0 to 255"
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Of files. Pillow opens more, some through programs that a stranger's file should not reach."""
+
+ORIENTATION = 0x0112
+"""The EXIF tag that says how the stored pixels are to be turned before they are shown.
+
+CIPA DC-008 (Exif 2.32), 4.6.4: 1 is upright, 2 to 4 mirror or turn by 180 degrees, 5 to 8 swap
+width and height.
+"""
+
+ORIENTATION_HOLDERS = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
+"""Where Pillow keeps the metadata that an orientation is read from."""
 
 SMALLEST_SIDE = 2
 LARGEST_SIDE = 32768
@@ -93,6 +106,61 @@ def decode_image(content: bytes) -> Frame:
     return Frame(_open(io.BytesIO(content), "the uploaded picture"), "rgb")
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF orientation says, as viewers, CVAT and trainers show it.
+
+    Returns the same object where there is nothing to turn; what was turned has no such metadata any
+    more. Metadata that cannot be read turns nothing.
+
+    Raises:
+        OSError, ValueError, SyntaxError: its pixels cannot be decoded.
+    """
+    from PIL.Image import Transpose
+
+    # Pillow turns TIFF by itself when it decodes, and the tag is gone then.
+    image.load()
+    orientation = orientation_of(image)
+    if orientation == 1:
+        return image
+    ways = (
+        Transpose.FLIP_LEFT_RIGHT,
+        Transpose.ROTATE_180,
+        Transpose.FLIP_TOP_BOTTOM,
+        Transpose.TRANSPOSE,
+        Transpose.ROTATE_270,
+        Transpose.TRANSVERSE,
+        Transpose.ROTATE_90,
+    )
+    # Not `ImageOps.exif_transpose`: it writes the rest of the EXIF block anew, and fails where that
+    # is damaged.
+    turned = image.transpose(ways[orientation - 2])
+    for key in ORIENTATION_HOLDERS:
+        turned.info.pop(key, None)
+    return turned
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height that `upright` would give, in most files without decoding the pixels."""
+    if image.format == "TIFF":
+        # Turned by Pillow when it decodes.
+        image.load()
+    width, height = image.size
+    return (height, width) if orientation_of(image) >= 5 else (width, height)
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, from 1 to 8; 1 where there is none that makes sense.
+
+    As Pillow does, XMP's is taken where EXIF has none.
+    """
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:
+        # Pillow's readers raise whatever a damaged block makes them trip over.
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
 def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.ndim == 2:
         raise ImageError(
@@ -159,11 +227,11 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _open(source: Any, name: str) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(source, formats=FORMATS) as image:
-            return _from_pil(ImageOps.exif_transpose(image))
+            return _from_pil(image)
     except ImageError:
         raise
     except Exception as error:
@@ -182,6 +250,7 @@ def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
             "Save it with 8 bits a channel.",
         )
     try:
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+        turned = upright(image)
+        return np.asarray(turned if turned.mode == "RGB" else turned.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError(f"the picture cannot be decoded: {error}", "Save it again.") from error

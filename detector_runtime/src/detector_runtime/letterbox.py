@@ -16,6 +16,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.forks import call_in_children
+
 PAD = 114
 """Grey value around a letterboxed picture."""
 
@@ -161,6 +163,10 @@ class Resampler:
 @lru_cache(maxsize=1)
 def _helper() -> Executor:
     return ThreadPoolExecutor(1, thread_name_prefix="detector-runtime-resampling")
+
+
+# A forked process inherits the pool, but not its thread.
+call_in_children(_helper.cache_clear)
 
 
 @lru_cache(maxsize=16)

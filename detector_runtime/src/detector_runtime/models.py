@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -11,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.cores import cores_to_run_on, usable_cores
 from detector_runtime.images import Frame
 from detector_runtime.letterbox import Size
 from detector_runtime.results import ModelSource
@@ -68,17 +68,15 @@ class Model(Protocol):
 
 
 def default_threads() -> int:
-    """Threads for one model: the physical cores, at most 4. More get in each other's way."""
-    return max(1, min(_physical_cores(), 4))
+    """Threads for one model: the physical cores, at most 4. More get in each other's way.
+
+    No more than the CPU quota of a container pays for, where there is one.
+    """
+    return max(1, min(_physical_cores(), usable_cores(), 4))
 
 
 def _physical_cores() -> int:
-    import os
-
-    if sys.platform == "linux":
-        usable = len(os.sched_getaffinity(0))
-    else:
-        usable = os.cpu_count() or 1
+    shown = cores_to_run_on()
     # x86 desktop processors show each core twice; two are more likely two real ones of a guest.
-    shows_twice = platform.machine().lower() in ("x86_64", "amd64") and usable > 2
-    return usable // 2 if shows_twice else usable
+    shows_twice = platform.machine().lower() in ("x86_64", "amd64") and shown > 2
+    return shown // 2 if shows_twice else shown

@@ -6,8 +6,9 @@ import ast
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector_runtime.errors import ClassListError, ModelLoadError, UnknownOnnxLayoutError
+from detector_runtime.forks import enrol, fresh_lock, never_free
 from detector_runtime.images import Frame
 from detector_runtime.letterbox import (
     PAD,
@@ -46,7 +48,7 @@ SMALLEST_STRIDES = (8, 16, 32)
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """How a session is set up. `threads` None takes the physical cores, at most 4.
+    """How a session is set up. `threads` None takes `models.default_threads`.
 
     `spinning` lets idle threads wait busily: faster, but takes time from other programs.
     `imgsz` is the longer side of the input, for models whose input size is free.
@@ -74,14 +76,22 @@ class ModelCard:
 
 
 class OnnxModel:
-    """One onnxruntime session and the buffers around it. Safe to call from several threads."""
+    """One onnxruntime session and the buffers around it. Safe to call from several threads.
 
-    def __init__(self, session: Any, card: ModelCard, imgsz: int | None = None) -> None:
+    `open_session` makes the session; a process that is forked later makes one of its own with it,
+    when it first looks.
+    """
+
+    def __init__(
+        self, open_session: Callable[[], Any], card: ModelCard, imgsz: int | None = None
+    ) -> None:
+        session = open_session()
         metadata = dict(session.get_modelmeta().custom_metadata_map)
         declared = session.get_outputs()
         check_declared_output([output.shape for output in declared])
         check_head(metadata)
         self._session = session
+        self._open_session: Callable[[], Any] | None = open_session
         self._card = card
         self._input = _checked_input(session)
         self._lock = threading.Lock()
@@ -96,6 +106,7 @@ class OnnxModel:
             trained_on=card.trained_on,
             max_rows=rows if isinstance(rows, int) else None,
         )
+        enrol(self)
 
     @property
     def input_name(self) -> str:
@@ -120,8 +131,15 @@ class OnnxModel:
     def close(self) -> None:
         """Frees the session."""
         with self._lock:
-            self._session = None
+            self._session = self._open_session = None
             self._canvases.clear()
+
+    def after_fork(self) -> None:
+        """Leaves the session to the process that made it: its threads are not here."""
+        if self._session is not None:
+            never_free(self._session)
+        self._session = None
+        self._lock = fresh_lock(self._lock)
 
     def fit(self, source: Size) -> Fit:
         """How a picture of this size is laid into the model's input."""
@@ -145,8 +163,10 @@ class OnnxModel:
         return width, height
 
     def _infer(self, frames: Sequence[Frame], floor: float) -> Inference:
-        if self._session is None:
+        if self._open_session is None:
             raise ModelLoadError("the model was closed", "Open it again.")
+        if self._session is None:
+            self._session = self._open_session()
         free_batch = not isinstance(self._input.shape[0], int)
         at_once = TILES_AT_ONCE if free_batch else 1
         rows: list[NDArray[np.float32]] = []
@@ -224,7 +244,6 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
         UnknownOnnxLayoutError: its output is not `(N, 6)`.
         ClassListError: no class names, or different ones in model and bundle.
     """
-    onnxruntime = quiet_onnxruntime()
     name = card.source.name
     if isinstance(model, Path):
         if not model.is_file():
@@ -235,8 +254,13 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
             f"{name} has {len(model)} bytes: no model is that small",
             "The download or copy was cut off; fetch the file again.",
         )
+    return OnnxModel(partial(_open_session, model, name, options), card, options.imgsz)
+
+
+def _open_session(model: bytes, name: str, options: OnnxOptions) -> Any:
+    onnxruntime = quiet_onnxruntime()
     try:
-        session = onnxruntime.InferenceSession(
+        return onnxruntime.InferenceSession(
             model, _session_options(options), providers=["CPUExecutionProvider"]
         )
     except Exception as error:
@@ -245,7 +269,6 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
             "Compare its size and sha256 with the original and fetch it again; an opset that is "
             "too new needs a newer onnxruntime.",
         ) from error
-    return OnnxModel(session, card, options.imgsz)
 
 
 def quiet_onnxruntime() -> ModuleType:

@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 from detector_runtime.checks import check_count, check_number
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ImageError
+from detector_runtime.forks import enrol, fresh_lock
 from detector_runtime.images import decode_image
 from detector_runtime.looking import MODES, look
 from detector_runtime.results import Detections
@@ -85,6 +86,10 @@ class _Budget:
             self._tokens -= 1.0
             return True
 
+    def after_fork(self) -> None:
+        """Lets the budget be asked for in a forked process."""
+        self._lock = fresh_lock(self._lock)
+
 
 class DetectionServer(ThreadingHTTPServer):
     """Answers requests with one detector. `port` 0 takes a free one; see `server_port`."""
@@ -99,6 +104,7 @@ class DetectionServer(ThreadingHTTPServer):
         self.budget = _Budget(self.limits)
         self.slots = threading.BoundedSemaphore(self.limits.at_once)
         self.host = host
+        self._serves_elsewhere = False
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -106,6 +112,23 @@ class DetectionServer(ThreadingHTTPServer):
                 f"cannot listen on {host}:{port}: {error}",
                 "Choose another --port from 1 to 65535, or stop the program that uses it.",
             ) from error
+        enrol(self)
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Answers requests until another thread calls `shutdown`."""
+        self._serves_elsewhere = False
+        super().serve_forever(poll_interval)
+
+    def shutdown(self) -> None:
+        """Ends `serve_forever`. In a process that was forked from the one that serves: nothing."""
+        if not self._serves_elsewhere:
+            super().shutdown()
+
+    def after_fork(self) -> None:
+        """Forgets the requests that threads of the other process answer."""
+        self._serves_elsewhere = True
+        self.budget.after_fork()
+        self.slots = threading.BoundedSemaphore(self.limits.at_once)
 
 
 class _Handler(BaseHTTPRequestHandler):

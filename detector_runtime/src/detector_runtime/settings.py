@@ -38,7 +38,8 @@ class DetectorSettings:
         world_view: the part of the screen that pans.
         use_sahi: whether `detect` and `detect_adaptive` look at tiles, or at the whole frame alone.
         full_scan_interval: every so many calls `detect_adaptive` looks at all tiles.
-        threads: of the ONNX session; None takes the physical cores, at most 4.
+        threads: of the ONNX session; None takes the physical cores, at most 4 and no more than a
+            container's CPU quota.
         spinning: lets idle threads wait busily: faster, but takes time from the game.
     """
 

@@ -14,13 +14,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.errors import ClassListError, MissingDependencyError, ModelLoadError
+from detector_runtime.errors import (
+    ClassListError,
+    ConfigurationError,
+    MissingDependencyError,
+    ModelLoadError,
+)
+from detector_runtime.forks import call_in_children
 from detector_runtime.images import Frame
 from detector_runtime.letterbox import letterbox
 from detector_runtime.models import Inference, ModelFacts
 from detector_runtime.results import ModelSource
 
 MAX_ROWS = 300
+
+
+class _Computing:
+    """Whether PyTorch computed through this module, here or in the process that this one is of.
+
+    A process that is forked from one in which PyTorch has computed waits for ever for the threads
+    of OpenMP (pytorch/pytorch#17199), and cannot use CUDA.
+    """
+
+    here = False
+    before_fork = False
+
+    @classmethod
+    def after_fork(cls) -> None:
+        cls.before_fork = cls.before_fork or cls.here
+        cls.here = False
+
+
+call_in_children(_Computing.after_fork)
 
 
 class TorchModel:
@@ -42,7 +67,13 @@ class TorchModel:
         )
 
     def infer(self, frames: Sequence[Frame], floor: float) -> Inference:
-        """Rows with a score of at least `floor` for each frame."""
+        """Rows with a score of at least `floor` for each frame.
+
+        Raises:
+            ConfigurationError: this process was forked from one in which PyTorch has computed.
+        """
+        _check_can_compute()
+        _Computing.here = True
         started = time.perf_counter()
         rows = [self._rows(frame, floor) for frame in frames]
         elapsed = (time.perf_counter() - started) * 1000
@@ -68,7 +99,17 @@ class TorchModel:
         return rows.reshape(-1, 6)
 
 
+def _check_can_compute() -> None:
+    if _Computing.before_fork:
+        raise ConfigurationError(
+            "PyTorch cannot compute here: this process was forked from one in which it did",
+            "Start processes with multiprocessing's 'spawn' or 'forkserver', or look for the first "
+            "time after the fork, or use the ONNX export, which works in forked processes.",
+        )
+
+
 def _open(path: Path) -> Any:
+    _check_can_compute()
     if not path.is_file():
         raise ModelLoadError(f"there is no model at {path}", "Check the path.")
     try:

@@ -144,6 +144,7 @@ class _Tracks:
     believed: NDArray[np.bool_]
     age: Indices
     hits: Indices
+    judged: Indices
     misses: Indices
     parked: Indices
     error: NDArray[np.float64]
@@ -156,6 +157,7 @@ class _Tracks:
         "believed",
         "age",
         "hits",
+        "judged",
         "misses",
         "parked",
         "error",
@@ -218,7 +220,8 @@ class EntityTracker:
         Args:
             detections: what counts; its ids are ignored.
             weak: what scores too low to count, but may be what a track is waiting for.
-            timestamp: seconds on any clock; without it, one frame has passed.
+            timestamp: seconds on any clock; without it, one frame has passed. The same as in the
+                last update: no time has passed, as on a coarse clock.
             camera_shift: pixels that the camera moved over the world since the last frame.
 
         Returns:
@@ -281,8 +284,9 @@ class EntityTracker:
         self._steps_since(timestamp)
 
     def reset(self) -> None:
-        """Forgets all tracks, as after a cut to another place; ids go on counting."""
+        """Forgets all tracks and the clock, as after a cut to another place; ids go on counting."""
         self._tracks = self._tracks.take(_nothing(np.intp))
+        self._clock = None
         self._latest = None
         self._camera_rests = True
 
@@ -293,7 +297,9 @@ class EntityTracker:
         boxes = seen.boxes + np.tile(self._camera, 2)
         in_view = self._in_view(frame.image_size)
         matched, detected = self._match(seen, boxes)
-        self._learn(matched, detected, seen, boxes)
+        off = self._learn(matched, detected, seen, boxes)
+        if steps > 0:
+            self._judge_predictions(matched, off)
         self._miss(matched, in_view)
         unexplained = seen.counts.copy()
         unexplained[detected] = False
@@ -341,12 +347,10 @@ class EntityTracker:
 
     def _learn(
         self, matched: Indices, detected: Indices, seen: _Seen, boxes: NDArray[np.floating[Any]]
-    ) -> None:
+    ) -> NDArray[np.float64]:
+        """What the detections say of the tracks; by how far each was off, (k, 2) in pixels."""
         tracks = self._tracks
         off = tracks.motion.update(matched, centred(boxes[detected]))
-        weight = 1.0 / np.minimum(tracks.hits[matched], ERROR_FRAMES)
-        square = (off**2).mean(axis=1)
-        tracks.error[matched] += weight * (square - tracks.error[matched])
         tracks.votes[matched] *= VOTE_MEMORY
         tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
         tracks.scores[matched] = seen.scores[detected]
@@ -355,6 +359,15 @@ class EntityTracker:
         tracks.confirmed[matched] |= tracks.hits[matched] >= self.settings.confirm_hits
         tracks.misses[matched] = 0
         tracks.parked[matched] = 0
+        return off
+
+    def _judge_predictions(self, matched: Indices, off: NDArray[np.float64]) -> None:
+        """Learns from how far each matched track was off how far it can be predicted."""
+        tracks = self._tracks
+        tracks.judged[matched] += 1
+        weight = 1.0 / np.minimum(tracks.judged[matched], ERROR_FRAMES)
+        square = (off**2).mean(axis=1)
+        tracks.error[matched] += weight * (square - tracks.error[matched])
 
     def _miss(self, matched: Indices, in_view: NDArray[np.bool_]) -> None:
         tracks = self._tracks
@@ -407,6 +420,7 @@ class EntityTracker:
             believed=np.full(count, self._believes_at_once()),
             age=np.ones(count, np.intp),
             hits=np.ones(count, np.intp),
+            judged=np.zeros(count, np.intp),
             misses=np.zeros(count, np.intp),
             parked=np.zeros(count, np.intp),
             error=np.full(count, float(noise.first_velocity) ** 2),
@@ -423,10 +437,10 @@ class EntityTracker:
         return np.asarray(((centre >= 0) & (centre <= image_size)).all(axis=1))
 
     def _visible(self) -> _Tracks:
-        """Confirmed tracks that were seen in the last frame, and before: so with a velocity."""
+        """Confirmed tracks seen in the last frame and at a time before it: so with a velocity."""
         tracks = self._tracks
         shown = (tracks.misses == 0) & (tracks.parked == 0)
-        return tracks.take(np.flatnonzero(shown & tracks.confirmed & (tracks.hits > 1)))
+        return tracks.take(np.flatnonzero(shown & tracks.confirmed & (tracks.judged > 0)))
 
     def _right(self, steps: float) -> float:
         """How far a prediction over `steps` frames can be trusted, from 0 to 1."""
@@ -454,10 +468,11 @@ class EntityTracker:
         if timestamp is None or self._clock is None:
             return 1.0
         steps = self._frames_between(timestamp)
-        if not steps > 0:
+        if steps < 0:
             raise ConfigurationError(
-                f"the timestamp {timestamp} does not follow {self._clock}",
-                "Pass seconds on one clock that runs forward, for example time.monotonic().",
+                f"the timestamp {timestamp} lies before {self._clock}, that of the last frame",
+                "Pass seconds on one clock that runs forward, for example time.monotonic(); call "
+                "reset_tracking() before the frames of another recording.",
             )
         return min(steps, self.settings.max_steps)
 
