@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import platform
 import sys
 from collections.abc import Callable
@@ -37,14 +38,22 @@ class Measurement:
     machine: dict[str, str | int]
 
 
-def run_benchmark(name: str) -> Measurement:
+def run_benchmark(name: str, full: bool = False) -> Measurement:
     """Run the `measure` function of `tests/bench/<name>.py`.
 
+    Args:
+        full: what takes longer than minutes is measured too.
+
     Raises:
-        BenchmarkError: there is no such file, which is always so outside of a checkout.
+        BenchmarkError: there is no such file, which is always so outside of a checkout; or it has
+            no longer form.
     """
     measure = _measure_of(name)
-    return Measurement(name, measure(), describe_machine())
+    if not full:
+        return Measurement(name, measure(), describe_machine())
+    if "full" not in inspect.signature(measure).parameters:
+        raise BenchmarkError(f"'{name}' measures all it has in any case.", "Leave out --full.")
+    return Measurement(name, measure(full=True), describe_machine())
 
 
 def benchmark_names() -> tuple[str, ...]:
@@ -63,7 +72,7 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def _measure_of(name: str) -> Callable[[], dict[str, float]]:
+def _measure_of(name: str) -> Callable[..., dict[str, float]]:
     names = benchmark_names()
     if not names:
         raise BenchmarkError(
@@ -84,7 +93,7 @@ def _measure_of(name: str) -> Callable[[], dict[str, float]]:
     sys.path.insert(0, str(BENCH_FOLDER))
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    measure: Callable[[], dict[str, float]] = module.measure
+    measure: Callable[..., dict[str, float]] = module.measure
     return measure
 
 

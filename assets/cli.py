@@ -238,6 +238,9 @@ def fit_scale(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="A file of tests/bench, without its ending.")],
+    full: Annotated[
+        bool, typer.Option("--full", help="Measure also what takes longer than minutes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure something beside a peer or a physical floor, all in one run.
@@ -247,7 +250,7 @@ def bench(
     from assets.benchmarks import run_benchmark
 
     with explained():
-        measurement = run_benchmark(name)
+        measurement = run_benchmark(name, full)
     if as_json:
         print(json.dumps(asdict(measurement), indent=1))
         return

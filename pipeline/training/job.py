@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from detector_runtime import cores
 from pipeline.errors import OutpostError
 from pipeline.links import link_file, link_tree
 from pipeline.training.detector_program.constants import PREFIXES, RESUME_FILE
@@ -329,11 +330,13 @@ def pack_program(package: Path, target: Path) -> None:
     if package.is_file():
         shutil.copyfile(package, target)
         return
+    modules = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")}
+    if "cores.py" in modules:
+        modules["cores.py"] = Path(cores.__file__)
     entries = {"__main__.py": PROGRAM_ENTRY.encode()}
-    for file in sorted(package.rglob("*.py")):
-        name = f"{package.name}/{file.relative_to(package).as_posix()}"
+    for name, file in sorted(modules.items()):
         # A checkout on Windows may have other line ends.
-        entries[name] = file.read_bytes().replace(b"\r\n", b"\n")
+        entries[f"{package.name}/{name}"] = file.read_bytes().replace(b"\r\n", b"\n")
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name), content)

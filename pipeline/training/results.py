@@ -73,6 +73,11 @@ class EpochMetrics(Figures):
     val_losses: Mapping[str, float | None] = {}
     learning_rate: float | None = None
     epoch_seconds: float | None = None
+    step_seconds: Mapping[str, float] = Field(
+        {},
+        description="What a step takes to 'load' its images, for its 'layers' (forward and "
+        "backward) and for the 'optimizer': medians of the last steps.",
+    )
     seconds_left: float | None = None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import math
 import os
 import platform
 import subprocess
@@ -12,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from .cores import usable_cores
 
 
 def keep_to_the_folder(work: Path) -> None:
@@ -30,20 +31,6 @@ def keep_to_the_folder(work: Path) -> None:
         # Microsoft unless this is set before the first import.
         ORT_DISABLE_TELEMETRY="1",
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, a container's quota considered."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota_file = Path("/sys/fs/cgroup/cpu.max")
-    if quota_file.is_file():
-        quota, period = quota_file.read_text().split()
-        if quota != "max":
-            cores = min(cores, math.ceil(int(quota) / int(period)))
-    return max(cores, 1)
 
 
 def environment() -> dict[str, Any]:

@@ -31,9 +31,10 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoints import newest_checkpoint
+from .cores import usable_cores
 from .cpu import share_the_cores
 from .export import export
-from .host import environment, keep_to_the_folder, usable_cores
+from .host import environment, keep_to_the_folder
 from .outputs import Outputs
 from .process import exit_code_of, stop_on_request, stop_when_abandoned
 from .training import Training

@@ -19,7 +19,6 @@ from pipeline.training.contract import check_onnx_contract
 from pipeline.training.detector_program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
 from pipeline.training.detector_program.cpu import compute_in_bfloat16
 from pipeline.training.detector_program.export import WrongExportError, check_export
-from pipeline.training.detector_program.host import frozen, usable_cores
 from pipeline.training.detector_program.outputs import Outputs, number
 from pipeline.training.detector_program.process import exit_code_of
 from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
@@ -391,7 +390,3 @@ def test_a_copy_of_a_model_in_bfloat16_computes_with_its_own_weights(tmp_path: P
     torch.save(other, tmp_path / "other.pt")
     again = torch.load(tmp_path / "other.pt", weights_only=False)
     assert again.predict.__func__ is DetectionModel.predict
-
-
-def test_there_is_at_least_one_core() -> None:
-    assert usable_cores() >= 1

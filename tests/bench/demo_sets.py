@@ -1,0 +1,60 @@
+"""The built-in game's training set and held-out frames, for benchmarks that train to the end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from assets.definitions import build_definitions
+from assets.evaluation import detect, shipped_detector, thresholds_of
+from assets.keys import GameKeys
+from assets.making import latest
+from assets.runs import materialize, register_batches
+from pipeline.evaluation.frames import batch_frames
+from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.games.demo.captures import write_export_batches
+from pipeline.games.pack import GamePack, load_pack
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.instance import open_instance
+from resources.state import STATE_VARIABLE, StateFolder
+
+HELD_OUT = "heldout_session"
+
+
+class DemoSets(NamedTuple):
+    """Folders of the artifacts."""
+
+    training_set: Path
+    held_out: Path
+
+
+def demo_sets(state_folder: Path, game: str = "demo") -> DemoSets:
+    """Materialize all that comes before a training."""
+    os.environ[STATE_VARIABLE] = str(state_folder)
+    state = StateFolder.from_environment()
+    state.require_writable()
+    pack, exports = load_pack(game), ExportsFolder()
+    keys = GameKeys.of(pack)
+    write_export_batches(exports.path(pack.name), lambda _: None)
+    definitions = build_definitions(pack)
+    with open_instance(state) as instance:
+        batches = register_batches(instance, pack, exports)
+        materialize(definitions, instance, keys.before_annotation)
+        for batch in batches:
+            materialize(definitions, instance, [keys.cvat_export], partition=batch)
+        materialize(definitions, instance, [keys.cvat_merge])
+        store = Artifacts().store
+        return DemoSets(
+            latest(instance, store, keys.cvat_merge).path,
+            latest(instance, store, keys.cvat_export, HELD_OUT).path,
+        )
+
+
+def f1_of(model: Path, held_out: Path, pack: GamePack) -> float:
+    """Micro-F1 of an exported model on held-out frames, at the pack's thresholds."""
+    judgement = Judgement(pack.class_names, thresholds_of(pack))
+    frames = tuple(batch_frames(held_out))
+    judged = detect(shipped_detector(model), frames, "held-out frames", lambda _: None)
+    return score_frames(judged, judgement).micro.f1 or 0.0
