@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from detector_runtime.cores import usable_cores
 from PIL import Image
 
 from pipeline.errors import OutpostError
@@ -26,10 +30,10 @@ from pipeline.games.demo.screenshots import (
     Pixels,
     Screenshot,
     SeenObject,
-    screenshots,
-    session_named,
+    screenshot,
 )
 from pipeline.games.demo.sources import drawing_version
+from pipeline.processes import end_with_parent
 from pipeline.progress import Report, silent, track
 
 Shape = dict[str, Any]
@@ -60,8 +64,8 @@ def write_export_batches(exports_folder: Path, report: Report = silent) -> tuple
         missing = [file for file in files if not _is_current(file)]
         if missing:
             exports_folder.mkdir(parents=True, exist_ok=True)
-        for file in missing:
-            _replace(file, _archive(file.name, report))
+        for file, archive in zip(missing, _archives(missing, report), strict=True):
+            _replace(file, archive)
             _remember(file)
     except OSError as error:
         raise ExportBatchError(
@@ -102,9 +106,37 @@ BATCHES: Mapping[str, tuple[str, Callable[[SeenObject], Shape]]] = {
 """The session in each archive, and how it was annotated."""
 
 
-def _archive(name: str, report: Report) -> bytes:
+def _archives(files: Sequence[Path], report: Report) -> Iterator[bytes]:
+    """The contents of archives, in their order; a process for each core draws screenshots."""
+    workers = min(usable_cores(), FRAMES)
+    if workers == 1 or not files:
+        for file in files:
+            yield _archive(file.name, map(screenshot, *_frames_of(file)), report)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
+        try:
+            drawn = [pool.map(screenshot, *_frames_of(file)) for file in files]
+            for file, frames in zip(files, drawn, strict=True):
+                yield _archive(file.name, frames, report)
+        except BrokenProcessPool as error:
+            raise ExportBatchError(
+                "A process that drew the built-in game's screenshots was killed, most often "
+                "because memory ran out.",
+                "Close other programs and run again.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _frames_of(file: Path) -> tuple[list[str], range]:
+    """Session and number of each screenshot in an archive."""
+    session, _ = BATCHES[file.name]
+    return [session] * FRAMES, range(FRAMES)
+
+
+def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
     session, shape_of = BATCHES[name]
-    played = screenshots(session_named(session))
     frames = list(track(played, FRAMES, f"play the {session} session", report))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:

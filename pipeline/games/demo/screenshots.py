@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -93,9 +94,20 @@ def session_named(name: str) -> Session:
 
 def screenshots(session: Session) -> Iterator[Screenshot]:
     """Play a session: the camera moves over the map, and units move a little meanwhile."""
-    world = world_of(session)
-    for number, corner in enumerate(_camera_path(session)):
-        yield _Frame(session, world, number, corner).render()
+    for number in range(FRAMES):
+        yield screenshot(session.name, number)
+
+
+def screenshot(name: str, number: int) -> Screenshot:
+    """One frame of the session of that name, the same in whatever order frames are drawn."""
+    session, world, path = _played(name)
+    return _Frame(session, world, number, path[number]).render()
+
+
+@lru_cache(maxsize=1)
+def _played(name: str) -> tuple[Session, World, tuple[tuple[int, int], ...]]:
+    session = session_named(name)
+    return session, world_of(session), tuple(_camera_path(session))
 
 
 def _camera_path(session: Session) -> Iterator[tuple[int, int]]:

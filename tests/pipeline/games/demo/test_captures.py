@@ -116,11 +116,13 @@ def test_what_lies_there_is_kept_and_what_is_missing_is_written_again(
     played: list[str] = []
     archive = module._archive
 
-    def watched(name: str, report: Any) -> bytes:
+    def watched(name: str, frames: Any, report: Any) -> bytes:
         played.append(name)
-        return archive(name, report)
+        return archive(name, frames, report)
 
     monkeypatch.setattr(module, "_archive", watched)
+    # The bytes do not depend on how many processes draw.
+    monkeypatch.setattr(module, "usable_cores", lambda: 1)
     for file in exports_folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     write_export_batches(tmp_path)
@@ -137,7 +139,7 @@ def test_a_batch_that_would_be_the_same_is_not_touched(
 ) -> None:
     """A sensor that watches the folder must not see news where there are none."""
     stored = {name: (exports_folder / name).read_bytes() for name in BATCHES}
-    monkeypatch.setattr(module, "_archive", lambda name, _: stored[name])
+    monkeypatch.setattr(module, "_archives", lambda files, _: (stored[f.name] for f in files))
     write_export_batches(tmp_path)
     before = {file.name: file.stat().st_mtime_ns for file in tmp_path.glob("*.zip")}
     monkeypatch.setattr(module, "drawing_version", lambda: "newer code, same art")
