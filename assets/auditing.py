@@ -7,7 +7,7 @@ from pathlib import Path
 from assets.making import reporter
 from pipeline.errors import OutpostError
 from pipeline.games.files import Overlay
-from pipeline.games.index import GameFile, GameIndex, file_of
+from pipeline.games.index import GameFile, GameIndex, files_of
 from pipeline.games.mods import NONE
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.manifests import sha256_of
@@ -69,14 +69,10 @@ def compared_game_files(artifact: Path, given: GamePack | None) -> Findings:
 
 def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str | None:
     """What is wrong with a file of a game or of a mod; two players may have a mod of one name."""
-    if not entry.mod:
-        file = folder / entry.path
-        problem = _difference(file, entry.sha256)
-        return None if problem is None else f"{file}: {problem}"
-    files = [found for each in overlays if (found := file_of(entry, folder, [each])) is not None]
-    problems = {str(file): _difference(file, entry.sha256) for file in files}
+    files = files_of(entry, folder, overlays)
     if not files:
-        return f"{entry.path}: its mod {entry.mod} is not on this machine"
+        return f"{entry.path}: the mod {entry.mod} is not on this machine, or lacks it"
+    problems = {str(file): _difference(file, entry.sha256) for file in files}
     if None in problems.values():
         return None
     return "; ".join(f"{file}: {problem}" for file, problem in problems.items())

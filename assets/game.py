@@ -19,7 +19,7 @@ from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import choose_textures
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.files import Overlay, find_file, path_in
-from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities, file_of
+from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
 from pipeline.games.installed import ModCoverage, covered_mods, notes_on_mods
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import write_json
@@ -82,16 +82,16 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         report = reporter(context.log.info)
         folder = game.prepare(pack, report)
-        index, oddities = game.index(folder, pack, report)
+        indexed = game.index(folder, pack, report)
         mods = covered_mods(pack, folder, choice := game.mod_choice(pack))
-        for note in (*oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
+        for note in (*indexed.oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
             notice(context.log.warning, note)
-        content = index.model_dump(mode="json")
+        content = indexed.index.model_dump(mode="json")
         making = Making(context, artifacts.store, keys.game_files, code, {"index": content})
         return make(
             making,
             lambda staged: write_json(staged / "index.json", content),
-            lambda made: {**show_game_files(made), **show_surroundings(mods, oddities)},
+            lambda made: {**show_game_files(made), **show_surroundings(mods, indexed.oddities)},
         )
 
     return game_files
@@ -290,9 +290,10 @@ def _files(
     Raises:
         GameFolderError: one has changed, is new or is gone since they were indexed.
     """
-    folder, overlays = game.located(pack), game.mod_choice(pack).overlays
+    folder = game.located(pack)
     was = _section(read_game_index(making.inputs[0].path), section)
-    now = _section(game.index(folder, pack, making.report)[0], section)
+    indexed = game.index(folder, pack, making.report)
+    now = _section(indexed.index, section)
     for path in sorted(was.keys() | now.keys()):
         if was.get(path) != now.get(path):
             what = "is new" if path not in was else "is gone" if path not in now else "has changed"
@@ -301,8 +302,7 @@ def _files(
                 "Materialize game_files again; the game or a mod has probably been updated, or a "
                 "mod turned on or off.",
             )
-    files = (file_of(entry, folder, overlays) for entry in was.values())
-    return [file for file in files if file is not None]
+    return [indexed.files[path] for path in was]
 
 
 def _section(index: GameIndex, section: Literal["sprites", "terrain"]) -> dict[str, GameFile]:

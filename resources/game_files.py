@@ -11,8 +11,7 @@ from pipeline.games.demo.game_folder import draw_game
 from pipeline.games.index import (
     GAME_DIR_VARIABLE,
     GameFolderError,
-    GameIndex,
-    Oddities,
+    Indexed,
     game_variable,
     how_to_point_at,
     index_game,
@@ -124,7 +123,7 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
         return (folder,)
 
-    def index(self, folder: Path, pack: GamePack, report: Report) -> tuple[GameIndex, Oddities]:
+    def index(self, folder: Path, pack: GamePack, report: Report) -> Indexed:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
         known = _known_digests(pack)
         indexed = index_game(folder, pack, known.digest, report, self.mod_choice(pack).overlays)

@@ -8,7 +8,7 @@ that differ in nothing else only one counts, always the same one, and the other 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -117,10 +117,21 @@ def path_in(folder: Path, relative: str) -> Path:
 
     Where it does not exist in any case, it is returned as it is written.
     """
-    path = folder
+    if _exists(folder / relative):
+        return folder / relative
+    return next(iter(paths_in(folder, relative)), folder / relative)
+
+
+def paths_in(folder: Path, relative: str) -> list[Path]:
+    """A path below a folder in every letter case in which it exists.
+
+    The one whose parts are as they are written goes first. There are several where a mod was
+    unpacked on Linux whose author's system took `Data` and `data` for one folder.
+    """
+    paths = [folder]
     for part in Path(relative).parts:
-        path = path / part if _exists(path / part) else _in_other_case(path, part)
-    return path
+        paths = [found for path in paths for found in _in_any_case(path, part)]
+    return paths
 
 
 def find_file(
@@ -129,8 +140,9 @@ def find_file(
     """One file by its path from the game's folder, or that of the first overlay that has it."""
     own = path_in(game_folder, relative)
     for overlay in overlays:
-        if (file := path_in(overlay.folder, relative)).is_file():
-            return FoundFile(file, own, overlay.name)
+        for file in paths_in(overlay.folder, relative):
+            if file.is_file():
+                return FoundFile(file, own, overlay.name)
     return FoundFile(own, own) if own.is_file() else None
 
 
@@ -149,14 +161,14 @@ def without_suffix(name: str, suffix: str) -> str:
 
 def _own_files(folder: Path, place: FilePlace) -> tuple[dict[str, Path], Listing]:
     """The files of one folder by name, and a listing of what is odd about them."""
-    base = path_in(folder, place.folder)
     odd = Listing({})
-    walks = [(path_in(base, name), True) for name in place.subfolders] or [(base, False)]
-    every: dict[str, Path] = {}
-    for start, deep in walks:
-        for file in _walk(start, deep, odd.unreadable, ()):
-            every[file.relative_to(base).as_posix()] = file
-    return _without_alike(every, odd.alike), odd
+    every: list[tuple[str, Path]] = []
+    for base in paths_in(folder, place.folder):
+        walks = [(start, True) for name in place.subfolders for start in paths_in(base, name)]
+        for start, deep in walks if place.subfolders else [(base, False)]:
+            files = _walk(start, deep, odd.unreadable, ())
+            every += [(file.relative_to(base).as_posix(), file) for file in files]
+    return _without_alike(dict.fromkeys(every), odd.alike), odd
 
 
 def _walk(
@@ -186,18 +198,34 @@ def _walk(
             unreadable[entry] = error.strerror or str(error)
 
 
-def _without_alike(files: dict[str, Path], alike: dict[Path, tuple[Path, ...]]) -> dict[str, Path]:
+def _without_alike(
+    files: Iterable[tuple[str, Path]], alike: dict[Path, tuple[Path, ...]]
+) -> dict[str, Path]:
     """One of each name; those in small letters go first, as the games write them."""
-    groups: dict[str, list[str]] = {}
-    for name in sorted(files):
-        groups.setdefault(name.casefold(), []).append(name)
+    groups: dict[str, list[tuple[str, Path]]] = {}
+    for name, file in files:
+        groups.setdefault(name.casefold(), []).append((name, file))
     kept = {}
-    for folded, names in groups.items():
-        first = folded if folded in names else names[0]
-        kept[first] = files[first]
-        if others := tuple(files[name] for name in names if name != first):
-            alike[files[first]] = others
+    for folded, group in groups.items():
+        (name, file), *others = sorted(group, key=lambda one: (one[0] != folded, one[0]))
+        kept[name] = file
+        if others:
+            alike[file] = tuple(other for _, other in others)
     return dict(sorted(kept.items()))
+
+
+def _in_any_case(folder: Path, name: str) -> list[Path]:
+    """The entries of a folder that are called so in any letter case, the very name first."""
+    path = folder / name
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        entries = []
+    alike = [entry for entry in entries if entry.name.casefold() == name.casefold()]
+    if not alike or path in alike:
+        # `..` and the like are no entries, and a folder may be entered without being listed.
+        return [path] * _exists(path) + [entry for entry in alike if entry != path]
+    return alike
 
 
 def _exists(path: Path) -> bool:
@@ -205,11 +233,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
-
-
-def _in_other_case(folder: Path, name: str) -> Path:
-    try:
-        alike = [entry for entry in folder.iterdir() if entry.name.casefold() == name.casefold()]
-    except OSError:
-        alike = []
-    return min(alike, default=folder / name)

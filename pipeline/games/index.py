@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.games.files import (
     has_suffix,
     list_files,
     path_in,
+    paths_in,
 )
 from pipeline.games.pack import GamePack, SpriteRules, TerrainRules
 from pipeline.manifests import FileEntry
@@ -119,13 +121,22 @@ class Oddities(BaseModel):
         )
 
 
+@dataclass(frozen=True)
+class Indexed:
+    """An index, what was left out of it, and the file to read for each of its paths."""
+
+    index: GameIndex
+    oddities: Oddities
+    files: dict[str, Path]
+
+
 def index_game(
     folder: Path,
     pack: GamePack,
     digest: Callable[[Path], str],
     report: Report = silent,
     overlays: Sequence[Overlay] = (),
-) -> tuple[GameIndex, Oddities]:
+) -> Indexed:
     """List and hash the files that a pack reads.
 
     Args:
@@ -134,9 +145,6 @@ def index_game(
         digest: SHA-256 of a file; the caller may remember those of unchanged files.
         report: told after every file.
         overlays: mods whose files stand in the place of the game's own, the strongest first.
-
-    Returns:
-        The index, and what was left out of it.
 
     Raises:
         GameFolderError: the folder is missing, or holds no sprites or no terrain.
@@ -167,15 +175,16 @@ def index_game(
         tuple(entries[each.own] for each in part if each.own in entries) for part in parts
     )
     index = GameIndex(game=pack.name, sprites=sprites, terrain=terrain, other=other)
-    return index, Oddities.of(listings, unread)
+    read = {entries[each.own].path: each.file for each in every if each.own in entries}
+    return Indexed(index, Oddities.of(listings, unread), read)
 
 
-def file_of(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> Path | None:
-    """The file that an entry stands for; None when its mod is not among the overlays."""
+def files_of(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> list[Path]:
+    """The files that an entry may stand for: those of its mod by that path in any letter case."""
     if not entry.mod:
-        return folder / entry.path
-    found = (path_in(each.folder, entry.path) for each in overlays if each.name == entry.mod)
-    return next(found, None)
+        return [folder / entry.path]
+    mods = (each.folder for each in overlays if each.name == entry.mod)
+    return [file for mod in mods for file in paths_in(mod, entry.path)]
 
 
 def _nothing_there(
