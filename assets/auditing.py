@@ -1,11 +1,14 @@
 """`outpost audit`: the store and the folders outside it, brought together for the audit."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from assets.making import reporter
 from pipeline.errors import OutpostError
-from pipeline.games.index import GameIndex
+from pipeline.games.files import Overlay
+from pipeline.games.index import GameFile, GameIndex, files_of
+from pipeline.games.mods import NONE
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
@@ -48,18 +51,31 @@ def compared_game_files(artifact: Path, given: GamePack | None) -> Findings:
     """
     index = GameIndex.model_validate_json((artifact / "index.json").read_text("utf-8"))
     try:
-        folder = GameFiles().located(_pack_of(index.game, given))
+        pack = _pack_of(index.game, given)
+        folder, players = GameFiles().located(pack), GameFiles(mods=NONE).mod_choice(pack).players
     except OutpostError as error:
         return Findings(
             notes=(f"The files of {index.game} were not compared. {error.problem} {error.fix}",)
         )
+    overlays = [mod.overlay for player in players for mod in player.mods]
     return Findings(
         problems=tuple(
-            f"{folder / entry.path}: {problem}"
+            problem
             for entry in index.files
-            if (problem := _difference(folder / entry.path, entry.sha256)) is not None
+            if (problem := _changed(entry, folder, overlays)) is not None
         )
     )
+
+
+def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str | None:
+    """What is wrong with a file of a game or of a mod; two players may have a mod of one name."""
+    files = files_of(entry, folder, overlays)
+    if not files:
+        return f"{entry.path}: the mod {entry.mod} is not on this machine, or lacks it"
+    problems = {str(file): _difference(file, entry.sha256) for file in files}
+    if None in problems.values():
+        return None
+    return "; ".join(f"{file}: {problem}" for file, problem in problems.items())
 
 
 def compared_export(version: ArtifactVersion, artifact: Path) -> Findings:

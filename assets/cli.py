@@ -420,6 +420,12 @@ def _print_coverage(report: CoverageReport) -> None:
     for known in report.classes:
         table.add_row(str(known.id), known.name, str(known.files), known.state, known.meaning)
     console.print(table)
+    if report.mods:
+        mods = Table("mod", "title", "state", "files", "shown", "in an older format")
+        for mod in report.mods:
+            counts = (str(mod.files), str(mod.shown), str(mod.older_files))
+            mods.add_row(escaped(mod.name), escaped(mod.title), mod.state, *counts)
+        console.print(mods)
     for note in report.notes:
         console.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
 

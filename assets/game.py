@@ -1,7 +1,7 @@
 """What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +18,11 @@ from pipeline.backgrounds.pictures import (
 from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import choose_textures
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
-from pipeline.games.index import GameFolderError, GameIndex
+from pipeline.games.files import Overlay, find_file, path_in
+from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
+from pipeline.games.installed import ModCoverage, covered_mods, notes_on_mods
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import write_json
-from pipeline.manifests import FileEntry
 from pipeline.provenance import code_version_of
 from pipeline.sprites.extract import ExtractionReport, extract_library
 from pipeline.sprites.library import LibraryWriter, OpenLibrary
@@ -37,6 +38,7 @@ GROUND_CODE = (
     "pipeline.backgrounds",
     "pipeline.formats.dds",
     "pipeline.formats.png",
+    "pipeline.games.files",
     "pipeline.games.patterns",
     "pipeline.games.picture_rules",
     "pipeline.games.terrain",
@@ -80,24 +82,41 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         report = reporter(context.log.info)
         folder = game.prepare(pack, report)
-        index = game.index(folder, pack, report)
-        content = index.model_dump(mode="json")
+        indexed = game.index(folder, pack, report)
+        mods = covered_mods(pack, folder, choice := game.mod_choice(pack))
+        for note in (*indexed.oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
+            notice(context.log.warning, note)
+        content = indexed.index.model_dump(mode="json")
         making = Making(context, artifacts.store, keys.game_files, code, {"index": content})
         return make(
-            making, lambda staged: write_json(staged / "index.json", content), show_game_files
+            making,
+            lambda staged: write_json(staged / "index.json", content),
+            lambda made: {**show_game_files(made), **show_surroundings(mods, indexed.oddities)},
         )
 
     return game_files
 
 
 def show_game_files(folder: Path) -> Metadata:
-    """Counts and sizes of the game's files."""
+    """Counts and sizes of the game's files, and how many come from each mod."""
     index = read_game_index(folder)
+    by_mod = {"files_from_mods": table(["mod", "files"], index.by_mod.items())}
     return {
+        **(by_mod if index.by_mod else {}),
         "sprite_files": len(index.sprites),
         "terrain_files": len(index.terrain),
         "game_megabytes": round(sum(entry.size for entry in index.files) / 1e6, 1),
     }
+
+
+def show_surroundings(mods: Sequence[ModCoverage], oddities: Oddities) -> Metadata:
+    """What an index does not hold: mods that are not used, and files that were left out."""
+    rows = [[mod.name, mod.title, mod.state, mod.files, mod.shown, mod.older_files] for mod in mods]
+    columns = ["mod", "title", "state", "files", "shown", "in an older format"]
+    shown: dict[str, Any] = {"mods": table(columns, rows)} if rows else {}
+    if oddities.notes:
+        shown["left_out"] = table(["problem"], [[note] for note in oddities.notes])
+    return shown
 
 
 def read_game_index(folder: Path) -> GameIndex:
@@ -130,10 +149,11 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
             located = game.located(pack)
             _files(making, game, pack, "sprites")
             writer, means = LibraryWriter(folder), game.means(pack)
-            report = extract_library(located, pack, writer.add, making.report, means)
+            overlays = game.mod_choice(pack).overlays
+            report = extract_library(located, pack, writer.add, making.report, means, overlays)
             for problem in report.problems:
                 notice(context.log.warning, problem)
-            writer.finish(_team_colours(located, pack, context.log.warning))
+            writer.finish(_team_colours((located, overlays), pack, context.log.warning))
             write_json(folder / "extraction.json", report.model_dump(mode="json"))
 
         return make(making, write, lambda folder: show_sprites(folder, pack))
@@ -142,7 +162,7 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
 
 
 def _team_colours(
-    game_folder: Path, pack: GamePack, warn: Callable[[str], None]
+    game: tuple[Path, Sequence[Overlay]], pack: GamePack, warn: Callable[[str], None]
 ) -> tuple[Colour, ...] | None:
     """As the pack or the game states them; None where neither does or the palette is damaged."""
     if pack.sprites.team_colours is not None:
@@ -150,7 +170,10 @@ def _team_colours(
     if pack.sprites.palette is None:
         return None
     try:
-        return read_team_colours(game_folder / pack.sprites.palette)
+        folder, overlays = game
+        found = find_file(folder, pack.sprites.palette, overlays)
+        palette = found.file if found else path_in(folder, pack.sprites.palette)
+        return read_team_colours(palette)
     except (PaletteError, OSError) as error:
         notice(warn, str(error))
         return None
@@ -269,18 +292,20 @@ def _files(
     """
     folder = game.located(pack)
     was = _section(read_game_index(making.inputs[0].path), section)
-    now = _section(game.index(folder, pack, making.report), section)
+    indexed = game.index(folder, pack, making.report)
+    now = _section(indexed.index, section)
     for path in sorted(was.keys() | now.keys()):
         if was.get(path) != now.get(path):
             what = "is new" if path not in was else "is gone" if path not in now else "has changed"
             raise GameFolderError(
                 f"{folder / path} {what} since the game's files were indexed.",
-                "Materialize game_files again; the game has probably been updated.",
+                "Materialize game_files again; the game or a mod has probably been updated, or a "
+                "mod turned on or off.",
             )
-    return [folder / path for path in was]
+    return [indexed.files[path] for path in was]
 
 
-def _section(index: GameIndex, section: Literal["sprites", "terrain"]) -> dict[str, FileEntry]:
+def _section(index: GameIndex, section: Literal["sprites", "terrain"]) -> dict[str, GameFile]:
     """Files by path; the palette goes with the sprites."""
     entries = (*index.sprites, *index.other) if section == "sprites" else index.terrain
     return {entry.path: entry for entry in entries}

@@ -29,4 +29,5 @@ def game_coverage(game: str | Path, folder: Path | None) -> CoverageReport:
         GameFolderError: the game is not there, or was not found in its usual places.
     """
     pack = load_pack(game)
-    return check_installed(pack, folder or GameFiles().located(pack))
+    files = GameFiles()
+    return check_installed(pack, folder or files.located(pack), files.mod_choice(pack))

@@ -12,27 +12,54 @@ from pipeline.games.demo.game_folder import draw_game
 from pipeline.games.index import (
     GAME_DIR_VARIABLE,
     GameFolderError,
-    GameIndex,
+    Indexed,
     game_variable,
     how_to_point_at,
     index_game,
 )
-from pipeline.games.installed import find_installed
+from pipeline.games.installed import ModChoice, find_installed
+from pipeline.games.mods import (
+    ENABLED,
+    choose_mods,
+    mods_folder_variable,
+    mods_folders,
+    mods_variable,
+    read_mods,
+)
 from pipeline.games.pack import GamePack
+from pipeline.games.steam import steam_libraries
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.sprites.extract import Means
 from resources.state import StateFolder
 
+MODS_VARIABLE = "OUTPOST_MODS"
+"""Chooses the mods of every game; with _<GAME> at its end, of that game alone."""
+MODS_DIR_VARIABLE = "OUTPOST_MODS_DIR"
+"""Names a player's folder of mods, likewise."""
+
 
 class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The folder of the installed game."""
+    """The folder of the installed game, and the mods of its players."""
 
     folder: str = Field(
         default="",
         description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR_<GAME> or "
         "OUTPOST_GAME_DIR names, else the first usual install folder that exists. The built-in "
         "game draws its own.",
+    )
+    mods: str = Field(
+        default="",
+        description="Whose files stand in the place of the game's own: 'enabled' for the mods that "
+        "the player has turned on in the game, so that the detector learns what is on the screen; "
+        "'none' for the game as it is sold; or names of mods with commas between them, the "
+        "strongest first. Empty: what OUTPOST_MODS_<GAME> or OUTPOST_MODS says, else 'enabled'.",
+    )
+    mods_folder: str = Field(
+        default="",
+        description="One player's folder of mods, which holds 'local' and 'subscribed'. Empty: "
+        "what OUTPOST_MODS_DIR_<GAME> or OUTPOST_MODS_DIR names, else those of every player that "
+        "are found.",
     )
     workers: int = Field(
         default=0, ge=0, description="Processes that read sprites; 0 stands for one per core."
@@ -65,22 +92,62 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         if (found := find_installed(pack)) is not None:
             return found
         raise GameFolderError(
-            f"{pack.title} was not found in any of its usual install folders.",
+            f"{pack.title} was not found in any of its usual install folders.{_unplugged()}",
             f"Set {game_variable(pack)}, or {GAME_DIR_VARIABLE} where one game is served, to the "
             "folder in which it is installed.",
         )
 
-    def index(self, folder: Path, pack: GamePack, report: Report) -> GameIndex:
+    def mod_choice(self, pack: GamePack) -> ModChoice:
+        """The mods of this machine, and which of them are used.
+
+        Raises:
+            GameFolderError: several players have such mods, one that is named is not there, or the
+                folder of mods is not.
+        """
+        players = tuple(read_mods(folder) for folder in self._mods_folders(pack))
+        choice = self.mods or _environment(mods_variable(pack), MODS_VARIABLE) or ENABLED
+        return ModChoice(players, choose_mods(players, choice, pack))
+
+    def _mods_folders(self, pack: GamePack) -> tuple[Path, ...]:
+        if pack.mods is None:
+            return ()
+        variable = mods_folder_variable(pack)
+        named = self.mods_folder or _environment(variable, MODS_DIR_VARIABLE)
+        if not named:
+            return mods_folders(pack)
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise GameFolderError(
+                f"There is no folder of mods {folder}.",
+                f"Set {variable} to a player's folder that holds 'local' and 'subscribed', or to "
+                "nothing.",
+            )
+        return (folder,)
+
+    def index(self, folder: Path, pack: GamePack, report: Report) -> Indexed:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
         known = _known_digests(pack)
-        index = index_game(folder, pack, known.digest, report)
+        indexed = index_game(folder, pack, known.digest, report, self.mod_choice(pack).overlays)
         known.save()
-        return index
+        return indexed
 
     def means(self, pack: GamePack) -> Means:
         """Extract in several processes, and read only what is new since the last time."""
         cache = StateFolder.from_environment().caches / f"{pack.name}-sprites"
         return Means(self.workers or usable_cores(), cache, _known_digests(pack).digest)
+
+
+def _environment(*variables: str) -> str:
+    """What the first of some environment variables says that says anything."""
+    return next((value for name in variables if (value := os.environ.get(name))), "")
+
+
+def _unplugged() -> str:
+    """Which of Steam's libraries are not there: the game may be in one of them."""
+    missing = steam_libraries().missing
+    if not missing:
+        return ""
+    return f" Steam lists libraries that are not connected or not mounted: {', '.join(missing)}."
 
 
 class DigestCache:

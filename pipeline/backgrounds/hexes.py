@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.backgrounds.shores import Shoreline, drawn_shoreline
 from pipeline.backgrounds.textures import Kind, TextureError
 from pipeline.formats.png import Rgba, read_png
+from pipeline.games.files import has_suffix, without_suffix
 from pipeline.games.pack import TerrainRules
 from pipeline.games.patterns import matcher
 from pipeline.games.picture_rules import HexKind, HexRules
@@ -102,9 +103,9 @@ def open_pictures(names: Mapping[str, Path], rules: TerrainRules) -> HexPictures
         TextureError: a kind of ground has no picture.
     """
     files = {
-        name.removesuffix(rules.suffix): file
+        without_suffix(name, rules.suffix): file
         for name, file in names.items()
-        if name.endswith(rules.suffix)
+        if has_suffix(name, rules.suffix)
     }
     pictures = HexPictures(files)
     for kind in _hexes(rules).kinds:

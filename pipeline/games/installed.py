@@ -5,45 +5,37 @@ Names alone are looked at, so that checking a whole game takes a second.
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.games.files import files_in, first_folder, is_there
-from pipeline.games.index import GameFolderError
+from pipeline.games.files import (
+    Overlay,
+    files_in,
+    find_file,
+    first_folder,
+    has_suffix,
+    is_there,
+    list_files,
+    without_suffix,
+)
+from pipeline.games.index import GameFolderError, Oddities
 from pipeline.games.matching import FileMatches, match_files, match_terrain, stem_of
-from pipeline.games.pack import GameClass, GamePack
+from pipeline.games.mods import Mod, PlayerMods
+from pipeline.games.pack import GameClass, GamePack, SpriteRules, TerrainRules
 from pipeline.games.patterns import expand_braces, matcher
+from pipeline.games.steam import Libraries, expanded, in_steam_apps, steam_libraries
 
 STEAM = "steam:"
 """Begins an install folder that is looked for in every Steam library."""
 
-STEAM_ROOTS: Mapping[str, tuple[str, ...]] = {
-    "win32": (
-        "%ProgramFiles(x86)%/Steam",
-        "C:/Program Files (x86)/Steam",
-        "C:/Program Files/Steam",
-    ),
-    "darwin": ("~/Library/Application Support/Steam",),
-    "linux": (
-        "~/.local/share/Steam",
-        "~/.steam/steam",
-        "~/.var/app/com.valvesoftware.Steam/.local/share/Steam",
-        "~/snap/steam/common/.local/share/Steam",
-    ),
-}
-"""Where Steam itself is by default, by `sys.platform`."""
-
 OLDER_SPRITES = (".smx", ".smp", ".slp")
 """Sprite formats that versions of the game before its SLD files used."""
-
-_LIBRARY_PATH = re.compile(r'"path"\s+"((?:[^"\\]|\\.)*)"')
 
 State = Literal["complete", "partial", "missing", "annotated"]
 
@@ -76,6 +68,27 @@ class TerrainCoverage(BaseModel):
     idle_patterns: tuple[str, ...] = Field(description="Patterns that match no texture.")
 
 
+class ModCoverage(BaseModel):
+    """What a mod changes of what the pack looks at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Its kind and its folder.")
+    title: str
+    enabled: bool = Field(description="Whether the player has turned it on in the game.")
+    used: bool = Field(description="Whether its files stand in the place of the game's own here.")
+    files: int = Field(description="Files of the game that it has too, in a format that is read.")
+    older_files: int = Field(description="Files of the game that it has in an older format.")
+    shown: int = Field(description="Of `files`, those that are read: no stronger mod has them.")
+
+    @property
+    def state(self) -> str:
+        """What became of it, in a word or two."""
+        if self.used:
+            return "used"
+        return "on in the game, not used" if self.enabled else "off"
+
+
 class CoverageReport(BaseModel):
     """How the rules of a pack fit an installed game."""
 
@@ -99,6 +112,11 @@ class CoverageReport(BaseModel):
         description="Files of which the pack says nothing, by prefix, largest group first."
     )
     terrain: TerrainCoverage
+    mods: tuple[ModCoverage, ...] = Field(
+        (), description="Mods on this machine, the strongest that is used first."
+    )
+    mod_problems: tuple[str, ...] = Field((), description="What could not be read of mods.")
+    oddities: Oddities = Field(Oddities(), description="Files that were left out, and why.")
     palette_found: bool | None = Field(description="None when the pack names no palette.")
 
     @property
@@ -127,21 +145,49 @@ def usual_folders(entries: list[str], steam_roots: tuple[str, ...] | None = None
             do, or `steam:NAME` for that game in every Steam library.
         steam_roots: where to look for Steam; by default the usual places of this system.
     """
-    roots = STEAM_ROOTS.get(sys.platform, ()) if steam_roots is None else steam_roots
+    libraries = steam_libraries(steam_roots)
     for entry in entries:
-        found = _in_steam(entry, roots) if entry.startswith(STEAM) else _expanded(entry)
+        found = _in_steam(entry, libraries) if entry.startswith(STEAM) else expanded(entry)
         yield from (folder for folder in found if folder.is_dir())
 
 
-def check_installed(pack: GamePack, folder: Path) -> CoverageReport:
+@dataclass(frozen=True)
+class ModChoice:
+    """The mods of a machine, and which of them are used.
+
+    Attributes:
+        players: everyone's mods.
+        used: whose files stand in the place of the game's own, the strongest first.
+    """
+
+    players: tuple[PlayerMods, ...] = ()
+    used: tuple[Mod, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read of mods."""
+        return tuple(problem for player in self.players for problem in player.problems)
+
+    @property
+    def overlays(self) -> tuple[Overlay, ...]:
+        return tuple(mod.overlay for mod in self.used)
+
+
+def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None) -> CoverageReport:
     """Compare the file names of an installed game with the rules of its pack.
+
+    Args:
+        pack: the rules.
+        folder: the installed game.
+        mods: those of its players; none by default.
 
     Raises:
         GameFolderError: this is not the game's folder, or it holds no sprites of the pack's suffix;
             the text says what the folder looks like and where to look instead.
     """
-    rules = pack.sprites
-    names = list(files_in(folder, rules))
+    rules, mods = pack.sprites, mods or ModChoice()
+    listing = list_files(folder, rules, mods.overlays)
+    names = list(listing.found)
     stems = [stem for name in names if (stem := stem_of(name, rules)) is not None]
     if not stems:
         raise _no_sprites(pack, folder, names)
@@ -162,8 +208,57 @@ def check_installed(pack: GamePack, folder: Path) -> CoverageReport:
         lacking_parts=dict(matches.lacking),
         unmatched=matches.unmatched_by_prefix,
         terrain=_terrain(pack, folder),
-        palette_found=(folder / rules.palette).is_file() if rules.palette else None,
+        mods=covered_mods(pack, folder, mods),
+        mod_problems=mods.problems,
+        oddities=Oddities.of([listing, list_files(folder, pack.terrain, mods.overlays)]),
+        palette_found=(
+            find_file(folder, rules.palette, mods.overlays) is not None if rules.palette else None
+        ),
     )
+
+
+def covered_mods(pack: GamePack, folder: Path, choice: ModChoice) -> tuple[ModCoverage, ...]:
+    """What each mod of a machine changes; those that change nothing are left out unless used."""
+    if not choice.players:
+        return ()
+    places: tuple[SpriteRules | TerrainRules, ...] = (pack.sprites, pack.terrain)
+    own = [list_files(folder, place).found for place in places]
+    shown = Counter(
+        found.overlay
+        for place in places
+        for name, found in list_files(folder, place, choice.overlays).found.items()
+        if has_suffix(name, place.suffix)
+    )
+    others = (mod for player in choice.players for mod in player.mods)
+    covered = []
+    for mod in dict.fromkeys((*choice.used, *others)):
+        files = older = 0
+        for place, found in zip(places, own, strict=True):
+            theirs = [name.casefold() for name in files_in(mod.folder, place)]
+            names = {name.casefold() for name in found if has_suffix(name, place.suffix)}
+            files += len(names.intersection(theirs))
+            older += len(names.intersection(_in_present_format(theirs, place.suffix)))
+        if files or older or mod in choice.used:
+            covered.append(
+                ModCoverage(
+                    name=mod.name,
+                    title=mod.title,
+                    enabled=mod.enabled,
+                    used=mod in choice.used,
+                    files=files,
+                    older_files=older,
+                    shown=shown[mod.name] if mod in choice.used else 0,
+                )
+            )
+    return tuple(covered)
+
+
+def _in_present_format(names: list[str], suffix: str) -> Iterator[str]:
+    """What files of an older format would be called in the present one."""
+    extension = Path(suffix).suffix
+    for name in names:
+        if name.endswith(OLDER_SPRITES):
+            yield name[: -len(Path(name).suffix)] + extension
 
 
 def _coverage(
@@ -216,7 +311,7 @@ def _meaning(state: State, known: GameClass, has_rules: bool) -> str:
 def _terrain(pack: GamePack, folder: Path) -> TerrainCoverage:
     rules = pack.terrain
     names = list(files_in(folder, rules))
-    stems = [name.removesuffix(rules.suffix) for name in names if name.endswith(rules.suffix)]
+    stems = [without_suffix(name, rules.suffix) for name in names if has_suffix(name, rules.suffix)]
     matches = match_terrain(rules, stems)
     return TerrainCoverage(
         land=len(matches.land),
@@ -236,6 +331,8 @@ def _idle(patterns: list[str], stems: list[str]) -> tuple[str, ...]:
 
 
 def _notes(report: CoverageReport) -> Iterator[str]:
+    yield from notes_on_mods(report.game, report.mod_problems, report.mods)
+    yield from report.oddities.notes
     if report.apart:
         groups = ", ".join(f"{name} {count}" for name, count in report.apart.items())
         yield f"Left aside on purpose, as the pack's sprites.yaml explains: {groups}."
@@ -261,6 +358,37 @@ def _notes(report: CoverageReport) -> Iterator[str]:
         yield "The file with the team colours was not found: built-in colours are used."
 
 
+def notes_on_mods(game: str, problems: Sequence[str], mods: Sequence[ModCoverage]) -> Iterator[str]:
+    """What a person should know of the mods of a game, one line each."""
+    yield from problems
+    used = [f"{mod.name} ({mod.shown} files)" for mod in mods if mod.used]
+    if used:
+        yield (
+            f"Files of mods stand in the place of the game's own: {', '.join(used)}. Set "
+            f"OUTPOST_MODS_{game.upper()} to 'none' for the game as it is sold."
+        )
+    for mod in mods:
+        if mod.older_files:
+            yield (
+                f"The mod {mod.name} has {mod.older_files} sprites in an older format, which "
+                "Outpost does not read: the game's own are used in their place. Ask its author for "
+                "an update."
+            )
+    unused = [mod.name for mod in mods if mod.enabled and not mod.used and mod.files]
+    if unused:
+        yield (
+            f"Turned on in the game and not used here: {', '.join(unused)}. The detector will "
+            f"learn other looks than the player sees. Set OUTPOST_MODS_{game.upper()} to "
+            "'enabled' to use them."
+        )
+    idle = [mod.name for mod in mods if not mod.enabled and not mod.used]
+    if idle:
+        yield (
+            "Mods that are turned off, and would change files that the pack reads: "
+            f"{', '.join(idle)}."
+        )
+
+
 def _no_sprites(pack: GamePack, folder: Path, names: list[str]) -> GameFolderError:
     place, suffix = first_folder(pack.sprites), pack.sprites.suffix
     if not folder.is_dir():
@@ -269,7 +397,7 @@ def _no_sprites(pack: GamePack, folder: Path, names: list[str]) -> GameFolderErr
             f"Give the folder in which {pack.title} is installed: the one that contains "
             f"'{place.split('/')[0]}'.",
         )
-    if any(name.endswith(OLDER_SPRITES) for name in names):
+    if any(name.lower().endswith(OLDER_SPRITES) for name in names):
         return GameFolderError(
             f"{folder / place} holds sprites of an older format, and no {suffix} files.",
             f"Update {pack.title}: Outpost reads the files of its present version.",
@@ -296,33 +424,6 @@ def _ends(names: Iterator[str]) -> dict[str, int]:
     return dict(sorted(ends.items(), key=lambda end: (-end[1], end[0])))
 
 
-def _expanded(entry: str) -> Iterator[Path]:
-    path = Path(os.path.expandvars(entry)).expanduser()
-    if not path.is_absolute():
-        return
-    yield from sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-
-
-def _in_steam(entry: str, roots: tuple[str, ...]) -> Iterator[Path]:
+def _in_steam(entry: str, libraries: Libraries) -> Iterator[Path]:
     name = entry.removeprefix(STEAM)
-    return (library / "steamapps" / "common" / name for library in _steam_libraries(roots))
-
-
-def _steam_libraries(roots: tuple[str, ...]) -> Iterator[Path]:
-    """Steam's own folder and the further ones that it lists, each once."""
-    seen: set[Path] = set()
-    for text in roots:
-        root = Path(os.path.expandvars(text)).expanduser()
-        for library in (root, *_listed_libraries(root / "steamapps/libraryfolders.vdf")):
-            if library.is_dir() and (place := library.resolve()) not in seen:
-                seen.add(place)
-                yield library
-
-
-def _listed_libraries(file: Path) -> Iterator[Path]:
-    try:
-        text = file.read_text("utf-8", errors="replace")
-    except OSError:
-        return
-    for found in _LIBRARY_PATH.finditer(text):
-        yield Path(found[1].replace("\\\\", "\\"))
+    return (in_steam_apps(library, "common", name) for library in libraries.there)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
+from pipeline.games.files import has_suffix, without_suffix
 from pipeline.games.pack import SpritePart, SpriteRule, SpriteRules, Surface, TerrainRules
 from pipeline.games.patterns import matcher, with_stem
 from pipeline.games.terrain import TerrainNames
@@ -90,12 +91,12 @@ class TerrainMatches:
 def stem_of(file_name: str, rules: SpriteRules) -> str | None:
     """The name that patterns are matched against, or None for a file with another suffix.
 
-    The suffix may hold more than the extension (`_x1.sld` takes one of two sizes that lie side by
-    side), so `pathlib.Path.stem` is not this name.
+    Capitals in the suffix do not count. It may hold more than the extension (`_x1.sld` takes one of
+    two sizes that lie side by side), so `pathlib.Path.stem` is not this name.
     """
-    if not file_name.endswith(rules.suffix):
+    if not has_suffix(file_name, rules.suffix):
         return None
-    return file_name.removesuffix(rules.suffix)
+    return without_suffix(file_name, rules.suffix)
 
 
 def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:

@@ -328,6 +328,17 @@ class ThresholdRules(Section):
             yield "per_class", name
 
 
+class ModRules(Section):
+    """Where the mods of a game's players lie, whose files replace those of the game."""
+
+    folders: list[str] = Field(
+        min_length=1,
+        description="One for each player, in which mods lie in the folders 'local' and "
+        "'subscribed'; '~', variables and globs are allowed, and 'proton:APP/PATH' is a path below "
+        "a user's folder of the Windows that Steam's Proton gave to that app.",
+    )
+
+
 NamingSection = TypeVar("NamingSection", SpriteRules, SceneRules, ThresholdRules)
 
 
@@ -338,6 +349,7 @@ class GamePack(Section):
     title: str
     drawn: bool = Field(False, description="True when Outpost draws the game's files itself.")
     install_folders: list[str] = Field([], description="Where the game is usually installed.")
+    mods: ModRules | None = Field(None, description="Where the game keeps its players' mods.")
     classes: list[GameClass] = Field(min_length=1)
     sprites: SpriteRules
     terrain: TerrainRules
@@ -350,6 +362,14 @@ class GamePack(Section):
     def class_names(self) -> tuple[str, ...]:
         """Names in the order of their ids: index i is class i of the model."""
         return tuple(known.name for known in sorted(self.classes, key=lambda known: known.id))
+
+    @model_validator(mode="after")
+    def _mods_replace_whole_textures(self) -> GamePack:
+        if self.mods is not None and self.terrain.hexes is not None:
+            raise ValueError(
+                "a game whose ground has hexes cannot have 'mods'; leave one of them out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shores_are_stocked(self) -> GamePack:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
-from pipeline.games.files import files_in, first_folder
+from pipeline.games.files import Overlay, files_in, first_folder, has_suffix
 from pipeline.games.index import GameFolderError, how_to_point_at
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
@@ -35,6 +35,8 @@ CODE = ("pipeline.formats", "pipeline.sprites")
 """What decides the sprites of a file, besides its bytes and the pack."""
 FEWEST_FOR_PROCESSES = 64
 """Files for which starting processes takes less time than they save."""
+MODS = "mods"
+"""Begins the path of a mod's file in records; the mod's name follows, and the path in it."""
 SHARE = 8
 """Files that a worker takes at a time."""
 
@@ -105,6 +107,7 @@ def extract_library(
     keep: Callable[[Sprite], None],
     report: Report = silent,
     means: Means | None = None,
+    overlays: Sequence[Overlay] = (),
 ) -> ExtractionReport:
     """Take the sprites of all classes from an installed game.
 
@@ -118,6 +121,7 @@ def extract_library(
         keep: given every sprite, in an order that does not depend on `means`.
         report: told after every file.
         means: one process and no cache unless it says otherwise.
+        overlays: mods whose files stand in the place of the game's own, the strongest first.
 
     Raises:
         GameFolderError: the folder is missing, or holds no sprite files where the pack expects
@@ -125,11 +129,12 @@ def extract_library(
         ExtractionError: a worker was killed, or the cache cannot be written.
         Whatever `keep` raises.
     """
-    selection = select_files(_sprite_files(game_folder, pack), pack.sprites)
+    selection = select_files(_sprite_files(game_folder, pack, overlays), pack.sprites)
+    roots = _Roots(game_folder, tuple(overlays))
     means = means or Means()
     tally = _Tally()
     with _cache_folder(means) as folder:
-        jobs = [_job_of(task, game_folder, means) for task in selection.tasks]
+        jobs = [_job_of(task, roots, means) for task in selection.tasks]
         cache = TakenCache(folder)
         with _unwritable_cache_told():
             failed = _take_new(jobs, cache, means.workers, report)
@@ -159,10 +164,12 @@ class _Tally:
             self.blank[path] += taken.blank
 
 
-def _sprite_files(game_folder: Path, pack: GamePack) -> dict[str, Path]:
+def _sprite_files(
+    game_folder: Path, pack: GamePack, overlays: Sequence[Overlay]
+) -> dict[str, Path]:
     rules = pack.sprites
-    found = files_in(game_folder, rules).items()
-    files = {name: file for name, file in found if name.endswith(rules.suffix)}
+    found = files_in(game_folder, rules, overlays).items()
+    files = {name: file for name, file in found if has_suffix(name, rules.suffix)}
     if not files:
         first = first_folder(rules)
         raise GameFolderError(
@@ -227,9 +234,24 @@ class _Job:
         return taken
 
 
-def _job_of(task: SpriteTask, game_folder: Path, means: Means) -> _Job:
+@dataclass(frozen=True)
+class _Roots:
+    """Where files come from."""
+
+    game_folder: Path
+    overlays: tuple[Overlay, ...]
+
+    def named(self, file: Path) -> str:
+        """A file as records call it: by its path in the game's folder, or in a mod's."""
+        for overlay in self.overlays:
+            if file.is_relative_to(overlay.folder):
+                return f"{MODS}/{overlay.name}/{file.relative_to(overlay.folder).as_posix()}"
+        return file.relative_to(self.game_folder).as_posix()
+
+
+def _job_of(task: SpriteTask, roots: _Roots, means: Means) -> _Job:
     """The key states everything that decides a task's sprites."""
-    source = Source(_path_of(task, game_folder), _digest(task.file, means))
+    source = Source(roots.named(task.file), _digest(task.file, means))
     pieces = [
         (_digest(piece.file, means), piece.file == task.file, piece.dx, piece.dy)
         for piece in task.pieces
@@ -276,10 +298,6 @@ def _work(jobs: Sequence[_Job], cache: TakenCache) -> list[tuple[str, Taken | No
     """Sprites go to the cache, so that only failures travel between processes."""
     results = [(job.key, job.take(cache)) for job in jobs]
     return [(key, taken if taken.failed is not None else None) for key, taken in results]
-
-
-def _path_of(task: SpriteTask, game_folder: Path) -> str:
-    return task.file.relative_to(game_folder).as_posix()
 
 
 def _report(pack: GamePack, matches: FileMatches, tally: _Tally) -> ExtractionReport:

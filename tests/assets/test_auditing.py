@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.auditing import audit_model
-from pipeline.games.pack import PACKS_FOLDER, PackError
+from assets.auditing import audit_model, compared_game_files
+from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.manifests import sha256_of
 from pipeline.provenance import Provenance, Recipe
 from resources.artifacts import ArtifactStore
@@ -94,6 +94,29 @@ def test_the_game_of_a_pack_that_is_given_is_compared(
     (game / SPRITE).write_bytes(b"knighT")
     (problem,) = audit_model(model, state, pack).problems
     assert str(game / SPRITE) in problem
+
+
+def test_a_mods_file_is_compared_with_the_mod(
+    state: StateFolder, pack: Path, game: Path, tmp_path: Path
+) -> None:
+    mods = tmp_path / "mods"
+    file = mods / "local/Red" / SPRITE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"red")
+    text = (pack / "pack.yaml").read_text("utf-8")
+    (pack / "pack.yaml").write_text(f"{text}\nmods:\n  folders: ['{mods.as_posix()}']\n", "utf-8")
+    artifact = tmp_path / "artifact"
+    artifact.mkdir()
+    sprite = {"path": SPRITE, "size": 3, "sha256": sha256_of(file), "mod": "local/Red"}
+    index = {"game": GAME, "sprites": [sprite], "terrain": []}
+    (artifact / "index.json").write_text(json.dumps(index))
+    assert compared_game_files(artifact, load_pack(pack)).problems == ()
+    file.write_bytes(b"blue")
+    (problem,) = compared_game_files(artifact, load_pack(pack)).problems
+    assert str(file) in problem
+    file.unlink()
+    (problem,) = compared_game_files(artifact, load_pack(pack)).problems
+    assert "local/Red" in problem
 
 
 @pytest.mark.parametrize("given", [None, "demo"], ids=["no pack", "the pack of another game"])

@@ -11,12 +11,13 @@ import dagster as dg
 import pytest
 
 from assets.definitions import build_definitions
-from assets.game import GROUND_CODE, SPRITE_CODE
+from assets.game import GROUND_CODE, SPRITE_CODE, game_assets
 from assets.keys import GameKeys
 from assets.runs import materialize
 from pipeline.games.demo.game_folder import MARKER, PALETTE, SPRITES, TEXTURES
 from pipeline.games.demo.sources import drawing_version
 from pipeline.games.index import GameFolderError
+from pipeline.games.pack import ModRules, load_pack
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
 
@@ -49,6 +50,78 @@ def make(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with dg.instance_for_test() as instance:
         materialize(definitions, instance, [KEYS.game_files])
         yield lambda key: materialize(definitions, instance, [key])
+
+
+class TestMods:
+    """A game of one's own whose player has a mod turned on."""
+
+    @pytest.fixture
+    def mods(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "players/76/mods"
+        file = folder / "subscribed/12_Red" / SPRITES / "A_X1.sld"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"other bytes")
+        (folder / "mod-status.json").write_text(
+            json.dumps({"Mods": [{"Path": "subscribed/12_Red", "Enabled": True, "Title": "Red"}]})
+        )
+        return folder
+
+    @pytest.fixture
+    def shown(
+        self, tmp_path: Path, folder: Path, mods: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Callable[..., dict[str, Any]]]:
+        """What the page of the indexed files shows."""
+        monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "home"))
+        pack = load_pack("demo").model_copy(
+            update={"mods": ModRules(folders=[str(tmp_path / "players/*/mods")])}
+        )
+        (asset, *_) = game_assets(pack)
+        artifacts = Artifacts(folder=str(tmp_path / "artifacts"))
+        with dg.instance_for_test() as instance:
+
+            def materialized(**options: str) -> dict[str, Any]:
+                game = GameFiles(folder=str(folder), **options)
+                resources = {"game": game, "artifacts": artifacts}
+                result = dg.materialize([asset], instance=instance, resources=resources)
+                (event,) = result.get_asset_materialization_events()
+                metadata = event.materialization.metadata
+                return {name: item.value for name, item in metadata.items()}
+
+            yield materialized
+
+    def test_the_page_and_the_index_say_whose_file_it_is(
+        self, shown: Callable[..., dict[str, Any]]
+    ) -> None:
+        with_mod = shown()
+        assert "subscribed/12_Red" in str(with_mod["files_from_mods"])
+        assert "used" in str(with_mod["mods"])
+        without = shown(mods="none")
+        assert "files_from_mods" not in without
+        assert "on in the game, not used" in str(without["mods"])
+        assert with_mod["folder"] != without["folder"]
+
+    def test_the_variables_choose_too(
+        self,
+        shown: Callable[..., dict[str, Any]],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("OUTPOST_MODS", "none")
+        assert "files_from_mods" not in shown()
+        monkeypatch.setenv("OUTPOST_MODS_DEMO", "red")
+        assert "files_from_mods" in shown()
+        monkeypatch.setenv("OUTPOST_MODS_DIR_DEMO", str(tmp_path / "nowhere"))
+        with pytest.raises(GameFolderError, match="no folder of mods"):
+            shown()
+
+    def test_what_a_link_to_nothing_leaves_out_is_shown(
+        self, shown: Callable[..., dict[str, Any]], folder: Path
+    ) -> None:
+        try:
+            (folder / SPRITES / "c_x1.sld").symlink_to(folder / "gone")
+        except OSError:
+            pytest.skip("no links may be made here")
+        assert "c_x1.sld" in str(shown()["left_out"])
 
 
 @pytest.mark.parametrize("file", [SPRITES / "b_x1.sld", PALETTE])

@@ -10,6 +10,10 @@ picture with as many pixels as all canvases together, and, for the other compari
 many as all decoded layers together: a sprite file stores only the box around a figure, and much of
 its speed comes from that.
 
+What is measured is the reader in a process that has decoded some hundred files: by then it uses the
+compiled loops (see `pipeline.formats.sld_loops`), and the bench makes it do so from the beginning.
+Where numba is not installed, it measures the plain ones; `compiled_loops` says which.
+
 Run with `outpost bench sld`, or `python tests/bench/sld.py`.
 """
 
@@ -25,6 +29,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pipeline.formats import sld_loops
 from pipeline.formats.sld import LayerKind, PlacedLayer, SldFrame, decode, encode
 
 ROUNDS = 9
@@ -57,6 +62,7 @@ WALKS = {
 def measure() -> dict[str, float]:
     """Figures by name; times are medians, ratios are of medians. `frames_per_second` is that of
     the real file, where it lies beside the repository."""
+    sld_loops.change_now()
     files = {name: encode(frames_of(walk)) for name, walk in WALKS.items()}
     canvas_pixels, layer_pixels = pixels_of(files[MAN])
     same_canvas, same_layers = bc1_picture(canvas_pixels), bc1_picture(layer_pixels)
@@ -72,6 +78,7 @@ def measure() -> dict[str, float]:
         "ratio_to_pillow_bc1": times[MAN] / times["pillow"],
         "ratio_to_pillow_bc1_of_stored_pixels": times[MAN] / times["pillow_layers"],
         "generated_frames_per_second": HEADINGS * STEPS / times[MAN],
+        "compiled_loops": float(sld_loops.fastest_loops() != sld_loops.PLAIN),
         "sld_ms": 1000 * times[MAN],
         "pillow_ms": 1000 * times["pillow"],
         "canvas_megapixels": canvas_pixels / 1e6,

@@ -1,6 +1,7 @@
 """Where a game's files are looked for: who may say it, and in which order."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_a_game_that_is_nowhere_says_which_variable_to_set(aoe2: GamePack) -> No
     with pytest.raises(GameFolderError) as raised:
         GameFiles().located(aoe2)
     assert "OUTPOST_GAME_DIR_AOE2" in raised.value.fix
+
+
+def test_a_game_that_is_nowhere_may_be_on_a_disk_that_is_not_connected(
+    aoe2: GamePack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Steam/steamapps").mkdir(parents=True)
+    listed = tmp_path / "unplugged"
+    text = f'"libraryfolders" {{ "1" {{ "path" "{listed.as_posix()}" }} }}'
+    (tmp_path / "Steam/steamapps/libraryfolders.vdf").write_text(text, "utf-8")
+    roots = {sys.platform: (str(tmp_path / "Steam"),)}
+    monkeypatch.setattr("pipeline.games.steam.STEAM_ROOTS", roots)
+    with pytest.raises(GameFolderError, match=r"not connected.*unplugged"):
+        GameFiles().located(aoe2)
 
 
 def test_a_digest_is_kept_until_the_file_is_touched(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats import sld_decoder
+from pipeline.formats import sld_decoder, sld_plain_loops
 from pipeline.formats.sld import (
     LayerKind,
     PlacedLayer,
@@ -19,6 +19,7 @@ from pipeline.formats.sld import (
     decode,
     encode,
 )
+from pipeline.formats.sld_loops import loops_of
 from pipeline.formats.sld_structure import NONE_BEFORE, Layers, parse
 from tests.pipeline.formats.comparing import agrees, same_frame
 from tests.pipeline.formats.reference_sld import reference_frames
@@ -222,7 +223,10 @@ class TestCost:
     def work(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         """How many layers were looked at, and how many blocks decoded."""
         done = {"layers": 0, "blocks": 0}
-        read_commands, decode_blocks = sld_decoder.command_bytes, sld_decoder.picture_of_blocks
+        read_commands, decode_blocks = (
+            sld_plain_loops.command_bytes,
+            sld_plain_loops.picture_of_blocks,
+        )
 
         def counting_layers(data: bytes, layers: Layers, chosen: np.ndarray) -> np.ndarray:
             done["layers"] += len(chosen)
@@ -232,8 +236,10 @@ class TestCost:
             done["blocks"] += len(codes)
             return decode_blocks(codes, columns, kind)
 
-        monkeypatch.setattr(sld_decoder, "command_bytes", counting_layers)
-        monkeypatch.setattr(sld_decoder, "picture_of_blocks", counting_blocks)
+        plain = loops_of(sld_plain_loops)
+        monkeypatch.setattr(sld_decoder, "loops_for", lambda _: plain)
+        monkeypatch.setattr(sld_plain_loops, "command_bytes", counting_layers)
+        monkeypatch.setattr(sld_plain_loops, "picture_of_blocks", counting_blocks)
         return done
 
     def test_a_few_frames_cost_their_chains(self, data: bytes, work: dict[str, int]) -> None:

@@ -30,6 +30,8 @@ from tests.pipeline.formats.sld_builders import (
     sld,
 )
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 REAL_FOLDER = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "sld"
 SECONDS = 1.0
 """Of the processor, so that a busy machine counts for nothing."""

@@ -26,6 +26,7 @@ GOLDEN = json.loads(GOLDEN_FILE.read_text(encoding="utf-8"))
 ALFRED = "a_alfred_attackA_x1.sld"
 
 pytestmark = [
+    pytest.mark.usefixtures("each_way"),
     pytest.mark.real_data,
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the game's files are not at hand"),
 ]

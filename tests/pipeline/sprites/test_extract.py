@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
+from pipeline.games.files import Overlay
 from pipeline.games.index import GameFolderError
 from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
@@ -207,3 +208,29 @@ def test_the_contact_sheet_has_a_row_for_every_class_even_an_empty_one(
     rows = [sheet[top : top + CELL, -8 * CELL :] for top in range(1, sheet.shape[0], ROW_HEIGHT)]
     colours = [len(np.unique(row[2:].reshape(-1, 3), axis=0)) for row in rows]
     assert [count > 1 for count in colours] == [True, True, False, False, True]
+
+
+def test_a_mods_file_stands_in_the_place_of_the_games_own(game: Path, tmp_path: Path) -> None:
+    mod = tmp_path / "mods/Green"
+    file = mod / "Resources/Graphics/B_House_age1.SLD"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(encode([drawn(20, 20, (0, 200, 0))]))
+    sprites: list[Sprite] = []
+    extract_library(game, game_pack(), sprites.append, overlays=[Overlay("local/Green", mod)])
+    (house,) = [sprite for sprite in sprites if sprite.class_name == "house"]
+    assert house.source == "mods/local/Green/Resources/Graphics/B_House_age1.SLD"
+    assert house.source_sha256 == sha256_of(file)
+    assert house.rgba[10, 10, 1] > 150
+    assert house.id == "house/b_house_age1_h0_s0"
+    others = [sprite.source for sprite in sprites if sprite.class_name != "house"]
+    assert others
+    assert all(source.startswith(GRAPHICS) for source in others)
+
+
+def test_suffixes_in_capitals_are_read(game: Path) -> None:
+    before, _ = extracted(game)
+    for file in (game / GRAPHICS).glob("*.sld"):
+        file.rename(file.with_suffix(".SLD"))
+    after, report = extracted(game)
+    assert after.keys() == before.keys()
+    assert report.failed == {}
