@@ -28,6 +28,7 @@ from resources.gpu.cloud import (
 )
 from resources.gpu.holding import holding
 from resources.gpu.interrupts import require_a_parent
+from resources.gpu.keys import public_line
 from resources.gpu.lease import OnLog, ignore
 from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, LedgerError, Limits
 from resources.gpu.naming import new_lease_id
@@ -40,7 +41,6 @@ from resources.gpu.ssh import (
     SshDroppedError,
     SshLoginError,
     connect,
-    public_line,
     quoted,
 )
 from resources.gpu.trust import HostKeyError, RecordedKey, SshError

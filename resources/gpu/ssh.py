@@ -16,13 +16,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import paramiko
 
 from resources.gpu.cloud import SshAddress
-from resources.gpu.naming import write_once
 from resources.gpu.shell import SIGNAL_CODES, Between, new_mark, through_sh
 from resources.gpu.trust import HostKeyTrust, SshError
 
@@ -364,33 +362,6 @@ def dropped_when_broken() -> Iterator[None]:
         raise SshDroppedError(f"The SSH connection broke: {words}", "Try again.") from error
 
 
-def own_key(file: Path) -> paramiko.PKey:
-    """The key that opens the hosts that Outpost rents; made on first use, for its owner alone."""
-    if not file.is_file():
-        _make_key(file)
-    return read_key(file)
-
-
-def read_key(file: Path) -> paramiko.PKey:
-    """A private key without passphrase.
-
-    Raises:
-        SshError: it cannot be read.
-    """
-    try:
-        return paramiko.PKey.from_path(file)
-    except (OSError, ValueError, paramiko.SSHException) as error:
-        raise SshError(
-            f"{file} is no private SSH key that can be used: {error}",
-            "Make one without passphrase: ssh-keygen -t ed25519 -N '' -f FILE",
-        ) from error
-
-
-def public_line(key: paramiko.PKey) -> str:
-    """The public half as one line of `authorized_keys`."""
-    return f"{key.get_name()} {key.get_base64()} outpost"
-
-
 def quoted(*words: str) -> str:
     """Words as one command of a POSIX shell."""
     return shlex.join(words)
@@ -423,19 +394,6 @@ def _prepare(transport: paramiko.Transport, key_types: Sequence[str]) -> None:
     options.ciphers = tuple(name for name in CIPHERS if name in options.ciphers)
     if key_types:
         options.key_types = tuple(name for name in options.key_types if name in key_types)
-
-
-def _make_key(file: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    content = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_once(file, content)
 
 
 def _chunks(receive: Callable[[int], bytes]) -> Iterator[bytes]:

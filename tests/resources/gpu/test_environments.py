@@ -27,7 +27,8 @@ from doubles.sshd import SshMachine, needs_sshd, running_sshd
 from resources.gpu import on_host
 from resources.gpu import workplace as module
 from resources.gpu.cloud import SshAddress
-from resources.gpu.ssh import Login, RemoteHost, own_key, public_line
+from resources.gpu.keys import own_key, public_line
+from resources.gpu.ssh import Login, RemoteHost
 from resources.gpu.trust import known_host
 from resources.gpu.workplace import HostUnfitError, Workplace, wanted_versions
 

@@ -12,16 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from resources.gpu.cloud import SshAddress
+from resources.gpu.keys import own_key, public_line
 from resources.gpu.shell import Between, through_sh
-from resources.gpu.ssh import (
-    Login,
-    LoginShellError,
-    RemoteCommandError,
-    RemoteHost,
-    own_key,
-    public_line,
-    quoted,
-)
+from resources.gpu.ssh import Login, LoginShellError, RemoteCommandError, RemoteHost, quoted
 from resources.gpu.ssh_host import SshHostProvider, SshHostSettings
 from resources.gpu.transfer import send
 from resources.gpu.trust import known_host

@@ -10,7 +10,7 @@ from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 from resources.gpu import TrainingFailedError
 from resources.gpu.cloud import SshAddress
-from resources.gpu.ssh import own_key, public_line
+from resources.gpu.keys import own_key, public_line
 from resources.gpu.ssh_host import (
     SshHostError,
     SshHostProvider,

@@ -28,6 +28,7 @@ from pipeline.training.results import EpochMetrics, Event
 from resources.gpu import TrainingFailedError
 from resources.gpu.cloud import SshAddress
 from resources.gpu.following import Assignment, Following, prepare_to_resume
+from resources.gpu.keys import own_key, public_line
 from resources.gpu.ssh import (
     Connection,
     HostLostError,
@@ -36,8 +37,6 @@ from resources.gpu.ssh import (
     RemoteHost,
     SshLoginError,
     connect,
-    own_key,
-    public_line,
     quoted,
 )
 from resources.gpu.transfer import TransferError, fetch, send
