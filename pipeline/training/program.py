@@ -358,7 +358,7 @@ class Recorder:
         self.history = training.history
         self.stage = stage
         self.began = self.epoch_began = self.told = time.monotonic()
-        self.batch = 0
+        self.batch = self.batch_size = 0
         self.kept_epoch = 0
         self.best: bytes | None = None
 
@@ -378,12 +378,23 @@ class Recorder:
         """Have no epoch's validation drawn: the best checkpoint's comes last, in the same files."""
         trainer.validator.args.plots = False
 
-    def training_starts(self, _trainer: Any) -> None:
+    def training_starts(self, trainer: Any) -> None:
         self.began = time.monotonic()
+        self.batch_size = trainer.batch_size
 
-    def epoch_starts(self, _trainer: Any) -> None:
+    def epoch_starts(self, trainer: Any) -> None:
         self.epoch_began = time.monotonic()
         self.batch = 0
+        self.tell_a_smaller_batch(trainer)
+
+    def tell_a_smaller_batch(self, trainer: Any) -> None:
+        """Tell that memory ran out: ultralytics 8.4.190 (`BaseTrainer._do_train`) then halves the
+        batch, in the first epoch and three times at most, and begins the epoch again."""
+        before, self.batch_size = self.batch_size, trainer.batch_size
+        if self.batch_size != before:
+            self.outputs.event(
+                "batch", stage=self.stage.name, batch_size=self.batch_size, before=before
+            )
 
     def batch_ends(self, trainer: Any) -> None:
         self.batch += 1
@@ -416,6 +427,7 @@ class Recorder:
             stage=self.stage.name,
             epoch=epoch,
             epochs=trainer.epochs,
+            batch_size=trainer.batch_size,
             **metrics_of(trainer),
             train_losses=losses(train_losses, "train/"),
             val_losses=losses(trainer.metrics, "val/"),

@@ -477,7 +477,7 @@ def test_running_out_of_memory_is_named_as_on_this_machine(
 def test_a_job_that_vanished_means_a_lost_host(
     workplace: Workplace, machine: SshMachine, tmp_path: Path
 ) -> None:
-    job = write_small_job(tmp_path / "job", training_program(epochs=100))
+    job = write_small_job(tmp_path / "job", training_program(epochs=100, seconds=0.4))
     following = Following(workplace, Listener().assignment(job), QUICK)
 
     def reboot(_: Workplace) -> None:
