@@ -67,7 +67,7 @@ class GpuWish:
 
     Attributes:
         gpus: names as the cloud writes them, best first.
-        max_usd_per_hour: dearer offers are left out.
+        max_usd_per_hour: more expensive offers are left out.
         min_cuda: oldest CUDA version of the driver, as "12.8".
     """
 

@@ -74,7 +74,9 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
         "fail more often ('community'), or both.",
     )
     max_usd_per_hour: float = Field(
-        default=0.80, gt=0, description="Dearer hosts are never rented, whatever was offered."
+        default=0.80,
+        gt=0,
+        description="More expensive hosts are never rented, whatever was offered.",
     )
     max_usd_per_lease: float = Field(
         default=3.0, gt=0, description="Training ends in order before a lease costs more."
