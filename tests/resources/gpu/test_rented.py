@@ -73,7 +73,7 @@ def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.
     """Do something as soon as something else is so, from outside of the training."""
 
     def wait() -> None:
-        wait_until(condition, 20.0)
+        wait_until(condition, 60.0)
         act()
 
     thread = threading.Thread(target=wait, daemon=True)
