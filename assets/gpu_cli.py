@@ -15,6 +15,7 @@ from resources.state import StateFolder
 
 if TYPE_CHECKING:
     from resources.gpu.cloud import Finding
+    from resources.gpu.inventory import Account, Entry
     from resources.gpu.reaper import Reaping
 
 
@@ -161,22 +162,37 @@ def forget(
 def doctor(as_json: Json = False) -> None:
     """Check key, balance, SSH key, price and capacity of the chosen provider; costs nothing.
 
-    The provider is the one that `OUTPOST_GPU` names. Exits with 1 when something would keep a
-    training from starting.
+    The provider is the one that `OUTPOST_GPU` names. Also lists all that the accounts are billed
+    for whose API keys are set, whoever made it: pods, disks of stopped ones, volumes. Exits with 1
+    when something would keep a training from starting.
 
     Example: `OUTPOST_GPU=runpod outpost gpu doctor`
     """
     from resources.gpu.doctor import examine
+    from resources.gpu.inventory import account_of
+    from resources.gpu.ledger import Ledger
+    from resources.gpu.providers import clouds_at_hand
     from resources.gpu.resource import gpu_from_environment
 
     with explained():
-        gpu = gpu_from_environment()
-        findings = examine(gpu, StateFolder.from_environment().gpu)
+        gpu, folder = gpu_from_environment(), StateFolder.from_environment().gpu
+        findings = examine(gpu, folder)
+        accounts = [account_of(cloud, Ledger(folder)) for cloud in clouds_at_hand()]
     if as_json:
-        document = {"provider": gpu.provider.value, "findings": [asdict(item) for item in findings]}
+        document = {
+            "provider": gpu.provider.value,
+            "findings": [asdict(item) for item in findings],
+            "billed": [_entry_as_json(entry) for item in accounts for entry in item.entries],
+            "billed_unknown": [
+                f"{item.provider}: {one}" for item in accounts for one in item.unknown
+            ],
+            "billed_usd_per_hour": sum(account.usd_per_hour for account in accounts),
+        }
         print(json.dumps(document, indent=1))
     else:
         _print_findings(findings)
+        for account in accounts:
+            _print_account(account)
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
@@ -195,6 +211,48 @@ def _as_json(look: Reaping) -> dict[str, Any]:
         ],
         "others": [{"name": pod.name, "pod": pod.id} for pod in look.others],
     }
+
+
+def _entry_as_json(entry: Entry) -> dict[str, Any]:
+    item = asdict(entry.item)
+    del item["created_at"]
+    return {
+        "provider": entry.provider,
+        **item,
+        "whose": entry.whose.value,
+        "lease": entry.lease or None,
+        "age_seconds": entry.age_seconds,
+    }
+
+
+def _print_account(account: Account) -> None:
+    """A table of what an account is billed for, and what to do about it."""
+    from resources.gpu.inventory import Whose
+
+    if account.entries:
+        table = Table("billed", "name", "id", "status", "age", "USD/h", "whose")
+        for entry in account.entries:
+            item = entry.item
+            price = "not told" if item.usd_per_hour is None else f"{item.usd_per_hour:.4f}"
+            price = f"about {price}" if item.price_is == "estimated" else price
+            cells = (item.kind, item.name, item.id, item.status, _age(entry.age_seconds), price)
+            table.add_row(*map(escaped, (*cells, entry.whose.value)))
+        console.print(table)
+    known = f"{account.provider} bills USD {account.usd_per_hour:.4f}/h"
+    console.print(f"{known} for {len(account.entries)} things, as far as prices are told.")
+    for said in account.unknown:
+        console.print(f"[red]Could not be looked at[/]: {escaped(said)}", soft_wrap=True)
+    if any(entry.whose is Whose.LEFT_BEHIND for entry in account.entries):
+        console.print("What was left behind of ours is ended by `outpost gpu reap`.")
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return "not told"
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _print_findings(findings: tuple[Finding, ...]) -> None:

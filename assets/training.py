@@ -41,12 +41,14 @@ from pipeline.training.job import (
 from pipeline.training.latency import measure_latency
 from pipeline.training.parity import ParityReport, measure_parity, require_parity
 from pipeline.training.results import (
+    BatchEvent,
     EpochMetrics,
     Event,
     MessageEvent,
     ProgressEvent,
     ResultsError,
     StageEvent,
+    batch_sizes,
     best_epoch,
     epochs_of,
     read_events,
@@ -385,6 +387,8 @@ class TrainingProgress:
             self._log.info(event.message)
         elif isinstance(event, MessageEvent):
             notice(self._log.info, event.message)
+        elif isinstance(event, BatchEvent):
+            notice(self._log.warning, event.message)
         elif isinstance(event, ProgressEvent):
             done = (event.epoch - 1) * event.batches + event.batch
             total = event.epochs * event.batches
@@ -403,6 +407,7 @@ def show_weights(folder: Path) -> Metadata:
         "curves": curve(curves_svg(epochs), "losses and mAP by epoch"),
         **show_plots(folder / PLOTS, epochs, SHOWN_PLOTS),
         "epochs": len(epochs),
+        **show_batch_sizes(epochs, read_job(folder / "job.json")),
         "device": environment["device"],
         "environment": dg.MetadataValue.json(environment),
         "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
@@ -412,6 +417,18 @@ def show_weights(folder: Path) -> Metadata:
         return shown
     figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
     return {**shown, **{name: value for name, value in figures.items() if value is not None}}
+
+
+def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: JobSpec) -> Metadata:
+    """The batch that was used, which is smaller than the one of the job where memory ran out."""
+    used, shown = batch_sizes(epochs), []
+    for stage in asked_for.training:
+        wanted = stage.hyperparameters.get("batch", asked_for.hyperparameters.batch)
+        if (size := used.get(stage.name)) is not None:
+            named = f"{stage.name}: " if len(asked_for.training) > 1 else ""
+            halved = f" (asked for {wanted}: out of memory)" if size < wanted else ""
+            shown.append(f"{named}{size}{halved}")
+    return {"batch": "; ".join(shown)} if shown else {}
 
 
 def show_plots(folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]) -> Metadata:

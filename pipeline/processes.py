@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 
-SECRET_WORDS = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"})
+SECRET_WORDS = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTIALS"})
 """A variable of the environment with one of them in its name is told to nobody."""
 
 

@@ -126,7 +126,7 @@ def _written(
             yield from (future.result() for future in as_completed(futures))
         except BrokenProcessPool as error:
             raise SceneSetError(
-                "A process that drew scenes was killed, most often for want of memory.",
+                "A process that drew scenes was killed, most often because memory ran out.",
                 f"Run it again with fewer than {workers} workers.",
             ) from error
         finally:

@@ -286,7 +286,7 @@ def _outcomes(
                 yield from future.result()
         except BrokenProcessPool as error:
             raise ExtractionError(
-                "A process that read sprites was killed, most often for want of memory.",
+                "A process that read sprites was killed, most often because memory ran out.",
                 f"Set `workers` of the resource `game` to fewer than {workers}, or close other "
                 "programs, and run again; what was read is kept.",
             ) from error

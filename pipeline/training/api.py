@@ -33,6 +33,7 @@ from pipeline.training.detector_program.outputs import sidecar_of
 from pipeline.training.job import write_job
 from pipeline.training.registry import ModelRegistry, RegistryEntry
 from pipeline.training.results import (
+    BatchEvent,
     EpochMetrics,
     Event,
     MessageEvent,
@@ -155,7 +156,7 @@ def print_epochs(event: Event) -> None:
             f"{event.stage} {event.epoch}/{event.epochs}: mAP50 {event.map50 or 0:.3f}, "
             f"mAP50-95 {event.map50_95 or 0:.3f}; {losses}"
         )
-    elif isinstance(event, MessageEvent):
+    elif isinstance(event, MessageEvent | BatchEvent):
         print(event.message)
 
 

@@ -43,6 +43,20 @@ class MessageEvent(Figures):
     message: str
 
 
+class BatchEvent(Figures):
+    """Memory ran out, and training began its first epoch again with a smaller batch."""
+
+    event: Literal["batch"] = "batch"
+    stage: str = Field("train", description="Of training, where there are several.")
+    batch_size: int = Field(ge=1, description="Images in one step from now on.")
+    before: int = Field(ge=1, description="Images in one step until now.")
+
+    @property
+    def message(self) -> str:
+        """For people."""
+        return f"Batch halved from {self.before} to {self.batch_size}: out of memory"
+
+
 class ProgressEvent(Figures):
     """Within an epoch, every few seconds."""
 
@@ -65,6 +79,9 @@ class EpochMetrics(Figures):
     )
     epoch: int = Field(ge=1)
     epochs: int = Field(ge=1, description="As many as were asked for.")
+    batch_size: int | None = Field(
+        None, description="Images in one step; fewer than were asked for where memory ran out."
+    )
     precision: float | None = None
     recall: float | None = None
     map50: float | None = Field(None, description="Mean average precision at IoU 0.5.")
@@ -105,7 +122,14 @@ class DoneEvent(Figures):
 
 
 Event = Annotated[
-    StageEvent | MessageEvent | ProgressEvent | EpochMetrics | BestEvent | FailedEvent | DoneEvent,
+    StageEvent
+    | MessageEvent
+    | BatchEvent
+    | ProgressEvent
+    | EpochMetrics
+    | BestEvent
+    | FailedEvent
+    | DoneEvent,
     Field(discriminator="event"),
 ]
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
@@ -142,6 +166,11 @@ def epochs_of(events: Iterable[Event]) -> tuple[EpochMetrics, ...]:
         if isinstance(event, EpochMetrics):
             found[event.stage, event.epoch] = event
     return tuple(found.values())
+
+
+def batch_sizes(epochs: Iterable[EpochMetrics]) -> dict[str, int]:
+    """Images in one step by stage of training, as its last epoch was trained."""
+    return {epoch.stage: epoch.batch_size for epoch in epochs if epoch.batch_size is not None}
 
 
 def read_results_csv(file: Path) -> tuple[EpochMetrics, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pipeline.errors import OutpostError
 
@@ -67,7 +67,7 @@ class GpuWish:
 
     Attributes:
         gpus: names as the cloud writes them, best first.
-        max_usd_per_hour: dearer offers are left out.
+        max_usd_per_hour: more expensive offers are left out.
         min_cuda: oldest CUDA version of the driver, as "12.8".
     """
 
@@ -151,6 +151,39 @@ class Pod:
 
 
 @dataclass(frozen=True)
+class Billed:
+    """Something in an account that costs money, whoever made it.
+
+    Attributes:
+        kind: "pod", "disk of a stopped pod", "network volume" and so on.
+        status: the cloud's own word, or "".
+        created_at: seconds since 1970, or None where it is not told.
+        usd_per_hour: None where it is not known.
+        price_is: "told" by the cloud, or "estimated" from a size and a list price.
+    """
+
+    kind: str
+    id: str
+    name: str
+    status: str
+    created_at: float | None
+    usd_per_hour: float | None
+    price_is: Literal["told", "estimated", "unknown"]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What an account is billed for.
+
+    Attributes:
+        unknown: what could not be looked at, and why: there may be more of it.
+    """
+
+    items: tuple[Billed, ...]
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that `outpost gpu doctor` looked at; `fix` is empty where all is well."""
 
@@ -224,6 +257,9 @@ class Cloud(Protocol):
         Raises:
             CloudError: it cannot be told now.
         """
+
+    def billed(self) -> Inventory:
+        """All that the account is billed for, ours or not; never raises `CloudError`."""
 
     def examine(self, wish: GpuWish) -> Sequence[Finding]:
         """Key, balance, capacity and price, without renting anything; never raises `CloudError`."""

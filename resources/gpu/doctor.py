@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pipeline.errors import OutpostError
 from resources.gpu.cloud import Cloud, Finding
+from resources.gpu.keys import SshKeyError, own_key, public_line, read_key
 from resources.gpu.ledger import MIN_USEFUL_SECONDS, Ledger
 from resources.gpu.naming import new_lease_id, owner_token
 from resources.gpu.providers import cloud_of, ssh_settings
 from resources.gpu.resource import VARIABLE, Gpu, Provider
-from resources.gpu.ssh import Login, RemoteHost, own_key, public_line, read_key
+from resources.gpu.ssh import Login, RemoteHost
 from resources.gpu.trust import known_host
 from resources.gpu.workplace import Workplace
 
@@ -53,6 +54,8 @@ def _last_resort(gpu: Gpu, cloud: Cloud) -> Finding:
 def _examine_key(folder: Path) -> Finding:
     try:
         line = public_line(own_key(folder / "id_ed25519"))
+    except SshKeyError as error:
+        return Finding("SSH key", False, error.problem, error.fix)
     except (OutpostError, OSError) as error:
         return Finding(
             "SSH key", False, str(error), f"Remove {folder / 'id_ed25519'}; it is made anew."

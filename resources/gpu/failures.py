@@ -9,11 +9,10 @@ from pathlib import Path
 from pipeline.training.detector_program.constants import EXIT_DISK_FULL, EXIT_NO_MEMORY
 from pipeline.training.job import JobSpec
 from resources.gpu.lease import TrainingFailedError
+from resources.gpu.shell import SIGNAL_CODES
 from resources.gpu.tails import without_colours
 
 LAST_LINES = 15
-SIGNAL_CODES = 128
-"""What a shell adds to the number of the signal that ended a program."""
 
 
 def training_failure(spec: JobSpec, code: int, log: Path) -> TrainingFailedError:
@@ -28,7 +27,8 @@ def training_failure(spec: JobSpec, code: int, log: Path) -> TrainingFailedError
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     last = [line for line in map(without_colours, text.splitlines()) if line][-LAST_LINES:]
     quoted = "\n".join(f"  | {line}" for line in last) or "  | (nothing)"
-    return TrainingFailedError(f"{problem} The log ends with:\n{quoted}", f"{fix} Log: {log}")
+    said = f"{problem} The log ends with:\n{quoted}"
+    return TrainingFailedError(said, f"{fix} Log: {log}", was_killed=code in KILLED)
 
 
 def _explain(spec: JobSpec, code: int) -> tuple[str, str]:
@@ -40,17 +40,23 @@ def _explain(spec: JobSpec, code: int) -> tuple[str, str]:
         )
     killed = code in (-_KILL, SIGNAL_CODES + _KILL)
     if code == EXIT_NO_MEMORY or killed:
-        how = "The system ended the training, most likely for" if killed else "It ran"
+        how = "The system ended the training, most likely because it" if killed else "It"
         chosen = spec.hyperparameters
         return (
-            f"{how} want of memory.",
+            f"{how} ran out of memory.",
             f"Lower the batch (now {chosen.batch}) or imgsz (now {chosen.imgsz}), or close "
             "other programs.",
         )
     return (
         f"The training job ended with exit code {code}.",
-        "Read the last lines above, mend the cause and run again.",
+        "Read the last lines above, correct the cause and run again.",
     )
 
 
 _KILL = 9 if sys.platform == "win32" else signal.SIGKILL
+KILLED = tuple(
+    code
+    for number in (_KILL, signal.SIGTERM, signal.SIGHUP if hasattr(signal, "SIGHUP") else 1)
+    for code in (-number, SIGNAL_CODES + number)
+)
+"""Exit codes of a job that the system, or whoever shuts a host down, has ended."""

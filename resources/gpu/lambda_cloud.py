@@ -12,17 +12,20 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import Field
 
 from resources.gpu.checks import checked_id, checked_name, checked_public_key
 from resources.gpu.cloud import (
     AmbiguousCreateError,
+    Billed,
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
     Finding,
     GpuWish,
+    Inventory,
     Offer,
     Pod,
     PodRequest,
@@ -40,10 +43,14 @@ from resources.gpu.http import (
     Service,
     shared_limiter,
 )
+from resources.gpu.inventory import collected, per_hour, seconds_since_1970
 from resources.gpu.market import examined, suitable
 
 BASE_URL = "https://cloud.lambda.ai/api/v1"
 KEY = ApiKey("LAMBDA_API_KEY", "https://cloud.lambda.ai/api-keys")
+
+FILE_SYSTEM_USD = 0.20
+"""For a GB and month that is used. Lambda's documentation of file systems, 2026."""
 
 _STATUS = {
     "booting": PodStatus.STARTING,
@@ -134,11 +141,7 @@ class LambdaCloud:
     def pods(self) -> Sequence[Pod]:
         """All instances of the account."""
         listed = self._api.ask("GET", "/instances").read(_Instances)
-        if listed.goes_on:
-            raise CloudError(
-                "Lambda Cloud's list of instances has another page, so it is incomplete.",
-                "Its API has changed: please report it. End instances in the dashboard meanwhile.",
-            )
+        _require_all(listed, "instances")
         return [self._pod(instance) for instance in listed.data]
 
     def terminate(self, pod_id: str) -> None:
@@ -166,6 +169,28 @@ class LambdaCloud:
     def billed_usd(self, pod_id: str, since: float) -> float | None:  # noqa: ARG002
         """Unknown: Lambda's API has no bills."""
         return None
+
+    def billed(self) -> Inventory:
+        """Instances and file systems."""
+        return collected(
+            (("instances", self._billed_instances), ("file systems", self._billed_file_systems))
+        )
+
+    def _billed_instances(self) -> Iterator[Billed]:
+        listed = self._api.ask("GET", "/instances").read(_Instances)
+        for instance in listed.data:
+            pod = self._pod(instance)
+            if pod.status is not PodStatus.ENDED:
+                how: Literal["told", "unknown"] = "told" if pod.usd_per_hour else "unknown"
+                yield Billed(
+                    *("instance", pod.id, pod.name, instance.status, None, pod.usd_per_hour, how)
+                )
+        _require_all(listed, "instances")
+
+    def _billed_file_systems(self) -> Iterator[Billed]:
+        listed = self._api.ask("GET", "/file-systems").read(_FileSystems)
+        yield from (system.billed() for system in listed.data)
+        _require_all(listed, "file systems")
 
     def examine(self, wish: GpuWish) -> Sequence[Finding]:
         """Key, instances, capacity and price; Lambda tells no balance."""
@@ -293,14 +318,35 @@ class _OneInstance(ReplyBody):
     data: _Instance
 
 
-class _Instances(ReplyBody):
-    data: list[_Instance]
-
+class _Page(ReplyBody):
     @property
     def goes_on(self) -> bool:
         """Whether there may be more. Pages are not documented, so any sign of them counts."""
         beside = self.model_extra or {}
         return any(value for word, value in beside.items() if _PAGING.search(word.lower()))
+
+
+class _Instances(_Page):
+    data: list[_Instance]
+
+
+class _FileSystem(ReplyBody):
+    id: str
+    name: str = ""
+    created: Lenient[str] = None
+    bytes_used: Lenient[float] = None
+
+    def billed(self) -> Billed:
+        gigabytes = None if self.bytes_used is None else self.bytes_used / 1e9
+        price = None if gigabytes is None else per_hour(gigabytes * FILE_SYSTEM_USD)
+        status = "" if gigabytes is None else f"{gigabytes:.1f} GB used"
+        how: Literal["estimated", "unknown"] = "unknown" if price is None else "estimated"
+        created = seconds_since_1970(self.created)
+        return Billed("file system", self.id, self.name, status, created, price, how)
+
+
+class _FileSystems(_Page):
+    data: list[_FileSystem]
 
 
 class _Region(ReplyBody):
@@ -340,6 +386,19 @@ def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
         for region in kind.regions_with_capacity_available:
             price = (kind.instance_type.price_cents_per_hour or 0) / 100
             yield Offer(name, region.name, tier="", usd_per_hour=price)
+
+
+def _require_all(listed: _Page, what: str) -> None:
+    """Raise where a list has another page.
+
+    Raises:
+        CloudError: it has, and nobody knows how to ask for it.
+    """
+    if listed.goes_on:
+        raise CloudError(
+            f"Lambda Cloud's list of {what} has another page, so it is incomplete.",
+            "Its API has changed: please report it. Look at the dashboard meanwhile.",
+        )
 
 
 def _same_key(one: str, other: str) -> bool:

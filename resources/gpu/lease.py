@@ -17,7 +17,15 @@ OnLog = Callable[[str], None]
 
 
 class TrainingFailedError(OutpostError):
-    """A job that ended without having done its work. Its outputs so far and its log are kept."""
+    """A job that ended without having done its work. Its outputs so far and its log are kept.
+
+    Attributes:
+        was_killed: a signal from outside ended it, as far as its exit code tells.
+    """
+
+    def __init__(self, problem: str, fix: str, was_killed: bool = False) -> None:
+        super().__init__(problem, fix)
+        self.was_killed = was_killed
 
 
 @dataclass(frozen=True)

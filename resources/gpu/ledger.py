@@ -106,7 +106,7 @@ class Limits:
     """What leases may cost, in US dollars, and how many there may be.
 
     Attributes:
-        per_hour: dearer hosts are not taken.
+        per_hour: more expensive hosts are not taken.
         per_lease: a lease ends before it costs more.
         per_month: of one calendar month (UTC), all leases together.
         leases: at once.

@@ -1,21 +1,23 @@
 """What Outpost does on a host, at the host: `python3 on_host.py COMMAND ...`.
 
-A copy of this file travels to each host. It needs Python 3.8 and nothing besides. Files are kept
+A copy of this file travels to each host. It needs Python 3.8 and nothing else. Files are kept
 once, in a folder `blobs`, under the SHA-256 of what they hold; a job's folder links to them.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ IDLE_FILE = ".outpost_idle"
 """In the home folder: tells the dead-man switch that somebody still looks after the host."""
 GROWING = ("outputs/",)
 """What a job appends to is copied, never linked."""
+KEPT = ("torch", "torchvision", "torchaudio")
+"""What an environment takes over from the Python that it is made over."""
 GRACE_SECONDS = 10.0
 UNUSED_SECONDS = 14 * 24 * 3600.0
 
@@ -34,6 +38,7 @@ def main(arguments: list[str]) -> int:
     """Run one command; its answer is JSON on standard output."""
     commands: dict[str, Callable[..., Any]] = {
         "probe": probe,
+        "environment": environment,
         "packages": packages,
         "lacking": lacking,
         "unpack": unpack,
@@ -43,7 +48,9 @@ def main(arguments: list[str]) -> int:
         "files": files,
         "clear": clear,
     }
-    print(json.dumps(commands[arguments[0]](*arguments[1:])))
+    answer = json.dumps(commands[arguments[0]](*arguments[1:]))
+    # On a line of its own, whatever libraries have printed.
+    print(f"\n{answer}", flush=True)
     return 0
 
 
@@ -76,6 +83,98 @@ def probe(*distributions: str) -> dict[str, Any]:
         "gpu": gpu,
         "trouble": "",
     }
+
+
+def environment(folder: str, *pins: str) -> str:
+    """An environment with pinned packages that sees all that this Python sees; its interpreter.
+
+    Not by "system site packages": made over a Python that lives in an environment itself, that
+    shows the system's packages and not those of the environment, so torch would be gone. Instead
+    a `.pth` file names every folder of packages that this Python looks into, in its order, however
+    it came by them (an environment, a chain of them, conda, the user's or Debian's folders).
+    torch and its companions stay in the versions that are there.
+    """
+    complete = Path(folder, "complete")
+    with held(Path(f"{folder}.lock")):
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            python = empty_environment(folder)
+            inherit(python)
+            install(python, Path(folder), pins)
+            complete.touch()
+    return str(Path(folder, "bin", "python"))
+
+
+@contextlib.contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Wait until nobody else on this host is in such a block."""
+    import fcntl
+
+    with lock.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def empty_environment(folder: str) -> str:
+    """An environment without packages but, where that can be had, pip; its interpreter."""
+    try:
+        run(sys.executable, "-m", "venv", folder)
+    except SystemExit:
+        # Debian has the part that brings pip in a package of its own.
+        shutil.rmtree(folder, ignore_errors=True)
+        run(sys.executable, "-m", "venv", "--without-pip", folder)
+    return str(Path(folder, "bin", "python"))
+
+
+def inherit(python: str) -> None:
+    """Have an interpreter see the packages that this one sees."""
+    ask = (
+        "import json, sys, sysconfig; print(json.dumps([sys.path, sysconfig.get_path('purelib')]))"
+    )
+    seen, own = json.loads(run(python, "-c", ask).splitlines()[-1])
+    # The first is the folder of this file.
+    further = [path for path in sys.path[1:] if path not in seen and Path(path).is_dir()]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in further]
+    # Last among such files, so that what is installed here comes first.
+    Path(own, "zz_outpost_inherited.pth").write_text("".join(lines))
+
+
+def install(python: str, folder: Path, pins: Sequence[str]) -> None:
+    """Install pinned packages by the environment's pip, or the one that it inherits."""
+    constraints = folder / "constraints.txt"
+    constraints.write_text("".join(f"{line}\n" for line in kept_versions()))
+    try:
+        run(python, "-m", "pip", "--version")
+    except SystemExit:
+        raise SystemExit(
+            "this Python has no pip and cannot bring one (python3-venv or ensurepip is missing)"
+        ) from None
+    options = ("--quiet", "--no-input", "--disable-pip-version-check")
+    run(python, "-m", "pip", "install", *options, "--constraint", str(constraints), *pins)
+
+
+def kept_versions() -> list[str]:
+    """What must stay as it is: another torch may be one without the GPU, and is gigabytes."""
+    import importlib.metadata
+
+    found = []
+    for name in KEPT:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{name}=={importlib.metadata.version(name)}")
+    return found
+
+
+def run(*words: str) -> str:
+    """Run a program; its output.
+
+    Raises:
+        SystemExit: it failed; its last words.
+    """
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip())[-1500:]
+        raise SystemExit(f"{Path(words[0]).name} {' '.join(words[1:4])} failed: {said}")
+    return done.stdout
 
 
 def packages() -> list[str]:
@@ -166,7 +265,7 @@ def stop(folder: str) -> str:
     """End a job and everything that it started."""
     job = Path(folder)
     group = group_of(job)
-    if group is None:
+    if group is None or is_foreign(group, job):
         return "none"
     for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
         try:
@@ -215,7 +314,7 @@ def state_of(job: Path) -> tuple[str, int | None]:
     group = group_of(job)
     if group is None:
         return "none", None
-    if lives(group):
+    if lives(group) and not is_foreign(group, job):
         return "running", None
     # It may have ended between the two looks.
     if (job / "rc").is_file():
@@ -227,6 +326,16 @@ def group_of(job: Path) -> int | None:
     """The process that leads all of a job's, as it wrote it down itself."""
     file = job / "pid"
     return int(file.read_text()) if file.is_file() else None
+
+
+def is_foreign(pid: int, job: Path) -> bool:
+    """Whether a process is another one than the job's: after a restart, numbers are given anew."""
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve(strict=True) != job.resolve()
+    except FileNotFoundError:
+        return False  # gone, or a zombie
+    except OSError:
+        return Path("/proc/self").exists()
 
 
 def lives(pid: int) -> bool:

@@ -18,6 +18,7 @@ class Pace:
         direct: for a running pod to tell its address; some hosts never have one.
         login: for SSH to let the key in once its port is open.
         patience: without any connection, after which a host is lost.
+        doubt: for a cloud to show that a host is gone on which something failed that never should.
         checkpoint: between two checkpoints that are fetched while it trains.
         finish: for the job to end in order when its time or its money is over.
         salvage: to bring what there is when something went wrong.
@@ -33,6 +34,7 @@ class Pace:
     direct: float = 120.0
     login: float = 90.0
     patience: float = 240.0
+    doubt: float = 30.0
     checkpoint: float = 300.0
     finish: float = 300.0
     salvage: float = 150.0

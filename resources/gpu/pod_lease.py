@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import paramiko
 
@@ -28,17 +28,20 @@ from resources.gpu.cloud import (
 )
 from resources.gpu.holding import holding
 from resources.gpu.interrupts import require_a_parent
+from resources.gpu.keys import public_line
+from resources.gpu.lease import OnLog, ignore
 from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, LedgerError, Limits
 from resources.gpu.naming import new_lease_id
 from resources.gpu.pace import Pace
 from resources.gpu.ssh import (
+    HostLostError,
     Login,
     RemoteCommandError,
     RemoteHost,
     SshDroppedError,
     SshLoginError,
     connect,
-    public_line,
+    quoted,
 )
 from resources.gpu.trust import HostKeyError, RecordedKey, SshError
 from resources.gpu.workplace import Environment, HostUnfitError, Workplace
@@ -82,6 +85,8 @@ class PodLease:
 
     workplace: Workplace
     environment: Environment
+    record: Mapping[str, Any]
+    """What the host is, once it is ready; see `Workplace.prepare`."""
 
     def __init__(self, terms: Terms, offer: Offer) -> None:
         """Announce the lease; nothing has been asked for yet.
@@ -134,8 +139,8 @@ class PodLease:
         by_the_wall = row.must_end_at - self.ledger.clock()
         return min(by_the_wall, paid_for - (time.monotonic() - self._began))
 
-    def get_ready(self) -> None:
-        """Create the pod and wait until a job could run on it.
+    def get_ready(self, on_log: OnLog = ignore) -> None:
+        """Create the pod, and wait and work until a job could run on it.
 
         Raises:
             NoCapacityError: there is no such host.
@@ -153,9 +158,29 @@ class PodLease:
         try:
             self._check_deadman(self._host)
             self.environment = self._examine()
+            on_log(f"Preparing {self.environment.gpu} ({self.pod_id}).")
+            self.record = self.workplace.prepare(self.environment)
         except SshError as error:
             raise HostUnfitError(error.problem, error.fix) from error
         self.ledger.ready(self.id)
+
+    def raise_if_lost(self, seconds: float) -> None:
+        """Watch a pod on which something failed; quiet if it is there, as it was, all the while.
+
+        What runs on a pod fails in any way while the pod is taken down, and its cloud may show it
+        as running a while longer.
+
+        Raises:
+            HostLostError, SshLoginError, HostKeyError: it is not what it was.
+        """
+        ends = time.monotonic() + seconds
+        while True:
+            require_a_parent()
+            if reason := self._lost_because() or self._emptied_because():
+                raise HostLostError(f"The host is lost: {reason}.", "Train again.")
+            if time.monotonic() > ends:
+                return
+            time.sleep(self.pace.poll)
 
     def end(self, note: str) -> None:
         """End the pod and verify it; whatever state it is in, also when it may not exist.
@@ -330,6 +355,16 @@ class PodLease:
             return f"its cloud says that it is {pod.status}"
         if pod.ssh is not None and pod.ssh != self.address:
             return "it was moved to another address"
+        return None
+
+    def _emptied_because(self) -> str | None:
+        """Whether another container with an empty disk answers now, by a fresh connection."""
+        assert self._host is not None
+        self._host.close()
+        try:
+            self._host.run(quoted("test", "-e", self.workplace.helper))
+        except RemoteCommandError as error:
+            return "its disk is empty: it was begun anew" if error.code == 1 else None
         return None
 
     def _release(self) -> None:

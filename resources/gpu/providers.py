@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from resources.gpu.cloud import Cloud
+from resources.gpu.keys import own_key
 from resources.gpu.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.lease import GpuProvider
 from resources.gpu.ledger import Ledger
@@ -18,7 +19,6 @@ from resources.gpu.pod_lease import Terms
 from resources.gpu.rented import RentedProvider
 from resources.gpu.resource import API_KEYS, VARIABLE, Gpu, GpuSettingsError, Provider
 from resources.gpu.runpod import RunPod, RunPodSettings
-from resources.gpu.ssh import own_key
 from resources.gpu.ssh_host import SshHostProvider, SshHostSettings, parse_address
 from resources.state import StateFolder
 

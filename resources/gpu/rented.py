@@ -20,12 +20,15 @@ from resources.gpu.lease import Host, OnEvent, OnLog, TrainingFailedError, ignor
 from resources.gpu.ledger import LeaseRow, LeaseState
 from resources.gpu.pod_lease import PodLease, Terms, patiently
 from resources.gpu.ssh import HostLostError, SshLoginError
-from resources.gpu.trust import HostKeyError
+from resources.gpu.transfer import TransferError
+from resources.gpu.trust import HostKeyError, SshError
 from resources.gpu.workplace import HostUnfitError, Workplace
 
 LEASES_A_TRAINING = 2
 LOST = (HostLostError, SshLoginError, HostKeyError)
-"""What only another host mends, once this one had been ready."""
+"""What only another host helps against, once this one had been ready."""
+DOUBTFUL = (SshError, TransferError, TrainingFailedError)
+"""What may be the way in which a host shows that it is being taken down."""
 
 
 class NoHostError(OutpostError):
@@ -130,14 +133,9 @@ class RentedLease:
         while True:
             following = Following(self._pod.workplace, assignment, self.terms.pace)
             try:
-                self._prepare(on_log)
-                return following.run(self._watch)
+                return self._follow(following)
             except LOST as error:
                 self._replace(error, assignment)
-            except BaseException:
-                with shielded():
-                    self._salvage(following)
-                raise
 
     def end(self, note: str) -> None:
         """End whatever has not ended yet, and write the bill."""
@@ -162,7 +160,7 @@ class RentedLease:
                 f"Asking {row.provider} for {what} at ${row.usd_per_hour:.2f} an hour, for at most "
                 f"${row.max_usd:.2f} and {minutes:.0f} minutes."
             )
-            pod.get_ready()
+            pod.get_ready(self.on_log)
         except (NoCapacityError, HostUnfitError) as error:
             with shielded():
                 pod.end(error.problem)
@@ -174,10 +172,29 @@ class RentedLease:
         self.pods.append(pod)
         return None
 
-    def _prepare(self, on_log: OnLog) -> None:
-        on_log(f"Preparing {self.host.name}.")
-        record = self._pod.workplace.prepare(self._pod.environment)
-        write_json(self._outputs / HOST_FILE, record)
+    def _follow(self, following: Following) -> Path:
+        """Run the job on the host of the moment; what it has made is here if that fails.
+
+        Raises:
+            HostLostError, SshLoginError, HostKeyError: the host was lost, however that showed.
+        """
+        try:
+            write_json(self._outputs / HOST_FILE, self._pod.record)
+            try:
+                return following.run(self._watch)
+            except BudgetSpentError:
+                raise
+            except DOUBTFUL as error:
+                # A job that ended by itself is believed unless its host is known to be gone.
+                believed = isinstance(error, TrainingFailedError) and not error.was_killed
+                self._pod.raise_if_lost(0.0 if believed else self.terms.pace.doubt)
+                raise
+        except LOST:
+            raise
+        except BaseException:
+            with shielded():
+                self._salvage(following)
+            raise
 
     def _watch(self, workplace: Workplace) -> None:
         """End the training in order while there is still money for it."""

@@ -74,7 +74,9 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
         "fail more often ('community'), or both.",
     )
     max_usd_per_hour: float = Field(
-        default=0.80, gt=0, description="Dearer hosts are never rented, whatever was offered."
+        default=0.80,
+        gt=0,
+        description="More expensive hosts are never rented, whatever was offered.",
     )
     max_usd_per_lease: float = Field(
         default=3.0, gt=0, description="Training ends in order before a lease costs more."
@@ -92,7 +94,9 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
     min_cuda: str = Field(default="12.8", description="Oldest CUDA version of a host's driver.")
     ssh_host: str = Field(default="", description="For 'ssh': user@host or user@host:port.")
     ssh_key: str = Field(
-        default="~/.ssh/id_ed25519", description="For 'ssh': private key without passphrase."
+        default="~/.ssh/id_ed25519",
+        description="For 'ssh': private key. One with a passphrase is used through the SSH agent, "
+        "or opened with OUTPOST_GPU_SSH_PASSPHRASE; one in hardware through the agent.",
     )
     ssh_known_hosts: str = Field(
         default="~/.ssh/known_hosts", description="For 'ssh': file that knows the host's key."

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,11 +20,13 @@ from resources.gpu.cloud import (
     DEADMAN_FILE,
     IDLE_FILE,
     IDLE_MINUTES,
+    Billed,
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
     Finding,
     GpuWish,
+    Inventory,
     NoCapacityError,
     Offer,
     Pod,
@@ -43,6 +45,7 @@ from resources.gpu.http import (
     Service,
     checked_url,
 )
+from resources.gpu.inventory import collected, per_hour, seconds_since_1970
 from resources.gpu.market import examined, suitable
 from resources.gpu.naming import parse_name
 
@@ -60,6 +63,12 @@ may the clocks here and there differ."""
 STOP_AFTER_TRIES = 15
 """Removals in vain, a minute apart, after which a pod stops itself: then only a disk is billed."""
 
+STOPPED_DISK_USD = 0.20
+"""For a GB and month of a stopped pod's own disk, twice that of a running one's. The disk of its
+container is free then. RunPod's documentation of pod pricing, 2026."""
+VOLUME_USD = 0.07
+"""For a GB and month of a network volume of the standard kind, the first terabyte. As above."""
+
 _STATUS = {
     "PROVISIONING": PodStatus.STARTING,
     "STARTING": PodStatus.STARTING,
@@ -72,6 +81,7 @@ _FINGERPRINT = re.compile(r"^\d+ (SHA256:[A-Za-z0-9+/]{43}) .*\([A-Z0-9-]+\)\s*$
 """As `ssh-keygen -l` prints it."""
 
 Tier = Literal["secure", "community"]
+P = TypeVar("P", bound="_Page")
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,7 @@ class RunPod:
 
     def pods(self) -> Sequence[Pod]:
         """All pods of the account but those of clusters, which Outpost never makes."""
-        return [pod.pod() for page in self._pages() for pod in page.pods]
+        return [pod.pod() for page in self._pages("/pods", _Pods) for pod in page.pods]
 
     def terminate(self, pod_id: str) -> None:
         """Ask for a pod's end."""
@@ -180,6 +190,30 @@ class RunPod:
         bill = self._api.ask("GET", "/billing/pods", query).read(_Billing)
         charged = [record.total for record in bill.records if record.pod_id == pod_id]
         return sum(charged) if charged else None
+
+    def billed(self) -> Inventory:
+        """Pods, those of clusters and stopped ones with disks among them, volumes, endpoints."""
+        return collected(
+            (
+                ("pods", self._billed_pods),
+                ("network volumes", self._billed_volumes),
+                ("serverless endpoints", self._billed_endpoints),
+            )
+        )
+
+    def _billed_pods(self) -> Iterator[Billed]:
+        for page in self._pages("/pods", _Pods, {"includeClusterPods": "true"}):
+            for pod in page.pods:
+                if _STATUS.get(pod.status) is not PodStatus.ENDED:
+                    yield pod.billed()
+
+    def _billed_volumes(self) -> Iterator[Billed]:
+        for page in self._pages("/network-volumes", _Volumes):
+            yield from (volume.billed() for volume in page.networkVolumes)
+
+    def _billed_endpoints(self) -> Iterator[Billed]:
+        for page in self._pages("/serverless", _Endpoints):
+            yield from (endpoint.billed() for endpoint in page.endpoints if endpoint.workers.min)
 
     def examine(self, wish: GpuWish) -> Sequence[Finding]:
         """Key, pods, spending, capacity and price."""
@@ -237,11 +271,16 @@ class RunPod:
         }
         return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
 
-    def _pages(self) -> Iterator[_Pods]:
+    def _pages(self, path: str, kind: type[P], query: Query | None = None) -> Iterator[P]:
+        """All pages of a list, one after the other.
+
+        Raises:
+            CloudError: there are more than could be read; comes after those that could.
+        """
         cursors: list[str] = []
         while len(cursors) < MOST_PAGES:
-            query = {self.settings.cursor_parameter: cursors[-1]} if cursors else None
-            page = self._api.ask("GET", "/pods", query).read(_Pods)
+            further = {self.settings.cursor_parameter: cursors[-1]} if cursors else {}
+            page = self._api.ask("GET", path, {**(query or {}), **further} or None).read(kind)
             yield page
             cursor = page.next_cursor()
             if cursor is None:
@@ -250,9 +289,9 @@ class RunPod:
                 break
             cursors.append(cursor)
         raise CloudError(
-            "RunPod's list of pods has more pages than could be read, so it is incomplete.",
+            f"RunPod's list {path} has more pages than could be read, so it is incomplete.",
             "Set the cursor parameter of RunPod's settings to the name that RunPod's "
-            "documentation gives for the next page of `GET /v2/pods`.",
+            f"documentation gives for the next page of `GET /v2{path}`.",
         )
 
     def _body(self, request: PodRequest) -> _CreatePod:
@@ -343,12 +382,35 @@ class _Ssh(ReplyBody):
     direct: _Endpoint | None = None
 
 
+class _Disk(ReplyBody):
+    size: float
+
+
+class _Mounts(ReplyBody):
+    persistent: Lenient[_Disk] = None
+
+
 class _Pod(ReplyBody):
     id: str = Field(min_length=1)
     name: str
     status: str
     cost: Lenient[float] = None
     ssh: Lenient[_Ssh] = None
+    mounts: Lenient[_Mounts] = None
+    cluster: Lenient[dict[str, object]] = None
+    createdAt: Lenient[str] = None  # noqa: N815
+
+    def billed(self) -> Billed:
+        """A stopped pod costs nothing an hour, as RunPod tells it, but its disk does."""
+        created = seconds_since_1970(self.createdAt)
+        stopped = _STATUS.get(self.status) is PodStatus.STOPPED
+        kind = "pod of a cluster" if self.cluster else "pod"
+        kind = f"disk of a stopped {kind}" if stopped else kind
+        gigabytes = self.mounts.persistent.size if self.mounts and self.mounts.persistent else 0.0
+        price = per_hour(gigabytes * STOPPED_DISK_USD) if stopped else self.cost or None
+        how: Literal["told", "estimated", "unknown"] = "estimated" if stopped else "told"
+        how = "unknown" if price is None else how
+        return Billed(kind, self.id, self.name, self.status, created, price, how)
 
     def pod(self) -> Pod:
         # A status that is not known yet: such a pod is there and billed, but not of use.
@@ -364,8 +426,7 @@ class _Pagination(ReplyBody):
     hasNextPage: bool | None = None  # noqa: N815
 
 
-class _Pods(ReplyBody):
-    pods: list[_Pod]
+class _Page(ReplyBody):
     pagination: _Pagination | None = None
 
     def next_cursor(self) -> str | None:
@@ -374,6 +435,48 @@ class _Pods(ReplyBody):
         if pages is None or pages.hasNextPage is False:
             return None
         return pages.nextCursor or ("" if pages.hasNextPage else None)
+
+
+class _Pods(_Page):
+    pods: list[_Pod]
+
+
+class _Volume(ReplyBody):
+    id: str
+    name: str = ""
+    size: Lenient[float] = None
+    type: str = ""
+
+    def billed(self) -> Billed:
+        priced = self.type == "STANDARD" and self.size is not None
+        price = per_hour((self.size or 0.0) * VOLUME_USD) if priced else None
+        size = "" if self.size is None else f"{self.size:g} GB"
+        how: Literal["estimated", "unknown"] = "estimated" if priced else "unknown"
+        return Billed("network volume", self.id, self.name, size, None, price, how)
+
+
+class _Volumes(_Page):
+    networkVolumes: list[_Volume]  # noqa: N815
+
+
+class _Workers(ReplyBody):
+    min: int = 0
+
+
+class _ServerlessEndpoint(ReplyBody):
+    id: str
+    name: str = ""
+    workers: _Workers = Field(default_factory=_Workers)
+    createdAt: Lenient[str] = None  # noqa: N815
+
+    def billed(self) -> Billed:
+        status, created = f"{self.workers.min} workers always", seconds_since_1970(self.createdAt)
+        kind = "serverless endpoint"
+        return Billed(kind, self.id, self.name, status, created, None, "unknown")
+
+
+class _Endpoints(_Page):
+    endpoints: list[_ServerlessEndpoint]
 
 
 class _Place(ReplyBody):

@@ -1,7 +1,8 @@
 """SSH connections: who may be on the other side, and commands with their exit status.
 
 No host key is taken on trust silently: `HostKeyTrust` decides before a login is tried. Commands run
-without a terminal; their working directory is the account's, so paths are absolute.
+without a terminal, in `/bin/sh` whatever the account's shell is (`resources.gpu.shell`); their
+working directory is the account's, so paths are absolute.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import paramiko
 
 from resources.gpu.cloud import SshAddress
-from resources.gpu.naming import write_once
+from resources.gpu.shell import SIGNAL_CODES, Between, new_mark, through_sh
 from resources.gpu.trust import HostKeyTrust, SshError
 
 T = TypeVar("T")
@@ -62,6 +62,10 @@ class RemoteCommandError(SshError):
         self.code = code
 
 
+class LoginShellError(SshError):
+    """The account's login shell did not run what it was given."""
+
+
 @dataclass(frozen=True)
 class Login:
     """Where to log in, as whom, and what the host must show."""
@@ -86,61 +90,76 @@ class Connection:
         """Run a command to its end and return its standard output.
 
         Args:
-            command: for the account's shell; quote with `quoted`.
+            command: for a POSIX shell, whatever the account's own is; quote with `quoted`.
             given: its standard input.
             seconds: without any output after which it is given up.
 
         Raises:
             RemoteCommandError: it failed; its last words are quoted.
+            LoginShellError: the account's shell did not run it.
             SshDroppedError: the connection broke.
         """
-        return self.feed(command, (given,), seconds)
+        if given:
+            return self.feed(command, (given,), seconds)
+        output = bytearray()
+        self.drain(command, output.extend, seconds)
+        return bytes(output)
 
     def feed(
         self, command: str, chunks: Iterable[bytes], seconds: float = SILENCE_SECONDS
     ) -> bytes:
         """Run a command that first reads its standard input to the end; its standard output.
 
+        Nothing is sent before the command has begun: start-up files of the account's shell might
+        read it, or another shell take it for commands.
+
         Raises:
             RemoteCommandError: it failed, which is known only when it ends.
+            LoginShellError: the account's shell did not run it.
             SshDroppedError: the connection broke.
         """
-        with self.channel(command, seconds) as channel:
-            self._send(channel, chunks)
-            output = b"".join(self._received(channel))
-            self._finish(channel, command)
-        return output
+        with self.channel(command, seconds) as running:
+            output = [running.beginning()]
+            if running.between.begun:
+                self._send(running.channel, chunks)
+            output += running.output()
+            running.finish()
+        return b"".join(output)
 
-    def drain(self, command: str, take: Callable[[bytes], object]) -> None:
+    def drain(
+        self, command: str, take: Callable[[bytes], object], seconds: float = SILENCE_SECONDS
+    ) -> None:
         """Run a command and hand its standard output over, piece by piece.
 
         Raises:
             RemoteCommandError: it failed, which is known only when it ends.
+            LoginShellError: the account's shell did not run it.
             SshDroppedError: the connection broke.
         """
-        with self.channel(command) as channel:
-            channel.shutdown_write()
-            for chunk in self._received(channel):
-                take(chunk)
-            self._finish(channel, command)
+        with self.channel(command, seconds) as running:
+            running.channel.shutdown_write()
+            for piece in running.output():
+                take(piece)
+            running.finish()
 
     @contextmanager
-    def channel(self, command: str, seconds: float = SILENCE_SECONDS) -> Iterator[paramiko.Channel]:
+    def channel(self, command: str, seconds: float = SILENCE_SECONDS) -> Iterator[_Running]:
         """Start a command; the block talks with it. Trouble with the line is a dropped line."""
         with dropped_when_broken():
             channel = self._transport.open_session(timeout=CONNECT_SECONDS)
             try:
+                running = _Running(self, channel, command)
                 channel.settimeout(seconds)
                 with _closed_after(channel, CONNECT_SECONDS):
-                    channel.exec_command(command)
-                yield channel
+                    channel.exec_command(through_sh(command, running.mark))
+                yield running
             finally:
                 channel.close()
 
-    def _received(self, channel: paramiko.Channel) -> Iterator[bytes]:
-        for chunk in _chunks(channel.recv):
-            self.moved = time.monotonic()
-            yield chunk
+    @property
+    def is_active(self) -> bool:
+        """Whether the line still holds, as far as is known."""
+        return bool(self._transport.is_active())
 
     def _send(self, channel: paramiko.Channel, chunks: Iterable[bytes]) -> None:
         try:
@@ -156,25 +175,72 @@ class Connection:
             if not channel.status_event.wait(CONNECT_SECONDS):
                 raise
 
-    def _finish(self, channel: paramiko.Channel, command: str) -> None:
-        """Wait for a command whose output was read to its end, and raise if it failed."""
-        said = b"".join(_chunks(channel.recv_stderr))
-        if not channel.status_event.wait(SILENCE_SECONDS):
-            raise TimeoutError("the command does not end")
-        code = channel.exit_status
-        if code == -1 and not self._transport.is_active():
-            raise EOFError("the connection broke")
-        if code != 0:
-            words = said.decode("utf-8", errors="replace").strip()[-2000:]
-            raise RemoteCommandError(
-                f"On the host, `{command[:200]}` ended with {code}: {words or '(no words)'}",
-                "Read its words; `outpost gpu doctor` looks at the usual causes.",
-                code,
-            )
-
     def close(self) -> None:
         """Close it; closing twice is fine."""
         self._transport.close()
+
+
+class _Running:
+    """A command that runs on a host."""
+
+    def __init__(self, connection: Connection, channel: paramiko.Channel, command: str) -> None:
+        self.connection, self.channel, self.command = connection, channel, command
+        self.mark = new_mark()
+        self.between = Between(self.mark)
+
+    def beginning(self) -> bytes:
+        """Wait until the command has begun, or will not any more; what it has written so far."""
+        written = b""
+        while not self.between.begun and (piece := self._received()):
+            written += self.between.take(piece)
+        return written
+
+    def output(self) -> Iterator[bytes]:
+        """What the command itself writes, to its end."""
+        while piece := self._received():
+            if written := self.between.take(piece):
+                yield written
+        if written := self.between.rest():
+            yield written
+
+    def finish(self) -> None:
+        """Wait for a command whose output was read to its end, and raise if it failed."""
+        said = b"".join(_chunks(self.channel.recv_stderr))
+        if not self.channel.status_event.wait(SILENCE_SECONDS):
+            raise TimeoutError("the command does not end")
+        code = self.channel.exit_status
+        if code == -1 and not self.connection.is_active:
+            raise EOFError("the connection broke")
+        if not self.between.begun:
+            self._never_began(code, said)
+        if code == 0 and self.between.ended:
+            return
+        errors = Between(self.mark)
+        words = _words_of(errors.take(said) + errors.rest())
+        how = f"ended with {code}" if code else "was cut off"
+        raise RemoteCommandError(
+            f"On the host, `{self.command[:200]}` {how}: {words or '(no words)'}",
+            "Read its words; `outpost gpu doctor` looks at the usual causes.",
+            code,
+        )
+
+    def _never_began(self, code: int, said: bytes) -> None:
+        if code == -1 or code > SIGNAL_CODES:
+            raise EOFError("the account's shell was ended before it ran the command")
+        words = " ".join(filter(None, (_words_of(self.between.before), _words_of(said))))
+        raise LoginShellError(
+            "The account's login shell does not run commands that come by SSH; it ended with "
+            f"{code} and said: {words or '(nothing)'}",
+            "Give the account a shell that runs `ssh HOST true`, and let no start-up file of it "
+            "(~/.bashrc, config.fish, ~/.tcshrc) end it or start another one when it is not "
+            "interactive.",
+        )
+
+    def _received(self) -> bytes:
+        piece: bytes = self.channel.recv(CHUNK)
+        if piece:
+            self.connection.moved = time.monotonic()
+        return piece
 
 
 class RemoteHost:
@@ -296,35 +362,8 @@ def dropped_when_broken() -> Iterator[None]:
         raise SshDroppedError(f"The SSH connection broke: {words}", "Try again.") from error
 
 
-def own_key(file: Path) -> paramiko.PKey:
-    """The key that opens the hosts that Outpost rents; made on first use, for its owner alone."""
-    if not file.is_file():
-        _make_key(file)
-    return read_key(file)
-
-
-def read_key(file: Path) -> paramiko.PKey:
-    """A private key without passphrase.
-
-    Raises:
-        SshError: it cannot be read.
-    """
-    try:
-        return paramiko.PKey.from_path(file)
-    except (OSError, ValueError, paramiko.SSHException) as error:
-        raise SshError(
-            f"{file} is no private SSH key that can be used: {error}",
-            "Make one without passphrase: ssh-keygen -t ed25519 -N '' -f FILE",
-        ) from error
-
-
-def public_line(key: paramiko.PKey) -> str:
-    """The public half as one line of `authorized_keys`."""
-    return f"{key.get_name()} {key.get_base64()} outpost"
-
-
 def quoted(*words: str) -> str:
-    """Words as one command of a shell."""
+    """Words as one command of a POSIX shell."""
     return shlex.join(words)
 
 
@@ -357,19 +396,10 @@ def _prepare(transport: paramiko.Transport, key_types: Sequence[str]) -> None:
         options.key_types = tuple(name for name in options.key_types if name in key_types)
 
 
-def _make_key(file: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    content = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_once(file, content)
-
-
 def _chunks(receive: Callable[[int], bytes]) -> Iterator[bytes]:
     while chunk := receive(CHUNK):
         yield chunk
+
+
+def _words_of(said: bytes) -> str:
+    return said.decode("utf-8", errors="replace").strip()[-2000:]

@@ -16,10 +16,11 @@ from resources.gpu.cloud import SshAddress
 from resources.gpu.following import Assignment, Following
 from resources.gpu.holding import HeldError, holding
 from resources.gpu.interrupts import interruptible, require_a_parent, shielded
+from resources.gpu.keys import read_key
 from resources.gpu.lease import Host, OnEvent, OnLog, ignore
 from resources.gpu.naming import new_lease_id, owner_token
 from resources.gpu.pace import Pace
-from resources.gpu.ssh import Login, RemoteHost, read_key
+from resources.gpu.ssh import Login, RemoteHost
 from resources.gpu.trust import DEFAULT_PORT, known_host
 from resources.gpu.workplace import Environment, Workplace
 
@@ -36,7 +37,7 @@ class SshHostSettings:
 
     Attributes:
         address: where it answers.
-        key: file of a private key without passphrase that it lets in.
+        key: file of a private key that it lets in; see `resources.gpu.keys`.
         known_hosts: file that knows its host key.
         usd_per_hour: what an hour on it costs its owner, for the bill.
     """

@@ -98,7 +98,7 @@ def known_host(file: Path, address: SshAddress) -> KnownHost:
     try:
         found = paramiko.HostKeys(str(file)).lookup(named) if file.is_file() else None
     except (OSError, paramiko.SSHException) as error:
-        raise SshError(f"{file} cannot be read: {error}", "Mend or remove it.") from error
+        raise SshError(f"{file} cannot be read: {error}", "Correct or remove it.") from error
     if not found:
         raise SshError(
             f"{file} does not know {named}.",

@@ -3,7 +3,7 @@
 ~/.outpost/
     on_host.py      the host's side of this module
     blobs/          files by digest, so that only what the host lacks is sent
-    venv-<digest>/  pinned packages, where the host's own Python has other ones
+    venv-<digest>/  pinned packages over the host's own Python, where that has other ones
     jobs/<job>/     what `pipeline.training.job.write_job` made; see `detector_program.main`
 """
 
@@ -27,10 +27,22 @@ from resources.gpu.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.transfer import digests_of, fetch, pack, send
 
 HELPER = Path(__file__).with_name("on_host.py")
-PYTHONS = ("python3", "python", "/usr/local/bin/python3", "/opt/conda/bin/python")
-"""Official images differ in which of their Pythons has torch."""
+PYTHONS = (
+    "python3",
+    "python",
+    "/usr/local/bin/python3",
+    "/opt/conda/bin/python",
+    "/opt/venv/bin/python",
+    "/venv/bin/python",
+    "~/venv/bin/python",
+    "~/.venv/bin/python",
+)
+"""Images and people differ in which of their Pythons has torch; the PATH that an image sets is not
+that of an SSH session. "~" is the account's home folder."""
 PINNED = ("ultralytics-opencv-headless", "onnx", "onnxruntime", "onnxslim")
 """What the job program needs besides torch, in the versions that are installed here."""
+HOW_MADE = "inherits by a .pth file"
+"""Changed when environments are made otherwise, so that those of before are not taken."""
 INSTALL_SECONDS = 900.0
 PROBE_SECONDS = 120.0
 LONG_SECONDS = 600.0
@@ -92,10 +104,14 @@ class Workplace:
     python: str = field(default="", init=False)
 
     @cached_property
+    def home(self) -> str:
+        """Absolute path of the account's home folder."""
+        return self.host.run('printf %s "$HOME"').decode()
+
+    @property
     def base(self) -> str:
         """Absolute path of all that Outpost has on the host."""
-        home = self.host.run('printf %s "$HOME"').decode()
-        return f"{home}/.outpost"
+        return f"{self.home}/.outpost"
 
     @property
     def job(self) -> str:
@@ -116,9 +132,11 @@ class Workplace:
         """
         folders = quoted("mkdir", "-p", *(f"{self.base}/{name}" for name in ("blobs", "jobs")))
         helper = quoted(self.helper)
-        self.host.run(f"umask 077; {folders} && cat > {helper}", HELPER.read_bytes())
+        bring = f"cat > {helper}.$$ && mv {helper}.$$ {helper}"
+        self.host.run(f"umask 077; {folders} && {bring}", HELPER.read_bytes())
         found, troubles = [], []
-        for python in PYTHONS:
+        for named in PYTHONS:
+            python = named.replace("~", self.home)
             try:
                 environment = self._probe(python)
             except RemoteCommandError as error:
@@ -143,12 +161,12 @@ class Workplace:
         """Have the pinned packages at hand; everything about the host that is worth a record.
 
         Raises:
-            HostUnfitError: they cannot be installed.
+            HostUnfitError: they cannot be installed, or torch or its GPU is lost with them.
         """
         wanted = wanted_versions()
-        if any(environment.found.get(name) != version for name, version in wanted.items()):
+        if not _has(environment, wanted):
             self.python = self._virtual_environment(wanted)
-            environment = self._probe(self.python)
+            environment = _still_fit(self._probe(self.python), environment, wanted)
         return {
             "python": self.python,
             "torch": environment.torch,
@@ -260,24 +278,17 @@ class Workplace:
     def _virtual_environment(self, wanted: Mapping[str, str]) -> str:
         """The interpreter of an environment with the pinned packages over the host's own torch."""
         pins = [f"{name}=={version}" for name, version in wanted.items()]
-        digest = hashlib.sha256(" ".join([self.python, *pins]).encode()).hexdigest()[:12]
+        said = " ".join([HOW_MADE, self.python, *pins])
+        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
         folder = f"{self.base}/venv-{digest}"
-        make = quoted(self.python, "-m", "venv", "--system-site-packages", folder)
-        install = quoted(
-            f"{folder}/bin/python", "-m", "pip", "install", "--quiet", "--no-input", *pins
-        )
-        done = quoted(f"{folder}/complete")
         try:
-            self.host.run(
-                f"[ -e {done} ] || {{ {make} && {install} && touch {done}; }}",
-                seconds=INSTALL_SECONDS,
-            )
+            python: str = self._help("environment", folder, *pins, seconds=INSTALL_SECONDS)
         except RemoteCommandError as error:
             raise HostUnfitError(
                 f"{', '.join(pins)} cannot be installed on the host. {error.problem}",
                 "Choose an image that has them, or one with python3-venv and access to PyPI.",
             ) from error
-        return f"{folder}/bin/python"
+        return python
 
     def _help(
         self,
@@ -289,8 +300,14 @@ class Workplace:
         """Have the helper do something on the host; its answer."""
         command = quoted(python or self.python, self.helper, *words)
         answer = self.host.run(command, given, seconds).decode("utf-8", errors="replace")
-        # Libraries may have said something before.
-        return json.loads(answer.strip().splitlines()[-1])
+        try:
+            # Libraries may have said something before.
+            return json.loads(answer.strip().rpartition("\n")[2])
+        except ValueError as error:
+            raise RemoteCommandError(
+                f"On the host, `{command[:200]}` answered {answer[-200:]!r}.",
+                "Try again; `outpost gpu doctor` looks at the usual causes.",
+            ) from error
 
 
 OWN_FILES = (BILL_FILE, HOST_FILE)
@@ -305,3 +322,29 @@ LEFT_OUT = (
 def wanted_versions() -> dict[str, str]:
     """The pinned packages in the versions that are installed here."""
     return {name: installed_version(name) for name in PINNED}
+
+
+def _has(environment: Environment, wanted: Mapping[str, str]) -> bool:
+    return all(environment.found.get(name) == version for name, version in wanted.items())
+
+
+def _still_fit(now: Environment, before: Environment, wanted: Mapping[str, str]) -> Environment:
+    """What was made over an environment, if torch works in it as it did there.
+
+    Raises:
+        HostUnfitError: it does not.
+    """
+    lost = ""
+    if now.trouble:
+        lost = f"torch cannot be used any more: {now.trouble}"
+    elif before.gpu is not None and now.gpu is None:
+        lost = f"torch {now.torch} sees no GPU, where torch {before.torch} had seen {before.gpu}"
+    elif not _has(now, wanted):
+        lost = f"other versions are seen than were installed: {dict(now.found)}"
+    if lost:
+        raise HostUnfitError(
+            f"With the pinned packages installed over {before.python}, {lost}.",
+            "Choose an image with another Python, or one that has "
+            f"{', '.join(f'{name} {version}' for name, version in wanted.items())}.",
+        )
+    return now

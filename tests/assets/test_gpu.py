@@ -243,6 +243,35 @@ def test_doctor_is_content_with_a_good_setup_and_rents_nothing(
     assert account.runpod.key not in result.stdout
 
 
+def test_doctor_lists_all_that_is_billed_whoever_made_it(account: Renting) -> None:
+    """Also where training runs on this machine: a forgotten pod costs all the same."""
+    left = abandon(account)
+    account.runpod.add_foreign("my-notebook", age_seconds=3 * 86400.0)
+    volume = {"id": "v1", "name": "sets", "size": 100, "dataCenter": "EU-RO-1", "type": "STANDARD"}
+    account.runpod.volumes = [volume]
+
+    told = json.loads(outpost("doctor", "--json").stdout)
+    shown = outpost("doctor").stdout
+
+    by_name = {item["name"]: item for item in told["billed"]}
+    assert by_name[left.name]["whose"] == "ours, left behind"
+    assert by_name[left.name]["lease"] == left.id
+    assert by_name["my-notebook"]["whose"] == "not ours"
+    assert by_name["my-notebook"]["age_seconds"] == pytest.approx(3 * 86400.0, abs=60.0)
+    assert by_name["sets"]["price_is"] == "estimated"
+    assert told["billed_usd_per_hour"] == pytest.approx(2 * 0.69 + 100 * 0.07 / 730)
+    assert told["billed_unknown"] == []
+    for words in ("my-notebook", "3 days", "about 0.0096", "not ours", "outpost gpu reap"):
+        assert words in shown
+    assert account.runpod.count("delete") == 0
+
+
+def test_doctor_tells_what_it_could_not_look_at(account: Renting) -> None:
+    account.runpod.always("volumes", status(403))
+
+    assert "Could not be looked at: network volumes" in outpost("doctor").stdout
+
+
 def test_doctor_names_a_wrong_key(account: Renting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTPOST_GPU", "runpod")
     monkeypatch.setenv("RUNPOD_API_KEY", "wrong")

@@ -19,11 +19,19 @@ import pipeline.training.job as job_module
 from assets.definitions import build_definitions
 from assets.keys import GameKeys
 from assets.making import Making, latest, make
-from assets.training import show_lease, stages_of, training_assets
+from assets.training import show_batch_sizes, show_lease, stages_of, training_assets
 from pipeline.games.pack import TwoStageRules, load_pack
 from pipeline.labels.batches import write_json
 from pipeline.training.checkpoints import CheckpointMissingError
-from pipeline.training.job import FINETUNING, Hyperparameters, Pictures
+from pipeline.training.job import (
+    FINETUNING,
+    Hyperparameters,
+    JobSpec,
+    Pictures,
+    hyperparameters,
+    two_stages,
+)
+from pipeline.training.results import EpochMetrics
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, TrainingFailedError
 
@@ -198,6 +206,26 @@ def test_a_rented_host_shows_its_price_and_all_its_leases(bench: Bench) -> None:
     assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (0.4, 900.0, 0.1)
     assert shown["cost_is"] == "billed"
     assert "xyz" in shown["leases"]
+
+
+def epoch_of(stage: str, batch_size: int | None) -> EpochMetrics:
+    return EpochMetrics(seconds=1.0, stage=stage, epoch=1, epochs=1, batch_size=batch_size)
+
+
+def test_the_page_shows_the_batch_that_was_used() -> None:
+    job = JobSpec(
+        game="demo", class_names=("knight",), hyperparameters=hyperparameters({"batch": 16})
+    )
+    two = job.model_copy(update={"training": two_stages(None, {"batch": 8})})
+
+    assert show_batch_sizes([epoch_of("train", 16)], job) == {"batch": "16"}
+    halved = {"batch": "4 (asked for 16: out of memory)"}
+    assert show_batch_sizes([epoch_of("train", 4)], job) == halved
+    epochs = [epoch_of(two.training[0].name, 8), epoch_of(two.training[1].name, 8)]
+    first, second = (stage.name for stage in two.training)
+    said = f"{first}: 8 (asked for 16: out of memory); {second}: 8"
+    assert show_batch_sizes(epochs, two) == {"batch": said}
+    assert show_batch_sizes([epoch_of("train", None)], job) == {}, "of before it was recorded"
 
 
 def test_weights_of_before_there_was_a_record_are_shown_without_it(tmp_path: Path) -> None:

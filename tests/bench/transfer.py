@@ -24,7 +24,8 @@ from doubles.sshd import SshMachine, running_sshd
 
 from pipeline.manifests import sha256_of
 from resources.gpu.cloud import SshAddress
-from resources.gpu.ssh import Login, RemoteHost, own_key, public_line
+from resources.gpu.keys import own_key, public_line
+from resources.gpu.ssh import Login, RemoteHost
 from resources.gpu.transfer import fetch, send
 from resources.gpu.trust import RecordedKey
 

@@ -28,6 +28,7 @@ QUICK = Pace(
     direct=0.6,
     login=2.0,
     patience=3.0,
+    doubt=1.0,
     checkpoint=0.0,
     finish=2.0,
     salvage=3.0,

@@ -81,7 +81,8 @@ class LambdaCloudDouble(CloudDouble):
         launched: bodies of the accepted requests for instances, in their order.
         arrivals: operation and monotonic second of each request.
         keys_differ: a key is refused that is registered already, under whatever name.
-        beside: words of the list of instances beside its data.
+        beside: words of the lists of instances and file systems beside their data.
+        file_systems: of the account.
     """
 
     mount = "/api/v1"
@@ -95,6 +96,7 @@ class LambdaCloudDouble(CloudDouble):
         self.arrivals: list[tuple[str, float]] = []
         self.keys_differ = False
         self.beside: dict[str, object] = {}
+        self.file_systems: list[dict[str, object]] = []
 
     def add_foreign(self, name: str = "my-notebook") -> FakePod:
         """An instance that somebody else launched, active; nobody can log in."""
@@ -110,6 +112,7 @@ class LambdaCloudDouble(CloudDouble):
             Route("launch", "POST", "/instance-operations/launch", self._launch),
             Route("terminate", "POST", "/instance-operations/terminate", self._terminate),
             Route("types", "GET", "/instance-types", self._types),
+            Route("file_systems", "GET", "/file-systems", self._file_systems),
             Route("keys", "GET", "/ssh-keys", self._keys),
             Route("add_key", "POST", "/ssh-keys", self._add_key),
             Route("delete_key", "DELETE", "/ssh-keys/{id}", self._delete_key),
@@ -179,6 +182,9 @@ class LambdaCloudDouble(CloudDouble):
 
     def _types(self, _: Request, __: Mapping[str, str]) -> Reply:
         return Reply(200, {"data": {kind.name: _typed(kind) for kind in self.stock}})
+
+    def _file_systems(self, _: Request, __: Mapping[str, str]) -> Reply:
+        return Reply(200, {"data": self.file_systems, **self.beside})
 
     def _keys(self, _: Request, __: Mapping[str, str]) -> Reply:
         return Reply(200, {"data": list(self.keys.values())})

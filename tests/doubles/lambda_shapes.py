@@ -29,6 +29,7 @@ INSTANCE = {
     },
 }
 SSH_KEY = {"type": "object", "properties": {"id": TEXT, "name": TEXT, "public_key": TEXT}}
+FILE_SYSTEM = {"type": "object", "properties": {"id": TEXT, "name": TEXT, "created": TEXT}}
 LAUNCH = {
     "type": "object",
     "required": ["region_name", "instance_type_name", "ssh_key_names"],
@@ -84,6 +85,7 @@ DOCUMENT: dict[str, Any] = {
             "post": _operation({"type": "object"}, TERMINATE, "400 404")
         },
         "/instance-types": {"get": _operation({"type": "object"})},
+        "/file-systems": {"get": _operation(_several(FILE_SYSTEM))},
         "/ssh-keys": {
             "get": _operation(_several(SSH_KEY)),
             "post": _operation(SSH_KEY, ADD_KEY, "400"),

@@ -15,6 +15,7 @@ from doubles.runpod import RunPodDouble, running_runpod
 
 from resources.gpu.cloud import Cloud, GpuWish
 from resources.gpu.http import Patience
+from resources.gpu.keys import own_key
 from resources.gpu.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.ledger import Ledger, Limits
 from resources.gpu.pace import Pace
@@ -22,7 +23,6 @@ from resources.gpu.pod_lease import Terms
 from resources.gpu.reaper import Reaping, reap_until_settled
 from resources.gpu.rented import RentedProvider
 from resources.gpu.runpod import RunPod, RunPodSettings
-from resources.gpu.ssh import own_key
 
 A10, A100 = "gpu_1x_a10", "gpu_1x_a100_sxm4"
 RTX_4090, A5000, L40S = "NVIDIA GeForce RTX 4090", "NVIDIA RTX A5000", "NVIDIA L40S"

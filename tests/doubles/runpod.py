@@ -89,6 +89,8 @@ class RunPodDouble(CloudDouble):
         pods_may_delete: whether pods can remove themselves by the API.
         page_size: lists are cut into pages of so many, named by the parameter `cursor`.
         prices_late: a pod's cost is told as nothing until it runs.
+        volumes: network volumes of the account.
+        endpoints: serverless endpoints of the account.
         billed_share: part of each pod's cost that has come to its bill; a pod without is in none.
     """
 
@@ -107,6 +109,8 @@ class RunPodDouble(CloudDouble):
         self.page_size: int | None = None
         self.prices_late = False
         self.billed_share = 1.0
+        self.volumes: list[dict[str, Any]] = []
+        self.endpoints: list[dict[str, Any]] = []
 
     def add_foreign(self, name: str = "my-notebook", age_seconds: float = 0.0) -> FakePod:
         """A pod that somebody else created, running; nobody can log in."""
@@ -119,6 +123,8 @@ class RunPodDouble(CloudDouble):
     def routes(self) -> list[Route]:
         return [
             Route("create", "POST", "/v2/pods", self._create),
+            Route("volumes", "GET", "/v2/network-volumes", self._volumes),
+            Route("serverless", "GET", "/v2/serverless", self._serverless),
             Route("list", "GET", "/v2/pods", self._list),
             Route("get", "GET", "/v2/pods/{id}", self._get),
             Route("delete", "DELETE", "/v2/pods/{id}", self._delete),
@@ -203,15 +209,22 @@ class RunPodDouble(CloudDouble):
         return pod
 
     def _list(self, request: Request, _: Mapping[str, str]) -> Reply:
-        shown = self.listed()
+        return self._paged("pods", [self._shown(pod) for pod in self.listed()], request)
+
+    def _volumes(self, request: Request, _: Mapping[str, str]) -> Reply:
+        return self._paged("networkVolumes", self.volumes, request)
+
+    def _serverless(self, request: Request, _: Mapping[str, str]) -> Reply:
+        return self._paged("endpoints", self.endpoints, request)
+
+    def _paged(self, name: str, items: list[dict[str, Any]], request: Request) -> Reply:
         if self.page_size is None:
-            return Reply(200, {"pods": [self._shown(pod) for pod in shown]})
+            return Reply(200, {name: items})
         start = int(request.query.get("cursor", "0"))
         end = start + self.page_size
-        more = end < len(shown)
+        more = end < len(items)
         pages = {"nextCursor": str(end) if more else None, "hasNextPage": more}
-        listed = [self._shown(pod) for pod in shown[start:end]]
-        return Reply(200, {"pods": listed, "pagination": pages})
+        return Reply(200, {name: items[start:end], "pagination": pages})
 
     def _get(self, _: Request, values: Mapping[str, str]) -> Reply:
         pod = self.found(values["id"], "get")
@@ -319,7 +332,7 @@ class RunPodDouble(CloudDouble):
             "image": body["image"],
             "args": body.get("args", ""),
             "disk": body.get("disk", 20),
-            "mounts": {},
+            "mounts": body.get("mounts", {}),
             "ports": body.get("ports", []),
             "env": body.get("env", {}),
             "registry": None,
@@ -364,9 +377,10 @@ def published_shapes() -> Shapes:
 def shapes_of(document: dict[str, Any]) -> Shapes:
     """A document brought up to date: lists may come in pages."""
     document = copy.deepcopy(document)
-    document["paths"]["/v2/pods"]["get"]["parameters"].append(
-        {"name": "cursor", "in": "query", "schema": {"type": "string"}}
-    )
+    for path in ("/v2/pods", "/v2/network-volumes", "/v2/serverless"):
+        document["paths"][path]["get"].setdefault("parameters", []).append(
+            {"name": "cursor", "in": "query", "schema": {"type": "string"}}
+        )
     return Shapes(document)
 
 

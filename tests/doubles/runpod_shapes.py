@@ -112,6 +112,18 @@ CHARGE = _object(
 )
 BILL = _object("records metadata", records={"type": "array", "items": CHARGE})
 PAGED = _object("pods pagination?", pods={"type": "array", "items": POD})
+VOLUME = _object(
+    "id name size dataCenter type",
+    id=TEXT,
+    name=TEXT,
+    size=WHOLE,
+    dataCenter=TEXT,
+    type={"enum": ["STANDARD", "HIGH_PERFORMANCE"]},
+)
+VOLUMES = _object("networkVolumes pagination?", networkVolumes={"type": "array", "items": VOLUME})
+ENDPOINTS = _object(
+    "endpoints pagination?", endpoints={"type": "array", "items": {"type": "object"}}
+)
 
 
 def _operation(
@@ -132,6 +144,8 @@ DOCUMENT: dict[str, Any] = {
             "get": _operation({"200": _content(PAGED)}, includeClusterPods=FLAG),
             "post": _operation({"201": _content(POD)}, CREATE),
         },
+        "/v2/network-volumes": {"get": _operation({"200": _content(VOLUMES)})},
+        "/v2/serverless": {"get": _operation({"200": _content(ENDPOINTS)})},
         "/v2/pods/{id}": {
             "get": _operation({"200": _content(POD)}),
             "delete": _operation({"204": {"description": "Deleted"}}),

@@ -53,6 +53,13 @@ UseDNS no
 PrintMotd no
 MaxStartups 100:30:200
 SetEnv {environment}
+{further}
+"""
+LOGIN_SHELL = """\
+#!/bin/sh
+# As sshd starts the account's shell: with the command as one word, and no other shell before it.
+unset SHLVL
+exec {shell} -c "$SSH_ORIGINAL_COMMAND"
 """
 
 
@@ -64,12 +71,17 @@ class SshMachine:
         folder: everything of it lies below.
         port: on `host`; stays the same when it is started again.
         environment: variables of every session, besides HOME and PATH.
+        login_shell: the account's; whatever it has on this machine if empty. Takes effect when the
+            machine is started.
+        banner: what the server says before anybody logs in.
     """
 
     folder: Path
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     host: str = HOST
+    login_shell: str = ""
+    banner: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -146,6 +158,21 @@ class SshMachine:
         _make_host_key(self.folder)
         self.start()
 
+    def change_shell(self, shell: str, start_up: Mapping[str, str] | None = None) -> None:
+        """Give the account another login shell.
+
+        Args:
+            shell: a program, as "fish".
+            start_up: lines of its start-up files, by their paths in the home folder.
+        """
+        for name, lines in (start_up or {}).items():
+            file = self.home / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(lines, encoding="utf-8")
+        self.kill()
+        self.login_shell = shell
+        self.start()
+
     def install(self, name: str, script: str) -> Path:
         """Put a program of the test's making in front of the real one."""
         program = self.programs / name
@@ -165,7 +192,18 @@ class SshMachine:
             host=self.host,
             folder=self.folder,
             environment=" ".join(f'"{name}={value}"' for name, value in variables.items()),
+            further="\n".join(self._further_lines()),
         )
+
+    def _further_lines(self) -> Iterator[str]:
+        if self.login_shell:
+            shell = self.folder / "login_shell"
+            shell.write_text(LOGIN_SHELL.format(shell=self.login_shell), encoding="utf-8")
+            shell.chmod(0o755)
+            yield f"ForceCommand {shell}"
+        if self.banner:
+            (self.folder / "banner").write_text(self.banner, encoding="utf-8")
+            yield f"Banner {self.folder / 'banner'}"
 
     def _wait_for_port(self, process: subprocess.Popen[bytes]) -> None:
         ends = time.monotonic() + START_SECONDS

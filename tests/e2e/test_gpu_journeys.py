@@ -28,8 +28,8 @@ from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, Provider
 from resources.gpu.cloud import Offer, PodRequest
+from resources.gpu.keys import own_key, public_line
 from resources.gpu.ledger import LeaseState, Ledger
-from resources.gpu.ssh import own_key, public_line
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
 

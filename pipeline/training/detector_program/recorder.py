@@ -77,7 +77,7 @@ class Recorder:
         self.stage = stage
         self.clock = StepClock()
         self.epoch_began = self.told = time.monotonic()
-        self.batch = 0
+        self.batch = self.batch_size = 0
         self.kept_epoch = 0
         self.best: bytes | None = None
 
@@ -100,6 +100,10 @@ class Recorder:
 
     def training_starts(self, trainer: Any) -> None:
         self.clock.watch(trainer)
+        self.batch_size = trainer.batch_size
+        self._plan(trainer)
+
+    def _plan(self, trainer: Any) -> None:
         epochs = range(trainer.epochs)
         validation_images = len(trainer.test_loader.dataset)
         self.time_left = TimeLeft(
@@ -111,7 +115,19 @@ class Recorder:
     def epoch_starts(self, trainer: Any) -> None:
         self.epoch_began = time.monotonic()
         self.batch = 0
+        self._tell_a_smaller_batch(trainer)
         self.clock.epoch_begins(self.stage.resizing.area(trainer.epoch))
+
+    def _tell_a_smaller_batch(self, trainer: Any) -> None:
+        """Tell that memory ran out: ultralytics 8.4.190 (`BaseTrainer._do_train`) then halves the
+        batch, in the first epoch and three times at most, and begins the epoch again."""
+        before, self.batch_size = self.batch_size, trainer.batch_size
+        if self.batch_size == before:
+            return
+        self._plan(trainer)
+        self.outputs.event(
+            "batch", stage=self.stage.name, batch_size=self.batch_size, before=before
+        )
 
     def batch_starts(self, _trainer: Any) -> None:
         self.clock.step_begins()
@@ -152,6 +168,7 @@ class Recorder:
             stage=self.stage.name,
             epoch=epoch,
             epochs=trainer.epochs,
+            batch_size=trainer.batch_size,
             **metrics_of(trainer),
             train_losses=losses(train_losses, "train/"),
             val_losses=losses(trainer.metrics, "val/"),

@@ -25,10 +25,12 @@ from pipeline.training.detector_program.process import exit_code_of
 from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
 from pipeline.training.parity import measure_parity
 from pipeline.training.results import (
+    BatchEvent,
     BestEvent,
     DoneEvent,
     FailedEvent,
     MessageEvent,
+    batch_sizes,
     epochs_of,
     read_events,
     read_results_csv,
@@ -114,6 +116,61 @@ def test_a_job_tells_its_epochs_and_that_it_is_done(trained: Path) -> None:
     assert set(epochs[0].train_losses) == set(epochs[0].val_losses) >= {"box", "cls"}
     assert sum(isinstance(event, BestEvent) for event in events) == 1
     assert isinstance(events[-1], DoneEvent)
+
+
+SHORT_OF_MEMORY = """
+import sys, os
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import whole_program as program
+
+tame = program.tame_ultralytics
+
+def tame_and_run_out(work):
+    tame(work)
+    from ultralytics.models.yolo.detect import DetectionTrainer
+    prepare = DetectionTrainer.preprocess_batch
+
+    def run_out(self, batch):
+        if self.batch_size > {fits}:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return prepare(self, batch)
+
+    DetectionTrainer.preprocess_batch = run_out
+
+program.tame_ultralytics = tame_and_run_out
+sys.exit(program.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_batch_that_ultralytics_halves_is_told_and_recorded(
+    tmp_path: Path, training_set: Path
+) -> None:
+    """Also shows when another release of ultralytics does it otherwise."""
+    quick = hyperparameters({**TINY, "epochs": 1, "optimizer": "SGD"})
+    spec = tiny_spec(stages=(Stage.TRAIN,), hyperparameters=quick)
+    job = write_job(tmp_path / "job", spec, training_set)
+    program = job.parent / "program.pyz"
+    program.rename(job.parent / "whole_program.py")
+    program.write_text(SHORT_OF_MEMORY.format(fits=1), encoding="utf-8")
+
+    done = run_program(job)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    events = read_events(job.parent / "outputs" / "metrics.jsonl")
+    told = [event for event in events if isinstance(event, BatchEvent)]
+    assert [(event.before, event.batch_size) for event in told] == [(4, 2), (2, 1)]
+    assert told[0].message == "Batch halved from 4 to 2: out of memory"
+    assert [epoch.batch_size for epoch in epochs_of(events)] == [1]
+    assert batch_sizes(epochs_of(events)) == {"train": 1}
+
+
+@pytest.mark.slow
+def test_a_batch_that_fits_is_recorded_as_it_was_asked_for(trained: Path) -> None:
+    events = read_events(trained / "outputs" / "metrics.jsonl")
+
+    assert not any(isinstance(event, BatchEvent) for event in events)
+    assert batch_sizes(epochs_of(events)) == {"train": TINY["batch"]}
 
 
 @pytest.mark.slow

@@ -133,10 +133,10 @@ def test_a_program_that_ends_well_without_being_done_has_failed(job: Path) -> No
     ("program", "named"),
     [
         ("raise SystemExit(4)", "is full"),
-        ("raise SystemExit(3)", "want of memory"),
+        ("raise SystemExit(3)", "ran out of memory"),
         pytest.param(
             "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-            "want of memory",
+            "ran out of memory",
             marks=POSIX,
         ),
     ],

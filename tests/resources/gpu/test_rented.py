@@ -73,7 +73,7 @@ def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.
     """Do something as soon as something else is so, from outside of the training."""
 
     def wait() -> None:
-        wait_until(condition, 20.0)
+        wait_until(condition, 60.0)
         act()
 
     thread = threading.Thread(target=wait, daemon=True)
@@ -455,7 +455,7 @@ def test_a_host_that_is_no_longer_the_same_gets_nothing_more(
 
 @slow
 def test_a_second_loss_fails_the_run_and_keeps_what_there_is(account: Renting, job: Path) -> None:
-    lengthen(job, 50, seconds=0.1)
+    lengthen(job, 50, seconds=0.4)
     listener = Listener()
 
     def lose() -> None:
@@ -766,7 +766,7 @@ class Clock:
 
 @slow
 def test_who_sleeps_past_the_end_of_a_lease_rents_nothing_more(account: Renting, job: Path) -> None:
-    lengthen(job, 1000, seconds=0.1)
+    lengthen(job, 1000, seconds=0.4)
     clock = Clock()
     asleep = Renting(account.runpod, Ledger(account.ledger.folder, clock))
 

@@ -10,7 +10,7 @@ from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 from resources.gpu import TrainingFailedError
 from resources.gpu.cloud import SshAddress
-from resources.gpu.ssh import own_key, public_line
+from resources.gpu.keys import own_key, public_line
 from resources.gpu.ssh_host import (
     SshHostError,
     SshHostProvider,
@@ -167,7 +167,10 @@ def test_a_machine_with_an_unknown_key_is_refused(
 def test_a_failed_job_is_told_as_anywhere(provider: SshHostProvider, tmp_path: Path) -> None:
     job = write_small_job(tmp_path / "job", "raise SystemExit(3)")
 
-    with pytest.raises(TrainingFailedError, match="want of memory"), provider.rent(SPEC) as lease:
+    with (
+        pytest.raises(TrainingFailedError, match="ran out of memory"),
+        provider.rent(SPEC) as lease,
+    ):
         lease.run(job)
 
 
