@@ -18,7 +18,7 @@ from pipeline.scenes.sheet import Sheet, picture
 compiled_loops = pytest.importorskip("pipeline.scenes.compiled_loops")
 
 WIDTH, HEIGHT = 70, 50
-SIDES = st.tuples(st.integers(1, 30), st.integers(1, 30))
+SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 
 
@@ -45,6 +45,7 @@ def test_both_draw_and_measure_the_same(placed, seed):
         0, 2, (len(placed), 1), dtype=np.uint8
     )
     opacity = int(rng.integers(256))
+    patches = np.array([(*corner, *size) for size, corner in placed], np.int64)
     results = []
     for loops in (plain_loops, compiled_loops):
         image, ids = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint16)
@@ -52,6 +53,7 @@ def test_both_draw_and_measure_the_same(placed, seed):
         loops.shade(image, light, table, opacity)
         loops.paint(sprites, light, table, tints)
         loops.lay(image, ids, sprites, table)
+        loops.fill(image, patches[::2], tints[::2].copy())
         ids[:10] = 0  # The interface.
         results.append((image, ids, sprites, loops.measure(ids, sprites, table)))
     for plain, compiled in zip(*results, strict=True):
@@ -151,5 +153,5 @@ def test_without_numba_the_plain_loops_serve(monkeypatch):
     spec = importlib.util.find_spec("pipeline.scenes.pixel_loops")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    for name in ("resize", "shade", "paint", "lay", "measure"):
+    for name in ("fill", "resize", "shade", "paint", "lay", "measure"):
         assert getattr(fresh.loops(), name) is getattr(plain_loops, name)
