@@ -19,7 +19,6 @@ from pipeline.scenes.sheet import Ids, Plane, Sheet, Table, picture
 from pipeline.scenes.stock import Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
 
-
 Whole = npt.NDArray[np.int64]
 
 
@@ -95,7 +94,8 @@ def _tints(
         item.player if item.player is not None and sprite.team_light else len(teams)
         for item, sprite in zip(plan.placements, sprites, strict=True)
     ]
-    return np.array([*teams, (0, 0, 0, 0)], np.uint8)[players]
+    tints: npt.NDArray[np.uint8] = np.array([*teams, (0, 0, 0, 0)], np.uint8)[players]
+    return tints
 
 
 def _scaled(lengths: Sequence[tuple[int, ...]], scale: Sequence[float]) -> Whole:

@@ -1,12 +1,12 @@
 """The loops of `pixel_loops`, compiled; `plain_loops` says what they do.
 
-A pixel of four channels is one number of 32 bits. The innermost loops take eight of them at a time,
-in steps that are written as vector instructions of LLVM, which turns them into those that the
-processor has: AVX2, SSE2, NEON. Left to itself the compiler widens numba's whole numbers to 64 bits,
-so that an AVX2 processor handles four pixels at a time, and takes the last pixels of each row one
-by one, which for sprites as wide as these are half of them. Here the end of a row is its last eight
-pixels once more, of which the first `skip` are left as they are; only rows of fewer than eight are
-done one by one. Arithmetic is on whole numbers: every processor gives the same result.
+A pixel of four channels is one number of 32 bits. The innermost loops take eight of them at a
+time, in steps that are written as vector instructions of LLVM, which turns them into those that the
+processor has: AVX2, SSE2, NEON. Left to itself the compiler widens numba's whole numbers to 64
+bits, so that an AVX2 processor handles four pixels at a time, and takes the last pixels of each row
+one by one, which for sprites as wide as these are half of them. Here the end of a row is its last
+eight pixels once more, of which the first `skip` are left as they are; only rows of fewer than
+eight are done one by one. Arithmetic is on whole numbers: every processor gives the same result.
 
 Steps and loops stand in one file because numba compiles a loop anew when its own file changes, and
 looks at no other.
@@ -40,6 +40,8 @@ LANES = 8
 """Pixels of one step."""
 WIDE, NARROW = 32, 8
 """Bytes of one step of `_mix_wide` and of `_mix_narrow`."""
+TURNED_SIDES = (4, 8)
+"""Rows and columns that `_turn_step` handles at once: of pixels of 32 bits, and of 8."""
 LOWER, UPPER = 0xFFFF, 0xFFFF0000
 """Where a count of `_count_step` has the opaque pixels, and those that are seen."""
 CACHE_LINE = 64
@@ -319,13 +321,17 @@ def _mix_wide(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to:
     The rows begin with elements `one` and `other` of `rows`; what comes out is written into `out`
     from element `to` on.
     """
-    return types.void(rows, one, other, share, out, to), _written(lambda code: _write_mix(code, WIDE))
+    return types.void(rows, one, other, share, out, to), _written(
+        lambda code: _write_mix(code, WIDE)
+    )
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _mix_narrow(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to: Any) -> Any:
     """As `_mix_wide`, `NARROW` bytes."""
-    return types.void(rows, one, other, share, out, to), _written(lambda code: _write_mix(code, NARROW))
+    return types.void(rows, one, other, share, out, to), _written(
+        lambda code: _write_mix(code, NARROW)
+    )
 
 
 def _write_mix(code: _Writer, lanes: int) -> None:
@@ -341,14 +347,11 @@ def _write_mix(code: _Writer, lanes: int) -> None:
     code.store(build.trunc(mixed, _vector(lanes, 8)), code.place(out, to, lanes, 8))
 
 
-def _turned_side(bits: int) -> int:
-    """Rows and columns that `turn` handles at once, of pixels of so many bits."""
-    return 4 if bits == 32 else 8
-
-
 @intrinsic  # type: ignore[untyped-decorator]
-def _turn_step(_: Any, pixels: Any, at: Any, stride: Any, out: Any, to: Any, out_stride: Any) -> Any:
-    """Turn the rows of a square of pixels, `_turned_side` of each, into columns.
+def _turn_step(
+    _: Any, pixels: Any, at: Any, stride: Any, out: Any, to: Any, out_stride: Any
+) -> Any:
+    """Turn the rows of a square of pixels, `TURNED_SIDES` of each, into columns.
 
     Args:
         pixels, at: where its first row begins; each further one lies `stride` elements later.
@@ -361,7 +364,7 @@ def _turn_step(_: Any, pixels: Any, at: Any, stride: Any, out: Any, to: Any, out
 
 def _write_turn(code: _Writer, bits: int) -> None:
     pixels, at, stride, out, to, out_stride = range(6)
-    build, side = code.builder, _turned_side(bits)
+    build, side = code.builder, TURNED_SIDES[bits == 8]
     numbers = [ir.Constant(code.arguments[stride].type, number) for number in range(side)]
 
     def place(array: int, start: int, step: int, number: Any) -> Any:
@@ -455,7 +458,7 @@ def _interpolate(rows: Any, shape: Any, out: Any, count: Any) -> None:
 def _turn(pixels: Any, shape: Any, out: Any) -> None:
     """Rows become columns."""
     rows, columns = shape
-    side = 4 if pixels.itemsize == 4 else 8
+    side = TURNED_SIDES[int(pixels.itemsize == 1)]
     if rows < side or columns < side:
         for column in range(columns):
             for row in range(rows):

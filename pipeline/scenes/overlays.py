@@ -93,7 +93,7 @@ def _upright_bar_of(placement: Placement, bar: UprightBar, health: float) -> tup
 
 
 def draw_patches(image: Pixels, patches: Sequence[Patch]) -> None:
-    """Draw patches in their order, all in one call, of which the part inside the picture is seen."""
+    """Draw patches in their order, in one call; what reaches outside the picture is cut off."""
     if patches:
         sides = np.array([patch[:4] for patch in patches], np.int64)
         loops().fill(image, sides, np.array([patch[4] for patch in patches], np.uint8))
