@@ -100,4 +100,5 @@ def _tints(
 
 def _scaled(lengths: Sequence[tuple[int, ...]], scale: Sequence[float]) -> Whole:
     """Pairs of lengths at another scale, int64 [n, 2]."""
-    return np.rint(np.array(lengths) * np.array(scale)[:, None]).astype(np.int64)
+    scaled = np.array(lengths, np.float64) * np.array(scale, np.float64)[:, None]
+    return np.asarray(np.rint(scaled), np.int64)
