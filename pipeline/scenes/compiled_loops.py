@@ -26,7 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from pipeline.scenes.pyramid import SMALLEST_LEVEL, Pyramid
+from pipeline.scenes.pyramid import Pyramid
 from pipeline.scenes.sheet import Ids, Measures, Plane, Table
 from pipeline.sprites.library import Pixels
 
@@ -48,7 +48,7 @@ CACHE_LINE = 64
 """Bytes."""
 AHEAD = 4
 """Rows by which memory is asked for before it is needed."""
-NOWHERE = (0, 0, 0)
+NOWHERE = (0, 0, 0, 0)
 """The place of no pyramid."""
 SCRATCH_PIXELS = 1 << 14
 """Enough for most pictures while they are resized."""
@@ -58,7 +58,7 @@ def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> No
     """As `plain_loops.resize`."""
     places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
     pixels = _packed(plane) if plane.ndim == 3 else plane
-    _resize(np.array(places, np.int64).reshape(-1, 3), pixels.reshape(-1), table)
+    _resize(np.array(places, np.int64).reshape(-1, 4), pixels.reshape(-1), table)
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
@@ -476,12 +476,12 @@ def _resize(places: Any, plane: Any, table: Any) -> None:
     once = np.empty(SCRATCH_PIXELS, plane.dtype)
     turned = np.empty(SCRATCH_PIXELS, plane.dtype)
     for number in range(places.shape[0]):
-        address, height, width = places[number]
+        address, height, width, levels = places[number]
         first, rows, columns, _, _ = table[number]
         if not address:
             continue
         start = 0
-        while min(height, width) >= 2 * SMALLEST_LEVEL:
+        for _ in range(1, levels):
             lower, narrower = (height + 1) // 2, (width + 1) // 2
             if lower < rows or narrower < columns:
                 break

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.scenes import plain_loops
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
-from pipeline.scenes.pyramid import pyramid_of
+from pipeline.scenes.pyramid import Scales, pyramid_of
 from pipeline.scenes.sheet import Sheet, picture
 
 compiled_loops = pytest.importorskip("pipeline.scenes.compiled_loops")
@@ -70,7 +70,10 @@ CHANNELS = pytest.mark.parametrize("channels", [(), (4,)])
 def test_both_resize_the_same(channels, wanted, seed):
     rng = np.random.default_rng(seed)
     pyramids = [
-        pyramid_of(rng.integers(0, 256, (*size, *channels), dtype=np.uint8), rng.uniform(0.1, 1.2))
+        pyramid_of(
+            rng.integers(0, 256, (*size, *channels), dtype=np.uint8),
+            Scales(rng.uniform(0, 0.8), rng.uniform(0.1, 1.2)),
+        )
         if size
         else None
         for size, _ in wanted
@@ -101,6 +104,21 @@ def test_resized_pixels_are_those_of_opencv_within_rounding(channels, size, tall
     apart = picture(plane, sheet.spans[0]).astype(int) - expected
     assert np.abs(apart).max() <= 3
     assert abs(apart.mean()) < 1
+
+
+@CHANNELS
+@given(SIZES, st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.floats(0.0, 1.0), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=60)
+def test_levels_that_are_too_small_for_any_use_are_not_missed(channels, size, one, other, at, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
+    smallest, largest = sorted((one, other))
+    scale = smallest + at * (largest - smallest)
+    sheet = Sheet([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))])
+    table, planes = sheet.table([(0, 0)]), []
+    for least in (0.0, smallest):
+        planes.append(sheet.plane(*channels))
+        compiled_loops.resize([pyramid_of(pixels, Scales(least, largest))], planes[-1], table)
+    assert np.array_equal(*planes)
 
 
 def test_pixels_at_their_own_size_stay_as_they_are():
