@@ -63,7 +63,11 @@ PILLOW_TURNS = 3
 """Drawing with plain Pillow takes ten times as long as all the rest."""
 SET_IMAGES, FEWEST_SET_IMAGES = 3000, 300
 """A set has as many as the pack of a large game asks for."""
-MOST_SECONDS = 170.0
+MOST_SECONDS = 165.0
+TURNS_SECONDS, FEWEST_TURNS = 40.0, 2
+"""The turns end after that time, but not before there are so many."""
+STARTING_PICTURES = 400
+"""To start, and to read all sprites, takes a process as long as it takes to draw so many."""
 SLOWER_IN_A_SET = 1.5
 """How much longer a picture of a set is taken to need, when the size of the sets is chosen."""
 GRAIN = 200
@@ -113,7 +117,11 @@ def turns(folder: Path, sources: Sources) -> dict[str, float]:
     scenes = [plan(index, studio.rules, studio.catalogue) for index in range(PICTURES)]
     actions = ways(studio, scenes, folder / "turns")
     taken: dict[str, list[Taken]] = {way: [] for way in actions}
+    ends = time.monotonic() + TURNS_SECONDS
     for turn in range(TURNS + 1):
+        if turn > FEWEST_TURNS and time.monotonic() > ends:
+            tell_left_out(f"{TURNS + 1 - turn} of {TURNS} turns")
+            break
         for way, action in actions.items():
             if way == "pillow" and turn > PILLOW_TURNS:
                 continue
@@ -253,7 +261,7 @@ def whole_sets(folder: Path, sources: Sources, picture_ms: float, ends: float) -
 def affordable(picture_ms: float, seconds: float) -> int:
     """How many pictures sets may have that two processes and then one write in that time."""
     for_each = 1.7 * SLOWER_IN_A_SET * picture_ms / 1000
-    images = int(seconds / for_each) // 100 * 100
+    images = (int(seconds / for_each) - STARTING_PICTURES) // 100 * 100
     if images < SET_IMAGES:
         tell_left_out(f"sets of {SET_IMAGES} pictures; they have fewer")
     return min(max(images, FEWEST_SET_IMAGES), SET_IMAGES)
