@@ -26,7 +26,7 @@ from pipeline.scenes.overlays import (
 )
 from pipeline.scenes.scene import Placement, ScenePlan
 from pipeline.scenes.sheet import Ids
-from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite, mirror_image
+from pipeline.scenes.stock import TEAM_COLOURS, Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
 
 
@@ -112,11 +112,11 @@ def _draw_marks(image: Pixels, plan: ScenePlan, team_colours: Sequence[Colour]) 
 
 def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     left, top = plan.crop
-    if plan.mirrored:
-        background = mirror_image(background)
-        left = background.shape[1] - left - plan.width
     crop = background[top : top + plan.height, left : left + plan.width]
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2BGRA), np.uint8)
+    image = cv2.cvtColor(crop, cv2.COLOR_RGB2BGRA)
+    if plan.mirrored:  # With four channels, because of three it takes six times as long.
+        cv2.flip(image, 1, image)
+    return np.asarray(image, np.uint8)
 
 
 def _prepared(placement: Placement, sprites: SpriteSource) -> PreparedSprite:

@@ -242,23 +242,6 @@ class BackgroundShelf:
             yield BackgroundShape(entry.id, width, height, entry.shore, entry.grid, entry.wading)
 
 
-_last_mirrored: tuple[Pixels, Pixels] | None = None
-
-
-def mirror_image(background: Pixels) -> Pixels:
-    """A background flipped left to right; shared, so do not write to it.
-
-    Mirroring takes as long as drawing thirty sprites, and neighbouring pictures share a background,
-    so the last result is kept.
-    """
-    global _last_mirrored
-    last = _last_mirrored
-    if last is None or last[0] is not background:
-        last = background, np.asarray(cv2.flip(background, 1), np.uint8)
-        _last_mirrored = last
-    return last[1]
-
-
 def prepare(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
     """Bring a sprite into the form in which it is blended, in its own colours."""
     *colours, alpha = cv2.split(sprite.rgba)

@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.scenes import stock
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
-from pipeline.scenes.stock import SpriteShelf, catalogue_of, mirror_image, shapes_of
+from pipeline.scenes.stock import SpriteShelf, catalogue_of, shapes_of
 from pipeline.scenes.studio import scales_of
 from pipeline.sprites.library import OpenLibrary, write_library
 
@@ -40,10 +40,3 @@ def test_the_largest_scale_covers_every_plan(pack, catalogue):
     drawn = [p.scale for index in range(60) for p in plan(index, rules, catalogue).placements]
     assert 0.8 < max(drawn) <= scales_of(rules).largest
     assert min(drawn) >= scales_of(rules).smallest > 0
-
-
-def test_a_mirror_image_is_that_of_the_background_asked_for():
-    rng = np.random.default_rng(0)
-    grounds = [rng.integers(0, 256, (8, 9, 3), dtype=np.uint8) for _ in range(2)]
-    for ground in (*grounds, *grounds, grounds[1]):
-        assert np.array_equal(mirror_image(ground), ground[:, ::-1])
