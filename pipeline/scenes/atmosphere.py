@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipeline.scenes.pixel_loops import loops
 from pipeline.scenes.scene import Light, Placement, Surface
 from pipeline.sprites.library import Pixels
 
@@ -26,8 +27,19 @@ def shed_light(image: Pixels, light: Light) -> None:
         values = np.rint(np.arange(256.0)[:, None] * factor + add).clip(0, 255)
         cv2.LUT(image, values.astype(np.uint8).reshape(1, 256, 4), image)
     if light.vignette > 0:
-        shade = _vignette(image.shape[1], image.shape[0], round(light.vignette * 255))
-        cv2.multiply(image, shade, image, 1 / 255)
+        darken(image, _vignette(image.shape[1], image.shape[0], round(light.vignette * 255)))
+
+
+def darken(image: Pixels, light: Pixels, left: int = 0, top: int = 0) -> None:
+    """Keep of a part of a picture what a plane says of its light.
+
+    Args:
+        image: uint8 [height, width, 4], BGRX; changed in place.
+        light: uint8, 255 where the picture stays as it is; it may reach outside the picture.
+        left, top: where it lies.
+    """
+    table = np.array([(0, *light.shape, left, top)], np.int64)
+    loops().shade(image, cv2.bitwise_not(light).reshape(1, -1), table, 255)
 
 
 def alter(bgra: Pixels, placement: Placement, surface: Surface) -> None:
@@ -67,10 +79,9 @@ def submerge(bgra: Pixels, waterline: int, surface: Surface) -> None:
 
 
 def _vignette(width: int, height: int, darkness: int) -> Pixels:
-    """uint8 [height, width, 4], 255 in the middle and darker with the distance from it."""
+    """uint8 [height, width], 255 in the middle and darker with the distance from it."""
     rows, columns = VIGNETTE_GRID
     y = np.linspace(-1.0, 1.0, rows)[:, None] ** 2
     x = np.linspace(-1.0, 1.0, columns)[None, :] ** 2
     light = np.rint(255.0 - darkness * ((x + y) / 2.0) ** 2).astype(np.uint8)
-    shade = cv2.resize(light, (width, height))
-    return np.asarray(cv2.merge([shade] * 4), np.uint8)
+    return np.asarray(cv2.resize(light, (width, height)), np.uint8)

@@ -19,6 +19,8 @@ from pipeline.scenes.sheet import Ids, Plane, Sheet, Table, picture
 from pipeline.scenes.stock import Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
 
+Whole = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, eq=False)
 class Stamps:
@@ -38,19 +40,19 @@ def cast_shadows(
 ) -> None:
     """Darken the ground under everything that has a shadow and stands on dry ground."""
     casting = [
-        (placement, sprite.shadow, sprite.shadow_offset)
+        (placement.scale, placement.left, placement.top, sprite)
         for placement, sprite in placements
         if sprite.shadow is not None and placement.waterline is None
     ]
     if not casting:
         return
-    sheet = Sheet(_scaled(shadow.shape, placement.scale) for placement, shadow, _ in casting)
-    corners = (
-        (item.left + round(x * item.scale), item.top + round(y * item.scale))
-        for item, _, (x, y) in casting
-    )
-    shadows, table = sheet.plane(), sheet.table(corners)
-    loops().resize([shadow for _, shadow, _ in casting], shadows, table)
+    scale, left, top, sprites = zip(*casting, strict=True)
+    pyramids = [sprite.shadow for sprite in sprites if sprite.shadow is not None]
+    sizes = np.maximum(1, _scaled([pyramid.shape for pyramid in pyramids], scale))
+    corners = np.transpose([left, top]) + _scaled([item.shadow_offset for item in sprites], scale)
+    sheet = Sheet(sizes.tolist())
+    shadows, table = sheet.plane(), sheet.table(corners.tolist())
+    loops().resize(pyramids, shadows, table)
     loops().shade(image, shadows, table, round(255 * opacity))
 
 
@@ -76,9 +78,9 @@ def lay_objects(
     loops().resize([sprite.bgra for sprite in sprites], stamps.bgra, stamps.table)
     loops().resize([sprite.team_light for sprite in sprites], light, stamps.table)
     loops().paint(stamps.bgra, light, stamps.table, _tints(plan, sprites, team_colours))
-    for placement, span in zip(plan.placements, sheet.spans, strict=True):
+    for number, placement in enumerate(plan.placements):
         if placement.edge != "as it is" or placement.waterline is not None:
-            alter(picture(stamps.bgra, span), placement, plan.surface)
+            alter(picture(stamps.bgra, sheet.spans[number]), placement, plan.surface)
     loops().lay(image, ids, stamps.bgra, stamps.table)
     return stamps
 
@@ -88,13 +90,15 @@ def _tints(
 ) -> npt.NDArray[np.uint8]:
     """uint8 [n, 4]: BGR of each sprite's player, and zeros for those of nobody."""
     teams = [(blue, green, red, 0) for red, green, blue in team_colours]
-    tints = [
-        teams[item.player] if item.player is not None and sprite.team_light else (0, 0, 0, 0)
+    players = [
+        item.player if item.player is not None and sprite.team_light else len(teams)
         for item, sprite in zip(plan.placements, sprites, strict=True)
     ]
-    return np.array(tints, np.uint8).reshape(-1, 4)
+    tints: npt.NDArray[np.uint8] = np.array([*teams, (0, 0, 0, 0)], np.uint8)[players]
+    return tints
 
 
-def _scaled(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
-    """Height and width of something at another scale."""
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+def _scaled(lengths: Sequence[tuple[int, ...]], scale: Sequence[float]) -> Whole:
+    """Pairs of lengths at another scale, int64 [n, 2]."""
+    scaled = np.array(lengths, np.float64) * np.array(scale, np.float64)[:, None]
+    return np.asarray(np.rint(scaled), np.int64)

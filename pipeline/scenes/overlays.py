@@ -12,12 +12,16 @@ import cv2
 import numpy as np
 
 from pipeline.games.scene_rules import UprightBar
+from pipeline.scenes.atmosphere import darken
+from pipeline.scenes.pixel_loops import loops
 from pipeline.scenes.scene import FogBank, FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.stock import Colour
 from pipeline.sprites.library import Pixels
 
 Ink = tuple[int, int, int, int]
 """Blue, green, red, and the channel without meaning."""
+Patch = tuple[int, int, int, int, Ink]
+"""A rectangle of one colour: left, top, width, height."""
 
 FULL_HEALTH: Ink = (40, 200, 40, 255)
 LOST_HEALTH: Ink = (20, 25, 150, 255)
@@ -49,24 +53,25 @@ def draw_selection(image: Pixels, placement: Placement, marks: Marks) -> None:
     cv2.ellipse(image, placement.ground, axes, 0, 0, 360, SELECTION, 1, cv2.LINE_AA)
 
 
-def draw_health_bar(image: Pixels, placement: Placement, marks: Marks) -> None:
-    """The bar above an object; its filled part is `placement.health`."""
+def health_bar_of(placement: Placement, marks: Marks) -> tuple[Patch, ...]:
+    """The patches that make up the bar above an object; its filled part is `placement.health`."""
     if placement.health is None:
-        return
+        return ()
     if marks.upright is not None:
-        _draw_upright_bar(image, placement, marks.upright, placement.health)
-        return
+        return _upright_bar_of(placement, marks.upright, placement.health)
     width = max(6, int(placement.width * marks.bar_width))
     height = min(max(2, int(placement.height * marks.bar_height)), marks.bar_tallest)
     left = placement.left + (placement.width - width) // 2
     top = placement.top - marks.bar_gap - height
     filled = max(1, round(width * placement.health))
-    _fill(image, left - 1, top - 1, width + 2, height + 2, BAR_EDGE)
-    _fill(image, left, top, width, height, LOST_HEALTH)
-    _fill(image, left, top, filled, height, FULL_HEALTH)
+    return (
+        (left - 1, top - 1, width + 2, height + 2, BAR_EDGE),
+        (left, top, width, height, LOST_HEALTH),
+        (left, top, filled, height, FULL_HEALTH),
+    )
 
 
-def _draw_upright_bar(image: Pixels, placement: Placement, bar: UprightBar, health: float) -> None:
+def _upright_bar_of(placement: Placement, bar: UprightBar, health: float) -> tuple[Patch, ...]:
     """A narrow frame beside an object, filled from below, from red to green with its health.
 
     Its height goes with that of the object, as that of the game's bars does with hardiness.
@@ -77,9 +82,21 @@ def _draw_upright_bar(image: Pixels, placement: Placement, bar: UprightBar, heal
     left = placement.ground[0] + round(bar.dx * scale)
     top = placement.ground[1] + round(bar.dy * scale)
     filled = max(1, round((height - 2) * health))
-    cv2.rectangle(image, (left, top), (left + width - 1, top + height - 1), BAR_FRAME, 1)
     step = min(int(health * len(HEALTH_COLOURS)), len(HEALTH_COLOURS) - 1)
-    _fill(image, left + 1, top + height - 1 - filled, width - 2, filled, HEALTH_COLOURS[step])
+    return (
+        (left, top, width, 1, BAR_FRAME),
+        (left, top + height - 1, width, 1, BAR_FRAME),
+        (left, top, 1, height, BAR_FRAME),
+        (left + width - 1, top, 1, height, BAR_FRAME),
+        (left + 1, top + height - 1 - filled, width - 2, filled, HEALTH_COLOURS[step]),
+    )
+
+
+def draw_patches(image: Pixels, patches: Sequence[Patch]) -> None:
+    """Draw patches in their order, in one call; what reaches outside the picture is cut off."""
+    if patches:
+        sides = np.array([patch[:4] for patch in patches], np.int64)
+        loops().fill(image, sides, np.array([patch[4] for patch in patches], np.uint8))
 
 
 def draw_badge(image: Pixels, placement: Placement, marks: Marks, colour: Colour) -> None:
@@ -106,29 +123,20 @@ def draw_panel(image: Pixels, panel: Panel, team_colours: Sequence[Colour]) -> N
 def dim(image: Pixels, patch: FogPatch | FogBank) -> None:
     """Darken a corner or an oval, most where its fog lies thickest and not at all at its edge."""
     if isinstance(patch, FogBank):
-        _dim_oval(image, patch)
+        darken(image, _bank_light(patch), patch.left, patch.top)
         return
-    x = slice(0, patch.width) if "left" in patch.corner else slice(-patch.width, None)
-    y = slice(0, patch.height) if "top" in patch.corner else slice(-patch.height, None)
-    region = image[y, x]
-    light = _fog_light(patch)
-    cv2.multiply(region, cv2.merge([light] * 4), region, 1 / 255)
+    left = 0 if "left" in patch.corner else image.shape[1] - patch.width
+    top = 0 if "top" in patch.corner else image.shape[0] - patch.height
+    darken(image, _fog_light(patch), left, top)
 
 
-def _dim_oval(image: Pixels, bank: FogBank) -> None:
-    x1, y1 = max(bank.left, 0), max(bank.top, 0)
-    x2, y2 = max(bank.left + bank.width, 0), max(bank.top + bank.height, 0)
-    region = image[y1:y2, x1:x2]
-    if region.size == 0:
-        return
+def _bank_light(bank: FogBank) -> Pixels:
+    """uint8 [height, width], 255 where the picture keeps its light."""
     steps = np.linspace(-1.0, 1.0, 25) ** 2
     near = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
     fade = (near * (2.0 - near)).clip(0.0, 1.0)
     light = np.rint(255.0 * (1.0 - bank.darkness * fade)).astype(np.uint8)
-    whole = np.asarray(cv2.resize(light, (bank.width, bank.height)), dtype=np.uint8)
-    top, left = y1 - bank.top, x1 - bank.left
-    part = whole[top : top + region.shape[0], left : left + region.shape[1]]
-    cv2.multiply(region, cv2.merge([part] * 4), region, 1 / 255)
+    return np.asarray(cv2.resize(light, (bank.width, bank.height)), dtype=np.uint8)
 
 
 def _fog_light(patch: FogPatch) -> Pixels:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 class Loops(NamedTuple):
     """One way of doing it; `plain_loops` says what each does."""
 
+    fill: Callable[..., None]
     lay: Callable[..., None]
     measure: Callable[..., Any]
     paint: Callable[..., None]
@@ -28,7 +29,7 @@ def loops() -> Loops:
     Found when the first scene is drawn: whoever only loads definitions does not wait for numba.
     """
     try:
-        from pipeline.scenes.compiled_loops import lay, measure, paint, resize, shade
+        from pipeline.scenes.compiled_loops import fill, lay, measure, paint, resize, shade
     except ImportError:
-        from pipeline.scenes.plain_loops import lay, measure, paint, resize, shade
-    return Loops(lay, measure, paint, resize, shade)
+        from pipeline.scenes.plain_loops import fill, lay, measure, paint, resize, shade
+    return Loops(fill, lay, measure, paint, resize, shade)

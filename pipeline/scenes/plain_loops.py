@@ -92,6 +92,19 @@ def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
             cv2.copyTo(np.full(mask.shape, number + 1, np.uint16), mask, ids[outside])
 
 
+def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
+    """Draw rectangles of one colour each over a picture, in their order.
+
+    Args:
+        image: uint8 [height, width, 4]; changed in place.
+        patches: int64 [n, 4]: left, top, width, height; they may reach outside the picture.
+        colours: uint8 [n, 4], as the picture's pixels.
+    """
+    for (left, top, width, height), colour in zip(patches.tolist(), colours, strict=True):
+        rows = slice(max(top, 0), max(top + height, 0))
+        image[rows, max(left, 0) : max(left + width, 0)] = colour
+
+
 def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
     """What a drawn scene shows of each sprite.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ class Pyramid:
         rows, columns: of the largest level. Each further one has half of them, rounded up.
         shape: of the pixels at their own size, which the largest level need not have.
         address: of the first pixel in memory, which stays valid as long as the pyramid is held.
+        depth: how many levels there are.
     """
 
     pixels: Pixels
@@ -37,15 +39,16 @@ class Pyramid:
     columns: int
     shape: tuple[int, ...]
     address: int
+    depth: int
 
     @property
     def nbytes(self) -> int:
         return self.pixels.nbytes
 
     @property
-    def place(self) -> tuple[int, int, int]:
-        """Address, rows and columns of the largest level."""
-        return self.address, self.rows, self.columns
+    def place(self) -> tuple[int, int, int, int]:
+        """Address, rows and columns of the largest level, and the number of levels."""
+        return self.address, self.rows, self.columns, self.depth
 
     def levels(self) -> Iterator[Pixels]:
         """Every level, [rows, columns] or [rows, columns, channels], in the same memory."""
@@ -66,23 +69,36 @@ class Pyramid:
         return best
 
 
-def pyramid_of(pixels: Pixels, largest_scale: float = 1.0) -> Pyramid:
+class Scales(NamedTuple):
+    """The smallest and the largest scale at which something will be drawn."""
+
+    smallest: float = 0.0
+    largest: float = 1.0
+
+
+ANY_SCALE = Scales()
+
+
+def pyramid_of(pixels: Pixels, scales: Scales = ANY_SCALE) -> Pyramid:
     """Halve as long as both sides have at least twice `SMALLEST_LEVEL` pixels.
 
     Args:
         pixels: uint8 [rows, columns] or [rows, columns, channels] at their own size.
-        largest_scale: at which they will be drawn; levels above it are not kept.
+        scales: levels that are larger than needed, or too small for any use, are not made.
     """
-    level, scale = np.ascontiguousarray(pixels), min(1.0, largest_scale)
+    level, scale = np.ascontiguousarray(pixels), min(1.0, scales.largest)
+    least = [math.floor(side * scales.smallest) for side in pixels.shape[:2]]
     while scale < 0.5:
         level, scale = _shrunk(level, 0.5), 2 * scale
     levels = [_shrunk(level, scale)]
-    while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL:
+    while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL and all(
+        half(side) >= needed for side, needed in zip(levels[-1].shape, least, strict=False)
+    ):
         levels.append(_shrunk(levels[-1], 0.5))
     columns = [cv2.transpose(level).reshape(-1, *level.shape[2:]) for level in levels]
     together = np.concatenate(columns, dtype=np.uint8)
     rows, width = levels[0].shape[:2]
-    return Pyramid(together, rows, width, pixels.shape, together.ctypes.data)
+    return Pyramid(together, rows, width, pixels.shape, together.ctypes.data, len(levels))
 
 
 def half(side: int) -> int:

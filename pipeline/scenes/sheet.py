@@ -7,6 +7,8 @@ than its work, so whatever happens to all of them happens in one call to the who
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +33,16 @@ class Sheet:
     """
 
     def __init__(self, sizes: Iterable[tuple[int, int]]) -> None:
-        spans: list[Span] = []
-        end = 0
-        for height, width in sizes:
-            spans.append((end, height, width))
-            end += height * width
-        self.spans = tuple(spans)
-        self.pixels = end
+        self._sizes = _pairs(sizes)
+        self._ends = np.cumsum(self._sizes[:, 0] * self._sizes[:, 1])
+        self.pixels = int(self._ends[-1]) if len(self._ends) else 0
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """Where each picture lies."""
+        firsts = (self._ends - self._sizes.prod(axis=1)).tolist()
+        sizes = self._sizes.tolist()
+        return tuple((first, *size) for first, size in zip(firsts, sizes, strict=True))
 
     def plane(self, *channels: int) -> Plane:
         """An uninitialised plane of that many channels; without any, of one."""
@@ -45,8 +50,15 @@ class Sheet:
 
     def table(self, corners: Iterable[tuple[int, int]]) -> Table:
         """Where everything lies, with the corner (x, y) of each in a scene."""
-        rows = [(*span, *corner) for span, corner in zip(self.spans, corners, strict=True)]
-        return np.array(rows, np.int64).reshape(-1, 5)
+        table = np.empty((len(self._sizes), 5), np.int64)
+        table[1:, 0], table[:1, 0] = self._ends[:-1], 0
+        table[:, 1:3], table[:, 3:] = self._sizes, _pairs(corners)
+        return table
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
+    """int64 [n, 2]; in half the time that numpy takes for a list of tuples."""
+    return np.fromiter(chain.from_iterable(pairs), np.int64).reshape(-1, 2)
 
 
 def picture(plane: npt.NDArray[np.uint8], span: Sequence[int]) -> npt.NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
-from pipeline.scenes.pyramid import Pyramid, pyramid_of
+from pipeline.scenes.pyramid import ANY_SCALE, Pyramid, Scales, pyramid_of
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
 from pipeline.sprites.recolour import LUMINANCE
 
@@ -163,16 +163,16 @@ class SpriteShelf:
 
     Args:
         sprites: all of them, or a mapping that reads them by id.
-        largest_scale: at which they will be drawn; larger, they lose detail.
+        scales: at which they will be drawn; larger, they lose detail.
     """
 
     def __init__(
-        self, sprites: Iterable[Sprite] | Mapping[str, Sprite], largest_scale: float = 1.0
+        self, sprites: Iterable[Sprite] | Mapping[str, Sprite], scales: Scales = ANY_SCALE
     ) -> None:
         self._sprites: Mapping[str, Sprite] = (
             sprites if isinstance(sprites, Mapping) else {sprite.id: sprite for sprite in sprites}
         )
-        self._largest_scale = largest_scale
+        self._scales = scales
         self._recent: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
         self._bytes = 0
 
@@ -191,7 +191,7 @@ class SpriteShelf:
             self._recent.move_to_end(key)
             return found
         bring = prepare_for_teams if for_teams else prepare
-        found = self._recent[key] = bring(self._sprites[sprite_id], self._largest_scale)
+        found = self._recent[key] = bring(self._sprites[sprite_id], self._scales)
         self._bytes += found.nbytes
         while len(self._recent) > 1 and self._bytes > SPRITE_CACHE_BYTES:
             self._bytes -= self._recent.popitem(last=False)[1].nbytes
@@ -242,35 +242,18 @@ class BackgroundShelf:
             yield BackgroundShape(entry.id, width, height, entry.shore, entry.grid, entry.wading)
 
 
-_last_mirrored: tuple[Pixels, Pixels] | None = None
-
-
-def mirror_image(background: Pixels) -> Pixels:
-    """A background flipped left to right; shared, so do not write to it.
-
-    Mirroring takes as long as drawing thirty sprites, and neighbouring pictures share a background,
-    so the last result is kept.
-    """
-    global _last_mirrored
-    last = _last_mirrored
-    if last is None or last[0] is not background:
-        last = background, np.asarray(cv2.flip(background, 1), np.uint8)
-        _last_mirrored = last
-    return last[1]
-
-
-def prepare(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSprite:
+def prepare(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
     """Bring a sprite into the form in which it is blended, in its own colours."""
     *colours, alpha = cv2.split(sprite.rgba)
     opacity = cv2.multiply(alpha, 1.0, None, 1 / 255, cv2.CV_32F)
     bgra = cv2.merge([*_shares(colours[::-1], opacity), alpha])
-    return _prepared(sprite, (bgra, None), largest_scale)
+    return _prepared(sprite, (bgra, None), scales)
 
 
-def prepare_for_teams(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSprite:
+def prepare_for_teams(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
     """Like `prepare`, but without what a team's colour replaces, so that any can be put in."""
     if sprite.player_weight is None:
-        return prepare(sprite, largest_scale)
+        return prepare(sprite, scales)
     *colours, alpha = cv2.split(sprite.rgba)
     kept = cv2.bitwise_not(sprite.player_weight)
     own, theirs = (
@@ -281,7 +264,7 @@ def prepare_for_teams(sprite: Sprite, largest_scale: float = 1.0) -> PreparedSpr
     # A matrix product would round differently from one processor to the next.
     parts = (factor * colour for factor, colour in zip(LUMINANCE, colours, strict=True))
     light = np.rint(sum(parts) * theirs).astype(np.uint8)
-    return _prepared(sprite, (bgra, light), largest_scale)
+    return _prepared(sprite, (bgra, light), scales)
 
 
 def _shares(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
@@ -293,14 +276,14 @@ def _shares(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
 
 
 def _prepared(
-    sprite: Sprite, pixels: tuple[Pixels, Pixels | None], largest_scale: float
+    sprite: Sprite, pixels: tuple[Pixels, Pixels | None], scales: Scales
 ) -> PreparedSprite:
     def kept(plane: Pixels | None) -> Pyramid | None:
-        return None if plane is None else pyramid_of(plane, largest_scale)
+        return None if plane is None else pyramid_of(plane, scales)
 
     bgra, team_light = pixels
     return PreparedSprite(
-        bgra=pyramid_of(bgra, largest_scale),
+        bgra=pyramid_of(bgra, scales),
         team_light=kept(team_light),
         shadow=kept(sprite.shadow),
         shadow_offset=sprite.shadow_offset,

@@ -34,6 +34,7 @@ from pipeline.scenes.layout import (
     unwritable_told,
 )
 from pipeline.scenes.plan import WAYS_AROUND, ScenePlan, plan
+from pipeline.scenes.pyramid import Scales
 from pipeline.scenes.sidecar import measurements_of
 from pipeline.scenes.stock import (
     TEAM_COLOURS,
@@ -141,7 +142,7 @@ def open_studio(pack: GamePack, sources: Sources) -> Studio:
         rules=pack.scenes,
         class_names=pack.class_names,
         catalogue=catalogue_of(shapes_of(library), backgrounds.shapes, pack.classes),
-        sprites=SpriteShelf(library, largest_scale_of(pack.scenes)),
+        sprites=SpriteShelf(library, scales_of(pack.scenes)),
         backgrounds=backgrounds,
         team_colours=library.team_colours or TEAM_COLOURS,
     )
@@ -149,12 +150,11 @@ def open_studio(pack: GamePack, sources: Sources) -> Studio:
     return studio
 
 
-def largest_scale_of(rules: SceneRules) -> float:
-    """The largest scale at which the rules let a sprite be drawn."""
-    zoom = max(rules.zoom)
-    if rules.distant.share > 0:
-        zoom = max(zoom, *rules.distant.zoom)
-    return zoom * max(rule.size * max(rule.scale) for rule in rules.placements)
+def scales_of(rules: SceneRules) -> Scales:
+    """The smallest and the largest scale at which the rules let a sprite be drawn."""
+    zooms = [*rules.zoom, *(rules.distant.zoom if rules.distant.share > 0 else ())]
+    sizes = [rule.size * scale for rule in rules.placements for scale in rule.scale]
+    return Scales(min(zooms) * min(sizes), max(zooms) * max(sizes))
 
 
 def _settle_process() -> None:

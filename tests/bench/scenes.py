@@ -7,12 +7,16 @@ one that ends with `_cpu` is the least processor time, which other programs on t
 less. As in a game of 60 classes, few of the sprites are large, and there are too many to keep them
 at every size: 4,192. Grain makes the JPEGs as large as those of real screenshots.
 
-Then whole sets of 3,000 pictures are written, by two processes and by one in turns, each ordered
-from a fresh process. What all of them spend on loading their code and their sprites counts: it is a
-part of every set. They find compiled Python modules, as in any installation, even where the
-environment forbids to write those beside the sources. Of two sets each the faster counts: they
-leave more than a gigabyte to a system that is not always as fast. In processor time the speedup is
-that of one process over half of what two take together.
+Then whole sets of 3,000 pictures are written, by two processes and by one, each ordered from a
+fresh process. What all of them spend on loading their code and their sprites counts: it is a part
+of every set. They find compiled Python modules, as in any installation, even where the environment
+forbids to write those beside the sources. In processor time the speedup is that of one process over
+half of what two take together.
+
+All of it takes three minutes at most. Where the machine is too busy for that the sets are smaller,
+which weighs the start of the processes heavier: `set_images` says how many pictures they had. A set
+of 640 x 640 pixels and a second turn of the others, of which then the faster counts, come last, if
+there is time; what is left out is told on the error output.
 
 Run with `python tests/bench/scenes.py`.
 """
@@ -55,8 +59,17 @@ WIDTH, HEIGHT, SMALL = 1280, 720, 640
 PICTURES_PER_BACKGROUND = 15
 """As in the packs of real games: 3,000 pictures on 200 backgrounds."""
 TURNS, PICTURES = 8, PICTURES_PER_BACKGROUND
-SET_IMAGES, PEAK_IMAGES, SET_TURNS = 3000, 800, 2
+PILLOW_TURNS = 3
+"""Drawing with plain Pillow takes ten times as long as all the rest."""
+SET_IMAGES, FEWEST_SET_IMAGES = 3000, 300
 """A set has as many as the pack of a large game asks for."""
+MOST_SECONDS = 165.0
+TURNS_SECONDS, FEWEST_TURNS = 40.0, 2
+"""The turns end after that time, but not before there are so many."""
+STARTING_PICTURES = 400
+"""To start, and to read all sprites, takes a process as long as it takes to draw so many."""
+SLOWER_IN_A_SET = 1.5
+"""How much longer a picture of a set is taken to need, when the size of the sets is chosen."""
 GRAIN = 200
 """Strength of the ground's grain, at which a picture's JPEG has some 400 KB: the median of 60
 screenshots of a game at this size and quality."""
@@ -82,16 +95,14 @@ KINDS = {
 
 def measure() -> dict[str, float]:
     """Figures by name; milliseconds are per picture on one core."""
+    ends = time.monotonic() + MOST_SECONDS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sources = build_sources(folder)
         keep_bytecode(folder / "bytecode")
+        figures = in_fresh_process(turns, folder, sources)
         # The sets come last: what they leave in the system's memory makes writing files slow.
-        return {
-            **in_fresh_process(turns, folder, sources),
-            "peak_mb": in_fresh_process(peak_of_workers, folder, sources),
-            **whole_sets(folder, sources),
-        }
+        return {**figures, **whole_sets(folder, sources, figures["whole_ms"], ends)}
 
 
 def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Result:
@@ -106,8 +117,14 @@ def turns(folder: Path, sources: Sources) -> dict[str, float]:
     scenes = [plan(index, studio.rules, studio.catalogue) for index in range(PICTURES)]
     actions = ways(studio, scenes, folder / "turns")
     taken: dict[str, list[Taken]] = {way: [] for way in actions}
+    ends = time.monotonic() + TURNS_SECONDS
     for turn in range(TURNS + 1):
+        if turn > FEWEST_TURNS and time.monotonic() > ends:
+            tell_left_out(f"{TURNS + 1 - turn} of {TURNS} turns")
+            break
         for way, action in actions.items():
+            if way == "pillow" and turn > PILLOW_TURNS:
+                continue
             remove_files(folder / "turns")
             took = time_of(action)
             if turn > 0:  # The first one reads sprites and touches memory.
@@ -182,6 +199,14 @@ class Taken(NamedTuple):
     processor: float
 
 
+class SetTaken(NamedTuple):
+    """As `Taken`, and the most memory that a worker held at once, in MB; 0 without workers."""
+
+    seconds: float
+    processor: float
+    peak_mb: float
+
+
 def time_of(action: Callable[[], object]) -> Taken:
     began, used = time.perf_counter(), time.process_time()
     action()
@@ -195,24 +220,61 @@ def per_picture(
     return 1000 * choose(seconds) / PICTURES
 
 
-def whole_sets(folder: Path, sources: Sources) -> dict[str, float]:
-    """Whole sets on disk, from the start of the processes to the last check."""
-    small = time_of_set(folder, build_pack(SMALL, SMALL), sources, 2)
-    turns = [
-        [time_of_set(folder, build_pack(), sources, workers) for workers in (2, 1)]
-        for _ in range(SET_TURNS)
-    ]
-    two, one = (min(times) for times in zip(*turns, strict=True))
-    return {
+def whole_sets(folder: Path, sources: Sources, picture_ms: float, ends: float) -> dict[str, float]:
+    """Whole sets on disk, from the start of the processes to the last check.
+
+    Args:
+        picture_ms: that a picture took before.
+        ends: when to stop, on the monotonic clock.
+    """
+    images = affordable(picture_ms, ends - time.monotonic())
+    began = time.monotonic()
+    taken = [both_sets(folder, sources, images)]
+    turn_seconds = time.monotonic() - began
+    figures = {}
+    if time.monotonic() + turn_seconds / 3 < ends:
+        small = time_of_set(folder, build_pack(SMALL, SMALL), sources, 2)
+        figures["seconds_for_3000_at_640_two_processes"] = small.seconds
+        figures["cpu_seconds_for_3000_at_640"] = small.processor
+    else:
+        tell_left_out(f"a set of {SMALL} x {SMALL} pixels")
+    if time.monotonic() + turn_seconds < ends:
+        taken.append(both_sets(folder, sources, images))
+    else:
+        tell_left_out("a second turn of the sets")
+    two, one = (min(times) for times in zip(*taken, strict=True))
+    set_ms = 1000 * one.seconds / images
+    return figures | {
+        "set_images": images,
         "set_seconds_one_process": one.seconds,
         "set_seconds_two_processes": two.seconds,
         "set_cpu_seconds_one_process": one.processor,
         "set_cpu_seconds_two_processes": two.processor,
         "two_process_speedup": one.seconds / two.seconds,
         "two_process_speedup_cpu": one.processor / (two.processor / 2),
-        "seconds_for_3000_at_640_two_processes": small.seconds,
-        "cpu_seconds_for_3000_at_640": small.processor,
+        "set_ms_per_picture": set_ms,
+        "set_ratio_to_picture": set_ms / picture_ms,
+        "peak_mb": two.peak_mb,
     }
+
+
+def affordable(picture_ms: float, seconds: float) -> int:
+    """How many pictures sets may have that two processes and then one write in that time."""
+    for_each = 1.7 * SLOWER_IN_A_SET * picture_ms / 1000
+    images = (int(seconds / for_each) - STARTING_PICTURES) // 100 * 100
+    if images < SET_IMAGES:
+        tell_left_out(f"sets of {SET_IMAGES} pictures; they have fewer")
+    return min(max(images, FEWEST_SET_IMAGES), SET_IMAGES)
+
+
+def both_sets(folder: Path, sources: Sources, images: int) -> tuple[SetTaken, SetTaken]:
+    """A set by two processes, and one by one."""
+    pack = build_pack(images=images)
+    return time_of_set(folder, pack, sources, 2), time_of_set(folder, pack, sources, 1)
+
+
+def tell_left_out(what: str) -> None:
+    print(f"Left out, because this machine is too busy for it: {what}.", file=sys.stderr)
 
 
 def keep_bytecode(folder: Path) -> None:
@@ -294,7 +356,7 @@ class PillowCompositor:
         return self._shadows[sprite.id]
 
 
-def time_of_set(folder: Path, pack: GamePack, sources: Sources, workers: int) -> Taken:
+def time_of_set(folder: Path, pack: GamePack, sources: Sources, workers: int) -> SetTaken:
     """The time of a whole set, ordered from a process that has drawn nothing yet."""
     out = folder / "set"
     took = in_fresh_process(time_here, out, pack, sources, workers)
@@ -302,29 +364,26 @@ def time_of_set(folder: Path, pack: GamePack, sources: Sources, workers: int) ->
     return took
 
 
-def time_here(out: Path, pack: GamePack, sources: Sources, workers: int) -> Taken:
-    """The time of a whole set; processor time of all processes together."""
+def time_here(out: Path, pack: GamePack, sources: Sources, workers: int) -> SetTaken:
+    """The time of a whole set; processor time of all processes together.
+
+    Only processes that are small start others here, because what a process holds when it starts
+    another counts towards the peak of that one.
+    """
     before = processor_of_children()
     took = time_of(lambda: write_set(out, pack, sources, workers))
-    return Taken(took.seconds, took.processor + processor_of_children() - before)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return SetTaken(
+        took.seconds,
+        took.processor + processor_of_children() - before,
+        peak / (1 << 20 if sys.platform == "darwin" else 1 << 10),
+    )
 
 
 def processor_of_children() -> float:
     """Seconds of those that ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def peak_of_workers(folder: Path, sources: Sources) -> float:
-    """Most memory that a worker held at once, in MB, when it had drawn most of the sprites.
-
-    Only processes that are small start others here, because what a process holds when it starts
-    another counts towards the peak of that one.
-    """
-    write_set(folder / "set", build_pack(images=PEAK_IMAGES), sources, workers=2)
-    shutil.rmtree(folder / "set")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def megapixels(scene: ScenePlan) -> float:

@@ -12,7 +12,7 @@ from pipeline.scenes.chances import Chances
 from pipeline.scenes.draw import draw
 from pipeline.scenes.dressing import light_of
 from pipeline.scenes.label import label
-from pipeline.scenes.overlays import dim, draw_badge, draw_health_bar
+from pipeline.scenes.overlays import dim, draw_badge, draw_patches, health_bar_of
 from pipeline.scenes.plan import Placement, ScenePlan, plan
 from pipeline.scenes.scene import FogBank, Light, Marks, Surface
 from pipeline.scenes.stock import SpriteShelf
@@ -223,7 +223,7 @@ def test_a_bar_is_no_higher_than_the_rules_say():
     keep = Placement("k", "keep", 20, 40, 100, 45, (70, 80), 1.0, 1, False, 0.5)
     for tallest in (2, 5):
         marks = Marks(bar_height=0.5, bar_tallest=tallest)
-        image = drawn_on(picture(), draw_health_bar, keep, marks)
+        image = drawn_on(picture(), draw_patches, health_bar_of(keep, marks))
         rows = np.nonzero((image != picture()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2
 

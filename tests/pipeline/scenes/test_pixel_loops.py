@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from pipeline.scenes import plain_loops
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
-from pipeline.scenes.pyramid import pyramid_of
+from pipeline.scenes.pyramid import Scales, pyramid_of
 from pipeline.scenes.sheet import Sheet, picture
 
 compiled_loops = pytest.importorskip("pipeline.scenes.compiled_loops")
 
 WIDTH, HEIGHT = 70, 50
-SIDES = st.tuples(st.integers(1, 30), st.integers(1, 30))
+SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 
 
@@ -45,6 +45,7 @@ def test_both_draw_and_measure_the_same(placed, seed):
         0, 2, (len(placed), 1), dtype=np.uint8
     )
     opacity = int(rng.integers(256))
+    patches = np.array([(*corner, *size) for size, corner in placed], np.int64)
     results = []
     for loops in (plain_loops, compiled_loops):
         image, ids = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint16)
@@ -52,6 +53,7 @@ def test_both_draw_and_measure_the_same(placed, seed):
         loops.shade(image, light, table, opacity)
         loops.paint(sprites, light, table, tints)
         loops.lay(image, ids, sprites, table)
+        loops.fill(image, patches[::2], tints[::2].copy())
         ids[:10] = 0  # The interface.
         results.append((image, ids, sprites, loops.measure(ids, sprites, table)))
     for plain, compiled in zip(*results, strict=True):
@@ -68,7 +70,10 @@ CHANNELS = pytest.mark.parametrize("channels", [(), (4,)])
 def test_both_resize_the_same(channels, wanted, seed):
     rng = np.random.default_rng(seed)
     pyramids = [
-        pyramid_of(rng.integers(0, 256, (*size, *channels), dtype=np.uint8), rng.uniform(0.1, 1.2))
+        pyramid_of(
+            rng.integers(0, 256, (*size, *channels), dtype=np.uint8),
+            Scales(rng.uniform(0, 0.8), rng.uniform(0.1, 1.2)),
+        )
         if size
         else None
         for size, _ in wanted
@@ -99,6 +104,21 @@ def test_resized_pixels_are_those_of_opencv_within_rounding(channels, size, tall
     apart = picture(plane, sheet.spans[0]).astype(int) - expected
     assert np.abs(apart).max() <= 3
     assert abs(apart.mean()) < 1
+
+
+@CHANNELS
+@given(SIZES, st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.floats(0.0, 1.0), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=60)
+def test_levels_that_are_too_small_for_any_use_are_not_missed(channels, size, one, other, at, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
+    smallest, largest = sorted((one, other))
+    scale = smallest + at * (largest - smallest)
+    sheet = Sheet([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))])
+    table, planes = sheet.table([(0, 0)]), []
+    for least in (0.0, smallest):
+        planes.append(sheet.plane(*channels))
+        compiled_loops.resize([pyramid_of(pixels, Scales(least, largest))], planes[-1], table)
+    assert np.array_equal(*planes)
 
 
 def test_pixels_at_their_own_size_stay_as_they_are():
@@ -151,5 +171,5 @@ def test_without_numba_the_plain_loops_serve(monkeypatch):
     spec = importlib.util.find_spec("pipeline.scenes.pixel_loops")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    for name in ("resize", "shade", "paint", "lay", "measure"):
+    for name in ("fill", "resize", "shade", "paint", "lay", "measure"):
         assert getattr(fresh.loops(), name) is getattr(plain_loops, name)

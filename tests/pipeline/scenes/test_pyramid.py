@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.scenes.pyramid import SMALLEST_LEVEL, half, pyramid_of
+from pipeline.scenes.pyramid import SMALLEST_LEVEL, Scales, half, pyramid_of
 
 
 @pytest.mark.parametrize("channels", [(), (4,)])
 @pytest.mark.parametrize("largest", [0.1, 0.3, 0.5, 0.77, 1.0, 3.0])
 def test_levels_above_the_largest_scale_are_not_kept(largest, channels):
     pixels = np.random.default_rng(0).integers(0, 256, (90, 70, *channels), dtype=np.uint8)
-    pyramid = pyramid_of(pixels, largest)
+    pyramid = pyramid_of(pixels, Scales(0.0, largest))
     assert pyramid.shape == pixels.shape
     scale = min(1.0, largest)
     assert 90 * scale <= pyramid.rows < 90 * scale + 4

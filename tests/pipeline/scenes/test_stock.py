@@ -5,8 +5,8 @@ import numpy as np
 from pipeline.scenes import stock
 from pipeline.scenes.draw import draw
 from pipeline.scenes.plan import plan
-from pipeline.scenes.stock import SpriteShelf, catalogue_of, mirror_image, shapes_of
-from pipeline.scenes.studio import largest_scale_of
+from pipeline.scenes.stock import SpriteShelf, catalogue_of, shapes_of
+from pipeline.scenes.studio import scales_of
 from pipeline.sprites.library import OpenLibrary, write_library
 
 
@@ -38,11 +38,5 @@ def test_a_library_on_disk_gives_the_catalogue_and_the_pictures_of_its_sprites(
 def test_the_largest_scale_covers_every_plan(pack, catalogue):
     rules = pack(zoom=(0.3, 0.9), distant={"share": 0.5, "zoom": (0.2, 0.95)}).scenes
     drawn = [p.scale for index in range(60) for p in plan(index, rules, catalogue).placements]
-    assert 0.8 < max(drawn) <= largest_scale_of(rules)
-
-
-def test_a_mirror_image_is_that_of_the_background_asked_for():
-    rng = np.random.default_rng(0)
-    grounds = [rng.integers(0, 256, (8, 9, 3), dtype=np.uint8) for _ in range(2)]
-    for ground in (*grounds, *grounds, grounds[1]):
-        assert np.array_equal(mirror_image(ground), ground[:, ::-1])
+    assert 0.8 < max(drawn) <= scales_of(rules).largest
+    assert min(drawn) >= scales_of(rules).smallest > 0
