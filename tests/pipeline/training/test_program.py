@@ -120,13 +120,13 @@ def test_a_job_tells_its_epochs_and_that_it_is_done(trained: Path) -> None:
 
 SHORT_OF_MEMORY = """
 import sys, os
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import whole_program as program
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "whole_program.pyz"))
+from detector_program import main as program
 
-tame = program.tame_ultralytics
+patch = program.patch_ultralytics
 
-def tame_and_run_out(work):
-    tame(work)
+def patch_and_run_out(*arguments):
+    patch(*arguments)
     from ultralytics.models.yolo.detect import DetectionTrainer
     prepare = DetectionTrainer.preprocess_batch
 
@@ -137,7 +137,7 @@ def tame_and_run_out(work):
 
     DetectionTrainer.preprocess_batch = run_out
 
-program.tame_ultralytics = tame_and_run_out
+program.patch_ultralytics = patch_and_run_out
 sys.exit(program.main(sys.argv[1:]))
 """
 
@@ -151,7 +151,7 @@ def test_a_batch_that_ultralytics_halves_is_told_and_recorded(
     spec = tiny_spec(stages=(Stage.TRAIN,), hyperparameters=quick)
     job = write_job(tmp_path / "job", spec, training_set)
     program = job.parent / "program.pyz"
-    program.rename(job.parent / "whole_program.py")
+    program.rename(job.parent / "whole_program.pyz")
     program.write_text(SHORT_OF_MEMORY.format(fits=1), encoding="utf-8")
 
     done = run_program(job)
