@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, notice, reporter
-from assets.views import picture, table
+from assets.views import image, table
 from pipeline.backgrounds.pictures import (
     background_sheet,
     read_index,
@@ -163,7 +163,7 @@ def show_sprites(folder: Path, pack: GamePack) -> Metadata:
     rows = [[name, report.files.get(name, 0), n] for name, n in report.sprites.items()]
     return {
         "sprites": len(library),
-        "contact_sheet": picture(contact_sheet(library, pack.class_names), "contact sheet"),
+        "preview": [image(contact_sheet(library, pack.class_names), "contact sheet")],
         "per_class": table(["class", "files", "sprites"], rows),
         "misses": table(["problem"], [[problem] for problem in report.problems]),
     }
@@ -247,11 +247,12 @@ def show_backgrounds(folder: Path) -> Metadata:
     counts = {name: names.count(name) for name in sorted(set(names))}
     left_out: dict[str, str] = json.loads((folder / "left_out.json").read_text("utf-8"))
     sheet = folder / SAMPLING_SHEET
-    compared = {"sampling": picture(sheet.read_bytes(), "samplings")} if sheet.is_file() else {}
+    images = [image(background_sheet(folder), "backgrounds")]
+    if sheet.is_file():
+        images.append(image(sheet.read_bytes(), "textures stretched and isometric"))
     return {
         "backgrounds": len(entries),
-        "thumbnails": picture(background_sheet(folder), "backgrounds"),
-        **compared,
+        "preview": images,
         "textures": table(["texture", "pictures"], counts.items()),
         "left_out": table(["texture", "why"], left_out.items()),
     }

@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 from dagster import AssetRecordsFilter
 
+from assets.page_images import with_images_served
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
 from pipeline.progress import Progress, Report
@@ -185,7 +186,7 @@ def _result(
         asset_key=making.key,
         data_version=dg.DataVersion(record.data_version),
         metadata={
-            **show(artifact.path),
+            **with_images_served(making.context.instance, show(artifact.path)),
             "outcome": "unchanged, no work done" if skipped else "made",
             "seconds": 0.0 if skipped else record.seconds,
             "made_in_seconds": record.seconds,

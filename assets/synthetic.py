@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from assets.annotations import merged_batches
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, reporter
-from assets.views import curve, picture, table
+from assets.views import drawing, image, table
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.batches import read_batch
@@ -420,19 +420,19 @@ def show_set(
         ]
         for name in names
     ]
+    drawn = synthetic_boxes(read_some_scenes(folder, PLOTTED))
     return {
         "images": summary["images"],
-        "samples": picture(sample_sheet(folder, names, policy), "annotated samples"),
-        "sizes_and_positions": curve(
-            distribution_svg(synthetic_boxes(read_some_scenes(folder, PLOTTED)), real, names),
-            "sizes and positions",
-        ),
-        "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
-        "gated": pack.scenes.gated,
-        "enhanced": pack.scenes.enhanced,
         "land_scenes": summary["scenes"].get("land", 0),
         "water_scenes": summary["scenes"].get("water", 0),
         "shore_scenes": summary["scenes"].get("shore", 0),
+        "gated": pack.scenes.gated,
+        "enhanced": pack.scenes.enhanced,
+        "preview": [
+            image(sample_sheet(folder, names, policy), "annotated samples"),
+            drawing(distribution_svg(drawn, real, names), "sizes and positions"),
+        ],
+        "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
     }
 
 

@@ -16,7 +16,8 @@ from pydantic import Field
 
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, notice, reporter
-from assets.views import curve, picture, table
+from assets.page_images import with_images_inside
+from assets.views import PREVIEW, ShownImage, drawing, image, table
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
@@ -72,12 +73,12 @@ TRAINING_FILES = (
 )
 SHOWN_PLOTS = {
     "results": "results.png",
-    "precision_recall": "BoxPR_curve.png",
+    "precision and recall": "BoxPR_curve.png",
     "confusion": "confusion_matrix_normalized.png",
-    "found_in_validation": "val_batch0_pred.jpg",
+    "found in validation": "val_batch0_pred.jpg",
 }
 """By what they are called on the page; the others lie in the artifact's folder."""
-TRAINING_BATCH = {"training_batch": "train_batch0.jpg"}
+TRAINING_BATCH = {"first training batch": "train_batch0.jpg"}
 PLOT_BYTES = 150_000
 LOG_LINES_SHOWN = 40
 
@@ -399,11 +400,11 @@ def show_weights(folder: Path) -> Metadata:
     epochs = epochs_of(read_events(folder / "metrics.jsonl"))
     best = best_epoch(epochs)
     environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
     shown: Metadata = {
-        "curves": curve(curves_svg(epochs), "losses and mAP by epoch"),
-        **show_plots(folder / PLOTS, epochs, SHOWN_PLOTS),
         "epochs": len(epochs),
         "device": environment["device"],
+        "preview": [curves, *plots_of(folder / PLOTS, epochs, SHOWN_PLOTS)],
         "environment": dg.MetadataValue.json(environment),
         "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
         **show_lease(folder / "lease.json"),
@@ -411,24 +412,26 @@ def show_weights(folder: Path) -> Metadata:
     if best is None:
         return shown
     figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
-    return {**shown, **{name: value for name, value in figures.items() if value is not None}}
+    return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 
-def show_plots(folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]) -> Metadata:
+def plots_of(
+    folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]
+) -> list[ShownImage]:
     """Some of ultralytics' plots, reduced.
 
     Args:
         folder: what the job program drew.
         epochs: so far; of several stages, the last one's plots are shown.
-        names: file by the name that it gets on the page; what was not drawn is left out.
+        names: file by the title that it gets; what was not drawn is left out.
     """
     place = folder / epochs[-1].stage if epochs else folder
     place = place if place.is_dir() else folder
-    return {
-        title: picture((place / file).read_bytes(), title.replace("_", " "), PLOT_BYTES)
+    return [
+        image((place / file).read_bytes(), title, PLOT_BYTES)
         for title, file in names.items()
         if (place / file).is_file()
-    }
+    ]
 
 
 def show_lease(file: Path) -> Metadata:
@@ -463,12 +466,15 @@ def show_failure(outputs: Path) -> Metadata:
     epochs: tuple[EpochMetrics, ...] = ()
     with suppress(OSError, ResultsError):  # The training's own failure is what must be told.
         epochs = epochs_of(read_events(events))
+    images: list[ShownImage] = []
     if epochs:
         shown["epochs"] = len(epochs)
-        shown["curves"] = curve(curves_svg(epochs), "losses and mAP by epoch")
+        images.append(drawing(curves_svg(epochs), "losses and mAP by epoch"))
     with suppress(OSError):
-        shown |= show_plots(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
-    return {**shown, **show_lease(outputs / "lease.json")}
+        images += plots_of(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
+    return with_images_inside(
+        {**shown, **show_lease(outputs / "lease.json"), PREVIEW: images},
+    )
 
 
 def show_export(folder: Path) -> Metadata:

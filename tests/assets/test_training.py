@@ -215,7 +215,7 @@ def test_a_failed_training_leaves_a_folder_that_its_error_names(bench: Bench) ->
     assert (outputs / "metrics.jsonl").is_file()
     assert "the disk melted" in metadata["end_of_log"]
     assert metadata["epochs"] == 1
-    assert "data:image/svg" in metadata["curves"]
+    assert "data:image/svg" in metadata["preview"]
     assert "data:image/jpeg" in metadata["training_batch"]
     assert "the disk melted" in data.user_failure_data.description
     assert f"resume: {str(outputs.parent)!r}" in data.user_failure_data.description
