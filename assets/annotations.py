@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.keys import GameKeys
+from assets.launchpad import LaunchpadConfig
 from assets.making import Making, Metadata, latest, latest_version, make, notice
 from assets.views import image, table
 from pipeline.games.pack import GamePack, MergeRules
@@ -127,7 +128,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of("pipeline.labels")
 
-    class MergeConfig(dg.Config):
+    class MergeConfig(LaunchpadConfig):
         """What may be changed for one merge."""
 
         oversample_real: int = Field(

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import webbrowser
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +13,7 @@ from rich.table import Table
 
 from assets.explaining import Json, console, errors, escaped, explained
 from assets.gpu_cli import gpu_app
-from resources.state import PROJECT_ROOT, StateFolder
+from resources.state import StateFolder
 
 if TYPE_CHECKING:
     from assets.runs import Outcome
@@ -96,19 +92,18 @@ def dev(
 
     Example: `outpost dev --port 3001`
     """
-    from assets.serve import prepare_to_serve, require_free_port
+    from assets.serve import DevServer, prepare_to_serve, require_free_port, what_is_where
+
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     state = StateFolder.from_environment()
     with explained():
         require_free_port(host, port)
-        environment = prepare_to_serve(state)
-    address = f"http://{host}:{port}"
-    console.print(f"The Dagster UI opens at [bold]{address}[/]; Ctrl-C stops it.")
-    workspace = str(PROJECT_ROOT / "workspace.yaml")
-    command = [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", host, "-p", str(port)]
-    raise typer.Exit(
-        _run_until_interrupted([*command, "--log-level", "warning"], environment, state)
-    )
+        server = DevServer(state, host, port, prepare_to_serve(state))
+        for line in what_is_where(server):
+            tell(line)
+        server.run(tell)
 
 
 @app.command()
@@ -311,30 +306,6 @@ def check_game(
 def _as_json(value: object) -> object:
     model_dump = getattr(value, "model_dump", None)
     return model_dump(mode="json") if model_dump else str(value)
-
-
-def _run_until_interrupted(
-    command: list[str], environment: dict[str, str], state: StateFolder
-) -> int:
-    """Run a server in the foreground until it ends; being told to end tells it to end.
-
-    It runs in the state folder: in the repository, Dagster would warn of the `dagster.yaml` there.
-    On POSIX it gets a session of its own, so that Ctrl-C reaches it once, through here, whoever
-    sends it; a second interrupt would make it leave its own children behind.
-    """
-    posix = os.name != "nt"
-    process = subprocess.Popen(
-        command, env={**os.environ, **environment}, cwd=state.root, start_new_session=posix
-    )
-
-    def interrupt(*_: object) -> None:
-        if posix and process.poll() is None:
-            process.send_signal(signal.SIGINT)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), interrupt)
-    return process.wait()
 
 
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:

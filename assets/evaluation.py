@@ -12,6 +12,7 @@ from pydantic import Field
 
 from assets.annotations import held_out_batches
 from assets.keys import GameKeys
+from assets.launchpad import LaunchpadConfig
 from assets.making import Making, Metadata, latest, make
 from assets.views import image
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
@@ -75,7 +76,7 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         "detector_runtime",
     )
 
-    class EvaluationConfig(dg.Config):
+    class EvaluationConfig(LaunchpadConfig):
         """What may be changed for one evaluation."""
 
         seed: int = Field(42, ge=0, description="Of the bootstrap interval.")

@@ -1,6 +1,7 @@
 """What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -78,11 +79,13 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
     def game_files(
         context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
     ) -> dg.MaterializeResult[Any]:
-        report = reporter(context.log.info)
+        began, report = time.time(), reporter(context.log.info)
         folder = game.prepare(pack, report)
         index = game.index(folder, pack, report)
         content = index.model_dump(mode="json")
-        making = Making(context, artifacts.store, keys.game_files, code, {"index": content})
+        making = Making(
+            context, artifacts.store, keys.game_files, code, {"index": content}, began_at=began
+        )
         return make(
             making, lambda staged: write_json(staged / "index.json", content), show_game_files
         )

@@ -15,6 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.keys import GameKeys
+from assets.launchpad import LaunchpadConfig
 from assets.making import Making, Metadata, latest, make, notice, reporter
 from assets.page_images import with_images_inside
 from assets.views import PREVIEW, ShownImage, drawing, image, table
@@ -102,7 +103,7 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.training.torch_reference",
     )
 
-    class TrainingConfig(dg.Config):
+    class TrainingConfig(LaunchpadConfig):
         """The hyperparameters that are changed most; the pack's training.yaml has the rest."""
 
         epochs: int = Field(defaults.epochs, ge=1, description="Most passes over the list.")
