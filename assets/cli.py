@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import webbrowser
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from assets.explaining import Json, console, errors, escaped, explained
 from assets.gpu_cli import gpu_app
+from pipeline.progress import seconds_in_words
 from resources.state import StateFolder
 
 if TYPE_CHECKING:
@@ -58,14 +60,24 @@ def demo(
     from assets.demo import DemoOptions, run_demo
     from assets.terminal import progress_shown
 
-    with explained(), progress_shown(errors if as_json else console):
-        result = run_demo(StateFolder.from_environment(), DemoOptions(pack, images, epochs, seed))
+    state, began = StateFolder.from_environment(), time.monotonic()
+    shown = errors if as_json else console
+    shown.print(
+        f"Everything is made in {state.root}; what is finished is kept, so that you can interrupt "
+        "this and run it again.",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+    with explained(), progress_shown(shown):
+        result = run_demo(state, DemoOptions(pack, images, epochs, seed))
     if as_json:
         outcomes = [asdict(outcome) for outcome in result.outcomes]
         document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
         print(json.dumps({**document, "bundle": str(result.bundle)}, indent=1))
         return
     _print_outcomes(result.outcomes)
+    console.print(f"All of it took {seconds_in_words(time.monotonic() - began)}.")
     _print_evaluation(result.evaluation)
     console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
     console.print("Use it:\n")
@@ -77,7 +89,13 @@ def demo(
         highlight=False,
         soft_wrap=True,
     )
-    console.print("Look at every step, with its pictures: [bold]outpost dev[/]")
+    console.print("Look at every step, with its images: [bold]uv run outpost dev[/]")
+    console.print(
+        f"Ask where the model comes from: uv run outpost audit {result.bundle}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -9,10 +9,10 @@ from pydantic_core import ErrorDetails
 from pipeline.errors import OutpostError
 
 LIMITS = {
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
-    "less_than_equal": "must be at most {le}",
-    "less_than": "must be less than {lt}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
     "finite_number": "must be a finite number",
     "literal_error": "must be {expected}",
 }

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
+from pipeline.progress import seconds_in_words
+
 TOLD = {
     DagsterEventType.ASSET_MATERIALIZATION,
     DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -71,14 +73,6 @@ class RunNews:
         text = f"Run {run.run_id[:SHORT]} {ENDED[run.status]} after {seconds_in_words(seconds)}"
         failed = run.status is DagsterRunStatus.FAILURE
         return f"{text}: see {self.address}/runs/{run.run_id}" if failed else text
-
-
-def seconds_in_words(seconds: float) -> str:
-    """A duration as people say it."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _asked_for(run: DagsterRun) -> str:

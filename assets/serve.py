@@ -22,11 +22,12 @@ from typing import Any
 import httpx
 
 from assets.definitions import games_served
-from assets.run_news import SHORT, RunNews, seconds_in_words
+from assets.run_news import SHORT, RunNews
 from assets.runs import register_batches
 from assets.terminal import progress_shown
 from pipeline.errors import OutpostError
 from pipeline.games.pack import load_pack
+from pipeline.progress import seconds_in_words
 from resources.exports import ExportsFolder
 from resources.instance import open_instance
 from resources.state import PROJECT_ROOT, STATE_VARIABLE, StateFolder

@@ -55,8 +55,8 @@ def test_every_kind_of_limit_has_words() -> None:
         Config(share=0.0, count=10)
     assert (
         caught.value.problem
-        == "share: must be more than 0.0 (got 0.0); count: must be at most 9 (got 10)"
+        == "share: must be more than 0 (got 0.0); count: must be at most 9 (got 10)"
     )
-    with pytest.raises(LaunchpadError, match=r"share: must be less than 1\.0"):
+    with pytest.raises(LaunchpadError, match="share: must be less than 1"):
         Config(share=1.0)
     assert Config(share=0.2, count=9).count == 9
