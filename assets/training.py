@@ -40,7 +40,8 @@ from pipeline.training.job import (
     write_job,
 )
 from pipeline.training.latency import measure_latency
-from pipeline.training.parity import ParityReport, measure_parity, require_parity
+from pipeline.training.parity import ParityReport, answers_of, compare, require_parity
+from pipeline.training.parity_sheet import parity_sheet
 from pipeline.training.program import PLOTS
 from pipeline.training.results import (
     EpochMetrics,
@@ -62,6 +63,7 @@ from resources.state import StateFolder
 GROUP = "model"
 GPU_POOL = "gpu"
 PARITY_PICTURES = 8
+PARITY_SHEET = "parity.jpg"
 TRAINING_FILES = (
     "best.pt",
     "last.pt",
@@ -100,6 +102,7 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.training.job",
         "pipeline.training.contract",
         "pipeline.training.parity",
+        "pipeline.training.parity_sheet",
         "pipeline.training.torch_reference",
     )
 
@@ -367,9 +370,11 @@ class TrainingSession:
         contract = check_onnx_contract(folder / "model.onnx", self.pack.class_names)
         write_json(folder / "contract.json", contract.model_dump(mode="json"))
         pictures = sorted((self._trained_on(weights).path / "images" / "val").glob("*"))
-        parity = measure_parity(
+        answers = answers_of(
             weights.path / "best.pt", folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
         )
+        parity = compare(answers.weights, answers.export)
+        (folder / PARITY_SHEET).write_bytes(parity_sheet(answers, self.pack.class_names))
         write_json(folder / "parity.json", parity.model_dump(mode="json"))
         require_parity(parity)
 
@@ -480,6 +485,8 @@ def show_failure(outputs: Path) -> Metadata:
 
 def show_export(folder: Path) -> Metadata:
     """Shapes, size, and how close the export is to the weights."""
+    sheet = folder / PARITY_SHEET
+    images = [image(sheet.read_bytes(), "what weights and export find")] if sheet.is_file() else []
     contract = ContractReport.model_validate_json((folder / "contract.json").read_text("utf-8"))
     parity = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
     return {
@@ -487,11 +494,12 @@ def show_export(folder: Path) -> Metadata:
         "output": str(list(contract.output_shape)),
         "size_mb": round(contract.bytes / 1e6, 2),
         "latency_ms": round(measure_latency(folder / "model.onnx", contract), 2),
-        "lineage": table(["key", "value"], contract.lineage.items()),
         "parity_detections": parity.detections,
         "parity_matched": parity.matched,
         "parity_max_box_pixels": parity.max_box_pixels,
         "parity_max_score_difference": parity.max_score_difference,
+        PREVIEW: images,
+        "lineage": table(["key", "value"], contract.lineage.items()),
     }
 
 

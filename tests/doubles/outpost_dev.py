@@ -50,7 +50,7 @@ class OutpostDev:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def wait_until_up(self, seconds: float = 240) -> None:
+    def wait_until_up(self, seconds: float = 480) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -88,7 +88,7 @@ class OutpostDev:
         query = "query($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
         return str(self.query(query, run=run_id)["runOrError"]["status"])
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 240) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 480) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.log.read_text()

@@ -12,7 +12,7 @@ from doubles.outpost_dev import OutpostDev
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
 ]
 ALARMING = re.compile(
