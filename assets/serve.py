@@ -38,7 +38,8 @@ POSIX = os.name != "nt"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """Addresses that are listened on, and cannot be opened."""
 SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_TO_END_RUNS = 60.0
+SECONDS_TO_END_RUNS = 120.0
+"""As long as `cancel_timeout_seconds` in dagster.yaml: a training fetches its newest checkpoint."""
 SECONDS_TO_END = 75.0
 """Dagster itself waits up to 60 seconds for each of its services."""
 SECONDS_TO_KILL = 20.0
