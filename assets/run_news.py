@@ -1,5 +1,6 @@
 """What happens in runs, in a line each, for the terminal of `outpost dev`."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ ENDED = {
     DagsterRunStatus.CANCELED: "was canceled",
 }
 GOES_ON = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+CLASS_NAME = re.compile(r"^[\w.]+: ")
 SHORT = 8
 """Digits by which the UI calls a run."""
 MOST_ASSETS = 4
@@ -91,11 +93,20 @@ def _told(event: dg.DagsterEvent) -> str | None:
         if found.passed:
             return None
         return f"{found.asset_key.to_user_string()}: the check {found.check_name} does not pass"
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    return (
+        f"{(event.step_key or '').replace('__', '/', 1)} failed: {_reason(event)[:MOST_CHARACTERS]}"
+    )
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """What the step raised: an error that says what to do, if there is one among its causes."""
+    said, error = [], event.step_failure_data.error
+    while error is not None:
+        said.append(CLASS_NAME.sub("", " ".join(error.message.split())))
         error = error.cause
-    said = " ".join((error.message if error else event.message or "").split())
-    return f"{event.step_key} failed: {said[:MOST_CHARACTERS]}"
+    ours = [text for text in said if "What to do:" in text]
+    # Dagster wraps whatever a step raises into an error of its own.
+    return ours[0] if ours else said[min(1, len(said) - 1)] if said else event.message or ""
 
 
 def _made(made: dg.AssetMaterialization) -> str:
