@@ -9,14 +9,15 @@ import dagster as dg
 from pydantic import Field
 
 from assets.keys import GameKeys
+from assets.launchpad import LaunchpadConfig
 from assets.making import Making, Metadata, latest, latest_version, make, notice
-from assets.views import picture, table
+from assets.views import image, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import read_source_digest, write_batch
 from pipeline.labels.coco import read_export
 from pipeline.labels.coverage import coverage_table
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
-from pipeline.labels.preview import training_samples
+from pipeline.labels.preview import batch_samples, training_samples
 from pipeline.labels.training_set import write_training_set
 from pipeline.provenance import code_version_of
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
@@ -110,13 +111,15 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
 def show_batch(folder: Path) -> Metadata:
     """Counts of a batch, and what was not understood."""
     report = json.loads((folder / "report.json").read_text("utf-8"))
+    samples = batch_samples(folder)
     return {
         "frames": report["frames"],
         "boxes": report["boxes"],
         "unlabelled_frames": len(report["unlabelled_frames"]),
+        "rejected_shapes": report["rejected_shapes"],
+        "preview": [image(samples, "labelled frames")] if samples else [],
         "per_class": table(["class", "boxes"], report["per_class"].items()),
         "unknown_labels": table(["label", "shapes"], report["unknown_labels"].items()),
-        "rejected_shapes": report["rejected_shapes"],
         "rejected_reasons": table(["reason", "shapes"], report["rejected_reasons"].items()),
     }
 
@@ -125,7 +128,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of("pipeline.labels")
 
-    class MergeConfig(dg.Config):
+    class MergeConfig(LaunchpadConfig):
         """What may be changed for one merge."""
 
         oversample_real: int = Field(
@@ -203,9 +206,9 @@ def show_merge(folder: Path) -> Metadata:
         "synthetic_val": summary.synthetic_val,
         "oversample_real": summary.oversample_real,
         "listed_train": summary.listed_train,
-        "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
         "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
-        "samples": picture(training_samples(folder), "labelled real pictures"),
+        "preview": [image(training_samples(folder), "labelled training images")],
+        "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
         "leakage": table(["trained", "validated", "kind"], _leak_rows(summary)),
         "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
         "warnings": table(["warning"], [[warning] for warning in summary.warnings]),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import time
 import webbrowser
 from dataclasses import asdict
 from pathlib import Path
@@ -17,9 +14,11 @@ from rich.table import Table
 
 from assets.explaining import Json, console, errors, escaped, explained
 from assets.gpu_cli import gpu_app
-from resources.state import PROJECT_ROOT, StateFolder
+from pipeline.progress import seconds_in_words
+from resources.state import StateFolder
 
 if TYPE_CHECKING:
+    from assets.demo import Expectation
     from assets.runs import Outcome
     from pipeline.evaluation.report import EvaluationReport
     from pipeline.games.installed import CoverageReport
@@ -54,22 +53,35 @@ def demo(
 ) -> None:
     """Materialize everything for the built-in game and say where to look.
 
-    Takes five to fifteen minutes on two cores the first time, and seconds when nothing has
-    changed.
+    Says first about how long it will take on this computer; seconds when nothing has changed.
 
     Example: `outpost demo --epochs 3`
     """
     from assets.demo import DemoOptions, run_demo
     from assets.terminal import progress_shown
 
-    with explained(), progress_shown(errors if as_json else console):
-        result = run_demo(StateFolder.from_environment(), DemoOptions(pack, images, epochs, seed))
+    state, began = StateFolder.from_environment(), time.monotonic()
+    shown = errors if as_json else console
+    shown.print(
+        f"Everything is made in {state.root}; what is finished is kept, so that you can interrupt "
+        "this and run it again.",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+    def tell_expectation(expectation: Expectation) -> None:
+        shown.print(str(expectation), soft_wrap=True, highlight=False, markup=False)
+
+    with explained(), progress_shown(shown):
+        result = run_demo(state, DemoOptions(pack, images, epochs, seed), tell_expectation)
     if as_json:
         outcomes = [asdict(outcome) for outcome in result.outcomes]
         document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
         print(json.dumps({**document, "bundle": str(result.bundle)}, indent=1))
         return
     _print_outcomes(result.outcomes)
+    console.print(f"All of it took {seconds_in_words(time.monotonic() - began)}.")
     _print_evaluation(result.evaluation)
     console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
     console.print("Use it:\n")
@@ -81,7 +93,13 @@ def demo(
         highlight=False,
         soft_wrap=True,
     )
-    console.print("Look at every step, with its pictures: [bold]outpost dev[/]")
+    console.print("Look at every step, with its images: [bold]uv run outpost dev[/]")
+    console.print(
+        f"Ask where the model comes from: uv run outpost audit {result.bundle}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -96,19 +114,18 @@ def dev(
 
     Example: `outpost dev --port 3001`
     """
-    from assets.serve import prepare_to_serve, require_free_port
+    from assets.serve import DevServer, prepare_to_serve, require_free_port, what_is_where
+
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     state = StateFolder.from_environment()
     with explained():
         require_free_port(host, port)
-        environment = prepare_to_serve(state)
-    address = f"http://{host}:{port}"
-    console.print(f"The Dagster UI opens at [bold]{address}[/]; Ctrl-C stops it.")
-    workspace = str(PROJECT_ROOT / "workspace.yaml")
-    command = [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", host, "-p", str(port)]
-    raise typer.Exit(
-        _run_until_interrupted([*command, "--log-level", "warning"], environment, state)
-    )
+        server = DevServer(state, host, port, prepare_to_serve(state))
+        for line in what_is_where(server):
+            tell(line)
+        server.run(tell)
 
 
 @app.command()
@@ -314,30 +331,6 @@ def check_game(
 def _as_json(value: object) -> object:
     model_dump = getattr(value, "model_dump", None)
     return model_dump(mode="json") if model_dump else str(value)
-
-
-def _run_until_interrupted(
-    command: list[str], environment: dict[str, str], state: StateFolder
-) -> int:
-    """Run a server in the foreground until it ends; being told to end tells it to end.
-
-    It runs in the state folder: in the repository, Dagster would warn of the `dagster.yaml` there.
-    On POSIX it gets a session of its own, so that Ctrl-C reaches it once, through here, whoever
-    sends it; a second interrupt would make it leave its own children behind.
-    """
-    posix = os.name != "nt"
-    process = subprocess.Popen(
-        command, env={**os.environ, **environment}, cwd=state.root, start_new_session=posix
-    )
-
-    def interrupt(*_: object) -> None:
-        if posix and process.poll() is None:
-            process.send_signal(signal.SIGINT)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), interrupt)
-    return process.wait()
 
 
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:

@@ -13,8 +13,9 @@ from pydantic import Field
 
 from assets.annotations import held_out_batches
 from assets.keys import GameKeys
+from assets.launchpad import LaunchpadConfig
 from assets.making import Making, Metadata, latest, make
-from assets.views import picture
+from assets.views import image
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.conventions import under_both
 from pipeline.evaluation.drawing import draw_comparison
@@ -76,7 +77,7 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         "detector_runtime",
     )
 
-    class EvaluationConfig(dg.Config):
+    class EvaluationConfig(LaunchpadConfig):
         """What may be changed for one evaluation."""
 
         seed: int = Field(42, ge=0, description="Of the bootstrap interval.")
@@ -259,10 +260,14 @@ def show_evaluation(folder: Path) -> Metadata:
         **{f"synthetic_f1_{one.box}_boxes": one.micro.f1 for one in report.conventions},
         "gap": report.gap,
     }
-    frames = sorted((folder / "frames").glob("*.jpg"))
-    pictures = {file.stem: picture(file.read_bytes(), file.stem) for file in frames}
+    errors = {frame.name: frame.errors for frame in report.real.per_frame}
+    names = worst_frames(report.real, WORST_FRAMES)
+    drawn = sorted((folder / "frames").glob("*.jpg"))
     return {
         **{name: value for name, value in figures.items() if value is not None},
+        "preview": [
+            image(file.read_bytes(), f"{errors[name]} errors: {name}")
+            for name, file in zip(names, drawn, strict=True)
+        ],
         "report": dg.MetadataValue.md(markdown(report)),
-        **pictures,
     }

@@ -1,6 +1,7 @@
 """What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,7 @@ import dagster as dg
 
 from assets.keys import GameKeys
 from assets.making import Making, Metadata, latest, make, notice, reporter
-from assets.views import picture, table
+from assets.views import image, table
 from pipeline.backgrounds.pictures import (
     background_sheet,
     read_index,
@@ -80,14 +81,16 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
     def game_files(
         context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
     ) -> dg.MaterializeResult[Any]:
-        report = reporter(context.log.info)
+        began, report = time.time(), reporter(context.log.info)
         folder = game.prepare(pack, report)
         indexed = game.index(folder, pack, report)
         mods = covered_mods(pack, folder, choice := game.mod_choice(pack))
         for note in (*indexed.oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
             notice(context.log.warning, note)
         content = indexed.index.model_dump(mode="json")
-        making = Making(context, artifacts.store, keys.game_files, code, {"index": content})
+        making = Making(
+            context, artifacts.store, keys.game_files, code, {"index": content}, began_at=began
+        )
         return make(
             making,
             lambda staged: write_json(staged / "index.json", content),
@@ -186,7 +189,7 @@ def show_sprites(folder: Path, pack: GamePack) -> Metadata:
     rows = [[name, report.files.get(name, 0), n] for name, n in report.sprites.items()]
     return {
         "sprites": len(library),
-        "contact_sheet": picture(contact_sheet(library, pack.class_names), "contact sheet"),
+        "preview": [image(contact_sheet(library, pack.class_names), "contact sheet")],
         "per_class": table(["class", "files", "sprites"], rows),
         "misses": table(["problem"], [[problem] for problem in report.problems]),
     }
@@ -270,11 +273,12 @@ def show_backgrounds(folder: Path) -> Metadata:
     counts = {name: names.count(name) for name in sorted(set(names))}
     left_out: dict[str, str] = json.loads((folder / "left_out.json").read_text("utf-8"))
     sheet = folder / SAMPLING_SHEET
-    compared = {"sampling": picture(sheet.read_bytes(), "samplings")} if sheet.is_file() else {}
+    images = [image(background_sheet(folder), "backgrounds")]
+    if sheet.is_file():
+        images.append(image(sheet.read_bytes(), "textures stretched and isometric"))
     return {
         "backgrounds": len(entries),
-        "thumbnails": picture(background_sheet(folder), "backgrounds"),
-        **compared,
+        "preview": images,
         "textures": table(["texture", "pictures"], counts.items()),
         "left_out": table(["texture", "why"], left_out.items()),
     }

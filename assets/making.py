@@ -17,9 +17,10 @@ from typing import Any
 import dagster as dg
 from dagster import AssetRecordsFilter
 
+from assets.page_images import with_images_served
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
-from pipeline.progress import Progress, Report
+from pipeline.progress import Progress, Report, seconds_in_words
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from resources.artifacts import Artifact, ArtifactStore
 
@@ -90,7 +91,7 @@ def make(
     earlier = making.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
     if earlier is not None:
         making.context.log.info(
-            f"{recipe.asset}: nothing that it depends on has changed since {earlier.made_at}; "
+            f"{_which(recipe)}: nothing that it depends on has changed since {earlier.made_at}; "
             f"version {earlier.data_version[:12]} is kept and no work was done."
         )
         return _result(making, earlier, show, skipped=True)
@@ -173,8 +174,16 @@ def _build(making: Making, write: Callable[[Path], Manifest | None]) -> Provenan
     with making.store.staging(recipe.asset, recipe.partition) as staged:
         manifest = write(staged)
         _artifact, record = making.store.commit(staged, describe, manifest)
-    making.context.log.info(f"{recipe.asset}: made version {record.data_version[:12]}.")
+    notice(
+        making.context.log.info,
+        f"{_which(recipe)}: made version {record.data_version[:12]} in "
+        f"{seconds_in_words(record.seconds)}.",
+    )
     return record
+
+
+def _which(recipe: Recipe) -> str:
+    return f"{recipe.asset} [{recipe.partition}]" if recipe.partition else recipe.asset
 
 
 def _result(
@@ -185,7 +194,7 @@ def _result(
         asset_key=making.key,
         data_version=dg.DataVersion(record.data_version),
         metadata={
-            **show(artifact.path),
+            **with_images_served(making.context.instance, show(artifact.path)),
             "outcome": "unchanged, no work done" if skipped else "made",
             "seconds": 0.0 if skipped else record.seconds,
             "made_in_seconds": record.seconds,

@@ -105,7 +105,7 @@ def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError
         return None
     return CheckFailedError(
         "\n".join(lines),
-        "Mend what the check names and run again; nothing after it was made. "
+        "Correct what the check names and run again; nothing after it was made. "
         "The asset's page in `outpost dev` shows all of it under Checks.",
     )
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import dagster as dg
 from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from assets.annotations import merged_batches
 from assets.keys import GameKeys
+from assets.launchpad import FIX, LaunchpadError, complaints_of
 from assets.making import Making, Metadata, latest, make, reporter
-from assets.views import curve, picture, table
+from assets.views import drawing, image, table
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.batches import read_batch
@@ -96,10 +96,6 @@ warnings.filterwarnings("ignore", "Parameter `data_version` of initializer `Outp
 PLOTTED = 2000
 """Pictures that the plots of sizes and positions are made of, spread evenly over the set."""
 SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
-
-
-class SceneConfigError(OutpostError):
-    """Configuration of the set that does not fit together."""
 
 
 def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -369,23 +365,13 @@ def _ordered(
             began_at=time.time(),
         )
     except ValidationError as error:
-        raise SceneConfigError(
-            "; ".join(_complaint(problem) for problem in error.errors()),
-            "Correct the asset's configuration in the launchpad.",
-        ) from error
+        raise LaunchpadError(complaints_of(error), FIX) from None
     if order.rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
-        raise SceneConfigError(
+        raise LaunchpadError(
             f"There are no shore backgrounds of {pack.name}: its scenes.yaml asks for none.",
             "Set shore_fraction to 0 in the launchpad, or give scenes.yaml a shore_fraction.",
         )
     return order
-
-
-def _complaint(problem: ErrorDetails) -> str:
-    """The field and what is wrong with it; what concerns several fields names them itself."""
-    if not problem["loc"]:
-        return str(problem["ctx"]["error"])
-    return f"{problem['loc'][-1]}: {problem['msg']} (got {problem['input']})"
 
 
 def _input_name(key: dg.AssetKey) -> str:
@@ -420,19 +406,19 @@ def show_set(
         ]
         for name in names
     ]
+    drawn = synthetic_boxes(read_some_scenes(folder, PLOTTED))
     return {
         "images": summary["images"],
-        "samples": picture(sample_sheet(folder, names, policy), "annotated samples"),
-        "sizes_and_positions": curve(
-            distribution_svg(synthetic_boxes(read_some_scenes(folder, PLOTTED)), real, names),
-            "sizes and positions",
-        ),
-        "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
-        "gated": pack.scenes.gated,
-        "enhanced": pack.scenes.enhanced,
         "land_scenes": summary["scenes"].get("land", 0),
         "water_scenes": summary["scenes"].get("water", 0),
         "shore_scenes": summary["scenes"].get("shore", 0),
+        "gated": pack.scenes.gated,
+        "enhanced": pack.scenes.enhanced,
+        "preview": [
+            image(sample_sheet(folder, names, policy), "annotated samples"),
+            drawing(distribution_svg(drawn, real, names), "sizes and positions"),
+        ],
+        "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
     }
 
 

@@ -15,8 +15,10 @@ import dagster as dg
 from pydantic import Field
 
 from assets.keys import GameKeys
+from assets.launchpad import LaunchpadConfig
 from assets.making import Making, Metadata, latest, make, notice, reporter
-from assets.views import curve, picture, table
+from assets.page_images import with_images_inside
+from assets.views import PREVIEW, ShownImage, drawing, image, table
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
@@ -39,7 +41,8 @@ from pipeline.training.job import (
     write_job,
 )
 from pipeline.training.latency import measure_latency
-from pipeline.training.parity import ParityReport, measure_parity, require_parity
+from pipeline.training.parity import ParityReport, answers_of, compare, require_parity
+from pipeline.training.parity_sheet import parity_sheet
 from pipeline.training.results import (
     BatchEvent,
     EpochMetrics,
@@ -62,6 +65,7 @@ from resources.state import StateFolder
 GROUP = "model"
 GPU_POOL = "gpu"
 PARITY_PICTURES = 8
+PARITY_SHEET = "parity.jpg"
 TRAINING_FILES = (
     "best.pt",
     "last.pt",
@@ -74,12 +78,12 @@ TRAINING_FILES = (
 )
 SHOWN_PLOTS = {
     "results": "results.png",
-    "precision_recall": "BoxPR_curve.png",
+    "precision and recall": "BoxPR_curve.png",
     "confusion": "confusion_matrix_normalized.png",
-    "found_in_validation": "val_batch0_pred.jpg",
+    "found in validation": "val_batch0_pred.jpg",
 }
 """By what they are called on the page; the others lie in the artifact's folder."""
-TRAINING_BATCH = {"training_batch": "train_batch0.jpg"}
+TRAINING_BATCH = {"first training batch": "train_batch0.jpg"}
 PLOT_BYTES = 150_000
 LOG_LINES_SHOWN = 40
 
@@ -100,10 +104,11 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.training.job",
         "pipeline.training.contract",
         "pipeline.training.parity",
+        "pipeline.training.parity_sheet",
         "pipeline.training.torch_reference",
     )
 
-    class TrainingConfig(dg.Config):
+    class TrainingConfig(LaunchpadConfig):
         """The hyperparameters that are changed most; the pack's training.yaml has the rest."""
 
         epochs: int = Field(defaults.epochs, ge=1, description="Most passes over the list.")
@@ -367,9 +372,11 @@ class TrainingSession:
         contract = check_onnx_contract(folder / "model.onnx", self.pack.class_names)
         write_json(folder / "contract.json", contract.model_dump(mode="json"))
         pictures = sorted((self._trained_on(weights).path / "images" / "val").glob("*"))
-        parity = measure_parity(
+        answers = answers_of(
             weights.path / "best.pt", folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
         )
+        parity = compare(answers.weights, answers.export)
+        (folder / PARITY_SHEET).write_bytes(parity_sheet(answers, self.pack.class_names))
         write_json(folder / "parity.json", parity.model_dump(mode="json"))
         require_parity(parity)
 
@@ -403,12 +410,12 @@ def show_weights(folder: Path) -> Metadata:
     epochs = epochs_of(read_events(folder / "metrics.jsonl"))
     best = best_epoch(epochs)
     environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
     shown: Metadata = {
-        "curves": curve(curves_svg(epochs), "losses and mAP by epoch"),
-        **show_plots(folder / PLOTS, epochs, SHOWN_PLOTS),
         "epochs": len(epochs),
         **show_batch_sizes(epochs, read_job(folder / "job.json")),
         "device": environment["device"],
+        "preview": [curves, *plots_of(folder / PLOTS, epochs, SHOWN_PLOTS)],
         "environment": dg.MetadataValue.json(environment),
         "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
         **show_lease(folder / "lease.json"),
@@ -416,7 +423,7 @@ def show_weights(folder: Path) -> Metadata:
     if best is None:
         return shown
     figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
-    return {**shown, **{name: value for name, value in figures.items() if value is not None}}
+    return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 
 def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: JobSpec) -> Metadata:
@@ -431,21 +438,23 @@ def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: JobSpec) -> Meta
     return {"batch": "; ".join(shown)} if shown else {}
 
 
-def show_plots(folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]) -> Metadata:
+def plots_of(
+    folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]
+) -> list[ShownImage]:
     """Some of ultralytics' plots, reduced.
 
     Args:
         folder: what the job program drew.
         epochs: so far; of several stages, the last one's plots are shown.
-        names: file by the name that it gets on the page; what was not drawn is left out.
+        names: file by the title that it gets; what was not drawn is left out.
     """
     place = folder / epochs[-1].stage if epochs else folder
     place = place if place.is_dir() else folder
-    return {
-        title: picture((place / file).read_bytes(), title.replace("_", " "), PLOT_BYTES)
+    return [
+        image((place / file).read_bytes(), title, PLOT_BYTES)
         for title, file in names.items()
         if (place / file).is_file()
-    }
+    ]
 
 
 def show_lease(file: Path) -> Metadata:
@@ -480,16 +489,21 @@ def show_failure(outputs: Path) -> Metadata:
     epochs: tuple[EpochMetrics, ...] = ()
     with suppress(OSError, ResultsError):  # The training's own failure is what must be told.
         epochs = epochs_of(read_events(events))
+    images: list[ShownImage] = []
     if epochs:
         shown["epochs"] = len(epochs)
-        shown["curves"] = curve(curves_svg(epochs), "losses and mAP by epoch")
+        images.append(drawing(curves_svg(epochs), "losses and mAP by epoch"))
     with suppress(OSError):
-        shown |= show_plots(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
-    return {**shown, **show_lease(outputs / "lease.json")}
+        images += plots_of(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
+    return with_images_inside(
+        {**shown, **show_lease(outputs / "lease.json"), PREVIEW: images},
+    )
 
 
 def show_export(folder: Path) -> Metadata:
     """Shapes, size, and how close the export is to the weights."""
+    sheet = folder / PARITY_SHEET
+    images = [image(sheet.read_bytes(), "what weights and export find")] if sheet.is_file() else []
     contract = ContractReport.model_validate_json((folder / "contract.json").read_text("utf-8"))
     parity = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
     return {
@@ -497,11 +511,12 @@ def show_export(folder: Path) -> Metadata:
         "output": str(list(contract.output_shape)),
         "size_mb": round(contract.bytes / 1e6, 2),
         "latency_ms": round(measure_latency(folder / "model.onnx", contract), 2),
-        "lineage": table(["key", "value"], contract.lineage.items()),
         "parity_detections": parity.detections,
         "parity_matched": parity.matched,
         "parity_max_box_pixels": parity.max_box_pixels,
         "parity_max_score_difference": parity.max_score_difference,
+        PREVIEW: images,
+        "lineage": table(["key", "value"], contract.lineage.items()),
     }
 
 

@@ -48,3 +48,11 @@ def track(items: Iterable[Item], total: int, stage: str, report: Report) -> Iter
     for done, item in enumerate(items, start=1):
         yield item
         report(Progress(stage, done, total, time.monotonic() - began))
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A duration as people say it."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -6,10 +6,12 @@ import colorsys
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from detector_runtime.images import upright
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.labels.batches import read_batch
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.training_set import is_real, label_path, listed_pictures, read_class_names
 from pipeline.labels.yolo import read_rows
@@ -17,6 +19,7 @@ from pipeline.labels.yolo import read_rows
 TILE_WIDTH = 400
 COLUMNS = 3
 JPEG_QUALITY = 85
+Item = TypeVar("Item")
 GOLDEN = 0.618034
 """Steps of this share of the colour circle keep neighbouring ids far apart."""
 
@@ -32,16 +35,41 @@ def training_samples(folder: Path, count: int = 6) -> bytes:
     names = read_class_names(folder)
     listed = sorted(set(listed_pictures(folder, "train")))
     pictures = [line for line in listed if is_real(line)] or listed
-    step = max(1, len(pictures) // count)
-    tiles = [_tile(folder, picture, names) for picture in pictures[::step][:count]]
+    tiles = [_labelled_tile(folder, picture, names) for picture in _spread(pictures, count)]
     return _jpeg(_grid(tiles))
 
 
-def _tile(folder: Path, picture: str, names: Sequence[str]) -> Image.Image:
-    with Image.open(folder / picture) as opened:
-        image = upright(opened).convert("RGB")
+def batch_samples(folder: Path, count: int = 6) -> bytes | None:
+    """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame.
+
+    Raises:
+        BatchError: the batch cannot be read.
+    """
+    batch = read_batch(folder)
+    tiles = [
+        _tile(_opened(folder / frame.path), frame.boxes, batch.class_names)
+        for frame in _spread(batch.frames, count)
+    ]
+    return _jpeg(_grid(tiles)) if tiles else None
+
+
+def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
+    step = max(1, len(items) // count)
+    return items[::step][:count]
+
+
+def _labelled_tile(folder: Path, picture: str, names: Sequence[str]) -> Image.Image:
+    image = _opened(folder / picture)
     rows = read_rows(label_path(folder, picture), len(names))
-    boxes = [row.labelled_box(image.width, image.height) for row in rows]
+    return _tile(image, [row.labelled_box(image.width, image.height) for row in rows], names)
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as opened:
+        return upright(opened).convert("RGB")
+
+
+def _tile(image: Image.Image, boxes: Sequence[LabelledBox], names: Sequence[str]) -> Image.Image:
     zoom = TILE_WIDTH / image.width
     tile = image.resize((TILE_WIDTH, round(image.height * zoom)))
     pen = ImageDraw.Draw(tile)

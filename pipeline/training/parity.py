@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,28 @@ class ParityReport(BaseModel):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What weights and export find in the same images.
+
+    Attributes:
+        inputs: float32 [n, 3, height, width] in 0..1, RGB.
+        weights, export: rows of each image.
+    """
+
+    inputs: Rows
+    weights: Sequence[Rows]
+    export: Sequence[Rows]
+
+
 def measure_parity(weights: Path, onnx: Path, pictures: Sequence[Path]) -> ParityReport:
-    """Run weights and export on the same input and compare every detection.
+    """Run weights and export on the same input and compare every detection; see `answers_of`."""
+    answers = answers_of(weights, onnx, pictures)
+    return compare(answers.weights, answers.export)
+
+
+def answers_of(weights: Path, onnx: Path, pictures: Sequence[Path]) -> Answers:
+    """Run weights and export on the same input.
 
     Args:
         weights: the checkpoint, run by torch in a process of its own.
@@ -77,7 +98,7 @@ def measure_parity(weights: Path, onnx: Path, pictures: Sequence[Path]) -> Parit
     height, width = input_size(onnx, metadata, model_input.shape)
     batch = np.stack([_letterboxed(picture, height, width) for picture in pictures])
     exported = [session.run(None, {model_input.name: item[None]})[0][0] for item in batch]
-    return compare(_reference_rows(weights, batch), exported)
+    return Answers(batch, _reference_rows(weights, batch), exported)
 
 
 def require_parity(report: ParityReport) -> None:

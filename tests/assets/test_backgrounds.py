@@ -68,7 +68,8 @@ def test_shore_backgrounds_are_made_and_shown(made: Made) -> None:
     assert all(entry.shore is not None for entry in entries)
     shown = show_backgrounds(folder)
     assert shown["backgrounds"] == 2
-    assert {"thumbnails", "textures", "left_out"} <= shown.keys()
+    assert {"textures", "left_out"} <= shown.keys()
+    assert [image.title for image in shown["preview"]] == ["backgrounds"]
 
 
 def test_the_page_of_terrain_says_why_textures_are_left_out_and_compares_samplings(
@@ -80,4 +81,5 @@ def test_the_page_of_terrain_says_why_textures_are_left_out_and_compares_samplin
     assert left_out["g_wtr"] == "not in terrain.land"
     shown = show_backgrounds(folder)
     assert "o_grid" in str(shown["left_out"])
-    assert "sampling" in shown
+    titles = [image.title for image in shown["preview"]]
+    assert titles == ["backgrounds", "textures stretched and isometric"]

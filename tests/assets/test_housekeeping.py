@@ -11,6 +11,8 @@ import pytest
 
 from assets.housekeeping import collect_garbage
 from assets.making import Making, make
+from assets.page_images import images_folder, with_images_served
+from assets.views import drawing
 from resources.artifacts import ABANDONED_AFTER_SECONDS, Artifacts
 from resources.instance import open_instance
 from resources.state import StateFolder
@@ -51,6 +53,25 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
     monkeypatch.setenv("DAGSTER_HOME", "")
     FOUND_WHILE_RUNNING.clear()
     return StateFolder(tmp_path / "state")
+
+
+def test_images_of_no_page_go_and_shown_ones_stay(state: StateFolder) -> None:
+    shown = drawing('<svg width="9" height="9"></svg>', "a")
+    with open_instance(state) as instance:
+        metadata = with_images_served(instance, {"preview": [shown]})
+        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=metadata))
+        folder = images_folder(instance)
+    assert folder is not None
+    (used,) = folder.iterdir()
+    old, young = folder / "old.jpg", folder / "young.jpg"
+    for file in (old, young):
+        file.write_bytes(b"jpeg")
+    for file in (used, old):
+        age(file)
+    assert [item.path for item in collect_garbage(state, delete=False)] == [old]
+    assert old.is_file()
+    collect_garbage(state, delete=True)
+    assert sorted(folder.iterdir()) == sorted([used, young])
 
 
 def materialize(state: StateFolder, content: str) -> Path:

@@ -1,6 +1,5 @@
 """The synthetic set is one artifact, whatever steps and processes it was drawn by."""
 
-import base64
 import json
 import subprocess
 import sys
@@ -13,8 +12,10 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 
 import assets.synthetic
 from assets.definitions import build_definitions
+from assets.launchpad import LaunchpadError
+from assets.page_images import images_folder, images_named_in
 from assets.runs import Outcome, materialize
-from assets.synthetic import SCENE_CODE, SceneConfigError, synthetic_assets
+from assets.synthetic import SCENE_CODE, synthetic_assets
 from pipeline.scenes.layout import SceneSetError, Shard
 from pipeline.scenes.sharding import draw_shard
 from pipeline.sprites.library import SpriteLibraryError
@@ -60,10 +61,13 @@ def newest(toy_game: Any) -> dg.AssetMaterialization:
         return event.asset_materialization
 
 
-def plot_of(metadata: Any) -> str:
-    """The drawing of sizes and positions, out of the link that holds it."""
-    encoded = metadata["sizes_and_positions"].value.partition("base64,")[2].rstrip(")")
-    return base64.b64decode(encoded).decode("utf-8")
+def plot_of(toy_game: Any) -> str:
+    """The drawing of sizes and positions that the newest page shows."""
+    with toy_game.instance() as instance:
+        folder = images_folder(instance)
+    assert folder is not None
+    names = images_named_in(newest(toy_game).metadata)
+    return next((folder / name).read_text("utf-8") for name in names if name.endswith(".svg"))
 
 
 def test_the_shards_do_not_show_in_the_set(toy_game: Any) -> None:
@@ -96,7 +100,7 @@ def test_the_asset_page_tells_how_it_went(toy_game: Any) -> None:
     assert metadata["images"].value == 40
     assert metadata["land_scenes"].value + metadata["water_scenes"].value == 40
     assert metadata["images_per_second"].value > 0
-    assert "No real frames" in plot_of(metadata)
+    assert "No real frames" in plot_of(toy_game)
     assert "| house | 40 |" in metadata["per_class"].value, "1 to 3, in half of 40 scenes"
 
 
@@ -106,7 +110,7 @@ def test_real_frames_are_shown_beside_the_drawn_ones_and_change_nothing(toy_game
     again = draw(toy_game)
     assert again.skipped
     assert again.data_version == first.data_version
-    plot = plot_of(newest(toy_game).metadata)
+    plot = plot_of(toy_game)
     assert "No real frames" not in plot
     assert "real: 1 in 1 pictures" in plot
 
@@ -117,29 +121,29 @@ def test_real_frames_that_cannot_be_read_spoil_nothing(toy_game: Any) -> None:
     batch.chmod(0o644)
     batch.write_text("nonsense")
     draw(toy_game)
-    assert "No real frames" in plot_of(newest(toy_game).metadata)
+    assert "No real frames" in plot_of(toy_game)
 
 
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
         ({"water_fraction": 0.8, "shore_fraction": 0.4}, "water_fraction and shore_fraction toget"),
-        ({"water_fraction": 1.5}, "water_fraction: Input should be less than or equal to 1 .got"),
-        ({"shore_fraction": -0.1}, "shore_fraction: Input should be greater than or equal to 0"),
-        ({"images": 0}, "images: Input should be greater than or equal to 1 .got 0"),
-        ({"shard_images": 0}, "shard_images: Input should be greater than or equal to 1"),
-        ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
+        ({"water_fraction": 1.5}, "water_fraction: must be at most 1 .got"),
+        ({"shore_fraction": -0.1}, "shore_fraction: must be at least 0"),
+        ({"images": 0}, "images: must be at least 1 .got 0"),
+        ({"shard_images": 0}, "shard_images: must be at least 1"),
+        ({"seed": -1}, "seed: must be at least 0"),
     ],
 )
 def test_configuration_that_does_not_fit_is_explained(
     toy_game: Any, config: dict[str, float], problem: str
 ) -> None:
-    with pytest.raises(SceneConfigError, match=problem):
+    with pytest.raises(LaunchpadError, match=problem):
         draw(toy_game, **config)
 
 
 def test_shores_that_a_game_does_not_have_are_explained(toy_game: Any) -> None:
-    with pytest.raises(SceneConfigError, match="no shore backgrounds of toy"):
+    with pytest.raises(LaunchpadError, match="no shore backgrounds of toy"):
         draw(toy_game, shore_fraction=0.3)
 
 

@@ -1,22 +1,15 @@
 """A person in front of the Dagster UI: *Materialize all*, and everything turns green."""
 
-import json
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles.outpost_dev import OutpostDev
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None
 )
@@ -35,70 +28,26 @@ START_SENSOR = """
 mutation { startSensor(sensorSelector: { repositoryLocationName: "outpost",
     repositoryName: "__repository__", sensorName: "demo_export_sensor" }) { __typename } }
 """
+SHOWN = {
+    "sprites": ["contact sheet"],
+    "terrain_backgrounds": ["backgrounds", "textures stretched and isometric"],
+    "water_backgrounds": ["backgrounds"],
+    "synthetic_set": ["annotated samples", "sizes and positions"],
+    "cvat_merge": ["labelled training images"],
+    "trained_weights": ["losses and mAP by epoch", "results"],
+    "real_evaluation": [],
+}
+"""Titles of the first images of an asset's page; those of an evaluation are frames."""
 CHECKS = """
 { assetNodes { assetKey { path } assetChecksOrError { ... on AssetChecks { checks { name
     executionForLatestMaterialization { status } } } } } }
 """
 
 
-class Server:
-    """`outpost dev`, as a user starts it."""
-
-    def __init__(self, outpost: Any) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.home: Path = outpost.home
-        self.log = outpost.home.parent / "dev.log"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "assets.cli", "dev", "--port", str(self.port)],
-            env=outpost.environment,
-            cwd=ROOT,
-            stdout=self.log.open("w"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def wait_until_up(self) -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            try:
-                if self.query("{ assetNodes { assetKey { path } } }")["assetNodes"]:
-                    return
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()
-            time.sleep(1)
-        raise TimeoutError(self.log.read_text())
-
-    def query(self, query: str) -> dict[str, Any]:
-        request = urllib.request.Request(
-            f"{self.address}/graphql",
-            data=json.dumps({"query": query}).encode(),
-            headers={"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            data: dict[str, Any] = json.load(reply)["data"]
-        return data
-
-    def stop(self) -> None:
-        """Ctrl-C, as a user stops it: it ends by itself and nothing of it is left."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(90)
-        assert not _listens(self.port)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture(scope="module")
-def server(new_outpost: Callable[[str], Any]) -> Iterator[Server]:
-    running = Server(new_outpost("browser"))
+def server(new_outpost: Callable[[str], Any]) -> Iterator[OutpostDev]:
+    outpost = new_outpost("browser")
+    running = OutpostDev(outpost.environment, outpost.home.parent / "dev.log")
     try:
         running.wait_until_up()
         yield running
@@ -107,7 +56,7 @@ def server(new_outpost: Callable[[str], Any]) -> Iterator[Server]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_materialize_all_turns_every_asset_green(server: Server) -> None:
+def test_materialize_all_turns_every_asset_green(server: OutpostDev) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -134,7 +83,7 @@ def test_materialize_all_turns_every_asset_green(server: Server) -> None:
     assert set(blocking.values()) == {"SUCCEEDED"}, statuses
 
 
-def _wait_for_every_asset(server: Server) -> None:
+def _wait_for_every_asset(server: OutpostDev) -> None:
     deadline = time.monotonic() + 700
     while time.monotonic() < deadline:
         data = server.query(ASSETS)
@@ -149,25 +98,26 @@ def _wait_for_every_asset(server: Server) -> None:
     raise TimeoutError(f"not materialized: {missing}; {server.log.read_text()[-3000:]}")
 
 
-def _look_at_pages(server: Server, page: Any) -> None:
-    """Each asset's page opens its pictures, not only its numbers."""
-    shown = {
-        "sprites": ("contact_sheet", "contact sheet"),
-        "synthetic_set": ("samples", "annotated samples"),
-        "trained_weights": ("curves", "losses and mAP by epoch"),
-    }
-    for asset, (label, title) in shown.items():
+def _look_at_pages(server: OutpostDev, page: Any) -> None:
+    """Each asset's page shows its images without a click, whole, and in one row."""
+    for asset, titles in SHOWN.items():
         page.goto(f"{server.address}/assets/demo/{asset}", wait_until="domcontentloaded")
-        row = page.locator("tr", has=page.get_by_text(label, exact=True)).first
-        row.get_by_text("[Show Markdown]").click(timeout=60_000)
-        page.locator(f'img[alt="{title}"]').first.wait_for(timeout=60_000)
+        row = page.locator("tr", has=page.get_by_text("preview", exact=True)).first
+        row.wait_for(timeout=60_000)
+        images = row.locator("img")
+        images.first.wait_for(timeout=60_000)
+        found = [images.nth(n).get_attribute("alt") for n in range(images.count())]
+        assert found[: len(titles)] == titles, (asset, found)
+        for number in range(images.count()):
+            width = images.nth(number).evaluate("image => image.decode().then(() => image.width)")
+            assert 0 < width <= 480, (asset, found[number])
 
 
-def test_a_dropped_export_is_read_and_merged_by_the_running_daemon(server: Server) -> None:
+def test_a_dropped_export_is_read_and_merged_by_the_running_daemon(server: OutpostDev) -> None:
     """After the test above: everything is made, and the sensor is turned on."""
     before = _merges(server)
     assert server.query(START_SENSOR)["startSensor"]["__typename"] == "Sensor"
-    exports = server.home / "exports" / "demo"
+    exports = server.log.parent / "state" / "exports" / "demo"
     shutil.copyfile(exports / "session_valley.zip", exports / "dropped.zip.part")
     (exports / "dropped.zip.part").rename(exports / "dropped.zip")
     deadline = time.monotonic() + 400
@@ -178,7 +128,7 @@ def test_a_dropped_export_is_read_and_merged_by_the_running_daemon(server: Serve
     assert _merges(server) == before + 1, "the next tick asks for nothing"
 
 
-def _merges(server: Server) -> int:
+def _merges(server: OutpostDev) -> int:
     """Finished runs that merged."""
     runs = server.query(ASSETS)["runsOrError"]["results"]
     merged = [

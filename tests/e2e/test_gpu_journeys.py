@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import dagster as dg
 import numpy as np
 import pytest
 from doubles.gpu_jobs import GPU_NAME, gpu_python, training_program, write_small_job
+from doubles.outpost_dev import OutpostDev, environment_of
 from doubles.processes import is_alive, wait_until
 from doubles.renting import LIMITS, RTX_4090, cloud_at
 from doubles.runpod import RunPodDouble, running_runpod
@@ -284,23 +284,12 @@ def test_the_daemon_of_outpost_dev_ends_what_a_killed_run_left(
     left = ledger.intend("runpod", offer, LIMITS)
     cloud_at(runpod.url).create(PodRequest(left.name, offer, "ssh-ed25519 AAAA x", 3600))
     foreign = runpod.add_foreign()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
     log = tmp_path / "dev.log"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "assets.cli", "dev", "--port", port],
-        env={**os.environ, "OUTPOST_HOME": str(tmp_path / "state")},
-        cwd=ROOT,
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    server = OutpostDev(environment_of(tmp_path / "state"), log)
     try:
         wait_until(lambda: ledger.row(left.id).state is LeaseState.TERMINATED, 300)
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(90)
+        server.stop()
 
     assert runpod.owned == []
     assert foreign.alive

@@ -1,0 +1,55 @@
+"""What is typed into the launchpad, and how a value that cannot be is told: by field, in words."""
+
+from typing import Any, Self
+
+import dagster as dg
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from pipeline.errors import OutpostError
+
+LIMITS = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
+    "finite_number": "must be a finite number",
+    "literal_error": "must be {expected}",
+}
+"""By pydantic's type of error, which has the limit that was broken."""
+FIX = "Correct the asset's configuration in the launchpad."
+
+
+class LaunchpadError(OutpostError):
+    """A value in an asset's configuration that is out of range."""
+
+
+class LaunchpadConfig(dg.Config):
+    """Configuration of an asset; limits stand at its fields.
+
+    Raises:
+        LaunchpadError: values are out of range; it names each field.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told_by_field(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(values)
+        except ValidationError as error:
+            raise LaunchpadError(complaints_of(error), FIX) from None
+
+
+def complaints_of(error: ValidationError) -> str:
+    """Every field and what is wrong with it."""
+    return "; ".join(_complaint(problem) for problem in error.errors())
+
+
+def _complaint(problem: ErrorDetails) -> str:
+    """What concerns several fields names them itself."""
+    limits = problem.get("ctx", {})
+    if not problem["loc"] and "error" in limits:
+        return str(limits["error"])
+    said = LIMITS.get(problem["type"], problem["msg"]).format(**limits)
+    field = ".".join(str(part) for part in problem["loc"])
+    return f"{field}: {said} (got {problem['input']})"
