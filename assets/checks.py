@@ -11,13 +11,15 @@ from typing import Any
 
 import dagster as dg
 
-from assets.annotations import held_out_batches
-from assets.keys import GameKeys
-from assets.making import latest, latest_version
-from assets.views import table
+from assets.core.building import latest, latest_version
+from assets.core.keys import GameKeys
+from assets.core.metadata import table
+from assets.graph.annotations import held_out_batches
 from pipeline.errors import OutpostError
 from pipeline.evaluation.champion import compare
 from pipeline.evaluation.report import EvaluationError, EvaluationReport, read_report
+from pipeline.export.contract import check_onnx_contract
+from pipeline.export.parity import ParityReport
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import read_batch
 from pipeline.labels.coverage import coverage_warnings
@@ -26,9 +28,7 @@ from pipeline.labels.leakage import find_leaks, fingerprint_of
 from pipeline.labels.merge import REAL_PREFIX, MergeSummary
 from pipeline.labels.training_set import dataset_problems, is_real, listed_pictures
 from pipeline.provenance import ArtifactVersion
-from pipeline.scenes.check import is_gated, label_problems, scene_separation_problems
-from pipeline.training.contract import check_onnx_contract
-from pipeline.training.parity import ParityReport
+from pipeline.scenes.dataset.checks import is_gated, label_problems, scene_separation_problems
 from resources.artifacts import Artifacts
 
 PROBLEMS_SHOWN = 20

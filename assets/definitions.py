@@ -11,17 +11,17 @@ from typing import Any
 
 import dagster as dg
 
-from assets.annotations import annotation_assets
+from assets.automation.export_sensor import export_sensor
+from assets.automation.gpu_reaper import gpu_definitions
+from assets.automation.jobs import retrain_job
+from assets.automation.schedules import weekly_retrain
 from assets.checks import asset_checks
-from assets.evaluation import evaluation_assets
-from assets.game import game_assets
-from assets.gpu import gpu_definitions
-from assets.jobs import retrain_job
-from assets.release import release_assets
-from assets.schedules import weekly_retrain
-from assets.sensors import export_sensor
-from assets.synthetic import synthetic_assets
-from assets.training import training_assets
+from assets.graph.annotations import annotation_assets
+from assets.graph.evaluation import evaluation_assets
+from assets.graph.game import game_assets
+from assets.graph.release import release_assets
+from assets.graph.scenes import synthetic_assets
+from assets.graph.training import training_assets
 from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
 from resources.executors import executor_from_environment

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.games import scene_rules
-from pipeline.games.scene_rules import SceneRules
-from pipeline.games.sections import Section
+from pipeline.games.sections.base import Section
+from pipeline.games.sections import scenes as scene_rules
+from pipeline.games.sections.scenes import SceneRules
 
 PAGE = Path(__file__).parent / "reference" / "scenes.md"
 HEAD = """# scenes.yaml: every option of drawn scenes
@@ -25,7 +25,7 @@ listed here with its meaning, its limits and its default; anything else in the f
 name. Lists of classes take names of classes and names of groups of classes, as `classes.yaml` has
 them. Ranges are written `[least, most]`. [Why it is as it is](../explanation/scenes.md).
 
-This page is made from the models in `pipeline/games/scene_rules.py`:
+This page is made from the models in `pipeline/games/sections/scenes.py`:
 `python docs/describe_scenes.py`.
 """
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from assets.keys import GameKeys
-from assets.making import latest
+from assets.core.building import latest
+from assets.core.keys import GameKeys
 from detector_runtime import DetectedEntity, open_detector
 from pipeline.evaluation.frames import batch_frames
-from pipeline.scenes.preview import class_colour
+from pipeline.scenes.reports.samples import class_colour
 from resources.artifacts import Artifacts
 from resources.instance import open_instance
 from resources.state import StateFolder

@@ -14,12 +14,12 @@ import numpy as np
 
 from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.demo.game_folder import draw_game
-from pipeline.games.demo.screenshots import screenshots, session_named
+from pipeline.demo_game.game_folder import draw_game
+from pipeline.demo_game.renderer import screenshots, session_named
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.scenes.draw import draw
-from pipeline.scenes.plan import plan
-from pipeline.scenes.studio import Sources, open_studio
+from pipeline.scenes.dataset.shard_writer import Sources, open_studio
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.rendering.renderer import draw
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter, Pixels
 from resources.state import StateFolder

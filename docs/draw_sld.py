@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.demo_game.game_folder import SPRITES, draw_game
 from pipeline.formats.blocks import SIDE
 from pipeline.formats.palette import Colour
 from pipeline.formats.sld import HEADINGS, PlacedLayer, SldFrame, read_sld
-from pipeline.formats.sld_model import LayerKind
-from pipeline.formats.sld_structure import NONE_BEFORE, Box, Structure, command_bytes, parse
-from pipeline.games.demo.game_folder import SPRITES, draw_game
-from pipeline.scenes.stock import TEAM_COLOURS
+from pipeline.formats.sld.model import LayerKind
+from pipeline.formats.sld.structure import NONE_BEFORE, Box, Structure, command_bytes, parse
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS
 from pipeline.sprites.recolour import recolour
 from resources.state import StateFolder
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.manifests import digest_of
+
+DOMAIN = Path(__file__).parent
+IMPORT = re.compile(
+    rf"^\s*(?:from ({DOMAIN.name}(?:\.\w+)*) import (\([^)]*\)|[^\n(]+)"
+    rf"|import ({DOMAIN.name}(?:\.\w+)*))",
+    re.MULTILINE,
+)
+NO_SAY = frozenset(
+    f"{DOMAIN.name}.{name}"
+    for name in ("errors", "links", "manifests", "processes", "progress", "provenance")
+)
+"""Words for people, and how things are kept and work is shared: no artifact's content follows."""
 
 
 class ArtifactVersion(BaseModel):
@@ -90,6 +103,45 @@ def code_version_of(*modules: str) -> str:
             digest.update(name.encode())
             digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:16]
+
+
+@cache
+def code_version_behind(*roots: str, without: frozenset[str] = frozenset()) -> str:
+    """Digest of the source of modules and of all modules of the domain that they import.
+
+    Args:
+        roots: named with dots.
+        without: modules from which nothing follows for what is made; neither they nor what only
+            they import counts. `NO_SAY` never does.
+    """
+    return code_version_of(*modules_behind(*roots, without=without))
+
+
+@cache
+def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The modules that `code_version_behind` takes the digest of; see there."""
+    waiting, found = set(roots), set[str]()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= _imports_of(name) - found - without - NO_SAY
+    return frozenset(found)
+
+
+def _imports_of(module: str) -> set[str]:
+    """Modules of the domain that a module imports anywhere, packages left out."""
+    _, file = next(_sources_of(module))
+    named = set[str]()
+    for package, inside, alone in IMPORT.findall(file.read_text("utf-8")):
+        names = re.findall(r"\w+", re.sub(r" as \w+", "", inside))
+        named |= {package, *(f"{package}.{name}" for name in names)} if package else {alone}
+    return {name for name in named if _is_module(name)}
+
+
+@cache
+def _is_module(name: str) -> bool:
+    file = DOMAIN.parent / f"{name.replace('.', '/')}.py"
+    return file.is_file()
 
 
 def _sources_of(module: str) -> Iterator[tuple[str, Path]]:

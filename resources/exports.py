@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from pipeline.errors import OutpostError
-from pipeline.labels.export_files import digest_of_export
+from pipeline.labels.formats.cvat_export import digest_of_export
 from pipeline.manifests import digest_of
 from resources.state import StateFolder
 

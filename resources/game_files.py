@@ -8,7 +8,7 @@ import dagster as dg
 from detector_runtime.cores import usable_cores
 from pydantic import Field
 
-from pipeline.games.demo.game_folder import draw_game
+from pipeline.demo_game.game_folder import draw_game
 from pipeline.games.index import (
     GAME_DIR_VARIABLE,
     GameFolderError,

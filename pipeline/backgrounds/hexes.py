@@ -20,7 +20,7 @@ from pipeline.formats.png import Rgba, read_png
 from pipeline.games.files import has_suffix, without_suffix
 from pipeline.games.pack import TerrainRules
 from pipeline.games.patterns import matcher
-from pipeline.games.picture_rules import HexKind, HexRules
+from pipeline.games.sections.images import HexKind, HexRules
 from pipeline.sprites.library import Pixels
 
 SIDES = ("n", "ne", "se", "s", "sw", "nw")

@@ -22,11 +22,11 @@ from pipeline.evaluation.report import (
     Scores,
     score_frames,
 )
-from pipeline.games.scene_rules import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.synthetic import SUBSETS
-from pipeline.scenes.label import SceneObject, export, labels_of
-from pipeline.scenes.read import WrittenScene, read_scene, record_of
+from pipeline.scenes.dataset.reader import WrittenScene, read_scene, record_of
+from pipeline.scenes.rendering.measuring import SceneObject, export, labels_of
 
 CONVENTIONS: tuple[BoxConvention, BoxConvention] = ("visible", "full")
 

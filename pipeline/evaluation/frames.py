@@ -12,8 +12,8 @@ from PIL import Image
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.batches import read_batch
 from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.formats.yolo import read_rows
 from pipeline.labels.training_set import is_real, label_path, listed_pictures, read_class_names
-from pipeline.labels.yolo import read_rows
 
 
 @dataclass(frozen=True)

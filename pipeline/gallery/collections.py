@@ -14,10 +14,10 @@ from pipeline.evaluation.report import REPORT_FILE, read_report
 from pipeline.evaluation.verdicts import FrameVerdicts, Outcome, PictureReference, read_verdicts
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.labels.batches import LABELS_FILE, Frame, read_batch
+from pipeline.labels.formats.yolo import read_rows
 from pipeline.labels.synthetic import SUBSETS, Subset
 from pipeline.labels.training_set import is_real, label_path, read_class_names
-from pipeline.labels.yolo import read_rows
-from pipeline.scenes.read import WrittenObject, WrittenScene, read_scenes
+from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_scenes
 
 LABEL = "label"
 DROPPED = "dropped"

@@ -20,12 +20,7 @@ from pydantic_core import ErrorDetails
 from pipeline.errors import OutpostError
 from pipeline.formats.yaml_text import parse_yaml
 from pipeline.games.patterns import NamePattern
-from pipeline.games.picture_rules import HexRules, Rgb, TeamShades
-from pipeline.games.scene_rules import LabelPolicy as LabelPolicy
-from pipeline.games.scene_rules import OverlayRules as OverlayRules
-from pipeline.games.scene_rules import PlacementRule as PlacementRule
-from pipeline.games.scene_rules import SceneRules as SceneRules
-from pipeline.games.sections import (
+from pipeline.games.sections.base import (
     BlurRange,
     FactorRange,
     Fraction,
@@ -33,8 +28,13 @@ from pipeline.games.sections import (
     ShareRange,
     ZoomRange,
 )
-from pipeline.games.sections import Range as Range
-from pipeline.games.sections import Scene as Scene
+from pipeline.games.sections.base import Range as Range
+from pipeline.games.sections.base import Scene as Scene
+from pipeline.games.sections.images import HexRules, Rgb, TeamShades
+from pipeline.games.sections.scenes import LabelPolicy as LabelPolicy
+from pipeline.games.sections.scenes import OverlayRules as OverlayRules
+from pipeline.games.sections.scenes import PlacementRule as PlacementRule
+from pipeline.games.sections.scenes import SceneRules as SceneRules
 
 PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")

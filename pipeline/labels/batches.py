@@ -18,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.labels.boxes import LabelledBox
-from pipeline.labels.export_files import digest_of_export, open_export
 from pipeline.labels.fingerprints import Fingerprint
+from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.pictures import UNREADABLE, upright_content
 from pipeline.progress import Report, silent, track
 

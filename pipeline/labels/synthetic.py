@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import OutpostError
-from pipeline.labels.yolo import YoloRow, read_rows
+from pipeline.labels.formats.yolo import YoloRow, read_rows
 
 Subset = Literal["train", "val"]
 SUBSETS: tuple[Subset, Subset] = ("train", "val")

@@ -23,10 +23,10 @@ from pydantic import ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.labels.batches import write_json
+from pipeline.labels.formats.yolo import LabelFileError, format_labels, read_rows
 from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealPicture
 from pipeline.labels.pictures import UNREADABLE
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticPicture
-from pipeline.labels.yolo import LabelFileError, format_labels, read_rows
 from pipeline.links import link_file
 from pipeline.progress import Report, silent, track
 

@@ -20,8 +20,8 @@ from detector_runtime.bundle import (
     ThresholdTable,
 )
 
+from pipeline.export.contract import ContractReport
 from pipeline.links import link_file
-from pipeline.training.contract import ContractReport
 
 MODEL_NAME = "model.onnx"
 VERSION_DIGITS = 12

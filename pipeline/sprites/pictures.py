@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.formats.png import Rgba, read_png
 from pipeline.formats.sld import PlacedLayer, SldFrame
-from pipeline.games.picture_rules import Rgb, parse_shades
+from pipeline.games.sections.images import Rgb, parse_shades
 from pipeline.sprites.library import Pixels
 
 SHADOW_ALPHA = 204

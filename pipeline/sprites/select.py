@@ -34,7 +34,7 @@ class SpriteTask:
         pieces: everything that is drawn, in this order; `file` is one of them.
         headings, steps: how many are wanted of each.
         team_shades: colours that stand for the player's, in a file without a layer for it: the
-            reference first; see `pipeline.games.picture_rules.TeamShades`.
+            reference first; see `pipeline.games.sections.images.TeamShades`.
     """
 
     class_name: str | None

@@ -9,7 +9,7 @@ Read `job` (what is trained, and the folder that carries it), `program` (what ru
 trains from Python, `checkpoints` and `registry` keep account of what was trained.
 """
 
-from pipeline.training.api import (
+from pipeline.training.library.api import (
     Callback,
     StopTraining,
     TrainedModel,
@@ -17,14 +17,14 @@ from pipeline.training.api import (
     stop_after,
     train,
 )
-from pipeline.training.checkpoints import (
+from pipeline.training.library.checkpoints import (
     CheckpointKind,
     CheckpointManifest,
     CheckpointMissingError,
     CheckpointRecord,
 )
-from pipeline.training.config import TrainingConfig, TrainingConfigError
-from pipeline.training.registry import (
+from pipeline.training.library.config import TrainingConfig, TrainingConfigError
+from pipeline.training.library.registry import (
     ModelRegistry,
     NotRegisteredError,
     RegisteredFileError,

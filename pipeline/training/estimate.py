@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from pipeline.errors import OutpostError
 from pipeline.processes import without_secrets
-from pipeline.training.detector_program.resizing import STRIDE, ProgressiveResizing
-from pipeline.training.detector_program.timing import StepTime, TimeLeft
+from pipeline.training.detector_program.acceleration.resizing import STRIDE, ProgressiveResizing
+from pipeline.training.detector_program.recording.timing import StepTime, TimeLeft
 from pipeline.training.job import Hyperparameters, JobSpec
 
-MODULE = "pipeline.training.detector_program.speed"
+MODULE = "pipeline.training.detector_program.acceleration.speed"
 MOST_SECONDS = 120.0
 OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
 

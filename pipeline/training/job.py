@@ -27,10 +27,12 @@ from detector_runtime import cores
 from pipeline.errors import OutpostError
 from pipeline.links import link_file, link_tree
 from pipeline.training.detector_program.constants import PREFIXES, RESUME_FILE
-from pipeline.training.detector_program.outputs import sidecar_of
+from pipeline.training.detector_program.recording.outputs import sidecar_of
 
 PROGRAM = Path(__file__).with_name("detector_program")
 PROGRAM_FILE = "program.pyz"
+CORES = "acceleration/cores.py"
+"""The runtime's module takes its place in the packed program."""
 PROGRAM_ENTRY = """import sys
 
 from detector_program.main import main
@@ -331,8 +333,8 @@ def pack_program(package: Path, target: Path) -> None:
         shutil.copyfile(package, target)
         return
     modules = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")}
-    if "cores.py" in modules:
-        modules["cores.py"] = Path(cores.__file__)
+    if CORES in modules:
+        modules[CORES] = Path(cores.__file__)
     entries = {"__main__.py": PROGRAM_ENTRY.encode()}
     for name, file in sorted(modules.items()):
         # A checkout on Windows may have other line ends.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import OutpostError
-from resources.gpu.cloud import Cloud, Finding
-from resources.gpu.keys import SshKeyError, own_key, public_line, read_key
-from resources.gpu.ledger import MIN_USEFUL_SECONDS, Ledger
-from resources.gpu.naming import new_lease_id, owner_token
-from resources.gpu.providers import cloud_of, ssh_settings
+from resources.gpu.clouds.base import Cloud, Finding
+from resources.gpu.factory import cloud_of, ssh_settings
+from resources.gpu.hosts.host_keys import known_host
+from resources.gpu.hosts.keys import SshKeyError, own_key, public_line, read_key
+from resources.gpu.hosts.ssh import Login, RemoteHost
+from resources.gpu.hosts.workspace import Workplace
+from resources.gpu.leases.ledger import MIN_USEFUL_SECONDS, Ledger
+from resources.gpu.pod_names import new_lease_id, owner_token
 from resources.gpu.resource import VARIABLE, Gpu, Provider
-from resources.gpu.ssh import Login, RemoteHost
-from resources.gpu.trust import known_host
-from resources.gpu.workplace import Workplace
 
 PATIENCE_SECONDS = 10.0
 

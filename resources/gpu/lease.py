@@ -15,6 +15,9 @@ from pipeline.training.results import Event
 OnEvent = Callable[[Event], None]
 OnLog = Callable[[str], None]
 
+BILL_FILE, HOST_FILE = "lease.json", "host.json"
+"""In the outputs of a job, but written here: what the lease cost, and where it was."""
+
 
 class TrainingFailedError(OutpostError):
     """A job that ended without having done its work. Its outputs so far and its log are kept.

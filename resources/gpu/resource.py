@@ -12,9 +12,9 @@ from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.training.job import JobSpec
-from resources.gpu.cloud import GpuWish
+from resources.gpu.clouds.base import GpuWish
 from resources.gpu.lease import Lease, OnLog
-from resources.gpu.ledger import Limits
+from resources.gpu.leases.ledger import Limits
 
 VARIABLE = "OUTPOST_GPU"
 """The provider; `OUTPOST_GPU_MAX_USD_PER_HOUR` and so on set the other fields."""
@@ -113,7 +113,7 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
             on_log: told what becomes of the search for a host; the run's log if left out.
         """
         # Not above: SSH and HTTP take a second to import, which Dagster would wait for.
-        from resources.gpu.providers import provider_of
+        from resources.gpu.factory import provider_of
 
         return provider_of(self).rent(spec, on_log or dg.get_dagster_logger().info)
 

@@ -1,9 +1,8 @@
 """A toy game whose sprites and backgrounds are in the store already, as their assets left them."""
 
-import ast
 import json
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +14,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from assets.keys import GameKeys
-from assets.making import DATA_VERSION_TAG
+from assets.core.building import DATA_VERSION_TAG
+from assets.core.keys import GameKeys
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import LABELS_FILE, Batch, Frame, write_json
 from pipeline.labels.boxes import Box, LabelledBox
@@ -172,34 +171,3 @@ def write_toy_ground(folder: Path, kind: str, colour: tuple[int, int, int]) -> N
             {"id": name, "kind": kind, "file": f"{name}.jpg", "sources": [kind], "seed": number}
         )
     (folder / "index.json").write_text(json.dumps(entries), encoding="utf-8")
-
-
-@pytest.fixture
-def modules_behind() -> Callable[[set[str], Container[str]], set[str]]:
-    """Finds modules of the pipeline and all that they import, but nothing behind exceptions."""
-
-    def find(waiting: set[str], without_a_say: Container[str]) -> set[str]:
-        waiting, found = set(waiting), set()
-        while waiting:
-            name = waiting.pop()
-            found.add(name)
-            if name not in without_a_say:
-                waiting |= imports_of(file_of(name)) - found
-        return found
-
-    return find
-
-
-def imports_of(source: Path) -> set[str]:
-    """Modules of the pipeline that a file imports, in whichever way."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in names if name.startswith("pipeline.") and file_of(name).is_file()}
-
-
-def file_of(module: str) -> Path:
-    return (ROOT / module.replace(".", "/")).with_suffix(".py")

@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from assets.annotations import dry_run, left_out_batches
+from assets.core.building import NOTICE_LOGGER, Making, make
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.keys import GameKeys
-from assets.making import NOTICE_LOGGER, Making, make
-from assets.runs import materialize, register_batches
+from assets.graph.annotations import dry_run, left_out_batches
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts

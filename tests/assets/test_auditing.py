@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.auditing import audit_model, compared_game_files
+from assets.operations.audit import audit_model, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.manifests import sha256_of
 from pipeline.provenance import Provenance, Recipe
@@ -140,7 +140,7 @@ def test_the_command_takes_the_pack_and_shows_the_note(
 ) -> None:
     def outpost(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "assets.cli", "audit", str(model), *arguments],
+            [sys.executable, "-m", "assets.cli.app", "audit", str(model), *arguments],
             env=os.environ.copy(),
             cwd=Path(__file__).parents[2],
             capture_output=True,

@@ -7,16 +7,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.core.building import latest
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.game import show_backgrounds
-from assets.keys import GameKeys
-from assets.making import latest
-from assets.runs import materialize
+from assets.graph.game import show_backgrounds
 from pipeline.backgrounds.pictures import read_index
+from pipeline.demo_game.drawing_code import drawing_version
+from pipeline.demo_game.game_folder import MARKER, SPRITES, TEXTURES
+from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.formats.dds import write_dds
-from pipeline.games.demo.game_folder import MARKER, SPRITES, TEXTURES
-from pipeline.games.demo.ground import TERRAINS, tile_of
-from pipeline.games.demo.sources import drawing_version
 from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles

@@ -15,9 +15,9 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.keys import GameKeys
-from assets.runs import materialize, register_batches
 from pipeline.errors import OutpostError
 from pipeline.games.pack import PACKS_FOLDER, load_pack
 from resources.artifacts import Artifacts
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 def outpost(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "assets.cli", *arguments],
+        [sys.executable, "-m", "assets.cli.app", *arguments],
         env={**os.environ, "OUTPOST_HOME": str(home), **environment},
         cwd=ROOT,
         capture_output=True,

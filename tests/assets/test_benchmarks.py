@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from assets import benchmarks
-from assets.benchmarks import BenchmarkError, benchmark_names, run_benchmark
-from assets.cli import app
+from assets.cli.app import app
+from assets.operations import bench as benchmarks
+from assets.operations.bench import BenchmarkError, benchmark_names, run_benchmark
 
 QUICK = """
 from dataclasses import dataclass

@@ -6,8 +6,8 @@ import sys
 import dagster as dg
 import pytest
 
+from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from assets.keys import GameKeys
 from pipeline.games.pack import load_pack, pack_names
 
 DESIGNED = {

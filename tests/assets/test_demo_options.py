@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from assets.definitions import games_served
-from assets.demo import DemoOptions, NotDrawnError, run_demo
-from assets.serve import prepare_to_serve
+from assets.operations.demo import DemoOptions, NotDrawnError, run_demo
+from assets.operations.dev import prepare_to_serve
 from pipeline.games.pack import PackError, pack_names
 from resources.state import StateFolder
 

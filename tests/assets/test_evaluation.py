@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import TypeAdapter
 
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.runs import materialize
 from pipeline.evaluation.report import EvaluationReport, read_report
 from pipeline.labels.batches import LABELS_FILE, Batch, Frame, write_json
 from pipeline.labels.boxes import Box, LabelledBox

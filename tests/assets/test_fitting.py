@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from assets.cli import app
+from assets.cli.app import app
 from resources.state import STATE_VARIABLE
 
 FRAMES, PER_FRAME = 6, 4

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.core.building import NotMaterializedError
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.gallery import make_gallery
-from assets.making import NotMaterializedError
-from assets.runs import materialize
+from assets.operations.gallery import make_gallery
 from pipeline.gallery.collections import GalleryError
 from resources.state import StateFolder
 
@@ -66,7 +66,7 @@ def test_versions_and_sets_that_are_not_there_are_named(toy_game: Any, state: St
 
 
 def test_the_command_says_it_in_two_lines(toy_game: Any) -> None:
-    command = [sys.executable, "-m", "assets.cli", "gallery", "toy/sprites"]
+    command = [sys.executable, "-m", "assets.cli.app", "gallery", "toy/sprites"]
     done = subprocess.run(
         command, env=toy_game.environment, capture_output=True, text=True, check=False
     )

@@ -10,14 +10,21 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.game import GROUND_CODE, SPRITE_CODE, game_assets
-from assets.keys import GameKeys
-from assets.runs import materialize
-from pipeline.games.demo.game_folder import MARKER, PALETTE, SPRITES, TEXTURES
-from pipeline.games.demo.sources import drawing_version
+from assets.graph.game import (
+    GROUND_CODE,
+    NOT_GROUND_CODE,
+    NOT_SPRITE_CODE,
+    SPRITE_CODE,
+    game_assets,
+)
+from pipeline.demo_game.drawing_code import drawing_version
+from pipeline.demo_game.game_folder import MARKER, PALETTE, SPRITES, TEXTURES
 from pipeline.games.index import GameFolderError
 from pipeline.games.pack import ModRules, load_pack
+from pipeline.provenance import modules_behind
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
 
@@ -158,33 +165,28 @@ def test_backgrounds_are_not_made_from_other_textures(
         make(key)
 
 
-WITHOUT_A_SAY = {
-    "pipeline.errors": "words",
-    "pipeline.progress": "words",
-    "pipeline.processes": "how a worker ends",
-    "pipeline.games.pack": "values and classes, which the recipe states",
-    "pipeline.games.sections": "which values are allowed",
-    "pipeline.games.scene_rules": "values of scenes",
-    "pipeline.formats.palette": "reads colours, which the sprite library states",
-    "pipeline.games.index": "lists files, whose digests are inputs",
-    "pipeline.manifests": "takes digests of what is kept for the next time",
-    "pipeline.provenance": "names what is kept for the next time",
-    "pipeline.games.terrain": "names textures, of which backgrounds are made",
-    "pipeline.sprites.library": "holds sprites, of which no background is made",
-}
-"""What the code imports, and why no byte follows from it."""
-
-
 @pytest.mark.parametrize(
-    ("roots", "code"),
+    ("roots", "without", "counted", "not_counted"),
     [
-        ({"pipeline.backgrounds.sets", "pipeline.backgrounds.textures"}, GROUND_CODE),
-        ({"pipeline.sprites.extract"}, SPRITE_CODE),
+        (
+            GROUND_CODE,
+            NOT_GROUND_CODE,
+            {"pipeline.backgrounds.soften", "pipeline.formats.dds", "pipeline.games.files"},
+            {"pipeline.games.index", "pipeline.sprites.extract", "pipeline.scenes.plan"},
+        ),
+        (
+            SPRITE_CODE,
+            NOT_SPRITE_CODE,
+            {"pipeline.formats.sld.decoder", "pipeline.sprites.compose", "pipeline.games.matching"},
+            {"pipeline.games.terrain", "pipeline.backgrounds.textures", "pipeline.scenes.plan"},
+        ),
     ],
 )
-def test_all_code_that_makes_pictures_counts_as_a_change(
-    roots: set[str], code: tuple[str, ...], modules_behind: Any
+def test_all_code_that_makes_images_counts_as_a_change(
+    roots: tuple[str, ...], without: frozenset[str], counted: set[str], not_counted: set[str]
 ) -> None:
-    for module in modules_behind(roots, WITHOUT_A_SAY):
-        listed = any(f"{module}.".startswith(f"{name}.") for name in code)
-        assert listed or module in WITHOUT_A_SAY, module
+    found = modules_behind(*roots, without=without)
+    assert counted <= found
+    assert not found & (not_counted | without)
+    everything = modules_behind(*roots)
+    assert without <= everything, "an exception that nothing needs any more"

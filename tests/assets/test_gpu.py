@@ -12,14 +12,14 @@ from doubles.servers import status
 from doubles.sshd import needs_sshd
 from typer.testing import CliRunner
 
-from assets import explaining
-from assets.cli import app
+from assets.automation.gpu_reaper import LEASES, gpu_reaper
+from assets.cli import output as explaining
+from assets.cli.app import app
 from assets.definitions import defs
-from assets.gpu import LEASES, gpu_reaper
-from resources.gpu.cloud import Offer, PodRequest
-from resources.gpu.holding import holding
-from resources.gpu.ledger import LeaseRow, LeaseState, Ledger
-from resources.gpu.reaper import ReapError
+from resources.gpu.clouds.base import Offer, PodRequest
+from resources.gpu.leases.file_lock import holding
+from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
+from resources.gpu.leases.reaper import ReapError
 from resources.gpu.resource import Gpu, GpuSettingsError, Provider, gpu_from_environment
 
 pytestmark = needs_sshd

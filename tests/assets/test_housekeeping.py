@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.housekeeping import collect_garbage
-from assets.making import Making, make
-from assets.page_images import images_folder, with_images_served
-from assets.views import drawing
+from assets.core.building import Making, make
+from assets.core.metadata import drawing
+from assets.core.page_images import images_folder, with_images_served
+from assets.operations.gc import collect_garbage
 from resources.artifacts import ABANDONED_AFTER_SECONDS, Artifacts
 from resources.instance import open_instance
 from resources.state import StateFolder

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 from pydantic import Field
 
+from assets.core.launchpad import LaunchpadConfig, LaunchpadError
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.launchpad import LaunchpadConfig, LaunchpadError
-from assets.runs import materialize
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.making import Making, NotMaterializedError, latest, make
+from assets.core.building import Making, NotMaterializedError, latest, make
 from resources.artifacts import ArtifactMissingError, Artifacts
 
 SOURCE, COPY = dg.AssetKey(["toy", "source"]), dg.AssetKey(["toy", "copy"])

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.page_images import (
+from assets.core.metadata import SHOWN_WIDTH, ShownImage, drawing, image, table
+from assets.core.page_images import (
     SHOWN_AT_ONCE,
     images_folder,
     images_named_in,
@@ -20,7 +21,6 @@ from assets.page_images import (
     with_images_inside,
     with_images_served,
 )
-from assets.views import SHOWN_WIDTH, ShownImage, drawing, image, table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="300"><rect width="9"/></svg>'
 SERVED = re.compile(r"/logs/images/([0-9a-f]+)/(\w+)")

@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.core.launchpad import LaunchpadError
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.launchpad import LaunchpadError
-from assets.run_news import RunNews
-from assets.runs import materialize
+from assets.operations.run_news import RunNews
 
 ADDRESS = "http://127.0.0.1:3000"
 

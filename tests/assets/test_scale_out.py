@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from pipeline.manifests import manifest_of
-from pipeline.scenes.studio import Sources
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.writer import write_set
 from resources.executors import (
     BROKER_VARIABLE,
     CELERY_SETTINGS,

@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
+from assets.core.building import DATA_VERSION_TAG
+from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from assets.keys import GameKeys
-from assets.making import DATA_VERSION_TAG
-from assets.sensors import MERGE_TAG, SENSOR_TAG
-from pipeline.games.demo.captures import write_export_batches
+from pipeline.demo_game.captures import write_export_batches
 from resources.exports import ExportsFolder
 
 KEYS = GameKeys("demo")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 
-import assets.synthetic
+import assets.graph.scenes
+from assets.core.launchpad import LaunchpadError
+from assets.core.page_images import images_folder, images_named_in
+from assets.core.runs import Outcome, materialize
 from assets.definitions import build_definitions
-from assets.launchpad import LaunchpadError
-from assets.page_images import images_folder, images_named_in
-from assets.runs import Outcome, materialize
-from assets.synthetic import SCENE_CODE, synthetic_assets
-from pipeline.scenes.layout import SceneSetError, Shard
-from pipeline.scenes.sharding import draw_shard
+from assets.graph.scenes import NOT_SCENE_CODE, SCENE_CODE, synthetic_assets
+from pipeline.provenance import modules_behind
+from pipeline.scenes.dataset.layout import SceneSetError, Shard
+from pipeline.scenes.dataset.shards import draw_shard
 from pipeline.sprites.library import SpriteLibraryError
 from resources.artifacts import ArtifactMissingError
 from resources.files import remove_tree
@@ -219,7 +221,7 @@ class Interruption:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, first: int) -> None:
         self.drawn: list[int] = []
         self.due = [first]
-        monkeypatch.setattr(assets.synthetic, "draw_shard", self.draw)
+        monkeypatch.setattr(assets.graph.scenes, "draw_shard", self.draw)
 
     def draw(self, workshop: Path, shard: Shard, *rest: Any) -> None:
         if shard.first in self.due:
@@ -303,33 +305,22 @@ def test_other_code_does_not_finish_what_it_did_not_begin(
     Interruption(monkeypatch, first=20)
     with reconstructable_game.instance() as instance:
         failed = execute(instance)
-        monkeypatch.setattr(assets.synthetic, "code_version_of", lambda *_: "another")
+        monkeypatch.setattr(assets.graph.scenes, "code_version_behind", lambda *_, **__: "another")
         repeated = execute(instance, dg.ReexecutionOptions.from_failure(failed.run_id, instance))
         assert not repeated.success
         problems = [str(event.event_specific_data) for event in repeated.get_step_failure_events()]
         assert "have changed since this set was begun" in problems[0]
 
 
-WITHOUT_A_SAY = {
-    "pipeline.errors": "words",
-    "pipeline.progress": "words",
-    "pipeline.processes": "how a worker ends",
-    "pipeline.games.pack": "values and classes, which the recipe states",
-    "pipeline.games.picture_rules": "values of terrain, which make backgrounds",
-    "pipeline.games.sections": "which values are allowed",
-    "pipeline.backgrounds.soften": "makes backgrounds, which are inputs",
-    "pipeline.backgrounds.textures": "makes backgrounds, which are inputs",
-    "pipeline.formats.png": "reads a game's pictures, of which backgrounds are made",
-    "pipeline.formats.palette": "reads a game's colours, which the sprite library states",
-}
-"""What the code that draws imports, and why no byte of a set follows from it."""
-
-
-def test_all_code_that_draws_counts_as_a_change_and_no_other(modules_behind: Any) -> None:
-    """What shows, compares or shares out pictures may change without drawing them again."""
-    imported = modules_behind({"pipeline.scenes.write"}, WITHOUT_A_SAY)
-    assert imported - set(WITHOUT_A_SAY) == set(SCENE_CODE)
-    assert set(WITHOUT_A_SAY) <= imported, "an exception that nothing needs any more"
+def test_all_code_that_draws_counts_as_a_change_and_no_other() -> None:
+    """What shows, compares or shares out images may change without drawing them again."""
+    found = modules_behind(SCENE_CODE, without=NOT_SCENE_CODE)
+    rooms = Counter(name.split(".")[2] for name in found if name.startswith("pipeline.scenes."))
+    assert set(rooms) == {"plan", "sources", "planning", "rendering", "dataset"}
+    assert {"pipeline.scenes.rendering.compiled_kernels", "pipeline.labels.boxes"} <= found
+    assert not {"pipeline.scenes.dataset.shards", "pipeline.scenes.dataset.checks"} & found
+    everything = modules_behind(SCENE_CODE)
+    assert everything >= NOT_SCENE_CODE, "an exception that nothing needs any more"
 
 
 @pytest.mark.parametrize(("images", "shard_images"), [(1, 500), (3, 1)])

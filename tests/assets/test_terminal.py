@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from assets.making import notice, reporter
-from assets.terminal import progress_shown
+from assets.core.building import notice, reporter
+from assets.core.terminal import progress_shown
 from pipeline.progress import Progress
 
 

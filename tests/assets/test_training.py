@@ -17,13 +17,12 @@ import yaml
 from doubles.processes import is_alive, wait_until
 
 import pipeline.training.job as job_module
+from assets.core.building import Making, latest, make
+from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from assets.keys import GameKeys
-from assets.making import Making, latest, make
-from assets.training import show_batch_sizes, show_lease, stages_of, training_assets
+from assets.graph.training import show_batch_sizes, show_lease, stages_of, training_assets
 from pipeline.games.pack import TwoStageRules, load_pack
 from pipeline.labels.batches import write_json
-from pipeline.training.checkpoints import CheckpointMissingError
 from pipeline.training.job import (
     FINETUNING,
     Hyperparameters,
@@ -32,6 +31,7 @@ from pipeline.training.job import (
     hyperparameters,
     two_stages,
 )
+from pipeline.training.library.checkpoints import CheckpointMissingError
 from pipeline.training.results import EpochMetrics
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, TrainingFailedError

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from assets.core.building import latest
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.evaluation import detect, shipped_detector, thresholds_of
-from assets.keys import GameKeys
-from assets.making import latest
-from assets.runs import materialize, register_batches
+from assets.graph.evaluation import detect, shipped_detector, thresholds_of
+from pipeline.demo_game.captures import write_export_batches
 from pipeline.evaluation.frames import batch_frames
 from pipeline.evaluation.report import Judgement, score_frames
-from pipeline.games.demo.captures import write_export_batches
 from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder

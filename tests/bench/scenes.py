@@ -43,12 +43,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pipeline.games.pack import GamePack
-from pipeline.scenes.draw import draw
-from pipeline.scenes.label import export, label
-from pipeline.scenes.layout import Shard
-from pipeline.scenes.plan import Placement, ScenePlan, plan
-from pipeline.scenes.studio import Sources, Studio, open_studio
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.layout import Shard
+from pipeline.scenes.dataset.shard_writer import Sources, Studio, open_studio
+from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.planning.planner import Placement, ScenePlan, plan
+from pipeline.scenes.rendering.measuring import export, label
+from pipeline.scenes.rendering.renderer import draw
 from pipeline.sprites.library import Sprite, write_library
 from pipeline.sprites.recolour import recolour
 
@@ -281,11 +281,11 @@ def keep_bytecode(folder: Path) -> None:
     """Let processes that start from now on find their modules compiled."""
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
     writing = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    loops = "from pipeline.scenes.compiled_loops import measure; import numpy as np"
+    loops = "from pipeline.scenes.rendering.compiled_kernels import measure; import numpy as np"
     first_call = (
         "measure(*(np.zeros(s, t) for s, t in (((8, 8), 'H'), ((1, 1, 4), 'B'), ((1, 5), 'q'))))"
     )
-    program = f"import pipeline.scenes.write; {loops}; {first_call}"
+    program = f"import pipeline.scenes.dataset.writer; {loops}; {first_call}"
     subprocess.run([sys.executable, "-c", program], env=writing, cwd=ROOT, check=True)
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from pipeline.games.pack import GamePack
 from pipeline.manifests import Manifest
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
-from pipeline.scenes.sharding import Order, assemble, draw_shard, read_order, write_order
-from pipeline.scenes.studio import Sources
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.shards import Order, assemble, draw_shard, read_order, write_order
 from pipeline.sprites.library import Sprite, write_library
 from resources.artifacts import ArtifactStore
 from resources.files import remove_tree

@@ -11,7 +11,7 @@ many as all decoded layers together: a sprite file stores only the box around a 
 its speed comes from that.
 
 What is measured is the reader in a process that has decoded some hundred files: by then it uses the
-compiled loops (see `pipeline.formats.sld_loops`), and the bench makes it do so from the beginning.
+compiled loops (see `formats.sld.kernels`), and the bench makes it do so from the beginning.
 Where numba is not installed, it measures the plain ones; `compiled_loops` says which.
 
 Run with `outpost bench sld`, or `python tests/bench/sld.py`.
@@ -29,8 +29,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.formats import sld_loops
 from pipeline.formats.sld import LayerKind, PlacedLayer, SldFrame, decode, encode
+from pipeline.formats.sld import kernels as sld_loops
 
 ROUNDS = 9
 HEADINGS, STEPS = 16, 60

@@ -20,15 +20,15 @@ import numpy.typing as npt
 
 from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.demo.game_folder import draw_game
+from pipeline.demo_game.game_folder import draw_game
 from pipeline.games.files import files_in
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.boxes import LabelledBox
-from pipeline.scenes.draw import draw
-from pipeline.scenes.label import export, label
-from pipeline.scenes.plan import plan
-from pipeline.scenes.studio import Sources, Studio, open_studio
+from pipeline.scenes.dataset.shard_writer import Sources, Studio, open_studio
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.rendering.measuring import export, label
+from pipeline.scenes.rendering.renderer import draw
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter
 

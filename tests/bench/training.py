@@ -44,7 +44,7 @@ from pipeline.processes import without_secrets
 from pipeline.training.detector_program.stages import OWN_OPTIONS
 from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
 from pipeline.training.results import epochs_of, read_events
-from resources.gpu.local import LocalProvider
+from resources.gpu.leases.local import LocalProvider
 
 STEPS, BATCH = 12, 16
 """Of one measurement of ours."""

@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from doubles.sshd import SshMachine, running_sshd
 
 from pipeline.manifests import sha256_of
-from resources.gpu.cloud import SshAddress
-from resources.gpu.keys import own_key, public_line
-from resources.gpu.ssh import Login, RemoteHost
-from resources.gpu.transfer import fetch, send
-from resources.gpu.trust import RecordedKey
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts.host_keys import RecordedKey
+from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.hosts.ssh import Login, RemoteHost
+from resources.gpu.hosts.transfer import fetch, send
 
 MEGABYTES = 200
 ROUNDS = 5

@@ -34,16 +34,16 @@ from pipeline.evaluation.report import Judgement, Scores, score_frames
 from pipeline.games.files import files_in
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.games.scene_rules import OverlayRules, SceneRules
+from pipeline.games.sections.scenes import OverlayRules, SceneRules
 from pipeline.labels.boxes import Box
-from pipeline.labels.coco import read_export
+from pipeline.labels.formats.coco import read_export
 from pipeline.labels.synthetic import SUBSETS
-from pipeline.scenes.studio import Sources
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.writer import write_set
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter
 from pipeline.training.job import ExportOptions, JobSpec, hyperparameters, write_job
-from resources.gpu.local import LocalProvider
+from resources.gpu.leases.local import LocalProvider
 
 GAME = "wesnoth"
 ROOT = Path(__file__).resolve().parents[2]

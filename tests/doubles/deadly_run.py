@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from doubles.gpu_jobs import SPEC  # noqa: E402
 from doubles.renting import renting_from  # noqa: E402
 
-from resources.gpu.ledger import Ledger  # noqa: E402
+from resources.gpu.leases.ledger import Ledger  # noqa: E402
 
 
 def main(url: str, folder: str, job: str, transition: str, moment: str) -> None:

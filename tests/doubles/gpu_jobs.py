@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.training.job import JobSpec, write_job
-from resources.gpu.pace import Pace
-from resources.gpu.workplace import wanted_versions
+from resources.gpu.hosts.workspace import wanted_versions
+from resources.gpu.timeouts import Pace
 
 SPEC = JobSpec(game="demo", class_names=("knight",))
 GPU_NAME = "NVIDIA GeForce RTX 4090"
@@ -83,9 +83,9 @@ whole("done.json", b"{{}}")
 
 LYING_PYTHON = """\
 #!/bin/sh
-# Its torch sees a GPU, for whoever asks by on_host.py.
+# Its torch sees a GPU, for whoever asks by agent.py.
 case "$1 $2" in
-    *on_host-*.py" probe") echo '{answer}' ;;
+    *agent-*.py" probe") echo '{answer}' ;;
     *) exec "{python}" "$@" ;;
 esac
 """

@@ -37,7 +37,7 @@ class OutpostDev:
             self.port = probe.getsockname()[1]
         self.log = log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "assets.cli", "dev", "--port", str(self.port)],
+            [sys.executable, "-m", "assets.cli.app", "dev", "--port", str(self.port)],
             env=dict(environment),
             cwd=ROOT,
             stdout=self.log.open("w"),

@@ -13,16 +13,16 @@ from doubles.gpu_jobs import QUICK, gpu_python
 from doubles.lambda_cloud import LambdaCloudDouble, running_lambda_cloud
 from doubles.runpod import RunPodDouble, running_runpod
 
-from resources.gpu.cloud import Cloud, GpuWish
-from resources.gpu.http import Patience
-from resources.gpu.keys import own_key
-from resources.gpu.lambda_cloud import LambdaCloud, LambdaSettings
-from resources.gpu.ledger import Ledger, Limits
-from resources.gpu.pace import Pace
-from resources.gpu.pod_lease import Terms
-from resources.gpu.reaper import Reaping, reap_until_settled
-from resources.gpu.rented import RentedProvider
-from resources.gpu.runpod import RunPod, RunPodSettings
+from resources.gpu.clouds.base import Cloud, GpuWish
+from resources.gpu.clouds.http import Patience
+from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
+from resources.gpu.clouds.runpod import RunPod, RunPodSettings
+from resources.gpu.hosts.keys import own_key
+from resources.gpu.leases.ledger import Ledger, Limits
+from resources.gpu.leases.pod import Terms
+from resources.gpu.leases.reaper import Reaping, reap_until_settled
+from resources.gpu.leases.rented import RentedProvider
+from resources.gpu.timeouts import Pace
 
 A10, A100 = "gpu_1x_a10", "gpu_1x_a100_sxm4"
 RTX_4090, A5000, L40S = "NVIDIA GeForce RTX 4090", "NVIDIA RTX A5000", "NVIDIA L40S"

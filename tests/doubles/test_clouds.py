@@ -11,9 +11,9 @@ from doubles.clouds import CloudDouble
 from doubles.servers import drop
 from doubles.shapes import Shapes
 
-from resources.gpu.cloud import Cloud, GpuWish, PodRequest
-from resources.gpu.lambda_cloud import LambdaCloud, LambdaSettings
-from resources.gpu.runpod import RunPod, RunPodSettings
+from resources.gpu.clouds.base import Cloud, GpuWish, PodRequest
+from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
+from resources.gpu.clouds.runpod import RunPod, RunPodSettings
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx7hQ2Nq1W9kq9h1C2yJm5bYw5T1QXo3mT8r0cF3n4k me"
 

@@ -46,7 +46,7 @@ class Outpost:
 
     def __call__(self, *arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "assets.cli", *arguments],
+            [sys.executable, "-m", "assets.cli.app", *arguments],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from assets.checks import asset_checks
-from assets.making import DATA_VERSION_TAG
+from assets.core.building import DATA_VERSION_TAG
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
 
@@ -214,7 +214,7 @@ def test_a_killed_run_is_completed_by_the_next_and_leaves_no_training(
 ) -> None:
     outpost = new_outpost("killed")
     running = subprocess.Popen(
-        [sys.executable, "-m", "assets.cli", "demo", "--pack", str(outpost.pack)],
+        [sys.executable, "-m", "assets.cli.app", "demo", "--pack", str(outpost.pack)],
         env=outpost.environment,
         cwd=Path(__file__).parents[2],
         stdout=subprocess.DEVNULL,

@@ -20,16 +20,16 @@ from doubles.renting import LIMITS, RTX_4090, cloud_at
 from doubles.runpod import RunPodDouble, running_runpod
 from doubles.sshd import needs_sshd, running_sshd
 
-from assets.keys import GameKeys
-from assets.making import Making, latest, make
-from assets.training import training_assets
+from assets.core.building import Making, latest, make
+from assets.core.keys import GameKeys
+from assets.graph.training import training_assets
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, Provider
-from resources.gpu.cloud import Offer, PodRequest
-from resources.gpu.keys import own_key, public_line
-from resources.gpu.ledger import LeaseState, Ledger
+from resources.gpu.clouds.base import Offer, PodRequest
+from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.leases.ledger import LeaseState, Ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
 

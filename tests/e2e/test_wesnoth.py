@@ -7,14 +7,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.core.building import latest
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.keys import GameKeys
-from assets.making import latest
-from assets.runs import materialize
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.scenes.check import label_problems, scene_separation_problems
-from pipeline.scenes.read import WrittenScene, read_scenes
+from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
+from pipeline.scenes.dataset.reader import WrittenScene, read_scenes
 from pipeline.sprites.library import read_library
 from resources.artifacts import Artifacts
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.games.demo.game_folder import MARKER
-from pipeline.games.demo.sources import drawing_version
+from pipeline.demo_game.drawing_code import drawing_version
+from pipeline.demo_game.game_folder import MARKER
 from pipeline.games.index import GameFolderError
 from pipeline.games.pack import GamePack, load_pack
 from resources.game_files import DigestCache, GameFiles

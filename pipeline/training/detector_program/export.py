@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .constants import LINEAGE_PREFIX, MAX_DETECTIONS, ROW_VALUES
-from .outputs import Outputs
+from .recording.outputs import Outputs
 from .stages import options_of
 
 
@@ -55,7 +55,7 @@ class WrongExportError(RuntimeError):
 def check_export(file: Path, job: dict[str, Any]) -> None:
     """Compare an export with what the runtime decodes, while the host that made it still exists.
 
-    `pipeline.training.contract` looks closer, where the result is at home.
+    `pipeline.export.contract` looks closer, where the result is at home.
 
     Raises:
         WrongExportError: other outputs, the other head, other classes, or it does not run.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from .cores import usable_cores
+from .acceleration.cores import usable_cores
 
 
 def keep_to_the_folder(work: Path) -> None:

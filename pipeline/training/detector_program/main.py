@@ -30,13 +30,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import newest_checkpoint
-from .cores import usable_cores
-from .cpu import share_the_cores
+from .acceleration.cores import usable_cores
+from .acceleration.cpu import share_the_cores
 from .export import export
 from .host import environment, keep_to_the_folder
-from .outputs import Outputs
 from .process import exit_code_of, stop_on_request, stop_when_abandoned
+from .recording.checkpoints import newest_checkpoint
+from .recording.outputs import Outputs
 from .training import Training
 from .ultralytics_patches import patch_ultralytics
 from .weights import described, find_weights

@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .checkpoints import Checkpoint
+from .acceleration.cpu import compute_in_bfloat16, cpu_precision, use_channels_last
+from .acceleration.resizing import ProgressiveResizing
 from .constants import PREFIXES
-from .cpu import compute_in_bfloat16, cpu_precision, use_channels_last
-from .resizing import ProgressiveResizing
+from .recording.checkpoints import Checkpoint
 from .ultralytics_patches import after_preprocessing, patch_muon
 
 OWN_OPTIONS = ("precision", "initial_scale", "full_size_fraction")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import Checkpoint, publish_checkpoint
 from .constants import STOP_FILE
-from .outputs import Outputs
-from .plots import Plots
-from .recorder import History, Recorder
+from .recording.checkpoints import Checkpoint, publish_checkpoint
+from .recording.outputs import Outputs
+from .recording.plots import Plots
+from .recording.recorder import History, Recorder
 from .stages import Stage
 
 

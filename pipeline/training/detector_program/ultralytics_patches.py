@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cpu import CpuPrecision
-from .muon import muon_update
+from .acceleration.cpu import CpuPrecision
+from .acceleration.muon import muon_update
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pipeline.evaluation.conventions import labels_under, under_both
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import EvaluationError, Judgement
-from pipeline.games.scene_rules import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.read import read_scene
+from pipeline.scenes.dataset.reader import read_scene
 
 NAMES = ("house", "tree")
 FULL, HALF = [10, 10, 50, 50], [10, 10, 26, 50]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.formats import sld_decoder, sld_loops
 from pipeline.formats.sld import decode, encode
+from pipeline.formats.sld import decoder as sld_decoder
+from pipeline.formats.sld import kernels as sld_loops
 from tests.pipeline.formats.sld_builders import ALL_LAYERS, random_frame
 
 WAYS = ("plain", "compiled")

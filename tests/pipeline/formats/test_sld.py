@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats import sld_decoder, sld_plain_loops
 from pipeline.formats.sld import (
     LayerKind,
     PlacedLayer,
@@ -19,8 +18,10 @@ from pipeline.formats.sld import (
     decode,
     encode,
 )
-from pipeline.formats.sld_loops import loops_of
-from pipeline.formats.sld_structure import NONE_BEFORE, Layers, parse
+from pipeline.formats.sld import decoder as sld_decoder
+from pipeline.formats.sld import plain_kernels as sld_plain_loops
+from pipeline.formats.sld.kernels import loops_of
+from pipeline.formats.sld.structure import NONE_BEFORE, Layers, parse
 from tests.pipeline.formats.comparing import agrees, same_frame
 from tests.pipeline.formats.reference_sld import reference_frames
 from tests.pipeline.formats.sld_builders import (

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats import sld_reader
 from pipeline.formats.sld import SldError, decode, encode, read_sld
-from pipeline.formats.sld_model import MAX_FILE_BYTES
+from pipeline.formats.sld import reader as sld_reader
+from pipeline.formats.sld.model import MAX_FILE_BYTES
 from tests.pipeline.formats.mutation import mutants
 from tests.pipeline.formats.sld_builders import (
     ALL_LAYERS,

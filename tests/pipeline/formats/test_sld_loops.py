@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats import sld_decoder, sld_loops
 from pipeline.formats.sld import LayerKind, SldError, SldFrame, decode, encode
+from pipeline.formats.sld import decoder as sld_decoder
+from pipeline.formats.sld import kernels as sld_loops
 from tests.pipeline.formats.comparing import digest_of_frames
 from tests.pipeline.formats.conftest import WAYS, loops_called
 from tests.pipeline.formats.mutation import mutants

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from pipeline.formats.blocks import image_of
 from pipeline.formats.sld import SldError
-from pipeline.formats.sld_outline import (
+from pipeline.formats.sld.outline import (
     Outlines,
     bits_of,
     decode_outlines,

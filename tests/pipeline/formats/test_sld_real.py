@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pipeline.formats.sld import LayerKind, decode, read_sld
-from pipeline.formats.sld_structure import NONE_BEFORE, parse
+from pipeline.formats.sld.structure import NONE_BEFORE, parse
 from tests.pipeline.formats.comparing import agrees, digest_of_frames, same_frame
 from tests.pipeline.formats.reference_sld import reference_frames
 

@@ -7,9 +7,9 @@ from types import ModuleType
 import pytest
 from pydantic import BaseModel
 
-from pipeline.games import scene_rules
 from pipeline.games.pack import load_pack, pack_names
-from pipeline.games.sections import Section
+from pipeline.games.sections import scenes as scene_rules
+from pipeline.games.sections.base import Section
 
 DOCS = Path(__file__).parents[3] / "docs"
 MODELS = [

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pipeline.labels.batches import write_batch
-from pipeline.labels.coco import read_export
+from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import NamedBatch
 
 CLASSES = ("sheep", "wolf", "ship")

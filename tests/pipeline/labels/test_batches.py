@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.labels.batches import BatchError, read_batch, write_batch
-from pipeline.labels.coco import read_export
+from pipeline.labels.formats.coco import read_export
 from pipeline.manifests import manifest_of
 
 CLASSES = ("sheep", "wolf", "ship")

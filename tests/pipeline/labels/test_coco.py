@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.labels.batches import UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.coco import read_export
-from pipeline.labels.export_files import ExportError
+from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.cvat_export import ExportError
 
 CLASSES = ("sheep", "wolf", "ship")
 WESNOTH = Path(__file__).parents[4] / "shared" / "data" / "wesnoth"

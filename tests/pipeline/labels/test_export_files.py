@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.labels import export_files
-from pipeline.labels.export_files import ExportError, digest_of_export, open_export
+from pipeline.labels.formats import cvat_export as export_files
+from pipeline.labels.formats.cvat_export import ExportError, digest_of_export, open_export
 
 
 def archive(path: Path, members: dict[str, bytes]) -> Path:

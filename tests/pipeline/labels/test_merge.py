@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pipeline.games.pack import MergeRules
 from pipeline.labels.batches import Batch, Frame, UnknownLabel, write_batch
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.coco import read_export
+from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.yolo import LabelFileError
 from pipeline.labels.merge import MergeError, NamedBatch, open_batches, plan_merge
 from pipeline.labels.synthetic import SyntheticSetError
 from pipeline.labels.training_set import dataset_problems, write_training_set
-from pipeline.labels.yolo import LabelFileError
 from pipeline.manifests import manifest_of
 
 CLASSES = ("sheep", "wolf", "ship")

@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 from pipeline.evaluation.frames import batch_frames
 from pipeline.labels.batches import write_batch
 from pipeline.labels.boxes import Box
-from pipeline.labels.coco import read_export
-from pipeline.labels.export_files import ExportError
+from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.cvat_export import ExportError
 from pipeline.labels.leakage import fingerprint_of
 from pipeline.labels.pictures import upright_content
 

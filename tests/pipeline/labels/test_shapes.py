@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.labels.boxes import Box
-from pipeline.labels.shapes import (
+from pipeline.labels.formats.shapes import (
     ShapeError,
     box_in_picture,
     box_of_mask,

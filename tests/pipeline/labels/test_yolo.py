@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.yolo import LabelFileError, format_labels, parse_rows, read_rows
+from pipeline.labels.formats.yolo import LabelFileError, format_labels, parse_rows, read_rows
 
 WIDTH, HEIGHT = 1280, 721
 

@@ -9,8 +9,8 @@ from detector_runtime.bundle import Bundle, BundleMetrics, Interval, ThresholdTa
 from detector_runtime.errors import BundleError
 from onnx import TensorProto, helper, numpy_helper
 
+from pipeline.export.contract import ContractReport, check_onnx_contract
 from pipeline.release.bundle import Release, release_version, write_bundle
-from pipeline.training.contract import ContractReport, check_onnx_contract
 
 CLASSES = ("knight", "sheep")
 METADATA = {

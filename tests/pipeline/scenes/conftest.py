@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from pipeline.games.pack import GamePack
-from pipeline.scenes.stock import (
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.sources.catalogue import (
     BackgroundShape,
     Catalogue,
     SpriteShelf,
     catalogue_of,
 )
-from pipeline.scenes.studio import Sources
-from pipeline.scenes.write import write_set
 from pipeline.sprites.library import Sprite, write_library
 
 WIDTH, HEIGHT = 320, 256

@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.games.scene_rules import LightRules, OverlayRules, SceneRules
-from pipeline.scenes.atmosphere import alter, feather, harden, shed_light, submerge
-from pipeline.scenes.chances import Chances
-from pipeline.scenes.draw import draw
-from pipeline.scenes.dressing import light_of
-from pipeline.scenes.label import label
-from pipeline.scenes.overlays import dim, draw_badge, draw_patches, health_bar_of
-from pipeline.scenes.plan import Placement, ScenePlan, plan
-from pipeline.scenes.scene import FogBank, Light, Marks, Surface
-from pipeline.scenes.stock import SpriteShelf
+from pipeline.games.sections.scenes import LightRules, OverlayRules, SceneRules
+from pipeline.scenes.plan import FogBank, Light, Marks, Surface
+from pipeline.scenes.planning.overlay_sampling import light_of
+from pipeline.scenes.planning.planner import Placement, ScenePlan, plan
+from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.rendering.effects import alter, feather, harden, shed_light, submerge
+from pipeline.scenes.rendering.measuring import label
+from pipeline.scenes.rendering.overlays import dim, draw_badge, draw_patches, health_bar_of
+from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.sources.catalogue import SpriteShelf
 
 PLAIN = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
 

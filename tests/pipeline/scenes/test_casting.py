@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.scenes.casting import ALONE, Call, cast_for
-from pipeline.scenes.chances import Chances
-from pipeline.scenes.repertoire import Repertoire, repertoire_of
+from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.rule_table import Repertoire, repertoire_of
+from pipeline.scenes.planning.sampling import ALONE, Call, cast_for
 
 GROUPS = [
     {

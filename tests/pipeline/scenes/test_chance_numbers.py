@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.scenes.chances import Chances
+from pipeline.scenes.planning.random_stream import Chances
 
 
 def test_the_same_seed_chooses_the_same() -> None:

@@ -6,8 +6,8 @@ from math import sqrt
 
 import pytest
 
-from pipeline.scenes.plan import plan
-from pipeline.scenes.scene import FogBank, FogPatch
+from pipeline.scenes.plan import FogBank, FogPatch
+from pipeline.scenes.planning.planner import plan
 
 PLANS = 1500
 OVERLAYS = {

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from pipeline.scenes.check import is_gated, label_problems, scene_separation_problems
-from pipeline.scenes.layout import SceneSetError
-from pipeline.scenes.read import read_scenes
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.checks import is_gated, label_problems, scene_separation_problems
+from pipeline.scenes.dataset.layout import SceneSetError
+from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.writer import write_set
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.labels.boxes import Box
-from pipeline.scenes.distributions import distribution_svg, position_distance
-from pipeline.scenes.read import read_scenes
-from pipeline.scenes.sizes import SeenBox, synthetic_boxes
+from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.reports.box_sizes import SeenBox, synthetic_boxes
+from pipeline.scenes.reports.distributions import distribution_svg, position_distance
 
 NAMES = ("keep", "she<ep")
 SVG = "{http://www.w3.org/2000/svg}"

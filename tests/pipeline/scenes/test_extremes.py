@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.scenes.check import label_problems, scene_separation_problems
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
+from pipeline.scenes.dataset.writer import write_set
 
 EVERYTHING_COVERED = {
     "selection": 1.0,

@@ -6,9 +6,9 @@ import pytest
 from pipeline.games.pack import SceneRules
 from pipeline.labels.batches import Frame
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.fit import FitError, fit_scale
-from pipeline.scenes.read import read_scenes
-from pipeline.scenes.sizes import SeenBox, real_boxes, synthetic_boxes
+from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.reports.box_sizes import SeenBox, real_boxes, synthetic_boxes
+from pipeline.scenes.reports.scale_fit import FitError, fit_scale
 
 NAMES = ("keep", "house", "tree", "sheep")
 SIDES = {"keep": 120.0, "house": 60.0, "tree": 40.0, "sheep": 16.0}

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.games.pack import GamePack
-from pipeline.games.scene_rules import PlacementRule
-from pipeline.scenes.belonging import factors_of, members_of
-from pipeline.scenes.plan import Placement, plan
+from pipeline.games.sections.scenes import PlacementRule
+from pipeline.scenes.planning.gates import factors_of, members_of
+from pipeline.scenes.planning.planner import Placement, plan
 
 NOBODY = [
     {"class_name": name, "count": (0, 0), "max_overlap": 0.0}

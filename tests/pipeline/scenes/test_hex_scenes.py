@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.backgrounds.hexes import HexGrid
-from pipeline.games.scene_rules import SceneRules
-from pipeline.scenes.plan import ScenePlan, plan
-from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShape
+from pipeline.games.sections.scenes import SceneRules
+from pipeline.scenes.planning.planner import ScenePlan, plan
+from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape
 
 GRID = HexGrid(-20, -31, 54, 72)
 WADING = tuple(GRID.middle((column, row)) for column in range(2, 9, 3) for row in range(8))

@@ -16,20 +16,20 @@ from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.evaluation.conventions import labels_under
 from pipeline.games.pack import GamePack, ShoreRules
 from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
-from pipeline.labels.yolo import read_rows
+from pipeline.labels.formats.yolo import read_rows
 from pipeline.manifests import manifest_of
-from pipeline.scenes.belonging import may_stand, place_of
-from pipeline.scenes.check import label_problems, scene_separation_problems
-from pipeline.scenes.draw import draw
-from pipeline.scenes.frequency import expected_counts
-from pipeline.scenes.label import export, label
-from pipeline.scenes.layout import Shard
-from pipeline.scenes.plan import plan
-from pipeline.scenes.read import read_scenes
-from pipeline.scenes.scene import footprint_of
-from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShelf
-from pipeline.scenes.studio import Sources, open_studio
-from pipeline.scenes.write import finish_set, write_set
+from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
+from pipeline.scenes.dataset.layout import Shard
+from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.shard_writer import Sources, open_studio
+from pipeline.scenes.dataset.writer import finish_set, write_set
+from pipeline.scenes.plan import footprint_of
+from pipeline.scenes.planning.gates import may_stand, place_of
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.rendering.measuring import export, label
+from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.reports.expected_counts import expected_counts
+from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShelf
 
 SLOW = pytest.mark.slow
 PLANS = [pytest.param(2000, id="thousands"), pytest.param(20_000, id="more", marks=SLOW)]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.draw import draw
-from pipeline.scenes.label import SceneObject, export, label, labels_of
-from pipeline.scenes.plan import Panel, plan
+from pipeline.scenes.planning.planner import Panel, plan
+from pipeline.scenes.rendering.measuring import SceneObject, export, label, labels_of
+from pipeline.scenes.rendering.renderer import draw
 
 FULL = Box(10, 20, 40, 60)
 SEEN = SceneObject(

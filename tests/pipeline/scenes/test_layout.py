@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.games.pack import SceneRules
-from pipeline.scenes.layout import shards, subset_of
+from pipeline.scenes.dataset.layout import shards, subset_of
 
 
 @pytest.mark.parametrize(("images", "size"), [(1, 50), (50, 50), (51, 50), (40, 7)])

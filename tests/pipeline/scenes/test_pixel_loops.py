@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.scenes import plain_loops
-from pipeline.scenes.draw import draw
-from pipeline.scenes.plan import plan
-from pipeline.scenes.pyramid import Scales, pyramid_of
-from pipeline.scenes.sheet import Sheet, picture
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.rendering import plain_kernels as plain_loops
+from pipeline.scenes.rendering.atlas import Sheet, picture
+from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.sources.mipmaps import Scales, pyramid_of
 
-compiled_loops = pytest.importorskip("pipeline.scenes.compiled_loops")
+compiled_loops = pytest.importorskip("pipeline.scenes.rendering.compiled_kernels")
 
 WIDTH, HEIGHT = 70, 50
 SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -159,7 +159,7 @@ def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch
         scene = plan(index, pack().scenes, catalogue)
         drawings = []
         for way in (plain_loops, compiled_loops):
-            monkeypatch.setattr("pipeline.scenes.blend.loops", lambda way=way: way)
+            monkeypatch.setattr("pipeline.scenes.rendering.compositing.loops", lambda way=way: way)
             drawings.append(draw(scene, shelf, grounds))
         assert np.array_equal(drawings[0].image, drawings[1].image)
         assert np.array_equal(drawings[0].ids, drawings[1].ids)
@@ -167,8 +167,8 @@ def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch
 
 def test_without_numba_the_plain_loops_serve(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "pipeline.scenes.compiled_loops")
-    spec = importlib.util.find_spec("pipeline.scenes.pixel_loops")
+    monkeypatch.delitem(sys.modules, "pipeline.scenes.rendering.compiled_kernels")
+    spec = importlib.util.find_spec("pipeline.scenes.rendering.kernels")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     for name in ("fill", "resize", "shade", "paint", "lay", "measure"):

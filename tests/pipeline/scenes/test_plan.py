@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.scenes.plan import Placement, plan
-from pipeline.scenes.stock import BackgroundError
+from pipeline.scenes.planning.planner import Placement, plan
+from pipeline.scenes.sources.catalogue import BackgroundError
 
 MANY = range(1500)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from pipeline.games.pack import LabelPolicy
-from pipeline.scenes.layout import SceneSetError
-from pipeline.scenes.preview import class_colour, sample_sheet
+from pipeline.scenes.dataset.layout import SceneSetError
+from pipeline.scenes.reports.samples import class_colour, sample_sheet
 
 NAMES = ("house", "soldier", "boat", "fish", "gull")
 

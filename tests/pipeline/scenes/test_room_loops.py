@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pipeline.backgrounds.hexes import HexGrid
 from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.games.pack import ShoreRules
-from pipeline.games.scene_rules import SceneRules
-from pipeline.scenes import room_loops
-from pipeline.scenes.placing import AT_ONCE, on_water
-from pipeline.scenes.plan import plan
-from pipeline.scenes.repertoire import PLACES
-from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShape
+from pipeline.games.sections.scenes import SceneRules
+from pipeline.scenes.planning import placement_kernels as room_loops
+from pipeline.scenes.planning.placement import AT_ONCE, on_water
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import PLACES
+from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape
 
 SIZE = (360, 290)
 PLACE_OF = {"hut": "shore", "axe": "land", "raft": "water", "crow": "both"}
@@ -96,7 +96,7 @@ def plain():
     """The loops as they are without numba."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "numba", None)
-        spec = importlib.util.find_spec("pipeline.scenes.room_loops")
+        spec = importlib.util.find_spec("pipeline.scenes.planning.placement_kernels")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     return module
@@ -113,7 +113,7 @@ def test_plans_are_the_same_with_and_without_numba(game, plain, monkeypatch) -> 
     assert room_loops.COMPILED
     assert not plain.COMPILED
     compiled = [plan(index, game, CATALOGUE) for index in range(40)]
-    monkeypatch.setattr("pipeline.scenes.placing.room_loops", lambda: plain)
+    monkeypatch.setattr("pipeline.scenes.planning.placement.room_loops", lambda: plain)
     assert [plan(index, game, CATALOGUE) for index in range(40)] == compiled
     assert len({scene.kind for scene in compiled}) == 3
     assert np.mean([len(scene.placements) for scene in compiled]) > 5
@@ -129,7 +129,7 @@ def test_a_shore_is_where_its_background_says(plain, seed, points) -> None:
     x, y = np.array(points).T
     with pytest.MonkeyPatch.context() as patch:
         wet = on_water(x, y, shore).tolist()
-        patch.setattr("pipeline.scenes.placing.room_loops", lambda: plain)
+        patch.setattr("pipeline.scenes.planning.placement.room_loops", lambda: plain)
         assert wet == on_water(x, y, shore).tolist() == [shore.side(*p) < 0 for p in points]
 
 

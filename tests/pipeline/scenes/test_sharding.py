@@ -14,8 +14,9 @@ from pipeline.games.pack import GamePack, SceneRules
 from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
 from pipeline.provenance import ArtifactVersion
-from pipeline.scenes.layout import SceneSetError, Shard
-from pipeline.scenes.sharding import (
+from pipeline.scenes.dataset.layout import SceneSetError, Shard
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.shards import (
     Order,
     assemble,
     draw_shard,
@@ -24,7 +25,6 @@ from pipeline.scenes.sharding import (
     read_order,
     write_order,
 )
-from pipeline.scenes.studio import Sources
 
 Open = Callable[..., tuple[Path, GamePack]]
 

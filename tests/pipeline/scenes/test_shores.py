@@ -17,12 +17,12 @@ from pipeline.backgrounds.textures import Texture
 from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, TerrainRules
 from pipeline.manifests import manifest_of
-from pipeline.scenes.check import label_problems, scene_separation_problems
-from pipeline.scenes.plan import footprint_of, plan
-from pipeline.scenes.read import read_scenes
-from pipeline.scenes.stock import BackgroundError, BackgroundShelf
-from pipeline.scenes.studio import open_studio
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
+from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.planning.planner import footprint_of, plan
+from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShelf
 
 SIZE = (360, 286)
 LAND, BEACH, WATER = (190, 60, 50), (220, 200, 60), (30, 50, 190)

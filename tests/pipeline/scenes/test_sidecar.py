@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pipeline.backgrounds.shores import Footprint, Shoreline, Wave
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.label import Exported, SceneObject
-from pipeline.scenes.plan import plan
-from pipeline.scenes.sidecar import measurements_of
+from pipeline.scenes.dataset.sidecar import measurements_of
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.rendering.measuring import Exported, SceneObject
 
 fractions = st.floats(0, 1)
 pixels = st.integers(0, 4000)

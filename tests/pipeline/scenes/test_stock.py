@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pipeline.scenes import stock
-from pipeline.scenes.draw import draw
-from pipeline.scenes.plan import plan
-from pipeline.scenes.stock import SpriteShelf, catalogue_of, shapes_of
-from pipeline.scenes.studio import scales_of
+from pipeline.scenes.dataset.shard_writer import scales_of
+from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.sources import catalogue as stock
+from pipeline.scenes.sources.catalogue import SpriteShelf, catalogue_of, shapes_of
 from pipeline.sprites.library import OpenLibrary, write_library
 
 

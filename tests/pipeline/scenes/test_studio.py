@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.scenes.layout import SceneSetError
-from pipeline.scenes.stock import TEAM_COLOURS, BackgroundError
-from pipeline.scenes.studio import open_studio
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.layout import SceneSetError
+from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
 from pipeline.sprites.library import write_library
 
 

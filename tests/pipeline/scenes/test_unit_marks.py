@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline.games.scene_rules import MarkRule
-from pipeline.scenes.chances import Chances
-from pipeline.scenes.scene import Placement
-from pipeline.scenes.stock import Catalogue, SpriteShape
-from pipeline.scenes.unit_marks import unit_marks, with_marks
+from pipeline.games.sections.scenes import MarkRule
+from pipeline.scenes.plan import Placement
+from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.unit_marks import unit_marks, with_marks
+from pipeline.scenes.sources.catalogue import Catalogue, SpriteShape
 
 CATALOGUE = Catalogue(
     sprites={

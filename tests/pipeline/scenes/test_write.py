@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from pipeline.labels.synthetic import read_synthetic_set
 from pipeline.manifests import manifest_of
-from pipeline.scenes.layout import SceneSetError, Shard, shards
-from pipeline.scenes.stock import BackgroundError
-from pipeline.scenes.studio import open_studio
-from pipeline.scenes.write import finish_set, portions, write_set
+from pipeline.scenes.dataset.layout import SceneSetError, Shard, shards
+from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.writer import finish_set, portions, write_set
+from pipeline.scenes.sources.catalogue import BackgroundError
 
 
 def files_in(folder: Path, part: str) -> int:
@@ -105,7 +105,7 @@ def test_an_error_in_a_worker_arrives_whole(pack, sources, tmp_path):
 DRAW_FOR_EVER = """
 import pickle, sys
 from pathlib import Path
-from pipeline.scenes.write import write_set
+from pipeline.scenes.dataset.writer import write_set
 
 if __name__ == "__main__":
     folder, pack, sources = pickle.loads(Path(sys.argv[1]).read_bytes())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.games.picture_rules import parse_shades
+from pipeline.games.sections.images import parse_shades
 from pipeline.sprites.pictures import frame_of, read_picture
 from pipeline.sprites.recolour import recolour
 from pipeline.sprites.select import PieceFile, SpriteTask

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.training.checkpoints import (
+from pipeline.training.library.checkpoints import (
     CheckpointKind,
     CheckpointManifest,
     CheckpointMissingError,

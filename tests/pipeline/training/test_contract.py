@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.training.contract import OnnxContractError, check_onnx_contract
+from pipeline.export.contract import OnnxContractError, check_onnx_contract
 
 CLASSES = ("knight", "sheep", "galley")
 GOOD = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.training.parity import ParityError, Rows, compare, require_parity
+from pipeline.export.parity import ParityError, Rows, compare, require_parity
 
 
 def rows(*detections: tuple[float, ...]) -> Rows:

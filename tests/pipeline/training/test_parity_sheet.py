@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.training.parity import Answers
-from pipeline.training.parity_sheet import LEGEND_HEIGHT, TILE_WIDTH, parity_sheet
+from pipeline.export.parity import Answers
+from pipeline.export.parity_sheet import LEGEND_HEIGHT, TILE_WIDTH, parity_sheet
 
 NAMES = ("house", "boat")
 

@@ -14,16 +14,16 @@ import onnx
 import pytest
 from PIL import Image
 
+from pipeline.export.contract import check_onnx_contract
+from pipeline.export.parity import measure_parity
 from pipeline.manifests import sha256_of
-from pipeline.training.contract import check_onnx_contract
+from pipeline.training.detector_program.acceleration.cpu import compute_in_bfloat16
 from pipeline.training.detector_program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
-from pipeline.training.detector_program.cpu import compute_in_bfloat16
 from pipeline.training.detector_program.export import WrongExportError, check_export
 from pipeline.training.detector_program.host import frozen
-from pipeline.training.detector_program.outputs import Outputs, number
 from pipeline.training.detector_program.process import exit_code_of
+from pipeline.training.detector_program.recording.outputs import Outputs, number
 from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
-from pipeline.training.parity import measure_parity
 from pipeline.training.results import (
     BatchEvent,
     BestEvent,

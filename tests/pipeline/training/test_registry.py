@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.training.registry import (
+from pipeline.training.library.registry import (
     ModelRegistry,
     NotRegisteredError,
     RegisteredFileError,
@@ -97,7 +97,7 @@ def test_the_order_is_that_of_registration_whatever_the_clock_says(
             moment: Clock = moments.pop(0)  # type: ignore[assignment]
             return moment
 
-    monkeypatch.setattr("pipeline.training.registry.datetime", Clock)
+    monkeypatch.setattr("pipeline.training.library.registry.datetime", Clock)
     for _ in range(12):
         registry.register("demo", "detector", model)
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.export.contract import check_onnx_contract
 from pipeline.manifests import sha256_of
-from pipeline.training.contract import check_onnx_contract
-from pipeline.training.detector_program.checkpoints import without_optimizer
 from pipeline.training.detector_program.constants import EXIT_FAILED, EXIT_STOPPED, STATE_KEY
-from pipeline.training.detector_program.outputs import Outputs, cut_last_line
-from pipeline.training.detector_program.recorder import History
+from pipeline.training.detector_program.recording.checkpoints import without_optimizer
+from pipeline.training.detector_program.recording.outputs import Outputs, cut_last_line
+from pipeline.training.detector_program.recording.recorder import History
 from pipeline.training.job import JobSpec, hyperparameters, two_stages, write_job
 from pipeline.training.results import (
     DoneEvent,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.charges import ASKED_SECONDS, MOST_ASKED, SETTLED_SECONDS, reconcile
-from resources.gpu.cloud import CloudError, Offer
-from resources.gpu.lambda_cloud import LambdaCloud
-from resources.gpu.ledger import LeaseRow, Ledger, Limits
+from resources.gpu.clouds.base import CloudError, Offer
+from resources.gpu.clouds.lambda_cloud import LambdaCloud
+from resources.gpu.leases.charges import ASKED_SECONDS, MOST_ASKED, SETTLED_SECONDS, reconcile
+from resources.gpu.leases.ledger import LeaseRow, Ledger, Limits
 
 OFFER = Offer("RTX 4090", "US-1", "secure", 0.60)
 LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=90.0, leases=1, ttl_seconds=2 * 3600)

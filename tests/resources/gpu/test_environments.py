@@ -24,13 +24,13 @@ from doubles.pythons import (
 )
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
-from resources.gpu import on_host
-from resources.gpu import workplace as module
-from resources.gpu.cloud import SshAddress
-from resources.gpu.keys import own_key, public_line
-from resources.gpu.ssh import Login, RemoteHost
-from resources.gpu.trust import known_host
-from resources.gpu.workplace import HostUnfitError, Workplace, wanted_versions
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts import agent
+from resources.gpu.hosts import workspace as module
+from resources.gpu.hosts.host_keys import known_host
+from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.hosts.ssh import Login, RemoteHost
+from resources.gpu.hosts.workspace import HostUnfitError, Workplace, wanted_versions
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow
@@ -120,8 +120,8 @@ def test_packages_of_an_environment_are_inherited_by_one_that_is_made_over_it(
     tmp_path: Path,
 ) -> None:
     parent, child = in_a_venv(tmp_path), make_venv(tmp_path / "child")
-    program = f"import on_host; on_host.inherit({str(child)!r})"
-    folder = Path(on_host.__file__).parent
+    program = f"import agent; agent.inherit({str(child)!r})"
+    folder = Path(agent.__file__).parent
     subprocess.run([str(parent), "-c", program], check=True, cwd=folder)
 
     ask = [str(child), "-c", "import torch; print(torch.cuda.get_device_name())"]

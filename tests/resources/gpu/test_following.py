@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from doubles.gpu_jobs import SPEC
 
-from resources.gpu.following import Assignment, prepare_to_resume
 from resources.gpu.lease import ignore
+from resources.gpu.leases.follow import Assignment, prepare_to_resume
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.checks import checked_id, checked_name, checked_public_key
-from resources.gpu.cloud import CloudBusyError, CloudError, CloudUnavailableError
-from resources.gpu.http import (
+from resources.gpu.clouds.base import CloudBusyError, CloudError, CloudUnavailableError
+from resources.gpu.clouds.http import (
     ApiKey,
     Limiter,
     Patience,
@@ -24,6 +23,7 @@ from resources.gpu.http import (
     checked_url,
     shared_limiter,
 )
+from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -11,11 +11,12 @@ from doubles.renting import renting_from_lambda as lambda_account
 from doubles.servers import Fault, Reply, cloudflare, drop, status
 from doubles.sshd import needs_sshd
 
-from resources.gpu.cloud import Offer, PodRequest
-from resources.gpu.holding import holding
-from resources.gpu.inventory import HOURS_A_MONTH, Entry, Whose, account_of
-from resources.gpu.ledger import LeaseRow, Ledger
-from resources.gpu.runpod import RunPod
+from resources.gpu.clouds.base import Offer, PodRequest
+from resources.gpu.clouds.billed import HOURS_A_MONTH
+from resources.gpu.clouds.runpod import RunPod
+from resources.gpu.leases.file_lock import holding
+from resources.gpu.leases.inventory import Entry, Whose, account_of
+from resources.gpu.leases.ledger import LeaseRow, Ledger
 
 pytestmark = needs_sshd
 OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)

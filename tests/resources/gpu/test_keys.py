@@ -21,11 +21,17 @@ from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_sm
 from doubles.renting import renting
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
-from resources.gpu.cloud import SshAddress
-from resources.gpu.keys import PASSPHRASE_VARIABLE, SshKeyError, own_key, public_line, read_key
-from resources.gpu.ssh import Login, connect
-from resources.gpu.ssh_host import SshHostProvider, SshHostSettings
-from resources.gpu.trust import known_host
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts.host_keys import known_host
+from resources.gpu.hosts.keys import (
+    PASSPHRASE_VARIABLE,
+    SshKeyError,
+    own_key,
+    public_line,
+    read_key,
+)
+from resources.gpu.hosts.ssh import Login, connect
+from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow

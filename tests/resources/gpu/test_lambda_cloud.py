@@ -15,7 +15,7 @@ from doubles.processes import wait_until
 from doubles.servers import Fault, Reply, drop, hang, status, text
 from doubles.sshd import needs_sshd
 
-from resources.gpu.cloud import (
+from resources.gpu.clouds.base import (
     AmbiguousCreateError,
     Cloud,
     CloudBalanceError,
@@ -30,8 +30,8 @@ from resources.gpu.cloud import (
     PodRequest,
     PodStatus,
 )
-from resources.gpu.http import Patience
-from resources.gpu.lambda_cloud import LambdaCloud, LambdaSettings
+from resources.gpu.clouds.http import Patience
+from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx7hQ2Nq1W9kq9h1C2yJm5bYw5T1QXo3mT8r0cF3n4k me"
 A10 = "gpu_1x_a10"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.cloud import Offer
-from resources.gpu.holding import HeldError, holding, is_held
-from resources.gpu.ledger import (
+from resources.gpu.clouds.base import Offer
+from resources.gpu.leases.file_lock import HeldError, holding, is_held
+from resources.gpu.leases.ledger import (
     BudgetError,
     LeaseLimitError,
     LeaseState,
@@ -21,7 +21,7 @@ from resources.gpu.ledger import (
     LedgerError,
     Limits,
 )
-from resources.gpu.naming import PodName, new_lease_id, owner_token, parse_name
+from resources.gpu.pod_names import PodName, new_lease_id, owner_token, parse_name
 
 OFFER = Offer("RTX 4090", "US-1", "secure", 0.60)
 LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=10.0, leases=1, ttl_seconds=3 * 3600)

@@ -14,7 +14,7 @@ from doubles.processes import is_alive, wait_until
 from pipeline.training.job import JobSpec, write_job
 from pipeline.training.results import Event, MessageEvent
 from resources.gpu import TrainingFailedError
-from resources.gpu.local import LocalProvider
+from resources.gpu.leases.local import LocalProvider
 
 ROOT = Path(__file__).parents[3]
 SPEC = JobSpec(game="demo", class_names=("knight",))
@@ -162,7 +162,7 @@ def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
 def test_a_program_that_ignores_the_request_to_end_is_killed(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.processes.end_group.__defaults__", (0.5,))
+    monkeypatch.setattr("resources.gpu.hosts.processes.end_group.__defaults__", (0.5,))
 
     with pytest.raises(Interrupted):
         run(job, f"{DEAF}\n{SLEEPER}", on_log=interrupt)

@@ -19,7 +19,7 @@ from doubles.sshd import needs_sshd
 
 from pipeline.training.results import EpochMetrics, Event
 from resources.gpu import TrainingFailedError
-from resources.gpu.ssh import RemoteCommandError
+from resources.gpu.hosts.ssh import RemoteCommandError
 
 pytestmark = [needs_sshd, pytest.mark.slow]
 

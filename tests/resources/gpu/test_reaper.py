@@ -17,11 +17,11 @@ from doubles.sshd import needs_sshd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.cloud import CloudError, Offer, Pod, PodRequest, PodStatus
-from resources.gpu.holding import holding
-from resources.gpu.ledger import LeaseRow, LeaseState, Ledger, LedgerFileError
-from resources.gpu.naming import OwnerError, PodName
-from resources.gpu.reaper import Action, ReapError, judge, reap, reap_until_settled
+from resources.gpu.clouds.base import CloudError, Offer, Pod, PodRequest, PodStatus
+from resources.gpu.leases.file_lock import holding
+from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerFileError
+from resources.gpu.leases.reaper import Action, ReapError, judge, reap, reap_until_settled
+from resources.gpu.pod_names import OwnerError, PodName
 
 pytestmark = needs_sshd
 

@@ -23,11 +23,17 @@ from doubles.sshd import needs_sshd
 from pipeline.errors import OutpostError
 from pipeline.training.results import EpochMetrics, Event
 from resources.gpu import TrainingFailedError
-from resources.gpu.cloud import CloudBalanceError, CloudError, CloudKeyError
-from resources.gpu.interrupts import Interrupted
-from resources.gpu.ledger import BudgetError, LeaseLimitError, LeaseState, Ledger, LedgerError
-from resources.gpu.pod_lease import EndNotRecordedError, EndNotVerifiedError
-from resources.gpu.rented import BudgetSpentError, NoHostError
+from resources.gpu.clouds.base import CloudBalanceError, CloudError, CloudKeyError
+from resources.gpu.leases.ledger import (
+    BudgetError,
+    LeaseLimitError,
+    LeaseState,
+    Ledger,
+    LedgerError,
+)
+from resources.gpu.leases.pod import EndNotRecordedError, EndNotVerifiedError
+from resources.gpu.leases.rented import BudgetSpentError, NoHostError
+from resources.gpu.signals import Interrupted
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow

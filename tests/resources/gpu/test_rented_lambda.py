@@ -9,7 +9,7 @@ from doubles.renting import A10, A100, RentingFromLambda, renting_from_lambda
 from doubles.servers import drop
 from doubles.sshd import needs_sshd
 
-from resources.gpu.ledger import LeaseState
+from resources.gpu.leases.ledger import LeaseState
 
 pytestmark = [needs_sshd, pytest.mark.slow]
 
@@ -75,7 +75,7 @@ def test_what_was_left_behind_is_reaped_with_its_key(
         raise Died
 
     with monkeypatch.context() as dead:
-        dead.setattr("resources.gpu.pod_lease.end_lease", die)
+        dead.setattr("resources.gpu.leases.pod.end_lease", die)
         with pytest.raises(Died):
             train(account, job)
     assert len(account.double.owned) == 1

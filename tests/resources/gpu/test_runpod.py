@@ -27,7 +27,7 @@ from doubles.servers import (
 )
 from doubles.sshd import needs_sshd
 
-from resources.gpu.cloud import (
+from resources.gpu.clouds.base import (
     IDLE_FILE,
     IDLE_MINUTES,
     AmbiguousCreateError,
@@ -44,14 +44,15 @@ from resources.gpu.cloud import (
     PodRequest,
     PodStatus,
 )
-from resources.gpu.http import Patience
-from resources.gpu.naming import PodName, parse_name
-from resources.gpu.runpod import RESTART_SLACK_SECONDS, RunPod, RunPodSettings, deadman_args
+from resources.gpu.clouds.http import Patience
+from resources.gpu.clouds.runpod import RESTART_SLACK_SECONDS, RunPod, RunPodSettings, deadman_args
+from resources.gpu.pod_names import PodName, parse_name
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx7hQ2Nq1W9kq9h1C2yJm5bYw5T1QXo3mT8r0cF3n4k me"
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 L40S = "NVIDIA L40S"
 WISH = GpuWish((RTX_4090, L40S), max_usd_per_hour=1.0)
+DEADMAN = "resources.gpu.clouds.runpod.deadman_args"
 REQUEST = PodRequest(
     name=str(PodName("0badcafe", "00c0ffee", int(time.time()), 3600)),
     offer=Offer(RTX_4090, "EU-RO-1", "secure", 0.69),
@@ -66,7 +67,7 @@ SERVER_ERRORS = (408, 500, 502, 503, 504, 520, 524)
 def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunPodDouble]:
     with running_runpod(tmp_path / "runpod") as double:
         monkeypatch.setenv("RUNPOD_API_KEY", double.key)
-        monkeypatch.setattr("resources.gpu.runpod.LOG_SECONDS", 0.5)
+        monkeypatch.setattr("resources.gpu.clouds.runpod.LOG_SECONDS", 0.5)
         yield double
         # Whatever a test is about: all that was said had the published shape.
         assert double.violations == []
@@ -684,8 +685,8 @@ def test_the_newer_words_of_runpodctl_end_a_pod_too(double: RunPodDouble, cloud:
 def test_a_pod_that_cannot_remove_itself_stops_at_last(
     double: RunPodDouble, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.runpod.DEADMAN_RETRY_SECONDS", 0.1)
-    monkeypatch.setattr("resources.gpu.runpod.STOP_AFTER_TRIES", 3)
+    monkeypatch.setattr("resources.gpu.clouds.runpod.DEADMAN_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("resources.gpu.clouds.runpod.STOP_AFTER_TRIES", 3)
     double.pods_may_delete = double.runpodctl_works = False
     cloud.create(replace(REQUEST, ttl_seconds=1))
 
@@ -714,7 +715,7 @@ def test_a_container_that_began_anew_long_after_its_time_ends_at_once(
 def test_a_pod_that_is_left_alone_with_its_work_done_ends_itself_early(
     double: RunPodDouble, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.runpod.DEADMAN_LOOK_SECONDS", 1)
+    monkeypatch.setattr("resources.gpu.clouds.runpod.DEADMAN_LOOK_SECONDS", 1)
     cloud.create(replace(REQUEST, ttl_seconds=600))
     fake = in_phase(double, Phase.RUNNING)
     idle = fake.folder / "home" / Path(IDLE_FILE).name
@@ -749,7 +750,7 @@ def test_a_pod_does_not_show_its_key_to_who_lists_processes(
 def test_a_container_that_cannot_start_shows_as_stopped(
     double: RunPodDouble, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.runpod.deadman_args", lambda *_: "bash -c 'exec /missing'")
+    monkeypatch.setattr(DEADMAN, lambda *_: "bash -c 'exec /missing'")
     pod_id = cloud.create(REQUEST).id
     in_phase(double, Phase.EXITED)
 

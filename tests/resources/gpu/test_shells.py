@@ -11,13 +11,13 @@ from doubles.sshd import SshMachine, needs_sshd, running_sshd
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.cloud import SshAddress
-from resources.gpu.keys import own_key, public_line
-from resources.gpu.shell import Between, through_sh
-from resources.gpu.ssh import Login, LoginShellError, RemoteCommandError, RemoteHost, quoted
-from resources.gpu.ssh_host import SshHostProvider, SshHostSettings
-from resources.gpu.transfer import send
-from resources.gpu.trust import known_host
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts.host_keys import known_host
+from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.hosts.shell import Between, through_sh
+from resources.gpu.hosts.ssh import Login, LoginShellError, RemoteCommandError, RemoteHost, quoted
+from resources.gpu.hosts.transfer import send
+from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings
 
 SHELLS = ("sh", "bash", "fish", "tcsh", "csh", "zsh")
 MARK = "0123456789abcdef"
@@ -277,7 +277,7 @@ def test_a_shell_that_runs_nothing_is_named(
 def test_no_byte_is_sent_to_a_shell_that_runs_nothing(
     machine: SshMachine, host: RemoteHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.ssh.SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr("resources.gpu.hosts.ssh.SILENCE_SECONDS", 0.3)
     got = machine.home / "got"
     machine.change_shell("bash", {".bashrc": f"exec cat > {got}"})
     file = tmp_path / "file"

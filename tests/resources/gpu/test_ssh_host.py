@@ -9,15 +9,15 @@ from doubles.processes import is_alive, wait_until
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 from resources.gpu import TrainingFailedError
-from resources.gpu.cloud import SshAddress
-from resources.gpu.keys import own_key, public_line
-from resources.gpu.ssh_host import (
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts.host_keys import SshError
+from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.leases.ssh_host import (
     SshHostError,
     SshHostProvider,
     SshHostSettings,
     parse_address,
 )
-from resources.gpu.trust import SshError
 
 SLEEPER = """
 import os, time

@@ -26,10 +26,10 @@ from doubles.sshd import SshMachine, needs_sshd, running_sshd
 from pipeline.manifests import sha256_of
 from pipeline.training.results import EpochMetrics, Event
 from resources.gpu import TrainingFailedError
-from resources.gpu.cloud import SshAddress
-from resources.gpu.following import Assignment, Following, prepare_to_resume
-from resources.gpu.keys import own_key, public_line
-from resources.gpu.ssh import (
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts.host_keys import HostKeyError, RecordedKey, SshError, known_host
+from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.hosts.ssh import (
     Connection,
     HostLostError,
     Login,
@@ -39,9 +39,9 @@ from resources.gpu.ssh import (
     connect,
     quoted,
 )
-from resources.gpu.transfer import TransferError, fetch, send
-from resources.gpu.trust import HostKeyError, RecordedKey, SshError, known_host
-from resources.gpu.workplace import HostUnfitError, Workplace
+from resources.gpu.hosts.transfer import TransferError, fetch, send
+from resources.gpu.hosts.workspace import HostUnfitError, Workplace
+from resources.gpu.leases.follow import Assignment, Following, prepare_to_resume
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow
@@ -199,7 +199,7 @@ def test_patience_begins_anew_where_long_work_breaks(machine: SshMachine, login:
 def test_a_connection_that_hangs_is_replaced(
     machine: SshMachine, host: RemoteHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.ssh.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("resources.gpu.hosts.ssh.CONNECT_SECONDS", 0.5)
     host.run("true")
     began = time.monotonic()
 

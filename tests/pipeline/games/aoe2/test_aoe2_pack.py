@@ -11,8 +11,8 @@ from pipeline.games.matching import match_files, match_terrain
 from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
 from pipeline.games.patterns import matcher
 from pipeline.games.terrain import classify
-from pipeline.scenes.belonging import factors_of
-from pipeline.scenes.stock import Catalogue
+from pipeline.scenes.planning.gates import factors_of
+from pipeline.scenes.sources.catalogue import Catalogue
 from pipeline.training.job import Hyperparameters
 
 TABLE = PACKS_FOLDER / "aoe2" / "matches.tsv"

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.scenes.frequency import expected_counts
-from pipeline.scenes.plan import ScenePlan, plan
-from pipeline.scenes.stock import BackgroundShape, Catalogue, SpriteShape, catalogue_of
+from pipeline.scenes.planning.planner import ScenePlan, plan
+from pipeline.scenes.reports.expected_counts import expected_counts
+from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape, catalogue_of
 
 SCENES = 160
 WATER = {"fishing_ship", "unique_ship", "fish", "galley", "fire_galley"}

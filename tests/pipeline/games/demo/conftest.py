@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.games.demo.captures import write_export_batches
-from pipeline.games.demo.game_folder import draw_game
-from pipeline.games.demo.screenshots import SESSIONS, Screenshot, screenshots
+from pipeline.demo_game.captures import write_export_batches
+from pipeline.demo_game.game_folder import draw_game
+from pipeline.demo_game.renderer import SESSIONS, Screenshot, screenshots
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.games.demo import captures as module
-from pipeline.games.demo.captures import BATCHES, ExportBatchError, write_export_batches
-from pipeline.games.demo.screenshots import Screenshot
+from pipeline.demo_game import captures as module
+from pipeline.demo_game.captures import BATCHES, ExportBatchError, write_export_batches
+from pipeline.demo_game.renderer import Screenshot
 from pipeline.games.pack import load_pack
-from pipeline.labels.coco import read_export
+from pipeline.labels.formats.coco import read_export
 
 Sessions = dict[str, tuple[Screenshot, ...]]
 CLASSES = load_pack("demo").class_names

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.games.demo.casting import Part, draw
-from pipeline.games.demo.solids import Cone, ball, box
-from pipeline.games.demo.surfaces import Material
+from pipeline.demo_game.art.raycasting import Part, draw
+from pipeline.demo_game.art.solids import Cone, ball, box
+from pipeline.demo_game.art.surfaces import Material
 
 GREY = Material((150, 150, 150))
 CLOTH = Material((200, 200, 200), player=1.0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.games.demo.catalogue import DECOY, DISTRACTOR, drawings_of, sprite_files
+from pipeline.demo_game.art.catalogue import DECOY, DISTRACTOR, drawings_of, sprite_files
 from pipeline.games.pack import load_pack
 
 CLASSES = load_pack("demo").class_names

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.demo_game import game_folder as module
+from pipeline.demo_game.art.catalogue import DECOY, SpriteFile, drawings_of, sprite_files
+from pipeline.demo_game.game_folder import MARKER, PALETTE, SPRITES, TEXTURES, DrawnGameError
+from pipeline.demo_game.game_folder import draw_game as draw
+from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.formats.dds import read_dds
 from pipeline.formats.palette import read_team_colours
 from pipeline.formats.sld import HEADINGS, decode, read_sld
-from pipeline.games.demo import game_folder as module
-from pipeline.games.demo.catalogue import DECOY, SpriteFile, drawings_of, sprite_files
-from pipeline.games.demo.game_folder import MARKER, PALETTE, SPRITES, TEXTURES, DrawnGameError
-from pipeline.games.demo.game_folder import draw_game as draw
-from pipeline.games.demo.ground import TERRAINS, tile_of
 from pipeline.games.matching import match_files, stem_of
 from pipeline.games.pack import load_pack
 from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
-from pipeline.scenes.stock import TEAM_COLOURS
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import Sprite
 

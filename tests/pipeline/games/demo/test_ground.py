@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.games.demo.ground import BLACK, TERRAINS, TILE, Terrain, placeholder, tile_of
+from pipeline.demo_game.ground import BLACK, TERRAINS, TILE, Terrain, placeholder, tile_of
 
 
 @pytest.mark.parametrize("terrain", TERRAINS, ids=lambda terrain: terrain.name)

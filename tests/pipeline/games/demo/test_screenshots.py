@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.games.demo.catalogue import DISTRACTOR
-from pipeline.games.demo.interface import MAP_HEIGHT, MAP_WIDTH, TOP_HEIGHT
-from pipeline.games.demo.screenshots import (
+from pipeline.demo_game.art.catalogue import DISTRACTOR
+from pipeline.demo_game.interface import MAP_HEIGHT, MAP_WIDTH, TOP_HEIGHT
+from pipeline.demo_game.renderer import (
     FRAME_HEIGHT,
     FRAME_WIDTH,
     FRAMES,
@@ -17,7 +17,7 @@ from pipeline.games.demo.screenshots import (
     screenshots,
     session_named,
 )
-from pipeline.games.demo.worlds import WATER_CLASSES, World, world_of
+from pipeline.demo_game.world import WATER_CLASSES, World, world_of
 from pipeline.games.pack import load_pack
 
 Sessions = dict[str, tuple[Screenshot, ...]]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.games.demo.solids import (
+from pipeline.demo_game.art.solids import (
     MISSED,
     Cone,
     Ellipsoid,

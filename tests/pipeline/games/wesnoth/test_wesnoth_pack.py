@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.games.installed import check_installed, find_installed
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.labels.coco import read_export
+from pipeline.labels.formats.coco import read_export
 
 ROOT = Path(__file__).resolve().parents[4]
 SCREENSHOTS = ROOT.parent / "shared" / "data" / "wesnoth"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pipeline.training.detector_program.cpu import WAITING, precision_of
+from pipeline.training.detector_program.acceleration.cpu import WAITING, precision_of
 
 ZEN4 = {"avx2": True, "avx512_bf16": True, "amx_bf16": False}
 HASWELL = {"avx2": True, "avx512_bf16": False, "amx_bf16": False}
@@ -54,7 +54,7 @@ def test_limits_above_bfloat16_do_not_matter(name: str) -> None:
 
 SHARE = """
 import json, os
-from pipeline.training.detector_program.cpu import share_the_cores
+from pipeline.training.detector_program.acceleration.cpu import share_the_cores
 share_the_cores()
 import torch
 torch.ones(400, 400) @ torch.ones(400, 400)

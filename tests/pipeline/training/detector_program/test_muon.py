@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ultralytics.optim import muon as upstream
 
-from pipeline.training.detector_program.cpu import CpuPrecision
-from pipeline.training.detector_program.muon import as_matrix, as_weight, orthogonalize
+from pipeline.training.detector_program.acceleration.cpu import CpuPrecision
+from pipeline.training.detector_program.acceleration.muon import as_matrix, as_weight, orthogonalize
 from pipeline.training.detector_program.ultralytics_patches import PATCHES, patch_muon
 
 STOCK_UPDATE = upstream.muon_update

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.training.detector_program.resizing import ProgressiveResizing
+from pipeline.training.detector_program.acceleration.resizing import ProgressiveResizing
 
 
 def test_the_sizes_of_a_training() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.training.detector_program import timing
-from pipeline.training.detector_program.timing import StepClock, StepTime, TimeLeft
+from pipeline.training.detector_program.recording import timing
+from pipeline.training.detector_program.recording.timing import StepClock, StepTime, TimeLeft
 
 
 class Clock:

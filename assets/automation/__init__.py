@@ -1,0 +1,1 @@
+"""What starts runs by itself: the sensor of exports, the GPU reaper, schedules, and jobs."""

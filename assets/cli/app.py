@@ -1,0 +1,438 @@
+"""The `outpost` command: parses, calls, prints."""
+
+from __future__ import annotations
+
+import json
+import time
+import webbrowser
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from assets.cli.gpu import gpu_app
+from assets.cli.output import Json, console, errors, escaped, explained
+from pipeline.progress import seconds_in_words
+from resources.state import StateFolder
+
+if TYPE_CHECKING:
+    from assets.core.runs import Outcome
+    from assets.operations.demo import Expectation
+    from pipeline.evaluation.report import EvaluationReport
+    from pipeline.games.installed import CoverageReport
+    from pipeline.labels.merge import MergeSummary
+    from pipeline.release.audit import AuditReport
+    from pipeline.scenes.reports.scale_fit import ScaleFit
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Turns a game's own files into a trained, measured and shipped object detector.",
+)
+game_app = typer.Typer(no_args_is_help=True, help="Look at installed games.")
+app.add_typer(game_app, name="game")
+app.add_typer(gpu_app, name="gpu")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def demo(
+    images: Annotated[int | None, typer.Option(help="Synthetic pictures to draw.", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs to train.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of scenes and training.", min=0)] = None,
+    pack: Annotated[str, typer.Option(help="A changed copy of the built-in game's pack.")] = "demo",
+    as_json: Json = False,
+) -> None:
+    """Materialize everything for the built-in game and say where to look.
+
+    Says first about how long it will take on this computer; seconds when nothing has changed.
+
+    Example: `outpost demo --epochs 3`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.demo import DemoOptions, run_demo
+
+    state, began = StateFolder.from_environment(), time.monotonic()
+    shown = errors if as_json else console
+    shown.print(
+        f"Everything is made in {state.root}; what is finished is kept, so that you can interrupt "
+        "this and run it again.",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+    def tell_expectation(expectation: Expectation) -> None:
+        shown.print(str(expectation), soft_wrap=True, highlight=False, markup=False)
+
+    with explained(), progress_shown(shown):
+        result = run_demo(state, DemoOptions(pack, images, epochs, seed), tell_expectation)
+    if as_json:
+        outcomes = [asdict(outcome) for outcome in result.outcomes]
+        document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
+        print(json.dumps({**document, "bundle": str(result.bundle)}, indent=1))
+        return
+    _print_outcomes(result.outcomes)
+    console.print(f"All of it took {seconds_in_words(time.monotonic() - began)}.")
+    _print_evaluation(result.evaluation)
+    console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
+    console.print("Use it:\n")
+    console.print(
+        f"    from detector_runtime import get_detector\n"
+        f"    detector = get_detector({str(result.bundle)!r})\n"
+        f'    entities = detector.detect_fast("screenshot.png")\n',
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print("Look at every step, with its images: [bold]uv run outpost dev[/]")
+    console.print(
+        f"Ask where the model comes from: uv run outpost audit {result.bundle}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the web interface.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Open the Dagster UI on this repository.
+
+    The built-in game's annotated screenshots are put into the exports folder first, so that
+    *Materialize all* has everything it needs.
+
+    Example: `outpost dev --port 3001`
+    """
+    from assets.operations.dev import DevServer, prepare_to_serve, require_free_port, what_is_where
+
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    state = StateFolder.from_environment()
+    with explained():
+        require_free_port(host, port)
+        server = DevServer(state, host, port, prepare_to_serve(state))
+        for line in what_is_where(server):
+            tell(line)
+        server.run(tell)
+
+
+@app.command()
+def audit(
+    path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
+    pack: Annotated[
+        str | None, typer.Option(help="Name or folder of the game's pack, if it is your own.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Walk from a model back to every file that it came from, and verify each digest.
+
+    Exits with 1 when a byte differs anywhere, and names it. Files that this machine has no way
+    to find are noted, with what to do.
+
+    Example: `outpost audit model.onnx`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.audit import audit_model
+
+    with explained(), progress_shown(errors):
+        report = audit_model(path, StateFolder.from_environment(), pack)
+    if as_json:
+        print(json.dumps(asdict(report), indent=1, default=_as_json))
+    else:
+        _print_audit(report)
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+@app.command()
+def gc(
+    delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the artifacts that no materialization refers to; remove them with `--delete`.
+
+    Example: `outpost gc --delete`
+    """
+    from assets.operations.gc import collect_garbage
+
+    with explained():
+        removals = collect_garbage(StateFolder.from_environment(), delete=delete)
+    if as_json:
+        print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
+        return
+    for item in removals:
+        console.print(
+            f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})",
+            markup=False,
+            soft_wrap=True,
+        )
+    total = sum(item.bytes for item in removals) / 1e6
+    if not removals:
+        console.print("Nothing to remove: all is referred to, or younger than a day.")
+    elif delete:
+        console.print(f"Removed {len(removals)} directories, {total:.1f} MB.")
+    else:
+        console.print(f"{total:.1f} MB would be freed; `outpost gc --delete` removes them.")
+
+
+@app.command()
+def merge(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Required: the merge itself is an asset.")
+    ] = False,
+    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    oversample: Annotated[
+        int | None, typer.Option(help="Times a real frame is listed.", min=1)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a training set would hold, class by class; nothing is written.
+
+    To merge for real, materialize `cvat_merge`.
+
+    Example: `outpost merge --dry-run --oversample 20`
+    """
+    from assets.operations.merge import planned_merge
+
+    if not dry_run:
+        errors.print("Add --dry-run to see the plan; materialize cvat_merge to carry it out.")
+        raise typer.Exit(2)
+    with explained():
+        summary = planned_merge(StateFolder.from_environment(), game, oversample)
+    if as_json:
+        print(summary.model_dump_json(indent=1))
+    else:
+        _print_summary(summary)
+
+
+@app.command("fit-scale")
+def fit_scale(
+    game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="An export batch: a zip, its folder, or a cvat_export artifact."),
+    ] = None,
+    synthetic: Annotated[
+        Path | None, typer.Option(help="A synthetic set's folder; the newest one if left out.")
+    ] = None,
+    frame_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="Scene pixels for one of a frame; longer sides alike if left out.", min=0.01
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the sizes of drawn and real objects, and propose the zoom and sizes of a pack.
+
+    Without `--against` all materialized batches that serve training are compared; held-out ones
+    never are.
+
+    Example: `outpost fit-scale demo --against exports/demo/session_harbour.zip`
+    """
+    from assets.operations.fit_scale import fitted_scale
+
+    with explained():
+        state = StateFolder.from_environment()
+        fit = fitted_scale(state, game, against or (), synthetic, frame_scale)
+    if as_json:
+        print(json.dumps({**asdict(fit), "write": fit.lines()}, indent=1))
+        return
+    _print_fit(fit)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="A file of tests/bench, without its ending.")],
+    full: Annotated[
+        bool, typer.Option("--full", help="Measure also what takes longer than minutes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure something beside a peer or a physical floor, all in one run.
+
+    Example: `outpost bench sld --json`
+    """
+    from assets.operations.bench import run_benchmark
+
+    with explained():
+        measurement = run_benchmark(name, full)
+    if as_json:
+        print(json.dumps(asdict(measurement), indent=1))
+        return
+    table = Table(name, "", title=", ".join(str(part) for part in measurement.machine.values()))
+    for figure, value in measurement.figures.items():
+        table.add_row(figure, f"{value:.4g}")
+    console.print(table)
+
+
+@app.command()
+def gallery(
+    artifact: Annotated[
+        str, typer.Argument(help="An image set: game/asset, @partition, :version.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; below the state folder if left out.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write a page to look through a synthetic_set, cvat_export, cvat_merge or real_evaluation.
+
+    It opens without a server, and filters by class, split, source and error.
+
+    Example: `outpost gallery demo/synthetic_set --open`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.gallery import make_gallery
+
+    with explained(), progress_shown(errors):
+        page = make_gallery(StateFolder.from_environment(), artifact, out)
+    console.print(str(page), soft_wrap=True, highlight=False, markup=False)
+    if show:
+        webbrowser.open(page.resolve().as_uri())
+
+
+@game_app.command("check")
+def check_game(
+    game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="The installed game; found by itself if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare an installed game with a pack: which classes get files, which miss them, and why.
+
+    Exits with 1 when a class that needs sprites gets none.
+
+    Example: `outpost game check aoe2 --dir "D:/SteamLibrary/steamapps/common/AoE2DE"`
+    """
+    from assets.operations.merge import game_coverage
+
+    with explained():
+        report = game_coverage(game, folder)
+    if as_json:
+        print(report.model_dump_json(indent=1))
+    else:
+        _print_coverage(report)
+    raise typer.Exit(0 if report.covered else 1)
+
+
+def _as_json(value: object) -> object:
+    model_dump = getattr(value, "model_dump", None)
+    return model_dump(mode="json") if model_dump else str(value)
+
+
+def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
+    table = Table("asset", "data version", "seconds", "")
+    for outcome in outcomes:
+        name = f"{outcome.asset} [{outcome.partition}]" if outcome.partition else outcome.asset
+        note = "unchanged" if outcome.skipped else "made"
+        table.add_row(escaped(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", note)
+    console.print(table)
+    if all(outcome.skipped for outcome in outcomes):
+        console.print("Nothing has changed since the last run: no work was done.")
+
+
+def _print_audit(report: AuditReport) -> None:
+    subject = escaped(str(report.subject))
+    console.print(f"{subject}  sha256 {report.subject_sha256}", soft_wrap=True)
+    for link in report.chain:
+        mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
+        made = link.provenance
+        how = f"made {made.made_at} by run {made.run_id[:8]}" if made else "no record"
+        console.print(f"  {mark}  {escaped(str(link.version))}  {how}", soft_wrap=True)
+    for problem in report.problems:
+        errors.print(f"[bold red]Differs:[/] {escaped(problem)}", soft_wrap=True)
+    for note in report.notes:
+        errors.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
+    if report.is_clean:
+        sources = "the sources that could be compared" if report.notes else "their sources"
+        console.print(f"Every digest of {len(report.chain)} artifacts and of {sources} agrees.")
+
+
+def _print_summary(summary: MergeSummary) -> None:
+    table = Table("class", "real train", "real val", "synthetic train", "synthetic val")
+    for name, counts in summary.per_class.items():
+        figures = counts.real_train, counts.real_val, counts.synthetic_train, counts.synthetic_val
+        table.add_row(name, *(str(figure) for figure in figures))
+    console.print(table)
+    console.print(
+        f"Training: {summary.real_train} real pictures listed {summary.oversample_real} times and "
+        f"{summary.synthetic_train} synthetic ones; validation: {summary.real_val} real and "
+        f"{summary.synthetic_val} synthetic.",
+        soft_wrap=True,
+    )
+    for warning in summary.warnings:
+        console.print(f"[yellow]Note:[/] {escaped(warning)}", soft_wrap=True)
+
+
+def _print_fit(fit: ScaleFit) -> None:
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for head in ("class", "real", "drawn", "px real", "px drawn", "ratio", "95%", "size", "write"):
+        table.add_column(head, no_wrap=True)
+    for known in fit.classes:
+        table.add_row(
+            known.name,
+            str(known.real),
+            str(known.synthetic),
+            shown(known.real_side),
+            shown(known.synthetic_side),
+            shown(known.ratio),
+            "" if known.interval is None else f"{known.interval[0]:.2f}-{known.interval[1]:.2f}",
+            shown(known.size),
+            f"[bold]{known.proposed:.2f}[/]" if known.changes else "",
+        )
+    console.print(table)
+    console.print(
+        "\nHow many boxes, and the median of their sides in pixels of a drawn scene at zoom 1. "
+        f"The middle class is as large as in real frames at zoom {fit.middle:.2f}; the pack has "
+        f"{list(fit.current)}. The range is that of nine in ten of {fit.frames} real frames.\n\n"
+        "Write in scenes.yaml:\n",
+        soft_wrap=True,
+    )
+    console.print("\n".join(fit.lines()), markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_coverage(report: CoverageReport) -> None:
+    console.print(f"{report.folder}: {report.sprite_files} sprite files", soft_wrap=True)
+    table = Table("id", "class", "files", "state", "meaning")
+    for known in report.classes:
+        table.add_row(str(known.id), known.name, str(known.files), known.state, known.meaning)
+    console.print(table)
+    if report.mods:
+        mods = Table("mod", "title", "state", "files", "shown", "in an older format")
+        for mod in report.mods:
+            counts = (str(mod.files), str(mod.shown), str(mod.older_files))
+            mods.add_row(escaped(mod.name), escaped(mod.title), mod.state, *counts)
+        console.print(mods)
+    for note in report.notes:
+        console.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
+
+
+def _print_evaluation(evaluation: EvaluationReport) -> None:
+    real = evaluation.real
+    held_out = any("/cvat_export [" in name for name in evaluation.inputs)
+    seen = "that the model has never seen" if held_out else "that chose the checkpoint"
+    console.print(
+        f"\nReal micro-F1 [bold]{real.micro.f1 or 0.0:.3f}[/] ({real.micro_f1_interval}) on "
+        f"{real.frames} frames {seen}",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""How every asset of Outpost is made: look for an earlier build, else stage, hash and settle one.
+
+An asset's body names its recipe (code, configuration, inputs), how to write its files and how to
+show them. Everything else is the same for all of them and stands here: skipping what is unchanged,
+finding the versions of the inputs, progress, provenance and the result for Dagster.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster import AssetRecordsFilter
+
+from assets.core.page_images import with_images_served
+from pipeline.errors import OutpostError
+from pipeline.manifests import Manifest
+from pipeline.progress import Progress, Report, seconds_in_words
+from pipeline.provenance import ArtifactVersion, Provenance, Recipe
+from resources.artifacts import Artifact, ArtifactStore
+
+PROGRESS_LOGGER = logging.getLogger("outpost.progress")
+"""Every reading of every stage, for whoever draws a progress bar."""
+
+NOTICE_LOGGER = logging.getLogger("outpost.notices")
+"""What a person should read while it happens, in the run's log and on a terminal."""
+
+SECONDS_BETWEEN_LOG_LINES = 5.0
+DATA_VERSION_TAG = "dagster/data_version"
+
+Metadata = Mapping[str, Any]
+
+
+class NotMaterializedError(OutpostError):
+    """An input that has never been made, or is gone."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """What is made: one asset, or one partition of it, in one run."""
+
+    context: dg.AssetExecutionContext | dg.OpExecutionContext
+    store: ArtifactStore
+    key: dg.AssetKey
+    code_version: str
+    config: Mapping[str, Any]
+    inputs: tuple[Artifact, ...] = ()
+    began_at: float | None = None
+    """When earlier steps of the same making began, in seconds since the epoch."""
+
+    @property
+    def partition(self) -> str | None:
+        return self.context.partition_key if self.context.has_partition_key else None
+
+    @property
+    def recipe(self) -> Recipe:
+        """What decides the artifact's content."""
+        return Recipe(
+            asset=self.key.to_user_string(),
+            partition=self.partition,
+            code_version=self.code_version,
+            config=dict(self.config),
+            inputs=tuple(item.version for item in self.inputs),
+        )
+
+    @property
+    def report(self) -> Report:
+        """Progress into the run's log, and to whoever listens to the progress logger."""
+        return reporter(self.context.log.info)
+
+
+def make(
+    making: Making,
+    write: Callable[[Path], Manifest | None],
+    show: Callable[[Path], Metadata],
+) -> dg.MaterializeResult[Any]:
+    """Reuse an earlier build of the same recipe, or write, settle and record a new one.
+
+    Args:
+        making: what is made.
+        write: writes the artifact's files into an empty directory; returns their manifest if it has
+            hashed them already.
+        show: turns the finished directory into what the asset's page shows.
+    """
+    recipe = making.recipe
+    earlier = making.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
+    if earlier is not None:
+        making.context.log.info(
+            f"{_which(recipe)}: nothing that it depends on has changed since {earlier.made_at}; "
+            f"version {earlier.data_version[:12]} is kept and no work was done."
+        )
+        return _result(making, earlier, show, skipped=True)
+    record = _build(making, write)
+    return _result(making, record, show, skipped=False)
+
+
+def reporter(log: Callable[[str], None]) -> Report:
+    """A progress listener that logs the first and last reading of a stage and few between."""
+    last_logged = {"at": 0.0}
+
+    def report(progress: Progress) -> None:
+        PROGRESS_LOGGER.info("%s", progress, extra={"progress": progress})
+        due = time.monotonic() - last_logged["at"] > SECONDS_BETWEEN_LOG_LINES
+        if due or progress.done == progress.total:
+            last_logged["at"] = time.monotonic()
+            log(str(progress))
+
+    return report
+
+
+def notice(log: Callable[[str], None], message: str) -> None:
+    """Tell something into a run's log and to whoever shows notices."""
+    log(message)
+    NOTICE_LOGGER.info("%s", message)
+
+
+def latest(
+    instance: dg.DagsterInstance,
+    store: ArtifactStore,
+    key: dg.AssetKey,
+    partition: str | None = None,
+) -> Artifact:
+    """The artifact that an asset's newest materialization stands for.
+
+    Raises:
+        NotMaterializedError: there is none yet.
+        ArtifactMissingError: its files are gone from the store.
+    """
+    version = latest_version(instance, key, partition)
+    if version is None:
+        which = f"{key.to_user_string()} [{partition}]" if partition else key.to_user_string()
+        raise NotMaterializedError(
+            f"{which} has not been materialized yet.",
+            f"Materialize {which} first, or select it together with this asset.",
+        )
+    return store.open(version)
+
+
+def latest_version(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None = None
+) -> ArtifactVersion | None:
+    """The version that an asset's newest materialization reported, or None."""
+    records = instance.fetch_materializations(
+        AssetRecordsFilter(key, asset_partitions=[partition] if partition else None), limit=1
+    ).records
+    materialization = records[0].asset_materialization if records else None
+    data_version = (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+    if data_version is None:
+        return None
+    return ArtifactVersion(
+        asset=key.to_user_string(), partition=partition, data_version=data_version
+    )
+
+
+def _build(making: Making, write: Callable[[Path], Manifest | None]) -> Provenance:
+    recipe = making.recipe
+    began = making.began_at or time.time()
+
+    def describe(data_version: str) -> Provenance:
+        return Provenance(
+            recipe=recipe,
+            data_version=data_version,
+            run_id=making.context.run.run_id,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(max(0.0, time.time() - began), 3),
+            outpost_version=installed_version("outpost"),
+        )
+
+    with making.store.staging(recipe.asset, recipe.partition) as staged:
+        manifest = write(staged)
+        _artifact, record = making.store.commit(staged, describe, manifest)
+    notice(
+        making.context.log.info,
+        f"{_which(recipe)}: made version {record.data_version[:12]} in "
+        f"{seconds_in_words(record.seconds)}.",
+    )
+    return record
+
+
+def _which(recipe: Recipe) -> str:
+    return f"{recipe.asset} [{recipe.partition}]" if recipe.partition else recipe.asset
+
+
+def _result(
+    making: Making, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
+) -> dg.MaterializeResult[Any]:
+    artifact = making.store.open(record.version)
+    return dg.MaterializeResult(
+        asset_key=making.key,
+        data_version=dg.DataVersion(record.data_version),
+        metadata={
+            **with_images_served(making.context.instance, show(artifact.path)),
+            "outcome": "unchanged, no work done" if skipped else "made",
+            "seconds": 0.0 if skipped else record.seconds,
+            "made_in_seconds": record.seconds,
+            "made_by_run": record.run_id,
+            "folder": dg.MetadataValue.path(str(artifact.path)),
+            "bytes": artifact.manifest.total_bytes,
+            "files": len(artifact.manifest.files),
+            "made_from": dg.MetadataValue.md(_inputs_table(record)),
+        },
+    )
+
+
+def _inputs_table(record: Provenance) -> str:
+    if not record.recipe.inputs:
+        return "nothing that Outpost made"
+    rows = (
+        f"| {v.asset} | {v.partition or ''} | `{v.data_version[:12]}` |"
+        for v in record.recipe.inputs
+    )
+    return "\n".join(["| asset | partition | version |", "|---|---|---|", *rows])

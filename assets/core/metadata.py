@@ -1,0 +1,89 @@
+"""What an asset's page shows: figures, tables and images as Dagster metadata.
+
+All images of a page are one entry, `preview`, which `assets.core.page_images` brings to the
+browser.
+"""
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from PIL import Image
+
+LARGEST_KEPT = (1600, 3000)
+"""Width and height in pixels above which an image is reduced before it is kept for a page."""
+LARGEST_JPEG = 1_000_000
+"""Bytes above which it is reduced further."""
+SHOWN_WIDTH = 480
+"""Pixels that the UI's metadata table has for an image in a window 1600 pixels wide; what is wider
+is cut off and takes scrolling."""
+SIDES = ("width", "height")
+PREVIEW = "preview"
+"""Name of the metadata entry that holds a page's images."""
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """One image of an asset's page.
+
+    Attributes:
+        title: what is written above it.
+        full: the file's bytes.
+        small: the same, no wider than the page shows it.
+        suffix: of both files, without a dot: jpg or svg.
+    """
+
+    title: str
+    full: bytes
+    small: bytes
+    suffix: str
+
+
+def image(encoded: bytes, title: str, most_bytes: int = LARGEST_JPEG) -> ShownImage:
+    """A PNG or JPEG file's bytes, reduced if large."""
+    with Image.open(io.BytesIO(encoded)) as opened:
+        shown = opened.convert("RGB")
+    shown.thumbnail(LARGEST_KEPT)
+    while len(full := _jpeg(shown)) > most_bytes:
+        shown.thumbnail((shown.width * 4 // 5, shown.height * 4 // 5))
+    if shown.width <= SHOWN_WIDTH:
+        return ShownImage(title, full, full, "jpg")
+    shown.thumbnail((SHOWN_WIDTH, shown.height))
+    return ShownImage(title, full, _jpeg(shown), "jpg")
+
+
+def drawing(svg: str, title: str) -> ShownImage:
+    """An SVG drawing whose root element says how wide and high it is, in pixels."""
+    return ShownImage(title, svg.encode(), _narrowed(svg).encode(), "svg")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue[Any]:
+    """A table in markdown, or the word none where it would have no rows."""
+    lines = [_row(row) for row in rows]
+    if not lines:
+        return dg.MetadataValue.text("none")
+    return dg.MetadataValue.md("\n".join([_row(columns), _row(["---"] * len(columns)), *lines]))
+
+
+def _jpeg(shown: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    shown.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()
+
+
+def _narrowed(svg: str) -> str:
+    """The same drawing scaled to the width that the page shows."""
+    root = svg[: svg.index(">")]
+    width, height = (float(re.findall(rf' {side}="([0-9.]+)"', root)[0]) for side in SIDES)
+    if width <= SHOWN_WIDTH:
+        return svg
+    bare = re.sub(r' (width|height|viewBox)="[^"]*"', "", root)
+    scaled = f'width="{SHOWN_WIDTH}" height="{height * SHOWN_WIDTH / width:.0f}"'
+    return f'{bare} viewBox="0 0 {width:g} {height:g}" {scaled}{svg[len(root) :]}'
+
+
+def _row(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"

@@ -1,0 +1,125 @@
+"""Runs of the graph from this process, for the command line and for tests."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from assets.core.building import DATA_VERSION_TAG
+from assets.core.keys import GameKeys
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack
+from resources.exports import ExportsFolder
+
+QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster's own log lines stay in the run's log; the terminal shows progress instead."""
+
+
+class RunFailedError(OutpostError):
+    """A run that failed for a reason that Outpost did not foresee."""
+
+
+class CheckFailedError(OutpostError):
+    """A blocking check that stopped what would have followed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One materialization, for a table."""
+
+    asset: str
+    partition: str | None
+    data_version: str
+    seconds: float
+    skipped: bool
+
+
+def register_batches(
+    instance: dg.DagsterInstance, pack: GamePack, exports: ExportsFolder
+) -> tuple[str, ...]:
+    """Make a partition of every export that lies in the exports folder."""
+    batches = tuple(export.batch for export in exports.exports(pack.name) if export.has_arrived)
+    name = GameKeys.of(pack).export_batches.name
+    assert name is not None
+    instance.add_dynamic_partitions(name, list(batches))
+    return batches
+
+
+def materialize(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    selection: Sequence[dg.AssetKey],
+    *,
+    partition: str | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> tuple[Outcome, ...]:
+    """Run some assets and their checks in this process, one after the other.
+
+    Raises:
+        OutpostError: what an asset raised, or that a blocking check failed.
+    """
+    job = definitions.resolve_implicit_global_asset_job_def()
+    run_id = str(uuid.uuid4())
+    try:
+        result = job.execute_in_process(
+            run_config={**QUIET, "ops": dict(config or {})},
+            instance=instance,
+            asset_selection=list(selection),
+            partition_key=partition,
+            run_id=run_id,
+        )
+    except (Exception, dg.DagsterExecutionInterruptedError) as error:
+        raise _failed_check(instance, run_id) or _explained(error) from error
+    return tuple(_outcomes(result))
+
+
+def _outcomes(result: dg.ExecuteInProcessResult) -> Iterator[Outcome]:
+    for event in result.get_asset_materialization_events():
+        yield _outcome(event.materialization)
+
+
+def _outcome(materialization: dg.AssetMaterialization) -> Outcome:
+    return Outcome(
+        asset=materialization.asset_key.to_user_string(),
+        partition=materialization.partition,
+        data_version=(materialization.tags or {})[DATA_VERSION_TAG],
+        seconds=float(str(materialization.metadata["seconds"].value)),
+        skipped=str(materialization.metadata["outcome"].value).startswith("unchanged"),
+    )
+
+
+def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError | None:
+    """What the failed blocking checks of a run found; None when there were none."""
+    lines = []
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        event = entry.dagster_event
+        found = event.asset_check_evaluation_data if event else None
+        if found is None or found.passed or found.severity is not dg.AssetCheckSeverity.ERROR:
+            continue
+        which = found.metadata.get("which")
+        lines.append(f"The check {found.check_name} of {found.asset_key.to_user_string()} failed.")
+        lines.append(str(which.value) if which else "")
+    if not lines:
+        return None
+    return CheckFailedError(
+        "\n".join(lines),
+        "Correct what the check names and run again; nothing after it was made. "
+        "The asset's page in `outpost dev` shows all of it under Checks.",
+    )
+
+
+def _explained(error: BaseException) -> BaseException:
+    """The error of ours inside one of Dagster's, or the plainest account of what happened."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OutpostError | KeyboardInterrupt):
+            return cause
+        if isinstance(cause, dg.DagsterExecutionInterruptedError):
+            return KeyboardInterrupt()
+        cause = cause.__cause__
+    return RunFailedError(
+        f"{type(error).__name__}: {error}",
+        "Open the run in `outpost dev` for its whole log; if the fault is Outpost's, report it.",
+    )

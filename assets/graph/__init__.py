@@ -1,0 +1,4 @@
+"""The assets, a module for each part of the graph, from the game's files to the release.
+
+Each holds factories that build a game's assets from its pack. What they have in common is `core`.
+"""

@@ -1,0 +1,259 @@
+"""What people annotated: CVAT export batches, and their merge with synthetic scenes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.core.building import Making, Metadata, latest, latest_version, make, notice
+from assets.core.keys import GameKeys
+from assets.core.launchpad import LaunchpadConfig
+from assets.core.metadata import image, table
+from pipeline.games.pack import GamePack, MergeRules
+from pipeline.labels.batches import read_source_digest, write_batch
+from pipeline.labels.coverage import coverage_table
+from pipeline.labels.formats.coco import read_export
+from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
+from pipeline.labels.preview import batch_samples, training_samples
+from pipeline.labels.training_set import write_training_set
+from pipeline.provenance import code_version_of
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
+from resources.exports import ExportsFolder
+
+GROUP = "annotations"
+
+
+def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The export batches of a game and the training set that they are merged into."""
+    return [_cvat_export(pack), _cvat_merge(pack)]
+
+
+def held_out_batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
+) -> tuple[Artifact, ...]:
+    """Batches that serve evaluation alone, by name."""
+    batches = _batches(instance, store, GameKeys.of(pack))
+    return tuple(b for b in batches if is_held_out(_name(b), pack.merge))
+
+
+def merged_batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
+) -> tuple[Artifact, ...]:
+    """Batches for training and validation, by name: the first one's labels win."""
+    batches = _batches(instance, store, GameKeys.of(pack))
+    return tuple(b for b in batches if not is_held_out(_name(b), pack.merge))
+
+
+def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str, ...]:
+    """Batches for training that are known and were never read, such as a refused export, by name.
+
+    A merge goes on without them.
+    """
+    keys = GameKeys.of(pack)
+    return tuple(
+        batch
+        for batch in _known_batches(instance, keys)
+        if latest_version(instance, keys.cvat_export, batch) is None
+        and not is_held_out(batch, pack.merge)
+    )
+
+
+def outdated_batches(
+    batches: Sequence[Artifact], exports: ExportsFolder, pack: GamePack
+) -> tuple[str, ...]:
+    """Those whose export was replaced since they were read, and that still serve, by name.
+
+    So it is with a replacement that was refused, or that nobody has materialized yet.
+    """
+    dropped = {export.batch: export for export in exports.exports(pack.name)}
+    return tuple(
+        name
+        for name, batch in ((_name(batch), batch) for batch in batches)
+        if name in dropped and dropped[name].digest() != read_source_digest(batch.path)
+    )
+
+
+def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.labels")
+
+    @dg.asset(
+        key=keys.cvat_export,
+        partitions_def=keys.export_batches,
+        group_name=GROUP,
+        kinds={"cvat", "json"},
+        code_version=code,
+        description="One CVAT COCO 1.0 export, checked and normalised: one box per shape, classes "
+        "by name. Drop the zip into the exports folder; its name becomes the partition.",
+    )
+    def cvat_export(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, exports: ExportsFolder
+    ) -> dg.MaterializeResult[Any]:
+        export = exports.export(pack.name, context.partition_key)
+        for passed in exports.passed_over(pack.name):
+            if passed.batch == export.batch:
+                notice(context.log.warning, str(passed))
+        config = {"export": export.digest(), "classes": list(pack.class_names)}
+        making = Making(context, artifacts.store, keys.cvat_export, code, config)
+
+        def write(folder: Path) -> None:
+            batch = read_export(export.path, pack.class_names, making.report)
+            write_batch(folder, batch, export.path, making.report)
+
+        return make(making, write, show_batch)
+
+    return cvat_export
+
+
+def show_batch(folder: Path) -> Metadata:
+    """Counts of a batch, and what was not understood."""
+    report = json.loads((folder / "report.json").read_text("utf-8"))
+    samples = batch_samples(folder)
+    return {
+        "frames": report["frames"],
+        "boxes": report["boxes"],
+        "unlabelled_frames": len(report["unlabelled_frames"]),
+        "rejected_shapes": report["rejected_shapes"],
+        "preview": [image(samples, "labelled frames")] if samples else [],
+        "per_class": table(["class", "boxes"], report["per_class"].items()),
+        "unknown_labels": table(["label", "shapes"], report["unknown_labels"].items()),
+        "rejected_reasons": table(["reason", "shapes"], report["rejected_reasons"].items()),
+    }
+
+
+def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.labels")
+
+    class MergeConfig(LaunchpadConfig):
+        """What may be changed for one merge."""
+
+        oversample_real: int = Field(
+            pack.merge.oversample_real, ge=1, description="Times a real frame is listed."
+        )
+        seed: int = Field(pack.merge.seed, ge=0, description="Seed of the split.")
+
+    @dg.asset(
+        key=keys.cvat_merge,
+        deps=[keys.synthetic_set, keys.cvat_export],
+        group_name=GROUP,
+        kinds={"yolo"},
+        code_version=code,
+        description="The training set: synthetic and real pictures with their split, oversampled "
+        "through the training list. Held-out batches never enter it.",
+    )
+    def cvat_merge(
+        context: dg.AssetExecutionContext,
+        config: MergeConfig,
+        artifacts: Artifacts,
+        exports: ExportsFolder,
+    ) -> dg.MaterializeResult[Any]:
+        rules = pack.merge.model_copy(update=config.model_dump())
+        store, instance = artifacts.store, context.instance
+        synthetic = latest(instance, store, keys.synthetic_set)
+        batches = merged_batches(instance, store, pack)
+        left_out = left_out_batches(instance, pack)
+        for batch in left_out:
+            notice(context.log.warning, _without(batch, keys))
+        outdated = outdated_batches(batches, exports, pack)
+        for batch in outdated:
+            notice(context.log.warning, _with_the_older(batch, keys))
+        recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
+        making = Making(context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches))
+
+        def write(folder: Path) -> None:
+            plan = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules)
+            write_training_set(folder, plan, making.report)
+
+        shown = {
+            "left_out_batches": ", ".join(left_out) or "none",
+            "outdated_batches": ", ".join(outdated) or "none",
+        }
+        return make(making, write, lambda folder: {**show_merge(folder), **shown})
+
+    return cvat_merge
+
+
+def dry_run(
+    instance: dg.DagsterInstance,
+    store: ArtifactStore,
+    exports: ExportsFolder,
+    pack: GamePack,
+    rules: MergeRules,
+) -> MergeSummary:
+    """What the merge would hold now, with a warning for each export that it does without."""
+    keys = GameKeys.of(pack)
+    synthetic = latest(instance, store, keys.synthetic_set)
+    batches = merged_batches(instance, store, pack)
+    summary = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules).summary
+    notes = (
+        *(_without(batch, keys) for batch in left_out_batches(instance, pack)),
+        *(_with_the_older(batch, keys) for batch in outdated_batches(batches, exports, pack)),
+    )
+    return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
+
+
+def show_merge(folder: Path) -> Metadata:
+    """The training set's summary."""
+    summary = MergeSummary.model_validate_json((folder / "merge_summary.json").read_text("utf-8"))
+    return {
+        "real_train": summary.real_train,
+        "real_val": summary.real_val,
+        "synthetic_train": summary.synthetic_train,
+        "synthetic_val": summary.synthetic_val,
+        "oversample_real": summary.oversample_real,
+        "listed_train": summary.listed_train,
+        "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
+        "preview": [image(training_samples(folder), "labelled training images")],
+        "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
+        "leakage": table(["trained", "validated", "kind"], _leak_rows(summary)),
+        "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
+        "warnings": table(["warning"], [[warning] for warning in summary.warnings]),
+    }
+
+
+def _leak_rows(summary: MergeSummary) -> list[Sequence[object]]:
+    return [[leak.trained, leak.judged, leak.kind] for leak in summary.validation_leaks]
+
+
+def _opened(batches: Sequence[Artifact]) -> Any:
+    return open_batches({_name(batch): batch.path for batch in batches})
+
+
+def _name(batch: Artifact) -> str:
+    assert batch.version.partition is not None
+    return batch.version.partition
+
+
+def _without(batch: str, keys: GameKeys) -> str:
+    return (
+        f"The export batch '{batch}' is left out of the merge, because it has never been read. "
+        f"Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says, or "
+        "delete the partition."
+    )
+
+
+def _with_the_older(batch: str, keys: GameKeys) -> str:
+    return (
+        f"The export batch '{batch}' was replaced since it was read; the merge uses what was read "
+        f"before. Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says."
+    )
+
+
+def _batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
+) -> tuple[Artifact, ...]:
+    return tuple(
+        latest(instance, store, keys.cvat_export, batch)
+        for batch in _known_batches(instance, keys)
+        if latest_version(instance, keys.cvat_export, batch) is not None
+    )
+
+
+def _known_batches(instance: dg.DagsterInstance, keys: GameKeys) -> list[str]:
+    name = keys.export_batches.name
+    assert name is not None
+    return sorted(instance.get_dynamic_partitions(name))

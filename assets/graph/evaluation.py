@@ -1,0 +1,273 @@
+"""How good the model is on real frames, measured through the runtime that users have."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from detector_runtime.images import upright
+from PIL import Image
+from pydantic import Field
+
+from assets.core.building import Making, Metadata, latest, make
+from assets.core.keys import GameKeys
+from assets.core.launchpad import LaunchpadConfig
+from assets.core.metadata import image
+from assets.graph.annotations import held_out_batches
+from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
+from pipeline.evaluation.conventions import under_both
+from pipeline.evaluation.drawing import draw_comparison
+from pipeline.evaluation.frames import (
+    JudgedFrame,
+    TrueFrame,
+    batch_frames,
+    real_validation_frames,
+    synthetic_validation_frames,
+)
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.report import (
+    ConventionScore,
+    EvaluationReport,
+    Judgement,
+    evaluate,
+    markdown,
+    read_report,
+    worst_frames,
+    write_report,
+)
+from pipeline.evaluation.verdicts import (
+    FrameVerdicts,
+    PictureReference,
+    verdicts_on,
+    write_verdicts,
+)
+from pipeline.games.pack import GamePack
+from pipeline.labels.boxes import Box
+from pipeline.progress import Report, track
+from pipeline.provenance import code_version_of
+from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
+
+GROUP = "model"
+LOWEST_SCORE = 0.01
+"""Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
+WORST_FRAMES = 6
+
+
+def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The evaluation of a game's newest export."""
+    return [_real_evaluation(pack)]
+
+
+def thresholds_of(pack: GamePack) -> tuple[float, ...]:
+    """The confidence from which a detection of each class counts, in the order of the ids."""
+    rules = pack.thresholds
+    return tuple(rules.per_class.get(name, rules.default) for name in pack.class_names)
+
+
+def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of(
+        "assets.graph.evaluation",
+        "pipeline.evaluation",
+        "pipeline.labels",
+        "pipeline.scenes.rendering.measuring",
+        "pipeline.scenes.dataset.reader",
+        "detector_runtime",
+    )
+
+    class EvaluationConfig(LaunchpadConfig):
+        """What may be changed for one evaluation."""
+
+        seed: int = Field(42, ge=0, description="Of the bootstrap interval.")
+
+    @dg.asset(
+        key=keys.real_evaluation,
+        deps=[keys.onnx_export, keys.cvat_merge, keys.cvat_export],
+        group_name=GROUP,
+        kinds={"onnx", "json"},
+        code_version=code,
+        description="Precision, recall and F1 on real frames: the held-out batches where there "
+        "are any, else the real validation frames. Synthetic frames are scored apart, by visible "
+        "and by full boxes.",
+    )
+    def real_evaluation(
+        context: dg.AssetExecutionContext, config: EvaluationConfig, artifacts: Artifacts
+    ) -> dg.MaterializeResult[Any]:
+        store, instance = artifacts.store, context.instance
+        export = latest(instance, store, keys.onnx_export)
+        training_set = latest(instance, store, keys.cvat_merge)
+        held_out = held_out_batches(instance, store, pack)
+        drawn_set = _drawn_set(store, training_set, keys.synthetic_set)
+        judgement = Judgement(pack.class_names, thresholds_of(pack), seed=config.seed)
+        recipe = {
+            "thresholds": judgement.thresholds,
+            "seed": config.seed,
+            "low": LOWEST_SCORE,
+            "labels": pack.scenes.labels.model_dump(mode="json"),
+        }
+        inputs = (export, training_set, *held_out, *drawn_set)
+        making = Making(context, store, keys.real_evaluation, code, recipe, inputs)
+
+        def write(folder: Path) -> None:
+            detector = shipped_detector(export.path / "model.onnx")
+            truths = _real_frames(training_set, held_out)
+            real = detect(detector, truths, "evaluating real frames", making.report)
+            drawn = synthetic_validation_frames(training_set.path)
+            synthetic = detect(detector, drawn, "evaluating synthetic frames", making.report)
+            report = evaluate(real, synthetic, judgement, _inputs(making.inputs))
+            report = report.model_copy(
+                update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
+            )
+            write_report(folder, report)
+            stock = Stock(making.inputs)
+            verdicts = (
+                stock.verdicts(domain, frame, counted(result, judgement))
+                for domain, frames, results in (
+                    ("real", truths, real),
+                    ("synthetic", drawn, synthetic),
+                )
+                for frame, result in zip(frames, results, strict=True)
+            )
+            write_verdicts(folder, verdicts)
+            _draw_worst(folder, report, truths, real, judgement)
+
+        return make(making, write, show_evaluation)
+
+    return real_evaluation
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The artifacts that judged pictures come from."""
+
+    artifacts: tuple[Artifact, ...]
+
+    def verdicts(
+        self, domain: str, frame: TrueFrame, detections: Sequence[ScoredBox]
+    ) -> FrameVerdicts:
+        """What became of everything in a frame, and where its picture is kept."""
+        home = next(a for a in self.artifacts if frame.picture.is_relative_to(a.path))
+        path = frame.picture.relative_to(home.path).as_posix()
+        return FrameVerdicts(
+            name=frame.name,
+            domain=domain,
+            picture=PictureReference(version=home.version, path=path),
+            verdicts=tuple(verdicts_on(frame.truths, detections)),
+        )
+
+
+def counted(frame: JudgedFrame, judgement: Judgement) -> tuple[ScoredBox, ...]:
+    """The detections that reach the threshold of their class."""
+    return tuple(d for d in frame.detections if d.score >= judgement.thresholds[d.class_id])
+
+
+def shipped_detector(model: Path) -> Detector:
+    """The shipped runtime on a model, keeping everything down to the lowest score."""
+    return open_detector(
+        model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
+    )
+
+
+def detect(
+    detector: Detector, frames: Sequence[TrueFrame], stage: str, report: Report
+) -> tuple[JudgedFrame, ...]:
+    """Run the detector over frames."""
+    return tuple(
+        frame.judged(_scored(detector, frame.picture))
+        for frame in track(frames, len(frames), stage, report)
+    )
+
+
+def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
+    found = detector.detect_fast(file)
+    return tuple(
+        ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
+        for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)
+    )
+
+
+def _real_frames(training_set: Artifact, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
+    if not held_out:
+        return real_validation_frames(training_set.path)
+    return tuple(frame for batch in held_out for frame in batch_frames(batch.path))
+
+
+def _drawn_set(
+    store: ArtifactStore, training_set: Artifact, key: dg.AssetKey
+) -> tuple[Artifact, ...]:
+    """The synthetic set that was merged, if the store still has it whole; else nothing."""
+    name = key.to_user_string()
+    merged = [
+        version
+        for record in store.provenance_of(training_set.version)
+        for version in record.recipe.inputs
+        if version.asset == name
+    ]
+    with suppress(ArtifactMissingError):
+        return tuple(store.open(version) for version in merged[-1:])
+    return ()
+
+
+def _by_convention(
+    synthetic: Sequence[JudgedFrame],
+    drawn_set: Sequence[Artifact],
+    pack: GamePack,
+    judgement: Judgement,
+) -> tuple[ConventionScore, ...]:
+    """Scores by visible and by full boxes, where there are drawn pictures and their records."""
+    if not synthetic or not drawn_set:
+        return ()
+    scores = under_both(synthetic, drawn_set[0].path, pack.scenes.labels, judgement)
+    return tuple(ConventionScore.of(box, found) for box, found in scores.items())
+
+
+def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
+    named = ((item.version.asset, item.version.partition, item.version) for item in artifacts)
+    return {
+        f"{asset} [{partition}]" if partition else asset: version.data_version
+        for asset, partition, version in named
+    }
+
+
+def _draw_worst(
+    folder: Path,
+    report: EvaluationReport,
+    truths: Sequence[TrueFrame],
+    judged: Sequence[JudgedFrame],
+    judgement: Judgement,
+) -> None:
+    """Pictures of the frames with most errors, with what counts drawn in."""
+    (folder / "frames").mkdir()
+    by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
+    for rank, name in enumerate(worst_frames(report.real, WORST_FRAMES)):
+        frame, result = by_name[name]
+        found = counted(result, judgement)
+        with Image.open(frame.picture) as image:
+            drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
+        drawn.save(folder / "frames" / f"worst_{rank}_{frame.picture.stem}.jpg", quality=90)
+
+
+def show_evaluation(folder: Path) -> Metadata:
+    """The figure of record, the classes, and the worst frames."""
+    report = read_report(folder)
+    figures = {
+        "real_f1": report.real.micro.f1,
+        "real_precision": report.real.micro.precision,
+        "real_recall": report.real.micro.recall,
+        "synthetic_f1": report.synthetic.micro.f1 if report.synthetic else None,
+        **{f"synthetic_f1_{one.box}_boxes": one.micro.f1 for one in report.conventions},
+        "gap": report.gap,
+    }
+    errors = {frame.name: frame.errors for frame in report.real.per_frame}
+    names = worst_frames(report.real, WORST_FRAMES)
+    drawn = sorted((folder / "frames").glob("*.jpg"))
+    return {
+        **{name: value for name, value in figures.items() if value is not None},
+        "preview": [
+            image(file.read_bytes(), f"{errors[name]} errors: {name}")
+            for name, file in zip(names, drawn, strict=True)
+        ],
+        "report": dg.MetadataValue.md(markdown(report)),
+    }

@@ -1,0 +1,313 @@
+"""What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+
+from assets.core.building import Making, Metadata, latest, make, notice, reporter
+from assets.core.keys import GameKeys
+from assets.core.metadata import image, table
+from pipeline.backgrounds.pictures import (
+    background_sheet,
+    read_index,
+    sampling_sheet,
+)
+from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.textures import choose_textures
+from pipeline.formats.palette import Colour, PaletteError, read_team_colours
+from pipeline.games.files import Overlay, find_file, path_in
+from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
+from pipeline.games.installed import ModCoverage, covered_mods, notes_on_mods
+from pipeline.games.pack import GamePack
+from pipeline.labels.batches import write_json
+from pipeline.provenance import code_version_behind, code_version_of
+from pipeline.sprites.extract import ExtractionReport, extract_library
+from pipeline.sprites.library import LibraryWriter, OpenLibrary
+from pipeline.sprites.sheets import contact_sheet
+from resources.artifacts import Artifacts
+from resources.game_files import GameFiles
+
+GROUP = "game"
+SAMPLING_SHEET = "samplings.jpg"
+"""The same textures stretched and isometric, to compare."""
+Kind = Literal["land", "water"]
+GROUND_CODE = ("pipeline.backgrounds.sets", "pipeline.backgrounds.textures")
+"""With all that they import they decide the bytes of backgrounds; a change makes them stale."""
+NOT_GROUND_CODE = frozenset(
+    {
+        "pipeline.games.pack",  # values and classes, which the recipe states
+        "pipeline.sprites.library",  # holds sprites, of which no background is made
+    }
+)
+SPRITE_CODE = ("pipeline.sprites.extract",)
+"""The same of a sprite library."""
+NOT_SPRITE_CODE = frozenset(
+    {
+        "pipeline.games.pack",
+        "pipeline.games.index",  # lists files, whose digests are inputs
+        "pipeline.games.terrain",  # names textures, of which backgrounds are made
+    }
+)
+
+
+def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """Everything that is made from a game's files alone."""
+    return [
+        _game_files(pack),
+        _sprites(pack),
+        _backgrounds(pack, "land"),
+        _backgrounds(pack, "water"),
+        *([_shores(pack)] if pack.scenes.shore_fraction > 0 else []),
+    ]
+
+
+def _game_files(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.games.index")
+
+    @dg.asset(
+        key=keys.game_files,
+        group_name=GROUP,
+        kinds={"file"},
+        code_version=code,
+        description="Index of the game's sprite and terrain files: path, bytes, sha256.",
+    )
+    def game_files(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        began, report = time.time(), reporter(context.log.info)
+        folder = game.prepare(pack, report)
+        indexed = game.index(folder, pack, report)
+        mods = covered_mods(pack, folder, choice := game.mod_choice(pack))
+        for note in (*indexed.oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
+            notice(context.log.warning, note)
+        content = indexed.index.model_dump(mode="json")
+        making = Making(
+            context, artifacts.store, keys.game_files, code, {"index": content}, began_at=began
+        )
+        return make(
+            making,
+            lambda staged: write_json(staged / "index.json", content),
+            lambda made: {**show_game_files(made), **show_surroundings(mods, indexed.oddities)},
+        )
+
+    return game_files
+
+
+def show_game_files(folder: Path) -> Metadata:
+    """Counts and sizes of the game's files, and how many come from each mod."""
+    index = read_game_index(folder)
+    by_mod = {"files_from_mods": table(["mod", "files"], index.by_mod.items())}
+    return {
+        **(by_mod if index.by_mod else {}),
+        "sprite_files": len(index.sprites),
+        "terrain_files": len(index.terrain),
+        "game_megabytes": round(sum(entry.size for entry in index.files) / 1e6, 1),
+    }
+
+
+def show_surroundings(mods: Sequence[ModCoverage], oddities: Oddities) -> Metadata:
+    """What an index does not hold: mods that are not used, and files that were left out."""
+    rows = [[mod.name, mod.title, mod.state, mod.files, mod.shown, mod.older_files] for mod in mods]
+    columns = ["mod", "title", "state", "files", "shown", "in an older format"]
+    shown: dict[str, Any] = {"mods": table(columns, rows)} if rows else {}
+    if oddities.notes:
+        shown["left_out"] = table(["problem"], [[note] for note in oddities.notes])
+    return shown
+
+
+def read_game_index(folder: Path) -> GameIndex:
+    """The index in an artifact of `game_files`."""
+    return GameIndex.model_validate_json((folder / "index.json").read_text("utf-8"))
+
+
+def _sprites(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_behind(*SPRITE_CODE, without=NOT_SPRITE_CODE)
+
+    @dg.asset(
+        key=keys.sprites,
+        deps=[keys.game_files],
+        group_name=GROUP,
+        kinds={"png"},
+        code_version=code,
+        description="Trimmed sprites of every class with their ground anchor, shadow and "
+        "player-colour weights; several headings of each file.",
+    )
+    def sprites(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        indexed = latest(context.instance, artifacts.store, keys.game_files)
+        classes = [known.model_dump(mode="json") for known in pack.classes]
+        recipe = {"sprites": pack.sprites.model_dump(mode="json"), "classes": classes}
+        making = Making(context, artifacts.store, keys.sprites, code, recipe, (indexed,))
+
+        def write(folder: Path) -> None:
+            located = game.located(pack)
+            _files(making, game, pack, "sprites")
+            writer, means = LibraryWriter(folder), game.means(pack)
+            overlays = game.mod_choice(pack).overlays
+            report = extract_library(located, pack, writer.add, making.report, means, overlays)
+            for problem in report.problems:
+                notice(context.log.warning, problem)
+            writer.finish(_team_colours((located, overlays), pack, context.log.warning))
+            write_json(folder / "extraction.json", report.model_dump(mode="json"))
+
+        return make(making, write, lambda folder: show_sprites(folder, pack))
+
+    return sprites
+
+
+def _team_colours(
+    game: tuple[Path, Sequence[Overlay]], pack: GamePack, warn: Callable[[str], None]
+) -> tuple[Colour, ...] | None:
+    """As the pack or the game states them; None where neither does or the palette is damaged."""
+    if pack.sprites.team_colours is not None:
+        return tuple(pack.sprites.team_colours)
+    if pack.sprites.palette is None:
+        return None
+    try:
+        folder, overlays = game
+        found = find_file(folder, pack.sprites.palette, overlays)
+        palette = found.file if found else path_in(folder, pack.sprites.palette)
+        return read_team_colours(palette)
+    except (PaletteError, OSError) as error:
+        notice(warn, str(error))
+        return None
+
+
+def show_sprites(folder: Path, pack: GamePack) -> Metadata:
+    """The contact sheet, and what every class got."""
+    library = OpenLibrary(folder)
+    report = ExtractionReport.model_validate_json((folder / "extraction.json").read_text("utf-8"))
+    rows = [[name, report.files.get(name, 0), n] for name, n in report.sprites.items()]
+    return {
+        "sprites": len(library),
+        "preview": [image(contact_sheet(library, pack.class_names), "contact sheet")],
+        "per_class": table(["class", "files", "sprites"], rows),
+        "misses": table(["problem"], [[problem] for problem in report.problems]),
+    }
+
+
+def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    key = keys.terrain_backgrounds if kind == "land" else keys.water_backgrounds
+    code = code_version_behind(*GROUND_CODE, without=NOT_GROUND_CODE)
+    size = (pack.scenes.width, pack.scenes.height)
+
+    @dg.asset(
+        name=key.path[-1],
+        key_prefix=pack.name,
+        deps=[keys.game_files],
+        group_name=GROUP,
+        kinds={"jpeg"},
+        code_version=code,
+        description=f"Pictures of {kind} made from the game's terrain textures, softened as in "
+        "the game.",
+    )
+    def backgrounds(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        indexed = latest(context.instance, artifacts.store, keys.game_files)
+        recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": kind, "size": size}
+        making = Making(context, artifacts.store, key, code, recipe, (indexed,))
+
+        def write(folder: Path) -> None:
+            files = _files(making, game, pack, "terrain")
+            located = game.located(pack)
+            left_out = write_kind(folder, kind, (located, files), pack.terrain, size, making.report)
+            write_json(folder / "left_out.json", left_out)
+            if kind == "land" and pack.terrain.hexes is None:
+                choice = choose_textures(files, kind, pack.terrain)
+                sheet = sampling_sheet(choice.textures, pack.terrain, size)
+                (folder / SAMPLING_SHEET).write_bytes(sheet)
+
+        return make(making, write, show_backgrounds)
+
+    return backgrounds
+
+
+def _shores(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_behind(*GROUND_CODE, without=NOT_GROUND_CODE)
+    size = (pack.scenes.width, pack.scenes.height)
+
+    @dg.asset(
+        key=keys.shore_backgrounds,
+        deps=[keys.game_files],
+        group_name=GROUP,
+        kinds={"jpeg"},
+        code_version=code,
+        description="Pictures of land and water with a beach between them, and where it runs.",
+    )
+    def shore_backgrounds(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
+    ) -> dg.MaterializeResult[Any]:
+        indexed = latest(context.instance, artifacts.store, keys.game_files)
+        recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": "shore", "size": size}
+        making = Making(context, artifacts.store, keys.shore_backgrounds, code, recipe, (indexed,))
+
+        def write(folder: Path) -> None:
+            files = _files(making, game, pack, "terrain")
+            located = game.located(pack)
+            left_out = write_kind(
+                folder, "shore", (located, files), pack.terrain, size, making.report
+            )
+            write_json(folder / "left_out.json", left_out)
+
+        return make(making, write, show_backgrounds)
+
+    return shore_backgrounds
+
+
+def show_backgrounds(folder: Path) -> Metadata:
+    """Thumbnails, how often each texture was taken, and why the others were not."""
+    entries = read_index(folder)
+    names = [name for entry in entries for name in entry.sources]
+    counts = {name: names.count(name) for name in sorted(set(names))}
+    left_out: dict[str, str] = json.loads((folder / "left_out.json").read_text("utf-8"))
+    sheet = folder / SAMPLING_SHEET
+    images = [image(background_sheet(folder), "backgrounds")]
+    if sheet.is_file():
+        images.append(image(sheet.read_bytes(), "textures stretched and isometric"))
+    return {
+        "backgrounds": len(entries),
+        "preview": images,
+        "textures": table(["texture", "pictures"], counts.items()),
+        "left_out": table(["texture", "why"], left_out.items()),
+    }
+
+
+def _files(
+    making: Making, game: GameFiles, pack: GamePack, section: Literal["sprites", "terrain"]
+) -> list[Path]:
+    """The files of one section, which must be those that were indexed, byte for byte.
+
+    A file of known size and time is not read again.
+
+    Raises:
+        GameFolderError: one has changed, is new or is gone since they were indexed.
+    """
+    folder = game.located(pack)
+    was = _section(read_game_index(making.inputs[0].path), section)
+    indexed = game.index(folder, pack, making.report)
+    now = _section(indexed.index, section)
+    for path in sorted(was.keys() | now.keys()):
+        if was.get(path) != now.get(path):
+            what = "is new" if path not in was else "is gone" if path not in now else "has changed"
+            raise GameFolderError(
+                f"{folder / path} {what} since the game's files were indexed.",
+                "Materialize game_files again; the game or a mod has probably been updated, or a "
+                "mod turned on or off.",
+            )
+    return [indexed.files[path] for path in was]
+
+
+def _section(index: GameIndex, section: Literal["sprites", "terrain"]) -> dict[str, GameFile]:
+    """Files by path; the palette goes with the sprites."""
+    entries = (*index.sprites, *index.other) if section == "sprites" else index.terrain
+    return {entry.path: entry for entry in entries}

@@ -1,0 +1,398 @@
+"""Synthetic scenes: pictures drawn from sprites and backgrounds, with exact labels.
+
+The set is drawn in shards, each a step of its own, so that whatever executor runs the steps spreads
+the work: the processes of this machine by default, several machines by configuration.
+"""
+
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from assets.core.building import Making, Metadata, latest, make, reporter
+from assets.core.keys import GameKeys
+from assets.core.launchpad import FIX, LaunchpadError, complaints_of
+from assets.core.metadata import drawing, image, table
+from assets.graph.annotations import merged_batches
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack, SceneRules
+from pipeline.labels.batches import read_batch
+from pipeline.manifests import Manifest
+from pipeline.provenance import ArtifactVersion, code_version_behind
+from pipeline.scenes.dataset.layout import SceneSetError, Shard
+from pipeline.scenes.dataset.reader import read_some_scenes
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.shards import (
+    SHARDS_FOLDER,
+    Order,
+    assemble,
+    draw_shard,
+    images_per_shard,
+    missing_shards,
+    read_order,
+    write_order,
+)
+from pipeline.scenes.reports.box_sizes import SeenBox, real_boxes, synthetic_boxes
+from pipeline.scenes.reports.distributions import distribution_svg
+from pipeline.scenes.reports.expected_counts import expected_counts
+from pipeline.scenes.reports.samples import sample_sheet
+from pipeline.scenes.sources.catalogue import catalogue_of, shapes_of
+from pipeline.sprites.library import OpenLibrary
+from resources.artifacts import Artifacts, ArtifactStore
+from resources.files import remove_tree
+
+GROUP = "scenes"
+SCENE_CODE = "pipeline.scenes.dataset.writer"
+"""With all that it imports it decides the bytes of a set; a change of that makes sets stale."""
+NOT_SCENE_CODE = frozenset(
+    {
+        "pipeline.games.pack",  # values and classes, which the recipe states
+        "pipeline.games.sections.images",  # values of terrain, which make backgrounds
+        "pipeline.backgrounds.soften",  # makes backgrounds, which are inputs
+        "pipeline.backgrounds.textures",
+        "pipeline.formats.png",  # reads a game's images, of which backgrounds are made
+        "pipeline.formats.palette",  # reads a game's colours, which the sprite library states
+    }
+)
+"""What it imports and no byte of a set follows from."""
+# A graph has no other way to report a data version; without this, Dagster would say in every run
+# that it may change one day.
+warnings.filterwarnings("ignore", "Parameter `data_version` of initializer `Output", dg.BetaWarning)
+PLOTTED = 2000
+"""Pictures that the plots of sizes and positions are made of, spread evenly over the set."""
+SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
+
+
+def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The synthetic set of a game."""
+    return [_synthetic_set(pack)]
+
+
+def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_behind(SCENE_CODE, without=NOT_SCENE_CODE)
+
+    class SyntheticConfig(dg.Config):
+        """What may be changed for one set; everything else stands in the pack's scenes.yaml.
+
+        Limits are those of the rules, so that what breaks one is told as it is there.
+        """
+
+        images: int = Field(pack.scenes.images, description="Pictures to draw, at least 1.")
+        seed: int = Field(pack.scenes.seed, description="Another seed, other pictures; 0 or more.")
+        water_fraction: float = Field(
+            pack.scenes.water_fraction, description="Share of the scenes that lie on water, 0 to 1."
+        )
+        shore_fraction: float = Field(
+            pack.scenes.shore_fraction,
+            description="Share of the scenes of land and water with a shore between them, 0 to 1.",
+        )
+        enhanced: bool = Field(
+            pack.scenes.enhanced,
+            description="False leaves out, at once, what is not in the game's world: ellipses, "
+            "bars, badges, panels, fog, light, varied edges and varied JPEG quality.",
+        )
+        gated: bool = Field(
+            pack.scenes.gated,
+            description="False lets every class stand in every scene; with both fractions at 0 "
+            "that is the original's mode without water backgrounds. A check then warns.",
+        )
+        shard_images: int = Field(
+            images_per_shard(pack.scenes),
+            description="Pictures that one step draws, at least 1. Decides how the work is spread "
+            "and what is repeated after a failure, and nothing about the pictures.",
+        )
+
+    @dg.op(
+        name=f"{pack.name}__order_scenes",
+        ins={_input_name(key): dg.In(dg.Nothing) for key in keys.scene_sources},
+        out={"shards": dg.DynamicOut(dict), "workshop": dg.Out(str)},
+        description="Decide what is drawn, and cut it into shards.",
+    )
+    def order_scenes(
+        context: dg.OpExecutionContext, config: SyntheticConfig, artifacts: Artifacts
+    ) -> Iterator[Any]:
+        inputs = tuple(latest(context.instance, artifacts.store, key) for key in keys.scene_sources)
+        order = _ordered(pack, config.model_dump(), tuple(item.version for item in inputs))
+        drawing = SetDrawing.begun(context, artifacts.store, pack, code, order)
+        yield dg.Output(drawing.name, "workshop")
+        for shard in drawing.to_draw():
+            request = {"workshop": drawing.name, "first": shard.first, "stop": shard.stop}
+            yield dg.DynamicOutput(request, f"from_{shard.first:08d}", "shards")
+
+    @dg.op(
+        name=f"{pack.name}__draw_shard",
+        retry_policy=SHARD_RETRIES,
+        description="Draw some of the pictures; may be repeated alone.",
+    )
+    def draw(context: dg.OpExecutionContext, artifacts: Artifacts, request: dict[str, Any]) -> int:
+        drawing = SetDrawing(context, artifacts.store, pack, code, request["workshop"])
+        shard = Shard(request["first"], request["stop"])
+        drawing.draw(shard)
+        return shard.images
+
+    @dg.op(
+        name=f"{pack.name}__assemble_set",
+        out=dg.Out(dg.Nothing),
+        description="Bring the shards together, check that all are there, and settle the set.",
+    )
+    def assemble_set(
+        context: dg.OpExecutionContext, artifacts: Artifacts, workshop: str, drawn: list[int]
+    ) -> Iterator[dg.Output[None]]:
+        context.log.info(f"{sum(drawn)} pictures in {len(drawn)} shards were drawn.")
+        result = SetDrawing(context, artifacts.store, pack, code, workshop).settle()
+        yield dg.Output(
+            None, metadata=dict(result.metadata or {}), data_version=result.data_version
+        )
+
+    def for_the_first_step(config: dict[str, Any]) -> dict[str, Any]:
+        return {"order_scenes": {"config": config}}
+
+    @dg.graph_asset(
+        name="synthetic_set",
+        key_prefix=[pack.name],
+        ins={
+            _input_name(key): dg.AssetIn(key=key, dagster_type=dg.Nothing)
+            for key in keys.scene_sources
+        },
+        config=dg.ConfigMapping(for_the_first_step, SyntheticConfig.to_config_schema()),
+        group_name=GROUP,
+        kinds={"python", "yolo"},
+        code_version=code,
+        description="Scenes composed from sprites and backgrounds, with YOLO labels and a record "
+        "of every object: boxes, what is visible of it and what covers it. Drawn in shards.",
+    )
+    def synthetic_set(**sources: Any) -> Any:
+        # Steps need no game in their names, as ops do: the asset's name stands before them.
+        ordered = order_scenes.alias("order_scenes")(**sources)
+        drawn = ordered.shards.map(draw.alias("draw_shard"))
+        return assemble_set.alias("assemble_set")(ordered.workshop, drawn.collect())
+
+    return synthetic_set
+
+
+@dataclass(frozen=True)
+class SetDrawing:
+    """One run's work on the set, as each of its steps sees it.
+
+    Attributes:
+        code: version of the code that draws.
+        name: of the workshop in the store, which all steps share.
+    """
+
+    context: dg.OpExecutionContext
+    store: ArtifactStore
+    pack: GamePack
+    code: str
+    name: str
+
+    @classmethod
+    def begun(
+        cls,
+        context: dg.OpExecutionContext,
+        store: ArtifactStore,
+        pack: GamePack,
+        code: str,
+        order: Order,
+    ) -> "SetDrawing":
+        """Open the run's workshop. A run that is executed again after a failure finds its own."""
+        unnamed = cls(context, store, pack, code, "")
+        drawing = replace(unnamed, name=unnamed._name_for(order))
+        write_order(drawing.workshop, order)
+        return drawing
+
+    def to_draw(self) -> tuple[Shard, ...]:
+        """What is left to draw: nothing where the same set was made before."""
+        recipe = self._making(self.order).recipe
+        if self.store.find_build(recipe.asset, recipe.partition, recipe.input_key) is not None:
+            return ()
+        missing = missing_shards(self.workshop, self.order)
+        self.context.log.info(
+            f"{self.order.rules.images} pictures in {len(self.order.shards)} shards, of which "
+            f"{len(missing)} are to be drawn."
+        )
+        return missing
+
+    def draw(self, shard: Shard) -> None:
+        """Draw one shard.
+
+        Raises:
+            Failure: with an error of ours as its cause, which no repetition would mend.
+        """
+        try:
+            order = self._checked_order()
+            sources = Sources(*(self.store.open(item).path for item in order.sources))
+            report = reporter(self.context.log.info)
+            draw_shard(self.workshop, shard, self._chosen_pack(order), sources, report)
+        except OutpostError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+
+    def settle(self) -> dg.MaterializeResult[Any]:
+        """Make the artifact of the finished shards, or take the one that was there before.
+
+        Raises:
+            SceneSetError: the workshop is gone, shards are missing, or something else has changed
+                than what the set was begun with.
+        """
+        order = self._checked_order()
+        chosen = self._chosen_pack(order)
+
+        def write(folder: Path) -> Manifest:
+            return assemble(self.workshop, folder, chosen)
+
+        def show(folder: Path) -> Metadata:
+            return show_set(folder, chosen, self._asked_for(order), self._real_boxes())
+
+        result = make(self._making(order), write, show)
+        # The order goes last: should this step die here and be repeated, it finds the set made.
+        remove_tree(self.workshop / SHARDS_FOLDER)
+        remove_tree(self.workshop)
+        return _with_speed(result, chosen.scenes.images)
+
+    def _asked_for(self, order: Order) -> dict[str, float]:
+        """How many objects of each class the rules come to in the whole set."""
+        library = OpenLibrary(self.store.open(order.sources[0]).path)
+        catalogue = catalogue_of(shapes_of(library), {}, self.pack.classes)
+        a_picture = expected_counts(order.rules, catalogue)
+        return {name: number * order.rules.images for name, number in a_picture.items()}
+
+    def _real_boxes(self) -> tuple[SeenBox, ...]:
+        """Of the batches that are there by now: for people to compare with, and no input.
+
+        Held-out batches are left out. What is chosen by them can no longer be judged by them.
+        """
+        rules, names = self.pack.scenes, self.pack.class_names
+        try:
+            batches = merged_batches(self.context.instance, self.store, self.pack)
+            frames = chain.from_iterable(read_batch(batch.path).frames for batch in batches)
+            return tuple(real_boxes(frames, names, (rules.width, rules.height)))
+        except OutpostError as error:
+            self.context.log.warning(f"There are no real frames to compare with: {error}")
+            return ()
+
+    @property
+    def workshop(self) -> Path:
+        return self.store.workshop(self._key.to_user_string(), self.name)
+
+    @property
+    def order(self) -> Order:
+        return read_order(self.workshop)
+
+    @property
+    def _key(self) -> dg.AssetKey:
+        return GameKeys.of(self.pack).synthetic_set
+
+    def _checked_order(self) -> Order:
+        """The order, if it is still what this step would carry out.
+
+        A run that is executed again from its failure begins in the middle, and what is drawn now
+        must go with what was drawn then.
+        """
+        order = self.order
+        if self._name_for(order) != self.name:
+            raise SceneSetError(
+                "The code that draws scenes or the game's classes have changed since this set was "
+                "begun, or differ between the machines that draw it.",
+                f"Give all machines the same checkout and materialize {self._key.to_user_string()} "
+                "again, with all its steps.",
+            )
+        return order
+
+    def _name_for(self, order: Order) -> str:
+        """Of the workshop: a run and those that repeat it share one while they make the same."""
+        run = self.context.run.root_run_id or self.context.run.run_id
+        return f"run-{run[:13]}-{self._making(order).recipe.input_key[:8]}"
+
+    def _chosen_pack(self, order: Order) -> GamePack:
+        return self.pack.model_copy(update={"scenes": order.rules})
+
+    def _making(self, order: Order) -> Making:
+        recipe = {
+            "scenes": order.rules.model_dump(mode="json"),
+            "classes": [known.model_dump(mode="json") for known in self.pack.classes],
+        }
+        inputs = tuple(self.store.open(version) for version in order.sources)
+        return Making(
+            self.context, self.store, self._key, self.code, recipe, inputs, began_at=order.began_at
+        )
+
+
+def _ordered(
+    pack: GamePack, changes: dict[str, Any], sources: tuple[ArtifactVersion, ...]
+) -> Order:
+    """The pack's rules with what a person has changed of them."""
+    shard_images = changes.pop("shard_images")
+    try:
+        order = Order(
+            rules=SceneRules.model_validate({**pack.scenes.model_dump(), **changes}),
+            sources=sources,
+            shard_images=shard_images,
+            began_at=time.time(),
+        )
+    except ValidationError as error:
+        raise LaunchpadError(complaints_of(error), FIX) from None
+    if order.rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
+        raise LaunchpadError(
+            f"There are no shore backgrounds of {pack.name}: its scenes.yaml asks for none.",
+            "Set shore_fraction to 0 in the launchpad, or give scenes.yaml a shore_fraction.",
+        )
+    return order
+
+
+def _input_name(key: dg.AssetKey) -> str:
+    return key.path[-1]
+
+
+def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.MaterializeResult[Any]:
+    metadata = dict(result.metadata or {})
+    speed = images / max(float(str(metadata["made_in_seconds"])), 1e-3)
+    return result._replace(metadata={**metadata, "images_per_second": round(speed, 1)})
+
+
+def show_set(
+    folder: Path, pack: GamePack, asked_for: Mapping[str, float], real: Sequence[SeenBox]
+) -> Metadata:
+    """Samples with their boxes, counts, sizes and positions, and what was dropped and why.
+
+    Args:
+        asked_for: objects of each class that the rules come to; what of them found no room was not
+            drawn.
+        real: boxes of annotated frames, beside which the drawn ones are shown.
+    """
+    summary = json.loads((folder / "set.json").read_text("utf-8"))
+    dropped, names, policy = summary["dropped"], pack.class_names, pack.scenes.labels
+    rows = [
+        [
+            name,
+            round(asked_for.get(name, 0.0)),
+            summary["counts"][name],
+            sum(dropped.get(name, {}).values()),
+            _reasons(dropped.get(name, {})),
+        ]
+        for name in names
+    ]
+    drawn = synthetic_boxes(read_some_scenes(folder, PLOTTED))
+    return {
+        "images": summary["images"],
+        "land_scenes": summary["scenes"].get("land", 0),
+        "water_scenes": summary["scenes"].get("water", 0),
+        "shore_scenes": summary["scenes"].get("shore", 0),
+        "gated": pack.scenes.gated,
+        "enhanced": pack.scenes.enhanced,
+        "preview": [
+            image(sample_sheet(folder, names, policy), "annotated samples"),
+            drawing(distribution_svg(drawn, real, names), "sizes and positions"),
+        ],
+        "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
+    }
+
+
+def _reasons(dropped: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))

@@ -1,0 +1,555 @@
+"""Training and export: two assets of one job, made under one lease when both are asked for."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.core.building import Making, Metadata, latest, make, notice, reporter
+from assets.core.keys import GameKeys
+from assets.core.launchpad import LaunchpadConfig
+from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
+from assets.core.page_images import with_images_inside
+from pipeline.export.contract import ContractReport, check_onnx_contract
+from pipeline.export.latency import measure_latency
+from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
+from pipeline.export.parity_sheet import parity_sheet
+from pipeline.games.pack import GamePack, TwoStageRules
+from pipeline.labels.batches import write_json
+from pipeline.labels.training_set import is_real, listed_pictures, read_summary
+from pipeline.progress import Progress
+from pipeline.provenance import code_version_of
+from pipeline.training.curves import curves_svg
+from pipeline.training.detector_program.constants import PLOTS
+from pipeline.training.job import (
+    FINETUNING,
+    SINGLE_STAGE,
+    JobSpec,
+    Pictures,
+    Stage,
+    TrainingStage,
+    hyperparameters,
+    read_job,
+    two_stages,
+    write_job,
+)
+from pipeline.training.library.checkpoints import find_checkpoint
+from pipeline.training.results import (
+    BatchEvent,
+    EpochMetrics,
+    Event,
+    MessageEvent,
+    ProgressEvent,
+    ResultsError,
+    StageEvent,
+    batch_sizes,
+    best_epoch,
+    epochs_of,
+    read_events,
+)
+from resources.artifacts import Artifact, Artifacts
+from resources.files import remove_tree
+from resources.gpu import Gpu, TrainingFailedError
+from resources.gpu.lease import Host
+from resources.state import StateFolder
+
+GROUP = "model"
+GPU_POOL = "gpu"
+PARITY_PICTURES = 8
+PARITY_SHEET = "parity.jpg"
+TRAINING_FILES = (
+    "best.pt",
+    "last.pt",
+    "pretrain.pt",
+    "results.csv",
+    "metrics.jsonl",
+    "log.txt",
+    "environment.json",
+    "lease.json",
+)
+SHOWN_PLOTS = {
+    "results": "results.png",
+    "precision and recall": "BoxPR_curve.png",
+    "confusion": "confusion_matrix_normalized.png",
+    "found in validation": "val_batch0_pred.jpg",
+}
+"""By what they are called on the page; the others lie in the artifact's folder."""
+TRAINING_BATCH = {"first training batch": "train_batch0.jpg"}
+PLOT_BYTES = 150_000
+LOG_LINES_SHOWN = 40
+
+
+def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """Weights and their ONNX export."""
+    return [_training(pack)]
+
+
+def _training(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    defaults = hyperparameters(pack.training.hyperparameters)
+    asked = pack.training.two_stage
+    finetuning = {**FINETUNING, **(asked.finetune if asked else {})}
+    training_code = code_version_of("pipeline.training.detector_program", "pipeline.training.job")
+    export_code = code_version_of(
+        "pipeline.training.detector_program",
+        "pipeline.training.job",
+        "pipeline.export.contract",
+        "pipeline.export.parity",
+        "pipeline.export.parity_sheet",
+        "pipeline.export.torch_reference",
+    )
+
+    class TrainingConfig(LaunchpadConfig):
+        """The hyperparameters that are changed most; the pack's training.yaml has the rest."""
+
+        epochs: int = Field(defaults.epochs, ge=1, description="Most passes over the list.")
+        imgsz: int = Field(defaults.imgsz, ge=128, description="Input side in pixels.")
+        batch: int = Field(defaults.batch, ge=1, description="Pictures in one step.")
+        patience: int = Field(defaults.patience, ge=0, description="Epochs without gain to stop.")
+        seed: int = Field(defaults.seed, ge=0, description="Of weights and augmentation.")
+        two_stage: bool = Field(
+            asked is not None,
+            description="Train on the synthetic pictures, then fine-tune on the real ones.",
+        )
+        finetune_epochs: int = Field(
+            finetuning["epochs"], ge=1, description="Most passes in the second of two stages."
+        )
+        resume: str = Field(
+            "",
+            description="Folder of a training that was ended, to go on from its newest checkpoint: "
+            "the run's error names it. Everything else must be as it was.",
+        )
+
+    @dg.multi_asset(
+        name=f"{pack.name}__training",
+        specs=[
+            dg.AssetSpec(
+                keys.trained_weights,
+                deps=[keys.cvat_merge],
+                group_name=GROUP,
+                kinds={"pytorch", "yolo"},
+                code_version=training_code,
+                skippable=True,
+                description="Best and last checkpoint, curves, plots, log, and the exact job.",
+            ),
+            dg.AssetSpec(
+                keys.onnx_export,
+                deps=[keys.trained_weights],
+                group_name=GROUP,
+                kinds={"onnx"},
+                code_version=export_code,
+                skippable=True,
+                description="The ONNX model with its lineage, its contract and its parity with "
+                "the weights checked.",
+            ),
+        ],
+        can_subset=True,
+        pool=GPU_POOL,
+    )
+    def training(
+        context: dg.AssetExecutionContext, config: TrainingConfig, artifacts: Artifacts, gpu: Gpu
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        chosen = config.model_dump(exclude={"two_stage", "finetune_epochs", "resume"})
+        overrides = {**pack.training.hyperparameters, **chosen}
+        stages = stages_of(pack.training.two_stage, config.finetune_epochs)
+        wish = TrainingWish(overrides, stages if config.two_stage else SINGLE_STAGE, config.resume)
+        session = TrainingSession(context, artifacts, gpu, pack, wish)
+        if keys.trained_weights in context.selected_asset_keys:
+            yield session.make_weights(training_code)
+        if keys.onnx_export in context.selected_asset_keys:
+            yield session.make_export(export_code)
+        session.tidy_up()
+
+    return training
+
+
+def stages_of(rules: TwoStageRules | None, finetune_epochs: int) -> tuple[TrainingStage, ...]:
+    """The two stages that a pack's rules, or the default ones, ask for."""
+    rules = rules or TwoStageRules()
+    finetuning = {**rules.finetune, "epochs": finetune_epochs}
+    return two_stages(rules.pretrain, finetuning, Pictures(rules.finetune_on))
+
+
+@dataclass(frozen=True)
+class TrainingWish:
+    """What the pack and the launchpad ask for.
+
+    Attributes:
+        overrides: what changes in the default hyperparameters.
+        stages: of training.
+        resume: where to look for a checkpoint to go on from; empty to begin anew. It is no part of
+            the recipe: the training is the same one.
+    """
+
+    overrides: Mapping[str, Any]
+    stages: tuple[TrainingStage, ...]
+    resume: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingSession:
+    """One run of the two assets: what they share is decided and done once."""
+
+    context: dg.AssetExecutionContext
+    artifacts: Artifacts
+    gpu: Gpu
+    pack: GamePack
+    wish: TrainingWish
+
+    def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
+        """Train, unless the same training has been done before."""
+        training_set = self._latest(self.keys.cvat_merge)
+        spec = self._spec(training_set)
+        recipe = {
+            **spec.model_copy(update={"stages": (Stage.TRAIN,)}).model_dump(mode="json"),
+            "ultralytics": installed_version("ultralytics-opencv-headless"),
+        }
+        making = self._making(self.keys.trained_weights, code, recipe, training_set)
+        lineage = self._lineage(training_set, code)
+
+        def write(folder: Path) -> None:
+            resume = find_checkpoint(Path(self.wish.resume)) if self.wish.resume else None
+            whole = spec.model_copy(update={"stages": self._stages, "lineage": lineage})
+            job = write_job(self.job_folder, whole, training_set.path, resume=resume)
+            outputs = self._run(whole, job, self.gpu)
+            for name in TRAINING_FILES:
+                if (outputs / name).is_file():
+                    shutil.copyfile(outputs / name, folder / name)
+            if (outputs / PLOTS).is_dir():
+                shutil.copytree(outputs / PLOTS, folder / PLOTS)
+            shutil.copyfile(self.job_folder / "job.json", folder / "job.json")
+
+        return make(making, write, show_weights)
+
+    def make_export(self, code: str) -> dg.MaterializeResult[Any]:
+        """Take the export that the training job made, or export the weights on this machine."""
+        weights = self._latest(self.keys.trained_weights)
+        trained = read_job(weights.path / "job.json")
+        recipe = {
+            "classes": list(self.pack.class_names),
+            "imgsz": trained.imgsz,
+            "export": trained.export.model_dump(mode="json"),
+        }
+        making = self._making(self.keys.onnx_export, code, recipe, weights)
+
+        def write(folder: Path) -> None:
+            shutil.copyfile(self._exported(weights, trained), folder / "model.onnx")
+            self._check(weights, folder)
+
+        return make(making, write, show_export)
+
+    def tidy_up(self) -> None:
+        """Remove the job's folder once everything in it has been taken; kept after a failure."""
+        with suppress(OSError):  # a file in use; the garbage collection finds the folder later
+            remove_tree(self.job_folder)
+
+    @cached_property
+    def keys(self) -> GameKeys:
+        return GameKeys.of(self.pack)
+
+    @cached_property
+    def job_folder(self) -> Path:
+        return (
+            StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
+        )
+
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        """Export on the same host where both assets are asked for."""
+        both = self.keys.onnx_export in self.context.selected_asset_keys
+        return (Stage.TRAIN, Stage.EXPORT) if both else (Stage.TRAIN,)
+
+    def _latest(self, key: dg.AssetKey) -> Artifact:
+        return latest(self.context.instance, self.artifacts.store, key)
+
+    def _making(
+        self, key: dg.AssetKey, code: str, recipe: dict[str, Any], made_from: Artifact
+    ) -> Making:
+        return Making(self.context, self.artifacts.store, key, code, recipe, (made_from,))
+
+    def _spec(self, training_set: Artifact) -> JobSpec:
+        return JobSpec(
+            game=self.pack.name,
+            class_names=self.pack.class_names,
+            hyperparameters=hyperparameters(self.wish.overrides),
+            training=self._training_stages(training_set),
+        )
+
+    def _training_stages(self, training_set: Artifact) -> tuple[TrainingStage, ...]:
+        """Those that were asked for, as far as there are pictures for them."""
+        listed = listed_pictures(training_set.path, "train")
+        real = sum(map(is_real, listed))
+        if len(self.wish.stages) == 1 or 0 < real < len(listed):
+            self._warn_of_forgetting(training_set)
+            return self.wish.stages
+        kind = "real" if real == 0 else "synthetic"
+        notice(
+            self.context.log.info,
+            f"The training set has no {kind} picture, so there is one stage of training.",
+        )
+        return SINGLE_STAGE
+
+    def _warn_of_forgetting(self, training_set: Artifact) -> None:
+        if self.wish.stages[-1].train_on is not Pictures.REAL:
+            return
+        per_class = read_summary(training_set.path).per_class.items()
+        unreal = [name for name, c in per_class if c.real_train == 0 and c.synthetic_train > 0]
+        if unreal:
+            notice(
+                self.context.log.warning,
+                f"No real picture shows {', '.join(unreal)}: fine-tuning on real pictures alone "
+                "forgets them. 'finetune_on: all' in training.yaml keeps the synthetic ones.",
+            )
+
+    def _lineage(self, training_set: Artifact, code: str) -> dict[str, str]:
+        """What the ONNX file says of itself wherever it goes."""
+        return {
+            "game": self.pack.name,
+            "training_set": training_set.version.data_version,
+            "code_version": code,
+            "run_id": self.context.run.run_id,
+        }
+
+    def _run(self, spec: JobSpec, job: Path, gpu: Gpu) -> Path:
+        progress = TrainingProgress(self.context)
+        began = time.monotonic()
+        with self._explaining(job.parent / "outputs"), gpu.rent(spec) as lease:
+            host = lease.host
+            self.context.log.info(f"Training on {host.name} ({host.provider}).")
+            outputs = lease.run(job, progress.on_event, self.context.log.debug)
+        if not (outputs / "lease.json").is_file():  # Nothing was rented.
+            write_json(outputs / "lease.json", _own_lease(outputs, host, time.monotonic() - began))
+        return outputs
+
+    @contextmanager
+    def _explaining(self, outputs: Path) -> Iterator[None]:
+        """Have whatever ends a training early leave a trace in the run of where all of it lies."""
+        try:
+            yield
+        except TrainingFailedError as error:
+            self.context.log.error(_left_behind(outputs))
+            raise dg.Failure(
+                description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
+            ) from error
+        except BaseException:
+            if outputs.is_dir():  # A host was had.
+                self.context.log.error(_left_behind(outputs))
+            raise
+
+    def _exported(self, weights: Artifact, trained: JobSpec) -> Path:
+        """The ONNX file of the job that has just trained, or of one that only exports.
+
+        The latter works as the weights were trained, whatever this run is configured for.
+        """
+        exported = self.job_folder / "outputs" / "best.onnx"
+        if exported.is_file():
+            return exported
+        spec = trained.model_copy(update={"stages": (Stage.EXPORT,), "weights": "best.pt"})
+        job = write_job(self.job_folder, spec, weights=weights.path / "best.pt")
+        return self._run(spec, job, Gpu()) / "best.onnx"
+
+    def _trained_on(self, weights: Artifact) -> Artifact:
+        """The training set that the weights were made from, which need not be the newest."""
+        made = self.artifacts.store.provenance_of(weights.version)[0]
+        return self.artifacts.store.open(made.recipe.inputs[0])
+
+    def _check(self, weights: Artifact, folder: Path) -> None:
+        """Refuse an export that the runtime could not trust.
+
+        Raises:
+            OnnxContractError: another layout, other classes, or the wrong head.
+            ParityError: it answers otherwise than the weights.
+        """
+        contract = check_onnx_contract(folder / "model.onnx", self.pack.class_names)
+        write_json(folder / "contract.json", contract.model_dump(mode="json"))
+        pictures = sorted((self._trained_on(weights).path / "images" / "val").glob("*"))
+        answers = answers_of(
+            weights.path / "best.pt", folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
+        )
+        parity = compare(answers.weights, answers.export)
+        (folder / PARITY_SHEET).write_bytes(parity_sheet(answers, self.pack.class_names))
+        write_json(folder / "parity.json", parity.model_dump(mode="json"))
+        require_parity(parity)
+
+
+class TrainingProgress:
+    """Turns a job's events into the run's log and progress."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._log = context.log
+        self._report = reporter(context.log.debug)
+
+    def on_event(self, event: Event) -> None:
+        """Log what a person wants to read; report what a bar shows."""
+        if isinstance(event, StageEvent):
+            self._log.info(event.message)
+        elif isinstance(event, MessageEvent):
+            notice(self._log.info, event.message)
+        elif isinstance(event, BatchEvent):
+            notice(self._log.warning, event.message)
+        elif isinstance(event, ProgressEvent):
+            done = (event.epoch - 1) * event.batches + event.batch
+            total = event.epochs * event.batches
+            stage = "training" if event.stage == SINGLE_STAGE[0].name else event.stage
+            self._report(Progress(f"{stage} batches", done, total, event.seconds))
+        elif isinstance(event, EpochMetrics) and not event.restored:
+            notice(self._log.info, _epoch_line(event))
+
+
+def show_weights(folder: Path) -> Metadata:
+    """Curves and plots, the best epoch, the host and what it cost, and the job."""
+    epochs = epochs_of(read_events(folder / "metrics.jsonl"))
+    best = best_epoch(epochs)
+    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
+    shown: Metadata = {
+        "epochs": len(epochs),
+        **show_batch_sizes(epochs, read_job(folder / "job.json")),
+        "device": environment["device"],
+        "preview": [curves, *plots_of(folder / PLOTS, epochs, SHOWN_PLOTS)],
+        "environment": dg.MetadataValue.json(environment),
+        "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
+        **show_lease(folder / "lease.json"),
+    }
+    if best is None:
+        return shown
+    figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
+    return {**{name: value for name, value in figures.items() if value is not None}, **shown}
+
+
+def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: JobSpec) -> Metadata:
+    """The batch that was used, which is smaller than the one of the job where memory ran out."""
+    used, shown = batch_sizes(epochs), []
+    for stage in asked_for.training:
+        wanted = stage.hyperparameters.get("batch", asked_for.hyperparameters.batch)
+        if (size := used.get(stage.name)) is not None:
+            named = f"{stage.name}: " if len(asked_for.training) > 1 else ""
+            halved = f" (asked for {wanted}: out of memory)" if size < wanted else ""
+            shown.append(f"{named}{size}{halved}")
+    return {"batch": "; ".join(shown)} if shown else {}
+
+
+def plots_of(
+    folder: Path, epochs: Sequence[EpochMetrics], names: Mapping[str, str]
+) -> list[ShownImage]:
+    """Some of ultralytics' plots, reduced.
+
+    Args:
+        folder: what the job program drew.
+        epochs: so far; of several stages, the last one's plots are shown.
+        names: file by the title that it gets; what was not drawn is left out.
+    """
+    place = folder / epochs[-1].stage if epochs else folder
+    place = place if place.is_dir() else folder
+    return [
+        image((place / file).read_bytes(), title, PLOT_BYTES)
+        for title, file in names.items()
+        if (place / file).is_file()
+    ]
+
+
+def show_lease(file: Path) -> Metadata:
+    """Host, GPU, price, seconds and cost of a training; nothing where they are not known."""
+    if not file.is_file():
+        return {}
+    lease: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    shown: dict[str, Any] = {
+        "provider": lease.get("provider"),
+        "host": lease.get("host"),
+        "gpu": lease.get("gpu"),
+        "usd_per_hour": lease.get("usd_per_hour"),
+        "leased_seconds": lease.get("seconds"),
+        "cost_usd": lease.get("usd"),
+        "cost_is": lease.get("usd_is"),
+    }
+    if len(lease.get("leases", ())) > 1:
+        columns = sorted({name for item in lease["leases"] for name in item})
+        rows = ([item.get(name, "") for name in columns] for item in lease["leases"])
+        shown["leases"] = table(columns, rows)
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def show_failure(outputs: Path) -> Metadata:
+    """What a failed training got to, and where to look."""
+    shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs))}
+    log, events = outputs / "log.txt", outputs / "metrics.jsonl"
+    if log.is_file():
+        lines = log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        shown["log"] = dg.MetadataValue.path(str(log))
+        shown["end_of_log"] = dg.MetadataValue.md("\n".join(["```", *lines, "```"]))
+    epochs: tuple[EpochMetrics, ...] = ()
+    with suppress(OSError, ResultsError):  # The training's own failure is what must be told.
+        epochs = epochs_of(read_events(events))
+    images: list[ShownImage] = []
+    if epochs:
+        shown["epochs"] = len(epochs)
+        images.append(drawing(curves_svg(epochs), "losses and mAP by epoch"))
+    with suppress(OSError):
+        images += plots_of(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
+    return with_images_inside(
+        {**shown, **show_lease(outputs / "lease.json"), PREVIEW: images},
+    )
+
+
+def show_export(folder: Path) -> Metadata:
+    """Shapes, size, and how close the export is to the weights."""
+    sheet = folder / PARITY_SHEET
+    images = [image(sheet.read_bytes(), "what weights and export find")] if sheet.is_file() else []
+    contract = ContractReport.model_validate_json((folder / "contract.json").read_text("utf-8"))
+    parity = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
+    return {
+        "input": str(list(contract.input_shape)),
+        "output": str(list(contract.output_shape)),
+        "size_mb": round(contract.bytes / 1e6, 2),
+        "latency_ms": round(measure_latency(folder / "model.onnx", contract), 2),
+        "parity_detections": parity.detections,
+        "parity_matched": parity.matched,
+        "parity_max_box_pixels": parity.max_box_pixels,
+        "parity_max_score_difference": parity.max_score_difference,
+        PREVIEW: images,
+        "lineage": table(["key", "value"], contract.lineage.items()),
+    }
+
+
+def _epoch_line(epoch: EpochMetrics) -> str:
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in epoch.train_losses.items() if value)
+    stage = "" if epoch.stage == SINGLE_STAGE[0].name else f"{epoch.stage} "
+    return f"{stage}epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
+
+
+def _left_behind(outputs: Path) -> str:
+    """Where the rest of a training lies, and how to go on from it."""
+    said = f"Log and results so far: {outputs}"
+    if not (outputs / "checkpoint.pt").is_file():
+        return said
+    return f"{said}. To go on from there, launch again with resume: {str(outputs.parent)!r}"
+
+
+def _own_lease(outputs: Path, host: Host, seconds: float) -> dict[str, Any]:
+    """The record of a host that costs nothing, in the form of a rented one's."""
+    environment = json.loads((outputs / "environment.json").read_text("utf-8"))
+    return {
+        "provider": host.provider,
+        "host": host.name,
+        "gpu": environment["gpu"],
+        "usd_per_hour": host.usd_per_hour,
+        "seconds": round(seconds, 1),
+        "usd": round(host.usd_per_hour * seconds / 3600, 4),
+        "usd_is": "estimated",
+        "leases": [],
+    }
+
+
+def _spread(pictures: list[Path], count: int) -> list[Path]:
+    """At most `count` of them, evenly spread."""
+    step = max(1, len(pictures) // count)
+    return pictures[::step][:count]

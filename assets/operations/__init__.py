@@ -1,0 +1,4 @@
+"""What the commands of `outpost` carry out, a module for each; also for tests and programs.
+
+They return values and print nothing. Commands are in `assets.cli`.
+"""

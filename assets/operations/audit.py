@@ -1,0 +1,111 @@
+"""`outpost audit`: the store and the folders outside it, brought together for the audit."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from assets.core.building import reporter
+from pipeline.errors import OutpostError
+from pipeline.games.files import Overlay
+from pipeline.games.index import GameFile, GameIndex, files_of
+from pipeline.games.mods import NONE
+from pipeline.games.pack import GamePack, PackError, load_pack
+from pipeline.manifests import sha256_of
+from pipeline.progress import Report
+from pipeline.provenance import ArtifactVersion
+from pipeline.release.audit import AuditReport, Findings, audit
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.game_files import GameFiles
+from resources.state import StateFolder
+
+
+def audit_model(subject: Path, state: StateFolder, pack: str | Path | None = None) -> AuditReport:
+    """Audit a model against this state folder, the game's folder and the exports folder.
+
+    Args:
+        subject: a model, a wheel, or a bundle's folder.
+        state: holds the artifact store.
+        pack: name or folder of the game's pack, which says where the game lies; None: the pack of
+            the name that is in the records.
+
+    Raises:
+        AuditError: nothing can be audited there.
+        PackError: the given pack cannot be read.
+    """
+    store = Artifacts(folder=str(state.artifacts)).store
+    report: Report = reporter(lambda _line: None)
+    given = load_pack(pack) if pack is not None else None
+
+    def check_game_files(_version: ArtifactVersion, artifact: Path) -> Findings:
+        return compared_game_files(artifact, given)
+
+    sources = {"game_files": check_game_files, "cvat_export": compared_export}
+    return audit(subject.absolute(), store, sources, report)
+
+
+def compared_game_files(artifact: Path, given: GamePack | None) -> Findings:
+    """Files of the game that are not what the index says.
+
+    Where nobody knows the game's folder, nothing differs: the findings say what to do instead.
+    """
+    index = GameIndex.model_validate_json((artifact / "index.json").read_text("utf-8"))
+    try:
+        pack = _pack_of(index.game, given)
+        folder, players = GameFiles().located(pack), GameFiles(mods=NONE).mod_choice(pack).players
+    except OutpostError as error:
+        return Findings(
+            notes=(f"The files of {index.game} were not compared. {error.problem} {error.fix}",)
+        )
+    overlays = [mod.overlay for player in players for mod in player.mods]
+    return Findings(
+        problems=tuple(
+            problem
+            for entry in index.files
+            if (problem := _changed(entry, folder, overlays)) is not None
+        )
+    )
+
+
+def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str | None:
+    """What is wrong with a file of a game or of a mod; two players may have a mod of one name."""
+    files = files_of(entry, folder, overlays)
+    if not files:
+        return f"{entry.path}: the mod {entry.mod} is not on this machine, or lacks it"
+    problems = {str(file): _difference(file, entry.sha256) for file in files}
+    if None in problems.values():
+        return None
+    return "; ".join(f"{file}: {problem}" for file, problem in problems.items())
+
+
+def compared_export(version: ArtifactVersion, artifact: Path) -> Findings:
+    """The export that a batch was read from, if it is not what it was."""
+    source = json.loads((artifact / "source.json").read_text("utf-8"))
+    game = version.asset.partition("/")[0]
+    try:
+        export = ExportsFolder().export(game, version.partition or "")
+    except OutpostError as error:
+        return Findings(problems=(error.problem,))
+    if export.digest() == source["sha256"]:
+        return Findings()
+    return Findings(problems=(f"{export.path}: has other bytes than when it was read",))
+
+
+def _pack_of(game: str, given: GamePack | None) -> GamePack:
+    """The given pack, where it is that game's; else the one of that name.
+
+    Raises:
+        PackError: there is none.
+    """
+    if given is not None and given.name == game:
+        return given
+    try:
+        return load_pack(game)
+    except PackError as error:
+        raise PackError(error.problem, "Give the folder of its pack with --pack.") from error
+
+
+def _difference(file: Path, sha256: str) -> str | None:
+    if not file.is_file():
+        return "is missing"
+    return None if sha256_of(file) == sha256 else "has other bytes than when it was indexed"

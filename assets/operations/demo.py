@@ -1,0 +1,181 @@
+"""`outpost demo`: the whole graph on the built-in game, from nothing to a detector."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.core.building import latest, latest_version, reporter
+from assets.core.keys import GameKeys
+from assets.core.runs import Outcome, materialize, register_batches
+from assets.definitions import build_definitions
+from pipeline.demo_game.captures import BATCHES, write_export_batches
+from pipeline.demo_game.renderer import FRAMES, SESSIONS, screenshot
+from pipeline.errors import OutpostError
+from pipeline.evaluation.report import EvaluationReport, read_report
+from pipeline.games.pack import GamePack, load_pack
+from pipeline.progress import Report
+from pipeline.training.estimate import TrainingImages, estimate_seconds
+from pipeline.training.job import JobSpec, hyperparameters
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.instance import open_instance
+from resources.state import StateFolder
+
+GAME = "demo"
+HELD_OUT = "heldout"
+REST_IN_SCREENSHOTS = 200
+"""All that the demo does beside training takes as long as drawing so many screenshots on one core:
+measured with two cores."""
+
+
+class NotDrawnError(OutpostError):
+    """The demo was asked for a game that Outpost does not draw."""
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What a caller may change; None keeps what the pack says.
+
+    Attributes:
+        pack: name or folder of the pack of a game that Outpost draws.
+    """
+
+    pack: str | Path = GAME
+
+    images: int | None = None
+    epochs: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made."""
+
+    outcomes: tuple[Outcome, ...]
+    evaluation: EvaluationReport
+    bundle: Path
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """About how long the demo takes on this computer, in seconds, if nothing else runs."""
+
+    training: float
+    rest: float
+
+    def __str__(self) -> str:
+        return (
+            f"On this computer it takes about {_minutes(self.training + self.rest)}, of "
+            f"which training {_minutes(self.training)}; longer if other programs compute "
+            "meanwhile."
+        )
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
+
+
+def run_demo(
+    state: StateFolder, options: DemoOptions, expect: Callable[[Expectation], None] | None = None
+) -> DemoResult:
+    """Materialize every asset of the built-in game.
+
+    Args:
+        expect: told beforehand how long it will take, unless there is a model already. To find
+            out takes some seconds.
+
+    Raises:
+        NotDrawnError: the pack is of an installed game, whose exports the demo would mix with its
+            own; nothing was written.
+        OutpostError: a step failed; what was finished before stays and is not made again.
+    """
+    pack = load_pack(options.pack)
+    if not pack.drawn:
+        raise NotDrawnError(
+            f"{pack.title} is not drawn by Outpost, and the demo is for games that are.",
+            f"Run `outpost dev` with OUTPOST_GAMES={options.pack} and materialize it there, or "
+            "give a changed copy of the built-in game's pack.",
+        )
+    state.require_writable()
+    keys = GameKeys.of(pack)
+    exports = ExportsFolder()
+    definitions = build_definitions(pack)
+    with open_instance(state) as instance:
+        if expect is not None and latest_version(instance, keys.trained_weights) is None:
+            expect(expectation(pack, options))
+        write_export_batches(exports.path(pack.name), _reporter())
+        batches = register_batches(instance, pack, exports)
+        outcomes = tuple(_stages(definitions, instance, keys, batches, options))
+        store = Artifacts().store
+        evaluation = read_report(latest(instance, store, keys.real_evaluation).path)
+        bundle = latest(instance, store, keys.runtime_package).path / "bundle"
+    return DemoResult(outcomes, evaluation, bundle)
+
+
+def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
+    """How long the demo will take: a step of its training and a screenshot are timed.
+
+    Raises:
+        SpeedError: no step of training could be timed.
+    """
+    chosen = hyperparameters(
+        pack.training.hyperparameters, {"epochs": options.epochs} if options.epochs else {}
+    )
+    spec = JobSpec(game=pack.name, class_names=pack.class_names, hyperparameters=chosen)
+    drawn = options.images or pack.scenes.images
+    real = FRAMES * sum(not name.startswith(HELD_OUT) for name in BATCHES)
+    train_share = pack.scenes.train_fraction
+    images = TrainingImages(
+        train=round(train_share * (drawn + real * pack.merge.oversample_real)),
+        validation=round((1 - train_share) * (drawn + real)),
+        width=pack.scenes.width,
+        height=pack.scenes.height,
+    )
+    training = estimate_seconds(spec, images)
+    return Expectation(training, REST_IN_SCREENSHOTS * _screenshot_seconds())
+
+
+def _screenshot_seconds() -> float:
+    """What drawing a screenshot takes one core, once its map is drawn."""
+    session = SESSIONS[0].name
+    screenshot(session, 0)
+    began = time.perf_counter()
+    screenshot(session, 1)
+    return time.perf_counter() - began
+
+
+def _stages(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    keys: GameKeys,
+    batches: tuple[str, ...],
+    options: DemoOptions,
+) -> Iterator[Outcome]:
+    config = _run_config(keys.game, options)
+    before = {op: config[op] for op in config if op.endswith("synthetic_set")}
+    yield from materialize(definitions, instance, keys.before_annotation, config=before)
+    for batch in batches:
+        yield from materialize(definitions, instance, [keys.cvat_export], partition=batch)
+    after = {op: config[op] for op in config if op not in before}
+    yield from materialize(definitions, instance, keys.after_annotation, config=after)
+
+
+def _run_config(game: str, options: DemoOptions) -> dict[str, Any]:
+    scenes = {"images": options.images, "seed": options.seed}
+    training = {"epochs": options.epochs, "seed": options.seed}
+    asked = {f"{game}__synthetic_set": scenes, f"{game}__training": training}
+    given = {
+        op: {key: value for key, value in config.items() if value is not None}
+        for op, config in asked.items()
+    }
+    return {op: {"config": config} for op, config in given.items() if config}
+
+
+def _reporter() -> Report:
+    """Progress for the terminal alone: no run's log is open yet."""
+    return reporter(lambda _line: None)

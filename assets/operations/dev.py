@@ -1,0 +1,296 @@
+"""`outpost dev`: prepares everything, starts Dagster, tells what happens, and ends all of it.
+
+What is started is `dg dev`, Dagster's way to start web server, daemon and code server together;
+its own `dagster dev` prints that it is superseded. `-w` names the workspace, so `dg` needs no
+`[tool.dg]` in pyproject.toml and looks for no project.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from assets.core.runs import register_batches
+from assets.core.terminal import progress_shown
+from assets.definitions import games_served
+from assets.operations.run_news import SHORT, RunNews
+from pipeline.errors import OutpostError
+from pipeline.games.pack import load_pack
+from pipeline.progress import seconds_in_words
+from resources.exports import ExportsFolder
+from resources.instance import open_instance
+from resources.state import PROJECT_ROOT, STATE_VARIABLE, StateFolder
+
+Tell = Callable[[str], None]
+LOG = "dev.log"
+POSIX = os.name != "nt"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+"""Addresses that are listened on, and cannot be opened."""
+SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_TO_END_RUNS = 120.0
+"""As long as `cancel_timeout_seconds` in dagster.yaml: a training fetches its newest checkpoint."""
+SECONDS_TO_END = 75.0
+"""Dagster itself waits up to 60 seconds for each of its services."""
+SECONDS_TO_KILL = 20.0
+SECONDS_TO_START = 300.0
+LAST_LINES = 20
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+ALARM = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|Warning: |^Traceback ")
+TERMINATE = """
+mutation($run: String!) { terminateRun(runId: $run) { __typename } }
+"""
+
+
+class PortTakenError(OutpostError):
+    """Something else listens where the UI should."""
+
+
+class ServerEndedError(OutpostError):
+    """Dagster ended by itself."""
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Find out before anything is started.
+
+    Raises:
+        PortTakenError: the port is taken.
+    """
+    with socket.socket() as probe:
+        if probe.connect_ex((host, port)) == 0:
+            raise PortTakenError(
+                f"Something listens on {host}:{port} already.",
+                f"Open it if it is Outpost, or choose another: outpost dev --port {port + 1}",
+            )
+
+
+def prepare_to_serve(state: StateFolder) -> dict[str, str]:
+    """Prepare the instance and the exports folders; returns the server's extra environment."""
+    exports = ExportsFolder()
+    with open_instance(state) as instance:
+        for game in games_served():
+            pack = load_pack(game)
+            exports.path(pack.name).mkdir(parents=True, exist_ok=True)
+            if pack.drawn:
+                _drop_drawn_exports(exports, pack.name)
+            register_batches(instance, pack, exports)
+    return {STATE_VARIABLE: str(state.root), "DAGSTER_HOME": os.environ["DAGSTER_HOME"]}
+
+
+def _drop_drawn_exports(exports: ExportsFolder, game: str) -> None:
+    from rich.console import Console
+
+    from assets.core.building import reporter
+    from pipeline.demo_game.captures import write_export_batches
+
+    with progress_shown(Console()):
+        write_export_batches(exports.path(game), reporter(lambda _line: None))
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """Dagster as `outpost dev` runs it: in the state folder, with its output in a file.
+
+    It runs in the state folder because it would warn of a `dagster.yaml` in the repository. On
+    POSIX it gets a session of its own, so that Ctrl-C reaches it once, through here, whoever sends
+    it; a second interrupt would make it leave its own children behind.
+    """
+
+    state: StateFolder
+    host: str
+    port: int
+    environment: dict[str, str]
+
+    @property
+    def address(self) -> str:
+        """To open on this machine."""
+        return f"http://{EVERYWHERE.get(self.host, self.host)}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.state.instance / LOG
+
+    def run(self, tell: Tell) -> None:
+        """Serve until SIGINT, SIGTERM or SIGHUP; then end the runs that go on, and all processes.
+
+        Args:
+            tell: shows a line to the person in front of the terminal.
+
+        Raises:
+            ServerEndedError: Dagster ended by itself.
+        """
+        began = time.monotonic()
+        with _told_to_end() as end, self._started() as process:
+            readings = _Alarms(self.log)
+            if not self._wait_until_up(process, end):
+                return
+            tell(f"Ready after {seconds_in_words(time.monotonic() - began)}: {self.address}")
+            tell("Ctrl-C ends it, and the runs that go on.")
+            with open_instance(self.state) as instance:
+                news = RunNews(instance, self.address)
+                while process.poll() is None and not end.wait(SECONDS_BETWEEN_LOOKS):
+                    for line in (*news.lines(), *readings.lines()):
+                        tell(line)
+                if end.is_set():
+                    end.clear()
+                    self._end_runs(news, end, tell)
+            if process.poll() is not None:
+                raise self._ended(process)
+            tell("Stopping Dagster ...")
+        tell("Stopped; nothing runs any more.")
+
+    @contextmanager
+    def _started(self) -> Iterator[subprocess.Popen[bytes]]:
+        command = [
+            *(sys.executable, "-m", "dagster_dg_cli.cli", "dev"),
+            *("-w", str(PROJECT_ROOT / "workspace.yaml")),
+            *("-h", self.host, "-p", str(self.port), "--log-level", "warning"),
+        ]
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **self.environment},
+                cwd=self.state.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=POSIX,
+            )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+    def _wait_until_up(self, process: subprocess.Popen[bytes], end: threading.Event) -> bool:
+        """Whether the UI answers; False when told to end before.
+
+        Raises:
+            ServerEndedError: it never will.
+        """
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not end.wait(SECONDS_BETWEEN_LOOKS / 2):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise self._ended(process)
+            with suppress(httpx.HTTPError):
+                url = f"{self.address}/server_info"
+                if httpx.get(url, timeout=5, trust_env=False).is_success:
+                    return True
+        return False
+
+    def _end_runs(self, news: RunNews, end: threading.Event, tell: Tell) -> None:
+        """Terminate the runs that go on and wait until they have cleaned up after themselves.
+
+        A run that nobody watches would go on computing, or paying for a GPU. A second signal ends
+        the waiting.
+        """
+        runs = news.running()
+        if not runs:
+            return
+        names = ", ".join(run.run_id[:SHORT] for run in runs)
+        tell(f"Ending run {names}; what is finished is kept. Ctrl-C again does not wait for it.")
+        with suppress(httpx.HTTPError):
+            for run in runs:
+                query: dict[str, Any] = {"query": TERMINATE, "variables": {"run": run.run_id}}
+                url = f"{self.address}/graphql"
+                httpx.post(url, json=query, timeout=30, trust_env=False)
+        deadline = time.monotonic() + SECONDS_TO_END_RUNS
+        while news.running() and time.monotonic() < deadline and not end.wait(0.5):
+            for line in news.lines():
+                tell(line)
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> ServerEndedError:
+        lines = self.log.read_text("utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        code = process.poll()
+        how = "does not answer" if code is None else f"ended with exit code {code}"
+        said = "\n".join(["", *(COLOURS.sub("", line) for line in lines)])
+        return ServerEndedError(f"Dagster {how}. The end of its log:{said}", f"See {self.log}.")
+
+
+def what_is_where(server: DevServer) -> Iterator[str]:
+    """What is started, and where its parts are, for somebody who sees it for the first time."""
+    games = ", ".join(load_pack(game).title for game in games_served())
+    yield f"Starting Dagster for {games} ..."
+    yield f"  web interface  {server.address}/asset-groups: Materialize all makes everything"
+    for game in games_served():
+        yield f"  CVAT exports   {ExportsFolder().path(load_pack(game).name)}"
+    yield f"  artifacts      {server.state.artifacts}"
+    yield f"  log            {server.log}"
+
+
+class _Alarms:
+    """Warnings and errors in a growing log."""
+
+    def __init__(self, log: Path) -> None:
+        self._log, self._read = log, 0
+
+    def lines(self) -> Iterator[str]:
+        with self._log.open("rb") as opened:
+            opened.seek(self._read)
+            whole = opened.read().rpartition(b"\n")[0]
+        self._read += len(whole)
+        for line in whole.decode("utf-8", errors="replace").splitlines():
+            plain = COLOURS.sub("", line)
+            if ALARM.search(plain):
+                yield plain
+
+
+@contextmanager
+def _told_to_end() -> Iterator[threading.Event]:
+    """An event that a signal to end sets.
+
+    The handlers are set before Dagster is started. A shell starts a job in the background with
+    SIGINT ignored; a process that is started with an ignored signal goes on ignoring it, and
+    Dagster treats SIGTERM as it does SIGINT, so that nothing would end it. A handler is not
+    inherited: what is started now has Python's own. An ignored SIGHUP is left alone, as `nohup`
+    wants it.
+    """
+    end = threading.Event()
+    names = ["SIGINT", "SIGTERM"]
+    if POSIX and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        names.append("SIGHUP")
+    before = {
+        getattr(signal, name): signal.signal(getattr(signal, name), lambda *_: end.set())
+        for name in names
+    }
+    try:
+        yield end
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt Dagster and wait; kill what is left of its session. Further signals change nothing.
+
+    On Windows, Ctrl-C has reached it already.
+    """
+    with suppress(subprocess.TimeoutExpired):
+        if POSIX and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(SECONDS_TO_END)
+    if POSIX:
+        _end_session(process.pid)
+    elif process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def _end_session(leader: int) -> None:
+    """End the other processes of a session, such as a code server that waits for a run."""
+    for number, patience in ((signal.SIGTERM, SECONDS_TO_KILL), (signal.SIGKILL, 0.0)):
+        deadline = time.monotonic() + patience
+        with suppress(ProcessLookupError):
+            os.killpg(leader, number)
+            while time.monotonic() < deadline:
+                os.killpg(leader, 0)
+                time.sleep(0.1)

@@ -1,0 +1,96 @@
+"""`outpost gallery`: a page to look through any image set that was materialized."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets.core.building import latest, reporter
+from pipeline.gallery.collections import GalleryError, read_collection
+from pipeline.gallery.page import write_gallery
+from pipeline.provenance import ArtifactVersion
+from resources.artifacts import Artifact, ArtifactStore
+from resources.instance import open_instance
+from resources.state import StateFolder
+
+VERSION_DIGITS = 12
+IMAGE_SETS = ("synthetic_set", "cvat_export", "cvat_merge", "real_evaluation")
+
+
+def make_gallery(state: StateFolder, address: str, target: Path | None) -> Path:
+    """Write the gallery of an artifact and return its page.
+
+    Args:
+        address: an asset as `game/asset`, with `@partition` where it has partitions and `:version`
+            (its first digits) for another version than the newest.
+        target: where to; by default a folder of its own below the state folder.
+
+    Raises:
+        GalleryError: there is no such image set.
+        NotMaterializedError, ArtifactMissingError: it is not in the store.
+    """
+    store = ArtifactStore(state.artifacts)
+    asset, partition, version = parse_address(address)
+    if asset.endswith("/cvat_export") and partition is None:
+        raise _which_batch(state, asset)
+    artifact = (
+        _stored(store, asset, partition, version) if version else _newest(state, asset, partition)
+    )
+    digits = artifact.version.data_version[:VERSION_DIGITS]
+    title = f"{asset} [{partition}] {digits}" if partition else f"{asset} {digits}"
+    collection = read_collection(
+        artifact.path, title, lambda found: store.open(found.version).path / found.path
+    )
+    name = "-".join(part for part in (*asset.split("/"), partition, digits) if part)
+    folder = target or state.galleries / name
+    return write_gallery(folder, collection, reporter(lambda _line: None))
+
+
+def parse_address(address: str) -> tuple[str, str | None, str | None]:
+    """Asset, partition and version of `game/asset@partition:version`.
+
+    Raises:
+        GalleryError: it is not of that form.
+    """
+    path, _, version = address.partition(":")
+    asset, _, partition = path.partition("@")
+    game, _, kind = asset.partition("/")
+    if not game or kind not in IMAGE_SETS:
+        raise GalleryError(
+            f"'{address}' names no image set.",
+            f"Write a game and one of {', '.join(IMAGE_SETS)}, for example demo/synthetic_set.",
+        )
+    return asset, partition or None, version or None
+
+
+def _which_batch(state: StateFolder, asset: str) -> GalleryError:
+    """What to write instead of an export without its batch."""
+    with open_instance(state) as instance:
+        materialized = instance.get_materialized_partitions(dg.AssetKey(asset.split("/")))
+    named = ", ".join(f"{asset}@{batch}" for batch in sorted(materialized))
+    return GalleryError(
+        f"{asset} has a page for each export batch.",
+        f"Write one of {named}." if named else f"Materialize a partition of {asset} first.",
+    )
+
+
+def _newest(state: StateFolder, asset: str, partition: str | None) -> Artifact:
+    store = ArtifactStore(state.artifacts)
+    with open_instance(state) as instance:
+        return latest(instance, store, dg.AssetKey(asset.split("/")), partition)
+
+
+def _stored(store: ArtifactStore, asset: str, partition: str | None, version: str) -> Artifact:
+    found = sorted(
+        {
+            record.data_version
+            for record in store.builds()
+            if (record.recipe.asset, record.recipe.partition) == (asset, partition)
+            and record.data_version.startswith(version)
+        }
+    )
+    if len(found) != 1:
+        raise GalleryError(
+            f"{len(found)} versions of {asset} begin with '{version}'.",
+            "Give the digits that the asset's page shows, or none for the newest.",
+        )
+    return store.open(ArtifactVersion(asset=asset, partition=partition, data_version=found[0]))

@@ -1,0 +1,272 @@
+"""Screenshots of the built-in game, and what is truly to be seen in them.
+
+This renderer stands for the game itself. It shares the art with the game's files and no code with
+`pipeline.scenes`: ground with transitions and shores, groups and formations, one light for a whole
+session, fog, and an interface that covers what lies beneath it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
+from pipeline.demo_game.art.raycasting import Drawing
+from pipeline.demo_game.game_folder import TEAM_COLOURS
+from pipeline.demo_game.interface import (
+    draw_bar,
+    draw_ellipse,
+    draw_minimap,
+    draw_resources,
+)
+from pipeline.demo_game.world import (
+    FOOTPRINTS,
+    HEIGHT,
+    WIDTH,
+    Entity,
+    Session,
+    World,
+    heading_step,
+    world_of,
+)
+from pipeline.labels.boxes import Box
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+FRAME_WIDTH, FRAME_HEIGHT = 320, 256
+FRAMES = 24
+CAMERA_GRID = (4, 6)
+"""Rows and columns of the places that the camera visits, there and back row by row."""
+MIN_VISIBLE = 0.3
+MIN_SIDE = 6
+SHADOW_STRENGTH = 0.45
+FOG_STRENGTH = 0.42
+REACH = 110
+"""Pixels around the picture from which something may still reach into it."""
+
+SESSIONS = (
+    Session("harbour", 11, (0.97, 1.0, 1.04), 0.42),
+    Session("valley", 23, (1.04, 1.0, 0.94), 0.36),
+    Session("heldout", 37, (1.0, 0.95, 0.93), 0.4),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenObject:
+    """An object of a screenshot.
+
+    Attributes:
+        box: around its visible pixels.
+        mask: bool, the visible pixels within `box`.
+        occluded: whether something else or the interface hides a part of it.
+    """
+
+    class_name: str
+    box: Box
+    mask: Mask
+    occluded: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Screenshot:
+    """A frame of a session.
+
+    Attributes:
+        name: `<session>_<number>`, for example `harbour_07`.
+        image: uint8 [FRAME_HEIGHT, FRAME_WIDTH, 3].
+        objects: what can be seen, from the back to the front.
+    """
+
+    name: str
+    image: Pixels
+    objects: tuple[SeenObject, ...]
+
+
+def session_named(name: str) -> Session:
+    """The session of that name."""
+    return next(session for session in SESSIONS if session.name == name)
+
+
+def screenshots(session: Session) -> Iterator[Screenshot]:
+    """Play a session: the camera moves over the map, and units move a little meanwhile."""
+    for number in range(FRAMES):
+        yield screenshot(session.name, number)
+
+
+def screenshot(name: str, number: int) -> Screenshot:
+    """One frame of the session of that name, the same in whatever order frames are drawn."""
+    session, world, path = _played(name)
+    return _Frame(session, world, number, path[number]).render()
+
+
+@lru_cache(maxsize=1)
+def _played(name: str) -> tuple[Session, World, tuple[tuple[int, int], ...]]:
+    session = session_named(name)
+    return session, world_of(session), tuple(_camera_path(session))
+
+
+def _camera_path(session: Session) -> Iterator[tuple[int, int]]:
+    """Left and top of the picture within the map, frame by frame."""
+    rng = np.random.default_rng([session.seed, 4])
+    rows, columns = CAMERA_GRID
+    for row in range(rows):
+        there_and_back = range(columns) if row % 2 == 0 else range(columns - 1, -1, -1)
+        for column in there_and_back:
+            x = column * (WIDTH - FRAME_WIDTH) // (columns - 1) + int(rng.integers(-14, 15))
+            y = row * (HEIGHT - FRAME_HEIGHT) // (rows - 1) + int(rng.integers(-10, 11))
+            yield min(max(x, 0), WIDTH - FRAME_WIDTH), min(max(y, 0), HEIGHT - FRAME_HEIGHT)
+
+
+class _Frame:
+    """One screenshot in the making."""
+
+    def __init__(
+        self, session: Session, world: World, number: int, corner: tuple[int, int]
+    ) -> None:
+        self._session = session
+        self._world = world
+        self._number = number
+        self._left, self._top = corner
+        self._view = (
+            slice(self._top, self._top + FRAME_HEIGHT),
+            slice(self._left, self._left + FRAME_WIDTH),
+        )
+        self._image = world.ground[self._view].copy()
+        self._ids = np.zeros(self._image.shape[:2], np.int32)
+        self._entities = sorted(
+            (self._moved(entity) for entity in world.entities if self._is_near(entity)),
+            key=lambda entity: (entity.y, entity.x),
+        )
+
+    def render(self) -> Screenshot:
+        """Draw everything in the order in which it covers what came before."""
+        for entity in self._entities:
+            self._draw_mark(entity)
+        for entity in self._entities:
+            self._draw_shadow(entity)
+        for number, entity in enumerate(self._entities, start=1):
+            self._draw_sprite(number, entity)
+        self._light()
+        for entity in self._entities:
+            self._draw_health(entity)
+        self._draw_interface()
+        name = f"{self._session.name}_{self._number:02d}"
+        return Screenshot(name, self._image, tuple(self._seen()))
+
+    def _is_near(self, entity: Entity) -> bool:
+        x, y = entity.x - self._left, entity.y - self._top
+        return -REACH < x < FRAME_WIDTH + REACH and -REACH < y < FRAME_HEIGHT + REACH
+
+    def _moved(self, entity: Entity) -> Entity:
+        """In the picture's coordinates, some steps along its way when it walks."""
+        along = (self._number * 5 + entity.phase * 7) % 12 - 6 if entity.walks else 0
+        dx, dy = heading_step(entity.heading)
+        return replace(
+            entity,
+            x=round(entity.x + dx * along) - self._left,
+            y=round(entity.y + dy * along) - self._top,
+            phase=(entity.phase + self._number) % len(entity.file.steps),
+        )
+
+    def _draw_mark(self, entity: Entity) -> None:
+        if entity.selected:
+            radius = round(FOOTPRINTS[entity.file.shows]) + 2
+            draw_ellipse(self._image, (entity.x, entity.y), radius, (244, 244, 236))
+
+    def _draw_shadow(self, entity: Entity) -> None:
+        drawn = _drawing_of(entity)
+        left, top = _corner_of(entity, drawn)
+        place = (left + drawn.shadow_offset[0], top + drawn.shadow_offset[1])
+        target, source = _overlap(place, drawn.shadow.shape, self._image.shape)
+        light = 1 - drawn.shadow[source].astype(np.float32) * np.float32(SHADOW_STRENGTH / 255)
+        self._image[target] = np.rint(self._image[target] * light[..., None]).astype(np.uint8)
+
+    def _draw_sprite(self, number: int, entity: Entity) -> None:
+        drawn = _drawing_of(entity)
+        target, source = _overlap(_corner_of(entity, drawn), drawn.mask.shape, self._image.shape)
+        opaque = drawn.mask[source]
+        self._image[target][opaque] = _coloured(drawn, entity.player)[source][opaque]
+        self._ids[target][opaque] = number
+
+    def _light(self) -> None:
+        fog = 1 - np.float32(FOG_STRENGTH) * self._world.fog[self._view]
+        light = fog[..., None] * np.array(self._session.light, np.float32)
+        self._image = np.rint(np.clip(self._image * light, 0, 255)).astype(np.uint8)
+
+    def _draw_health(self, entity: Entity) -> None:
+        if entity.health is not None:
+            drawn = _drawing_of(entity)
+            width = min(max(10, drawn.mask.shape[1] * 3 // 4), 36)
+            top = _corner_of(entity, drawn)[1] - 4
+            draw_bar(self._image, entity.x, top, width, entity.health)
+
+    def _draw_interface(self) -> None:
+        rng = np.random.default_rng([self._session.seed, 5])
+        growth = rng.integers(3, 40, size=4) * self._number
+        amounts = tuple((rng.integers(50, 900, size=4) + growth).tolist())
+        view = (
+            self._left / WIDTH,
+            self._top / HEIGHT,
+            (self._left + FRAME_WIDTH) / WIDTH,
+            (self._top + FRAME_HEIGHT) / HEIGHT,
+        )
+        covered = draw_resources(self._image, amounts)
+        covered |= draw_minimap(self._image, self._world.ground, view)
+        self._ids[covered] = 0
+
+    def _seen(self) -> Iterator[SeenObject]:
+        for number, entity in enumerate(self._entities, start=1):
+            if entity.file.shows == DISTRACTOR:
+                continue
+            rows, columns = np.nonzero(self._ids == number)
+            whole = int(_drawing_of(entity).mask.sum())
+            if len(rows) < MIN_VISIBLE * whole:
+                continue
+            top, bottom = int(rows.min()), int(rows.max()) + 1
+            left, right = int(columns.min()), int(columns.max()) + 1
+            if min(right - left, bottom - top) < MIN_SIDE:
+                continue
+            yield SeenObject(
+                class_name=entity.file.shows,
+                box=Box(left, top, right, bottom),
+                mask=self._ids[top:bottom, left:right] == number,
+                occluded=len(rows) < whole,
+            )
+
+
+def _drawing_of(entity: Entity) -> Drawing:
+    return drawing(entity.file, entity.heading, entity.phase)
+
+
+def _corner_of(entity: Entity, drawn: Drawing) -> tuple[int, int]:
+    return entity.x - drawn.hotspot[0], entity.y - drawn.hotspot[1]
+
+
+def _coloured(drawn: Drawing, player: int | None) -> Pixels:
+    """The sprite's colours, its player's area in the player's colour at the same brightness."""
+    colours = drawn.rgba[..., :3]
+    if player is None:
+        return colours
+    team = np.array(list(TEAM_COLOURS.values())[player], np.int64)
+    plain = colours.astype(np.int64)
+    brightness = (plain[..., :1] * 77 + plain[..., 1:2] * 150 + plain[..., 2:] * 29) >> 8
+    weight = drawn.player[..., None].astype(np.int64)
+    mixed = plain * (255 - weight) + weight * brightness * team // 255
+    return (mixed // 255).astype(np.uint8)
+
+
+def _overlap(
+    place: tuple[int, int], size: tuple[int, ...], frame: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a sprite at `place` (x, y) lies within the frame, and which part of it does."""
+    target, source = [], []
+    for start, length, limit in zip(place[::-1], size[:2], frame[:2], strict=True):
+        first, last = min(max(start, 0), limit), min(max(start + length, 0), limit)
+        target.append(slice(first, last))
+        source.append(slice(first - start, last - start))
+    return (target[0], target[1]), (source[0], source[1])

@@ -1,0 +1,380 @@
+"""The loops of the SLD decoder, compiled; `sld_plain_loops` says what they do.
+
+Nothing here checks whether an index lies within its array. What the loops rely on was checked when
+the file's structure was read: boxes, commands and blocks lie within the layers, layers within the
+file, and commands within their boxes. Only outlines are checked here. One that is damaged is read
+again by the plain loops, which say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numba import int64, uint16, uint32
+
+from pipeline.formats.blocks import SIDE, Bytes
+from pipeline.formats.ranges import Numbers
+from pipeline.formats.sld import plain_kernels as sld_plain_loops
+from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
+from pipeline.formats.sld.outline import LITERAL, LONGEST_RUN, Outlines, Tiles
+from pipeline.formats.sld.structure import NONE_BEFORE, Layers
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPAQUE = np.uint32(0xFF000000)
+"""Alpha of a pixel of four channels, red in its lowest byte."""
+NO_PARENT = -1
+"""The first cell of what a layer inherits from that inherits nothing."""
+
+
+def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resolved:
+    """As `sld_plain_loops.resolve`."""
+    grid = Grid(
+        np.concatenate((before.layers, blocks)),
+        np.concatenate((before.cells, np.full(layers.blocks[blocks].sum(), NO_BLOCK, np.int64))),
+    )
+    inherited = np.zeros(len(grid.cells), np.bool_)
+    _resolve(_bytes(data), _resolving(layers, grid, blocks), grid.cells, inherited)
+    return Resolved(grid, inherited)
+
+
+def outline_tiles(
+    data: bytes, outlines: Outlines, first: Numbers, resolved: Resolved, all_rows: bool
+) -> Tiles:
+    """As `sld_plain_loops.outline_tiles`."""
+    table = np.stack((*outlines, first), axis=1)
+    tiles = np.zeros((outlines.rows * outlines.columns).sum(), np.uint16)
+    cells, inherited = resolved.grid.cells, resolved.inherited
+    if _outline_tiles(_bytes(data), table, (cells, inherited), all_rows, tiles):
+        return tiles
+    return sld_plain_loops.outline_tiles(data, outlines, first, resolved, all_rows)
+
+
+def covered(outlines: Outlines, first: Numbers, tiles: Tiles, resolved: Resolved) -> Tiles:
+    """As `sld_plain_loops.covered`."""
+    shown = np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+    _cover(first, outlines.rows * outlines.columns, tiles, resolved.inherited, shown)
+    return shown
+
+
+def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
+    """As `sld_plain_loops.colours`."""
+    picture = np.empty((stack.height, stack.width, 4), np.uint8)
+    if picture.size:
+        pixels = picture.view("<u4")[..., 0]
+        _colours(_bytes(data), stack.first, stack.rows, cells, shown, pixels)
+    return picture
+
+
+def values(data: bytes, stack: Stack, cells: Numbers) -> Bytes:
+    """As `sld_plain_loops.values`."""
+    picture = np.zeros((stack.height, stack.width), np.uint8)
+    if picture.size:
+        _values(_bytes(data), stack.first, stack.rows, cells, picture.view("<u4"))
+    return picture
+
+
+def _bytes(data: bytes) -> Bytes:
+    return np.frombuffer(data, np.uint8)
+
+
+def _resolving(layers: Layers, grid: Grid, blocks: Numbers) -> Numbers:
+    """What `_resolve` needs to know of each layer and its parent: int64 [layers, 11].
+
+    Places are in blocks.
+    """
+    parent = layers.inherits[blocks]
+    has_parent = parent != NONE_BEFORE
+    parent_first = np.full(len(blocks), NO_PARENT, np.int64)
+    parent_first[has_parent] = grid.first_cells(layers, parent[has_parent])
+    box, parent_box = layers.box[blocks] // SIDE, layers.box[parent] // SIDE
+    columns = (
+        grid.first_cells(layers, blocks),
+        layers.body[blocks],
+        layers.commands[blocks],
+        *box[:, :3].T,
+        parent_first,
+        *parent_box.T,
+    )
+    return np.stack(columns, axis=1)
+
+
+def _compiled(function: Function) -> Function:
+    """Compiled on its first call, and kept on disk for the next process."""
+    decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
+    return cast(Function, decorate(function))
+
+
+def _inlined(function: Function) -> Function:
+    """Compiled as a part of what calls it."""
+    decorate = numba.njit(inline="always", error_model="numpy")
+    return cast(Function, decorate(function))
+
+
+# --- Cells -----------------------------------------------------------------------------------
+
+
+@_compiled
+def _resolve(data: Any, table: Any, cells: Any, inherited: Any) -> None:
+    for number in range(table.shape[0]):
+        first, body, commands, left, top, right = table[number, :6]
+        parent = table[number, 6]
+        box = (left, top, right - left)
+        at, block = first, body + 2 * commands
+        for command in range(commands):
+            skip = int64(data[body + 2 * command])
+            draw = int64(data[body + 2 * command + 1])
+            if parent != NO_PARENT and skip:
+                _inherit((first, at, skip), box, table[number, 6:], cells)
+                inherited[at : at + skip] = True
+            at += skip
+            drawn = cells[at : at + draw]
+            for n in range(drawn.size):
+                drawn[n] = block + 8 * n
+            at += draw
+            block += 8 * draw
+
+
+@_compiled
+def _inherit(run: Any, box: Any, parent: Any, cells: Any) -> None:
+    """Cells of a run take over those of the parent at the same place of the canvas."""
+    first, at, count = run
+    left, top, columns = box
+    parent_first, parent_left, parent_top, parent_right, parent_bottom = parent
+    parent_columns = parent_right - parent_left
+    row, column = divmod(at - first, columns)
+    y, x = row + top, column + left
+    for n in range(count):
+        if parent_left <= x < parent_right and parent_top <= y < parent_bottom:
+            above = (y - parent_top) * parent_columns
+            cells[at + n] = cells[parent_first + above + x - parent_left]
+        x += 1
+        if x == left + columns:
+            x = left
+            y += 1
+
+
+# --- Outlines --------------------------------------------------------------------------------
+
+
+@_compiled
+def _outline_tiles(data: Any, table: Any, grid: Any, all_rows: Any, tiles: Any) -> Any:
+    """Whether the outlines are sound; their tiles are filled in."""
+    cells, inherited = grid
+    filled = 0
+    for number in range(table.shape[0]):
+        body, end, rows, columns, first = table[number]
+        table_end = body + 2 * rows
+        if table_end > end:
+            return False
+        for row in range(rows):
+            start = table_end + _short(data, body + 2 * row)
+            stop = end if row == rows - 1 else table_end + _short(data, body + 2 * row + 2)
+            if start > stop or stop > end:
+                return False
+            cell = first + row * columns
+            if all_rows or _shows_stale(cells[cell : cell + columns], inherited, cell):
+                block = int64(cells[cell]) if columns else 0
+                into = tiles[filled : filled + columns]
+                if not _read_row(data, (start, stop), block, into):
+                    return False
+            filled += columns
+    return True
+
+
+@_compiled
+def _shows_stale(cells: Any, inherited: Any, first: Any) -> Any:
+    shows = False
+    for n in range(cells.size):
+        shows |= inherited[first + n] and cells[n] != NO_BLOCK
+    return shows
+
+
+@_compiled
+def _read_row(data: Any, place: Any, first_block: Any, tiles: Any) -> Any:
+    """Whether a row's commands are sound; its tiles are filled in. See `sld_outline`."""
+    start, stop = place
+    misplaced = _misplaced(data, start, stop, first_block)
+    at, filled, last = start, 0, uint16(0)
+    while at < stop:
+        byte = int64(data[at])
+        count = 0 if at == misplaced else byte & LONGEST_RUN
+        at += 1
+        is_literal = byte >= LITERAL
+        if filled + count > tiles.size or (is_literal and at + 2 * count > stop):
+            return False
+        for n in range(count):
+            if is_literal:
+                last = uint16(_short(data, at + 2 * n))
+            tiles[filled + n] = last
+        if is_literal:
+            at += 2 * count
+        filled += count
+    tiles[filled:] = last
+    return True
+
+
+@_compiled
+def _misplaced(data: Any, start: Any, stop: Any, first_block: Any) -> Any:
+    """Where a last run of one tile is that belongs behind the tiles after it, or -1."""
+    last = before = earlier = -1
+    at = start
+    while at < stop:
+        earlier, before, last = before, last, at
+        byte = int64(data[at])
+        at += 1 + 2 * (byte & LONGEST_RUN) if byte >= LITERAL else 1
+    if at != stop or before < 0 or data[before] != 1 or data[last] <= LITERAL:
+        return -1
+    if earlier >= 0:
+        return before if data[earlier] < LITERAL else -1
+    tile = _short(data, last + 1)
+    return before if tile & ~_opaque_bits(data, first_block) == 0 else -1
+
+
+@_compiled
+def _opaque_bits(data: Any, block: Any) -> Any:
+    """As `blocks.opaque_bits_of_bc1`, of the block at an offset; none of NO_BLOCK."""
+    if block == NO_BLOCK:
+        return 0
+    if _short(data, block) > _short(data, block + 2):
+        return ALL_COVERED
+    bits = 0
+    for pixel in range(SIDE * SIDE):
+        index = (data[block + 4 + pixel // SIDE] >> (2 * (pixel % SIDE))) & 3
+        bits |= int64(index != 3) << pixel
+    return bits
+
+
+@_compiled
+def _cover(first: Any, counts: Any, tiles: Any, inherited: Any, shown: Any) -> None:
+    done = 0
+    for number in range(first.size):
+        cell, count = first[number], counts[number]
+        whose, mine = inherited[cell : cell + count], shown[cell : cell + count]
+        theirs = tiles[done : done + count]
+        for n in range(mine.size):
+            mine[n] = theirs[n] if whose[n] else uint16(ALL_COVERED)
+        done += count
+
+
+# --- Pixels ----------------------------------------------------------------------------------
+
+
+@_inlined
+def _short(data: Any, at: Any) -> Any:
+    return int64(data[at]) | int64(data[at + 1]) << 8
+
+
+@_inlined
+def _word(data: Any, at: Any) -> Any:
+    return (
+        uint32(data[at])
+        | uint32(data[at + 1]) << uint32(8)
+        | uint32(data[at + 2]) << uint32(16)
+        | uint32(data[at + 3]) << uint32(24)
+    )
+
+
+@_compiled
+def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, picture: Any) -> None:
+    columns = picture.shape[1] // SIDE
+    palette = np.zeros(4, np.uint32)
+    top = 0
+    for number in range(first.size):
+        for row in range(rows[number]):
+            begin = first[number] + row * columns
+            offsets = cells[begin : begin + columns]
+            tiles = shown[begin : begin + columns]
+            for column in range(columns):
+                block, tile = offsets[column], uint32(tiles[column])
+                indices = uint32(0)
+                if block == NO_BLOCK or tile == 0:
+                    palette[0] = 0
+                    tile = uint32(ALL_COVERED)
+                else:
+                    _bc1_palette(data, block, palette)
+                    indices = _word(data, block + 4)
+                for y in range(SIDE):
+                    line = picture[top + y, SIDE * column : SIDE * column + SIDE]
+                    for x in range(SIDE):
+                        line[x] = palette[(indices >> uint32(8 * y + 2 * x)) & uint32(3)]
+                if tile != uint32(ALL_COVERED):
+                    for y in range(SIDE):
+                        line = picture[top + y, SIDE * column : SIDE * column + SIDE]
+                        for x in range(SIDE):
+                            line[x] *= (tile >> uint32(SIDE * y + x)) & uint32(1)
+            top += SIDE
+
+
+@_inlined
+def _bc1_palette(data: Any, block: Any, palette: Any) -> None:
+    """The four colours of a BC1 block; interpolated channels are rounded down."""
+    one, other = _short(data, block), _short(data, block + 2)
+    palette[0], palette[1] = _widened(one), _widened(other)
+    if one > other:
+        palette[2], palette[3] = _mixed(one, other, 2, 1), _mixed(one, other, 1, 2)
+    else:
+        palette[2], palette[3] = _mixed(one, other, 1, 1), 0
+
+
+@_inlined
+def _widened(colour: Any) -> Any:
+    return _mixed(colour, colour, 1, 0)
+
+
+@_inlined
+def _mixed(one: Any, other: Any, share: Any, rest: Any) -> Any:
+    """A pixel of two colours of 5, 6 and 5 bits, each channel with its shares of the two."""
+    red = (share * _five(one >> 11) + rest * _five(other >> 11)) // (share + rest)
+    green = (share * _six(one >> 5) + rest * _six(other >> 5)) // (share + rest)
+    blue = (share * _five(one) + rest * _five(other)) // (share + rest)
+    return uint32(red | green << 8 | blue << 16) | OPAQUE
+
+
+@_inlined
+def _five(bits: Any) -> Any:
+    return (bits & 31) << 3 | (bits & 31) >> 2
+
+
+@_inlined
+def _six(bits: Any) -> Any:
+    return (bits & 63) << 2 | (bits & 63) >> 4
+
+
+@_compiled
+def _values(data: Any, first: Any, rows: Any, cells: Any, picture: Any) -> None:
+    """Four pixels of a line are one number, the leftmost in its lowest byte."""
+    palette = np.zeros(8, np.uint32)
+    top = 0
+    columns = picture.shape[1]
+    for number in range(first.size):
+        for row in range(rows[number]):
+            begin = first[number] + row * columns
+            offsets = cells[begin : begin + columns]
+            for column in range(columns):
+                block = offsets[column]
+                if block != NO_BLOCK:
+                    _bc4_palette(int64(data[block]), int64(data[block + 1]), palette)
+                    for y in range(SIDE):
+                        # Two lines have 24 bits of indices.
+                        at = block + 2 + 3 * (y // 2)
+                        bits = _short(data, at) | int64(data[at + 2]) << 16
+                        bits >>= 12 * (y % 2)
+                        line = uint32(0)
+                        for x in range(SIDE):
+                            line |= palette[(bits >> (3 * x)) & 7] << uint32(8 * x)
+                        picture[top + y, column] = line
+            top += SIDE
+
+
+@_compiled
+def _bc4_palette(one: Any, other: Any, palette: Any) -> None:
+    palette[0], palette[1] = one, other
+    steps = 7 if one > other else 5
+    for step in range(1, steps):
+        palette[step + 1] = ((steps - step) * one + step * other) // steps
+    if steps == 5:
+        palette[6], palette[7] = 0, 255

@@ -1,0 +1,71 @@
+"""The loops over every block of a sprite file.
+
+They come twice, with the same results to the last bit: as calls of numpy and Pillow, and compiled,
+where numba is installed. The compiled ones take a third of the time for large figures, but loading
+numba and them takes two to three seconds of the processor. So a process begins with the plain ones,
+and changes when it has worked for about as long: whatever it is asked for in the end, it has not
+spent much more than with the better of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from pipeline.formats.blocks import Bytes
+from pipeline.formats.sld import plain_kernels as sld_plain_loops
+from pipeline.formats.sld.grid import Resolved
+from pipeline.formats.sld.outline import Tiles
+
+WORTH_COMPILING = 1 << 24
+"""Blocks after which a process changes to the compiled loops: the plain ones take two seconds."""
+
+
+class Loops(NamedTuple):
+    """One way of doing it; `sld_plain_loops` says what each does."""
+
+    resolve: Callable[..., Resolved]
+    outline_tiles: Callable[..., Tiles]
+    covered: Callable[..., Tiles]
+    colours: Callable[..., Bytes]
+    values: Callable[..., Bytes]
+
+
+def loops_of(module: Any) -> Loops:
+    """The loops of a module that defines them all."""
+    return Loops(*(getattr(module, name) for name in Loops._fields))
+
+
+PLAIN = loops_of(sld_plain_loops)
+
+
+class _Meter:
+    """How many blocks this process has worked on."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+
+
+_METER = _Meter()
+
+
+def loops_for(blocks: int) -> Loops:
+    """The way that suits a process which now has so many more blocks to work on."""
+    _METER.blocks += blocks
+    return fastest_loops() if _METER.blocks > WORTH_COMPILING else PLAIN
+
+
+def change_now() -> None:
+    """Make this process use the compiled loops, if there are any, from the first block on."""
+    _METER.blocks = WORTH_COMPILING
+
+
+@cache
+def fastest_loops() -> Loops:
+    """The compiled loops where numba is installed, else the plain ones."""
+    try:
+        from pipeline.formats.sld import compiled_kernels as sld_compiled_loops
+    except ImportError:
+        return PLAIN
+    return loops_of(sld_compiled_loops)

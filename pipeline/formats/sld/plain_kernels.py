@@ -1,0 +1,220 @@
+"""The loops of the SLD decoder as calls of numpy and Pillow, many blocks at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.formats.blocks import (
+    SIDE,
+    TRANSPARENT_BC1,
+    TRANSPARENT_BC4,
+    Bytes,
+    Codes,
+    opaque_bits_of_bc1,
+    picture_of_blocks,
+)
+from pipeline.formats.ranges import Numbers, joined_ranges, starts_of
+from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
+from pipeline.formats.sld.outline import Outlines, Tiles, bits_of, decode_outlines
+from pipeline.formats.sld.structure import (
+    NONE_BEFORE,
+    Box,
+    Layers,
+    command_bytes,
+    numbers_at,
+    overlap,
+)
+
+Array = npt.NDArray[Any]
+
+
+def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resolved:
+    """The cells of some layers, behind those of earlier ones that they inherit from.
+
+    Layers come in the order of the file, so what one inherits is resolved already.
+
+    Args:
+        data: the whole file.
+        layers: of the file.
+        blocks: numbers of those to resolve, rising; all of them are made of blocks.
+        before: earlier layers, resolved.
+    """
+    grid = Grid(
+        np.concatenate((before.layers, blocks)),
+        np.concatenate((before.cells, _drawn_cells(data, layers, blocks))),
+    )
+    skipped, inherited = grid.cells == NO_BLOCK, np.zeros(len(grid.cells), np.bool_)
+    for heir in _heirs(layers, grid, blocks):
+        # What the commands did not reach inherits nothing.
+        mine = slice(heir.first, heir.first + heir.reached)
+        inherited[mine] = skipped[mine]
+        if heir.same_box:
+            source = grid.cells[heir.parent_first : heir.parent_first + heir.reached]
+            np.copyto(grid.cells[mine], source, where=skipped[mine])
+        else:
+            box, parent_box = _box_of(layers, heir.layer), _box_of(layers, heir.parent)
+            here, there = overlap(box, parent_box)
+            source = _area(grid.cells, heir.parent_first, parent_box)[there]
+            target, where = (_area(each, heir.first, box)[here] for each in (grid.cells, inherited))
+            np.copyto(target, source, where=where)
+    return Resolved(grid, inherited)
+
+
+def outline_tiles(
+    data: bytes, outlines: Outlines, first: Numbers, resolved: Resolved, all_rows: bool
+) -> Tiles:
+    """The tiles of outlines, joined.
+
+    Args:
+        data: the whole file.
+        outlines: where they are.
+        first: where the cells of each one's main layer begin in the grid.
+        resolved: the grid.
+        all_rows: read every row; otherwise only those where the main layer shows inherited blocks,
+            and the others stay empty.
+
+    Raises:
+        SldError: an outline is damaged.
+    """
+    cells = joined_ranges(first, outlines.rows * outlines.columns)
+    offsets = resolved.grid.cells[cells]
+    columns = np.repeat(outlines.columns, outlines.rows)
+    row_start, is_row = starts_of(columns), columns > 0
+    first_blocks = np.zeros(len(columns), np.uint16)
+    codes = _codes(data, offsets[row_start[is_row]], TRANSPARENT_BC1)
+    first_blocks[is_row] = opaque_bits_of_bc1(codes)
+    wanted = None
+    if not all_rows:
+        wanted = np.zeros(len(columns), np.bool_)
+        if len(cells):
+            stale = resolved.inherited[cells] & (offsets != NO_BLOCK)
+            wanted[is_row] = np.logical_or.reduceat(stale, row_start[is_row])
+    return decode_outlines(data, outlines, first_blocks, wanted)
+
+
+def covered(outlines: Outlines, first: Numbers, tiles: Tiles, resolved: Resolved) -> Tiles:
+    """What outlines cover of inherited blocks of main layers, for every cell; all of others.
+
+    Args:
+        outlines, first, resolved: as in `outline_tiles`.
+        tiles: what it returned.
+    """
+    shown = np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+    cells = joined_ranges(first, outlines.rows * outlines.columns)
+    shown[cells] = np.where(resolved.inherited[cells], tiles, ALL_COVERED)
+    return shown
+
+
+def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
+    """The picture of a stack of BC1 layers, transparent where a pixel is not covered.
+
+    Args:
+        data: the whole file.
+        stack: the layers.
+        cells: of the grid.
+        shown: for every cell, a tile of what is covered of it.
+
+    Returns:
+        uint8 [stack.height, stack.width, 4], RGBA.
+    """
+    chosen = stack.cells
+    codes = _codes(data, cells[chosen], TRANSPARENT_BC1)
+    tiles = shown[chosen]
+    codes[tiles == 0] = TRANSPARENT_BC1
+    picture = picture_of_blocks(codes, stack.columns, "BC1")
+    _clear(picture, stack.columns, tiles)
+    return picture
+
+
+def values(data: bytes, stack: Stack, cells: Numbers) -> Bytes:
+    """The picture of a stack of BC4 layers: uint8 [stack.height, stack.width].
+
+    Rows of blocks that are blank, as most of players' are, cost little.
+    """
+    codes = _codes(data, cells[stack.cells], TRANSPARENT_BC4)
+    rows = codes.reshape(stack.height // SIDE, stack.columns)
+    shows = rows.any(axis=1)
+    picture = np.zeros((len(rows), SIDE, stack.width), np.uint8)
+    if shows.any():
+        seen = picture_of_blocks(rows[shows].reshape(-1), stack.columns, "BC4")
+        picture[shows] = seen.reshape(-1, SIDE, stack.width)
+    return picture.reshape(stack.height, stack.width)
+
+
+class _Heir(NamedTuple):
+    """A layer that inherits, and the one that it inherits from.
+
+    Attributes:
+        first, parent_first: the first cells of the two in the grid.
+        reached: how many cells the commands of the layer cover.
+        same_box: whether both lie at the same place.
+    """
+
+    layer: int
+    parent: int
+    first: int
+    parent_first: int
+    reached: int
+    same_box: bool
+
+
+def _heirs(layers: Layers, grid: Grid, blocks: Numbers) -> Iterator[_Heir]:
+    own = blocks[layers.inherits[blocks] != NONE_BEFORE]
+    parent = layers.inherits[own]
+    first = starts_of(layers.blocks[grid.layers])
+    columns = (
+        own,
+        parent,
+        first[np.searchsorted(grid.layers, own)],
+        first[np.searchsorted(grid.layers, parent)],
+        layers.reached[own],
+        (layers.box[own] == layers.box[parent]).all(axis=1),
+    )
+    return map(_Heir, *(column.tolist() for column in columns))
+
+
+def _box_of(layers: Layers, layer: int) -> Box:
+    return Box(*layers.box[layer].tolist())
+
+
+def _area(cells: Array, first: int, box: Box) -> Array:
+    """A layer's part of one value per cell: [rows, columns]."""
+    return cells[first : first + box.rows * box.columns].reshape(box.rows, box.columns)
+
+
+def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
+    """The cells of layers as their commands state them: drawn blocks' offsets, else NO_BLOCK."""
+    commands = command_bytes(data, layers, blocks).astype(np.int64)
+    skip, draw = commands.T
+    drawn, reached, sizes = layers.drawn[blocks], layers.reached[blocks], layers.blocks[blocks]
+    # The commands of a layer may end before its box does: what follows lies farther along.
+    ahead = np.repeat(starts_of(sizes) - starts_of(reached), layers.commands[blocks])
+    first_drawn = starts_of(skip + draw) + skip + ahead
+    cells = np.full(sizes.sum(), NO_BLOCK, np.int64)
+    cells[joined_ranges(first_drawn, draw)] = _block_offsets(layers.first_block[blocks], drawn)
+    return cells
+
+
+def _block_offsets(first: Numbers, count: Numbers) -> Numbers:
+    return 8 * joined_ranges(first // 8, count) + np.repeat(first % 8, count)
+
+
+def _codes(data: bytes, offsets: Numbers, blank: int) -> Codes:
+    codes: Codes = numbers_at(data, offsets, "<u8")
+    codes[offsets == NO_BLOCK] = blank
+    return codes
+
+
+def _clear(picture: Array, columns: int, tiles: Tiles) -> None:
+    """Make pixels that are not covered transparent, in blocks that are covered in part."""
+    partly = np.flatnonzero((tiles != ALL_COVERED) & (tiles != 0))
+    if not len(partly):
+        return
+    row, column = np.divmod(partly, columns)
+    pixels = picture.view(np.uint32).reshape(-1, SIDE)
+    at = (SIDE * row[:, None] + np.arange(SIDE)) * columns + column[:, None]
+    pixels[at] *= bits_of(tiles[partly]).reshape(-1, SIDE, SIDE)

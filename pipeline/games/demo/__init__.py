@@ -1,1 +1,0 @@
-"""The built-in game, drawn by Outpost itself so that everything runs without owning one."""

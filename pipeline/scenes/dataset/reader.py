@@ -1,0 +1,135 @@
+"""Reading a written set back: what each picture's sidecar says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.backgrounds.shores import Footprint, Shoreline, Wave
+from pipeline.backgrounds.textures import Kind
+from pipeline.labels.boxes import Box
+from pipeline.labels.synthetic import SUBSETS, Subset
+from pipeline.scenes.dataset.layout import SceneSetError
+
+
+@dataclass(frozen=True)
+class WrittenObject:
+    """One object of a sidecar; fields as in `pipeline.scenes.rendering.measuring.SceneObject`.
+
+    Attributes:
+        dropped: why it is not labelled, or None for a label.
+    """
+
+    class_name: str
+    full: Box | None
+    visible: Box | None
+    visible_fraction: float
+    truncated_fraction: float
+    covered_by: tuple[str, ...]
+    dropped: str | None
+    footprint: Footprint | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class WrittenScene:
+    """One picture of a set; width and height in pixels, zoom as in `ScenePlan`."""
+
+    subset: Subset
+    name: str
+    kind: Kind
+    width: int
+    height: int
+    objects: tuple[WrittenObject, ...]
+    picture: Path
+    labels: Path
+    shore: Shoreline | None = None
+    zoom: float = 1.0
+
+
+def read_scenes(folder: Path) -> Iterator[WrittenScene]:
+    """Read every sidecar of a set, by subset and name.
+
+    Raises:
+        SceneSetError: a sidecar cannot be read.
+    """
+    for subset in SUBSETS:
+        for file in sorted((folder / "objects" / subset).glob("*.json")):
+            yield read_scene(folder, subset, file.stem)
+
+
+def read_some_scenes(folder: Path, count: int) -> Iterator[WrittenScene]:
+    """Read the sidecars of at most that many pictures, spread evenly over the set.
+
+    Raises:
+        SceneSetError: a sidecar cannot be read.
+    """
+    names = [
+        (subset, file.stem)
+        for subset in SUBSETS
+        for file in sorted((folder / "objects" / subset).glob("*.json"))
+    ]
+    count = min(count, len(names))
+    for number in range(count):
+        yield read_scene(folder, *names[number * len(names) // count])
+
+
+def record_of(folder: Path, subset: Subset, name: str) -> Path:
+    """Where a picture's sidecar is."""
+    return folder / "objects" / subset / f"{name}.json"
+
+
+def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
+    """Read one picture's sidecar.
+
+    Raises:
+        SceneSetError: it is missing or not what it should be.
+    """
+    file = record_of(folder, subset, name)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        width, height = content["size"]
+        return WrittenScene(
+            subset=subset,
+            name=name,
+            kind=content["kind"],
+            width=width,
+            height=height,
+            objects=tuple(_object(entry) for entry in content["objects"]),
+            picture=folder / "images" / subset / f"{name}.jpg",
+            labels=folder / "labels" / subset / f"{name}.txt",
+            shore=_shore(content.get("shore")),
+            zoom=content["zoom"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SceneSetError(
+            f"{file} does not describe a scene: {error!r}", "Materialize the synthetic set again."
+        ) from error
+
+
+def _object(entry: dict[str, Any]) -> WrittenObject:
+    return WrittenObject(
+        class_name=entry["class"],
+        full=_box(entry["full"]),
+        visible=_box(entry["visible"]),
+        visible_fraction=entry["visible_fraction"],
+        truncated_fraction=entry["truncated_fraction"],
+        covered_by=tuple(entry["covered_by"]),
+        dropped=entry["dropped"],
+        footprint=Footprint(**entry["footprint"]) if "footprint" in entry else None,
+        scale=entry["scale"],
+    )
+
+
+def _shore(entry: dict[str, Any] | None) -> Shoreline | None:
+    if entry is None:
+        return None
+    waves = tuple(Wave(**wave) for wave in entry["waves"])
+    return Shoreline(entry["angle"], entry["offset"], waves)
+
+
+def _box(corners: list[float] | None) -> Box | None:
+    return None if corners is None else Box(*corners)

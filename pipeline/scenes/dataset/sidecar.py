@@ -1,0 +1,66 @@
+"""The measurements of a picture's objects, as `pipeline.scenes.dataset.reader` reads them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.scenes.planning.planner import ScenePlan
+from pipeline.scenes.rendering.measuring import Exported
+
+CORNERS = "[%d, %d, %d, %d]"
+
+OBJECT = (
+    '{"class": %s, "covered_by": %s, "dropped": %s, %s"full": %s, "player": %s, "scale": %.4f, '
+    '"sprite": %s, "truncated_fraction": %.4f, "visible": %s, "visible_fraction": %.4f}'
+)
+"""An object of a sidecar. The fourth part, for a footprint, is empty in most scenes."""
+
+
+def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
+    """The sidecar of a picture: one object a line, so that it can be read and compared."""
+    head: dict[str, object] = {
+        "background": scene.background_id,
+        "index": scene.index,
+        "kind": scene.kind,
+        "seed": scene.seed,
+        "size": [scene.width, scene.height],
+        "zoom": round(scene.zoom, 4),
+    }
+    if scene.shore is not None:
+        head["shore"] = asdict(scene.shore)
+    lines = ",\n".join(map(_line, decisions))
+    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{lines}\n]}}\n'
+
+
+def _line(decision: Exported) -> str:
+    """An object as JSON with sorted keys, put together by hand because there are so many."""
+    item, outcome = decision
+    name, full, visible, visible_fraction, truncated, covers, player, sprite, scale, where = item
+    around = _corners(full)
+    return OBJECT % (
+        _quoted(name),
+        _quoted(covers),
+        "null" if isinstance(outcome, LabelledBox) else _quoted(outcome),
+        "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, ',
+        around,
+        "null" if player is None else player,
+        scale,
+        _quoted(sprite),
+        truncated,
+        around if visible is full else _corners(visible),
+        visible_fraction,
+    )
+
+
+@cache
+def _quoted(name: str | tuple[str, ...]) -> str:
+    """A name or some as JSON; there are few of them beside the objects."""
+    return json.dumps(name)
+
+
+def _corners(box: Box | None) -> str:
+    return "null" if box is None else CORNERS % box

@@ -1,0 +1,180 @@
+"""Writing a synthetic set: pictures, YOLO labels and measurements, in shards.
+
+A shard is a range of picture indices. Shards share nothing and may run in any order, process or
+machine, and again after a failure: `Studio.write` for each of `shards`, then `finish_set` once.
+`write_set` is that over the processes of this machine, and `dataset.shards` over several. The bytes
+depend on none of it. `dataset.layout` says what the folder holds.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.games.pack import GamePack, SceneRules
+from pipeline.labels.synthetic import SUBSETS
+from pipeline.processes import end_with_parent
+from pipeline.progress import Progress, Report, silent
+from pipeline.scenes.dataset.layout import (
+    SHARD_IMAGES,
+    SUMMARY_FILE,
+    SceneSetError,
+    Shard,
+    picture_name,
+    shards,
+    subset_of,
+    unwritable_told,
+)
+from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, Studio, open_studio
+
+PORTION_IMAGES = 10
+"""The end of a set comes in such portions, so that its processes end together."""
+
+
+@dataclass(frozen=True)
+class SetSummary:
+    """What a set holds; `set.json` has the same keys.
+
+    Attributes:
+        classes: names by class id.
+        counts: labels of every class, also of those with none.
+        dropped: objects without a label, by class and reason.
+        scenes: pictures by kind of scene.
+        gated: whether every class was kept in its own kind of scene.
+    """
+
+    game: str
+    classes: tuple[str, ...]
+    images: int
+    gated: bool
+    counts: dict[str, int]
+    dropped: dict[str, dict[str, int]]
+    scenes: dict[str, int]
+
+
+def write_set(
+    folder: Path, pack: GamePack, sources: Sources, workers: int = 1, report: Report = silent
+) -> SetSummary:
+    """Draw the whole set that the pack describes into `folder`.
+
+    Args:
+        folder: is made where it does not exist; must hold no other set.
+        workers: processes; with 1 everything happens in this one.
+        report: is told the number of finished pictures.
+
+    Raises:
+        SceneSetError: nothing to place, no room on the disk, a worker that was killed.
+        BackgroundError: backgrounds that are missing, unreadable or too small.
+        SpriteLibraryError: the sprite library cannot be read.
+    """
+    began = time.monotonic()
+    total = pack.scenes.images
+    finished: list[ShardCounts] = []
+    report(Progress("drawing scenes", 0, total, 0.0))
+    for counts in _written(portions(total, workers), folder, pack, sources, workers):
+        finished.append(counts)
+        done = sum(counts.shard.images for counts in finished)
+        report(Progress("drawing scenes", done, total, time.monotonic() - began))
+    return finish_set(folder, pack, finished)
+
+
+def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) -> SetSummary:
+    """Check that every picture of the set is there, and write `set.json`.
+
+    Raises:
+        SceneSetError: pictures, labels or measurements are missing, or do not belong to the set;
+            `set.json` cannot be written.
+    """
+    counts = list(finished)
+    _check_complete(folder, pack.scenes)
+    summary = _summary(pack, counts)
+    text = json.dumps(asdict(summary), indent=2, sort_keys=True)
+    with unwritable_told(folder):
+        (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+    return summary
+
+
+def portions(images: int, workers: int) -> tuple[Shard, ...]:
+    """Shards of the usual size, and smaller ones where the next process would wait for the last."""
+    if workers <= 1:
+        return shards(images)
+    rough = shards(max(0, images - workers * SHARD_IMAGES))
+    first = rough[-1].stop if rough else 0
+    fine = shards(images - first, PORTION_IMAGES)
+    return (*rough, *(Shard(first + part.first, first + part.stop) for part in fine))
+
+
+def _written(
+    planned: Sequence[Shard], folder: Path, pack: GamePack, sources: Sources, workers: int
+) -> Iterator[ShardCounts]:
+    """Write the shards, and yield what each one wrote as it ends."""
+    if workers <= 1:
+        studio = open_studio(pack, sources)
+        yield from (studio.write(shard, folder) for shard in planned)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
+        futures = [pool.submit(_write_in_worker, shard, folder, pack, sources) for shard in planned]
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        except BrokenProcessPool as error:
+            raise SceneSetError(
+                "A process that drew scenes was killed, most often because memory ran out.",
+                f"Run it again with fewer than {workers} workers.",
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_studio: Studio | None = None
+
+
+def _write_in_worker(shard: Shard, folder: Path, pack: GamePack, sources: Sources) -> ShardCounts:
+    """A worker serves one set for its whole life, and loads its studio with the first shard."""
+    global _studio
+    if _studio is None:
+        _studio = open_studio(pack, sources)
+    return _studio.write(shard, folder)
+
+
+def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
+    scenes: Counter[str] = sum((counts.scenes for counts in finished), Counter())
+    labels: Counter[str] = sum((counts.labels for counts in finished), Counter())
+    dropped: Counter[tuple[str, str]] = sum((counts.dropped for counts in finished), Counter())
+    ashore = ("shore",) if pack.scenes.shore_fraction > 0 else ()
+    by_class: dict[str, dict[str, int]] = {}
+    for (name, reason), number in dropped.items():
+        by_class.setdefault(name, {})[reason] = number
+    return SetSummary(
+        game=pack.name,
+        classes=pack.class_names,
+        images=pack.scenes.images,
+        gated=pack.scenes.gated,
+        counts={name: labels[name] for name in pack.class_names},
+        dropped=by_class,
+        scenes={kind: scenes[kind] for kind in ("land", "water", *ashore)},
+    )
+
+
+def _check_complete(folder: Path, rules: SceneRules) -> None:
+    expected = {(subset_of(n, rules), picture_name(n)) for n in range(rules.images)}
+    for part, suffix in (("images", ".jpg"), ("labels", ".txt"), ("objects", ".json")):
+        present = {
+            (subset, file.stem)
+            for subset in SUBSETS
+            for file in (folder / part / subset).glob(f"*{suffix}")
+        }
+        wrong = sorted(f"{subset}/{name}" for subset, name in expected ^ present)
+        if wrong:
+            raise SceneSetError(
+                f"{folder / part} has {len(expected - present)} files too few and "
+                f"{len(present - expected)} too many, among them {', '.join(wrong[:3])}.",
+                "Draw the missing shards again, into a folder that holds this set alone.",
+            )

@@ -1,0 +1,138 @@
+"""How placed things look: whose they are, what marks them, how deep they stand in water."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.backgrounds.shores import Shoreline
+from pipeline.backgrounds.textures import Kind
+from pipeline.games.sections.scenes import EdgeRules, GroupRule
+from pipeline.scenes.plan import Edge, Placement
+from pipeline.scenes.planning.placement import Point, Standing, on_water
+from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.rule_table import Floats, Objects, Repertoire, Whole
+from pipeline.scenes.planning.sampling import Cast
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS
+
+EDGES: Objects = np.array(["feathered", "hard", "as it is"], object)
+"""In the order in which chance decides between them; see `Edge`."""
+EACH_ITS_OWN = -1
+"""The player of a group whose members do not belong together."""
+
+Truths = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Water:
+    """Where in a picture things stand in water.
+
+    Attributes:
+        kind: of the scene.
+        shore: where its land ends, in a scene of land and water.
+        wading: middles of cells on land in which things stand deep.
+    """
+
+    kind: Kind
+    shore: Shoreline | None
+    wading: frozenset[Point]
+
+    def covers(self, x: Whole, y: Whole) -> Truths:
+        """Whether something that stands there stands in water."""
+        if self.shore is None:
+            covered = np.full(len(x), self.kind == "water")
+        else:
+            covered = on_water(x, y, self.shore)
+        if self.wading:
+            points = zip(x.tolist(), y.tolist(), strict=True)
+            covered |= np.array([point in self.wading for point in points], np.bool_)
+        return covered
+
+
+def shown(
+    cast: Cast, standing: Standing, water: Water, repertoire: Repertoire, chances: Chances
+) -> list[Placement]:
+    """How all looks that has found room, from the back to the front.
+
+    Args:
+        chances: the only source of chance, which is asked for all things at once.
+    """
+    order = np.argsort(standing.top + cast.hotspots[1][standing.rows], kind="stable")
+    rows, left, top = (column[order] for column in standing)
+    cast = cast.of(rows)
+    x, y = left + cast.hotspots[0], top + cast.hotspots[1]
+    chance = chances.rng.random((7, len(rows)))
+    overlays = repertoire.rules.overlays
+    owned = repertoire.owned[cast.shape] & (cast.roles.recolour > 0)
+    dressed = owned | repertoire.labelled[cast.shape] if overlays.everyone else owned
+    bars = dressed & (chance[2] < overlays.health_bar)
+    health = overlays.health[0] + chance[3] * (overlays.health[1] - overlays.health[0])
+    columns = (
+        repertoire.ids[cast.shape].tolist(),
+        repertoire.class_names[cast.shape].tolist(),
+        left.tolist(),
+        top.tolist(),
+        *cast.sides.tolist(),
+        list(zip(x.tolist(), y.tolist(), strict=True)),
+        cast.scale.tolist(),
+        _where(owned, _players(cast, chance[0], chances)),
+        (dressed & (cast.roles.ellipse > 0) & (chance[1] < overlays.selection)).tolist(),
+        _where(bars, health),
+        _edges(repertoire.rules.edges, chance[4]),
+        _waterlines(cast, water, (x, y), chance[5]),
+        (owned & (cast.roles.garrison > 0) & (chance[6] < overlays.garrison)).tolist(),
+        _group_names(cast),
+    )
+    return [Placement._make(row) for row in zip(*columns, strict=True)]
+
+
+def _where(there: Truths, column: npt.NDArray[Any]) -> list[Any]:
+    """A column with None where nothing is."""
+    values = column.astype(object)
+    values[~there] = None
+    listed: list[Any] = values.tolist()
+    return listed
+
+
+def _players(cast: Cast, chance: Floats, chances: Chances) -> Whole:
+    """In whose colour each thing is, if it is in any."""
+    own = (chance * len(TEAM_COLOURS)).astype(np.int64)
+    if len(cast.groups) == 1:
+        return own
+    common = np.array([_common_player(group, chances) for group in cast.groups])[cast.party]
+    return np.where(common == EACH_ITS_OWN, own, common)
+
+
+def _common_player(group: GroupRule | None, chances: Chances) -> int:
+    if group is None or not group.one_player:
+        return EACH_ITS_OWN
+    return chances.below(len(TEAM_COLOURS))
+
+
+def _edges(rules: EdgeRules, chance: Floats) -> list[Edge]:
+    steps = (rules.feathered, rules.feathered + rules.hard)
+    edges: list[Edge] = EDGES[np.searchsorted(steps, chance, side="right")].tolist()
+    return edges
+
+
+def _waterlines(
+    cast: Cast, water: Water, ground: tuple[Whole, Whole], chance: Floats
+) -> list[int | None]:
+    """From which row on things that stand deep in water are under it."""
+    lines = np.full(len(chance), None, object)
+    deep = np.flatnonzero(~np.isnan(cast.amounts.depth_from))
+    if len(deep):
+        depth = cast.amounts.depth_from + chance * cast.amounts.depth_span
+        rows = np.rint(cast.hotspots[1] - depth * cast.scale)[deep]
+        wet = water.covers(ground[0][deep], ground[1][deep]) & (rows < cast.sides[1][deep])
+        lines[deep[wet]] = np.maximum(rows[wet], 0).astype(np.int64)
+    waterlines: list[int | None] = lines.tolist()
+    return waterlines
+
+
+def _group_names(cast: Cast) -> list[str | None]:
+    names = [None if group is None else group.name for group in cast.groups]
+    return [names[party] for party in cast.party.tolist()]

@@ -1,0 +1,109 @@
+"""What lies over a planned scene: the interface's panels, fog, and the light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pipeline.games.sections.scenes import LightRules, OverlayRules, SceneRules, TimeOfDay
+from pipeline.scenes.plan import CORNERS, Corner, FogBank, FogPatch, Light, Marks, Panel
+from pipeline.scenes.planning.random_stream import Chances
+
+UNCHANGED = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
+FACTOR_STEPS = 256
+"""Factors on colours are multiples of its inverse; see `pipeline.scenes.plan.Light`."""
+
+
+def panels_of(chances: Chances, rules: SceneRules) -> Iterator[Panel]:
+    """The interface of one scene, or nothing."""
+    overlays, width, height = rules.overlays, rules.width, rules.height
+    if chances.one() >= overlays.hud:
+        return
+    if chances.one() < overlays.resource_bar:
+        bar = _share(chances, height, overlays.resource_bar_height)
+        yield Panel("resource_bar", 0, 0, width, bar, chances.below(1 << 31))
+    if chances.one() < overlays.command_panel:
+        panel = _share(chances, height, overlays.command_panel_height)
+        yield Panel("command_panel", 0, height - panel, width, panel, chances.below(1 << 31))
+    if chances.one() < overlays.minimap:
+        side = min(_share(chances, height, overlays.minimap_side), width)
+        corner = overlays.minimap_corners[chances.below(len(overlays.minimap_corners))]
+        yield Panel("minimap", *_corner_of(corner, side, rules), side, side, chances.below(1 << 31))
+
+
+def fog_of(chances: Chances, rules: SceneRules) -> Iterator[FogPatch | FogBank]:
+    """The dimmed parts of one scene, or none."""
+    overlays = rules.overlays
+    if chances.one() >= overlays.fog:
+        return
+    fewest, most = (min(count, len(CORNERS)) for count in overlays.fog_corners)
+    mixed = sorted((chances.one(), corner) for corner in CORNERS)
+    for _, corner in mixed[: chances.count((fewest, most))]:
+        yield FogPatch(
+            corner=corner,
+            width=_share(chances, rules.width, overlays.fog_width),
+            height=_share(chances, rules.height, overlays.fog_height),
+            darkness=chances.between(overlays.fog_darkness),
+        )
+
+    for _ in range(chances.count(overlays.fog_banks)):
+        width = _share(chances, rules.width, overlays.fog_bank_size)
+        height = _share(chances, rules.height, overlays.fog_bank_size)
+        yield FogBank(
+            left=chances.below(rules.width) - width // 2,
+            top=chances.below(rules.height) - height // 2,
+            width=width,
+            height=height,
+            darkness=chances.between(overlays.fog_darkness),
+        )
+
+
+def light_of(chances: Chances, rules: LightRules) -> Light | None:
+    """The light of one scene; None when it changes nothing."""
+    time = _time(chances.one(), rules.times)
+    warmer = chances.between(rules.temperature_range) if chances.one() < rules.temperature else 0.0
+    bright = chances.between(rules.brightness)
+    red, green, blue = (bright * factor for factor in time.factor)
+    vignette = chances.between(rules.vignette_darkness) if chances.one() < rules.vignette else 0.0
+    light = Light(
+        factor=(_stepped(red * (1 + warmer)), _stepped(green), _stepped(blue * (1 - warmer))),
+        add=time.add,
+        vignette=vignette,
+    )
+    return None if light == UNCHANGED else light
+
+
+def marks_of(chances: Chances, overlays: OverlayRules) -> Marks:
+    """How the ellipses, bars and badges of one scene look."""
+    return Marks(
+        reach=chances.between(overlays.selection_reach),
+        bar_width=overlays.bar_width,
+        bar_height=overlays.bar_height,
+        bar_tallest=overlays.bar_tallest,
+        bar_gap=overlays.bar_gap,
+        badge_radius=overlays.garrison_radius,
+        upright=overlays.upright_bar,
+    )
+
+
+def _time(chance: float, times: list[TimeOfDay]) -> TimeOfDay:
+    left = chance * sum(time.weight for time in times)
+    for time in times:
+        left -= time.weight
+        if left < 0:
+            return time
+    return times[-1] if times else TimeOfDay(name="any")
+
+
+def _corner_of(corner: Corner, side: int, rules: SceneRules) -> tuple[int, int]:
+    """Left and top of a square in a corner of the picture."""
+    left = 0 if "left" in corner else rules.width - side
+    return left, 0 if "top" in corner else rules.height - side
+
+
+def _stepped(factor: float) -> float:
+    return round(factor * FACTOR_STEPS) / FACTOR_STEPS
+
+
+def _share(chances: Chances, side: int, shares: tuple[float, float]) -> int:
+    return min(side, max(1, math.ceil(side * chances.between(shares))))

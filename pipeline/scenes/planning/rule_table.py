@@ -1,0 +1,309 @@
+"""What scenes may show: all that follows from the rules and the catalogue alone, worked out once.
+
+Numbers are columns: numpy looks one up for all objects of a scene in the time in which Python does
+so for a few of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.backgrounds.textures import Kind
+from pipeline.games.patterns import matcher
+from pipeline.games.sections.base import Scene
+from pipeline.games.sections.scenes import GroupMember, GroupRule, PlacementRule, SceneRules
+from pipeline.scenes.planning.gates import factors_of, may_stand, members_of, place_of
+from pipeline.scenes.planning.unit_marks import unit_marks
+from pipeline.scenes.sources.catalogue import Catalogue, SpriteShape
+from pipeline.sprites.library import DISTRACTOR
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Objects = npt.NDArray[np.object_]
+Choice = tuple[int, int]
+"""Sprites that lie side by side in a repertoire: the first one, and how many."""
+
+PLACES: tuple[Scene, ...] = ("land", "water", "shore", "both")
+NO_LIMIT = -1.0
+
+
+class Roles(NamedTuple):
+    """What the rules say of objects, in whole numbers; a column each, with a place for each rule.
+
+    Attributes:
+        kind: number of the class.
+        place: where it belongs, an index in `PLACES`.
+        on_cell: whether it stands on a cell of the grid.
+        margin: pixels kept from the edge, where `Amounts.cut` is 0.
+        recolour, ellipse, garrison: whether it may be in a team's colour, be marked by an ellipse,
+            have units inside.
+    """
+
+    kind: Whole
+    place: Whole
+    on_cell: Whole
+    margin: Whole
+    recolour: Whole
+    ellipse: Whole
+    garrison: Whole
+
+
+class Amounts(NamedTuple):
+    """The same in fractions and pixels.
+
+    Attributes:
+        size: factor on the sprites' own size.
+        scale_from, scale_span: jitter of it, the least and the most above that.
+        overlap: of its box that another may share.
+        cut: of its sides that the edge may cut off.
+        spacing: to its own class.
+        depth_from, depth_span: in water, the least and the most above that; nan for what floats.
+    """
+
+    size: Floats
+    scale_from: Floats
+    scale_span: Floats
+    overlap: Floats
+    cut: Floats
+    spacing: Floats
+    depth_from: Floats
+    depth_span: Floats
+
+
+class Singles(NamedTuple):
+    """What may come alone in one kind of scene; a column each, with a place for each rule.
+
+    Attributes:
+        orders: int64 [4, n], of each rule its number, its `Choice`, and 0 for no party.
+        fewest, span: of its count the least, and how many more are possible, plus 1.
+        factor: on its count.
+    """
+
+    orders: Whole
+    fewest: Floats
+    span: Floats
+    factor: Floats
+
+
+@dataclass(frozen=True)
+class Member:
+    """One class of a group.
+
+    Attributes:
+        rule: number of the rule that says how it is placed.
+        count: fewest and most.
+        choices: from each of which all of a group may be taken; as many of each as it has sprites.
+    """
+
+    rule: int
+    count: tuple[int, int]
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Troupe:
+    """A group that may come.
+
+    Attributes:
+        kinds: of scenes in which it may.
+        members: those that have sprites.
+    """
+
+    rule: GroupRule
+    kinds: frozenset[Kind]
+    members: tuple[Member, ...]
+
+
+class Repertoire:
+    """What scenes may show.
+
+    Attributes:
+        rules: those in force.
+        ids, class_names, owned, labelled: of the sprites, as `SpriteShape` has them; a class name
+            of None is not labelled.
+        limits: float64 [kinds, kinds], of the smaller box that two classes may share, or `NO_LIMIT`
+            where no exception speaks of them.
+        singles: by kind of scene.
+        troupes, marks: in the order in which the rules state them.
+    """
+
+    def __init__(self, rules: SceneRules, catalogue: Catalogue) -> None:
+        self.rules = rules = rules.in_force
+        self.catalogue = catalogue
+        self._shapes: list[SpriteShape] = []
+        choices = [self._choice(_shapes_of(rule, catalogue)) for rule in rules.placements]
+        self.singles: dict[Kind, Singles] = {
+            kind: _singles(kind, choices, rules, catalogue) for kind in get_args(Kind)
+        }
+        self.troupes = tuple(self._troupe(group) for group in rules.groups)
+        self.marks = unit_marks(rules.overlays.pictures, catalogue)
+        kinds = sorted({rule.class_name for rule in rules.placements})
+        self.limits = _limits(kinds, rules, catalogue)
+        self._roles = np.array(_roles(kinds, rules, catalogue), np.int64)
+        self._amounts = np.array(_amounts(rules), np.float64)
+        self._measures = (
+            np.array(
+                [(shape.width, shape.height, *shape.hotspot) for shape in self._shapes], np.float64
+            )
+            .reshape(-1, 4)
+            .T.copy()
+        )
+        self.ids: Objects = np.array([shape.id for shape in self._shapes], object)
+        self.class_names: Objects = np.array([shape.class_name for shape in self._shapes], object)
+        self.owned = np.array([shape.owned for shape in self._shapes], np.bool_)
+        self.labelled = np.array([shape.class_name is not None for shape in self._shapes], np.bool_)
+
+    def roles(self, rule: Whole) -> Roles:
+        """What the rules with these numbers say."""
+        return Roles(*self._roles.take(rule, axis=1))
+
+    def amounts(self, rule: Whole) -> Amounts:
+        """What the rules with these numbers say."""
+        return Amounts(*self._amounts.take(rule, axis=1))
+
+    def measures(self, shape: Whole) -> Floats:
+        """Width, height, and x and y of the hotspot of sprites, at their own size: [4, n]."""
+        return self._measures.take(shape, axis=1)
+
+    def _choice(self, shapes: Iterable[SpriteShape]) -> Choice:
+        first = len(self._shapes)
+        self._shapes.extend(shapes)
+        return first, len(self._shapes) - first
+
+    def _troupe(self, group: GroupRule) -> Troupe:
+        numbers = {rule.class_name: number for number, rule in _numbered(self.rules)}
+        rules = [self.rules.placements[numbers[member.class_name]] for member in group.members]
+        members = tuple(
+            self._member(member, numbers[member.class_name], group.one_heading)
+            for member, rule in zip(group.members, rules, strict=True)
+            if _shapes_of(rule, self.catalogue)
+        )
+        places = [place_of(rule, self.catalogue) for rule in rules]
+        kinds: Iterator[Kind] = (
+            kind
+            for kind in get_args(Kind)
+            if group.scene in (None, "both", kind)
+            and all(may_stand(place, kind, self.rules) for place in places)
+        )
+        return Troupe(group, frozenset(kinds) if members else frozenset(), members)
+
+    def _member(self, member: GroupMember, number: int, one_heading: bool) -> Member:
+        """With one heading, the choices are those of each of the sprites' headings."""
+        shapes = _shapes_of(self.rules.placements[number], self.catalogue)
+        shapes = _named(shapes, member.include) or shapes
+        if not one_heading:
+            return Member(number, member.count, (self._choice(shapes),))
+        alike: dict[int, list[SpriteShape]] = {}
+        for shape in shapes:
+            alike.setdefault(shape.heading, []).append(shape)
+        choices = {heading: self._choice(some) for heading, some in alike.items()}
+        return Member(number, member.count, tuple(choices[shape.heading] for shape in shapes))
+
+
+_last: tuple[SceneRules, Catalogue, Repertoire] | None = None
+
+
+def repertoire_of(rules: SceneRules, catalogue: Catalogue) -> Repertoire:
+    """What scenes may show; that of the last call is kept, as one set has one."""
+    global _last
+    last = _last
+    if last is None or last[0] is not rules or last[1] is not catalogue:
+        last = rules, catalogue, Repertoire(rules, catalogue)
+        _last = last
+    return last[2]
+
+
+def _numbered(rules: SceneRules) -> Iterator[tuple[int, PlacementRule]]:
+    """The last one of a class is the one that counts for its groups: the first that is written."""
+    return reversed(list(enumerate(rules.placements)))
+
+
+def _singles(
+    kind: Kind, choices: Sequence[Choice], rules: SceneRules, catalogue: Catalogue
+) -> Singles:
+    factors = factors_of(rules, catalogue)
+    coming = [
+        (number, rule)
+        for number, rule in enumerate(rules.placements)
+        if choices[number][1] and may_stand(place_of(rule, catalogue), kind, rules)
+    ]
+    return Singles(
+        orders=np.array([(n, *choices[n], 0) for n, _ in coming], np.int64).reshape(-1, 4).T,
+        fewest=np.array([rule.count[0] for _, rule in coming], np.float64),
+        span=np.array([rule.count[1] - rule.count[0] + 1 for _, rule in coming], np.float64),
+        factor=np.array(
+            [rule.oversample * factors.get(rule.class_name, 1.0) for _, rule in coming], np.float64
+        ),
+    )
+
+
+def _roles(
+    kinds: Sequence[str], rules: SceneRules, catalogue: Catalogue
+) -> tuple[Sequence[int], ...]:
+    """The columns of `Roles`."""
+    placed, overlays = rules.placements, rules.overlays
+    plain = members_of(overlays.without_ellipse, catalogue)
+    garrisoned = members_of(overlays.garrison_classes, catalogue)
+    return (
+        [kinds.index(rule.class_name) for rule in placed],
+        [PLACES.index(place_of(rule, catalogue)) for rule in placed],
+        [rules.grid is not None and rule.class_name != DISTRACTOR for rule in placed],
+        [rule.margin for rule in placed],
+        [rule.recolour for rule in placed],
+        [rule.class_name not in plain for rule in placed],
+        [rule.class_name in garrisoned for rule in placed],
+    )
+
+
+def _amounts(rules: SceneRules) -> tuple[Sequence[float], ...]:
+    """The columns of `Amounts`."""
+    placed = rules.placements
+    depths = [rule.depth or (np.nan, np.nan) for rule in placed]
+    return (
+        [rule.size for rule in placed],
+        [rule.scale[0] for rule in placed],
+        [rule.scale[1] - rule.scale[0] for rule in placed],
+        [rule.max_overlap for rule in placed],
+        [rule.cut for rule in placed],
+        [rule.spacing for rule in placed],
+        [low for low, _ in depths],
+        [high - low for low, high in depths],
+    )
+
+
+def _limits(kinds: Sequence[str], rules: SceneRules, catalogue: Catalogue) -> Floats:
+    """Of two classes, the last exception that speaks of them, either way round, counts."""
+    limits = np.full((len(kinds), len(kinds)), NO_LIMIT)
+    for rule in rules.overlaps:
+        some, others = (
+            [number for number, name in enumerate(kinds) if _is_among(name, names, catalogue)]
+            for names in (rule.classes, rule.others)
+        )
+        limits[np.ix_(some, others)] = limits[np.ix_(others, some)] = rule.limit
+    return limits
+
+
+def _is_among(name: str, names: Sequence[str], catalogue: Catalogue) -> bool:
+    return name in names or catalogue.group_of.get(name, "") in names
+
+
+def _shapes_of(rule: PlacementRule, catalogue: Catalogue) -> tuple[SpriteShape, ...]:
+    return _named(catalogue.sprites.get(rule.class_name, ()), rule.include)
+
+
+def _named(shapes: tuple[SpriteShape, ...], patterns: Sequence[str]) -> tuple[SpriteShape, ...]:
+    """The sprites whose names fit; all of them without patterns."""
+    if not patterns:
+        return shapes
+    wanted = matcher(patterns)
+    return tuple(shape for shape in shapes if wanted.fullmatch(_name(shape)))
+
+
+def _name(shape: SpriteShape) -> str:
+    """The name of the file that a sprite comes from, as its id tells it."""
+    return shape.id.partition("/")[2].rsplit("_h", 1)[0]

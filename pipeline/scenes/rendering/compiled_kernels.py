@@ -1,0 +1,657 @@
+"""The loops of `pixel_loops`, compiled; `plain_loops` says what they do.
+
+A pixel of four channels is one number of 32 bits. The innermost loops take eight of them at a
+time, in steps that are written as vector instructions of LLVM, which turns them into those that the
+processor has: AVX2, SSE2, NEON. Left to itself the compiler widens numba's whole numbers to 64
+bits, so that an AVX2 processor handles four pixels at a time, and takes the last pixels of each row
+one by one, which for sprites as wide as these are half of them. Here the end of a row is its last
+eight pixels once more, of which the first `skip` are left as they are; only rows of fewer than
+eight are done one by one. Arithmetic is on whole numbers: every processor gives the same result.
+
+Steps and loops stand in one file because numba compiles a loop anew when its own file changes, and
+looks at no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import carray, types, uint16, uint32
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from pipeline.scenes.rendering.atlas import Ids, Measures, Plane, Table
+from pipeline.scenes.sources.mipmaps import Pyramid
+from pipeline.sprites.library import Pixels
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PAIR = np.uint32(0x00FF00FF)
+"""The lower two channels of the two pairs of a pixel."""
+HALVES = np.uint32(0x00800080)
+CARRIES = np.uint32(0x01000100)
+LANES = 8
+"""Pixels of one step."""
+WIDE, NARROW = 32, 8
+"""Bytes of one step of `_mix_wide` and of `_mix_narrow`."""
+TURNED_SIDES = (4, 8)
+"""Rows and columns that `_turn_step` handles at once: of pixels of 32 bits, and of 8."""
+LOWER, UPPER = 0xFFFF, 0xFFFF0000
+"""Where a count of `_count_step` has the opaque pixels, and those that are seen."""
+CACHE_LINE = 64
+"""Bytes."""
+AHEAD = 4
+"""Rows by which memory is asked for before it is needed."""
+NOWHERE = (0, 0, 0, 0)
+"""The place of no pyramid."""
+SCRATCH_PIXELS = 1 << 14
+"""Enough for most pictures while they are resized."""
+
+
+def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
+    """As `plain_loops.resize`."""
+    places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
+    pixels = _packed(plane) if plane.ndim == 3 else plane
+    _resize(np.array(places, np.int64).reshape(-1, 4), pixels.reshape(-1), table)
+
+
+def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
+    """As `plain_loops.shade`."""
+    _shade(_packed(image), shadows.reshape(-1), table, opacity)
+
+
+def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
+    """As `plain_loops.paint`."""
+    _paint(_packed(bgra).reshape(-1), light.reshape(-1), table, _packed(tints))
+
+
+def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
+    """As `plain_loops.lay`."""
+    _lay(_packed(image), ids, _packed(bgra).reshape(-1), table)
+
+
+def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
+    """As `plain_loops.fill`."""
+    _fill(_packed(image), patches, _packed(colours))
+
+
+def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
+    """As `plain_loops.measure`."""
+    measures: Measures = np.zeros((len(table), 12), np.int64)
+    _measure(ids, _packed(bgra).reshape(-1), table, measures)
+    return measures
+
+
+def _packed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Pixels of four channels as one number each, blue in its lowest byte."""
+    return pixels.view(np.uint32)[..., 0]
+
+
+def _compiled(function: Function) -> Function:
+    """Compiled on its first call, and kept on disk for the next process."""
+    decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
+    return cast(Function, decorate(function))
+
+
+def _inlined(function: Function) -> Function:
+    """Compiled as a part of what calls it."""
+    decorate = numba.njit(inline="always", error_model="numpy")
+    return cast(Function, decorate(function))
+
+
+@_inlined
+def _scaled(pair: Any, share: Any) -> Any:
+    """A pair of channels times a share of 255, rounded."""
+    product = pair * share + HALVES
+    return ((product + ((product >> uint32(8)) & PAIR)) >> uint32(8)) & PAIR
+
+
+@_inlined
+def _sum(one: Any, other: Any) -> Any:
+    """Two pairs of channels, each sum 255 at most."""
+    both = one + other
+    over = both & CARRIES
+    return (both | (over - (over >> uint32(8)))) & PAIR
+
+
+@_inlined
+def _window(row: Any, width: Any, height: Any) -> Any:
+    """First and last row and column of a sprite that lie in the picture."""
+    _, rows, columns, left, top = row
+    return max(0, -top), min(rows, height - top), max(0, -left), min(columns, width - left)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pixels_at(_: Any, address: Any, like: Any) -> Any:
+    """A pointer to the pixels at an address, of the type of those of an array."""
+    pointer = types.CPointer(like.dtype)
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
+
+    return pointer(address, like), generate
+
+
+@_inlined
+def _between(one: Any, other: Any, share: Any) -> Any:
+    """Two pixels mixed, with a share of the other in 1/256; of four channels or of one."""
+    rest = uint32(256) - share
+    low = ((uint32(one) & PAIR) * rest + (uint32(other) & PAIR) * share + HALVES) >> uint32(8)
+    high = (
+        ((uint32(one) >> uint32(8)) & PAIR) * rest
+        + ((uint32(other) >> uint32(8)) & PAIR) * share
+        + HALVES
+    )
+    return (low & PAIR) | (high & (PAIR << uint32(8)))
+
+
+class _Writer:
+    """Writes the instructions of one step.
+
+    Args:
+        signature, arguments: of the call, as numba's code generators get them.
+    """
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        self.builder = builder
+        self.arguments = arguments
+        self._context = context
+        self._types = signature.args
+
+    def place(self, array: int, at: int, lanes: int, bits: int) -> Any:
+        """Where a vector lies: from element number argument `at` of argument `array` on."""
+        return self.vector_at(array, self.arguments[at], lanes, bits)
+
+    def vector_at(self, array: int, element: Any, lanes: int, bits: int) -> Any:
+        """As `place`, from an element whose number was computed."""
+        data = make_array(self._types[array])(self._context, self.builder, self.arguments[array])
+        pointer = self.builder.gep(data.data, [element])
+        return self.builder.bitcast(pointer, _vector(lanes, bits).as_pointer())
+
+    def load(self, place: Any) -> Any:
+        return self.builder.load(place, align=1)
+
+    def store(self, vector: Any, place: Any) -> None:
+        self.builder.store(vector, place, align=1)
+
+    def everywhere(self, argument: int, lanes: int, bits: int) -> Any:
+        """A vector with a whole number from the arguments in every lane."""
+        value, kind = self.arguments[argument], ir.IntType(bits)
+        if value.type.width > bits:
+            value = self.builder.trunc(value, kind)
+        elif value.type.width < bits:
+            value = self.builder.zext(value, kind)
+        nothing = ir.Constant(_vector(lanes, bits), ir.Undefined)
+        first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(first, nothing, _constant([0] * lanes, 32))
+
+    def not_skipped(self, skip: int) -> Any:
+        """Which lanes count: all but the first ones, whose number is an argument."""
+        lanes = _constant(range(LANES), 32)
+        return self.builder.icmp_unsigned(">=", lanes, self.everywhere(skip, LANES, 32))
+
+    def for_channels(self, numbers: Any, lane: Callable[[int], int]) -> Any:
+        """For each channel of eight pixels, the lane of a vector of bytes that belongs to it."""
+        wanted = _constant([lane(channel) for channel in range(4 * LANES)], 32)
+        return self.builder.shuffle_vector(numbers, numbers, wanted)
+
+    def scaled(self, numbers: Any, shares: Any) -> Any:
+        """Bytes times shares of 255, rounded."""
+        lanes = numbers.type.count
+        wide, build = _vector(lanes, 16), self.builder
+        product = build.mul(build.zext(numbers, wide), build.zext(shares, wide))
+        product = build.add(product, _constant([128] * lanes, 16))
+        eight = _constant([8] * lanes, 16)
+        rounded = build.lshr(build.add(product, build.lshr(product, eight)), eight)
+        return build.trunc(rounded, _vector(lanes, 8))
+
+    def sum(self, one: Any, other: Any) -> Any:
+        """Bytes added, 255 at most."""
+        function = ir.FunctionType(one.type, [one.type, one.type])
+        name = f"llvm.uadd.sat.v{one.type.count}i8"
+        added = cgutils.get_or_insert_function(self.builder.module, function, name)
+        return self.builder.call(added, [one, other])
+
+    def rest_of_255(self, numbers: Any) -> Any:
+        return self.builder.xor(numbers, _constant([255] * numbers.type.count, 8))
+
+    def set_lanes(self, mask: Any) -> Any:
+        """How many lanes of a mask are set, as a whole number of 64 bits."""
+        bits = self.builder.bitcast(mask, ir.IntType(mask.type.count))
+        return self.builder.zext(self.builder.ctpop(bits), ir.IntType(64))
+
+
+def _vector(lanes: int, bits: int) -> Any:
+    return ir.VectorType(ir.IntType(bits), lanes)
+
+
+def _constant(numbers: Any, bits: int) -> Any:
+    values = list(numbers)
+    return ir.Constant(_vector(len(values), bits), values)
+
+
+def _written(write: Callable[[_Writer], Any]) -> Callable[..., Any]:
+    """The code generator, as numba wants it, of a step; what the step gives back, if anything."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        result = write(_Writer(context, builder, signature, arguments))
+        return context.get_dummy_value() if result is None else result
+
+    return generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _ask_for(_: Any, array: Any, at: Any) -> Any:
+    """Have the processor bring the memory around an element into its cache."""
+    return types.void(array, at), _written(_write_ask_for)
+
+
+def _write_ask_for(code: _Writer) -> None:
+    whole, place = ir.IntType(32), code.place(0, 1, 1, 8)
+    place = code.builder.bitcast(place, ir.IntType(8).as_pointer())
+    function = ir.FunctionType(ir.VoidType(), [place.type, whole, whole, whole])
+    fetch = cgutils.get_or_insert_function(code.builder.module, function, "llvm.prefetch.p0i8")
+    code.builder.call(fetch, [place, whole(0), whole(3), whole(1)])
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _lay_step(_: Any, image: Any, ids: Any, bgra: Any, at: Any, skip: Any, own: Any) -> Any:
+    """Blend eight pixels `bgra` over `image`, and write `own` into `ids` where they are opaque."""
+    return types.void(image, ids, bgra, at, skip, own), _written(_write_lay)
+
+
+def _write_lay(code: _Writer) -> None:
+    image, ids, bgra, at, skip, own = range(6)
+    build, nothing = code.builder, _constant([0] * LANES, 32)
+    pixels = code.load(code.place(bgra, at, LANES, 32))
+    pixels = build.select(code.not_skipped(skip), pixels, nothing)
+    owners = code.place(ids, at, LANES, 16)
+    is_opaque = build.icmp_signed("<", pixels, nothing)  # The highest bit is that of alpha.
+    claimed = build.select(is_opaque, code.everywhere(own, LANES, 16), code.load(owners))
+    code.store(claimed, owners)
+    over = build.bitcast(pixels, _vector(4 * LANES, 8))
+    behind = code.rest_of_255(code.for_channels(over, lambda channel: channel | 3))
+    under = code.place(image, at, 4 * LANES, 8)
+    code.store(code.sum(over, code.scaled(code.load(under), behind)), under)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _shade_step(_: Any, image: Any, shadows: Any, at: Any, skip: Any, opacity: Any) -> Any:
+    """Darken eight pixels by `opacity` of what `shadows` says."""
+    return types.void(image, shadows, at, skip, opacity), _written(_write_shade)
+
+
+def _write_shade(code: _Writer) -> None:
+    image, shadows, at, skip, opacity = range(5)
+    dark = code.scaled(
+        code.load(code.place(shadows, at, LANES, 8)), code.everywhere(opacity, LANES, 8)
+    )
+    dark = code.builder.select(code.not_skipped(skip), dark, _constant([0] * LANES, 8))
+    kept = code.rest_of_255(code.for_channels(dark, lambda channel: channel // 4))
+    under = code.place(image, at, 4 * LANES, 8)
+    code.store(code.scaled(code.load(under), kept), under)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _paint_step(_: Any, bgra: Any, light: Any, at: Any, skip: Any, tint: Any) -> Any:
+    """Add to eight pixels what `light` says of a colour `tint`, which is a whole pixel."""
+    return types.void(bgra, light, at, skip, tint), _written(_write_paint)
+
+
+def _write_paint(code: _Writer) -> None:
+    bgra, light, at, skip, tint = range(5)
+    share = code.load(code.place(light, at, LANES, 8))
+    share = code.builder.select(code.not_skipped(skip), share, _constant([0] * LANES, 8))
+    shares = code.for_channels(share, lambda channel: channel // 4)
+    colour = code.builder.bitcast(code.everywhere(tint, LANES, 32), _vector(4 * LANES, 8))
+    pixels = code.place(bgra, at, 4 * LANES, 8)
+    code.store(code.sum(code.load(pixels), code.scaled(colour, shares)), pixels)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _mix_wide(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to: Any) -> Any:
+    """Mix `WIDE` bytes of two rows, with a share of the other in 1/256; rounded.
+
+    The rows begin with elements `one` and `other` of `rows`; what comes out is written into `out`
+    from element `to` on.
+    """
+    return types.void(rows, one, other, share, out, to), _written(
+        lambda code: _write_mix(code, WIDE)
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _mix_narrow(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to: Any) -> Any:
+    """As `_mix_wide`, `NARROW` bytes."""
+    return types.void(rows, one, other, share, out, to), _written(
+        lambda code: _write_mix(code, NARROW)
+    )
+
+
+def _write_mix(code: _Writer, lanes: int) -> None:
+    rows, one, other, share, out, to = range(6)
+    build, wide = code.builder, _vector(lanes, 16)
+    first, second = (
+        build.zext(code.load(code.place(rows, at, lanes, 8)), wide) for at in (one, other)
+    )
+    shares = code.everywhere(share, lanes, 16)
+    rest = build.sub(_constant([256] * lanes, 16), shares)
+    mixed = build.add(build.mul(first, rest), build.mul(second, shares))
+    mixed = build.lshr(build.add(mixed, _constant([128] * lanes, 16)), _constant([8] * lanes, 16))
+    code.store(build.trunc(mixed, _vector(lanes, 8)), code.place(out, to, lanes, 8))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _turn_step(
+    _: Any, pixels: Any, at: Any, stride: Any, out: Any, to: Any, out_stride: Any
+) -> Any:
+    """Turn the rows of a square of pixels, `TURNED_SIDES` of each, into columns.
+
+    Args:
+        pixels, at: where its first row begins; each further one lies `stride` elements later.
+        out, to: where its first column begins, likewise.
+    """
+    return types.void(pixels, at, stride, out, to, out_stride), _written(
+        lambda code: _write_turn(code, pixels.dtype.bitwidth)
+    )
+
+
+def _write_turn(code: _Writer, bits: int) -> None:
+    pixels, at, stride, out, to, out_stride = range(6)
+    build, side = code.builder, TURNED_SIDES[bits == 8]
+    numbers = [ir.Constant(code.arguments[stride].type, number) for number in range(side)]
+
+    def place(array: int, start: int, step: int, number: Any) -> Any:
+        far = build.mul(code.arguments[step], number)
+        return code.vector_at(array, build.add(code.arguments[start], far), side, bits)
+
+    rows = [code.load(place(pixels, at, stride, number)) for number in numbers]
+    half = side // 2
+    zipped = [[n // 2 + side * (n % 2) + first for n in range(side)] for first in (0, half)]
+    for _ in range(half.bit_length()):  # Each time, rows half a square apart are zipped together.
+        pairs = zip(rows[:half], rows[half:], strict=True)
+        rows = [
+            build.shuffle_vector(one, other, _constant(order, 32))
+            for one, other in pairs
+            for order in zipped
+        ]
+    for row, number in zip(rows, numbers, strict=True):
+        code.store(row, place(out, to, out_stride, number))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _count_step(_: Any, ids: Any, bgra: Any, at: Any, skip: Any, own: Any, columns: Any) -> Any:
+    """Count the opaque ones among eight pixels, and those of them where `ids` is `own`.
+
+    Returns:
+        How many are opaque, plus 65536 times how many are `own`; `columns`, uint32 for each column
+        of the row, grows by the same.
+    """
+    return types.int64(ids, bgra, at, skip, own, columns), _written(_write_count)
+
+
+def _write_count(code: _Writer) -> Any:
+    ids, bgra, at, skip, own, columns = range(6)
+    build, nothing = code.builder, _constant([0] * LANES, 32)
+    is_opaque = build.icmp_signed("<", code.load(code.place(bgra, at, LANES, 32)), nothing)
+    is_opaque = build.and_(is_opaque, code.not_skipped(skip))
+    owners = code.load(code.place(ids, at, LANES, 16))
+    is_own = build.icmp_unsigned("==", owners, code.everywhere(own, LANES, 16))
+    is_own = build.and_(is_own, is_opaque)
+    found = build.or_(
+        build.select(is_opaque, _constant([1] * LANES, 32), nothing),
+        build.select(is_own, _constant([1 << 16] * LANES, 32), nothing),
+    )
+    place = code.place(columns, at, LANES, 32)
+    code.store(build.add(code.load(place), found), place)
+    shifted = build.shl(code.set_lanes(is_own), ir.Constant(ir.IntType(64), 16))
+    return build.or_(code.set_lanes(is_opaque), shifted)
+
+
+@_compiled
+def _ask_for_row(rows: Any, at: Any, size: Any) -> None:
+    """Ask for a piece of a picture's row, if the picture has it.
+
+    The pieces of a picture that a sprite covers lie too far apart for a processor to foresee them;
+    waiting for them takes half of the time of blending.
+    """
+    if at + size <= rows.size:
+        for n in range(0, size + CACHE_LINE // rows.itemsize - 1, CACHE_LINE // rows.itemsize):
+            _ask_for(rows, at + min(n, size - 1))
+
+
+@_compiled
+def _interpolate(rows: Any, shape: Any, out: Any, count: Any) -> None:
+    """So many rows, evenly between those that there are; see `plain_loops`."""
+    available, size = shape
+    wide, narrow = WIDE // rows.itemsize, NARROW // rows.itemsize
+    step = (available << 16) // count
+    place = step // 2 - (1 << 15)
+    for number in range(count):
+        at = min(max(place, 0), (available - 1) << 16)
+        share = (at >> 8) & 255
+        one, to = (at >> 16) * size, number * size
+        other = min((at >> 16) + 1, available - 1) * size
+        if size >= wide:
+            for n in range(0, size - wide, wide):
+                _mix_wide(rows, one + n, other + n, share, out, to + n)
+            last = size - wide
+            _mix_wide(rows, one + last, other + last, share, out, to + last)
+        elif size >= narrow:
+            for n in range(0, size - narrow, narrow):
+                _mix_narrow(rows, one + n, other + n, share, out, to + n)
+            last = size - narrow
+            _mix_narrow(rows, one + last, other + last, share, out, to + last)
+        else:
+            for n in range(size):
+                out[to + n] = _between(rows[one + n], rows[other + n], uint32(share))
+        place += step
+
+
+@_compiled
+def _turn(pixels: Any, shape: Any, out: Any) -> None:
+    """Rows become columns."""
+    rows, columns = shape
+    side = TURNED_SIDES[int(pixels.itemsize == 1)]
+    if rows < side or columns < side:
+        for column in range(columns):
+            for row in range(rows):
+                out[column * rows + row] = pixels[row * columns + column]
+        return
+    for upper in range(0, rows, side):
+        row = min(upper, rows - side)
+        for left in range(0, columns, side):
+            column = min(left, columns - side)
+            _turn_step(pixels, row * columns + column, columns, out, column * rows + row, rows)
+
+
+@_compiled
+def _resize(places: Any, plane: Any, table: Any) -> None:
+    once = np.empty(SCRATCH_PIXELS, plane.dtype)
+    turned = np.empty(SCRATCH_PIXELS, plane.dtype)
+    for number in range(places.shape[0]):
+        address, height, width, levels = places[number]
+        first, rows, columns, _, _ = table[number]
+        if not address:
+            continue
+        start = 0
+        for _ in range(1, levels):
+            lower, narrower = (height + 1) // 2, (width + 1) // 2
+            if lower < rows or narrower < columns:
+                break
+            start += height * width
+            height, width = lower, narrower
+        level = carray(_pixels_at(address, plane), start + height * width)[start:]
+        if once.size < height * columns:
+            once = np.empty(height * columns, plane.dtype)
+            turned = np.empty(height * columns, plane.dtype)
+        _interpolate(level, (width, height), once, columns)
+        _turn(once, (columns, height), turned)
+        _interpolate(turned, (height, columns), plane[first : first + rows * columns], rows)
+
+
+@_compiled
+def _shade(image: Any, shadows: Any, table: Any, opacity: Any) -> None:
+    height, width = image.shape
+    pixels, strength = image.reshape(-1), uint32(opacity)
+    for number in range(table.shape[0]):
+        first, _, columns, left, top = table[number]
+        y1, y2, x1, x2 = _window(table[number], width, height)
+        size = max(0, x2 - x1)
+        for row in range(y1, y2):
+            start, to = first + row * columns + x1, (row + top) * width + left + x1
+            _ask_for_row(pixels, to + AHEAD * width, size)
+            darkness, beneath = shadows[start : start + size], pixels[to : to + size]
+            if size < LANES:
+                for n in range(size):
+                    kept = uint32(255) - _scaled(uint32(darkness[n]), strength)
+                    low = _scaled(beneath[n] & PAIR, kept)
+                    high = _scaled((beneath[n] >> uint32(8)) & PAIR, kept)
+                    beneath[n] = low | (high << uint32(8))
+            else:
+                for n in range(0, size - LANES + 1, LANES):
+                    _shade_step(beneath, darkness, n, 0, strength)
+                if size % LANES:
+                    _shade_step(beneath, darkness, size - LANES, -size % LANES, strength)
+
+
+@_compiled
+def _paint(bgra: Any, light: Any, table: Any, tints: Any) -> None:
+    for number in range(table.shape[0]):
+        first, rows, columns, _, _ = table[number]
+        size, tint = rows * columns, tints[number]
+        if not tint:
+            continue
+        pixels, shares = bgra[first : first + size], light[first : first + size]
+        if size < LANES:
+            for n in range(size):
+                share, pixel = uint32(shares[n]), pixels[n]
+                low = _sum(pixel & PAIR, _scaled(tint & PAIR, share))
+                high = _sum((pixel >> uint32(8)) & PAIR, _scaled((tint >> uint32(8)) & PAIR, share))
+                pixels[n] = low | (high << uint32(8))
+        else:
+            for n in range(0, size - LANES + 1, LANES):
+                _paint_step(pixels, shares, n, 0, tint)
+            if size % LANES:
+                _paint_step(pixels, shares, size - LANES, -size % LANES, tint)
+
+
+@_compiled
+def _lay(image: Any, ids: Any, bgra: Any, table: Any) -> None:
+    height, width = ids.shape
+    pixels, numbers = image.reshape(-1), ids.reshape(-1)
+    for number in range(table.shape[0]):
+        first, _, columns, left, top = table[number]
+        y1, y2, x1, x2 = _window(table[number], width, height)
+        own, size = uint16(number + 1), max(0, x2 - x1)
+        for row in range(y1, y2):
+            start, to = first + row * columns + x1, (row + top) * width + left + x1
+            sprite = bgra[start : start + size]
+            _ask_for_row(pixels, to + AHEAD * width, size)
+            _ask_for_row(numbers, to + AHEAD * width, size)
+            beneath, owners = pixels[to : to + size], numbers[to : to + size]
+            if size < LANES:
+                _lay_few(beneath, owners, sprite, own)
+            else:
+                for n in range(0, size - LANES + 1, LANES):
+                    _lay_step(beneath, owners, sprite, n, 0, own)
+                if size % LANES:
+                    _lay_step(beneath, owners, sprite, size - LANES, -size % LANES, own)
+
+
+@_compiled
+def _lay_few(beneath: Any, owners: Any, sprite: Any, own: Any) -> None:
+    for n in range(beneath.size):
+        pixel, under = sprite[n], beneath[n]
+        behind = uint32(255) - (pixel >> uint32(24))
+        low = _sum(pixel & PAIR, _scaled(under & PAIR, behind))
+        high = _sum((pixel >> uint32(8)) & PAIR, _scaled((under >> uint32(8)) & PAIR, behind))
+        beneath[n] = low | (high << uint32(8))
+        owners[n] = own if pixel >> uint32(31) else owners[n]
+
+
+@_compiled
+def _fill(image: Any, patches: Any, colours: Any) -> None:
+    for number in range(len(patches)):
+        left, top, width, height = patches[number]
+        for row in range(max(top, 0), min(top + height, image.shape[0])):
+            for column in range(max(left, 0), min(left + width, image.shape[1])):
+                image[row, column] = colours[number]
+
+
+@_compiled
+def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
+    height, width = ids.shape
+    numbers = ids.reshape(-1)
+    in_columns, in_rows = np.empty(width, np.uint32), np.empty(height, np.int64)
+    for number in range(table.shape[0]):
+        first, rows, columns, left, top = table[number]
+        found, sprite = measures[number], bgra[first : first + rows * columns]
+        found[4] = found[8] = width
+        found[5] = found[9] = height
+        y1, y2, x1, x2 = _window(table[number], width, height)
+        if y2 > y1 and x2 > x1:
+            across, along = in_columns[: x2 - x1], in_rows[: y2 - y1]
+            place = (numbers, width, sprite, table[number])
+            _count(place, uint16(number + 1), across, along)
+            for n in range(along.size):
+                found[1] += along[n] & LOWER
+                found[2] += along[n] >> 16
+            if found[1]:
+                found[4], found[6] = _ends(across, LOWER, left + x1)
+                found[5], found[7] = _ends(along, LOWER, top + y1)
+            if found[2]:
+                found[8], found[10] = _ends(across, UPPER, left + x1)
+                found[9], found[11] = _ends(along, UPPER, top + y1)
+            if found[2] < found[1]:
+                _count(place, uint16(0), across, along)
+                for n in range(along.size):
+                    found[3] += along[n] >> 16
+        found[0] = found[1]
+        if max(0, y2 - y1) * max(0, x2 - x1) < sprite.size:  # A part of it lies outside.
+            opaque = 0
+            for n in range(sprite.size):
+                opaque += sprite[n] >> uint32(31)
+            found[0] = opaque
+
+
+@_compiled
+def _count(place: Any, own: Any, across: Any, along: Any) -> None:
+    """What `_count_step` says, for each column and each row of a sprite inside the picture."""
+    ids, width, sprite, row_of_table = place
+    _, _, columns, left, top = row_of_table
+    y1, x1, size = max(0, -top), max(0, -left), across.size
+    across[:] = 0
+    for row in range(along.size):
+        start, to = (row + y1) * columns + x1, (row + y1 + top) * width + left + x1
+        _ask_for_row(ids, to + AHEAD * width, size)
+        pixels, owners, found = sprite[start : start + size], ids[to : to + size], 0
+        if size < LANES:
+            for n in range(size):
+                is_opaque = pixels[n] >> uint32(31)
+                both = is_opaque | ((is_opaque & uint32(owners[n] == own)) << uint32(16))
+                across[n] += both
+                found += both
+        else:
+            for n in range(0, size - LANES + 1, LANES):
+                found += _count_step(owners, pixels, n, 0, own, across)
+            if size % LANES:
+                found += _count_step(owners, pixels, size - LANES, -size % LANES, own, across)
+        along[row] = found
+
+
+@_compiled
+def _ends(counts: Any, part: Any, at: Any) -> Any:
+    """The first of some columns or rows with something in it, and the one after the last."""
+    start, stop = 0, counts.size
+    while not counts[start] & part:
+        start += 1
+    while not counts[stop - 1] & part:
+        stop -= 1
+    return at + start, at + stop

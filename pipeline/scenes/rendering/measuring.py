@@ -1,0 +1,122 @@
+"""Labelling a drawn scene: what each object shows, and which objects become labels.
+
+`label` measures every object on the id buffer; `export` applies a policy to these measurements. The
+two are apart so that another policy needs no other picture: the measurements are kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from pipeline.backgrounds.shores import Footprint
+from pipeline.games.pack import LabelPolicy
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
+from pipeline.scenes.rendering.kernels import loops
+from pipeline.scenes.rendering.renderer import Drawing
+
+Cover = Literal["unit", "hud"]
+DropReason = Literal["hidden", "mostly hidden", "too small"]
+
+
+class SceneObject(NamedTuple):
+    """One object of a known class, measured; boxes in pixels of the picture.
+
+    Attributes:
+        full: around its opaque pixels, covered or not, clipped to the picture; None when none of
+            them lies inside.
+        visible: around the pixels that are seen; None when none is.
+        visible_fraction: seen pixels over all its opaque pixels, inside and outside the picture.
+        truncated_fraction: pixels outside the picture over all.
+        covered_by: what hides a part of it: other objects ('unit'), the interface ('hud').
+        player: index of the player's colour, or None.
+        footprint: the ground under it, in a scene at the shore.
+    """
+
+    class_name: str
+    full: Box | None
+    visible: Box | None
+    visible_fraction: float
+    truncated_fraction: float
+    covered_by: tuple[Cover, ...]
+    player: int | None
+    sprite_id: str
+    scale: float
+    footprint: Footprint | None = None
+
+
+class Exported(NamedTuple):
+    """What a policy makes of one object: a label, or the reason why there is none."""
+
+    item: SceneObject
+    outcome: LabelledBox | DropReason
+
+
+def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
+    """Measure every placed object that has a class, in the plan's order."""
+    measures = loops().measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
+    objects = tuple(
+        [
+            _object(placement, measured)
+            for placement, measured in zip(plan.placements, measures, strict=True)
+            if placement.class_name is not None
+        ]
+    )
+    if plan.shore is None:
+        return objects
+    standing = (footprint_of(item) for item in plan.placements if item.class_name is not None)
+    return tuple(
+        item._replace(footprint=footprint)
+        for item, footprint in zip(objects, standing, strict=True)
+    )
+
+
+def export(
+    objects: Sequence[SceneObject], policy: LabelPolicy, class_names: Sequence[str]
+) -> tuple[Exported, ...]:
+    """Decide about each object, in the given order; `class_names[i]` is class i."""
+    ids = {name: number for number, name in enumerate(class_names)}
+    return tuple([Exported(item, _outcome(item, policy, ids[item.class_name])) for item in objects])
+
+
+def labels_of(exported: Sequence[Exported]) -> list[LabelledBox]:
+    """The labels among the decisions."""
+    return [outcome for _, outcome in exported if isinstance(outcome, LabelledBox)]
+
+
+def _outcome(item: SceneObject, policy: LabelPolicy, class_id: int) -> LabelledBox | DropReason:
+    if item.visible is None or item.full is None:
+        return "hidden"
+    if item.visible_fraction < policy.min_visible:
+        return "mostly hidden"
+    box = item.visible if policy.box == "visible" else item.full
+    x1, y1, x2, y2 = box
+    if x2 - x1 < policy.min_side or y2 - y1 < policy.min_side:
+        return "too small"
+    return LabelledBox(class_id, box)
+
+
+def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
+    """An object from its row of `measure`."""
+    pixels, inside, seen, under_hud, x1, y1, x2, y2, *around_seen = measured
+    full = Box(x1, y1, x2, y2) if inside else None
+    return SceneObject(
+        str(placement.class_name),
+        full,
+        full if seen == inside else Box(*around_seen) if seen else None,
+        seen / (pixels or 1),
+        (pixels - inside) / (pixels or 1),
+        _covers(inside - seen, under_hud),
+        placement.player,
+        placement.sprite_id,
+        placement.scale,
+    )
+
+
+def _covers(hidden: int, under_hud: int) -> tuple[Cover, ...]:
+    """What hides that many pixels, of which so many show the interface."""
+    if not hidden:
+        return ()
+    by_hud: tuple[Cover, ...] = ("hud",) if under_hud else ()
+    return (*by_hud, "unit") if hidden > under_hud else by_hud

@@ -1,0 +1,338 @@
+"""What scenes are made of: sizes and classes for planning, pixels for drawing.
+
+Planning reads only the catalogue, so a plan costs no decoded picture. The shelves hold the pixels
+of one process: sprites brought into the form in which they are blended, and the backgrounds that
+were used last.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.backgrounds.hexes import HexGrid
+from pipeline.backgrounds.pictures import BackgroundEntry, read_index
+from pipeline.backgrounds.shores import Shoreline
+from pipeline.backgrounds.textures import Kind
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GameClass, Scene
+from pipeline.scenes.sources.mipmaps import ANY_SCALE, Pyramid, Scales, pyramid_of
+from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
+from pipeline.sprites.recolour import LUMINANCE
+
+BACKGROUND_CACHE_BYTES = 64 << 20
+SPRITE_CACHE_BYTES = 256 << 20
+"""Enough for all prepared sprites of a large game drawn at the zoom of its screenshots."""
+
+Colour = tuple[int, int, int]
+Floats = npt.NDArray[np.float32]
+
+TEAM_COLOURS: tuple[Colour, ...] = (
+    (40, 80, 230),
+    (220, 30, 30),
+    (30, 180, 50),
+    (240, 220, 40),
+    (30, 190, 190),
+    (190, 50, 190),
+    (130, 130, 130),
+    (240, 130, 30),
+)
+"""RGB of players 1 to 8, of a game that does not state its own."""
+
+
+class BackgroundError(OutpostError):
+    """Backgrounds that are missing, unreadable, or smaller than a scene."""
+
+
+@dataclass(frozen=True)
+class SpriteShape:
+    """All that planning needs to know of a sprite; lengths in pixels."""
+
+    id: str
+    class_name: str | None
+    width: int
+    height: int
+    hotspot: tuple[int, int]
+    owned: bool
+    """True when a part of it shows its player's colour."""
+    heading: int = 0
+
+
+@dataclass(frozen=True)
+class BackgroundShape:
+    """All that planning needs to know of a background; lengths in pixels."""
+
+    id: str
+    width: int
+    height: int
+    shore: Shoreline | None = None
+    """Where the land ends, in a background of land and water."""
+    grid: HexGrid | None = None
+    """Where its hexes lie, in a game that has them."""
+    wading: tuple[tuple[int, int], ...] = ()
+    """Middles of hexes on land in which units stand deep."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that a plan may choose from.
+
+    Attributes:
+        sprites: by class name, unlabelled ones under `DISTRACTOR`.
+        backgrounds: by kind of scene.
+        scene_of: the kind of scene in which each class may stand.
+        group_of: the group that each class belongs to.
+    """
+
+    sprites: Mapping[str, tuple[SpriteShape, ...]]
+    backgrounds: Mapping[Kind, tuple[BackgroundShape, ...]]
+    scene_of: Mapping[str, Scene]
+    group_of: Mapping[str, str] = field(default_factory=dict)
+
+
+def catalogue_of(
+    sprites: Iterable[Sprite | SpriteShape],
+    backgrounds: Mapping[Kind, tuple[BackgroundShape, ...]],
+    classes: Iterable[GameClass],
+) -> Catalogue:
+    """List what there is, in an order that depends on ids alone."""
+    by_class: dict[str, list[SpriteShape]] = {}
+    for sprite in sorted(sprites, key=lambda sprite: sprite.id):
+        shape = sprite if isinstance(sprite, SpriteShape) else _shape_of(sprite)
+        by_class.setdefault(shape.class_name or DISTRACTOR, []).append(shape)
+    known_classes = tuple(classes)
+    return Catalogue(
+        sprites={name: tuple(shapes) for name, shapes in by_class.items()},
+        backgrounds=backgrounds,
+        scene_of={known.name: known.scene for known in known_classes},
+        group_of={known.name: known.group for known in known_classes},
+    )
+
+
+def shapes_of(library: OpenLibrary) -> Iterator[SpriteShape]:
+    """What planning needs to know of a library on disk, of which no pixel is read."""
+    for entry in library.entries.values():
+        width, height = library.size_of(entry.id)
+        yield SpriteShape(
+            id=entry.id,
+            class_name=entry.class_name,
+            width=width,
+            height=height,
+            hotspot=entry.hotspot,
+            owned=entry.player_weight is not None,
+            heading=entry.heading,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSprite:
+    """A sprite in the form in which it is resized and blended.
+
+    Colours are multiplied by alpha before any resize, because resizing straight alpha bleeds the
+    colour of transparent pixels into the edge. Recolouring (`pipeline.sprites.recolour`) is linear
+    in the pixels, so the two parts of its formula are resized apart and joined at the drawn size.
+
+    Attributes:
+        bgra: [h, w, 4], premultiplied; without what a team's colour replaces if there is a
+            `team_light`.
+        team_light: [h, w], what a team's colour is multiplied by before it is added; or None for
+            a sprite in its own colours.
+        shadow: [h, w] opacity of black, or None; `shadow_offset` as in `Sprite`.
+    """
+
+    bgra: Pyramid
+    team_light: Pyramid | None
+    shadow: Pyramid | None
+    shadow_offset: tuple[int, int]
+
+    @property
+    def nbytes(self) -> int:
+        parts = (self.bgra, self.team_light, self.shadow)
+        return sum(part.nbytes for part in parts if part is not None)
+
+
+class SpriteShelf:
+    """The sprites of a library, read and prepared when they are drawn; keeps those drawn last.
+
+    Args:
+        sprites: all of them, or a mapping that reads them by id.
+        scales: at which they will be drawn; larger, they lose detail.
+    """
+
+    def __init__(
+        self, sprites: Iterable[Sprite] | Mapping[str, Sprite], scales: Scales = ANY_SCALE
+    ) -> None:
+        self._sprites: Mapping[str, Sprite] = (
+            sprites if isinstance(sprites, Mapping) else {sprite.id: sprite for sprite in sprites}
+        )
+        self._scales = scales
+        self._recent: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
+        self._bytes = 0
+
+    def plain(self, sprite_id: str) -> PreparedSprite:
+        """The sprite in its own colours."""
+        return self._prepared(sprite_id, for_teams=False)
+
+    def for_teams(self, sprite_id: str) -> PreparedSprite:
+        """The sprite ready for any team's colour."""
+        return self._prepared(sprite_id, for_teams=True)
+
+    def _prepared(self, sprite_id: str, *, for_teams: bool) -> PreparedSprite:
+        key = sprite_id, for_teams
+        found = self._recent.get(key)
+        if found is not None:
+            self._recent.move_to_end(key)
+            return found
+        bring = prepare_for_teams if for_teams else prepare
+        found = self._recent[key] = bring(self._sprites[sprite_id], self._scales)
+        self._bytes += found.nbytes
+        while len(self._recent) > 1 and self._bytes > SPRITE_CACHE_BYTES:
+            self._bytes -= self._recent.popitem(last=False)[1].nbytes
+        return found
+
+
+class BackgroundShelf:
+    """The backgrounds of one or more folders; keeps the pixels of those that were used last.
+
+    Raises:
+        BackgroundError: an index or picture that is missing or cannot be read.
+    """
+
+    def __init__(self, folders: Mapping[Kind, Path]) -> None:
+        self._files: dict[str, Path] = {}
+        self._recent: OrderedDict[str, Pixels] = OrderedDict()
+        self.shapes: dict[Kind, tuple[BackgroundShape, ...]] = {
+            kind: tuple(self._register(folder, kind)) for kind, folder in folders.items()
+        }
+
+    def __getitem__(self, background_id: str) -> Pixels:
+        """uint8 [h, w, 3], RGB; shared, so do not write to it."""
+        picture = self._recent.pop(background_id, None)
+        if picture is None:
+            picture = _read_picture(self._files[background_id])
+        self._recent[background_id] = picture
+        while len(self._recent) > 1 and self._cached_bytes() > BACKGROUND_CACHE_BYTES:
+            self._recent.popitem(last=False)
+        return picture
+
+    def _cached_bytes(self) -> int:
+        return sum(picture.nbytes for picture in self._recent.values())
+
+    def _register(self, folder: Path, kind: Kind) -> Iterable[BackgroundShape]:
+        for entry in sorted(_index_of(folder), key=lambda entry: entry.id):
+            if entry.kind != kind:
+                raise BackgroundError(
+                    f"{folder} holds a {entry.kind} background among those for {kind} scenes.",
+                    f"Materialize the {kind} backgrounds again.",
+                )
+            if entry.id in self._files:
+                raise BackgroundError(
+                    f"Two backgrounds are called '{entry.id}'.",
+                    "Materialize the land and the water backgrounds again.",
+                )
+            self._files[entry.id] = folder / entry.file
+            width, height = _size_of(folder / entry.file)
+            yield BackgroundShape(entry.id, width, height, entry.shore, entry.grid, entry.wading)
+
+
+def prepare(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
+    """Bring a sprite into the form in which it is blended, in its own colours."""
+    *colours, alpha = cv2.split(sprite.rgba)
+    opacity = cv2.multiply(alpha, 1.0, None, 1 / 255, cv2.CV_32F)
+    bgra = cv2.merge([*_shares(colours[::-1], opacity), alpha])
+    return _prepared(sprite, (bgra, None), scales)
+
+
+def prepare_for_teams(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
+    """Like `prepare`, but without what a team's colour replaces, so that any can be put in."""
+    if sprite.player_weight is None:
+        return prepare(sprite, scales)
+    *colours, alpha = cv2.split(sprite.rgba)
+    kept = cv2.bitwise_not(sprite.player_weight)
+    own, theirs = (
+        cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F)
+        for weight in (kept, sprite.player_weight)
+    )
+    bgra = cv2.merge([*_shares(colours[::-1], own), alpha])
+    # A matrix product would round differently from one processor to the next.
+    parts = (factor * colour for factor, colour in zip(LUMINANCE, colours, strict=True))
+    light = np.rint(sum(parts) * theirs).astype(np.uint8)
+    return _prepared(sprite, (bgra, light), scales)
+
+
+def _shares(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
+    """Planes of colour, each times its share (0 to 1) of the pixel."""
+    return (
+        np.asarray(cv2.multiply(colour, share, None, 1.0, cv2.CV_8U), np.uint8)
+        for colour in colours
+    )
+
+
+def _prepared(
+    sprite: Sprite, pixels: tuple[Pixels, Pixels | None], scales: Scales
+) -> PreparedSprite:
+    def kept(plane: Pixels | None) -> Pyramid | None:
+        return None if plane is None else pyramid_of(plane, scales)
+
+    bgra, team_light = pixels
+    return PreparedSprite(
+        bgra=pyramid_of(bgra, scales),
+        team_light=kept(team_light),
+        shadow=kept(sprite.shadow),
+        shadow_offset=sprite.shadow_offset,
+    )
+
+
+def _shape_of(sprite: Sprite) -> SpriteShape:
+    height, width = sprite.rgba.shape[:2]
+    return SpriteShape(
+        id=sprite.id,
+        class_name=sprite.class_name,
+        width=width,
+        height=height,
+        hotspot=sprite.hotspot,
+        owned=sprite.player_weight is not None and bool(sprite.player_weight.any()),
+        heading=sprite.heading,
+    )
+
+
+def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
+    try:
+        return read_index(folder)
+    except (OSError, ValueError) as error:
+        raise BackgroundError(
+            f"{folder} is no folder of backgrounds: {error}",
+            "Materialize the terrain and water backgrounds first.",
+        ) from error
+
+
+def _size_of(file: Path) -> tuple[int, int]:
+    try:
+        with Image.open(file) as picture:
+            return picture.size
+    except OSError as error:
+        raise _unreadable(file) from error
+
+
+def _read_picture(file: Path) -> Pixels:
+    try:
+        data = np.fromfile(file, np.uint8)
+    except OSError as error:
+        raise _unreadable(file) from error
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if picture is None:
+        raise _unreadable(file)
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def _unreadable(file: Path) -> BackgroundError:
+    return BackgroundError(
+        f"The background {file} cannot be read.", "Materialize the backgrounds again."
+    )

@@ -1,0 +1,106 @@
+"""How long a step of training takes on this computer: a step is done, on an image of noise.
+
+    python -m pipeline.training.detector_program.acceleration.speed '{"architecture": ..., ...}'
+
+prints a `StepTime` as JSON. It is a process of its own, so that whoever asks needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from ..recording.timing import StepTime
+from .cores import usable_cores
+from .cpu import as_float32, cpu_precision, share_the_cores
+from .muon import muon_update
+
+OBJECTS = 16
+"""In each image: the loss takes longer where there are more."""
+STEPS = 2
+MOST_SECONDS = 20.0
+LOAD_SHARE = 0.05
+"""Of a step's layers: reading and augmenting its images, when nothing is measured of it."""
+
+
+def measure_step(asked: dict[str, Any]) -> StepTime:
+    """Time a step on the processor, after one in which kernels are made.
+
+    Args:
+        asked: `architecture`, `classes`, `batch`, `height` and `width` in pixels, and of the
+            hyperparameters `optimizer`, `precision` and `channels_last`.
+    """
+    import torch
+
+    torch.set_num_threads(usable_cores())
+    precision = cpu_precision(asked["precision"])
+    model, batch = _model(asked), _batch(asked)
+    if asked["channels_last"]:
+        model.to(memory_format=torch.channels_last)
+        batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+    layers, optimizer = [], []
+    began = time.perf_counter()
+    for _ in range(1 + STEPS):
+        layers.append(_seconds(lambda: _pass(model, batch, precision.layers)))
+        muon = asked["optimizer"] == "MuSGD"
+        optimizer.append(_seconds(lambda: _update(model, precision.muon)) if muon else 0.0)
+        model.zero_grad()
+        if time.perf_counter() - began > MOST_SECONDS:
+            break
+    return StepTime(1.0, LOAD_SHARE * min(layers), min(layers), min(optimizer))
+
+
+def _seconds(action: Any) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def _model(asked: dict[str, Any]) -> Any:
+    from ultralytics.cfg import get_cfg
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel(asked["architecture"], nc=asked["classes"], verbose=False)
+    model.args = get_cfg(overrides={"nms": False})
+    return model.train()
+
+
+def _batch(asked: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    count = asked["batch"]
+    objects = count * OBJECTS
+    places = torch.rand(objects, 2) * 0.8 + 0.1
+    return {
+        "img": torch.rand(count, 3, asked["height"], asked["width"]),
+        "cls": torch.randint(0, asked["classes"], (objects, 1)).float(),
+        "bboxes": torch.cat([places, torch.full((objects, 2), 0.08)], dim=1),
+        "batch_idx": torch.arange(count).repeat_interleave(OBJECTS).float(),
+    }
+
+
+def _pass(model: Any, batch: dict[str, Any], dtype: str) -> None:
+    import torch
+
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
+        predictions = model.predict(batch["img"])
+    loss, _ = model.loss(batch, as_float32(predictions))
+    loss.sum().backward()
+
+
+def _update(model: Any, dtype: str) -> None:
+    import torch
+
+    gradients = [weight.grad for weight in model.parameters() if weight.ndim >= 2]
+    known = [gradient for gradient in gradients if gradient is not None]
+    momenta = [torch.zeros_like(gradient) for gradient in known]
+    with torch.no_grad():
+        muon_update(known, momenta, 0.9, True, getattr(torch, dtype))
+
+
+if __name__ == "__main__":
+    share_the_cores()
+    print(json.dumps(asdict(measure_step(json.loads(sys.argv[1])))))

@@ -1,0 +1,139 @@
+"""The folder that comes back: events as they happen, files that appear whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..constants import CHECKPOINT_FILE
+
+
+class Outputs:
+    """The folder that comes back: events as they happen, files that appear whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.began = time.monotonic()
+
+    def __enter__(self) -> Outputs:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "done.json").unlink(missing_ok=True)
+        cut_last_line(self.folder / "metrics.jsonl")
+        self.stream = (self.folder / "metrics.jsonl").open("a", encoding="utf-8", newline="\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Append one event; it can be read as soon as this returns."""
+        self.write(self.stamped(kind, **fields))
+
+    def stamped(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """An event of this moment."""
+        return {"event": kind, "seconds": round(time.monotonic() - self.began, 3), **fields}
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Append an event as it is."""
+        self.stream.write(json.dumps(event, allow_nan=False) + "\n")
+        self.stream.flush()
+
+    def told(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Events of one kind that are written already, by an earlier start as well."""
+        text = (self.folder / "metrics.jsonl").read_text(encoding="utf-8")
+        for line in text.splitlines():
+            event: dict[str, Any] = json.loads(line)
+            if event["event"] == kind:
+                yield event
+
+    def text(self, name: str, content: str) -> None:
+        """Write a text file that appears whole; nothing when there is nothing to write."""
+        if content:
+            with self.replacing(name) as temporary:
+                temporary.write_text(content, encoding="utf-8", newline="")
+
+    def json(self, name: str, content: Any) -> None:
+        """Write a JSON file that appears whole."""
+        self.text(name, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def replacing(self, name: str) -> Replacement:
+        """A temporary file that takes the place of `name` when the block ends well."""
+        return Replacement(self.folder / name)
+
+    def finish(self) -> None:
+        """Drop what only a resumed job would need, and say what there is, last of all."""
+        checkpoint = self.folder / CHECKPOINT_FILE
+        for file in (checkpoint, sidecar_of(checkpoint)):
+            file.unlink(missing_ok=True)
+        self.event("done")
+        files = sorted(file for file in self.folder.iterdir() if file.suffix in (".pt", ".onnx"))
+        self.json(
+            "done.json",
+            {
+                file.name: {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+                for file in files
+            },
+        )
+
+
+class Replacement:
+    """Writes beside a file, forces it to the disk and renames it into place."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.temporary = target.with_name(f".{target.name}.tmp")
+
+    def __enter__(self) -> Path:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        return self.temporary
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.temporary.unlink(missing_ok=True)
+            return
+        with self.temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        self.temporary.replace(self.target)
+
+
+def cut_last_line(file: Path) -> None:
+    """Take off a last line that a program did not live to end."""
+    if file.is_file():
+        whole, end, _ = file.read_bytes().rpartition(b"\n")
+        os.truncate(file, len(whole) + len(end))
+
+
+def sha256_of(file: Path) -> str:
+    """Digest of a file's bytes; `hashlib.file_digest` came only with Python 3.11."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def losses(items: dict[str, Any], prefix: str) -> dict[str, float | None]:
+    """The losses among ultralytics' figures, without prefix and the word 'loss'."""
+    return {
+        key.removeprefix(prefix).removesuffix("_loss"): number(value)
+        for key, value in items.items()
+        if key.startswith(prefix)
+    }
+
+
+def number(value: Any) -> float | None:
+    """A finite number in plain figures, else None: JSON knows no NaN."""
+    if value is None or not math.isfinite(float(value)):
+        return None
+    return round(float(value), 6)
+
+
+def sidecar_of(checkpoint: Path) -> Path:
+    """The file that describes a checkpoint."""
+    return checkpoint.with_suffix(".json")

@@ -1,0 +1,348 @@
+"""Training from Python: `train`, and what it returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.labels.training_set import read_class_names
+from pipeline.manifests import sha256_of
+from pipeline.training.detector_program.constants import (
+    CHECKPOINT_FILE,
+    METRIC_NAMES,
+    PLOTS,
+    STOP_FILE,
+)
+from pipeline.training.detector_program.recording.outputs import sidecar_of
+from pipeline.training.job import write_job
+from pipeline.training.library.checkpoints import (
+    MANIFEST_FILE,
+    CheckpointKind,
+    CheckpointManifest,
+    CheckpointRecord,
+    find_checkpoint,
+)
+from pipeline.training.library.config import TrainingConfig, TrainingConfigError
+from pipeline.training.library.registry import ModelRegistry, RegistryEntry
+from pipeline.training.results import (
+    BatchEvent,
+    EpochMetrics,
+    Event,
+    MessageEvent,
+    best_epoch,
+    epochs_of,
+    read_events,
+)
+from pipeline.training.running import run_job
+
+if TYPE_CHECKING:
+    from detector_runtime import Detector
+
+CONFIG_FILE = "config.json"
+PRETRAINED = "pretrain"
+
+Callback = Callable[[Event], None]
+"""Told of everything as it happens; may raise `StopTraining`. What else it raises ends the training
+and is raised by `train`."""
+
+
+class StopTraining(Exception):  # noqa: N818  # no error: a request, as StopIteration is
+    """Raised by a callback: end after the running epoch, as if patience had run out."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training made.
+
+    Attributes:
+        folder: where everything of this training lies.
+        weights: the best checkpoint, for ultralytics.
+        last: the newest checkpoint, for ultralytics.
+        onnx: the exported model, or None when none was asked for.
+        results: figures of every epoch as CSV.
+        plots: folder of what ultralytics drew; of two stages, each has a folder of its own in it.
+        log: everything that was printed.
+        class_names: index i is class i.
+        epochs: figures of every epoch, those of an earlier training that this one continued too.
+        best_epoch: the one whose weights `weights` holds, counted within its stage.
+        metrics: its precision, recall, map50 and map50_95 on the validation list.
+        manifest: of all checkpoints in the configuration's `checkpoint_dir`.
+        entry: in the registry, when one was named.
+    """
+
+    config: TrainingConfig
+    run_id: str
+    folder: Path
+    weights: Path
+    last: Path
+    onnx: Path | None
+    results: Path
+    plots: Path
+    log: Path
+    class_names: tuple[str, ...]
+    epochs: tuple[EpochMetrics, ...]
+    best_epoch: int
+    metrics: Mapping[str, float | None]
+    seconds: float
+    manifest: CheckpointManifest
+    entry: RegistryEntry | None
+
+    @property
+    def checkpoints(self) -> tuple[CheckpointRecord, ...]:
+        """The records of this training, oldest first."""
+        return tuple(r for r in self.manifest.records() if r.run_id == self.run_id)
+
+    def detector(self) -> Detector:
+        """The exported model, ready to look at screenshots; the caller's own, not the shared one.
+
+        Raises:
+            TrainingConfigError: it was trained without an export.
+        """
+        from detector_runtime import open_detector
+
+        if self.onnx is None:
+            raise TrainingConfigError(
+                "This model was trained with export=False, so there is nothing to run.",
+                "Train with export=True, or load `weights` with ultralytics.",
+            )
+        return open_detector(self.onnx)
+
+
+def train(
+    config: TrainingConfig | None = None,
+    *,
+    resume: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    **overrides: Any,
+) -> TrainedModel:
+    """Train a detector on this machine, in a process of its own, and wait for it.
+
+    While it trains, `checkpoint_dir/<run>/checkpoints` receives periodic checkpoints and
+    `checkpoint_dir/manifest.jsonl` a line for each.
+
+    Args:
+        config: all defaults when left out; of a resumed training, its own.
+        resume: a checkpoint to go on from, or a folder that holds one: of a training that was
+            interrupted, or of one that has ended and gets more epochs.
+        callbacks: told of every event, in this order.
+        overrides: fields of the configuration that differ from `config`.
+
+    Raises:
+        TrainingConfigError: an unknown field or an impossible value; also a ValueError.
+        CheckpointMissingError: there is nothing to resume; also a FileNotFoundError.
+        JobError: the training set will not do.
+        TrainingRunError: the training failed; what it left is kept.
+    """
+    checkpoint = None if resume is None else find_checkpoint(Path(resume))
+    base = config or _config_beside(checkpoint) or TrainingConfig()
+    return _Run(base.with_changes(**overrides), checkpoint, tuple(callbacks)).carry_out()
+
+
+def print_epochs(event: Event) -> None:
+    """A callback that prints a line for every epoch and every message."""
+    if isinstance(event, EpochMetrics) and not event.restored:
+        losses = ", ".join(
+            f"{name} {loss:.3f}" for name, loss in event.train_losses.items() if loss
+        )
+        print(
+            f"{event.stage} {event.epoch}/{event.epochs}: mAP50 {event.map50 or 0:.3f}, "
+            f"mAP50-95 {event.map50_95 or 0:.3f}; {losses}"
+        )
+    elif isinstance(event, MessageEvent | BatchEvent):
+        print(event.message)
+
+
+def stop_after(seconds: float) -> Callback:
+    """A callback that ends the training with the epoch that runs when the time is up."""
+    began = time.monotonic()
+
+    def check(_event: Event) -> None:
+        if time.monotonic() - began >= seconds:
+            raise StopTraining
+
+    return check
+
+
+class _Run:
+    """One training: its folders, what is kept while it runs, and what is made of its outputs."""
+
+    def __init__(
+        self, config: TrainingConfig, checkpoint: Path | None, callbacks: tuple[Callback, ...]
+    ) -> None:
+        if config.training_set is None:
+            raise TrainingConfigError(
+                "The field 'training_set' is missing.",
+                "Give the folder of a training set: the page of cvat_merge shows one.",
+            )
+        _check_version(config)
+        self.config = config
+        self.training_set = config.training_set
+        self.checkpoint = checkpoint
+        self.callbacks = callbacks
+        self.run_id = uuid.uuid4().hex[:8]
+        self.folder = config.checkpoint_dir.absolute() / self.run_id
+        self.job_folder = self.folder / "job"
+        self.manifest = CheckpointManifest(self.folder.parent / MANIFEST_FILE)
+        self.class_names = read_class_names(config.training_set)
+        self.spec = config.spec(self.class_names, {"game": config.game, "run_id": self.run_id})
+
+    def carry_out(self) -> TrainedModel:
+        began = time.monotonic()
+        weights = self.config.weights if self.config.weights.is_file() else None
+        job = write_job(self.job_folder, self.spec, self.training_set, weights, self.checkpoint)
+        # Absolute, so that a training can be resumed from another working folder.
+        settled = self.config.with_changes(
+            training_set=self.training_set.absolute(),
+            checkpoint_dir=self.config.checkpoint_dir.absolute(),
+        )
+        config = settled.model_dump_json(indent=1, exclude_unset=True)
+        (self.folder / CONFIG_FILE).write_text(config + "\n", encoding="utf-8", newline="\n")
+        run_job(job, self._on_event)
+        return self._settle(time.monotonic() - began)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, EpochMetrics) and not event.restored:
+            self._keep_periodic(event)
+        for callback in self.callbacks:
+            try:
+                callback(event)
+            except StopTraining:
+                (self.job_folder / STOP_FILE).touch()
+
+    def _keep_periodic(self, event: EpochMetrics) -> None:
+        """Keep the checkpoint of an epoch, unless a later one has taken its place already."""
+        is_due = event.epoch % self.config.checkpoint_every == 0 or event.epoch == event.epochs
+        newest = self.job_folder / "outputs" / CHECKPOINT_FILE
+        if not is_due or not newest.is_file():
+            return
+        file = self.folder / "checkpoints" / f"{event.stage}-{event.epoch:04d}.pt"
+        file.parent.mkdir(exist_ok=True)
+        digest = _digest_of_epoch(sidecar_of(newest), event)
+        _link_or_copy(newest, file)
+        if digest is None or sha256_of(file) != digest:
+            file.unlink()
+            return
+        self._record(file, CheckpointKind.PERIODIC, event)
+        self.manifest.prune_periodic(self.config.keep_last, self.run_id)
+
+    def _settle(self, seconds: float) -> TrainedModel:
+        """Move the outputs out of the job's folder, record and register them."""
+        for file in sorted((self.job_folder / "outputs").iterdir()):
+            file.replace(self.folder / file.name)
+        # Windows does not let go of links to files that are read-only: they are left there.
+        shutil.rmtree(self.job_folder, ignore_errors=True)
+        epochs = epochs_of(read_events(self.folder / "metrics.jsonl"))
+        best = best_epoch(epochs)
+        assert best is not None, "a training that is done has an epoch"
+        self._record(self.folder / "best.pt", CheckpointKind.BEST, best)
+        self._record(self.folder / "last.pt", CheckpointKind.FINAL, epochs[-1])
+        onnx = self.folder / "best.onnx"
+        return TrainedModel(
+            config=self.config,
+            run_id=self.run_id,
+            folder=self.folder,
+            weights=self.folder / "best.pt",
+            last=self.folder / "last.pt",
+            onnx=onnx if onnx.is_file() else None,
+            results=self.folder / "results.csv",
+            plots=self.folder / PLOTS,
+            log=self.folder / "log.txt",
+            class_names=self.class_names,
+            epochs=epochs,
+            best_epoch=best.epoch,
+            metrics=_metrics_of(best),
+            seconds=seconds,
+            manifest=self.manifest,
+            entry=self._register(epochs),
+        )
+
+    def _record(self, file: Path, kind: CheckpointKind, epoch: EpochMetrics) -> None:
+        self.manifest.append(
+            CheckpointRecord(
+                path=file.relative_to(self.manifest.file.parent).as_posix(),
+                kind=kind,
+                stage=epoch.stage,
+                epoch=epoch.epoch,
+                metrics=_metrics_of(epoch),
+                sha256=sha256_of(file),
+                bytes=file.stat().st_size,
+                recorded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                run_id=self.run_id,
+            )
+        )
+
+    def _register(self, epochs: Sequence[EpochMetrics]) -> RegistryEntry | None:
+        if self.config.registry is None:
+            return None
+        registry = ModelRegistry(self.config.registry)
+
+        def enter(
+            purpose: str, name: str, version: str | None, told: Sequence[EpochMetrics]
+        ) -> RegistryEntry:
+            best = best_epoch(told)
+            return registry.register(
+                self.config.game,
+                purpose,
+                self.folder / name,
+                version=version,
+                metrics=_metrics_of(best) if best else {},
+                run_id=self.run_id,
+            )
+
+        if (self.folder / f"{PRETRAINED}.pt").is_file():
+            of_pretraining = [epoch for epoch in epochs if epoch.stage == PRETRAINED]
+            enter(PRETRAINED, f"{PRETRAINED}.pt", None, of_pretraining)
+        exported = (self.folder / "best.onnx").is_file()
+        name = "best.onnx" if exported else "best.pt"
+        return enter(self.config.purpose, name, self.config.version, epochs)
+
+
+def _check_version(config: TrainingConfig) -> None:
+    """Refuse before the training what the registry would refuse after it."""
+    if config.registry is None or config.version is None:
+        return
+    entries = ModelRegistry(config.registry).list(config.game, config.purpose)
+    if any(entry.version == config.version for entry in entries):
+        raise TrainingConfigError(
+            f"{config.game}/{config.purpose} {config.version} is registered already.",
+            "Choose another version, or leave it out to take the next number.",
+        )
+
+
+def _config_beside(checkpoint: Path | None) -> TrainingConfig | None:
+    """The configuration of the training that wrote a checkpoint, where it is still at hand."""
+    for folder in checkpoint.resolve().parents[:3] if checkpoint else ():
+        file = folder / CONFIG_FILE
+        if file.is_file():
+            return TrainingConfig.model_validate_json(file.read_text(encoding="utf-8"))
+    return None
+
+
+def _digest_of_epoch(sidecar: Path, event: EpochMetrics) -> str | None:
+    """The digest of the newest checkpoint when it is of that very epoch."""
+    try:
+        described = json.loads(sidecar.read_text(encoding="utf-8"))
+    except OSError:  # the job has just ended and taken it away
+        return None
+    is_it = (described["stage"], described["epoch"]) == (event.stage, event.epoch)
+    return str(described["sha256"]) if is_it else None
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _metrics_of(epoch: EpochMetrics) -> dict[str, float | None]:
+    return {name: getattr(epoch, name) for name in METRIC_NAMES}

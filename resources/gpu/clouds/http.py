@@ -1,0 +1,556 @@
+"""Requests to the APIs of the clouds: who may be asked how often, what is tried again, what is not.
+
+The API key is read from the environment for each request and kept nowhere, so no repr, log or error
+can tell it. What creates something is sent once: an answer that never came does not say that
+nothing was created. What changes nothing when repeated is repeated, a few times, at growing and
+random intervals. Every request has a connection of its own: they are seconds apart, and a
+connection that was kept open may turn out to be dead only once a creation has been sent over it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from resources.gpu.clouds.base import (
+    AmbiguousCreateError,
+    CloudBalanceError,
+    CloudBusyError,
+    CloudError,
+    CloudKeyError,
+    CloudUnavailableError,
+    Finding,
+    NoCapacityError,
+)
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+BUSY_SECONDS = 5.0
+"""Waited where a service has had enough and does not say for how long."""
+LONGEST_BACKOFF = 10.0
+CLOCK_MINUTES = 15
+"""By which clocks may differ without harm."""
+QUOTED_CHARACTERS = 400
+
+Query = Mapping[str, str | int]
+
+
+class RequestBody(BaseModel):
+    """What is sent: nothing that is not meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReplyBody(BaseModel):
+    """What is read from a reply; whatever else it says is let through."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+Body = TypeVar("Body", bound=ReplyBody)
+Part = TypeVar("Part")
+
+
+def _or_nothing(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+Lenient = Annotated[Part | None, WrapValidator(_or_nothing)]
+"""A part of a reply without which the rest is still of use: None where it cannot be understood.
+
+A list of pods must not become unreadable for a detail of somebody else's pod.
+"""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """Where an API key is found.
+
+    Attributes:
+        variable: of the environment.
+        page: where its owner makes one.
+    """
+
+    variable: str
+    page: str
+
+    def read(self) -> str:
+        """The key.
+
+        Raises:
+            CloudKeyError: there is none, or it cannot be one. It is not quoted.
+        """
+        key = os.environ.get(self.variable, "").strip()
+        if not key:
+            raise CloudKeyError(
+                f"The environment variable {self.variable} is not set.",
+                f"Make an API key at {self.page} and set {self.variable} to it.",
+            )
+        if not re.fullmatch(r"[\x21-\x7e]+", key):
+            raise CloudKeyError(
+                f"The environment variable {self.variable} holds something that is no API key.",
+                f"Copy the key once more from {self.page}; it has neither spaces nor line breaks.",
+            )
+        return key
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often.
+
+    Attributes:
+        attempts: of a request that may be repeated, the first one included.
+        backoff_seconds: the longest pause after the first failure; it doubles with each one.
+        timeout_seconds: for each step of a request: connecting, sending, waiting for the reply.
+        longest_wait: a service that wants to be left alone for longer is not waited for.
+    """
+
+    attempts: int = 4
+    backoff_seconds: float = 0.5
+    timeout_seconds: float = 30.0
+    longest_wait: float = 90.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """An API.
+
+    Attributes:
+        name: as messages write it.
+        base_url: what paths are appended to.
+        seconds_apart: between two requests of this process, whoever sends them.
+    """
+
+    name: str
+    base_url: str
+    key: ApiKey
+    seconds_apart: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back. The key is in none of it, even if the service should repeat it."""
+
+    service: str
+    status: int
+    text: str
+
+    def json(self) -> object:
+        """The body.
+
+        Raises:
+            CloudUnavailableError: it is no JSON.
+        """
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            # Part of a list may hold what somebody has put into the environment of a pod.
+            begun = self.text.lstrip().startswith(("{", "["))
+            what = f"JSON that breaks off after {len(self.text)} characters"
+            raise CloudUnavailableError(
+                f"{self.service} answered {what if begun else f'no JSON: {self._start()!r}'}",
+                "Try again; if it stays so, a proxy or a wrong base URL may be in between.",
+            ) from None
+
+    def read(self, model: type[Body]) -> Body:
+        """The body of a success, as what it is meant to be.
+
+        Raises:
+            CloudUnavailableError: it is something else.
+            CloudError: the reply is an error.
+        """
+        try:
+            return model.model_validate(self.well().json())
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "body"
+            raise CloudUnavailableError(
+                f"{self.service}'s reply is not what its API promises: {where}: {first['msg']}.",
+                "Try again; if it stays so, the API has changed: please report it.",
+            ) from None
+
+    def well(self) -> Reply:
+        """This reply.
+
+        Raises:
+            CloudError: it is an error.
+        """
+        if self.status >= 300:
+            raise self.refusal()
+        return self
+
+    @property
+    def said(self) -> str:
+        """What the service says about an error, in its own words."""
+        body = _parsed(self.text)
+        if "error" in body and isinstance(body["error"], dict):
+            error = body["error"]
+            parts = [error.get("message"), error.get("suggestion")]
+        else:
+            wrong = body.get("errors")
+            listed = "; ".join(map(str, wrong)) if isinstance(wrong, list) else None
+            parts = [body.get("detail") or body.get("title"), listed]
+        told = " ".join(str(part) for part in parts if part)
+        return told or self._start() or "nothing more"
+
+    @property
+    def code(self) -> str:
+        """The error's code, where the service has such: Lambda Cloud."""
+        error = _parsed(self.text).get("error")
+        return str(error.get("code", "")) if isinstance(error, dict) else ""
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether this comes from what stands before the API, which never saw the request."""
+        return self.status == 403 and not _parsed(self.text)
+
+    def refusal(self) -> CloudError:
+        """What this reply means wherever it comes from."""
+        problem = f"{self.service} refused ({self.status}): {self.said}"
+        if self.turned_away:
+            return CloudError(
+                f"{self.service} was not reached: the network before it turned the request away "
+                f"({self._start()}).",
+                "This is not about your API key. A proxy that changes the User-Agent header, or "
+                "a blocked network, causes it; try from another network.",
+            )
+        if kind := _BY_CODE.get(self.code):
+            return kind[0](problem, kind[1])
+        if self.status == 402:
+            return CloudBalanceError(problem, "Top up the account, then run again.")
+        if self.status in (401, 403):
+            return CloudKeyError(
+                problem, "Check the API key and what it may do; it needs to read and write pods."
+            )
+        if self.status == 429:
+            return CloudBusyError(problem, "Wait a minute and try again.")
+        if self.status >= 500 or self.status == 408:
+            return CloudUnavailableError(problem, "Try again in a few minutes.")
+        if self.status == 422:
+            return CloudError(
+                problem, "This is a mistake in Outpost, or the API has changed: please report it."
+            )
+        return CloudError(problem, "Look at what it says; trying again changes nothing.")
+
+    def _start(self) -> str:
+        return " ".join(self.text.split())[:QUOTED_CHARACTERS]
+
+
+class Requester:
+    """Sends the requests of one account to one service."""
+
+    def __init__(self, service: Service, patience: Patience) -> None:
+        """Nothing is sent yet, and the key is not read yet.
+
+        Raises:
+            CloudError: the base URL would send the key unencrypted over a network.
+        """
+        self.service = service
+        self.patience = patience
+        self.base_url = checked_url(service.base_url)
+        self.limiter = shared_limiter(self.base_url, service.seconds_apart)
+        self._clock_ahead: float | None = None
+
+    def examined_clock(self) -> Sequence[Finding]:
+        """Whether this machine's clock agrees with the service's; nothing where it has told none.
+
+        The time until which a pod is wanted stands in its name, in seconds since 1970.
+        """
+        if self._clock_ahead is None:
+            return ()
+        minutes = round(self._clock_ahead / 60)
+        if abs(minutes) <= CLOCK_MINUTES:
+            return (Finding("clock", True, f"agrees with {self.service.name}'s."),)
+        said = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}"
+        return (
+            Finding(
+                "clock",
+                False,
+                f"This machine's clock is {said} {self.service.name}'s.",
+                "Set it: by it a pod is told when to end.",
+            ),
+        )
+
+    def ask(self, method: str, path: str, query: Query | None = None, body: object = None) -> Reply:
+        """Send what changes nothing when it is repeated.
+
+        Returns:
+            The first reply that is about the request: neither 429 nor 5xx.
+
+        Raises:
+            CloudKeyError: there is no key.
+            CloudBusyError: still too many requests after some waiting.
+            CloudUnavailableError: no such reply in all attempts.
+        """
+        failure = CloudUnavailableError(f"{self.service.name} was not asked.", "Allow an attempt.")
+        for attempt in range(self.patience.attempts):
+            if attempt and not isinstance(failure, CloudBusyError):
+                longest = self.patience.backoff_seconds * 2 ** (attempt - 1)
+                time.sleep(random.uniform(0, min(longest, LONGEST_BACKOFF)))
+            try:
+                reply = self._send(method, path, query, body)
+            except httpx.HTTPError as error:
+                failure = self._unreachable(error)
+                continue
+            refusal = reply.refusal()
+            if not isinstance(refusal, CloudUnavailableError):
+                return reply
+            failure = refusal
+        raise failure
+
+    def create(self, path: str, body: object) -> Reply:
+        """Send what creates something: once, but for replies that say that nobody looked at it.
+
+        Returns:
+            A reply that is about the request: neither 429 nor 5xx.
+
+        Raises:
+            AmbiguousCreateError: it may have been created.
+            CloudBusyError: nothing was created; too many requests, after some waiting, too.
+            CloudUnavailableError: nothing was created; the service cannot be reached.
+            CloudKeyError: there is no key.
+        """
+        reply = self._create(path, body)
+        for _ in range(self.patience.attempts - 1):
+            if reply.status != 429:
+                break
+            reply = self._create(path, body)
+        refusal = reply.refusal()
+        if isinstance(refusal, CloudBusyError):
+            raise refusal
+        if isinstance(refusal, CloudUnavailableError):
+            raise self.ambiguous(f"it answered {reply.status}: {reply.said}")
+        return reply
+
+    def lines(self, path: str, query: Query, seconds: float) -> Iterator[str]:
+        """The lines of a stream, until it ends, falls silent for so long, or time is up.
+
+        Nothing where the path is not known (404).
+
+        Raises:
+            CloudError: refused, or not to be reached.
+        """
+        self.limiter.wait(self.patience.longest_wait)
+        ends = time.monotonic() + seconds
+        timeout = httpx.Timeout(self.patience.timeout_seconds, read=seconds)
+        try:
+            with (
+                self._client(timeout) as client,
+                client.stream("GET", self.base_url + path, params=dict(query)) as response,
+            ):
+                if response.status_code == 404:
+                    return
+                if response.status_code != 200:
+                    response.read()
+                    raise self._learned(response).refusal()
+                yield from _until(ends, response.iter_lines())
+        except httpx.ReadTimeout:
+            return
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+
+    def ambiguous(self, why: str) -> AmbiguousCreateError:
+        """The error of a creation that may have happened."""
+        return AmbiguousCreateError(
+            f"{self.service.name} may or may not have created what it was asked for: {why}",
+            "Look for the name in the list of pods before anything is created again.",
+        )
+
+    def _create(self, path: str, body: object) -> Reply:
+        try:
+            return self._send("POST", path, None, body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            # No connection, so the request was never sent.
+            raise self._unreachable(error) from None
+        except httpx.HTTPError as error:
+            raise self.ambiguous(f"no reply came ({self._described(error)})") from None
+
+    def _send(self, method: str, path: str, query: Query | None, body: object) -> Reply:
+        with self._client(httpx.Timeout(self.patience.timeout_seconds)) as client:
+            self.limiter.wait(self.patience.longest_wait)
+            parameters = dict(query) if query else None
+            # Without a body none is announced, either: some servers would refuse that.
+            response = client.request(method, self.base_url + path, params=parameters, json=body)
+        return self._learned(response)
+
+    def _client(self, timeout: httpx.Timeout) -> httpx.Client:
+        headers = {
+            "Authorization": f"Bearer {self.service.key.read()}",
+            "Accept": "application/json, application/problem+json, text/event-stream",
+            # Without one of its own, a request is turned away before it reaches the API.
+            "User-Agent": f"outpost/{version('outpost')}",
+        }
+        return httpx.Client(headers=headers, timeout=timeout, verify=_certificates())
+
+    def _learned(self, response: httpx.Response) -> Reply:
+        self.limiter.learn(response.status_code, response.headers)
+        with suppress(ValueError):
+            there = parsedate_to_datetime(response.headers.get("date", ""))
+            self._clock_ahead = time.time() - there.timestamp()
+        text = response.text.replace(self.service.key.read(), "***")
+        return Reply(self.service.name, response.status_code, text)
+
+    def _unreachable(self, error: httpx.HTTPError) -> CloudUnavailableError:
+        return CloudUnavailableError(
+            f"{self.service.name} cannot be reached at {self.base_url}: {self._described(error)}",
+            "Check the network and the service's status page, then try again.",
+        )
+
+    def _described(self, error: httpx.HTTPError) -> str:
+        key = self.service.key.read()
+        return f"{type(error).__name__}: {error}".replace(key, "***").removesuffix(": ")
+
+
+class Limiter:
+    """Keeps requests apart, and keeps still for as long as the service wants it."""
+
+    def __init__(self, seconds_apart: float) -> None:
+        self.seconds_apart = seconds_apart
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self._still_until = 0.0
+
+    def wait(self, longest: float) -> None:
+        """Wait for this request's turn.
+
+        Raises:
+            CloudBusyError: its turn would come later than `longest` seconds from now.
+        """
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next, self._still_until)
+            if turn - now > longest:
+                raise CloudBusyError(
+                    f"Too many requests: the service wants none for {turn - now:.0f} s.",
+                    "Wait so long and try again; fewer leases at once need fewer requests.",
+                )
+            self._next = turn + self.seconds_apart
+        time.sleep(turn - now)
+        with self._lock:
+            # Sleep may have been longer than it should; the distance counts from its end.
+            self._next = max(self._next, time.monotonic() + self.seconds_apart)
+
+    def learn(self, status: int, headers: Mapping[str, str]) -> None:
+        """Read from a reply how long the service wants to be left alone."""
+        seconds = [
+            float(reset)
+            for left, reset in re.findall(r"\br=(\d+);\s*t=(\d+)", headers.get("ratelimit", ""))
+            if int(left) == 0
+        ]
+        if status == 429:
+            after = headers.get("retry-after", "")
+            seconds.append(float(after) if after.isdecimal() else BUSY_SECONDS)
+        if seconds:
+            with self._lock:
+                self._still_until = max(self._still_until, time.monotonic() + max(seconds))
+
+
+_BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
+    "instance-operations/launch/insufficient-capacity": (
+        NoCapacityError,
+        "Another type of instance or region may be had; or try again later.",
+    ),
+    "global/account-inactive": (
+        CloudBalanceError,
+        "Set up billing for the account, then run again.",
+    ),
+    "global/invalid-address": (
+        CloudBalanceError,
+        "Mend the billing address of the account, then run again.",
+    ),
+    "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
+    "global/quota-exceeded": (
+        CloudError,
+        "End other instances of the account, or ask for a higher quota.",
+    ),
+}
+"""What Lambda Cloud's codes mean, whatever the status beside them."""
+
+
+_limiters: dict[tuple[str, float], Limiter] = {}
+_limiters_lock = threading.Lock()
+
+
+def shared_limiter(what: str, seconds_apart: float) -> Limiter:
+    """This process's only limiter for a service, or for one kind of request to it."""
+    with _limiters_lock:
+        return _limiters.setdefault((what, seconds_apart), Limiter(seconds_apart))
+
+
+def checked_url(url: str) -> str:
+    """A base URL without the last slash.
+
+    Raises:
+        CloudError: it is none, or would send the key unencrypted over a network.
+    """
+    plain = re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+(/[A-Za-z0-9._\-/]*)?", url)
+    if plain is None or not _may_get_a_key(url):
+        raise CloudError(
+            f"{url!r} cannot be the base URL of an API that is sent a key.",
+            "Write it as https://host/path, without user, query or anything after it.",
+        )
+    return url.rstrip("/")
+
+
+def _may_get_a_key(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return is_port and (parts.scheme == "https" or parts.hostname in LOOPBACK)
+
+
+def _until(ends: float, lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if time.monotonic() > ends:
+            return
+
+
+def _parsed(text: str) -> dict[str, object]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """What other hosts must show; read once, so that a pod can be ended whatever becomes of them.
+
+    Raises:
+        CloudError: the certificates that the environment names cannot be read.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise CloudError(
+            f"The certificates to check servers with cannot be read: {error}.",
+            "Correct or unset SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from error

@@ -1,0 +1,410 @@
+"""Lambda Cloud, through its API v1.
+
+An instance cannot be told to end itself: nothing on it holds a key to the account. It takes only
+SSH keys that are registered in the account, so each instance's key is registered under the
+instance's own, unique name and removed with it. The API tells neither when an instance was launched
+nor its host keys, and wants one request a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import Field
+
+from resources.gpu.clouds.base import (
+    AmbiguousCreateError,
+    Billed,
+    CloudError,
+    CloudKeyError,
+    CloudUnavailableError,
+    Finding,
+    GpuWish,
+    Inventory,
+    Offer,
+    Pod,
+    PodRequest,
+    PodStatus,
+    SshAddress,
+)
+from resources.gpu.clouds.billed import collected, per_hour, seconds_since_1970
+from resources.gpu.clouds.http import (
+    ApiKey,
+    Lenient,
+    Patience,
+    Reply,
+    ReplyBody,
+    RequestBody,
+    Requester,
+    Service,
+    shared_limiter,
+)
+from resources.gpu.clouds.offers import examined, suitable
+from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
+
+BASE_URL = "https://cloud.lambda.ai/api/v1"
+KEY = ApiKey("LAMBDA_API_KEY", "https://cloud.lambda.ai/api-keys")
+
+FILE_SYSTEM_USD = 0.20
+"""For a GB and month that is used. Lambda's documentation of file systems, 2026."""
+
+_STATUS = {
+    "booting": PodStatus.STARTING,
+    "active": PodStatus.RUNNING,
+    "unhealthy": PodStatus.FAILED,
+    "terminating": PodStatus.ENDED,
+    "terminated": PodStatus.ENDED,
+    "preempted": PodStatus.ENDED,
+}
+_UNKNOWN = "global/object-does-not-exist"
+_PAGING = re.compile("page|pagina|next|cursor|more|continu")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LambdaSettings:
+    """Which account, and how its instances are reached.
+
+    Attributes:
+        key: where the API key is found.
+        seconds_apart: between two requests of this process.
+        launch_seconds_apart: between two launches of this process.
+    """
+
+    base_url: str = BASE_URL
+    key: ApiKey = KEY
+    ssh_user: str = "ubuntu"
+    ssh_port: int = 22
+    seconds_apart: float = 1.0
+    launch_seconds_apart: float = 12.0
+    patience: Patience = field(default_factory=Patience)
+
+
+class LambdaCloud:
+    """See `resources.gpu.clouds.base.Cloud`. A GPU's name is that of a type of instance."""
+
+    name = "lambda"
+    arms_deadman = False
+
+    def __init__(self, settings: LambdaSettings | None = None) -> None:
+        """Nothing is asked yet.
+
+        Raises:
+            CloudError: the base URL would send the key unencrypted over a network.
+        """
+        self.settings = settings or LambdaSettings()
+        service = Service(
+            "Lambda Cloud", self.settings.base_url, self.settings.key, self.settings.seconds_apart
+        )
+        self._api = Requester(service, self.settings.patience)
+        self._launches = shared_limiter(
+            f"{self._api.base_url} launches", self.settings.launch_seconds_apart
+        )
+
+    def offers(self, wish: GpuWish) -> Sequence[Offer]:
+        """What could be rented, region by region; the CUDA version is Lambda's, a recent one."""
+        return suitable(list(_offers(self._types())), wish)
+
+    def create(self, request: PodRequest) -> Pod:
+        """Register the key under the instance's name, then launch.
+
+        A launch that is refused takes the key back; a launch that may have happened does not, as
+        the instance needs it: see `tidy`.
+        """
+        name, public_key = checked_name(request.name), checked_public_key(request.public_key)
+        launch = _Launch(
+            region_name=request.offer.place,
+            instance_type_name=request.offer.gpu,
+            ssh_key_names=[self._register(name, public_key)],
+            file_system_names=[],
+            name=name,
+        )
+        try:
+            instance_id = self._launch(launch)
+        except AmbiguousCreateError:
+            raise
+        except CloudError:
+            self._try_to_tidy(name)
+            raise
+        price = request.offer.usd_per_hour
+        return Pod(instance_id, request.name, PodStatus.STARTING, price, ssh=None)
+
+    def get(self, pod_id: str) -> Pod | None:
+        """An instance by its id."""
+        instance = self._instance(pod_id)
+        return None if instance is None else self._pod(instance)
+
+    def pods(self) -> Sequence[Pod]:
+        """All instances of the account."""
+        listed = self._api.ask("GET", "/instances").read(_Instances)
+        _require_all(listed, "instances")
+        return [self._pod(instance) for instance in listed.data]
+
+    def terminate(self, pod_id: str) -> None:
+        """Ask for an instance's end, and remove its key if it has one of its own."""
+        name = self._own_key(pod_id)
+        body = _Terminate(instance_ids=[checked_id(pod_id)]).model_dump()
+        reply = self._api.ask("POST", "/instance-operations/terminate", body=body)
+        if not _is_unknown(reply):
+            reply.well()
+        if name:
+            self._try_to_tidy(name)
+
+    def tidy(self, name: str) -> None:
+        """Remove the SSH key that `create` registered under a name."""
+        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+            if key.name == name:
+                reply = self._api.ask("DELETE", f"/ssh-keys/{checked_id(key.id)}")
+                if not _is_unknown(reply):
+                    reply.well()
+
+    def host_key_fingerprints(self, pod_id: str) -> Sequence[str]:  # noqa: ARG002
+        """None: Lambda does not tell host keys."""
+        return ()
+
+    def billed_usd(self, pod_id: str, since: float) -> float | None:  # noqa: ARG002
+        """Unknown: Lambda's API has no bills."""
+        return None
+
+    def billed(self) -> Inventory:
+        """Instances and file systems."""
+        return collected(
+            (("instances", self._billed_instances), ("file systems", self._billed_file_systems))
+        )
+
+    def _billed_instances(self) -> Iterator[Billed]:
+        listed = self._api.ask("GET", "/instances").read(_Instances)
+        for instance in listed.data:
+            pod = self._pod(instance)
+            if pod.status is not PodStatus.ENDED:
+                how: Literal["told", "unknown"] = "told" if pod.usd_per_hour else "unknown"
+                yield Billed(
+                    *("instance", pod.id, pod.name, instance.status, None, pod.usd_per_hour, how)
+                )
+        _require_all(listed, "instances")
+
+    def _billed_file_systems(self) -> Iterator[Billed]:
+        listed = self._api.ask("GET", "/file-systems").read(_FileSystems)
+        yield from (system.billed() for system in listed.data)
+        _require_all(listed, "file systems")
+
+    def examine(self, wish: GpuWish) -> Sequence[Finding]:
+        """Key, instances, capacity and price; Lambda tells no balance."""
+        looks: tuple[Callable[[], Finding], ...] = (
+            self._examine_key,
+            lambda: self._examine_capacity(wish),
+        )
+        findings = []
+        for look in looks:
+            try:
+                finding = look()
+            except CloudError as error:
+                finding = Finding("Lambda Cloud", False, error.problem, error.fix)
+            findings.append(finding)
+            if not finding.well:
+                break
+        return [*self._api.examined_clock(), *findings]
+
+    def _examine_key(self) -> Finding:
+        try:
+            pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
+        except CloudKeyError as error:
+            return Finding("Lambda API key", False, error.problem, error.fix)
+        rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
+        said = f"accepted; {len(pods)} instances in the account, USD {rate:.2f}/h together"
+        return Finding("Lambda API key", True, said)
+
+    def _examine_capacity(self, wish: GpuWish) -> Finding:
+        types = self._types()
+        return examined(list(_offers(types)), types.keys(), wish)
+
+    def _types(self) -> dict[str, _Type]:
+        return self._api.ask("GET", "/instance-types").read(_Types).data
+
+    def _register(self, name: str, public_key: str) -> str:
+        """Register a key, and return the name that it has.
+
+        What is refused may be there already: under this name, where the reply to an earlier try was
+        lost, or under that of an earlier instance whose end was not seen.
+        """
+        body = _AddKey(name=name, public_key=public_key).model_dump()
+        reply = self._api.ask("POST", "/ssh-keys", body=body)
+        if reply.status < 300:
+            return name
+        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+            if _same_key(key.public_key, public_key):
+                return key.name
+        raise reply.refusal()
+
+    def _launch(self, launch: _Launch) -> str:
+        self._launches.wait(self.settings.patience.longest_wait)
+        reply = self._api.create("/instance-operations/launch", launch.model_dump())
+        reply.well()
+        try:
+            (instance_id,) = reply.read(_Launched).data.instance_ids
+        except (CloudUnavailableError, ValueError) as error:
+            raise self._api.ambiguous(f"its reply names no instance ({error})") from None
+        return instance_id
+
+    def _instance(self, pod_id: str) -> _Instance | None:
+        reply = self._api.ask("GET", f"/instances/{checked_id(pod_id)}")
+        return None if _is_unknown(reply) else reply.read(_OneInstance).data
+
+    def _own_key(self, pod_id: str) -> str:
+        """The name of the key that was registered for this instance alone; "" if there is none."""
+        try:
+            instance = self._instance(pod_id)
+        except CloudError as error:
+            # Its end is what matters.
+            _log.warning("The SSH key of instance %s is not known: %s", pod_id, error.problem)
+            return ""
+        if instance is None or instance.name not in (instance.ssh_key_names or ()):
+            return ""
+        return instance.name or ""
+
+    def _try_to_tidy(self, name: str) -> None:
+        try:
+            self.tidy(name)
+        except CloudError as error:
+            _log.warning("The SSH key %s stays in the Lambda account: %s", name, error.problem)
+
+    def _pod(self, instance: _Instance) -> Pod:
+        # A status that is not known yet: such an instance is there and billed, but not of use.
+        status = _STATUS.get(instance.status, PodStatus.STARTING)
+        address = None
+        if instance.ip and status is PodStatus.RUNNING:
+            address = SshAddress(instance.ip, self.settings.ssh_port, self.settings.ssh_user)
+        cents = instance.instance_type.price_cents_per_hour if instance.instance_type else None
+        price = cents / 100 if cents else None
+        return Pod(instance.id, instance.name or "", status, price, address)
+
+
+class _Launch(RequestBody):
+    region_name: str
+    instance_type_name: str
+    ssh_key_names: list[str]
+    file_system_names: list[str]
+    name: str
+
+
+class _AddKey(RequestBody):
+    name: str
+    public_key: str
+
+
+class _Terminate(RequestBody):
+    instance_ids: list[str]
+
+
+class _InstanceType(ReplyBody):
+    name: str = ""
+    price_cents_per_hour: int | None = None
+
+
+class _Instance(ReplyBody):
+    id: str = Field(min_length=1)
+    name: str | None = None
+    ip: Lenient[str] = None
+    status: str
+    ssh_key_names: Lenient[list[str]] = None
+    instance_type: Lenient[_InstanceType] = None
+
+
+class _OneInstance(ReplyBody):
+    data: _Instance
+
+
+class _Page(ReplyBody):
+    @property
+    def goes_on(self) -> bool:
+        """Whether there may be more. Pages are not documented, so any sign of them counts."""
+        beside = self.model_extra or {}
+        return any(value for word, value in beside.items() if _PAGING.search(word.lower()))
+
+
+class _Instances(_Page):
+    data: list[_Instance]
+
+
+class _FileSystem(ReplyBody):
+    id: str
+    name: str = ""
+    created: Lenient[str] = None
+    bytes_used: Lenient[float] = None
+
+    def billed(self) -> Billed:
+        gigabytes = None if self.bytes_used is None else self.bytes_used / 1e9
+        price = None if gigabytes is None else per_hour(gigabytes * FILE_SYSTEM_USD)
+        status = "" if gigabytes is None else f"{gigabytes:.1f} GB used"
+        how: Literal["estimated", "unknown"] = "unknown" if price is None else "estimated"
+        created = seconds_since_1970(self.created)
+        return Billed("file system", self.id, self.name, status, created, price, how)
+
+
+class _FileSystems(_Page):
+    data: list[_FileSystem]
+
+
+class _Region(ReplyBody):
+    name: str
+
+
+class _Type(ReplyBody):
+    instance_type: _InstanceType
+    regions_with_capacity_available: list[_Region]
+
+
+class _Types(ReplyBody):
+    data: dict[str, _Type]
+
+
+class _Key(ReplyBody):
+    id: str
+    name: str
+    public_key: str = ""
+
+
+class _Keys(ReplyBody):
+    data: list[_Key]
+
+
+class _LaunchedIds(ReplyBody):
+    instance_ids: list[str]
+
+
+class _Launched(ReplyBody):
+    data: _LaunchedIds
+
+
+def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
+    """What can be had at present, at any price."""
+    for name, kind in types.items():
+        for region in kind.regions_with_capacity_available:
+            price = (kind.instance_type.price_cents_per_hour or 0) / 100
+            yield Offer(name, region.name, tier="", usd_per_hour=price)
+
+
+def _require_all(listed: _Page, what: str) -> None:
+    """Raise where a list has another page.
+
+    Raises:
+        CloudError: it has, and nobody knows how to ask for it.
+    """
+    if listed.goes_on:
+        raise CloudError(
+            f"Lambda Cloud's list of {what} has another page, so it is incomplete.",
+            "Its API has changed: please report it. Look at the dashboard meanwhile.",
+        )
+
+
+def _same_key(one: str, other: str) -> bool:
+    """Whether two public keys are the same, whatever they are called."""
+    return one.split()[:2] == other.split()[:2]
+
+
+def _is_unknown(reply: Reply) -> bool:
+    return reply.status == 404 or reply.code == _UNKNOWN

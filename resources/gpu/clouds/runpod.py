@@ -1,0 +1,536 @@
+"""RunPod, through its REST API v2.
+
+The API places one kind of GPU per request, has no time limit for pods, no idempotency keys and no
+machine-readable reason for a refusal; see `resources.gpu.clouds.base` for who deals with what.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+from pydantic import Field
+
+from resources.gpu.clouds.base import (
+    DEADMAN_FILE,
+    IDLE_FILE,
+    IDLE_MINUTES,
+    Billed,
+    CloudError,
+    CloudKeyError,
+    CloudUnavailableError,
+    Finding,
+    GpuWish,
+    Inventory,
+    NoCapacityError,
+    Offer,
+    Pod,
+    PodRequest,
+    PodStatus,
+    SshAddress,
+)
+from resources.gpu.clouds.billed import collected, per_hour, seconds_since_1970
+from resources.gpu.clouds.http import (
+    ApiKey,
+    Lenient,
+    Patience,
+    Query,
+    ReplyBody,
+    RequestBody,
+    Requester,
+    Service,
+    checked_url,
+)
+from resources.gpu.clouds.offers import examined, suitable
+from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
+from resources.gpu.pod_names import parse_name
+
+BASE_URL = "https://api.runpod.io/v2"
+IMAGE = "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404"
+KEY = ApiKey("RUNPOD_API_KEY", "https://console.runpod.io/user/settings")
+LOG_LINES = 1000
+LOG_SECONDS = 3.0
+MOST_PAGES = 1000
+DEADMAN_LOOK_SECONDS = 5
+DEADMAN_RETRY_SECONDS = 60
+RESTART_SLACK_SECONDS = 3600
+"""Beyond the time in its name a pod ends itself even if its container began anew meanwhile; so much
+may the clocks here and there differ."""
+STOP_AFTER_TRIES = 15
+"""Removals in vain, a minute apart, after which a pod stops itself: then only a disk is billed."""
+
+STOPPED_DISK_USD = 0.20
+"""For a GB and month of a stopped pod's own disk, twice that of a running one's. The disk of its
+container is free then. RunPod's documentation of pod pricing, 2026."""
+VOLUME_USD = 0.07
+"""For a GB and month of a network volume of the standard kind, the first terabyte. As above."""
+
+_STATUS = {
+    "PROVISIONING": PodStatus.STARTING,
+    "STARTING": PodStatus.STARTING,
+    "RUNNING": PodStatus.RUNNING,
+    "EXITED": PodStatus.STOPPED,
+    "ERROR": PodStatus.FAILED,
+    "TERMINATED": PodStatus.ENDED,
+}
+_FINGERPRINT = re.compile(r"^\d+ (SHA256:[A-Za-z0-9+/]{43}) .*\([A-Z0-9-]+\)\s*$")
+"""As `ssh-keygen -l` prints it."""
+
+Tier = Literal["secure", "community"]
+P = TypeVar("P", bound="_Page")
+
+
+@dataclass(frozen=True)
+class RunPodSettings:
+    """Which account and what to rent from it.
+
+    Attributes:
+        key: where the API key is found.
+        tiers: secure: data centres; community: other people's machines, cheaper and less sure.
+        image: of the container; one whose /start.sh starts sshd for PUBLIC_KEY.
+        cursor_parameter: how lists are asked for their next page. The published API has no pages;
+            without a name here, a list that has more is an error rather than cut short.
+    """
+
+    base_url: str = BASE_URL
+    key: ApiKey = KEY
+    tiers: tuple[Tier, ...] = ("secure",)
+    image: str = IMAGE
+    cursor_parameter: str = ""
+    patience: Patience = field(default_factory=Patience)
+
+
+class RunPod:
+    """See `resources.gpu.clouds.base.Cloud`."""
+
+    name = "runpod"
+    arms_deadman = True
+
+    def __init__(self, settings: RunPodSettings | None = None) -> None:
+        """Nothing is asked yet.
+
+        Raises:
+            CloudError: the base URL would send the key unencrypted over a network.
+        """
+        self.settings = settings or RunPodSettings()
+        service = Service("RunPod", self.settings.base_url, self.settings.key)
+        self._api = Requester(service, self.settings.patience)
+
+    def offers(self, wish: GpuWish) -> Sequence[Offer]:
+        """What could be rented, data centre by data centre where they are told."""
+        return suitable(list(_offers(self._catalogues(wish))), wish)
+
+    def create(self, request: PodRequest) -> Pod:
+        """Ask for a pod whose dead-man switch is armed before anything else runs on it.
+
+        A pool that this account may not use (403) counts as having no capacity. RunPod has no
+        code for that either (400), so a wrong request may show as `NoCapacityError`, too; its
+        text quotes RunPod.
+        """
+        body = self._body(request).model_dump(exclude_none=True)
+        reply = self._api.create("/pods", body)
+        if reply.status in (400, 403) and not reply.turned_away:
+            raise NoCapacityError(
+                f"RunPod has no {request.offer.gpu} in {request.offer.place or 'any place'} "
+                f"({request.offer.tier}) for this account: {reply.said}",
+                "Another GPU or place may be had. If none is, read what RunPod says; pods that "
+                "count against the account's spending limit look like this, too.",
+            )
+        reply.well()
+        try:
+            return reply.read(_Pod).pod()
+        except CloudUnavailableError as error:
+            raise self._api.ambiguous(error.problem) from None
+
+    def get(self, pod_id: str) -> Pod | None:
+        """A pod by its id."""
+        reply = self._api.ask("GET", f"/pods/{checked_id(pod_id)}")
+        return None if reply.status == 404 else reply.read(_Pod).pod()
+
+    def pods(self) -> Sequence[Pod]:
+        """All pods of the account but those of clusters, which Outpost never makes."""
+        return [pod.pod() for page in self._pages("/pods", _Pods) for pod in page.pods]
+
+    def terminate(self, pod_id: str) -> None:
+        """Ask for a pod's end."""
+        reply = self._api.ask("DELETE", f"/pods/{checked_id(pod_id)}")
+        if reply.status != 404:
+            reply.well()
+
+    def tidy(self, name: str) -> None:
+        """A pod brings its key along; nothing else is left in the account."""
+
+    def host_key_fingerprints(self, pod_id: str) -> Sequence[str]:
+        """What the container printed when it made its host keys.
+
+        Raises:
+            CloudError: the log cannot be read.
+        """
+        query: Query = {"source": "container", "tail": LOG_LINES}
+        found: dict[str, None] = {}
+        for line in self._api.lines(f"/pods/{checked_id(pod_id)}/logs", query, LOG_SECONDS):
+            if match := _FINGERPRINT.match(_log_line(line)):
+                found[match[1]] = None
+            elif found and line.startswith(":"):
+                # A comment keeps the connection alive: for now there is no more to come.
+                break
+        return tuple(found)
+
+    def billed_usd(self, pod_id: str, since: float) -> float | None:
+        """The sum of the pod's records; there are none before it was first charged."""
+        query: Query = {
+            "podId": checked_id(pod_id),
+            "bucketSize": "hour",
+            "startTime": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        bill = self._api.ask("GET", "/billing/pods", query).read(_Billing)
+        charged = [record.total for record in bill.records if record.pod_id == pod_id]
+        return sum(charged) if charged else None
+
+    def billed(self) -> Inventory:
+        """Pods, those of clusters and stopped ones with disks among them, volumes, endpoints."""
+        return collected(
+            (
+                ("pods", self._billed_pods),
+                ("network volumes", self._billed_volumes),
+                ("serverless endpoints", self._billed_endpoints),
+            )
+        )
+
+    def _billed_pods(self) -> Iterator[Billed]:
+        for page in self._pages("/pods", _Pods, {"includeClusterPods": "true"}):
+            for pod in page.pods:
+                if _STATUS.get(pod.status) is not PodStatus.ENDED:
+                    yield pod.billed()
+
+    def _billed_volumes(self) -> Iterator[Billed]:
+        for page in self._pages("/network-volumes", _Volumes):
+            yield from (volume.billed() for volume in page.networkVolumes)
+
+    def _billed_endpoints(self) -> Iterator[Billed]:
+        for page in self._pages("/serverless", _Endpoints):
+            yield from (endpoint.billed() for endpoint in page.endpoints if endpoint.workers.min)
+
+    def examine(self, wish: GpuWish) -> Sequence[Finding]:
+        """Key, pods, spending, capacity and price."""
+        findings = []
+        for look in (self._examine_key, self._examine_spending):
+            finding = look()
+            findings.append(finding)
+            if not finding.well:
+                return findings
+        return [*findings, *self._api.examined_clock(), self._examine_capacity(wish)]
+
+    def _examine_key(self) -> Finding:
+        try:
+            pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
+        except CloudKeyError as error:
+            return Finding("RunPod API key", False, error.problem, error.fix)
+        except CloudError as error:
+            return Finding("RunPod", False, error.problem, error.fix)
+        rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
+        said = f"accepted; {len(pods)} pods in the account, USD {rate:.2f}/h together"
+        return Finding("RunPod API key", True, said)
+
+    def _examine_spending(self) -> Finding:
+        what = "RunPod balance"
+        try:
+            reply = self._api.ask("GET", "/billing/pods", {"bucketSize": "day", "lastN": 30})
+            spent = reply.read(_Billing).metadata.totals.total
+        except CloudError as error:
+            # A key that may create pods need not be one that may see bills.
+            return Finding(what, True, f"not told: {error.problem}")
+        said = (
+            f"not told by the API; USD {spent:.2f} for pods in the last 30 days. With less than "
+            "an hour of credit, a pod is refused."
+        )
+        return Finding(what, True, said)
+
+    def _examine_capacity(self, wish: GpuWish) -> Finding:
+        try:
+            catalogues = self._catalogues(wish)
+        except CloudError as error:
+            return Finding("RunPod catalogue", False, error.problem, error.fix)
+        known = {gpu.id for _, gpus in catalogues for gpu in gpus}
+        return examined(list(_offers(catalogues)), known, wish)
+
+    def _catalogues(self, wish: GpuWish) -> list[tuple[Tier, list[_Gpu]]]:
+        return [(tier, self._catalogue(tier, wish)) for tier in self.settings.tiers]
+
+    def _catalogue(self, tier: Tier, wish: GpuWish) -> list[_Gpu]:
+        query: Query = {
+            "include": "AVAILABILITY",
+            "product": "POD",
+            "cloud": tier.upper(),
+            "count": 1,
+            "minCudaVersion": wish.min_cuda,
+        }
+        return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
+
+    def _pages(self, path: str, kind: type[P], query: Query | None = None) -> Iterator[P]:
+        """All pages of a list, one after the other.
+
+        Raises:
+            CloudError: there are more than could be read; comes after those that could.
+        """
+        cursors: list[str] = []
+        while len(cursors) < MOST_PAGES:
+            further = {self.settings.cursor_parameter: cursors[-1]} if cursors else {}
+            page = self._api.ask("GET", path, {**(query or {}), **further} or None).read(kind)
+            yield page
+            cursor = page.next_cursor()
+            if cursor is None:
+                return
+            if not self.settings.cursor_parameter or not cursor or cursor in cursors:
+                break
+            cursors.append(cursor)
+        raise CloudError(
+            f"RunPod's list {path} has more pages than could be read, so it is incomplete.",
+            "Set the cursor parameter of RunPod's settings to the name that RunPod's "
+            f"documentation gives for the next page of `GET /v2{path}`.",
+        )
+
+    def _body(self, request: PodRequest) -> _CreatePod:
+        place, name = request.offer.place, parse_name(request.name)
+        latest = name.expires + RESTART_SLACK_SECONDS if name else None
+        return _CreatePod(
+            name=checked_name(request.name),
+            image=self.settings.image,
+            # Without a count RunPod finds no instance, whatever its documentation says.
+            gpu=_CreateGpu(id=request.offer.gpu, count=1, minCudaVersion=request.min_cuda),
+            cloud="COMMUNITY" if request.offer.tier == "community" else "SECURE",
+            disk=request.disk_gb,
+            ports=["22/tcp"],
+            env={"PUBLIC_KEY": checked_public_key(request.public_key)},
+            args=deadman_args(request.ttl_seconds, self.settings.base_url, latest),
+            dataCenterIds=[place] if place else None,
+        )
+
+
+def deadman_args(ttl_seconds: int, base_url: str, latest: int | None = None) -> str:
+    """The container's command: arm the switch, then become the image's own start script.
+
+    When the time is up, or the pod has been left alone with its work done (`IDLE_FILE`), it removes
+    itself by the API and by `runpodctl`, whose older and newer commands differ, in turn, until it
+    is gone. Stopping, which leaves a disk to be billed, is the last resort. Whatever parses this
+    string sees one single-quoted word; the key is handed over on standard input, as command lines
+    can be read by everybody.
+
+    Args:
+        ttl_seconds: from the start of the container.
+        base_url: of the API.
+        latest: seconds since 1970 after which it ends whenever its container began; a container
+            that is restarted counts `ttl_seconds` anew.
+    """
+    if ttl_seconds <= 0:
+        raise CloudError(
+            f"A pod cannot end itself after {ttl_seconds} s.", "Give it a time above zero."
+        )
+    look = min(DEADMAN_LOOK_SECONDS, ttl_seconds)
+    too_late = "" if latest is None else f"[ $(date +%s) -gt {latest} ] && break; "
+    pod = f"{checked_url(base_url)}/pods/$RUNPOD_POD_ID"
+    script = (
+        f"( sleep {ttl_seconds} & clock=$!; "
+        "while kill -0 $clock 2>/dev/null; do "
+        f"sleep {look}; "
+        f'[ -n "$(find {IDLE_FILE} -mmin +{IDLE_MINUTES} 2>/dev/null)" ] && break; '
+        f"{too_late}"
+        "done; "
+        "tries=0; "
+        "while :; do "
+        'echo "Authorization: Bearer $RUNPOD_API_KEY" | '
+        f"curl -sS -m 30 -X DELETE -H @- -A outpost/1 {pod}; "
+        "timeout 60 runpodctl remove pod $RUNPOD_POD_ID; "
+        "timeout 60 runpodctl pod delete $RUNPOD_POD_ID; "
+        "tries=$((tries + 1)); "
+        f"[ $tries -gt {STOP_AFTER_TRIES} ] && timeout 60 runpodctl stop pod $RUNPOD_POD_ID; "
+        f"sleep {DEADMAN_RETRY_SECONDS}; "
+        f"done ) & echo $! > {DEADMAN_FILE}; exec /start.sh"
+    )
+    return f"bash -c '{script}'"
+
+
+class _CreateGpu(RequestBody):
+    id: str
+    count: int
+    minCudaVersion: str  # noqa: N815
+
+
+class _CreatePod(RequestBody):
+    name: str
+    image: str
+    gpu: _CreateGpu
+    cloud: Literal["SECURE", "COMMUNITY"]
+    disk: int
+    ports: list[str]
+    env: dict[str, str]
+    args: str
+    dataCenterIds: list[str] | None  # noqa: N815
+
+
+class _Endpoint(ReplyBody):
+    host: str
+    port: int
+    username: str
+
+
+class _Ssh(ReplyBody):
+    direct: _Endpoint | None = None
+
+
+class _Disk(ReplyBody):
+    size: float
+
+
+class _Mounts(ReplyBody):
+    persistent: Lenient[_Disk] = None
+
+
+class _Pod(ReplyBody):
+    id: str = Field(min_length=1)
+    name: str
+    status: str
+    cost: Lenient[float] = None
+    ssh: Lenient[_Ssh] = None
+    mounts: Lenient[_Mounts] = None
+    cluster: Lenient[dict[str, object]] = None
+    createdAt: Lenient[str] = None  # noqa: N815
+
+    def billed(self) -> Billed:
+        """A stopped pod costs nothing an hour, as RunPod tells it, but its disk does."""
+        created = seconds_since_1970(self.createdAt)
+        stopped = _STATUS.get(self.status) is PodStatus.STOPPED
+        kind = "pod of a cluster" if self.cluster else "pod"
+        kind = f"disk of a stopped {kind}" if stopped else kind
+        gigabytes = self.mounts.persistent.size if self.mounts and self.mounts.persistent else 0.0
+        price = per_hour(gigabytes * STOPPED_DISK_USD) if stopped else self.cost or None
+        how: Literal["told", "estimated", "unknown"] = "estimated" if stopped else "told"
+        how = "unknown" if price is None else how
+        return Billed(kind, self.id, self.name, self.status, created, price, how)
+
+    def pod(self) -> Pod:
+        # A status that is not known yet: such a pod is there and billed, but not of use.
+        status = _STATUS.get(self.status, PodStatus.STARTING)
+        direct = self.ssh.direct if self.ssh and status is PodStatus.RUNNING else None
+        address = SshAddress(direct.host, direct.port, direct.username) if direct else None
+        # A cost of nothing is what RunPod says while it has none to say.
+        return Pod(self.id, self.name, status, self.cost or None, address)
+
+
+class _Pagination(ReplyBody):
+    nextCursor: str | None = None  # noqa: N815
+    hasNextPage: bool | None = None  # noqa: N815
+
+
+class _Page(ReplyBody):
+    pagination: _Pagination | None = None
+
+    def next_cursor(self) -> str | None:
+        """None after the last page; empty when there is more, but nobody says where."""
+        pages = self.pagination
+        if pages is None or pages.hasNextPage is False:
+            return None
+        return pages.nextCursor or ("" if pages.hasNextPage else None)
+
+
+class _Pods(_Page):
+    pods: list[_Pod]
+
+
+class _Volume(ReplyBody):
+    id: str
+    name: str = ""
+    size: Lenient[float] = None
+    type: str = ""
+
+    def billed(self) -> Billed:
+        priced = self.type == "STANDARD" and self.size is not None
+        price = per_hour((self.size or 0.0) * VOLUME_USD) if priced else None
+        size = "" if self.size is None else f"{self.size:g} GB"
+        how: Literal["estimated", "unknown"] = "estimated" if priced else "unknown"
+        return Billed("network volume", self.id, self.name, size, None, price, how)
+
+
+class _Volumes(_Page):
+    networkVolumes: list[_Volume]  # noqa: N815
+
+
+class _Workers(ReplyBody):
+    min: int = 0
+
+
+class _ServerlessEndpoint(ReplyBody):
+    id: str
+    name: str = ""
+    workers: _Workers = Field(default_factory=_Workers)
+    createdAt: Lenient[str] = None  # noqa: N815
+
+    def billed(self) -> Billed:
+        status, created = f"{self.workers.min} workers always", seconds_since_1970(self.createdAt)
+        kind = "serverless endpoint"
+        return Billed(kind, self.id, self.name, status, created, None, "unknown")
+
+
+class _Endpoints(_Page):
+    endpoints: list[_ServerlessEndpoint]
+
+
+class _Place(ReplyBody):
+    id: str
+    availability: str
+
+
+class _Gpu(ReplyBody):
+    id: str
+    price: dict[str, float]
+    availability: str = "NONE"
+    dataCenters: list[_Place] = Field(default_factory=list)  # noqa: N815
+
+
+class _Gpus(ReplyBody):
+    gpus: list[_Gpu]
+
+
+class _Totals(ReplyBody):
+    total: float = Field(alias="totalAmount")
+
+
+class _Metadata(ReplyBody):
+    totals: _Totals
+
+
+class _Charge(ReplyBody):
+    pod_id: str = Field(alias="podId")
+    total: float = Field(alias="totalAmount")
+
+
+class _Billing(ReplyBody):
+    records: list[_Charge]
+    metadata: _Metadata
+
+
+def _offers(catalogues: list[tuple[Tier, list[_Gpu]]]) -> Iterator[Offer]:
+    """What can be had at present, at any price."""
+    for tier, gpus in catalogues:
+        for gpu in gpus:
+            if gpu.availability == "NONE":
+                continue
+            places = [(place.id, place.availability) for place in gpu.dataCenters]
+            for place, availability in places or [("", gpu.availability)]:
+                if availability != "NONE":
+                    yield Offer(gpu.id, place, tier, gpu.price.get(tier, 0.0), availability)
+
+
+def _log_line(line: str) -> str:
+    """A line of the container's log, out of a line of the stream of events; "" for any other."""
+    if not line.startswith("data:"):
+        return ""
+    try:
+        event = json.loads(line.removeprefix("data:"))
+    except ValueError:
+        return ""
+    return str(event.get("line", "")) if isinstance(event, dict) else ""

@@ -1,0 +1,350 @@
+"""A host as a place to work at: its Python, its files, one job.
+
+~/.outpost/
+    agent.py        the host's side of this module
+    blobs/          files by digest, so that only what the host lacks is sent
+    venv-<digest>/  pinned packages over the host's own Python, where that has other ones
+    jobs/<job>/     what `pipeline.training.job.write_job` made; see `detector_program.main`
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.errors import OutpostError
+from pipeline.training.detector_program.constants import CHECKPOINT_FILE, STOP_FILE
+from resources.gpu.hosts.ssh import RemoteCommandError, RemoteHost, quoted
+from resources.gpu.hosts.transfer import digests_of, fetch, pack, send
+from resources.gpu.lease import BILL_FILE, HOST_FILE
+
+HELPER = Path(__file__).with_name("agent.py")
+PYTHONS = (
+    "python3",
+    "python",
+    "/usr/local/bin/python3",
+    "/opt/conda/bin/python",
+    "/opt/venv/bin/python",
+    "/venv/bin/python",
+    "~/venv/bin/python",
+    "~/.venv/bin/python",
+)
+"""Images and people differ in which of their Pythons has torch; the PATH that an image sets is not
+that of an SSH session. "~" is the account's home folder."""
+PINNED = ("ultralytics-opencv-headless", "onnx", "onnxruntime", "onnxslim")
+"""What the job program needs besides torch, in the versions that are installed here."""
+HOW_MADE = "inherits by a .pth file"
+"""Changed when environments are made otherwise, so that those of before are not taken."""
+INSTALL_SECONDS = 900.0
+PROBE_SECONDS = 120.0
+LONG_SECONDS = 600.0
+"""Hashing many gigabytes says nothing meanwhile."""
+
+
+class HostUnfitError(OutpostError):
+    """A host on which no training can run."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a job would run in.
+
+    Attributes:
+        python: absolute path of the interpreter.
+        gpu: name of the GPU that torch sees, or None.
+        trouble: why torch cannot be used, or "".
+        found: version by distribution; None where it is missing.
+    """
+
+    python: str
+    torch: str | None
+    cuda: str | None
+    gpu: str | None
+    trouble: str
+    found: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a job is getting on.
+
+    Attributes:
+        state: 'none' before it has begun; 'gone' when it ended without telling how.
+        code: the exit code, once it ended.
+        log, events: what was written since the last look.
+        checkpoint: what `checkpoint.json` says, or None.
+    """
+
+    state: Literal["none", "running", "ended", "gone"]
+    code: int | None
+    log: bytes
+    events: bytes
+    checkpoint: dict[str, Any] | None
+
+
+@dataclass
+class Workplace:
+    """One job's place on a host. Everything in here does no harm when it is done twice.
+
+    Attributes:
+        host: where it is.
+        job_name: folder of the job, unique on the host.
+    """
+
+    host: RemoteHost
+    job_name: str
+    python: str = field(default="", init=False)
+
+    @cached_property
+    def home(self) -> str:
+        """Absolute path of the account's home folder."""
+        return self.host.run('printf %s "$HOME"').decode()
+
+    @property
+    def base(self) -> str:
+        """Absolute path of all that Outpost has on the host."""
+        return f"{self.home}/.outpost"
+
+    @property
+    def job(self) -> str:
+        """Absolute path of the job's folder on the host."""
+        return f"{self.base}/jobs/{self.job_name}"
+
+    @property
+    def helper(self) -> str:
+        """Absolute path of the program that does this module's work on the host."""
+        digest = hashlib.sha256(HELPER.read_bytes()).hexdigest()
+        return f"{self.base}/agent-{digest[:8]}.py"
+
+    def examine(self) -> Environment:
+        """Bring the helper, and find the Python that sees the GPU.
+
+        Raises:
+            HostUnfitError: there is no Python with torch.
+        """
+        folders = quoted("mkdir", "-p", *(f"{self.base}/{name}" for name in ("blobs", "jobs")))
+        helper = quoted(self.helper)
+        bring = f"cat > {helper}.$$ && mv {helper}.$$ {helper}"
+        self.host.run(f"umask 077; {folders} && {bring}", HELPER.read_bytes())
+        found, troubles = [], []
+        for named in PYTHONS:
+            python = named.replace("~", self.home)
+            try:
+                environment = self._probe(python)
+            except RemoteCommandError as error:
+                troubles.append(f"{python}: {error.problem}")
+                continue
+            if environment.trouble:
+                troubles.append(f"{python}: {environment.trouble}")
+                continue
+            found.append(environment)
+            if environment.gpu is not None:
+                break
+        if not found:
+            raise HostUnfitError(
+                f"No Python on the host can use torch. {'; '.join(troubles)}",
+                "Choose a host or an image with Python 3.10 or newer and torch.",
+            )
+        best = found[-1] if found[-1].gpu is not None else found[0]
+        self.python = best.python
+        return best
+
+    def prepare(self, environment: Environment) -> dict[str, Any]:
+        """Have the pinned packages at hand; everything about the host that is worth a record.
+
+        Raises:
+            HostUnfitError: they cannot be installed, or torch or its GPU is lost with them.
+        """
+        wanted = wanted_versions()
+        if not _has(environment, wanted):
+            self.python = self._virtual_environment(wanted)
+            environment = _still_fit(self._probe(self.python), environment, wanted)
+        return {
+            "python": self.python,
+            "torch": environment.torch,
+            "cuda": environment.cuda,
+            "gpu": environment.gpu,
+            "driver": self.nvidia_smi(),
+            "pinned": dict(environment.found),
+            "packages": self._help("packages"),
+        }
+
+    def nvidia_smi(self) -> str | None:
+        """Name, driver and memory of each GPU, a line each; None where there is no driver."""
+        query = "nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader"
+        try:
+            return self.host.run(query).decode().strip()
+        except RemoteCommandError:
+            return None
+
+    def upload(self, folder: Path) -> int:
+        """Bring a job's folder; only files that the host lacks are sent. Returns their bytes."""
+        digests = digests_of(folder, LEFT_OUT)
+        by_digest = {digest: folder / name for name, digest in digests.items()}
+        listed = "\n".join(sorted(by_digest)).encode()
+        lacking = self._help("lacking", f"{self.base}/blobs", given=listed)
+        sent = sum(by_digest[digest].stat().st_size for digest in lacking)
+        if lacking:
+            self._send({digest: by_digest[digest] for digest in lacking}, folder.parent)
+        laid_out = json.dumps(digests).encode()
+        self._help("lay", f"{self.base}/blobs", self.job, given=laid_out)
+        return sent
+
+    def start(self) -> None:
+        """Start the job, detached from any connection; nothing happens when it was started."""
+        program = f"{quoted(self.python)} program.pyz job.json >> outputs/log.txt 2>&1 < /dev/null"
+        supervised = (
+            "echo $$ > pid.tmp; mv pid.tmp pid; export PYTHONUNBUFFERED=1 PYTHONUTF8=1; "
+            f'{program}; echo $? > rc.tmp; mv rc.tmp rc; touch "$HOME/.outpost_idle"'
+        )
+        detached = f"setsid sh -c {quoted(supervised)} > /dev/null 2>&1 < /dev/null &"
+        has_begun = "n=0; while [ ! -e pid ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done"
+        self.host.run(
+            f"cd {quoted(self.job)} && mkdir -p outputs && if mkdir started 2> /dev/null; then "
+            f"{detached} fi; {has_begun}"
+        )
+
+    def look(self, log_offset: int, events_offset: int) -> Look:
+        """How the job is getting on, and what it wrote from these offsets on."""
+        seen = self._help("look", self.job, str(log_offset), str(events_offset))
+        return Look(
+            seen["state"],
+            seen["code"],
+            base64.b64decode(seen["log"]),
+            base64.b64decode(seen["events"]),
+            seen["checkpoint"],
+        )
+
+    def ask_to_finish(self) -> None:
+        """Have the program stop training in order, keep its best and go on to export."""
+        self.host.run(quoted("touch", f"{self.job}/{STOP_FILE}"))
+
+    def stop(self) -> None:
+        """End the job and all that it started, now."""
+        self._help("stop", self.job)
+
+    def fetch_checkpoint(self, told: Mapping[str, Any], outputs: Path) -> None:
+        """Bring the checkpoint that the job told of, with its description, each whole.
+
+        Raises:
+            TransferError: it has been replaced meanwhile.
+        """
+        remote = f"{self.job}/outputs/{CHECKPOINT_FILE}"
+        fetch(self.host, remote, outputs / CHECKPOINT_FILE, told["sha256"])
+        description = (outputs / CHECKPOINT_FILE).with_suffix(".json")
+        description.write_text(json.dumps(dict(told), indent=1, sort_keys=True) + "\n", "utf-8")
+
+    def fetch_outputs(self, outputs: Path, left_out: Sequence[str] = ()) -> None:
+        """Bring everything that the job has made and that is not here already, verified."""
+        there = self._help("files", f"{self.job}/outputs")
+        here = digests_of(outputs)
+        for name, file in there.items():
+            if name not in left_out and here.get(name) != file["sha256"]:
+                fetch(self.host, f"{self.job}/outputs/{name}", outputs / name, file["sha256"])
+
+    def clear(self, prefix: str) -> list[str]:
+        """End and remove jobs whose names begin with a prefix; the names of others that run."""
+        others: list[str] = self._help("clear", f"{self.base}/jobs", prefix)
+        return others
+
+    def _send(self, blobs: Mapping[str, Path], scratch: Path) -> None:
+        """Send files, named by their digests, as one tar."""
+        with tempfile.TemporaryDirectory(dir=scratch, prefix="upload-") as name:
+            archive = Path(name) / "blobs.tar"
+            pack(blobs, archive)
+            target = f"{self.base}/{hashlib.sha256(''.join(sorted(blobs)).encode()).hexdigest()}"
+            send(self.host, archive, f"{target}.tar")
+            self._help("unpack", f"{target}.tar", str(len(blobs)), f"{self.base}/blobs")
+
+    def _probe(self, python: str) -> Environment:
+        answer = self._help("probe", *wanted_versions(), python=python, seconds=PROBE_SECONDS)
+        return Environment(
+            answer["python"],
+            answer.get("torch"),
+            answer.get("cuda"),
+            answer["gpu"],
+            answer["trouble"],
+            answer["found"],
+        )
+
+    def _virtual_environment(self, wanted: Mapping[str, str]) -> str:
+        """The interpreter of an environment with the pinned packages over the host's own torch."""
+        pins = [f"{name}=={version}" for name, version in wanted.items()]
+        said = " ".join([HOW_MADE, self.python, *pins])
+        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
+        folder = f"{self.base}/venv-{digest}"
+        try:
+            python: str = self._help("environment", folder, *pins, seconds=INSTALL_SECONDS)
+        except RemoteCommandError as error:
+            raise HostUnfitError(
+                f"{', '.join(pins)} cannot be installed on the host. {error.problem}",
+                "Choose an image that has them, or one with python3-venv and access to PyPI.",
+            ) from error
+        return python
+
+    def _help(
+        self,
+        *words: str,
+        given: bytes = b"",
+        python: str | None = None,
+        seconds: float = LONG_SECONDS,
+    ) -> Any:
+        """Have the helper do something on the host; its answer."""
+        command = quoted(python or self.python, self.helper, *words)
+        answer = self.host.run(command, given, seconds).decode("utf-8", errors="replace")
+        try:
+            # Libraries may have said something before.
+            return json.loads(answer.strip().rpartition("\n")[2])
+        except ValueError as error:
+            raise RemoteCommandError(
+                f"On the host, `{command[:200]}` answered {answer[-200:]!r}.",
+                "Try again; `outpost gpu doctor` looks at the usual causes.",
+            ) from error
+
+
+OWN_FILES = (BILL_FILE, HOST_FILE)
+"""In the outputs, but written here."""
+LEFT_OUT = (
+    "work",
+    *(f"outputs/{name}" for name in (CHECKPOINT_FILE, "checkpoint.json", *OWN_FILES)),
+)
+"""What stays here when a job's folder is brought to a host."""
+
+
+def wanted_versions() -> dict[str, str]:
+    """The pinned packages in the versions that are installed here."""
+    return {name: installed_version(name) for name in PINNED}
+
+
+def _has(environment: Environment, wanted: Mapping[str, str]) -> bool:
+    return all(environment.found.get(name) == version for name, version in wanted.items())
+
+
+def _still_fit(now: Environment, before: Environment, wanted: Mapping[str, str]) -> Environment:
+    """What was made over an environment, if torch works in it as it did there.
+
+    Raises:
+        HostUnfitError: it does not.
+    """
+    lost = ""
+    if now.trouble:
+        lost = f"torch cannot be used any more: {now.trouble}"
+    elif before.gpu is not None and now.gpu is None:
+        lost = f"torch {now.torch} sees no GPU, where torch {before.torch} had seen {before.gpu}"
+    elif not _has(now, wanted):
+        lost = f"other versions are seen than were installed: {dict(now.found)}"
+    if lost:
+        raise HostUnfitError(
+            f"With the pinned packages installed over {before.python}, {lost}.",
+            "Choose an image with another Python, or one that has "
+            f"{', '.join(f'{name} {version}' for name, version in wanted.items())}.",
+        )
+    return now

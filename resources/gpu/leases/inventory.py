@@ -1,0 +1,103 @@
+"""What the accounts at the clouds are billed for, and which of it is ours.
+
+A pod that nobody remembers costs as much as one that works, and so do disks of stopped pods and
+volumes, which no list of pods shows. So everything is listed, whoever made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from resources.gpu.clouds.base import Billed, Cloud
+from resources.gpu.leases.file_lock import is_held
+from resources.gpu.leases.ledger import LeaseRow, Ledger
+from resources.gpu.pod_names import parse_name
+
+
+class Whose(StrEnum):
+    """Who made something that is billed."""
+
+    OURS = "ours"
+    """Rented from this state folder, and in use by a run."""
+    LEFT_BEHIND = "ours, left behind"
+    """Rented from this state folder; no run uses it."""
+    OTHER = "another state folder's"
+    FOREIGN = "not ours"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that is billed.
+
+    Attributes:
+        provider: the cloud.
+        lease: its id in the ledger; "" where it has none.
+        age_seconds: None where it is not known.
+    """
+
+    provider: str
+    item: Billed
+    whose: Whose
+    lease: str
+    age_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one account is billed for, the dearest first.
+
+    Attributes:
+        unknown: what could not be looked at.
+    """
+
+    provider: str
+    entries: tuple[Entry, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def usd_per_hour(self) -> float:
+        """All of it, as far as prices are known."""
+        return sum(entry.item.usd_per_hour or 0.0 for entry in self.entries)
+
+
+def account_of(cloud: Cloud, ledger: Ledger) -> Account:
+    """List what the account at a cloud is billed for. Writes nothing."""
+    found = cloud.billed()
+    rows = ledger.rows() if ledger.exists() else ()
+    owner = ledger.owner if ledger.exists() else ""
+    now = ledger.clock()
+    held = {row.id for row in rows if not row.state.is_end and is_held(ledger.lock_file(row.id))}
+    entries = [_entry(cloud.name, item, rows, owner, held, now) for item in found.items]
+    entries.sort(key=lambda entry: (-(entry.item.usd_per_hour or 0.0), entry.item.name))
+    return Account(cloud.name, tuple(entries), found.unknown)
+
+
+def _entry(
+    provider: str,
+    item: Billed,
+    rows: Sequence[LeaseRow],
+    owner: str,
+    held: set[str],
+    now: float,
+) -> Entry:
+    name = parse_name(item.name)
+    row = next(
+        (
+            row
+            for row in rows
+            if row.provider == provider and (row.pod_id == item.id or row.name == item.name)
+        ),
+        None,
+    )
+    whose = Whose.FOREIGN
+    if row is not None or (name is not None and name.owner == owner):
+        whose = Whose.OURS if row is not None and row.id in held else Whose.LEFT_BEHIND
+    elif name is not None:
+        whose = Whose.OTHER
+    created = item.created_at
+    if created is None and (row is not None or name is not None):
+        created = row.created_at if row is not None else float(name.created if name else 0)
+    age = None if created is None else max(0.0, now - created)
+    return Entry(provider, item, whose, row.id if row else "", age)

@@ -1,0 +1,270 @@
+"""Hosts that are rented from a cloud: found, followed, replaced once when lost, and ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from pipeline.training.job import JobSpec
+from pipeline.training.results import EpochMetrics, Event
+from resources.gpu.clouds.base import GpuWish, NoCapacityError
+from resources.gpu.hosts.host_keys import HostKeyError, SshError
+from resources.gpu.hosts.ssh import HostLostError, SshLoginError
+from resources.gpu.hosts.transfer import TransferError
+from resources.gpu.hosts.workspace import HostUnfitError, Workplace
+from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, TrainingFailedError, ignore
+from resources.gpu.leases.bill import bill_of, write_json
+from resources.gpu.leases.charges import reconcile
+from resources.gpu.leases.follow import Assignment, Following, prepare_to_resume
+from resources.gpu.leases.ledger import LeaseRow, LeaseState
+from resources.gpu.leases.pod import PodLease, Terms, patiently
+from resources.gpu.signals import bounded, interruptible, require_a_parent, shielded
+
+LEASES_A_TRAINING = 2
+LOST = (HostLostError, SshLoginError, HostKeyError)
+"""What only another host helps against, once this one had been ready."""
+DOUBTFUL = (SshError, TransferError, TrainingFailedError)
+"""What may be the way in which a host shows that it is being taken down."""
+
+
+class NoHostError(OutpostError):
+    """No offer led to a host on which a job could run."""
+
+
+class BudgetSpentError(TrainingFailedError):
+    """The lease's time or money was over before the job had ended."""
+
+
+@dataclass(frozen=True)
+class RentedProvider:
+    """Rents hosts from a cloud.
+
+    Attributes:
+        terms: what every pod gets, and what it may cost.
+        wish: which GPUs would do, best first.
+    """
+
+    terms: Terms
+    wish: GpuWish
+
+    @contextmanager
+    def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> Iterator[RentedLease]:
+        """Lease a host that is ready for the job; its end is verified, whatever happens.
+
+        Raises:
+            NoHostError: no offer led to one.
+            EndNotVerifiedError: a pod may still be billed.
+        """
+        lease = RentedLease(self, spec, on_log)
+        with interruptible():
+            try:
+                lease.place()
+                yield lease
+            finally:
+                with shielded():
+                    lease.end("the job is over")
+
+
+class RentedLease:
+    """A host at a time, for one job."""
+
+    def __init__(self, provider: RentedProvider, spec: JobSpec, on_log: OnLog) -> None:
+        """Nothing is rented yet."""
+        self.terms, self.wish = provider.terms, provider.wish
+        self.spec, self.on_log = spec, on_log
+        self.pods: list[PodLease] = []
+        self._begun: list[PodLease] = []
+        self.outputs: Path | None = None
+        self._asked_to_finish = False
+        self._epoch_seconds = 0.0
+
+    @property
+    def host(self) -> Host:
+        """The host of the moment."""
+        pod = self._pod
+        row = pod.row
+        return Host(row.provider, f"{pod.environment.gpu} ({row.pod_id})", row.usd_per_hour)
+
+    def place(self) -> None:
+        """Go through the offers until there is a host that is ready.
+
+        Raises:
+            NoHostError: there is none.
+            CloudError: the cloud refuses whatever is asked for.
+        """
+        pace, cloud = self.terms.pace, self.terms.cloud
+        gives_up = time.monotonic() + pace.place
+        offers = patiently(lambda: cloud.offers(self.wish), pace.resolve, pace.poll)
+        refused = []
+        for offer in offers:
+            what = " ".join(filter(None, (offer.gpu, offer.tier, offer.place)))
+            if time.monotonic() > gives_up:
+                refused.append(f"{what}: not tried, it took too long")
+                continue
+            if offer.usd_per_hour > self.wish.max_usd_per_hour:
+                refused.append(f"{what}: ${offer.usd_per_hour:.2f} an hour")
+                continue
+            reason = self._try(PodLease(self.terms, offer), what)
+            if reason is None:
+                return
+            self.on_log(f"{what}: {reason}")
+            refused.append(f"{what}: {reason}")
+        raise NoHostError(
+            f"No host could be had on {cloud.name}. "
+            + ("; ".join(refused) or "There are no offers for what was asked for."),
+            "Name more GPUs, allow a higher price or another tier, or try again later. "
+            "`outpost gpu doctor` shows what there is.",
+        )
+
+    def run(self, job: Path, on_event: OnEvent = ignore, on_log: OnLog = ignore) -> Path:
+        """Run a job; see `resources.gpu.lease.Lease`. A lost host is replaced once.
+
+        Raises:
+            TrainingFailedError: the job failed, or the budget was spent.
+            EndNotVerifiedError: a lost host may still be billed.
+        """
+        assignment = Assignment(self.spec, job, self._learning(on_event), on_log)
+        assignment.outputs.mkdir(exist_ok=True)
+        self.outputs = assignment.outputs
+        while True:
+            following = Following(self._pod.workplace, assignment, self.terms.pace)
+            try:
+                return self._follow(following)
+            except LOST as error:
+                self._replace(error, assignment)
+
+    def end(self, note: str) -> None:
+        """End whatever has not ended yet, and write the bill."""
+        try:
+            for pod in self._begun:
+                if not pod.has_ended:
+                    pod.end(note)
+        finally:
+            self._write_bill()
+
+    @property
+    def _pod(self) -> PodLease:
+        return self.pods[-1]
+
+    def _try(self, pod: PodLease, what: str) -> str | None:
+        """Make a pod ready; else it is ended, and the reason returned."""
+        self._begun.append(pod)
+        try:
+            row = pod.row
+            minutes = (row.expires_at - row.created_at) / 60
+            self.on_log(
+                f"Asking {row.provider} for {what} at ${row.usd_per_hour:.2f} an hour, for at most "
+                f"${row.max_usd:.2f} and {minutes:.0f} minutes."
+            )
+            pod.get_ready(self.on_log)
+        except (NoCapacityError, HostUnfitError) as error:
+            with shielded():
+                pod.end(error.problem)
+            return error.problem
+        except BaseException as error:
+            with shielded():
+                pod.end(f"{type(error).__name__} while it was made ready")
+            raise
+        self.pods.append(pod)
+        return None
+
+    def _follow(self, following: Following) -> Path:
+        """Run the job on the host of the moment; what it has made is here if that fails.
+
+        Raises:
+            HostLostError, SshLoginError, HostKeyError: the host was lost, however that showed.
+        """
+        try:
+            write_json(self._outputs / HOST_FILE, self._pod.record)
+            try:
+                return following.run(self._watch)
+            except BudgetSpentError:
+                raise
+            except DOUBTFUL as error:
+                # A job that ended by itself is believed unless its host is known to be gone.
+                believed = isinstance(error, TrainingFailedError) and not error.was_killed
+                self._pod.raise_if_lost(0.0 if believed else self.terms.pace.doubt)
+                raise
+        except LOST:
+            raise
+        except BaseException:
+            with shielded():
+                self._salvage(following)
+            raise
+
+    def _watch(self, workplace: Workplace) -> None:
+        """End the training in order while there is still money for it."""
+        require_a_parent()
+        pace, seconds_left = self.terms.pace, self._pod.seconds_left
+        if seconds_left < pace.salvage:
+            raise self._budget_spent()
+        to_finish = self._epoch_seconds + pace.finish
+        if seconds_left < pace.salvage + to_finish and not self._asked_to_finish:
+            self._asked_to_finish = True
+            self.on_log("The budget is nearly spent: training ends after this epoch.")
+            workplace.ask_to_finish()
+
+    def _learning(self, on_event: OnEvent) -> OnEvent:
+        """A listener that also remembers how long an epoch takes."""
+
+        def listen(event: Event) -> None:
+            if isinstance(event, EpochMetrics) and event.epoch_seconds is not None:
+                self._epoch_seconds = event.epoch_seconds
+            on_event(event)
+
+        return listen
+
+    def _budget_spent(self) -> BudgetSpentError:
+        return BudgetSpentError(
+            "The lease's time or money was over before the job had ended.",
+            "Raise max_usd_per_lease or ttl_hours. What there was is in "
+            f"{self._outputs}: checkpoint.pt goes on where it was.",
+        )
+
+    def _replace(self, error: OutpostError, assignment: Assignment) -> None:
+        """End a lost host and go on with another one, unless its time was over."""
+        self.on_log(f"{error.problem} The host is given up.")
+        was_over = self._pod.seconds_left < self.terms.pace.salvage
+        with shielded():
+            self._pod.end(error.problem)
+        if was_over:
+            # As after a laptop has slept: the pod has ended itself.
+            raise self._budget_spent() from error
+        if len(self.pods) >= LEASES_A_TRAINING:
+            raise TrainingFailedError(
+                f"{LEASES_A_TRAINING} hosts were lost, the last one so: {error.problem}",
+                f"Train again later. What there was is in {assignment.outputs}.",
+            ) from error
+        self.on_log(prepare_to_resume(assignment))
+        self._asked_to_finish = False
+        self.place()
+
+    def _salvage(self, following: Following) -> None:
+        """Bring what there is, within a bound; what goes wrong with it hides nothing else."""
+        if following.has_ended:
+            return
+        workplace = following.workplace
+        workplace.host.close()
+        bounded(following.salvage, self.terms.pace.salvage)
+        workplace.host.close()
+
+    @property
+    def _outputs(self) -> Path:
+        assert self.outputs is not None
+        return self.outputs
+
+    def _write_bill(self) -> None:
+        if self.outputs is not None and self.pods:
+            terms = self.terms
+            bounded(lambda: reconcile(terms.cloud, terms.ledger, self._rented()), terms.pace.bill)
+            gpu, now = self._pod.environment.gpu, terms.ledger.clock()
+            bill_of(self._rented(), gpu, now).write(self.outputs)
+
+    def _rented(self) -> list[LeaseRow]:
+        """All leases that cost something, those of hosts that were of no use among them."""
+        rows = [pod.row for pod in self._begun]
+        return [row for row in rows if row.state is not LeaseState.NOT_CREATED]

@@ -1,0 +1,171 @@
+"""A machine that is reached by SSH and rented from nobody: locked, used, left as it was."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from pipeline.training.job import JobSpec
+from resources.gpu.clouds.base import SshAddress
+from resources.gpu.hosts.host_keys import DEFAULT_PORT, known_host
+from resources.gpu.hosts.keys import read_key
+from resources.gpu.hosts.ssh import Login, RemoteHost
+from resources.gpu.hosts.workspace import Environment, Workplace
+from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, ignore
+from resources.gpu.leases.bill import Bill, write_json
+from resources.gpu.leases.file_lock import HeldError, holding
+from resources.gpu.leases.follow import Assignment, Following
+from resources.gpu.pod_names import new_lease_id, owner_token
+from resources.gpu.signals import interruptible, require_a_parent, shielded
+from resources.gpu.timeouts import Pace
+
+_ADDRESS = re.compile(r"(?P<user>[^@\s]+)@(?P<host>[^@:\s]+)(:(?P<port>\d{1,5}))?")
+
+
+class SshHostError(OutpostError):
+    """A host that cannot be used as it was described, or is in use."""
+
+
+@dataclass(frozen=True)
+class SshHostSettings:
+    """Which machine.
+
+    Attributes:
+        address: where it answers.
+        key: file of a private key that it lets in; see `resources.gpu.hosts.keys`.
+        known_hosts: file that knows its host key.
+        usd_per_hour: what an hour on it costs its owner, for the bill.
+    """
+
+    address: SshAddress
+    key: Path
+    known_hosts: Path
+    usd_per_hour: float = 0.0
+
+
+@dataclass(frozen=True)
+class SshHostProvider:
+    """Lends one machine to one job at a time.
+
+    Attributes:
+        folder: the state folder's part for GPUs; holds the lock.
+    """
+
+    settings: SshHostSettings
+    folder: Path
+    pace: Pace
+
+    @contextmanager
+    def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> Iterator[SshHostLease]:
+        """Lease the machine; whatever happens in the block, nothing runs on it afterwards.
+
+        Raises:
+            SshHostError: somebody else's job runs on it.
+            SshError: it cannot be reached or trusted.
+        """
+        address, owner = self.settings.address, owner_token(self.folder)
+        lock = self.folder / "hosts" / f"{address.host}-{address.port}.lock"
+        host = RemoteHost(self._login(), self.pace.patience)
+        workplace = Workplace(host, f"outpost-{owner}-{new_lease_id()}")
+        with interruptible(), _locked(lock), _closing(host):
+            environment = workplace.examine()
+            # Whoever of us has left a job behind is gone: the lock is ours.
+            if others := workplace.clear(f"outpost-{owner}-"):
+                raise SshHostError(
+                    f"A job of somebody else runs on {address.host}: {', '.join(others)}.",
+                    "Wait until it has ended.",
+                )
+            on_log(f"Using {environment.gpu or 'the CPU'} of {address.host}.")
+            try:
+                yield SshHostLease(self, spec, workplace, environment)
+            finally:
+                with shielded():
+                    workplace.clear(workplace.job_name)
+
+    def _login(self) -> Login:
+        settings = self.settings
+        trust = known_host(settings.known_hosts, settings.address)
+        return Login(settings.address, read_key(settings.key), trust)
+
+
+@dataclass(frozen=True)
+class SshHostLease:
+    """The machine, for one job."""
+
+    provider: SshHostProvider
+    spec: JobSpec
+    workplace: Workplace
+    environment: Environment
+
+    @property
+    def host(self) -> Host:
+        """The machine."""
+        settings = self.provider.settings
+        name = f"{settings.address.host}, {self.environment.gpu or 'CPU'}"
+        return Host("ssh", name, settings.usd_per_hour)
+
+    def run(self, job: Path, on_event: OnEvent = ignore, on_log: OnLog = ignore) -> Path:
+        """Run a job; see `resources.gpu.lease.Lease`."""
+        began = time.time()
+        assignment = Assignment(self.spec, job, on_event, on_log)
+        assignment.outputs.mkdir(exist_ok=True)
+        following = Following(self.workplace, assignment, self.provider.pace)
+        try:
+            record = self.workplace.prepare(self.environment)
+            write_json(assignment.outputs / HOST_FILE, record)
+            return following.run(_while_wanted)
+        except BaseException:
+            if not following.has_ended:
+                with shielded(), suppress(OutpostError):
+                    following.salvage()
+            raise
+        finally:
+            self._bill(time.time() - began).write(assignment.outputs)
+
+    def _bill(self, seconds: float) -> Bill:
+        address, price = self.provider.settings.address, self.host.usd_per_hour
+        usd = round(price * seconds / 3600, 4)
+        return Bill("ssh", address.host, self.environment.gpu, price, round(seconds, 1), usd)
+
+
+def parse_address(text: str) -> SshAddress:
+    """Read `user@host` or `user@host:port`.
+
+    Raises:
+        SshHostError: it is neither.
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None:
+        raise SshHostError(
+            f"{text!r} is no address of an SSH host.", "Write it as user@host or user@host:port."
+        )
+    return SshAddress(match["host"], int(match["port"] or DEFAULT_PORT), match["user"])
+
+
+@contextmanager
+def _locked(lock: Path) -> Iterator[None]:
+    try:
+        with holding(lock):
+            yield
+    except HeldError as error:
+        raise SshHostError(
+            f"{lock.stem} is in use by another run.", "Wait until that one has ended."
+        ) from error
+
+
+@contextmanager
+def _closing(host: RemoteHost) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        host.close()
+
+
+def _while_wanted(_: Workplace) -> None:
+    """Nothing bounds a job on one's own machine, except that somebody still waits for it."""
+    require_a_parent()
