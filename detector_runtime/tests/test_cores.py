@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector_runtime import models
@@ -43,6 +43,7 @@ def v1(root: Path, group: str, quota: int, period: int = 100_000) -> None:
 QUOTAS = st.none() | st.tuples(st.integers(1_000, 6_400_000), st.sampled_from([10_000, 100_000]))
 
 
+@settings(deadline=None)
 @given(st.lists(QUOTAS, min_size=1, max_size=6))
 def test_of_nested_groups_the_smallest_quota_counts(
     tmp_path_factory: pytest.TempPathFactory, quotas: list[tuple[int, int] | None]

@@ -3,9 +3,11 @@
 Everything is measured in one run, turn by turn, on frames of 3024x1672 pixels and with YOLO26n as
 ultralytics exports it. Its weights are random, but normalised to the frames, so that what it
 reports depends on what it sees; for tiles the threshold is set so that it reports about 40 things
-in one. sahi and roboflow's trackers are measured where they are installed: `uv sync --group peers`.
+in one. sahi, roboflow's trackers and OpenVINO are measured where they are installed:
+`uv sync --group peers`.
 Others may use the machine too. So the ways take turns, a ratio is the median of the ratios of all
-rounds, and a time is the shortest seen.
+rounds, and a time is the shortest seen. It ends within three minutes, on two cores with other
+programs on them too: then there are fewer rounds, and it says on stderr what it left out.
 
 Run with `outpost bench runtime`, or `python tests/bench/runtime.py`.
 """
@@ -23,13 +25,14 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from detector_runtime.images import Frame
+from detector_runtime.models import default_threads
 from detector_runtime.onnx_model import OnnxModel
 from detector_runtime.suppression import suppress_same_class
 from numpy.typing import NDArray
@@ -44,20 +47,41 @@ from detector_runtime import (
 )
 
 SCREEN = (3024, 1672)
+SECONDS = 165.0
+"""For everything, the export of the models included."""
+LAST_SECONDS = 35.0
+"""Of these, for what starts other processes: memory, and times to import."""
 ROUNDS = 25
 SLOW_ROUNDS = 5
+LEAST_ROUNDS = 2
 PAUSE = 0.02
+COMPARED_ROWS = 100
 TRACKED = 500
 BOXES = 3000
 Pixels = NDArray[np.uint8]
+Rows = NDArray[np.float32]
+Timer = Callable[[], float]
 
 
 def measure() -> dict[str, float]:
     """Figures by name; times are in milliseconds, ratios are of times of one run."""
-    with tempfile.TemporaryDirectory(prefix="outpost-bench-") as name, quiet():
-        models = export_models(Path(name))
-        figures = looks(models) | tiled(models) | memory(models["static"])
-    return figures | tracking() | suppression() | package()
+    clock = Clock(SECONDS)
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="outpost-bench-") as folder, quiet():
+        models = export_models(Path(folder))
+        free = max(clock.left() - LAST_SECONDS, 0.0)
+        parts: dict[str, Callable[[], dict[str, float]]] = {
+            "looks": lambda: looks(models, 0.45 * free),
+            "tiles": lambda: tiled(models, 0.3 * free),
+            "OpenVINO": lambda: openvino(models, 0.2 * free),
+            "tracking": lambda: tracking(0.025 * free),
+            "suppression": lambda: suppression(0.025 * free),
+            "import_ms": package,
+            "peak_mb": lambda: memory(models["static"]),
+        }
+        for name, part in parts.items():
+            figures |= part() if clock.left() > LAST_SECONDS / 3 else left_out(name)
+    return figures
 
 
 def export_models(folder: Path) -> dict[str, Path]:
@@ -103,7 +127,7 @@ def save_network(path: Path) -> None:
     network.save(path)
 
 
-def looks(models: dict[str, Path]) -> dict[str, float]:
+def looks(models: dict[str, Path], seconds: float) -> dict[str, float]:
     """One look at the whole frame: ours, onnxruntime alone and ultralytics, on the same files."""
     from ultralytics import YOLO
 
@@ -128,8 +152,9 @@ def looks(models: dict[str, Path]) -> dict[str, float]:
         "ultralytics": lambda: theirs["static"].predict(frame(), imgsz=640, verbose=False),
         "ultralytics_dynamic": lambda: theirs["dynamic"].predict(frame(), imgsz=640, verbose=False),
     }
-    times = compared(ways, ROUNDS)
+    times = compared("looks", ways, ROUNDS, seconds)
     return {
+        "rounds_of_looks": times.count,
         "ratio_to_session_run": times.ratio("static", "session"),
         "ratio_to_ultralytics_static": times.ratio("static", "ultralytics"),
         "ratio_to_ultralytics_rect": times.ratio("rectangle", "ultralytics"),
@@ -143,14 +168,14 @@ def looks(models: dict[str, Path]) -> dict[str, float]:
     }
 
 
-def tiled(models: dict[str, Path]) -> dict[str, float]:
+def tiled(models: dict[str, Path], seconds: float) -> dict[str, float]:
     """The frame in 18 tiles, ours and sahi's, with the same weights and threshold.
 
     sahi is measured as its documentation uses it, with the checkpoint and a look at the whole frame
     besides, and with our ONNX file.
     """
     if importlib.util.find_spec("sahi") is None:
-        return {}
+        return left_out("sahi", "is not installed")
     from sahi import AutoDetectionModel
     from sahi.predict import get_sliced_prediction
 
@@ -181,8 +206,9 @@ def tiled(models: dict[str, Path]) -> dict[str, float]:
         "sahi": lambda: get_sliced_prediction(frame, theirs["checkpoint"], **options),
         "sahi_onnx": lambda: get_sliced_prediction(frame, theirs["static"], **options),
     }
-    times = compared(ways, SLOW_ROUNDS)
+    times = compared("tiles", ways, SLOW_ROUNDS, seconds, tries=1)
     return {
+        "rounds_of_tiles": times.count,
         "ratio_to_sahi": times.ratio("ours", "sahi"),
         "ratio_to_sahi_with_our_onnx": times.ratio("ours", "sahi_onnx"),
         "detect_ms": times.shortest("ours"),
@@ -202,7 +228,70 @@ def busy_threshold(model: Path, frame: Pixels) -> float:
     return float(np.median([np.sort(each[:, 4])[-40] for each in rows]))
 
 
-def tracking() -> dict[str, float]:
+def openvino(models: dict[str, Path], seconds: float) -> dict[str, float]:
+    """OpenVINO beside onnxruntime on inputs that are ready, with the same files and threads.
+
+    Both compute in float32 for the least time of one look. With one thread CPU time is compared,
+    which other programs change least. `openvino_box_difference_px` is by how much the best rows of
+    one differ from the nearest rows of their class of the other, at most.
+    """
+    if importlib.util.find_spec("openvino") is None:
+        return left_out("OpenVINO", "is not installed")
+    (frame,) = screenshots(1)
+    kinds = {"static": None, "rectangle": None, "one_thread": 1}
+    figures: dict[str, float] = {}
+    for kind, threads in kinds.items():
+        path = models["static" if kind == "one_thread" else kind]
+        theirs, ours = both_sessions(path, frame, threads)
+        difference = farthest(ours(), theirs())
+        ways: dict[str, Callable[[], object]] = {"ours": ours, "theirs": theirs}
+        timer = time.perf_counter if threads is None else time.process_time
+        share = seconds / len(kinds)
+        times = compared(f"OpenVINO, {kind}", ways, ROUNDS, share, timer=timer)
+        figures |= {
+            f"openvino_speedup_{kind}": times.ratio("ours", "theirs"),
+            f"openvino_{kind}_ms": times.shortest("theirs"),
+            f"onnxruntime_{kind}_ms": times.shortest("ours"),
+            f"openvino_box_difference_px_{kind}": difference,
+        }
+    return figures
+
+
+def both_sessions(
+    path: Path, frame: Pixels, threads: int | None
+) -> tuple[Callable[[], Rows], Callable[[], Rows]]:
+    """A run of OpenVINO and one of onnxruntime on the same input; rows (300, 6) of each."""
+    import openvino
+
+    settings = DetectorSettings(tracking="none", threads=threads)
+    model = open_detector(path, settings=settings).model
+    assert isinstance(model, OnnxModel)
+    ready = model._prepare([Frame(frame)], model.fit(SCREEN)).copy()
+    options = {
+        "INFERENCE_NUM_THREADS": threads or default_threads(),
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    request = openvino.Core().compile_model(str(path), "CPU", options).create_infer_request()
+    inputs = [openvino.Tensor(ready, shared_memory=True)]
+
+    def theirs() -> Rows:
+        request.infer(inputs)
+        return np.array(request.get_output_tensor(0).data[0])
+
+    return theirs, lambda: np.array(model._session.run(None, {model.input_name: ready})[0][0])
+
+
+def farthest(rows: Rows, others: Rows) -> float:
+    """How far the best rows are from the nearest of the other rows of their class, at most."""
+    best = rows[:COMPARED_ROWS]
+    apart = np.abs(best[:, None, :4] - others[None, :, :4]).max(axis=2)
+    apart[best[:, None, 5] != others[None, :, 5]] = np.inf
+    return float(apart.min(axis=1).max())
+
+
+def tracking(seconds: float) -> dict[str, float]:
     """500 tracked entities of 12 classes; roboflow's ByteTrack on the same boxes."""
     frames = crowd(48)
     names = tuple(f"class_{index}" for index in range(12))
@@ -211,14 +300,14 @@ def tracking() -> dict[str, float]:
     ways: dict[str, Callable[[], object]] = {"ours": lambda: ours.update(next(sequence))}
     if importlib.util.find_spec("trackers") is not None:
         ways["bytetrack"] = bytetrack(frames)
-    times = compared(ways, ROUNDS)
+    times = compared("tracking", ways, ROUNDS, seconds)
     figures = {"tracker_500_ms": times.shortest("ours")}
     if "bytetrack" in ways:
         figures["tracker_500_speedup_over_bytetrack"] = times.ratio("bytetrack", "ours")
     return figures
 
 
-def suppression() -> dict[str, float]:
+def suppression(seconds: float) -> dict[str, float]:
     """Class-aware NMS of 3000 ranked boxes beside the usual loop in numpy."""
     boxes, class_ids = ranked_boxes(BOXES)
     kept = np.flatnonzero(suppress_same_class(boxes, class_ids, 0.5))
@@ -227,7 +316,7 @@ def suppression() -> dict[str, float]:
         "ours": lambda: suppress_same_class(boxes, class_ids, 0.5),
         "loop": lambda: looped_suppression(boxes, class_ids, 0.5),
     }
-    times = compared(ways, ROUNDS)
+    times = compared("suppression", ways, ROUNDS, seconds)
     return {
         "nms_3000_ms": times.shortest("ours"),
         "nms_3000_speedup_over_loop": times.ratio("loop", "ours"),
@@ -380,6 +469,11 @@ class Times:
 
     rounds: dict[str, list[float]]
 
+    @property
+    def count(self) -> int:
+        """How many rounds there were."""
+        return len(next(iter(self.rounds.values())))
+
     def ratio(self, way: str, other: str) -> float:
         """How many times as long `way` takes as `other`, at the same time on the same machine."""
         pairs = zip(self.rounds[way], self.rounds[other], strict=True)
@@ -390,26 +484,56 @@ class Times:
         return min(self.rounds[way])
 
 
-def compared(ways: dict[str, Callable[[], object]], rounds: int) -> Times:
-    """All ways in turn, in every other round in the reverse order.
+@dataclass(frozen=True)
+class Clock:
+    """Counts down from now."""
+
+    seconds: float
+    started: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float:
+        """Seconds until the time is up; negative afterwards."""
+        return self.started + self.seconds - time.monotonic()
+
+
+def compared(
+    name: str,
+    ways: dict[str, Callable[[], object]],
+    rounds: int,
+    seconds: float,
+    *,
+    tries: int = 2,
+    timer: Timer = time.perf_counter,
+) -> Times:
+    """All ways in turn, in every other round in the reverse order, until the time is up.
 
     A turn is a pause, because threads of the way before wait busily for a while, a run that does
-    not count, because after a pause everything is slow, and two of which the shorter counts.
+    not count, because after a pause everything is slow, and `tries` of which the shortest counts.
     """
+    clock = Clock(seconds)
     seen: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds):
+        if number >= LEAST_ROUNDS and clock.left() < 0:
+            left_out(f"{rounds - number} of {rounds} rounds of {name}")
+            break
         for way in list(ways)[:: 1 if number % 2 == 0 else -1]:
             time.sleep(PAUSE)
             ways[way]()
-            seen[way].append(min(milliseconds(ways[way]) for _ in range(2)))
+            seen[way].append(min(milliseconds(ways[way], timer) for _ in range(tries)))
     return Times(seen)
 
 
-def milliseconds(run: Callable[[], object]) -> float:
+def left_out(what: str, why: str = "there was no time") -> dict[str, float]:
+    """Says what is not measured; no figures."""
+    print(f"Left out: {what} ({why}).", file=sys.stderr)
+    return {}
+
+
+def milliseconds(run: Callable[[], object], timer: Timer = time.perf_counter) -> float:
     """How long it takes."""
-    start = time.perf_counter()
+    start = timer()
     run()
-    return (time.perf_counter() - start) * 1000
+    return (timer() - start) * 1000
 
 
 def printed_number(code: str) -> float:
