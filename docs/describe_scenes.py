@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.games.sections.base import Section
 from pipeline.games.sections import scenes as scene_rules
+from pipeline.games.sections.base import Section
 from pipeline.games.sections.scenes import SceneRules
 
 PAGE = Path(__file__).parent / "reference" / "scenes.md"

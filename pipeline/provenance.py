@@ -114,12 +114,19 @@ def code_version_behind(*roots: str, without: frozenset[str] = frozenset()) -> s
         without: modules from which nothing follows for what is made; neither they nor what only
             they import counts. `NO_SAY` never does.
     """
-    return code_version_of(*modules_behind(*roots, without=without))
+    digest = hashlib.sha256()
+    for module in sorted(modules_behind(*roots, without=without)):
+        digest.update(module.encode())
+        digest.update(_domain_file(module).read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
 
 
 @cache
 def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The modules that `code_version_behind` takes the digest of; see there."""
+    """The modules that `code_version_behind` takes the digest of; see there.
+
+    Of a package that is imported, its `__init__` counts and what that imports.
+    """
     waiting, found = set(roots), set[str]()
     while waiting:
         name = waiting.pop()
@@ -129,19 +136,17 @@ def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozen
 
 
 def _imports_of(module: str) -> set[str]:
-    """Modules of the domain that a module imports anywhere, packages left out."""
-    _, file = next(_sources_of(module))
+    """Modules and packages of the domain that a module imports anywhere."""
     named = set[str]()
-    for package, inside, alone in IMPORT.findall(file.read_text("utf-8")):
+    for package, inside, alone in IMPORT.findall(_domain_file(module).read_text("utf-8")):
         names = re.findall(r"\w+", re.sub(r" as \w+", "", inside))
         named |= {package, *(f"{package}.{name}" for name in names)} if package else {alone}
-    return {name for name in named if _is_module(name)}
+    return {name for name in named if _domain_file(name).is_file()}
 
 
-@cache
-def _is_module(name: str) -> bool:
-    file = DOMAIN.parent / f"{name.replace('.', '/')}.py"
-    return file.is_file()
+def _domain_file(name: str) -> Path:
+    place = DOMAIN.parent / name.replace(".", "/")
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
 def _sources_of(module: str) -> Iterator[tuple[str, Path]]:
