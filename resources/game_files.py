@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import dagster as dg
-from detector_runtime.cores import usable_cores
+from detector_runtime.system.cores import usable_cores
 from pydantic import Field
 
 from pipeline.demo_game.game_folder import draw_game

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector_runtime.cores import usable_cores
+from detector_runtime.system.cores import usable_cores
 
 from pipeline.errors import OutpostError
 from resources.state import PROJECT_ROOT

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.assignment import assign, greedy
+from detector_runtime.tracking.assignment import assign, greedy
 
 
 def best_sum(matrix: np.ndarray, gate: float) -> float:

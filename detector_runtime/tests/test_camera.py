@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detector_runtime.camera import CameraMotion, WorldView
 from detector_runtime.images import Frame
+from detector_runtime.tracking.camera import CameraMotion, WorldView
 
 SCREEN = (1280, 720)
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from detector_runtime import open_detector
-from detector_runtime.cli import main
-from detector_runtime.drawing import class_colour, draw
-from detector_runtime.watching import new_pictures
+from detector_runtime.tools.cli import main
+from detector_runtime.tools.drawing import class_colour, draw
+from detector_runtime.tools.watching import new_pictures
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_drawing_leaves_the_picture_alone() -> None:
 def test_the_server_can_be_started_from_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from detector_runtime import server
+    from detector_runtime.tools import server
 
     started = threading.Event()
     monkeypatch.setattr(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime import models
-from detector_runtime.cores import cores_to_run_on, cpu_quota, usable_cores
+from detector_runtime.models.base import base as models
+from detector_runtime.system.cores import cores_to_run_on, cpu_quota, usable_cores
 
 V2 = "29 22 0:26 {top} /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
 V1 = "33 31 0:30 {top} /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct"
@@ -68,7 +68,7 @@ def test_of_nested_groups_the_smallest_quota_counts(
 def test_part_of_a_core_counts_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: int, cores: int
 ) -> None:
-    monkeypatch.setattr("detector_runtime.cores.cores_to_run_on", lambda: 16)
+    monkeypatch.setattr("detector_runtime.system.cores.cores_to_run_on", lambda: 16)
     root = proc(tmp_path, ["0::/"], [V2.format(top="/")])
     v2(root, "", f"{quota} 100000")
     assert usable_cores(root) == cores

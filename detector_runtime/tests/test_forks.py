@@ -26,11 +26,11 @@ from detector_runtime import (
     get_detector,
     open_detector,
 )
+from detector_runtime.geometry.letterbox import Resampler
 from detector_runtime.images import Frame
-from detector_runtime.letterbox import Resampler
-from detector_runtime.mock_model import MockModel
-from detector_runtime.models import Inference
-from detector_runtime.server import DetectionServer, ServerLimits
+from detector_runtime.models.base import Inference
+from detector_runtime.models.mock import MockModel
+from detector_runtime.tools.server import DetectionServer, ServerLimits
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no forks")
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.kalman import Motion, MotionNoise, centred
+from detector_runtime.tracking.kalman import Motion, MotionNoise, centred
 
 NOISE = MotionNoise()
 H = np.eye(6)[[0, 1, 4, 5]]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.letterbox import (
+from detector_runtime.geometry.letterbox import (
     Resampler,
     letterbox,
     resampler,

@@ -18,8 +18,8 @@ from detector_runtime import (
     TrackerSettings,
     open_detector,
 )
-from detector_runtime.candidates import Candidates
-from detector_runtime.tiling import Region
+from detector_runtime.geometry.candidates import Candidates
+from detector_runtime.geometry.tiling import Region
 
 SIDE = 64
 """Input side of the block model, which sees red blocks of 16 pixels on a grid of 16."""

@@ -15,10 +15,10 @@ from detector_runtime import (
     UnknownOnnxLayoutError,
     open_detector,
 )
+from detector_runtime.geometry.letterbox import letterbox, resampler, smallest_canvas
 from detector_runtime.images import Frame
-from detector_runtime.letterbox import letterbox, resampler, smallest_canvas
-from detector_runtime.onnx_layout import class_names_of, decode_example
-from detector_runtime.onnx_model import ModelCard, OnnxModel, OnnxOptions, load_onnx
+from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
+from detector_runtime.models.onnx_layout import class_names_of, decode_example
 from detector_runtime.results import ModelSource
 
 ROW = [8, 8, 24, 24, 0.9, 1]

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from detector_runtime import FrameDiffer, open_detector
-from detector_runtime.cli import _parser, main
-from detector_runtime.server import DetectionServer
+from detector_runtime.tools.cli import _parser, main
+from detector_runtime.tools.server import DetectionServer
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from detector_runtime import open_detector
-from detector_runtime.server import DetectionServer, ServerLimits
+from detector_runtime.tools.server import DetectionServer, ServerLimits
 
 
 def png(size: tuple[int, int] = (64, 48)) -> bytes:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.overlap import pair_iou, pairs_between, pairs_within
-from detector_runtime.suppression import (
+from detector_runtime.geometry.overlap import pair_iou, pairs_between, pairs_within
+from detector_runtime.geometry.suppression import (
     drop_cut_duplicates,
     rank,
     suppress_same_box,

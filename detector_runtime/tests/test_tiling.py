@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.tiling import Region, clusters, regions_of_interest, tiles
+from detector_runtime.geometry.tiling import Region, clusters, regions_of_interest, tiles
 
 
 def test_a_large_screen_takes_eighteen_tiles() -> None:

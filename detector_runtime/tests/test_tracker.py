@@ -14,7 +14,7 @@ from detector_runtime import (
     PredictionExpiredError,
     TrackerSettings,
 )
-from detector_runtime.tracker import GreedyTracker
+from detector_runtime.tracking.tracker import GreedyTracker
 
 NAMES = ("sheep", "villager", "knight_line", "camel_line")
 SCREEN = (1000, 600)
@@ -334,7 +334,7 @@ def test_confidence_is_honest() -> None:
 
 
 def test_without_scipy_tracks_are_matched_greedily(monkeypatch: pytest.MonkeyPatch) -> None:
-    from detector_runtime import assignment
+    from detector_runtime.tracking import assignment
 
     assignment._solver.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)

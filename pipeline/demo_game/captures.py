@@ -20,7 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from detector_runtime.cores import usable_cores
+from detector_runtime.system.cores import usable_cores
 from PIL import Image
 
 from pipeline.demo_game.art.catalogue import DECOY, DISTRACTOR, sprite_files

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
+from detector_runtime.system import cores
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -23,7 +24,6 @@ from pydantic import (
     model_validator,
 )
 
-from detector_runtime import cores
 from pipeline.errors import OutpostError
 from pipeline.links import link_file, link_tree
 from pipeline.training.detector_program.constants import PREFIXES, RESUME_FILE

@@ -31,10 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from detector_runtime.geometry.suppression import suppress_same_class
 from detector_runtime.images import Frame
-from detector_runtime.models import default_threads
-from detector_runtime.onnx_model import OnnxModel
-from detector_runtime.suppression import suppress_same_class
+from detector_runtime.models.base import default_threads
+from detector_runtime.models.onnx import OnnxModel
 from numpy.typing import NDArray
 
 from detector_runtime import (

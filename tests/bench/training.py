@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from detector_runtime.cores import usable_cores
+from detector_runtime.system.cores import usable_cores
 from PIL import Image, ImageDraw
 
 from pipeline.games.pack import GamePack, load_pack

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from detector_runtime._version import __version__
 from detector_runtime.access import EntityDetector, get_detector, open_detector, reset_detector
-from detector_runtime.camera import WorldView
 from detector_runtime.detector import Detector
 from detector_runtime.errors import (
     BundleError,
@@ -29,12 +28,13 @@ from detector_runtime.errors import (
     PredictionExpiredError,
     UnknownOnnxLayoutError,
 )
-from detector_runtime.frame_diff import FrameDiffer
-from detector_runtime.kalman import MotionNoise
 from detector_runtime.results import DetectedEntity, Detections, ModelSource, Timings
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.thresholds import Thresholds
-from detector_runtime.tracker import EntityTracker, TrackerSettings
+from detector_runtime.tracking.camera import WorldView
+from detector_runtime.tracking.frame_diff import FrameDiffer
+from detector_runtime.tracking.kalman import MotionNoise
+from detector_runtime.tracking.tracker import EntityTracker, TrackerSettings
 
 if TYPE_CHECKING:
     from detector_runtime.bundle import Bundle, BundleManifest

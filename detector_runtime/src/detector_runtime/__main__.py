@@ -2,6 +2,6 @@
 
 import sys
 
-from detector_runtime.cli import main
+from detector_runtime.tools.cli import main
 
 sys.exit(main())

@@ -12,10 +12,10 @@ from typing import Any
 
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, ModelLoadError
-from detector_runtime.forks import call_in_children, fresh_lock
-from detector_runtime.models import Model
+from detector_runtime.models.base import Model
 from detector_runtime.results import ModelSource
 from detector_runtime.settings import DetectorSettings, settings_from
+from detector_runtime.system.forks import call_in_children, fresh_lock
 from detector_runtime.thresholds import Thresholds
 
 MODEL_VARIABLE = "DETECTOR_RUNTIME_MODEL"
@@ -184,14 +184,14 @@ def open_model(path: Path, settings: DetectorSettings) -> Model:
         ModelLoadError: absent, damaged, or of another kind.
     """
     from detector_runtime.bundle import Bundle
-    from detector_runtime.onnx_model import ModelCard, OnnxOptions, load_onnx
+    from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
 
     if not path.exists():
         raise ModelLoadError(f"there is no model at {path}", "Check the path.")
     options = OnnxOptions(settings.threads, settings.spinning, settings.imgsz)
     stated = None if settings.class_names is None else tuple(settings.class_names)
     if path.suffix == ".pt":
-        from detector_runtime.torch_model import TorchModel
+        from detector_runtime.models.torch import TorchModel
 
         return TorchModel(path, settings.imgsz, stated)
     if path.suffix == ".onnx":
@@ -216,7 +216,7 @@ def _named(name: str) -> Path:
 
 
 def _mock(settings: DetectorSettings) -> Model:
-    from detector_runtime.mock_model import MockModel
+    from detector_runtime.models.mock import MockModel
 
     return MockModel(settings.class_names)
 

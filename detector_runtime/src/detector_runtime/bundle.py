@@ -34,8 +34,8 @@ from pydantic import (
 
 from detector_runtime._version import __version__
 from detector_runtime.errors import BundleError
-from detector_runtime.models import ModelFacts, Preprocess, TrainedOn
-from detector_runtime.onnx_model import ModelCard, OnnxModel, OnnxOptions, load_onnx
+from detector_runtime.models.base import ModelFacts, Preprocess, TrainedOn
+from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import DEFAULT_CONFIDENCE, Thresholds
 

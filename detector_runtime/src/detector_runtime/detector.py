@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.camera import CameraMotion
-from detector_runtime.candidates import Candidates
 from detector_runtime.checks import check_number
-from detector_runtime.forks import enrol, is_held
+from detector_runtime.geometry.candidates import Candidates
+from detector_runtime.geometry.tiling import Region, regions_of_interest, tiles
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
-from detector_runtime.models import Inference, Model
+from detector_runtime.models.base import Inference, Model
+from detector_runtime.models.scale_guard import ScaleGuard
 from detector_runtime.results import (
     DetectedEntity,
     Detections,
@@ -26,10 +26,10 @@ from detector_runtime.results import (
     Timings,
     numbered_ids,
 )
-from detector_runtime.scale_guard import ScaleGuard
 from detector_runtime.settings import DetectorSettings
-from detector_runtime.tiling import Region, regions_of_interest, tiles
-from detector_runtime.tracker import EntityTracker, GreedyTracker, Tracker
+from detector_runtime.system.forks import enrol, is_held
+from detector_runtime.tracking.camera import CameraMotion
+from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker, Tracker
 
 WEAK_SCORE = 0.1
 """From this score on a detection may continue a track, though it does not count by itself."""

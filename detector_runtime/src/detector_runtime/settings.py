@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from detector_runtime.camera import WorldView
 from detector_runtime.checks import check, check_count, check_kind, check_number
 from detector_runtime.errors import ConfigurationError
 from detector_runtime.thresholds import Thresholds
-from detector_runtime.tracker import TrackerSettings
+from detector_runtime.tracking.camera import WorldView
+from detector_runtime.tracking.tracker import TrackerSettings
 
 Tracking = Literal["kalman", "greedy", "none"]
 

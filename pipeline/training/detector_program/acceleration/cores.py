@@ -3,6 +3,6 @@
 In the packed program the runtime's module stands in the place of this one.
 """
 
-from detector_runtime.cores import usable_cores
+from detector_runtime.system.cores import usable_cores
 
 __all__ = ["usable_cores"]

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.assignment import assign
 from detector_runtime.checks import check_count, check_kind, check_number
 from detector_runtime.errors import ConfigurationError, PredictionExpiredError
-from detector_runtime.kalman import Motion, MotionNoise, centred
-from detector_runtime.overlap import pair_iou, pairs_between
+from detector_runtime.geometry.overlap import pair_iou, pairs_between
 from detector_runtime.results import Detections
+from detector_runtime.tracking.assignment import assign
+from detector_runtime.tracking.kalman import Motion, MotionNoise, centred
 
 Indices = NDArray[np.intp]
 Pairs = tuple[Indices, Indices]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.overlap import (
+from detector_runtime.geometry.overlap import (
     Boxes,
     Indices,
     areas,

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.letterbox import Size
-from detector_runtime.suppression import (
+from detector_runtime.geometry.letterbox import Size
+from detector_runtime.geometry.suppression import (
     drop_cut_duplicates,
     rank,
     suppress_same_box,
     suppress_same_class,
 )
-from detector_runtime.tiling import Region
+from detector_runtime.geometry.tiling import Region
 
 EDGE = 2.0
 """Pixels from the edge of its part within which a box may go on beyond it."""

@@ -27,10 +27,10 @@ from urllib.parse import parse_qs, urlsplit
 from detector_runtime.checks import check_count, check_number
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ImageError
-from detector_runtime.forks import enrol, fresh_lock
 from detector_runtime.images import decode_image
-from detector_runtime.looking import MODES, look
 from detector_runtime.results import Detections
+from detector_runtime.system.forks import enrol, fresh_lock
+from detector_runtime.tools.looking import MODES, look
 
 logger = logging.getLogger("detector_runtime")
 

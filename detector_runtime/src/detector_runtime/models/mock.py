@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector_runtime.images import Frame
-from detector_runtime.models import Inference, ModelFacts
+from detector_runtime.models.base import Inference, ModelFacts
 from detector_runtime.results import ModelSource
 
 OPENING = (

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from detector_runtime.detector import Detector
+from detector_runtime.geometry.letterbox import Size
 from detector_runtime.images import Frame
-from detector_runtime.letterbox import Size
-from detector_runtime.models import default_threads
+from detector_runtime.models.base import default_threads
 
 WARMUPS = 3
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.forks import call_in_children
+from detector_runtime.system.forks import call_in_children
 
 PAD = 114
 """Grey value around a letterboxed picture."""

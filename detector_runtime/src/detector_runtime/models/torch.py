@@ -20,11 +20,11 @@ from detector_runtime.errors import (
     MissingDependencyError,
     ModelLoadError,
 )
-from detector_runtime.forks import call_in_children
+from detector_runtime.geometry.letterbox import letterbox
 from detector_runtime.images import Frame
-from detector_runtime.letterbox import letterbox
-from detector_runtime.models import Inference, ModelFacts
+from detector_runtime.models.base import Inference, ModelFacts
 from detector_runtime.results import ModelSource
+from detector_runtime.system.forks import call_in_children
 
 MAX_ROWS = 300
 

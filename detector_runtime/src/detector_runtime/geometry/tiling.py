@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.letterbox import Size
-from detector_runtime.overlap import Boxes
+from detector_runtime.geometry.letterbox import Size
+from detector_runtime.geometry.overlap import Boxes
 
 OVERLAP_SHARE = 0.1
 """Of a tile's side that neighbours share: 64 pixels of 640."""

@@ -17,9 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector_runtime.errors import ClassListError, ModelLoadError, UnknownOnnxLayoutError
-from detector_runtime.forks import enrol, fresh_lock, never_free
-from detector_runtime.images import Frame
-from detector_runtime.letterbox import (
+from detector_runtime.geometry.letterbox import (
     PAD,
     Fit,
     Size,
@@ -28,8 +26,15 @@ from detector_runtime.letterbox import (
     smallest_canvas,
     stretch,
 )
-from detector_runtime.models import Inference, ModelFacts, Preprocess, TrainedOn, default_threads
-from detector_runtime.onnx_layout import (
+from detector_runtime.images import Frame
+from detector_runtime.models.base import (
+    Inference,
+    ModelFacts,
+    Preprocess,
+    TrainedOn,
+    default_threads,
+)
+from detector_runtime.models.onnx_layout import (
     EXPORT_FIX,
     check_declared_output,
     check_head,
@@ -37,6 +42,7 @@ from detector_runtime.onnx_layout import (
     decode_example,
 )
 from detector_runtime.results import ModelSource
+from detector_runtime.system.forks import enrol, fresh_lock, never_free
 from detector_runtime.thresholds import Thresholds
 
 TILES_AT_ONCE = 2

@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.cores import cores_to_run_on, usable_cores
+from detector_runtime.geometry.letterbox import Size
 from detector_runtime.images import Frame
-from detector_runtime.letterbox import Size
 from detector_runtime.results import ModelSource
+from detector_runtime.system.cores import cores_to_run_on, usable_cores
 from detector_runtime.thresholds import Thresholds
 
 Preprocess = Literal["letterbox", "stretch"]

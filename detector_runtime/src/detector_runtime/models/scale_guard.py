@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from detector_runtime.letterbox import Size, letterbox
-from detector_runtime.models import ModelFacts
+from detector_runtime.geometry.letterbox import Size, letterbox
+from detector_runtime.models.base import ModelFacts
 
 TOLERATED = 1.25
 

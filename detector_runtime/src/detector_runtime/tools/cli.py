@@ -15,9 +15,9 @@ from detector_runtime.checks import check_number
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ModelLoadError
 from detector_runtime.images import check_sides
-from detector_runtime.looking import MODES, look
 from detector_runtime.results import Detections
 from detector_runtime.settings import DetectorSettings, settings_from
+from detector_runtime.tools.looking import MODES, look
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,7 +180,7 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def _bench(chosen: argparse.Namespace) -> None:
-    from detector_runtime.benchmark import measure
+    from detector_runtime.tools.benchmark import measure
 
     width, _, height = chosen.size.partition("x")
     if not (width.isdecimal() and height.isdecimal()) or chosen.runs < 1:
@@ -199,7 +199,7 @@ def _bench(chosen: argparse.Namespace) -> None:
 
 
 def _watch(chosen: argparse.Namespace) -> None:
-    from detector_runtime.watching import new_pictures, present_pictures
+    from detector_runtime.tools.watching import new_pictures, present_pictures
 
     check_number("--interval", chosen.interval, 0.01)
     if not chosen.folder.is_dir():
@@ -228,7 +228,7 @@ def _seen(detector: Detector, path: Path, chosen: argparse.Namespace) -> dict[st
 
 
 def _serve(chosen: argparse.Namespace) -> None:
-    from detector_runtime.server import DetectionServer, ServerLimits
+    from detector_runtime.tools.server import DetectionServer, ServerLimits
 
     check_number("--max-mb", chosen.max_mb, 0.001, 2048)
     check_number("--rate", chosen.rate, 0.001)
@@ -266,7 +266,7 @@ def _write_json(values: Any, target: str) -> None:
 
 
 def _save(path: Path, found: Detections, target: Path) -> None:
-    from detector_runtime.drawing import draw
+    from detector_runtime.tools.drawing import draw
 
     picture = draw(path, found)
     try:

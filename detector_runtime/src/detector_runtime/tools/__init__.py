@@ -1,0 +1,4 @@
+"""The command line, the server, and what they show. A program that imports the runtime needs none.
+
+Read `cli`, `looking` (many images), `watching`, `server`, `drawing`, `benchmark`.
+"""
