@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.models.base import base as models
+from detector_runtime.models import base as models
 from detector_runtime.system.cores import cores_to_run_on, cpu_quota, usable_cores
 
 V2 = "29 22 0:26 {top} /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"

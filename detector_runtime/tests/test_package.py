@@ -55,8 +55,8 @@ def test_onnxruntime_is_told_not_to_report_before_it_is_imported() -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'onnxruntime': print(os.environ.get('ORT_DISABLE_TELEMETRY'))\n"
         "sys.meta_path.insert(0, Witness())\n"
-        "from detector_runtime import onnx_model\n"
-        "onnx_model.quiet_onnxruntime()\n"
+        "from detector_runtime.models import onnx\n"
+        "onnx.quiet_onnxruntime()\n"
     )
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": ""}
     del environment["ORT_DISABLE_TELEMETRY"]
@@ -71,16 +71,3 @@ def test_importing_takes_nothing_heavy_along() -> None:
     code = f"import sys, detector_runtime; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_importing_takes_less_than_a_tenth_of_a_second() -> None:
-    # Processor time, and the best of several: other programs may use the machine too.
-    code = (
-        "import numpy, time; start = time.process_time(); import detector_runtime; "
-        "print(time.process_time() - start)"
-    )
-    times = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(times) < 0.1
