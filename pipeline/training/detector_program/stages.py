@@ -136,5 +136,16 @@ def trainer_options(options: dict[str, Any]) -> dict[str, Any]:
     return {
         **known,
         "channels_last": None if options["channels_last"] else False,
-        "amp": {"auto": True, "bf16": "bf16", "fp32": False}[options["precision"]],
+        "amp": mixed_precision(options["precision"]),
     }
+
+
+def mixed_precision(precision: str) -> bool | str:
+    """The option `amp`: on a processor False, where `prepare` sees to precision instead.
+
+    ultralytics 8.4.190 refuses "bf16" without a GPU that multiplies bfloat16.
+    """
+    import torch
+
+    on_gpu = {"auto": True, "bf16": "bf16", "fp32": False}[precision]
+    return on_gpu if torch.cuda.is_available() or on_gpu is True else False

@@ -135,7 +135,7 @@ def test_a_process_may_change_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_numba_the_plain_loops_go_on() -> None:
     program = (
         "import sys; sys.modules['numba'] = None\n"
-        "from pipeline.formats import sld_loops\n"
+        "from pipeline.formats.sld import kernels as sld_loops\n"
         "assert sld_loops.loops_for(1 << 40) == sld_loops.PLAIN"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

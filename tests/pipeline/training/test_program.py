@@ -448,3 +448,41 @@ def test_a_copy_of_a_model_in_bfloat16_computes_with_its_own_weights(tmp_path: P
     torch.save(other, tmp_path / "other.pt")
     again = torch.load(tmp_path / "other.pt", weights_only=False)
     assert again.predict.__func__ is DetectionModel.predict
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("precision", "limits", "told"),
+    [
+        # As on a processor that has no more, whatever this one has.
+        (
+            "auto",
+            {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+            "layers in float32, MuSGD in float32",
+        ),
+        # Emulated where the processor does not multiply it: slow, and the same path.
+        ("bf16", {}, "layers in bfloat16"),
+    ],
+)
+def test_both_kinds_of_processor_train(
+    tmp_path: Path,
+    training_set: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    limits: dict[str, str],
+    told: str,
+) -> None:
+    for name, value in limits.items():
+        monkeypatch.setenv(name, value)
+    chosen = {**TINY, "epochs": 1, "optimizer": "MuSGD", "precision": precision, "rect": True}
+    asked = hyperparameters({**chosen, "mosaic": 0.0, "initial_scale": 0.5})
+    spec = tiny_spec(stages=(Stage.TRAIN,), hyperparameters=asked)
+    job = write_job(tmp_path / "job", spec, training_set)
+
+    done = run_program(job)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Training on a processor: {told}" in done.stdout
+    (epoch,) = epochs_of(read_events(job.parent / "outputs" / "metrics.jsonl"))
+    assert all(loss is not None for loss in epoch.train_losses.values())
+    assert set(epoch.step_seconds) == {"load", "layers", "optimizer"}
