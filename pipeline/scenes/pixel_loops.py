@@ -18,6 +18,7 @@ class Loops(NamedTuple):
     lay: Callable[..., None]
     measure: Callable[..., Any]
     paint: Callable[..., None]
+    premultiply: Callable[..., Any]
     resize: Callable[..., None]
     shade: Callable[..., None]
 
@@ -29,7 +30,7 @@ def loops() -> Loops:
     Found when the first scene is drawn: whoever only loads definitions does not wait for numba.
     """
     try:
-        from pipeline.scenes.compiled_loops import fill, lay, measure, paint, resize, shade
+        import pipeline.scenes.compiled_loops as found
     except ImportError:
-        from pipeline.scenes.plain_loops import fill, lay, measure, paint, resize, shade
-    return Loops(fill, lay, measure, paint, resize, shade)
+        import pipeline.scenes.plain_loops as found  # type: ignore[no-redef]
+    return Loops(*(getattr(found, name) for name in Loops._fields))

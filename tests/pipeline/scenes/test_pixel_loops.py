@@ -33,6 +33,35 @@ def sprites_of(sizes, seed: int):
     return sheet, bgra
 
 
+@given(SIDES, st.booleans(), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=100)
+def test_both_premultiply_the_same(size, with_weights, seed):
+    rng = np.random.default_rng(seed)
+    rgba = rng.integers(0, 256, (*size, 4), dtype=np.uint8)
+    rgba[..., 3] |= rng.choice([0, 255], size).astype(np.uint8)
+    weight = rng.integers(0, 256, size, dtype=np.uint8) & rng.choice([0, 255], size)
+    weights = weight.astype(np.uint8) if with_weights else None
+    plain, light = plain_loops.premultiply(rgba, weights)
+    compiled, compiled_light = compiled_loops.premultiply(rgba, weights)
+    assert np.array_equal(plain, compiled)
+    assert (light is None) == (compiled_light is None) == (weights is None)
+    assert light is None or np.array_equal(light, compiled_light)
+
+
+def test_both_premultiply_every_alpha_colour_and_weight_the_same():
+    numbers = np.arange(256, dtype=np.uint8)
+    rgba = np.empty((256, 256, 4), np.uint8)
+    rgba[..., 3] = numbers[:, None]
+    for channel in range(3):
+        rgba[..., channel] = np.roll(numbers, 50 * channel)
+    for weight in (None, *numbers):
+        weights = None if weight is None else np.full((256, 256), weight, np.uint8)
+        plain, light = plain_loops.premultiply(rgba, weights)
+        compiled, compiled_light = compiled_loops.premultiply(rgba, weights)
+        assert np.array_equal(plain, compiled)
+        assert light is None or np.array_equal(light, compiled_light)
+
+
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=8), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=150)
 def test_both_draw_and_measure_the_same(placed, seed):
