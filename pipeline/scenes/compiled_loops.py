@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import numba
@@ -62,7 +63,8 @@ def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> No
     """As `plain_loops.resize`."""
     places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
     pixels = _packed(plane) if plane.ndim == 3 else plane
-    _resize(np.array(places, np.int64).reshape(-1, 4), pixels.reshape(-1), table)
+    numbers = np.fromiter(chain.from_iterable(places), np.int64, 4 * len(places))
+    _resize(numbers.reshape(-1, 4), pixels.reshape(-1), table)
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
