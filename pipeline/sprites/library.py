@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from io import FileIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -204,12 +205,12 @@ class OpenLibrary(Mapping[str, Sprite]):
 
     def size_of(self, sprite_id: str) -> tuple[int, int]:
         """Width and height of a sprite, without reading its pixels."""
-        file = self._folder / self.entries[sprite_id].rgba
+        file = self.entries[sprite_id].rgba
         try:
-            with file.open("rb") as stream:
+            with _opened(self._folder, file) as stream:
                 header = stored_png.header_of(stream.read(stored_png.HEADER_BYTES))
         except (OSError, ValueError) as error:
-            raise _damaged(self._folder, f"{file.name}: {error}") from error
+            raise _damaged(self._folder, f"{PurePosixPath(file).name}: {error}") from error
         return header.width, header.height
 
 
@@ -262,11 +263,12 @@ def _write_sprite(folder: Path, sprite: Sprite) -> SpriteEntry:
 
 def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
     def read(file: str, channels: int) -> Pixels:
-        data = (folder / file).read_bytes()
-        header = stored_png.header_of(data)
-        if header.channels != channels:
-            raise ValueError(f"{file} has {header.channels} channels instead of {channels}")
+        with _opened(folder, file) as stream:
+            data = stream.readall()
         pixels = stored_png.decode(data)
+        found = stored_png.header_of(data).channels if pixels is None else _channels_of(pixels)
+        if found != channels:
+            raise ValueError(f"{file} has {found} channels instead of {channels}")
         return _read_otherwise(folder / file) if pixels is None else pixels
 
     return Sprite(
@@ -283,6 +285,15 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
         shadow=None if entry.shadow is None else read(entry.shadow, 1),
         shadow_offset=entry.shadow_offset,
     )
+
+
+def _opened(folder: Path, file: str) -> FileIO:
+    """A file of a library; without a `Path`, which takes as long as it takes to read the file."""
+    return open(f"{folder}/{file}", "rb", buffering=0)  # noqa: PTH123
+
+
+def _channels_of(pixels: Pixels) -> int:
+    return 1 if pixels.ndim == 2 else pixels.shape[2]
 
 
 def _read_otherwise(file: Path) -> Pixels:

@@ -19,6 +19,7 @@ Pixels = npt.NDArray[np.uint8]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 4: 6}
 """Grey and RGBA, by their channels."""
+CHANNELS = {colour_type: channels for channels, colour_type in COLOUR_TYPES.items()}
 HEADER_BYTES = len(SIGNATURE) + 25
 LARGEST_BLOCK = 0xFFFF
 
@@ -51,10 +52,9 @@ def header_of(data: bytes) -> Header:
     if len(data) < HEADER_BYTES or data[:8] != SIGNATURE or data[12:16] != b"IHDR":
         raise ValueError("it is no PNG")
     width, height, bits, colour = struct.unpack(">IIBB", data[16:26])
-    for channels, colour_type in COLOUR_TYPES.items():
-        if (bits, colour) == (8, colour_type):
-            return Header(width, height, channels)
-    raise ValueError(f"a PNG of colour type {colour} with {bits} bits, instead of grey or RGBA")
+    if bits != 8 or colour not in CHANNELS:
+        raise ValueError(f"a PNG of colour type {colour} with {bits} bits, instead of grey or RGBA")
+    return Header(width, height, CHANNELS[colour])
 
 
 def decode(data: bytes) -> Pixels | None:
@@ -69,20 +69,19 @@ def decode(data: bytes) -> Pixels | None:
     end = 41 + int.from_bytes(data[33:37], "big")
     if end + 16 != len(data):
         return None  # Its pixels are spread over several chunks.
-    body = data[41:end]
     stride = 1 + header.width * header.channels
+    size = header.height * stride
     try:
-        rows = np.frombuffer(zlib.decompress(body), np.uint8)
+        unpacked = zlib.decompress(memoryview(data)[41:end], bufsize=size)
     except zlib.error as error:
         raise ValueError(f"a damaged PNG: {error}") from error
-    if rows.size != header.height * stride:
+    if len(unpacked) != size:
         raise ValueError("a PNG with too few pixels")
-    rows = rows.reshape(header.height, stride)
-    if rows[:, 0].any():
+    if any(unpacked[::stride]):
         return None
-    shape = (header.height, header.width, header.channels)
-    pixels = np.ascontiguousarray(rows[:, 1:]).reshape(shape)
-    return pixels[..., 0] if header.channels == 1 else pixels
+    channels = () if header.channels == 1 else (header.channels,)
+    shape, strides = (header.height, header.width, *channels), (stride, header.channels, 1)
+    return np.ndarray(shape, np.uint8, unpacked, 1, strides[: len(shape)]).copy()
 
 
 def _stored(data: bytes) -> bytes:

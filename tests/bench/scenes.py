@@ -281,7 +281,7 @@ def keep_bytecode(folder: Path) -> None:
     """Let processes that start from now on find their modules compiled."""
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
     writing = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    loops = "from pipeline.scenes.rendering.compiled_kernels import measure; import numpy as np"
+    loops = "from pipeline.scenes.pixels.compiled_kernels import measure; import numpy as np"
     first_call = (
         "measure(*(np.zeros(s, t) for s, t in (((8, 8), 'H'), ((1, 1, 4), 'B'), ((1, 5), 'q'))))"
     )

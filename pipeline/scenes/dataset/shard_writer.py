@@ -32,6 +32,7 @@ from pipeline.scenes.dataset.layout import (
     unwritable_told,
 )
 from pipeline.scenes.dataset.sidecar import measurements_of
+from pipeline.scenes.pixels.mipmaps import Scales
 from pipeline.scenes.planning.planner import WAYS_AROUND, ScenePlan, plan
 from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
@@ -45,7 +46,6 @@ from pipeline.scenes.sources.catalogue import (
     catalogue_of,
     shapes_of,
 )
-from pipeline.scenes.sources.mipmaps import Scales
 from pipeline.sprites.library import OpenLibrary, Pixels
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)

@@ -1,7 +1,7 @@
 """Blending a scene's sprites over its picture.
 
 Sprites are blended region by region in ground order, never as layers of the whole picture. What
-does not depend on the picture beneath is done for all of them at once, see `rendering.atlas`.
+does not depend on the picture beneath is done for all of them at once, see `pixels.atlas`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.scenes.pixels.atlas import Ids, Plane, Sheet, Table, picture
+from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.rendering.atlas import Ids, Plane, Sheet, Table, picture
 from pipeline.scenes.rendering.effects import alter
-from pipeline.scenes.rendering.kernels import loops
 from pipeline.scenes.sources.catalogue import Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipeline.scenes.pixels.atlas import OPAQUE
+from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.plan import Light, Placement, Surface
-from pipeline.scenes.rendering.kernels import loops
 from pipeline.sprites.library import Pixels
 
-OPAQUE = 128
-"""The alpha from which a pixel counts as an object's own; shadows and soft edges do not."""
 VIGNETTE_GRID = (15, 24)
 """Rows and columns from which the smooth darkening of a vignette is enlarged."""
 

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 from pipeline.backgrounds.shores import Footprint
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
-from pipeline.scenes.rendering.kernels import loops
 from pipeline.scenes.rendering.renderer import Drawing
 
 Cover = Literal["unit", "hud"]

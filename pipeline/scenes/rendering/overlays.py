@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from pipeline.games.sections.scenes import UprightBar
+from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.plan import FogBank, FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.rendering.effects import darken
-from pipeline.scenes.rendering.kernels import loops
 from pipeline.scenes.sources.catalogue import Colour
 from pipeline.sprites.library import Pixels
 

@@ -13,8 +13,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from pipeline.scenes.pixels.atlas import Ids
 from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.rendering.atlas import Ids
 from pipeline.scenes.rendering.compositing import Stamps, cast_shadows, lay_objects
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (

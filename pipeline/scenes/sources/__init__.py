@@ -1,4 +1,4 @@
 """What scenes are made of: sprites and backgrounds, their sizes for planning, pixels for drawing.
 
-`catalogue` holds them for one process; `mipmaps` are the sizes that sprites are kept at.
+`catalogue` holds them for one process.
 """

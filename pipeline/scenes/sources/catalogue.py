@@ -8,13 +8,12 @@ were used last.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from pipeline.backgrounds.hexes import HexGrid
@@ -23,16 +22,15 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass, Scene
-from pipeline.scenes.sources.mipmaps import ANY_SCALE, Pyramid, Scales, pyramid_of
+from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.mipmaps import ANY_SCALE, Pyramid, Scales, pyramid_of
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
-from pipeline.sprites.recolour import LUMINANCE
 
 BACKGROUND_CACHE_BYTES = 64 << 20
 SPRITE_CACHE_BYTES = 256 << 20
 """Enough for all prepared sprites of a large game drawn at the zoom of its screenshots."""
 
 Colour = tuple[int, int, int]
-Floats = npt.NDArray[np.float32]
 
 TEAM_COLOURS: tuple[Colour, ...] = (
     (40, 80, 230),
@@ -244,48 +242,20 @@ class BackgroundShelf:
 
 def prepare(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
     """Bring a sprite into the form in which it is blended, in its own colours."""
-    *colours, alpha = cv2.split(sprite.rgba)
-    opacity = cv2.multiply(alpha, 1.0, None, 1 / 255, cv2.CV_32F)
-    bgra = cv2.merge([*_shares(colours[::-1], opacity), alpha])
-    return _prepared(sprite, (bgra, None), scales)
+    return _prepared(sprite, None, scales)
 
 
 def prepare_for_teams(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
     """Like `prepare`, but without what a team's colour replaces, so that any can be put in."""
-    if sprite.player_weight is None:
-        return prepare(sprite, scales)
-    *colours, alpha = cv2.split(sprite.rgba)
-    kept = cv2.bitwise_not(sprite.player_weight)
-    own, theirs = (
-        cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F)
-        for weight in (kept, sprite.player_weight)
-    )
-    bgra = cv2.merge([*_shares(colours[::-1], own), alpha])
-    # A matrix product would round differently from one processor to the next.
-    parts = (factor * colour for factor, colour in zip(LUMINANCE, colours, strict=True))
-    light = np.rint(sum(parts) * theirs).astype(np.uint8)
-    return _prepared(sprite, (bgra, light), scales)
+    return _prepared(sprite, sprite.player_weight, scales)
 
 
-def _shares(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
-    """Planes of colour, each times its share (0 to 1) of the pixel."""
-    return (
-        np.asarray(cv2.multiply(colour, share, None, 1.0, cv2.CV_8U), np.uint8)
-        for colour in colours
-    )
-
-
-def _prepared(
-    sprite: Sprite, pixels: tuple[Pixels, Pixels | None], scales: Scales
-) -> PreparedSprite:
-    def kept(plane: Pixels | None) -> Pyramid | None:
-        return None if plane is None else pyramid_of(plane, scales)
-
-    bgra, team_light = pixels
+def _prepared(sprite: Sprite, player_weight: Pixels | None, scales: Scales) -> PreparedSprite:
+    bgra, team_light = loops().premultiply(sprite.rgba, player_weight)
     return PreparedSprite(
         bgra=pyramid_of(bgra, scales),
-        team_light=kept(team_light),
-        shadow=kept(sprite.shadow),
+        team_light=None if team_light is None else pyramid_of(team_light, scales),
+        shadow=None if sprite.shadow is None else pyramid_of(sprite.shadow, scales),
         shadow_offset=sprite.shadow_offset,
     )
 

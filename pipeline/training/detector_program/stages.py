@@ -147,5 +147,6 @@ def mixed_precision(precision: str) -> bool | str:
     """
     import torch
 
-    on_gpu = {"auto": True, "bf16": "bf16", "fp32": False}[precision]
-    return on_gpu if torch.cuda.is_available() or on_gpu is True else False
+    if precision == "auto":
+        return True
+    return "bf16" if precision == "bf16" and torch.cuda.is_available() else False

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.scenes.pixels.atlas import Sheet
+from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.mipmaps import pyramid_of
 from pipeline.scenes.planning.planner import FogPatch, Panel, Placement, ScenePlan, plan
-from pipeline.scenes.rendering.atlas import Sheet
-from pipeline.scenes.rendering.kernels import loops
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteShelf, prepare_for_teams
-from pipeline.scenes.sources.mipmaps import pyramid_of
 from pipeline.sprites.library import Sprite
 from pipeline.sprites.recolour import recolour
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.scenes.pixels import plain_kernels as plain_loops
+from pipeline.scenes.pixels.atlas import Sheet, picture
+from pipeline.scenes.pixels.mipmaps import Scales, pyramid_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.rendering import plain_kernels as plain_loops
-from pipeline.scenes.rendering.atlas import Sheet, picture
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.scenes.sources.mipmaps import Scales, pyramid_of
 
-compiled_loops = pytest.importorskip("pipeline.scenes.rendering.compiled_kernels")
+compiled_loops = pytest.importorskip("pipeline.scenes.pixels.compiled_kernels")
 
 WIDTH, HEIGHT = 70, 50
 SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -31,6 +31,35 @@ def sprites_of(sizes, seed: int):
     bgra[..., 3] = alpha
     bgra[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
     return sheet, bgra
+
+
+@given(SIDES, st.booleans(), st.integers(0, 2**32))
+@settings(deadline=None, max_examples=100)
+def test_both_premultiply_the_same(size, with_weights, seed):
+    rng = np.random.default_rng(seed)
+    rgba = rng.integers(0, 256, (*size, 4), dtype=np.uint8)
+    rgba[..., 3] |= rng.choice([0, 255], size).astype(np.uint8)
+    weight = rng.integers(0, 256, size, dtype=np.uint8) & rng.choice([0, 255], size)
+    weights = weight.astype(np.uint8) if with_weights else None
+    plain, light = plain_loops.premultiply(rgba, weights)
+    compiled, compiled_light = compiled_loops.premultiply(rgba, weights)
+    assert np.array_equal(plain, compiled)
+    assert (light is None) == (compiled_light is None) == (weights is None)
+    assert light is None or np.array_equal(light, compiled_light)
+
+
+def test_both_premultiply_every_alpha_colour_and_weight_the_same():
+    numbers = np.arange(256, dtype=np.uint8)
+    rgba = np.empty((256, 256, 4), np.uint8)
+    rgba[..., 3] = numbers[:, None]
+    for channel in range(3):
+        rgba[..., channel] = np.roll(numbers, 50 * channel)
+    for weight in (None, *numbers):
+        weights = None if weight is None else np.full((256, 256), weight, np.uint8)
+        plain, light = plain_loops.premultiply(rgba, weights)
+        compiled, compiled_light = compiled_loops.premultiply(rgba, weights)
+        assert np.array_equal(plain, compiled)
+        assert light is None or np.array_equal(light, compiled_light)
 
 
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=8), st.integers(0, 2**32))
@@ -167,8 +196,8 @@ def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch
 
 def test_without_numba_the_plain_loops_serve(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "pipeline.scenes.rendering.compiled_kernels")
-    spec = importlib.util.find_spec("pipeline.scenes.rendering.kernels")
+    monkeypatch.delitem(sys.modules, "pipeline.scenes.pixels.compiled_kernels")
+    spec = importlib.util.find_spec("pipeline.scenes.pixels.kernels")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     for name in ("fill", "resize", "shade", "paint", "lay", "measure"):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.scenes.sources.mipmaps import SMALLEST_LEVEL, Scales, half, pyramid_of
+from pipeline.scenes.pixels.mipmaps import SMALLEST_LEVEL, Scales, half, pyramid_of
 
 
 @pytest.mark.parametrize("channels", [(), (4,)])

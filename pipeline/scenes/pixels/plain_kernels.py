@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.scenes.rendering.atlas import Ids, Measures, Plane, Table, picture
-from pipeline.scenes.rendering.effects import OPAQUE
-from pipeline.scenes.sources.mipmaps import Pyramid
+from pipeline.scenes.pixels.atlas import OPAQUE, Ids, Measures, Plane, Table, picture
+from pipeline.scenes.pixels.mipmaps import Pyramid
 from pipeline.sprites.library import Pixels
+from pipeline.sprites.recolour import LUMINANCE
 
+Floats = npt.NDArray[np.float32]
 Region = tuple[slice, slice]
 Mask = npt.NDArray[np.bool_]
+
+
+def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pixels | None]:
+    """Multiply a sprite's colours by its alpha, without what a team's colour replaces.
+
+    Args:
+        rgba: uint8 [height, width, 4], straight alpha.
+        player_weight: uint8 [height, width], 255 where a team's colour replaces all; None for a
+            sprite in its own colours.
+
+    Returns:
+        uint8 [height, width, 4], BGRA; and uint8 [height, width], what a team's colour is
+        multiplied by before it is added, None without weights.
+    """
+    *colours, alpha = cv2.split(rgba)
+    if player_weight is None:
+        return cv2.merge([*_multiplied(colours[::-1], opacity_of(alpha)), alpha]), None
+    own, theirs = (
+        part_of(alpha, weight) for weight in (cv2.bitwise_not(player_weight), player_weight)
+    )
+    # A matrix product would round differently from one processor to the next.
+    parts = (factor * colour for factor, colour in zip(LUMINANCE, colours, strict=True))
+    light = np.rint(sum(parts) * theirs).astype(np.uint8)
+    return cv2.merge([*_multiplied(colours[::-1], own), alpha]), light
+
+
+def opacity_of(alpha: Pixels) -> Floats:
+    """Alpha from 0 to 1."""
+    return np.asarray(cv2.multiply(alpha, 1.0, None, 1 / 255, cv2.CV_32F), np.float32)
+
+
+def part_of(alpha: Pixels, weight: Pixels) -> Floats:
+    """A share of 255 of the opacity, from 0 to 1."""
+    return np.asarray(cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F), np.float32)
 
 
 def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
@@ -126,6 +161,14 @@ def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
 def shares_of(whole: int) -> Pixels:
     """A table: what every share of 255 of a number of 255 is, rounded."""
     return ((np.arange(256) * whole + 127) // 255).astype(np.uint8)
+
+
+def _multiplied(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
+    """Planes of colour, each times its share (0 to 1) of the pixel."""
+    return (
+        np.asarray(cv2.multiply(colour, share, None, 1.0, cv2.CV_8U), np.uint8)
+        for colour in colours
+    )
 
 
 def _interpolated(rows: Pixels, count: int) -> Pixels:

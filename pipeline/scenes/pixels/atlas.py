@@ -13,6 +13,8 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+OPAQUE = 128
+"""The alpha from which a pixel counts as an object's own; shadows and soft edges do not."""
 Plane = npt.NDArray[np.uint8]
 """uint8 [1, pixels of the sheet] or [1, pixels of the sheet, channels]."""
 Span = tuple[int, int, int]

@@ -8,7 +8,7 @@ shrunken sprite.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -87,18 +87,37 @@ def pyramid_of(pixels: Pixels, scales: Scales = ANY_SCALE) -> Pyramid:
         scales: levels that are larger than needed, or too small for any use, are not made.
     """
     level, scale = np.ascontiguousarray(pixels), min(1.0, scales.largest)
-    least = [math.floor(side * scales.smallest) for side in pixels.shape[:2]]
+    height, width = pixels.shape[:2]
+    fewest = int(height * scales.smallest), int(width * scales.smallest)
     while scale < 0.5:
         level, scale = _shrunk(level, 0.5), 2 * scale
     levels = [_shrunk(level, scale)]
-    while min(levels[-1].shape[:2]) >= 2 * SMALLEST_LEVEL and all(
-        half(side) >= needed for side, needed in zip(levels[-1].shape, least, strict=False)
-    ):
+    while _is_halved(levels[-1].shape, fewest):
         levels.append(_shrunk(levels[-1], 0.5))
-    columns = [cv2.transpose(level).reshape(-1, *level.shape[2:]) for level in levels]
-    together = np.concatenate(columns, dtype=np.uint8)
-    rows, width = levels[0].shape[:2]
-    return Pyramid(together, rows, width, pixels.shape, together.ctypes.data, len(levels))
+    rows, columns = levels[0].shape[:2]
+    together = _by_columns(levels)
+    return Pyramid(together, rows, columns, pixels.shape, together.ctypes.data, len(levels))
+
+
+def _is_halved(shape: tuple[int, ...], fewest: tuple[int, int]) -> bool:
+    """Whether a level of this shape has a next one; `fewest` are the rows and columns needed."""
+    rows, columns = shape[:2]
+    return (
+        min(rows, columns) >= 2 * SMALLEST_LEVEL
+        and half(rows) >= fewest[0]
+        and half(columns) >= fewest[1]
+    )
+
+
+def _by_columns(levels: Sequence[Pixels]) -> Pixels:
+    """All levels one after another, the rows of each turned into columns."""
+    sizes = [level.shape[0] * level.shape[1] for level in levels]
+    together, start = np.empty((sum(sizes), *levels[0].shape[2:]), np.uint8), 0
+    for level, size in zip(levels, sizes, strict=True):
+        rows, columns, *channels = level.shape
+        cv2.transpose(level, together[start : start + size].reshape(columns, rows, *channels))
+        start += size
+    return together
 
 
 def half(side: int) -> int:

@@ -15,6 +15,8 @@ looks at no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import numba
@@ -26,14 +28,17 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from pipeline.scenes.rendering.atlas import Ids, Measures, Plane, Table
-from pipeline.scenes.sources.mipmaps import Pyramid
+from pipeline.scenes.pixels.atlas import Ids, Measures, Plane, Table
+from pipeline.scenes.pixels.mipmaps import Pyramid
+from pipeline.scenes.pixels.plain_kernels import opacity_of, part_of
 from pipeline.sprites.library import Pixels
+from pipeline.sprites.recolour import LUMINANCE
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PAIR = np.uint32(0x00FF00FF)
 """The lower two channels of the two pairs of a pixel."""
+ALPHA, GREEN_AND_ALPHA = np.uint32(0xFF000000), np.uint32(0xFF00FF00)
 HALVES = np.uint32(0x00800080)
 CARRIES = np.uint32(0x01000100)
 LANES = 8
@@ -58,7 +63,8 @@ def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> No
     """As `plain_loops.resize`."""
     places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
     pixels = _packed(plane) if plane.ndim == 3 else plane
-    _resize(np.array(places, np.int64).reshape(-1, 4), pixels.reshape(-1), table)
+    numbers = np.fromiter(chain.from_iterable(places), np.int64, 4 * len(places))
+    _resize(numbers.reshape(-1, 4), pixels.reshape(-1), table)
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
@@ -79,6 +85,38 @@ def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
 def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
     """As `plain_loops.fill`."""
     _fill(_packed(image), patches, _packed(colours))
+
+
+def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pixels | None]:
+    """As `plain_loops.premultiply`."""
+    rgba = np.ascontiguousarray(rgba)
+    bgra, pixels = np.empty_like(rgba), _packed(rgba).reshape(-1)
+    if player_weight is None:
+        _premultiply(pixels, _opacities(), _packed(bgra).reshape(-1))
+        return bgra, None
+    weight = np.ascontiguousarray(player_weight)
+    light = np.empty_like(weight)
+    out = _packed(bgra).reshape(-1), light.reshape(-1)
+    _premultiply_for_teams((pixels, weight.reshape(-1)), _parts(), LUMINANCE, out)
+    return bgra, light
+
+
+@cache
+def _opacities() -> npt.NDArray[np.float32]:
+    """float32 [256], by alpha; what OpenCV makes of it, to the last bit."""
+    return opacity_of(_numbers()[:1]).reshape(-1)
+
+
+@cache
+def _parts() -> npt.NDArray[np.float32]:
+    """float32 [256, 256], by alpha and weight."""
+    numbers = _numbers()
+    return part_of(np.ascontiguousarray(numbers.T), numbers)
+
+
+def _numbers() -> Pixels:
+    """uint8 [256, 256], 0 to 255 in each row."""
+    return np.arange(256, dtype=np.uint8)[None].repeat(256, axis=0)
 
 
 def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
@@ -574,6 +612,60 @@ def _lay_few(beneath: Any, owners: Any, sprite: Any, own: Any) -> None:
         high = _sum((pixel >> uint32(8)) & PAIR, _scaled((under >> uint32(8)) & PAIR, behind))
         beneath[n] = low | (high << uint32(8))
         owners[n] = own if pixel >> uint32(31) else owners[n]
+
+
+@_inlined
+def _times(colour: Any, share: Any) -> Any:
+    """A share of one channel of a pixel, rounded; half to the even number."""
+    return uint32(np.rint(np.float32(colour & uint32(255)) * share))
+
+
+@_inlined
+def _share_of_pixel(pixel: Any, share: Any) -> Any:
+    """RGBA becomes BGRA, its colours multiplied."""
+    red, green = _times(pixel, share), _times(pixel >> uint32(8), share)
+    blue = _times(pixel >> uint32(16), share)
+    return blue | (green << uint32(8)) | (red << uint32(16)) | (pixel & ALPHA)
+
+
+@_inlined
+def _swapped(pixel: Any) -> Any:
+    """RGBA becomes BGRA."""
+    red, blue = pixel & uint32(255), (pixel >> uint32(16)) & uint32(255)
+    return (pixel & GREEN_AND_ALPHA) | (red << uint32(16)) | blue
+
+
+@_compiled
+def _premultiply(rgba: Any, opacities: Any, out: Any) -> None:
+    for n in range(rgba.size):
+        pixel = rgba[n]
+        alpha = pixel >> uint32(24)
+        if alpha == uint32(255):
+            out[n] = _swapped(pixel)
+        elif alpha:
+            out[n] = _share_of_pixel(pixel, opacities[alpha])
+        else:
+            out[n] = 0
+
+
+@_compiled
+def _premultiply_for_teams(sprite: Any, parts: Any, luminance: Any, out: Any) -> None:
+    rgba, weights = sprite
+    bgra, light = out
+    for n in range(rgba.size):
+        pixel, weight = rgba[n], weights[n]
+        alpha = pixel >> uint32(24)
+        light[n] = 0
+        if alpha == uint32(255) and not weight:
+            bgra[n] = _swapped(pixel)
+        elif alpha:
+            bgra[n] = _share_of_pixel(pixel, parts[alpha, 255 - weight])
+            red = luminance[0] * np.float32(pixel & uint32(255))
+            green = luminance[1] * np.float32((pixel >> uint32(8)) & uint32(255))
+            blue = luminance[2] * np.float32((pixel >> uint32(16)) & uint32(255))
+            light[n] = np.rint((red + green + blue) * parts[alpha, weight])
+        else:
+            bgra[n] = 0
 
 
 @_compiled

@@ -18,6 +18,7 @@ class Loops(NamedTuple):
     lay: Callable[..., None]
     measure: Callable[..., Any]
     paint: Callable[..., None]
+    premultiply: Callable[..., Any]
     resize: Callable[..., None]
     shade: Callable[..., None]
 
@@ -29,14 +30,7 @@ def loops() -> Loops:
     Found when the first scene is drawn: whoever only loads definitions does not wait for numba.
     """
     try:
-        from pipeline.scenes.rendering.compiled_kernels import (
-            fill,
-            lay,
-            measure,
-            paint,
-            resize,
-            shade,
-        )
+        import pipeline.scenes.pixels.compiled_kernels as found
     except ImportError:
-        from pipeline.scenes.rendering.plain_kernels import fill, lay, measure, paint, resize, shade
-    return Loops(fill, lay, measure, paint, resize, shade)
+        import pipeline.scenes.pixels.plain_kernels as found  # type: ignore[no-redef]
+    return Loops(*(getattr(found, name) for name in Loops._fields))
