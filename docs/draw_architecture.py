@@ -1,4 +1,4 @@
-"""Draws docs/images/architecture.svg, the map of docs/explanation/architecture.md, from the imports.
+"""Draws the map of docs/explanation/architecture.md from the imports of the code.
 
     python docs/draw_architecture.py
 
@@ -12,6 +12,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from html import escape
 from itertools import chain, pairwise
@@ -121,9 +122,9 @@ def _edges(folder: Path, package: str, rooms: frozenset[str]) -> Edges:
     edges: Edges = {}
     for room in rooms:
         files = [folder / f"{room}.py", *(folder / room).rglob("*.py")]
-        trees = [ast.parse(file.read_text("utf-8")) for file in files if file.is_file()]
-        loaded[room] = _imported(chain.from_iterable(tree.body for tree in trees), package)
-        edges[room] = _imported(chain.from_iterable(map(ast.walk, trees)), package)
+        found = [_imports_of(file) for file in files if file.is_file()]
+        loaded[room] = _inside(package, chain.from_iterable(at_the_top for at_the_top, _ in found))
+        edges[room] = _inside(package, chain.from_iterable(anywhere for _, anywhere in found))
     return {
         room: {
             name
@@ -134,15 +135,27 @@ def _edges(folder: Path, package: str, rooms: frozenset[str]) -> Edges:
     }
 
 
-def _imported(nodes: Iterable[ast.AST], package: str) -> set[str]:
-    names: list[str] = []
+@cache
+def _imports_of(file: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Names with dots that a module imports at its top, and anywhere."""
+    tree = ast.parse(file.read_text("utf-8"))
+    return _imported(tree.body), _imported(ast.walk(tree))
+
+
+def _imported(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    names: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    inside = [name.removeprefix(f"{package}.") for name in names if name.startswith(f"{package}.")]
-    return {name.split(".")[0] for name in inside}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
+
+
+def _inside(package: str, names: Iterable[str]) -> set[str]:
+    """What stands directly in the package, of all that is imported."""
+    start = f"{package}."
+    return {name.removeprefix(start).split(".")[0] for name in names if name.startswith(start)}
 
 
 def _without_folders(modules: frozenset[str], edges: Edges) -> frozenset[str]:
