@@ -1,5 +1,5 @@
 """The `outpost` command: parses, calls `assets.operations`, prints.
 
-`app` has the commands, `gpu` those of rented hosts; `output` prints errors and JSON, `progress`
-shows how far long work is.
+Read `app` (the commands), `gpu` (those of rented hosts) and `output` (how errors and texts reach
+the terminal).
 """

@@ -1,11 +1,8 @@
-"""Scenes: planned as data, drawn with an instance-id buffer, labelled from it.
+"""Synthetic scenes: planned as data, rendered with an instance-id buffer, labelled from it.
 
-Read in this order: `scene` (what a plan is), `plan` (what stands where, a pure function of the seed
-and the picture's index: `placing` finds room, `groups` keeps together what belongs together,
-`looks` and `dressing` say how it looks and what lies over it), `draw` (pixels and ids; `overlays`
-holds the game's interface and fog, `atmosphere` light, water and edges), `label` (objects with
-exact boxes and fractions, and the policy that picks the labels), `write` (a whole set in shards,
-spread by `sharding`), `check` (what must hold of a written set), `preview` and `distributions`
-(pictures of it for people) and `fit` (how large things must be drawn). `stock` is what scenes are
-made of: sizes for planning, pixels for drawing.
+Read `plan` (what a plan is), `sources` (what scenes are made of: sizes for planning, pixels for
+rendering), `planning` (what stands where, a pure function of the seed and the image's index),
+`rendering` (pixels and ids, and what is measured of them), `dataset` (a whole set on disk, written
+in shards and checked) and `reports` (a written set for people). Real images do not belong here;
+labels are `pipeline.labels`.
 """

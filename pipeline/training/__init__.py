@@ -4,9 +4,10 @@ From Python, everything that is needed is here:
 
     from pipeline.training import TrainingConfig, train
 
-Read `job` (what is trained, and the folder that carries it), `program` (what runs on the host),
-`results` and `curves` (what it tells), then `contract` and `parity` (what an export must be). `api`
-trains from Python, `checkpoints` and `registry` keep account of what was trained.
+Read `job` (what is trained, and the folder that carries it), `detector_program` (what runs on the
+host), `results` and `curves` (what it tells), `estimate` (how long it will take), then `library`
+(training from Python, and the account of what was trained) with `running`. Hosts and money do not
+belong here; what an export must be is `pipeline.export`.
 """
 
 from pipeline.training.library.api import (

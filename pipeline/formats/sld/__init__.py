@@ -4,8 +4,9 @@
     facing_south = sprite.frames[sprite.frame_index(heading=4, step=0)]
     facing_south.main.pixels        # uint8 [h, w, 4], its place on the canvas in .x and .y
 
-The format's layout stands in `sld_structure` and `sld_outline`, that of its blocks in `blocks`. It
-was worked out from public descriptions (openage's foremost) and checked on the game's own files.
+The format's layout stands in `structure` and `outline`, that of its blocks in
+`pipeline.formats.blocks`. It was worked out from public descriptions (openage's foremost) and
+checked on the game's own files.
 """
 
 from __future__ import annotations

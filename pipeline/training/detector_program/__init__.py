@@ -2,8 +2,8 @@
 
 It travels as `program.pyz` in the folder of each job and imports nothing of Outpost. Read `main`
 (the folder, and the order of work), `training` and `stages` (what ultralytics is asked to do),
-`cpu`, `muon` and `resizing` (what makes it fast), `recorder`, `timing` and `plots` (what it tells),
-`checkpoints`, `export`; `host`, `process` and `outputs` are its edges. All that is changed in
-ultralytics is in `ultralytics_patches`. Nothing here may import torch or ultralytics at the top of
-a module: names of files are read from here by programs that need neither.
+`acceleration` (what makes it fast), `recording` (what it tells and keeps), `weights`, `export`;
+`host` and `process` are its edges. All that is changed in ultralytics is in `ultralytics_patches`.
+Nothing here may import torch or ultralytics at the top of a module: names of files are read from
+here by programs that need neither.
 """
