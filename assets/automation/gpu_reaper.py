@@ -158,7 +158,7 @@ def _reap(ledger: Ledger, warn: Callable[[str], None]) -> str:
 
 def _told(ledger: Ledger, said: str, seen: str) -> dg.SensorResult:
     """Report the leases as an asset, when anything about them has changed."""
-    rows = ledger.rows() if ledger.exists() else ()
+    rows = ledger.rows()
     digest = digest_of([[row.id, row.state, row.note, row.pod_id, row.billed_usd] for row in rows])
     if not rows or digest == seen:
         return dg.SensorResult(skip_reason=said, cursor=seen)

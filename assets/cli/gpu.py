@@ -48,7 +48,7 @@ def list_leases(as_json: Json = False) -> None:
         ledger = Ledger(StateFolder.from_environment().gpu)
         if ledger.exists():
             bounded(lambda: reconcile_everywhere(clouds_at_hand(), ledger), Pace().bill)
-        rows, month = (ledger.rows(), ledger.usd_this_month()) if ledger.exists() else ((), 0.0)
+        rows, month = ledger.rows(), ledger.usd_this_month()
         now = ledger.clock()
     if as_json:
         leases = [

@@ -66,7 +66,7 @@ def _examine_key(folder: Path) -> Finding:
 def _examine_budget(gpu: Gpu, ledger: Ledger) -> Finding:
     try:
         # Reading the token makes it: what cannot be written is better known before a pod is named.
-        limits, _, spent = gpu.limits, ledger.owner, ledger.usd_this_month()
+        limits, _, spent = gpu.limits, ledger.owner(), ledger.usd_this_month()
         leases = ledger.open_rows()
     except OutpostError as error:
         return Finding("ledger", False, error.problem, error.fix)

@@ -169,7 +169,7 @@ def test_pods_of_a_lost_state_folder_are_shown_with_the_way_to_end_them(
     account: Renting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     abandon(account)
-    owner = account.ledger.owner
+    owner = account.ledger.owner()
     late = account.runpod.add_foreign(f"outpost-{owner}-22222222-e1700000000-t3600")
     monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "other"))
 

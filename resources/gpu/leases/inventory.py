@@ -65,8 +65,8 @@ class Account:
 def account_of(cloud: Cloud, ledger: Ledger) -> Account:
     """List what the account at a cloud is billed for. Writes nothing."""
     found = cloud.billed()
-    rows = ledger.rows() if ledger.exists() else ()
-    owner = ledger.owner if ledger.exists() else ""
+    rows = ledger.rows()
+    owner = ledger.owner() if ledger.exists() else ""
     now = ledger.clock()
     held = {row.id for row in rows if not row.state.is_end and is_held(ledger.lock_file(row.id))}
     entries = [_entry(cloud.name, item, rows, owner, held, now) for item in found.items]

@@ -9,6 +9,9 @@ whatever dies whenever, there is a row for each pod that may be billed:
     DRAINING      its end is about to be asked for
     TERMINATED    its end was verified
     NOT_CREATED   it never came to be
+
+Reading neither makes nor changes the file: a missing one has no leases, and one of an older version
+is read from an upgraded copy in memory. The first write upgrades it; see `migrations`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import datetime
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +28,7 @@ from typing import Any, Literal
 
 from pipeline.errors import OutpostError
 from resources.gpu.clouds.base import Offer
+from resources.gpu.leases.migrations import VERSION, upgrade, version_of
 from resources.gpu.pod_names import PodName, new_lease_id, owner_token
 
 Clock = Callable[[], float]
@@ -33,41 +37,6 @@ MIN_USEFUL_SECONDS = 600.0
 """A lease that could be paid for less than this would end before its host is ready."""
 BUSY_SECONDS = 30.0
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS lease (
-    id TEXT PRIMARY KEY,
-    provider TEXT NOT NULL,
-    name TEXT NOT NULL UNIQUE,
-    gpu TEXT NOT NULL,
-    place TEXT NOT NULL,
-    tier TEXT NOT NULL,
-    usd_per_hour REAL NOT NULL,
-    max_usd REAL NOT NULL,
-    created_at REAL NOT NULL,
-    expires_at REAL NOT NULL,
-    state TEXT NOT NULL,
-    slot INTEGER NOT NULL,
-    pod_id TEXT,
-    host_key TEXT,
-    seen INTEGER NOT NULL DEFAULT 0,
-    absent_since REAL,
-    ended_at REAL,
-    note TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS one_lease_a_slot ON lease (slot)
-    WHERE state NOT IN ('TERMINATED', 'NOT_CREATED');
-CREATE TABLE IF NOT EXISTS charge (
-    lease TEXT PRIMARY KEY REFERENCES lease (id),
-    billed_usd REAL NOT NULL,
-    billed_at REAL NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS transition (
-    lease TEXT NOT NULL REFERENCES lease (id),
-    state TEXT NOT NULL,
-    at REAL NOT NULL
-) STRICT;
-"""
-
 
 class LedgerError(OutpostError):
     """The ledger says otherwise than whoever writes into it believes."""
@@ -75,6 +44,10 @@ class LedgerError(OutpostError):
 
 class LedgerFileError(LedgerError):
     """The ledger's file cannot be read or written."""
+
+
+class LedgerVersionError(LedgerError):
+    """The ledger was written by a newer Outpost than this one."""
 
 
 class LeaseLimitError(OutpostError):
@@ -192,21 +165,35 @@ class LeaseRow:
 
 
 class Ledger:
-    """The leases of one state folder. Every method is one committed transaction."""
+    """The leases of one state folder. Every method that writes is one committed transaction.
+
+    Every method but `owner` and `lock_file` opens the file, and may raise LedgerFileError or
+    LedgerVersionError.
+    """
 
     def __init__(self, folder: Path, clock: Clock = time.time) -> None:
-        """The ledger in a folder; made on first use."""
+        """The ledger in a folder; made by the first write."""
         self.folder = folder
         self.file = folder / "ledger.sqlite3"
         self.clock = clock
 
     def exists(self) -> bool:
-        """Whether anything was ever written into it."""
-        return self.file.is_file()
+        """Whether anything was ever written into it.
 
-    @property
+        Raises:
+            LedgerFileError: that cannot be told. A file out of sight is not taken for none, as then
+                the pods of its open leases would be taken for abandoned ones.
+        """
+        try:
+            self.file.stat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._unusable(error) from error
+        return True
+
     def owner(self) -> str:
-        """The token in the names of this ledger's pods."""
+        """The token in the names of this ledger's pods; made on first use."""
         return owner_token(self.folder)
 
     def lock_file(self, lease: str) -> Path:
@@ -239,7 +226,7 @@ class Ledger:
                     "Raise max_usd_per_month, or wait for the next month. `outpost gpu list` shows "
                     "what was spent.",
                 )
-            name = PodName(self.owner, lease or new_lease_id(), int(now), ttl)
+            name = PodName(self.owner(), lease or new_lease_id(), int(now), ttl)
             values: dict[str, Any] = {
                 "id": name.lease,
                 "provider": provider,
@@ -314,12 +301,13 @@ class Ledger:
         """The cloud says that so much was charged for a lease that has ended."""
         with self._transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO charge VALUES (?, ?, ?)", (lease, usd, self.clock())
+                "INSERT OR REPLACE INTO charge (lease, billed_usd, billed_at) VALUES (?, ?, ?)",
+                (lease, usd, self.clock()),
             )
 
     def working_seconds(self, lease: str) -> float:
         """How long a pod was certainly there: from its being ready to the request for its end."""
-        with self._transaction() as connection:
+        with self._snapshot() as connection:
             found = connection.execute(
                 "SELECT state, min(at) FROM transition WHERE lease = ? GROUP BY state", (lease,)
             )
@@ -364,7 +352,7 @@ class Ledger:
 
     def transitions(self, lease: str) -> tuple[LeaseState, ...]:
         """What became of a lease, in order."""
-        with self._transaction() as connection:
+        with self._snapshot() as connection:
             found = connection.execute(
                 "SELECT state FROM transition WHERE lease = ? ORDER BY rowid", (lease,)
             )
@@ -429,14 +417,16 @@ class Ledger:
     def _record(
         self, connection: sqlite3.Connection, lease: str, state: LeaseState, at: float
     ) -> None:
-        connection.execute("INSERT INTO transition VALUES (?, ?, ?)", (lease, state.value, at))
+        connection.execute(
+            "INSERT INTO transition (lease, state, at) VALUES (?, ?, ?)", (lease, state.value, at)
+        )
 
     def _set(self, lease: str, change: str, values: tuple[object, ...]) -> None:
         with self._transaction() as connection:
             connection.execute(f"UPDATE lease SET {change} WHERE id = ?", (*values, lease))
 
     def _select(self, rest: str, values: tuple[object, ...]) -> tuple[LeaseRow, ...]:
-        with self._transaction() as connection:
+        with self._snapshot() as connection:
             return self._read(connection, rest, values)
 
     def _read(
@@ -455,30 +445,55 @@ class Ledger:
 
         Raises:
             LedgerFileError: the file is damaged, full, locked or not ours.
+            LedgerVersionError: it is too new; not a byte of it was changed.
         """
-        try:
-            with self._connection() as connection:
-                yield connection
-        except sqlite3.IntegrityError:
-            raise
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerFileError(
-                f"The ledger of leases, {self.file}, cannot be used: {error}.",
-                "Free its disk, or give yourself write access to its folder. If the file itself "
-                "is damaged, move it and its -wal and -shm away, and run `outpost gpu reap`: that "
-                "ends every pod of ours, as none is in a ledger then.",
-            ) from error
+        with self._explained(), self._connection() as connection:
+            yield connection
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read from: the file as it is now, in the newest version.
+
+        It waits for nobody who writes.
+
+        Raises:
+            LedgerFileError: the file is damaged or not ours.
+            LedgerVersionError: it is too new.
+        """
+        with self._explained(), closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            if not self.exists():
+                upgrade(copy)
+                yield copy
+                return
+            with closing(self._open_to_read()) as connection:
+                connection.execute("BEGIN")
+                self._refuse_newer(connection)
+                if version_of(connection) == VERSION:
+                    yield connection
+                    return
+                connection.backup(copy)
+            upgrade(copy)
+            yield copy
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        uri = f"{self.file.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self.exists():
+            # Closing a connection that may write moves what its log holds into the file.
+            with closing(self._open_to_read()) as connection:
+                self._refuse_newer(connection)
         self.folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(SCHEMA)
+            upgrade(connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_newer(connection)
                 yield connection
             except BaseException:
                 if connection.in_transaction:  # a full disk has ended it already
@@ -487,6 +502,33 @@ class Ledger:
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+    def _refuse_newer(self, connection: sqlite3.Connection) -> None:
+        version = version_of(connection)
+        if version > VERSION:
+            raise LedgerVersionError(
+                f"The ledger of leases, {self.file}, has version {version}, and this Outpost knows "
+                f"versions up to {VERSION} only: a newer Outpost has written it.",
+                "Use that newer Outpost, or update this one. Leave the file where it is: it may "
+                "hold open leases, and it was not changed.",
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> LedgerFileError:
+        return LedgerFileError(
+            f"The ledger of leases, {self.file}, cannot be used: {error}.",
+            "Free its disk, or give yourself write access to its folder. If the file itself "
+            "is damaged, move it and its -wal and -shm away, and run `outpost gpu reap`: that "
+            "ends every pod of ours, as none is in a ledger then.",
+        )
 
 
 _OPEN = tuple(state for state in LeaseState if not state.is_end)

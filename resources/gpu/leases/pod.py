@@ -87,6 +87,8 @@ class PodLease:
     environment: Environment
     record: Mapping[str, Any]
     """What the host is, once it is ready; see `Workplace.prepare`."""
+    known: LeaseRow
+    """The lease as it was last read; `read_row` reads it anew."""
 
     def __init__(self, terms: Terms, offer: Offer) -> None:
         """Announce the lease; nothing has been asked for yet.
@@ -105,36 +107,33 @@ class PodLease:
         # Locked before there is a row, so the reaper never takes the row for an abandoned one.
         self._held.enter_context(holding(self.ledger.lock_file(self.id)))
         try:
-            self._known = self.ledger.intend(self.cloud.name, offer, terms.limits, self.id)
+            self.known = self.ledger.intend(self.cloud.name, offer, terms.limits, self.id)
         except BaseException:
             self._release()
             raise
 
     @property
-    def row(self) -> LeaseRow:
-        """The lease as the ledger has it now, or had it when it could last be read.
+    def pod_id(self) -> str:
+        """The cloud's name for the pod, once it exists."""
+        assert self.known.pod_id is not None
+        return self.known.pod_id
+
+    def read_row(self) -> LeaseRow:
+        """Read the lease from the ledger, where that is possible; else it is as last `known`.
 
         A ledger that is lost, full or damaged must not keep a pod from being ended.
         """
         with suppress(LedgerError):
             now = self.ledger.row(self.id)
-            self._known = replace(now, pod_id=now.pod_id or self._known.pod_id)
-        return self._known
+            self.known = replace(now, pod_id=now.pod_id or self.known.pod_id)
+        return self.known
 
-    @property
-    def pod_id(self) -> str:
-        """The cloud's name for the pod, once it exists."""
-        pod_id = self.row.pod_id
-        assert pod_id is not None
-        return pod_id
-
-    @property
     def seconds_left(self) -> float:
         """Until its time or its money is over, by whichever clock says so first.
 
         The clock on the wall may be set back, and the other one stands still while a laptop sleeps.
         """
-        row = self.row
+        row = self.read_row()
         paid_for = row.must_end_at - row.created_at
         by_the_wall = row.must_end_at - self.ledger.clock()
         return min(by_the_wall, paid_for - (time.monotonic() - self._began))
@@ -150,11 +149,11 @@ class PodLease:
         self._create()
         self._check_price()
         self.address = self._wait_for_address()
-        trust = RecordedKey(lambda: self.row.host_key, self._told_keys, self._remember_key)
+        trust = RecordedKey(lambda: self.read_row().host_key, self._told_keys, self._remember_key)
         login = Login(self.address, self.terms.key, trust)
         self._wait_for_login(login)
         self._host = RemoteHost(login, self.pace.patience, self._lost_because)
-        self.workplace = Workplace(self._host, self.row.name)
+        self.workplace = Workplace(self._host, self.known.name)
         try:
             self._check_deadman(self._host)
             self.environment = self._examine()
@@ -192,13 +191,13 @@ class PodLease:
         try:
             if self._host is not None:
                 self._host.close()
-            end_lease(self.cloud, self.ledger, self.row, note, self.pace)
+            end_lease(self.cloud, self.ledger, self.read_row(), note, self.pace)
             self.has_ended = True
         finally:
             self._release()
 
     def _create(self) -> None:
-        row, terms = self.row, self.terms
+        row, terms = self.read_row(), self.terms
         request = PodRequest(
             name=row.name,
             offer=self.offer,
@@ -223,7 +222,7 @@ class PodLease:
         self._is_created(pod)
 
     def _is_created(self, pod: Pod) -> None:
-        self._known = replace(self._known, pod_id=pod.id)
+        self.known = replace(self.known, pod_id=pod.id)
         self.ledger.created(self.id, pod.id, pod.usd_per_hour)
 
     def _ask_for(self, request: PodRequest) -> Pod:
@@ -238,7 +237,7 @@ class PodLease:
                 time.sleep(self.pace.poll)
 
     def _check_price(self) -> None:
-        price, most = self.row.usd_per_hour, self.terms.limits.per_hour
+        price, most = self.read_row().usd_per_hour, self.terms.limits.per_hour
         if price > most:
             raise HostUnfitError(
                 f"It costs ${price:.2f} an hour, more than was offered and than ${most:.2f}.",
@@ -262,7 +261,7 @@ class PodLease:
                     running_since = running_since or now
                     if pod.ssh is not None:
                         return pod.ssh
-            elif self.row.seen and now - began > self.pace.settle:
+            elif self.read_row().seen and now - began > self.pace.settle:
                 raise HostUnfitError("It vanished while it booted.", "Another host may do.")
             if running_since is not None and now - running_since > self.pace.direct:
                 raise HostUnfitError(
@@ -287,9 +286,9 @@ class PodLease:
             raise
         except CloudError:
             return None
-        if pod is not None and not self.row.seen:
+        if pod is not None and not self.read_row().seen:
             self.ledger.mark_seen(self.id)
-        if pod is not None and pod.usd_per_hour not in (None, self._known.usd_per_hour):
+        if pod is not None and pod.usd_per_hour not in (None, self.known.usd_per_hour):
             # Some tell their price only once they run.
             self.ledger.priced(self.id, pod.usd_per_hour)
             self._check_price()
@@ -329,7 +328,7 @@ class PodLease:
         return environment
 
     def _remember_key(self, fingerprint: str) -> None:
-        self._known = replace(self._known, host_key=fingerprint)
+        self.known = replace(self.known, host_key=fingerprint)
         self.ledger.trust(self.id, fingerprint)
 
     def _told_keys(self) -> Sequence[str]:
@@ -343,7 +342,7 @@ class PodLease:
 
     def _lost_because(self) -> str | None:
         """Why the pod will not come back, as far as its cloud knows."""
-        if self.seconds_left < 0:
+        if self.seconds_left() < 0:
             return "its time or its money is over"
         try:
             pod = self.cloud.get(self.pod_id)

@@ -146,7 +146,7 @@ def reap(
         raise
     rows = tuple(row for row in ledger.rows() if row.provider == cloud.name)
     by_name = {row.name: row for row in rows}
-    owners = {ledger.owner, *lost}
+    owners = {ledger.owner(), *lost}
     verdicts = judge(owners, pods, rows, held, ledger.clock(), pace.settle)
     ours = sum(_is_ours(pod, owners, by_name) for pod in pods)
     others = (pod for pod in pods if not _is_ours(pod, owners, by_name) and parse_name(pod.name))

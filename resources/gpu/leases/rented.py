@@ -86,7 +86,7 @@ class RentedLease:
     def host(self) -> Host:
         """The host of the moment."""
         pod = self._pod
-        row = pod.row
+        row = pod.known
         return Host(row.provider, f"{pod.environment.gpu} ({row.pod_id})", row.usd_per_hour)
 
     def place(self) -> None:
@@ -154,7 +154,7 @@ class RentedLease:
         """Make a pod ready; else it is ended, and the reason returned."""
         self._begun.append(pod)
         try:
-            row = pod.row
+            row = pod.known
             minutes = (row.expires_at - row.created_at) / 60
             self.on_log(
                 f"Asking {row.provider} for {what} at ${row.usd_per_hour:.2f} an hour, for at most "
@@ -199,7 +199,7 @@ class RentedLease:
     def _watch(self, workplace: Workplace) -> None:
         """End the training in order while there is still money for it."""
         require_a_parent()
-        pace, seconds_left = self.terms.pace, self._pod.seconds_left
+        pace, seconds_left = self.terms.pace, self._pod.seconds_left()
         if seconds_left < pace.salvage:
             raise self._budget_spent()
         to_finish = self._epoch_seconds + pace.finish
@@ -228,7 +228,7 @@ class RentedLease:
     def _replace(self, error: OutpostError, assignment: Assignment) -> None:
         """End a lost host and go on with another one, unless its time was over."""
         self.on_log(f"{error.problem} The host is given up.")
-        was_over = self._pod.seconds_left < self.terms.pace.salvage
+        was_over = self._pod.seconds_left() < self.terms.pace.salvage
         with shielded():
             self._pod.end(error.problem)
         if was_over:
@@ -266,5 +266,5 @@ class RentedLease:
 
     def _rented(self) -> list[LeaseRow]:
         """All leases that cost something, those of hosts that were of no use among them."""
-        rows = [pod.row for pod in self._begun]
+        rows = [pod.read_row() for pod in self._begun]
         return [row for row in rows if row.state is not LeaseState.NOT_CREATED]

@@ -195,18 +195,6 @@ def test_a_bill_is_shared_between_the_months_that_the_lease_was_in(
     assert ledger.usd_this_month() == pytest.approx(0.8 * 29 / 60)
 
 
-def test_a_ledger_of_before_there_were_bills_is_read(tmp_path: Path, clock: Clock) -> None:
-    import sqlite3
-
-    ledger = Ledger(tmp_path / "gpu", clock)
-    row = lease(ledger, clock)
-    with sqlite3.connect(ledger.file) as connection:
-        connection.execute("DROP TABLE charge")
-
-    assert ledger.row(row.id).usd_is == "estimated"
-    assert ledger.rows() == (row,)
-
-
 @settings(deadline=None, max_examples=15)
 @given(told=st.floats(0, 5), hours=st.floats(0.01, 1.5))
 def test_a_cost_is_never_below_what_the_pod_was_certainly_worked_for(

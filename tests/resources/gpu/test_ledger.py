@@ -53,7 +53,7 @@ def limits(**changes: float) -> Limits:
 def test_a_lease_goes_from_intent_to_a_verified_end(ledger: Ledger, clock: Clock) -> None:
     row = ledger.intend("runpod", OFFER, LIMITS)
     assert row.state is LeaseState.INTENT
-    assert parse_name(row.name) == PodName(ledger.owner, row.id, int(MORNING), 2 * 3600)
+    assert parse_name(row.name) == PodName(ledger.owner(), row.id, int(MORNING), 2 * 3600)
 
     ledger.created(row.id, "pod1", 0.66)
     ledger.ready(row.id)

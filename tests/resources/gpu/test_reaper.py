@@ -283,7 +283,7 @@ def test_pods_of_a_lost_state_folder_are_told_of_and_ended_by_its_token(account:
     assert [pod.name for pod in look.others] == [left.name]
     assert (look.pods, look.verdicts) == (0, ())
     assert len(account.runpod.owned) == 1
-    reap_until_settled(account.cloud, fresh, QUICK, lost=[account.ledger.owner])
+    reap_until_settled(account.cloud, fresh, QUICK, lost=[account.ledger.owner()])
     assert account.runpod.owned == []
     assert foreign.alive
 
