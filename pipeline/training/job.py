@@ -303,7 +303,10 @@ def write_job(
     """
     _check_parts(spec, training_set, weights)
     if resume is not None and not resume.is_file():
-        raise JobError(f"There is no checkpoint at {resume}.", "Correct the path, or start anew.")
+        raise JobError(
+            f"There is no checkpoint at {resume}.",
+            "Correct the path, or leave resume out to train from the beginning.",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise JobError(f"{folder} is not empty.", "Give the job a folder of its own.")

@@ -173,7 +173,7 @@ def find_checkpoint(path: Path) -> Path:
         raise CheckpointMissingError(
             f"Cannot go on from {path}: it {what}.",
             f"Give a {CHECKPOINT_FILE}, or the folder of a training that had finished an epoch "
-            "and had not come to its end. Without it, training starts anew.",
+            "and had not come to its end. Without it, training starts from the beginning.",
         )
     return found
 

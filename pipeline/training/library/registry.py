@@ -250,7 +250,7 @@ def _read(file: Path) -> RegistryEntry | None:
             return RegistryEntry.model_validate_json(text)
         except ValidationError as error:
             raise RegistryError(
-                f"{file} is no entry of the registry: {error}", "Remove it or mend it."
+                f"{file} is no entry of the registry: {error}", "Correct it or remove it."
             ) from error
     return None
 

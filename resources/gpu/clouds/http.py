@@ -480,7 +480,7 @@ _BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
     ),
     "global/invalid-address": (
         CloudBalanceError,
-        "Mend the billing address of the account, then run again.",
+        "Correct the billing address of the account, then run again.",
     ),
     "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
     "global/quota-exceeded": (

@@ -206,7 +206,7 @@ def _with_certificate(key: paramiko.PKey, file: Path) -> paramiko.PKey:
         except (OSError, ValueError, paramiko.SSHException) as error:
             raise SshKeyError(
                 f"{certificate} is not the certificate of {file.name}: {error}",
-                "Remove it, or have it made anew.",
+                "Remove it, or have a new one issued for this key.",
             ) from error
     return key
 

@@ -26,7 +26,7 @@ from resources.gpu.hosts.shell import SIGNAL_CODES, Between, new_mark, through_s
 
 T = TypeVar("T")
 
-# Broken lines are told by SshDroppedError, and most of them mended; paramiko would print each.
+# Broken lines are told by SshDroppedError, and most of them reconnected; paramiko would print each.
 logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
 
 CONNECT_SECONDS = 15.0

@@ -364,7 +364,7 @@ class PodLease:
         try:
             self._host.run(quoted("test", "-e", self.workplace.helper))
         except RemoteCommandError as error:
-            return "its disk is empty: it was begun anew" if error.code == 1 else None
+            return "its disk is empty: it was recreated" if error.code == 1 else None
         return None
 
     def _release(self) -> None:
