@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-
 console = Console()
 errors = Console(stderr=True)
 
@@ -18,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn errors of Outpost and its runtime into a message and exit code 1; interrupts into 130."""
+    """Turn errors of Outpost or its runtime into a message and exit code 1; interrupts into 130."""
     try:
         yield
     except Exception as error:

@@ -1,6 +1,7 @@
 """The errors that say what to do: Outpost's own and the runtime's, which depends on none of it."""
 
 from detector_runtime.errors import DetectorError
+
 from pipeline.errors import OutpostError
 
 KNOWN_ERRORS = (OutpostError, DetectorError)

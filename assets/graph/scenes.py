@@ -18,10 +18,10 @@ from pydantic import Field, ValidationError
 
 from assets.core.building import Making, Metadata, latest, make, reporter
 from assets.core.keys import GameKeys
+from assets.core.known_errors import KNOWN_ERRORS
 from assets.core.launchpad import FIX, LaunchpadError, complaints_of
 from assets.core.metadata import drawing, image, table
 from assets.graph.annotations import merged_batches
-from assets.core.known_errors import KNOWN_ERRORS
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.batches import read_batch
 from pipeline.manifests import Manifest

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 import typer
+from detector_runtime.errors import BundleError, DetectorError
 
 from assets.cli.output import explained
 from assets.core.runs import RunFailedError, materialize
-from detector_runtime.errors import BundleError, DetectorError
 from pipeline.errors import OutpostError
 
 ERRORS = [
