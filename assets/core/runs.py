@@ -102,7 +102,8 @@ def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError
             continue
         which = found.metadata.get("which")
         lines.append(f"The check {found.check_name} of {found.asset_key.to_user_string()} failed.")
-        lines.append(str(which.value) if which else "")
+        if which:
+            lines.append(str(which.value))
     if not lines:
         return None
     return CheckFailedError(

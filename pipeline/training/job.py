@@ -356,7 +356,7 @@ def read_job(file: Path) -> JobSpec:
     try:
         return JobSpec.model_validate_json(file.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise JobError(f"{file} is no job: {error}", "Write it with write_job.") from error
+        raise JobError(f"{file} is not a job: {error}", "Write it with write_job.") from error
 
 
 def _check_parts(spec: JobSpec, training_set: Path | None, weights: Path | None) -> None:
@@ -417,5 +417,5 @@ def problems_of(error: ValidationError, what: str, model: type[BaseModel]) -> tu
             fixes.append(f"write '{near[0]}'" if near else f"use one of {', '.join(known)}")
         else:
             lines.append(f"The {what} '{name}' cannot be {problem['input']!r}.")
-            fixes.append(f"'{name}': {problem['msg'].removeprefix('Input ')}")
+            fixes.append(f"correct '{name}': {problem['msg'].removeprefix('Input ')}")
     return "\n".join(lines), "; ".join(fixes)

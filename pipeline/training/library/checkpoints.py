@@ -87,7 +87,7 @@ class CheckpointManifest:
             )
         except ValidationError as error:
             raise ManifestError(
-                f"{self.file} is no manifest of checkpoints: {error}",
+                f"{self.file} is not a manifest of checkpoints: {error}",
                 "Move it away: a new one begins with the next checkpoint.",
             ) from error
 

@@ -219,8 +219,8 @@ class _Running:
         words = _words_of(errors.take(said) + errors.rest())
         how = f"ended with {code}" if code else "was cut off"
         raise RemoteCommandError(
-            f"On the host, `{self.command[:200]}` {how}: {words or '(no words)'}",
-            "Read its words; `outpost gpu doctor` looks at the usual causes.",
+            f"On the host, `{self.command[:200]}` {how}: {words or '(nothing)'}",
+            "Read what it says; `outpost gpu doctor` looks at the usual causes.",
             code,
         )
 
