@@ -84,8 +84,12 @@ class Source:
                     found[node.name].append((Place(module, node), node))
         return found
 
-    def told(self) -> Iterator[Told]:
+    @cached_property
+    def told(self) -> tuple[Told, ...]:
         """Every problem with its fix."""
+        return tuple(self._told())
+
+    def _told(self) -> Iterator[Told]:
         for module, tree in self.trees.items():
             for function, node in _with_functions(tree):
                 place = Place(module, function)
@@ -185,11 +189,21 @@ class Source:
         return tuple(text for value in values for text in self.texts(value, place, known))
 
     def _imported_from(self, name: str, module: str) -> str | None:
-        for node in ast.walk(self.trees[module]):
-            if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
-                path = (node.module or "").replace(".", "/")
-                return next((m for m in self.trees if m.endswith(f"{path}.py")), None)
-        return None
+        path = self._imports[module].get(name)
+        return next((m for m in self.trees if m.endswith(f"{path}.py")), None) if path else None
+
+    @cached_property
+    def _imports(self) -> dict[str, dict[str, str]]:
+        """Of each module: where the names come from that it imports, as paths without suffix."""
+        return {
+            module: {
+                alias.name: (node.module or "").replace(".", "/")
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom)
+                for alias in node.names
+            }
+            for module, tree in self.trees.items()
+        }
 
     def _texts_of_parts(self, parts: ast.expr, place: Place, known: Known) -> Texts:
         """The forms of each part of a text that is joined from many."""
@@ -289,4 +303,4 @@ def _wrapped(indent: str, text: str) -> list[str]:
 
 if __name__ == "__main__":
     GOLDEN.parent.mkdir(exist_ok=True)
-    GOLDEN.write_text(golden_text(read_source().told()), encoding="utf-8", newline="\n")
+    GOLDEN.write_text(golden_text(read_source().told), encoding="utf-8", newline="\n")

@@ -25,7 +25,7 @@ def source() -> Source:
 
 
 def test_every_problem_and_fix_is_in_the_golden_file(source: Source) -> None:
-    assert golden_text(source.told()) == GOLDEN.read_text("utf-8"), (
+    assert golden_text(source.told) == GOLDEN.read_text("utf-8"), (
         "texts of errors have changed: write them with `uv run python tests/error_texts.py`, then "
         "read the difference in tests/golden/errors.txt"
     )
@@ -33,7 +33,7 @@ def test_every_problem_and_fix_is_in_the_golden_file(source: Source) -> None:
 
 def test_every_error_says_what_to_do(source: Source) -> None:
     """In words of its own, or in those of the error that it passes on."""
-    silent = [one for one in source.told() if not says_something(one.fix)]
+    silent = [one for one in source.told if not says_something(one.fix)]
     assert not silent
 
 
@@ -94,7 +94,7 @@ def i():
         ),
         "b.py": ast.parse("from a import FIX, fix\nraise TwoError('No.', FIX)\nOneError(1, fix())"),
     }
-    told = {(one.module, one.error, one.problem, one.fix) for one in Source(trees).told()}
+    told = {(one.module, one.error, one.problem, one.fix) for one in Source(trees).told}
     assert told == {
         ("a.py", "OneError", "{path} is old", "Try again."),
         ("a.py", "OneError", "{path} is new", "Try again."),
@@ -108,7 +108,7 @@ def i():
 
 
 def test_an_error_without_a_fix_is_found() -> None:
-    assert [one.fix for one in Source({"a.py": ast.parse("OutpostError('No.')")}).told()] == [""]
+    assert [one.fix for one in Source({"a.py": ast.parse("OutpostError('No.')")}).told] == [""]
     assert not says_something("")
     assert not says_something("{name}: {other}.")
     assert says_something("Correct {name}.")
