@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class OutpostError(Exception):
-    """Something the user can mend: what is wrong, and what to do next.
+    """Something the user can correct: what is wrong, and what to do next.
 
     Each part of Outpost subclasses this for its own failures. Both texts are kept as `args`, so
     that an error crosses a process boundary whole.

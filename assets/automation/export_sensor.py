@@ -152,8 +152,8 @@ def _state_of_merge(instance: dg.DagsterInstance, digest: str) -> str:
     if run is not None and run.status in ENDED_BADLY:
         return (
             f"No export has arrived since run {run.run_id}, which was to merge them and ended in "
-            f"{run.status.value}. Look at its log, mend what it names, and re-execute it from its "
-            "page: it is not tried again by itself."
+            f"{run.status.value}. Look at its log, correct what it names, and re-execute it from "
+            "its page: it is not tried again by itself."
         )
     return "No export has arrived since the last merge."
 

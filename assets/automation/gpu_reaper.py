@@ -78,7 +78,7 @@ def reap_everywhere(
     if failures:
         raise ReapError(
             f"Pods may be running on. {'; '.join(failures)}",
-            "Mend that now, then run `outpost gpu reap`; see also the provider's own console.",
+            "Correct that now, then run `outpost gpu reap`; see also the provider's own console.",
         )
     return tuple(looks)
 

@@ -163,8 +163,8 @@ def doctor(as_json: Json = False) -> None:
     """Check key, balance, SSH key, price and capacity of the chosen provider; costs nothing.
 
     The provider is the one that `OUTPOST_GPU` names. Also lists all that the accounts are billed
-    for whose API keys are set, whoever made it: pods, disks of stopped ones, volumes. Exits with 1
-    when something would keep a training from starting.
+    for whose API keys are set, no matter who made it: pods, disks of stopped ones, volumes. Exits
+    with 1 when something would keep a training from starting.
 
     Example: `OUTPOST_GPU=runpod outpost gpu doctor`
     """

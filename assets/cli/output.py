@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.errors import OutpostError
-
 console = Console()
 errors = Console(stderr=True)
 
@@ -19,10 +17,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn errors of ours into one message and an exit code; interrupts into 130."""
+    """Turn errors of Outpost or its runtime into a message and exit code 1; interrupts into 130."""
     try:
         yield
-    except OutpostError as error:
+    except Exception as error:
+        # Loads numpy, with the runtime: not before there is an error.
+        from assets.core.known_errors import KNOWN_ERRORS
+
+        if not isinstance(error, KNOWN_ERRORS):
+            raise
         errors.print(f"[bold red]Error:[/] {escaped(error.problem)}", soft_wrap=True)
         errors.print(f"[bold]What to do:[/] {escaped(error.fix)}", soft_wrap=True)
         raise typer.Exit(1) from error

@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
+from assets.core.known_errors import KNOWN_ERRORS
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
 from resources.exports import ExportsFolder
@@ -59,6 +60,7 @@ def materialize(
 
     Raises:
         OutpostError: what an asset raised, or that a blocking check failed.
+        DetectorError: what the runtime raised inside an asset.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     run_id = str(uuid.uuid4())
@@ -100,7 +102,8 @@ def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError
             continue
         which = found.metadata.get("which")
         lines.append(f"The check {found.check_name} of {found.asset_key.to_user_string()} failed.")
-        lines.append(str(which.value) if which else "")
+        if which:
+            lines.append(str(which.value))
     if not lines:
         return None
     return CheckFailedError(
@@ -111,10 +114,10 @@ def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError
 
 
 def _explained(error: BaseException) -> BaseException:
-    """The error of ours inside one of Dagster's, or the plainest account of what happened."""
+    """The known error inside one of Dagster's, or the plainest account of what happened."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OutpostError | KeyboardInterrupt):
+        if isinstance(cause, (*KNOWN_ERRORS, KeyboardInterrupt)):
             return cause
         if isinstance(cause, dg.DagsterExecutionInterruptedError):
             return KeyboardInterrupt()

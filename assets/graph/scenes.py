@@ -18,10 +18,10 @@ from pydantic import Field, ValidationError
 
 from assets.core.building import Making, Metadata, latest, make, reporter
 from assets.core.keys import GameKeys
+from assets.core.known_errors import KNOWN_ERRORS
 from assets.core.launchpad import FIX, LaunchpadError, complaints_of
 from assets.core.metadata import drawing, image, table
 from assets.graph.annotations import merged_batches
-from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, SceneRules
 from pipeline.labels.batches import read_batch
 from pipeline.manifests import Manifest
@@ -224,14 +224,14 @@ class SetDrawing:
         """Draw one shard.
 
         Raises:
-            Failure: with an error of ours as its cause, which no repetition would mend.
+            Failure: with an error of ours as its cause, which repeating would not fix.
         """
         try:
             order = self._checked_order()
             sources = Sources(*(self.store.open(item).path for item in order.sources))
             report = reporter(self.context.log.info)
             draw_shard(self.workshop, shard, self._chosen_pack(order), sources, report)
-        except OutpostError as error:
+        except KNOWN_ERRORS as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 
     def settle(self) -> dg.MaterializeResult[Any]:
@@ -273,7 +273,7 @@ class SetDrawing:
             batches = merged_batches(self.context.instance, self.store, self.pack)
             frames = chain.from_iterable(read_batch(batch.path).frames for batch in batches)
             return tuple(real_boxes(frames, names, (rules.width, rules.height)))
-        except OutpostError as error:
+        except KNOWN_ERRORS as error:
             self.context.log.warning(f"There are no real frames to compare with: {error}")
             return ()
 

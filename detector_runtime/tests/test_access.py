@@ -164,7 +164,7 @@ def test_a_view_without_extent_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_what_is_no_path_is_no_model() -> None:
-    with pytest.raises(ConfigurationError, match="int is no path"):
+    with pytest.raises(ConfigurationError, match="int is not the path"):
         get_detector(5)  # type: ignore[arg-type]
 
 

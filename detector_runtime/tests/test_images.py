@@ -123,7 +123,7 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
         (np.zeros((4, 4), np.uint8), "three channels"),
         (np.zeros((4, 4, 4), np.uint8), "alpha"),
         (np.zeros((3, 40, 40), np.uint8), "transpose"),
-        (np.zeros((1, 4, 4, 3), np.uint8), "no single picture"),
+        (np.zeros((1, 4, 4, 3), np.uint8), "not a single picture"),
         (np.zeros((0, 4, 3), np.uint8), "empty"),
         (np.zeros((1, 40, 3), np.uint8), "40x1"),
         (np.zeros((4, 4, 3), np.float32), "255"),

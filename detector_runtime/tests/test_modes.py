@@ -217,7 +217,7 @@ def test_failures_leave_the_tracks_as_they_were(
     infer = detector.model.infer
 
     def broken(*arguments: object) -> None:
-        raise ModelOutputError("broken", "mend it")
+        raise ModelOutputError("broken", "correct it")
 
     monkeypatch.setattr(detector.model, "infer", broken)
     with pytest.raises(ModelOutputError):

@@ -83,7 +83,7 @@ def test_a_truncated_model_is_a_load_error(constant_model: Callable[..., Path], 
 def test_any_other_file_is_a_load_error(tmp_path: Path) -> None:
     path = tmp_path / "page.onnx"
     path.write_text("<html>404</html>" * 40)
-    with pytest.raises(ModelLoadError, match="no ONNX model"):
+    with pytest.raises(ModelLoadError, match="not an ONNX model"):
         opened(path)
     with pytest.raises(ModelLoadError, match="there is no model"):
         opened(tmp_path / "absent.onnx")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,3 +50,22 @@ def test_a_checkpoint_runs_with_its_nms_free_head(tmp_path: Path) -> None:
 
 def _frame() -> Frame:
     return Frame(np.random.default_rng(0).integers(0, 256, (192, 192, 3), dtype=np.uint8))
+
+
+def test_opening_a_checkpoint_leaves_pillow_as_it_was(tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    broken = tmp_path / "best.pt"
+    broken.write_bytes(b"no checkpoint")
+    code = (
+        "import sys, PIL.Image\n"
+        "opens = PIL.Image.open\n"
+        "from detector_runtime import ModelLoadError, open_detector\n"
+        "try:\n"
+        "    open_detector(sys.argv[1])\n"
+        "except ModelLoadError:\n"
+        "    print('ultralytics' in sys.modules, PIL.Image.open is opens)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(broken)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]

@@ -56,7 +56,8 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
     """
     if folder.exists() and not (folder / DATA_FILE).is_file():
         raise GalleryError(
-            f"{folder} is there already and is no gallery.", "Name a folder that is not there yet."
+            f"{folder} exists already and is not a gallery.",
+            "Name a folder that does not exist yet.",
         )
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:

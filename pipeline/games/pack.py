@@ -217,7 +217,7 @@ class TerrainRules(Section):
         None, description="For maps of hexes: stands for `land`, `water` and the shore's `beach`."
     )
     land: list[TerrainChoice] = Field([], description="At least one, unless there are hexes.")
-    water: list[TerrainChoice] = Field([], description="Likewise.")
+    water: list[TerrainChoice] = Field([], description="At least one, unless there are hexes.")
     exclude: list[NamePattern] = Field([], description="Patterns never used as a background.")
     min_luminance: float = Field(20.0, ge=0, le=255, description="Darker textures are left out.")
     sampling: Literal["stretched", "isometric"] = Field(
@@ -485,7 +485,7 @@ def _read_yaml(file: Path, section: str | None = None) -> Any:
     try:
         content = parse_yaml(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise PackError(f"{file} is not YAML: {error}", "Mend the file at that line.") from error
+        raise PackError(f"{file} is not YAML: {error}", "Correct the file at that line.") from error
     except UnicodeDecodeError as error:
         raise PackError(f"{file} is not UTF-8 text.", "Save the file as UTF-8.") from error
     if section is None and not isinstance(content, dict):

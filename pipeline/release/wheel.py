@@ -58,7 +58,7 @@ def build_wheel(folder: Path, bundle: Path, game: str, version: str) -> Wheel:
     """
     if not _VERSION.fullmatch(version):
         raise WheelError(
-            f"'{version}' is no version of a package.", "Write it like 1.0.0+3f2a9c (PEP 440)."
+            f"'{version}' is not the version of a package.", "Write it like 1.0.0+3f2a9c (PEP 440)."
         )
     package = f"outpost_{game}_detector"
     content = _bundle_files(package, bundle)

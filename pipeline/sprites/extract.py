@@ -47,7 +47,7 @@ class ExtractionReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: dict[str, int] = Field(description="Files taken, by class, `distractor` included.")
-    sprites: dict[str, int] = Field(description="Sprites made, likewise.")
+    sprites: dict[str, int] = Field(description="Sprites made, by class.")
     missing: tuple[str, ...] = Field(description="Classes for which no file was found.")
     empty: tuple[str, ...] = Field(description="Classes whose files gave no sprite.")
     annotated_only: tuple[str, ...] = Field(description="Classes that need no sprites.")

@@ -303,7 +303,10 @@ def write_job(
     """
     _check_parts(spec, training_set, weights)
     if resume is not None and not resume.is_file():
-        raise JobError(f"There is no checkpoint at {resume}.", "Correct the path, or start anew.")
+        raise JobError(
+            f"There is no checkpoint at {resume}.",
+            "Correct the path, or leave resume out to train from the beginning.",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise JobError(f"{folder} is not empty.", "Give the job a folder of its own.")
@@ -353,7 +356,7 @@ def read_job(file: Path) -> JobSpec:
     try:
         return JobSpec.model_validate_json(file.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise JobError(f"{file} is no job: {error}", "Write it with write_job.") from error
+        raise JobError(f"{file} is not a job: {error}", "Write it with write_job.") from error
 
 
 def _check_parts(spec: JobSpec, training_set: Path | None, weights: Path | None) -> None:
@@ -414,5 +417,5 @@ def problems_of(error: ValidationError, what: str, model: type[BaseModel]) -> tu
             fixes.append(f"write '{near[0]}'" if near else f"use one of {', '.join(known)}")
         else:
             lines.append(f"The {what} '{name}' cannot be {problem['input']!r}.")
-            fixes.append(f"'{name}': {problem['msg'].removeprefix('Input ')}")
+            fixes.append(f"correct '{name}': {problem['msg'].removeprefix('Input ')}")
     return "\n".join(lines), "; ".join(fixes)

@@ -188,7 +188,7 @@ def read_results_csv(file: Path) -> tuple[EpochMetrics, ...]:
         return tuple(_epoch_of_row(row, epochs[row.get("stage")]) for row in rows)
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
-            f"{file} is no results.csv of ultralytics: {error!r}.", "Take the file unchanged."
+            f"{file} is not a results.csv of ultralytics: {error!r}.", "Take the file unchanged."
         ) from error
 
 

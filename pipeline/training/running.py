@@ -124,6 +124,6 @@ def _failure(outputs: Path, code: int, failed: list[str]) -> TrainingRunError:
     quoted = "\n".join(f"  | {line}" for line in last) or "  | (nothing)"
     return TrainingRunError(
         f"The training failed: {told}. Its log ends with:\n{quoted}",
-        f"Mend the cause and train again, with resume={str(outputs.parent)!r} if an epoch had been "
-        f"finished. Log: {outputs / 'log.txt'}",
+        f"Correct the cause and train again, with resume={str(outputs.parent)!r} if an epoch had "
+        f"been finished. Log: {outputs / 'log.txt'}",
     )

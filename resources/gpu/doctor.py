@@ -58,7 +58,7 @@ def _examine_key(folder: Path) -> Finding:
         return Finding("SSH key", False, error.problem, error.fix)
     except (OutpostError, OSError) as error:
         return Finding(
-            "SSH key", False, str(error), f"Remove {folder / 'id_ed25519'}; it is made anew."
+            "SSH key", False, str(error), f"Remove {folder / 'id_ed25519'}; a new one is made."
         )
     return Finding("SSH key", True, f"{line[:40]}... is sent with each request for a host.")
 

@@ -79,7 +79,7 @@ def owner_token(folder: Path) -> str:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise OwnerError(
-            f"The state folder's own name, {file}, cannot be had: {error}.",
+            f"The state folder's own name, {file}, cannot be read or written: {error}.",
             "Give yourself write access to its folder, or free its disk.",
         ) from error
     if not _OWNER.fullmatch(token):
@@ -100,7 +100,7 @@ def checked_owner(token: str) -> str:
     """
     if not _OWNER.fullmatch(token):
         raise OwnerError(
-            f"{token!r} is no token of a state folder.",
+            f"{token!r} is not the token of a state folder.",
             "Give the eight digits (0-9, a-f) that follow `outpost-` in the names of its pods.",
         )
     return token

@@ -152,12 +152,12 @@ def gpu_from_environment() -> Gpu:
         wrong = {variable_of(str(item["loc"][0])): item for item in error.errors()}
         told = [f"{name} is {item['input']!r}: {item['msg']}" for name, item in wrong.items()]
         raise GpuSettingsError(
-            f"The environment describes a GPU that there cannot be. {'; '.join(told)}.",
+            f"The environment describes a GPU that is not possible. {'; '.join(told)}.",
             f"Correct or unset {', '.join(wrong)}.",
         ) from None
     except dg.DagsterError as error:
         raise GpuSettingsError(
-            f"The environment describes a GPU that there cannot be. {error}",
+            f"The environment describes a GPU that is not possible. {error}",
             f"Correct the variables that begin with {VARIABLE}.",
         ) from error
 

@@ -190,7 +190,7 @@ def checks(toy_game: Any) -> dict[str, bool]:
 
 
 def test_a_broken_library_is_told_at_once(toy_game: Any) -> None:
-    """Repeating a shard would not mend it, so it is not repeated."""
+    """Repeating a shard would not fix it, so it is not repeated."""
     (folder,) = toy_game.store.root.glob("toy/sprites/*/files")
     index = folder / "index.json"
     index.chmod(0o644)

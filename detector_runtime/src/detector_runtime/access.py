@@ -123,7 +123,7 @@ def _chosen_model(
         return _mock(settings)
     if model_path is not None and not isinstance(model_path, (str, os.PathLike)):
         raise ConfigurationError(
-            f"a {type(model_path).__name__} is no path of a model", "Pass a string or a Path."
+            f"a {type(model_path).__name__} is not the path of a model", "Pass a string or a Path."
         )
     path = Path(model_path) if model_path is not None else find_model()
     if path is None:

@@ -170,7 +170,9 @@ class Bundle:
             with zipfile.ZipFile(path) as archive:
                 return cls._read(_Zip(path, archive))
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise BundleError(f"{path} is no readable zip: {error}", "Fetch it again.") from error
+            raise BundleError(
+                f"{path} is not a readable zip: {error}", "Fetch it again."
+            ) from error
 
     def open(self, options: OnnxOptions | None = None) -> OnnxModel:
         """The bundle's model, checked against the manifest.
@@ -252,7 +254,7 @@ def parse_manifest(content: bytes, name: str) -> BundleManifest:
         values: Any = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BundleError(
-            f"{MANIFEST_NAME} in {name} is no JSON: {error}", "Fetch the bundle again."
+            f"{MANIFEST_NAME} in {name} is not JSON: {error}", "Fetch the bundle again."
         ) from error
     _check_age(values, name)
     try:
@@ -269,7 +271,7 @@ def parse_manifest(content: bytes, name: str) -> BundleManifest:
 def _check_age(values: Any, name: str) -> None:
     """Before anything else: a manifest from the future may look different in every other way."""
     if not isinstance(values, dict):
-        raise BundleError(f"{MANIFEST_NAME} in {name} is no object", "Fetch the bundle again.")
+        raise BundleError(f"{MANIFEST_NAME} in {name} is not an object", "Fetch the bundle again.")
     schema = values.get("schema_version")
     needed = values.get("min_runtime")
     too_new = isinstance(schema, int) and schema > SCHEMA_VERSION

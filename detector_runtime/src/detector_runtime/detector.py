@@ -303,7 +303,7 @@ class Detector:
             return
         shift = self._camera.shift(frame)
         if shift is None:
-            logger.info("This picture shows another place or zoom: all tracks begin anew")
+            logger.info("This picture shows another place or zoom: all tracks start over")
             self._forget()
         else:
             # Kept until a result is made of it: the model may fail on this picture.

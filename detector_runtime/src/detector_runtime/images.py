@@ -82,7 +82,7 @@ def load_frame(image: ImageLike, color: Color = "rgb") -> Frame:
         ImageError: not a picture: wrong type, shape, dtype or channels, NaN, empty, damaged file.
     """
     if color not in ("rgb", "bgr"):
-        raise ImageError(f"'{color}' is no colour order", 'Pass color="rgb" or color="bgr".')
+        raise ImageError(f"'{color}' is not a colour order", 'Pass color="rgb" or color="bgr".')
     if isinstance(image, np.ndarray):
         return Frame(_checked(image), color)
     if isinstance(image, (str, os.PathLike)):
@@ -168,7 +168,9 @@ def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
             f"{ARRAY_FIX}; np.stack([grey] * 3, axis=-1) makes one.",
         )
     if array.ndim != 3:
-        raise ImageError(f"an array of shape {array.shape} is no single picture", f"{ARRAY_FIX}.")
+        raise ImageError(
+            f"an array of shape {array.shape} is not a single picture", f"{ARRAY_FIX}."
+        )
     height, width, channels = array.shape
     if height == 0 or width == 0:
         raise ImageError(f"the picture is empty: shape {array.shape}", f"{ARRAY_FIX}.")

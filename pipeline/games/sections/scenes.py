@@ -285,7 +285,7 @@ class OverlayRules(Section):
     minimap_corners: list[MapCorner] = Field(
         ["bottom left", "bottom right"], min_length=1, description="One is chosen."
     )
-    command_panel: Fraction = Field(0.5, description="Panel along the bottom, likewise.")
+    command_panel: Fraction = Field(0.5, description="Chance of a panel along the bottom.")
     command_panel_height: ShareRange = Field((0.125, 0.21), description="Of the picture's height.")
     fog: Fraction = Field(0.3, description="Dimmed corners.")
     fog_corners: CountRange = Field((1, 4), description="How many of them, 4 at most.")
@@ -293,7 +293,7 @@ class OverlayRules(Section):
     fog_height: ShareRange = Field((0.21, 0.42), description="Of the picture's height.")
     fog_darkness: ShareRange = Field((0.31, 0.59), description="Where it is darkest.")
     fog_banks: CountRange = Field(
-        (0, 0), description="How many dimmed ovals lie anywhere, besides the corners."
+        (0, 0), description="How many dimmed ovals lie anywhere, in addition to the corners."
     )
     fog_bank_size: ShareRange = Field((0.3, 0.7), description="Of the picture's sides.")
 

@@ -236,7 +236,7 @@ def _read_finished(place: Path, shard: Shard) -> tuple[ShardCounts, Manifest, Pa
             dropped = Counter({(name, reason): n for name, reason, n in found["dropped"]})
             counts = ShardCounts(shard, Counter(found["scenes"]), Counter(found["labels"]), dropped)
             return counts, manifest, place / FILES
-    raise SceneSetError(f"{place} is no finished shard.", f"Delete it. {DRAW_AGAIN}")
+    raise SceneSetError(f"{place} is not a finished shard.", f"Delete it. {DRAW_AGAIN}")
 
 
 def _write_text(file: Path, text: str) -> None:

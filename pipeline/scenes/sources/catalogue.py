@@ -278,7 +278,7 @@ def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
         return read_index(folder)
     except (OSError, ValueError) as error:
         raise BackgroundError(
-            f"{folder} is no folder of backgrounds: {error}",
+            f"{folder} is not a folder of backgrounds: {error}",
             "Materialize the terrain and water backgrounds first.",
         ) from error
 

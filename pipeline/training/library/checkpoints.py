@@ -87,7 +87,7 @@ class CheckpointManifest:
             )
         except ValidationError as error:
             raise ManifestError(
-                f"{self.file} is no manifest of checkpoints: {error}",
+                f"{self.file} is not a manifest of checkpoints: {error}",
                 "Move it away: a new one begins with the next checkpoint.",
             ) from error
 
@@ -173,7 +173,7 @@ def find_checkpoint(path: Path) -> Path:
         raise CheckpointMissingError(
             f"Cannot go on from {path}: it {what}.",
             f"Give a {CHECKPOINT_FILE}, or the folder of a training that had finished an epoch "
-            "and had not come to its end. Without it, training starts anew.",
+            "and had not come to its end. Without it, training starts from the beginning.",
         )
     return found
 

@@ -132,7 +132,7 @@ class ModelRegistry:
             known = ", ".join(found) or "none at all"
             raise NotRegisteredError(
                 f"There is no {game}/{purpose} {version} in {self.folder}.",
-                f"Versions that there are: {known}.",
+                f"Known versions: {known}.",
             )
         return found[version]
 
@@ -163,7 +163,7 @@ class ModelRegistry:
             known = sorted({name for e in self.list(game, purpose) for name in e.metrics})
             raise NotRegisteredError(
                 f"No {game}/{purpose} is registered with the figure '{metric}'.",
-                f"Figures that there are: {', '.join(known) or 'none'}.",
+                f"Known figures: {', '.join(known) or 'none'}.",
             )
         return max(measured, key=lambda entry: entry.metrics[metric] or 0.0)
 
@@ -250,7 +250,7 @@ def _read(file: Path) -> RegistryEntry | None:
             return RegistryEntry.model_validate_json(text)
         except ValidationError as error:
             raise RegistryError(
-                f"{file} is no entry of the registry: {error}", "Remove it or mend it."
+                f"{file} is not an entry of the registry: {error}", "Correct it or remove it."
             ) from error
     return None
 

@@ -112,7 +112,7 @@ class ApiKey:
             )
         if not re.fullmatch(r"[\x21-\x7e]+", key):
             raise CloudKeyError(
-                f"The environment variable {self.variable} holds something that is no API key.",
+                f"The environment variable {self.variable} holds something that is not an API key.",
                 f"Copy the key once more from {self.page}; it has neither spaces nor line breaks.",
             )
         return key
@@ -446,7 +446,7 @@ class Limiter:
             if turn - now > longest:
                 raise CloudBusyError(
                     f"Too many requests: the service wants none for {turn - now:.0f} s.",
-                    "Wait so long and try again; fewer leases at once need fewer requests.",
+                    "Wait that long and try again; fewer leases at once need fewer requests.",
                 )
             self._next = turn + self.seconds_apart
         time.sleep(turn - now)
@@ -472,7 +472,7 @@ class Limiter:
 _BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
     "instance-operations/launch/insufficient-capacity": (
         NoCapacityError,
-        "Another type of instance or region may be had; or try again later.",
+        "Another type of instance or region may be available; or try again later.",
     ),
     "global/account-inactive": (
         CloudBalanceError,
@@ -480,7 +480,7 @@ _BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
     ),
     "global/invalid-address": (
         CloudBalanceError,
-        "Mend the billing address of the account, then run again.",
+        "Correct the billing address of the account, then run again.",
     ),
     "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
     "global/quota-exceeded": (

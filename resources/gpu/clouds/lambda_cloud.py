@@ -397,7 +397,7 @@ def _require_all(listed: _Page, what: str) -> None:
     if listed.goes_on:
         raise CloudError(
             f"Lambda Cloud's list of {what} has another page, so it is incomplete.",
-            "Its API has changed: please report it. Look at the dashboard meanwhile.",
+            "Its API has changed: please report it. Until then, look at the dashboard.",
         )
 
 

@@ -137,8 +137,8 @@ class RunPod:
             raise NoCapacityError(
                 f"RunPod has no {request.offer.gpu} in {request.offer.place or 'any place'} "
                 f"({request.offer.tier}) for this account: {reply.said}",
-                "Another GPU or place may be had. If none is, read what RunPod says; pods that "
-                "count against the account's spending limit look like this, too.",
+                "Another GPU or place may be available. If none is, read what RunPod says; pods "
+                "that count against the account's spending limit look like this, too.",
             )
         reply.well()
         try:

@@ -36,7 +36,7 @@ def _explain(spec: JobSpec, code: int) -> tuple[str, str]:
     if code == EXIT_DISK_FULL:
         return (
             "The disk of the host is full.",
-            "Free some space or ask for more, and run again; nothing of the training was stored.",
+            "Free some space or ask for a larger disk, then run again.",
         )
     killed = code in (-_KILL, SIGNAL_CODES + _KILL)
     if code == EXIT_NO_MEMORY or killed:

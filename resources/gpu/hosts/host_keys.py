@@ -18,7 +18,7 @@ DEFAULT_PORT = 22
 
 
 class SshError(OutpostError):
-    """Something about SSH that trying again does not mend."""
+    """Something about SSH that trying again does not fix."""
 
 
 class HostKeyError(SshError):

@@ -182,7 +182,7 @@ def _opened(found: _KeyFile) -> paramiko.PKey:
             with suppress(ValueError, UnsupportedAlgorithm):  # curves that SSH does not have
                 return key_class.from_private_key(io.StringIO(_as_openssh(private)))
     raise SshKeyError(
-        f"{found.file} holds a key of a kind that is of no use for SSH: "
+        f"{found.file} holds a key of a kind that SSH cannot use: "
         f"{type(private).__name__.strip('_').removesuffix('PrivateKey')}.",
         "Make one that is: ssh-keygen -t ed25519",
     )
@@ -206,7 +206,7 @@ def _with_certificate(key: paramiko.PKey, file: Path) -> paramiko.PKey:
         except (OSError, ValueError, paramiko.SSHException) as error:
             raise SshKeyError(
                 f"{certificate} is not the certificate of {file.name}: {error}",
-                "Remove it, or have it made anew.",
+                "Remove it, or have a new one issued for this key.",
             ) from error
     return key
 
@@ -284,7 +284,7 @@ def _public_beside(file: Path) -> bytes | None:
 
 def _no_key(file: Path, why: str) -> SshKeyError:
     return SshKeyError(
-        f"{file} is no private SSH key that can be used: {why}",
+        f"{file} is not a private SSH key that can be used: {why}",
         "Name a key that `ssh-keygen -y -f FILE` can read, or make one: ssh-keygen -t ed25519",
     )
 

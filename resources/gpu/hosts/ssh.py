@@ -26,7 +26,7 @@ from resources.gpu.hosts.shell import SIGNAL_CODES, Between, new_mark, through_s
 
 T = TypeVar("T")
 
-# Broken lines are told by SshDroppedError, and most of them mended; paramiko would print each.
+# Broken lines are told by SshDroppedError, and most of them reconnected; paramiko would print each.
 logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
 
 CONNECT_SECONDS = 15.0
@@ -219,8 +219,8 @@ class _Running:
         words = _words_of(errors.take(said) + errors.rest())
         how = f"ended with {code}" if code else "was cut off"
         raise RemoteCommandError(
-            f"On the host, `{self.command[:200]}` {how}: {words or '(no words)'}",
-            "Read its words; `outpost gpu doctor` looks at the usual causes.",
+            f"On the host, `{self.command[:200]}` {how}: {words or '(nothing)'}",
+            "Read what it says; `outpost gpu doctor` looks at the usual causes.",
             code,
         )
 

@@ -120,7 +120,7 @@ def fetch(host: RemoteHost, source: str, file: Path, digest: str) -> None:
         part.unlink()
     raise TransferError(
         f"{Path(source).name} did not arrive as the host has it.",
-        "It changed meanwhile, or something between here and the host changes bytes.",
+        "It changed during the transfer, or something between here and the host changes bytes.",
     )
 
 

@@ -160,15 +160,15 @@ def prepare_to_resume(assignment: Assignment) -> str:
         shutil.copyfile(sidecar_of(checkpoint), sidecar_of(resume))
     elif not resume.is_file():
         events.unlink(missing_ok=True)
-        return "Beginning anew elsewhere: no checkpoint had been fetched yet."
+        return "Starting over on another host: no checkpoint had been fetched yet."
     if not sidecar_of(resume).is_file():
         events.unlink(missing_ok=True)
-        return "Going on elsewhere from the checkpoint that this training began with."
+        return "Resuming on another host from the checkpoint that this training began with."
     told: dict[str, Any] = json.loads(sidecar_of(resume).read_text(encoding="utf-8"))
     if events.is_file():
         kept = _events_until(events.read_text(encoding="utf-8"), told)
         events.write_text(kept, encoding="utf-8", newline="\n")
-    return f"Going on elsewhere after epoch {told['epoch']}."
+    return f"Resuming on another host after epoch {told['epoch']}."
 
 
 def _events_until(text: str, checkpoint: dict[str, Any]) -> str:

@@ -410,7 +410,7 @@ class Ledger:
         if row.state is not to:
             raise LedgerError(
                 f"Lease {lease} is {row.state} and cannot become {to}.",
-                "It was ended by somebody else meanwhile; look at `outpost gpu list`.",
+                "It was ended by somebody else in the meantime; look at `outpost gpu list`.",
             )
         return row
 

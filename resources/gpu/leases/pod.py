@@ -255,14 +255,14 @@ class PodLease:
             if pod is not None:
                 if pod.status in DEAD:
                     raise HostUnfitError(
-                        f"It became {pod.status} while it booted.", "Another host may do."
+                        f"It became {pod.status} while it booted.", "Another host may work."
                     )
                 if pod.status is PodStatus.RUNNING:
                     running_since = running_since or now
                     if pod.ssh is not None:
                         return pod.ssh
             elif self.read_row().seen and now - began > self.pace.settle:
-                raise HostUnfitError("It vanished while it booted.", "Another host may do.")
+                raise HostUnfitError("It vanished while it booted.", "Another host may work.")
             if running_since is not None and now - running_since > self.pace.direct:
                 raise HostUnfitError(
                     f"It runs for {self.pace.direct:.0f} s without a direct SSH address.",
@@ -270,7 +270,7 @@ class PodLease:
                 )
             if now - began > self.pace.boot:
                 raise HostUnfitError(
-                    f"It did not boot within {self.pace.boot:.0f} s.", "Another host may do."
+                    f"It did not boot within {self.pace.boot:.0f} s.", "Another host may work."
                 )
             time.sleep(self.pace.poll)
 
@@ -317,14 +317,14 @@ class PodLease:
         except RemoteCommandError as error:
             raise HostUnfitError(
                 "Its dead-man switch is not armed: it would be billed on if Outpost died.",
-                "Another host may do.",
+                "Another host may work.",
             ) from error
 
     def _examine(self) -> Environment:
         environment, driver = self.workplace.examine(), self.workplace.nvidia_smi()
         if driver is None or environment.gpu is None:
             missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
-            raise HostUnfitError(f"Its GPU is of no use: {missing}.", "Another host may do.")
+            raise HostUnfitError(f"Its GPU cannot be used: {missing}.", "Another host may work.")
         return environment
 
     def _remember_key(self, fingerprint: str) -> None:
@@ -363,7 +363,7 @@ class PodLease:
         try:
             self._host.run(quoted("test", "-e", self.workplace.helper))
         except RemoteCommandError as error:
-            return "its disk is empty: it was begun anew" if error.code == 1 else None
+            return "its disk is empty: it was recreated" if error.code == 1 else None
         return None
 
     def _release(self) -> None:

@@ -114,7 +114,7 @@ class RentedLease:
             self.on_log(f"{what}: {reason}")
             refused.append(f"{what}: {reason}")
         raise NoHostError(
-            f"No host could be had on {cloud.name}. "
+            f"No host was available on {cloud.name}. "
             + ("; ".join(refused) or "There are no offers for what was asked for."),
             "Name more GPUs, allow a higher price or another tier, or try again later. "
             "`outpost gpu doctor` shows what there is.",
@@ -236,7 +236,7 @@ class RentedLease:
             raise self._budget_spent() from error
         if len(self.pods) >= LEASES_A_TRAINING:
             raise TrainingFailedError(
-                f"{LEASES_A_TRAINING} hosts were lost, the last one so: {error.problem}",
+                f"{LEASES_A_TRAINING} hosts were lost. The last one: {error.problem}",
                 f"Train again later. What there was is in {assignment.outputs}.",
             ) from error
         self.on_log(prepare_to_resume(assignment))

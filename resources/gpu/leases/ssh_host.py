@@ -142,7 +142,8 @@ def parse_address(text: str) -> SshAddress:
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
         raise SshHostError(
-            f"{text!r} is no address of an SSH host.", "Write it as user@host or user@host:port."
+            f"{text!r} is not the address of an SSH host.",
+            "Write it as user@host or user@host:port.",
         )
     return SshAddress(match["host"], int(match["port"] or DEFAULT_PORT), match["user"])
 

@@ -68,7 +68,7 @@ def test_a_gallery_replaces_a_gallery_and_nothing_else(tmp_path: Path) -> None:
     write_gallery(tmp_path / "g", some)
     write_gallery(tmp_path / "g", some)
     (tmp_path / "mine").mkdir()
-    with pytest.raises(GalleryError, match="is no gallery"):
+    with pytest.raises(GalleryError, match="is not a gallery"):
         write_gallery(tmp_path / "mine", some)
 
 

@@ -158,7 +158,7 @@ def test_a_shard_with_a_lost_picture_is_noticed(
     workshop, pack = opened(shard_images=40)
     draw_shard(workshop, Shard(0, 40), pack, sources)
     next(workshop.glob("shards/*/files/images/train/*.jpg")).unlink()
-    with pytest.raises(SceneSetError, match="is no finished shard"):
+    with pytest.raises(SceneSetError, match="is not a finished shard"):
         assemble(workshop, tmp_path / "set", pack)
 
 
@@ -169,7 +169,7 @@ def test_counts_that_belong_to_other_pictures_are_refused(
     draw_shard(workshop, Shard(0, 40), pack, sources)
     counts = next(workshop.glob("shards/*/counts.json"))
     counts.write_text(json.dumps({**json.loads(counts.read_text()), "stop": 39}))
-    with pytest.raises(SceneSetError, match="is no finished shard"):
+    with pytest.raises(SceneSetError, match="is not a finished shard"):
         assemble(workshop, tmp_path / "set", pack)
 
 

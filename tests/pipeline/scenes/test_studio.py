@@ -49,7 +49,7 @@ def test_a_library_without_any_placed_class_is_refused(pack, sources, tmp_path):
 
 def test_missing_water_backgrounds_are_refused_only_where_scenes_need_them(pack, sources, tmp_path):
     dry = replace(sources, water=tmp_path / "nowhere")
-    with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*Materialize"):
+    with pytest.raises(BackgroundError, match=r"(?s)not a folder of backgrounds.*Materialize"):
         write_set(tmp_path / "wet", pack(), dry)
     write_set(tmp_path / "dry", pack(water_fraction=0.0, images=2), dry)
 

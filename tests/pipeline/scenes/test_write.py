@@ -98,7 +98,7 @@ def test_a_set_drawn_over_another_is_not_finished(written, pack, sources, tmp_pa
 
 
 def test_an_error_in_a_worker_arrives_whole(pack, sources, tmp_path):
-    with pytest.raises(BackgroundError, match=r"(?s)no folder of backgrounds.*What to do"):
+    with pytest.raises(BackgroundError, match=r"(?s)not a folder of backgrounds.*What to do"):
         write_set(tmp_path / "set", pack(), replace(sources, land=tmp_path), workers=2)
 
 

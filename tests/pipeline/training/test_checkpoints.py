@@ -89,7 +89,7 @@ def test_another_file_is_refused(manifest: CheckpointManifest) -> None:
     manifest.file.parent.mkdir()
     manifest.file.write_text('{"weather": "fine"}\n')
 
-    with pytest.raises(ManifestError, match="no manifest"):
+    with pytest.raises(ManifestError, match="not a manifest"):
         manifest.records()
 
 

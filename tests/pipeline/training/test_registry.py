@@ -162,7 +162,7 @@ def test_a_damaged_entry_is_named(registry: ModelRegistry, model: Path) -> None:
     file = registry.folder / "demo" / "detector" / "1.json"
     file.write_text(json.dumps({"game": "demo"}))
 
-    with pytest.raises(RegistryError, match=r"1\.json is no entry"):
+    with pytest.raises(RegistryError, match=r"1\.json is not an entry"):
         registry.list()
 
 

@@ -77,7 +77,7 @@ def test_another_csv_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     file.write_text("epoch,loss\n1,2\n", encoding="utf-8")
 
-    with pytest.raises(ResultsError, match=r"no results\.csv"):
+    with pytest.raises(ResultsError, match=r"not a results\.csv"):
         read_results_csv(file)
 
 

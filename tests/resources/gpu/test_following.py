@@ -44,7 +44,7 @@ def begins_with(assignment: Assignment) -> str:
 def test_the_next_host_goes_on_from_the_checkpoint_that_was_fetched(assignment: Assignment) -> None:
     fetched(assignment, 3)
 
-    assert prepare_to_resume(assignment) == "Going on elsewhere after epoch 3."
+    assert prepare_to_resume(assignment) == "Resuming on another host after epoch 3."
     assert begins_with(assignment) == "state 3"
     assert epochs_kept(assignment) == [1, 2, 3]
 
@@ -56,7 +56,7 @@ def test_a_second_host_that_is_lost_before_its_first_checkpoint_loses_no_more(
     prepare_to_resume(assignment)
     told(assignment, 1, 2, 3, 4)
 
-    assert prepare_to_resume(assignment) == "Going on elsewhere after epoch 3."
+    assert prepare_to_resume(assignment) == "Resuming on another host after epoch 3."
     assert begins_with(assignment) == "state 3"
     assert epochs_kept(assignment) == [1, 2, 3]
     assert (assignment.outputs / "checkpoint.pt").is_file(), "the run's error sends people here"
@@ -74,7 +74,7 @@ def test_a_newer_checkpoint_takes_the_place_of_the_one_that_a_host_began_with(
     fetched(assignment, 7)
     assert begins_with(assignment) == "state 5", "it is a copy"
 
-    assert prepare_to_resume(assignment) == "Going on elsewhere after epoch 7."
+    assert prepare_to_resume(assignment) == "Resuming on another host after epoch 7."
     assert begins_with(assignment) == "state 7"
     assert own.read_text(encoding="utf-8") == "somebody's"
 
@@ -89,7 +89,7 @@ def test_a_resumed_training_never_begins_anew(assignment: Assignment, described:
 
     said = prepare_to_resume(assignment)
 
-    assert said.startswith("Going on elsewhere")
+    assert said.startswith("Resuming on another host")
     assert ("after epoch 9" in said) == described
     assert begins_with(assignment) == "state 9"
 
@@ -97,5 +97,5 @@ def test_a_resumed_training_never_begins_anew(assignment: Assignment, described:
 def test_without_any_checkpoint_everything_begins_anew(assignment: Assignment) -> None:
     told(assignment, 1, 2)
 
-    assert prepare_to_resume(assignment).startswith("Beginning anew elsewhere")
+    assert prepare_to_resume(assignment).startswith("Starting over on another host")
     assert not (assignment.outputs / "metrics.jsonl").exists()

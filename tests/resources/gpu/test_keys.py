@@ -261,8 +261,8 @@ def test_a_wrong_passphrase_is_named_and_told_to_nobody(
     ("make", "said"),
     [
         (lambda file: file, "No such file"),
-        (lambda file: write(file, "not a key\n"), "no private SSH key"),
-        (lambda file: write(file, bytes(range(256))), "no private SSH key"),
+        (lambda file: write(file, "not a key\n"), "not a private SSH key"),
+        (lambda file: write(file, bytes(range(256))), "not a private SSH key"),
         (
             lambda file: write(file, "PuTTY-User-Key-File-3: ssh-ed25519\n"),
             "PuTTY",

@@ -430,7 +430,7 @@ def test_a_lost_host_is_replaced_and_training_goes_on(
     outputs = train(account, job, listener)
     losing.join()
 
-    assert listener.said("Going on elsewhere after epoch")
+    assert listener.said("Resuming on another host after epoch")
     assert sorted(set(listener.epochs)) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert listener.said("going on after epoch")
     assert (outputs / "best.pt").read_text() == "best.pt after epoch 8"

@@ -475,7 +475,7 @@ def test_an_id_that_would_lead_elsewhere_is_not_asked_for(
     double: RunPodDouble, cloud: Cloud
 ) -> None:
     for look in (cloud.get, cloud.terminate, cloud.host_key_fingerprints):
-        with pytest.raises(CloudError, match="no id"):
+        with pytest.raises(CloudError, match="not the id"):
             look("../account/ssh-keys")
     assert double.requests == []
 

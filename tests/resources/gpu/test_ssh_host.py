@@ -187,5 +187,5 @@ def test_addresses_are_read(text: str, address: SshAddress) -> None:
 
 @pytest.mark.parametrize("text", ["", "gpu", "@gpu", "me@", "me@gpu:port", "me@gpu:22:23"])
 def test_no_addresses_are_refused(text: str) -> None:
-    with pytest.raises(SshHostError, match="no address"):
+    with pytest.raises(SshHostError, match="not the address"):
         parse_address(text)

@@ -547,7 +547,7 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
         Following(workplace, assignment, QUICK).run(lose)
     said = prepare_to_resume(assignment)
     told = json.loads((job.parent / "resume.json").read_text("utf-8"))
-    assert said == f"Going on elsewhere after epoch {told['epoch']}."
+    assert said == f"Resuming on another host after epoch {told['epoch']}."
     (job.parent / "program.pyz").write_text(training_program(epochs=told["epoch"] + 2))
     listener.events.clear()
     other = Workplace(workplace.host, "job2")

@@ -271,7 +271,7 @@ def _open_session(model: bytes, name: str, options: OnnxOptions) -> Any:
         )
     except Exception as error:
         raise ModelLoadError(
-            f"{name} is no ONNX model, or a damaged one: {_first_line(error)}",
+            f"{name} is not an ONNX model, or is damaged: {_first_line(error)}",
             "Compare its size and sha256 with the original and fetch it again; an opset that is "
             "too new needs a newer onnxruntime.",
         ) from error
@@ -305,7 +305,7 @@ def _session_options(options: OnnxOptions) -> Any:
 
 def _checked_input(session: Any) -> Any:
     inputs = session.get_inputs()
-    fix = f"It is no detector export. {EXPORT_FIX}"
+    fix = f"It is not a detector's export. {EXPORT_FIX}"
     if len(inputs) != 1:
         raise UnknownOnnxLayoutError(f"the model has {len(inputs)} inputs, not one picture", fix)
     shape = inputs[0].shape

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from detector_runtime.errors import (
@@ -108,12 +109,26 @@ def _check_can_compute() -> None:
         )
 
 
+def _ultralytics() -> Any:
+    """Import ultralytics, which leaves the rest of the process as it was.
+
+    8.4.190 puts a function of its own in the place of `PIL.Image.open`, for the whole process: for
+    a file that is not an image it tries to install a package for HEIF, and raises
+    ModuleNotFoundError instead of UnidentifiedImageError.
+    """
+    opens = PIL.Image.open
+    try:
+        return importlib.import_module("ultralytics")
+    finally:
+        PIL.Image.open = opens
+
+
 def _open(path: Path) -> Any:
     _check_can_compute()
     if not path.is_file():
         raise ModelLoadError(f"there is no model at {path}", "Check the path.")
     try:
-        ultralytics = importlib.import_module("ultralytics")
+        ultralytics = _ultralytics()
     except ImportError as error:
         raise MissingDependencyError(
             f"{path.name} is a PyTorch checkpoint, and ultralytics is not installed",
