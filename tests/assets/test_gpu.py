@@ -198,8 +198,11 @@ def test_a_damaged_ledger_is_explained_by_every_command(
         assert (result.exit_code, type(result.exception)) == (1, SystemExit)
         assert "cannot be used" in result.output
         assert "move it and its -wal and -shm away" in result.output
-    findings = json.loads(outpost("doctor", "--json").stdout)["findings"]
-    assert [item["what"] for item in findings if not item["well"]] == ["ledger"]
+    told = json.loads(outpost("doctor", "--json").stdout)
+    assert [item["what"] for item in told["findings"] if not item["well"]] == ["ledger"]
+    # What costs money is listed all the same.
+    assert len(told["billed"]) == len(account.runpod.alive) == 1
+    assert "which of it is ours" in told["billed_unknown"][-1]
 
 
 def test_a_lease_whose_account_is_gone_can_be_closed_by_hand(

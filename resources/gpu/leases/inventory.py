@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from resources.gpu.clouds.base import Billed, Cloud
 from resources.gpu.leases.file_lock import is_held
-from resources.gpu.leases.ledger import LeaseRow, Ledger
+from resources.gpu.leases.ledger import LeaseRow, Ledger, LedgerError
 from resources.gpu.pod_names import parse_name
 
 
@@ -63,15 +63,23 @@ class Account:
 
 
 def account_of(cloud: Cloud, ledger: Ledger) -> Account:
-    """List what the account at a cloud is billed for. Writes nothing."""
+    """List what the account at a cloud is billed for. Writes nothing.
+
+    What costs money is listed even where the ledger cannot tell which of it is ours.
+    """
     found = cloud.billed()
-    rows = ledger.rows()
-    owner = ledger.owner() if ledger.exists() else ""
+    rows: tuple[LeaseRow, ...] = ()
+    owner, unknown = "", found.unknown
+    try:
+        rows = ledger.rows()
+        owner = ledger.owner() if ledger.exists() else ""
+    except LedgerError as error:
+        unknown = (*unknown, f"which of it is ours: {error.problem}")
     now = ledger.clock()
     held = {row.id for row in rows if not row.state.is_end and is_held(ledger.lock_file(row.id))}
     entries = [_entry(cloud.name, item, rows, owner, held, now) for item in found.items]
     entries.sort(key=lambda entry: (-(entry.item.usd_per_hour or 0.0), entry.item.name))
-    return Account(cloud.name, tuple(entries), found.unknown)
+    return Account(cloud.name, tuple(entries), unknown)
 
 
 def _entry(
