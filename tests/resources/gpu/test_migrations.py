@@ -30,6 +30,7 @@ LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=100.0, leases=3, ttl_seco
 SPAWN = multiprocessing.get_context("spawn")
 NOW = 1795340400.0
 """After the last entry of every dump."""
+LATER: Migration = ("ALTER TABLE lease ADD COLUMN region TEXT NOT NULL DEFAULT 'anywhere'",)
 each_old = pytest.mark.parametrize("dump", OLD, ids=lambda dump: dump.stem)
 
 
@@ -199,6 +200,24 @@ def test_two_processes_that_upgrade_at_once_both_write(tmp_path: Path, dump: Pat
     assert [ledger.row(f"0000000{lease}").note for lease in (3, 5)] == notes
 
 
+def test_of_two_processes_that_upgrade_at_once_one_does(tmp_path: Path) -> None:
+    ledger = old_ledger(tmp_path / "gpu", OLD[0])
+    waiting = [SPAWN.Event() for _ in range(2)]
+    with closing(sqlite3.connect(ledger.file, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        writers = [SPAWN.Process(target=add_a_column, args=(ledger.file, it)) for it in waiting]
+        for writer in writers:
+            writer.start()
+        assert all(event.wait(120) for event in waiting)
+        lock.execute("ROLLBACK")
+    for writer in writers:
+        writer.join(120)
+
+    # Adding a column a second time would fail.
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert version(ledger) == VERSION + 1
+
+
 def test_a_crash_in_a_migration_leaves_the_old_version_whole(tmp_path: Path) -> None:
     ledger = old_ledger(tmp_path / "gpu", OLD[0])
     rows, leases = ledger.rows(), table(ledger, "lease")
@@ -225,13 +244,12 @@ def test_a_migration_that_fails_leaves_the_old_version_whole(tmp_path: Path) -> 
 
 
 def test_a_file_of_this_version_takes_the_migrations_that_it_lacks_only(tmp_path: Path) -> None:
-    later: Migration = ("ALTER TABLE lease ADD COLUMN region TEXT NOT NULL DEFAULT 'anywhere'",)
     ledger = Ledger(tmp_path / "gpu")
     ledger.intend("runpod", OFFER, LIMITS)
 
     with closing(sqlite3.connect(ledger.file, isolation_level=None)) as connection:
-        upgrade(connection, (*MIGRATIONS, later))
-        upgrade(connection, (*MIGRATIONS, later))
+        upgrade(connection, (*MIGRATIONS, LATER))
+        upgrade(connection, (*MIGRATIONS, LATER))
 
     assert version(ledger) == VERSION + 1
     assert [row[-1] for row in table(ledger, "lease")] == ["anywhere"]
@@ -245,7 +263,20 @@ def run_and_wait(target: Any, file: Path, exitcode: int) -> None:
 
 
 def end_a_lease(folder: Path, lease: str, note: str, waiting: Event) -> None:
-    """A process that writes into an old ledger; says when `upgrade` has seen that it is old."""
+    """A process that writes into an old ledger."""
+    tell_when_seen_old(waiting)
+    Ledger(folder, lambda: NOW).draining(lease, note)
+
+
+def add_a_column(file: Path, waiting: Event) -> None:
+    """A process that upgrades to a version of which another upgrade would fail."""
+    tell_when_seen_old(waiting)
+    with closing(sqlite3.connect(file, timeout=120, isolation_level=None)) as connection:
+        upgrade(connection, (*MIGRATIONS, LATER))
+
+
+def tell_when_seen_old(waiting: Event) -> None:
+    """In a process of its own: say when `upgrade` has seen that a file is old."""
     look = migrations.version_of
 
     def version_of(connection: sqlite3.Connection) -> int:
@@ -255,7 +286,6 @@ def end_a_lease(folder: Path, lease: str, note: str, waiting: Event) -> None:
         return found
 
     migrations.version_of = version_of
-    Ledger(folder, lambda: NOW).draining(lease, note)
 
 
 def upgrade_and_die(file: Path) -> None:
