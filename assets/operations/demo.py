@@ -27,9 +27,9 @@ from resources.state import StateFolder
 
 GAME = "demo"
 HELD_OUT = "heldout"
-REST_IN_SCREENSHOTS = 200
-"""All that the demo does beside training takes as long as drawing so many screenshots on one core:
-measured with two cores."""
+REST_IN_SCREENSHOTS = 130
+"""All that the demo does beside training takes about as long as drawing so many screenshots on one
+core, of two."""
 
 
 class NotDrawnError(OutpostError):

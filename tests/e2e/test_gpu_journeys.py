@@ -22,7 +22,7 @@ from doubles.sshd import needs_sshd, running_sshd
 
 from assets.core.building import Making, latest, make
 from assets.core.keys import GameKeys
-from assets.graph.training import training_assets
+from assets.graph.training import SHOWN_PLOTS, training_assets
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts
@@ -129,8 +129,8 @@ def test_materialize_trains_on_a_rented_pod(
     assert shown["usd_per_hour"] == 0.69
     assert shown["cost_usd"] >= runpod.usd * 0.99
     assert shown["cost_is"] == "billed"
-    for plot in ("results", "precision_recall", "confusion", "found_in_validation"):
-        assert "data:image/jpeg" in shown[plot]
+    for plot in SHOWN_PLOTS:
+        assert f"![{plot}](" in shown["preview"]
     log = journey.log_of(result)
     assert "Asking runpod for NVIDIA GeForce RTX 4090" in log
     assert "epoch 2/2" in log
