@@ -22,9 +22,9 @@ WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
 """How long a thread with nothing to do keeps its core: iterations in GNU's OpenMP (about 50 us),
 milliseconds in LLVM's and Intel's. Their own defaults are 300,000 iterations and 200 ms.
 
-Seconds a step of 16 images of 320 x 256 took on two cores with AVX2, alone and beside a busy process
-for each core: 1.30 and 2.39 with 2,000 iterations, 1.21 and 3.45 with 8,000; with 300,000 1.15
-alone."""
+Seconds that a step of 16 images of 320 x 256 took on two cores with AVX2, alone and beside a busy
+process for each core: 1.30 and 2.39 with 2,000 iterations, 1.21 and 3.45 with 8,000; alone with
+300,000 1.15."""
 WAITING_CHOSEN_BY = ("OMP_WAIT_POLICY", *WAITING)
 
 
