@@ -76,7 +76,7 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
     """Train and export, as far as the job asks for it."""
     work = folder / "work"
     keep_to_the_folder(work)
-    share_the_cores()
+    print(f"On a processor {share_the_cores()}")
     outputs.event("stage", stage="prepare", message="Loading ultralytics")
     patch_ultralytics(work, usable_cores())
     saved = newest_checkpoint(job, folder, outputs) if "train" in job["stages"] else None

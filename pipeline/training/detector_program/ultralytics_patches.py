@@ -93,7 +93,33 @@ PATCHES = (
         "47809a19a310316c",
         "sets as many threads as torch_utils.NUM_THREADS says: one core is left idle",
     ),
+    Patch(
+        "ultralytics.utils.plotting:plot_images",
+        "8.4.190",
+        "8e5f6489bd520fc9",
+        "draws in a thread, where failures are lost, and images too small to read",
+    ),
+    Patch(
+        "ultralytics.models.yolo.detect.train:DetectionTrainer.plot_training_labels",
+        "8.4.190",
+        "337b8f32e9e4f25d",
+        "calls plot_labels by its name in the module",
+    ),
+    Patch(
+        "ultralytics.models.yolo.detect.val:DetectionValidator.plot_predictions",
+        "8.4.190",
+        "c086de74e5035587",
+        "calls plot_images by its name in the module",
+    ),
+    Patch(
+        "ultralytics.engine.trainer:BaseTrainer.plot_metrics",
+        "8.4.190",
+        "046604f9dfb25d8a",
+        "calls plot_results by its name in the module",
+    ),
 )
+
+Drawing = Callable[..., None]
 
 
 def patch_ultralytics(work: Path, threads: int) -> None:
@@ -138,6 +164,31 @@ def patch_muon(precision: CpuPrecision) -> None:
         return muon_update(grad, momentum, beta, nesterov, dtype)
 
     muon.muon_update = update
+
+
+def patch_drawing(
+    guard: Callable[[Drawing], Drawing], guard_images: Callable[[Drawing], Drawing]
+) -> None:
+    """Have all drawing go through other functions, wherever ultralytics calls it by name.
+
+    Args:
+        guard: makes of a drawing function what stands in for it.
+        guard_images: the same of `plot_images`.
+    """
+    from ultralytics.engine import trainer
+    from ultralytics.models.yolo.detect import train, val
+    from ultralytics.utils import metrics
+
+    for place, name in (
+        (trainer, "plot_results"),
+        (train, "plot_labels"),
+        (metrics, "plot_pr_curve"),
+        (metrics, "plot_mc_curve"),
+        (metrics.ConfusionMatrix, "plot"),
+    ):
+        setattr(place, name, guard(getattr(place, name)))
+    for module in (train, val):
+        module.plot_images = guard_images(module.plot_images)
 
 
 def after_preprocessing(trainer: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

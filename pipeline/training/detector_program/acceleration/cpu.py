@@ -19,12 +19,15 @@ NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 ISA_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of ONEDNN_MAX_CPU_ISA below AVX512_CORE_BF16 (oneDNN, "CPU Dispatcher Control")."""
 WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
-"""How long a thread with nothing to do keeps its core: iterations in GNU's OpenMP (about 50 us),
-milliseconds in LLVM's and Intel's. Their own defaults are 300,000 iterations and 200 ms.
+"""How long a thread with nothing to do keeps its core where others want it: iterations in GNU's OpenMP
+(about 50 us), milliseconds in LLVM's and Intel's. Their own defaults are 300,000 and 200.
 
 Seconds that a step of 16 images of 320 x 256 took on two cores with AVX2, alone and beside a busy
 process for each core: 1.30 and 2.39 with 2,000 iterations, 1.21 and 3.45 with 8,000; alone with
 300,000 1.15."""
+BUSY = 0.3
+"""Share of the processor's time that other programs use, from which on waiting threads give way."""
+LOOK_SECONDS = 0.5
 WAITING_CHOSEN_BY = ("OMP_WAIT_POLICY", *WAITING)
 
 
@@ -93,15 +96,35 @@ def _name(bfloat16: bool) -> Precision:
     return "bfloat16" if bfloat16 else "float32"
 
 
-def share_the_cores() -> None:
-    """Have OpenMP's idle threads give up their core soon; to be called before torch is imported.
+def share_the_cores(busy: float | None = None) -> str:
+    """Have OpenMP's idle threads give up their core soon where other programs compute.
 
-    By default they spin for milliseconds. Beside another program that uses the same cores, a
-    thread that spins takes the time in which the one that it waits for would compute. What the user
-    has set in the environment holds.
+    To be called before torch is imported, whose OpenMP decides for good. By default idle threads
+    spin for milliseconds. Alone on a computer that is fastest; beside another program a thread that
+    spins takes the time in which the one that it waits for would compute. What the user has set in
+    the environment holds.
+
+    Args:
+        busy: share of the processor's time that other programs use; None looks for half a second.
+
+    Returns:
+        What was decided, for the log.
     """
-    if not any(name in os.environ for name in WAITING_CHOSEN_BY):
-        os.environ.update(WAITING)
+    chosen = [name for name in WAITING_CHOSEN_BY if name in os.environ]
+    if chosen:
+        return f"threads wait as {', '.join(chosen)} says"
+    share = busy_share() if busy is None else busy
+    if share < BUSY:
+        return f"threads spin while they wait (other programs use {share:.0%} of the processor)"
+    os.environ.update(WAITING)
+    return f"threads give way while they wait (other programs use {share:.0%} of the processor)"
+
+
+def busy_share() -> float:
+    """Share of the processor's time that is used while this process waits, 0 to 1."""
+    import psutil
+
+    return float(psutil.cpu_percent(LOOK_SECONDS)) / 100
 
 
 def use_channels_last(trainer: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..constants import PICTURES_DRAWN, PLOTS
 from ..stages import Stage
+from ..ultralytics_patches import patch_drawing
 from .outputs import Outputs
 
 
@@ -28,21 +29,8 @@ class Plots:
         self.seconds = self.cpu_seconds = 0.0
 
     def take_over(self) -> None:
-        """Stand in for ultralytics' drawing functions, wherever they are called by name."""
-        from ultralytics.engine import trainer
-        from ultralytics.models.yolo.detect import train, val
-        from ultralytics.utils import metrics
-
-        for place, name in (
-            (trainer, "plot_results"),
-            (train, "plot_labels"),
-            (metrics, "plot_pr_curve"),
-            (metrics, "plot_mc_curve"),
-            (metrics.ConfusionMatrix, "plot"),
-        ):
-            setattr(place, name, self._guarded(getattr(place, name)))
-        for module in (train, val):
-            module.plot_images = self._guarded(self._drawn_here(module.plot_images))
+        """Stand in for ultralytics' drawing functions."""
+        patch_drawing(self._guarded, lambda images: self._guarded(self._drawn_here(images)))
 
     def _drawn_here(self, plot_images: Any) -> Any:
         """Draw in this thread, so that failures are seen; few pictures, all with classes' names."""

@@ -4,10 +4,16 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
-from pipeline.training.detector_program.acceleration.cpu import WAITING, precision_of
+from pipeline.training.detector_program.acceleration.cpu import (
+    BUSY,
+    WAITING,
+    busy_share,
+    precision_of,
+)
 
 ZEN4 = {"avx2": True, "avx512_bf16": True, "amx_bf16": False}
 HASWELL = {"avx2": True, "avx512_bf16": False, "amx_bf16": False}
@@ -55,7 +61,7 @@ def test_limits_above_bfloat16_do_not_matter(name: str) -> None:
 SHARE = """
 import json, os
 from pipeline.training.detector_program.acceleration.cpu import share_the_cores
-share_the_cores()
+share_the_cores({busy})
 import torch
 torch.ones(400, 400) @ torch.ones(400, 400)
 names = {names!r}
@@ -64,26 +70,29 @@ print(json.dumps({{name: os.environ.get(name) for name in names}}))
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("busy", "given", "expected"),
     [
-        ({}, {**WAITING, "OMP_WAIT_POLICY": None}),
+        (1.0, {}, {**WAITING, "OMP_WAIT_POLICY": None}),
+        (0.05, {}, {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": None}),
         (
+            1.0,
             {"OMP_WAIT_POLICY": "ACTIVE"},
             {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": "ACTIVE"},
         ),
         (
+            1.0,
             {"GOMP_SPINCOUNT": "77"},
             {**dict.fromkeys(WAITING), "GOMP_SPINCOUNT": "77", "OMP_WAIT_POLICY": None},
         ),
     ],
 )
-def test_threads_give_up_their_core_unless_the_user_chose_otherwise(
-    given: dict[str, str], expected: dict[str, str | None]
+def test_threads_give_way_to_other_programs_unless_the_user_chose_otherwise(
+    busy: float, given: dict[str, str], expected: dict[str, str | None]
 ) -> None:
     names = ("OMP_WAIT_POLICY", *WAITING)
     clean = {name: value for name, value in os.environ.items() if name not in names}
     done = subprocess.run(
-        [sys.executable, "-c", SHARE.format(names=names)],
+        [sys.executable, "-c", SHARE.format(names=names, busy=busy)],
         env={**clean, **given, "OMP_DISPLAY_ENV": "VERBOSE"},
         capture_output=True,
         text=True,
@@ -92,5 +101,20 @@ def test_threads_give_up_their_core_unless_the_user_chose_otherwise(
     assert json.loads(done.stdout.splitlines()[-1]) == expected
     if sys.platform == "linux" and "GOMP_SPINCOUNT" in done.stderr:
         # What the library itself took over, which it reads once, when torch brings it.
-        spins = expected["GOMP_SPINCOUNT"] or "30000000000"
-        assert f"GOMP_SPINCOUNT = '{spins}'" in done.stderr
+        active = "30000000000" if given.get("OMP_WAIT_POLICY") == "ACTIVE" else "300000"
+        assert f"GOMP_SPINCOUNT = '{expected['GOMP_SPINCOUNT'] or active}'" in done.stderr
+
+
+def test_the_share_that_others_use_is_seen() -> None:
+    """A process for each core that computes all the time, and this one that waits."""
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        time.sleep(0.5)
+        assert busy_share() > BUSY
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
