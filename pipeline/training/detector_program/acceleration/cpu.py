@@ -19,8 +19,8 @@ NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 ISA_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of ONEDNN_MAX_CPU_ISA below AVX512_CORE_BF16 (oneDNN, "CPU Dispatcher Control")."""
 WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
-"""How long a thread with nothing to do keeps its core where others want it: iterations in GNU's OpenMP
-(about 50 us), milliseconds in LLVM's and Intel's. Their own defaults are 300,000 and 200.
+"""How long a thread with nothing to do keeps its core where others want it: iterations in GNU's
+OpenMP (about 50 us), milliseconds in LLVM's and Intel's. Their own defaults are 300,000 and 200.
 
 Seconds that a step of 16 images of 320 x 256 took on two cores with AVX2, alone and beside a busy
 process for each core: 1.30 and 2.39 with 2,000 iterations, 1.21 and 3.45 with 8,000; alone with
