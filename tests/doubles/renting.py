@@ -26,7 +26,7 @@ from resources.gpu.timeouts import Pace
 
 A10, A100 = "gpu_1x_a10", "gpu_1x_a100_sxm4"
 RTX_4090, A5000, L40S = "NVIDIA GeForce RTX 4090", "NVIDIA RTX A5000", "NVIDIA L40S"
-IMPATIENT = Patience(attempts=3, backoff_seconds=0.02, timeout_seconds=1.0, longest_wait=2.0)
+IMPATIENT = Patience(attempts=3, backoff_seconds=0.02, timeout_seconds=3.0, longest_wait=2.0)
 LIMITS = Limits(per_hour=1.0, per_lease=1.0, per_month=20.0, leases=1, ttl_seconds=3600)
 
 
