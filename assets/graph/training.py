@@ -24,6 +24,18 @@ from pipeline.export.latency import measure_latency
 from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
 from pipeline.export.parity_sheet import parity_sheet
 from pipeline.games.pack import GamePack, TwoStageRules
+from pipeline.jobs.bill import BILL_FILE, Bill, LeaseCost
+from pipeline.jobs.environment import JobEnvironment
+from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
+from pipeline.jobs.failures import JobFailedError
+from pipeline.jobs.program.constants import (
+    CHECKPOINT_FILE,
+    ENVIRONMENT_FILE,
+    EVENTS_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    OUTPUTS_FOLDER,
+)
 from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
@@ -33,11 +45,12 @@ from pipeline.training.detector_program.constants import PLOTS
 from pipeline.training.job import (
     FINETUNING,
     SINGLE_STAGE,
-    JobSpec,
     Pictures,
     Stage,
+    TrainingSpec,
     TrainingStage,
     hyperparameters,
+    job_spec,
     read_job,
     two_stages,
     write_job,
@@ -46,23 +59,22 @@ from pipeline.training.library.checkpoints import find_checkpoint
 from pipeline.training.results import (
     BatchEvent,
     EpochMetrics,
-    Event,
-    MessageEvent,
-    ProgressEvent,
-    ResultsError,
-    StageEvent,
     batch_sizes,
     best_epoch,
     epochs_of,
-    read_events,
+    read_training_events,
 )
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
-from resources.gpu import Gpu, TrainingFailedError
-from resources.gpu.lease import Host
+from resources.gpu import Gpu
 from resources.state import StateFolder
 
 GROUP = "model"
+TRAINING_CODE = (
+    "pipeline.jobs.program",
+    "pipeline.training.detector_program",
+    "pipeline.training.job",
+)
 GPU_POOL = "gpu"
 PARITY_PICTURES = 8
 PARITY_SHEET = "parity.jpg"
@@ -71,10 +83,10 @@ TRAINING_FILES = (
     "last.pt",
     "pretrain.pt",
     "results.csv",
-    "metrics.jsonl",
-    "log.txt",
-    "environment.json",
-    "lease.json",
+    EVENTS_FILE,
+    LOG_FILE,
+    ENVIRONMENT_FILE,
+    BILL_FILE,
 )
 SHOWN_PLOTS = {
     "results": "results.png",
@@ -98,10 +110,9 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     defaults = hyperparameters(pack.training.hyperparameters)
     asked = pack.training.two_stage
     finetuning = {**FINETUNING, **(asked.finetune if asked else {})}
-    training_code = code_version_of("pipeline.training.detector_program", "pipeline.training.job")
+    training_code = code_version_of(*TRAINING_CODE)
     export_code = code_version_of(
-        "pipeline.training.detector_program",
-        "pipeline.training.job",
+        *TRAINING_CODE,
         "pipeline.export.contract",
         "pipeline.export.parity",
         "pipeline.export.parity_sheet",
@@ -226,14 +237,14 @@ class TrainingSession:
                     shutil.copyfile(outputs / name, folder / name)
             if (outputs / PLOTS).is_dir():
                 shutil.copytree(outputs / PLOTS, folder / PLOTS)
-            shutil.copyfile(self.job_folder / "job.json", folder / "job.json")
+            shutil.copyfile(self.job_folder / JOB_FILE, folder / JOB_FILE)
 
         return make(making, write, show_weights)
 
     def make_export(self, code: str) -> dg.MaterializeResult[Any]:
         """Take the export that the training job made, or export the weights on this machine."""
         weights = self._latest(self.keys.trained_weights)
-        trained = read_job(weights.path / "job.json")
+        trained = read_job(weights.path / JOB_FILE)
         recipe = {
             "classes": list(self.pack.class_names),
             "imgsz": trained.imgsz,
@@ -276,8 +287,8 @@ class TrainingSession:
     ) -> Making:
         return Making(self.context, self.artifacts.store, key, code, recipe, (made_from,))
 
-    def _spec(self, training_set: Artifact) -> JobSpec:
-        return JobSpec(
+    def _spec(self, training_set: Artifact) -> TrainingSpec:
+        return TrainingSpec(
             game=self.pack.name,
             class_names=self.pack.class_names,
             hyperparameters=hyperparameters(self.wish.overrides),
@@ -319,23 +330,19 @@ class TrainingSession:
             "run_id": self.context.run.run_id,
         }
 
-    def _run(self, spec: JobSpec, job: Path, gpu: Gpu) -> Path:
+    def _run(self, spec: TrainingSpec, job: Path, gpu: Gpu) -> Path:
         progress = TrainingProgress(self.context)
-        began = time.monotonic()
-        with self._explaining(job.parent / "outputs"), gpu.rent(spec) as lease:
+        with self._explaining(job.parent / OUTPUTS_FOLDER), gpu.rent(job_spec(spec)) as lease:
             host = lease.host
             self.context.log.info(f"Training on {host.name} ({host.provider}).")
-            outputs = lease.run(job, progress.on_event, self.context.log.debug)
-        if not (outputs / "lease.json").is_file():  # Nothing was rented.
-            write_json(outputs / "lease.json", _own_lease(outputs, host, time.monotonic() - began))
-        return outputs
+            return lease.run(job, progress.on_event, self.context.log.debug)
 
     @contextmanager
     def _explaining(self, outputs: Path) -> Iterator[None]:
         """Have whatever ends a training early leave a trace in the run of where all of it lies."""
         try:
             yield
-        except TrainingFailedError as error:
+        except JobFailedError as error:
             self.context.log.error(_left_behind(outputs))
             raise dg.Failure(
                 description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
@@ -345,12 +352,12 @@ class TrainingSession:
                 self.context.log.error(_left_behind(outputs))
             raise
 
-    def _exported(self, weights: Artifact, trained: JobSpec) -> Path:
+    def _exported(self, weights: Artifact, trained: TrainingSpec) -> Path:
         """The ONNX file of the job that has just trained, or of one that only exports.
 
         The latter works as the weights were trained, whatever this run is configured for.
         """
-        exported = self.job_folder / "outputs" / "best.onnx"
+        exported = self.job_folder / OUTPUTS_FOLDER / "best.onnx"
         if exported.is_file():
             return exported
         spec = trained.model_copy(update={"stages": (Stage.EXPORT,), "weights": "best.pt"})
@@ -388,7 +395,7 @@ class TrainingProgress:
         self._log = context.log
         self._report = reporter(context.log.debug)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: JobEvent) -> None:
         """Log what a person wants to read; report what a bar shows."""
         if isinstance(event, StageEvent):
             self._log.info(event.message)
@@ -407,26 +414,27 @@ class TrainingProgress:
 
 def show_weights(folder: Path) -> Metadata:
     """Curves and plots, the best epoch, the host and what it cost, and the job."""
-    epochs = epochs_of(read_events(folder / "metrics.jsonl"))
+    epochs = epochs_of(read_training_events(folder / EVENTS_FILE))
     best = best_epoch(epochs)
-    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    environment = JobEnvironment.of(folder)
     curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
     shown: Metadata = {
         "epochs": len(epochs),
-        **show_batch_sizes(epochs, read_job(folder / "job.json")),
-        "device": environment["device"],
+        **show_batch_sizes(epochs, read_job(folder / JOB_FILE)),
         "preview": [curves, *plots_of(folder / PLOTS, epochs, SHOWN_PLOTS)],
-        "environment": dg.MetadataValue.json(environment),
-        "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
-        **show_lease(folder / "lease.json"),
+        "job": dg.MetadataValue.json(json.loads((folder / JOB_FILE).read_text("utf-8"))),
+        **show_bill(folder),
     }
+    if environment is not None:
+        shown["device"] = environment.device
+        shown["environment"] = dg.MetadataValue.json(environment.content)
     if best is None:
         return shown
     figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
     return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 
-def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: JobSpec) -> Metadata:
+def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: TrainingSpec) -> Metadata:
     """The batch that was used, which is smaller than the one of the job where memory ran out."""
     used, shown = batch_sizes(epochs), []
     for stage in asked_for.training:
@@ -457,23 +465,23 @@ def plots_of(
     ]
 
 
-def show_lease(file: Path) -> Metadata:
+def show_bill(folder: Path) -> Metadata:
     """Host, GPU, price, seconds and cost of a training; nothing where they are not known."""
-    if not file.is_file():
+    bill = Bill.of(folder)
+    if bill is None:
         return {}
-    lease: dict[str, Any] = json.loads(file.read_text("utf-8"))
     shown: dict[str, Any] = {
-        "provider": lease.get("provider"),
-        "host": lease.get("host"),
-        "gpu": lease.get("gpu"),
-        "usd_per_hour": lease.get("usd_per_hour"),
-        "leased_seconds": lease.get("seconds"),
-        "cost_usd": lease.get("usd"),
-        "cost_is": lease.get("usd_is"),
+        "provider": bill.provider,
+        "host": bill.host,
+        "gpu": bill.gpu,
+        "usd_per_hour": bill.usd_per_hour,
+        "leased_seconds": bill.seconds,
+        "cost_usd": bill.usd,
+        "cost_is": bill.usd_is,
     }
-    if len(lease.get("leases", ())) > 1:
-        columns = sorted({name for item in lease["leases"] for name in item})
-        rows = ([item.get(name, "") for name in columns] for item in lease["leases"])
+    if len(bill.leases) > 1:
+        columns = sorted(LeaseCost.model_fields)
+        rows = ([getattr(lease, name) for name in columns] for lease in bill.leases)
         shown["leases"] = table(columns, rows)
     return {name: value for name, value in shown.items() if value is not None}
 
@@ -481,14 +489,14 @@ def show_lease(file: Path) -> Metadata:
 def show_failure(outputs: Path) -> Metadata:
     """What a failed training got to, and where to look."""
     shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs))}
-    log, events = outputs / "log.txt", outputs / "metrics.jsonl"
+    log, events = outputs / LOG_FILE, outputs / EVENTS_FILE
     if log.is_file():
         lines = log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
         shown["log"] = dg.MetadataValue.path(str(log))
         shown["end_of_log"] = dg.MetadataValue.md("\n".join(["```", *lines, "```"]))
     epochs: tuple[EpochMetrics, ...] = ()
-    with suppress(OSError, ResultsError):  # The training's own failure is what must be told.
-        epochs = epochs_of(read_events(events))
+    with suppress(OSError, EventError):  # The training's own failure is what must be told.
+        epochs = epochs_of(read_training_events(events))
     images: list[ShownImage] = []
     if epochs:
         shown["epochs"] = len(epochs)
@@ -496,7 +504,7 @@ def show_failure(outputs: Path) -> Metadata:
     with suppress(OSError):
         images += plots_of(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
     return with_images_inside(
-        {**shown, **show_lease(outputs / "lease.json"), PREVIEW: images},
+        {**shown, **show_bill(outputs), PREVIEW: images},
     )
 
 
@@ -529,24 +537,9 @@ def _epoch_line(epoch: EpochMetrics) -> str:
 def _left_behind(outputs: Path) -> str:
     """Where the rest of a training lies, and how to go on from it."""
     said = f"Log and results so far: {outputs}"
-    if not (outputs / "checkpoint.pt").is_file():
+    if not (outputs / CHECKPOINT_FILE).is_file():
         return said
     return f"{said}. To go on from there, launch again with resume: {str(outputs.parent)!r}"
-
-
-def _own_lease(outputs: Path, host: Host, seconds: float) -> dict[str, Any]:
-    """The record of a host that costs nothing, in the form of a rented one's."""
-    environment = json.loads((outputs / "environment.json").read_text("utf-8"))
-    return {
-        "provider": host.provider,
-        "host": host.name,
-        "gpu": environment["gpu"],
-        "usd_per_hour": host.usd_per_hour,
-        "seconds": round(seconds, 1),
-        "usd": round(host.usd_per_hour * seconds / 3600, 4),
-        "usd_is": "estimated",
-        "leases": [],
-    }
 
 
 def _spread(pictures: list[Path], count: int) -> list[Path]:

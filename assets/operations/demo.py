@@ -19,7 +19,7 @@ from pipeline.evaluation.report import EvaluationReport, read_report
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.progress import Report
 from pipeline.training.estimate import TrainingImages, estimate_seconds
-from pipeline.training.job import JobSpec, hyperparameters
+from pipeline.training.job import TrainingSpec, hyperparameters
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 from resources.instance import open_instance
@@ -126,7 +126,7 @@ def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
     chosen = hyperparameters(
         pack.training.hyperparameters, {"epochs": options.epochs} if options.epochs else {}
     )
-    spec = JobSpec(game=pack.name, class_names=pack.class_names, hyperparameters=chosen)
+    spec = TrainingSpec(game=pack.name, class_names=pack.class_names, hyperparameters=chosen)
     drawn = options.images or pack.scenes.images
     real = FRAMES * sum(not name.startswith(HELD_OUT) for name in BATCHES)
     train_share = pack.scenes.train_fraction

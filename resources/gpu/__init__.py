@@ -5,7 +5,7 @@ mean), then `clouds`, `hosts` and `leases`; `doctor` asks a provider what it wou
 does on its host does not belong here: that is `pipeline.training`.
 """
 
-from resources.gpu.lease import Host, Lease, TrainingFailedError
+from resources.gpu.lease import Host, Lease
 from resources.gpu.resource import Gpu, Provider
 
-__all__ = ["Gpu", "Host", "Lease", "Provider", "TrainingFailedError"]
+__all__ = ["Gpu", "Host", "Lease", "Provider"]

@@ -11,9 +11,10 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
-from pipeline.training.job import JobSpec
+from pipeline.jobs.events import OnLog
+from pipeline.jobs.spec import JobSpec
 from resources.gpu.clouds.base import GpuWish
-from resources.gpu.lease import Lease, OnLog
+from resources.gpu.lease import Lease
 from resources.gpu.leases.ledger import Limits
 
 VARIABLE = "OUTPOST_GPU"
@@ -51,7 +52,7 @@ from a bigger GPU."""
 
 
 class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Rents a host for a training job, within one asset's body.
+    """Rents a host for a job, within one asset's body.
 
     Not through the resource's own set-up and tear-down: Dagster runs those once a process, and an
     error in them does not fail the run. API keys are read from the environment when they are

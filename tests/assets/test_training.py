@@ -22,19 +22,20 @@ from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.training import show_batch_sizes, show_lease, stages_of, training_assets
 from pipeline.games.pack import TwoStageRules, load_pack
+from pipeline.jobs.failures import JobFailedError
 from pipeline.labels.batches import write_json
 from pipeline.training.job import (
     FINETUNING,
     Hyperparameters,
-    JobSpec,
     Pictures,
+    TrainingSpec,
     hyperparameters,
     two_stages,
 )
 from pipeline.training.library.checkpoints import CheckpointMissingError
 from pipeline.training.results import EpochMetrics
 from resources.artifacts import Artifacts
-from resources.gpu import Gpu, TrainingFailedError
+from resources.gpu import Gpu
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -216,7 +217,7 @@ def epoch_of(stage: str, batch_size: int | None) -> EpochMetrics:
 
 
 def test_the_page_shows_the_batch_that_was_used() -> None:
-    job = JobSpec(
+    job = TrainingSpec(
         game="demo", class_names=("knight",), hyperparameters=hyperparameters({"batch": 16})
     )
     two = job.model_copy(update={"training": two_stages(None, {"batch": 8})})
@@ -263,7 +264,7 @@ def test_the_error_of_a_failed_training_is_still_ours(bench: Bench) -> None:
             resources={"artifacts": Artifacts(), "gpu": Gpu()},
         )
 
-    assert isinstance(caught.value.__cause__, TrainingFailedError)
+    assert isinstance(caught.value.__cause__, JobFailedError)
 
 
 def test_a_failed_training_goes_on_where_it_ended(bench: Bench) -> None:

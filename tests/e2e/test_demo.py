@@ -20,7 +20,7 @@ from assets.core.building import DATA_VERSION_TAG
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 EVERYTHING = {
     "demo/game_files",
@@ -220,7 +220,8 @@ def test_a_killed_run_is_completed_by_the_next_and_leaves_no_training(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: trains(outpost.home), seconds=120)
+    # It draws all screenshots and scenes before, beside whatever else runs here.
+    wait_for(lambda: trains(outpost.home), seconds=400)
     running.kill()
     running.wait()
     wait_for(lambda: not living_trainings(outpost.home), seconds=60)

@@ -169,14 +169,14 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipeline.training.job import read_job
+from pipeline.training.job import job_spec, read_job
 from resources.gpu import Gpu
 
 JOB = Path(sys.argv[1])
 
 @dg.asset
 def trained_weights(context: dg.AssetExecutionContext, gpu: Gpu) -> None:
-    with gpu.rent(read_job(JOB)) as lease:
+    with gpu.rent(job_spec(read_job(JOB))) as lease:
         lease.run(JOB, on_log=context.log.info)
 
 with dg.DagsterInstance.ephemeral(sys.argv[2]) as instance:
@@ -222,7 +222,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipeline.training.job import read_job
+from pipeline.training.job import job_spec, read_job
 from resources.gpu import Gpu
 
 JOB = Path(os.environ["JOB_FILE"])
@@ -230,7 +230,7 @@ JOB = Path(os.environ["JOB_FILE"])
 @dg.asset
 def trained_weights(context: dg.AssetExecutionContext, gpu: Gpu) -> None:
     (JOB.parent / "step.pid").write_text(str(os.getpid()))
-    with gpu.rent(read_job(JOB)) as lease:
+    with gpu.rent(job_spec(read_job(JOB))) as lease:
         lease.run(JOB, on_log=context.log.info)
 
 defs = dg.Definitions(

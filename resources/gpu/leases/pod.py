@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import paramiko
 
 from pipeline.errors import OutpostError
+from pipeline.jobs.events import OnLog, ignore
 from resources.gpu.clouds.base import (
     DEADMAN_FILE,
     AmbiguousCreateError,
@@ -39,7 +40,6 @@ from resources.gpu.hosts.ssh import (
     quoted,
 )
 from resources.gpu.hosts.workspace import Environment, HostUnfitError, Workplace
-from resources.gpu.lease import OnLog, ignore
 from resources.gpu.leases.file_lock import holding
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerError, Limits
 from resources.gpu.pod_names import new_lease_id
@@ -90,14 +90,19 @@ class PodLease:
     known: LeaseRow
     """The lease as it was last read; `read_row` reads it anew."""
 
-    def __init__(self, terms: Terms, offer: Offer) -> None:
+    def __init__(self, terms: Terms, offer: Offer, requirements: Mapping[str, str]) -> None:
         """Announce the lease; nothing has been asked for yet.
+
+        Args:
+            terms: what all pods have in common.
+            offer: what is asked for.
+            requirements: of the job, see `pipeline.jobs.spec.JobSpec`.
 
         Raises:
             LeaseLimitError, BudgetError: it is one too many.
         """
         self.cloud, self.ledger, self.pace = terms.cloud, terms.ledger, terms.pace
-        self.terms, self.offer = terms, offer
+        self.terms, self.offer, self.requirements = terms, offer, requirements
         self.id = new_lease_id()
         self.address: SshAddress | None = None
         self.has_ended = False
@@ -153,7 +158,7 @@ class PodLease:
         login = Login(self.address, self.terms.key, trust)
         self._wait_for_login(login)
         self._host = RemoteHost(login, self.pace.patience, self._lost_because)
-        self.workplace = Workplace(self._host, self.known.name)
+        self.workplace = Workplace(self._host, self.known.name, self.requirements)
         try:
             self._check_deadman(self._host)
             self.environment = self._examine()

@@ -13,8 +13,9 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from detector_runtime.system.cores import usable_cores
+
 from ..recording.timing import StepTime
-from .cores import usable_cores
 from .cpu import as_float32, cpu_precision, share_the_cores
 from .muon import muon_update
 
