@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from assets.cli.app import app
 from assets.operations.audit import audit_model, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.manifests import sha256_of
@@ -138,19 +138,11 @@ def test_a_given_pack_that_does_not_exist_is_refused(model: Path, state: StateFo
 def test_the_command_takes_the_pack_and_shows_the_note(
     model: Path, state: StateFolder, pack: Path
 ) -> None:
-    def outpost(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "assets.cli.app", "audit", str(model), *arguments],
-            env=os.environ.copy(),
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def outpost(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["audit", str(model), *arguments])
 
     unknown = outpost()
-    assert unknown.returncode == 0, unknown.stderr
+    assert unknown.exit_code == 0, unknown.output
     assert "Note:" in unknown.stderr
     assert "Differs" not in unknown.stderr
     known = json.loads(outpost("--pack", str(pack), "--json").stdout)

@@ -1,13 +1,13 @@
 """`outpost gallery`: the newest image set or a named version, and plain words for anything else."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from assets.cli.app import app
 from assets.core.building import NotMaterializedError
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
@@ -66,10 +66,7 @@ def test_versions_and_sets_that_are_not_there_are_named(toy_game: Any, state: St
 
 
 def test_the_command_says_it_in_two_lines(toy_game: Any) -> None:
-    command = [sys.executable, "-m", "assets.cli.app", "gallery", "toy/sprites"]
-    done = subprocess.run(
-        command, env=toy_game.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
+    done = CliRunner().invoke(app, ["gallery", "toy/sprites"], env=toy_game.environment)
+    assert done.exit_code == 1
     assert "Error: 'toy/sprites' names no image set." in done.stderr
     assert "What to do: " in done.stderr

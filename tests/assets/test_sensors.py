@@ -13,17 +13,15 @@ from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from pipeline.demo_game.captures import write_export_batches
 from resources.exports import ExportsFolder
 
 KEYS = GameKeys("demo")
 
 
 @pytest.fixture(scope="module")
-def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def captures(demo_exports: Path) -> dict[str, Path]:
     """The built-in game's exports, by batch."""
-    folder = tmp_path_factory.mktemp("captures")
-    return {path.stem: path for path in write_export_batches(folder)}
+    return {path.stem: path for path in demo_exports.glob("*.zip")}
 
 
 @pytest.fixture

@@ -351,7 +351,9 @@ def test_the_launchpad_takes_what_the_how_to_shows() -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_cancelling_the_run_ends_the_training(tmp_path: Path, how: signal.Signals) -> None:
     program = tmp_path / "program.pyz"
     program.write_text(BEGIN + 'open("pid", "w").write(str(os.getpid()))\ntime.sleep(600)\n')

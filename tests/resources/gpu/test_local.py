@@ -208,7 +208,9 @@ def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @POSIX
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_cancelling_a_dagster_run_ends_the_training(
     job: Path, dagster_run: subprocess.Popen[bytes], how: signal.Signals
 ) -> None:

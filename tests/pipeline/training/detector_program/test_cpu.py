@@ -74,15 +74,17 @@ print(json.dumps({{name: os.environ.get(name) for name in names}}))
     [
         (1.0, {}, {**WAITING, "OMP_WAIT_POLICY": None}),
         (0.05, {}, {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": None}),
-        (
+        pytest.param(
             1.0,
             {"OMP_WAIT_POLICY": "ACTIVE"},
             {**dict.fromkeys(WAITING), "OMP_WAIT_POLICY": "ACTIVE"},
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             1.0,
             {"GOMP_SPINCOUNT": "77"},
             {**dict.fromkeys(WAITING), "GOMP_SPINCOUNT": "77", "OMP_WAIT_POLICY": None},
+            marks=pytest.mark.slow,
         ),
     ],
 )
