@@ -45,4 +45,4 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     asked = [Path(name.partition("::")[0]) for name in config.invocation_params.args]
     if any(file.is_file() for file in asked):
         return 0
-    return usable_cores() + 1
+    return min(usable_cores(), 7) + 1

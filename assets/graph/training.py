@@ -1,6 +1,5 @@
 """Training and export: two assets of one job, made under one lease when both are asked for."""
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,24 +23,15 @@ from pipeline.export.latency import measure_latency
 from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
 from pipeline.export.parity_sheet import parity_sheet
 from pipeline.games.pack import GamePack, TwoStageRules
-from pipeline.jobs.bill import BILL_FILE, Bill, LeaseCost
-from pipeline.jobs.environment import JobEnvironment
+from pipeline.jobs.bill import Bill, BillError, LeaseCost
 from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
 from pipeline.jobs.failures import JobFailedError
-from pipeline.jobs.program.constants import (
-    CHECKPOINT_FILE,
-    ENVIRONMENT_FILE,
-    EVENTS_FILE,
-    JOB_FILE,
-    LOG_FILE,
-    OUTPUTS_FOLDER,
-)
+from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
 from pipeline.training.curves import curves_svg
-from pipeline.training.detector_program.constants import PLOTS
 from pipeline.training.job import (
     FINETUNING,
     SINGLE_STAGE,
@@ -51,18 +41,16 @@ from pipeline.training.job import (
     TrainingStage,
     hyperparameters,
     job_spec,
-    read_job,
     two_stages,
     write_job,
 )
 from pipeline.training.library.checkpoints import find_checkpoint
+from pipeline.training.outputs import TrainedWeights, TrainingOutputs
 from pipeline.training.results import (
     BatchEvent,
     EpochMetrics,
     batch_sizes,
     best_epoch,
-    epochs_of,
-    read_training_events,
 )
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
@@ -78,16 +66,6 @@ TRAINING_CODE = (
 GPU_POOL = "gpu"
 PARITY_PICTURES = 8
 PARITY_SHEET = "parity.jpg"
-TRAINING_FILES = (
-    "best.pt",
-    "last.pt",
-    "pretrain.pt",
-    "results.csv",
-    EVENTS_FILE,
-    LOG_FILE,
-    ENVIRONMENT_FILE,
-    BILL_FILE,
-)
 SHOWN_PLOTS = {
     "results": "results.png",
     "precision and recall": "BoxPR_curve.png",
@@ -231,30 +209,25 @@ class TrainingSession:
             resume = find_checkpoint(Path(self.wish.resume)) if self.wish.resume else None
             whole = spec.model_copy(update={"stages": self._stages, "lineage": lineage})
             job = write_job(self.job_folder, whole, training_set.path, resume=resume)
-            outputs = self._run(whole, job, self.gpu)
-            for name in TRAINING_FILES:
-                if (outputs / name).is_file():
-                    shutil.copyfile(outputs / name, folder / name)
-            if (outputs / PLOTS).is_dir():
-                shutil.copytree(outputs / PLOTS, folder / PLOTS)
-            shutil.copyfile(self.job_folder / JOB_FILE, folder / JOB_FILE)
+            self._run(whole, job, self.gpu)
+            TrainedWeights.write(folder, self.job_folder)
 
         return make(making, write, show_weights)
 
     def make_export(self, code: str) -> dg.MaterializeResult[Any]:
         """Take the export that the training job made, or export the weights on this machine."""
         weights = self._latest(self.keys.trained_weights)
-        trained = read_job(weights.path / JOB_FILE)
+        trained = TrainedWeights.open(weights.path)
         recipe = {
             "classes": list(self.pack.class_names),
-            "imgsz": trained.imgsz,
-            "export": trained.export.model_dump(mode="json"),
+            "imgsz": trained.spec.imgsz,
+            "export": trained.spec.export.model_dump(mode="json"),
         }
         making = self._making(self.keys.onnx_export, code, recipe, weights)
 
         def write(folder: Path) -> None:
-            shutil.copyfile(self._exported(weights, trained), folder / "model.onnx")
-            self._check(weights, folder)
+            shutil.copyfile(self._exported(trained), folder / "model.onnx")
+            self._check(weights, trained, folder)
 
         return make(making, write, show_export)
 
@@ -332,13 +305,14 @@ class TrainingSession:
 
     def _run(self, spec: TrainingSpec, job: Path, gpu: Gpu) -> Path:
         progress = TrainingProgress(self.context)
-        with self._explaining(job.parent / OUTPUTS_FOLDER), gpu.rent(job_spec(spec)) as lease:
+        outputs = TrainingOutputs(job.parent / OUTPUTS_FOLDER)
+        with self._explaining(outputs), gpu.rent(job_spec(spec)) as lease:
             host = lease.host
             self.context.log.info(f"Training on {host.name} ({host.provider}).")
             return lease.run(job, progress.on_event, self.context.log.debug)
 
     @contextmanager
-    def _explaining(self, outputs: Path) -> Iterator[None]:
+    def _explaining(self, outputs: TrainingOutputs) -> Iterator[None]:
         """Have whatever ends a training early leave a trace in the run of where all of it lies."""
         try:
             yield
@@ -348,28 +322,30 @@ class TrainingSession:
                 description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
             ) from error
         except BaseException:
-            if outputs.is_dir():  # A host was had.
+            if outputs.folder.is_dir():  # A host was had.
                 self.context.log.error(_left_behind(outputs))
             raise
 
-    def _exported(self, weights: Artifact, trained: TrainingSpec) -> Path:
+    def _exported(self, trained: TrainedWeights) -> Path:
         """The ONNX file of the job that has just trained, or of one that only exports.
 
         The latter works as the weights were trained, whatever this run is configured for.
         """
-        exported = self.job_folder / OUTPUTS_FOLDER / "best.onnx"
+        exported = TrainingOutputs(self.job_folder / OUTPUTS_FOLDER).onnx
         if exported.is_file():
             return exported
-        spec = trained.model_copy(update={"stages": (Stage.EXPORT,), "weights": "best.pt"})
-        job = write_job(self.job_folder, spec, weights=weights.path / "best.pt")
-        return self._run(spec, job, Gpu()) / "best.onnx"
+        spec = trained.spec.model_copy(
+            update={"stages": (Stage.EXPORT,), "weights": trained.best.name}
+        )
+        job = write_job(self.job_folder, spec, weights=trained.best)
+        return TrainingOutputs(self._run(spec, job, Gpu())).onnx
 
     def _trained_on(self, weights: Artifact) -> Artifact:
         """The training set that the weights were made from, which need not be the newest."""
         made = self.artifacts.store.provenance_of(weights.version)[0]
         return self.artifacts.store.open(made.recipe.inputs[0])
 
-    def _check(self, weights: Artifact, folder: Path) -> None:
+    def _check(self, weights: Artifact, trained: TrainedWeights, folder: Path) -> None:
         """Refuse an export that the runtime could not trust.
 
         Raises:
@@ -380,7 +356,7 @@ class TrainingSession:
         write_json(folder / "contract.json", contract.model_dump(mode="json"))
         pictures = sorted((self._trained_on(weights).path / "images" / "val").glob("*"))
         answers = answers_of(
-            weights.path / "best.pt", folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
+            trained.best, folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
         )
         parity = compare(answers.weights, answers.export)
         (folder / PARITY_SHEET).write_bytes(parity_sheet(answers, self.pack.class_names))
@@ -414,16 +390,16 @@ class TrainingProgress:
 
 def show_weights(folder: Path) -> Metadata:
     """Curves and plots, the best epoch, the host and what it cost, and the job."""
-    epochs = epochs_of(read_training_events(folder / EVENTS_FILE))
-    best = best_epoch(epochs)
-    environment = JobEnvironment.of(folder)
+    trained = TrainedWeights.open(folder)
+    epochs = trained.epochs()
+    best, environment = best_epoch(epochs), trained.environment
     curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
     shown: Metadata = {
         "epochs": len(epochs),
-        **show_batch_sizes(epochs, read_job(folder / JOB_FILE)),
-        "preview": [curves, *plots_of(folder / PLOTS, epochs, SHOWN_PLOTS)],
-        "job": dg.MetadataValue.json(json.loads((folder / JOB_FILE).read_text("utf-8"))),
-        **show_bill(folder),
+        **show_batch_sizes(epochs, trained.spec),
+        "preview": [curves, *plots_of(trained.plots, epochs, SHOWN_PLOTS)],
+        "job": dg.MetadataValue.json(trained.spec.model_dump(mode="json")),
+        **show_bill(trained.bill),
     }
     if environment is not None:
         shown["device"] = environment.device
@@ -465,9 +441,8 @@ def plots_of(
     ]
 
 
-def show_bill(folder: Path) -> Metadata:
+def show_bill(bill: Bill | None) -> Metadata:
     """Host, GPU, price, seconds and cost of a training; nothing where they are not known."""
-    bill = Bill.of(folder)
     if bill is None:
         return {}
     shown: dict[str, Any] = {
@@ -486,26 +461,25 @@ def show_bill(folder: Path) -> Metadata:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def show_failure(outputs: Path) -> Metadata:
+def show_failure(outputs: TrainingOutputs) -> Metadata:
     """What a failed training got to, and where to look."""
-    shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs))}
-    log, events = outputs / LOG_FILE, outputs / EVENTS_FILE
-    if log.is_file():
-        lines = log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-        shown["log"] = dg.MetadataValue.path(str(log))
+    shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs.folder))}
+    if outputs.log.is_file():
+        lines = outputs.log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        shown["log"] = dg.MetadataValue.path(str(outputs.log))
         shown["end_of_log"] = dg.MetadataValue.md("\n".join(["```", *lines, "```"]))
     epochs: tuple[EpochMetrics, ...] = ()
     with suppress(OSError, EventError):  # The training's own failure is what must be told.
-        epochs = epochs_of(read_training_events(events))
+        epochs = outputs.epochs()
     images: list[ShownImage] = []
     if epochs:
         shown["epochs"] = len(epochs)
         images.append(drawing(curves_svg(epochs), "losses and mAP by epoch"))
     with suppress(OSError):
-        images += plots_of(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
-    return with_images_inside(
-        {**shown, **show_bill(outputs), PREVIEW: images},
-    )
+        images += plots_of(outputs.plots, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
+    with suppress(BillError):
+        shown |= show_bill(outputs.bill)
+    return with_images_inside({**shown, PREVIEW: images})
 
 
 def show_export(folder: Path) -> Metadata:
@@ -534,12 +508,13 @@ def _epoch_line(epoch: EpochMetrics) -> str:
     return f"{stage}epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
 
 
-def _left_behind(outputs: Path) -> str:
+def _left_behind(outputs: TrainingOutputs) -> str:
     """Where the rest of a training lies, and how to go on from it."""
-    said = f"Log and results so far: {outputs}"
-    if not (outputs / CHECKPOINT_FILE).is_file():
-        return said
-    return f"{said}. To go on from there, launch again with resume: {str(outputs.parent)!r}"
+    where = f"Log and results so far: {outputs.folder}"
+    if not outputs.checkpoint.is_file():
+        return where
+    resume = str(outputs.folder.parent)
+    return f"{where}. To go on from there, launch again with resume: {resume!r}"
 
 
 def _spread(pictures: list[Path], count: int) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 
 from pipeline.jobs.events import EVENT_TYPES, JobEvent
@@ -24,7 +24,7 @@ class JobSpec:
 
     name: str
     requirements: Mapping[str, str]
-    event_types: Mapping[str, type[JobEvent]] = EVENT_TYPES
+    event_types: Mapping[str, type[JobEvent]] = field(default_factory=lambda: EVENT_TYPES)
     large_outputs: tuple[str, ...] = (CHECKPOINT_FILE,)
     memory_fix: str = "Use a host with more memory, or close other programs."
 

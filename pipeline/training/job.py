@@ -25,13 +25,18 @@ from pipeline.errors import OutpostError
 from pipeline.jobs.folder import JobError, write_job_folder
 from pipeline.jobs.program.constants import CHECKPOINT_FILE
 from pipeline.jobs.spec import JobSpec, pinned
-from pipeline.training.detector_program.constants import PREFIXES
+from pipeline.training.detector_program.constants import (
+    BEST_WEIGHTS,
+    LAST_WEIGHTS,
+    ONNX_FILE,
+    PREFIXES,
+)
 from pipeline.training.results import TRAINING_EVENTS
 
 PROGRAM: str | Path = "pipeline.training.detector_program"
 REQUIREMENTS = ("ultralytics-opencv-headless", "onnx", "onnxruntime", "onnxslim")
 """What the program needs beside torch."""
-LARGE_OUTPUTS = (CHECKPOINT_FILE, "best.pt", "last.pt", "best.onnx")
+LARGE_OUTPUTS = (CHECKPOINT_FILE, BEST_WEIGHTS, LAST_WEIGHTS, ONNX_FILE)
 OWN_OUTPUTS = ("best", "last", "checkpoint")
 """Names in the outputs that no stage of training may have."""
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+BEST_WEIGHTS = "best.pt"
+LAST_WEIGHTS = "last.pt"
+ONNX_FILE = "best.onnx"
+RESULTS_FILE = "results.csv"
 MAX_DETECTIONS = 300
 ROW_VALUES = 6
 PLOTS = "plots"

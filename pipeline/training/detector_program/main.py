@@ -26,7 +26,7 @@ from pipeline.jobs.program.host import environment
 from pipeline.jobs.program.outputs import Outputs
 from pipeline.jobs.program.runner import run_program
 
-from .acceleration.cpu import share_the_cores
+from .acceleration.waiting import ThreadsGiveWay, prepare_to_share
 from .export import export
 from .folder import keep_to_the_folder
 from .recording.checkpoints import newest_checkpoint
@@ -44,7 +44,7 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
     """Train and export, as far as the job asks for it."""
     work = folder / WORK_FOLDER
     keep_to_the_folder(work)
-    print(f"On a processor {share_the_cores()}")
+    chosen = prepare_to_share()
     outputs.event("stage", stage="prepare", message="Loading ultralytics")
     patch_ultralytics(work, usable_cores())
     saved = newest_checkpoint(job, folder, outputs) if "train" in job["stages"] else None
@@ -55,7 +55,8 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
     own = {"ultralytics": ultralytics.__version__, "weights": started_from}
     outputs.json(ENVIRONMENT_FILE, environment() | own)
     if "train" in job["stages"]:
-        weights = Training(job, folder, outputs, started_from).run(weights, saved)
+        with ThreadsGiveWay(chosen):
+            weights = Training(job, folder, outputs, started_from).run(weights, saved)
     if "export" in job["stages"]:
         if weights is None:
             raise FileNotFoundError(f"{job['weights']} is not in the job's folder to be exported")

@@ -17,15 +17,13 @@ from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.local import run_job
 from pipeline.jobs.program.constants import (
     CHECKPOINT_FILE,
-    EVENTS_FILE,
-    LOG_FILE,
     OUTPUTS_FOLDER,
     STOP_FILE,
 )
 from pipeline.labels.training_set import read_class_names
 from pipeline.links import link_file
 from pipeline.manifests import sha256_of
-from pipeline.training.detector_program.constants import METRIC_NAMES, PLOTS
+from pipeline.training.detector_program.constants import METRIC_NAMES
 from pipeline.training.job import job_spec, write_job
 from pipeline.training.library.checkpoints import (
     MANIFEST_FILE,
@@ -36,12 +34,11 @@ from pipeline.training.library.checkpoints import (
 )
 from pipeline.training.library.config import TrainingConfig, TrainingConfigError
 from pipeline.training.library.registry import ModelRegistry, RegistryEntry
+from pipeline.training.outputs import TrainingOutputs
 from pipeline.training.results import (
     BatchEvent,
     EpochMetrics,
     best_epoch,
-    epochs_of,
-    read_training_events,
 )
 
 if TYPE_CHECKING:
@@ -252,22 +249,22 @@ class _Run:
             file.replace(self.folder / file.name)
         # Windows does not let go of links to files that are read-only: they are left there.
         shutil.rmtree(self.job_folder, ignore_errors=True)
-        epochs = epochs_of(read_training_events(self.folder / EVENTS_FILE))
+        made = TrainingOutputs(self.folder)
+        epochs = made.epochs()
         best = best_epoch(epochs)
         assert best is not None, "a training that is done has an epoch"
-        self._record(self.folder / "best.pt", CheckpointKind.BEST, best)
-        self._record(self.folder / "last.pt", CheckpointKind.FINAL, epochs[-1])
-        onnx = self.folder / "best.onnx"
+        self._record(made.best, CheckpointKind.BEST, best)
+        self._record(made.last, CheckpointKind.FINAL, epochs[-1])
         return TrainedModel(
             config=self.config,
             run_id=self.run_id,
             folder=self.folder,
-            weights=self.folder / "best.pt",
-            last=self.folder / "last.pt",
-            onnx=onnx if onnx.is_file() else None,
-            results=self.folder / "results.csv",
-            plots=self.folder / PLOTS,
-            log=self.folder / LOG_FILE,
+            weights=made.best,
+            last=made.last,
+            onnx=made.onnx if made.onnx.is_file() else None,
+            results=made.results,
+            plots=made.plots,
+            log=made.log,
             class_names=self.class_names,
             epochs=epochs,
             best_epoch=best.epoch,
@@ -298,24 +295,24 @@ class _Run:
         registry = ModelRegistry(self.config.registry)
 
         def enter(
-            purpose: str, name: str, version: str | None, told: Sequence[EpochMetrics]
+            purpose: str, file: Path, version: str | None, told: Sequence[EpochMetrics]
         ) -> RegistryEntry:
             best = best_epoch(told)
             return registry.register(
                 self.config.game,
                 purpose,
-                self.folder / name,
+                file,
                 version=version,
                 metrics=_metrics_of(best) if best else {},
                 run_id=self.run_id,
             )
 
-        if (self.folder / f"{PRETRAINED}.pt").is_file():
+        made = TrainingOutputs(self.folder)
+        if made.pretrained.is_file():
             of_pretraining = [epoch for epoch in epochs if epoch.stage == PRETRAINED]
-            enter(PRETRAINED, f"{PRETRAINED}.pt", None, of_pretraining)
-        exported = (self.folder / "best.onnx").is_file()
-        name = "best.onnx" if exported else "best.pt"
-        return enter(self.config.purpose, name, self.config.version, epochs)
+            enter(PRETRAINED, made.pretrained, None, of_pretraining)
+        file = made.onnx if made.onnx.is_file() else made.best
+        return enter(self.config.purpose, file, self.config.version, epochs)
 
 
 def _check_version(config: TrainingConfig) -> None:
