@@ -401,12 +401,12 @@ def show_weights(folder: Path) -> Metadata:
         "job": dg.MetadataValue.json(trained.spec.model_dump(mode="json")),
         **show_bill(trained.bill),
     }
+    figures: dict[str, Any] = {}
+    if best is not None:
+        figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
     if environment is not None:
-        shown["device"] = environment.device
-        shown["environment"] = dg.MetadataValue.json(environment.content)
-    if best is None:
-        return shown
-    figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
+        figures["device"] = environment.device
+        figures["environment"] = dg.MetadataValue.json(environment.content)
     return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 
