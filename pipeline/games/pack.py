@@ -466,7 +466,7 @@ def load_pack(name_or_path: str | Path) -> GamePack:
             )
         content[section] = _read_yaml(file, section)
     try:
-        return GamePack.model_validate(content)
+        return GamePack.model_validate(content, context=folder)
     except ValidationError as error:
         raise _refusal(error, folder) from error
 

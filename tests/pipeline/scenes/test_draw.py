@@ -241,7 +241,9 @@ def test_the_ellipse_lies_under_its_unit_and_the_bar_over_all(block, field):
 
 
 def test_overlays_never_change_who_owns_a_pixel_outside_panels(pack, catalogue, shelf, grounds):
-    rules = pack(overlays={"selection": 1, "health_bar": 1, "hud": 0, "fog": 1}).scenes
+    always = {"chance": 1}
+    overlays = {"selection": always, "health_bar": always, "hud": 0, "fog": always}
+    rules = pack(overlays=overlays).scenes
     for index in range(20):
         dressed = plan(index, rules, catalogue)
         bare = replace(

@@ -328,7 +328,7 @@ def test_the_grid_grows_with_the_zoom(pack, catalogue):
         ({"groups": [group(members=[("bot", (1, 1))])]}, "bot"),
         ({"overlaps": [{"classes": ["huose"], "others": ["all"], "limit": 0.5}]}, "house"),
         ({"rebalance": {"rare": {"classes": ["alll"]}}}, "did you mean 'all'"),
-        ({"overlays": {"garrison_classes": ["hous"]}}, "did you mean 'house'"),
+        ({"overlays": {"garrison": {"classes": ["hous"]}}}, "did you mean 'house'"),
         ({"edges": {"feathered": 0.7, "hard": 0.6}}, "must not exceed 1"),
         ({"jpeg_range": (0, 90)}, "from 1 to 100"),
         ({"grid": {"step": (0, 50)}}, "at least 4 pixels"),
