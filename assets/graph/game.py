@@ -18,12 +18,12 @@ from pipeline.backgrounds.pictures import (
 )
 from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import Kind, choose_textures
+from pipeline.files import write_json
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.files import Overlay, find_file, path_in
 from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
 from pipeline.games.installed import ModCoverage, covered_mods, notes_on_mods
 from pipeline.games.pack import GamePack
-from pipeline.labels.batches import write_json
 from pipeline.provenance import code_version_behind, code_version_of
 from pipeline.sprites.extract import ExtractionReport, extract_library
 from pipeline.sprites.library import LibraryWriter, OpenLibrary

@@ -23,8 +23,8 @@ from pipeline.export.contract import ContractReport, check_onnx_contract
 from pipeline.export.latency import measure_latency
 from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
 from pipeline.export.parity_sheet import parity_sheet
+from pipeline.files import write_json
 from pipeline.games.pack import GamePack, TwoStageRules
-from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.training.job import JobSpec
 from pipeline.training.results import EpochMetrics, Event
 from resources.gpu.clouds.base import GpuWish, NoCapacityError
@@ -17,7 +18,7 @@ from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
 from resources.gpu.hosts.workspace import HostUnfitError, Workplace
 from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, TrainingFailedError, ignore
-from resources.gpu.leases.bill import bill_of, write_json
+from resources.gpu.leases.bill import bill_of
 from resources.gpu.leases.charges import reconcile
 from resources.gpu.leases.follow import Assignment, Following, prepare_to_resume
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
