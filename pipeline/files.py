@@ -1,4 +1,4 @@
-"""Writing files: JSON of the same bytes everywhere, and files that are there whole or not at all."""
+"""Writing files: JSON of the same bytes everywhere, files that are there whole or not at all."""
 
 from __future__ import annotations
 
