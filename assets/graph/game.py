@@ -11,11 +11,8 @@ import dagster as dg
 from assets.core.building import Making, Metadata, latest, make, notice, reporter
 from assets.core.keys import GameKeys
 from assets.core.metadata import image, table
-from pipeline.backgrounds.pictures import (
-    background_sheet,
-    read_index,
-    sampling_sheet,
-)
+from pipeline.backgrounds.pictures import read_index, sampling_sheet
+from pipeline.backgrounds.preview import background_sheet
 from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import Kind, choose_textures
 from pipeline.files import write_json
