@@ -42,6 +42,7 @@ GROUND_CODE = ("pipeline.backgrounds.sets", "pipeline.backgrounds.textures")
 NOT_GROUND_CODE = frozenset(
     {
         "pipeline.games.pack",  # values and classes, which the recipe states
+        "pipeline.games.sections.base",  # kinds of values
         "pipeline.sprites.library",  # holds sprites, of which no background is made
     }
 )

@@ -24,17 +24,13 @@ from pipeline.games.sections.base import (
     BlurRange,
     FactorRange,
     Fraction,
+    Scene,
     Section,
     ShareRange,
     ZoomRange,
 )
-from pipeline.games.sections.base import Range as Range
-from pipeline.games.sections.base import Scene as Scene
 from pipeline.games.sections.images import HexRules, Rgb, TeamShades
-from pipeline.games.sections.scenes import LabelPolicy as LabelPolicy
-from pipeline.games.sections.scenes import OverlayRules as OverlayRules
-from pipeline.games.sections.scenes import PlacementRule as PlacementRule
-from pipeline.games.sections.scenes import SceneRules as SceneRules
+from pipeline.games.sections.scenes import SceneRules
 
 PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")

@@ -8,7 +8,7 @@ from pathlib import Path
 from detector_runtime.tools.palette import Rgb, class_colour
 from PIL import Image, ImageDraw
 
-from pipeline.games.pack import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box
 from pipeline.scenes.dataset.layout import SceneSetError
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_some_scenes

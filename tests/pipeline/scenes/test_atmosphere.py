@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.games.sections.overlays import OverlayRules
 from pipeline.games.sections.scenes import LightRules, SceneRules
-from pipeline.scenes.plan import FogBank, Light, Marks, Surface
+from pipeline.scenes.plan import FogBank, Light, Marks, Placement, ScenePlan, Surface
 from pipeline.scenes.planning.overlay_sampling import light_of
-from pipeline.scenes.planning.planner import Placement, ScenePlan, plan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.random_stream import Chances
 from pipeline.scenes.rendering.effects import alter, feather, harden, shed_light, submerge
 from pipeline.scenes.rendering.measuring import label

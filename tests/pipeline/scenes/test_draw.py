@@ -8,7 +8,8 @@ import pytest
 from pipeline.scenes.pixels.atlas import Sheet
 from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.pixels.mipmaps import pyramid_of
-from pipeline.scenes.planning.planner import FogPatch, Panel, Placement, ScenePlan, plan
+from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteShelf, prepare_for_teams
 from pipeline.sprites.library import Sprite

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import PlacementRule
+from pipeline.scenes.plan import Placement
 from pipeline.scenes.planning.gates import factors_of, members_of
-from pipeline.scenes.planning.planner import Placement, plan
+from pipeline.scenes.planning.planner import plan
 
 NOBODY = [
     {"class_name": name, "count": (0, 0), "max_overlap": 0.0}

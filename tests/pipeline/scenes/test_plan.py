@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.scenes.planning.planner import Placement, plan
+from pipeline.scenes.plan import Placement
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.sources.catalogue import BackgroundError
 
 MANY = range(1500)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.games.pack import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.scenes.dataset.layout import SceneSetError
 from pipeline.scenes.reports.samples import sample_sheet
 
