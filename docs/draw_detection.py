@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from detector_runtime.tools.palette import class_colour
 from PIL import Image, ImageDraw, ImageFont
 
 from assets.core.building import latest
 from assets.core.keys import GameKeys
 from detector_runtime import DetectedEntity, open_detector
 from pipeline.evaluation.frames import batch_frames
-from pipeline.scenes.reports.samples import class_colour
 from resources.artifacts import Artifacts
 from resources.instance import open_instance
 from resources.state import StateFolder

@@ -78,7 +78,7 @@ def outdated_batches(
 
 def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.labels")
+    code = code_version_of("pipeline.labels", "pipeline.files")
 
     @dg.asset(
         key=keys.cvat_export,
@@ -126,7 +126,7 @@ def show_batch(folder: Path) -> Metadata:
 
 def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.labels")
+    code = code_version_of("pipeline.labels", "pipeline.files")
 
     class MergeConfig(LaunchpadConfig):
         """What may be changed for one merge."""

@@ -74,6 +74,8 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.labels",
         "pipeline.scenes.rendering.measuring",
         "pipeline.scenes.dataset.reader",
+        "pipeline.visualization",
+        "pipeline.files",
         "detector_runtime",
     )
 

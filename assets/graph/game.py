@@ -11,19 +11,16 @@ import dagster as dg
 from assets.core.building import Making, Metadata, latest, make, notice, reporter
 from assets.core.keys import GameKeys
 from assets.core.metadata import image, table
-from pipeline.backgrounds.pictures import (
-    background_sheet,
-    read_index,
-    sampling_sheet,
-)
+from pipeline.backgrounds.pictures import read_index, sampling_sheet
+from pipeline.backgrounds.preview import background_sheet
 from pipeline.backgrounds.sets import write_kind
-from pipeline.backgrounds.textures import choose_textures
+from pipeline.backgrounds.textures import Kind, choose_textures
+from pipeline.files import write_json
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.files import Overlay, find_file, path_in
 from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
 from pipeline.games.installed import ModCoverage, covered_mods, notes_on_mods
 from pipeline.games.pack import GamePack
-from pipeline.labels.batches import write_json
 from pipeline.provenance import code_version_behind, code_version_of
 from pipeline.sprites.extract import ExtractionReport, extract_library
 from pipeline.sprites.library import LibraryWriter, OpenLibrary
@@ -34,12 +31,18 @@ from resources.game_files import GameFiles
 GROUP = "game"
 SAMPLING_SHEET = "samplings.jpg"
 """The same textures stretched and isometric, to compare."""
-Kind = Literal["land", "water"]
+BACKGROUNDS: dict[Kind, str] = {
+    "land": "Pictures of land made from the game's terrain textures, softened as in the game.",
+    "water": "Pictures of water made from the game's terrain textures, softened as in the game.",
+    "shore": "Pictures of land and water with a beach between them, and where it runs.",
+}
+"""What there is of each kind."""
 GROUND_CODE = ("pipeline.backgrounds.sets", "pipeline.backgrounds.textures")
 """With all that they import they decide the bytes of backgrounds; a change makes them stale."""
 NOT_GROUND_CODE = frozenset(
     {
         "pipeline.games.pack",  # values and classes, which the recipe states
+        "pipeline.games.sections.base",  # kinds of values
         "pipeline.sprites.library",  # holds sprites, of which no background is made
     }
 )
@@ -59,9 +62,7 @@ def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     return [
         _game_files(pack),
         _sprites(pack),
-        _backgrounds(pack, "land"),
-        _backgrounds(pack, "water"),
-        *([_shores(pack)] if pack.scenes.shore_fraction > 0 else []),
+        *(_backgrounds(pack, kind) for kind in GameKeys.of(pack).kinds_of_background),
     ]
 
 
@@ -195,19 +196,17 @@ def show_sprites(folder: Path, pack: GamePack) -> Metadata:
 
 def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    key = keys.terrain_backgrounds if kind == "land" else keys.water_backgrounds
+    key = keys.backgrounds_of(kind)
     code = code_version_behind(*GROUND_CODE, without=NOT_GROUND_CODE)
     size = (pack.scenes.width, pack.scenes.height)
 
     @dg.asset(
-        name=key.path[-1],
-        key_prefix=pack.name,
+        key=key,
         deps=[keys.game_files],
         group_name=GROUP,
         kinds={"jpeg"},
         code_version=code,
-        description=f"Pictures of {kind} made from the game's terrain textures, softened as in "
-        "the game.",
+        description=BACKGROUNDS[kind],
     )
     def backgrounds(
         context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
@@ -229,39 +228,6 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
         return make(making, write, show_backgrounds)
 
     return backgrounds
-
-
-def _shores(pack: GamePack) -> dg.AssetsDefinition:
-    keys = GameKeys.of(pack)
-    code = code_version_behind(*GROUND_CODE, without=NOT_GROUND_CODE)
-    size = (pack.scenes.width, pack.scenes.height)
-
-    @dg.asset(
-        key=keys.shore_backgrounds,
-        deps=[keys.game_files],
-        group_name=GROUP,
-        kinds={"jpeg"},
-        code_version=code,
-        description="Pictures of land and water with a beach between them, and where it runs.",
-    )
-    def shore_backgrounds(
-        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
-    ) -> dg.MaterializeResult[Any]:
-        indexed = latest(context.instance, artifacts.store, keys.game_files)
-        recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": "shore", "size": size}
-        making = Making(context, artifacts.store, keys.shore_backgrounds, code, recipe, (indexed,))
-
-        def write(folder: Path) -> None:
-            files = _files(making, game, pack, "terrain")
-            located = game.located(pack)
-            left_out = write_kind(
-                folder, "shore", (located, files), pack.terrain, size, making.report
-            )
-            write_json(folder / "left_out.json", left_out)
-
-        return make(making, write, show_backgrounds)
-
-    return shore_backgrounds
 
 
 def show_backgrounds(folder: Path) -> Metadata:

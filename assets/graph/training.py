@@ -22,12 +22,12 @@ from pipeline.export.contract import ContractReport, check_onnx_contract
 from pipeline.export.latency import measure_latency
 from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
 from pipeline.export.parity_sheet import parity_sheet
+from pipeline.files import write_json
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.jobs.bill import Bill, BillError, LeaseCost
 from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
-from pipeline.labels.batches import write_json
 from pipeline.labels.training_set import is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
@@ -95,6 +95,8 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.export.parity",
         "pipeline.export.parity_sheet",
         "pipeline.export.torch_reference",
+        "pipeline.visualization",
+        "pipeline.files",
     )
 
     class TrainingConfig(LaunchpadConfig):

@@ -26,7 +26,7 @@ from pipeline.evaluation.metrics import (
     count,
     judge,
 )
-from pipeline.labels.batches import write_json
+from pipeline.files import write_json
 
 BoxConvention = Literal["visible", "full"]
 """What of an object its box holds: what is seen of it, or all of it."""

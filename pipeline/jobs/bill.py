@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 
 BILL_FILE = "lease.json"
 
@@ -56,9 +56,7 @@ class Bill(BaseModel):
 
     def write(self, outputs: Path) -> None:
         """Lay it among the outputs of the job."""
-        content = self.model_dump(mode="json")
-        text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        (outputs / BILL_FILE).write_text(text, encoding="utf-8", newline="\n")
+        write_json(outputs / BILL_FILE, self.model_dump(mode="json"))
 
     @classmethod
     def of(cls, outputs: Path) -> Bill | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.files import write_json
 from pipeline.jobs.program.constants import (
     CHECKPOINT_DESCRIPTION,
     CHECKPOINT_FILE,
@@ -31,8 +32,7 @@ class CheckpointDescription(BaseModel):
 
     def write(self, outputs: Path) -> None:
         """Lay it beside the checkpoint in a folder of outputs, as the program does."""
-        text = json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n"
-        (outputs / CHECKPOINT_DESCRIPTION).write_text(text, encoding="utf-8", newline="\n")
+        write_json(outputs / CHECKPOINT_DESCRIPTION, self.model_dump())
 
     @classmethod
     def beside(cls, checkpoint: Path) -> CheckpointDescription | None:

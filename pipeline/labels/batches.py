@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
@@ -197,12 +198,6 @@ def batch_report(batch: Batch) -> dict[str, Any]:
 def stem_of(name: str) -> str:
     """A file name without its folders and its suffix."""
     return PurePosixPath(name).stem
-
-
-def write_json(file: Path, value: Any) -> None:
-    """Write JSON whose bytes depend on the value alone."""
-    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
-    file.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
 def _moved(frames: Sequence[Frame]) -> tuple[Frame, ...]:

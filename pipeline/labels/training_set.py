@@ -22,7 +22,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from pipeline.errors import OutpostError
-from pipeline.labels.batches import write_json
+from pipeline.files import write_json
 from pipeline.labels.formats.yolo import LabelFileError, format_labels, read_rows
 from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealPicture
 from pipeline.labels.pictures import UNREADABLE

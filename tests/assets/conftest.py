@@ -17,8 +17,9 @@ from pydantic import TypeAdapter
 
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
+from pipeline.files import write_json
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.labels.batches import LABELS_FILE, Batch, Frame, write_json
+from pipeline.labels.batches import LABELS_FILE, Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.provenance import Provenance, Recipe
 from pipeline.sprites.library import Sprite, write_library

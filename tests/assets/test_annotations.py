@@ -16,8 +16,8 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import dry_run, left_out_batches
+from pipeline.files import write_json
 from pipeline.games.pack import load_pack
-from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 

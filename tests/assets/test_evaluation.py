@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from pipeline.evaluation.report import EvaluationReport, read_report
-from pipeline.labels.batches import LABELS_FILE, Batch, Frame, write_json
+from pipeline.files import write_json
+from pipeline.labels.batches import LABELS_FILE, Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from resources.files import remove_tree
 

@@ -23,8 +23,8 @@ from doubles.sshd import needs_sshd, running_sshd
 from assets.core.building import Making, latest, make
 from assets.core.keys import GameKeys
 from assets.graph.training import SHOWN_PLOTS, training_assets
+from pipeline.files import write_json
 from pipeline.games.pack import load_pack
-from pipeline.labels.batches import write_json
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, Provider
 from resources.gpu.clouds.base import Offer, PodRequest

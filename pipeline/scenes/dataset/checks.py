@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.games.pack import GamePack, LabelPolicy, Scene
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.base import Scene
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.formats.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
 from pipeline.scenes.dataset.layout import SUMMARY_FILE, SceneSetError
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_scenes

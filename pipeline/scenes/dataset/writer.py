@@ -18,7 +18,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.games.pack import GamePack, SceneRules
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent

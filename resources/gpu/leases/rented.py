@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.files import write_json
-
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.jobs.checkpoints import prepare_to_resume
 from pipeline.jobs.events import EpochEvent, JobEvent, OnEvent, OnLog, ignore
 from pipeline.jobs.failures import JobFailedError
@@ -25,7 +24,7 @@ from resources.gpu.leases.bill import bill_of
 from resources.gpu.leases.charges import reconcile
 from resources.gpu.leases.follow import Assignment, Following
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
-from resources.gpu.leases.pod import PodLease, Terms, patiently
+from resources.gpu.leases.pod import PodLease, ReadyPod, Terms, patiently
 from resources.gpu.signals import bounded, interruptible, require_a_parent, shielded
 
 LEASES_A_JOB = 2
@@ -80,7 +79,7 @@ class RentedLease:
         """Nothing is rented yet."""
         self.terms, self.wish = provider.terms, provider.wish
         self.spec, self.on_log = spec, on_log
-        self.pods: list[PodLease] = []
+        self.pods: list[ReadyPod] = []
         self._begun: list[PodLease] = []
         self.outputs: Path | None = None
         self._asked_to_finish = False
@@ -90,7 +89,7 @@ class RentedLease:
     def host(self) -> Host:
         """The host of the moment."""
         pod = self._pod
-        row = pod.known
+        row = pod.lease.known
         return Host(row.provider, f"{pod.environment.gpu} ({row.pod_id})", row.usd_per_hour)
 
     def place(self) -> None:
@@ -151,7 +150,7 @@ class RentedLease:
             self._write_bill()
 
     @property
-    def _pod(self) -> PodLease:
+    def _pod(self) -> ReadyPod:
         return self.pods[-1]
 
     def _try(self, pod: PodLease, what: str) -> str | None:
@@ -164,7 +163,7 @@ class RentedLease:
                 f"Asking {row.provider} for {what} at ${row.usd_per_hour:.2f} an hour, for at most "
                 f"${row.max_usd:.2f} and {minutes:.0f} minutes."
             )
-            pod.get_ready(self.on_log)
+            ready = pod.get_ready(self.on_log)
         except (NoCapacityError, HostUnfitError) as error:
             with shielded():
                 pod.end(error.problem)
@@ -173,7 +172,7 @@ class RentedLease:
             with shielded():
                 pod.end(f"{type(error).__name__} while it was made ready")
             raise
-        self.pods.append(pod)
+        self.pods.append(ready)
         return None
 
     def _follow(self, following: Following) -> Path:
@@ -203,7 +202,7 @@ class RentedLease:
     def _watch(self, workplace: Workplace) -> None:
         """End the training in order while there is still money for it."""
         require_a_parent()
-        pace, seconds_left = self.terms.pace, self._pod.seconds_left()
+        pace, seconds_left = self.terms.pace, self._pod.lease.seconds_left()
         if seconds_left < pace.salvage:
             raise self._budget_spent()
         to_finish = self._epoch_seconds + pace.finish
@@ -232,9 +231,9 @@ class RentedLease:
     def _replace(self, error: OutpostError, assignment: Assignment) -> None:
         """End a lost host and go on with another one, unless its time was over."""
         self.on_log(f"{error.problem} The host is given up.")
-        was_over = self._pod.seconds_left() < self.terms.pace.salvage
+        was_over = self._pod.lease.seconds_left() < self.terms.pace.salvage
         with shielded():
-            self._pod.end(error.problem)
+            self._pod.lease.end(error.problem)
         if was_over:
             # As after a laptop has slept: the pod has ended itself.
             raise self._budget_spent() from error

@@ -9,9 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.files import write_json
-
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.jobs.bill import Bill
 from pipeline.jobs.events import OnEvent, OnLog, ignore
 from pipeline.jobs.spec import JobSpec

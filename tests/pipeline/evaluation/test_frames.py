@@ -12,7 +12,8 @@ from pipeline.evaluation.frames import (
     synthetic_validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.labels.batches import Batch, Frame, write_json
+from pipeline.files import write_json
+from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 
 TRUTH = LabelledBox(1, Box(10, 10, 20, 30))

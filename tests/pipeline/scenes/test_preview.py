@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.games.pack import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.scenes.dataset.layout import SceneSetError
-from pipeline.scenes.reports.samples import class_colour, sample_sheet
+from pipeline.scenes.reports.samples import sample_sheet
 
 NAMES = ("house", "soldier", "boat", "fish", "gull")
 
@@ -24,7 +24,3 @@ def test_the_sample_sheet_shows_pictures_of_the_set_with_boxes(written):
 def test_the_sample_sheet_of_an_empty_set_says_what_to_do(tmp_path):
     with pytest.raises(SceneSetError, match="holds no pictures"):
         sample_sheet(tmp_path, NAMES, LabelPolicy())
-
-
-def test_classes_have_their_own_colours():
-    assert len({class_colour(class_id) for class_id in range(100)}) == 100

@@ -1,6 +1,5 @@
 """Which arithmetic a processor trains in."""
 
-
 import pytest
 
 from pipeline.training.detector_program.acceleration.cpu import precision_of
