@@ -11,10 +11,9 @@ from typing import TypeVar
 from detector_runtime.images import upright
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.labels.batches import read_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import LabelledBox
-from pipeline.labels.formats.yolo import read_rows
-from pipeline.labels.training_set import is_real, label_path, listed_pictures, read_class_names
+from pipeline.labels.training_set import TrainingSet, is_real
 
 TILE_WIDTH = 400
 COLUMNS = 3
@@ -24,31 +23,25 @@ GOLDEN = 0.618034
 """Steps of this share of the colour circle keep neighbouring ids far apart."""
 
 
-def training_samples(folder: Path, count: int = 6) -> bytes:
+def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
     """A JPEG of real training pictures with their labels, spread evenly over the list.
 
     Where there are no real ones, synthetic ones are shown.
 
     Raises:
-        TrainingSetError, LabelFileError: the set is incomplete.
+        TrainingSetError: labels are missing or damaged.
     """
-    names = read_class_names(folder)
-    listed = sorted(set(listed_pictures(folder, "train")))
+    listed = sorted(set(training_set.listed["train"]))
     pictures = [line for line in listed if is_real(line)] or listed
-    tiles = [_labelled_tile(folder, picture, names) for picture in _spread(pictures, count)]
+    tiles = [_labelled_tile(training_set, picture) for picture in _spread(pictures, count)]
     return _jpeg(_grid(tiles))
 
 
-def batch_samples(folder: Path, count: int = 6) -> bytes | None:
-    """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame.
-
-    Raises:
-        BatchError: the batch cannot be read.
-    """
-    batch = read_batch(folder)
+def batch_samples(export: ExportBatch, count: int = 6) -> bytes | None:
+    """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame."""
     tiles = [
-        _tile(_opened(folder / frame.path), frame.boxes, batch.class_names)
-        for frame in _spread(batch.frames, count)
+        _tile(_opened(export.image_of(frame)), frame.boxes, export.batch.class_names)
+        for frame in _spread(export.batch.frames, count)
     ]
     return _jpeg(_grid(tiles)) if tiles else None
 
@@ -58,9 +51,9 @@ def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
     return items[::step][:count]
 
 
-def _labelled_tile(folder: Path, picture: str, names: Sequence[str]) -> Image.Image:
-    image = _opened(folder / picture)
-    rows = read_rows(label_path(folder, picture), len(names))
+def _labelled_tile(training_set: TrainingSet, picture: str) -> Image.Image:
+    image, names = _opened(training_set.folder / picture), training_set.class_names
+    rows = training_set.rows_of(picture)
     return _tile(image, [row.labelled_box(image.width, image.height) for row in rows], names)
 
 

@@ -21,8 +21,8 @@ from assets.core.building import Making, latest, make
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.training import show_batch_sizes, show_lease, stages_of, training_assets
+from pipeline.files import write_json
 from pipeline.games.pack import TwoStageRules, load_pack
-from pipeline.labels.batches import write_json
 from pipeline.training.job import (
     FINETUNING,
     Hyperparameters,

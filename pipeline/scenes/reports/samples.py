@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from pipeline.games.pack import LabelPolicy
 from pipeline.labels.boxes import Box
 from pipeline.scenes.dataset.layout import SceneSetError
-from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_some_scenes
+from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.sources.catalogue import Colour
 from pipeline.sprites.library import Pixels
 
@@ -33,7 +33,7 @@ def class_colour(class_id: int) -> Colour:
 
 
 def sample_sheet(
-    folder: Path, class_names: Sequence[str], policy: LabelPolicy, count: int = 12
+    synthetic: SyntheticSet, class_names: Sequence[str], policy: LabelPolicy, count: int = 12
 ) -> bytes:
     """A JPEG of pictures spread evenly over the set, with their objects outlined.
 
@@ -44,10 +44,11 @@ def sample_sheet(
     Raises:
         SceneSetError: the set has no pictures, or one cannot be read.
     """
-    scenes = read_some_scenes(folder, count)
-    tiles = [_tile(scene, class_names, policy) for scene in scenes]
+    tiles = [_tile(scene, class_names, policy) for scene in synthetic.some_scenes(count)]
     if not tiles:
-        raise SceneSetError(f"{folder} holds no pictures.", "Materialize the synthetic set again.")
+        raise SceneSetError(
+            f"{synthetic.folder} holds no pictures.", "Materialize the synthetic set again."
+        )
     sheet = cv2.cvtColor(_grid(tiles), cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, SHEET_QUALITY])[1])
 
