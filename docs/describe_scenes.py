@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.games.sections import scenes as scene_rules
 from pipeline.games.sections.base import Section
 from pipeline.games.sections.scenes import SceneRules
 
@@ -25,11 +24,21 @@ listed here with its meaning, its limits and its default; anything else in the f
 name. Lists of classes take names of classes and names of groups of classes, as `classes.yaml` has
 them. Ranges are written `[least, most]`. [Why it is as it is](../explanation/scenes.md).
 
-This page is made from the models in `pipeline/games/sections/scenes.py`:
+This page is made from the models in `pipeline/games/sections/`, `scenes.py` and `overlays.py`:
 `python docs/describe_scenes.py`.
+"""
+RENAMED = """
+## Keys of earlier versions
+
+They are still read, with a warning that names the new key. A key under both names is refused.
+
+| Was | Is |
+|---|---|
 """
 
 TABLE = "| Key | Meaning | Values | Default |\n|---|---|---|---|\n"
+
+MODELS = {model.__name__: model for model in Section.__subclasses__()}
 
 Schema = dict[str, Any]
 
@@ -40,7 +49,15 @@ def page() -> str:
     sections = [_section("SceneRules", schema, "The file itself")]
     for name in _reached(schema):
         sections.append(_section(name, schema["$defs"][name], _title(name, schema)))
-    return HEAD + "".join(sections)
+    return HEAD + "".join(sections) + RENAMED + "".join(_renamed(schema))
+
+
+def _renamed(schema: Schema) -> Iterator[str]:
+    """A row for each key that has another name now."""
+    for name in ["SceneRules", *_reached(schema)]:
+        within = "" if name == "SceneRules" else f"{_short_title(name, schema)}."
+        for old, new in MODELS[name].renamed_keys.items():
+            yield f"| `{within}{old}` | `{within}{new}` |\n"
 
 
 def _reached(schema: Schema) -> list[str]:
@@ -89,8 +106,7 @@ def _short_title(name: str, schema: Schema) -> str:
 
 
 def _section(name: str, schema: Schema, title: str) -> str:
-    model: type[Section] = getattr(scene_rules, name)
-    described = inspect.cleandoc(model.__doc__ or "")
+    described = inspect.cleandoc(MODELS[name].__doc__ or "")
     rows = "".join(_row(key, field, schema) for key, field in schema["properties"].items())
     return f"\n## {title}\n\n{described}\n\n{TABLE}{rows}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from detector_runtime.tools.palette import class_colour
 from PIL import Image, ImageDraw, ImageFont
 
 from assets.core.building import latest
@@ -17,7 +18,6 @@ from detector_runtime import DetectedEntity, open_detector
 from pipeline.evaluation.frames import batch_frames
 from pipeline.labels.batches import ExportBatch
 from pipeline.release.package import RuntimePackage
-from pipeline.scenes.reports.samples import class_colour
 from resources.artifacts import Artifacts
 from resources.instance import open_instance
 from resources.state import StateFolder

@@ -1,9 +1,11 @@
-"""JSON files: written with bytes that depend on the value alone, read into types."""
+"""JSON of the same bytes everywhere, read into types; files that are there whole or not at all."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +16,14 @@ from pipeline.errors import OutpostError
 T = TypeVar("T")
 
 
-def write_json(file: Path, value: Any) -> None:
-    """Write JSON whose bytes depend on the value alone."""
-    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
+def write_json(file: Path, value: Any, indent: int = 1) -> None:
+    """Write JSON whose bytes depend on the value alone: sorted keys, UTF-8, lines that end in LF.
+
+    Raises:
+        OSError: the file cannot be written.
+        TypeError: the value holds something that JSON does not know.
+    """
+    text = json.dumps(value, sort_keys=True, indent=indent, ensure_ascii=False)
     file.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
@@ -35,3 +42,22 @@ def read_json(file: Path, kind: type[T], damaged: Callable[[Path, Exception], Ou
         return TypeAdapter(kind).validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
         raise damaged(file, error) from error
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A neighbour to write, which takes the file's place at the end of a `with` block.
+
+    Other processes see the old file or the new one, whole. The folder is made where there is none;
+    after an error in the block the old file is still there, and the neighbour is not.
+
+    Raises:
+        OSError: the folder cannot be made, or the file cannot be replaced.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    neighbour = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield neighbour
+        neighbour.replace(file)
+    finally:
+        neighbour.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from detector_runtime.system.cores import usable_cores
 from pydantic import Field
 
 from pipeline.demo_game.game_folder import draw_game
+from pipeline.files import replacing, write_json
 from pipeline.games.index import (
     GAME_DIR_VARIABLE,
     GameFolderError,
@@ -172,10 +173,8 @@ class DigestCache:
         """Keep what was seen; the rest is forgotten. Nothing is written when nothing is new."""
         if self._seen == self._before:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(self._seen, indent=0), encoding="utf-8", newline="\n")
-        temporary.replace(self._file)
+        with replacing(self._file) as fresh:
+            write_json(fresh, self._seen, indent=0)
 
 
 def _named_by_environment(pack: GamePack) -> Path | None:

@@ -61,7 +61,7 @@ def reap_everywhere(
         ReapError: a cloud could not be looked at, or leases are open at one without a key.
     """
     from resources.gpu.leases.reaper import ReapError
-    from resources.gpu.resource import API_KEYS
+    from resources.gpu.settings import API_KEYS
 
     looks: list[Reaping] = []
     failures = []

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from pipeline.backgrounds.textures import Kind
 from pipeline.games.pack import GamePack
 
 
@@ -32,22 +33,18 @@ class GameKeys:
         return self._key("sprites")
 
     @property
-    def terrain_backgrounds(self) -> dg.AssetKey:
-        return self._key("terrain_backgrounds")
+    def kinds_of_background(self) -> tuple[Kind, ...]:
+        """What scenes may lie on."""
+        return ("land", "water", "shore") if self.has_shores else ("land", "water")
 
-    @property
-    def water_backgrounds(self) -> dg.AssetKey:
-        return self._key("water_backgrounds")
-
-    @property
-    def shore_backgrounds(self) -> dg.AssetKey:
-        return self._key("shore_backgrounds")
+    def backgrounds_of(self, kind: Kind) -> dg.AssetKey:
+        """Backgrounds of one kind; land's are called terrain."""
+        return self._key(f"{'terrain' if kind == 'land' else kind}_backgrounds")
 
     @property
     def scene_sources(self) -> tuple[dg.AssetKey, ...]:
         """What scenes are drawn from: sprites, then the backgrounds of each kind."""
-        shores = (self.shore_backgrounds,) if self.has_shores else ()
-        return (self.sprites, self.terrain_backgrounds, self.water_backgrounds, *shores)
+        return (self.sprites, *map(self.backgrounds_of, self.kinds_of_background))
 
     @property
     def synthetic_set(self) -> dg.AssetKey:

@@ -14,7 +14,6 @@ log small. Where logs are kept otherwise, the entry holds the images themselves 
 
 import base64
 import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +23,7 @@ import dagster as dg
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
 from assets.core.metadata import PREVIEW, ShownImage
+from pipeline.files import replacing
 
 SHOWN_AT_ONCE = 1000
 """Characters of markdown from which on the UI wants a click."""
@@ -126,7 +126,5 @@ def _write(file: Path, data: bytes) -> None:
     if file.is_file() and file.stat().st_size == len(data):
         file.touch()
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    staged = file.with_name(f"{file.name}.{uuid.uuid4().hex[:8]}.part")
-    staged.write_bytes(data)
-    staged.replace(file)
+    with replacing(file) as fresh:
+        fresh.write_bytes(data)

@@ -79,7 +79,7 @@ def outdated_batches(
 
 def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.labels")
+    code = code_version_of("pipeline.labels", "pipeline.files")
 
     @dg.asset(
         key=keys.cvat_export,
@@ -126,7 +126,9 @@ def show_batch(export: ExportBatch) -> Metadata:
 
 def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.labels", "pipeline.scenes.dataset.synthetic_set")
+    code = code_version_of(
+        "pipeline.labels", "pipeline.files", "pipeline.scenes.dataset.synthetic_set"
+    )
 
     class MergeConfig(LaunchpadConfig):
         """What may be changed for one merge."""

@@ -73,6 +73,8 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.scenes.rendering.measuring",
         "pipeline.scenes.dataset.reader",
         "pipeline.scenes.dataset.synthetic_set",
+        "pipeline.visualization",
+        "pipeline.files",
         "detector_runtime",
     )
 

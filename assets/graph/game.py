@@ -10,8 +10,9 @@ import dagster as dg
 from assets.core.building import Making, Metadata, latest, make, notice, reporter
 from assets.core.keys import GameKeys
 from assets.core.metadata import image, table
-from pipeline.backgrounds.pictures import background_sheet
+from pipeline.backgrounds.preview import background_sheet
 from pipeline.backgrounds.sets import BackgroundSet
+from pipeline.backgrounds.textures import Kind
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.files import Overlay, find_file, path_in
 from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
@@ -25,12 +26,18 @@ from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
 
 GROUP = "game"
-Kind = Literal["land", "water"]
+BACKGROUNDS: dict[Kind, str] = {
+    "land": "Pictures of land made from the game's terrain textures, softened as in the game.",
+    "water": "Pictures of water made from the game's terrain textures, softened as in the game.",
+    "shore": "Pictures of land and water with a beach between them, and where it runs.",
+}
+"""What there is of each kind."""
 GROUND_CODE = ("pipeline.backgrounds.sets", "pipeline.backgrounds.textures")
 """With all that they import they decide the bytes of backgrounds; a change makes them stale."""
 NOT_GROUND_CODE = frozenset(
     {
         "pipeline.games.pack",  # values and classes, which the recipe states
+        "pipeline.games.sections.base",  # kinds of values
         "pipeline.sprites.library",  # holds sprites, of which no background is made
     }
 )
@@ -50,9 +57,7 @@ def game_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     return [
         _game_files(pack),
         _sprites(pack),
-        _backgrounds(pack, "land"),
-        _backgrounds(pack, "water"),
-        *([_shores(pack)] if pack.scenes.shore_fraction > 0 else []),
+        *(_backgrounds(pack, kind) for kind in GameKeys.of(pack).kinds_of_background),
     ]
 
 
@@ -178,19 +183,17 @@ def show_sprites(folder: Path, pack: GamePack) -> Metadata:
 
 def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    key = keys.terrain_backgrounds if kind == "land" else keys.water_backgrounds
+    key = keys.backgrounds_of(kind)
     code = code_version_behind(*GROUND_CODE, without=NOT_GROUND_CODE)
     size = (pack.scenes.width, pack.scenes.height)
 
     @dg.asset(
-        name=key.path[-1],
-        key_prefix=pack.name,
+        key=key,
         deps=[keys.game_files],
         group_name=GROUP,
         kinds={"jpeg"},
         code_version=code,
-        description=f"Pictures of {kind} made from the game's terrain textures, softened as in "
-        "the game.",
+        description=BACKGROUNDS[kind],
     )
     def backgrounds(
         context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
@@ -206,35 +209,6 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
         return make(making, write, lambda folder: show_backgrounds(BackgroundSet.open(folder)))
 
     return backgrounds
-
-
-def _shores(pack: GamePack) -> dg.AssetsDefinition:
-    keys = GameKeys.of(pack)
-    code = code_version_behind(*GROUND_CODE, without=NOT_GROUND_CODE)
-    size = (pack.scenes.width, pack.scenes.height)
-
-    @dg.asset(
-        key=keys.shore_backgrounds,
-        deps=[keys.game_files],
-        group_name=GROUP,
-        kinds={"jpeg"},
-        code_version=code,
-        description="Pictures of land and water with a beach between them, and where it runs.",
-    )
-    def shore_backgrounds(
-        context: dg.AssetExecutionContext, artifacts: Artifacts, game: GameFiles
-    ) -> dg.MaterializeResult[Any]:
-        indexed = latest(context.instance, artifacts.store, keys.game_files)
-        recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": "shore", "size": size}
-        making = Making(context, artifacts.store, keys.shore_backgrounds, code, recipe, (indexed,))
-
-        def write(folder: Path) -> None:
-            files = (game.located(pack), _files(making, game, pack, "terrain"))
-            BackgroundSet.write(folder, "shore", files, pack.terrain, size, making.report)
-
-        return make(making, write, lambda folder: show_backgrounds(BackgroundSet.open(folder)))
-
-    return shore_backgrounds
 
 
 def show_backgrounds(backgrounds: BackgroundSet) -> Metadata:

@@ -21,7 +21,8 @@ from assets.core.known_errors import KNOWN_ERRORS
 from assets.core.launchpad import FIX, LaunchpadError, complaints_of
 from assets.core.metadata import drawing, image, table
 from assets.graph.annotations import merged_batches
-from pipeline.games.pack import GamePack, SceneRules
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import Manifest
 from pipeline.provenance import ArtifactVersion, code_version_behind
@@ -62,9 +63,6 @@ NOT_SCENE_CODE = frozenset(
     }
 )
 """What it imports and no byte of a set follows from."""
-# A graph has no other way to report a data version; without this, Dagster would say in every run
-# that it may change one day.
-warnings.filterwarnings("ignore", "Parameter `data_version` of initializer `Output", dg.BetaWarning)
 PLOTTED = 2000
 """Pictures that the plots of sizes and positions are made of, spread evenly over the set."""
 SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
@@ -147,10 +145,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         context: dg.OpExecutionContext, artifacts: Artifacts, workshop: str, drawn: list[int]
     ) -> Iterator[dg.Output[None]]:
         context.log.info(f"{sum(drawn)} pictures in {len(drawn)} shards were drawn.")
-        result = SetDrawing(context, artifacts.store, pack, code, workshop).settle()
-        yield dg.Output(
-            None, metadata=dict(result.metadata or {}), data_version=result.data_version
-        )
+        yield _output_of(SetDrawing(context, artifacts.store, pack, code, workshop).settle())
 
     def for_the_first_step(config: dict[str, Any]) -> dict[str, Any]:
         return {"order_scenes": {"config": config}}
@@ -322,6 +317,19 @@ class SetDrawing:
         inputs = tuple(self.store.open(version) for version in order.sources)
         return Making(
             self.context, self.store, self._key, self.code, recipe, inputs, began_at=order.began_at
+        )
+
+
+def _output_of(result: dg.MaterializeResult[Any]) -> dg.Output[None]:
+    """What a graph's last step gives of an artifact.
+
+    A graph has no other way to report a data version, of which Dagster would say in every run that
+    it may change one day.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Parameter `data_version`", dg.BetaWarning)
+        return dg.Output(
+            None, metadata=dict(result.metadata or {}), data_version=result.data_version
         )
 
 

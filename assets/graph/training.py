@@ -102,6 +102,8 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.export.parity",
         "pipeline.export.parity_sheet",
         "pipeline.export.torch_reference",
+        "pipeline.visualization",
+        "pipeline.files",
     )
 
     class TrainingConfig(LaunchpadConfig):

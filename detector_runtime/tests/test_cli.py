@@ -12,7 +12,8 @@ from PIL import Image
 
 from detector_runtime import open_detector
 from detector_runtime.tools.cli import main
-from detector_runtime.tools.drawing import class_colour, draw
+from detector_runtime.tools.drawing import draw
+from detector_runtime.tools.palette import class_colour, text_colour_on
 from detector_runtime.tools.watching import new_pictures
 
 
@@ -170,7 +171,16 @@ def test_drawing_leaves_the_picture_alone() -> None:
     assert (drawn[y1 + 40, x1] == class_colour(0)).all()
     swapped = np.asarray(draw(picture[:, :, ::-1].copy(), found, color="bgr"))
     np.testing.assert_array_equal(swapped, drawn)
-    assert len({class_colour(index) for index in range(60)}) == 60
+
+
+def test_classes_have_their_own_colours_and_text_on_them_can_be_read() -> None:
+    colours = [class_colour(index) for index in range(100)]
+    assert len(set(colours)) == 100
+    for colour in colours:
+        ground, text = (
+            np.array(each) @ (0.299, 0.587, 0.114) for each in (colour, text_colour_on(colour))
+        )
+        assert abs(ground - text) > 100
 
 
 def test_the_server_can_be_started_from_the_command(

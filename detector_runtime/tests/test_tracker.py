@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -70,6 +71,12 @@ def test_ids_are_never_given_twice() -> None:
     assert len(ids) == len(set(ids)) == 60
     following.reset()
     assert following.update(seen((100, 100))).ids == ("sheep_30",)
+
+
+def test_the_docstring_tells_the_rounds_in_their_order() -> None:
+    rounds = tracker()._match_rounds(np.ones(0, np.bool_))
+    told = re.findall(r"^ *\d\. \*(.+)\*:", EntityTracker.__doc__ or "", re.MULTILINE)
+    assert told == [each.name for each in rounds]
 
 
 def test_a_track_survives_exactly_max_misses() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.backgrounds.hexes import HexGrid, HexPictures, draw_map
@@ -24,8 +22,6 @@ from pipeline.progress import Report, silent, track
 
 INDEX_FILE = "index.json"
 JPEG_QUALITY = 95
-THUMBNAIL_WIDTH = 200
-COLUMNS = 5
 HALF = (480, 200)
 """Width and height in pixels of one picture in a comparison of samplings."""
 SAMPLINGS: tuple[Sampling, ...] = ("stretched", "isometric")
@@ -252,23 +248,6 @@ def read_index(folder: Path) -> tuple[BackgroundEntry, ...]:
     return read_json(folder / INDEX_FILE, tuple[BackgroundEntry, ...], no_backgrounds)
 
 
-def background_sheet(folder: Path, count: int = 20) -> bytes:
-    """A JPEG of thumbnails spread evenly over the set."""
-    entries = read_index(folder)
-    step = max(1, len(entries) // count)
-    thumbnails = list(_thumbnails(folder, entries[::step][:count]))
-    height = max(thumbnail.height for thumbnail in thumbnails)
-    rows = -(-len(thumbnails) // COLUMNS)
-    columns = min(COLUMNS, len(thumbnails))
-    sheet = Image.new("RGB", (columns * THUMBNAIL_WIDTH, rows * height))
-    for number, thumbnail in enumerate(thumbnails):
-        row, column = divmod(number, COLUMNS)
-        sheet.paste(thumbnail, (column * THUMBNAIL_WIDTH, row * height))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
-
-
 def sampling_sheet(
     textures: Sequence[Texture], rules: TerrainRules, size: tuple[int, int], count: int = 4
 ) -> bytes:
@@ -302,13 +281,6 @@ def no_backgrounds(file: Path, why: Exception) -> BackgroundSetError:
         "Materialize the backgrounds again: terrain_backgrounds, water_backgrounds or "
         "shore_backgrounds.",
     )
-
-
-def _thumbnails(folder: Path, entries: Sequence[BackgroundEntry]) -> Iterator[Image.Image]:
-    for entry in entries:
-        with Image.open(folder / entry.file) as image:
-            scale = THUMBNAIL_WIDTH / image.width
-            yield image.resize((THUMBNAIL_WIDTH, max(1, round(image.height * scale))))
 
 
 def _jpeg(pixels: Pixels) -> bytes:

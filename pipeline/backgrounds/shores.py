@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.backgrounds.soften import Floats
-from pipeline.games.pack import Scene, ShoreRules
+from pipeline.games.pack import ShoreRules
+from pipeline.games.sections.base import Scene
 
 Point = tuple[float, float]
 

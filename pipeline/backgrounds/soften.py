@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.backgrounds.textures import LUMINANCE, Pixels
-from pipeline.games.pack import Range, Softening
+from pipeline.games.pack import Softening
+from pipeline.games.sections.base import Range
 
 Floats = npt.NDArray[np.float32]
 

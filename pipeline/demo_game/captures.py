@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +32,7 @@ from pipeline.demo_game.renderer import (
     screenshot,
 )
 from pipeline.errors import OutpostError
+from pipeline.files import replacing, write_json
 from pipeline.processes import end_with_parent
 from pipeline.progress import Report, silent, track
 
@@ -231,9 +231,8 @@ def _is_current(file: Path) -> bool:
 def _replace(file: Path, data: bytes) -> None:
     if file.is_file() and file.read_bytes() == data:
         return
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(file)
+    with replacing(file) as fresh:
+        fresh.write_bytes(data)
 
 
 def _versions(folder: Path) -> dict[str, str]:
@@ -245,7 +244,5 @@ def _versions(folder: Path) -> dict[str, str]:
 
 def _remember(file: Path) -> None:
     versions = {**_versions(file.parent), file.name: drawing_version()}
-    text = json.dumps(versions, indent=2, sort_keys=True) + "\n"
-    temporary = file.with_name(f"{VERSIONS}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(file.with_name(VERSIONS))
+    with replacing(file.with_name(VERSIONS)) as fresh:
+        write_json(fresh, versions, indent=2)

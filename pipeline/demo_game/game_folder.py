@@ -14,6 +14,7 @@ from pipeline.demo_game.art.raycasting import Drawing
 from pipeline.demo_game.drawing_code import drawing_version
 from pipeline.demo_game.ground import BLACK, PLACEHOLDER, TERRAINS, Pixels, placeholder, tile_of
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
 from pipeline.progress import Report, silent, track
 
@@ -82,7 +83,7 @@ def _draw_and_swap(folder: Path, report: Report) -> None:
         _write_sprites(drawn / SPRITES, report)
         _write_textures(drawn / TEXTURES)
         _write_palette(drawn / PALETTE)
-        _write_json(drawn / MARKER, {"drawing_version": drawing_version()})
+        write_json(drawn / MARKER, {"drawing_version": drawing_version()}, indent=2)
         if folder.exists():
             folder.replace(replaced)
         drawn.replace(folder)
@@ -135,9 +136,4 @@ def _write_palette(file: Path) -> None:
         player: {"FloatRGBA": {"r": r / 255, "g": g / 255, "b": b / 255, "a": 1.0}}
         for player, (r, g, b) in TEAM_COLOURS.items()
     }
-    _write_json(file, {"TeamColors": colours})
-
-
-def _write_json(file: Path, content: object) -> None:
-    text = json.dumps(content, indent=2, sort_keys=True)
-    file.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_json(file, {"TeamColors": colours}, indent=2)

@@ -6,26 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.verdicts import Outcome, Verdict, verdicts_on
 from pipeline.labels.boxes import Box, LabelledBox
-
-# Okabe and Ito's palette, which people with any colour vision can tell apart.
-FOUND = "#009e73"
-MISSED = "#56b4e9"
-CONFUSED = "#f0e442"
-FALSE = "#d55e00"
+from pipeline.visualization.annotators import LEGEND_HEIGHT, draw_box, draw_label, draw_legend
+from pipeline.visualization.palette import GREEN, SKY_BLUE, VERMILION, YELLOW
 
 FONT_SIZE = 12
-LEGEND_HEIGHT = 18
 COLOURS = {
-    Outcome.FOUND: FOUND,
-    Outcome.MISSED: MISSED,
-    Outcome.CONFUSED: CONFUSED,
-    Outcome.FALSE: FALSE,
+    Outcome.FOUND: GREEN,
+    Outcome.MISSED: SKY_BLUE,
+    Outcome.CONFUSED: YELLOW,
+    Outcome.FALSE: VERMILION,
 }
+"""Of outcomes, wherever they are drawn."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class _Mark:
 
     @property
     def line(self) -> int:
-        return 1 if self.colour == FOUND else 2
+        return 1 if self.colour == COLOURS[Outcome.FOUND] else 2
 
 
 def draw_comparison(
@@ -60,11 +56,12 @@ def draw_comparison(
     canvas = Image.new("RGB", (picture.width, picture.height + LEGEND_HEIGHT))
     canvas.paste(picture.convert("RGB"))
     pen = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(FONT_SIZE)
     marks = sorted(_marks(truths, detections, class_names), key=lambda mark: mark.line)
     for mark in marks:
-        _draw_mark(pen, mark, font)
-    _draw_legend(pen, marks, picture.height, font)
+        _draw_mark(pen, mark)
+    counts = Counter(mark.colour for mark in marks)
+    legend = [(f"{outcome} {counts[colour]}", colour) for outcome, colour in COLOURS.items()]
+    draw_legend(pen, legend, picture.height, FONT_SIZE)
     return canvas
 
 
@@ -87,27 +84,7 @@ def _text(verdict: Verdict, class_names: Sequence[str]) -> str:
     return texts[verdict.outcome]
 
 
-_Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
-
-
-def _draw_mark(pen: ImageDraw.ImageDraw, mark: _Mark, font: _Font) -> None:
-    box = mark.box
-    pen.rectangle(
-        (box.x1, box.y1, max(box.x2 - 1, box.x1), max(box.y2 - 1, box.y1)),
-        outline=mark.colour,
-        width=mark.line,
-    )
+def _draw_mark(pen: ImageDraw.ImageDraw, mark: _Mark) -> None:
+    draw_box(pen, mark.box, mark.colour, mark.line)
     if mark.text:
-        rightmost = pen.im.size[0] - pen.textlength(mark.text, font=font)
-        place = (max(min(box.x1, rightmost), 0.0), max(box.y1 - 1, FONT_SIZE + 2.0))
-        pen.rectangle(pen.textbbox(place, mark.text, font=font, anchor="lb"), fill="black")
-        pen.text(place, mark.text, fill=mark.colour, font=font, anchor="lb")
-
-
-def _draw_legend(pen: ImageDraw.ImageDraw, marks: Sequence[_Mark], top: int, font: _Font) -> None:
-    counts = Counter(mark.colour for mark in marks)
-    x = 4.0
-    for outcome, colour in COLOURS.items():
-        text = f"{outcome} {counts[colour]}"
-        pen.text((x, top + 2), text, fill=colour, font=font)
-        x += pen.textlength(text, font=font) + 12
+        draw_label(pen, mark.text, (mark.box.x1, mark.box.y1), mark.colour, FONT_SIZE)

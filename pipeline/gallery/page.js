@@ -1,18 +1,13 @@
 "use strict";
-const {classes, kinds, measure, items} = window.GALLERY;
+const {classes, kinds, colours, measure, items} = window.GALLERY;
 const find = (id) => document.getElementById(id);
 const GAP = 8;
 const SVG = "http://www.w3.org/2000/svg";
 
-// The outcomes of an evaluation have the colours of the report's pictures; everything else has the
-// colour of its class, with the hue that it has on the asset's page.
-const OUTCOMES = {"found": "#009e73", "missed": "#56b4e9", "wrong class": "#f0e442",
-                  "nothing there": "#d55e00"};
-const isEvaluation = kinds.some((kind) => kind in OUTCOMES);
+// The outcomes of an evaluation have colours of their own; everything else has that of its class.
+const isEvaluation = kinds.some((kind) => kind in colours.outcomes);
 const ERRORS = new Set(["missed", "wrong class", "nothing there"]);
-const hue = (index) => (index * 222.492) % 360;
-const classColour = (index) => `hsl(${hue(index)} 85% ${index % 2 ? 58 : 68}%)`;
-const colourOf = (mark) => OUTCOMES[kinds[mark[5]]] ?? classColour(mark[4]);
+const colourOf = (mark) => colours.outcomes[kinds[mark[5]]] ?? colours.classes[mark[4]];
 
 // A mark is [x1, y1, x2, y2, class, kind, value, note]; the value is what `measure` names, or null.
 const sideOf = (mark) => Math.min(mark[2] - mark[0], mark[3] - mark[1]);
@@ -277,8 +272,8 @@ function showCounts(id, counts) {
 const valuesOf = (key) => [...new Set(items.map((item) => item[key]))].sort();
 choices("splits", valuesOf("split"));
 choices("sources", valuesOf("source"));
-choices("kinds", kinds, isEvaluation ? (kind) => OUTCOMES[kind] : null);
-choices("classes", classes, isEvaluation ? null : (name) => classColour(classes.indexOf(name)));
+choices("kinds", kinds, isEvaluation ? (kind) => colours.outcomes[kind] : null);
+choices("classes", classes, isEvaluation ? null : (name) => colours.classes[classes.indexOf(name)]);
 for (const part of document.querySelectorAll(".measured")) part.hidden = !measure;
 find("measure").textContent = `${measure}, %`;
 find("order").querySelector("[value=lowest]").textContent = `lowest ${measure} first`;

@@ -23,11 +23,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from detector_runtime.tools.palette import class_colour
 
+from pipeline.evaluation.drawing import COLOURS
 from pipeline.gallery.collections import GalleryError
 from pipeline.gallery.items import Collection, Item
 from pipeline.links import link_file
 from pipeline.progress import Report, silent, track
+from pipeline.visualization.palette import hex_of
 
 TILE_WIDTH = 320
 """Pixels; smaller pictures are their own thumbnails."""
@@ -112,7 +115,11 @@ def _data(collection: Collection) -> str:
     """One line per picture; boxes as [x1, y1, x2, y2, class, kind, value, note]."""
     kinds = sorted({mark.kind for item in collection.items for mark in item.marks})
     classes = _classes(collection)
-    head = {"classes": classes, "kinds": kinds, "measure": collection.measure}
+    colours = {
+        "classes": [hex_of(class_colour(number)) for number in range(len(classes))],
+        "outcomes": {str(outcome): colour for outcome, colour in COLOURS.items()},
+    }
+    head = {"classes": classes, "kinds": kinds, "colours": colours, "measure": collection.measure}
     names = {name: number for number, name in enumerate(classes)}
     lines = (
         _dump(_entry(number, item, names, kinds)) for number, item in enumerate(collection.items)

@@ -24,17 +24,13 @@ from pipeline.games.sections.base import (
     BlurRange,
     FactorRange,
     Fraction,
+    Scene,
     Section,
     ShareRange,
     ZoomRange,
 )
-from pipeline.games.sections.base import Range as Range
-from pipeline.games.sections.base import Scene as Scene
 from pipeline.games.sections.images import HexRules, Rgb, TeamShades
-from pipeline.games.sections.scenes import LabelPolicy as LabelPolicy
-from pipeline.games.sections.scenes import OverlayRules as OverlayRules
-from pipeline.games.sections.scenes import PlacementRule as PlacementRule
-from pipeline.games.sections.scenes import SceneRules as SceneRules
+from pipeline.games.sections.scenes import SceneRules
 
 PACKS_FOLDER = Path(__file__).parent
 SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
@@ -466,7 +462,7 @@ def load_pack(name_or_path: str | Path) -> GamePack:
             )
         content[section] = _read_yaml(file, section)
     try:
-        return GamePack.model_validate(content)
+        return GamePack.model_validate(content, context=folder)
     except ValidationError as error:
         raise _refusal(error, folder) from error
 

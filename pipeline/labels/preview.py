@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import colorsys
-import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from detector_runtime.images import upright
-from PIL import Image, ImageDraw, ImageFont
+from detector_runtime.tools.palette import class_colour
+from PIL import Image, ImageDraw
 
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.training_set import TrainingSet, is_real
+from pipeline.visualization.annotators import draw_box, draw_label
+from pipeline.visualization.palette import readable_on_black
+from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized, spread_over
 
-TILE_WIDTH = 400
 COLUMNS = 3
-JPEG_QUALITY = 85
-Item = TypeVar("Item")
-GOLDEN = 0.618034
-"""Steps of this share of the colour circle keep neighbouring ids far apart."""
+FONT_SIZE = 10
 
 
 def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
@@ -33,22 +30,17 @@ def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
     """
     listed = sorted(set(training_set.listed["train"]))
     pictures = [line for line in listed if is_real(line)] or listed
-    tiles = [_labelled_tile(training_set, picture) for picture in _spread(pictures, count)]
-    return _jpeg(_grid(tiles))
+    tiles = [_labelled_tile(training_set, picture) for picture in spread_over(pictures, count)]
+    return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles))))
 
 
 def batch_samples(export: ExportBatch, count: int = 6) -> bytes | None:
     """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame."""
     tiles = [
         _tile(_opened(export.image_of(frame)), frame.boxes, export.batch.class_names)
-        for frame in _spread(export.batch.frames, count)
+        for frame in spread_over(export.batch.frames, count)
     ]
-    return _jpeg(_grid(tiles)) if tiles else None
-
-
-def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
-    step = max(1, len(items) // count)
-    return items[::step][:count]
+    return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)))) if tiles else None
 
 
 def _labelled_tile(training_set: TrainingSet, picture: str) -> Image.Image:
@@ -63,39 +55,12 @@ def _opened(file: Path) -> Image.Image:
 
 
 def _tile(image: Image.Image, boxes: Sequence[LabelledBox], names: Sequence[str]) -> Image.Image:
-    zoom = TILE_WIDTH / image.width
-    tile = image.resize((TILE_WIDTH, round(image.height * zoom)))
+    tile = resized(image)
+    zoom = tile.width / image.width
     pen = ImageDraw.Draw(tile)
-    for labelled in boxes:
-        _draw(pen, labelled, names[labelled.class_id], zoom)
+    for box, class_id in boxes:
+        colour = class_colour(class_id)
+        draw_box(pen, box, colour, zoom=zoom)
+        corner = (box.x1 * zoom, box.y1 * zoom)
+        draw_label(pen, names[class_id], corner, readable_on_black(colour), FONT_SIZE)
     return tile
-
-
-def _draw(pen: ImageDraw.ImageDraw, labelled: LabelledBox, name: str, zoom: float) -> None:
-    box, colour = labelled.box, _colour(labelled.class_id)
-    corners = (box.x1 * zoom, box.y1 * zoom, box.x2 * zoom - 1, box.y2 * zoom - 1)
-    pen.rectangle(corners, outline=colour)
-    place = (corners[0] + 2, max(0.0, corners[1] - 11))
-    font = ImageFont.load_default(10)
-    pen.text(place, name, fill=colour, font=font, stroke_width=1, stroke_fill=(0, 0, 0))
-
-
-def _colour(class_id: int) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hsv_to_rgb(class_id * GOLDEN % 1.0, 0.75, 1.0)
-    return round(255 * red), round(255 * green), round(255 * blue)
-
-
-def _grid(tiles: Sequence[Image.Image]) -> Image.Image:
-    height = max(tile.height for tile in tiles)
-    rows = -(-len(tiles) // COLUMNS)
-    sheet = Image.new("RGB", (min(COLUMNS, len(tiles)) * TILE_WIDTH, rows * height))
-    for number, tile in enumerate(tiles):
-        row, column = divmod(number, COLUMNS)
-        sheet.paste(tile, (column * TILE_WIDTH, row * height))
-    return sheet
-
-
-def _jpeg(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()

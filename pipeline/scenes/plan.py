@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.backgrounds.shores import Footprint, Shoreline
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.sections.scenes import UprightBar
+from pipeline.games.sections.overlays import UprightBar
 
 PanelKind = Literal["resource_bar", "minimap", "command_panel"]
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]

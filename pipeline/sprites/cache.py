@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import uuid
 import zipfile
 from collections.abc import Collection
 from dataclasses import fields
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.files import replacing
 from pipeline.sprites.library import Sprite
 from pipeline.sprites.take import Taken
 
@@ -46,10 +46,8 @@ class TakenCache:
         text = json.dumps({"blank": taken.blank, "sprites": facts})
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        staged = self._folder / f"{key}.{uuid.uuid4().hex}.tmp"
-        staged.write_bytes(buffer.getvalue())
-        staged.replace(self._file(key))
+        with replacing(self._file(key)) as fresh:
+            fresh.write_bytes(buffer.getvalue())
 
     def load(self, key: str) -> Taken | None:
         """A result, or None where there is no whole one."""

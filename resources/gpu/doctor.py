@@ -13,12 +13,12 @@ from resources.gpu.hosts.ssh import Login, RemoteHost
 from resources.gpu.hosts.workspace import Workplace
 from resources.gpu.leases.ledger import MIN_USEFUL_SECONDS, Ledger
 from resources.gpu.pod_names import new_lease_id, owner_token
-from resources.gpu.resource import VARIABLE, Gpu, Provider
+from resources.gpu.settings import VARIABLE, GpuSettings, Provider
 
 PATIENCE_SECONDS = 10.0
 
 
-def examine(gpu: Gpu, folder: Path) -> tuple[Finding, ...]:
+def examine(gpu: GpuSettings, folder: Path) -> tuple[Finding, ...]:
     """Look at everything that a training on this provider needs.
 
     Args:
@@ -39,7 +39,7 @@ def examine(gpu: Gpu, folder: Path) -> tuple[Finding, ...]:
     )
 
 
-def _last_resort(gpu: Gpu, cloud: Cloud) -> Finding:
+def _last_resort(gpu: GpuSettings, cloud: Cloud) -> Finding:
     """What ends a host if Outpost never comes back."""
     if cloud.arms_deadman:
         return Finding("last resort", True, f"A host ends itself after {gpu.ttl_hours:g} hours.")
@@ -63,7 +63,7 @@ def _examine_key(folder: Path) -> Finding:
     return Finding("SSH key", True, f"{line[:40]}... is sent with each request for a host.")
 
 
-def _examine_budget(gpu: Gpu, ledger: Ledger) -> Finding:
+def _examine_budget(gpu: GpuSettings, ledger: Ledger) -> Finding:
     try:
         # Reading the token makes it: what cannot be written is better known before a pod is named.
         limits, _, spent = gpu.limits, ledger.owner(), ledger.usd_this_month()
@@ -84,7 +84,7 @@ def _examine_budget(gpu: Gpu, ledger: Ledger) -> Finding:
     return Finding("budget", True, said)
 
 
-def _examine_host(gpu: Gpu, folder: Path) -> tuple[Finding, ...]:
+def _examine_host(gpu: GpuSettings, folder: Path) -> tuple[Finding, ...]:
     try:
         settings = ssh_settings(gpu)
         trust = known_host(settings.known_hosts, settings.address)

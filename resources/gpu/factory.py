@@ -1,4 +1,4 @@
-"""The providers as the resource describes them."""
+"""The providers that settings describe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from resources.gpu.leases.local import LocalProvider
 from resources.gpu.leases.pod import Terms
 from resources.gpu.leases.rented import RentedProvider
 from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings, parse_address
-from resources.gpu.resource import API_KEYS, VARIABLE, Gpu, GpuSettingsError, Provider
+from resources.gpu.settings import (
+    API_KEYS,
+    VARIABLE,
+    GpuSettings,
+    GpuSettingsError,
+    Provider,
+)
 from resources.gpu.timeouts import Pace
 from resources.state import StateFolder
 
@@ -34,82 +40,82 @@ LAMBDA_URL_VARIABLE = "OUTPOST_LAMBDA_URL"
 """Where the APIs answer, for those who reach them by another way."""
 
 
-def provider_of(gpu: Gpu) -> GpuProvider:
-    """The source of hosts that a resource describes.
+def provider_of(settings: GpuSettings) -> GpuProvider:
+    """The source of hosts that settings describe.
 
     Raises:
         GpuSettingsError, SshHostError: something that it needs is not told.
     """
-    if gpu.provider is Provider.LOCAL:
+    if settings.provider is Provider.LOCAL:
         return LocalProvider()
     folder = StateFolder.from_environment().gpu
-    if gpu.provider is Provider.SSH:
-        return SshHostProvider(ssh_settings(gpu), folder, Pace())
+    if settings.provider is Provider.SSH:
+        return SshHostProvider(ssh_settings(settings), folder, Pace())
     terms = Terms(
-        cloud=cloud_of(gpu),
+        cloud=cloud_of(settings),
         ledger=Ledger(folder),
-        limits=gpu.limits,
+        limits=settings.limits,
         key=own_key(folder / "id_ed25519"),
         pace=Pace(),
-        disk_gb=gpu.disk_gb,
-        min_cuda=gpu.min_cuda,
+        disk_gb=settings.disk_gb,
+        min_cuda=settings.min_cuda,
     )
-    return RentedProvider(terms, gpu.wish)
+    return RentedProvider(terms, settings.wish)
 
 
-def cloud_of(gpu: Gpu) -> Cloud:
+def cloud_of(settings: GpuSettings) -> Cloud:
     """The client of a provider's API.
 
     Raises:
         GpuSettingsError: nothing is rented from this provider.
     """
-    if gpu.provider not in CLOUDS:
+    if settings.provider not in CLOUDS:
         raise GpuSettingsError(
-            f"Nothing is rented from '{gpu.provider.value}'.",
+            f"Nothing is rented from '{settings.provider.value}'.",
             f"Set {VARIABLE} to one of {', '.join(CLOUDS)}.",
         )
-    return CLOUDS[gpu.provider](gpu)
+    return CLOUDS[settings.provider](settings)
 
 
 def clouds_at_hand() -> tuple[Cloud, ...]:
     """Every cloud whose API key is in the environment, whatever is configured."""
     return tuple(
-        cloud_of(Gpu(provider=provider))
+        cloud_of(GpuSettings(provider=provider))
         for provider, variable in API_KEYS.items()
         if os.environ.get(variable, "").strip()
     )
 
 
-def ssh_settings(gpu: Gpu) -> SshHostSettings:
+def ssh_settings(settings: GpuSettings) -> SshHostSettings:
     """The machine that is to be used by SSH.
 
     Raises:
         GpuSettingsError: none is named.
     """
-    if not gpu.ssh_host:
+    if not settings.ssh_host:
         raise GpuSettingsError(
             "No SSH host is named.", f"Set {VARIABLE}_SSH_HOST to user@host or user@host:port."
         )
     return SshHostSettings(
-        parse_address(gpu.ssh_host),
-        Path(gpu.ssh_key).expanduser(),
-        Path(gpu.ssh_known_hosts).expanduser(),
-        gpu.ssh_usd_per_hour,
+        parse_address(settings.ssh_host),
+        Path(settings.ssh_key).expanduser(),
+        Path(settings.ssh_known_hosts).expanduser(),
+        settings.ssh_usd_per_hour,
     )
 
 
-def _runpod(gpu: Gpu) -> Cloud:
-    settings = RunPodSettings(tiers=TIERS[gpu.tier])
+def _runpod(settings: GpuSettings) -> Cloud:
+    account = RunPodSettings(tiers=TIERS[settings.tier])
     url = os.environ.get(RUNPOD_URL_VARIABLE)
-    return RunPod(replace(settings, base_url=url) if url else settings)
+    return RunPod(replace(account, base_url=url) if url else account)
 
 
-def _lambda(_gpu: Gpu) -> Cloud:
+def _lambda(_settings: GpuSettings) -> Cloud:
     url = os.environ.get(LAMBDA_URL_VARIABLE)
     return LambdaCloud(LambdaSettings(base_url=url) if url else LambdaSettings())
 
 
-CLOUDS: dict[Provider, Callable[[Gpu], Cloud]] = {
+CLOUDS: dict[Provider, Callable[[GpuSettings], Cloud]] = {
     Provider.RUNPOD: _runpod,
     Provider.LAMBDA: _lambda,
 }

@@ -62,7 +62,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
 
 
 def test_shore_backgrounds_are_made_and_shown(made: Made) -> None:
-    folder = made(GameKeys.of(shore_pack()).shore_backgrounds)
+    folder = made(GameKeys.of(shore_pack()).backgrounds_of("shore"))
     entries = BackgroundSet.open(folder).entries
     assert [entry.kind for entry in entries] == ["shore", "shore"]
     assert all(entry.shore is not None for entry in entries)
@@ -75,7 +75,7 @@ def test_shore_backgrounds_are_made_and_shown(made: Made) -> None:
 def test_the_page_of_terrain_says_why_textures_are_left_out_and_compares_samplings(
     made: Made,
 ) -> None:
-    folder = made(GameKeys.of(shore_pack()).terrain_backgrounds)
+    folder = made(GameKeys.of(shore_pack()).backgrounds_of("land"))
     left_out = json.loads((folder / "left_out.json").read_text("utf-8"))
     assert left_out["o_grid"] == "excluded by the pack"
     assert left_out["g_wtr"] == "not in terrain.land"

@@ -57,8 +57,8 @@ def test_a_game_with_shores_has_one_more_kind_of_background() -> None:
     scenes = DESIGNED["synthetic_set"] | {"shore_backgrounds"}
     assert found == DESIGNED | {"shore_backgrounds": {"game_files"}, "synthetic_set": scenes}
     keys = GameKeys.of(load_pack("aoe2"))
-    assert keys.shore_backgrounds in keys.before_annotation
-    assert GameKeys.of(load_pack("demo")).shore_backgrounds not in graph.get_all_asset_keys()
+    assert keys.backgrounds_of("shore") in keys.before_annotation
+    assert GameKeys.of(load_pack("demo")).backgrounds_of("shore") not in graph.get_all_asset_keys()
 
 
 def test_checks_that_guard_money_or_a_release_are_blocking() -> None:

@@ -156,7 +156,7 @@ def test_sprites_are_not_made_when_a_file_is_gone(make: Make, folder: Path) -> N
         make(KEYS.sprites)
 
 
-@pytest.mark.parametrize("key", [KEYS.terrain_backgrounds, KEYS.water_backgrounds])
+@pytest.mark.parametrize("key", [KEYS.backgrounds_of("land"), KEYS.backgrounds_of("water")])
 def test_backgrounds_are_not_made_from_other_textures(
     make: Make, folder: Path, key: dg.AssetKey
 ) -> None:

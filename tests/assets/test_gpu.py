@@ -20,7 +20,8 @@ from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.leases.file_lock import holding
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
 from resources.gpu.leases.reaper import ReapError
-from resources.gpu.resource import Gpu, GpuSettingsError, Provider, gpu_from_environment
+from resources.gpu.resource import Gpu, gpu_from_environment
+from resources.gpu.settings import GpuSettingsError, Provider
 
 pytestmark = needs_sshd
 OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)

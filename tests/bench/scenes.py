@@ -46,7 +46,8 @@ from pipeline.games.pack import GamePack
 from pipeline.scenes.dataset.layout import Shard
 from pipeline.scenes.dataset.shard_writer import Sources, Studio, open_studio
 from pipeline.scenes.dataset.writer import write_set
-from pipeline.scenes.planning.planner import Placement, ScenePlan, plan
+from pipeline.scenes.plan import Placement, ScenePlan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.measuring import export, label
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.sprites.library import Sprite, write_library

@@ -34,7 +34,8 @@ from pipeline.evaluation.report import Judgement, Scores, score_frames
 from pipeline.games.files import files_in
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.games.sections.scenes import OverlayRules, SceneRules
+from pipeline.games.sections.overlays import OverlayRules
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.synthetic import SUBSETS
@@ -113,8 +114,7 @@ def own_colours(scenes: SceneRules) -> SceneRules:
 
 
 def bare(scenes: SceneRules) -> SceneRules:
-    none = OverlayRules(selection=0, health_bar=0, hud=0, fog=0)
-    return scenes.model_copy(update={"overlays": none})
+    return scenes.model_copy(update={"overlays": OverlayRules.nothing()})
 
 
 def on_the_surface(scenes: SceneRules) -> SceneRules:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 Scene = Literal["land", "water", "both", "shore"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -45,7 +54,57 @@ Steps = tuple[_Step, _Step, _Step]
 """Added to red, green and blue, of 255."""
 
 
+class RenamedKeyWarning(FutureWarning):
+    """A pack has a key of an earlier version, which is read, but has another name now."""
+
+
 class Section(BaseModel):
     """Base of every part of a pack: read-only, and a misspelt key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions, and what they are called now: `fog.width` is a key of `fog`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed_keys_are_read(cls, content: Any, info: ValidationInfo) -> Any:
+        """Take the keys of earlier versions; the context, where there is one, is the folder."""
+        if not isinstance(content, Mapping):
+            return content
+        old = [key for key in cls.renamed_keys if _is_old(content, key, cls.renamed_keys[key])]
+        for key in old:
+            warnings.warn(
+                f"{f'{info.context}: ' if info.context else ''}the key '{key}' is called "
+                f"'{cls.renamed_keys[key]}' now. It is still read; please write the new name.",
+                RenamedKeyWarning,
+                stacklevel=2,
+            )
+        return _moved(content, {key: cls.renamed_keys[key] for key in old})
+
+
+def _is_old(content: Mapping[str, Any], key: str, new: str) -> bool:
+    """Whether a key has its old meaning: what is a section now was a value once."""
+    is_section = new.startswith(f"{key}.") and isinstance(content.get(key), Mapping | BaseModel)
+    return key in content and not is_section
+
+
+def _moved(content: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
+    """The same content under today's keys.
+
+    Raises:
+        ValueError: a key stands there under both names, or something else where a section is.
+    """
+    now = {key: value for key, value in content.items() if key not in renamed}
+    for key, new in renamed.items():
+        section, _, name = new.rpartition(".")
+        holder = now
+        if section:
+            inner = now.get(section, {})
+            if not isinstance(inner, Mapping | BaseModel):
+                raise ValueError(f"'{section}' holds keys, '{name}' among them; got {inner!r:.60}")
+            holder = now[section] = dict(inner)
+        if name in holder:
+            raise ValueError(f"'{key}' is called '{new}' now, and both stand here; keep the new")
+        holder[name] = content[key]
+    return now

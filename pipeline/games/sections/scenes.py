@@ -26,9 +26,9 @@ from pipeline.games.sections.base import (
     Steps,
     ZoomRange,
 )
+from pipeline.games.sections.overlays import OverlayRules
 
 Shape = Literal["row", "block", "clump", "beside"]
-MapCorner = Literal["top left", "top right", "bottom left", "bottom right"]
 Named = tuple[str, str]
 """The key that names something, and the name."""
 
@@ -229,81 +229,6 @@ class WaterRules(Section):
     )
 
 
-class MarkRule(Section):
-    """A picture that the game lays under or over units; all sprites of that name are drawn."""
-
-    picture: str = Field(description="One of the names in sprites.marks.")
-    chance: Fraction = Field(1.0, description="Of a unit to have it.")
-    under: bool = Field(True, description="Under the unit, or over everything.")
-    of_player: bool = Field(True, description="In the unit's colour, or in any team's.")
-    dx: int = Field(0, ge=-512, le=512, description="Pixels to the right of the unit's anchor.")
-    dy: int = Field(0, ge=-512, le=512, description="Pixels below it.")
-    classes: list[str] = Field([], description="Classes, or groups of classes; all without any.")
-    without: list[str] = Field([], description="Classes, or groups of classes, that have none.")
-
-
-class UprightBar(Section):
-    """A health bar that stands beside a unit instead of lying above it; pixels at zoom 1."""
-
-    dx: int = Field(-22, ge=-512, le=512, description="Its left side, from the unit's anchor.")
-    dy: int = Field(-25, ge=-512, le=512, description="Its upper end, from the unit's anchor.")
-    width: int = Field(4, ge=2, le=64, description="Of the bar.")
-    height: CountRange = Field((15, 45), description="Of the bar: the more, the hardier the unit.")
-
-
-class OverlayRules(Section):
-    """What the game's interface draws over a scene; probabilities per object or per scene."""
-
-    selection: Fraction = Field(0.15, description="Selection ellipse under an owned object.")
-    selection_reach: ShareRange = Field(
-        (0.125, 0.125), description="By which it reaches beyond the object, of its width."
-    )
-    without_ellipse: list[str] = Field(
-        [], description="Classes, or groups of classes, that the game marks otherwise."
-    )
-    health_bar: Fraction = Field(0.20, description="Health bar above an owned object.")
-    health: ShareRange = Field((0.2, 1.0), description="Filled part of a bar.")
-    upright_bar: UprightBar | None = Field(None, description="In games that have such bars.")
-    everyone: bool = Field(
-        False, description="What shows no player's colour has ellipse and bar as well."
-    )
-    pictures: list[MarkRule] = Field([], description="What the game lays on or under units.")
-    bar_width: Fraction = Field(0.8, description="Of the object's width.")
-    bar_height: Fraction = Field(0.083, description="Of the object's height; at least 2 pixels.")
-    bar_tallest: int = Field(64, ge=2, le=64, description="Pixels at most.")
-    bar_gap: int = Field(2, ge=0, le=64, description="Pixels between an object and its bar.")
-    garrison: Fraction = Field(0.0, description="Badge of an owned building with units inside.")
-    garrison_classes: list[str] = Field(
-        [], description="Classes, or groups of classes, that units can be garrisoned in."
-    )
-    garrison_radius: Fraction = Field(0.125, description="Of the building's shorter side.")
-    hud: Fraction = Field(0.20, description="Interface panels of a scene.")
-    resource_bar: Fraction = Field(0.5, description="Bar along the top, when there are panels.")
-    resource_bar_height: ShareRange = Field((0.035, 0.055), description="Of the picture's height.")
-    minimap: Fraction = Field(0.5, description="Map in a corner, when there are panels.")
-    minimap_side: ShareRange = Field((0.18, 0.25), description="Of the picture's height.")
-    minimap_corners: list[MapCorner] = Field(
-        ["bottom left", "bottom right"], min_length=1, description="One is chosen."
-    )
-    command_panel: Fraction = Field(0.5, description="Chance of a panel along the bottom.")
-    command_panel_height: ShareRange = Field((0.125, 0.21), description="Of the picture's height.")
-    fog: Fraction = Field(0.3, description="Dimmed corners.")
-    fog_corners: CountRange = Field((1, 4), description="How many of them, 4 at most.")
-    fog_width: ShareRange = Field((0.16, 0.31), description="Of the picture's width.")
-    fog_height: ShareRange = Field((0.21, 0.42), description="Of the picture's height.")
-    fog_darkness: ShareRange = Field((0.31, 0.59), description="Where it is darkest.")
-    fog_banks: CountRange = Field(
-        (0, 0), description="How many dimmed ovals lie anywhere, in addition to the corners."
-    )
-    fog_bank_size: ShareRange = Field((0.3, 0.7), description="Of the picture's sides.")
-
-    @model_validator(mode="after")
-    def _corners_are_four(self) -> OverlayRules:
-        if self.fog_corners[1] > 4:
-            raise ValueError(f"fog_corners: a picture has 4; got {list(self.fog_corners)}")
-        return self
-
-
 class LabelPolicy(Section):
     """Which objects of a drawn scene become labels, and with which box."""
 
@@ -360,7 +285,7 @@ class SceneRules(Section):
         """The rules with what `enhanced` switches off set to nothing."""
         if self.enhanced:
             return self
-        none = OverlayRules(selection=0, health_bar=0, garrison=0, hud=0, fog=0)
+        none = OverlayRules.nothing()
         off = {"overlays": none, "light": LightRules(), "edges": EdgeRules(), "jpeg_varied": 0.0}
         return self.model_copy(update=off)
 
@@ -388,8 +313,8 @@ class SceneRules(Section):
         lists = {
             "rebalance.rare.classes": self.rebalance.rare.classes,
             "rebalance.confusable.classes": self.rebalance.confusable.classes,
-            "overlays.without_ellipse": self.overlays.without_ellipse,
-            "overlays.garrison_classes": self.overlays.garrison_classes,
+            "overlays.selection.without": self.overlays.selection.without,
+            "overlays.garrison.classes": self.overlays.garrison.classes,
         }
         for number, mark in enumerate(self.overlays.pictures):
             lists[f"overlays.pictures[{number}].classes"] = mark.classes

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.games.pack import GamePack, LabelPolicy, Scene
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.base import Scene
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.formats.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet

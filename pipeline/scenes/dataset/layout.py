@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import OutpostError
-from pipeline.games.pack import SceneRules
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import Subset
 
 SHARD_IMAGES = 50

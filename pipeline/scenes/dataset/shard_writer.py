@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.pack import GamePack, SceneRules
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.formats.yolo import format_labels
 from pipeline.labels.synthetic import SUBSETS, Subset
@@ -34,7 +35,8 @@ from pipeline.scenes.dataset.layout import (
 )
 from pipeline.scenes.dataset.sidecar import measurements_of
 from pipeline.scenes.pixels.mipmaps import Scales
-from pipeline.scenes.planning.planner import WAYS_AROUND, ScenePlan, plan
+from pipeline.scenes.plan import ScenePlan
+from pipeline.scenes.planning.planner import WAYS_AROUND, plan
 from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import (

@@ -24,7 +24,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.games.pack import GamePack, SceneRules
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.links import link_file
 from pipeline.manifests import FileEntry, Manifest, joined, manifest_of, sha256_of

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import cache
 
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.planning.planner import ScenePlan
+from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.rendering.measuring import Exported
 
 CORNERS = "[%d, %d, %d, %d]"
@@ -39,20 +39,19 @@ def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
 def _line(decision: Exported) -> str:
     """An object as JSON with sorted keys, put together by hand because there are so many."""
     item, outcome = decision
-    name, full, visible, visible_fraction, truncated, covers, player, sprite, scale, where = item
-    around = _corners(full)
+    around, where = _corners(item.full), item.footprint
     return OBJECT % (
-        _quoted(name),
-        _quoted(covers),
+        _quoted(item.class_name),
+        _quoted(item.covered_by),
         "null" if isinstance(outcome, LabelledBox) else _quoted(outcome),
         "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, ',
         around,
-        "null" if player is None else player,
-        scale,
-        _quoted(sprite),
-        truncated,
-        around if visible is full else _corners(visible),
-        visible_fraction,
+        "null" if item.player is None else item.player,
+        item.scale,
+        _quoted(item.sprite_id),
+        item.truncated_fraction,
+        around if item.visible is item.full else _corners(item.visible),
+        item.visible_fraction,
     )
 
 

@@ -16,7 +16,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from pipeline.games.pack import GamePack, SceneRules
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent

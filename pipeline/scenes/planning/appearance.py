@@ -68,8 +68,9 @@ def shown(
     overlays = repertoire.rules.overlays
     owned = repertoire.owned[cast.shape] & (cast.roles.recolour > 0)
     dressed = owned | repertoire.labelled[cast.shape] if overlays.everyone else owned
-    bars = dressed & (chance[2] < overlays.health_bar)
-    health = overlays.health[0] + chance[3] * (overlays.health[1] - overlays.health[0])
+    bars = dressed & (chance[2] < overlays.health_bar.chance)
+    empty, full = overlays.health_bar.filled
+    health = empty + chance[3] * (full - empty)
     columns = (
         repertoire.ids[cast.shape].tolist(),
         repertoire.class_names[cast.shape].tolist(),
@@ -79,11 +80,11 @@ def shown(
         list(zip(x.tolist(), y.tolist(), strict=True)),
         cast.scale.tolist(),
         _where(owned, _players(cast, chance[0], chances)),
-        (dressed & (cast.roles.ellipse > 0) & (chance[1] < overlays.selection)).tolist(),
+        (dressed & (cast.roles.ellipse > 0) & (chance[1] < overlays.selection.chance)).tolist(),
         _where(bars, health),
         _edges(repertoire.rules.edges, chance[4]),
         _waterlines(cast, water, (x, y), chance[5]),
-        (owned & (cast.roles.garrison > 0) & (chance[6] < overlays.garrison)).tolist(),
+        (owned & (cast.roles.garrison > 0) & (chance[6] < overlays.garrison.chance)).tolist(),
         _group_names(cast),
     )
     return [Placement._make(row) for row in zip(*columns, strict=True)]

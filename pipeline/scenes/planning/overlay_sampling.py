@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pipeline.games.sections.scenes import LightRules, OverlayRules, SceneRules, TimeOfDay
+from pipeline.games.sections.overlays import OverlayRules
+from pipeline.games.sections.scenes import LightRules, SceneRules, TimeOfDay
 from pipeline.scenes.plan import CORNERS, Corner, FogBank, FogPatch, Light, Marks, Panel
 from pipeline.scenes.planning.random_stream import Chances
 
@@ -19,42 +20,42 @@ def panels_of(chances: Chances, rules: SceneRules) -> Iterator[Panel]:
     overlays, width, height = rules.overlays, rules.width, rules.height
     if chances.one() >= overlays.hud:
         return
-    if chances.one() < overlays.resource_bar:
-        bar = _share(chances, height, overlays.resource_bar_height)
+    if chances.one() < overlays.resource_bar.chance:
+        bar = _share(chances, height, overlays.resource_bar.height)
         yield Panel("resource_bar", 0, 0, width, bar, chances.below(1 << 31))
-    if chances.one() < overlays.command_panel:
-        panel = _share(chances, height, overlays.command_panel_height)
+    if chances.one() < overlays.command_panel.chance:
+        panel = _share(chances, height, overlays.command_panel.height)
         yield Panel("command_panel", 0, height - panel, width, panel, chances.below(1 << 31))
-    if chances.one() < overlays.minimap:
-        side = min(_share(chances, height, overlays.minimap_side), width)
-        corner = overlays.minimap_corners[chances.below(len(overlays.minimap_corners))]
+    if chances.one() < overlays.minimap.chance:
+        side = min(_share(chances, height, overlays.minimap.side), width)
+        corner = overlays.minimap.corners[chances.below(len(overlays.minimap.corners))]
         yield Panel("minimap", *_corner_of(corner, side, rules), side, side, chances.below(1 << 31))
 
 
 def fog_of(chances: Chances, rules: SceneRules) -> Iterator[FogPatch | FogBank]:
     """The dimmed parts of one scene, or none."""
-    overlays = rules.overlays
-    if chances.one() >= overlays.fog:
+    fog = rules.overlays.fog
+    if chances.one() >= fog.chance:
         return
-    fewest, most = (min(count, len(CORNERS)) for count in overlays.fog_corners)
+    fewest, most = (min(count, len(CORNERS)) for count in fog.corners)
     mixed = sorted((chances.one(), corner) for corner in CORNERS)
     for _, corner in mixed[: chances.count((fewest, most))]:
         yield FogPatch(
             corner=corner,
-            width=_share(chances, rules.width, overlays.fog_width),
-            height=_share(chances, rules.height, overlays.fog_height),
-            darkness=chances.between(overlays.fog_darkness),
+            width=_share(chances, rules.width, fog.width),
+            height=_share(chances, rules.height, fog.height),
+            darkness=chances.between(fog.darkness),
         )
 
-    for _ in range(chances.count(overlays.fog_banks)):
-        width = _share(chances, rules.width, overlays.fog_bank_size)
-        height = _share(chances, rules.height, overlays.fog_bank_size)
+    for _ in range(chances.count(fog.banks)):
+        width = _share(chances, rules.width, fog.bank_size)
+        height = _share(chances, rules.height, fog.bank_size)
         yield FogBank(
             left=chances.below(rules.width) - width // 2,
             top=chances.below(rules.height) - height // 2,
             width=width,
             height=height,
-            darkness=chances.between(overlays.fog_darkness),
+            darkness=chances.between(fog.darkness),
         )
 
 
@@ -75,14 +76,15 @@ def light_of(chances: Chances, rules: LightRules) -> Light | None:
 
 def marks_of(chances: Chances, overlays: OverlayRules) -> Marks:
     """How the ellipses, bars and badges of one scene look."""
+    bar = overlays.health_bar
     return Marks(
-        reach=chances.between(overlays.selection_reach),
-        bar_width=overlays.bar_width,
-        bar_height=overlays.bar_height,
-        bar_tallest=overlays.bar_tallest,
-        bar_gap=overlays.bar_gap,
-        badge_radius=overlays.garrison_radius,
-        upright=overlays.upright_bar,
+        reach=chances.between(overlays.selection.reach),
+        bar_width=bar.width,
+        bar_height=bar.height,
+        bar_tallest=bar.tallest,
+        bar_gap=bar.gap,
+        badge_radius=overlays.garrison.radius,
+        upright=bar.upright,
     )
 
 

@@ -13,12 +13,7 @@ import numpy as np
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.sections.scenes import SceneRules
-from pipeline.scenes.plan import FogPatch as FogPatch
-from pipeline.scenes.plan import Panel as Panel
-from pipeline.scenes.plan import Placement as Placement
-from pipeline.scenes.plan import ScenePlan as ScenePlan
-from pipeline.scenes.plan import Surface
-from pipeline.scenes.plan import footprint_of as footprint_of
+from pipeline.scenes.plan import Placement, ScenePlan, Surface
 from pipeline.scenes.planning.appearance import Water, shown
 from pipeline.scenes.planning.groups import FRONT, Arc, offsets_of, seaward
 from pipeline.scenes.planning.overlay_sampling import fog_of, light_of, marks_of, panels_of

@@ -247,8 +247,8 @@ def _roles(
 ) -> tuple[Sequence[int], ...]:
     """The columns of `Roles`."""
     placed, overlays = rules.placements, rules.overlays
-    plain = members_of(overlays.without_ellipse, catalogue)
-    garrisoned = members_of(overlays.garrison_classes, catalogue)
+    plain = members_of(overlays.selection.without, catalogue)
+    garrisoned = members_of(overlays.garrison.classes, catalogue)
     return (
         [kinds.index(rule.class_name) for rule in placed],
         [PLACES.index(place_of(rule, catalogue)) for rule in placed],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.games.sections.scenes import MarkRule
+from pipeline.games.sections.overlays import MarkRule
 from pipeline.scenes.plan import Placement
 from pipeline.scenes.planning.gates import members_of
 from pipeline.scenes.planning.random_stream import Chances

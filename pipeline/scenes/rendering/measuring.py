@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pipeline.backgrounds.shores import Footprint
-from pipeline.games.pack import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
@@ -102,15 +102,15 @@ def _object(placement: Placement, measured: Sequence[int]) -> SceneObject:
     pixels, inside, seen, under_hud, x1, y1, x2, y2, *around_seen = measured
     full = Box(x1, y1, x2, y2) if inside else None
     return SceneObject(
-        str(placement.class_name),
-        full,
-        full if seen == inside else Box(*around_seen) if seen else None,
-        seen / (pixels or 1),
-        (pixels - inside) / (pixels or 1),
-        _covers(inside - seen, under_hud),
-        placement.player,
-        placement.sprite_id,
-        placement.scale,
+        class_name=str(placement.class_name),
+        full=full,
+        visible=full if seen == inside else Box(*around_seen) if seen else None,
+        visible_fraction=seen / (pixels or 1),
+        truncated_fraction=(pixels - inside) / (pixels or 1),
+        covered_by=_covers(inside - seen, under_hud),
+        player=placement.player,
+        sprite_id=placement.sprite_id,
+        scale=placement.scale,
     )
 
 

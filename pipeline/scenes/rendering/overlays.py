@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from pipeline.games.sections.scenes import UprightBar
+from pipeline.games.sections.overlays import UprightBar
 from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.plan import FogBank, FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.rendering.effects import darken

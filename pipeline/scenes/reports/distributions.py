@@ -12,9 +12,9 @@ from html import escape
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.tools.palette import class_colour
 
 from pipeline.scenes.reports.box_sizes import SeenBox
-from pipeline.scenes.reports.samples import class_colour
 
 Grid = npt.NDArray[np.float64]
 

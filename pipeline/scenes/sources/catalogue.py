@@ -21,7 +21,8 @@ from pipeline.backgrounds.pictures import BackgroundEntry, BackgroundSetError, r
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
-from pipeline.games.pack import GameClass, Scene
+from pipeline.games.pack import GameClass
+from pipeline.games.sections.base import Scene
 from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.pixels.mipmaps import ANY_SCALE, Pyramid, Scales, pyramid_of
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite

@@ -16,7 +16,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -42,7 +42,6 @@ from resources.gpu.clouds.base import (
     CloudKeyError,
     CloudUnavailableError,
     Finding,
-    NoCapacityError,
 )
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -54,6 +53,7 @@ CLOCK_MINUTES = 15
 QUOTED_CHARACTERS = 400
 
 Query = Mapping[str, str | int]
+Classify = Callable[["Reply"], CloudError | None]
 
 
 class RequestBody(BaseModel):
@@ -135,29 +135,25 @@ class Patience:
     longest_wait: float = 90.0
 
 
-@dataclass(frozen=True)
-class Service:
-    """An API.
-
-    Attributes:
-        name: as messages write it.
-        base_url: what paths are appended to.
-        seconds_apart: between two requests of this process, whoever sends them.
-    """
-
-    name: str
-    base_url: str
-    key: ApiKey
-    seconds_apart: float = 0.0
+def no_codes(_reply: Reply) -> CloudError | None:
+    """For services whose errors have no codes: the status decides."""
+    return None
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. The key is in none of it, even if the service should repeat it."""
+    """What came back. The key is in none of it, even if the service should repeat it.
+
+    Attributes:
+        service: its name, as messages write it.
+        status: of HTTP.
+        classify: see `Service`.
+    """
 
     service: str
     status: int
     text: str
+    classify: Classify = no_codes
 
     def json(self) -> object:
         """The body.
@@ -199,14 +195,14 @@ class Reply:
         Raises:
             CloudError: it is an error.
         """
-        if self.status >= 300:
-            raise self.refusal()
+        if error := self.error():
+            raise error
         return self
 
     @property
     def said(self) -> str:
         """What the service says about an error, in its own words."""
-        body = _parsed(self.text)
+        body = self.fields()
         if "error" in body and isinstance(body["error"], dict):
             error = body["error"]
             parts = [error.get("message"), error.get("suggestion")]
@@ -217,20 +213,27 @@ class Reply:
         told = " ".join(str(part) for part in parts if part)
         return told or self._start() or "nothing more"
 
-    @property
-    def code(self) -> str:
-        """The error's code, where the service has such: Lambda Cloud."""
-        error = _parsed(self.text).get("error")
-        return str(error.get("code", "")) if isinstance(error, dict) else ""
+    def problem(self) -> str:
+        """An error's first sentence, with what the service says."""
+        return f"{self.service} refused ({self.status}): {self.said}"
 
     @property
     def turned_away(self) -> bool:
         """Whether this comes from what stands before the API, which never saw the request."""
-        return self.status == 403 and not _parsed(self.text)
+        return self.status == 403 and not self.fields()
 
-    def refusal(self) -> CloudError:
-        """What this reply means wherever it comes from."""
-        problem = f"{self.service} refused ({self.status}): {self.said}"
+    def fields(self) -> dict[str, object]:
+        """The body's fields; none where it is no object of JSON."""
+        try:
+            body = json.loads(self.text)
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
+    def error(self) -> CloudError | None:
+        """What this reply means where it is an error; None for a success."""
+        if self.status < 300:
+            return None
         if self.turned_away:
             return CloudError(
                 f"{self.service} was not reached: the network before it turned the request away "
@@ -238,26 +241,48 @@ class Reply:
                 "This is not about your API key. A proxy that changes the User-Agent header, or "
                 "a blocked network, causes it; try from another network.",
             )
-        if kind := _BY_CODE.get(self.code):
-            return kind[0](problem, kind[1])
+        return self.classify(self) or self._error_by_status()
+
+    def _error_by_status(self) -> CloudError:
         if self.status == 402:
-            return CloudBalanceError(problem, "Top up the account, then run again.")
+            return CloudBalanceError(self.problem(), "Top up the account, then run again.")
         if self.status in (401, 403):
             return CloudKeyError(
-                problem, "Check the API key and what it may do; it needs to read and write pods."
+                self.problem(),
+                "Check the API key and what it may do; it needs to read and write pods.",
             )
         if self.status == 429:
-            return CloudBusyError(problem, "Wait a minute and try again.")
+            return CloudBusyError(self.problem(), "Wait a minute and try again.")
         if self.status >= 500 or self.status == 408:
-            return CloudUnavailableError(problem, "Try again in a few minutes.")
+            return CloudUnavailableError(self.problem(), "Try again in a few minutes.")
         if self.status == 422:
             return CloudError(
-                problem, "This is a mistake in Outpost, or the API has changed: please report it."
+                self.problem(),
+                "This is a mistake in Outpost, or the API has changed: please report it.",
             )
-        return CloudError(problem, "Look at what it says; trying again changes nothing.")
+        return CloudError(self.problem(), "Look at what it says; trying again changes nothing.")
 
     def _start(self) -> str:
         return " ".join(self.text.split())[:QUOTED_CHARACTERS]
+
+
+@dataclass(frozen=True)
+class Service:
+    """An API.
+
+    Attributes:
+        name: as messages write it.
+        base_url: what paths are appended to.
+        seconds_apart: between two requests of this process, whoever sends them.
+        classify: what an error of this service means, where that shows in its body whatever the
+            status says; None where the status decides.
+    """
+
+    name: str
+    base_url: str
+    key: ApiKey
+    seconds_apart: float = 0.0
+    classify: Classify = no_codes
 
 
 class Requester:
@@ -313,13 +338,13 @@ class Requester:
                 time.sleep(random.uniform(0, min(longest, LONGEST_BACKOFF)))
             try:
                 reply = self._send(method, path, query, body)
-            except httpx.HTTPError as error:
-                failure = self._unreachable(error)
+            except httpx.HTTPError as trouble:
+                failure = self._unreachable(trouble)
                 continue
-            refusal = reply.refusal()
-            if not isinstance(refusal, CloudUnavailableError):
+            error = reply.error()
+            if not isinstance(error, CloudUnavailableError):
                 return reply
-            failure = refusal
+            failure = error
         raise failure
 
     def create(self, path: str, body: object) -> Reply:
@@ -339,10 +364,10 @@ class Requester:
             if reply.status != 429:
                 break
             reply = self._create(path, body)
-        refusal = reply.refusal()
-        if isinstance(refusal, CloudBusyError):
-            raise refusal
-        if isinstance(refusal, CloudUnavailableError):
+        error = reply.error()
+        if isinstance(error, CloudBusyError):
+            raise error
+        if isinstance(error, CloudUnavailableError):
             raise self.ambiguous(f"it answered {reply.status}: {reply.said}")
         return reply
 
@@ -364,9 +389,9 @@ class Requester:
             ):
                 if response.status_code == 404:
                     return
-                if response.status_code != 200:
+                if not response.is_success:
                     response.read()
-                    raise self._learned(response).refusal()
+                    self._learned(response).well()
                 yield from _until(ends, response.iter_lines())
         except httpx.ReadTimeout:
             return
@@ -412,7 +437,7 @@ class Requester:
             there = parsedate_to_datetime(response.headers.get("date", ""))
             self._clock_ahead = time.time() - there.timestamp()
         text = response.text.replace(self.service.key.read(), "***")
-        return Reply(self.service.name, response.status_code, text)
+        return Reply(self.service.name, response.status_code, text, self.service.classify)
 
     def _unreachable(self, error: httpx.HTTPError) -> CloudUnavailableError:
         return CloudUnavailableError(
@@ -469,28 +494,6 @@ class Limiter:
                 self._still_until = max(self._still_until, time.monotonic() + max(seconds))
 
 
-_BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
-    "instance-operations/launch/insufficient-capacity": (
-        NoCapacityError,
-        "Another type of instance or region may be available; or try again later.",
-    ),
-    "global/account-inactive": (
-        CloudBalanceError,
-        "Set up billing for the account, then run again.",
-    ),
-    "global/invalid-address": (
-        CloudBalanceError,
-        "Correct the billing address of the account, then run again.",
-    ),
-    "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
-    "global/quota-exceeded": (
-        CloudError,
-        "End other instances of the account, or ask for a higher quota.",
-    ),
-}
-"""What Lambda Cloud's codes mean, whatever the status beside them."""
-
-
 _limiters: dict[tuple[str, float], Limiter] = {}
 _limiters_lock = threading.Lock()
 
@@ -530,14 +533,6 @@ def _until(ends: float, lines: Iterator[str]) -> Iterator[str]:
         yield line
         if time.monotonic() > ends:
             return
-
-
-def _parsed(text: str) -> dict[str, object]:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 @cache

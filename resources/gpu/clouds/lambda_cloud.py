@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,12 +19,14 @@ from pydantic import Field
 from resources.gpu.clouds.base import (
     AmbiguousCreateError,
     Billed,
+    CloudBalanceError,
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
     Finding,
     GpuWish,
     Inventory,
+    NoCapacityError,
     Offer,
     Pod,
     PodRequest,
@@ -60,6 +62,26 @@ _STATUS = {
     "terminated": PodStatus.ENDED,
     "preempted": PodStatus.ENDED,
 }
+_BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
+    "instance-operations/launch/insufficient-capacity": (
+        NoCapacityError,
+        "Another type of instance or region may be available; or try again later.",
+    ),
+    "global/account-inactive": (
+        CloudBalanceError,
+        "Set up billing for the account, then run again.",
+    ),
+    "global/invalid-address": (
+        CloudBalanceError,
+        "Correct the billing address of the account, then run again.",
+    ),
+    "global/invalid-api-key": (CloudKeyError, "Make a new API key and set it."),
+    "global/quota-exceeded": (
+        CloudError,
+        "End other instances of the account, or ask for a higher quota.",
+    ),
+}
+"""What codes mean, whatever the status beside them."""
 _UNKNOWN = "global/object-does-not-exist"
 _PAGING = re.compile("page|pagina|next|cursor|more|continu")
 _log = logging.getLogger(__name__)
@@ -98,7 +120,11 @@ class LambdaCloud:
         """
         self.settings = settings or LambdaSettings()
         service = Service(
-            "Lambda Cloud", self.settings.base_url, self.settings.key, self.settings.seconds_apart
+            "Lambda Cloud",
+            self.settings.base_url,
+            self.settings.key,
+            self.settings.seconds_apart,
+            classify,
         )
         self._api = Requester(service, self.settings.patience)
         self._launches = shared_limiter(
@@ -233,12 +259,13 @@ class LambdaCloud:
         """
         body = _AddKey(name=name, public_key=public_key).model_dump()
         reply = self._api.ask("POST", "/ssh-keys", body=body)
-        if reply.status < 300:
+        error = reply.error()
+        if error is None:
             return name
         for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
             if _same_key(key.public_key, public_key):
                 return key.name
-        raise reply.refusal()
+        raise error
 
     def _launch(self, launch: _Launch) -> str:
         self._launches.wait(self.settings.patience.longest_wait)
@@ -406,5 +433,16 @@ def _same_key(one: str, other: str) -> bool:
     return one.split()[:2] == other.split()[:2]
 
 
+def classify(reply: Reply) -> CloudError | None:
+    """What an error of Lambda Cloud means by its code; None where that says nothing."""
+    kind = _BY_CODE.get(_code_of(reply))
+    return None if kind is None else kind[0](reply.problem(), kind[1])
+
+
+def _code_of(reply: Reply) -> str:
+    error = reply.fields().get("error")
+    return str(error.get("code", "")) if isinstance(error, dict) else ""
+
+
 def _is_unknown(reply: Reply) -> bool:
-    return reply.status == 404 or reply.code == _UNKNOWN
+    return reply.status == 404 or _code_of(reply) == _UNKNOWN

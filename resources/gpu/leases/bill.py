@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from pipeline.files import write_json
 from resources.gpu.lease import BILL_FILE
 from resources.gpu.leases.ledger import LeaseRow
 
@@ -88,9 +88,3 @@ def bill_of(rows: Sequence[LeaseRow], gpu: str | None, now: float) -> Bill:
         usd_is="billed" if all(row.is_billed for row in rows) else "estimated",
         leases=costs,
     )
-
-
-def write_json(file: Path, content: Any) -> None:
-    """Write a JSON file that reads the same on every machine."""
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    file.write_text(text, encoding="utf-8", newline="\n")

@@ -83,10 +83,6 @@ class Terms:
 class PodLease:
     """One pod and its row in the ledger, locked by this process until `end`."""
 
-    workplace: Workplace
-    environment: Environment
-    record: Mapping[str, Any]
-    """What the host is, once it is ready; see `Workplace.prepare`."""
     known: LeaseRow
     """The lease as it was last read; `read_row` reads it anew."""
 
@@ -99,8 +95,8 @@ class PodLease:
         self.cloud, self.ledger, self.pace = terms.cloud, terms.ledger, terms.pace
         self.terms, self.offer = terms, offer
         self.id = new_lease_id()
-        self.address: SshAddress | None = None
         self.has_ended = False
+        self._address: SshAddress | None = None
         self._host: RemoteHost | None = None
         self._began = time.monotonic()
         self._held = ExitStack()
@@ -138,8 +134,8 @@ class PodLease:
         by_the_wall = row.must_end_at - self.ledger.clock()
         return min(by_the_wall, paid_for - (time.monotonic() - self._began))
 
-    def get_ready(self, on_log: OnLog = ignore) -> None:
-        """Create the pod, and wait and work until a job could run on it.
+    def get_ready(self, on_log: OnLog = ignore) -> ReadyPod:
+        """Create the pod, and wait and work until a job can run on it.
 
         Raises:
             NoCapacityError: there is no such host.
@@ -148,38 +144,33 @@ class PodLease:
         """
         self._create()
         self._check_price()
-        self.address = self._wait_for_address()
+        self._address = self._wait_for_address()
         trust = RecordedKey(lambda: self.read_row().host_key, self._told_keys, self._remember_key)
-        login = Login(self.address, self.terms.key, trust)
+        login = Login(self._address, self.terms.key, trust)
         self._wait_for_login(login)
-        self._host = RemoteHost(login, self.pace.patience, self._lost_because)
-        self.workplace = Workplace(self._host, self.known.name)
+        self._host = RemoteHost(login, self.pace.patience, self.lost_because)
         try:
-            self._check_deadman(self._host)
-            self.environment = self._examine()
-            on_log(f"Preparing {self.environment.gpu} ({self.pod_id}).")
-            self.record = self.workplace.prepare(self.environment)
+            ready = self._prepared(self._host, on_log)
         except SshError as error:
             raise HostUnfitError(error.problem, error.fix) from error
         self.ledger.ready(self.id)
+        return ready
 
-    def raise_if_lost(self, seconds: float) -> None:
-        """Watch a pod on which something failed; quiet if it is there, as it was, all the while.
-
-        What runs on a pod fails in any way while the pod is taken down, and its cloud may show it
-        as running a while longer.
-
-        Raises:
-            HostLostError, SshLoginError, HostKeyError: it is not what it was.
-        """
-        ends = time.monotonic() + seconds
-        while True:
-            require_a_parent()
-            if reason := self._lost_because() or self._emptied_because():
-                raise HostLostError(f"The host is lost: {reason}.", "Train again.")
-            if time.monotonic() > ends:
-                return
-            time.sleep(self.pace.poll)
+    def lost_because(self) -> str | None:
+        """Why the pod will not come back, as far as its cloud knows."""
+        if self.seconds_left() < 0:
+            return "its time or its money is over"
+        try:
+            pod = self.cloud.get(self.pod_id)
+        except CloudError:
+            return None
+        if pod is None:
+            return "its cloud does not know it any more"
+        if pod.status in DEAD:
+            return f"its cloud says that it is {pod.status}"
+        if pod.ssh is not None and pod.ssh != self._address:
+            return "it was moved to another address"
+        return None
 
     def end(self, note: str) -> None:
         """End the pod and verify it; whatever state it is in, also when it may not exist.
@@ -303,10 +294,17 @@ class PodLease:
             except HostKeyError as error:
                 raise HostUnfitError(error.problem, error.fix) from error
             except (SshDroppedError, SshLoginError) as error:
-                reason = self._lost_because()
+                reason = self.lost_because()
                 if reason is not None or time.monotonic() > gives_up:
                     raise HostUnfitError(reason or error.problem, error.fix) from error
                 time.sleep(min(self.pace.poll, 2.0))
+
+    def _prepared(self, host: RemoteHost, on_log: OnLog) -> ReadyPod:
+        workplace = Workplace(host, self.known.name)
+        self._check_deadman(host)
+        environment = _usable(workplace)
+        on_log(f"Preparing {environment.gpu} ({self.pod_id}).")
+        return ReadyPod(self, workplace, environment, workplace.prepare(environment))
 
     def _check_deadman(self, host: RemoteHost) -> None:
         """Nothing is uploaded to a pod that would not end itself."""
@@ -319,13 +317,6 @@ class PodLease:
                 "Its dead-man switch is not armed: it would be billed on if Outpost died.",
                 "Another host may work.",
             ) from error
-
-    def _examine(self) -> Environment:
-        environment, driver = self.workplace.examine(), self.workplace.nvidia_smi()
-        if driver is None or environment.gpu is None:
-            missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
-            raise HostUnfitError(f"Its GPU cannot be used: {missing}.", "Another host may work.")
-        return environment
 
     def _remember_key(self, fingerprint: str) -> None:
         self.known = replace(self.known, host_key=fingerprint)
@@ -340,35 +331,52 @@ class PodLease:
                 time.sleep(self.pace.poll)
         return ()
 
-    def _lost_because(self) -> str | None:
-        """Why the pod will not come back, as far as its cloud knows."""
-        if self.seconds_left() < 0:
-            return "its time or its money is over"
-        try:
-            pod = self.cloud.get(self.pod_id)
-        except CloudError:
-            return None
-        if pod is None:
-            return "its cloud does not know it any more"
-        if pod.status in DEAD:
-            return f"its cloud says that it is {pod.status}"
-        if pod.ssh is not None and pod.ssh != self.address:
-            return "it was moved to another address"
-        return None
-
-    def _emptied_because(self) -> str | None:
-        """Whether another container with an empty disk answers now, by a fresh connection."""
-        assert self._host is not None
-        self._host.close()
-        try:
-            self._host.run(quoted("test", "-e", self.workplace.helper))
-        except RemoteCommandError as error:
-            return "its disk is empty: it was recreated" if error.code == 1 else None
-        return None
-
     def _release(self) -> None:
         self._held.close()
         self.ledger.lock_file(self.id).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class ReadyPod:
+    """A pod on which a job can run.
+
+    Attributes:
+        lease: its time, its money and its end.
+        record: what the host is; see `Workplace.prepare`.
+    """
+
+    lease: PodLease
+    workplace: Workplace
+    environment: Environment
+    record: Mapping[str, Any]
+
+    def raise_if_lost(self, seconds: float) -> None:
+        """Watch a pod on which something failed; quiet if it is there, as it was, all the while.
+
+        What runs on a pod fails in any way while the pod is taken down, and its cloud may show it
+        as running a while longer.
+
+        Raises:
+            HostLostError, SshLoginError, HostKeyError: it is not what it was.
+        """
+        ends = time.monotonic() + seconds
+        while True:
+            require_a_parent()
+            if reason := self.lease.lost_because() or self._emptied_because():
+                raise HostLostError(f"The host is lost: {reason}.", "Train again.")
+            if time.monotonic() > ends:
+                return
+            time.sleep(self.lease.pace.poll)
+
+    def _emptied_because(self) -> str | None:
+        """Whether another container with an empty disk answers now, by a fresh connection."""
+        host = self.workplace.host
+        host.close()
+        try:
+            host.run(quoted("test", "-e", self.workplace.helper))
+        except RemoteCommandError as error:
+            return "its disk is empty: it was recreated" if error.code == 1 else None
+        return None
 
 
 def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> None:
@@ -469,6 +477,15 @@ def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
                 "Run `outpost gpu reap` as soon as the cloud answers again.",
             )
         time.sleep(pace.poll)
+
+
+def _usable(workplace: Workplace) -> Environment:
+    """What a pod offers, its GPU among it."""
+    environment, driver = workplace.examine(), workplace.nvidia_smi()
+    if driver is None or environment.gpu is None:
+        missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
+        raise HostUnfitError(f"Its GPU cannot be used: {missing}.", "Another host may work.")
+    return environment
 
 
 def patiently(act: Callable[[], T], seconds: float, pause: float) -> T:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.training.job import JobSpec
 from pipeline.training.results import EpochMetrics, Event
 from resources.gpu.clouds.base import GpuWish, NoCapacityError
@@ -17,11 +18,11 @@ from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
 from resources.gpu.hosts.workspace import HostUnfitError, Workplace
 from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, TrainingFailedError, ignore
-from resources.gpu.leases.bill import bill_of, write_json
+from resources.gpu.leases.bill import bill_of
 from resources.gpu.leases.charges import reconcile
 from resources.gpu.leases.follow import Assignment, Following, prepare_to_resume
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
-from resources.gpu.leases.pod import PodLease, Terms, patiently
+from resources.gpu.leases.pod import PodLease, ReadyPod, Terms, patiently
 from resources.gpu.signals import bounded, interruptible, require_a_parent, shielded
 
 LEASES_A_TRAINING = 2
@@ -76,7 +77,7 @@ class RentedLease:
         """Nothing is rented yet."""
         self.terms, self.wish = provider.terms, provider.wish
         self.spec, self.on_log = spec, on_log
-        self.pods: list[PodLease] = []
+        self.pods: list[ReadyPod] = []
         self._begun: list[PodLease] = []
         self.outputs: Path | None = None
         self._asked_to_finish = False
@@ -86,7 +87,7 @@ class RentedLease:
     def host(self) -> Host:
         """The host of the moment."""
         pod = self._pod
-        row = pod.known
+        row = pod.lease.known
         return Host(row.provider, f"{pod.environment.gpu} ({row.pod_id})", row.usd_per_hour)
 
     def place(self) -> None:
@@ -147,7 +148,7 @@ class RentedLease:
             self._write_bill()
 
     @property
-    def _pod(self) -> PodLease:
+    def _pod(self) -> ReadyPod:
         return self.pods[-1]
 
     def _try(self, pod: PodLease, what: str) -> str | None:
@@ -160,7 +161,7 @@ class RentedLease:
                 f"Asking {row.provider} for {what} at ${row.usd_per_hour:.2f} an hour, for at most "
                 f"${row.max_usd:.2f} and {minutes:.0f} minutes."
             )
-            pod.get_ready(self.on_log)
+            ready = pod.get_ready(self.on_log)
         except (NoCapacityError, HostUnfitError) as error:
             with shielded():
                 pod.end(error.problem)
@@ -169,7 +170,7 @@ class RentedLease:
             with shielded():
                 pod.end(f"{type(error).__name__} while it was made ready")
             raise
-        self.pods.append(pod)
+        self.pods.append(ready)
         return None
 
     def _follow(self, following: Following) -> Path:
@@ -199,7 +200,7 @@ class RentedLease:
     def _watch(self, workplace: Workplace) -> None:
         """End the training in order while there is still money for it."""
         require_a_parent()
-        pace, seconds_left = self.terms.pace, self._pod.seconds_left()
+        pace, seconds_left = self.terms.pace, self._pod.lease.seconds_left()
         if seconds_left < pace.salvage:
             raise self._budget_spent()
         to_finish = self._epoch_seconds + pace.finish
@@ -228,9 +229,9 @@ class RentedLease:
     def _replace(self, error: OutpostError, assignment: Assignment) -> None:
         """End a lost host and go on with another one, unless its time was over."""
         self.on_log(f"{error.problem} The host is given up.")
-        was_over = self._pod.seconds_left() < self.terms.pace.salvage
+        was_over = self._pod.lease.seconds_left() < self.terms.pace.salvage
         with shielded():
-            self._pod.end(error.problem)
+            self._pod.lease.end(error.problem)
         if was_over:
             # As after a laptop has slept: the pod has ended itself.
             raise self._budget_spent() from error

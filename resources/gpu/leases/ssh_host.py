@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.training.job import JobSpec
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import DEFAULT_PORT, known_host
@@ -17,7 +18,7 @@ from resources.gpu.hosts.keys import read_key
 from resources.gpu.hosts.ssh import Login, RemoteHost
 from resources.gpu.hosts.workspace import Environment, Workplace
 from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, ignore
-from resources.gpu.leases.bill import Bill, write_json
+from resources.gpu.leases.bill import Bill
 from resources.gpu.leases.file_lock import HeldError, holding
 from resources.gpu.leases.follow import Assignment, Following
 from resources.gpu.pod_names import new_lease_id, owner_token

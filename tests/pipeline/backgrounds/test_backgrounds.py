@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.backgrounds.pictures import (
-    background_sheet,
     make_background,
     read_index,
     sampling_sheet,
     write_backgrounds,
 )
+from pipeline.backgrounds.preview import background_sheet
 from pipeline.backgrounds.soften import ground
 from pipeline.backgrounds.textures import Texture, TextureError, choose_textures
 from pipeline.formats.dds import write_dds

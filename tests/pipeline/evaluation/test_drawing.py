@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from pipeline.evaluation.drawing import (
-    CONFUSED,
-    FALSE,
-    FOUND,
-    LEGEND_HEIGHT,
-    MISSED,
-    draw_comparison,
-)
+from pipeline.evaluation.drawing import COLOURS, draw_comparison
 from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.verdicts import Outcome
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.visualization.annotators import LEGEND_HEIGHT
 
 BOX = Box(60, 60, 100, 90)
 CLASSES = ("sheep", "wolf")
@@ -25,19 +20,19 @@ def drawn(truths: list[LabelledBox], detections: list[ScoredBox]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("truths", "detections", "colour"),
+    ("truths", "detections", "outcome"),
     [
-        ([LabelledBox(0, BOX)], [ScoredBox(0, 0.9, BOX)], FOUND),
-        ([LabelledBox(0, BOX)], [], MISSED),
-        ([LabelledBox(0, BOX)], [ScoredBox(1, 0.9, BOX)], CONFUSED),
-        ([], [ScoredBox(1, 0.9, BOX)], FALSE),
+        ([LabelledBox(0, BOX)], [ScoredBox(0, 0.9, BOX)], Outcome.FOUND),
+        ([LabelledBox(0, BOX)], [], Outcome.MISSED),
+        ([LabelledBox(0, BOX)], [ScoredBox(1, 0.9, BOX)], Outcome.CONFUSED),
+        ([], [ScoredBox(1, 0.9, BOX)], Outcome.FALSE),
     ],
 )
 def test_each_outcome_has_its_colour(
-    truths: list[LabelledBox], detections: list[ScoredBox], colour: str
+    truths: list[LabelledBox], detections: list[ScoredBox], outcome: Outcome
 ) -> None:
     pixels = drawn(truths, detections)
-    expected = ImageColor.getrgb(colour)
+    expected = ImageColor.getrgb(COLOURS[outcome])
     assert tuple(pixels[75, 60]) == tuple(pixels[75, 99]) == expected
     assert tuple(pixels[60, 80]) == tuple(pixels[89, 80]) == expected
     assert tuple(pixels[75, 80]) == (0x40, 0x40, 0x40)

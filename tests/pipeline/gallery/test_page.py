@@ -7,12 +7,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from detector_runtime.tools.palette import class_colour
 
+from pipeline.evaluation.drawing import COLOURS
 from pipeline.gallery.collections import GalleryError
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.gallery.page import write_gallery
 from pipeline.labels.boxes import Box
 from pipeline.progress import Progress
+from pipeline.visualization.palette import hex_of
 
 
 def item(file: Path, width: int = 80, height: int = 60, name: str = "a", note: str = "") -> Item:
@@ -34,6 +37,8 @@ def test_the_data_name_every_picture_and_box(tmp_path: Path) -> None:
     page = write_gallery(tmp_path / "g", collection(item(tmp_path / "a.png", note="50% visible")))
     data = data_of(page.parent)
     assert data["classes"] == ["sheep", "tree"]
+    assert data["colours"]["classes"] == [hex_of(class_colour(number)) for number in range(2)]
+    assert data["colours"]["outcomes"] == {str(each): colour for each, colour in COLOURS.items()}
     (entry,) = data["items"]
     assert entry["marks"] == [[1, 2.0, 30.2, 40.0, 1, 0, None, "50% visible"]]
     assert (page.parent / entry["picture"]).read_bytes() == (tmp_path / "a.png").read_bytes()

@@ -175,7 +175,7 @@ def build_pack(**scene_changes) -> GamePack:
         "water_fraction": 0.3,
         "zoom": (0.8, 1.1),
         "placements": placements,
-        "overlays": {"hud": 0.5, "fog": 0.5},
+        "overlays": {"hud": 0.5, "fog": {"chance": 0.5}},
     }
     return GamePack.model_validate(
         {

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.games.sections.scenes import LightRules, OverlayRules, SceneRules
-from pipeline.scenes.plan import FogBank, Light, Marks, Surface
+from pipeline.games.sections.overlays import OverlayRules
+from pipeline.games.sections.scenes import LightRules, SceneRules
+from pipeline.scenes.plan import FogBank, Light, Marks, Placement, ScenePlan, Surface
 from pipeline.scenes.planning.overlay_sampling import light_of
-from pipeline.scenes.planning.planner import Placement, ScenePlan, plan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.random_stream import Chances
 from pipeline.scenes.rendering.effects import alter, feather, harden, shed_light, submerge
 from pipeline.scenes.rendering.measuring import label
@@ -196,7 +197,12 @@ def test_a_submerged_unit_casts_no_shadow(block):
 
 
 def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, shelf, grounds):
-    overlays = {"health_bar": 1.0, "health": (1.0, 1.0), "hud": 1.0, "resource_bar": 1.0, "fog": 0}
+    overlays = {
+        "health_bar": {"chance": 1.0, "filled": (1.0, 1.0)},
+        "hud": 1.0,
+        "resource_bar": {"chance": 1.0},
+        "fog": {"chance": 0},
+    }
     rules = pack(overlays=overlays, water_fraction=0.0).scenes
     scene = plan(2, rules, catalogue)
     dark = replace(scene, light=Light((0.25, 0.25, 0.25), (0, 0, 0), 0.0))
@@ -244,14 +250,14 @@ def test_a_bank_of_fog_dims_its_oval_and_may_reach_outside(left, top):
 
 
 def test_banks_of_fog_come_as_the_rules_say(pack, catalogue):
-    overlays = {"fog": 1.0, "fog_corners": (0, 0), "fog_banks": (1, 3)}
+    overlays = {"fog": {"chance": 1.0, "corners": (0, 0), "banks": (1, 3)}}
     rules = pack(overlays=overlays).scenes
     counts = {len(plan(index, rules, catalogue).fog) for index in range(60)}
     assert counts == {1, 2, 3}
 
 
 def test_badges_are_for_what_can_hold_a_garrison(pack, catalogue):
-    overlays = {"garrison": 1.0, "garrison_classes": ["house"]}
+    overlays = {"garrison": {"chance": 1.0, "classes": ["house"]}}
     scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(40)]
     items = [item for scene in scenes for item in scene.placements]
     assert {item.class_name for item in items if item.garrisoned} == {"house"}
@@ -261,10 +267,11 @@ def test_badges_are_for_what_can_hold_a_garrison(pack, catalogue):
 @pytest.fixture
 def everything(pack) -> SceneRules:
     return pack(
-        overlays=dict.fromkeys(
-            ("selection", "health_bar", "garrison", "hud", "fog", "minimap"), 1.0
-        )
-        | {"garrison_classes": ["house"]},
+        overlays={
+            **{key: {"chance": 1.0} for key in ("selection", "health_bar", "fog", "minimap")},
+            "garrison": {"chance": 1.0, "classes": ["house"]},
+            "hud": 1.0,
+        },
         light={"temperature": 1.0, "vignette": 1.0, "brightness": (0.7, 0.8)},
         edges={"feathered": 0.5, "hard": 0.5},
         jpeg_varied=1.0,
@@ -295,6 +302,6 @@ def test_one_switch_turns_off_all_that_is_not_of_the_world(everything, catalogue
 def test_the_switch_names_what_it_turns_off():
     rules = SceneRules.model_validate({"placements": [{"class_name": "house"}], "enhanced": False})
     off = rules.in_force
-    assert off.overlays.model_copy(update=dict.fromkeys(("hud", "fog"), 0.0)) == off.overlays
+    assert (off.overlays.hud, off.overlays.fog.chance) == (0.0, 0.0)
     assert off.light == LightRules()
     assert OverlayRules().hud > 0

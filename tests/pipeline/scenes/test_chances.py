@@ -11,24 +11,21 @@ from pipeline.scenes.planning.planner import plan
 
 PLANS = 1500
 OVERLAYS = {
-    "selection": 0.15,
-    "health_bar": 0.2,
-    "health": (0.25, 0.75),
-    "garrison": 0.3,
-    "garrison_classes": ["house"],
+    "selection": {"chance": 0.15},
+    "health_bar": {"chance": 0.2, "filled": (0.25, 0.75)},
+    "garrison": {"chance": 0.3, "classes": ["house"]},
     "hud": 0.4,
-    "resource_bar": 0.5,
-    "resource_bar_height": (0.05, 0.1),
-    "minimap": 0.7,
-    "minimap_side": (0.2, 0.25),
-    "command_panel": 0.3,
-    "command_panel_height": (0.125, 0.21),
-    "fog": 0.3,
-    "fog_corners": (1, 4),
-    "fog_width": (0.16, 0.31),
-    "fog_height": (0.21, 0.42),
-    "fog_darkness": (0.31, 0.59),
-    "fog_banks": (0, 2),
+    "resource_bar": {"chance": 0.5, "height": (0.05, 0.1)},
+    "minimap": {"chance": 0.7, "side": (0.2, 0.25)},
+    "command_panel": {"chance": 0.3, "height": (0.125, 0.21)},
+    "fog": {
+        "chance": 0.3,
+        "corners": (1, 4),
+        "width": (0.16, 0.31),
+        "height": (0.21, 0.42),
+        "darkness": (0.31, 0.59),
+        "banks": (0, 2),
+    },
 }
 RULES = {
     "overlays": OVERLAYS,

@@ -8,7 +8,8 @@ import pytest
 from pipeline.scenes.pixels.atlas import Sheet
 from pipeline.scenes.pixels.kernels import loops
 from pipeline.scenes.pixels.mipmaps import pyramid_of
-from pipeline.scenes.planning.planner import FogPatch, Panel, Placement, ScenePlan, plan
+from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteShelf, prepare_for_teams
 from pipeline.sprites.library import Sprite
@@ -241,7 +242,9 @@ def test_the_ellipse_lies_under_its_unit_and_the_bar_over_all(block, field):
 
 
 def test_overlays_never_change_who_owns_a_pixel_outside_panels(pack, catalogue, shelf, grounds):
-    rules = pack(overlays={"selection": 1, "health_bar": 1, "hud": 0, "fog": 1}).scenes
+    always = {"chance": 1}
+    overlays = {"selection": always, "health_bar": always, "hud": 0, "fog": always}
+    rules = pack(overlays=overlays).scenes
     for index in range(20):
         dressed = plan(index, rules, catalogue)
         bare = replace(

@@ -7,15 +7,13 @@ from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 
 EVERYTHING_COVERED = {
-    "selection": 1.0,
-    "health_bar": 1.0,
+    "selection": {"chance": 1.0},
+    "health_bar": {"chance": 1.0},
     "hud": 1.0,
-    "resource_bar": 1.0,
-    "minimap": 1.0,
-    "command_panel": 1.0,
-    "fog": 1.0,
-    "fog_corners": (4, 4),
-    "fog_banks": (3, 3),
+    "resource_bar": {"chance": 1.0},
+    "minimap": {"chance": 1.0},
+    "command_panel": {"chance": 1.0},
+    "fog": {"chance": 1.0, "corners": (4, 4), "banks": (3, 3)},
 }
 ONE_CLASS = [{"class_name": "soldier", "count": (3, 3)}]
 SWIMMERS = [{"class_name": "boat", "count": (1, 3)}, {"class_name": "fish", "count": (1, 3)}]

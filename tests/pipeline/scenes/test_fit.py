@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.games.pack import SceneRules
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.batches import Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet

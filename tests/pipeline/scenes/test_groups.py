@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import PlacementRule
+from pipeline.scenes.plan import Placement
 from pipeline.scenes.planning.gates import factors_of, members_of
-from pipeline.scenes.planning.planner import Placement, plan
+from pipeline.scenes.planning.planner import plan
 
 NOBODY = [
     {"class_name": name, "count": (0, 0), "max_overlap": 0.0}
@@ -328,7 +329,7 @@ def test_the_grid_grows_with_the_zoom(pack, catalogue):
         ({"groups": [group(members=[("bot", (1, 1))])]}, "bot"),
         ({"overlaps": [{"classes": ["huose"], "others": ["all"], "limit": 0.5}]}, "house"),
         ({"rebalance": {"rare": {"classes": ["alll"]}}}, "did you mean 'all'"),
-        ({"overlays": {"garrison_classes": ["hous"]}}, "did you mean 'house'"),
+        ({"overlays": {"garrison": {"classes": ["hous"]}}}, "did you mean 'house'"),
         ({"edges": {"feathered": 0.7, "hard": 0.6}}, "must not exceed 1"),
         ({"jpeg_range": (0, 90)}, "from 1 to 100"),
         ({"grid": {"step": (0, 50)}}, "at least 4 pixels"),

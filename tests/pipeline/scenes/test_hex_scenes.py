@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from pipeline.backgrounds.hexes import HexGrid
 from pipeline.games.sections.scenes import SceneRules
-from pipeline.scenes.planning.planner import ScenePlan, plan
+from pipeline.scenes.plan import ScenePlan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape
 
 GRID = HexGrid(-20, -31, 54, 72)

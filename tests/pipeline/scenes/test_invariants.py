@@ -61,7 +61,11 @@ def rich(pack) -> GamePack:
         "edges": {"feathered": 0.3, "hard": 0.3},
         "labels": {"box": "visible", "min_visible": 0.35, "min_side": 6},
         "jpeg_varied": 0.5,
-        "overlays": {"hud": 0.4, "fog": 0.4, "garrison": 0.5, "garrison_classes": ["house"]},
+        "overlays": {
+            "hud": 0.4,
+            "fog": {"chance": 0.4},
+            "garrison": {"chance": 0.5, "classes": ["house"]},
+        },
         "placements": [
             {"class_name": "house", "count": [0, 2], "cut": 0.6, "max_overlap": 0.1},
             {"class_name": "soldier", "count": [1, 4], "cut": 0.7, "scale": [0.8, 1.2]},

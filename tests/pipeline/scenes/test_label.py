@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.games.pack import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.planning.planner import Panel, plan
+from pipeline.scenes.plan import Panel
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.measuring import SceneObject, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.games.pack import SceneRules
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.scenes.dataset.layout import shards, subset_of
 
 

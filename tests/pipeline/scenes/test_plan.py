@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.scenes.planning.planner import Placement, plan
+from pipeline.scenes.plan import Placement
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.sources.catalogue import BackgroundError
 
 MANY = range(1500)
@@ -170,7 +171,7 @@ def test_one_zoom_holds_for_a_whole_scene(pack, catalogue):
 
 
 def test_only_owned_objects_get_a_player_an_ellipse_or_a_bar(pack, catalogue):
-    overlays = {"selection": 1.0, "health_bar": 1.0}
+    overlays = {"selection": {"chance": 1.0}, "health_bar": {"chance": 1.0}}
     scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(50)]
     for item in (item for scene in scenes for item in scene.placements):
         owned = item.class_name in ("house", "soldier", "boat")
@@ -179,7 +180,8 @@ def test_only_owned_objects_get_a_player_an_ellipse_or_a_bar(pack, catalogue):
 
 
 def test_some_classes_have_no_ellipse_and_a_bar_all_the_same(pack, catalogue):
-    overlays = {"selection": 1.0, "health_bar": 1.0, "without_ellipse": ["house"]}
+    ellipses = {"chance": 1.0, "without": ["house"]}
+    overlays = {"selection": ellipses, "health_bar": {"chance": 1.0}}
     scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(50)]
     owned = [item for scene in scenes for item in scene.placements if item.player is not None]
     assert {item.selected for item in owned if item.class_name == "house"} == {False}
@@ -189,7 +191,8 @@ def test_some_classes_have_no_ellipse_and_a_bar_all_the_same(pack, catalogue):
 
 def test_everyone_may_have_ellipse_and_bar(pack, catalogue):
     """As in games that mark what nobody owns; distractors are nothing to mark."""
-    overlays = {"selection": 1.0, "health_bar": 1.0, "everyone": True}
+    always = {"chance": 1.0}
+    overlays = {"selection": always, "health_bar": always, "everyone": True}
     scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(50)]
     for item in (item for scene in scenes for item in scene.placements):
         marked = item.class_name is not None
@@ -209,7 +212,8 @@ def test_all_player_colours_are_used(pack, catalogue):
 
 
 def test_overlays_can_be_turned_off(pack, catalogue):
-    none = {"selection": 0, "health_bar": 0, "hud": 0, "fog": 0}
+    never = {"chance": 0}
+    none = {"selection": never, "health_bar": never, "hud": 0, "fog": never}
     rules = pack(overlays=none).scenes
     for index in range(50):
         scene = plan(index, rules, catalogue)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from doubles.artifacts import write_set_summary
 
-from pipeline.games.pack import LabelPolicy
+from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.scenes.dataset.layout import SceneSetError
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
-from pipeline.scenes.reports.samples import class_colour, sample_sheet
+from pipeline.scenes.reports.samples import sample_sheet
 
 NAMES = ("house", "soldier", "boat", "fish", "gull")
 
@@ -26,7 +26,3 @@ def test_the_sample_sheet_of_an_empty_set_says_what_to_do(tmp_path):
     write_set_summary(tmp_path, NAMES)
     with pytest.raises(SceneSetError, match="holds no pictures"):
         sample_sheet(SyntheticSet.open(tmp_path), NAMES, LabelPolicy())
-
-
-def test_classes_have_their_own_colours():
-    assert len({class_colour(class_id) for class_id in range(100)}) == 100

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.games.pack import GamePack, SceneRules
+from pipeline.games.pack import GamePack
+from pipeline.games.sections.scenes import SceneRules
 from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
 from pipeline.provenance import ArtifactVersion

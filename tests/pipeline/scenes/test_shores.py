@@ -21,7 +21,8 @@ from pipeline.scenes.dataset.checks import label_problems, scene_separation_prob
 from pipeline.scenes.dataset.shard_writer import open_studio
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
-from pipeline.scenes.planning.planner import footprint_of, plan
+from pipeline.scenes.plan import footprint_of
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShelf
 
 SIZE = (360, 286)

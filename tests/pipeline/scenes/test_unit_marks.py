@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.games.sections.scenes import MarkRule
+from pipeline.games.sections.overlays import MarkRule
 from pipeline.scenes.plan import Placement
 from pipeline.scenes.planning.random_stream import Chances
 from pipeline.scenes.planning.unit_marks import unit_marks, with_marks

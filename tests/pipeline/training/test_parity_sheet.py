@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 
 from pipeline.export.parity import Answers
-from pipeline.export.parity_sheet import LEGEND_HEIGHT, TILE_WIDTH, parity_sheet
+from pipeline.export.parity_sheet import parity_sheet
+from pipeline.visualization.annotators import LEGEND_HEIGHT
+from pipeline.visualization.tiles import TILE_WIDTH
 
 NAMES = ("house", "boat")
 

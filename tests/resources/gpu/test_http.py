@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.clouds.base import CloudBusyError, CloudError, CloudUnavailableError
+from resources.gpu.clouds.base import (
+    CloudBusyError,
+    CloudError,
+    CloudKeyError,
+    CloudUnavailableError,
+    NoCapacityError,
+)
 from resources.gpu.clouds.http import (
     ApiKey,
     Limiter,
@@ -89,11 +95,11 @@ def test_a_service_that_has_not_had_enough_is_asked_at_once(headers: dict[str, s
 @settings(deadline=None)
 @given(st.integers(300, 599), st.text() | ENVELOPES.map(json.dumps) | JSON.map(json.dumps))
 def test_every_error_is_understood_as_something(status: int, text: str) -> None:
-    refusal = Reply("Cloud", status, text).refusal()
+    error = Reply("Cloud", status, text).error()
 
-    assert isinstance(refusal, CloudError)
-    assert "Cloud" in refusal.problem
-    assert refusal.fix
+    assert isinstance(error, CloudError)
+    assert "Cloud" in error.problem
+    assert error.fix
 
 
 @settings(deadline=None)
@@ -103,6 +109,22 @@ def test_a_success_is_read_or_an_error_and_never_something_else(text: str) -> No
 
     with contextlib.suppress(CloudUnavailableError):
         assert isinstance(reply.read(Thing).size, int)
+
+
+def test_a_success_is_no_error_and_nobody_is_asked_what_it_means() -> None:
+    def classify(reply: Reply) -> CloudError:
+        raise AssertionError(reply)
+
+    assert Reply("Cloud", 200, '{"error": {"code": "x"}}', classify).error() is None
+
+
+def test_what_a_service_says_of_its_errors_goes_before_their_status() -> None:
+    def classify(reply: Reply) -> CloudError | None:
+        return NoCapacityError(reply.problem(), "Wait.") if reply.fields() == {"why": 7} else None
+
+    assert type(Reply("Cloud", 400, '{"why": 7}', classify).error()) is NoCapacityError
+    assert type(Reply("Cloud", 400, '{"why": 8}', classify).error()) is CloudError
+    assert type(Reply("Cloud", 401, "{}", classify).error()) is CloudKeyError
 
 
 def test_what_breaks_off_is_not_quoted_as_it_may_hold_secrets_of_others() -> None:

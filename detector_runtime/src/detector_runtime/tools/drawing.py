@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import colorsys
 from typing import TYPE_CHECKING
 
 from detector_runtime.images import Color, ImageLike, load_frame
 from detector_runtime.results import Detections
+from detector_runtime.tools.palette import class_colour, text_colour_on
 
 if TYPE_CHECKING:
     from PIL import Image
-
-GOLDEN_ANGLE = 0.381966
-"""Step around the colour wheel that keeps the colours of successive classes far apart."""
 
 
 def draw(image: ImageLike, detections: Detections, *, color: Color = "rgb") -> Image.Image:
@@ -38,11 +35,6 @@ def draw(image: ImageLike, detections: Detections, *, color: Color = "rgb") -> I
         y = entity.bbox[1] - (bottom - top) - 3
         y = y if y >= 0 else entity.bbox[3] + 1
         canvas.rectangle((x, y, x + right - left + 2, y + bottom - top + 3), fill=ink)
-        canvas.text((x + 1 - left, y + 1 - top), text, fill=(0, 0, 0), font=font)
+        place = (x + 1 - left, y + 1 - top)
+        canvas.text(place, text, fill=text_colour_on(ink), font=font)
     return picture
-
-
-def class_colour(class_id: int) -> tuple[int, int, int]:
-    """A bright colour for a class; the same every time."""
-    red, green, blue = colorsys.hsv_to_rgb((class_id * GOLDEN_ANGLE) % 1.0, 0.65, 1.0)
-    return round(red * 255), round(green * 255), round(blue * 255)

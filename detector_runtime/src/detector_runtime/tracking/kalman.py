@@ -8,13 +8,19 @@ matrix would, and no matrix is ever inverted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector_runtime.checks import check_number
+
 Array = NDArray[np.float64]
+
+LEAST_MEASURED = 1e-3
+MOST_NOISE = 1e6
+"""Pixels, far beyond any screen; squares of them are still numbers."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,24 @@ class MotionNoise:
 
     The defaults suit units of a strategy game at 5 to 20 pixels per frame and boxes that jitter by
     3 to 5 pixels.
+
+    Attributes:
+        position: how far a unit strays in a frame from where its velocity takes it. Raising it lets
+            places follow the detections more closely, jitter included.
+        velocity: by how much a velocity changes in a frame. Raising it follows turns sooner, and
+            predicts less steadily.
+        size: by how much a width or height changes in a frame. Raising it lets sizes follow the
+            detections more closely, jitter included.
+        measured_position: how far a detection's centre is off; above 0. Raising it smooths places
+            more, and follows turns later.
+        measured_size: how far a detection's width or height is off; above 0. Raising it smooths
+            sizes more.
+        first_position: how uncertain the centre of a new track is. Raising it lets the second
+            detection count for more.
+        first_velocity: how fast a new track may be, in any direction. Raising it takes on more of
+            the velocity that the second detection shows, and trusts first predictions less.
+        first_size: how uncertain the width and height of a new track are. Raising it lets the
+            second detection count for more.
     """
 
     position: float = 10.0
@@ -33,6 +57,12 @@ class MotionNoise:
     first_position: float = 10.0
     first_velocity: float = 100.0
     first_size: float = 10.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            # With nothing uncertain and nothing measured wrongly, the filter would divide 0 by 0.
+            least = LEAST_MEASURED if each.name.startswith("measured") else 0.0
+            check_number(each.name, getattr(self, each.name), least, MOST_NOISE)
 
 
 @dataclass

@@ -43,25 +43,48 @@ ERROR_FRAMES = 4
 class TrackerSettings:
     """How tracks are matched, kept and given up.
 
+    Overlaps are IoU, 0 to 1. Which of them counts when is in `EntityTracker`. A miss is a frame
+    without a detection of a track whose place is in view.
+
     Attributes:
-        iou_threshold: least overlap of a track's predicted box with a detection of its class.
-        recent_iou: the same in a second round, for tracks with at most `recent_misses` misses: a
-            unit that turned is not where it was predicted, but cannot be far.
-        weak_iou: the same for detections below the score that counts.
+        iou_threshold: least overlap of a track's predicted box and a detection of its class, where
+            nothing speaks against the track. Raising it gives more new ids to what moves fast or
+            turns; lowering it gives more ids to a wrong neighbour.
+        recent_iou: least overlap in a later round, for tracks with at most `recent_misses` misses
+            and detections of their class that nothing else claimed: a unit that turned is not where
+            it was predicted, but cannot be far. Raising it lets more units that turn change their
+            id; lowering it lets more ids pass to whatever appears beside a unit that vanished.
+        recent_misses: misses up to which a track counts as seen lately, in `recent_iou` and in
+            `lost_iou`. Raising it forgives longer gaps, and follows more tracks that are gone.
+        weak_iou: least overlap with a detection that scores too low to count by itself, but may
+            show what a track is waiting for. Raising it ends more tracks of what is half hidden;
+            lowering it keeps more tracks alive on noise.
         other_class_iou: least overlap with a detection of another class, which then has a vote on
-            what the track is; 1 never lets that happen.
-        lost_iou: the same for a track that was seen in most frames (`steady_share` of them) and is
-            missing for longer: likely it left, and this is something else.
-        steady_share: see `lost_iou`.
-        max_misses: frames in view without a detection that a track survives.
-        tentative_misses: the same for a tentative track.
-        confirm_hits: detections after which a track is no longer tentative.
-        sure_score: score from which on one detection is enough for that. While nearly all first
-            sightings of the last frames came true, none is tentative.
-        max_parked: frames out of view that a track survives.
+            what the track is. Raising it begins more second tracks where the detector wavers
+            between classes; 1 never lets a class change.
+        lost_iou: least overlap for a steady track (`steady_share`) with more than `recent_misses`
+            misses: likely it left, and this is something else. Raising it gives more new ids to
+            what comes back; lowering it gives more old ids to something else.
+        steady_share: detections per frame in view from which on a track is steady, so that a long
+            gap is news. Raising it makes fewer tracks steady, so that more are matched after a gap
+            by `iou_threshold` alone; above 1 none is.
+        max_misses: misses that a confirmed track survives. Raising it bridges longer gaps, and
+            keeps more tracks of what is gone, which may take on new detections.
+        tentative_misses: misses that a tentative track survives. Raising it confirms more of what
+            is seen seldom, false detections included.
+        confirm_hits: detections after which a track is confirmed. Raising it reports fewer false
+            entities, and real ones later.
+        sure_score: score, 0 to 1, from which on one detection is enough to be confirmed. Raising it
+            keeps more new tracks tentative. While nearly all first sightings of the last frames
+            came true, no new track is reported as tentative.
+        max_parked: frames out of view that a confirmed track survives. Raising it gives more units
+            their old id after the camera comes back, and more of them to another one in that place.
         frame_seconds: how long one frame is, for updates with timestamps: velocities are per frame.
-        max_steps: a longer pause counts as this many frames.
-        max_predictions: how often in a row positions may be predicted without a detection.
+            Raising it lets tracks move less in the same time.
+        max_steps: frames that a longer pause counts as. Raising it predicts farther over a pause,
+            with less certainty.
+        max_predictions: frames ahead up to which positions may be predicted without a detection.
+            Raising it saves more looks, and lets predictions be farther off.
         noise: of the motion filter.
     """
 
@@ -86,9 +109,11 @@ class TrackerSettings:
         shares = ("iou_threshold", "recent_iou", "weak_iou", "other_class_iou", "lost_iou")
         for name in (*shares, "sure_score"):
             check_number(name, getattr(self, name), 0, 1)
-        for name in ("max_misses", "tentative_misses", "max_parked", "max_predictions"):
+        misses = ("recent_misses", "max_misses", "tentative_misses")
+        for name in (*misses, "max_parked", "max_predictions"):
             check_count(name, getattr(self, name), 0)
         check_count("confirm_hits", self.confirm_hits, 1)
+        check_number("steady_share", self.steady_share, 0)
         check_number("frame_seconds", self.frame_seconds, 1e-6)
         check_number("max_steps", self.max_steps, 1)
         check_kind("noise", self.noise, MotionNoise)
@@ -183,13 +208,41 @@ class _Tracks:
         return _Tracks(self.motion.joined(other.motion), **entries)
 
 
+@dataclass(frozen=True)
+class MatchRound:
+    """One round in which tracks and detections that are still free are matched.
+
+    Attributes:
+        name: for people.
+        tracks: (n,), which tracks take part.
+        boxes: (m,), which detections take part.
+        same_class: whether a pair must be of one class, or of two.
+        min_iou: least overlap of a pair, 0 to 1.
+    """
+
+    name: str
+    tracks: NDArray[np.bool_]
+    boxes: NDArray[np.bool_]
+    same_class: bool
+    min_iou: float
+
+
 class EntityTracker:
     """Kalman filter and Hungarian assignment, camera pans taken into account.
 
-    Each frame, detections that count are matched to tracks of their class by overlap, the likely
-    pairs first; then those below the threshold to tracks that are left; then those left over to
-    tracks of other classes in the same place. What remains begins new tracks. An id is never given
-    twice, and never changed when the votes on a track's class change.
+    Each frame, tracks and detections are matched by overlap in five rounds. Each takes only what is
+    left of those before it, so likely pairs come first:
+
+    1. *predicted*: detections that count, to tracks of their class that are not missing against
+       expectation (`iou_threshold`).
+    2. *lost*: the same to all tracks, so to steady ones that have been missing for longer
+       (`lost_iou`).
+    3. *recent*: the same to tracks seen lately, which may have turned (`recent_iou`).
+    4. *weak*: detections that score too low to count, to tracks of their class (`weak_iou`).
+    5. *other class*: detections that count, to tracks of another class (`other_class_iou`).
+
+    What counts and is left begins new tracks. An id is never given twice, and never changed when
+    the votes on a track's class change.
     """
 
     def __init__(self, class_names: Sequence[str], settings: TrackerSettings | None = None) -> None:
@@ -315,35 +368,40 @@ class EntityTracker:
         return result
 
     def _match(self, seen: _Seen, boxes: NDArray[np.floating[Any]]) -> Pairs:
-        settings = self.settings
-        everyone = np.ones(len(self._tracks), np.bool_)
-        recent = self._tracks.misses <= settings.recent_misses
-        steady = self._tracks.hits >= settings.steady_share * self._tracks.age
-        rules = (
-            (recent | ~steady, seen.counts, True, settings.iou_threshold),
-            (everyone, seen.counts, True, settings.lost_iou),
-            (recent, seen.counts, True, settings.recent_iou),
-            (everyone, ~seen.counts, True, settings.weak_iou),
-            (everyone, seen.counts, False, settings.other_class_iou),
-        )
-        tracks, places = self._tracks.class_ids(), self._tracks.motion.boxes()
-        free_tracks = np.ones(len(tracks), np.bool_)
+        """Which tracks go on with which detections."""
+        classes, places = self._tracks.class_ids(), self._tracks.motion.boxes()
+        free_tracks = np.ones(len(classes), np.bool_)
         free_boxes = np.ones(len(boxes), np.bool_)
         found: list[Pairs] = [(_nothing(np.intp), _nothing(np.intp))]
-        for able, eligible, same_class, least in rules:
-            rows = np.flatnonzero(free_tracks & able)
-            columns = np.flatnonzero(free_boxes & eligible)
+        for matching in self._match_rounds(seen.counts):
+            rows = np.flatnonzero(free_tracks & matching.tracks)
+            columns = np.flatnonzero(free_boxes & matching.boxes)
             if len(rows) == 0 or len(columns) == 0:
                 continue
             a, b = pairs_between(places[rows], boxes[columns])
             a, b = rows[a], columns[b]
-            fits = (tracks[a] == seen.class_ids[b]) == same_class
+            fits = (classes[a] == seen.class_ids[b]) == matching.same_class
             a, b = a[fits], b[fits]
-            a, b = assign(a, b, 1.0 - pair_iou(places[a], boxes[b]), 1.0 - least)
+            overlap = pair_iou(places[a], boxes[b])
+            a, b = assign(a, b, 1.0 - overlap, 1.0 - matching.min_iou)
             free_tracks[a] = False
             free_boxes[b] = False
             found.append((a, b))
         return np.concatenate([a for a, _ in found]), np.concatenate([b for _, b in found])
+
+    def _match_rounds(self, counts: NDArray[np.bool_]) -> tuple[MatchRound, ...]:
+        """The rounds of this frame, in order; `counts` are the detections that count."""
+        settings = self.settings
+        every = np.ones(len(self._tracks), np.bool_)
+        recent = self._tracks.misses <= settings.recent_misses
+        steady = self._tracks.hits >= settings.steady_share * self._tracks.age
+        return (
+            MatchRound("predicted", recent | ~steady, counts, True, settings.iou_threshold),
+            MatchRound("lost", every, counts, True, settings.lost_iou),
+            MatchRound("recent", recent, counts, True, settings.recent_iou),
+            MatchRound("weak", every, ~counts, True, settings.weak_iou),
+            MatchRound("other class", every, counts, False, settings.other_class_iou),
+        )
 
     def _learn(
         self, matched: Indices, detected: Indices, seen: _Seen, boxes: NDArray[np.floating[Any]]

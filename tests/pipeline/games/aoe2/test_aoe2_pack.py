@@ -129,19 +129,21 @@ def test_every_number_of_the_original_is_stated(pack: GamePack) -> None:
     assert (scenes.width, scenes.height, scenes.jpeg_quality) == (1280, 720, 90)
     assert (scenes.jpeg_varied, scenes.jpeg_range, scenes.attempts) == (0.3, (70, 90), 50)
     assert scenes.distant.share == 0.25
-    assert (overlays.selection, overlays.health_bar, overlays.garrison) == (0.15, 0.2, 0.12)
-    assert (overlays.hud, overlays.resource_bar, overlays.command_panel) == (0.2, 0.5, 0.5)
-    assert (overlays.fog, overlays.fog_corners) == (0.3, (1, 4))
+    on_objects = (overlays.selection, overlays.health_bar, overlays.garrison)
+    assert [part.chance for part in on_objects] == [0.15, 0.2, 0.12]
+    assert (overlays.hud, overlays.resource_bar.chance) == (0.2, 0.5)
+    assert overlays.command_panel.chance == 0.5
+    assert (overlays.fog.chance, overlays.fog.corners) == (0.3, (1, 4))
     assert (light.temperature, light.temperature_range) == (0.2, (-0.1, 0.1))
     assert light.vignette == 0.15
     for share, side, pixels in (
-        (overlays.resource_bar_height, 720, (25, 40)),
-        (overlays.command_panel_height, 720, (90, 150)),
-        (overlays.minimap_side, 720, (130, 180)),
-        (overlays.fog_width, 1280, (200, 400)),
-        (overlays.fog_height, 720, (150, 300)),
-        (overlays.fog_darkness, 255, (80, 150)),
-        ((overlays.garrison_radius, overlays.bar_height), 1, (1 / 8, 1 / 12)),
+        (overlays.resource_bar.height, 720, (25, 40)),
+        (overlays.command_panel.height, 720, (90, 150)),
+        (overlays.minimap.side, 720, (130, 180)),
+        (overlays.fog.width, 1280, (200, 400)),
+        (overlays.fog.height, 720, (150, 300)),
+        (overlays.fog.darkness, 255, (80, 150)),
+        ((overlays.garrison.radius, overlays.health_bar.height), 1, (1 / 8, 1 / 12)),
     ):
         assert [round(part * side, 2) for part in share] == pytest.approx(pixels, abs=5)
 

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.scenes.planning.planner import ScenePlan, plan
+from pipeline.scenes.plan import ScenePlan
+from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.reports.expected_counts import expected_counts
 from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape, catalogue_of
 

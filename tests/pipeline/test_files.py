@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.files import replacing, write_json
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=10,
+)
+
+
+def test_json_has_sorted_keys_and_ends_its_lines_with_lf(tmp_path: Path) -> None:
+    write_json(tmp_path / "value.json", {"b": [1, "é"], "a": None})
+    expected = '{\n "a": null,\n "b": [\n  1,\n  "é"\n ]\n}\n'
+    assert (tmp_path / "value.json").read_bytes() == expected.encode()
+    write_json(tmp_path / "value.json", {"a": 1}, indent=2)
+    assert (tmp_path / "value.json").read_bytes() == b'{\n  "a": 1\n}\n'
+
+
+@given(VALUES)
+def test_json_is_read_as_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, value: object
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "value.json"
+    write_json(file, value)
+    assert json.loads(file.read_text("utf-8")) == value
+
+
+def test_a_file_is_replaced_and_its_folder_made(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "folder" / "file.txt"
+    for text in ("old", "new"):
+        with replacing(file) as fresh:
+            fresh.write_text(text)
+        assert file.read_text() == text
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_after_an_error_the_old_file_is_still_there_and_nothing_else(
+    tmp_path: Path, begun: bool
+) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("old")
+    with pytest.raises(KeyError), replacing(file) as fresh:
+        if begun:
+            fresh.write_text("half")
+        raise KeyError
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_nobody_wrote_replaces_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("old")
+    with pytest.raises(FileNotFoundError), replacing(file):
+        pass
+    assert file.read_text() == "old"
+
+
+def test_of_many_who_write_at_once_one_is_read_whole(tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    texts = [str(number) * 50_000 for number in range(8)]
+
+    def write(text: str) -> None:
+        for _ in range(10):
+            with replacing(file) as fresh:
+                fresh.write_text(text)
+
+    write(texts[0])
+    threads = [threading.Thread(target=write, args=(text,)) for text in texts]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert file.read_text() in texts
+    for thread in threads:
+        thread.join()
+    assert list(tmp_path.iterdir()) == [file]
