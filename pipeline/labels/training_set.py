@@ -66,7 +66,16 @@ class TrainingSet:
         """
         names = read_class_names(folder)
         listed = {subset: listed_pictures(folder, subset) for subset in SUBSETS}
-        return cls(folder, names, listed, read_summary(folder))
+        summary = read_summary(folder)
+        told: Mapping[Subset, int] = {"train": summary.listed_train, "val": summary.total_val}
+        for subset, lines in told.items():
+            if len(listed[subset]) != lines:
+                raise TrainingSetError(
+                    f"{folder / LIST_FILES[subset]} has {len(listed[subset])} lines, and the "
+                    f"summary tells of {lines}.",
+                    MERGE_AGAIN,
+                )
+        return cls(folder, names, listed, summary)
 
     @classmethod
     def write(cls, folder: Path, plan: MergePlan, report: Report = silent) -> TrainingSet:
@@ -124,7 +133,6 @@ class TrainingSet:
         frame is in both subsets; no validation picture is listed twice. Empty when all is well.
         """
         return (
-            *_count_problems(self),
             *_list_problems(self.listed),
             *(p for lines in self.listed.values() for p in _picture_problems(self, lines)),
             *_unlisted(self),
@@ -203,15 +211,6 @@ def _lines(plan: MergePlan, subset: Subset) -> Iterator[str]:
 
 def _write_text(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _count_problems(training_set: TrainingSet) -> Iterator[str]:
-    summary, listed = training_set.summary, training_set.listed
-    told: Mapping[Subset, int] = {"train": summary.listed_train, "val": summary.total_val}
-    for subset, count in told.items():
-        if len(listed[subset]) != count:
-            lines = len(listed[subset])
-            yield f"{LIST_FILES[subset]} has {lines} lines, and the summary tells of {count}"
 
 
 def _list_problems(listed: Mapping[Subset, Sequence[str]]) -> Iterator[str]:

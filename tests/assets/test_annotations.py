@@ -74,7 +74,7 @@ def write_synthetic_set(folder: Path) -> None:
             (folder / kind / subset).mkdir(parents=True)
         Image.new("RGB", (64, 48), colour).save(folder / f"images/{subset}/synth_{subset}.jpg")
         (folder / f"labels/{subset}/synth_{subset}.txt").write_text("0 0.5 0.5 0.25 0.25\n")
-    write_set_summary(folder, PACK.class_names)
+    write_set_summary(folder, PACK.class_names, images=2)
 
 
 def write_export(file: Path, label: str) -> None:

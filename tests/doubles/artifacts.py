@@ -28,13 +28,13 @@ def write_stored_batch(folder: Path, batch: Batch) -> None:
     write_json(folder / "source.json", source.model_dump(mode="json"))
 
 
-def write_set_summary(folder: Path, classes: Sequence[str]) -> None:
+def write_set_summary(folder: Path, classes: Sequence[str], images: int) -> None:
     """What a synthetic set says of itself; its scenes are the test's."""
     counts = dict.fromkeys(classes, 0)
     SyntheticSet.write(
         folder,
         SetSummary(
-            game="toy", classes=tuple(classes), images=0, counts=counts, dropped={}, scenes={}
+            game="toy", classes=tuple(classes), images=images, counts=counts, dropped={}, scenes={}
         ),
     )
 

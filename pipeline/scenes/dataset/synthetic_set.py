@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.files import read_json
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, read_rows
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticPicture
-from pipeline.scenes.dataset.layout import SUFFIXES, SceneSetError, unwritable_told
+from pipeline.scenes.dataset.layout import SUFFIXES, Part, SceneSetError, unwritable_told
 from pipeline.scenes.dataset.reader import WrittenScene, read_scene, record_of
 
 SUMMARY_FILE = "set.json"
@@ -82,7 +82,7 @@ class SyntheticSet:
         """Every scene, by subset and name.
 
         Raises:
-            SceneSetError: the record of one cannot be read.
+            SceneSetError: the record of one is missing or cannot be read.
         """
         for subset, name in self._names():
             yield read_scene(self.folder, subset, name)
@@ -116,14 +116,24 @@ class SyntheticSet:
         images = tuple(self._labelled(len(class_names)))
         if not images:
             raise SceneSetError(f"{self.folder} holds no images.", DRAW_AGAIN)
+        self._require_all("images", len(images))
         return images
 
     def _names(self) -> list[tuple[Subset, str]]:
-        return [
+        names = [
             (subset, file.stem)
             for subset in SUBSETS
             for file in sorted((self.folder / "objects" / subset).glob(f"*{SUFFIXES['objects']}"))
         ]
+        self._require_all("objects", len(names))
+        return names
+
+    def _require_all(self, part: Part, found: int) -> None:
+        if found != self.summary.images:
+            raise SceneSetError(
+                f"{self.folder / part} has {found} files instead of {self.summary.images}.",
+                DRAW_AGAIN,
+            )
 
     def _labelled(self, class_count: int) -> Iterator[SyntheticPicture]:
         for subset in SUBSETS:

@@ -36,7 +36,7 @@ def drawn(tmp_path: Path) -> SyntheticSet:
     """A picture with a house that is seen whole, and one with a house covered to three fifths."""
     recorded(tmp_path, 0, {})
     recorded(tmp_path, 1, {"visible": HALF, "visible_fraction": 0.4})
-    write_set_summary(tmp_path, NAMES)
+    write_set_summary(tmp_path, NAMES, images=2)
     return SyntheticSet.open(tmp_path)
 
 

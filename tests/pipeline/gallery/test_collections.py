@@ -66,7 +66,7 @@ def synthetic(tmp_path: Path) -> Path:
     sidecar = {"size": [80, 60], "kind": "land", "zoom": 1.0, "objects": [fully_seen, hidden]}
     (tmp_path / "objects/train").mkdir(parents=True)
     (tmp_path / "objects/train/synth_000000.json").write_text(json.dumps(sidecar))
-    write_set_summary(tmp_path, ["sheep", "tree"])
+    write_set_summary(tmp_path, ["sheep", "tree"], images=1)
     return tmp_path
 
 

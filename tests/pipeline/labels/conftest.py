@@ -150,7 +150,7 @@ def synthetic_set(tmp_path: Path) -> Path:
         label.parent.mkdir(parents=True, exist_ok=True)
         picture(f"scene {index}").save(image)
         label.write_text("1 0.500000 0.500000 0.250000 0.250000\n")
-    write_set_summary(folder, CLASSES)
+    write_set_summary(folder, CLASSES, images=5)
     return folder
 
 

@@ -149,7 +149,7 @@ def test_stored_batches_are_opened_in_order(make_batch: Any) -> None:
 
 
 def test_a_synthetic_set_of_other_classes_is_refused(synthetic_set: Path) -> None:
-    write_set_summary(synthetic_set, ["wolf"])
+    write_set_summary(synthetic_set, ["wolf"], images=5)
     with pytest.raises(SceneSetError, match="not the game pack's 3"):
         SyntheticSet.open(synthetic_set).labelled_images(CLASSES)
 
@@ -161,7 +161,7 @@ def test_a_synthetic_picture_without_labels_is_refused(synthetic_set: Path) -> N
 
 
 def test_an_empty_synthetic_set_is_refused(tmp_path: Path) -> None:
-    write_set_summary(tmp_path, CLASSES)
+    write_set_summary(tmp_path, CLASSES, images=0)
     with pytest.raises(SceneSetError, match="holds no images"):
         SyntheticSet.open(tmp_path).labelled_images(CLASSES)
 
@@ -173,7 +173,7 @@ def test_a_whole_session_of_the_wesnoth_batches_validates(
 ) -> None:
     groups = json.loads((WESNOTH / "batch1" / "classes.json").read_text())
     classes = (*groups["land"], *groups["water"])
-    write_set_summary(synthetic_set, classes)
+    write_set_summary(synthetic_set, classes, images=5)
     drawn = SyntheticSet.open(synthetic_set).labelled_images(classes)
     for name in ("batch1", "batch2"):
         batch = read_export(WESNOTH / name, classes)

@@ -75,8 +75,8 @@ def test_labels_and_pixels_agree_for_every_reader(
     file = export.folder / f"images/default/a_0.{suffix}"
     file.write_bytes(content_of(suffix, orientation, shape))
     batch = read_export(export.folder, CLASSES)
-    ExportBatch.write(tmp_path / "batch", batch, export.folder)
-    (frame,) = batch_frames(tmp_path / "batch")
+    stored = ExportBatch.write(tmp_path / "batch", batch, export.folder)
+    (frame,) = batch_frames(stored)
     labelled = frame.truths[0].box
     assert labelled == Box(5, 11, 25, 25)
     kept = frame.picture.read_bytes()

@@ -141,12 +141,22 @@ print(json.dumps(answers))
 """
 
 
-def append(file: str, line: str) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        with (folder / file).open("a") as stream:
-            stream.write(f"{line}\n")
+def relist(subset: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    """Another list, of which the summary knows."""
+    counted = {"train": "listed_train", "val": "total_val"}[subset]
 
-    return change
+    def relisted(folder: Path) -> None:
+        lines = change((folder / f"{subset}.txt").read_text().splitlines())
+        (folder / f"{subset}.txt").write_text("".join(f"{line}\n" for line in lines))
+        summary = json.loads((folder / "merge_summary.json").read_text())
+        summary[counted] = len(lines)
+        (folder / "merge_summary.json").write_text(json.dumps(summary))
+
+    return relisted
+
+
+def append(subset: str, line: str) -> Callable[[Path], None]:
+    return relist(subset, lambda lines: [*lines, line])
 
 
 def unlink(file: str) -> Callable[[Path], None]:
@@ -173,11 +183,11 @@ VALIDATION = "images/val/synth_000004.jpg"
         (unlink("labels/train/synth_000000.txt"), "synth_000000.txt is missing"),
         (overwrite("labels/val/synth_000004.txt", b"7 .5 .5 .1 .1"), "class 7 is not one of"),
         (overwrite("labels/val/synth_000004.txt", b"1 .99 .5 .1 .1"), "leaves the picture"),
-        (append("val.txt", f"./{VALIDATION}"), f"val.txt lists {VALIDATION} more than once"),
-        (append("val.txt", f"./{SYNTHETIC}"), "which is not in images/val"),
-        (append("train.txt", f"./{VALIDATION}"), "synth_000004 is in train.txt and val.txt"),
+        (append("val", f"./{VALIDATION}"), f"val.txt lists {VALIDATION} more than once"),
+        (append("val", f"./{SYNTHETIC}"), "which is not in images/val"),
+        (append("train", f"./{VALIDATION}"), "synth_000004 is in train.txt and val.txt"),
         (unlink("val.txt"), "val.txt is missing"),
-        (overwrite("val.txt", b""), "val.txt lists no picture"),
+        (relist("val", lambda _: []), "val.txt lists no picture"),
         (overwrite("dataset.yaml", b"names: 3"), "does not name the classes"),
         (overwrite("dataset.yaml", b":"), "does not name the classes"),
     ],
@@ -208,4 +218,5 @@ def test_a_list_with_fewer_lines_than_were_written_is_found(written: Path) -> No
     lines = (written / "train.txt").read_text().splitlines(keepends=True)
     (written / "train.txt").unlink()
     (written / "train.txt").write_text("".join(lines[:-1]))
-    assert "train.txt has 43 lines, and the summary tells of 44" in problems_in(written)
+    [problem] = problems_in(written)
+    assert "train.txt has 43 lines, and the summary tells of 44" in problem

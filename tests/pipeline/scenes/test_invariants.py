@@ -289,8 +289,8 @@ def test_a_set_has_the_same_bytes_in_any_order_and_after_any_failure(
     ]
     finish_set(tmp_path / "parts", game, finished)
     assert manifest_of(tmp_path / "parts").digest == manifest_of(tmp_path / "at once").digest
-    assert scene_separation_problems(tmp_path / "parts", game) == ()
-    assert label_problems(tmp_path / "parts", game) == ()
+    assert scene_separation_problems(SyntheticSet.open(tmp_path / "parts"), game) == ()
+    assert label_problems(SyntheticSet.open(tmp_path / "parts"), game) == ()
 
 
 def test_a_record_makes_the_labels_that_were_written(written, pack):

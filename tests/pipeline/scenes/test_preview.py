@@ -23,6 +23,6 @@ def test_the_sample_sheet_shows_pictures_of_the_set_with_boxes(written):
 
 
 def test_the_sample_sheet_of_an_empty_set_says_what_to_do(tmp_path):
-    write_set_summary(tmp_path, NAMES)
+    write_set_summary(tmp_path, NAMES, images=0)
     with pytest.raises(SceneSetError, match="holds no pictures"):
         sample_sheet(SyntheticSet.open(tmp_path), NAMES, LabelPolicy())
