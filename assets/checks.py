@@ -7,7 +7,7 @@ asset, so it can be run again by itself.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -17,54 +17,69 @@ from assets.core.metadata import table
 from assets.graph.annotations import held_out_batches
 from pipeline.errors import OutpostError
 from pipeline.evaluation.champion import compare
-from pipeline.evaluation.report import EvaluationError, EvaluationReport, read_report
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.report import EvaluationError, EvaluationReport
 from pipeline.export.contract import check_onnx_contract
-from pipeline.export.parity import ParityReport
+from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
-from pipeline.labels.batches import read_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.coverage import coverage_warnings
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.leakage import find_leaks, fingerprint_of
-from pipeline.labels.merge import REAL_PREFIX, MergeSummary
-from pipeline.labels.training_set import dataset_problems, is_real, listed_pictures
+from pipeline.labels.merge import REAL_PREFIX
+from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.provenance import ArtifactVersion
-from pipeline.scenes.dataset.checks import is_gated, label_problems, scene_separation_problems
+from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifacts
 
 PROBLEMS_SHOWN = 20
 
-Judge = Callable[[dg.AssetCheckExecutionContext, Artifacts, Path], Sequence[object]]
-"""Returns what is wrong with the artifact in a folder; nothing wrong, nothing returned."""
+T = TypeVar("T")
+Opener = Callable[[Path], T]
+"""Opens an artifact's folder; what it raises is what is wrong."""
+Judge = Callable[[dg.AssetCheckExecutionContext, Artifacts, T], Sequence[object]]
+"""Returns what is wrong with an artifact; nothing wrong, nothing returned."""
 
 
 def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
     """Every check of a game's assets."""
     keys = GameKeys.of(pack)
     return [
-        _check(keys.synthetic_set, "scene_separation", _scene_separation(pack)),
-        _warning(keys.synthetic_set, "gated", _gated),
-        _check(keys.synthetic_set, "label_sanity", _label_sanity(pack)),
-        _check(keys.cvat_merge, "dataset_integrity", _dataset_integrity),
-        _check(keys.cvat_merge, "leakage", _leakage(pack)),
-        _warning(keys.cvat_merge, "class_coverage", _class_coverage),
-        _check(keys.onnx_export, "onnx_contract", _onnx_contract(pack)),
-        _check(keys.onnx_export, "parity", _parity),
-        _warning(keys.real_evaluation, "not_worse_than_packaged", _not_worse(pack)),
+        _check(keys.synthetic_set, "scene_separation", SyntheticSet.open, _scene_separation(pack)),
+        _warning(keys.synthetic_set, "gated", SyntheticSet.open, _gated),
+        _check(keys.synthetic_set, "label_sanity", SyntheticSet.open, _label_sanity(pack)),
+        _check(keys.cvat_merge, "dataset_integrity", TrainingSet.open, _dataset_integrity),
+        _check(keys.cvat_merge, "leakage", TrainingSet.open, _leakage(pack)),
+        _warning(keys.cvat_merge, "class_coverage", TrainingSet.open, _class_coverage),
+        _check(keys.onnx_export, "onnx_contract", OnnxExport.open, _onnx_contract(pack)),
+        _check(keys.onnx_export, "parity", OnnxExport.open, _parity),
+        _warning(
+            keys.real_evaluation, "not_worse_than_packaged", Evaluation.open, _not_worse(pack)
+        ),
     ]
 
 
-def _check(key: dg.AssetKey, name: str, judge: Judge) -> dg.AssetChecksDefinition:
+def _check(
+    key: dg.AssetKey, name: str, opener: Opener[T], judge: Judge[T]
+) -> dg.AssetChecksDefinition:
     """A check whose failure stops what follows."""
-    return _define(key, name, judge, dg.AssetCheckSeverity.ERROR)
+    return _define(key, name, opener, judge, dg.AssetCheckSeverity.ERROR)
 
 
-def _warning(key: dg.AssetKey, name: str, judge: Judge) -> dg.AssetChecksDefinition:
+def _warning(
+    key: dg.AssetKey, name: str, opener: Opener[T], judge: Judge[T]
+) -> dg.AssetChecksDefinition:
     """A check whose failure is shown and stops nothing."""
-    return _define(key, name, judge, dg.AssetCheckSeverity.WARN)
+    return _define(key, name, opener, judge, dg.AssetCheckSeverity.WARN)
 
 
 def _define(
-    key: dg.AssetKey, name: str, judge: Judge, severity: dg.AssetCheckSeverity
+    key: dg.AssetKey,
+    name: str,
+    opener: Opener[T],
+    judge: Judge[T],
+    severity: dg.AssetCheckSeverity,
 ) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=key,
@@ -74,7 +89,12 @@ def _define(
     )
     def check(context: dg.AssetCheckExecutionContext, artifacts: Artifacts) -> dg.AssetCheckResult:
         artifact = latest(context.instance, artifacts.store, key)
-        problems = [str(problem) for problem in judge(context, artifacts, artifact.path)]
+        try:
+            opened = opener(artifact.path)
+        except OutpostError as error:
+            problems = [str(error)]
+        else:
+            problems = [str(problem) for problem in judge(context, artifacts, opened)]
         return dg.AssetCheckResult(
             passed=not problems,
             severity=severity,
@@ -89,20 +109,20 @@ def _define(
 
 
 def _scene_separation(pack: GamePack) -> Judge:
-    def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
         """Water classes are on water and land classes on land, at the shore on their side of it.
 
         A set that was drawn without gates, because somebody asked for that, is left alone; the
         check 'gated' tells of it.
         """
-        return scene_separation_problems(folder, pack) if is_gated(folder) else ()
+        return scene_separation_problems(drawn, pack) if drawn.summary.gated else ()
 
     return judge
 
 
-def _gated(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+def _gated(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
     """Every class was kept in its own kind of scene."""
-    if is_gated(folder):
+    if drawn.summary.gated:
         return []
     return [
         "the set was drawn with gated: false, so classes stand where the game never has them; a "
@@ -111,31 +131,36 @@ def _gated(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[objec
 
 
 def _label_sanity(pack: GamePack) -> Judge:
-    def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
         """Every label is readable, inside its picture, large enough and what was drawn."""
-        return label_problems(folder, pack)
+        return label_problems(drawn, pack)
 
     return judge
 
 
-def _dataset_integrity(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+def _dataset_integrity(
+    _context: Any, _artifacts: Artifacts, training_set: TrainingSet
+) -> Sequence[object]:
     """Every listed picture can be read and has labels of known classes inside it."""
-    return dataset_problems(folder)
+    return training_set.problems()
 
 
 def _leakage(pack: GamePack) -> Judge:
     def judge(
-        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, folder: Path
+        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, training_set: TrainingSet
     ) -> Sequence[object]:
         """No frame that a model is judged on was trained on: by name, by bytes, nearly."""
         held_out = held_out_batches(context.instance, artifacts.store, pack)
         judged = [
-            frame.fingerprint for batch in held_out for frame in read_batch(batch.path).frames
+            frame.fingerprint
+            for batch in held_out
+            for frame in ExportBatch.open(batch.path).batch.frames
         ]
         # Validation frames choose the checkpoint, so the model has learned from them too.
-        seen = {*listed_pictures(folder, "train"), *listed_pictures(folder, "val")}
-        prints = [_fingerprint(folder / line) for line in sorted(seen) if is_real(line)]
-        return [*_summary(folder).validation_leaks, *find_leaks(prints, judged)]
+        seen = {line for lines in training_set.listed.values() for line in lines}
+        real = (training_set.folder / line for line in sorted(seen) if is_real(line))
+        prints = [_fingerprint(picture) for picture in real]
+        return [*training_set.summary.validation_leaks, *find_leaks(prints, judged)]
 
     return judge
 
@@ -146,16 +171,18 @@ def _fingerprint(picture: Path) -> Fingerprint:
     return replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX))
 
 
-def _class_coverage(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+def _class_coverage(
+    _context: Any, _artifacts: Artifacts, training_set: TrainingSet
+) -> Sequence[object]:
     """Every class has real and synthetic pictures to learn from and to be judged by."""
-    return coverage_warnings(_summary(folder).per_class)
+    return coverage_warnings(training_set.summary.per_class)
 
 
 def _onnx_contract(pack: GamePack) -> Judge:
-    def judge(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+    def judge(_context: Any, _artifacts: Artifacts, export: OnnxExport) -> Sequence[object]:
         """The model's output is [1,300,6] from the NMS-free head, its names are the pack's."""
         try:
-            check_onnx_contract(folder / "model.onnx", pack.class_names)
+            check_onnx_contract(export.model, pack.class_names)
         except OutpostError as error:
             return [error]
         return []
@@ -163,17 +190,16 @@ def _onnx_contract(pack: GamePack) -> Judge:
     return judge
 
 
-def _parity(_context: Any, _artifacts: Artifacts, folder: Path) -> Sequence[object]:
+def _parity(_context: Any, _artifacts: Artifacts, export: OnnxExport) -> Sequence[object]:
     """The export answers as the weights do."""
-    report = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
-    return [] if report.is_close else [report]
+    return [] if export.parity.is_close else [export.parity]
 
 
 def _not_worse(pack: GamePack) -> Judge:
     keys = GameKeys.of(pack)
 
     def judge(
-        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, folder: Path
+        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, evaluation: Evaluation
     ) -> Sequence[object]:
         """Real F1 is not clearly below that of the model that was packaged last.
 
@@ -184,7 +210,7 @@ def _not_worse(pack: GamePack) -> Judge:
         if champion is None:
             return []
         try:
-            found = compare(read_report(folder).real, champion.real)
+            found = compare(evaluation.report.real, champion.real)
         except EvaluationError as error:
             context.log.info(error.problem)
             return []
@@ -208,8 +234,4 @@ def _packaged_report(
     versions = [version for version in inputs if version.asset == evaluated]
     if not versions or artifacts.store.problems_of(versions[0]):
         return None
-    return read_report(artifacts.store.open(versions[0]).path)
-
-
-def _summary(folder: Path) -> MergeSummary:
-    return MergeSummary.model_validate_json((folder / "merge_summary.json").read_text("utf-8"))
+    return Evaluation.open(artifacts.store.open(versions[0]).path).report

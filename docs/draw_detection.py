@@ -16,6 +16,8 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from detector_runtime import DetectedEntity, open_detector
 from pipeline.evaluation.frames import batch_frames
+from pipeline.labels.batches import ExportBatch
+from pipeline.release.package import RuntimePackage
 from resources.artifacts import Artifacts
 from resources.instance import open_instance
 from resources.state import StateFolder
@@ -31,9 +33,10 @@ def main(target: Path) -> None:
     """Detect on two held-out frames and save them side by side."""
     with open_instance(StateFolder.from_environment()) as instance:
         store = Artifacts().store
-        bundle = latest(instance, store, KEYS.runtime_package).path / "bundle"
-        frames = batch_frames(latest(instance, store, KEYS.cvat_export, BATCH).path)
-    with open_detector(bundle) as detector:
+        package = RuntimePackage.open(latest(instance, store, KEYS.runtime_package).path)
+        export = ExportBatch.open(latest(instance, store, KEYS.cvat_export, BATCH).path)
+    frames = batch_frames(export)
+    with open_detector(package.bundle) as detector:
         drawn = [draw(frames[i].picture, detector.detect_fast(frames[i].picture)) for i in FRAMES]
     sheet = Image.new("RGB", (sum(image.width for image in drawn), drawn[0].height))
     for number, image in enumerate(drawn):

@@ -1,6 +1,5 @@
 """What people annotated: CVAT export batches, and their merge with synthetic scenes."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,15 @@ from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
-from pipeline.labels.batches import read_source_digest, write_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.coverage import coverage_table
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
 from pipeline.labels.preview import batch_samples, training_samples
-from pipeline.labels.training_set import write_training_set
+from pipeline.labels.synthetic import SyntheticPicture
+from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import code_version_of
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import ExportsFolder
 
@@ -72,7 +73,7 @@ def outdated_batches(
     return tuple(
         name
         for name, batch in ((_name(batch), batch) for batch in batches)
-        if name in dropped and dropped[name].digest() != read_source_digest(batch.path)
+        if name in dropped and dropped[name].digest() != _source_digest(batch)
     )
 
 
@@ -101,32 +102,33 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             batch = read_export(export.path, pack.class_names, making.report)
-            write_batch(folder, batch, export.path, making.report)
+            ExportBatch.write(folder, batch, export.path, making.report)
 
-        return make(making, write, show_batch)
+        return make(making, write, lambda folder: show_batch(ExportBatch.open(folder)))
 
     return cvat_export
 
 
-def show_batch(folder: Path) -> Metadata:
+def show_batch(export: ExportBatch) -> Metadata:
     """Counts of a batch, and what was not understood."""
-    report = json.loads((folder / "report.json").read_text("utf-8"))
-    samples = batch_samples(folder)
+    report, samples = export.report, batch_samples(export)
     return {
-        "frames": report["frames"],
-        "boxes": report["boxes"],
-        "unlabelled_frames": len(report["unlabelled_frames"]),
-        "rejected_shapes": report["rejected_shapes"],
+        "frames": report.frames,
+        "boxes": report.boxes,
+        "unlabelled_frames": len(report.unlabelled_frames),
+        "rejected_shapes": report.rejected_shapes,
         "preview": [image(samples, "labelled frames")] if samples else [],
-        "per_class": table(["class", "boxes"], report["per_class"].items()),
-        "unknown_labels": table(["label", "shapes"], report["unknown_labels"].items()),
-        "rejected_reasons": table(["reason", "shapes"], report["rejected_reasons"].items()),
+        "per_class": table(["class", "boxes"], report.per_class.items()),
+        "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
+        "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
     }
 
 
 def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_of("pipeline.labels", "pipeline.files")
+    code = code_version_of(
+        "pipeline.labels", "pipeline.files", "pipeline.scenes.dataset.synthetic_set"
+    )
 
     class MergeConfig(LaunchpadConfig):
         """What may be changed for one merge."""
@@ -165,14 +167,14 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         making = Making(context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches))
 
         def write(folder: Path) -> None:
-            plan = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules)
-            write_training_set(folder, plan, making.report)
+            plan = plan_merge(_opened(batches), _drawn(synthetic, pack), pack.class_names, rules)
+            TrainingSet.write(folder, plan, making.report)
 
         shown = {
             "left_out_batches": ", ".join(left_out) or "none",
             "outdated_batches": ", ".join(outdated) or "none",
         }
-        return make(making, write, lambda folder: {**show_merge(folder), **shown})
+        return make(making, write, lambda folder: {**show_merge(TrainingSet.open(folder)), **shown})
 
     return cvat_merge
 
@@ -188,7 +190,8 @@ def dry_run(
     keys = GameKeys.of(pack)
     synthetic = latest(instance, store, keys.synthetic_set)
     batches = merged_batches(instance, store, pack)
-    summary = plan_merge(_opened(batches), synthetic.path, pack.class_names, rules).summary
+    drawn = _drawn(synthetic, pack)
+    summary = plan_merge(_opened(batches), drawn, pack.class_names, rules).summary
     notes = (
         *(_without(batch, keys) for batch in left_out_batches(instance, pack)),
         *(_with_the_older(batch, keys) for batch in outdated_batches(batches, exports, pack)),
@@ -196,9 +199,9 @@ def dry_run(
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 
-def show_merge(folder: Path) -> Metadata:
+def show_merge(training_set: TrainingSet) -> Metadata:
     """The training set's summary."""
-    summary = MergeSummary.model_validate_json((folder / "merge_summary.json").read_text("utf-8"))
+    summary = training_set.summary
     return {
         "real_train": summary.real_train,
         "real_val": summary.real_val,
@@ -207,7 +210,7 @@ def show_merge(folder: Path) -> Metadata:
         "oversample_real": summary.oversample_real,
         "listed_train": summary.listed_train,
         "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
-        "preview": [image(training_samples(folder), "labelled training images")],
+        "preview": [image(training_samples(training_set), "labelled training images")],
         "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
         "leakage": table(["trained", "validated", "kind"], _leak_rows(summary)),
         "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
@@ -221,6 +224,14 @@ def _leak_rows(summary: MergeSummary) -> list[Sequence[object]]:
 
 def _opened(batches: Sequence[Artifact]) -> Any:
     return open_batches({_name(batch): batch.path for batch in batches})
+
+
+def _drawn(synthetic: Artifact, pack: GamePack) -> Sequence[SyntheticPicture]:
+    return SyntheticSet.open(synthetic.path).labelled_images(pack.class_names)
+
+
+def _source_digest(batch: Artifact) -> str:
+    return ExportBatch.open(batch.path).source.sha256
 
 
 def _name(batch: Artifact) -> str:

@@ -1,6 +1,6 @@
 """How good the model is on real frames, measured through the runtime that users have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from assets.graph.annotations import held_out_batches
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.conventions import under_both
 from pipeline.evaluation.drawing import draw_comparison
+from pipeline.evaluation.evaluation import Evaluation, WorstFrame
 from pipeline.evaluation.frames import (
     JudgedFrame,
     TrueFrame,
@@ -33,20 +34,17 @@ from pipeline.evaluation.report import (
     Judgement,
     evaluate,
     markdown,
-    read_report,
     worst_frames,
-    write_report,
 )
-from pipeline.evaluation.verdicts import (
-    FrameVerdicts,
-    PictureReference,
-    verdicts_on,
-    write_verdicts,
-)
+from pipeline.evaluation.verdicts import FrameVerdicts, PictureReference, verdicts_on
+from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
+from pipeline.labels.training_set import TrainingSet
 from pipeline.progress import Report, track
 from pipeline.provenance import code_version_of
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
 
 GROUP = "model"
@@ -74,6 +72,7 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         "pipeline.labels",
         "pipeline.scenes.rendering.measuring",
         "pipeline.scenes.dataset.reader",
+        "pipeline.scenes.dataset.synthetic_set",
         "pipeline.visualization",
         "pipeline.files",
         "detector_runtime",
@@ -113,16 +112,16 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
         making = Making(context, store, keys.real_evaluation, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            detector = shipped_detector(export.path / "model.onnx")
-            truths = _real_frames(training_set, held_out)
+            detector = shipped_detector(OnnxExport.open(export.path).model)
+            merged = TrainingSet.open(training_set.path)
+            truths = _real_frames(merged, held_out)
             real = detect(detector, truths, "evaluating real frames", making.report)
-            drawn = synthetic_validation_frames(training_set.path)
+            drawn = synthetic_validation_frames(merged)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", making.report)
             report = evaluate(real, synthetic, judgement, _inputs(making.inputs))
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
-            write_report(folder, report)
             stock = Stock(making.inputs)
             verdicts = (
                 stock.verdicts(domain, frame, counted(result, judgement))
@@ -132,10 +131,10 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
                 )
                 for frame, result in zip(frames, results, strict=True)
             )
-            write_verdicts(folder, verdicts)
-            _draw_worst(folder, report, truths, real, judgement)
+            worst = _drawn_worst(report, truths, real, judgement)
+            Evaluation.write(folder, report, verdicts, worst)
 
-        return make(making, write, show_evaluation)
+        return make(making, write, lambda folder: show_evaluation(Evaluation.open(folder)))
 
     return real_evaluation
 
@@ -190,10 +189,11 @@ def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
     )
 
 
-def _real_frames(training_set: Artifact, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
+def _real_frames(merged: TrainingSet, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
     if not held_out:
-        return real_validation_frames(training_set.path)
-    return tuple(frame for batch in held_out for frame in batch_frames(batch.path))
+        return real_validation_frames(merged)
+    batches = (ExportBatch.open(batch.path) for batch in held_out)
+    return tuple(frame for batch in batches for frame in batch_frames(batch))
 
 
 def _drawn_set(
@@ -221,7 +221,8 @@ def _by_convention(
     """Scores by visible and by full boxes, where there are drawn pictures and their records."""
     if not synthetic or not drawn_set:
         return ()
-    scores = under_both(synthetic, drawn_set[0].path, pack.scenes.labels, judgement)
+    drawn = SyntheticSet.open(drawn_set[0].path)
+    scores = under_both(synthetic, drawn, pack.scenes.labels, judgement)
     return tuple(ConventionScore.of(box, found) for box, found in scores.items())
 
 
@@ -233,27 +234,25 @@ def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
     }
 
 
-def _draw_worst(
-    folder: Path,
+def _drawn_worst(
     report: EvaluationReport,
     truths: Sequence[TrueFrame],
     judged: Sequence[JudgedFrame],
     judgement: Judgement,
-) -> None:
-    """Pictures of the frames with most errors, with what counts drawn in."""
-    (folder / "frames").mkdir()
+) -> Iterator[WorstFrame]:
+    """The frames with most errors, with what counts drawn in."""
     by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
-    for rank, name in enumerate(worst_frames(report.real, WORST_FRAMES)):
+    for name in worst_frames(report.real, WORST_FRAMES):
         frame, result = by_name[name]
         found = counted(result, judgement)
         with Image.open(frame.picture) as image:
             drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
-        drawn.save(folder / "frames" / f"worst_{rank}_{frame.picture.stem}.jpg", quality=90)
+        yield WorstFrame(frame.picture.stem, drawn)
 
 
-def show_evaluation(folder: Path) -> Metadata:
+def show_evaluation(evaluation: Evaluation) -> Metadata:
     """The figure of record, the classes, and the worst frames."""
-    report = read_report(folder)
+    report = evaluation.report
     figures = {
         "real_f1": report.real.micro.f1,
         "real_precision": report.real.micro.precision,
@@ -264,12 +263,11 @@ def show_evaluation(folder: Path) -> Metadata:
     }
     errors = {frame.name: frame.errors for frame in report.real.per_frame}
     names = worst_frames(report.real, WORST_FRAMES)
-    drawn = sorted((folder / "frames").glob("*.jpg"))
     return {
         **{name: value for name, value in figures.items() if value is not None},
         "preview": [
             image(file.read_bytes(), f"{errors[name]} errors: {name}")
-            for name, file in zip(names, drawn, strict=True)
+            for name, file in zip(names, evaluation.worst(), strict=True)
         ],
         "report": dg.MetadataValue.md(markdown(report)),
     }

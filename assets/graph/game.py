@@ -1,6 +1,5 @@
 """What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,11 +10,9 @@ import dagster as dg
 from assets.core.building import Making, Metadata, latest, make, notice, reporter
 from assets.core.keys import GameKeys
 from assets.core.metadata import image, table
-from pipeline.backgrounds.pictures import read_index, sampling_sheet
 from pipeline.backgrounds.preview import background_sheet
-from pipeline.backgrounds.sets import write_kind
-from pipeline.backgrounds.textures import Kind, choose_textures
-from pipeline.files import write_json
+from pipeline.backgrounds.sets import BackgroundSet
+from pipeline.backgrounds.textures import Kind
 from pipeline.formats.palette import Colour, PaletteError, read_team_colours
 from pipeline.games.files import Overlay, find_file, path_in
 from pipeline.games.index import GameFile, GameFolderError, GameIndex, Oddities
@@ -29,8 +26,6 @@ from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
 
 GROUP = "game"
-SAMPLING_SHEET = "samplings.jpg"
-"""The same textures stretched and isometric, to compare."""
 BACKGROUNDS: dict[Kind, str] = {
     "land": "Pictures of land made from the game's terrain textures, softened as in the game.",
     "water": "Pictures of water made from the game's terrain textures, softened as in the game.",
@@ -86,22 +81,20 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
         mods = covered_mods(pack, folder, choice := game.mod_choice(pack))
         for note in (*indexed.oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
             notice(context.log.warning, note)
-        content = indexed.index.model_dump(mode="json")
-        making = Making(
-            context, artifacts.store, keys.game_files, code, {"index": content}, began_at=began
-        )
-        return make(
-            making,
-            lambda staged: write_json(staged / "index.json", content),
-            lambda made: {**show_game_files(made), **show_surroundings(mods, indexed.oddities)},
-        )
+        recipe = {"index": indexed.index.model_dump(mode="json")}
+        making = Making(context, artifacts.store, keys.game_files, code, recipe, began_at=began)
+
+        def show(folder: Path) -> Metadata:
+            shown = show_game_files(GameIndex.open(folder))
+            return {**shown, **show_surroundings(mods, indexed.oddities)}
+
+        return make(making, indexed.index.write, show)
 
     return game_files
 
 
-def show_game_files(folder: Path) -> Metadata:
+def show_game_files(index: GameIndex) -> Metadata:
     """Counts and sizes of the game's files, and how many come from each mod."""
-    index = read_game_index(folder)
     by_mod = {"files_from_mods": table(["mod", "files"], index.by_mod.items())}
     return {
         **(by_mod if index.by_mod else {}),
@@ -119,11 +112,6 @@ def show_surroundings(mods: Sequence[ModCoverage], oddities: Oddities) -> Metada
     if oddities.notes:
         shown["left_out"] = table(["problem"], [[note] for note in oddities.notes])
     return shown
-
-
-def read_game_index(folder: Path) -> GameIndex:
-    """The index in an artifact of `game_files`."""
-    return GameIndex.model_validate_json((folder / "index.json").read_text("utf-8"))
 
 
 def _sprites(pack: GamePack) -> dg.AssetsDefinition:
@@ -156,7 +144,7 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
             for problem in report.problems:
                 notice(context.log.warning, problem)
             writer.finish(_team_colours((located, overlays), pack, context.log.warning))
-            write_json(folder / "extraction.json", report.model_dump(mode="json"))
+            report.write(folder)
 
         return make(making, write, lambda folder: show_sprites(folder, pack))
 
@@ -183,8 +171,7 @@ def _team_colours(
 
 def show_sprites(folder: Path, pack: GamePack) -> Metadata:
     """The contact sheet, and what every class got."""
-    library = OpenLibrary(folder)
-    report = ExtractionReport.model_validate_json((folder / "extraction.json").read_text("utf-8"))
+    library, report = OpenLibrary(folder), ExtractionReport.open(folder)
     rows = [[name, report.files.get(name, 0), n] for name, n in report.sprites.items()]
     return {
         "sprites": len(library),
@@ -216,35 +203,26 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
         making = Making(context, artifacts.store, key, code, recipe, (indexed,))
 
         def write(folder: Path) -> None:
-            files = _files(making, game, pack, "terrain")
-            located = game.located(pack)
-            left_out = write_kind(folder, kind, (located, files), pack.terrain, size, making.report)
-            write_json(folder / "left_out.json", left_out)
-            if kind == "land" and pack.terrain.hexes is None:
-                choice = choose_textures(files, kind, pack.terrain)
-                sheet = sampling_sheet(choice.textures, pack.terrain, size)
-                (folder / SAMPLING_SHEET).write_bytes(sheet)
+            files = (game.located(pack), _files(making, game, pack, "terrain"))
+            BackgroundSet.write(folder, kind, files, pack.terrain, size, making.report)
 
-        return make(making, write, show_backgrounds)
+        return make(making, write, lambda folder: show_backgrounds(BackgroundSet.open(folder)))
 
     return backgrounds
 
 
-def show_backgrounds(folder: Path) -> Metadata:
+def show_backgrounds(backgrounds: BackgroundSet) -> Metadata:
     """Thumbnails, how often each texture was taken, and why the others were not."""
-    entries = read_index(folder)
-    names = [name for entry in entries for name in entry.sources]
+    names = [name for entry in backgrounds.entries for name in entry.sources]
     counts = {name: names.count(name) for name in sorted(set(names))}
-    left_out: dict[str, str] = json.loads((folder / "left_out.json").read_text("utf-8"))
-    sheet = folder / SAMPLING_SHEET
-    images = [image(background_sheet(folder), "backgrounds")]
-    if sheet.is_file():
-        images.append(image(sheet.read_bytes(), "textures stretched and isometric"))
+    images = [image(background_sheet(backgrounds.folder), "backgrounds")]
+    if (sheet := backgrounds.samplings()) is not None:
+        images.append(image(sheet, "textures stretched and isometric"))
     return {
-        "backgrounds": len(entries),
+        "backgrounds": len(backgrounds.entries),
         "preview": images,
         "textures": table(["texture", "pictures"], counts.items()),
-        "left_out": table(["texture", "why"], left_out.items()),
+        "left_out": table(["texture", "why"], backgrounds.left_out.items()),
     }
 
 
@@ -259,7 +237,7 @@ def _files(
         GameFolderError: one has changed, is new or is gone since they were indexed.
     """
     folder = game.located(pack)
-    was = _section(read_game_index(making.inputs[0].path), section)
+    was = _section(GameIndex.open(making.inputs[0].path), section)
     indexed = game.index(folder, pack, making.report)
     now = _section(indexed.index, section)
     for path in sorted(was.keys() | now.keys()):

@@ -4,18 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from detector_runtime.bundle import BundleManifest, BundleMetrics, Interval, ThresholdTable
+from detector_runtime.bundle import BundleMetrics, Interval, ThresholdTable
 
 from assets.core.building import Making, Metadata, latest, make
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
-from pipeline.evaluation.report import EvaluationReport, read_report
-from pipeline.export.contract import ContractReport
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.report import EvaluationReport
+from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of, sha256_of
 from pipeline.provenance import code_version_of
-from pipeline.release.bundle import Release, release_version, write_bundle
-from pipeline.release.wheel import build_wheel
+from pipeline.release.bundle import Release, release_version
+from pipeline.release.package import RuntimePackage
 from resources.artifacts import Artifact, Artifacts
 from resources.state import PROJECT_ROOT
 
@@ -34,6 +35,7 @@ def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
     code = code_version_of(
         "assets.graph.release",
         "pipeline.release.bundle",
+        "pipeline.release.package",
         "pipeline.release.wheel",
         "pipeline.export.contract",
         "detector_runtime.bundle",
@@ -58,28 +60,23 @@ def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
         making = Making(context, store, keys.runtime_package, code, recipe, (export, evaluation))
 
         def write(folder: Path) -> None:
-            release = _release(pack, export, read_report(evaluation.path))
-            contract = _contract_of(export)
-            write_bundle(folder / "bundle", export.path / "model.onnx", contract, release)
-            build_wheel(folder, folder / "bundle", pack.name, release.version)
+            release = _release(pack, export, Evaluation.open(evaluation.path).report)
+            RuntimePackage.write(folder, OnnxExport.open(export.path), release)
 
-        return make(making, write, show_package)
+        return make(making, write, lambda folder: show_package(RuntimePackage.open(folder)))
 
     return runtime_package
 
 
-def show_package(folder: Path) -> Metadata:
+def show_package(package: RuntimePackage) -> Metadata:
     """Version, size, score and the line that installs it."""
-    manifest = BundleManifest.model_validate_json(
-        (folder / "bundle" / "bundle.json").read_text("utf-8")
-    )
-    (wheel,) = folder.glob("*.whl")
+    manifest, wheel = package.manifest, package.wheel
     shown: Metadata = {
         "version": manifest.version,
         "wheel_mb": round(wheel.stat().st_size / 1e6, 2),
         "wheel_sha256": sha256_of(wheel),
         "install": f'pip install "{PROJECT_ROOT / "detector_runtime"}" "{wheel}"',
-        "bundle": dg.MetadataValue.path(str(folder / "bundle")),
+        "bundle": dg.MetadataValue.path(str(package.bundle)),
         "lineage": table(["key", "value"], manifest.lineage.items()),
     }
     if manifest.metrics is None:
@@ -113,7 +110,3 @@ def _metrics(report: EvaluationReport) -> BundleMetrics | None:
         real_recall=scores.micro.recall,
         real_images=scores.frames,
     )
-
-
-def _contract_of(export: Artifact) -> ContractReport:
-    return ContractReport.model_validate_json((export.path / "contract.json").read_text("utf-8"))

@@ -4,7 +4,6 @@ The set is drawn in shards, each a step of its own, so that whatever executor ru
 the work: the processes of this machine by default, several machines by configuration.
 """
 
-import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +23,10 @@ from assets.core.metadata import drawing, image, table
 from assets.graph.annotations import merged_batches
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
-from pipeline.labels.batches import read_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import Manifest
 from pipeline.provenance import ArtifactVersion, code_version_behind
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
-from pipeline.scenes.dataset.reader import read_some_scenes
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.shards import (
     SHARDS_FOLDER,
@@ -40,6 +38,7 @@ from pipeline.scenes.dataset.shards import (
     read_order,
     write_order,
 )
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.reports.box_sizes import SeenBox, real_boxes, synthetic_boxes
 from pipeline.scenes.reports.distributions import distribution_svg
 from pipeline.scenes.reports.expected_counts import expected_counts
@@ -60,6 +59,7 @@ NOT_SCENE_CODE = frozenset(
         "pipeline.backgrounds.textures",
         "pipeline.formats.png",  # reads a game's images, of which backgrounds are made
         "pipeline.formats.palette",  # reads a game's colours, which the sprite library states
+        "pipeline.scenes.dataset.reader",  # reads what was written
     }
 )
 """What it imports and no byte of a set follows from."""
@@ -243,7 +243,8 @@ class SetDrawing:
             return assemble(self.workshop, folder, chosen)
 
         def show(folder: Path) -> Metadata:
-            return show_set(folder, chosen, self._asked_for(order), self._real_boxes())
+            drawn = SyntheticSet.open(folder)
+            return show_set(drawn, chosen, self._asked_for(order), self._real_boxes())
 
         result = make(self._making(order), write, show)
         # The order goes last: should this step die here and be repeated, it finds the set made.
@@ -266,7 +267,7 @@ class SetDrawing:
         rules, names = self.pack.scenes, self.pack.class_names
         try:
             batches = merged_batches(self.context.instance, self.store, self.pack)
-            frames = chain.from_iterable(read_batch(batch.path).frames for batch in batches)
+            frames = chain.from_iterable(ExportBatch.open(b.path).batch.frames for b in batches)
             return tuple(real_boxes(frames, names, (rules.width, rules.height)))
         except KNOWN_ERRORS as error:
             self.context.log.warning(f"There are no real frames to compare with: {error}")
@@ -365,7 +366,10 @@ def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.Materializ
 
 
 def show_set(
-    folder: Path, pack: GamePack, asked_for: Mapping[str, float], real: Sequence[SeenBox]
+    synthetic: SyntheticSet,
+    pack: GamePack,
+    asked_for: Mapping[str, float],
+    real: Sequence[SeenBox],
 ) -> Metadata:
     """Samples with their boxes, counts, sizes and positions, and what was dropped and why.
 
@@ -374,28 +378,28 @@ def show_set(
             drawn.
         real: boxes of annotated frames, beside which the drawn ones are shown.
     """
-    summary = json.loads((folder / "set.json").read_text("utf-8"))
-    dropped, names, policy = summary["dropped"], pack.class_names, pack.scenes.labels
+    summary = synthetic.summary
+    dropped, names, policy = summary.dropped, pack.class_names, pack.scenes.labels
     rows = [
         [
             name,
             round(asked_for.get(name, 0.0)),
-            summary["counts"][name],
+            summary.counts[name],
             sum(dropped.get(name, {}).values()),
             _reasons(dropped.get(name, {})),
         ]
         for name in names
     ]
-    drawn = synthetic_boxes(read_some_scenes(folder, PLOTTED))
+    drawn = synthetic_boxes(synthetic.some_scenes(PLOTTED))
     return {
-        "images": summary["images"],
-        "land_scenes": summary["scenes"].get("land", 0),
-        "water_scenes": summary["scenes"].get("water", 0),
-        "shore_scenes": summary["scenes"].get("shore", 0),
+        "images": summary.images,
+        "land_scenes": summary.scenes.get("land", 0),
+        "water_scenes": summary.scenes.get("water", 0),
+        "shore_scenes": summary.scenes.get("shore", 0),
         "gated": pack.scenes.gated,
         "enhanced": pack.scenes.enhanced,
         "preview": [
-            image(sample_sheet(folder, names, policy), "annotated samples"),
+            image(sample_sheet(synthetic, names, policy), "annotated samples"),
             drawing(distribution_svg(drawn, real, names), "sizes and positions"),
         ],
         "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),

@@ -1,6 +1,5 @@
 """Training and export: two assets of one job, made under one lease when both are asked for."""
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,17 +17,13 @@ from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
 from assets.core.page_images import with_images_inside
-from pipeline.export.contract import ContractReport, check_onnx_contract
-from pipeline.export.latency import measure_latency
-from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
-from pipeline.export.parity_sheet import parity_sheet
-from pipeline.files import write_json
+from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.jobs.bill import Bill, BillError, LeaseCost
 from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
-from pipeline.labels.training_set import is_real, listed_pictures, read_summary
+from pipeline.labels.training_set import TrainingSet, is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
 from pipeline.training.curves import curves_svg
@@ -64,8 +59,6 @@ TRAINING_CODE = (
     "pipeline.training.job",
 )
 GPU_POOL = "gpu"
-PARITY_PICTURES = 8
-PARITY_SHEET = "parity.jpg"
 SHOWN_PLOTS = {
     "results": "results.png",
     "precision and recall": "BoxPR_curve.png",
@@ -92,6 +85,7 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     export_code = code_version_of(
         *TRAINING_CODE,
         "pipeline.export.contract",
+        "pipeline.export.onnx_export",
         "pipeline.export.parity",
         "pipeline.export.parity_sheet",
         "pipeline.export.torch_reference",
@@ -228,10 +222,12 @@ class TrainingSession:
         making = self._making(self.keys.onnx_export, code, recipe, weights)
 
         def write(folder: Path) -> None:
-            shutil.copyfile(self._exported(trained), folder / "model.onnx")
-            self._check(weights, trained, folder)
+            images = TrainingSet.open(self._trained_on(weights).path).images("val")
+            OnnxExport.write(
+                folder, self._exported(trained), trained.best, self.pack.class_names, images
+            )
 
-        return make(making, write, show_export)
+        return make(making, write, lambda folder: show_export(OnnxExport.open(folder)))
 
     def tidy_up(self) -> None:
         """Remove the job's folder once everything in it has been taken; kept after a failure."""
@@ -346,24 +342,6 @@ class TrainingSession:
         """The training set that the weights were made from, which need not be the newest."""
         made = self.artifacts.store.provenance_of(weights.version)[0]
         return self.artifacts.store.open(made.recipe.inputs[0])
-
-    def _check(self, weights: Artifact, trained: TrainedWeights, folder: Path) -> None:
-        """Refuse an export that the runtime could not trust.
-
-        Raises:
-            OnnxContractError: another layout, other classes, or the wrong head.
-            ParityError: it answers otherwise than the weights.
-        """
-        contract = check_onnx_contract(folder / "model.onnx", self.pack.class_names)
-        write_json(folder / "contract.json", contract.model_dump(mode="json"))
-        pictures = sorted((self._trained_on(weights).path / "images" / "val").glob("*"))
-        answers = answers_of(
-            trained.best, folder / "model.onnx", _spread(pictures, PARITY_PICTURES)
-        )
-        parity = compare(answers.weights, answers.export)
-        (folder / PARITY_SHEET).write_bytes(parity_sheet(answers, self.pack.class_names))
-        write_json(folder / "parity.json", parity.model_dump(mode="json"))
-        require_parity(parity)
 
 
 class TrainingProgress:
@@ -484,22 +462,19 @@ def show_failure(outputs: TrainingOutputs) -> Metadata:
     return with_images_inside({**shown, PREVIEW: images})
 
 
-def show_export(folder: Path) -> Metadata:
+def show_export(export: OnnxExport) -> Metadata:
     """Shapes, size, and how close the export is to the weights."""
-    sheet = folder / PARITY_SHEET
-    images = [image(sheet.read_bytes(), "what weights and export find")] if sheet.is_file() else []
-    contract = ContractReport.model_validate_json((folder / "contract.json").read_text("utf-8"))
-    parity = ParityReport.model_validate_json((folder / "parity.json").read_text("utf-8"))
+    sheet, contract, parity = export.sheet(), export.contract, export.parity
     return {
         "input": str(list(contract.input_shape)),
         "output": str(list(contract.output_shape)),
         "size_mb": round(contract.bytes / 1e6, 2),
-        "latency_ms": round(measure_latency(folder / "model.onnx", contract), 2),
+        "latency_ms": round(export.latency_ms(), 2),
         "parity_detections": parity.detections,
         "parity_matched": parity.matched,
         "parity_max_box_pixels": parity.max_box_pixels,
         "parity_max_score_difference": parity.max_score_difference,
-        PREVIEW: images,
+        PREVIEW: [image(sheet, "what weights and export find")] if sheet else [],
         "lineage": table(["key", "value"], contract.lineage.items()),
     }
 
@@ -517,9 +492,3 @@ def _left_behind(outputs: TrainingOutputs) -> str:
         return where
     resume = str(outputs.folder.parent)
     return f"{where}. To go on from there, launch again with resume: {resume!r}"
-
-
-def _spread(pictures: list[Path], count: int) -> list[Path]:
-    """At most `count` of them, evenly spread."""
-    step = max(1, len(pictures) // count)
-    return pictures[::step][:count]

@@ -1,6 +1,5 @@
 """`outpost audit`: the store and the folders outside it, brought together for the audit."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pipeline.games.files import Overlay
 from pipeline.games.index import GameFile, GameIndex, files_of
 from pipeline.games.mods import NONE
 from pipeline.games.pack import GamePack, PackError, load_pack
+from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion
@@ -49,7 +49,7 @@ def compared_game_files(artifact: Path, given: GamePack | None) -> Findings:
 
     Where nobody knows the game's folder, nothing differs: the findings say what to do instead.
     """
-    index = GameIndex.model_validate_json((artifact / "index.json").read_text("utf-8"))
+    index = GameIndex.open(artifact)
     try:
         pack = _pack_of(index.game, given)
         folder, players = GameFiles().located(pack), GameFiles(mods=NONE).mod_choice(pack).players
@@ -80,13 +80,13 @@ def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str 
 
 def compared_export(version: ArtifactVersion, artifact: Path) -> Findings:
     """The export that a batch was read from, if it is not what it was."""
-    source = json.loads((artifact / "source.json").read_text("utf-8"))
+    source = ExportBatch.open(artifact).source
     game = version.asset.partition("/")[0]
     try:
         export = ExportsFolder().export(game, version.partition or "")
     except OutpostError as error:
         return Findings(problems=(error.problem,))
-    if export.digest() == source["sha256"]:
+    if export.digest() == source.sha256:
         return Findings()
     return Findings(problems=(f"{export.path}: has other bytes than when it was read",))
 

@@ -15,9 +15,11 @@ from assets.definitions import build_definitions
 from pipeline.demo_game.captures import BATCHES, write_export_batches
 from pipeline.demo_game.renderer import FRAMES, SESSIONS, screenshot
 from pipeline.errors import OutpostError
-from pipeline.evaluation.report import EvaluationReport, read_report
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.report import EvaluationReport
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.progress import Report
+from pipeline.release.package import RuntimePackage
 from pipeline.training.estimate import TrainingImages, estimate_seconds
 from pipeline.training.job import TrainingSpec, hyperparameters
 from resources.artifacts import Artifacts
@@ -112,9 +114,9 @@ def run_demo(
         batches = register_batches(instance, pack, exports)
         outcomes = tuple(_stages(definitions, instance, keys, batches, options))
         store = Artifacts().store
-        evaluation = read_report(latest(instance, store, keys.real_evaluation).path)
-        bundle = latest(instance, store, keys.runtime_package).path / "bundle"
-    return DemoResult(outcomes, evaluation, bundle)
+        evaluation = Evaluation.open(latest(instance, store, keys.real_evaluation).path)
+        package = RuntimePackage.open(latest(instance, store, keys.runtime_package).path)
+    return DemoResult(outcomes, evaluation.report, package.bundle)
 
 
 def expectation(pack: GamePack, options: DemoOptions) -> Expectation:

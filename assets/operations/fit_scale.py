@@ -7,9 +7,9 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.graph.annotations import merged_batches
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.labels.batches import LABELS_FILE, Frame, read_batch
+from pipeline.labels.batches import ExportBatch, Frame
 from pipeline.labels.formats.coco import read_export
-from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.reports.box_sizes import real_boxes, synthetic_boxes
 from pipeline.scenes.reports.scale_fit import ScaleFit, fit_scale
 from resources.artifacts import Artifacts
@@ -49,7 +49,7 @@ def fitted_scale(
         batches = against or tuple(b.path for b in merged_batches(instance, store, pack))
     size = (pack.scenes.width, pack.scenes.height)
     return fit_scale(
-        synthetic_boxes(read_scenes(synthetic)),
+        synthetic_boxes(SyntheticSet.open(synthetic).scenes()),
         real_boxes(_frames(batches, pack), pack.class_names, size, frame_scale),
         pack.scenes,
         pack.class_names,
@@ -58,6 +58,6 @@ def fitted_scale(
 
 def _frames(batches: Sequence[Path], pack: GamePack) -> Iterator[Frame]:
     for path in batches:
-        is_batch = (path / LABELS_FILE).is_file()
-        batch = read_batch(path) if is_batch else read_export(path, pack.class_names)
-        yield from batch.frames
+        is_batch = ExportBatch.is_in(path)
+        read = ExportBatch.open(path).batch if is_batch else read_export(path, pack.class_names)
+        yield from read.frames

@@ -15,15 +15,22 @@ from pipeline.backgrounds.hexes import HexGrid, HexPictures, draw_map
 from pipeline.backgrounds.shores import Shoreline, drawn_shoreline, joined
 from pipeline.backgrounds.soften import Sampling, ground, laid_out, softened
 from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures
+from pipeline.errors import OutpostError
+from pipeline.files import read_json
 from pipeline.games.pack import Surface, TerrainRules
 from pipeline.progress import Report, silent, track
 
+INDEX_FILE = "index.json"
 JPEG_QUALITY = 95
 HALF = (480, 200)
 """Width and height in pixels of one picture in a comparison of samplings."""
 SAMPLINGS: tuple[Sampling, ...] = ("stretched", "isometric")
 STREAMS: dict[Kind, int] = {"land": 0, "water": 1, "shore": 2}
 """The kinds are drawn from different streams of one seed."""
+
+
+class BackgroundSetError(OutpostError):
+    """A folder that holds no set of backgrounds, or not all of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,14 +235,17 @@ def _write(
         indent=1,
         sort_keys=True,
     )
-    (folder / "index.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    (folder / INDEX_FILE).write_text(f"{text}\n", encoding="utf-8", newline="\n")
     return tuple(entries)
 
 
 def read_index(folder: Path) -> tuple[BackgroundEntry, ...]:
-    """The entries of a folder that `write_backgrounds` wrote."""
-    content = json.loads((folder / "index.json").read_text("utf-8"))
-    return tuple(BackgroundEntry.model_validate(item) for item in content)
+    """The entries of a folder that `write_backgrounds` wrote.
+
+    Raises:
+        BackgroundSetError: there are none, or of another version.
+    """
+    return read_json(folder / INDEX_FILE, tuple[BackgroundEntry, ...], no_backgrounds)
 
 
 def sampling_sheet(
@@ -262,6 +272,15 @@ def _both_samplings(
         rng = np.random.default_rng([rules.seed, 0])
         picture = ground((pixels, None), size, rules.softening, rng, sampling)
         yield picture[top : top + HALF[1], left : left + HALF[0]]
+
+
+def no_backgrounds(file: Path, why: Exception) -> BackgroundSetError:
+    """The error about a file without which a folder is no set of backgrounds."""
+    return BackgroundSetError(
+        f"{file.parent} is not a folder of backgrounds: {file.name}: {why}",
+        "Materialize the backgrounds again: terrain_backgrounds, water_backgrounds or "
+        "shore_backgrounds.",
+    )
 
 
 def _jpeg(pixels: Pixels) -> bytes:

@@ -24,8 +24,8 @@ from pipeline.evaluation.report import (
 )
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import LabelledBox
-from pipeline.labels.synthetic import SUBSETS
-from pipeline.scenes.dataset.reader import WrittenScene, read_scene, record_of
+from pipeline.scenes.dataset.reader import WrittenScene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.rendering.measuring import SceneObject, export, labels_of
 
 CONVENTIONS: tuple[BoxConvention, BoxConvention] = ("visible", "full")
@@ -59,13 +59,16 @@ def labels_under(
 
 
 def under_both(
-    judged: Sequence[JudgedFrame], synthetic_set: Path, policy: LabelPolicy, judgement: Judgement
+    judged: Sequence[JudgedFrame],
+    synthetic_set: SyntheticSet,
+    policy: LabelPolicy,
+    judgement: Judgement,
 ) -> Mapping[BoxConvention, Scores]:
     """Score detections on drawn pictures under each convention.
 
     Args:
         judged: pictures of the set with what a detector found; their own truths do not matter.
-        synthetic_set: the set's folder, with its records.
+        synthetic_set: with the records of what was drawn.
         policy: what of it has a label; its box is what differs.
         judgement: classes, thresholds, overlap.
 
@@ -95,12 +98,12 @@ def under_both(
     }
 
 
-def _scene_of(frame: JudgedFrame, synthetic_set: Path) -> WrittenScene:
+def _scene_of(frame: JudgedFrame, synthetic_set: SyntheticSet) -> WrittenScene:
     name = Path(frame.name).stem
-    for subset in SUBSETS:
-        if record_of(synthetic_set, subset, name).is_file():
-            return read_scene(synthetic_set, subset, name)
+    scene = synthetic_set.scene_named(name)
+    if scene is not None:
+        return scene
     raise EvaluationError(
-        f"{synthetic_set} has no record of {name}.",
+        f"{synthetic_set.folder} has no record of {name}.",
         "Name the synthetic set that the pictures come from.",
     )

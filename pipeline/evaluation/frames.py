@@ -10,10 +10,9 @@ from detector_runtime.images import upright_size
 from PIL import Image
 
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.labels.batches import read_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import LabelledBox
-from pipeline.labels.formats.yolo import read_rows
-from pipeline.labels.training_set import is_real, label_path, listed_pictures, read_class_names
+from pipeline.labels.training_set import TrainingSet, is_real
 
 
 @dataclass(frozen=True)
@@ -42,39 +41,37 @@ class JudgedFrame:
     detections: tuple[ScoredBox, ...]
 
 
-def batch_frames(folder: Path) -> tuple[TrueFrame, ...]:
-    """The annotated frames of a batch folder, by name.
-
-    Raises:
-        BatchError: the folder holds no batch.
-    """
-    frames = read_batch(folder).frames
-    return tuple(TrueFrame(frame.name, folder / frame.path, frame.boxes) for frame in frames)
+def batch_frames(export: ExportBatch) -> tuple[TrueFrame, ...]:
+    """The annotated frames of a batch, by name."""
+    return tuple(
+        TrueFrame(frame.name, export.image_of(frame), frame.boxes) for frame in export.batch.frames
+    )
 
 
-def real_validation_frames(training_set: Path) -> tuple[TrueFrame, ...]:
+def real_validation_frames(training_set: TrainingSet) -> tuple[TrueFrame, ...]:
     """The real frames of a training set that validate.
 
     Raises:
-        TrainingSetError, LabelFileError: the set is incomplete.
+        TrainingSetError: labels are missing or damaged.
     """
     return _validation_frames(training_set, is_real)
 
 
-def synthetic_validation_frames(training_set: Path) -> tuple[TrueFrame, ...]:
+def synthetic_validation_frames(training_set: TrainingSet) -> tuple[TrueFrame, ...]:
     """The synthetic pictures of a training set that validate; raises as the real ones."""
     return _validation_frames(training_set, lambda picture: not is_real(picture))
 
 
-def _validation_frames(folder: Path, wanted: Callable[[str], bool]) -> tuple[TrueFrame, ...]:
-    class_count = len(read_class_names(folder))
-    pictures = (line for line in listed_pictures(folder, "val") if wanted(line))
-    return tuple(_read_frame(folder, picture, class_count) for picture in pictures)
+def _validation_frames(
+    training_set: TrainingSet, wanted: Callable[[str], bool]
+) -> tuple[TrueFrame, ...]:
+    pictures = filter(wanted, training_set.listed["val"])
+    return tuple(_read_frame(training_set, picture) for picture in pictures)
 
 
-def _read_frame(folder: Path, picture: str, class_count: int) -> TrueFrame:
-    file = folder / picture
+def _read_frame(training_set: TrainingSet, picture: str) -> TrueFrame:
+    file = training_set.folder / picture
     with Image.open(file) as image:
         width, height = upright_size(image)
-    rows = read_rows(label_path(folder, picture), class_count)
+    rows = training_set.rows_of(picture)
     return TrueFrame(file.name, file, tuple(row.labelled_box(width, height) for row in rows))

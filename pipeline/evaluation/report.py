@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.frames import JudgedFrame
@@ -26,12 +25,10 @@ from pipeline.evaluation.metrics import (
     count,
     judge,
 )
-from pipeline.files import write_json
 
 BoxConvention = Literal["visible", "full"]
 """What of an object its box holds: what is seen of it, or all of it."""
 
-REPORT_FILE = "evaluation.json"
 BACKGROUND = "background"
 
 ENOUGH_TRUTHS = 10
@@ -262,26 +259,6 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
             for frame, row in zip(frames, per_frame, strict=True)
         ),
     )
-
-
-def write_report(folder: Path, report: EvaluationReport) -> None:
-    """Write `evaluation.json` into a folder that exists."""
-    write_json(folder / REPORT_FILE, report.model_dump(mode="json"))
-
-
-def read_report(folder: Path) -> EvaluationReport:
-    """Read what `write_report` wrote.
-
-    Raises:
-        EvaluationError: there is no report, or one of another version.
-    """
-    file = folder / REPORT_FILE
-    try:
-        return EvaluationReport.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise EvaluationError(
-            f"{file} is not a report: {error}", "Materialize real_evaluation again."
-        ) from error
 
 
 def worst_frames(scores: Scores, most: int) -> tuple[str, ...]:

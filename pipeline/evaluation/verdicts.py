@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.matching import MIN_IOU, ScoredBox, match_across_classes
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.provenance import ArtifactVersion
-
-VERDICTS_FILE = "frames.jsonl"
 
 
 class VerdictsError(OutpostError):
@@ -90,25 +87,3 @@ def verdicts_on(
             found=found.class_id,
             score=found.score,
         )
-
-
-def write_verdicts(folder: Path, frames: Iterable[FrameVerdicts]) -> None:
-    """Write `frames.jsonl`, one frame a line, into a folder that exists."""
-    text = "".join(f"{frame.model_dump_json()}\n" for frame in frames)
-    (folder / VERDICTS_FILE).write_text(text, encoding="utf-8", newline="\n")
-
-
-def read_verdicts(folder: Path) -> tuple[FrameVerdicts, ...]:
-    """Read what `write_verdicts` wrote.
-
-    Raises:
-        VerdictsError: it is missing, or of another version.
-    """
-    file = folder / VERDICTS_FILE
-    try:
-        lines = file.read_text("utf-8").splitlines()
-        return tuple(FrameVerdicts.model_validate_json(line) for line in lines)
-    except (OSError, ValidationError) as error:
-        raise VerdictsError(
-            f"{file} holds no verdicts: {error}", "Materialize real_evaluation again."
-        ) from error

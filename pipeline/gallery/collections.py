@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,14 +9,14 @@ from detector_runtime.images import upright_size
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import OutpostError
-from pipeline.evaluation.report import REPORT_FILE, read_report
-from pipeline.evaluation.verdicts import FrameVerdicts, Outcome, PictureReference, read_verdicts
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.verdicts import FrameVerdicts, Outcome, PictureReference
 from pipeline.gallery.items import Collection, Item, Mark
-from pipeline.labels.batches import LABELS_FILE, Frame, read_batch
-from pipeline.labels.formats.yolo import read_rows
+from pipeline.labels.batches import ExportBatch, Frame
 from pipeline.labels.synthetic import SUBSETS, Subset
-from pipeline.labels.training_set import is_real, label_path, read_class_names
-from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_scenes
+from pipeline.labels.training_set import TrainingSet, is_real
+from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 LABEL = "label"
 DROPPED = "dropped"
@@ -40,19 +39,21 @@ def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Co
         GalleryError: the folder holds nothing of that kind.
         OutpostError: what it holds cannot be read.
     """
-    if (folder / "set.json").is_file():
-        names = tuple(json.loads((folder / "set.json").read_text("utf-8"))["classes"])
-        return Collection(title, names, tuple(_synthetic(folder)), "visible share")
-    if (folder / "train.txt").is_file():
-        return Collection(title, read_class_names(folder), tuple(_merged(folder)))
-    if (folder / LABELS_FILE).is_file():
-        batch = read_batch(folder)
-        frames = (*batch.frames, *batch.unlabelled)
-        items = tuple(_exported(folder, frame, batch.class_names) for frame in frames)
-        return Collection(title, batch.class_names, items)
-    if (folder / REPORT_FILE).is_file():
-        names = tuple(score.name for score in read_report(folder).real.per_class)
-        items = tuple(_evaluated(frame, names, find_picture) for frame in read_verdicts(folder))
+    if SyntheticSet.is_in(folder):
+        drawn = SyntheticSet.open(folder)
+        return Collection(title, drawn.summary.classes, tuple(_synthetic(drawn)), "visible share")
+    if TrainingSet.is_in(folder):
+        merged = TrainingSet.open(folder)
+        return Collection(title, merged.class_names, tuple(_merged(merged)))
+    if ExportBatch.is_in(folder):
+        export = ExportBatch.open(folder)
+        frames = (*export.batch.frames, *export.batch.unlabelled)
+        items = tuple(_exported(export, frame) for frame in frames)
+        return Collection(title, export.batch.class_names, items)
+    if Evaluation.is_in(folder):
+        evaluation = Evaluation.open(folder)
+        names = tuple(score.name for score in evaluation.report.real.per_class)
+        items = tuple(_evaluated(frame, names, find_picture) for frame in evaluation.verdicts())
         return Collection(title, names, items, "score")
     raise GalleryError(
         f"{folder} holds no image set.",
@@ -61,8 +62,8 @@ def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Co
     )
 
 
-def _synthetic(folder: Path) -> Iterator[Item]:
-    for scene in read_scenes(folder):
+def _synthetic(drawn: SyntheticSet) -> Iterator[Item]:
+    for scene in drawn.scenes():
         yield Item(
             picture=scene.picture,
             name=scene.name,
@@ -93,33 +94,31 @@ def _visibility(item: WrittenObject) -> str:
     return "; ".join(parts)
 
 
-def _merged(folder: Path) -> Iterator[Item]:
-    names = read_class_names(folder)
+def _merged(merged: TrainingSet) -> Iterator[Item]:
     for subset in SUBSETS:
-        for picture in sorted((folder / "images" / subset).iterdir()):
-            yield _merged_item(folder, subset, picture, names)
+        for picture in merged.images(subset):
+            yield _merged_item(merged, subset, picture)
 
 
-def _merged_item(folder: Path, subset: Subset, picture: Path, names: Sequence[str]) -> Item:
-    line = f"./images/{subset}/{picture.name}"
+def _merged_item(merged: TrainingSet, subset: Subset, picture: Path) -> Item:
+    names = merged.class_names
     width, height = _size(picture)
-    boxes = (
-        row.labelled_box(width, height) for row in read_rows(label_path(folder, line), len(names))
-    )
+    boxes = (row.labelled_box(width, height) for row in merged.rows_of(picture))
     return Item(
         picture=picture,
         name=picture.stem,
         width=width,
         height=height,
         split=subset,
-        source="real" if is_real(line) else "synthetic",
+        source="real" if is_real(picture.name) else "synthetic",
         marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes),
     )
 
 
-def _exported(folder: Path, frame: Frame, names: Sequence[str]) -> Item:
+def _exported(export: ExportBatch, frame: Frame) -> Item:
+    names = export.batch.class_names
     return Item(
-        picture=folder / frame.path,
+        picture=export.image_of(frame),
         name=frame.name,
         width=frame.width,
         height=frame.height,

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from pipeline.errors import OutpostError
+from pipeline.files import read_json, write_json
 from pipeline.formats.palette import palette_files
 from pipeline.games.files import (
     FoundFile,
@@ -27,6 +28,7 @@ from pipeline.games.pack import GamePack, SpriteRules, TerrainRules
 from pipeline.manifests import FileEntry
 from pipeline.progress import Report, silent, track
 
+INDEX_FILE = "index.json"
 GAME_DIR_VARIABLE = "OUTPOST_GAME_DIR"
 """Names the folder of an installed game; with _<GAME> at its end, of that game alone."""
 
@@ -72,6 +74,19 @@ class GameIndex(BaseModel):
     terrain: tuple[GameFile, ...]
     other: tuple[GameFile, ...] = ()
     """Files that are neither, such as the palette of team colours."""
+
+    @classmethod
+    def open(cls, folder: Path) -> GameIndex:
+        """Read what `write` wrote: the artifact of `game_files`.
+
+        Raises:
+            GameFolderError: there is no index, or one of another version.
+        """
+        return read_json(folder / INDEX_FILE, cls, _no_index)
+
+    def write(self, folder: Path) -> None:
+        """Write the index into a folder that exists."""
+        write_json(folder / INDEX_FILE, self.model_dump(mode="json"))
 
     @property
     def by_mod(self) -> dict[str, int]:
@@ -185,6 +200,12 @@ def files_of(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> list
         return [folder / entry.path]
     mods = (each.folder for each in overlays if each.name == entry.mod)
     return [file for mod in mods for file in paths_in(mod, entry.path)]
+
+
+def _no_index(file: Path, why: Exception) -> GameFolderError:
+    return GameFolderError(
+        f"{file} is no index of a game's files: {why}", "Materialize game_files again."
+    )
 
 
 def _nothing_there(

@@ -1,23 +1,17 @@
-"""A checked, normalised batch of labelled frames, and how it lies on disk.
-
-A batch folder holds `images/`, `labels.json` (the batch), `report.json` (what a person wants to
-know of it) and `source.json` (the export that it came from).
-"""
+"""A checked, normalised batch of labelled frames, and how it lies on disk."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from pipeline.errors import OutpostError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
@@ -28,6 +22,7 @@ IMAGES_FOLDER = "images"
 LABELS_FILE = "labels.json"
 REPORT_FILE = "report.json"
 SOURCE_FILE = "source.json"
+READ_AGAIN = "Materialize cvat_export for this batch again."
 
 
 class BatchError(OutpostError):
@@ -117,87 +112,129 @@ class Batch:
         return {name: counts[index] for index, name in enumerate(self.class_names)}
 
 
-def write_batch(folder: Path, batch: Batch, source: Path, report: Report = silent) -> Batch:
-    """Write a batch and copy its pictures out of the export that it was read from.
+class BatchReport(BaseModel):
+    """What a person wants to know of a batch; counts are of frames, boxes or shapes."""
 
-    Args:
-        folder: new or empty.
-        batch: as `coco.read_export` made it.
-        source: that export, a zip archive or a folder.
-        report: told after every picture.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    Returns:
-        The batch as it now lies in the folder.
+    frames: int
+    unlabelled_frames: tuple[str, ...]
+    boxes: int
+    per_class: dict[str, int]
+    sessions: dict[str, int]
+    unknown_labels: dict[str, int]
+    rejected_shapes: int
+    rejected_reasons: dict[str, int]
+    rejected: tuple[dict[str, str], ...]
+    """Frame, class and reason of each shape that has no box."""
 
-    Raises:
-        BatchError: a picture has changed since the batch was read.
+    @classmethod
+    def of(cls, batch: Batch) -> BatchReport:
+        """Count what is in a batch."""
+        return cls(
+            frames=len(batch.frames),
+            unlabelled_frames=tuple(frame.name for frame in batch.unlabelled),
+            boxes=sum(batch.per_class.values()),
+            per_class=batch.per_class,
+            sessions=Counter(frame.session for frame in batch.frames),
+            unknown_labels={label.name: label.shapes for label in batch.unknown_labels},
+            rejected_shapes=len(batch.rejected),
+            rejected_reasons=Counter(shape.reason for shape in batch.rejected),
+            rejected=tuple(
+                {"frame": shape.frame, "class": shape.class_name, "reason": shape.reason}
+                for shape in batch.rejected
+            ),
+        )
+
+
+class SourceExport(BaseModel):
+    """The export that a batch was read from: its name without folder, and its digest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ExportBatch:
+    """The artifact of `cvat_export`: a batch with its images.
+
+        images/         every frame of the batch, upright
+        labels.json     the batch
+        report.json     what a person wants to know of it
+        source.json     the export that it came from
+
+    Attributes:
+        batch: paths of its frames are relative to the folder.
     """
-    images = folder / IMAGES_FOLDER
-    images.mkdir(parents=True, exist_ok=True)
-    frames = [*batch.frames, *batch.unlabelled]
-    with open_export(source) as files:
-        for frame in track(frames, len(frames), "copy frames", report):
-            target = images / frame.name
-            target.write_bytes(_unchanged(files.read(frame.path), frame))
-    stored = replace(batch, frames=_moved(batch.frames), unlabelled=_moved(batch.unlabelled))
-    write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(stored, mode="json"))
-    write_json(folder / REPORT_FILE, batch_report(batch))
-    write_json(folder / SOURCE_FILE, {"file": source.name, "sha256": digest_of_export(source)})
-    return stored
 
+    folder: Path
+    batch: Batch
+    report: BatchReport
+    source: SourceExport
 
-def read_batch(folder: Path) -> Batch:
-    """Read what `write_batch` wrote.
+    @classmethod
+    def open(cls, folder: Path) -> ExportBatch:
+        """Read what `write` wrote.
 
-    Raises:
-        BatchError: the folder holds no batch, or one of another version.
-    """
-    file = folder / LABELS_FILE
-    try:
-        return TypeAdapter(Batch).validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BatchError(
-            f"{file} is not a batch: {error}", "Materialize cvat_export for this batch again."
-        ) from error
+        Raises:
+            BatchError: the folder holds no batch, or one of another version.
+        """
+        return cls(
+            folder,
+            read_json(folder / LABELS_FILE, Batch, _damaged),
+            read_json(folder / REPORT_FILE, BatchReport, _damaged),
+            read_json(folder / SOURCE_FILE, SourceExport, _damaged),
+        )
 
+    @classmethod
+    def write(
+        cls, folder: Path, batch: Batch, source: Path, report: Report = silent
+    ) -> ExportBatch:
+        """Write a batch and copy its images out of the export that it was read from.
 
-def read_source_digest(folder: Path) -> str:
-    """The digest of the export that a batch folder was made from.
+        Args:
+            folder: new or empty.
+            batch: as `coco.read_export` made it.
+            source: that export, a zip archive or a folder.
+            report: told after every image.
 
-    Raises:
-        BatchError: the folder does not tell.
-    """
-    try:
-        return str(json.loads((folder / SOURCE_FILE).read_text("utf-8"))["sha256"])
-    except (OSError, ValueError, KeyError) as error:
-        raise BatchError(
-            f"{folder / SOURCE_FILE} names no export: {error}", "Materialize the export again."
-        ) from error
+        Raises:
+            BatchError: an image has changed since the batch was read.
+        """
+        images = folder / IMAGES_FOLDER
+        images.mkdir(parents=True, exist_ok=True)
+        frames = [*batch.frames, *batch.unlabelled]
+        with open_export(source) as files:
+            for frame in track(frames, len(frames), "copy frames", report):
+                target = images / frame.name
+                target.write_bytes(_unchanged(files.read(frame.path), frame))
+        stored = replace(batch, frames=_moved(batch.frames), unlabelled=_moved(batch.unlabelled))
+        read_from = SourceExport(file=source.name, sha256=digest_of_export(source))
+        written = cls(folder, stored, BatchReport.of(batch), read_from)
+        write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(stored, mode="json"))
+        write_json(folder / REPORT_FILE, written.report.model_dump(mode="json"))
+        write_json(folder / SOURCE_FILE, read_from.model_dump(mode="json"))
+        return written
 
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether a folder looks like a batch; `open` says whether it is one."""
+        return (folder / LABELS_FILE).is_file()
 
-def batch_report(batch: Batch) -> dict[str, Any]:
-    """What a person wants to know of a batch, as JSON values."""
-    reasons = Counter(shape.reason for shape in batch.rejected)
-    sessions = Counter(frame.session for frame in batch.frames)
-    return {
-        "frames": len(batch.frames),
-        "unlabelled_frames": [frame.name for frame in batch.unlabelled],
-        "boxes": sum(batch.per_class.values()),
-        "per_class": batch.per_class,
-        "sessions": dict(sessions),
-        "unknown_labels": {label.name: label.shapes for label in batch.unknown_labels},
-        "rejected_shapes": len(batch.rejected),
-        "rejected_reasons": dict(reasons),
-        "rejected": [
-            {"frame": shape.frame, "class": shape.class_name, "reason": shape.reason}
-            for shape in batch.rejected
-        ],
-    }
+    def image_of(self, frame: Frame) -> Path:
+        """The file of a frame of the batch."""
+        return self.folder / frame.path
 
 
 def stem_of(name: str) -> str:
     """A file name without its folders and its suffix."""
     return PurePosixPath(name).stem
+
+
+def _damaged(file: Path, why: Exception) -> BatchError:
+    return BatchError(f"{file} is not a part of a batch: {why}", READ_AGAIN)
 
 
 def _moved(frames: Sequence[Frame]) -> tuple[Frame, ...]:

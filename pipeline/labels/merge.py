@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.games.pack import MergeRules
-from pipeline.labels.batches import Batch, Frame, read_batch
+from pipeline.labels.batches import Batch, ExportBatch, Frame
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
 from pipeline.labels.leakage import Leak, find_leaks
 from pipeline.labels.splits import Split, SplitRule, split_frames
-from pipeline.labels.synthetic import Subset, SyntheticPicture, read_synthetic_set
+from pipeline.labels.synthetic import Subset, SyntheticPicture
 
 REAL_PREFIX = "real_"
 
@@ -118,12 +118,14 @@ class MergePlan:
 
 def open_batches(folders: Mapping[str, Path]) -> tuple[NamedBatch, ...]:
     """Read batch folders by name, in the order given: the first one's labels win."""
-    return tuple(NamedBatch(name, folder, read_batch(folder)) for name, folder in folders.items())
+    return tuple(
+        NamedBatch(name, folder, ExportBatch.open(folder).batch) for name, folder in folders.items()
+    )
 
 
 def plan_merge(
     batches: Sequence[NamedBatch],
-    synthetic: Path,
+    synthetic: Sequence[SyntheticPicture],
     class_names: Sequence[str],
     rules: MergeRules,
 ) -> MergePlan:
@@ -132,20 +134,19 @@ def plan_merge(
     Args:
         batches: in order of precedence. Those that `rules.held_out` names are kept out, and only
             compared with what is trained on.
-        synthetic: folder of the synthetic set.
+        synthetic: the drawn images with their labels.
         class_names: of the game pack, in the order of their ids.
         rules: split, seed, oversampling, held-out batches.
 
     Raises:
         MergeError: a batch was read for other classes, or two have one name.
-        SyntheticSetError, LabelFileError: the synthetic set is not usable.
     """
     _check_batches(batches, class_names)
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     chosen = _choose_frames(usable, rules)
     split = split_frames([frame for _, frame in chosen.frames], rules)
     real = tuple(_placed(batch, frame, split) for batch, frame in chosen.frames)
-    drawn = read_synthetic_set(synthetic, class_names)
+    drawn = tuple(synthetic)
     pictures = _Pictures(real, drawn, tuple(class_names))
     return MergePlan(
         class_names=tuple(class_names),

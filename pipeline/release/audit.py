@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import OutpostError
+from pipeline.export.onnx_export import MODEL_FILE
 from pipeline.manifests import Manifest, manifest_of, problems_in, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance
+from pipeline.release.bundle import MODEL_NAME
+from pipeline.release.package import BUNDLE_FOLDER
 
 STAGE = "verifying"
+MODELS = (MODEL_FILE, f"{BUNDLE_FOLDER}/{MODEL_NAME}", "best.pt")
+"""Of an export or a bundle, a runtime package, trained weights."""
 LINEAGE_PREFIX = "outpost_"
 """Keys of an ONNX model's metadata that say where it came from begin with this."""
 
@@ -143,7 +148,7 @@ def embedded_lineage(file: Path) -> dict[str, str]:
 def _model_file(subject: Path) -> Path:
     """The file whose digest stands for what is audited."""
     if subject.is_dir():
-        for name in ("model.onnx", "bundle/model.onnx", "best.pt"):
+        for name in MODELS:
             if (subject / name).is_file():
                 return subject / name
         raise AuditError(

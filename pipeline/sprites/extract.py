@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
+from pipeline.files import read_json, write_json
 from pipeline.games.files import Overlay, files_in, first_folder, has_suffix
 from pipeline.games.index import GameFolderError, how_to_point_at
 from pipeline.games.matching import FileMatches
@@ -25,10 +26,11 @@ from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent, track
 from pipeline.provenance import code_version_of
 from pipeline.sprites.cache import TakenCache
-from pipeline.sprites.library import DISTRACTOR, Sprite, folder_of
+from pipeline.sprites.library import DISTRACTOR, Sprite, SpriteLibraryError, folder_of
 from pipeline.sprites.select import SpriteTask, select_files
 from pipeline.sprites.take import Source, Taken, take_sprites
 
+REPORT_FILE = "extraction.json"
 STAGE = "extracting sprites"
 KEEPING_STAGE = "keeping sprites"
 CODE = ("pipeline.formats", "pipeline.sprites")
@@ -62,6 +64,19 @@ class ExtractionReport(BaseModel):
     apart: dict[str, int] = Field(description="Files that the pack leaves aside, by group.")
     unmatched: int = Field(description="Files of which the pack says nothing.")
 
+    @classmethod
+    def open(cls, folder: Path) -> ExtractionReport:
+        """Read what `write` wrote.
+
+        Raises:
+            SpriteLibraryError: there is no report, or one of another version.
+        """
+        return read_json(folder / REPORT_FILE, cls, _no_report)
+
+    def write(self, folder: Path) -> None:
+        """Write the report beside the library that was extracted."""
+        write_json(folder / REPORT_FILE, self.model_dump(mode="json"))
+
     @property
     def problems(self) -> tuple[str, ...]:
         """What a person should look at, one line each."""
@@ -79,6 +94,12 @@ class ExtractionReport(BaseModel):
             ),
             *(f"{path}: {count} chosen frames are blank" for path, count in self.blank.items()),
         )
+
+
+def _no_report(file: Path, why: Exception) -> SpriteLibraryError:
+    return SpriteLibraryError(
+        f"{file} does not tell of an extraction: {why}", "Materialize the sprites again."
+    )
 
 
 class ExtractionError(OutpostError):

@@ -13,13 +13,12 @@ import dagster as dg
 import numpy as np
 import pytest
 import yaml
-from pydantic import TypeAdapter
+from doubles.artifacts import write_stored_batch
 
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
-from pipeline.files import write_json
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.labels.batches import LABELS_FILE, Batch, Frame
+from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.provenance import Provenance, Recipe
 from pipeline.sprites.library import Sprite, write_library
@@ -145,8 +144,7 @@ def drawn_toy_game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_toy_batch(folder: Path) -> None:
     box = LabelledBox(0, Box(10, 10, 40, 50))
     frame = Frame("real_01.png", "images/real_01.png", SIDE, SIDE, "0" * 64, "0" * 16, (box,))
-    batch = Batch(("house", "boat"), (frame,), (), (), ())
-    write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(batch, mode="json"))
+    write_stored_batch(folder, Batch(("house", "boat"), (frame,), (), (), ()))
 
 
 def write_toy_sprites(folder: Path, seed: int = 3) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from doubles.artifacts import write_set_summary
 from PIL import Image
 
 from assets.core.building import NOTICE_LOGGER, Making, make
@@ -16,7 +17,6 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import dry_run, left_out_batches
-from pipeline.files import write_json
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
@@ -74,7 +74,7 @@ def write_synthetic_set(folder: Path) -> None:
             (folder / kind / subset).mkdir(parents=True)
         Image.new("RGB", (64, 48), colour).save(folder / f"images/{subset}/synth_{subset}.jpg")
         (folder / f"labels/{subset}/synth_{subset}.txt").write_text("0 0.5 0.5 0.25 0.25\n")
-    write_json(folder / "set.json", {"classes": list(PACK.class_names)})
+    write_set_summary(folder, PACK.class_names, images=2)
 
 
 def write_export(file: Path, label: str) -> None:

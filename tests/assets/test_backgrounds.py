@@ -12,7 +12,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from assets.graph.game import show_backgrounds
-from pipeline.backgrounds.pictures import read_index
+from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.drawing_code import drawing_version
 from pipeline.demo_game.game_folder import MARKER, SPRITES, TEXTURES
 from pipeline.demo_game.ground import TERRAINS, tile_of
@@ -63,10 +63,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
 
 def test_shore_backgrounds_are_made_and_shown(made: Made) -> None:
     folder = made(GameKeys.of(shore_pack()).backgrounds_of("shore"))
-    entries = read_index(folder)
+    entries = BackgroundSet.open(folder).entries
     assert [entry.kind for entry in entries] == ["shore", "shore"]
     assert all(entry.shore is not None for entry in entries)
-    shown = show_backgrounds(folder)
+    shown = show_backgrounds(BackgroundSet.open(folder))
     assert shown["backgrounds"] == 2
     assert {"textures", "left_out"} <= shown.keys()
     assert [image.title for image in shown["preview"]] == ["backgrounds"]
@@ -79,7 +79,7 @@ def test_the_page_of_terrain_says_why_textures_are_left_out_and_compares_samplin
     left_out = json.loads((folder / "left_out.json").read_text("utf-8"))
     assert left_out["o_grid"] == "excluded by the pack"
     assert left_out["g_wtr"] == "not in terrain.land"
-    shown = show_backgrounds(folder)
+    shown = show_backgrounds(BackgroundSet.open(folder))
     assert "o_grid" in str(shown["left_out"])
     titles = [image.title for image in shown["preview"]]
     assert titles == ["backgrounds", "textures stretched and isometric"]

@@ -8,14 +8,14 @@ import dagster as dg
 import numpy as np
 import onnx
 import pytest
+from doubles.artifacts import write_export_reports, write_stored_batch
 from onnx import TensorProto, helper, numpy_helper
-from pydantic import TypeAdapter
 
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from pipeline.evaluation.report import EvaluationReport, read_report
-from pipeline.files import write_json
-from pipeline.labels.batches import LABELS_FILE, Batch, Frame
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.report import EvaluationReport
+from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from resources.files import remove_tree
 
@@ -49,6 +49,7 @@ def write_model(folder: Path) -> None:
     known = {"names": "{0: 'house', 1: 'boat'}", "imgsz": f"[{SIDE}, {SIDE}]", "end2end": "True"}
     helper.set_model_props(model, known)
     onnx.save(model, str(folder / "model.onnx"))
+    write_export_reports(folder, ("house", "boat"))
 
 
 def write_held_out_batch(folder: Path) -> None:
@@ -57,8 +58,7 @@ def write_held_out_batch(folder: Path) -> None:
     cv2.imwrite(str(folder / "images" / "seen.png"), np.full((SIDE, SIDE, 3), 90, np.uint8))
     house = LabelledBox(0, Box(*FOUND[:4]))
     frame = Frame("seen.png", "images/seen.png", SIDE, SIDE, "0" * 64, "0" * 16, (house,))
-    batch = Batch(("house", "boat"), (frame,), (), (), ())
-    write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(batch, mode="json"))
+    write_stored_batch(folder, Batch(("house", "boat"), (frame,), (), (), ()))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def make(toy_game: Any, name: str, config: dict[str, Any] | None = None) -> dict
 
 def evaluated(toy_game: Any) -> tuple[dict[str, Any], EvaluationReport]:
     shown = make(toy_game, "real_evaluation")
-    return shown, read_report(Path(shown["folder"]))
+    return shown, Evaluation.open(Path(shown["folder"])).report
 
 
 def test_drawn_pictures_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:

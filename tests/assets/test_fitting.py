@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from doubles.artifacts import write_set_summary
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -66,6 +67,7 @@ def drawn(tmp_path: Path) -> Path:
         head = {"background": "b", "index": number, "kind": "land", "seed": 1, "zoom": 1.0}
         record = head | {"size": [320, 256], "objects": objects}
         (folder / f"synth_{number:06d}.json").write_text(json.dumps(record))
+    write_set_summary(tmp_path / "set", list(SIDES), images=FRAMES)
     return tmp_path / "set"
 
 

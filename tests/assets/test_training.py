@@ -20,7 +20,7 @@ import pipeline.training.job as job_module
 from assets.core.building import Making, latest, make
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from assets.graph.training import show_batch_sizes, show_lease, stages_of, training_assets
+from assets.graph.training import show_batch_sizes, show_bill, stages_of, training_assets
 from pipeline.files import write_json
 from pipeline.games.pack import TwoStageRules, load_pack
 from pipeline.jobs.failures import JobFailedError
@@ -33,6 +33,7 @@ from pipeline.training.job import (
     two_stages,
 )
 from pipeline.training.library.checkpoints import CheckpointMissingError
+from pipeline.training.outputs import TrainingOutputs
 from pipeline.training.results import EpochMetrics
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu
@@ -233,7 +234,7 @@ def test_the_page_shows_the_batch_that_was_used() -> None:
 
 
 def test_weights_of_before_there_was_a_record_are_shown_without_it(tmp_path: Path) -> None:
-    assert show_lease(tmp_path / "lease.json") == {}
+    assert show_bill(TrainingOutputs(tmp_path).bill) == {}
 
 
 def test_a_failed_training_leaves_a_folder_that_its_error_names(bench: Bench) -> None:

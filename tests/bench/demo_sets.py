@@ -15,6 +15,7 @@ from pipeline.demo_game.captures import write_export_batches
 from pipeline.evaluation.frames import batch_frames
 from pipeline.evaluation.report import Judgement, score_frames
 from pipeline.games.pack import GamePack, load_pack
+from pipeline.labels.batches import ExportBatch
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 from resources.instance import open_instance
@@ -55,6 +56,6 @@ def demo_sets(state_folder: Path, game: str = "demo") -> DemoSets:
 def f1_of(model: Path, held_out: Path, pack: GamePack) -> float:
     """Micro-F1 of an exported model on held-out frames, at the pack's thresholds."""
     judgement = Judgement(pack.class_names, thresholds_of(pack))
-    frames = tuple(batch_frames(held_out))
+    frames = batch_frames(ExportBatch.open(held_out))
     judged = detect(shipped_detector(model), frames, "held-out frames", lambda _: None)
     return score_frames(judged, judgement).micro.f1 or 0.0

@@ -13,6 +13,7 @@ import cv2
 import dagster as dg
 import numpy as np
 import pytest
+from doubles.artifacts import write_training_set_files
 from doubles.gpu_jobs import GPU_NAME, gpu_python, training_program, write_small_job
 from doubles.outpost_dev import OutpostDev, environment_of
 from doubles.processes import is_alive, wait_until
@@ -23,7 +24,6 @@ from doubles.sshd import needs_sshd, running_sshd
 from assets.core.building import Making, latest, make
 from assets.core.keys import GameKeys
 from assets.graph.training import SHOWN_PLOTS, training_assets
-from pipeline.files import write_json
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
 from resources.gpu import Gpu, Provider
@@ -46,8 +46,9 @@ def tiny_set(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.Mate
 
     def write(folder: Path) -> None:
         random = np.random.default_rng(5)
+        listed = {}
         for split in ("train", "val"):
-            lines = []
+            listed[split] = lines = []
             for kind in ("images", "labels"):
                 (folder / kind / split).mkdir(parents=True)
             for number in range(PICTURES):
@@ -58,9 +59,8 @@ def tiny_set(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.Mate
                 cv2.imwrite(str(folder / "images" / split / f"{name}.png"), picture)
                 middle = f"{(left + 24) / SIDE} {(top + 24) / SIDE} {48 / SIDE} {48 / SIDE}"
                 (folder / "labels" / split / f"{name}.txt").write_text(f"0 {middle}\n", "utf-8")
-                lines.append(f"./images/{split}/{name}.png\n")
-            (folder / f"{split}.txt").write_text("".join(lines), encoding="utf-8")
-        write_json(folder / "merge_summary.json", {"per_class": {}})
+                lines.append(f"images/{split}/{name}.png")
+        write_training_set_files(folder, PACK.class_names, listed["train"], listed["val"])
 
     return make(Making(context, artifacts.store, KEYS.cvat_merge, "c1", {}), write, lambda _: {})
 

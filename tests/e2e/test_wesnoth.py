@@ -14,7 +14,8 @@ from assets.definitions import build_definitions
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
-from pipeline.scenes.dataset.reader import WrittenScene, read_scenes
+from pipeline.scenes.dataset.reader import WrittenScene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.sprites.library import read_library
 from resources.artifacts import Artifacts
 
@@ -77,15 +78,15 @@ def test_the_gated_set_is_whole_and_keeps_land_and_water_apart(made: Callable[..
     counts = json.loads((folder / "set.json").read_text())["counts"]
     assert set(counts) == set(PACK.class_names)
     assert min(counts.values()) > 0
-    assert label_problems(folder, PACK) == ()
-    assert scene_separation_problems(folder, PACK) == ()
+    assert label_problems(SyntheticSet.open(folder), PACK) == ()
+    assert scene_separation_problems(SyntheticSet.open(folder), PACK) == ()
 
 
 def test_without_gating_classes_stand_where_they_never_do(made: Callable[..., Path]) -> None:
     folder = made(False, "synthetic_set")
-    assert label_problems(folder, PACK) == ()
+    assert label_problems(SyntheticSet.open(folder), PACK) == ()
     water = {known.name for known in PACK.classes if known.scene == "water"}
-    on_land = [scene for scene in read_scenes(folder) if scene.kind == "land"]
+    on_land = [scene for scene in SyntheticSet.open(folder).scenes() if scene.kind == "land"]
     assert water & {name for scene in on_land for name in labelled(scene)}
 
 

@@ -5,17 +5,15 @@ The checks read the files, not the plans: what a trainer will see is what counts
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.base import Scene
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.formats.yolo import DECIMALS, LabelFileError, YoloRow, read_rows
-from pipeline.scenes.dataset.layout import SUMMARY_FILE, SceneSetError
-from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_scenes
+from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 VISIBLE_ROUNDING = 1e-4
 """By how much the record of a picture may round a visible fraction."""
@@ -38,24 +36,7 @@ class Finding:
         return f"{self.picture}: {self.problem}"
 
 
-def is_gated(folder: Path) -> bool:
-    """Whether a set was drawn with every class in its own kind of scene, as it says itself.
-
-    Sets of before they said so count as gated, which asks more of them.
-
-    Raises:
-        SceneSetError: it says nothing.
-    """
-    file = folder / SUMMARY_FILE
-    try:
-        return bool(json.loads(file.read_text("utf-8")).get("gated", True))
-    except (OSError, ValueError, AttributeError) as error:
-        raise SceneSetError(
-            f"{file} describes no synthetic set.", "Materialize the synthetic set again."
-        ) from error
-
-
-def scene_separation_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
+def scene_separation_problems(synthetic: SyntheticSet, pack: GamePack) -> tuple[Finding, ...]:
     """Pictures that carry a label of a class which may not stand in their kind of scene.
 
     At the shore land classes stand on its land, water classes on its water, and classes of the
@@ -68,7 +49,7 @@ def scene_separation_problems(folder: Path, pack: GamePack) -> tuple[Finding, ..
     scene_of = [known.scene for known in sorted(pack.classes, key=lambda known: known.id)]
     return tuple(
         _finding(scene, f"a {scene.kind} scene with a label of {what}")
-        for scene in read_scenes(folder)
+        for scene in synthetic.scenes()
         for what in (_misplaced_at_the_shore if scene.kind == "shore" else _misplaced)(
             scene, pack, scene_of
         )
@@ -94,14 +75,14 @@ def _misplaced_at_the_shore(
             yield f"'{name}' that does not stand {PLACES[place]}"
 
 
-def label_problems(folder: Path, pack: GamePack) -> tuple[Finding, ...]:
+def label_problems(synthetic: SyntheticSet, pack: GamePack) -> tuple[Finding, ...]:
     """Labels that are unreadable, outside the picture, too small, or not what was measured.
 
     So is what is plain to see without one, and a set without any label at all.
     """
     findings: list[Finding] = []
     labelled = False
-    for scene in read_scenes(folder):
+    for scene in synthetic.scenes():
         findings += _problems_of(scene, pack)
         labelled |= any(item.dropped is None for item in scene.objects)
     if not labelled:

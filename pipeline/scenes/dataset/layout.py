@@ -1,17 +1,12 @@
 """What a set's folder holds, and where: the three files of each picture.
 
-    images/{train,val}/synth_000000.jpg
-    labels/{train,val}/synth_000000.txt
-    objects/{train,val}/synth_000000.json   every object with its measurements, labelled or not
-    set.json                                what the whole set holds
-
-Pictures are counted from 0; a shard is a range of them.
+Pictures are counted from 0; a shard is a range of them. `synthetic_set` shows the whole folder.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,10 +21,9 @@ from pipeline.labels.synthetic import Subset
 SHARD_IMAGES = 50
 """Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
 
-SUMMARY_FILE = "set.json"
-
 Part = Literal["images", "labels", "objects"]
 PARTS: tuple[Part, ...] = ("images", "labels", "objects")
+SUFFIXES: Mapping[Part, str] = {"images": ".jpg", "labels": ".txt", "objects": ".json"}
 
 
 class SceneSetError(OutpostError):

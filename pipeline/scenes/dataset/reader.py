@@ -1,9 +1,8 @@
-"""Reading a written set back: what each picture's sidecar says."""
+"""Reading a written scene back: what its sidecar says."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 from pipeline.backgrounds.shores import Footprint, Shoreline, Wave
 from pipeline.backgrounds.textures import Kind
 from pipeline.labels.boxes import Box
-from pipeline.labels.synthetic import SUBSETS, Subset
-from pipeline.scenes.dataset.layout import SceneSetError
+from pipeline.labels.synthetic import Subset
+from pipeline.scenes.dataset.layout import SUFFIXES, SceneSetError
 
 
 @dataclass(frozen=True)
@@ -50,36 +49,9 @@ class WrittenScene:
     zoom: float = 1.0
 
 
-def read_scenes(folder: Path) -> Iterator[WrittenScene]:
-    """Read every sidecar of a set, by subset and name.
-
-    Raises:
-        SceneSetError: a sidecar cannot be read.
-    """
-    for subset in SUBSETS:
-        for file in sorted((folder / "objects" / subset).glob("*.json")):
-            yield read_scene(folder, subset, file.stem)
-
-
-def read_some_scenes(folder: Path, count: int) -> Iterator[WrittenScene]:
-    """Read the sidecars of at most that many pictures, spread evenly over the set.
-
-    Raises:
-        SceneSetError: a sidecar cannot be read.
-    """
-    names = [
-        (subset, file.stem)
-        for subset in SUBSETS
-        for file in sorted((folder / "objects" / subset).glob("*.json"))
-    ]
-    count = min(count, len(names))
-    for number in range(count):
-        yield read_scene(folder, *names[number * len(names) // count])
-
-
 def record_of(folder: Path, subset: Subset, name: str) -> Path:
     """Where a picture's sidecar is."""
-    return folder / "objects" / subset / f"{name}.json"
+    return folder / "objects" / subset / f"{name}{SUFFIXES['objects']}"
 
 
 def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
@@ -99,14 +71,14 @@ def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
             width=width,
             height=height,
             objects=tuple(_object(entry) for entry in content["objects"]),
-            picture=folder / "images" / subset / f"{name}.jpg",
-            labels=folder / "labels" / subset / f"{name}.txt",
+            picture=folder / "images" / subset / f"{name}{SUFFIXES['images']}",
+            labels=folder / "labels" / subset / f"{name}{SUFFIXES['labels']}",
             shore=_shore(content.get("shore")),
             zoom=content["zoom"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SceneSetError(
-            f"{file} does not describe a scene: {error!r}", "Materialize the synthetic set again."
+            f"{file} does not describe a scene: {error!r}", "Materialize synthetic_set again."
         ) from error
 
 

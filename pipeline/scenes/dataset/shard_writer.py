@@ -24,6 +24,7 @@ from pipeline.labels.formats.yolo import format_labels
 from pipeline.labels.synthetic import SUBSETS, Subset
 from pipeline.scenes.dataset.layout import (
     PARTS,
+    SUFFIXES,
     Part,
     SceneSetError,
     Shard,
@@ -125,9 +126,9 @@ class Studio:
         _count(counts, scene, decisions)
         picture = _jpeg(drawing.bgrx, scene.jpeg_quality or self.rules.jpeg_quality)
         name = picture_name(scene.index)
-        _write_file(f"{places['images']}/{name}.jpg", picture.data)
-        _write_file(f"{places['labels']}/{name}.txt", labels.encode())
-        _write_file(f"{places['objects']}/{name}.json", measurements.encode())
+        _write_file(f"{places['images']}/{name}{SUFFIXES['images']}", picture.data)
+        _write_file(f"{places['labels']}/{name}{SUFFIXES['labels']}", labels.encode())
+        _write_file(f"{places['objects']}/{name}{SUFFIXES['objects']}", measurements.encode())
 
 
 def open_studio(pack: GamePack, sources: Sources) -> Studio:

@@ -33,13 +33,13 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.dataset.layout import (
     PARTS,
-    SUMMARY_FILE,
     SceneSetError,
     Shard,
     shards,
     unwritable_told,
 )
 from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, open_studio
+from pipeline.scenes.dataset.synthetic_set import SUMMARY_FILE
 from pipeline.scenes.dataset.writer import finish_set
 
 SHARDS_FOLDER = "shards"

@@ -3,19 +3,17 @@
 A shard is a range of picture indices. Shards share nothing and may run in any order, process or
 machine, and again after a failure: `Studio.write` for each of `shards`, then `finish_set` once.
 `write_set` is that over the processes of this machine, and `dataset.shards` over several. The bytes
-depend on none of it. `dataset.layout` says what the folder holds.
+depend on none of it. `dataset.synthetic_set` says what the folder holds.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.games.pack import GamePack
@@ -24,40 +22,20 @@ from pipeline.labels.synthetic import SUBSETS
 from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent
 from pipeline.scenes.dataset.layout import (
+    PARTS,
     SHARD_IMAGES,
-    SUMMARY_FILE,
+    SUFFIXES,
     SceneSetError,
     Shard,
     picture_name,
     shards,
     subset_of,
-    unwritable_told,
 )
 from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, Studio, open_studio
+from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
 
 PORTION_IMAGES = 10
 """The end of a set comes in such portions, so that its processes end together."""
-
-
-@dataclass(frozen=True)
-class SetSummary:
-    """What a set holds; `set.json` has the same keys.
-
-    Attributes:
-        classes: names by class id.
-        counts: labels of every class, also of those with none.
-        dropped: objects without a label, by class and reason.
-        scenes: pictures by kind of scene.
-        gated: whether every class was kept in its own kind of scene.
-    """
-
-    game: str
-    classes: tuple[str, ...]
-    images: int
-    gated: bool
-    counts: dict[str, int]
-    dropped: dict[str, dict[str, int]]
-    scenes: dict[str, int]
 
 
 def write_set(
@@ -87,19 +65,15 @@ def write_set(
 
 
 def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) -> SetSummary:
-    """Check that every picture of the set is there, and write `set.json`.
+    """Check that every picture of the set is there, and write its summary.
 
     Raises:
         SceneSetError: pictures, labels or measurements are missing, or do not belong to the set;
-            `set.json` cannot be written.
+            the summary cannot be written.
     """
     counts = list(finished)
     _check_complete(folder, pack.scenes)
-    summary = _summary(pack, counts)
-    text = json.dumps(asdict(summary), indent=2, sort_keys=True)
-    with unwritable_told(folder):
-        (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
-    return summary
+    return SyntheticSet.write(folder, _summary(pack, counts)).summary
 
 
 def portions(images: int, workers: int) -> tuple[Shard, ...]:
@@ -166,11 +140,11 @@ def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
 
 def _check_complete(folder: Path, rules: SceneRules) -> None:
     expected = {(subset_of(n, rules), picture_name(n)) for n in range(rules.images)}
-    for part, suffix in (("images", ".jpg"), ("labels", ".txt"), ("objects", ".json")):
+    for part in PARTS:
         present = {
             (subset, file.stem)
             for subset in SUBSETS
-            for file in (folder / part / subset).glob(f"*{suffix}")
+            for file in (folder / part / subset).glob(f"*{SUFFIXES[part]}")
         }
         wrong = sorted(f"{subset}/{name}" for subset, name in expected ^ present)
         if wrong:

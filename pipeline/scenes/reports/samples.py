@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from detector_runtime.tools.palette import Rgb, class_colour
 from PIL import Image, ImageDraw
@@ -11,7 +10,8 @@ from PIL import Image, ImageDraw
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box
 from pipeline.scenes.dataset.layout import SceneSetError
-from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene, read_some_scenes
+from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.visualization.annotators import draw_box, draw_label
 from pipeline.visualization.palette import GREY, readable_on_black
 from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized
@@ -25,7 +25,7 @@ MOSTLY_VISIBLE = 0.95
 
 
 def sample_sheet(
-    folder: Path, class_names: Sequence[str], policy: LabelPolicy, count: int = 12
+    synthetic: SyntheticSet, class_names: Sequence[str], policy: LabelPolicy, count: int = 12
 ) -> bytes:
     """A JPEG of pictures spread evenly over the set, with their objects outlined.
 
@@ -36,10 +36,11 @@ def sample_sheet(
     Raises:
         SceneSetError: the set has no pictures, or one cannot be read.
     """
-    scenes = read_some_scenes(folder, count)
-    tiles = [_tile(scene, class_names, policy) for scene in scenes]
+    tiles = [_tile(scene, class_names, policy) for scene in synthetic.some_scenes(count)]
     if not tiles:
-        raise SceneSetError(f"{folder} holds no pictures.", "Materialize the synthetic set again.")
+        raise SceneSetError(
+            f"{synthetic.folder} holds no pictures.", "Materialize the synthetic set again."
+        )
     columns = min(COLUMNS, len(tiles))
     return encode_jpeg(create_tiles(tiles, columns, TILE_GAP, GROUND))
 

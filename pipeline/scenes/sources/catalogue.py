@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.backgrounds.hexes import HexGrid
-from pipeline.backgrounds.pictures import BackgroundEntry, read_index
+from pipeline.backgrounds.pictures import BackgroundEntry, BackgroundSetError, read_index
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
@@ -277,10 +277,9 @@ def _shape_of(sprite: Sprite) -> SpriteShape:
 def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
     try:
         return read_index(folder)
-    except (OSError, ValueError) as error:
+    except BackgroundSetError as error:
         raise BackgroundError(
-            f"{folder} is not a folder of backgrounds: {error}",
-            "Materialize the terrain and water backgrounds first.",
+            error.problem, "Materialize the terrain and water backgrounds first."
         ) from error
 
 

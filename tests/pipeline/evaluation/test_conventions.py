@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from doubles.artifacts import write_set_summary
 
 from pipeline.evaluation.conventions import labels_under, under_both
 from pipeline.evaluation.frames import JudgedFrame
@@ -12,6 +13,7 @@ from pipeline.evaluation.report import EvaluationError, Judgement
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.dataset.reader import read_scene
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 NAMES = ("house", "tree")
 FULL, HALF = [10, 10, 50, 50], [10, 10, 26, 50]
@@ -30,11 +32,12 @@ def recorded(folder: Path, number: int, *objects: dict) -> None:
 
 
 @pytest.fixture
-def drawn(tmp_path: Path) -> Path:
+def drawn(tmp_path: Path) -> SyntheticSet:
     """A picture with a house that is seen whole, and one with a house covered to three fifths."""
     recorded(tmp_path, 0, {})
     recorded(tmp_path, 1, {"visible": HALF, "visible_fraction": 0.4})
-    return tmp_path
+    write_set_summary(tmp_path, NAMES, images=2)
+    return SyntheticSet.open(tmp_path)
 
 
 def found(number: int, *corners: int) -> JudgedFrame:

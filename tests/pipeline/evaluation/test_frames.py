@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from doubles.artifacts import write_stored_batch, write_training_set_files
 from PIL import Image
 
 from pipeline.evaluation.frames import (
@@ -12,15 +12,15 @@ from pipeline.evaluation.frames import (
     synthetic_validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.files import write_json
-from pipeline.labels.batches import Batch, Frame
+from pipeline.labels.batches import Batch, ExportBatch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.training_set import TrainingSet
 
 TRUTH = LabelledBox(1, Box(10, 10, 20, 30))
 
 
 @pytest.fixture
-def training_set(tmp_path: Path) -> Path:
+def training_set(tmp_path: Path) -> TrainingSet:
     names = ("real_a_0.png", "synth_000000.png")
     for kind in ("images", "labels"):
         (tmp_path / kind / "val").mkdir(parents=True)
@@ -28,19 +28,19 @@ def training_set(tmp_path: Path) -> Path:
         Image.new("RGB", (100, 50)).save(tmp_path / "images" / "val" / name)
         label = tmp_path / "labels" / "val" / f"{Path(name).stem}.txt"
         label.write_text("1 0.150000 0.400000 0.100000 0.400000\n")
-    (tmp_path / "val.txt").write_text("".join(f"./images/val/{name}\n" for name in names))
-    (tmp_path / "dataset.yaml").write_text("names: {0: sheep, 1: wolf}\n")
-    return tmp_path
+    listed = [f"images/val/{name}" for name in names]
+    write_training_set_files(tmp_path, ("sheep", "wolf"), [], listed)
+    return TrainingSet.open(tmp_path)
 
 
-def test_real_and_synthetic_validation_frames_are_told_apart(training_set: Path) -> None:
+def test_real_and_synthetic_validation_frames_are_told_apart(training_set: TrainingSet) -> None:
     real = real_validation_frames(training_set)
     synthetic = synthetic_validation_frames(training_set)
     assert [frame.name for frame in real] == ["real_a_0.png"]
     assert [frame.name for frame in synthetic] == ["synth_000000.png"]
 
 
-def test_labels_are_in_the_pixels_of_the_picture(training_set: Path) -> None:
+def test_labels_are_in_the_pixels_of_the_picture(training_set: TrainingSet) -> None:
     frame = real_validation_frames(training_set)[0]
     assert frame.picture.is_file()
     truth = frame.truths[0]
@@ -50,14 +50,14 @@ def test_labels_are_in_the_pixels_of_the_picture(training_set: Path) -> None:
 def test_the_frames_of_a_batch_leave_out_unlabelled_ones(tmp_path: Path) -> None:
     frame = Frame("h_0.png", "images/h_0.png", 100, 50, "0" * 64, "0" * 16, (TRUTH,))
     other = Frame("h_1.png", "images/h_1.png", 100, 50, "0" * 64, "0" * 16, ())
-    write_json(tmp_path / "labels.json", asdict(Batch(("a", "b"), (frame,), (other,), (), ())))
-    frames = batch_frames(tmp_path)
+    write_stored_batch(tmp_path, Batch(("a", "b"), (frame,), (other,), (), ()))
+    frames = batch_frames(ExportBatch.open(tmp_path))
     assert [(one.name, one.picture, one.truths) for one in frames] == [
         ("h_0.png", tmp_path / "images" / "h_0.png", (TRUTH,))
     ]
 
 
-def test_a_frame_is_judged_with_what_was_found(training_set: Path) -> None:
+def test_a_frame_is_judged_with_what_was_found(training_set: TrainingSet) -> None:
     frame = real_validation_frames(training_set)[0]
     found = (ScoredBox(1, 0.9, TRUTH.box),)
     judged = frame.judged(found)

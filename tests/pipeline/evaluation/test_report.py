@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import (
@@ -13,10 +14,8 @@ from pipeline.evaluation.report import (
     Judgement,
     evaluate,
     markdown,
-    read_report,
     score_frames,
     worst_frames,
-    write_report,
 )
 from pipeline.labels.boxes import Box, LabelledBox
 
@@ -89,10 +88,11 @@ def test_a_report_is_read_back_and_its_bytes_are_repeatable(
 ) -> None:
     frames = [make_frame(f"f{n}", n, missed=1, false=n % 3) for n in range(1, 6)]
     report = evaluate(frames, [make_frame("s", 1)], judgement, {"model": "abc"})
-    write_report(tmp_path, report)
+    Evaluation.write(tmp_path, report, ())
     first = (tmp_path / "evaluation.json").read_bytes()
-    assert read_report(tmp_path) == report
-    write_report(tmp_path, evaluate(frames, [make_frame("s", 1)], judgement, {"model": "abc"}))
+    assert Evaluation.open(tmp_path).report == report
+    again = evaluate(frames, [make_frame("s", 1)], judgement, {"model": "abc"})
+    Evaluation.write(tmp_path, again, ())
     assert (tmp_path / "evaluation.json").read_bytes() == first
 
 
@@ -115,8 +115,8 @@ def test_scores_by_both_kinds_of_box_are_kept_and_shown(
     assert "what of an object its box holds" not in markdown(report)
     full = ConventionScore.of("full", score_frames(synthetic, judgement))
     report = report.model_copy(update={"conventions": (full,)})
-    write_report(tmp_path, report)
-    assert read_report(tmp_path) == report
+    Evaluation.write(tmp_path, report, ())
+    assert Evaluation.open(tmp_path).report == report
     assert "| full | 9 | 1.000 | 1.000 | 1.000 |" in markdown(report)
 
 
@@ -139,4 +139,4 @@ def test_every_class_needs_a_threshold() -> None:
 
 def test_a_folder_without_a_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="is not a report"):
-        read_report(tmp_path)
+        Evaluation.open(tmp_path)

@@ -6,17 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from doubles.artifacts import write_set_summary, write_training_set_files
 
+from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, evaluate, write_report
+from pipeline.evaluation.report import Judgement, evaluate
 from pipeline.evaluation.verdicts import (
     FrameVerdicts,
     Outcome,
     PictureReference,
     VerdictsError,
     verdicts_on,
-    write_verdicts,
 )
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.items import Collection
@@ -65,7 +66,7 @@ def synthetic(tmp_path: Path) -> Path:
     sidecar = {"size": [80, 60], "kind": "land", "zoom": 1.0, "objects": [fully_seen, hidden]}
     (tmp_path / "objects/train").mkdir(parents=True)
     (tmp_path / "objects/train/synth_000000.json").write_text(json.dumps(sidecar))
-    (tmp_path / "set.json").write_text(json.dumps({"classes": ["sheep", "tree"]}))
+    write_set_summary(tmp_path, ["sheep", "tree"], images=1)
     return tmp_path
 
 
@@ -81,13 +82,13 @@ def test_a_synthetic_set_shows_what_was_dropped_and_what_covers_it(synthetic: Pa
 
 
 def test_a_training_set_shows_split_and_source(tmp_path: Path) -> None:
-    (tmp_path / "dataset.yaml").write_text("train: train.txt\nval: val.txt\nnames: {0: sheep}\n")
     for name, subset in (("synth_000000", "train"), ("real_harbour_01", "val")):
         picture(tmp_path / f"images/{subset}/{name}.jpg")
         labels = tmp_path / f"labels/{subset}/{name}.txt"
         labels.parent.mkdir(parents=True)
         labels.write_text("0 0.25 0.333333 0.25 0.333333\n")
-        (tmp_path / f"{subset}.txt").write_text(f"./images/{subset}/{name}.jpg\n")
+    drawn_line, real_line = "images/train/synth_000000.jpg", "images/val/real_harbour_01.jpg"
+    write_training_set_files(tmp_path, ["sheep"], [drawn_line], [real_line])
     drawn, real = read(tmp_path).items
     assert (drawn.split, drawn.source) == ("train", "synthetic")
     assert (real.split, real.source) == ("val", "real")
@@ -99,14 +100,12 @@ def test_an_evaluation_shows_each_error_on_the_picture_of_another_artifact(tmp_p
     truths = (LabelledBox(0, BOX),)
     found = (ScoredBox(1, 0.9, BOX), ScoredBox(1, 0.8, ELSEWHERE))
     frame = JudgedFrame("harbour_01.png", truths, found)
-    write_report(tmp_path, evaluate([frame], [], Judgement(names, (0.3, 0.3)), {}))
     version = ArtifactVersion(asset="g/cvat_export", partition="b", data_version="0" * 64)
     reference = PictureReference(version=version, path="images/harbour_01.png")
     verdicts = tuple(verdicts_on(truths, found))
-    write_verdicts(
-        tmp_path,
-        [FrameVerdicts(name=frame.name, domain="real", picture=reference, verdicts=verdicts)],
-    )
+    judged = FrameVerdicts(name=frame.name, domain="real", picture=reference, verdicts=verdicts)
+    report = evaluate([frame], [], Judgement(names, (0.3, 0.3)), {})
+    Evaluation.write(tmp_path, report, [judged])
     elsewhere = picture(tmp_path / "elsewhere" / "x.png")
     collection = read_collection(tmp_path, "judged", lambda asked: {reference: elsewhere}[asked])
     (item,) = collection.items
@@ -119,7 +118,8 @@ def test_an_evaluation_shows_each_error_on_the_picture_of_another_artifact(tmp_p
 
 def test_an_evaluation_of_before_there_were_verdicts_is_explained(tmp_path: Path) -> None:
     frame = JudgedFrame("a.png", (LabelledBox(0, BOX),), ())
-    write_report(tmp_path, evaluate([frame], [], Judgement(("sheep",), (0.3,)), {}))
+    Evaluation.write(tmp_path, evaluate([frame], [], Judgement(("sheep",), (0.3,)), {}), ())
+    (tmp_path / "frames.jsonl").unlink()
     with pytest.raises(VerdictsError, match="Materialize real_evaluation again"):
         read(tmp_path)
 

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from doubles.artifacts import write_set_summary
 from PIL import Image
 
-from pipeline.labels.batches import write_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import NamedBatch
+from pipeline.labels.synthetic import SyntheticPicture
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 CLASSES = ("sheep", "wolf", "ship")
 SIZE = (64, 48)
@@ -123,9 +126,16 @@ def make_batch(tmp_path: Path) -> Any:
             export.frame(frame)
         source = export.write()
         folder = tmp_path / name
-        return NamedBatch(name, folder, write_batch(folder, read_export(source, CLASSES), source))
+        stored = ExportBatch.write(folder, read_export(source, CLASSES), source)
+        return NamedBatch(name, folder, stored.batch)
 
     return make
+
+
+@pytest.fixture
+def drawn(synthetic_set: Path) -> tuple[SyntheticPicture, ...]:
+    """The images of that set."""
+    return SyntheticSet.open(synthetic_set).labelled_images(CLASSES)
 
 
 @pytest.fixture
@@ -140,7 +150,7 @@ def synthetic_set(tmp_path: Path) -> Path:
         label.parent.mkdir(parents=True, exist_ok=True)
         picture(f"scene {index}").save(image)
         label.write_text("1 0.500000 0.500000 0.250000 0.250000\n")
-    (folder / "set.json").write_text(json.dumps({"classes": list(CLASSES), "images": 5}))
+    write_set_summary(folder, CLASSES, images=5)
     return folder
 
 

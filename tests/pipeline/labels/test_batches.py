@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.labels.batches import BatchError, read_batch, write_batch
+from pipeline.labels.batches import BatchError, ExportBatch
 from pipeline.labels.formats.coco import read_export
 from pipeline.manifests import manifest_of
 
@@ -27,8 +27,9 @@ def source(export: Any, shapes: Any) -> Any:
 
 def test_a_stored_batch_is_read_back_whole(source: Any, tmp_path: Path) -> None:
     batch = read_export(source.write(), CLASSES)
-    stored = write_batch(tmp_path / "batch", batch, source.folder)
-    assert read_batch(tmp_path / "batch") == stored
+    written = ExportBatch.write(tmp_path / "batch", batch, source.folder)
+    assert ExportBatch.open(tmp_path / "batch") == written
+    stored = written.batch
     assert stored.frames[0].boxes == batch.frames[0].boxes
     assert (stored.unknown_labels, stored.rejected) == (batch.unknown_labels, batch.rejected)
     for frame, original in (
@@ -42,7 +43,7 @@ def test_a_stored_batch_is_read_back_whole(source: Any, tmp_path: Path) -> None:
 def test_a_batch_has_the_same_bytes_however_it_was_exported(source: Any, tmp_path: Path) -> None:
     archive = source.zip()
     for name, path in (("one", archive), ("two", archive), ("three", source.folder)):
-        write_batch(tmp_path / name, read_export(path, CLASSES), path)
+        ExportBatch.write(tmp_path / name, read_export(path, CLASSES), path)
         if path.is_dir():
             (tmp_path / name / "source.json").write_bytes(
                 (tmp_path / "one" / "source.json").read_bytes()
@@ -52,7 +53,7 @@ def test_a_batch_has_the_same_bytes_however_it_was_exported(source: Any, tmp_pat
 
 
 def test_the_report_counts_what_was_not_used(source: Any, tmp_path: Path) -> None:
-    write_batch(tmp_path / "batch", read_export(source.write(), CLASSES), source.folder)
+    ExportBatch.write(tmp_path / "batch", read_export(source.write(), CLASSES), source.folder)
     report = json.loads((tmp_path / "batch" / "report.json").read_text())
     assert report["per_class"] == {"sheep": 0, "wolf": 1, "ship": 0}
     assert report["unknown_labels"] == {"dragon": 1}
@@ -62,7 +63,7 @@ def test_the_report_counts_what_was_not_used(source: Any, tmp_path: Path) -> Non
 
 def test_the_source_is_named_without_its_folder(source: Any, tmp_path: Path) -> None:
     archive = source.zip()
-    write_batch(tmp_path / "batch", read_export(archive, CLASSES), archive)
+    ExportBatch.write(tmp_path / "batch", read_export(archive, CLASSES), archive)
     assert json.loads((tmp_path / "batch" / "source.json").read_text())["file"] == "export.zip"
 
 
@@ -72,15 +73,15 @@ def test_an_export_that_changes_meanwhile_is_noticed(
     batch = read_export(source.write(), CLASSES)
     shapes.picture("another").save(source.folder / "images/default/b_0.png")
     with pytest.raises(BatchError, match=r"b_0\.png has changed"):
-        write_batch(tmp_path / "batch", batch, source.folder)
+        ExportBatch.write(tmp_path / "batch", batch, source.folder)
 
 
 @pytest.mark.parametrize("content", [None, "{}", "nonsense"])
 def test_a_folder_that_holds_no_batch_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "labels.json").write_text(content)
-    with pytest.raises(BatchError, match="is not a batch"):
-        read_batch(tmp_path)
+    with pytest.raises(BatchError, match="is not a part of a batch"):
+        ExportBatch.open(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from pipeline.evaluation.frames import batch_frames
-from pipeline.labels.batches import write_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.formats.cvat_export import ExportError
@@ -75,8 +75,8 @@ def test_labels_and_pixels_agree_for_every_reader(
     file = export.folder / f"images/default/a_0.{suffix}"
     file.write_bytes(content_of(suffix, orientation, shape))
     batch = read_export(export.folder, CLASSES)
-    write_batch(tmp_path / "batch", batch, export.folder)
-    (frame,) = batch_frames(tmp_path / "batch")
+    stored = ExportBatch.write(tmp_path / "batch", batch, export.folder)
+    (frame,) = batch_frames(stored)
     labelled = frame.truths[0].box
     assert labelled == Box(5, 11, 25, 25)
     kept = frame.picture.read_bytes()

@@ -16,14 +16,7 @@ from pipeline import links
 from pipeline.games.pack import MergeRules
 from pipeline.labels.merge import MergePlan, plan_merge
 from pipeline.labels.synthetic import SUBSETS
-from pipeline.labels.training_set import (
-    TrainingSetError,
-    dataset_problems,
-    listed_pictures,
-    read_class_names,
-    read_summary,
-    write_training_set,
-)
+from pipeline.labels.training_set import TrainingSet, TrainingSetError
 from pipeline.manifests import manifest_of
 
 CLASSES = ("sheep", "wolf", "ship")
@@ -31,36 +24,44 @@ RULES = MergeRules(oversample_real=4)
 
 
 @pytest.fixture
-def plan(make_batch: Any, synthetic_set: Path) -> MergePlan:
+def plan(make_batch: Any, drawn: Any) -> MergePlan:
     frames = {f"s{s}_{n}.png": f"{s} {n}" for s in range(6) for n in range(2)}
-    return plan_merge([make_batch("b", frames)], synthetic_set, CLASSES, RULES)
+    return plan_merge([make_batch("b", frames)], drawn, CLASSES, RULES)
 
 
 @pytest.fixture
 def written(plan: MergePlan, tmp_path: Path) -> Path:
     folder = tmp_path / "set"
-    write_training_set(folder, plan)
+    TrainingSet.write(folder, plan)
     return folder
 
 
+def problems_in(folder: Path) -> tuple[str, ...]:
+    """What is wrong with a set, be it that it cannot be opened."""
+    try:
+        return TrainingSet.open(folder).problems()
+    except TrainingSetError as error:
+        return (error.problem,)
+
+
 def test_a_written_set_has_no_problems(written: Path) -> None:
-    assert dataset_problems(written) == ()
+    assert problems_in(written) == ()
 
 
 def test_real_training_frames_are_listed_several_times_and_lie_there_once(written: Path) -> None:
-    listed = Counter(listed_pictures(written, "train"))
+    listed = Counter(TrainingSet.open(written).listed["train"])
     times = {name.startswith("images/train/real_"): count for name, count in listed.items()}
     assert times == {True: 4, False: 1}
-    assert listed.total() == read_summary(written).listed_train
+    assert listed.total() == TrainingSet.open(written).summary.listed_train
     lying = {file.name for file in (written / "images" / "train").iterdir()}
     assert lying == {name.rpartition("/")[2] for name in listed}
 
 
 def test_validation_is_listed_once_and_never_trained_on(written: Path) -> None:
-    validation = listed_pictures(written, "val")
+    validation = TrainingSet.open(written).listed["val"]
     assert Counter(validation).most_common(1)[0][1] == 1
     stems = {Path(name).stem for name in validation}
-    assert not stems & {Path(name).stem for name in listed_pictures(written, "train")}
+    assert not stems & {Path(name).stem for name in TrainingSet.open(written).listed["train"]}
 
 
 def test_labels_hold_the_frames_boxes(written: Path) -> None:
@@ -81,7 +82,7 @@ def test_where_links_are_impossible_pictures_are_copied(
         raise OSError("no links here")
 
     monkeypatch.setattr(links.os, "link", refuse)
-    write_training_set(tmp_path / "copied", plan)
+    TrainingSet.write(tmp_path / "copied", plan)
     assert manifest_of(tmp_path / "copied") == manifest_of(written)
     real = plan.real[0]
     assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.picture)
@@ -95,7 +96,7 @@ def test_the_set_names_no_place_on_this_machine(written: Path, tmp_path: Path) -
 
 
 def test_classes_are_read_back_in_order(written: Path) -> None:
-    assert read_class_names(written) == CLASSES
+    assert TrainingSet.open(written).class_names == CLASSES
 
 
 def test_ultralytics_finds_every_picture_and_label_from_anywhere(
@@ -109,7 +110,8 @@ def test_ultralytics_finds_every_picture_and_label_from_anywhere(
     program.write_text(FIND_PICTURES)
     command = [sys.executable, str(program), str(tmp_path), str(moved)]
     output = subprocess.run(command, check=True, capture_output=True).stdout
-    expected = {subset: len(listed_pictures(moved, subset)) for subset in SUBSETS}
+    listed = TrainingSet.open(moved).listed
+    expected = {subset: len(listed[subset]) for subset in SUBSETS}
     found = {"names": list(CLASSES), "pictures": expected, "labels": expected}
     assert json.loads(output.splitlines()[-1]) == [found, found]
 
@@ -139,12 +141,22 @@ print(json.dumps(answers))
 """
 
 
-def append(file: str, line: str) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        with (folder / file).open("a") as stream:
-            stream.write(f"{line}\n")
+def relist(subset: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    """Another list, of which the summary knows."""
+    counted = {"train": "listed_train", "val": "total_val"}[subset]
 
-    return change
+    def relisted(folder: Path) -> None:
+        lines = change((folder / f"{subset}.txt").read_text().splitlines())
+        (folder / f"{subset}.txt").write_text("".join(f"{line}\n" for line in lines))
+        summary = json.loads((folder / "merge_summary.json").read_text())
+        summary[counted] = len(lines)
+        (folder / "merge_summary.json").write_text(json.dumps(summary))
+
+    return relisted
+
+
+def append(subset: str, line: str) -> Callable[[Path], None]:
+    return relist(subset, lambda lines: [*lines, line])
 
 
 def unlink(file: str) -> Callable[[Path], None]:
@@ -171,11 +183,11 @@ VALIDATION = "images/val/synth_000004.jpg"
         (unlink("labels/train/synth_000000.txt"), "synth_000000.txt is missing"),
         (overwrite("labels/val/synth_000004.txt", b"7 .5 .5 .1 .1"), "class 7 is not one of"),
         (overwrite("labels/val/synth_000004.txt", b"1 .99 .5 .1 .1"), "leaves the picture"),
-        (append("val.txt", f"./{VALIDATION}"), f"val.txt lists {VALIDATION} more than once"),
-        (append("val.txt", f"./{SYNTHETIC}"), "which is not in images/val"),
-        (append("train.txt", f"./{VALIDATION}"), "synth_000004 is in train.txt and val.txt"),
+        (append("val", f"./{VALIDATION}"), f"val.txt lists {VALIDATION} more than once"),
+        (append("val", f"./{SYNTHETIC}"), "which is not in images/val"),
+        (append("train", f"./{VALIDATION}"), "synth_000004 is in train.txt and val.txt"),
         (unlink("val.txt"), "val.txt is missing"),
-        (overwrite("val.txt", b""), "val.txt lists no picture"),
+        (relist("val", lambda _: []), "val.txt lists no picture"),
         (overwrite("dataset.yaml", b"names: 3"), "does not name the classes"),
         (overwrite("dataset.yaml", b":"), "does not name the classes"),
     ],
@@ -184,18 +196,27 @@ def test_each_kind_of_damage_is_found(
     written: Path, change: Callable[[Path], None], problem: str
 ) -> None:
     change(written)
-    assert any(problem in found for found in dataset_problems(written))
+    assert any(problem in found for found in problems_in(written))
 
 
 def test_files_that_are_listed_nowhere_are_found(written: Path) -> None:
     os.link(written / SYNTHETIC, written / "images/train/extra.jpg")
     (written / "labels/train/extra.txt").write_text("")
-    assert dataset_problems(written) == (
+    assert problems_in(written) == (
         "images/train/extra.jpg is listed nowhere",
         "labels/train/extra.txt belongs to no listed picture",
     )
 
 
-def test_a_folder_without_a_summary_is_no_training_set(tmp_path: Path) -> None:
+def test_a_folder_without_a_summary_is_no_training_set(written: Path) -> None:
+    (written / "merge_summary.json").unlink()
     with pytest.raises(TrainingSetError, match="is not a summary"):
-        read_summary(tmp_path)
+        TrainingSet.open(written)
+
+
+def test_a_list_with_fewer_lines_than_were_written_is_found(written: Path) -> None:
+    lines = (written / "train.txt").read_text().splitlines(keepends=True)
+    (written / "train.txt").unlink()
+    (written / "train.txt").write_text("".join(lines[:-1]))
+    [problem] = problems_in(written)
+    assert "train.txt has 43 lines, and the summary tells of 44" in problem

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from pipeline.scenes.dataset.checks import is_gated, label_problems, scene_separation_problems
+from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.layout import SceneSetError
-from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 
 
@@ -18,7 +18,8 @@ def copy(written, tmp_path):
 
 def first_of(folder, kind: str):
     """The first scene of a kind with at least one label."""
-    return next(s for s in read_scenes(folder) if s.kind == kind and s.labels.read_text())
+    scenes = SyntheticSet.open(folder).scenes()
+    return next(s for s in scenes if s.kind == kind and s.labels.read_text())
 
 
 def relabel(scene, class_id: int) -> None:
@@ -27,15 +28,15 @@ def relabel(scene, class_id: int) -> None:
 
 
 def test_a_written_set_has_no_problems(written, pack):
-    assert scene_separation_problems(written, pack()) == ()
-    assert label_problems(written, pack()) == ()
+    assert scene_separation_problems(SyntheticSet.open(written), pack()) == ()
+    assert label_problems(SyntheticSet.open(written), pack()) == ()
 
 
 @pytest.mark.parametrize("box", ["visible", "full"])
 def test_sets_of_either_box_are_sound(box, pack, sources, tmp_path):
     game = pack(images=15, labels={"box": box, "min_visible": 0.5, "min_side": 10})
     write_set(tmp_path, game, sources)
-    assert label_problems(tmp_path, game) == ()
+    assert label_problems(SyntheticSet.open(tmp_path), game) == ()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_sets_of_either_box_are_sound(box, pack, sources, tmp_path):
 def test_a_class_in_the_wrong_kind_of_scene_is_found(kind, name, class_id, copy, pack):
     scene = first_of(copy, kind)
     relabel(scene, class_id)
-    [finding] = scene_separation_problems(copy, pack())
+    [finding] = scene_separation_problems(SyntheticSet.open(copy), pack())
     assert finding.picture == f"{scene.subset}/{scene.name}"
     assert finding.problem == f"a {kind} scene with a label of '{name}'"
 
@@ -52,24 +53,23 @@ def test_a_class_in_the_wrong_kind_of_scene_is_found(kind, name, class_id, copy,
 def test_a_class_of_both_kinds_may_stand_anywhere(copy, pack):
     for kind in ("land", "water"):
         relabel(first_of(copy, kind), 4)
-    assert scene_separation_problems(copy, pack()) == ()
+    assert scene_separation_problems(SyntheticSet.open(copy), pack()) == ()
 
 
 def test_a_set_that_is_not_gated_is_found_by_the_rules_of_a_gated_one(pack, sources, tmp_path):
     game = pack(gated=False, images=10)
     write_set(tmp_path, game, sources)
-    assert scene_separation_problems(tmp_path, game) == ()
-    assert scene_separation_problems(tmp_path, pack(images=10))
-    assert not is_gated(tmp_path)
+    assert scene_separation_problems(SyntheticSet.open(tmp_path), game) == ()
+    assert scene_separation_problems(SyntheticSet.open(tmp_path), pack(images=10))
+    assert not SyntheticSet.open(tmp_path).summary.gated
 
 
 def test_a_set_says_that_it_is_gated(copy):
-    assert is_gated(copy)
-    (copy / "set.json").write_text('{"classes": []}')
-    assert is_gated(copy), "as all were before they said so"
-    (copy / "set.json").write_text("[]")
-    with pytest.raises(SceneSetError, match="describes no synthetic set"):
-        is_gated(copy)
+    assert SyntheticSet.open(copy).summary.gated
+    said = json.loads((copy / "set.json").read_text())
+    del said["gated"]
+    (copy / "set.json").write_text(json.dumps(said))
+    assert SyntheticSet.open(copy).summary.gated, "as all were before they said so"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_set_says_that_it_is_gated(copy):
 def test_a_line_that_no_trainer_should_see_is_found(line, problem, copy, pack):
     scene = first_of(copy, "land")
     scene.labels.write_text(line + "\n")
-    [finding] = label_problems(copy, pack())
+    [finding] = label_problems(SyntheticSet.open(copy), pack())
     assert finding.picture == f"{scene.subset}/{scene.name}"
     assert problem in finding.problem
 
@@ -100,7 +100,7 @@ def test_labels_that_are_not_what_was_measured_are_found(copy, pack):
         (" ".join([class_id, *box[:2], "0.005000", box[3]]), "with a side of 1.6 px"),
     ):
         scene.labels.write_text("\n".join([first, *rest]) + "\n")
-        [finding] = label_problems(copy, pack())
+        [finding] = label_problems(SyntheticSet.open(copy), pack())
         assert problem in finding.problem
 
 
@@ -109,11 +109,11 @@ def test_missing_files_and_lines_are_found(copy, pack):
     scene.picture.unlink()
     with scene.labels.open("a") as stream:
         stream.write("4 0.5 0.5 0.2 0.2\n")
-    problems = [finding.problem for finding in label_problems(copy, pack())]
+    problems = [finding.problem for finding in label_problems(SyntheticSet.open(copy), pack())]
     assert problems[0] == "the picture is missing"
     assert "labels for" in problems[1]
     scene.labels.unlink()
-    assert "is missing" in label_problems(copy, pack())[1].problem
+    assert "is missing" in label_problems(SyntheticSet.open(copy), pack())[1].problem
 
 
 def test_a_label_of_something_mostly_hidden_is_found(copy, pack):
@@ -123,7 +123,7 @@ def test_a_label_of_something_mostly_hidden_is_found(copy, pack):
     labelled = next(item for item in content["objects"] if item["dropped"] is None)
     labelled["visible_fraction"] = 0.05
     sidecar.write_text(json.dumps(content))
-    [finding] = label_problems(copy, pack())
+    [finding] = label_problems(SyntheticSet.open(copy), pack())
     assert "of which 5% is visible" in finding.problem
 
 
@@ -141,18 +141,18 @@ def test_something_plain_to_see_without_a_label_is_found(copy, pack):
     sidecar.write_text(json.dumps(content))
     rows = scene.labels.read_text().splitlines()
     scene.labels.write_text("\n".join(rows[:before] + rows[before + 1 :]) + "\n")
-    [finding] = label_problems(copy, pack())
+    [finding] = label_problems(SyntheticSet.open(copy), pack())
     assert finding.problem == f"no label of '{item['class']}', 100% visible"
 
 
 def test_a_set_without_a_single_label_is_found(pack, sources, tmp_path):
     game = pack(images=4, labels={"min_side": 1000})
     write_set(tmp_path, game, sources)
-    [finding] = label_problems(tmp_path, game)
+    [finding] = label_problems(SyntheticSet.open(tmp_path), game)
     assert str(finding) == "all pictures: there is no label in the whole set"
 
 
 def test_a_sidecar_that_cannot_be_read_is_an_error(copy, pack):
     (copy / "objects" / "train" / "synth_000000.json").write_text("{}")
     with pytest.raises(SceneSetError, match=r"synth_000000\.json does not describe a scene"):
-        label_problems(copy, pack())
+        label_problems(SyntheticSet.open(copy), pack())

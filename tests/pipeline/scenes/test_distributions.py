@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.labels.boxes import Box
-from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.reports.box_sizes import SeenBox, synthetic_boxes
 from pipeline.scenes.reports.distributions import distribution_svg, position_distance
 
@@ -70,5 +70,7 @@ def test_boxes_on_the_very_edge_are_counted(at):
 
 
 def test_a_written_set_can_be_shown(written, pack):
-    svg = distribution_svg(synthetic_boxes(read_scenes(written)), (), pack().class_names)
+    svg = distribution_svg(
+        synthetic_boxes(SyntheticSet.open(written).scenes()), (), pack().class_names
+    )
     assert set(pack().class_names) <= set(texts(svg))

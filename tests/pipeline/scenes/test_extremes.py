@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 
 EVERYTHING_COVERED = {
@@ -54,15 +55,15 @@ def test_rules_at_their_limits_make_sound_sets(changes, pack, sources, tmp_path)
     summary = write_set(tmp_path, game, sources)
     assert summary.images == len(list(tmp_path.rglob("*.jpg")))
     assert sum(summary.counts.values()) > 0
-    assert label_problems(tmp_path, game) == ()
-    assert scene_separation_problems(tmp_path, game) == ()
+    assert label_problems(SyntheticSet.open(tmp_path), game) == ()
+    assert scene_separation_problems(SyntheticSet.open(tmp_path), game) == ()
 
 
 def test_sprites_that_have_no_room_anywhere_are_told(pack, sources, tmp_path):
     """Nothing is drawn, and the check of the labels says so before anybody trains on it."""
     game = pack(images=3, width=64, height=64, zoom=(8.0, 8.0))
     assert write_set(tmp_path, game, sources).dropped == {}
-    [finding] = label_problems(tmp_path, game)
+    [finding] = label_problems(SyntheticSet.open(tmp_path), game)
     assert "there is no label in the whole set" in str(finding)
 
 

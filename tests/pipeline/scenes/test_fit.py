@@ -6,7 +6,7 @@ import pytest
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.batches import Frame
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.dataset.reader import read_scenes
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.reports.box_sizes import SeenBox, real_boxes, synthetic_boxes
 from pipeline.scenes.reports.scale_fit import FitError, fit_scale
 
@@ -129,7 +129,7 @@ def test_real_boxes_are_scaled_as_a_detector_sees_them():
 
 
 def test_drawn_boxes_are_the_visible_ones_of_what_is_labelled(written):
-    scenes = tuple(read_scenes(written))
+    scenes = tuple(SyntheticSet.open(written).scenes())
     boxes = tuple(synthetic_boxes(scenes))
     labels = sum(len(scene.labels.read_text().splitlines()) for scene in scenes)
     assert len(boxes) == labels > 100

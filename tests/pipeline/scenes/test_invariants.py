@@ -20,8 +20,8 @@ from pipeline.labels.formats.yolo import read_rows
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.layout import Shard
-from pipeline.scenes.dataset.reader import read_scenes
 from pipeline.scenes.dataset.shard_writer import Sources, open_studio
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import finish_set, write_set
 from pipeline.scenes.plan import footprint_of
 from pipeline.scenes.planning.gates import may_stand, place_of
@@ -289,13 +289,13 @@ def test_a_set_has_the_same_bytes_in_any_order_and_after_any_failure(
     ]
     finish_set(tmp_path / "parts", game, finished)
     assert manifest_of(tmp_path / "parts").digest == manifest_of(tmp_path / "at once").digest
-    assert scene_separation_problems(tmp_path / "parts", game) == ()
-    assert label_problems(tmp_path / "parts", game) == ()
+    assert scene_separation_problems(SyntheticSet.open(tmp_path / "parts"), game) == ()
+    assert label_problems(SyntheticSet.open(tmp_path / "parts"), game) == ()
 
 
 def test_a_record_makes_the_labels_that_were_written(written, pack):
     policy, names = pack().scenes.labels, pack().class_names
-    for scene in read_scenes(written):
+    for scene in SyntheticSet.open(written).scenes():
         rows = read_rows(scene.labels, len(names))
         found = [row.labelled_box(scene.width, scene.height) for row in rows]
         made = labels_under(scene, policy, names)

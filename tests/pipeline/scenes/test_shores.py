@@ -18,8 +18,8 @@ from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, TerrainRules
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
-from pipeline.scenes.dataset.reader import read_scenes
 from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.plan import footprint_of
 from pipeline.scenes.planning.planner import plan
@@ -175,9 +175,9 @@ def test_the_pixels_under_every_object_are_those_of_its_side(shores, ashore, sto
 
 def test_a_written_set_is_sound_and_counts_its_shores(shore_set):
     folder, game = shore_set
-    assert scene_separation_problems(folder, game) == ()
-    assert label_problems(folder, game) == ()
-    kinds = Counter(scene.kind for scene in read_scenes(folder))
+    assert scene_separation_problems(SyntheticSet.open(folder), game) == ()
+    assert label_problems(SyntheticSet.open(folder), game) == ()
+    kinds = Counter(scene.kind for scene in SyntheticSet.open(folder).scenes())
     assert json.loads((folder / "set.json").read_text())["scenes"] == dict(kinds)
     assert set(kinds) == {"land", "water", "shore"}
     counts = json.loads((folder / "set.json").read_text())["counts"]
@@ -203,14 +203,14 @@ def test_a_file_of_a_game_without_shores_says_nothing_of_them(written):
 def test_a_label_on_the_wrong_side_is_found(name, class_id, place, shore_set, tmp_path):
     folder, game = shore_set
     copy = shutil.copytree(folder, tmp_path / "set")
-    for scene in read_scenes(copy):
+    for scene in SyntheticSet.open(copy).scenes():
         rows = scene.labels.read_text().splitlines()
         if scene.kind == "shore" and any(row.startswith("1 ") for row in rows):
             break
     number = next(n for n, row in enumerate(rows) if row.startswith("1 "))
     rows[number] = f"{class_id} {rows[number].split(' ', 1)[1]}"
     scene.labels.write_text("\n".join(rows) + "\n")
-    [finding] = scene_separation_problems(copy, game)
+    [finding] = scene_separation_problems(SyntheticSet.open(copy), game)
     assert finding.picture == f"{scene.subset}/{scene.name}"
     assert finding.problem == f"a shore scene with a label of '{name}' that does not stand {place}"
 
@@ -218,12 +218,14 @@ def test_a_label_on_the_wrong_side_is_found(name, class_id, place, shore_set, tm
 def test_a_shore_scene_that_does_not_say_where_things_stand_is_found(shore_set, tmp_path):
     folder, game = shore_set
     copy = shutil.copytree(folder, tmp_path / "set")
-    scene = next(s for s in read_scenes(copy) if s.kind == "shore" and s.labels.read_text())
+    scene = next(
+        s for s in SyntheticSet.open(copy).scenes() if s.kind == "shore" and s.labels.read_text()
+    )
     sidecar = copy / "objects" / scene.subset / f"{scene.name}.json"
     content = json.loads(sidecar.read_text())
     del content["shore"]
     sidecar.write_text(json.dumps(content))
-    findings = scene_separation_problems(copy, game)
+    findings = scene_separation_problems(SyntheticSet.open(copy), game)
     assert findings
     assert all("does not say where it stands" in finding.problem for finding in findings)
 
@@ -232,7 +234,7 @@ def test_a_set_drawn_without_gating_is_found_by_the_rules_of_a_gated_one(
     ashore, sources, shores, tmp_path
 ):
     write_set(tmp_path, ashore(gated=False, images=10), replace(sources, shore=shores))
-    assert scene_separation_problems(tmp_path, ashore(images=10))
+    assert scene_separation_problems(SyntheticSet.open(tmp_path), ashore(images=10))
 
 
 def test_missing_shore_backgrounds_are_refused_with_what_to_do(ashore, stock, sources):

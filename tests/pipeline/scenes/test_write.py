@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.labels.synthetic import read_synthetic_set
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.layout import SceneSetError, Shard, shards
 from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import finish_set, portions, write_set
 from pipeline.scenes.sources.catalogue import BackgroundError
 
@@ -34,14 +34,18 @@ def test_a_set_holds_a_picture_labels_and_measurements_for_every_index(written):
 
 
 def test_the_merge_reads_the_set(written, pack):
-    pictures = read_synthetic_set(written, pack().class_names)
+    pictures = SyntheticSet.open(written).labelled_images(pack().class_names)
     assert len(pictures) == 40
     assert sum(picture.subset == "val" for picture in pictures) == 8
 
 
 def test_the_summary_counts_what_was_written(written, pack):
     summary = json.loads((written / "set.json").read_text())
-    rows = [row for p in read_synthetic_set(written, pack().class_names) for row in p.rows]
+    rows = [
+        row
+        for p in SyntheticSet.open(written).labelled_images(pack().class_names)
+        for row in p.rows
+    ]
     assert summary["game"] == "toy"
     assert summary["images"] == sum(summary["scenes"].values()) == 40
     for class_id, name in enumerate(summary["classes"]):

@@ -1,0 +1,117 @@
+"""The export as an artifact: the model with what was checked of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from pipeline.export.contract import ContractReport, check_onnx_contract
+from pipeline.export.latency import measure_latency
+from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
+from pipeline.export.parity_sheet import parity_sheet
+from pipeline.files import read_json, write_json
+
+MODEL_FILE = "model.onnx"
+CONTRACT_FILE = "contract.json"
+PARITY_FILE = "parity.json"
+SHEET_FILE = "parity.jpg"
+PARITY_IMAGES = 8
+EXPORT_AGAIN = "Materialize onnx_export again."
+
+
+class OnnxExportError(OutpostError):
+    """A folder that holds no export, or not all of it."""
+
+
+@dataclass(frozen=True)
+class OnnxExport:
+    """The artifact of `onnx_export`.
+
+    model.onnx      the model
+    contract.json   what it takes and gives, and where it comes from
+    parity.json     how far its answers are from those of the weights
+    parity.jpg      both on the same images, for people; exports of before have none
+    """
+
+    folder: Path
+    contract: ContractReport
+    parity: ParityReport
+
+    @classmethod
+    def open(cls, folder: Path) -> OnnxExport:
+        """Read what `write` wrote.
+
+        Raises:
+            OnnxExportError: a file is missing, damaged, or of another version.
+        """
+        export = cls(
+            folder,
+            read_json(folder / CONTRACT_FILE, ContractReport, _damaged),
+            read_json(folder / PARITY_FILE, ParityReport, _damaged),
+        )
+        size = export.model.stat().st_size if export.model.is_file() else 0
+        if size != export.contract.bytes:
+            raise OnnxExportError(
+                f"{export.model} has {size} bytes instead of {export.contract.bytes}.", EXPORT_AGAIN
+            )
+        return export
+
+    @classmethod
+    def write(
+        cls,
+        folder: Path,
+        exported: Path,
+        weights: Path,
+        class_names: Sequence[str],
+        images: Sequence[Path],
+    ) -> OnnxExport:
+        """Copy an exported model, unless the runtime could not trust it.
+
+        Args:
+            folder: empty.
+            exported: the ONNX file.
+            weights: that it was exported from.
+            class_names: of the game pack, in the order of their ids.
+            images: real frames; on some of them weights and export are compared.
+
+        Raises:
+            OnnxContractError: another layout, other classes, or the wrong head.
+            ParityError: it answers otherwise than the weights.
+        """
+        model = folder / MODEL_FILE
+        shutil.copyfile(exported, model)
+        contract = check_onnx_contract(model, class_names)
+        write_json(folder / CONTRACT_FILE, contract.model_dump(mode="json"))
+        answers = answers_of(weights, model, _spread(images, PARITY_IMAGES))
+        parity = compare(answers.weights, answers.export)
+        (folder / SHEET_FILE).write_bytes(parity_sheet(answers, class_names))
+        write_json(folder / PARITY_FILE, parity.model_dump(mode="json"))
+        require_parity(parity)
+        return cls(folder, contract, parity)
+
+    @property
+    def model(self) -> Path:
+        """The ONNX file."""
+        return self.folder / MODEL_FILE
+
+    def sheet(self) -> bytes | None:
+        """A JPEG of weights and export on the same images; None of exports of before."""
+        file = self.folder / SHEET_FILE
+        return file.read_bytes() if file.is_file() else None
+
+    def latency_ms(self) -> float:
+        """What one image takes on this machine's CPU; see `measure_latency`."""
+        return measure_latency(self.model, self.contract)
+
+
+def _damaged(file: Path, why: Exception) -> OnnxExportError:
+    return OnnxExportError(f"{file} is not a part of an export: {why}", EXPORT_AGAIN)
+
+
+def _spread(images: Sequence[Path], count: int) -> Sequence[Path]:
+    """At most `count` of them, evenly spread."""
+    step = max(1, len(images) // count)
+    return images[::step][:count]

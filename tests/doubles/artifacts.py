@@ -1,0 +1,88 @@
+"""Artifacts as their assets leave them, with as little in them as a test needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from pipeline.export.contract import check_onnx_contract
+from pipeline.export.parity import ParityReport
+from pipeline.files import write_json
+from pipeline.labels.batches import Batch, BatchReport, SourceExport
+from pipeline.labels.merge import MergeSummary
+from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
+
+CLOSE = ParityReport(
+    pictures=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
+)
+
+
+def write_stored_batch(folder: Path, batch: Batch) -> None:
+    """An export batch without its images."""
+    source = SourceExport(file="export.zip", sha256="0" * 64)
+    write_json(folder / "labels.json", TypeAdapter(Batch).dump_python(batch, mode="json"))
+    write_json(folder / "report.json", BatchReport.of(batch).model_dump(mode="json"))
+    write_json(folder / "source.json", source.model_dump(mode="json"))
+
+
+def write_set_summary(folder: Path, classes: Sequence[str], images: int) -> None:
+    """What a synthetic set says of itself; its scenes are the test's."""
+    counts = dict.fromkeys(classes, 0)
+    SyntheticSet.write(
+        folder,
+        SetSummary(
+            game="toy", classes=tuple(classes), images=images, counts=counts, dropped={}, scenes={}
+        ),
+    )
+
+
+def write_training_set_files(
+    folder: Path, classes: Sequence[str], train: Sequence[str], val: Sequence[str]
+) -> None:
+    """What a training set says of itself; pictures and labels are the test's."""
+    for name, lines in (("train", train), ("val", val)):
+        text = "".join(f"./{line}\n" for line in lines)
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    named = "".join(f"  {number}: {name}\n" for number, name in enumerate(classes))
+    (folder / "dataset.yaml").write_text(
+        f"train: train.txt\nval: val.txt\nnames:\n{named}", encoding="utf-8"
+    )
+    write_json(folder / "merge_summary.json", merge_summary(len(train), len(val)))
+
+
+def merge_summary(train: int = 0, val: int = 0) -> dict[str, Any]:
+    """Of synthetic pictures alone, as JSON values."""
+    return MergeSummary(
+        real_train=0,
+        real_val=0,
+        synthetic_train=train,
+        synthetic_val=val,
+        total_train=train,
+        total_val=val,
+        oversample_real=1,
+        listed_train=train,
+        split="sessions",
+        split_units=0,
+        validation_fraction=0.2,
+        seed=1,
+        unlabelled="drop",
+        per_class={},
+        zero_real_classes=(),
+        batches=(),
+        duplicates=(),
+        collisions=(),
+        unknown_labels={},
+        validation_leaks=(),
+        held_out_leaks=(),
+        warnings=(),
+    ).model_dump(mode="json")
+
+
+def write_export_reports(folder: Path, classes: Sequence[str]) -> None:
+    """What lies beside an exported model: its contract, and that it is close to its weights."""
+    contract = check_onnx_contract(folder / "model.onnx", classes)
+    write_json(folder / "contract.json", contract.model_dump(mode="json"))
+    write_json(folder / "parity.json", CLOSE.model_dump(mode="json"))

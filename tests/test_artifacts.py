@@ -1,0 +1,461 @@
+"""What writes an artifact reads it back; one that is not whole is refused; names are spelt once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from doubles.artifacts import write_export_reports
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from pipeline.backgrounds.sets import BackgroundSet
+from pipeline.demo_game.ground import TERRAINS, tile_of
+from pipeline.errors import OutpostError
+from pipeline.evaluation.evaluation import Evaluation, WorstFrame
+from pipeline.evaluation.frames import (
+    JudgedFrame,
+    batch_frames,
+    real_validation_frames,
+    synthetic_validation_frames,
+)
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.report import Judgement, evaluate
+from pipeline.evaluation.verdicts import FrameVerdicts, PictureReference, verdicts_on
+from pipeline.export.onnx_export import OnnxExport
+from pipeline.formats.dds import write_dds
+from pipeline.games.index import GameFile, GameIndex
+from pipeline.games.pack import GamePack, MergeRules, TerrainRules
+from pipeline.labels.batches import ExportBatch
+from pipeline.labels.boxes import Box
+from pipeline.labels.formats.coco import read_export
+from pipeline.labels.merge import open_batches, plan_merge
+from pipeline.labels.training_set import TrainingSet
+from pipeline.provenance import ArtifactVersion
+from pipeline.release.bundle import Release
+from pipeline.release.package import RuntimePackage
+from pipeline.scenes.dataset.shard_writer import Sources
+from pipeline.scenes.dataset.synthetic_set import SyntheticSet
+from pipeline.scenes.dataset.writer import write_set
+from pipeline.sprites.extract import ExtractionReport
+from pipeline.sprites.library import OpenLibrary, Sprite, write_library
+
+ROOT = Path(__file__).parents[1]
+CLASSES = ("house", "boat")
+SIDE = 128
+TERRAIN = {"folder": "t", "land": [{"include": "g_*"}], "water": [{"include": "w_*"}]}
+TERRAIN |= {"land_count": 2, "water_count": 2}
+PACK = GamePack.model_validate(
+    {
+        "name": "toy",
+        "title": "Toy",
+        "classes": [
+            {"id": 0, "name": "house", "group": "all", "scene": "land"},
+            {"id": 1, "name": "boat", "group": "all", "scene": "water"},
+        ],
+        "sprites": {"folder": "sprites", "rules": []},
+        "terrain": TERRAIN,
+        "scenes": {
+            "width": SIDE,
+            "height": SIDE,
+            "images": 10,
+            "water_fraction": 0.5,
+            "placements": [
+                {"class_name": "house", "count": (1, 3)},
+                {"class_name": "boat", "count": (1, 3)},
+            ],
+        },
+    }
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How an artifact is read whole, and the asset that makes it.
+
+    Attributes:
+        read: everything of it that can be compared.
+        files: those that must be there, relative to its folder.
+        spelt: their names by the module that may spell them.
+    """
+
+    read: Callable[[Path], object]
+    asset: str
+    files: tuple[str, ...]
+    spelt: dict[str, frozenset[str]]
+
+
+def read_drawn(folder: Path) -> object:
+    drawn = SyntheticSet.open(folder)
+    return drawn, tuple(drawn.scenes()), drawn.labelled_images(CLASSES)
+
+
+def parts_of(merged: TrainingSet) -> object:
+    frames = (real_validation_frames(merged), synthetic_validation_frames(merged))
+    return merged, frames, [merged.rows_of(image) for image in merged.images("train")]
+
+
+def read_evaluation(folder: Path) -> object:
+    evaluation = Evaluation.open(folder)
+    return evaluation, evaluation.verdicts()
+
+
+def read_sprites(folder: Path) -> object:
+    return OpenLibrary(folder).entries, ExtractionReport.open(folder)
+
+
+def read_merged(folder: Path) -> object:
+    return parts_of(TrainingSet.open(folder))
+
+
+KINDS = {
+    "game_files": Kind(
+        GameIndex.open,
+        "game_files",
+        ("index.json",),
+        {"pipeline/games/index.py": frozenset({"index.json"})},
+    ),
+    "sprites": Kind(
+        read_sprites,
+        "sprites",
+        ("index.json", "extraction.json"),
+        {
+            "pipeline/sprites/library.py": frozenset({"index.json"}),
+            "pipeline/sprites/extract.py": frozenset({"extraction.json"}),
+        },
+    ),
+    "backgrounds": Kind(
+        BackgroundSet.open,
+        "terrain_backgrounds",
+        ("index.json", "left_out.json"),
+        {
+            "pipeline/backgrounds/pictures.py": frozenset({"index.json"}),
+            "pipeline/backgrounds/sets.py": frozenset({"left_out.json", "samplings.jpg"}),
+        },
+    ),
+    "synthetic_set": Kind(
+        read_drawn,
+        "synthetic_set",
+        ("set.json", "objects/train/synth_000000.json", "labels/train/synth_000000.txt"),
+        {"pipeline/scenes/dataset/synthetic_set.py": frozenset({"set.json"})},
+    ),
+    "export_batch": Kind(
+        ExportBatch.open,
+        "cvat_export",
+        ("labels.json", "report.json", "source.json"),
+        {"pipeline/labels/batches.py": frozenset({"labels.json", "report.json", "source.json"})},
+    ),
+    "training_set": Kind(
+        read_merged,
+        "cvat_merge",
+        (
+            "dataset.yaml",
+            "merge_summary.json",
+            "train.txt",
+            "val.txt",
+            "labels/train/synth_000000.txt",
+        ),
+        {
+            "pipeline/labels/training_set.py": frozenset(
+                {"dataset.yaml", "merge_summary.json", "train.txt", "val.txt"}
+            )
+        },
+    ),
+    "onnx_export": Kind(
+        OnnxExport.open,
+        "onnx_export",
+        ("model.onnx", "contract.json", "parity.json"),
+        {
+            "pipeline/export/onnx_export.py": frozenset(
+                {"model.onnx", "contract.json", "parity.json", "parity.jpg"}
+            )
+        },
+    ),
+    "evaluation": Kind(
+        read_evaluation,
+        "real_evaluation",
+        ("evaluation.json", "frames.jsonl"),
+        {"pipeline/evaluation/evaluation.py": frozenset({"evaluation.json", "frames.jsonl"})},
+    ),
+    "runtime_package": Kind(
+        RuntimePackage.open,
+        "runtime_package",
+        (
+            "bundle/bundle.json",
+            "bundle/model.onnx",
+            "outpost_toy_detector-1.0.0+abc-py3-none-any.whl",
+        ),
+        {"pipeline/release/bundle.py": frozenset({"model.onnx"})},
+    ),
+}
+"""By the name of the folder that `written` makes of each."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One of each artifact, made one from the other, and what their writers returned."""
+
+    home: Path
+    values: dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    home = tmp_path_factory.mktemp("artifacts")
+    for name in (*KINDS, "water"):
+        (home / name).mkdir()
+    values = dict(_written_one_after_the_other(home))
+    return Written(home, values)
+
+
+def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
+    index = GameIndex(
+        game="toy",
+        sprites=(GameFile(path="a.sld", size=1, sha256="a" * 64),),
+        terrain=(GameFile(path="t/g.dds", size=2, sha256="b" * 64, mod="local/Red"),),
+    )
+    index.write(home / "game_files")
+    yield "game_files", index
+    report = ExtractionReport(
+        files={"house": 1},
+        sprites={"house": 2},
+        missing=("boat",),
+        empty=(),
+        annotated_only=(),
+        failed={"a.sld": "damaged"},
+        blank={},
+        conflicts={"b.sld": ("house", "boat")},
+        lacking={},
+        apart={"effects": 3},
+        unmatched=4,
+    )
+    write_library(home / "sprites", [_sprite(name) for name in CLASSES])
+    report.write(home / "sprites")
+    yield "sprites", (OpenLibrary(home / "sprites").entries, report)
+    game = _textures(home / "game")
+    rules, size = TerrainRules.model_validate(TERRAIN), (SIDE + 9, SIDE + 9)
+    yield (
+        "backgrounds",
+        BackgroundSet.write(home / "backgrounds", "land", (home / "game", game), rules, size),
+    )
+    BackgroundSet.write(home / "water", "water", (home / "game", game), rules, size)
+    sources = Sources(home / "sprites", home / "backgrounds", home / "water")
+    drawn = SyntheticSet(home / "synthetic_set", write_set(home / "synthetic_set", PACK, sources))
+    images = drawn.labelled_images(CLASSES)
+    yield "synthetic_set", (drawn, tuple(drawn.scenes()), images)
+    source = _cvat_export(home / "cvat")
+    batch = ExportBatch.write(home / "export_batch", read_export(source, CLASSES), source)
+    yield "export_batch", batch
+    plan = plan_merge(open_batches({"b": batch.folder}), images, CLASSES, MergeRules())
+    merged = TrainingSet.write(home / "training_set", plan)
+    assert merged.problems() == ()
+    yield "training_set", parts_of(merged)
+    _write_model(home / "onnx_export" / "model.onnx")
+    write_export_reports(home / "onnx_export", CLASSES)
+    export = OnnxExport.open(home / "onnx_export")
+    yield "onnx_export", export
+    yield "evaluation", _evaluated(home / "evaluation", batch)
+    yield (
+        "runtime_package",
+        RuntimePackage.write(home / "runtime_package", export, Release("toy", "1.0.0+abc")),
+    )
+
+
+def _sprite(name: str) -> Sprite:
+    rgba = np.random.default_rng(3).integers(40, 220, (20, 24, 4), dtype=np.uint8)
+    rgba[..., 3] = 255
+    facts = {"class_name": name, "source": f"{name}.sld", "source_sha256": "0" * 64}
+    nothing = {"player_weight": None, "shadow": None, "shadow_offset": (0, 0)}
+    place = {"frame": 0, "heading": 0, "step": 0, "hotspot": (12, 18)}
+    return Sprite(id=f"{name}/0", rgba=rgba, **facts, **place, **nothing)
+
+
+def _textures(folder: Path) -> list[Path]:
+    (folder / "t").mkdir(parents=True)
+    files = [folder / "t" / name for name in ("g_one.dds", "w_one.dds", "x_other.dds")]
+    for number, file in enumerate(files):
+        write_dds(file, tile_of(TERRAINS[number], number))
+    return files
+
+
+def _cvat_export(folder: Path) -> Path:
+    """Two frames of two sessions, a house in each; one shape has no box."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "annotations").mkdir()
+    names = [f"session{number}_0.png" for number in range(2)]
+    for number, name in enumerate(names):
+        noise = np.random.default_rng(number).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / "images" / name), noise)
+    boxes = [[10, 10, 40, 50], [20, 20, 30, 30], [5, 5, 0, 9]]
+    document = {
+        "images": [
+            {"id": n, "file_name": name, "width": SIDE, "height": SIDE}
+            for n, name in enumerate(names)
+        ],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(CLASSES)],
+        "annotations": [
+            {"id": n, "image_id": n % 2, "category_id": 0, "bbox": box, "segmentation": []}
+            | {"iscrowd": 0}
+            for n, box in enumerate(boxes)
+        ],
+    }
+    (folder / "annotations" / "instances_default.json").write_text(json.dumps(document))
+    return folder
+
+
+def _write_model(file: Path) -> None:
+    """A model that gives the same rows for any image."""
+    rows = numpy_helper.from_array(np.ones((1, 300, 6), np.float32), "rows")
+    shape = numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape")
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+            helper.make_node("Reshape", ["mean", "shape"], ["column"]),
+            helper.make_node("Mul", ["column", "rows"], ["output0"]),
+        ],
+        "detector",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
+        [rows, shape],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
+    known = {"names": "{0: 'house', 1: 'boat'}", "imgsz": f"[{SIDE}, {SIDE}]", "end2end": "True"}
+    helper.set_model_props(model, known)
+    onnx.save(model, str(file))
+
+
+def _evaluated(folder: Path, batch: ExportBatch) -> object:
+    """A detector that finds one of two houses, and a boat that is none."""
+    version = ArtifactVersion(asset="toy/cvat_export", partition="b", data_version="0" * 64)
+    truths = batch_frames(batch)
+    found = (ScoredBox(0, 0.9, truths[0].truths[0].box), ScoredBox(1, 0.8, Box(90, 90, 99, 99)))
+    frames = [JudgedFrame(truths[0].name, truths[0].truths, found), truths[1].judged(())]
+    verdicts = tuple(
+        FrameVerdicts(
+            name=frame.name,
+            domain="real",
+            picture=PictureReference(version=version, path=f"images/{frame.name}"),
+            verdicts=tuple(verdicts_on(frame.truths, frame.detections)),
+        )
+        for frame in frames
+    )
+    report = evaluate(frames, [], Judgement(CLASSES, (0.3, 0.3)), {"model": "abc"})
+    worst = [WorstFrame(Path(frames[0].name).stem, Image.new("RGB", (8, 8)))]
+    return Evaluation.write(folder, report, verdicts, worst), verdicts
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_was_written_is_read_back(written: Written, name: str) -> None:
+    assert KINDS[name].read(written.home / name) == written.values[name]
+
+
+DAMAGE = [(name, file) for name, kind in KINDS.items() for file in kind.files]
+
+
+@pytest.mark.parametrize("what", ["missing", "cut off", "something else"])
+@pytest.mark.parametrize(("name", "file"), DAMAGE, ids=lambda part: part)
+def test_an_artifact_that_is_not_whole_names_the_asset_to_materialize(
+    written: Written, tmp_path: Path, name: str, file: str, what: str
+) -> None:
+    copy = shutil.copytree(written.home / name, tmp_path / name)
+    content = (copy / file).read_bytes()
+    (copy / file).unlink()
+    if what != "missing":
+        (copy / file).write_bytes(content[: len(content) // 2] if what == "cut off" else b"\x00[]")
+    with pytest.raises(OutpostError) as raised:
+        KINDS[name].read(copy)
+    assert "Materialize" in raised.value.fix
+    assert KINDS[name].asset in raised.value.fix
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_another_folder_is_refused(written: Written, name: str) -> None:
+    with pytest.raises(OutpostError) as raised:
+        KINDS[name].read(written.home / "game")
+    assert KINDS[name].asset in raised.value.fix
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_file_that_is_written_is_known(written: Written, name: str) -> None:
+    """So that a file which is added to an artifact comes into these tests."""
+    spelt = frozenset().union(*KINDS[name].spelt.values())
+    named_by_content = {".jpg", ".whl"}
+    lying = {file.name for file in (written.home / name).iterdir() if file.is_file()}
+    assert {file for file in lying - spelt if Path(file).suffix not in named_by_content} == set()
+
+
+LISTS = frozenset({"train.txt", "val.txt", "dataset.yaml"})
+TRAINING = "pipeline/training/"
+"""Takes sets that people made, too, and its program travels alone: it may spell the lists."""
+
+
+def names_in(file: Path) -> set[str]:
+    """The last parts of all paths and names that a module spells."""
+    tree = ast.parse(file.read_text("utf-8"))
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {text.rpartition("/")[2] for text in texts if isinstance(text, str)}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for tree in ("assets", "resources", "pipeline", "docs"):
+        for file in sorted((ROOT / tree).rglob("*.py")):
+            yield file.relative_to(ROOT).as_posix(), file
+
+
+def test_the_file_names_of_an_artifact_are_spelt_in_its_class_alone() -> None:
+    homes = {module: names for kind in KINDS.values() for module, names in kind.spelt.items()}
+    every = frozenset().union(*homes.values())
+    found = {module: every & names_in(file) for module, file in modules()}
+    for module in [module for module in found if module.startswith(TRAINING)]:
+        found[module] -= LISTS
+    assert {module: names for module, names in found.items() if names} == homes
+
+
+OF_A_TRAINING_JOB = {"environment.json", "job.json", "lease.json"}
+
+
+def test_assets_spell_no_json_file() -> None:
+    names = (
+        name for module, file in modules() if module.startswith("assets") for name in names_in(file)
+    )
+    assert {name for name in names if name.endswith(".json")} <= OF_A_TRAINING_JOB
+
+
+EXPORT = """
+import json, sys
+from ultralytics import YOLO
+model = YOLO("yolo26n.yaml", task="detect")
+model.save("best.pt")
+model = YOLO("best.pt", task="detect")
+model.export(format="onnx", imgsz=64, opset=12, nms=False, simplify=False)
+print(json.dumps(list(model.names.values())))
+"""
+
+
+@pytest.mark.slow
+def test_an_export_of_real_weights_is_written_and_read_back(
+    written: Written, tmp_path: Path
+) -> None:
+    # In a process of its own: importing ultralytics changes Pillow for everyone in the process.
+    command = [sys.executable, "-c", EXPORT]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    names = json.loads(done.stdout.splitlines()[-1])
+    folder = tmp_path / "export"
+    folder.mkdir()
+    images = TrainingSet.open(written.home / "training_set").images("train")
+    weights, exported = tmp_path / "best.pt", tmp_path / "best.onnx"
+    export = OnnxExport.write(folder, exported, weights, names, images)
+    assert OnnxExport.open(folder) == export
+    assert export.parity.is_close
+    assert export.sheet() is not None
+    assert export.latency_ms() > 0
