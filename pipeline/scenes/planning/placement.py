@@ -125,7 +125,7 @@ class RoomCount(Protocol):
     free: int
 
 
-def _stored(record: type) -> np.dtype[np.record]:
+def _stored(record: type) -> np.dtype[np.void]:
     """The type of an array of such records."""
     fields = [(name, STORED[kind]) for name, kind in get_type_hints(record).items()]
     return np.dtype((np.record, fields))
