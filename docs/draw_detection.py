@@ -18,7 +18,7 @@ from pipeline.evaluation.frames import batch_frames
 from pipeline.scenes.reports.samples import class_colour
 from resources.artifacts import Artifacts
 from resources.instance import open_instance
-from resources.state import StateFolder
+from resources.paths import Paths
 
 KEYS = GameKeys("demo")
 BATCH = "heldout_session"
@@ -29,8 +29,9 @@ ZOOM = 2
 
 def main(target: Path) -> None:
     """Detect on two held-out frames and save them side by side."""
-    with open_instance(StateFolder.from_environment()) as instance:
-        store = Artifacts().store
+    paths = Paths.from_environment()
+    with open_instance(paths.state) as instance:
+        store = Artifacts(paths=paths).store
         bundle = latest(instance, store, KEYS.runtime_package).path / "bundle"
         frames = batch_frames(latest(instance, store, KEYS.cvat_export, BATCH).path)
     with open_detector(bundle) as detector:

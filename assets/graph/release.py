@@ -17,7 +17,7 @@ from pipeline.provenance import code_version_of
 from pipeline.release.bundle import Release, release_version, write_bundle
 from pipeline.release.wheel import build_wheel
 from resources.artifacts import Artifact, Artifacts
-from resources.state import PROJECT_ROOT
+from resources.state import PROJECT_ROOT, is_checkout
 
 GROUP = "release"
 SERIES = "1.0.0"
@@ -74,11 +74,12 @@ def show_package(folder: Path) -> Metadata:
         (folder / "bundle" / "bundle.json").read_text("utf-8")
     )
     (wheel,) = folder.glob("*.whl")
+    runtime = PROJECT_ROOT / "detector_runtime" if is_checkout() else "detector-runtime"
     shown: Metadata = {
         "version": manifest.version,
         "wheel_mb": round(wheel.stat().st_size / 1e6, 2),
         "wheel_sha256": sha256_of(wheel),
-        "install": f'pip install "{PROJECT_ROOT / "detector_runtime"}" "{wheel}"',
+        "install": f'pip install "{runtime}" "{wheel}"',
         "bundle": dg.MetadataValue.path(str(folder / "bundle")),
         "lineage": table(["key", "value"], manifest.lineage.items()),
     }

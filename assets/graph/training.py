@@ -60,7 +60,6 @@ from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
 from resources.gpu import Gpu, TrainingFailedError
 from resources.gpu.lease import Host
-from resources.state import StateFolder
 
 GROUP = "model"
 GPU_POOL = "gpu"
@@ -258,9 +257,7 @@ class TrainingSession:
 
     @cached_property
     def job_folder(self) -> Path:
-        return (
-            StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
-        )
+        return self.gpu.paths.state.jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -355,7 +352,7 @@ class TrainingSession:
             return exported
         spec = trained.model_copy(update={"stages": (Stage.EXPORT,), "weights": "best.pt"})
         job = write_job(self.job_folder, spec, weights=weights.path / "best.pt")
-        return self._run(spec, job, Gpu()) / "best.onnx"
+        return self._run(spec, job, Gpu(paths=self.gpu.paths)) / "best.onnx"
 
     def _trained_on(self, weights: Artifact) -> Artifact:
         """The training set that the weights were made from, which need not be the newest."""

@@ -18,13 +18,13 @@ from resources.gpu.resource import VARIABLE, Gpu, Provider
 PATIENCE_SECONDS = 10.0
 
 
-def examine(gpu: Gpu, folder: Path) -> tuple[Finding, ...]:
+def examine(gpu: Gpu) -> tuple[Finding, ...]:
     """Look at everything that a training on this provider needs.
 
     Args:
         gpu: as it is configured.
-        folder: the state folder's part for GPUs.
     """
+    folder = gpu.paths.state.gpu
     if gpu.provider is Provider.LOCAL:
         said = f"Training runs on this machine; nothing is rented. {VARIABLE} chooses another host."
         return (Finding("provider", True, said),)

@@ -18,9 +18,15 @@ from resources.gpu.leases.local import LocalProvider
 from resources.gpu.leases.pod import Terms
 from resources.gpu.leases.rented import RentedProvider
 from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings, parse_address
-from resources.gpu.resource import API_KEYS, VARIABLE, Gpu, GpuSettingsError, Provider
+from resources.gpu.resource import (
+    API_KEYS,
+    DEFAULT_TIER,
+    VARIABLE,
+    Gpu,
+    GpuSettingsError,
+    Provider,
+)
 from resources.gpu.timeouts import Pace
-from resources.state import StateFolder
 
 Tiers = tuple[Literal["secure", "community"], ...]
 
@@ -42,7 +48,7 @@ def provider_of(gpu: Gpu) -> GpuProvider:
     """
     if gpu.provider is Provider.LOCAL:
         return LocalProvider()
-    folder = StateFolder.from_environment().gpu
+    folder = gpu.paths.state.gpu
     if gpu.provider is Provider.SSH:
         return SshHostProvider(ssh_settings(gpu), folder, Pace())
     terms = Terms(
@@ -68,13 +74,13 @@ def cloud_of(gpu: Gpu) -> Cloud:
             f"Nothing is rented from '{gpu.provider.value}'.",
             f"Set {VARIABLE} to one of {', '.join(CLOUDS)}.",
         )
-    return CLOUDS[gpu.provider](gpu)
+    return CLOUDS[gpu.provider](TIERS[gpu.tier])
 
 
 def clouds_at_hand() -> tuple[Cloud, ...]:
     """Every cloud whose API key is in the environment, whatever is configured."""
     return tuple(
-        cloud_of(Gpu(provider=provider))
+        CLOUDS[provider](TIERS[DEFAULT_TIER])
         for provider, variable in API_KEYS.items()
         if os.environ.get(variable, "").strip()
     )
@@ -98,18 +104,18 @@ def ssh_settings(gpu: Gpu) -> SshHostSettings:
     )
 
 
-def _runpod(gpu: Gpu) -> Cloud:
-    settings = RunPodSettings(tiers=TIERS[gpu.tier])
+def _runpod(tiers: Tiers) -> Cloud:
+    settings = RunPodSettings(tiers=tiers)
     url = os.environ.get(RUNPOD_URL_VARIABLE)
     return RunPod(replace(settings, base_url=url) if url else settings)
 
 
-def _lambda(_gpu: Gpu) -> Cloud:
+def _lambda(_tiers: Tiers) -> Cloud:
     url = os.environ.get(LAMBDA_URL_VARIABLE)
     return LambdaCloud(LambdaSettings(base_url=url) if url else LambdaSettings())
 
 
-CLOUDS: dict[Provider, Callable[[Gpu], Cloud]] = {
+CLOUDS: dict[Provider, Callable[[Tiers], Cloud]] = {
     Provider.RUNPOD: _runpod,
     Provider.LAMBDA: _lambda,
 }

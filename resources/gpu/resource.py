@@ -1,7 +1,5 @@
 """The Dagster resource that assets ask for a host to train on."""
 
-from __future__ import annotations
-
 import os
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -15,6 +13,7 @@ from pipeline.training.job import JobSpec
 from resources.gpu.clouds.base import GpuWish
 from resources.gpu.lease import Lease, OnLog
 from resources.gpu.leases.ledger import Limits
+from resources.paths import Paths
 
 VARIABLE = "OUTPOST_GPU"
 """The provider; `OUTPOST_GPU_MAX_USD_PER_HOUR` and so on set the other fields."""
@@ -33,6 +32,7 @@ class Provider(StrEnum):
     SSH = "ssh"
 
 
+DEFAULT_TIER: Literal["secure"] = "secure"
 API_KEYS = {Provider.RUNPOD: "RUNPOD_API_KEY", Provider.LAMBDA: "LAMBDA_API_KEY"}
 """Variables of the environment that hold the keys; no training gets to see them."""
 GPUS: dict[Provider, tuple[str, ...]] = {
@@ -55,9 +55,11 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     Not through the resource's own set-up and tear-down: Dagster runs those once a process, and an
     error in them does not fail the run. API keys are read from the environment when they are
-    needed (RUNPOD_API_KEY, LAMBDA_API_KEY) and are part of no configuration.
+    needed (RUNPOD_API_KEY, LAMBDA_API_KEY) and are part of no configuration. The ledger, our SSH
+    key and the folders of jobs lie in the state folder.
     """
 
+    paths: Paths
     provider: Provider = Field(
         default=Provider.LOCAL,
         description="'local' trains on this machine, on its GPU if it has one; 'runpod' and "
@@ -69,7 +71,7 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
         "each provider if empty. On Lambda these are types of instances.",
     )
     tier: Literal["secure", "community", "any"] = Field(
-        default="secure",
+        default=DEFAULT_TIER,
         description="RunPod: data centres ('secure'), other people's machines, which cost less and "
         "fail more often ('community'), or both.",
     )
@@ -135,8 +137,11 @@ class Gpu(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
 
-def gpu_from_environment() -> Gpu:
+def gpu_from_environment(paths: Paths) -> Gpu:
     """The resource as environment variables describe it; training on this machine without any.
+
+    Args:
+        paths: the state folder.
 
     Raises:
         GpuSettingsError: a variable has a value that its field cannot have.
@@ -144,10 +149,10 @@ def gpu_from_environment() -> Gpu:
     values: dict[str, Any] = {}
     for name in Gpu.model_fields:
         text = os.environ.get(variable_of(name), "").strip()
-        if text:
+        if text and name != "paths":
             values[name] = _list_of(text) if name == "gpus" else text
     try:
-        return Gpu(**values)
+        return Gpu(paths=paths, **values)
     except ValidationError as error:
         wrong = {variable_of(str(item["loc"][0])): item for item in error.errors()}
         told = [f"{name} is {item['input']!r}: {item['msg']}" for name, item in wrong.items()]

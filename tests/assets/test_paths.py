@@ -1,0 +1,139 @@
+"""One state folder for everything: who gives other `paths` to the definitions moves all of it."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from assets.core.building import latest_version
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize, register_batches
+from assets.definitions import build_definitions
+from assets.operations.gallery import make_gallery
+from pipeline.demo_game.captures import write_export_batches
+from pipeline.games.pack import load_pack
+from resources.defaults import Resources
+from resources.game_files import GameFiles
+from resources.gpu.factory import provider_of
+from resources.gpu.leases.rented import RentedProvider
+from resources.gpu.resource import Gpu, Provider
+from resources.paths import Paths
+
+IMAGES = 4
+
+
+@pytest.fixture
+def forbidden(tmp_path: Path) -> Path:
+    """Where nobody can write, not even root: it would lie below a file."""
+    file = tmp_path / "a file"
+    file.write_text("")
+    return file / "state"
+
+
+@pytest.fixture
+def elsewhere(toy_game: Any, forbidden: Path, monkeypatch: pytest.MonkeyPatch) -> Resources:
+    """The toy game's state folder, which the environment does not name."""
+    monkeypatch.setenv("OUTPOST_HOME", str(forbidden))
+    return Resources.of(Paths.below(toy_game.home))
+
+
+@pytest.mark.parametrize("name", ["artifacts", "exports", "game", "gpu"])
+def test_every_resource_follows_other_paths(
+    name: str, tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_HOME", str(forbidden))
+    paths = Paths.below(tmp_path)
+
+    resources = build_definitions("demo", {"paths": paths}).resources or {}
+
+    assert resources["paths"] is paths
+    assert resources[name].paths.state.root == tmp_path
+
+
+def test_assets_are_made_where_other_paths_say(toy_game: Any, elsewhere: Resources) -> None:
+    key = GameKeys("toy").synthetic_set
+    definitions = build_definitions(toy_game.pack, {"paths": elsewhere.paths})
+    config = {"toy__synthetic_set": {"config": {"images": IMAGES}}}
+
+    with toy_game.instance() as instance:
+        (made,) = materialize(definitions, instance, [key], config=config)
+
+    folder = elsewhere.state.artifacts / "toy" / "synthetic_set"
+    assert [entry for entry in folder.iterdir() if made.data_version.startswith(entry.name)]
+
+
+def test_exports_are_read_where_other_paths_say(tmp_path: Path, elsewhere: Resources) -> None:
+    pack, keys = load_pack("demo"), GameKeys("demo")
+    write_export_batches(elsewhere.exports.path("demo"), lambda _: None)
+    definitions = build_definitions(pack, {"paths": elsewhere.paths})
+
+    with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
+        batch = register_batches(instance, pack, elsewhere.exports)[0]
+        materialize(definitions, instance, [keys.cvat_export], partition=batch)
+        version = latest_version(instance, keys.cvat_export, batch)
+
+    assert version is not None
+    assert elsewhere.artifacts.store.problems_of(version) == ()
+
+
+def test_games_are_read_and_remembered_where_other_paths_say(
+    tmp_path: Path, elsewhere: Resources
+) -> None:
+    pack = load_pack("demo")
+    assert elsewhere.game.located(pack) == elsewhere.state.drawn_game("demo")
+    installed = GameFiles(paths=elsewhere.paths, folder=str(tmp_path / "game"))
+    sprite = tmp_path / "game" / pack.sprites.folder / "a_x1.sld"
+    sprite.parent.mkdir(parents=True)
+    sprite.write_bytes(b"some bytes")
+
+    installed.index(tmp_path / "game", pack, lambda _: None)
+
+    assert (elsewhere.state.caches / "demo-digests.json").is_file()
+    assert installed.means(pack).cache == elsewhere.state.caches / "demo-sprites"
+
+
+def test_leases_are_kept_where_other_paths_say(
+    elsewhere: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "key")
+
+    provider = provider_of(Gpu(paths=elsewhere.paths, provider=Provider.RUNPOD))
+
+    assert isinstance(provider, RentedProvider)
+    assert provider.terms.ledger.folder == elsewhere.state.gpu
+    assert (elsewhere.state.gpu / "id_ed25519").is_file()
+
+
+def test_galleries_are_written_where_other_paths_say(toy_game: Any, elsewhere: Resources) -> None:
+    toy_game.add_batch("harbour")
+
+    page = make_gallery(elsewhere, "toy/cvat_export@harbour", None)
+
+    assert page.parent.parent == elsewhere.state.galleries
+
+
+def test_commands_work_with_the_resources_that_their_caller_gives(
+    toy_game: Any, elsewhere: Resources
+) -> None:
+    toy_game.add_batch("harbour")
+
+    done = CliRunner().invoke(app, ["gallery", "toy/cvat_export@harbour"], obj=elsewhere)
+
+    assert done.exit_code == 0, done.output
+    assert str(elsewhere.state.galleries) in done.stdout
+
+
+def test_commands_work_where_the_environment_says_without(
+    toy_game: Any, forbidden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_HOME", str(toy_game.home))
+    assert CliRunner().invoke(app, ["gc"]).exit_code == 0
+    monkeypatch.setenv("OUTPOST_HOME", str(forbidden))
+
+    refused = CliRunner().invoke(app, ["gc"])
+
+    assert refused.exit_code == 1
+    assert "OUTPOST_HOME" in refused.output
