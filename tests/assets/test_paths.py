@@ -1,10 +1,14 @@
 """One state folder for everything: who gives other `paths` to the definitions moves all of it."""
 
+import io
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
@@ -12,8 +16,6 @@ from assets.core.building import latest_version
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.operations.gallery import make_gallery
-from pipeline.demo_game.captures import write_export_batches
 from pipeline.games.pack import load_pack
 from resources.defaults import Resources
 from resources.game_files import GameFiles
@@ -34,10 +36,11 @@ def forbidden(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def elsewhere(toy_game: Any, forbidden: Path, monkeypatch: pytest.MonkeyPatch) -> Resources:
-    """The toy game's state folder, which the environment does not name."""
+def elsewhere(tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch) -> Resources:
+    """A state folder that the environment does not name: that of `toy_game`, where a test asks for
+    it first."""
     monkeypatch.setenv("OUTPOST_HOME", str(forbidden))
-    return Resources.of(Paths.below(toy_game.home))
+    return Resources.of(Paths.below(tmp_path / "home"))
 
 
 @pytest.mark.parametrize("name", ["artifacts", "exports", "game", "gpu"])
@@ -53,25 +56,30 @@ def test_every_resource_follows_other_paths(
     assert resources[name].paths.state.root == tmp_path
 
 
-def test_assets_are_made_where_other_paths_say(toy_game: Any, elsewhere: Resources) -> None:
+def test_assets_and_galleries_are_made_where_other_paths_say(
+    toy_game: Any, elsewhere: Resources
+) -> None:
     key = GameKeys("toy").synthetic_set
     definitions = build_definitions(toy_game.pack, {"paths": elsewhere.paths})
     config = {"toy__synthetic_set": {"config": {"images": IMAGES}}}
 
     with toy_game.instance() as instance:
         (made,) = materialize(definitions, instance, [key], config=config)
+    shown = CliRunner().invoke(app, ["gallery", "toy/synthetic_set"], obj=elsewhere)
 
     folder = elsewhere.state.artifacts / "toy" / "synthetic_set"
     assert [entry for entry in folder.iterdir() if made.data_version.startswith(entry.name)]
+    assert shown.exit_code == 0, shown.output
+    assert Path(shown.stdout.strip()).parent.parent == elsewhere.state.galleries
 
 
 def test_exports_are_read_where_other_paths_say(tmp_path: Path, elsewhere: Resources) -> None:
     pack, keys = load_pack("demo"), GameKeys("demo")
-    write_export_batches(elsewhere.exports.path("demo"), lambda _: None)
+    write_export(elsewhere.exports.path("demo") / "harbour.zip")
     definitions = build_definitions(pack, {"paths": elsewhere.paths})
 
     with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
-        batch = register_batches(instance, pack, elsewhere.exports)[0]
+        (batch,) = register_batches(instance, pack, elsewhere.exports)
         materialize(definitions, instance, [keys.cvat_export], partition=batch)
         version = latest_version(instance, keys.cvat_export, batch)
 
@@ -85,9 +93,10 @@ def test_games_are_read_and_remembered_where_other_paths_say(
     pack = load_pack("demo")
     assert elsewhere.game.located(pack) == elsewhere.state.drawn_game("demo")
     installed = GameFiles(paths=elsewhere.paths, folder=str(tmp_path / "game"))
-    sprite = tmp_path / "game" / pack.sprites.folder / "a_x1.sld"
-    sprite.parent.mkdir(parents=True)
-    sprite.write_bytes(b"some bytes")
+    for name in (f"{pack.sprites.folder}/a_x1.sld", f"{pack.terrain.folder}/g_grs.dds"):
+        file = tmp_path / "game" / name
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"some bytes")
 
     installed.index(tmp_path / "game", pack, lambda _: None)
 
@@ -107,29 +116,11 @@ def test_leases_are_kept_where_other_paths_say(
     assert (elsewhere.state.gpu / "id_ed25519").is_file()
 
 
-def test_galleries_are_written_where_other_paths_say(toy_game: Any, elsewhere: Resources) -> None:
-    toy_game.add_batch("harbour")
-
-    page = make_gallery(elsewhere, "toy/cvat_export@harbour", None)
-
-    assert page.parent.parent == elsewhere.state.galleries
-
-
-def test_commands_work_with_the_resources_that_their_caller_gives(
-    toy_game: Any, elsewhere: Resources
-) -> None:
-    toy_game.add_batch("harbour")
-
-    done = CliRunner().invoke(app, ["gallery", "toy/cvat_export@harbour"], obj=elsewhere)
-
-    assert done.exit_code == 0, done.output
-    assert str(elsewhere.state.galleries) in done.stdout
-
-
 def test_commands_work_where_the_environment_says_without(
-    toy_game: Any, forbidden: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OUTPOST_HOME", str(toy_game.home))
+    monkeypatch.setenv("DAGSTER_HOME", "")  # Put back after the test: commands set it.
+    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "home"))
     assert CliRunner().invoke(app, ["gc"]).exit_code == 0
     monkeypatch.setenv("OUTPOST_HOME", str(forbidden))
 
@@ -137,3 +128,19 @@ def test_commands_work_where_the_environment_says_without(
 
     assert refused.exit_code == 1
     assert "OUTPOST_HOME" in refused.output
+
+
+def write_export(path: Path) -> None:
+    """An archive with one picture of one sheep, as CVAT exports it."""
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), (60, 120, 60)).save(picture, "PNG")
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [4, 5, 20, 16], "area": 320}
+    coco = {
+        "images": [{"id": 1, "file_name": "a_00.png", "width": 64, "height": 48}],
+        "categories": [{"id": 1, "name": "sheep"}],
+        "annotations": [{**box, "segmentation": [], "iscrowd": 0}],
+    }
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images/default/a_00.png", picture.getvalue())
+        archive.writestr("annotations/instances_default.json", json.dumps(coco))

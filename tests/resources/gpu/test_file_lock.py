@@ -54,8 +54,9 @@ def test_another_thread_may_end_what_one_began(tmp_path: Path) -> None:
     assert not is_held(file)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="another error there")
 def test_what_is_no_file_is_not_taken_for_a_held_lock(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="lease"), holding(tmp_path):
+    with pytest.raises(IsADirectoryError), holding(tmp_path):
         pass
 
 
