@@ -50,7 +50,6 @@ from pipeline.training.results import (
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
 from resources.gpu import Gpu
-from resources.state import StateFolder
 
 GROUP = "model"
 TRAINING_CODE = (
@@ -240,9 +239,7 @@ class TrainingSession:
 
     @cached_property
     def job_folder(self) -> Path:
-        return (
-            StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
-        )
+        return self.gpu.paths.state.jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -336,7 +333,7 @@ class TrainingSession:
             update={"stages": (Stage.EXPORT,), "weights": trained.best.name}
         )
         job = write_job(self.job_folder, spec, weights=trained.best)
-        return TrainingOutputs(self._run(spec, job, Gpu())).onnx
+        return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx
 
     def _trained_on(self, weights: Artifact) -> Artifact:
         """The training set that the weights were made from, which need not be the newest."""

@@ -24,6 +24,7 @@ from pipeline.games.pack import PACKS_FOLDER, load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
+from resources.paths import Paths
 
 KEYS = GameKeys("demo")
 ANNOTATIONS = "annotations/instances_default.json"
@@ -115,9 +116,10 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
             with zipfile.ZipFile(exports / "batch.zip", "w") as archive:
                 for name, content in {**good_members(), **changes}.items():
                     archive.writestr(name, content)
+            paths = Paths.below(tmp_path)
             resources = {
-                "exports": ExportsFolder(folder=str(exports)),
-                "artifacts": Artifacts(folder=str(store)),
+                "exports": ExportsFolder(paths=paths, folder=str(exports)),
+                "artifacts": Artifacts(paths=paths),
             }
             definitions = build_definitions("demo", resources)
             register_batches(instance, load_pack("demo"), resources["exports"])
@@ -201,10 +203,9 @@ def test_a_bad_batch_is_refused_with_its_name(
 
 def test_a_game_that_is_not_installed(tmp_path: Path) -> None:
     with dg.instance_for_test() as instance, pytest.raises(OutpostError) as raised:
-        resources = {
-            "game": GameFiles(folder=str(tmp_path / "no game")),
-            "artifacts": Artifacts(folder=str(tmp_path / "artifacts")),
-        }
+        paths = Paths.below(tmp_path)
+        game = GameFiles(paths=paths, folder=str(tmp_path / "no game"))
+        resources = {"game": game, "artifacts": Artifacts(paths=paths)}
         definitions = build_definitions("aoe2", resources)
         materialize(definitions, instance, [GameKeys("aoe2").game_files])
     assert "no game" in raised.value.problem

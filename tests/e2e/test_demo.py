@@ -19,6 +19,7 @@ from assets.checks import asset_checks
 from assets.core.building import DATA_VERSION_TAG
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
+from resources.paths import Paths
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -258,8 +259,8 @@ class Damage:
 
     def __init__(self, outpost: Any, folder: Path) -> None:
         self.pack = load_pack(outpost.pack)
-        self.original = Artifacts(folder=str(outpost.home / "artifacts")).store
-        self.artifacts = Artifacts(folder=str(folder))
+        self.original = Artifacts(paths=Paths.below(outpost.home)).store
+        self.artifacts = Artifacts(paths=Paths.below(folder))
         self.checks = {
             next(iter(check.check_keys)).name: check for check in asset_checks(self.pack)
         }

@@ -188,6 +188,7 @@ def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         from pathlib import Path
         from pipeline.training.job import job_spec, read_job
         from resources.gpu.resource import Gpu
+        from resources.paths import Paths
 
         JOB = Path({str(job)!r})
 
@@ -196,7 +197,8 @@ def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             with gpu.rent(job_spec(read_job(JOB))) as lease:
                 lease.run(JOB)
 
-        result = dg.materialize([trained_weights], resources={{"gpu": Gpu()}})
+        gpu = Gpu(paths=Paths.below(JOB.parent))
+        result = dg.materialize([trained_weights], resources={{"gpu": gpu}})
     """
     file = tmp_path / "run.py"
     file.write_text(textwrap.dedent(script), encoding="utf-8")
