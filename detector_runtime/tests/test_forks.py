@@ -215,27 +215,52 @@ def test_a_child_does_not_wait_for_the_server_of_its_parent() -> None:
         serving.join()
 
 
-@pytest.mark.slow
-def test_pytorch_says_at_once_that_it_cannot_compute_in_a_child(tmp_path: Path) -> None:
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A YOLO26n with random weights; to make it, PyTorch computes in this process."""
     ultralytics = pytest.importorskip("ultralytics")
     path = tmp_path / "model.pt"
     ultralytics.YOLO("yolo26n.yaml", task="detect", verbose=False).save(path)
+    return path
 
-    def look(detector: Detector | None) -> str:
-        try:
-            (detector or open_detector(path)).detect_fast(scene())
-        except ConfigurationError as error:
-            return str(error)
-        return "looked"
 
-    detector = open_detector(path, settings=DetectorSettings(imgsz=96))
-    assert in_child(lambda: look(detector)) == "looked"
-    detector.detect_fast(scene())
-    for used in (detector, None):
-        said = in_child(lambda used=used: look(used))
-        assert "forked" in said
-        assert "spawn" in said
-    assert look(detector) == "looked"
+def rows_of(detector: Detector) -> list[list[float]]:
+    return [list(found.bbox) for found in detector.detect_fast(scene())]
+
+
+@pytest.mark.slow
+def test_pytorch_computes_the_same_in_a_child_whoever_computed_before(checkpoint: Path) -> None:
+    import torch
+
+    settings = DetectorSettings(imgsz=96, tracking="none")
+    detector = open_detector(checkpoint, settings=settings)
+    torch.rand(512, 512) @ torch.rand(512, 512)
+    torch.ones(1 << 20).sum()  # Now OpenMP has its threads.
+    in_parent = rows_of(detector)
+    threads = torch.get_num_threads()
+
+    assert in_child(lambda: rows_of(detector)) == pytest.approx(in_parent, abs=0.01)
+    opened_there = in_child(lambda: rows_of(open_detector(checkpoint, settings=settings)))
+    assert opened_there == pytest.approx(in_parent, abs=0.01)
+    assert torch.get_num_threads() == threads, "in the parent nothing changes"
+
+
+@pytest.mark.slow
+def test_a_child_of_a_process_that_uses_a_gpu_is_told_what_to_do(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    detector = open_detector(checkpoint, settings=DetectorSettings(imgsz=96))
+    for name in ("is_available", "_is_in_bad_fork"):
+        monkeypatch.setattr(torch.cuda, name, lambda: True)
+
+    def look() -> str:
+        with pytest.raises(ConfigurationError, match="uses a GPU") as caught:
+            detector.detect_fast(scene())
+        return str(caught.value)
+
+    assert "spawn" in in_child(look)
 
 
 def png() -> bytes:

@@ -6,6 +6,7 @@ A `.pt` file is a pickle: opening one runs code from it. Open only files that yo
 from __future__ import annotations
 
 import importlib
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,23 +31,21 @@ from detector_runtime.system.forks import call_in_children
 MAX_ROWS = 300
 
 
-class _Computing:
-    """Whether PyTorch computed through this module, here or in the process that this one is of.
+class _Fork:
+    """Whether this process was forked from one that had imported torch, which may have computed.
 
-    A process that is forked from one in which PyTorch has computed waits for ever for the threads
-    of OpenMP (pytorch/pytorch#17199), and cannot use CUDA.
+    Then PyTorch would wait for ever for threads of OpenMP that the fork left behind
+    (pytorch/pytorch#17199): with one thread it asks for none. CUDA cannot be used at all.
     """
 
-    here = False
-    before_fork = False
+    inherited_torch = False
 
     @classmethod
     def after_fork(cls) -> None:
-        cls.before_fork = cls.before_fork or cls.here
-        cls.here = False
+        cls.inherited_torch = "torch" in sys.modules
 
 
-call_in_children(_Computing.after_fork)
+call_in_children(_Fork.after_fork)
 
 
 class TorchModel:
@@ -71,10 +70,9 @@ class TorchModel:
         """Rows with a score of at least `floor` for each frame.
 
         Raises:
-            ConfigurationError: this process was forked from one in which PyTorch has computed.
+            ConfigurationError: this process was forked from one that uses a GPU.
         """
-        _check_can_compute()
-        _Computing.here = True
+        _compute_alone_after_a_fork()
         started = time.perf_counter()
         rows = [self._rows(frame, floor) for frame in frames]
         elapsed = (time.perf_counter() - started) * 1000
@@ -100,13 +98,19 @@ class TorchModel:
         return rows.reshape(-1, 6)
 
 
-def _check_can_compute() -> None:
-    if _Computing.before_fork:
+def _compute_alone_after_a_fork() -> None:
+    if not _Fork.inherited_torch:
+        return
+    torch: Any = importlib.import_module("torch")
+    if torch.cuda.is_available() and torch.cuda._is_in_bad_fork():
         raise ConfigurationError(
-            "PyTorch cannot compute here: this process was forked from one in which it did",
-            "Start processes with multiprocessing's 'spawn' or 'forkserver', or look for the first "
-            "time after the fork, or use the ONNX export, which works in forked processes.",
+            "PyTorch cannot compute here: this process was forked from one that uses a GPU",
+            "Start processes with multiprocessing's 'spawn' or 'forkserver', or use the ONNX "
+            "export.",
         )
+    torch.set_num_threads(1)
+    # ultralytics 8.4.190 sets it to this number again whenever it chooses the processor.
+    importlib.import_module("ultralytics.utils.torch_utils").NUM_THREADS = 1
 
 
 def _ultralytics() -> Any:
@@ -124,7 +128,6 @@ def _ultralytics() -> Any:
 
 
 def _open(path: Path) -> Any:
-    _check_can_compute()
     if not path.is_file():
         raise ModelLoadError(f"there is no model at {path}", "Check the path.")
     try:
@@ -135,6 +138,7 @@ def _open(path: Path) -> Any:
             "pip install 'detector-runtime[torch]', or export the checkpoint to ONNX where it was "
             "trained and use that: it needs neither torch nor ultralytics.",
         ) from error
+    _compute_alone_after_a_fork()
     try:
         return ultralytics.YOLO(str(path), task="detect")
     except Exception as error:
