@@ -23,6 +23,7 @@ from assets.definitions import build_definitions
 from assets.graph.training import show_batch_sizes, show_bill, stages_of, training_assets
 from pipeline.files import write_json
 from pipeline.games.pack import TwoStageRules, load_pack
+from pipeline.jobs.bill import Bill, LeaseCost
 from pipeline.jobs.failures import JobFailedError
 from pipeline.training.job import (
     FINETUNING,
@@ -97,11 +98,6 @@ PLOTS = textwrap.dedent("""
     noise = numpy.random.default_rng(3).integers(0, 256, (1900, 1900, 3), numpy.uint8)
     for name in ("train_batch0.jpg", "val_batch0_pred.jpg", "results.png", "BoxPR_curve.png"):
         Image.fromarray(noise[: 1900 if name.endswith("jpg") else 900]).save(folder / name)
-""")
-RENTED = textwrap.dedent("""
-    save("lease.json", json.dumps({"provider": "runpod", "host": "abc", "gpu": "RTX 4090",
-        "usd_per_hour": 0.4, "seconds": 900.0, "usd": 0.1, "usd_is": "billed",
-        "leases": [{"host": "xyz", "usd": 0.04}, {"host": "abc", "usd": 0.06}]}))
 """)
 
 
@@ -208,14 +204,42 @@ def test_plots_are_kept_and_the_most_telling_ones_shown_small(
     assert len(list((weights.path / "plots").rglob("*.*"))) == 4
 
 
-def test_a_rented_host_shows_its_price_and_all_its_leases(bench: Bench) -> None:
-    bench.run(BEGIN + END + RENTED)
+def test_a_rented_host_shows_its_price_and_all_its_leases() -> None:
+    lease = LeaseCost(
+        lease="xyz",
+        gpu="RTX 4090",
+        place="EU-RO-1",
+        usd_per_hour=0.4,
+        seconds=450.0,
+        usd=0.05,
+        usd_is="billed",
+        ended_because="the job is over",
+    )
+    bill = Bill(
+        provider="runpod",
+        host="abc",
+        gpu="RTX 4090",
+        usd_per_hour=0.4,
+        seconds=900.0,
+        usd=0.1,
+        usd_is="billed",
+        leases=(lease, lease),
+    )
 
-    shown = bench.shown()
+    shown = show_bill(bill)
     assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "abc", "RTX 4090")
     assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (0.4, 900.0, 0.1)
     assert shown["cost_is"] == "billed"
-    assert "xyz" in shown["leases"]
+    assert [record.data["lease"] for record in shown["leases"].records] == ["xyz", "xyz"]
+
+
+def test_this_machine_is_on_the_bill_for_nothing(bench: Bench) -> None:
+    bench.run(BEGIN + END)
+
+    shown = bench.shown()
+    assert (shown["provider"], shown["cost_usd"], shown["cost_is"]) == ("local", 0.0, "estimated")
+    assert shown["leased_seconds"] > 0
+    assert "leases" not in shown
 
 
 def epoch_of(stage: str, batch_size: int | None) -> EpochMetrics:
