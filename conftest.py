@@ -5,9 +5,12 @@ otherwise take for the package.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import PIL.Image
 import pytest
+from detector_runtime.system.cores import usable_cores
+from filelock import FileLock
 
 import detector_runtime  # noqa: F401
 
@@ -21,3 +24,25 @@ def pillow_opens_images() -> Iterator[None]:
     PIL.Image.open = OPENS
     yield
     PIL.Image.open = OPENS
+
+
+@pytest.fixture(scope="session")
+def demo_exports(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The built-in game's export batches, drawn once for all workers; do not write to them."""
+    from pipeline.demo_game.captures import write_export_batches
+
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+    folder = root / "demo_exports"
+    with FileLock(root / "demo_exports.lock"):
+        write_export_batches(folder)
+    return folder
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """With `-n auto`: one more than there are cores, because many tests wait for other processes;
+    none where single files are asked for, since starting them takes longer."""
+    asked = [Path(name.partition("::")[0]) for name in config.invocation_params.args]
+    if any(file.is_file() for file in asked):
+        return 0
+    return min(usable_cores(), 7) + 1

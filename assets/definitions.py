@@ -23,11 +23,9 @@ from assets.graph.release import release_assets
 from assets.graph.scenes import synthetic_assets
 from assets.graph.training import training_assets
 from pipeline.games.pack import GamePack, load_pack
-from resources.artifacts import Artifacts
+from resources.defaults import Resources
 from resources.executors import executor_from_environment
-from resources.exports import ExportsFolder
-from resources.game_files import GameFiles
-from resources.gpu.resource import gpu_from_environment
+from resources.paths import Paths
 
 GAMES_VARIABLE = "OUTPOST_GAMES"
 DEFAULT_GAME = "demo"
@@ -46,7 +44,9 @@ def build_definitions(
 
     Args:
         game: a pack, its name, or its folder.
-        resources: replace the default ones by name: artifacts, exports, game, gpu.
+        resources: replace the default ones by name: paths, artifacts, exports, game, gpu. The
+            default ones work in the state folder that `paths` names, so another `paths` moves
+            them all.
 
     Raises:
         PackError: the pack cannot be read.
@@ -67,19 +67,18 @@ def build_definitions(
         jobs=[retrain],
         sensors=[export_sensor(pack)],
         schedules=[weekly_retrain(pack, retrain)],
-        resources={**default_resources(), **(resources or {})},
+        resources={**default_resources((resources or {}).get("paths")), **(resources or {})},
         executor=executor_from_environment(),
     )
 
 
-def default_resources() -> dict[str, Any]:
-    """Everything below the state folder, and training where `OUTPOST_GPU` says, or here."""
-    return {
-        "artifacts": Artifacts(),
-        "exports": ExportsFolder(),
-        "game": GameFiles(),
-        "gpu": gpu_from_environment(),
-    }
+def default_resources(paths: Paths | None = None) -> dict[str, Any]:
+    """Everything in one state folder, and training where `OUTPOST_GPU` says, or here.
+
+    Args:
+        paths: the state folder; None: the one that the environment names.
+    """
+    return Resources.of(paths or Paths.from_environment()).by_name()
 
 
 @dg.definitions
@@ -87,4 +86,4 @@ def defs() -> dg.Definitions:
     """What `workspace.yaml` loads: the reaper, and every served game on one set of resources."""
     resources = default_resources()
     games = (build_definitions(game, resources) for game in games_served())
-    return dg.Definitions.merge(gpu_definitions(), *games)
+    return dg.Definitions.merge(gpu_definitions(resources), *games)

@@ -20,7 +20,7 @@ from pipeline.labels.batches import ExportBatch
 from pipeline.release.package import RuntimePackage
 from resources.artifacts import Artifacts
 from resources.instance import open_instance
-from resources.state import StateFolder
+from resources.paths import Paths
 
 KEYS = GameKeys("demo")
 BATCH = "heldout_session"
@@ -31,8 +31,9 @@ ZOOM = 2
 
 def main(target: Path) -> None:
     """Detect on two held-out frames and save them side by side."""
-    with open_instance(StateFolder.from_environment()) as instance:
-        store = Artifacts().store
+    paths = Paths.from_environment()
+    with open_instance(paths.state) as instance:
+        store = Artifacts(paths=paths).store
         package = RuntimePackage.open(latest(instance, store, KEYS.runtime_package).path)
         export = ExportBatch.open(latest(instance, store, KEYS.cvat_export, BATCH).path)
     frames = batch_frames(export)

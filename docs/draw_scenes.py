@@ -54,7 +54,7 @@ def scenes(pack: GamePack, folder: Path) -> list[Pixels]:
         (folder / kind).mkdir()
         write_kind(folder / kind, kind, (game, textures), pack.terrain, size)
     studio = open_studio(pack, Sources(folder / "sprites", folder / "land", folder / "water"))
-    plans = [plan(index % pack.scenes.images, studio.rules, studio.catalogue) for index in SCENES]
+    plans = [plan(index % pack.scenes.images, studio.repertoire) for index in SCENES]
     return [
         draw(scene, studio.sprites, studio.backgrounds, studio.team_colours).image
         for scene in plans

@@ -30,7 +30,7 @@ from pipeline.files import replacing
 from pipeline.manifests import Manifest, manifest_of, problems_in
 from pipeline.provenance import ArtifactVersion, Provenance
 from resources.files import last_touched, remove_tree, size_of
-from resources.state import StateFolder
+from resources.paths import Paths
 
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
@@ -404,10 +404,10 @@ def _disk_errors_explained(root: Path) -> Iterator[None]:
 class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The artifact store, as assets see it."""
 
+    paths: Paths
     folder: str = Field(default="", description="Empty: artifacts/ in the state folder.")
 
     @property
     def store(self) -> ArtifactStore:
         """The store on the local disk."""
-        root = Path(self.folder) if self.folder else StateFolder.from_environment().artifacts
-        return ArtifactStore(root)
+        return ArtifactStore(Path(self.folder) if self.folder else self.paths.state.artifacts)

@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.errors import OutpostError
 from pipeline.labels.formats.cvat_export import digest_of_export
 from pipeline.manifests import digest_of
-from resources.state import StateFolder
+from resources.paths import Paths
 
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -68,6 +68,7 @@ class PassedOver:
 class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where a game's CVAT exports are dropped."""
 
+    paths: Paths
     folder: str = Field(
         default="",
         description="Empty: exports/<game> in the state folder. Drop CVAT COCO 1.0 zips there.",
@@ -75,7 +76,7 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def path(self, game: str) -> Path:
         """The folder, which need not exist yet."""
-        return Path(self.folder) if self.folder else StateFolder.from_environment().exports(game)
+        return Path(self.folder) if self.folder else self.paths.state.exports(game)
 
     def exports(self, game: str) -> tuple[DroppedExport, ...]:
         """What lies there, by batch name, each of which comes once.

@@ -21,6 +21,7 @@ from pipeline.games.index import (
 from pipeline.games.installed import ModChoice, find_installed
 from pipeline.games.mods import (
     ENABLED,
+    PlayerMods,
     choose_mods,
     mods_folder_variable,
     mods_folders,
@@ -32,7 +33,7 @@ from pipeline.games.steam import steam_libraries
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.sprites.extract import Means
-from resources.state import StateFolder
+from resources.paths import Paths
 
 MODS_VARIABLE = "OUTPOST_MODS"
 """Chooses the mods of every game; with _<GAME> at its end, of that game alone."""
@@ -43,6 +44,7 @@ MODS_DIR_VARIABLE = "OUTPOST_MODS_DIR"
 class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folder of the installed game, and the mods of its players."""
 
+    paths: Paths
     folder: str = Field(
         default="",
         description="Folder of the installed game. Empty: what OUTPOST_GAME_DIR_<GAME> or "
@@ -87,7 +89,7 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         if self.folder:
             return Path(self.folder).expanduser()
         if pack.drawn:
-            return drawn_folder(pack)
+            return self.paths.state.drawn_game(pack.name)
         if (named := _named_by_environment(pack)) is not None:
             return named
         if (found := find_installed(pack)) is not None:
@@ -105,9 +107,17 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
             GameFolderError: several players have such mods, one that is named is not there, or the
                 folder of mods is not.
         """
-        players = tuple(read_mods(folder) for folder in self._mods_folders(pack))
+        players = self.players(pack)
         choice = self.mods or _environment(mods_variable(pack), MODS_VARIABLE) or ENABLED
         return ModChoice(players, choose_mods(players, choice, pack))
+
+    def players(self, pack: GamePack) -> tuple[PlayerMods, ...]:
+        """The mods of each player on this machine, whichever of them are used.
+
+        Raises:
+            GameFolderError: the folder of mods that is named is not there.
+        """
+        return tuple(read_mods(folder) for folder in self._mods_folders(pack))
 
     def _mods_folders(self, pack: GamePack) -> tuple[Path, ...]:
         if pack.mods is None:
@@ -127,15 +137,18 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def index(self, folder: Path, pack: GamePack, report: Report) -> Indexed:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
-        known = _known_digests(pack)
+        known = self._known_digests(pack)
         indexed = index_game(folder, pack, known.digest, report, self.mod_choice(pack).overlays)
         known.save()
         return indexed
 
     def means(self, pack: GamePack) -> Means:
         """Extract in several processes, and read only what is new since the last time."""
-        cache = StateFolder.from_environment().caches / f"{pack.name}-sprites"
-        return Means(self.workers or usable_cores(), cache, _known_digests(pack).digest)
+        cache = self.paths.state.caches / f"{pack.name}-sprites"
+        return Means(self.workers or usable_cores(), cache, self._known_digests(pack).digest)
+
+    def _known_digests(self, pack: GamePack) -> "DigestCache":
+        return DigestCache(self.paths.state.caches / f"{pack.name}-digests.json")
 
 
 def _environment(*variables: str) -> str:
@@ -189,12 +202,3 @@ def _named_by_environment(pack: GamePack) -> Path | None:
             )
         return folder
     return None
-
-
-def _known_digests(pack: GamePack) -> DigestCache:
-    return DigestCache(StateFolder.from_environment().caches / f"{pack.name}-digests.json")
-
-
-def drawn_folder(pack: GamePack) -> Path:
-    """Where a game that Outpost draws itself lies in the state folder."""
-    return StateFolder.from_environment().drawn_game(pack.name)

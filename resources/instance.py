@@ -5,11 +5,11 @@ import shutil
 
 import dagster as dg
 
-from resources.state import PROJECT_ROOT, StateFolder
+from resources.state import StateFolder, project_file
 
 
 def prepare_instance(state: StateFolder) -> None:
-    """Give Dagster a home in the state folder, with the repository's `dagster.yaml`.
+    """Give Dagster a home in the state folder, with the project's `dagster.yaml`.
 
     Sets `DAGSTER_HOME` for this process and those that it starts.
 
@@ -18,7 +18,7 @@ def prepare_instance(state: StateFolder) -> None:
     """
     state.require_writable()
     state.instance.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "dagster.yaml", state.instance / "dagster.yaml")
+    shutil.copyfile(project_file("dagster.yaml"), state.instance / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(state.instance)
 
 

@@ -1,7 +1,8 @@
 """The state folder: where everything that a run leaves behind lies.
 
-It is `.outpost/` beside the project's own folders, or wherever the environment variable
-`OUTPOST_HOME` points.
+It is wherever the environment variable `OUTPOST_HOME` points; else `.outpost/` beside the project's
+own folders, or, where Outpost was installed as a package and has no folders of its own, `outpost`
+where the system keeps a user's data.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from pipeline.errors import OutpostError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+"""The checkout; for an installed package the folder of all packages, which is nobody's to write."""
+PACKAGED_FILES = Path(__file__).with_name("project_files")
+"""Where a wheel carries the files of the checkout's top folder that it needs (pyproject.toml)."""
 STATE_VARIABLE = "OUTPOST_HOME"
 
 
@@ -45,9 +51,12 @@ class StateFolder:
 
     @classmethod
     def from_environment(cls) -> StateFolder:
-        """The folder that `OUTPOST_HOME` names, else `.outpost/` in the project."""
-        configured = os.environ.get(STATE_VARIABLE)
-        return cls(Path(configured).absolute() if configured else PROJECT_ROOT / ".outpost")
+        """The folder that `OUTPOST_HOME` names, else the usual one; see the module."""
+        if configured := os.environ.get(STATE_VARIABLE):
+            return cls(Path(configured).absolute())
+        if is_checkout():
+            return cls(PROJECT_ROOT / ".outpost")
+        return cls(platformdirs.user_data_path("outpost", appauthor=False))
 
     @property
     def instance(self) -> Path:
@@ -83,3 +92,13 @@ class StateFolder:
     def drawn_game(self, game: str) -> Path:
         """Where a game that Outpost draws itself lies."""
         return self.root / "games" / game
+
+
+def is_checkout() -> bool:
+    """Whether this is the project with all its folders, not an installed package."""
+    return (PROJECT_ROOT / "pyproject.toml").is_file()
+
+
+def project_file(name: str) -> Path:
+    """A file of the project's top folder: there, or as the installed package carries it."""
+    return (PROJECT_ROOT if is_checkout() else PACKAGED_FILES) / name

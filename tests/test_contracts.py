@@ -1,10 +1,16 @@
-"""Imports go one way: the contracts of pyproject.toml hold."""
+"""Imports go one way, as pyproject.toml says; and the environment is asked where the edge is."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+EDGE = {"assets/definitions.py", "assets/cli/context.py"}
+"""What a person or Dagster starts: there it is decided which state folder is worked in."""
 
 
 def test_import_contracts_hold() -> None:
@@ -12,3 +18,41 @@ def test_import_contracts_hold() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("from_environment", {*EDGE, "resources/paths.py"}),
+        ("StateFolder.from_environment", {"resources/paths.py"}),
+        ("Resources.of", EDGE),
+        ("Paths", set()),
+        ("Paths.below", set()),
+        ("Artifacts", {"resources/defaults.py"}),
+        ("ExportsFolder", {"resources/defaults.py"}),
+        ("GameFiles", {"resources/defaults.py"}),
+        ("gpu_from_environment", {"resources/defaults.py"}),
+    ],
+)
+def test_resources_are_made_at_the_edge_alone(name: str, files: set[str]) -> None:
+    """Whoever makes one below the edge works in another state folder than its caller."""
+    found = {
+        file.relative_to(ROOT).as_posix()
+        for package in ("assets", "resources", "pipeline")
+        for file in (ROOT / package).rglob("*.py")
+        if name in set(_called(file))
+    }
+    assert found == files
+
+
+def _called(file: Path) -> Iterator[str]:
+    """What a file calls: `name`, and for an attribute `owner.name` too."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name):
+            yield node.func.id
+        elif isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+            if isinstance(node.func.value, ast.Name):
+                yield f"{node.func.value.id}.{node.func.attr}"

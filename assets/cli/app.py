@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from assets.cli.context import resources_of
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, escaped, explained
 from pipeline.progress import seconds_in_words
-from resources.state import StateFolder
 
 if TYPE_CHECKING:
     from assets.core.runs import Outcome
-    from assets.operations.demo import Expectation
-    from pipeline.evaluation.report import EvaluationReport
+    from assets.operations.demo import DemoResult, Expectation
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
@@ -45,6 +44,7 @@ def main() -> None:
 
 @app.command()
 def demo(
+    context: typer.Context,
     images: Annotated[int | None, typer.Option(help="Synthetic pictures to draw.", min=1)] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs to train.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of scenes and training.", min=0)] = None,
@@ -60,11 +60,11 @@ def demo(
     from assets.core.terminal import progress_shown
     from assets.operations.demo import DemoOptions, run_demo
 
-    state, began = StateFolder.from_environment(), time.monotonic()
+    resources, began = resources_of(context), time.monotonic()
     shown = errors if as_json else console
     shown.print(
-        f"Everything is made in {state.root}; what is finished is kept, so that you can interrupt "
-        "this and run it again.",
+        f"Everything is made in {resources.state.root}; what is finished is kept, so that you can "
+        "interrupt this and run it again.",
         soft_wrap=True,
         highlight=False,
         markup=False,
@@ -74,7 +74,7 @@ def demo(
         shown.print(str(expectation), soft_wrap=True, highlight=False, markup=False)
 
     with explained(), progress_shown(shown):
-        result = run_demo(state, DemoOptions(pack, images, epochs, seed), tell_expectation)
+        result = run_demo(resources, DemoOptions(pack, images, epochs, seed), tell_expectation)
     if as_json:
         outcomes = [asdict(outcome) for outcome in result.outcomes]
         document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
@@ -82,7 +82,7 @@ def demo(
         return
     _print_outcomes(result.outcomes)
     console.print(f"All of it took {seconds_in_words(time.monotonic() - began)}.")
-    _print_evaluation(result.evaluation)
+    _print_evaluation(result)
     console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
     console.print("Use it:\n")
     console.print(
@@ -104,6 +104,7 @@ def demo(
 
 @app.command()
 def dev(
+    context: typer.Context,
     port: Annotated[int, typer.Option(help="Port of the web interface.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
@@ -114,22 +115,23 @@ def dev(
 
     Example: `outpost dev --port 3001`
     """
-    from assets.operations.dev import DevServer, prepare_to_serve, require_free_port, what_is_where
+    from assets.operations.dev import prepare_to_serve, require_free_port, what_is_where
 
     def tell(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
-    state = StateFolder.from_environment()
     with explained():
         require_free_port(host, port)
-        server = DevServer(state, host, port, prepare_to_serve(state))
-        for line in what_is_where(server):
+        resources = resources_of(context)
+        server = prepare_to_serve(resources, host, port)
+        for line in what_is_where(server, resources):
             tell(line)
         server.run(tell)
 
 
 @app.command()
 def audit(
+    context: typer.Context,
     path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
     pack: Annotated[
         str | None, typer.Option(help="Name or folder of the game's pack, if it is your own.")
@@ -147,7 +149,7 @@ def audit(
     from assets.operations.audit import audit_model
 
     with explained(), progress_shown(errors):
-        report = audit_model(path, StateFolder.from_environment(), pack)
+        report = audit_model(path, resources_of(context), pack)
     if as_json:
         print(json.dumps(asdict(report), indent=1, default=_as_json))
     else:
@@ -157,6 +159,7 @@ def audit(
 
 @app.command()
 def gc(
+    context: typer.Context,
     delete: Annotated[bool, typer.Option("--delete", help="Remove what is listed.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -167,7 +170,7 @@ def gc(
     from assets.operations.gc import collect_garbage
 
     with explained():
-        removals = collect_garbage(StateFolder.from_environment(), delete=delete)
+        removals = collect_garbage(resources_of(context), delete=delete)
     if as_json:
         print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
         return
@@ -188,6 +191,7 @@ def gc(
 
 @app.command()
 def merge(
+    context: typer.Context,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Required: the merge itself is an asset.")
     ] = False,
@@ -209,7 +213,7 @@ def merge(
         errors.print("Add --dry-run to see the plan; materialize cvat_merge to carry it out.")
         raise typer.Exit(2)
     with explained():
-        summary = planned_merge(StateFolder.from_environment(), game, oversample)
+        summary = planned_merge(resources_of(context), game, oversample)
     if as_json:
         print(summary.model_dump_json(indent=1))
     else:
@@ -218,6 +222,7 @@ def merge(
 
 @app.command("fit-scale")
 def fit_scale(
+    context: typer.Context,
     game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
     against: Annotated[
         list[Path] | None,
@@ -244,8 +249,7 @@ def fit_scale(
     from assets.operations.fit_scale import fitted_scale
 
     with explained():
-        state = StateFolder.from_environment()
-        fit = fitted_scale(state, game, against or (), synthetic, frame_scale)
+        fit = fitted_scale(resources_of(context), game, against or (), synthetic, frame_scale)
     if as_json:
         print(json.dumps({**asdict(fit), "write": fit.lines()}, indent=1))
         return
@@ -279,6 +283,7 @@ def bench(
 
 @app.command()
 def gallery(
+    context: typer.Context,
     artifact: Annotated[
         str, typer.Argument(help="An image set: game/asset, @partition, :version.")
     ],
@@ -297,7 +302,7 @@ def gallery(
     from assets.operations.gallery import make_gallery
 
     with explained(), progress_shown(errors):
-        page = make_gallery(StateFolder.from_environment(), artifact, out)
+        page = make_gallery(resources_of(context), artifact, out)
     console.print(str(page), soft_wrap=True, highlight=False, markup=False)
     if show:
         webbrowser.open(page.resolve().as_uri())
@@ -305,6 +310,7 @@ def gallery(
 
 @game_app.command("check")
 def check_game(
+    context: typer.Context,
     game: Annotated[str, typer.Argument(help="Name or folder of a game pack.")],
     folder: Annotated[
         Path | None, typer.Option("--dir", help="The installed game; found by itself if left out.")
@@ -320,7 +326,7 @@ def check_game(
     from assets.operations.merge import game_coverage
 
     with explained():
-        report = game_coverage(game, folder)
+        report = game_coverage(resources_of(context), game, folder)
     if as_json:
         print(report.model_dump_json(indent=1))
     else:
@@ -423,10 +429,9 @@ def _print_coverage(report: CoverageReport) -> None:
         console.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
 
 
-def _print_evaluation(evaluation: EvaluationReport) -> None:
-    real = evaluation.real
-    held_out = any("/cvat_export [" in name for name in evaluation.inputs)
-    seen = "that the model has never seen" if held_out else "that chose the checkpoint"
+def _print_evaluation(result: DemoResult) -> None:
+    real = result.evaluation.real
+    seen = "that the model has never seen" if result.is_held_out else "that chose the checkpoint"
     console.print(
         f"\nReal micro-F1 [bold]{real.micro.f1 or 0.0:.3f}[/] ({real.micro_f1_interval}) on "
         f"{real.frames} frames {seen}",

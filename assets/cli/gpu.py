@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from assets.cli.context import resources_of
 from assets.cli.output import Json, console, escaped, explained
-from pipeline.errors import OutpostError
-from resources.state import StateFolder
 
 if TYPE_CHECKING:
     from resources.gpu.clouds.base import Finding
     from resources.gpu.leases.inventory import Account, Entry
+    from resources.gpu.leases.ledger import Ledger
     from resources.gpu.leases.reaper import Reaping
-
-
-class LeaseInUseError(OutpostError):
-    """A lease that a living run holds."""
-
 
 gpu_app = typer.Typer(
     no_args_is_help=True, help="Look at rented GPUs, end what was left behind, check the setup."
@@ -29,7 +24,7 @@ gpu_app = typer.Typer(
 
 
 @gpu_app.command("list")
-def list_leases(as_json: Json = False) -> None:
+def list_leases(context: typer.Context, as_json: Json = False) -> None:
     """Show every lease with what it has cost so far, the newest first.
 
     What the provider has billed replaces the estimate where its API tells it and its key is set
@@ -37,25 +32,18 @@ def list_leases(as_json: Json = False) -> None:
 
     Example: `outpost gpu list`
     """
-    from assets.automation.gpu_reaper import LEASE_COLUMNS, lease_cells
-    from resources.gpu.factory import clouds_at_hand
-    from resources.gpu.leases.charges import reconcile_everywhere
-    from resources.gpu.leases.ledger import Ledger
-    from resources.gpu.signals import bounded
-    from resources.gpu.timeouts import Pace
+    from assets.core.lease_table import LEASE_COLUMNS, lease_cells
+    from assets.operations.leases import known_leases
 
     with explained():
-        ledger = Ledger(StateFolder.from_environment().gpu)
-        if ledger.exists():
-            bounded(lambda: reconcile_everywhere(clouds_at_hand(), ledger), Pace().bill)
-        rows, month = ledger.rows(), ledger.usd_this_month()
-        now = ledger.clock()
+        known = known_leases(_ledger(context))
+    rows, now = known.rows, known.now
     if as_json:
         leases = [
             asdict(row) | {"usd": row.usd(now), "usd_is": row.usd_is, "seconds": row.seconds(now)}
             for row in rows
         ]
-        print(json.dumps({"leases": leases, "usd_this_month": month}, indent=1))
+        print(json.dumps({"leases": leases, "usd_this_month": known.usd_this_month}, indent=1))
         return
     if not rows:
         console.print("Nothing was ever rented.")
@@ -64,11 +52,12 @@ def list_leases(as_json: Json = False) -> None:
     for row in rows:
         table.add_row(*map(escaped, lease_cells(row, now)))
     console.print(table)
-    console.print(f"This month (UTC): ${month:.2f}.")
+    console.print(f"This month (UTC): ${known.usd_this_month:.2f}.")
 
 
 @gpu_app.command()
 def reap(
+    context: typer.Context,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be done.")
     ] = False,
@@ -91,26 +80,12 @@ def reap(
 
     Example: `outpost gpu reap --dry-run`
     """
-    from assets.automation.gpu_reaper import other_pod, reap_everywhere
-    from resources.gpu.factory import clouds_at_hand
-    from resources.gpu.leases.ledger import Ledger
-    from resources.gpu.leases.reaper import reap as look_once
-    from resources.gpu.leases.reaper import reap_until_settled
-    from resources.gpu.pod_names import checked_owner
-    from resources.gpu.timeouts import Pace
+    from assets.core.lease_table import other_pod
+    from assets.operations.leases import reap_leases
 
     with explained():
-        ledger, pace, clouds = Ledger(StateFolder.from_environment().gpu), Pace(), clouds_at_hand()
-        tokens = [checked_owner(token) for token in lost or ()]
-        looks = reap_everywhere(
-            clouds,
-            ledger,
-            lambda cloud: (
-                [look_once(cloud, ledger, pace, dry_run=True, lost=tokens)]
-                if dry_run
-                else reap_until_settled(cloud, ledger, pace, tokens)
-            ),
-        )
+        ledger = _ledger(context)
+        looks = reap_leases(ledger, lost or (), dry_run=dry_run)
     if as_json:
         print(json.dumps([_as_json(look) for look in looks], indent=1))
         return
@@ -127,6 +102,7 @@ def reap(
 
 @gpu_app.command()
 def forget(
+    context: typer.Context,
     lease: Annotated[str, typer.Argument(help="Its id, as `outpost gpu list` shows it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -137,29 +113,23 @@ def forget(
 
     Example: `outpost gpu forget 1a2b3c4d`
     """
-    from resources.gpu.leases.file_lock import is_held
-    from resources.gpu.leases.ledger import Ledger
+    from resources.gpu.maintenance import close_by_hand, lease_to_close
 
     with explained():
-        ledger = Ledger(StateFolder.from_environment().gpu)
-        row = ledger.row(lease)
+        ledger = _ledger(context)
+        row = lease_to_close(ledger, lease)
         if row.state.is_end:
             console.print(f"Lease {lease} is {row.state.value} already.")
             return
-        if is_held(ledger.lock_file(lease)):
-            raise LeaseInUseError(
-                f"A run uses lease {lease}.", "Cancel the run: that ends its host in order."
-            )
         what = f"{row.gpu}, pod {row.pod_id or 'unknown'}, {row.name}"
         if not yes:
             typer.confirm(f"Has the host ended on {row.provider} ({what})?", abort=True)
-        ledger.draining(lease, "closed by hand, not verified")
-        ledger.terminated(lease)
+        close_by_hand(ledger, lease)
         console.print(f"Lease {lease} is closed, not verified.")
 
 
 @gpu_app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Check key, balance, SSH key, price and capacity of the chosen provider; costs nothing.
 
     The provider is the one that `OUTPOST_GPU` names. Also lists all that the accounts are billed
@@ -168,32 +138,33 @@ def doctor(as_json: Json = False) -> None:
 
     Example: `OUTPOST_GPU=runpod outpost gpu doctor`
     """
-    from resources.gpu.doctor import examine
-    from resources.gpu.factory import clouds_at_hand
-    from resources.gpu.leases.inventory import account_of
-    from resources.gpu.leases.ledger import Ledger
-    from resources.gpu.resource import gpu_from_environment
+    from assets.operations.leases import examine_gpu
 
     with explained():
-        gpu, folder = gpu_from_environment(), StateFolder.from_environment().gpu
-        findings = examine(gpu, folder)
-        accounts = [account_of(cloud, Ledger(folder)) for cloud in clouds_at_hand()]
+        gpu = resources_of(context).gpu
+        found = examine_gpu(gpu)
     if as_json:
         document = {
             "provider": gpu.provider.value,
-            "findings": [asdict(item) for item in findings],
-            "billed": [_entry_as_json(entry) for item in accounts for entry in item.entries],
+            "findings": [asdict(item) for item in found.findings],
+            "billed": [_entry_as_json(entry) for item in found.accounts for entry in item.entries],
             "billed_unknown": [
-                f"{item.provider}: {one}" for item in accounts for one in item.unknown
+                f"{item.provider}: {one}" for item in found.accounts for one in item.unknown
             ],
-            "billed_usd_per_hour": sum(account.usd_per_hour for account in accounts),
+            "billed_usd_per_hour": sum(account.usd_per_hour for account in found.accounts),
         }
         print(json.dumps(document, indent=1))
     else:
-        _print_findings(findings)
-        for account in accounts:
+        _print_findings(found.findings)
+        for account in found.accounts:
             _print_account(account)
-    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+    raise typer.Exit(0 if found.is_well else 1)
+
+
+def _ledger(context: typer.Context) -> Ledger:
+    from resources.gpu.leases.ledger import Ledger
+
+    return Ledger(resources_of(context).state.gpu)
 
 
 def _as_json(look: Reaping) -> dict[str, Any]:

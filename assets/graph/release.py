@@ -18,7 +18,7 @@ from pipeline.provenance import code_version_of
 from pipeline.release.bundle import Release, release_version
 from pipeline.release.package import RuntimePackage
 from resources.artifacts import Artifact, Artifacts
-from resources.state import PROJECT_ROOT
+from resources.state import PROJECT_ROOT, is_checkout
 
 GROUP = "release"
 SERIES = "1.0.0"
@@ -71,11 +71,12 @@ def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
 def show_package(package: RuntimePackage) -> Metadata:
     """Version, size, score and the line that installs it."""
     manifest, wheel = package.manifest, package.wheel
+    runtime = PROJECT_ROOT / "detector_runtime" if is_checkout() else "detector-runtime"
     shown: Metadata = {
         "version": manifest.version,
         "wheel_mb": round(wheel.stat().st_size / 1e6, 2),
         "wheel_sha256": sha256_of(wheel),
-        "install": f'pip install "{PROJECT_ROOT / "detector_runtime"}" "{wheel}"',
+        "install": f'pip install "{runtime}" "{wheel}"',
         "bundle": dg.MetadataValue.path(str(package.bundle)),
         "lineage": table(["key", "value"], manifest.lineage.items()),
     }

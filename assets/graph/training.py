@@ -1,7 +1,5 @@
 """Training and export: two assets of one job, made under one lease when both are asked for."""
 
-import json
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,57 +18,46 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
 from assets.core.page_images import with_images_inside
 from pipeline.export.onnx_export import OnnxExport
-from pipeline.files import write_json
 from pipeline.games.pack import GamePack, TwoStageRules
+from pipeline.jobs.bill import Bill, BillError, LeaseCost
+from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
+from pipeline.jobs.failures import JobFailedError
+from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.labels.training_set import TrainingSet, is_real, listed_pictures, read_summary
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
 from pipeline.training.curves import curves_svg
-from pipeline.training.detector_program.constants import PLOTS
 from pipeline.training.job import (
     FINETUNING,
     SINGLE_STAGE,
-    JobSpec,
     Pictures,
     Stage,
+    TrainingSpec,
     TrainingStage,
     hyperparameters,
-    read_job,
+    job_spec,
     two_stages,
     write_job,
 )
 from pipeline.training.library.checkpoints import find_checkpoint
+from pipeline.training.outputs import TrainedWeights, TrainingOutputs
 from pipeline.training.results import (
     BatchEvent,
     EpochMetrics,
-    Event,
-    MessageEvent,
-    ProgressEvent,
-    ResultsError,
-    StageEvent,
     batch_sizes,
     best_epoch,
-    epochs_of,
-    read_events,
 )
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
-from resources.gpu import Gpu, TrainingFailedError
-from resources.gpu.lease import Host
-from resources.state import StateFolder
+from resources.gpu import Gpu
 
 GROUP = "model"
-GPU_POOL = "gpu"
-TRAINING_FILES = (
-    "best.pt",
-    "last.pt",
-    "pretrain.pt",
-    "results.csv",
-    "metrics.jsonl",
-    "log.txt",
-    "environment.json",
-    "lease.json",
+TRAINING_CODE = (
+    "pipeline.jobs.program",
+    "pipeline.training.detector_program",
+    "pipeline.training.job",
 )
+GPU_POOL = "gpu"
 SHOWN_PLOTS = {
     "results": "results.png",
     "precision and recall": "BoxPR_curve.png",
@@ -93,10 +80,9 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
     defaults = hyperparameters(pack.training.hyperparameters)
     asked = pack.training.two_stage
     finetuning = {**FINETUNING, **(asked.finetune if asked else {})}
-    training_code = code_version_of("pipeline.training.detector_program", "pipeline.training.job")
+    training_code = code_version_of(*TRAINING_CODE)
     export_code = code_version_of(
-        "pipeline.training.detector_program",
-        "pipeline.training.job",
+        *TRAINING_CODE,
         "pipeline.export.contract",
         "pipeline.export.onnx_export",
         "pipeline.export.parity",
@@ -218,32 +204,26 @@ class TrainingSession:
             resume = find_checkpoint(Path(self.wish.resume)) if self.wish.resume else None
             whole = spec.model_copy(update={"stages": self._stages, "lineage": lineage})
             job = write_job(self.job_folder, whole, training_set.path, resume=resume)
-            outputs = self._run(whole, job, self.gpu)
-            for name in TRAINING_FILES:
-                if (outputs / name).is_file():
-                    shutil.copyfile(outputs / name, folder / name)
-            if (outputs / PLOTS).is_dir():
-                shutil.copytree(outputs / PLOTS, folder / PLOTS)
-            shutil.copyfile(self.job_folder / "job.json", folder / "job.json")
+            self._run(whole, job, self.gpu)
+            TrainedWeights.write(folder, self.job_folder)
 
         return make(making, write, show_weights)
 
     def make_export(self, code: str) -> dg.MaterializeResult[Any]:
         """Take the export that the training job made, or export the weights on this machine."""
         weights = self._latest(self.keys.trained_weights)
-        trained = read_job(weights.path / "job.json")
+        trained = TrainedWeights.open(weights.path)
         recipe = {
             "classes": list(self.pack.class_names),
-            "imgsz": trained.imgsz,
-            "export": trained.export.model_dump(mode="json"),
+            "imgsz": trained.spec.imgsz,
+            "export": trained.spec.export.model_dump(mode="json"),
         }
         making = self._making(self.keys.onnx_export, code, recipe, weights)
 
         def write(folder: Path) -> None:
-            exported = self._exported(weights, trained)
             images = TrainingSet.open(self._trained_on(weights).path).images("val")
             OnnxExport.write(
-                folder, exported, weights.path / "best.pt", self.pack.class_names, images
+                folder, self._exported(trained), trained.best, self.pack.class_names, images
             )
 
         return make(making, write, lambda folder: show_export(OnnxExport.open(folder)))
@@ -259,9 +239,7 @@ class TrainingSession:
 
     @cached_property
     def job_folder(self) -> Path:
-        return (
-            StateFolder.from_environment().jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
-        )
+        return self.gpu.paths.state.jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
 
     @property
     def _stages(self) -> tuple[Stage, ...]:
@@ -277,8 +255,8 @@ class TrainingSession:
     ) -> Making:
         return Making(self.context, self.artifacts.store, key, code, recipe, (made_from,))
 
-    def _spec(self, training_set: Artifact) -> JobSpec:
-        return JobSpec(
+    def _spec(self, training_set: Artifact) -> TrainingSpec:
+        return TrainingSpec(
             game=self.pack.name,
             class_names=self.pack.class_names,
             hyperparameters=hyperparameters(self.wish.overrides),
@@ -320,43 +298,42 @@ class TrainingSession:
             "run_id": self.context.run.run_id,
         }
 
-    def _run(self, spec: JobSpec, job: Path, gpu: Gpu) -> Path:
+    def _run(self, spec: TrainingSpec, job: Path, gpu: Gpu) -> Path:
         progress = TrainingProgress(self.context)
-        began = time.monotonic()
-        with self._explaining(job.parent / "outputs"), gpu.rent(spec) as lease:
+        outputs = TrainingOutputs(job.parent / OUTPUTS_FOLDER)
+        with self._explaining(outputs), gpu.rent(job_spec(spec)) as lease:
             host = lease.host
             self.context.log.info(f"Training on {host.name} ({host.provider}).")
-            outputs = lease.run(job, progress.on_event, self.context.log.debug)
-        if not (outputs / "lease.json").is_file():  # Nothing was rented.
-            write_json(outputs / "lease.json", _own_lease(outputs, host, time.monotonic() - began))
-        return outputs
+            return lease.run(job, progress.on_event, self.context.log.debug)
 
     @contextmanager
-    def _explaining(self, outputs: Path) -> Iterator[None]:
+    def _explaining(self, outputs: TrainingOutputs) -> Iterator[None]:
         """Have whatever ends a training early leave a trace in the run of where all of it lies."""
         try:
             yield
-        except TrainingFailedError as error:
+        except JobFailedError as error:
             self.context.log.error(_left_behind(outputs))
             raise dg.Failure(
                 description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
             ) from error
         except BaseException:
-            if outputs.is_dir():  # A host was had.
+            if outputs.folder.is_dir():  # A host was had.
                 self.context.log.error(_left_behind(outputs))
             raise
 
-    def _exported(self, weights: Artifact, trained: JobSpec) -> Path:
+    def _exported(self, trained: TrainedWeights) -> Path:
         """The ONNX file of the job that has just trained, or of one that only exports.
 
         The latter works as the weights were trained, whatever this run is configured for.
         """
-        exported = self.job_folder / "outputs" / "best.onnx"
+        exported = TrainingOutputs(self.job_folder / OUTPUTS_FOLDER).onnx
         if exported.is_file():
             return exported
-        spec = trained.model_copy(update={"stages": (Stage.EXPORT,), "weights": "best.pt"})
-        job = write_job(self.job_folder, spec, weights=weights.path / "best.pt")
-        return self._run(spec, job, Gpu()) / "best.onnx"
+        spec = trained.spec.model_copy(
+            update={"stages": (Stage.EXPORT,), "weights": trained.best.name}
+        )
+        job = write_job(self.job_folder, spec, weights=trained.best)
+        return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx
 
     def _trained_on(self, weights: Artifact) -> Artifact:
         """The training set that the weights were made from, which need not be the newest."""
@@ -371,7 +348,7 @@ class TrainingProgress:
         self._log = context.log
         self._report = reporter(context.log.debug)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, event: JobEvent) -> None:
         """Log what a person wants to read; report what a bar shows."""
         if isinstance(event, StageEvent):
             self._log.info(event.message)
@@ -390,26 +367,27 @@ class TrainingProgress:
 
 def show_weights(folder: Path) -> Metadata:
     """Curves and plots, the best epoch, the host and what it cost, and the job."""
-    epochs = epochs_of(read_events(folder / "metrics.jsonl"))
-    best = best_epoch(epochs)
-    environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    trained = TrainedWeights.open(folder)
+    epochs = trained.epochs()
+    best, environment = best_epoch(epochs), trained.environment
     curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
     shown: Metadata = {
         "epochs": len(epochs),
-        **show_batch_sizes(epochs, read_job(folder / "job.json")),
-        "device": environment["device"],
-        "preview": [curves, *plots_of(folder / PLOTS, epochs, SHOWN_PLOTS)],
-        "environment": dg.MetadataValue.json(environment),
-        "job": dg.MetadataValue.json(json.loads((folder / "job.json").read_text("utf-8"))),
-        **show_lease(folder / "lease.json"),
+        **show_batch_sizes(epochs, trained.spec),
+        "preview": [curves, *plots_of(trained.plots, epochs, SHOWN_PLOTS)],
+        "job": dg.MetadataValue.json(trained.spec.model_dump(mode="json")),
+        **show_bill(trained.bill),
     }
-    if best is None:
-        return shown
-    figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
+    figures: dict[str, Any] = {}
+    if best is not None:
+        figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
+    if environment is not None:
+        figures["device"] = environment.device
+        figures["environment"] = dg.MetadataValue.json(environment.content)
     return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 
-def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: JobSpec) -> Metadata:
+def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: TrainingSpec) -> Metadata:
     """The batch that was used, which is smaller than the one of the job where memory ran out."""
     used, shown = batch_sizes(epochs), []
     for stage in asked_for.training:
@@ -440,47 +418,45 @@ def plots_of(
     ]
 
 
-def show_lease(file: Path) -> Metadata:
+def show_bill(bill: Bill | None) -> Metadata:
     """Host, GPU, price, seconds and cost of a training; nothing where they are not known."""
-    if not file.is_file():
+    if bill is None:
         return {}
-    lease: dict[str, Any] = json.loads(file.read_text("utf-8"))
     shown: dict[str, Any] = {
-        "provider": lease.get("provider"),
-        "host": lease.get("host"),
-        "gpu": lease.get("gpu"),
-        "usd_per_hour": lease.get("usd_per_hour"),
-        "leased_seconds": lease.get("seconds"),
-        "cost_usd": lease.get("usd"),
-        "cost_is": lease.get("usd_is"),
+        "provider": bill.provider,
+        "host": bill.host,
+        "gpu": bill.gpu,
+        "usd_per_hour": bill.usd_per_hour,
+        "leased_seconds": bill.seconds,
+        "cost_usd": bill.usd,
+        "cost_is": bill.usd_is,
     }
-    if len(lease.get("leases", ())) > 1:
-        columns = sorted({name for item in lease["leases"] for name in item})
-        rows = ([item.get(name, "") for name in columns] for item in lease["leases"])
+    if len(bill.leases) > 1:
+        columns = sorted(LeaseCost.model_fields)
+        rows = ([getattr(lease, name) for name in columns] for lease in bill.leases)
         shown["leases"] = table(columns, rows)
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def show_failure(outputs: Path) -> Metadata:
+def show_failure(outputs: TrainingOutputs) -> Metadata:
     """What a failed training got to, and where to look."""
-    shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs))}
-    log, events = outputs / "log.txt", outputs / "metrics.jsonl"
-    if log.is_file():
-        lines = log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-        shown["log"] = dg.MetadataValue.path(str(log))
+    shown: dict[str, Any] = {"outputs": dg.MetadataValue.path(str(outputs.folder))}
+    if outputs.log.is_file():
+        lines = outputs.log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        shown["log"] = dg.MetadataValue.path(str(outputs.log))
         shown["end_of_log"] = dg.MetadataValue.md("\n".join(["```", *lines, "```"]))
     epochs: tuple[EpochMetrics, ...] = ()
-    with suppress(OSError, ResultsError):  # The training's own failure is what must be told.
-        epochs = epochs_of(read_events(events))
+    with suppress(OSError, EventError):  # The training's own failure is what must be told.
+        epochs = outputs.epochs()
     images: list[ShownImage] = []
     if epochs:
         shown["epochs"] = len(epochs)
         images.append(drawing(curves_svg(epochs), "losses and mAP by epoch"))
     with suppress(OSError):
-        images += plots_of(outputs / PLOTS, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
-    return with_images_inside(
-        {**shown, **show_lease(outputs / "lease.json"), PREVIEW: images},
-    )
+        images += plots_of(outputs.plots, epochs, {**TRAINING_BATCH, **SHOWN_PLOTS})
+    with suppress(BillError):
+        shown |= show_bill(outputs.bill)
+    return with_images_inside({**shown, PREVIEW: images})
 
 
 def show_export(export: OnnxExport) -> Metadata:
@@ -506,24 +482,10 @@ def _epoch_line(epoch: EpochMetrics) -> str:
     return f"{stage}epoch {epoch.epoch}/{epoch.epochs}: mAP50 {epoch.map50 or 0:.3f}; {losses}"
 
 
-def _left_behind(outputs: Path) -> str:
+def _left_behind(outputs: TrainingOutputs) -> str:
     """Where the rest of a training lies, and how to go on from it."""
-    said = f"Log and results so far: {outputs}"
-    if not (outputs / "checkpoint.pt").is_file():
-        return said
-    return f"{said}. To go on from there, launch again with resume: {str(outputs.parent)!r}"
-
-
-def _own_lease(outputs: Path, host: Host, seconds: float) -> dict[str, Any]:
-    """The record of a host that costs nothing, in the form of a rented one's."""
-    environment = json.loads((outputs / "environment.json").read_text("utf-8"))
-    return {
-        "provider": host.provider,
-        "host": host.name,
-        "gpu": environment["gpu"],
-        "usd_per_hour": host.usd_per_hour,
-        "seconds": round(seconds, 1),
-        "usd": round(host.usd_per_hour * seconds / 3600, 4),
-        "usd_is": "estimated",
-        "leases": [],
-    }
+    where = f"Log and results so far: {outputs.folder}"
+    if not outputs.checkpoint.is_file():
+        return where
+    resume = str(outputs.folder.parent)
+    return f"{where}. To go on from there, launch again with resume: {resume!r}"

@@ -7,25 +7,23 @@ from assets.core.building import reporter
 from pipeline.errors import OutpostError
 from pipeline.games.files import Overlay
 from pipeline.games.index import GameFile, GameIndex, files_of
-from pipeline.games.mods import NONE
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.audit import AuditReport, Findings, audit
-from resources.artifacts import Artifacts
+from resources.defaults import Resources
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
-from resources.state import StateFolder
 
 
-def audit_model(subject: Path, state: StateFolder, pack: str | Path | None = None) -> AuditReport:
-    """Audit a model against this state folder, the game's folder and the exports folder.
+def audit_model(subject: Path, resources: Resources, pack: str | Path | None = None) -> AuditReport:
+    """Audit a model against the artifact store, the game's folder and the exports folder.
 
     Args:
         subject: a model, a wheel, or a bundle's folder.
-        state: holds the artifact store.
+        resources: where these are.
         pack: name or folder of the game's pack, which says where the game lies; None: the pack of
             the name that is in the records.
 
@@ -33,18 +31,20 @@ def audit_model(subject: Path, state: StateFolder, pack: str | Path | None = Non
         AuditError: nothing can be audited there.
         PackError: the given pack cannot be read.
     """
-    store = Artifacts(folder=str(state.artifacts)).store
     report: Report = reporter(lambda _line: None)
     given = load_pack(pack) if pack is not None else None
 
     def check_game_files(_version: ArtifactVersion, artifact: Path) -> Findings:
-        return compared_game_files(artifact, given)
+        return compared_game_files(artifact, resources.game, given)
 
-    sources = {"game_files": check_game_files, "cvat_export": compared_export}
-    return audit(subject.absolute(), store, sources, report)
+    def check_export(version: ArtifactVersion, artifact: Path) -> Findings:
+        return compared_export(version, artifact, resources.exports)
+
+    sources = {"game_files": check_game_files, "cvat_export": check_export}
+    return audit(subject.absolute(), resources.artifacts.store, sources, report)
 
 
-def compared_game_files(artifact: Path, given: GamePack | None) -> Findings:
+def compared_game_files(artifact: Path, files: GameFiles, given: GamePack | None) -> Findings:
     """Files of the game that are not what the index says.
 
     Where nobody knows the game's folder, nothing differs: the findings say what to do instead.
@@ -52,7 +52,7 @@ def compared_game_files(artifact: Path, given: GamePack | None) -> Findings:
     index = GameIndex.open(artifact)
     try:
         pack = _pack_of(index.game, given)
-        folder, players = GameFiles().located(pack), GameFiles(mods=NONE).mod_choice(pack).players
+        folder, players = files.located(pack), files.players(pack)
     except OutpostError as error:
         return Findings(
             notes=(f"The files of {index.game} were not compared. {error.problem} {error.fix}",)
@@ -78,12 +78,12 @@ def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str 
     return "; ".join(f"{file}: {problem}" for file, problem in problems.items())
 
 
-def compared_export(version: ArtifactVersion, artifact: Path) -> Findings:
+def compared_export(version: ArtifactVersion, artifact: Path, exports: ExportsFolder) -> Findings:
     """The export that a batch was read from, if it is not what it was."""
     source = ExportBatch.open(artifact).source
     game = version.asset.partition("/")[0]
     try:
-        export = ExportsFolder().export(game, version.partition or "")
+        export = exports.export(game, version.partition or "")
     except OutpostError as error:
         return Findings(problems=(error.problem,))
     if export.digest() == source.sha256:

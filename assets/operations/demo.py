@@ -21,11 +21,9 @@ from pipeline.games.pack import GamePack, load_pack
 from pipeline.progress import Report
 from pipeline.release.package import RuntimePackage
 from pipeline.training.estimate import TrainingImages, estimate_seconds
-from pipeline.training.job import JobSpec, hyperparameters
-from resources.artifacts import Artifacts
-from resources.exports import ExportsFolder
+from pipeline.training.job import TrainingSpec, hyperparameters
+from resources.defaults import Resources
 from resources.instance import open_instance
-from resources.state import StateFolder
 
 GAME = "demo"
 HELD_OUT = "heldout"
@@ -61,6 +59,11 @@ class DemoResult:
     evaluation: EvaluationReport
     bundle: Path
 
+    @property
+    def is_held_out(self) -> bool:
+        """Whether it was judged on frames that were kept from training and from validation."""
+        return any("/cvat_export [" in name for name in self.evaluation.inputs)
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -83,11 +86,12 @@ def _minutes(seconds: float) -> str:
 
 
 def run_demo(
-    state: StateFolder, options: DemoOptions, expect: Callable[[Expectation], None] | None = None
+    resources: Resources, options: DemoOptions, expect: Callable[[Expectation], None] | None = None
 ) -> DemoResult:
     """Materialize every asset of the built-in game.
 
     Args:
+        resources: where everything is made.
         expect: told beforehand how long it will take, unless there is a model already. To find
             out takes some seconds.
 
@@ -103,17 +107,17 @@ def run_demo(
             f"Run `outpost dev` with OUTPOST_GAMES={options.pack} and materialize it there, or "
             "give a changed copy of the built-in game's pack.",
         )
-    state.require_writable()
+    resources.state.require_writable()
     keys = GameKeys.of(pack)
-    exports = ExportsFolder()
-    definitions = build_definitions(pack)
-    with open_instance(state) as instance:
+    exports = resources.exports
+    definitions = build_definitions(pack, resources.by_name())
+    with open_instance(resources.state) as instance:
         if expect is not None and latest_version(instance, keys.trained_weights) is None:
             expect(expectation(pack, options))
         write_export_batches(exports.path(pack.name), _reporter())
         batches = register_batches(instance, pack, exports)
         outcomes = tuple(_stages(definitions, instance, keys, batches, options))
-        store = Artifacts().store
+        store = resources.artifacts.store
         evaluation = Evaluation.open(latest(instance, store, keys.real_evaluation).path)
         package = RuntimePackage.open(latest(instance, store, keys.runtime_package).path)
     return DemoResult(outcomes, evaluation.report, package.bundle)
@@ -128,7 +132,7 @@ def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
     chosen = hyperparameters(
         pack.training.hyperparameters, {"epochs": options.epochs} if options.epochs else {}
     )
-    spec = JobSpec(game=pack.name, class_names=pack.class_names, hyperparameters=chosen)
+    spec = TrainingSpec(game=pack.name, class_names=pack.class_names, hyperparameters=chosen)
     drawn = options.images or pack.scenes.images
     real = FRAMES * sum(not name.startswith(HELD_OUT) for name in BATCHES)
     train_share = pack.scenes.train_fraction

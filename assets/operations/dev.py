@@ -28,9 +28,10 @@ from assets.operations.run_news import SHORT, RunNews
 from pipeline.errors import OutpostError
 from pipeline.games.pack import load_pack
 from pipeline.progress import seconds_in_words
+from resources.defaults import Resources
 from resources.exports import ExportsFolder
 from resources.instance import open_instance
-from resources.state import PROJECT_ROOT, STATE_VARIABLE, StateFolder
+from resources.state import STATE_VARIABLE, StateFolder, project_file
 
 Tell = Callable[[str], None]
 LOG = "dev.log"
@@ -74,9 +75,14 @@ def require_free_port(host: str, port: int) -> None:
             )
 
 
-def prepare_to_serve(state: StateFolder) -> dict[str, str]:
-    """Prepare the instance and the exports folders; returns the server's extra environment."""
-    exports = ExportsFolder()
+def prepare_to_serve(resources: Resources, host: str, port: int) -> "DevServer":
+    """Prepare the instance and the exports folders for a server, which is not started yet.
+
+    Raises:
+        StateFolderError: the state folder cannot be written.
+        PackError: a game that is to be served has no pack that can be read.
+    """
+    state, exports = resources.state, resources.exports
     with open_instance(state) as instance:
         for game in games_served():
             pack = load_pack(game)
@@ -84,7 +90,8 @@ def prepare_to_serve(state: StateFolder) -> dict[str, str]:
             if pack.drawn:
                 _drop_drawn_exports(exports, pack.name)
             register_batches(instance, pack, exports)
-    return {STATE_VARIABLE: str(state.root), "DAGSTER_HOME": os.environ["DAGSTER_HOME"]}
+    environment = {STATE_VARIABLE: str(state.root), "DAGSTER_HOME": str(state.instance)}
+    return DevServer(state, host, port, environment)
 
 
 def _drop_drawn_exports(exports: ExportsFolder, game: str) -> None:
@@ -153,7 +160,7 @@ class DevServer:
     def _started(self) -> Iterator[subprocess.Popen[bytes]]:
         command = [
             *(sys.executable, "-m", "dagster_dg_cli.cli", "dev"),
-            *("-w", str(PROJECT_ROOT / "workspace.yaml")),
+            *("-w", str(project_file("workspace.yaml"))),
             *("-h", self.host, "-p", str(self.port), "--log-level", "warning"),
         ]
         with self.log.open("wb") as log:
@@ -216,13 +223,13 @@ class DevServer:
         return ServerEndedError(f"Dagster {how}. The end of its log:{said}", f"See {self.log}.")
 
 
-def what_is_where(server: DevServer) -> Iterator[str]:
+def what_is_where(server: DevServer, resources: Resources) -> Iterator[str]:
     """What is started, and where its parts are, for somebody who sees it for the first time."""
     games = ", ".join(load_pack(game).title for game in games_served())
     yield f"Starting Dagster for {games} ..."
     yield f"  web interface  {server.address}/asset-groups: Materialize all makes everything"
     for game in games_served():
-        yield f"  CVAT exports   {ExportsFolder().path(load_pack(game).name)}"
+        yield f"  CVAT exports   {resources.exports.path(load_pack(game).name)}"
     yield f"  artifacts      {server.state.artifacts}"
     yield f"  log            {server.log}"
 

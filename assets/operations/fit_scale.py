@@ -12,13 +12,12 @@ from pipeline.labels.formats.coco import read_export
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.reports.box_sizes import real_boxes, synthetic_boxes
 from pipeline.scenes.reports.scale_fit import ScaleFit, fit_scale
-from resources.artifacts import Artifacts
+from resources.defaults import Resources
 from resources.instance import open_instance
-from resources.state import StateFolder
 
 
 def fitted_scale(
-    state: StateFolder,
+    resources: Resources,
     game: str | Path,
     against: Sequence[Path] = (),
     synthetic: Path | None = None,
@@ -29,7 +28,7 @@ def fitted_scale(
     Held-out batches are never looked at: what is chosen by them can no longer be judged by them.
 
     Args:
-        state: where materialized artifacts are.
+        resources: where materialized artifacts are.
         game: name or folder of a pack.
         against: export batches (zips, folders or `cvat_export` artifacts); without any, all
             materialized batches of the game that serve training.
@@ -42,8 +41,8 @@ def fitted_scale(
         ExportError, BatchError, SceneSetError: something cannot be read.
     """
     pack = load_pack(game)
-    with open_instance(state) as instance:
-        store = Artifacts().store
+    with open_instance(resources.state) as instance:
+        store = resources.artifacts.store
         if synthetic is None:
             synthetic = latest(instance, store, GameKeys.of(pack).synthetic_set).path
         batches = against or tuple(b.path for b in merged_batches(instance, store, pack))

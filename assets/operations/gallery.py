@@ -9,14 +9,14 @@ from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.page import write_gallery
 from pipeline.provenance import ArtifactVersion
 from resources.artifacts import Artifact, ArtifactStore
+from resources.defaults import Resources
 from resources.instance import open_instance
-from resources.state import StateFolder
 
 VERSION_DIGITS = 12
 IMAGE_SETS = ("synthetic_set", "cvat_export", "cvat_merge", "real_evaluation")
 
 
-def make_gallery(state: StateFolder, address: str, target: Path | None) -> Path:
+def make_gallery(resources: Resources, address: str, target: Path | None) -> Path:
     """Write the gallery of an artifact and return its page.
 
     Args:
@@ -28,12 +28,14 @@ def make_gallery(state: StateFolder, address: str, target: Path | None) -> Path:
         GalleryError: there is no such image set.
         NotMaterializedError, ArtifactMissingError: it is not in the store.
     """
-    store = ArtifactStore(state.artifacts)
+    store = resources.artifacts.store
     asset, partition, version = parse_address(address)
     if asset.endswith("/cvat_export") and partition is None:
-        raise _which_batch(state, asset)
+        raise _which_batch(resources, asset)
     artifact = (
-        _stored(store, asset, partition, version) if version else _newest(state, asset, partition)
+        _stored(store, asset, partition, version)
+        if version
+        else _newest(resources, asset, partition)
     )
     digits = artifact.version.data_version[:VERSION_DIGITS]
     title = f"{asset} [{partition}] {digits}" if partition else f"{asset} {digits}"
@@ -41,7 +43,7 @@ def make_gallery(state: StateFolder, address: str, target: Path | None) -> Path:
         artifact.path, title, lambda found: store.open(found.version).path / found.path
     )
     name = "-".join(part for part in (*asset.split("/"), partition, digits) if part)
-    folder = target or state.galleries / name
+    folder = target or resources.state.galleries / name
     return write_gallery(folder, collection, reporter(lambda _line: None))
 
 
@@ -62,9 +64,9 @@ def parse_address(address: str) -> tuple[str, str | None, str | None]:
     return asset, partition or None, version or None
 
 
-def _which_batch(state: StateFolder, asset: str) -> GalleryError:
+def _which_batch(resources: Resources, asset: str) -> GalleryError:
     """What to write instead of an export without its batch."""
-    with open_instance(state) as instance:
+    with open_instance(resources.state) as instance:
         materialized = instance.get_materialized_partitions(dg.AssetKey(asset.split("/")))
     named = ", ".join(f"{asset}@{batch}" for batch in sorted(materialized))
     return GalleryError(
@@ -73,10 +75,9 @@ def _which_batch(state: StateFolder, asset: str) -> GalleryError:
     )
 
 
-def _newest(state: StateFolder, asset: str, partition: str | None) -> Artifact:
-    store = ArtifactStore(state.artifacts)
-    with open_instance(state) as instance:
-        return latest(instance, store, dg.AssetKey(asset.split("/")), partition)
+def _newest(resources: Resources, asset: str, partition: str | None) -> Artifact:
+    with open_instance(resources.state) as instance:
+        return latest(instance, resources.artifacts.store, dg.AssetKey(asset.split("/")), partition)
 
 
 def _stored(store: ArtifactStore, asset: str, partition: str | None, version: str) -> Artifact:

@@ -8,20 +8,20 @@ import dagster as dg
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.page_images import images_folder, images_named_in
 from pipeline.provenance import ArtifactVersion
-from resources.artifacts import ABANDONED_AFTER_SECONDS, ArtifactStore, Removal, abandoned
+from resources.artifacts import ABANDONED_AFTER_SECONDS, Removal, abandoned
+from resources.defaults import Resources
 from resources.instance import open_instance
-from resources.state import StateFolder
 
 EVENTS_A_PAGE = 1000
 
 
-def collect_garbage(state: StateFolder, *, delete: bool) -> tuple[Removal, ...]:
+def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...]:
     """Find what nothing refers to or works on any more, and remove it if asked to.
 
     That is artifacts and images of pages that no materialization reported, what was left in
     staging, and the folders of trainings that failed or were killed.
     """
-    store = ArtifactStore(state.artifacts)
+    store, state = resources.artifacts.store, resources.state
     with open_instance(state) as instance:
         events = tuple(_materializations(instance))
         removals = store.garbage(set(_versions(events)))

@@ -58,7 +58,7 @@ def _tile(image: Image.Image, boxes: Sequence[LabelledBox], names: Sequence[str]
     tile = resized(image)
     zoom = tile.width / image.width
     pen = ImageDraw.Draw(tile)
-    for box, class_id in boxes:
+    for class_id, box in boxes:
         colour = class_colour(class_id)
         draw_box(pen, box, colour, zoom=zoom)
         corner = (box.x1 * zoom, box.y1 * zoom)

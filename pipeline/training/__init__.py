@@ -6,10 +6,11 @@ From Python, everything that is needed is here:
 
 Read `job` (what is trained, and the folder that carries it), `detector_program` (what runs on the
 host), `results` and `curves` (what it tells), `estimate` (how long it will take), then `library`
-(training from Python, and the account of what was trained) with `running`. Hosts and money do not
-belong here; what an export must be is `pipeline.export`.
+(training from Python, and the account of what was trained). How a job is sent and followed is
+`pipeline.jobs`; hosts and money do not belong here; what an export must be is `pipeline.export`.
 """
 
+from pipeline.jobs.failures import JobFailedError
 from pipeline.training.library.api import (
     Callback,
     StopTraining,
@@ -32,7 +33,6 @@ from pipeline.training.library.registry import (
     RegistryEntry,
     RegistryError,
 )
-from pipeline.training.running import TrainingRunError
 
 __all__ = [
     "Callback",
@@ -40,6 +40,7 @@ __all__ = [
     "CheckpointManifest",
     "CheckpointMissingError",
     "CheckpointRecord",
+    "JobFailedError",
     "ModelRegistry",
     "NotRegisteredError",
     "RegisteredFileError",
@@ -49,7 +50,6 @@ __all__ = [
     "TrainedModel",
     "TrainingConfig",
     "TrainingConfigError",
-    "TrainingRunError",
     "print_epochs",
     "stop_after",
     "train",

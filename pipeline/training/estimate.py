@@ -12,7 +12,7 @@ from pipeline.errors import OutpostError
 from pipeline.processes import without_secrets
 from pipeline.training.detector_program.acceleration.resizing import STRIDE, ProgressiveResizing
 from pipeline.training.detector_program.recording.timing import StepTime, TimeLeft
-from pipeline.training.job import Hyperparameters, JobSpec
+from pipeline.training.job import Hyperparameters, TrainingSpec
 
 MODULE = "pipeline.training.detector_program.acceleration.speed"
 MOST_SECONDS = 120.0
@@ -39,7 +39,7 @@ class TrainingImages:
     height: int
 
 
-def estimate_seconds(spec: JobSpec, images: TrainingImages) -> float:
+def estimate_seconds(spec: TrainingSpec, images: TrainingImages) -> float:
     """Seconds of a training with one stage on this computer's processor, if nothing else runs.
 
     A step is timed, which takes some seconds: at the training's full size, with its optimizer.
@@ -57,7 +57,7 @@ def estimate_seconds(spec: JobSpec, images: TrainingImages) -> float:
     return TimeLeft(areas, batches, images.validation / chosen.batch).seconds(step, 0, 0)
 
 
-def measured_step(spec: JobSpec, images: TrainingImages) -> StepTime:
+def measured_step(spec: TrainingSpec, images: TrainingImages) -> StepTime:
     """The time of one step on this computer's processor, in a process of its own.
 
     Raises:

@@ -1,20 +1,17 @@
 """The training job: what to train, with what, and the folder that carries it to a host.
 
-The folder is complete: `pipeline.training.detector_program`, a copy of which lies in it, needs
-nothing of Outpost. See its `main` for the layout.
+The program is `pipeline.training.detector_program`; see its `main` for what lies in the folder
+beside that of every job.
 """
 
 from __future__ import annotations
 
 import difflib
-import shutil
-import zipfile
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from detector_runtime.system import cores
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -25,31 +22,27 @@ from pydantic import (
 )
 
 from pipeline.errors import OutpostError
-from pipeline.links import link_file, link_tree
-from pipeline.training.detector_program.constants import PREFIXES, RESUME_FILE
-from pipeline.training.detector_program.recording.outputs import sidecar_of
+from pipeline.jobs.folder import JobError, write_job_folder
+from pipeline.jobs.program.constants import CHECKPOINT_FILE
+from pipeline.jobs.spec import JobSpec, pinned
+from pipeline.training.detector_program.constants import (
+    BEST_WEIGHTS,
+    LAST_WEIGHTS,
+    ONNX_FILE,
+    PREFIXES,
+)
+from pipeline.training.results import TRAINING_EVENTS
 
-PROGRAM = Path(__file__).with_name("detector_program")
-PROGRAM_FILE = "program.pyz"
-CORES = "acceleration/cores.py"
-"""The runtime's module takes its place in the packed program."""
-PROGRAM_ENTRY = """import sys
-
-from detector_program.main import main
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
-"""
+PROGRAM: str | Path = "pipeline.training.detector_program"
+REQUIREMENTS = ("ultralytics-opencv-headless", "onnx", "onnxruntime", "onnxslim")
+"""What the program needs beside torch."""
+LARGE_OUTPUTS = (CHECKPOINT_FILE, BEST_WEIGHTS, LAST_WEIGHTS, ONNX_FILE)
 OWN_OUTPUTS = ("best", "last", "checkpoint")
 """Names in the outputs that no stage of training may have."""
 
 
 class HyperparameterError(OutpostError):
     """A hyperparameter that does not exist or cannot have that value."""
-
-
-class JobError(OutpostError):
-    """A job that could not run on any host."""
 
 
 class Stage(StrEnum):
@@ -180,7 +173,7 @@ FINETUNING: Mapping[str, Any] = {
 what was learned before. An optimizer is named because 'auto' would choose its own learning rate."""
 
 
-class JobSpec(JobPart):
+class TrainingSpec(JobPart):
     """Everything that a host has to know to train and to export."""
 
     game: str = Field(min_length=1)
@@ -279,7 +272,7 @@ def two_stages(
 
 def write_job(
     folder: Path,
-    spec: JobSpec,
+    spec: TrainingSpec,
     training_set: Path | None = None,
     weights: Path | None = None,
     resume: Path | None = None,
@@ -302,64 +295,40 @@ def write_job(
         JobError: something that the stages need is missing.
     """
     _check_parts(spec, training_set, weights)
-    if resume is not None and not resume.is_file():
-        raise JobError(
-            f"There is no checkpoint at {resume}.",
-            "Correct the path, or leave resume out to train from the beginning.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise JobError(f"{folder} is not empty.", "Give the job a folder of its own.")
-    pack_program(PROGRAM, folder / PROGRAM_FILE)
+    inputs: dict[str, Path] = {}
     if training_set is not None and Stage.TRAIN in spec.stages:
-        link_tree(training_set, folder / "data")
+        inputs["data"] = training_set
     if weights is not None:
-        link_file(weights, folder / spec.weights)
-    if resume is not None:
-        link_file(resume, folder / RESUME_FILE)
-        if sidecar_of(resume).is_file():
-            link_file(sidecar_of(resume), sidecar_of(folder / RESUME_FILE))
-    file = folder / "job.json"
-    file.write_text(spec.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
-    return file
+        inputs[spec.weights] = weights
+    return write_job_folder(folder, PROGRAM, spec.model_dump_json(indent=1), inputs, resume)
 
 
-def pack_program(package: Path, target: Path) -> None:
-    """Pack a Python package as one file that `python FILE` runs (a zipapp); same code, same bytes.
-
-    Args:
-        package: folder of modules, one of which is `main` with a function `main(arguments) -> int`;
-            or a single script, which is copied.
-        target: the file to write.
-    """
-    if package.is_file():
-        shutil.copyfile(package, target)
-        return
-    modules = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")}
-    if CORES in modules:
-        modules[CORES] = Path(cores.__file__)
-    entries = {"__main__.py": PROGRAM_ENTRY.encode()}
-    for name, file in sorted(modules.items()):
-        # A checkout on Windows may have other line ends.
-        entries[f"{package.name}/{name}"] = file.read_bytes().replace(b"\r\n", b"\n")
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, content in entries.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
+def job_spec(spec: TrainingSpec) -> JobSpec:
+    """What those who run the training have to know of it."""
+    chosen = spec.hyperparameters
+    return JobSpec(
+        name="training",
+        requirements=pinned(REQUIREMENTS),
+        event_types=TRAINING_EVENTS,
+        large_outputs=LARGE_OUTPUTS,
+        memory_fix=f"Lower the batch (now {chosen.batch}) or imgsz (now {chosen.imgsz}), or close "
+        "other programs.",
+    )
 
 
-def read_job(file: Path) -> JobSpec:
+def read_job(file: Path) -> TrainingSpec:
     """Read a job file.
 
     Raises:
         JobError: it is not one.
     """
     try:
-        return JobSpec.model_validate_json(file.read_text(encoding="utf-8"))
+        return TrainingSpec.model_validate_json(file.read_text(encoding="utf-8"))
     except ValidationError as error:
         raise JobError(f"{file} is not a job: {error}", "Write it with write_job.") from error
 
 
-def _check_parts(spec: JobSpec, training_set: Path | None, weights: Path | None) -> None:
+def _check_parts(spec: TrainingSpec, training_set: Path | None, weights: Path | None) -> None:
     if Stage.TRAIN not in spec.stages and weights is None:
         raise JobError(
             "A job that exports without training needs the weights to export.",

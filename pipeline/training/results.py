@@ -1,6 +1,6 @@
 """What a training job tells while it runs, and the curves drawn from it.
 
-The job program appends one JSON object a line to `metrics.jsonl`; each is one of the events below.
+Events are those of every job (`pipeline.jobs.events`) and those below.
 """
 
 from __future__ import annotations
@@ -9,41 +9,19 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from pipeline.errors import OutpostError
+from pipeline.jobs.events import EVENT_TYPES, EpochEvent, JobEvent, read_events
 
 
 class ResultsError(OutpostError):
     """Training results that cannot be read."""
 
 
-class Figures(BaseModel):
-    """Base of the events. A figure that was not a finite number is None."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    seconds: float = Field(ge=0.0, description="Since the job began.")
-
-
-class StageEvent(Figures):
-    """The job has come to its next stage."""
-
-    event: Literal["stage"] = "stage"
-    stage: Literal["prepare", "weights", "train", "export"]
-    message: str
-
-
-class MessageEvent(Figures):
-    """Something the user should know."""
-
-    event: Literal["message"] = "message"
-    message: str
-
-
-class BatchEvent(Figures):
+class BatchEvent(JobEvent):
     """Memory ran out, and training began its first epoch again with a smaller batch."""
 
     event: Literal["batch"] = "batch"
@@ -57,28 +35,9 @@ class BatchEvent(Figures):
         return f"Batch halved from {self.before} to {self.batch_size}: out of memory"
 
 
-class ProgressEvent(Figures):
-    """Within an epoch, every few seconds."""
-
-    event: Literal["progress"] = "progress"
-    stage: str = Field("train", description="Of training, where there are several.")
-    epoch: int = Field(ge=1, description="The epoch that is running.")
-    epochs: int = Field(ge=1)
-    batch: int
-    batches: int
-    seconds_left: float = Field(description="If no early stop comes first.")
-
-
-class EpochMetrics(Figures):
+class EpochMetrics(EpochEvent):
     """One finished epoch, with its figures on the validation list."""
 
-    event: Literal["epoch"] = "epoch"
-    stage: str = Field("train", description="Of training; each counts its own epochs.")
-    restored: bool = Field(
-        False, description="Trained earlier, and told again by a job that goes on."
-    )
-    epoch: int = Field(ge=1)
-    epochs: int = Field(ge=1, description="As many as were asked for.")
     batch_size: int | None = Field(
         None, description="Images in one step; fewer than were asked for where memory ran out."
     )
@@ -89,16 +48,14 @@ class EpochMetrics(Figures):
     train_losses: Mapping[str, float | None] = {}
     val_losses: Mapping[str, float | None] = {}
     learning_rate: float | None = None
-    epoch_seconds: float | None = None
     step_seconds: Mapping[str, float] = Field(
         {},
         description="What a step takes to 'load' its images, for its 'layers' (forward and "
         "backward) and for the 'optimizer': medians of the last steps.",
     )
-    seconds_left: float | None = None
 
 
-class BestEvent(Figures):
+class BestEvent(JobEvent):
     """The best checkpoint, validated once more after the last epoch."""
 
     event: Literal["best"] = "best"
@@ -108,55 +65,21 @@ class BestEvent(Figures):
     map50_95: float | None = None
 
 
-class FailedEvent(Figures):
-    """The job ends without having done its work."""
-
-    event: Literal["failed"] = "failed"
-    message: str
-
-
-class DoneEvent(Figures):
-    """The job has done all that it was asked for."""
-
-    event: Literal["done"] = "done"
+TRAINING_EVENTS: Mapping[str, type[JobEvent]] = {
+    **EVENT_TYPES,
+    "batch": BatchEvent,
+    "epoch": EpochMetrics,
+    "best": BestEvent,
+}
+"""All that the training program tells."""
 
 
-Event = Annotated[
-    StageEvent
-    | MessageEvent
-    | BatchEvent
-    | ProgressEvent
-    | EpochMetrics
-    | BestEvent
-    | FailedEvent
-    | DoneEvent,
-    Field(discriminator="event"),
-]
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+def read_training_events(file: Path) -> tuple[JobEvent, ...]:
+    """Every event of a training's `metrics.jsonl`; see `pipeline.jobs.events.read_events`."""
+    return read_events(file, TRAINING_EVENTS)
 
 
-def parse_event(line: str) -> Event:
-    """Read one line of `metrics.jsonl`.
-
-    Raises:
-        ResultsError: it is no event.
-    """
-    try:
-        return _EVENT.validate_json(line)
-    except ValidationError as error:
-        raise ResultsError(
-            f"This is not a training event: {line[:200]!r}",
-            "Use the job program that comes with this version of Outpost.",
-        ) from error
-
-
-def read_events(file: Path) -> tuple[Event, ...]:
-    """Every event of a `metrics.jsonl`; a last line that was cut off is left out."""
-    whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n")
-    return tuple(parse_event(line) for line in whole.splitlines() if line.strip())
-
-
-def epochs_of(events: Iterable[Event]) -> tuple[EpochMetrics, ...]:
+def epochs_of(events: Iterable[JobEvent]) -> tuple[EpochMetrics, ...]:
     """The finished epochs among events; of one that was told twice, what was told last.
 
     Twice when a host was lost before its newest checkpoint had been fetched.

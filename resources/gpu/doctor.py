@@ -92,7 +92,7 @@ def _examine_host(gpu: GpuSettings, folder: Path) -> tuple[Finding, ...]:
     except OutpostError as error:
         return (Finding("SSH host", False, error.problem, error.fix),)
     try:
-        workplace = Workplace(host, f"outpost-{owner_token(folder)}-{new_lease_id()}")
+        workplace = Workplace(host, f"outpost-{owner_token(folder)}-{new_lease_id()}", {})
         environment = workplace.examine()
     except OutpostError as error:
         return (Finding("SSH host", False, error.problem, error.fix),)

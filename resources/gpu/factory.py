@@ -26,7 +26,6 @@ from resources.gpu.settings import (
     Provider,
 )
 from resources.gpu.timeouts import Pace
-from resources.state import StateFolder
 
 Tiers = tuple[Literal["secure", "community"], ...]
 
@@ -40,15 +39,18 @@ LAMBDA_URL_VARIABLE = "OUTPOST_LAMBDA_URL"
 """Where the APIs answer, for those who reach them by another way."""
 
 
-def provider_of(settings: GpuSettings) -> GpuProvider:
+def provider_of(settings: GpuSettings, folder: Path) -> GpuProvider:
     """The source of hosts that settings describe.
+
+    Args:
+        settings: which, and their limits.
+        folder: the state folder's part for GPUs: ledger, locks, our key.
 
     Raises:
         GpuSettingsError, SshHostError: something that it needs is not told.
     """
     if settings.provider is Provider.LOCAL:
         return LocalProvider()
-    folder = StateFolder.from_environment().gpu
     if settings.provider is Provider.SSH:
         return SshHostProvider(ssh_settings(settings), folder, Pace())
     terms = Terms(

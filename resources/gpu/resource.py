@@ -1,7 +1,5 @@
 """The Dagster resource that assets ask for a host to train on."""
 
-from __future__ import annotations
-
 import os
 from contextlib import AbstractContextManager
 from typing import Any
@@ -9,18 +7,23 @@ from typing import Any
 import dagster as dg
 from pydantic import ValidationError
 
-from pipeline.training.job import JobSpec
-from resources.gpu.lease import Lease, OnLog
+from pipeline.jobs.events import OnLog
+from pipeline.jobs.spec import JobSpec
+from resources.gpu.lease import Lease
 from resources.gpu.settings import VARIABLE, GpuSettings, GpuSettingsError, variable_of
+from resources.paths import Paths
 
 
 class Gpu(dg.ConfigurableResource, GpuSettings):  # type: ignore[type-arg]
-    """Rents a host for a training job, within one asset's body.
+    """Rents a host for a job, within one asset's body.
 
     Not through the resource's own set-up and tear-down: Dagster runs those once a process, and an
     error in them does not fail the run. API keys are read from the environment when they are
-    needed (RUNPOD_API_KEY, LAMBDA_API_KEY) and are part of no configuration.
+    needed (RUNPOD_API_KEY, LAMBDA_API_KEY) and are part of no configuration. The ledger, our SSH
+    key and the folders of jobs lie in the state folder.
     """
+
+    paths: Paths
 
     def rent(self, spec: JobSpec, on_log: OnLog | None = None) -> AbstractContextManager[Lease]:
         """A lease for the time of a `with` block.
@@ -32,11 +35,16 @@ class Gpu(dg.ConfigurableResource, GpuSettings):  # type: ignore[type-arg]
         # Not above: SSH and HTTP take a second to import, which Dagster would wait for.
         from resources.gpu.factory import provider_of
 
-        return provider_of(self).rent(spec, on_log or dg.get_dagster_logger().info)
+        return provider_of(self, self.paths.state.gpu).rent(
+            spec, on_log or dg.get_dagster_logger().info
+        )
 
 
-def gpu_from_environment() -> Gpu:
+def gpu_from_environment(paths: Paths) -> Gpu:
     """The resource as environment variables describe it; training on this machine without any.
+
+    Args:
+        paths: the state folder.
 
     Raises:
         GpuSettingsError: a variable has a value that its field cannot have.
@@ -44,10 +52,10 @@ def gpu_from_environment() -> Gpu:
     values: dict[str, Any] = {}
     for name in Gpu.model_fields:
         text = os.environ.get(variable_of(name), "").strip()
-        if text:
+        if text and name != "paths":
             values[name] = _list_of(text) if name == "gpus" else text
     try:
-        return Gpu(**values)
+        return Gpu(paths=paths, **values)
     except ValidationError as error:
         wrong = {variable_of(str(item["loc"][0])): item for item in error.errors()}
         told = [f"{name} is {item['input']!r}: {item['msg']}" for name, item in wrong.items()]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,11 +116,21 @@ class ToyGame:
 
 
 @pytest.fixture
-def toy_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToyGame:
+def toy_game(drawn_toy_game: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToyGame:
     """A toy game in a state folder of its own, which this process uses too."""
-    home, folder = tmp_path / "home", tmp_path / "pack"
+    home = tmp_path / "home"
     monkeypatch.setenv("OUTPOST_HOME", str(home))
     monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    for name in ("home", "pack"):
+        shutil.copytree(drawn_toy_game / name, tmp_path / name)
+    return ToyGame(home, tmp_path / "pack")
+
+
+@pytest.fixture(scope="session")
+def drawn_toy_game(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What each test gets a copy of: making the databases of an instance takes seconds."""
+    root = tmp_path_factory.mktemp("toy")
+    home, folder = root / "home", root / "pack"
     folder.mkdir()
     pack = GamePack.model_validate(TOY).model_dump(mode="json")
     (folder / "pack.yaml").write_text(yaml.safe_dump(pack), encoding="utf-8")
@@ -127,7 +138,7 @@ def toy_game(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ToyGame:
     game.add("sprites", write_toy_sprites)
     game.add("terrain_backgrounds", lambda place: write_toy_ground(place, "land", (90, 120, 60)))
     game.add("water_backgrounds", lambda place: write_toy_ground(place, "water", (40, 80, 130)))
-    return game
+    return root
 
 
 def write_toy_batch(folder: Path) -> None:

@@ -20,6 +20,7 @@ from assets.graph.annotations import dry_run, left_out_batches
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
+from resources.paths import Paths
 
 PACK = load_pack("demo")
 KEYS = GameKeys.of(PACK)
@@ -30,9 +31,10 @@ class Desk:
 
     def __init__(self, instance: dg.DagsterInstance, folder: Path) -> None:
         self.instance = instance
-        self.exports = ExportsFolder(folder=str(folder / "exports"))
+        paths = Paths.below(folder)
+        self.exports = ExportsFolder(paths=paths, folder=str(folder / "exports"))
         self.exports.path("demo").mkdir()
-        self.artifacts = Artifacts(folder=str(folder / "artifacts"))
+        self.artifacts = Artifacts(paths=paths)
         resources = {"exports": self.exports, "artifacts": self.artifacts}
         self.definitions = build_definitions(PACK, resources)
 

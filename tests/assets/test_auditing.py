@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from assets.cli.app import app
 from assets.operations.audit import audit_model, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.manifests import sha256_of
 from pipeline.provenance import Provenance, Recipe
 from resources.artifacts import ArtifactStore
+from resources.defaults import Resources
 from resources.game_files import GAME_DIR_VARIABLE
-from resources.state import STATE_VARIABLE, StateFolder
+from resources.paths import Paths
+from resources.state import STATE_VARIABLE
 
 GAME = "owngame"
 SPRITE = "graphics/knight.sld"
@@ -34,25 +36,24 @@ def pack(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
+def resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resources:
     monkeypatch.delenv(GAME_DIR_VARIABLE, raising=False)
-    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
-    return StateFolder.from_environment()
+    return Resources.of(Paths.below(tmp_path / "state"))
 
 
 @pytest.fixture
-def game(state: StateFolder) -> Path:
+def game(resources: Resources) -> Path:
     """Where the pack's game is drawn."""
-    sprite = state.drawn_game(GAME) / SPRITE
+    sprite = resources.state.drawn_game(GAME) / SPRITE
     sprite.parent.mkdir(parents=True)
     sprite.write_bytes(b"knight")
     return sprite.parents[1]
 
 
 @pytest.fixture
-def model(state: StateFolder, game: Path, tmp_path: Path) -> Path:
+def model(resources: Resources, game: Path, tmp_path: Path) -> Path:
     """Weights whose only source is the game's index, in the store and as a copy."""
-    store = ArtifactStore(state.artifacts)
+    store = resources.artifacts.store
     sprite = {"path": SPRITE, "size": 6, "sha256": sha256_of(game / SPRITE)}
     index = {"game": GAME, "sprites": [sprite], "terrain": []}
     indexed = commit(
@@ -87,17 +88,17 @@ def commit(store: ArtifactStore, recipe: Recipe, files: dict[str, bytes]) -> Pro
 
 
 def test_the_game_of_a_pack_that_is_given_is_compared(
-    model: Path, state: StateFolder, pack: Path, game: Path
+    model: Path, resources: Resources, pack: Path, game: Path
 ) -> None:
-    report = audit_model(model, state, pack)
+    report = audit_model(model, resources, pack)
     assert (report.problems, report.notes) == ((), ())
     (game / SPRITE).write_bytes(b"knighT")
-    (problem,) = audit_model(model, state, pack).problems
+    (problem,) = audit_model(model, resources, pack).problems
     assert str(game / SPRITE) in problem
 
 
 def test_a_mods_file_is_compared_with_the_mod(
-    state: StateFolder, pack: Path, game: Path, tmp_path: Path
+    resources: Resources, pack: Path, game: Path, tmp_path: Path
 ) -> None:
     mods = tmp_path / "mods"
     file = mods / "local/Red" / SPRITE
@@ -110,47 +111,40 @@ def test_a_mods_file_is_compared_with_the_mod(
     sprite = {"path": SPRITE, "size": 3, "sha256": sha256_of(file), "mod": "local/Red"}
     index = {"game": GAME, "sprites": [sprite], "terrain": []}
     (artifact / "index.json").write_text(json.dumps(index))
-    assert compared_game_files(artifact, load_pack(pack)).problems == ()
+    assert compared_game_files(artifact, resources.game, load_pack(pack)).problems == ()
     file.write_bytes(b"blue")
-    (problem,) = compared_game_files(artifact, load_pack(pack)).problems
+    (problem,) = compared_game_files(artifact, resources.game, load_pack(pack)).problems
     assert str(file) in problem
     file.unlink()
-    (problem,) = compared_game_files(artifact, load_pack(pack)).problems
+    (problem,) = compared_game_files(artifact, resources.game, load_pack(pack)).problems
     assert "local/Red" in problem
 
 
 @pytest.mark.parametrize("given", [None, "demo"], ids=["no pack", "the pack of another game"])
 def test_an_unknown_pack_is_noted_with_what_to_do(
-    model: Path, state: StateFolder, given: str | None
+    model: Path, resources: Resources, given: str | None
 ) -> None:
-    report = audit_model(model, state, given)
+    report = audit_model(model, resources, given)
     assert report.is_clean
     (note,) = report.notes
     assert GAME in note
     assert "--pack" in note
 
 
-def test_a_given_pack_that_does_not_exist_is_refused(model: Path, state: StateFolder) -> None:
+def test_a_given_pack_that_does_not_exist_is_refused(model: Path, resources: Resources) -> None:
     with pytest.raises(PackError):
-        audit_model(model, state, "no_such_game")
+        audit_model(model, resources, "no_such_game")
 
 
 def test_the_command_takes_the_pack_and_shows_the_note(
-    model: Path, state: StateFolder, pack: Path
+    model: Path, resources: Resources, pack: Path
 ) -> None:
-    def outpost(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "assets.cli.app", "audit", str(model), *arguments],
-            env=os.environ.copy(),
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def outpost(*arguments: str) -> Result:
+        environment = {STATE_VARIABLE: str(resources.state.root)}
+        return CliRunner().invoke(app, ["audit", str(model), *arguments], env=environment)
 
     unknown = outpost()
-    assert unknown.returncode == 0, unknown.stderr
+    assert unknown.exit_code == 0, unknown.output
     assert "Note:" in unknown.stderr
     assert "Differs" not in unknown.stderr
     known = json.loads(outpost("--pack", str(pack), "--json").stdout)

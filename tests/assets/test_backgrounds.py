@@ -20,6 +20,7 @@ from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
+from resources.paths import Paths
 
 Made = Callable[[dg.AssetKey], Path]
 
@@ -37,9 +38,9 @@ def shore_pack() -> GamePack:
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
+def made(tmp_path: Path) -> Iterator[Made]:
     """Materializes an asset of that game, and gives its folder."""
-    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "home"))
+    paths = Paths.below(tmp_path / "home")
     game = tmp_path / "game"
     for folder in (SPRITES, TEXTURES):
         (game / folder).mkdir(parents=True)
@@ -48,8 +49,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
         write_dds(game / TEXTURES / f"{terrain.name}.dds", tile_of(terrain, number))
     write_dds(game / TEXTURES / "o_grid.dds", tile_of(TERRAINS[0], 0))
     (game / MARKER).write_text(json.dumps({"drawing_version": drawing_version()}))
-    artifacts = Artifacts(folder=str(tmp_path / "artifacts"))
-    resources = {"game": GameFiles(folder=str(game)), "artifacts": artifacts}
+    artifacts = Artifacts(paths=paths)
+    resources = {"game": GameFiles(paths=paths, folder=str(game)), "artifacts": artifacts}
     pack = shore_pack()
     definitions = build_definitions(pack, resources)
     with dg.instance_for_test() as instance:

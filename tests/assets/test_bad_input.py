@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,9 +10,12 @@ from pathlib import Path
 import dagster as dg
 import onnx
 import pytest
+from click.testing import Result
 from onnx import TensorProto, helper
 from PIL import Image
+from typer.testing import CliRunner
 
+from assets.cli.app import app
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
@@ -23,29 +24,22 @@ from pipeline.games.pack import PACKS_FOLDER, load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
+from resources.paths import Paths
 
 KEYS = GameKeys("demo")
 ANNOTATIONS = "annotations/instances_default.json"
 Batch = Callable[[Mapping[str, bytes | str]], dg.DagsterInstance]
 
-ROOT = Path(__file__).parents[2]
+
+def outpost(home: Path, *arguments: str, **environment: str) -> Result:
+    """The command, in this process: starting another one takes longer than what it does here."""
+    return CliRunner().invoke(app, arguments, env={"OUTPOST_HOME": str(home), **environment})
 
 
-def outpost(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assets.cli.app", *arguments],
-        env={**os.environ, "OUTPOST_HOME": str(home), **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def explained(done: subprocess.CompletedProcess[str]) -> str:
+def explained(done: Result) -> str:
     """The message, having checked that it is one and no traceback."""
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.exit_code == 1, done.output
+    assert isinstance(done.exception, SystemExit), done.exception
     assert "Traceback" not in done.stderr
     assert "What to do:" in done.stderr
     return " ".join(done.stderr.split())
@@ -88,7 +82,7 @@ def test_auditing_a_damaged_model(tmp_path: Path) -> None:
 def test_auditing_a_stranger_says_that_its_bytes_are_unknown(tmp_path: Path) -> None:
     done = outpost(tmp_path / "home", "audit", str(tiny_onnx(tmp_path / "model.onnx")), "--json")
     report = json.loads(done.stdout)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "not in the artifact store" in report["problems"][0]
 
 
@@ -122,9 +116,10 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
             with zipfile.ZipFile(exports / "batch.zip", "w") as archive:
                 for name, content in {**good_members(), **changes}.items():
                     archive.writestr(name, content)
+            paths = Paths.below(tmp_path)
             resources = {
-                "exports": ExportsFolder(folder=str(exports)),
-                "artifacts": Artifacts(folder=str(store)),
+                "exports": ExportsFolder(paths=paths, folder=str(exports)),
+                "artifacts": Artifacts(paths=paths),
             }
             definitions = build_definitions("demo", resources)
             register_batches(instance, load_pack("demo"), resources["exports"])
@@ -208,10 +203,9 @@ def test_a_bad_batch_is_refused_with_its_name(
 
 def test_a_game_that_is_not_installed(tmp_path: Path) -> None:
     with dg.instance_for_test() as instance, pytest.raises(OutpostError) as raised:
-        resources = {
-            "game": GameFiles(folder=str(tmp_path / "no game")),
-            "artifacts": Artifacts(folder=str(tmp_path / "artifacts")),
-        }
+        paths = Paths.below(tmp_path)
+        game = GameFiles(paths=paths, folder=str(tmp_path / "no game"))
+        resources = {"game": game, "artifacts": Artifacts(paths=paths)}
         definitions = build_definitions("aoe2", resources)
         materialize(definitions, instance, [GameKeys("aoe2").game_files])
     assert "no game" in raised.value.problem

@@ -8,16 +8,16 @@ from assets.definitions import games_served
 from assets.operations.demo import DemoOptions, NotDrawnError, run_demo
 from assets.operations.dev import prepare_to_serve
 from pipeline.games.pack import PackError, pack_names
-from resources.state import StateFolder
+from resources.defaults import Resources
+from resources.paths import Paths
 
 
 def test_the_demo_refuses_an_installed_game_before_it_writes_anything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"
-    monkeypatch.setenv("OUTPOST_HOME", str(home))
     with pytest.raises(NotDrawnError, match="Age of Empires II") as raised:
-        run_demo(StateFolder(home), DemoOptions(pack="aoe2"))
+        run_demo(Resources.of(Paths.below(home)), DemoOptions(pack="aoe2"))
     assert "OUTPOST_GAMES=aoe2" in raised.value.fix
     assert not home.exists()
 
@@ -40,10 +40,9 @@ def test_several_games_are_served_in_their_order(monkeypatch: pytest.MonkeyPatch
 def test_serving_an_unknown_game_names_the_known_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path))
     monkeypatch.setenv("OUTPOST_GAMES", "age_of_umpires")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))  # Put back after the test: serving sets it.
     with pytest.raises(PackError, match="age_of_umpires") as raised:
-        prepare_to_serve(StateFolder(tmp_path))
+        prepare_to_serve(Resources.of(Paths.below(tmp_path)), "127.0.0.1", 3000)
     for name in pack_names():
         assert name in raised.value.fix

@@ -1,24 +1,25 @@
 """`outpost gallery`: the newest image set or a named version, and plain words for anything else."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from typer.testing import CliRunner
 
+from assets.cli.app import app
 from assets.core.building import NotMaterializedError
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from assets.operations.gallery import make_gallery
 from pipeline.gallery.collections import GalleryError
-from resources.state import StateFolder
+from resources.defaults import Resources
+from resources.paths import Paths
 
 
 @pytest.fixture
-def state(toy_game: Any) -> StateFolder:
-    return StateFolder(toy_game.home)
+def resources(toy_game: Any) -> Resources:
+    return Resources.of(Paths.below(toy_game.home))
 
 
 def draw(toy_game: Any, seed: int) -> str:
@@ -32,44 +33,45 @@ def draw(toy_game: Any, seed: int) -> str:
 
 
 def test_the_newest_set_is_shown_and_older_ones_by_their_digits(
-    toy_game: Any, state: StateFolder, tmp_path: Path
+    toy_game: Any, resources: Resources, tmp_path: Path
 ) -> None:
     older, newest = draw(toy_game, seed=1), draw(toy_game, seed=2)
-    page = make_gallery(state, "toy/synthetic_set", None)
-    assert page.parent == state.galleries / f"toy-synthetic_set-{newest[:12]}"
+    page = make_gallery(resources, "toy/synthetic_set", None)
+    assert page.parent == resources.state.galleries / f"toy-synthetic_set-{newest[:12]}"
     assert newest[:12] in page.read_text("utf-8")
     assert len(list((page.parent / "pictures").iterdir())) == 4
-    page = make_gallery(state, f"toy/synthetic_set:{older[:6]}", tmp_path / "older")
+    page = make_gallery(resources, f"toy/synthetic_set:{older[:6]}", tmp_path / "older")
     assert page == tmp_path / "older" / "index.html"
     assert older[:12] in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("address", ["", "toy", "toy/", "/synthetic_set", "toy/sprites", "a/b/c"])
-def test_what_is_no_image_set_is_told_with_those_that_are(state: StateFolder, address: str) -> None:
+def test_what_is_no_image_set_is_told_with_those_that_are(
+    resources: Resources, address: str
+) -> None:
     with pytest.raises(GalleryError, match=r"names no image set(?s:.*)synthetic_set, cvat_export"):
-        make_gallery(state, address, None)
+        make_gallery(resources, address, None)
 
 
-def test_an_export_needs_its_batch(toy_game: Any, state: StateFolder) -> None:
+def test_an_export_needs_its_batch(toy_game: Any, resources: Resources) -> None:
     with pytest.raises(GalleryError, match="Materialize a partition of toy/cvat_export"):
-        make_gallery(state, "toy/cvat_export", None)
+        make_gallery(resources, "toy/cvat_export", None)
     toy_game.add_batch("harbour")
     with pytest.raises(GalleryError, match="Write one of toy/cvat_export@harbour"):
-        make_gallery(state, "toy/cvat_export", None)
+        make_gallery(resources, "toy/cvat_export", None)
 
 
-def test_versions_and_sets_that_are_not_there_are_named(toy_game: Any, state: StateFolder) -> None:
+def test_versions_and_sets_that_are_not_there_are_named(
+    toy_game: Any, resources: Resources
+) -> None:
     with pytest.raises(NotMaterializedError, match="toy/synthetic_set has not been materialized"):
-        make_gallery(state, "toy/synthetic_set", None)
+        make_gallery(resources, "toy/synthetic_set", None)
     with pytest.raises(GalleryError, match="0 versions of toy/synthetic_set begin with 'abc'"):
-        make_gallery(state, "toy/synthetic_set:abc", None)
+        make_gallery(resources, "toy/synthetic_set:abc", None)
 
 
 def test_the_command_says_it_in_two_lines(toy_game: Any) -> None:
-    command = [sys.executable, "-m", "assets.cli.app", "gallery", "toy/sprites"]
-    done = subprocess.run(
-        command, env=toy_game.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
+    done = CliRunner().invoke(app, ["gallery", "toy/sprites"], env=toy_game.environment)
+    assert done.exit_code == 1
     assert "Error: 'toy/sprites' names no image set." in done.stderr
     assert "What to do: " in done.stderr

@@ -27,6 +27,7 @@ from pipeline.games.pack import ModRules, load_pack
 from pipeline.provenance import modules_behind
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
+from resources.paths import Paths
 
 KEYS = GameKeys("demo")
 FILES = (SPRITES / "a_x1.sld", SPRITES / "b_x1.sld", TEXTURES / "a.dds", PALETTE)
@@ -46,13 +47,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+def make(tmp_path: Path, folder: Path) -> Iterator[Make]:
     """Materializes one asset of the game, whose files have been indexed."""
-    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "home"))
-    resources = {
-        "game": GameFiles(folder=str(folder)),
-        "artifacts": Artifacts(folder=str(tmp_path / "artifacts")),
-    }
+    paths = Paths.below(tmp_path / "home")
+    game = GameFiles(paths=paths, folder=str(folder))
+    resources = {"game": game, "artifacts": Artifacts(paths=paths)}
     definitions = build_definitions("demo", resources)
     with dg.instance_for_test() as instance:
         materialize(definitions, instance, [KEYS.game_files])
@@ -75,19 +74,19 @@ class TestMods:
 
     @pytest.fixture
     def shown(
-        self, tmp_path: Path, folder: Path, mods: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, folder: Path, mods: Path
     ) -> Iterator[Callable[..., dict[str, Any]]]:
         """What the page of the indexed files shows."""
-        monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "home"))
+        paths = Paths.below(tmp_path / "home")
         pack = load_pack("demo").model_copy(
             update={"mods": ModRules(folders=[str(tmp_path / "players/*/mods")])}
         )
         (asset, *_) = game_assets(pack)
-        artifacts = Artifacts(folder=str(tmp_path / "artifacts"))
+        artifacts = Artifacts(paths=paths)
         with dg.instance_for_test() as instance:
 
             def materialized(**options: str) -> dict[str, Any]:
-                game = GameFiles(folder=str(folder), **options)
+                game = GameFiles(paths=paths, folder=str(folder), **options)
                 resources = {"game": game, "artifacts": artifacts}
                 result = dg.materialize([asset], instance=instance, resources=resources)
                 (event,) = result.get_asset_materialization_events()

@@ -16,24 +16,27 @@ from assets.automation.gpu_reaper import LEASES, gpu_reaper
 from assets.cli import output as explaining
 from assets.cli.app import app
 from assets.definitions import defs
+from resources.defaults import Resources
 from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.leases.file_lock import holding
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
 from resources.gpu.leases.reaper import ReapError
 from resources.gpu.resource import Gpu, gpu_from_environment
 from resources.gpu.settings import GpuSettingsError, Provider
+from resources.paths import Paths
 
 pytestmark = needs_sshd
 OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     for name in ("RUNPOD_API_KEY", "LAMBDA_API_KEY", "OUTPOST_GPU"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
     # Not COLUMNS: where that is set when the console is made, the console keeps it.
     monkeypatch.setattr(explaining.console, "_width", 240)
+    return Paths.below(tmp_path / "state")
 
 
 @pytest.fixture
@@ -51,9 +54,9 @@ def abandon(account: Renting) -> LeaseRow:
     return account.ledger.created(made.id, created.id, created.usd_per_hour)
 
 
-def tick(cursor: str | None = None) -> Any:
+def tick(paths: Paths, cursor: str | None = None) -> Any:
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_sensor_context(instance=instance, cursor=cursor)
+        context = dg.build_sensor_context(instance, cursor, resources={"paths": paths})
         return gpu_reaper().evaluate_tick(context)
 
 
@@ -70,14 +73,16 @@ def test_the_reaper_is_on_wherever_outpost_is_served() -> None:
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 
-def test_without_any_key_and_any_lease_there_is_nothing_to_do() -> None:
-    assert "nothing was ever rented" in tick().skip_message
+def test_without_any_key_and_any_lease_there_is_nothing_to_do(paths: Paths) -> None:
+    assert "nothing was ever rented" in tick(paths).skip_message
 
 
-def test_a_tick_ends_what_was_left_behind_and_reports_the_leases(account: Renting) -> None:
+def test_a_tick_ends_what_was_left_behind_and_reports_the_leases(
+    account: Renting, paths: Paths
+) -> None:
     left = abandon(account)
 
-    first = tick()
+    first = tick(paths)
 
     account.assert_all_is_over()
     (event,) = first.asset_events
@@ -85,25 +90,25 @@ def test_a_tick_ends_what_was_left_behind_and_reports_the_leases(account: Rentin
     assert event.metadata["open_leases"].value == 0
     assert left.id in event.metadata["leases"].value
     assert "process that leased it is gone" in event.description
-    assert tick(first.cursor).asset_events == []
+    assert tick(paths, first.cursor).asset_events == []
 
 
-def test_a_tick_that_cannot_look_fails(account: Renting) -> None:
+def test_a_tick_that_cannot_look_fails(account: Renting, paths: Paths) -> None:
     abandon(account)
     account.runpod.always("list", status(500))
 
     with pytest.raises(ReapError, match="may be running on"):
-        tick()
+        tick(paths)
 
 
 def test_an_open_lease_without_its_key_fails_the_tick(
-    account: Renting, monkeypatch: pytest.MonkeyPatch
+    account: Renting, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     abandon(account)
     monkeypatch.delenv("RUNPOD_API_KEY")
 
     with pytest.raises(ReapError, match="no RUNPOD_API_KEY"):
-        tick()
+        tick(paths)
 
 
 # The command
@@ -295,15 +300,34 @@ def test_doctor_says_which_ssh_host_is_missing(monkeypatch: pytest.MonkeyPatch) 
     assert "OUTPOST_GPU_SSH_HOST" in result.stdout
 
 
+@pytest.mark.parametrize("words", [("list",), ("reap",), ("doctor",)])
+def test_commands_work_in_the_state_folder_that_their_caller_gives(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    other = Resources.of(Paths.below(tmp_path / "other"))
+    ledger = Ledger(other.state.gpu)
+    left = ledger.intend("runpod", OFFER, LIMITS)
+    ledger.draining(left.id, "no key for it")
+    ledger.terminated(left.id)
+
+    done = CliRunner().invoke(app, ["gpu", *words], obj=other)
+
+    assert done.exit_code == 0
+    assert (left.id in done.stdout) is (words == ("list",))
+    assert not (tmp_path / "state").exists()
+
+
 # The resource
 
 
-def test_the_environment_chooses_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gpu_from_environment().provider is Provider.LOCAL
+def test_the_environment_chooses_the_provider(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gpu_from_environment(paths).provider is Provider.LOCAL
     monkeypatch.setenv("OUTPOST_GPU", "runpod")
     monkeypatch.setenv("OUTPOST_GPU_GPUS", "NVIDIA L4, NVIDIA A40")
     monkeypatch.setenv("OUTPOST_GPU_MAX_USD_PER_HOUR", "0.5")
-    gpu = gpu_from_environment()
+    gpu = gpu_from_environment(paths)
 
     assert gpu.provider is Provider.RUNPOD
     assert gpu.wish.gpus == ("NVIDIA L4", "NVIDIA A40")
@@ -315,18 +339,18 @@ def test_the_environment_chooses_the_provider(monkeypatch: pytest.MonkeyPatch) -
     [("OUTPOST_GPU", "rundpod"), ("OUTPOST_GPU_MAX_USD_PER_HOUR", "cheap")],
 )
 def test_a_wrong_setting_is_named(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(GpuSettingsError, match=value) as told:
-        gpu_from_environment()
+        gpu_from_environment(paths)
 
     assert told.value.fix == f"Correct or unset {variable}."
 
 
-def test_the_4090_is_asked_for_first() -> None:
-    assert Gpu(provider=Provider.RUNPOD).wish.gpus[0] == RTX_4090
+def test_the_4090_is_asked_for_first(paths: Paths) -> None:
+    assert Gpu(paths=paths, provider=Provider.RUNPOD).wish.gpus[0] == RTX_4090
 
 
 def test_no_key_is_a_field() -> None:

@@ -14,8 +14,9 @@ from assets.core.metadata import drawing
 from assets.core.page_images import images_folder, with_images_served
 from assets.operations.gc import collect_garbage
 from resources.artifacts import ABANDONED_AFTER_SECONDS, Artifacts
+from resources.defaults import Resources
 from resources.instance import open_instance
-from resources.state import StateFolder
+from resources.paths import Paths
 
 KEY = dg.AssetKey(["toy", "text"])
 FOUND_WHILE_RUNNING: list[Path] = []
@@ -33,8 +34,8 @@ def text(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     making = Making(context, artifacts.store, KEY, "c1", {"text": config.text})
     result = make(making, lambda folder: _write(folder, config.text), lambda _: {})
-    state = StateFolder(Path(artifacts.folder).parent)
-    FOUND_WHILE_RUNNING.extend(item.path for item in collect_garbage(state, delete=True))
+    resources = Resources.of(artifacts.paths)
+    FOUND_WHILE_RUNNING.extend(item.path for item in collect_garbage(resources, delete=True))
     yield result
 
 
@@ -49,15 +50,15 @@ def age(path: Path) -> None:
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateFolder:
+def resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resources:
     monkeypatch.setenv("DAGSTER_HOME", "")
     FOUND_WHILE_RUNNING.clear()
-    return StateFolder(tmp_path / "state")
+    return Resources.of(Paths.below(tmp_path / "state"))
 
 
-def test_images_of_no_page_go_and_shown_ones_stay(state: StateFolder) -> None:
+def test_images_of_no_page_go_and_shown_ones_stay(resources: Resources) -> None:
     shown = drawing('<svg width="9" height="9"></svg>', "a")
-    with open_instance(state) as instance:
+    with open_instance(resources.state) as instance:
         metadata = with_images_served(instance, {"preview": [shown]})
         instance.report_runless_asset_event(dg.AssetMaterialization(KEY, metadata=metadata))
         folder = images_folder(instance)
@@ -68,18 +69,18 @@ def test_images_of_no_page_go_and_shown_ones_stay(state: StateFolder) -> None:
         file.write_bytes(b"jpeg")
     for file in (used, old):
         age(file)
-    assert [item.path for item in collect_garbage(state, delete=False)] == [old]
+    assert [item.path for item in collect_garbage(resources, delete=False)] == [old]
     assert old.is_file()
-    collect_garbage(state, delete=True)
+    collect_garbage(resources, delete=True)
     assert sorted(folder.iterdir()) == sorted([used, young])
 
 
-def materialize(state: StateFolder, content: str) -> Path:
-    with open_instance(state) as instance:
+def materialize(resources: Resources, content: str) -> Path:
+    with open_instance(resources.state) as instance:
         done = dg.materialize(
             [text],
             instance=instance,
-            resources={"artifacts": Artifacts(folder=str(state.artifacts))},
+            resources={"artifacts": resources.artifacts},
             run_config={"ops": {"toy__text": {"config": {"text": content}}}},
         )
     assert done.success
@@ -87,36 +88,37 @@ def materialize(state: StateFolder, content: str) -> Path:
     return Path(str(metadata["folder"].value))
 
 
-def test_an_asset_survives_a_collection_before_it_is_reported(state: StateFolder) -> None:
-    folder = materialize(state, "one")
+def test_an_asset_survives_a_collection_before_it_is_reported(resources: Resources) -> None:
+    folder = materialize(resources, "one")
     assert FOUND_WHILE_RUNNING == []
     assert (folder / "text.txt").read_text() == "one"
-    age(state.artifacts)
-    assert collect_garbage(state, delete=True) == ()
+    age(resources.state.artifacts)
+    assert collect_garbage(resources, delete=True) == ()
     assert (folder / "text.txt").exists(), "reported since"
 
 
-def test_an_old_build_survives_while_a_run_takes_it_up_again(state: StateFolder) -> None:
-    folder = materialize(state, "one")
-    with open_instance(state) as instance:
+def test_an_old_build_survives_while_a_run_takes_it_up_again(resources: Resources) -> None:
+    folder = materialize(resources, "one")
+    with open_instance(resources.state) as instance:
         instance.wipe_assets([KEY])
-    age(state.artifacts)
-    assert [item.path for item in collect_garbage(state, delete=False)] == [folder.parent]
-    assert materialize(state, "one") == folder
+    age(resources.state.artifacts)
+    assert [item.path for item in collect_garbage(resources, delete=False)] == [folder.parent]
+    assert materialize(resources, "one") == folder
     assert FOUND_WHILE_RUNNING == []
 
 
-def test_the_folder_of_a_training_is_garbage_once_it_stands_still(state: StateFolder) -> None:
-    ended, running = state.jobs / "ended", state.jobs / "running"
+def test_the_folder_of_a_training_is_garbage_once_it_stands_still(resources: Resources) -> None:
+    jobs = resources.state.jobs
+    ended, running = jobs / "ended", jobs / "running"
     for job in (ended, running):
         (job / "outputs").mkdir(parents=True)
         (job / "outputs" / "best.pt").write_bytes(b"weights")
         (job / "outputs" / "best.pt").chmod(0o400)
         age(job)
     (running / "outputs" / "metrics.jsonl").write_text("{}")
-    (removal,) = collect_garbage(state, delete=False)
+    (removal,) = collect_garbage(resources, delete=False)
     assert (removal.path, removal.bytes) == (ended, 7)
     assert ended.exists()
-    collect_garbage(state, delete=True)
+    collect_garbage(resources, delete=True)
     assert not ended.exists()
     assert running.exists()

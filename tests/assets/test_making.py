@@ -9,6 +9,7 @@ import pytest
 
 from assets.core.building import Making, NotMaterializedError, latest, make
 from resources.artifacts import ArtifactMissingError, Artifacts
+from resources.paths import Paths
 
 SOURCE, COPY = dg.AssetKey(["toy", "source"]), dg.AssetKey(["toy", "copy"])
 WRITES: list[str] = []
@@ -54,7 +55,7 @@ class Bench:
 
     def __init__(self, instance: dg.DagsterInstance, folder: Path) -> None:
         self.instance = instance
-        self.artifacts = Artifacts(folder=str(folder))
+        self.artifacts = Artifacts(paths=Paths.below(folder))
         WRITES.clear()
 
     def run(self, *assets: Any, text: str = "one", fails: bool = False) -> list[str]:

@@ -13,17 +13,16 @@ from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from pipeline.demo_game.captures import write_export_batches
 from resources.exports import ExportsFolder
+from resources.paths import Paths
 
 KEYS = GameKeys("demo")
 
 
 @pytest.fixture(scope="module")
-def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def captures(demo_exports: Path) -> dict[str, Path]:
     """The built-in game's exports, by batch."""
-    folder = tmp_path_factory.mktemp("captures")
-    return {path.stem: path for path in write_export_batches(folder)}
+    return {path.stem: path for path in demo_exports.glob("*.zip")}
 
 
 @pytest.fixture
@@ -59,14 +58,15 @@ class Watcher:
     def __init__(self, instance: dg.DagsterInstance, exports: Path) -> None:
         self.instance = instance
         self.cursor: str | None = None
-        self.resources = {"exports": ExportsFolder(folder=str(exports))}
+        paths = Paths.below(exports.parent)
+        self.resources = {"exports": ExportsFolder(paths=paths, folder=str(exports))}
         self.sensor = definitions().resolve_sensor_def("demo_export_sensor")
 
     def tick(self) -> dg.SensorResult:
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursor, resources=self.resources
-        )
-        data = self.sensor(context)
+        ) as context:
+            data = self.sensor(context)
         assert isinstance(data, dg.SensorResult)
         self.cursor = data.cursor
         for request in data.dynamic_partitions_requests or []:

@@ -199,6 +199,7 @@ def test_a_broken_library_is_told_at_once(toy_game: Any) -> None:
         draw(toy_game)
 
 
+@pytest.mark.slow
 def test_each_shard_is_a_step_with_a_process_of_its_own(toy_game: Any) -> None:
     steps = materialize_in_steps(toy_game, shard_images=20)
     drawn = sorted(name for name in steps if "draw_shard" in name)

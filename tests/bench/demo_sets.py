@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +15,9 @@ from pipeline.evaluation.frames import batch_frames
 from pipeline.evaluation.report import Judgement, score_frames
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import ExportBatch
-from resources.artifacts import Artifacts
-from resources.exports import ExportsFolder
+from resources.defaults import Resources
 from resources.instance import open_instance
-from resources.state import STATE_VARIABLE, StateFolder
+from resources.paths import Paths
 
 HELD_OUT = "heldout_session"
 
@@ -33,20 +31,19 @@ class DemoSets(NamedTuple):
 
 def demo_sets(state_folder: Path, game: str = "demo") -> DemoSets:
     """Materialize all that comes before a training."""
-    os.environ[STATE_VARIABLE] = str(state_folder)
-    state = StateFolder.from_environment()
-    state.require_writable()
-    pack, exports = load_pack(game), ExportsFolder()
+    resources = Resources.of(Paths.below(state_folder.absolute()))
+    resources.state.require_writable()
+    pack, exports = load_pack(game), resources.exports
     keys = GameKeys.of(pack)
     write_export_batches(exports.path(pack.name), lambda _: None)
-    definitions = build_definitions(pack)
-    with open_instance(state) as instance:
+    definitions = build_definitions(pack, resources.by_name())
+    with open_instance(resources.state) as instance:
         batches = register_batches(instance, pack, exports)
         materialize(definitions, instance, keys.before_annotation)
         for batch in batches:
             materialize(definitions, instance, [keys.cvat_export], partition=batch)
         materialize(definitions, instance, [keys.cvat_merge])
-        store = Artifacts().store
+        store = resources.artifacts.store
         return DemoSets(
             latest(instance, store, keys.cvat_merge).path,
             latest(instance, store, keys.cvat_export, HELD_OUT).path,

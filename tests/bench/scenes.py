@@ -115,7 +115,7 @@ def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Res
 def turns(folder: Path, sources: Sources) -> dict[str, float]:
     """The ways of drawing the same pictures, and the parts of ours."""
     studio = open_studio(build_pack(), sources)
-    scenes = [plan(index, studio.rules, studio.catalogue) for index in range(PICTURES)]
+    scenes = [plan(index, studio.repertoire) for index in range(PICTURES)]
     actions = ways(studio, scenes, folder / "turns")
     taken: dict[str, list[Taken]] = {way: [] for way in actions}
     ends = time.monotonic() + TURNS_SECONDS
@@ -163,7 +163,7 @@ def ways(studio: Studio, scenes: Sequence[ScenePlan], out: Path) -> dict[str, Ca
 
     def plan_all() -> None:
         for scene in scenes:
-            plan(scene.index, studio.rules, studio.catalogue)
+            plan(scene.index, studio.repertoire)
 
     def draw_all() -> None:
         for scene in scenes:
@@ -282,7 +282,7 @@ def keep_bytecode(folder: Path) -> None:
     """Let processes that start from now on find their modules compiled."""
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
     writing = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    loops = "from pipeline.scenes.pixels.compiled_kernels import measure; import numpy as np"
+    loops = "from pipeline.scenes.pixels.kernels import measure; import numpy as np"
     first_call = (
         "measure(*(np.zeros(s, t) for s, t in (((8, 8), 'H'), ((1, 1, 4), 'B'), ((1, 5), 'q'))))"
     )

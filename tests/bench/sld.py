@@ -12,7 +12,6 @@ its speed comes from that.
 
 What is measured is the reader in a process that has decoded some hundred files: by then it uses the
 compiled loops (see `formats.sld.kernels`), and the bench makes it do so from the beginning.
-Where numba is not installed, it measures the plain ones; `compiled_loops` says which.
 
 Run with `outpost bench sld`, or `python tests/bench/sld.py`.
 """
@@ -78,7 +77,6 @@ def measure() -> dict[str, float]:
         "ratio_to_pillow_bc1": times[MAN] / times["pillow"],
         "ratio_to_pillow_bc1_of_stored_pixels": times[MAN] / times["pillow_layers"],
         "generated_frames_per_second": HEADINGS * STEPS / times[MAN],
-        "compiled_loops": float(sld_loops.fastest_loops() != sld_loops.PLAIN),
         "sld_ms": 1000 * times[MAN],
         "pillow_ms": 1000 * times["pillow"],
         "canvas_megapixels": canvas_pixels / 1e6,

@@ -90,7 +90,7 @@ def seen_pixels(studio: Studio) -> Iterator[tuple[bool, npt.NDArray[np.bool_]]]:
     """Of every label: whether something covers a part of its object, and which pixels are seen."""
     rules = studio.rules
     for picture in range(PICTURES):
-        scene = plan(picture * rules.images // PICTURES, rules, studio.catalogue)
+        scene = plan(picture * rules.images // PICTURES, studio.repertoire)
         drawing = draw(scene, studio.sprites, studio.backgrounds, studio.team_colours)
         numbers = [n for n, item in enumerate(scene.placements, 1) if item.class_name is not None]
         decisions = export(label(scene, drawing), rules.labels, studio.class_names)

@@ -42,8 +42,8 @@ from PIL import Image, ImageDraw
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.processes import without_secrets
 from pipeline.training.detector_program.stages import OWN_OPTIONS
-from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
-from pipeline.training.results import epochs_of, read_events
+from pipeline.training.job import Stage, TrainingSpec, hyperparameters, job_spec, write_job
+from pipeline.training.results import epochs_of, read_training_events
 from resources.gpu.leases.local import LocalProvider
 
 STEPS, BATCH = 12, 16
@@ -146,7 +146,7 @@ def draw_image(rng: np.random.Generator, classes: int) -> tuple[Image.Image, str
 def ours(folder: Path, images: Path, pack: GamePack) -> Steps:
     """A step of the job program."""
     asked = {"epochs": 1, "batch": BATCH, "initial_scale": 1.0, "workers": 0}
-    spec = JobSpec(
+    spec = TrainingSpec(
         game=pack.name,
         class_names=pack.class_names,
         stages=(Stage.TRAIN,),
@@ -154,9 +154,9 @@ def ours(folder: Path, images: Path, pack: GamePack) -> Steps:
         hyperparameters=hyperparameters(pack.training.hyperparameters, asked),
     )
     job = write_job(folder, spec, images)
-    with LocalProvider().rent(spec) as lease:
+    with LocalProvider().rent(job_spec(spec)) as lease:
         outputs = lease.run(job)
-    (epoch,) = epochs_of(read_events(outputs / "metrics.jsonl"))
+    (epoch,) = epochs_of(read_training_events(outputs / "metrics.jsonl"))
     return Steps(**epoch.step_seconds)
 
 
@@ -247,16 +247,16 @@ def whole_trainings(folder: Path, pack: GamePack) -> dict[str, float]:
     from demo_sets import demo_sets, f1_of
 
     sets = demo_sets(folder / "state")
-    spec = JobSpec(
+    spec = TrainingSpec(
         game=pack.name,
         class_names=pack.class_names,
         weights="none.pt",
         hyperparameters=hyperparameters(pack.training.hyperparameters),
     )
     job = write_job(folder / "whole", spec, sets.training_set)
-    with LocalProvider().rent(spec) as lease:
+    with LocalProvider().rent(job_spec(spec)) as lease:
         outputs = lease.run(job)
-    events = read_events(outputs / "metrics.jsonl")
+    events = read_training_events(outputs / "metrics.jsonl")
     minutes = epochs_of(events)[-1].seconds / 60
     f1 = f1_of(outputs / "best.onnx", sets.held_out, pack)
     options = stock_options(pack) | {"time": minutes / 60, "workers": 0}

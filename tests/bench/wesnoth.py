@@ -43,7 +43,7 @@ from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter
-from pipeline.training.job import ExportOptions, JobSpec, hyperparameters, write_job
+from pipeline.training.job import ExportOptions, TrainingSpec, hyperparameters, job_spec, write_job
 from resources.gpu.leases.local import LocalProvider
 
 GAME = "wesnoth"
@@ -192,7 +192,7 @@ def train(folder: Path, drawn: Path, pack: GamePack, trial: Trial) -> Path:
     """Train from scratch on this machine; the exported model, which takes pictures of any size."""
     shutil.rmtree(folder, ignore_errors=True)
     asked = hyperparameters(pack.training.hyperparameters, {"epochs": trial.epochs})
-    spec = JobSpec(
+    spec = TrainingSpec(
         game=pack.name,
         class_names=pack.class_names,
         weights="none.pt",
@@ -202,7 +202,7 @@ def train(folder: Path, drawn: Path, pack: GamePack, trial: Trial) -> Path:
     job = write_job(folder, spec, drawn)
     # Threads that wait busily take from each other what they wait for.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with LocalProvider().rent(spec) as lease:
+    with LocalProvider().rent(job_spec(spec)) as lease:
         return lease.run(job) / "best.onnx"
 
 

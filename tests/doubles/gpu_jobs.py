@@ -1,6 +1,6 @@
 """Training jobs of a second or two, and hosts that claim to have a GPU.
 
-The program keeps the promises of `pipeline.training.detector_program` (events, whole checkpoints,
+The program keeps the promises of `pipeline.jobs.program` (events, whole checkpoints,
 going on from one, the stop file, `done.json` last) and multiplies nothing.
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.training.job import JobSpec, write_job
-from resources.gpu.hosts.workspace import wanted_versions
+from pipeline.training.job import TrainingSpec, job_spec, write_job
 from resources.gpu.timeouts import Pace
 
-SPEC = JobSpec(game="demo", class_names=("knight",))
+TRAINING = TrainingSpec(game="demo", class_names=("knight",))
+SPEC = job_spec(TRAINING)
 GPU_NAME = "NVIDIA GeForce RTX 4090"
 QUICK = Pace(
     poll=0.05,
@@ -83,11 +83,17 @@ whole("done.json", b"{{}}")
 
 LYING_PYTHON = """\
 #!/bin/sh
-# Its torch sees a GPU, for whoever asks by agent.py.
+# Its torch sees a GPU, for those who ask by agent.py; of other packages it tells the truth.
 case "$1 $2" in
-    *agent-*.py" probe") echo '{answer}' ;;
+    *agent-*.py" probe") shift 2; exec "{python}" -c '{lie}' '{answer}' "$@" ;;
     *) exec "{python}" "$@" ;;
 esac
+"""
+LIE = """
+import importlib.metadata, json, sys
+answer, *asked = sys.argv[1:]
+here = {item.metadata["Name"]: item.version for item in importlib.metadata.distributions()}
+print(json.dumps({**json.loads(answer), "found": {name: here.get(name) for name in asked}}))
 """
 
 
@@ -106,7 +112,7 @@ def write_small_job(folder: Path, program: str, pictures: int = 3) -> Path:
         picture.write_bytes(random.integers(0, 256, 2000, dtype=np.uint8).tobytes())
     for name in ("train.txt", "val.txt"):
         (training_set / name).write_text("./images/real_0.jpg\n", encoding="utf-8")
-    job = write_job(folder, SPEC, training_set)
+    job = write_job(folder, TRAINING, training_set)
     # Not through the file itself: it may be a link to the real program.
     (folder / "program.pyz").unlink()
     (folder / "program.pyz").write_text(textwrap.dedent(program), encoding="utf-8")
@@ -114,13 +120,12 @@ def write_small_job(folder: Path, program: str, pictures: int = 3) -> Path:
 
 
 def gpu_python(gpu: str | None = GPU_NAME, trouble: str = "") -> str:
-    """A `python3` of this machine that claims to have a GPU, all packages pinned."""
+    """A `python3` of this machine that claims to have a GPU."""
     answer = {
         "python": "python3",
-        "found": wanted_versions(),
         "torch": "2.8.0",
         "cuda": "12.8",
         "gpu": gpu,
         "trouble": trouble,
     }
-    return LYING_PYTHON.format(answer=json.dumps(answer), python=sys.executable)
+    return LYING_PYTHON.format(answer=json.dumps(answer), python=sys.executable, lie=LIE)

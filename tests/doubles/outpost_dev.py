@@ -27,19 +27,27 @@ class OutpostDev:
     Args:
         ignoring: signals that are ignored when it is started, as a shell has them in the
             background.
+        python: has Outpost, if only in the folder in which it is started.
+        folder: in which it is started.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], log: Path, ignoring: tuple[signal.Signals, ...] = ()
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        ignoring: tuple[signal.Signals, ...] = (),
+        *,
+        python: Path = Path(sys.executable),
+        folder: Path = ROOT,
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.log = log
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "assets.cli.app", "dev", "--port", str(self.port)],
+            [str(python), "-m", "assets.cli.app", "dev", "--port", str(self.port)],
             env=dict(environment),
-            cwd=ROOT,
+            cwd=folder,
             stdout=self.log.open("w"),
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -263,12 +263,12 @@ class FakePod:
         return True
 
     def _start_machine(self) -> None:
-        self.machine = start_sshd(
-            self.folder, self.public_key, {"PATH": self._path()}, self.address
-        )
+        machine = start_sshd(self.folder, self.public_key, {"PATH": self._path()}, self.address)
         with self.log.open("a", encoding="utf-8") as log:
             log.write("SSH host keys:\n")
-            log.write(f"256 {self.machine.fingerprint} root@{self.id} (ED25519)\n")
+            log.write(f"256 {machine.fingerprint} root@{self.id} (ED25519)\n")
+        # Last: who waits for the machine may change its key, and the log tells the first one.
+        self.machine = machine
 
     def _path(self) -> str:
         folder = self.folder.absolute()

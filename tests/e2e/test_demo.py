@@ -19,8 +19,9 @@ from assets.checks import asset_checks
 from assets.core.building import DATA_VERSION_TAG
 from pipeline.games.pack import load_pack
 from resources.artifacts import Artifacts
+from resources.paths import Paths
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 EVERYTHING = {
     "demo/game_files",
@@ -220,7 +221,8 @@ def test_a_killed_run_is_completed_by_the_next_and_leaves_no_training(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: trains(outpost.home), seconds=120)
+    # It draws all screenshots and scenes before, beside whatever else runs here.
+    wait_for(lambda: trains(outpost.home), seconds=400)
     running.kill()
     running.wait()
     wait_for(lambda: not living_trainings(outpost.home), seconds=60)
@@ -257,8 +259,8 @@ class Damage:
 
     def __init__(self, outpost: Any, folder: Path) -> None:
         self.pack = load_pack(outpost.pack)
-        self.original = Artifacts(folder=str(outpost.home / "artifacts")).store
-        self.artifacts = Artifacts(folder=str(folder))
+        self.original = Artifacts(paths=Paths.below(outpost.home)).store
+        self.artifacts = Artifacts(paths=Paths.below(folder))
         self.checks = {
             next(iter(check.check_keys)).name: check for check in asset_checks(self.pack)
         }

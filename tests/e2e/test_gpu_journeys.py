@@ -30,6 +30,7 @@ from resources.gpu import Gpu, Provider
 from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.leases.ledger import LeaseState, Ledger
+from resources.paths import Paths
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
 
@@ -68,14 +69,16 @@ def tiny_set(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.Mate
 class Journey:
     """A state folder and what a person sees of it in the UI."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, state: Path) -> None:
         self.instance = instance
+        self.paths = Paths.below(state)
+        self.artifacts = Artifacts(paths=self.paths)
 
     def materialize(self, gpu: Gpu) -> Any:
         return dg.materialize(
             [tiny_set, *training_assets(PACK)],
             instance=self.instance,
-            resources={"artifacts": Artifacts(), "gpu": gpu},
+            resources={"artifacts": self.artifacts, "gpu": gpu},
             run_config={"ops": {"demo__training": {"config": CONFIG}}},
         )
 
@@ -83,7 +86,7 @@ class Journey:
         return "\n".join(entry.to_json() for entry in self.instance.all_logs(result.run_id))
 
     def folder_of(self, key: dg.AssetKey) -> Path:
-        return latest(self.instance, Artifacts().store, key).path
+        return latest(self.instance, self.artifacts.store, key).path
 
     def metadata_of(self, key: dg.AssetKey) -> dict[str, Any]:
         event = self.instance.get_latest_materialization_event(key)
@@ -93,10 +96,9 @@ class Journey:
 
 
 @pytest.fixture
-def journey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journey]:
-    monkeypatch.setenv("OUTPOST_HOME", str(tmp_path / "state"))
+def journey(tmp_path: Path) -> Iterator[Journey]:
     with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
-        yield Journey(instance)
+        yield Journey(instance, tmp_path / "state")
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_materialize_trains_on_a_rented_pod(
     journey: Journey, runpod: RunPodDouble, tmp_path: Path
 ) -> None:
     with watching_processes() as seen:
-        result = journey.materialize(Gpu(provider=Provider.RUNPOD))
+        result = journey.materialize(Gpu(paths=journey.paths, provider=Provider.RUNPOD))
 
     assert result.success
     assert runpod.owned == []
@@ -146,6 +148,7 @@ def test_materialize_trains_on_a_machine_behind_ssh(journey: Journey, tmp_path: 
         known_hosts.write_text(f"[{machine.host}]:{machine.port} {public}", encoding="utf-8")
         result = journey.materialize(
             Gpu(
+                paths=journey.paths,
                 provider=Provider.SSH,
                 ssh_host=f"{machine.user}@{machine.host}:{machine.port}",
                 ssh_key=str(key_file),
@@ -169,18 +172,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipeline.training.job import read_job
+from pipeline.training.job import job_spec, read_job
 from resources.gpu import Gpu
+from resources.paths import Paths
 
 JOB = Path(sys.argv[1])
 
 @dg.asset
 def trained_weights(context: dg.AssetExecutionContext, gpu: Gpu) -> None:
-    with gpu.rent(read_job(JOB)) as lease:
+    with gpu.rent(job_spec(read_job(JOB))) as lease:
         lease.run(JOB, on_log=context.log.info)
 
 with dg.DagsterInstance.ephemeral(sys.argv[2]) as instance:
-    gpu = Gpu(provider="runpod")
+    gpu = Gpu(paths=Paths.below(JOB.parents[1] / "state"), provider="runpod")
     dg.materialize([trained_weights], instance=instance, resources={"gpu": gpu})
 """
 
@@ -192,7 +196,7 @@ def test_cancelling_a_run_brings_the_checkpoint_and_ends_the_pod(
     job = write_small_job(tmp_path / "job", training_program(epochs=10_000, seconds=0.5))
     script = tmp_path / "run.py"
     script.write_text(CANCELLED_RUN, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OUTPOST_HOME": str(tmp_path / "state")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     (tmp_path / "instance").mkdir()
     told = job.parent / "outputs" / "metrics.jsonl"
     run = subprocess.Popen(
@@ -222,20 +226,22 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipeline.training.job import read_job
+from pipeline.training.job import job_spec, read_job
 from resources.gpu import Gpu
+from resources.paths import Paths
 
 JOB = Path(os.environ["JOB_FILE"])
+PATHS = Paths.below(JOB.parents[1] / "state")
 
 @dg.asset
 def trained_weights(context: dg.AssetExecutionContext, gpu: Gpu) -> None:
     (JOB.parent / "step.pid").write_text(str(os.getpid()))
-    with gpu.rent(read_job(JOB)) as lease:
+    with gpu.rent(job_spec(read_job(JOB))) as lease:
         lease.run(JOB, on_log=context.log.info)
 
 defs = dg.Definitions(
     [trained_weights],
-    resources={"gpu": Gpu(provider="runpod")},
+    resources={"gpu": Gpu(paths=PATHS, provider="runpod")},
     jobs=[dg.define_asset_job("training", executor_def=dg.multiprocess_executor)],
 )
 """
@@ -256,7 +262,6 @@ def test_a_step_whose_run_was_killed_brings_the_checkpoint_and_ends_the_pod(
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "DAGSTER_HOME": str(tmp_path / "instance"),
-            "OUTPOST_HOME": str(tmp_path / "state"),
             "JOB_FILE": str(job),
         },
         stdout=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ from pipeline.scenes.dataset.reader import WrittenScene
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.sprites.library import read_library
 from resources.artifacts import Artifacts
+from resources.paths import Paths
 
 PACK = load_pack("wesnoth")
 KEYS = GameKeys.of(PACK)
@@ -35,13 +36,13 @@ pytestmark = [
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[bool, str], Path]]:
     """Gives the folder of an asset, with gating or without; what is there is not made again."""
     home = tmp_path_factory.mktemp("wesnoth")
-    with pytest.MonkeyPatch.context() as patch, dg.instance_for_test() as instance:
-        patch.setenv("OUTPOST_HOME", str(home))
-        artifacts = Artifacts(folder=str(home / "artifacts"))
+    with dg.instance_for_test() as instance:
+        paths = Paths.below(home)
+        artifacts = Artifacts(paths=paths)
 
         def make(gated: bool, asset: str) -> Path:
             keys = [*KEYS.scene_sources, KEYS.synthetic_set]
-            definitions = build_definitions(small(gated), {"artifacts": artifacts})
+            definitions = build_definitions(small(gated), {"paths": paths, "artifacts": artifacts})
             materialize(definitions, instance, [KEYS.game_files])
             for key in keys:
                 materialize(definitions, instance, [key])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from resources.exports import DroppedExport, ExportMissingError, ExportsFolder
+from resources.paths import Paths
 
 ANNOTATIONS = "annotations/instances_default.json"
 
@@ -16,7 +17,7 @@ ANNOTATIONS = "annotations/instances_default.json"
 def exports(tmp_path: Path) -> ExportsFolder:
     folder = tmp_path / "exports"
     folder.mkdir()
-    return ExportsFolder(folder=str(folder))
+    return ExportsFolder(paths=Paths.below(tmp_path), folder=str(folder))
 
 
 def archive(path: Path) -> Path:
@@ -93,7 +94,7 @@ def test_an_export_that_is_gone_is_named(exports: ExportsFolder) -> None:
 
 
 def test_a_folder_that_does_not_exist_holds_no_exports(tmp_path: Path) -> None:
-    absent = ExportsFolder(folder=str(tmp_path / "absent"))
+    absent = ExportsFolder(paths=Paths.below(tmp_path / "absent"))
     assert absent.exports("demo") == ()
     assert absent.passed_over("demo") == ()
 

@@ -8,21 +8,18 @@ again by the plain loops, which say what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 from numba import int64, uint16, uint32
 
+from pipeline.compilation import compiled, inlined
 from pipeline.formats.blocks import SIDE, Bytes
 from pipeline.formats.ranges import Numbers
 from pipeline.formats.sld import plain_kernels as sld_plain_loops
 from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
 from pipeline.formats.sld.outline import LITERAL, LONGEST_RUN, Outlines, Tiles
 from pipeline.formats.sld.structure import NONE_BEFORE, Layers
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPAQUE = np.uint32(0xFF000000)
 """Alpha of a pixel of four channels, red in its lowest byte."""
@@ -102,22 +99,10 @@ def _resolving(layers: Layers, grid: Grid, blocks: Numbers) -> Numbers:
     return np.stack(columns, axis=1)
 
 
-def _compiled(function: Function) -> Function:
-    """Compiled on its first call, and kept on disk for the next process."""
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
-    return cast(Function, decorate(function))
-
-
-def _inlined(function: Function) -> Function:
-    """Compiled as a part of what calls it."""
-    decorate = numba.njit(inline="always", error_model="numpy")
-    return cast(Function, decorate(function))
-
-
 # --- Cells -----------------------------------------------------------------------------------
 
 
-@_compiled
+@compiled
 def _resolve(data: Any, table: Any, cells: Any, inherited: Any) -> None:
     for number in range(table.shape[0]):
         first, body, commands, left, top, right = table[number, :6]
@@ -138,7 +123,7 @@ def _resolve(data: Any, table: Any, cells: Any, inherited: Any) -> None:
             block += 8 * draw
 
 
-@_compiled
+@compiled
 def _inherit(run: Any, box: Any, parent: Any, cells: Any) -> None:
     """Cells of a run take over those of the parent at the same place of the canvas."""
     first, at, count = run
@@ -160,7 +145,7 @@ def _inherit(run: Any, box: Any, parent: Any, cells: Any) -> None:
 # --- Outlines --------------------------------------------------------------------------------
 
 
-@_compiled
+@compiled
 def _outline_tiles(data: Any, table: Any, grid: Any, all_rows: Any, tiles: Any) -> Any:
     """Whether the outlines are sound; their tiles are filled in."""
     cells, inherited = grid
@@ -185,7 +170,7 @@ def _outline_tiles(data: Any, table: Any, grid: Any, all_rows: Any, tiles: Any) 
     return True
 
 
-@_compiled
+@compiled
 def _shows_stale(cells: Any, inherited: Any, first: Any) -> Any:
     shows = False
     for n in range(cells.size):
@@ -193,7 +178,7 @@ def _shows_stale(cells: Any, inherited: Any, first: Any) -> Any:
     return shows
 
 
-@_compiled
+@compiled
 def _read_row(data: Any, place: Any, first_block: Any, tiles: Any) -> Any:
     """Whether a row's commands are sound; its tiles are filled in. See `sld_outline`."""
     start, stop = place
@@ -217,7 +202,7 @@ def _read_row(data: Any, place: Any, first_block: Any, tiles: Any) -> Any:
     return True
 
 
-@_compiled
+@compiled
 def _misplaced(data: Any, start: Any, stop: Any, first_block: Any) -> Any:
     """Where a last run of one tile is that belongs behind the tiles after it, or -1."""
     last = before = earlier = -1
@@ -234,7 +219,7 @@ def _misplaced(data: Any, start: Any, stop: Any, first_block: Any) -> Any:
     return before if tile & ~_opaque_bits(data, first_block) == 0 else -1
 
 
-@_compiled
+@compiled
 def _opaque_bits(data: Any, block: Any) -> Any:
     """As `blocks.opaque_bits_of_bc1`, of the block at an offset; none of NO_BLOCK."""
     if block == NO_BLOCK:
@@ -248,7 +233,7 @@ def _opaque_bits(data: Any, block: Any) -> Any:
     return bits
 
 
-@_compiled
+@compiled
 def _cover(first: Any, counts: Any, tiles: Any, inherited: Any, shown: Any) -> None:
     done = 0
     for number in range(first.size):
@@ -263,12 +248,12 @@ def _cover(first: Any, counts: Any, tiles: Any, inherited: Any, shown: Any) -> N
 # --- Pixels ----------------------------------------------------------------------------------
 
 
-@_inlined
+@inlined
 def _short(data: Any, at: Any) -> Any:
     return int64(data[at]) | int64(data[at + 1]) << 8
 
 
-@_inlined
+@inlined
 def _word(data: Any, at: Any) -> Any:
     return (
         uint32(data[at])
@@ -278,7 +263,7 @@ def _word(data: Any, at: Any) -> Any:
     )
 
 
-@_compiled
+@compiled
 def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, picture: Any) -> None:
     columns = picture.shape[1] // SIDE
     palette = np.zeros(4, np.uint32)
@@ -309,7 +294,7 @@ def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, picture: 
             top += SIDE
 
 
-@_inlined
+@inlined
 def _bc1_palette(data: Any, block: Any, palette: Any) -> None:
     """The four colours of a BC1 block; interpolated channels are rounded down."""
     one, other = _short(data, block), _short(data, block + 2)
@@ -320,12 +305,12 @@ def _bc1_palette(data: Any, block: Any, palette: Any) -> None:
         palette[2], palette[3] = _mixed(one, other, 1, 1), 0
 
 
-@_inlined
+@inlined
 def _widened(colour: Any) -> Any:
     return _mixed(colour, colour, 1, 0)
 
 
-@_inlined
+@inlined
 def _mixed(one: Any, other: Any, share: Any, rest: Any) -> Any:
     """A pixel of two colours of 5, 6 and 5 bits, each channel with its shares of the two."""
     red = (share * _five(one >> 11) + rest * _five(other >> 11)) // (share + rest)
@@ -334,17 +319,17 @@ def _mixed(one: Any, other: Any, share: Any, rest: Any) -> Any:
     return uint32(red | green << 8 | blue << 16) | OPAQUE
 
 
-@_inlined
+@inlined
 def _five(bits: Any) -> Any:
     return (bits & 31) << 3 | (bits & 31) >> 2
 
 
-@_inlined
+@inlined
 def _six(bits: Any) -> Any:
     return (bits & 63) << 2 | (bits & 63) >> 4
 
 
-@_compiled
+@compiled
 def _values(data: Any, first: Any, rows: Any, cells: Any, picture: Any) -> None:
     """Four pixels of a line are one number, the leftmost in its lowest byte."""
     palette = np.zeros(8, np.uint32)
@@ -370,7 +355,7 @@ def _values(data: Any, first: Any, rows: Any, cells: Any, picture: Any) -> None:
             top += SIDE
 
 
-@_compiled
+@compiled
 def _bc4_palette(one: Any, other: Any, palette: Any) -> None:
     palette[0], palette[1] = one, other
     steps = 7 if one > other else 5

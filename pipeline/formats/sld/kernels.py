@@ -1,10 +1,10 @@
 """The loops over every block of a sprite file.
 
-They come twice, with the same results to the last bit: as calls of numpy and Pillow, and compiled,
-where numba is installed. The compiled ones take a third of the time for large figures, but loading
-numba and them takes two to three seconds of the processor. So a process begins with the plain ones,
-and changes when it has worked for about as long: whatever it is asked for in the end, it has not
-spent much more than with the better of the two.
+They come twice, with the same results to the last bit: as calls of numpy and Pillow, and compiled.
+The compiled ones take a third of the time for large figures, but loading numba and them takes two
+to three seconds of the processor. So a process begins with the plain ones, and changes when it has
+worked for about as long: whatever it is asked for in the end, it has not spent much more than with
+the better of the two.
 """
 
 from __future__ import annotations
@@ -57,15 +57,13 @@ def loops_for(blocks: int) -> Loops:
 
 
 def change_now() -> None:
-    """Make this process use the compiled loops, if there are any, from the first block on."""
+    """Make this process use the compiled loops from the first block on."""
     _METER.blocks = WORTH_COMPILING
 
 
 @cache
 def fastest_loops() -> Loops:
-    """The compiled loops where numba is installed, else the plain ones."""
-    try:
-        from pipeline.formats.sld import compiled_kernels as sld_compiled_loops
-    except ImportError:
-        return PLAIN
+    """The compiled loops."""
+    from pipeline.formats.sld import compiled_kernels as sld_compiled_loops
+
     return loops_of(sld_compiled_loops)

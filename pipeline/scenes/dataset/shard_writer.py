@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -37,6 +38,7 @@ from pipeline.scenes.dataset.sidecar import measurements_of
 from pipeline.scenes.pixels.mipmaps import Scales
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import WAYS_AROUND, plan
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import (
@@ -92,6 +94,11 @@ class Studio:
     backgrounds: BackgroundShelf
     team_colours: tuple[Colour, ...]
 
+    @cached_property
+    def repertoire(self) -> Repertoire:
+        """What the scenes may show, worked out before the first is planned."""
+        return Repertoire(self.rules, self.catalogue)
+
     def write(self, shard: Shard, folder: Path) -> ShardCounts:
         """Draw and write a shard's pictures, over whatever an earlier attempt left there.
 
@@ -109,7 +116,7 @@ class Studio:
                 # Planned one after another: when a picture has been drawn, what planning needs is
                 # no longer in the processor's cache, and takes three times as long.
                 indices = range(shard.first + part.first, shard.first + part.stop)
-                scenes = [plan(index, self.rules, self.catalogue) for index in indices]
+                scenes = [plan(index, self.repertoire) for index in indices]
                 for scene in scenes:
                     self._write_picture(scene, places[subset_of(scene.index, self.rules)], counts)
         return counts

@@ -24,7 +24,7 @@ Table = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.uint16]
 """uint16 [height, width] of a scene: the number of what each pixel shows, from 1; 0 for nothing."""
 Measures = npt.NDArray[np.int64]
-"""int64 [n, 12]; see `plain_loops.measure`."""
+"""int64 [n, 12]; see `kernels.measure`."""
 
 
 class Sheet:

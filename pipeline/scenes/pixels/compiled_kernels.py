@@ -1,4 +1,4 @@
-"""The loops of `pixel_loops`, compiled; `plain_loops` says what they do.
+"""The loops of `kernels`, compiled.
 
 A pixel of four channels is one number of 32 bits. The innermost loops take eight of them at a
 time, in steps that are written as vector instructions of LLVM, which turns them into those that the
@@ -9,32 +9,37 @@ eight pixels once more, of which the first `skip` are left as they are; only row
 eight are done one by one. Arithmetic is on whole numbers: every processor gives the same result.
 
 Steps and loops stand in one file because numba compiles a loop anew when its own file changes, and
-looks at no other.
+looks at no other. A step takes numba's types where the loops that call it have their values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-from itertools import chain
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import carray, types, uint16, uint32
+from numba import carray, types
 from numba.core import cgutils
+from numba.core.base import BaseContext
+from numba.core.typing import Signature
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from pipeline.scenes.pixels.atlas import Ids, Measures, Plane, Table
-from pipeline.scenes.pixels.mipmaps import Pyramid
-from pipeline.scenes.pixels.plain_kernels import opacity_of, part_of
-from pipeline.sprites.library import Pixels
-from pipeline.sprites.recolour import LUMINANCE
+from pipeline.compilation import compiled, inlined
+from pipeline.scenes.pixels.atlas import Ids, Measures, Table
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Words: TypeAlias = npt.NDArray[np.uint32]
+"""Pixels of four channels."""
+Whole: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float32]
+Generate: TypeAlias = Callable[
+    [BaseContext, ir.IRBuilder, Signature, tuple[ir.Value, ...]], ir.Value
+]
+"""A code generator, as numba wants it."""
+Intrinsic: TypeAlias = tuple[Signature, Generate]
 
 PAIR = np.uint32(0x00FF00FF)
 """The lower two channels of the two pairs of a pixel."""
@@ -53,140 +58,61 @@ CACHE_LINE = 64
 """Bytes."""
 AHEAD = 4
 """Rows by which memory is asked for before it is needed."""
-NOWHERE = (0, 0, 0, 0)
-"""The place of no pyramid."""
 SCRATCH_PIXELS = 1 << 14
 """Enough for most pictures while they are resized."""
 
 
-def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
-    """As `plain_loops.resize`."""
-    places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
-    pixels = _packed(plane) if plane.ndim == 3 else plane
-    numbers = np.fromiter(chain.from_iterable(places), np.int64, 4 * len(places))
-    _resize(numbers.reshape(-1, 4), pixels.reshape(-1), table)
-
-
-def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
-    """As `plain_loops.shade`."""
-    _shade(_packed(image), shadows.reshape(-1), table, opacity)
-
-
-def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
-    """As `plain_loops.paint`."""
-    _paint(_packed(bgra).reshape(-1), light.reshape(-1), table, _packed(tints))
-
-
-def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
-    """As `plain_loops.lay`."""
-    _lay(_packed(image), ids, _packed(bgra).reshape(-1), table)
-
-
-def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
-    """As `plain_loops.fill`."""
-    _fill(_packed(image), patches, _packed(colours))
-
-
-def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pixels | None]:
-    """As `plain_loops.premultiply`."""
-    rgba = np.ascontiguousarray(rgba)
-    bgra, pixels = np.empty_like(rgba), _packed(rgba).reshape(-1)
-    if player_weight is None:
-        _premultiply(pixels, _opacities(), _packed(bgra).reshape(-1))
-        return bgra, None
-    weight = np.ascontiguousarray(player_weight)
-    light = np.empty_like(weight)
-    out = _packed(bgra).reshape(-1), light.reshape(-1)
-    _premultiply_for_teams((pixels, weight.reshape(-1)), _parts(), LUMINANCE, out)
-    return bgra, light
-
-
-@cache
-def _opacities() -> npt.NDArray[np.float32]:
-    """float32 [256], by alpha; what OpenCV makes of it, to the last bit."""
-    return opacity_of(_numbers()[:1]).reshape(-1)
-
-
-@cache
-def _parts() -> npt.NDArray[np.float32]:
-    """float32 [256, 256], by alpha and weight."""
-    numbers = _numbers()
-    return part_of(np.ascontiguousarray(numbers.T), numbers)
-
-
-def _numbers() -> Pixels:
-    """uint8 [256, 256], 0 to 255 in each row."""
-    return np.arange(256, dtype=np.uint8)[None].repeat(256, axis=0)
-
-
-def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
-    """As `plain_loops.measure`."""
-    measures: Measures = np.zeros((len(table), 12), np.int64)
-    _measure(ids, _packed(bgra).reshape(-1), table, measures)
-    return measures
-
-
-def _packed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Pixels of four channels as one number each, blue in its lowest byte."""
-    return pixels.view(np.uint32)[..., 0]
-
-
-def _compiled(function: Function) -> Function:
-    """Compiled on its first call, and kept on disk for the next process."""
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy")
-    return cast(Function, decorate(function))
-
-
-def _inlined(function: Function) -> Function:
-    """Compiled as a part of what calls it."""
-    decorate = numba.njit(inline="always", error_model="numpy")
-    return cast(Function, decorate(function))
-
-
-@_inlined
-def _scaled(pair: Any, share: Any) -> Any:
+@inlined
+def _scaled(pair: np.uint32, share: np.uint32) -> np.uint32:
     """A pair of channels times a share of 255, rounded."""
     product = pair * share + HALVES
-    return ((product + ((product >> uint32(8)) & PAIR)) >> uint32(8)) & PAIR
+    return ((product + ((product >> np.uint32(8)) & PAIR)) >> np.uint32(8)) & PAIR
 
 
-@_inlined
-def _sum(one: Any, other: Any) -> Any:
+@inlined
+def _sum(one: np.uint32, other: np.uint32) -> np.uint32:
     """Two pairs of channels, each sum 255 at most."""
     both = one + other
     over = both & CARRIES
-    return (both | (over - (over >> uint32(8)))) & PAIR
+    return (both | (over - (over >> np.uint32(8)))) & PAIR
 
 
-@_inlined
-def _window(row: Any, width: Any, height: Any) -> Any:
+@inlined
+def _window(row: Whole, width: int, height: int) -> tuple[int, int, int, int]:
     """First and last row and column of a sprite that lie in the picture."""
     _, rows, columns, left, top = row
     return max(0, -top), min(rows, height - top), max(0, -left), min(columns, width - left)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _pixels_at(_: Any, address: Any, like: Any) -> Any:
+def _pixels_at(_: BaseContext, address: types.Type, like: types.Type) -> Intrinsic:
     """A pointer to the pixels at an address, of the type of those of an array."""
     pointer = types.CPointer(like.dtype)
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext,
+        builder: ir.IRBuilder,
+        _signature: Signature,
+        arguments: tuple[ir.Value, ...],
+    ) -> ir.Value:
         return builder.inttoptr(arguments[0], context.get_value_type(pointer))
 
     return pointer(address, like), generate
 
 
-@_inlined
-def _between(one: Any, other: Any, share: Any) -> Any:
+@inlined
+def _between(one: np.uint8 | np.uint32, other: np.uint8 | np.uint32, share: np.uint32) -> np.uint32:
     """Two pixels mixed, with a share of the other in 1/256; of four channels or of one."""
-    rest = uint32(256) - share
-    low = ((uint32(one) & PAIR) * rest + (uint32(other) & PAIR) * share + HALVES) >> uint32(8)
+    rest = np.uint32(256) - share
+    low = (
+        (np.uint32(one) & PAIR) * rest + (np.uint32(other) & PAIR) * share + HALVES
+    ) >> np.uint32(8)
     high = (
-        ((uint32(one) >> uint32(8)) & PAIR) * rest
-        + ((uint32(other) >> uint32(8)) & PAIR) * share
+        ((np.uint32(one) >> np.uint32(8)) & PAIR) * rest
+        + ((np.uint32(other) >> np.uint32(8)) & PAIR) * share
         + HALVES
     )
-    return (low & PAIR) | (high & (PAIR << uint32(8)))
+    return (low & PAIR) | (high & (PAIR << np.uint32(8)))
 
 
 class _Writer:
@@ -196,29 +122,35 @@ class _Writer:
         signature, arguments: of the call, as numba's code generators get them.
     """
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+    def __init__(
+        self,
+        context: BaseContext,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: tuple[ir.Value, ...],
+    ) -> None:
         self.builder = builder
         self.arguments = arguments
         self._context = context
         self._types = signature.args
 
-    def place(self, array: int, at: int, lanes: int, bits: int) -> Any:
+    def place(self, array: int, at: int, lanes: int, bits: int) -> ir.Value:
         """Where a vector lies: from element number argument `at` of argument `array` on."""
         return self.vector_at(array, self.arguments[at], lanes, bits)
 
-    def vector_at(self, array: int, element: Any, lanes: int, bits: int) -> Any:
+    def vector_at(self, array: int, element: ir.Value, lanes: int, bits: int) -> ir.Value:
         """As `place`, from an element whose number was computed."""
         data = make_array(self._types[array])(self._context, self.builder, self.arguments[array])
         pointer = self.builder.gep(data.data, [element])
         return self.builder.bitcast(pointer, _vector(lanes, bits).as_pointer())
 
-    def load(self, place: Any) -> Any:
+    def load(self, place: ir.Value) -> ir.Value:
         return self.builder.load(place, align=1)
 
-    def store(self, vector: Any, place: Any) -> None:
+    def store(self, vector: ir.Value, place: ir.Value) -> None:
         self.builder.store(vector, place, align=1)
 
-    def everywhere(self, argument: int, lanes: int, bits: int) -> Any:
+    def everywhere(self, argument: int, lanes: int, bits: int) -> ir.Value:
         """A vector with a whole number from the arguments in every lane."""
         value, kind = self.arguments[argument], ir.IntType(bits)
         if value.type.width > bits:
@@ -229,17 +161,17 @@ class _Writer:
         first = self.builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
         return self.builder.shuffle_vector(first, nothing, _constant([0] * lanes, 32))
 
-    def not_skipped(self, skip: int) -> Any:
+    def not_skipped(self, skip: int) -> ir.Value:
         """Which lanes count: all but the first ones, whose number is an argument."""
         lanes = _constant(range(LANES), 32)
         return self.builder.icmp_unsigned(">=", lanes, self.everywhere(skip, LANES, 32))
 
-    def for_channels(self, numbers: Any, lane: Callable[[int], int]) -> Any:
+    def for_channels(self, numbers: ir.Value, lane: Callable[[int], int]) -> ir.Value:
         """For each channel of eight pixels, the lane of a vector of bytes that belongs to it."""
         wanted = _constant([lane(channel) for channel in range(4 * LANES)], 32)
         return self.builder.shuffle_vector(numbers, numbers, wanted)
 
-    def scaled(self, numbers: Any, shares: Any) -> Any:
+    def scaled(self, numbers: ir.Value, shares: ir.Value) -> ir.Value:
         """Bytes times shares of 255, rounded."""
         lanes = numbers.type.count
         wide, build = _vector(lanes, 16), self.builder
@@ -249,35 +181,40 @@ class _Writer:
         rounded = build.lshr(build.add(product, build.lshr(product, eight)), eight)
         return build.trunc(rounded, _vector(lanes, 8))
 
-    def sum(self, one: Any, other: Any) -> Any:
+    def sum(self, one: ir.Value, other: ir.Value) -> ir.Value:
         """Bytes added, 255 at most."""
         function = ir.FunctionType(one.type, [one.type, one.type])
         name = f"llvm.uadd.sat.v{one.type.count}i8"
         added = cgutils.get_or_insert_function(self.builder.module, function, name)
         return self.builder.call(added, [one, other])
 
-    def rest_of_255(self, numbers: Any) -> Any:
+    def rest_of_255(self, numbers: ir.Value) -> ir.Value:
         return self.builder.xor(numbers, _constant([255] * numbers.type.count, 8))
 
-    def set_lanes(self, mask: Any) -> Any:
+    def set_lanes(self, mask: ir.Value) -> ir.Value:
         """How many lanes of a mask are set, as a whole number of 64 bits."""
         bits = self.builder.bitcast(mask, ir.IntType(mask.type.count))
         return self.builder.zext(self.builder.ctpop(bits), ir.IntType(64))
 
 
-def _vector(lanes: int, bits: int) -> Any:
+def _vector(lanes: int, bits: int) -> ir.VectorType:
     return ir.VectorType(ir.IntType(bits), lanes)
 
 
-def _constant(numbers: Any, bits: int) -> Any:
+def _constant(numbers: Iterable[int], bits: int) -> ir.Constant:
     values = list(numbers)
     return ir.Constant(_vector(len(values), bits), values)
 
 
-def _written(write: Callable[[_Writer], Any]) -> Callable[..., Any]:
-    """The code generator, as numba wants it, of a step; what the step gives back, if anything."""
+def _written(write: Callable[[_Writer], ir.Value | None]) -> Generate:
+    """The code generator of a step; what the step gives back, if anything."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: BaseContext,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: tuple[ir.Value, ...],
+    ) -> ir.Value:
         result = write(_Writer(context, builder, signature, arguments))
         return context.get_dummy_value() if result is None else result
 
@@ -285,7 +222,7 @@ def _written(write: Callable[[_Writer], Any]) -> Callable[..., Any]:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _ask_for(_: Any, array: Any, at: Any) -> Any:
+def _ask_for(_: BaseContext, array: types.Type, at: types.Type) -> Intrinsic:
     """Have the processor bring the memory around an element into its cache."""
     return types.void(array, at), _written(_write_ask_for)
 
@@ -299,7 +236,15 @@ def _write_ask_for(code: _Writer) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _lay_step(_: Any, image: Any, ids: Any, bgra: Any, at: Any, skip: Any, own: Any) -> Any:
+def _lay_step(
+    _: BaseContext,
+    image: types.Type,
+    ids: types.Type,
+    bgra: types.Type,
+    at: types.Type,
+    skip: types.Type,
+    own: types.Type,
+) -> Intrinsic:
     """Blend eight pixels `bgra` over `image`, and write `own` into `ids` where they are opaque."""
     return types.void(image, ids, bgra, at, skip, own), _written(_write_lay)
 
@@ -320,7 +265,14 @@ def _write_lay(code: _Writer) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _shade_step(_: Any, image: Any, shadows: Any, at: Any, skip: Any, opacity: Any) -> Any:
+def _shade_step(
+    _: BaseContext,
+    image: types.Type,
+    shadows: types.Type,
+    at: types.Type,
+    skip: types.Type,
+    opacity: types.Type,
+) -> Intrinsic:
     """Darken eight pixels by `opacity` of what `shadows` says."""
     return types.void(image, shadows, at, skip, opacity), _written(_write_shade)
 
@@ -337,7 +289,14 @@ def _write_shade(code: _Writer) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _paint_step(_: Any, bgra: Any, light: Any, at: Any, skip: Any, tint: Any) -> Any:
+def _paint_step(
+    _: BaseContext,
+    bgra: types.Type,
+    light: types.Type,
+    at: types.Type,
+    skip: types.Type,
+    tint: types.Type,
+) -> Intrinsic:
     """Add to eight pixels what `light` says of a colour `tint`, which is a whole pixel."""
     return types.void(bgra, light, at, skip, tint), _written(_write_paint)
 
@@ -353,7 +312,15 @@ def _write_paint(code: _Writer) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _mix_wide(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to: Any) -> Any:
+def _mix_wide(
+    _: BaseContext,
+    rows: types.Type,
+    one: types.Type,
+    other: types.Type,
+    share: types.Type,
+    out: types.Type,
+    to: types.Type,
+) -> Intrinsic:
     """Mix `WIDE` bytes of two rows, with a share of the other in 1/256; rounded.
 
     The rows begin with elements `one` and `other` of `rows`; what comes out is written into `out`
@@ -365,7 +332,15 @@ def _mix_wide(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _mix_narrow(_: Any, rows: Any, one: Any, other: Any, share: Any, out: Any, to: Any) -> Any:
+def _mix_narrow(
+    _: BaseContext,
+    rows: types.Type,
+    one: types.Type,
+    other: types.Type,
+    share: types.Type,
+    out: types.Type,
+    to: types.Type,
+) -> Intrinsic:
     """As `_mix_wide`, `NARROW` bytes."""
     return types.void(rows, one, other, share, out, to), _written(
         lambda code: _write_mix(code, NARROW)
@@ -387,8 +362,14 @@ def _write_mix(code: _Writer, lanes: int) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _turn_step(
-    _: Any, pixels: Any, at: Any, stride: Any, out: Any, to: Any, out_stride: Any
-) -> Any:
+    _: BaseContext,
+    pixels: types.Type,
+    at: types.Type,
+    stride: types.Type,
+    out: types.Type,
+    to: types.Type,
+    out_stride: types.Type,
+) -> Intrinsic:
     """Turn the rows of a square of pixels, `TURNED_SIDES` of each, into columns.
 
     Args:
@@ -405,7 +386,7 @@ def _write_turn(code: _Writer, bits: int) -> None:
     build, side = code.builder, TURNED_SIDES[bits == 8]
     numbers = [ir.Constant(code.arguments[stride].type, number) for number in range(side)]
 
-    def place(array: int, start: int, step: int, number: Any) -> Any:
+    def place(array: int, start: int, step: int, number: ir.Value) -> ir.Value:
         far = build.mul(code.arguments[step], number)
         return code.vector_at(array, build.add(code.arguments[start], far), side, bits)
 
@@ -424,7 +405,15 @@ def _write_turn(code: _Writer, bits: int) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _count_step(_: Any, ids: Any, bgra: Any, at: Any, skip: Any, own: Any, columns: Any) -> Any:
+def _count_step(
+    _: BaseContext,
+    ids: types.Type,
+    bgra: types.Type,
+    at: types.Type,
+    skip: types.Type,
+    own: types.Type,
+    columns: types.Type,
+) -> Intrinsic:
     """Count the opaque ones among eight pixels, and those of them where `ids` is `own`.
 
     Returns:
@@ -434,7 +423,7 @@ def _count_step(_: Any, ids: Any, bgra: Any, at: Any, skip: Any, own: Any, colum
     return types.int64(ids, bgra, at, skip, own, columns), _written(_write_count)
 
 
-def _write_count(code: _Writer) -> Any:
+def _write_count(code: _Writer) -> ir.Value:
     ids, bgra, at, skip, own, columns = range(6)
     build, nothing = code.builder, _constant([0] * LANES, 32)
     is_opaque = build.icmp_signed("<", code.load(code.place(bgra, at, LANES, 32)), nothing)
@@ -452,8 +441,8 @@ def _write_count(code: _Writer) -> Any:
     return build.or_(code.set_lanes(is_opaque), shifted)
 
 
-@_compiled
-def _ask_for_row(rows: Any, at: Any, size: Any) -> None:
+@compiled
+def _ask_for_row(rows: Words | Ids, at: int, size: int) -> None:
     """Ask for a piece of a picture's row, if the picture has it.
 
     The pieces of a picture that a sprite covers lie too far apart for a processor to foresee them;
@@ -464,9 +453,17 @@ def _ask_for_row(rows: Any, at: Any, size: Any) -> None:
             _ask_for(rows, at + min(n, size - 1))
 
 
-@_compiled
-def _interpolate(rows: Any, shape: Any, out: Any, count: Any) -> None:
-    """So many rows, evenly between those that there are; see `plain_loops`."""
+@compiled
+def _interpolate(
+    rows: Words | Bytes, shape: tuple[int, int], out: Words | Bytes, count: int
+) -> None:
+    """So many rows, evenly between those that there are.
+
+    Args:
+        rows, out: pixels, row by row.
+        shape: how many rows there are, and the pixels of each.
+        count: of rows that are made.
+    """
     available, size = shape
     wide, narrow = WIDE // rows.itemsize, NARROW // rows.itemsize
     step = (available << 16) // count
@@ -488,12 +485,12 @@ def _interpolate(rows: Any, shape: Any, out: Any, count: Any) -> None:
             _mix_narrow(rows, one + last, other + last, share, out, to + last)
         else:
             for n in range(size):
-                out[to + n] = _between(rows[one + n], rows[other + n], uint32(share))
+                out[to + n] = _between(rows[one + n], rows[other + n], np.uint32(share))
         place += step
 
 
-@_compiled
-def _turn(pixels: Any, shape: Any, out: Any) -> None:
+@compiled
+def _turn(pixels: Words | Bytes, shape: tuple[int, int], out: Words | Bytes) -> None:
     """Rows become columns."""
     rows, columns = shape
     side = TURNED_SIDES[int(pixels.itemsize == 1)]
@@ -509,8 +506,9 @@ def _turn(pixels: Any, shape: Any, out: Any) -> None:
             _turn_step(pixels, row * columns + column, columns, out, column * rows + row, rows)
 
 
-@_compiled
-def _resize(places: Any, plane: Any, table: Any) -> None:
+@compiled
+def resize(places: Whole, plane: Words | Bytes, table: Table) -> None:
+    """`places` has `Pyramid.place` of each picture, and zeros where there is none."""
     once = np.empty(SCRATCH_PIXELS, plane.dtype)
     turned = np.empty(SCRATCH_PIXELS, plane.dtype)
     for number in range(places.shape[0]):
@@ -534,10 +532,11 @@ def _resize(places: Any, plane: Any, table: Any) -> None:
         _interpolate(turned, (height, columns), plane[first : first + rows * columns], rows)
 
 
-@_compiled
-def _shade(image: Any, shadows: Any, table: Any, opacity: Any) -> None:
+@compiled
+def shade(image: Words, shadows: Bytes, table: Table, opacity: int) -> None:
+    """`image` is [height, width], `shadows` a plane."""
     height, width = image.shape
-    pixels, strength = image.reshape(-1), uint32(opacity)
+    pixels, strength = image.reshape(-1), np.uint32(opacity)
     for number in range(table.shape[0]):
         first, _, columns, left, top = table[number]
         y1, y2, x1, x2 = _window(table[number], width, height)
@@ -548,10 +547,10 @@ def _shade(image: Any, shadows: Any, table: Any, opacity: Any) -> None:
             darkness, beneath = shadows[start : start + size], pixels[to : to + size]
             if size < LANES:
                 for n in range(size):
-                    kept = uint32(255) - _scaled(uint32(darkness[n]), strength)
+                    kept = np.uint32(255) - _scaled(np.uint32(darkness[n]), strength)
                     low = _scaled(beneath[n] & PAIR, kept)
-                    high = _scaled((beneath[n] >> uint32(8)) & PAIR, kept)
-                    beneath[n] = low | (high << uint32(8))
+                    high = _scaled((beneath[n] >> np.uint32(8)) & PAIR, kept)
+                    beneath[n] = low | (high << np.uint32(8))
             else:
                 for n in range(0, size - LANES + 1, LANES):
                     _shade_step(beneath, darkness, n, 0, strength)
@@ -559,8 +558,9 @@ def _shade(image: Any, shadows: Any, table: Any, opacity: Any) -> None:
                     _shade_step(beneath, darkness, size - LANES, -size % LANES, strength)
 
 
-@_compiled
-def _paint(bgra: Any, light: Any, table: Any, tints: Any) -> None:
+@compiled
+def paint(bgra: Words, light: Bytes, table: Table, tints: Words) -> None:
+    """`bgra` and `light` are planes, `tints` a colour for each sprite."""
     for number in range(table.shape[0]):
         first, rows, columns, _, _ = table[number]
         size, tint = rows * columns, tints[number]
@@ -569,10 +569,12 @@ def _paint(bgra: Any, light: Any, table: Any, tints: Any) -> None:
         pixels, shares = bgra[first : first + size], light[first : first + size]
         if size < LANES:
             for n in range(size):
-                share, pixel = uint32(shares[n]), pixels[n]
+                share, pixel = np.uint32(shares[n]), pixels[n]
                 low = _sum(pixel & PAIR, _scaled(tint & PAIR, share))
-                high = _sum((pixel >> uint32(8)) & PAIR, _scaled((tint >> uint32(8)) & PAIR, share))
-                pixels[n] = low | (high << uint32(8))
+                high = _sum(
+                    (pixel >> np.uint32(8)) & PAIR, _scaled((tint >> np.uint32(8)) & PAIR, share)
+                )
+                pixels[n] = low | (high << np.uint32(8))
         else:
             for n in range(0, size - LANES + 1, LANES):
                 _paint_step(pixels, shares, n, 0, tint)
@@ -580,14 +582,15 @@ def _paint(bgra: Any, light: Any, table: Any, tints: Any) -> None:
                 _paint_step(pixels, shares, size - LANES, -size % LANES, tint)
 
 
-@_compiled
-def _lay(image: Any, ids: Any, bgra: Any, table: Any) -> None:
+@compiled
+def lay(image: Words, ids: Ids, bgra: Words, table: Table) -> None:
+    """`image` and `ids` are [height, width], `bgra` is a plane."""
     height, width = ids.shape
     pixels, numbers = image.reshape(-1), ids.reshape(-1)
     for number in range(table.shape[0]):
         first, _, columns, left, top = table[number]
         y1, y2, x1, x2 = _window(table[number], width, height)
-        own, size = uint16(number + 1), max(0, x2 - x1)
+        own, size = np.uint16(number + 1), max(0, x2 - x1)
         for row in range(y1, y2):
             start, to = first + row * columns + x1, (row + top) * width + left + x1
             sprite = bgra[start : start + size]
@@ -603,44 +606,45 @@ def _lay(image: Any, ids: Any, bgra: Any, table: Any) -> None:
                     _lay_step(beneath, owners, sprite, size - LANES, -size % LANES, own)
 
 
-@_compiled
-def _lay_few(beneath: Any, owners: Any, sprite: Any, own: Any) -> None:
+@compiled
+def _lay_few(beneath: Words, owners: Ids, sprite: Words, own: np.uint16) -> None:
     for n in range(beneath.size):
         pixel, under = sprite[n], beneath[n]
-        behind = uint32(255) - (pixel >> uint32(24))
+        behind = np.uint32(255) - (pixel >> np.uint32(24))
         low = _sum(pixel & PAIR, _scaled(under & PAIR, behind))
-        high = _sum((pixel >> uint32(8)) & PAIR, _scaled((under >> uint32(8)) & PAIR, behind))
-        beneath[n] = low | (high << uint32(8))
-        owners[n] = own if pixel >> uint32(31) else owners[n]
+        high = _sum((pixel >> np.uint32(8)) & PAIR, _scaled((under >> np.uint32(8)) & PAIR, behind))
+        beneath[n] = low | (high << np.uint32(8))
+        owners[n] = own if pixel >> np.uint32(31) else owners[n]
 
 
-@_inlined
-def _times(colour: Any, share: Any) -> Any:
+@inlined
+def _times(colour: np.uint32, share: np.float32) -> np.uint32:
     """A share of one channel of a pixel, rounded; half to the even number."""
-    return uint32(np.rint(np.float32(colour & uint32(255)) * share))
+    return np.uint32(np.rint(np.float32(colour & np.uint32(255)) * share))
 
 
-@_inlined
-def _share_of_pixel(pixel: Any, share: Any) -> Any:
+@inlined
+def _share_of_pixel(pixel: np.uint32, share: np.float32) -> np.uint32:
     """RGBA becomes BGRA, its colours multiplied."""
-    red, green = _times(pixel, share), _times(pixel >> uint32(8), share)
-    blue = _times(pixel >> uint32(16), share)
-    return blue | (green << uint32(8)) | (red << uint32(16)) | (pixel & ALPHA)
+    red, green = _times(pixel, share), _times(pixel >> np.uint32(8), share)
+    blue = _times(pixel >> np.uint32(16), share)
+    return blue | (green << np.uint32(8)) | (red << np.uint32(16)) | (pixel & ALPHA)
 
 
-@_inlined
-def _swapped(pixel: Any) -> Any:
+@inlined
+def _swapped(pixel: np.uint32) -> np.uint32:
     """RGBA becomes BGRA."""
-    red, blue = pixel & uint32(255), (pixel >> uint32(16)) & uint32(255)
-    return (pixel & GREEN_AND_ALPHA) | (red << uint32(16)) | blue
+    red, blue = pixel & np.uint32(255), (pixel >> np.uint32(16)) & np.uint32(255)
+    return (pixel & GREEN_AND_ALPHA) | (red << np.uint32(16)) | blue
 
 
-@_compiled
-def _premultiply(rgba: Any, opacities: Any, out: Any) -> None:
+@compiled
+def premultiply(rgba: Words, opacities: Floats, out: Words) -> None:
+    """`opacities` are from 0 to 1, by alpha."""
     for n in range(rgba.size):
         pixel = rgba[n]
-        alpha = pixel >> uint32(24)
-        if alpha == uint32(255):
+        alpha = pixel >> np.uint32(24)
+        if alpha == np.uint32(255):
             out[n] = _swapped(pixel)
         elif alpha:
             out[n] = _share_of_pixel(pixel, opacities[alpha])
@@ -648,28 +652,37 @@ def _premultiply(rgba: Any, opacities: Any, out: Any) -> None:
             out[n] = 0
 
 
-@_compiled
-def _premultiply_for_teams(sprite: Any, parts: Any, luminance: Any, out: Any) -> None:
+@compiled
+def premultiply_for_teams(
+    sprite: tuple[Words, Bytes], parts: Floats, luminance: Floats, out: tuple[Words, Bytes]
+) -> None:
+    """As `premultiply` of a sprite's pixels and weights, into pixels and light.
+
+    Args:
+        parts: [256, 256], of the opacity from 0 to 1, by alpha and weight.
+        luminance: of red, green and blue.
+    """
     rgba, weights = sprite
     bgra, light = out
     for n in range(rgba.size):
         pixel, weight = rgba[n], weights[n]
-        alpha = pixel >> uint32(24)
+        alpha = pixel >> np.uint32(24)
         light[n] = 0
-        if alpha == uint32(255) and not weight:
+        if alpha == np.uint32(255) and not weight:
             bgra[n] = _swapped(pixel)
         elif alpha:
             bgra[n] = _share_of_pixel(pixel, parts[alpha, 255 - weight])
-            red = luminance[0] * np.float32(pixel & uint32(255))
-            green = luminance[1] * np.float32((pixel >> uint32(8)) & uint32(255))
-            blue = luminance[2] * np.float32((pixel >> uint32(16)) & uint32(255))
+            red = luminance[0] * np.float32(pixel & np.uint32(255))
+            green = luminance[1] * np.float32((pixel >> np.uint32(8)) & np.uint32(255))
+            blue = luminance[2] * np.float32((pixel >> np.uint32(16)) & np.uint32(255))
             light[n] = np.rint((red + green + blue) * parts[alpha, weight])
         else:
             bgra[n] = 0
 
 
-@_compiled
-def _fill(image: Any, patches: Any, colours: Any) -> None:
+@compiled
+def fill(image: Words, patches: Whole, colours: Words) -> None:
+    """`image` is [height, width]; `patches` have left, top, width, height."""
     for number in range(len(patches)):
         left, top, width, height = patches[number]
         for row in range(max(top, 0), min(top + height, image.shape[0])):
@@ -677,8 +690,9 @@ def _fill(image: Any, patches: Any, colours: Any) -> None:
                 image[row, column] = colours[number]
 
 
-@_compiled
-def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
+@compiled
+def measure(ids: Ids, bgra: Words, table: Table, measures: Measures) -> None:
+    """`ids` are [height, width], `bgra` is a plane; fills `measures`, which are zeros."""
     height, width = ids.shape
     numbers = ids.reshape(-1)
     in_columns, in_rows = np.empty(width, np.uint32), np.empty(height, np.int64)
@@ -691,7 +705,7 @@ def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
         if y2 > y1 and x2 > x1:
             across, along = in_columns[: x2 - x1], in_rows[: y2 - y1]
             place = (numbers, width, sprite, table[number])
-            _count(place, uint16(number + 1), across, along)
+            _count(place, np.uint16(number + 1), across, along)
             for n in range(along.size):
                 found[1] += along[n] & LOWER
                 found[2] += along[n] >> 16
@@ -702,19 +716,21 @@ def _measure(ids: Any, bgra: Any, table: Any, measures: Any) -> None:
                 found[8], found[10] = _ends(across, UPPER, left + x1)
                 found[9], found[11] = _ends(along, UPPER, top + y1)
             if found[2] < found[1]:
-                _count(place, uint16(0), across, along)
+                _count(place, np.uint16(0), across, along)
                 for n in range(along.size):
                     found[3] += along[n] >> 16
         found[0] = found[1]
         if max(0, y2 - y1) * max(0, x2 - x1) < sprite.size:  # A part of it lies outside.
             opaque = 0
             for n in range(sprite.size):
-                opaque += sprite[n] >> uint32(31)
+                opaque += sprite[n] >> np.uint32(31)
             found[0] = opaque
 
 
-@_compiled
-def _count(place: Any, own: Any, across: Any, along: Any) -> None:
+@compiled
+def _count(
+    place: tuple[Ids, int, Words, Whole], own: np.uint16, across: Words, along: Whole
+) -> None:
     """What `_count_step` says, for each column and each row of a sprite inside the picture."""
     ids, width, sprite, row_of_table = place
     _, _, columns, left, top = row_of_table
@@ -726,8 +742,8 @@ def _count(place: Any, own: Any, across: Any, along: Any) -> None:
         pixels, owners, found = sprite[start : start + size], ids[to : to + size], 0
         if size < LANES:
             for n in range(size):
-                is_opaque = pixels[n] >> uint32(31)
-                both = is_opaque | ((is_opaque & uint32(owners[n] == own)) << uint32(16))
+                is_opaque = pixels[n] >> np.uint32(31)
+                both = is_opaque | ((is_opaque & np.uint32(owners[n] == own)) << np.uint32(16))
                 across[n] += both
                 found += both
         else:
@@ -738,8 +754,8 @@ def _count(place: Any, own: Any, across: Any, along: Any) -> None:
         along[row] = found
 
 
-@_compiled
-def _ends(counts: Any, part: Any, at: Any) -> Any:
+@compiled
+def _ends(counts: Words | Whole, part: int, at: int) -> tuple[int, int]:
     """The first of some columns or rows with something in it, and the one after the last."""
     start, stop = 0, counts.size
     while not counts[start] & part:

@@ -12,7 +12,7 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.sections.scenes import EdgeRules, GroupRule
 from pipeline.scenes.plan import Edge, Placement
-from pipeline.scenes.planning.placement import Point, Standing, on_water
+from pipeline.scenes.planning.placement import Point, Standing
 from pipeline.scenes.planning.random_stream import Chances
 from pipeline.scenes.planning.rule_table import Floats, Objects, Repertoire, Whole
 from pipeline.scenes.planning.sampling import Cast
@@ -42,6 +42,8 @@ class Water:
 
     def covers(self, x: Whole, y: Whole) -> Truths:
         """Whether something that stands there stands in water."""
+        from pipeline.scenes.planning.placement_kernels import on_water  # Late: it loads numba.
+
         if self.shore is None:
             covered = np.full(len(x), self.kind == "water")
         else:

@@ -1,19 +1,17 @@
-"""Where things stand: what may share how much of whose box, on which ground, and how near the edge.
+"""Where things may stand: records of what is to be placed, of the ground, and of the room left.
 
 Objects are placed from large to small, groups before single things of their size, each where the
-rules of everything that stands there already allow it. `placement_kernels` does so, with the
-records of this module.
+rules of everything that stands there already allow it. `placement_kernels` does so. Its loops read
+and fill the records of this module, each of which is declared once: a class has the fields, and the
+type that numpy keeps in an array follows from it.
 """
 
 from __future__ import annotations
 
 import math
-from functools import cache
-from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, get_type_hints
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.games.sections.scenes import GridRules
@@ -21,56 +19,151 @@ from pipeline.scenes.planning.rule_table import Floats, Whole
 from pipeline.scenes.planning.sampling import Cast
 
 Point = tuple[int, int]
-Records = np.ndarray[tuple[int], np.dtype[np.void]]
-Value = TypeVar("Value")
-
-THING = np.dtype(
-    [
-        *((name, np.int64) for name in ("width", "height", "area", "x", "y")),
-        *((name, np.int64) for name in ("margin_x", "margin_y")),
-        *((name, np.int64) for name in ("kind", "place", "on_cell", "party")),
-        *((name, np.float64) for name in ("most", "together", "spacing", "dx", "dy")),
-    ]
-)
-"""An object that is to be placed; lengths in pixels of the picture.
-
-width, height, area: of its box; x, y: where it stands, from its top left corner.
-margin_x, margin_y: kept from the edges; negative where they may cut it.
-kind: number of its class; place: the ground that it belongs on, an index in `PLACES`.
-on_cell: whether it stands on a cell of the grid, when it comes alone.
-party: number of the group that it comes with, 0 when it comes alone.
-most: pixels of its box that another may share; together: share of it that one of its group may.
-spacing: least distance to its class; dx, dy: from its group's point.
-"""
-BOX = np.dtype([(name, np.int64) for name in ("row", "left", "top", "right", "bottom")])
-"""Where something stands: the number of the thing, and its box."""
-CELL = np.dtype([(name, np.int64) for name in ("x", "y")])
-"""The middle of a cell of a game's grid, for one object."""
-WAVE = np.dtype([(name, np.float64) for name in ("amplitude", "length", "phase")])
-"""A bend of a shoreline; see `pipeline.backgrounds.shores.Wave`."""
+Row = TypeVar("Row", covariant=True)
+STORED = {int: np.int64, float: np.float64}
+"""How numpy keeps the fields of a record."""
 
 
-COAST = np.dtype([(name, np.float64) for name in ("cosine", "sine", "offset")])
-"""A shoreline without its bends; see `pipeline.backgrounds.shores.Shoreline`."""
-SITE = np.dtype(
-    [
-        *((name, np.int64) for name in ("width", "height", "attempts", "divided")),
-        *((name, np.float64) for name in ("jitter_from", "jitter_span")),
-    ]
-)
-"""The picture that is being filled.
+class Rows(Protocol[Row]):
+    """An array of records, each of which reads and writes the array."""
 
-attempts: to find room for one object.
-divided: whether it matters what is land and what is water.
-jitter_from, jitter_span: off the middle of a cell, the least and the most above that.
-"""
+    def __len__(self) -> int: ...
 
-# Tuples without names: what numba keeps on disk would name their classes.
-Ground = tuple[Records, Records, Records, Floats]
-"""One `SITE`, one `COAST` with its `WAVE`s, and the limits of the `Repertoire`."""
-Room = tuple[Records, Records, Whole]
-"""The `BOX`es of what stands, in the order in which it was placed, and then others; the `CELL`s
-that are free, and then others; how many things stand, and how many cells are free."""
+    def __getitem__(self, row: int, /) -> Row: ...
+
+
+class Thing(Protocol):
+    """An object that is to be placed; lengths in pixels of the picture.
+
+    Attributes:
+        width, height, area: of its box.
+        x, y: where it stands, from its top left corner.
+        margin_x, margin_y: kept from the edges; negative where they may cut it.
+        kind: number of its class.
+        place: the ground that it belongs on, an index in `PLACES`.
+        on_cell: whether it stands on a cell of the grid, when it comes alone.
+        party: number of the group that it comes with, 0 when it comes alone.
+        most: pixels of its box that another may share.
+        together: share of its box that one of its group may share.
+        spacing: least distance to its class.
+        dx, dy: from its group's point.
+    """
+
+    width: int
+    height: int
+    area: int
+    x: int
+    y: int
+    margin_x: int
+    margin_y: int
+    kind: int
+    place: int
+    on_cell: int
+    party: int
+    most: float
+    together: float
+    spacing: float
+    dx: float
+    dy: float
+
+
+class StandingBox(Protocol):
+    """Where something stands: the number of the thing, and its box."""
+
+    row: int
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+class Cell(Protocol):
+    """The middle of a cell of a game's grid, for one object."""
+
+    x: int
+    y: int
+
+
+class Bend(Protocol):
+    """A bend of a shoreline; see `pipeline.backgrounds.shores.Wave`."""
+
+    amplitude: float
+    length: float
+    phase: float
+
+
+class Coast(Protocol):
+    """A shoreline without its bends; see `pipeline.backgrounds.shores.Shoreline`."""
+
+    cosine: float
+    sine: float
+    offset: float
+
+
+class Site(Protocol):
+    """The picture that is being filled.
+
+    Attributes:
+        width, height: in pixels.
+        attempts: to find room for one object.
+        divided: whether it matters what is land and what is water.
+        jitter_from, jitter_span: off the middle of a cell, the least and the most above that.
+    """
+
+    width: int
+    height: int
+    attempts: int
+    divided: int
+    jitter_from: float
+    jitter_span: float
+
+
+class RoomCount(Protocol):
+    """How many things stand, and how many cells nobody has taken."""
+
+    standing: int
+    free: int
+
+
+def _stored(record: type) -> np.dtype[np.void]:
+    """The type of an array of such records."""
+    fields = [(name, STORED[kind]) for name, kind in get_type_hints(record).items()]
+    return np.dtype((np.record, fields))
+
+
+THING, STANDING_BOX, CELL = _stored(Thing), _stored(StandingBox), _stored(Cell)
+BEND, COAST, SITE = _stored(Bend), _stored(Coast), _stored(Site)
+ROOM_COUNT = _stored(RoomCount)
+
+
+class Ground(NamedTuple):
+    """Where things may stand, before any does.
+
+    Attributes:
+        sites: a single `Site`.
+        coasts: a single `Coast`.
+        bends: of that coast.
+        limits: of the `Repertoire`.
+    """
+
+    sites: Rows[Site]
+    coasts: Rows[Coast]
+    bends: Rows[Bend]
+    limits: Floats
+
+
+class Room(NamedTuple):
+    """What stands, and where there is room; the loops fill it.
+
+    Attributes:
+        boxes: of what stands, in the order in which it was placed, and then others.
+        cells: those that are free, and then others.
+        counts: a single `RoomCount`.
+    """
+
+    boxes: Rows[StandingBox]
+    cells: Rows[Cell]
+    counts: Rows[RoomCount]
 
 
 class Standing(NamedTuple):
@@ -81,13 +174,11 @@ class Standing(NamedTuple):
     top: Whole
 
 
-NO_CELLS: Records = np.empty(0, CELL)
-NO_COAST: tuple[Records, Records] = np.zeros(1, COAST), np.empty(0, WAVE)
-AT_ONCE = 256
-"""Attempts for which chance is asked at once."""
+NO_CELLS: Rows[Cell] = np.empty(0, CELL)
+NO_COAST: tuple[Rows[Coast], Rows[Bend]] = np.zeros(1, COAST), np.empty(0, BEND)
 
 
-def things_of(cast: Cast, offsets: Floats) -> Records:
+def things_of(cast: Cast, offsets: Floats) -> Rows[Thing]:
     """A cast as what is to be placed.
 
     Args:
@@ -110,37 +201,16 @@ def things_of(cast: Cast, offsets: Floats) -> Records:
     return things
 
 
-def settle(things: Records, ground: Ground, cells: Records, rng: np.random.Generator) -> Standing:
-    """Find room for things, each within its attempts; what finds none is left out."""
-    boxes = np.zeros(len(things), BOX)
-    counts = np.array([0, len(cells)], np.int64)
-    attempts = max(AT_ONCE, int(ground[0][0]["attempts"]))
-    row, room = 0, _as_read((boxes, cells, counts))
-    things, ground = _as_read(things), _as_read(ground)
-    while row < len(things):
-        chances = _as_read(rng.random((attempts, 3)))
-        row = room_loops().settle(row, things, ground, room, chances)
-    boxes = _records(room[0][: room[2][0]], BOX)
-    return Standing(boxes["row"], boxes["left"], boxes["top"])
-
-
-def on_water(x: Whole, y: Whole, shore: Shoreline) -> npt.NDArray[np.bool_]:
-    """Which points lie on the water of a shore."""
-    sides = _as_read(np.empty(len(x)))
-    room_loops().sides(*_as_read((x, y, *coast_of(shore))), sides)
-    return np.less(sides, 0)
-
-
-def coast_of(shore: Shoreline | None) -> tuple[Records, Records]:
-    """A shoreline as one `COAST` and its `WAVE`s; of no shore, one that is not to be asked."""
+def coast_of(shore: Shoreline | None) -> tuple[Rows[Coast], Rows[Bend]]:
+    """A shoreline as one `Coast` and its `Bend`s; of no shore, one that is not to be asked."""
     if shore is None:
         return NO_COAST
-    waves = np.array([(w.amplitude, w.length, w.phase) for w in shore.waves], WAVE)
+    bends = np.array([(w.amplitude, w.length, w.phase) for w in shore.waves], BEND)
     line = math.cos(shore.angle), math.sin(shore.angle), shore.offset
-    return np.array([line], COAST), waves
+    return np.array([line], COAST), bends
 
 
-def cells_of(grid: GridRules, zoom: float, start: tuple[float, float], size: Point) -> Records:
+def cells_of(grid: GridRules, zoom: float, start: tuple[float, float], size: Point) -> Rows[Cell]:
     """All cells of which something can be seen, and some around them.
 
     Args:
@@ -156,35 +226,3 @@ def cells_of(grid: GridRules, zoom: float, start: tuple[float, float], size: Poi
     cells["x"] = np.rint(x + columns * across)
     cells["y"] = np.rint(y + rows * along + columns % 2 * (grid.stagger * zoom))
     return cells.reshape(-1)
-
-
-@cache
-def room_loops() -> ModuleType:
-    """Found when the first scene is planned: whoever only loads definitions waits for no numba."""
-    from pipeline.scenes.planning import placement_kernels as loops
-
-    return loops
-
-
-def _as_read(value: Value) -> Value:
-    """What the loops read: arrays if they are compiled, else lists."""
-    return value if room_loops().COMPILED else _listed(value)
-
-
-def _listed(value: Any) -> Any:
-    """Lists instead of arrays, and objects instead of records."""
-    if isinstance(value, tuple):
-        return tuple(map(_listed, value))
-    if not isinstance(value, np.ndarray):
-        return value
-    names = value.dtype.names
-    if names is None:
-        return value.tolist()
-    return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in value.tolist()]
-
-
-def _records(read: Any, kind: np.dtype[np.void]) -> Records:
-    """The reverse of `_as_read`, for records."""
-    if isinstance(read, np.ndarray):
-        return read
-    return np.array([tuple(vars(record).values()) for record in read], kind)

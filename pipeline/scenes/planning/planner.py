@@ -20,16 +20,17 @@ from pipeline.scenes.planning.overlay_sampling import fog_of, light_of, marks_of
 from pipeline.scenes.planning.placement import (
     NO_CELLS,
     SITE,
+    Cell,
     Ground,
     Point,
-    Records,
+    Rows,
+    Site,
     cells_of,
     coast_of,
-    settle,
     things_of,
 )
 from pipeline.scenes.planning.random_stream import Chances
-from pipeline.scenes.planning.rule_table import PLACES, Floats, Repertoire, Whole, repertoire_of
+from pipeline.scenes.planning.rule_table import PLACES, Floats, Repertoire, Whole
 from pipeline.scenes.planning.sampling import Call, Cast, cast_for
 from pipeline.scenes.planning.unit_marks import with_marks
 from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShape, Catalogue
@@ -41,8 +42,8 @@ WAYS_AROUND: dict[Kind, str] = {
 }
 
 
-def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
-    """Plan picture `index` of the set that the rules describe.
+def plan(index: int, repertoire: Repertoire) -> ScenePlan:
+    """Plan picture `index` of the set that the repertoire's rules describe.
 
     Groups and single objects are placed from large to small, each where it shares no more of a box
     with another than their rules allow; what finds no room within the bounded number of attempts
@@ -51,11 +52,10 @@ def plan(index: int, rules: SceneRules, catalogue: Catalogue) -> ScenePlan:
     Raises:
         BackgroundError: there is no background for the kind of scene, or it is too small.
     """
-    repertoire = repertoire_of(rules, catalogue)
     rules = repertoire.rules
     chances = Chances(np.random.default_rng([rules.seed, index]))
     kind = _kind(chances.one(), rules)
-    background = _background(index, kind, rules, catalogue)
+    background = _background(index, kind, rules, repertoire.catalogue)
     distant = chances.one() < rules.distant.share
     zoom = chances.between(rules.distant.zoom if distant else rules.zoom)
     crop = (
@@ -171,6 +171,8 @@ class _Stage:
 
     def fill(self) -> tuple[Placement, ...]:
         """Choose what comes, place it, and say how each thing looks, from the back to the front."""
+        from pipeline.scenes.planning.placement_kernels import settle  # Late: it loads numba.
+
         rules, chances = self.repertoire.rules, self.chances
         crowding = rules.distant.crowding if self.distant else 1.0
         cast = cast_for(Call(self.kind, self.zoom, crowding), self.repertoire, chances)
@@ -201,15 +203,15 @@ class _Stage:
         low, high = (0.0, 0.0) if rules.grid is None else rules.grid.jitter
         jitter = low * self._cell_zoom, (high - low) * self._cell_zoom
         size, divided = (rules.width, rules.height), self.border is not None
-        site = np.array([(*size, rules.attempts, divided, *jitter)], SITE)
-        return site, *coast_of(self.border), self.repertoire.limits
+        sites: Rows[Site] = np.array([(*size, rules.attempts, divided, *jitter)], SITE)
+        return Ground(sites, *coast_of(self.border), self.repertoire.limits)
 
     @property
     def _cell_zoom(self) -> float:
         """Ground that shows its cells is not zoomed."""
         return self.zoom if self.view.start() is None else 1.0
 
-    def _cells(self) -> Records:
+    def _cells(self) -> Rows[Cell]:
         rules, zoom, start = self.repertoire.rules, self._cell_zoom, self.view.start()
         if rules.grid is None:
             return NO_CELLS

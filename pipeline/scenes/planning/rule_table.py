@@ -120,10 +120,11 @@ class Troupe:
 
 
 class Repertoire:
-    """What scenes may show.
+    """What scenes may show. One serves all scenes of a set: to make it takes longer than a plan.
 
     Attributes:
         rules: those in force.
+        catalogue: what there is.
         ids, class_names, owned, labelled: of the sprites, as `SpriteShape` has them; a class name
             of None is not labelled.
         limits: float64 [kinds, kinds], of the smaller box that two classes may share, or `NO_LIMIT`
@@ -203,19 +204,6 @@ class Repertoire:
             alike.setdefault(shape.heading, []).append(shape)
         choices = {heading: self._choice(some) for heading, some in alike.items()}
         return Member(number, member.count, tuple(choices[shape.heading] for shape in shapes))
-
-
-_last: tuple[SceneRules, Catalogue, Repertoire] | None = None
-
-
-def repertoire_of(rules: SceneRules, catalogue: Catalogue) -> Repertoire:
-    """What scenes may show; that of the last call is kept, as one set has one."""
-    global _last
-    last = _last
-    if last is None or last[0] is not rules or last[1] is not catalogue:
-        last = rules, catalogue, Repertoire(rules, catalogue)
-        _last = last
-    return last[2]
 
 
 def _numbered(rules: SceneRules) -> Iterator[tuple[int, PlacementRule]]:

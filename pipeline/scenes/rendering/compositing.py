@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.pixels.atlas import Ids, Plane, Sheet, Table, picture
-from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.kernels import lay, paint, resize, shade
 from pipeline.scenes.plan import Placement, ScenePlan
 from pipeline.scenes.rendering.effects import alter
 from pipeline.scenes.sources.catalogue import Colour, PreparedSprite
@@ -52,8 +52,8 @@ def cast_shadows(
     corners = np.transpose([left, top]) + _scaled([item.shadow_offset for item in sprites], scale)
     sheet = Sheet(sizes.tolist())
     shadows, table = sheet.plane(), sheet.table(corners.tolist())
-    loops().resize(pyramids, shadows, table)
-    loops().shade(image, shadows, table, round(255 * opacity))
+    resize(pyramids, shadows, table)
+    shade(image, shadows, table, round(255 * opacity))
 
 
 def lay_objects(
@@ -75,13 +75,13 @@ def lay_objects(
     sheet = Sheet((item.height, item.width) for item in plan.placements)
     stamps = Stamps(sheet.plane(4), sheet.table((item.left, item.top) for item in plan.placements))
     light = sheet.plane()  # What the team's colour is multiplied by; anything where there is none.
-    loops().resize([sprite.bgra for sprite in sprites], stamps.bgra, stamps.table)
-    loops().resize([sprite.team_light for sprite in sprites], light, stamps.table)
-    loops().paint(stamps.bgra, light, stamps.table, _tints(plan, sprites, team_colours))
+    resize([sprite.bgra for sprite in sprites], stamps.bgra, stamps.table)
+    resize([sprite.team_light for sprite in sprites], light, stamps.table)
+    paint(stamps.bgra, light, stamps.table, _tints(plan, sprites, team_colours))
     for number, placement in enumerate(plan.placements):
         if placement.edge != "as it is" or placement.waterline is not None:
             alter(picture(stamps.bgra, sheet.spans[number]), placement, plan.surface)
-    loops().lay(image, ids, stamps.bgra, stamps.table)
+    lay(image, ids, stamps.bgra, stamps.table)
     return stamps
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.scenes.pixels.atlas import OPAQUE
-from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.kernels import shade
 from pipeline.scenes.plan import Light, Placement, Surface
 from pipeline.sprites.library import Pixels
 
@@ -38,7 +38,7 @@ def darken(image: Pixels, light: Pixels, left: int = 0, top: int = 0) -> None:
         left, top: where it lies.
     """
     table = np.array([(0, *light.shape, left, top)], np.int64)
-    loops().shade(image, cv2.bitwise_not(light).reshape(1, -1), table, 255)
+    shade(image, cv2.bitwise_not(light).reshape(1, -1), table, 255)
 
 
 def alter(bgra: Pixels, placement: Placement, surface: Surface) -> None:

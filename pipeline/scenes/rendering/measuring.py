@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pipeline.backgrounds.shores import Footprint
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.kernels import measure
 from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
 from pipeline.scenes.rendering.renderer import Drawing
 
@@ -55,7 +55,7 @@ class Exported(NamedTuple):
 
 def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = loops().measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
+    measures = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
     objects = tuple(
         [
             _object(placement, measured)

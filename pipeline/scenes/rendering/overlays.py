@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.games.sections.overlays import UprightBar
-from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.kernels import fill
 from pipeline.scenes.plan import FogBank, FogPatch, Marks, Panel, PanelKind, Placement
 from pipeline.scenes.rendering.effects import darken
 from pipeline.scenes.sources.catalogue import Colour
@@ -96,7 +96,7 @@ def draw_patches(image: Pixels, patches: Sequence[Patch]) -> None:
     """Draw patches in their order, in one call; what reaches outside the picture is cut off."""
     if patches:
         sides = np.array([patch[:4] for patch in patches], np.int64)
-        loops().fill(image, sides, np.array([patch[4] for patch in patches], np.uint8))
+        fill(image, sides, np.array([patch[4] for patch in patches], np.uint8))
 
 
 def draw_badge(image: Pixels, placement: Placement, marks: Marks, colour: Colour) -> None:

@@ -23,7 +23,7 @@ from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass
 from pipeline.games.sections.base import Scene
-from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.kernels import premultiply
 from pipeline.scenes.pixels.mipmaps import ANY_SCALE, Pyramid, Scales, pyramid_of
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
 
@@ -252,7 +252,7 @@ def prepare_for_teams(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSpr
 
 
 def _prepared(sprite: Sprite, player_weight: Pixels | None, scales: Scales) -> PreparedSprite:
-    bgra, team_light = loops().premultiply(sprite.rgba, player_weight)
+    bgra, team_light = premultiply(sprite.rgba, player_weight)
     return PreparedSprite(
         bgra=pyramid_of(bgra, scales),
         team_light=None if team_light is None else pyramid_of(team_light, scales),

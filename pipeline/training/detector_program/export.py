@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pipeline.jobs.program.outputs import Outputs
+
 from .constants import LINEAGE_PREFIX, MAX_DETECTIONS, ROW_VALUES
-from .recording.outputs import Outputs
 from .stages import options_of
 
 

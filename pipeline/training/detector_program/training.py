@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .constants import STOP_FILE
+from pipeline.jobs.program.constants import STOP_FILE
+from pipeline.jobs.program.outputs import Outputs
+
 from .recording.checkpoints import Checkpoint, publish_checkpoint
-from .recording.outputs import Outputs
 from .recording.plots import Plots
 from .recording.recorder import History, Recorder
 from .stages import Stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .recording.outputs import Outputs, sha256_of
+from pipeline.jobs.program.outputs import Outputs, sha256_of
 
 
 def find_weights(job: dict[str, Any], folder: Path, work: Path, outputs: Outputs) -> Path | None:

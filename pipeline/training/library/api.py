@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import time
 import uuid
@@ -11,18 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from pipeline.labels.training_set import read_class_names
-from pipeline.manifests import sha256_of
-from pipeline.training.detector_program.constants import (
+from pipeline.jobs.checkpoints import CheckpointDescription
+from pipeline.jobs.events import JobEvent, MessageEvent
+from pipeline.jobs.failures import JobFailedError
+from pipeline.jobs.local import run_job
+from pipeline.jobs.program.constants import (
     CHECKPOINT_FILE,
-    METRIC_NAMES,
-    PLOTS,
+    OUTPUTS_FOLDER,
     STOP_FILE,
 )
-from pipeline.training.detector_program.recording.outputs import sidecar_of
-from pipeline.training.job import write_job
+from pipeline.labels.training_set import read_class_names
+from pipeline.links import link_file
+from pipeline.manifests import sha256_of
+from pipeline.training.detector_program.constants import METRIC_NAMES
+from pipeline.training.job import job_spec, write_job
 from pipeline.training.library.checkpoints import (
     MANIFEST_FILE,
     CheckpointKind,
@@ -32,16 +34,12 @@ from pipeline.training.library.checkpoints import (
 )
 from pipeline.training.library.config import TrainingConfig, TrainingConfigError
 from pipeline.training.library.registry import ModelRegistry, RegistryEntry
+from pipeline.training.outputs import TrainingOutputs
 from pipeline.training.results import (
     BatchEvent,
     EpochMetrics,
-    Event,
-    MessageEvent,
     best_epoch,
-    epochs_of,
-    read_events,
 )
-from pipeline.training.running import run_job
 
 if TYPE_CHECKING:
     from detector_runtime import Detector
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = "config.json"
 PRETRAINED = "pretrain"
 
-Callback = Callable[[Event], None]
+Callback = Callable[[JobEvent], None]
 """Told of everything as it happens; may raise `StopTraining`. What else it raises ends the training
 and is raised by `train`."""
 
@@ -139,14 +137,14 @@ def train(
         TrainingConfigError: an unknown field or an impossible value; also a ValueError.
         CheckpointMissingError: there is nothing to resume; also a FileNotFoundError.
         JobError: the training set will not do.
-        TrainingRunError: the training failed; what it left is kept.
+        JobFailedError: the training failed; what it left is kept.
     """
     checkpoint = None if resume is None else find_checkpoint(Path(resume))
     base = config or _config_beside(checkpoint) or TrainingConfig()
     return _Run(base.with_changes(**overrides), checkpoint, tuple(callbacks)).carry_out()
 
 
-def print_epochs(event: Event) -> None:
+def print_epochs(event: JobEvent) -> None:
     """A callback that prints a line for every epoch and every message."""
     if isinstance(event, EpochMetrics) and not event.restored:
         losses = ", ".join(
@@ -164,7 +162,7 @@ def stop_after(seconds: float) -> Callback:
     """A callback that ends the training with the epoch that runs when the time is up."""
     began = time.monotonic()
 
-    def check(_event: Event) -> None:
+    def check(_event: JobEvent) -> None:
         if time.monotonic() - began >= seconds:
             raise StopTraining
 
@@ -205,10 +203,21 @@ class _Run:
         )
         config = settled.model_dump_json(indent=1, exclude_unset=True)
         (self.folder / CONFIG_FILE).write_text(config + "\n", encoding="utf-8", newline="\n")
-        run_job(job, self._on_event)
+        self._run(job)
         return self._settle(time.monotonic() - began)
 
-    def _on_event(self, event: Event) -> None:
+    def _run(self, job: Path) -> None:
+        try:
+            run_job(job, job_spec(self.spec), self._on_event)
+        except JobFailedError as error:
+            raise JobFailedError(
+                error.problem,
+                f"{error.fix} If an epoch had been finished, resume={str(self.job_folder)!r} goes "
+                "on after it.",
+                error.was_killed,
+            ) from error
+
+    def _on_event(self, event: JobEvent) -> None:
         if isinstance(event, EpochMetrics) and not event.restored:
             self._keep_periodic(event)
         for callback in self.callbacks:
@@ -220,14 +229,15 @@ class _Run:
     def _keep_periodic(self, event: EpochMetrics) -> None:
         """Keep the checkpoint of an epoch, unless a later one has taken its place already."""
         is_due = event.epoch % self.config.checkpoint_every == 0 or event.epoch == event.epochs
-        newest = self.job_folder / "outputs" / CHECKPOINT_FILE
+        newest = self.job_folder / OUTPUTS_FOLDER / CHECKPOINT_FILE
         if not is_due or not newest.is_file():
             return
         file = self.folder / "checkpoints" / f"{event.stage}-{event.epoch:04d}.pt"
         file.parent.mkdir(exist_ok=True)
-        digest = _digest_of_epoch(sidecar_of(newest), event)
-        _link_or_copy(newest, file)
-        if digest is None or sha256_of(file) != digest:
+        description = CheckpointDescription.beside(newest)
+        file.unlink(missing_ok=True)
+        link_file(newest, file)
+        if not _is_of(description, event) or sha256_of(file) != description.sha256:
             file.unlink()
             return
         self._record(file, CheckpointKind.PERIODIC, event)
@@ -235,26 +245,26 @@ class _Run:
 
     def _settle(self, seconds: float) -> TrainedModel:
         """Move the outputs out of the job's folder, record and register them."""
-        for file in sorted((self.job_folder / "outputs").iterdir()):
+        for file in sorted((self.job_folder / OUTPUTS_FOLDER).iterdir()):
             file.replace(self.folder / file.name)
         # Windows does not let go of links to files that are read-only: they are left there.
         shutil.rmtree(self.job_folder, ignore_errors=True)
-        epochs = epochs_of(read_events(self.folder / "metrics.jsonl"))
+        made = TrainingOutputs(self.folder)
+        epochs = made.epochs()
         best = best_epoch(epochs)
         assert best is not None, "a training that is done has an epoch"
-        self._record(self.folder / "best.pt", CheckpointKind.BEST, best)
-        self._record(self.folder / "last.pt", CheckpointKind.FINAL, epochs[-1])
-        onnx = self.folder / "best.onnx"
+        self._record(made.best, CheckpointKind.BEST, best)
+        self._record(made.last, CheckpointKind.FINAL, epochs[-1])
         return TrainedModel(
             config=self.config,
             run_id=self.run_id,
             folder=self.folder,
-            weights=self.folder / "best.pt",
-            last=self.folder / "last.pt",
-            onnx=onnx if onnx.is_file() else None,
-            results=self.folder / "results.csv",
-            plots=self.folder / PLOTS,
-            log=self.folder / "log.txt",
+            weights=made.best,
+            last=made.last,
+            onnx=made.onnx if made.onnx.is_file() else None,
+            results=made.results,
+            plots=made.plots,
+            log=made.log,
             class_names=self.class_names,
             epochs=epochs,
             best_epoch=best.epoch,
@@ -285,24 +295,24 @@ class _Run:
         registry = ModelRegistry(self.config.registry)
 
         def enter(
-            purpose: str, name: str, version: str | None, told: Sequence[EpochMetrics]
+            purpose: str, file: Path, version: str | None, told: Sequence[EpochMetrics]
         ) -> RegistryEntry:
             best = best_epoch(told)
             return registry.register(
                 self.config.game,
                 purpose,
-                self.folder / name,
+                file,
                 version=version,
                 metrics=_metrics_of(best) if best else {},
                 run_id=self.run_id,
             )
 
-        if (self.folder / f"{PRETRAINED}.pt").is_file():
+        made = TrainingOutputs(self.folder)
+        if made.pretrained.is_file():
             of_pretraining = [epoch for epoch in epochs if epoch.stage == PRETRAINED]
-            enter(PRETRAINED, f"{PRETRAINED}.pt", None, of_pretraining)
-        exported = (self.folder / "best.onnx").is_file()
-        name = "best.onnx" if exported else "best.pt"
-        return enter(self.config.purpose, name, self.config.version, epochs)
+            enter(PRETRAINED, made.pretrained, None, of_pretraining)
+        file = made.onnx if made.onnx.is_file() else made.best
+        return enter(self.config.purpose, file, self.config.version, epochs)
 
 
 def _check_version(config: TrainingConfig) -> None:
@@ -326,22 +336,14 @@ def _config_beside(checkpoint: Path | None) -> TrainingConfig | None:
     return None
 
 
-def _digest_of_epoch(sidecar: Path, event: EpochMetrics) -> str | None:
-    """The digest of the newest checkpoint when it is of that very epoch."""
-    try:
-        described = json.loads(sidecar.read_text(encoding="utf-8"))
-    except OSError:  # the job has just ended and taken it away
-        return None
-    is_it = (described["stage"], described["epoch"]) == (event.stage, event.epoch)
-    return str(described["sha256"]) if is_it else None
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def _is_of(
+    description: CheckpointDescription | None, event: EpochMetrics
+) -> TypeGuard[CheckpointDescription]:
+    """Whether a checkpoint is of that very epoch; the next may have taken its place."""
+    return description is not None and (description.stage, description.epoch) == (
+        event.stage,
+        event.epoch,
+    )
 
 
 def _metrics_of(epoch: EpochMetrics) -> dict[str, float | None]:

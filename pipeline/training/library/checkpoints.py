@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
-from pipeline.training.detector_program.constants import CHECKPOINT_FILE
+from pipeline.jobs.program.constants import CHECKPOINT_FILE
 
 MANIFEST_FILE = "manifest.jsonl"
 METRIC = "map50_95"

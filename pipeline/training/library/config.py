@@ -12,9 +12,9 @@ from pipeline.training.job import (
     SINGLE_STAGE,
     HyperparameterError,
     Hyperparameters,
-    JobSpec,
     Pictures,
     Stage,
+    TrainingSpec,
     hyperparameters,
     problems_of,
     two_stages,
@@ -89,9 +89,9 @@ class TrainingConfig(Hyperparameters):
         """
         return type(self)(**{**self.model_dump(exclude_unset=True), **changes})
 
-    def spec(self, class_names: tuple[str, ...], lineage: dict[str, str]) -> JobSpec:
+    def spec(self, class_names: tuple[str, ...], lineage: dict[str, str]) -> TrainingSpec:
         """The job that carries it out."""
-        return JobSpec(
+        return TrainingSpec(
             game=self.game,
             class_names=class_names,
             stages=(Stage.TRAIN, Stage.EXPORT) if self.export else (Stage.TRAIN,),

@@ -19,7 +19,6 @@ import re
 import secrets
 from collections.abc import Iterator
 
-SIGNAL_CODES = 128
 """What a shell adds to the number of the signal that ended a program."""
 WORD_CHARACTERS = 800
 """Longest word; the csh of BSD refuses more than about a thousand characters."""

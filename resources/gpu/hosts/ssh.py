@@ -20,9 +20,10 @@ from typing import TypeVar
 
 import paramiko
 
+from pipeline.jobs.program.constants import SIGNAL_CODES
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import HostKeyTrust, SshError
-from resources.gpu.hosts.shell import SIGNAL_CODES, Between, new_mark, through_sh
+from resources.gpu.hosts.shell import Between, new_mark, through_sh
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@
     agent.py        the host's side of this module
     blobs/          files by digest, so that only what the host lacks is sent
     venv-<digest>/  pinned packages over the host's own Python, where that has other ones
-    jobs/<job>/     what `pipeline.training.job.write_job` made; see `detector_program.main`
+    jobs/<job>/     what `pipeline.jobs.folder.write_job_folder` made
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import OutpostError
-from pipeline.training.detector_program.constants import CHECKPOINT_FILE, STOP_FILE
+from pipeline.jobs.bill import BILL_FILE
+from pipeline.jobs.checkpoints import CheckpointDescription
+from pipeline.jobs.program.constants import (
+    CHECKPOINT_DESCRIPTION,
+    CHECKPOINT_FILE,
+    STOP_FILE,
+    WORK_FOLDER,
+)
 from resources.gpu.hosts.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.hosts.transfer import digests_of, fetch, pack, send
-from resources.gpu.lease import BILL_FILE, HOST_FILE
+from resources.gpu.lease import HOST_FILE
 
 HELPER = Path(__file__).with_name("agent.py")
 PYTHONS = (
@@ -39,8 +45,6 @@ PYTHONS = (
 )
 """Images and people differ in which of their Pythons has torch; the PATH that an image sets is not
 that of an SSH session. "~" is the account's home folder."""
-PINNED = ("ultralytics-opencv-headless", "onnx", "onnxruntime", "onnxslim")
-"""What the job program needs besides torch, in the versions that are installed here."""
 HOW_MADE = "inherits by a .pth file"
 """Changed when environments are made otherwise, so that those of before are not taken."""
 INSTALL_SECONDS = 900.0
@@ -87,7 +91,7 @@ class Look:
     code: int | None
     log: bytes
     events: bytes
-    checkpoint: dict[str, Any] | None
+    checkpoint: CheckpointDescription | None
 
 
 @dataclass
@@ -97,10 +101,12 @@ class Workplace:
     Attributes:
         host: where it is.
         job_name: folder of the job, unique on the host.
+        requirements: version by distribution, which the job needs beside torch.
     """
 
     host: RemoteHost
     job_name: str
+    requirements: Mapping[str, str]
     python: str = field(default="", init=False)
 
     @cached_property
@@ -163,7 +169,7 @@ class Workplace:
         Raises:
             HostUnfitError: they cannot be installed, or torch or its GPU is lost with them.
         """
-        wanted = wanted_versions()
+        wanted = self.requirements
         if not _has(environment, wanted):
             self.python = self._virtual_environment(wanted)
             environment = _still_fit(self._probe(self.python), environment, wanted)
@@ -220,7 +226,7 @@ class Workplace:
             seen["code"],
             base64.b64decode(seen["log"]),
             base64.b64decode(seen["events"]),
-            seen["checkpoint"],
+            _described(seen["checkpoint"]),
         )
 
     def ask_to_finish(self) -> None:
@@ -231,16 +237,15 @@ class Workplace:
         """End the job and all that it started, now."""
         self._help("stop", self.job)
 
-    def fetch_checkpoint(self, told: Mapping[str, Any], outputs: Path) -> None:
+    def fetch_checkpoint(self, told: CheckpointDescription, outputs: Path) -> None:
         """Bring the checkpoint that the job told of, with its description, each whole.
 
         Raises:
             TransferError: it has been replaced meanwhile.
         """
         remote = f"{self.job}/outputs/{CHECKPOINT_FILE}"
-        fetch(self.host, remote, outputs / CHECKPOINT_FILE, told["sha256"])
-        description = (outputs / CHECKPOINT_FILE).with_suffix(".json")
-        description.write_text(json.dumps(dict(told), indent=1, sort_keys=True) + "\n", "utf-8")
+        fetch(self.host, remote, outputs / CHECKPOINT_FILE, told.sha256)
+        told.write(outputs)
 
     def fetch_outputs(self, outputs: Path, left_out: Sequence[str] = ()) -> None:
         """Bring everything that the job has made and that is not here already, verified."""
@@ -265,7 +270,7 @@ class Workplace:
             self._help("unpack", f"{target}.tar", str(len(blobs)), f"{self.base}/blobs")
 
     def _probe(self, python: str) -> Environment:
-        answer = self._help("probe", *wanted_versions(), python=python, seconds=PROBE_SECONDS)
+        answer = self._help("probe", *self.requirements, python=python, seconds=PROBE_SECONDS)
         return Environment(
             answer["python"],
             answer.get("torch"),
@@ -313,15 +318,14 @@ class Workplace:
 OWN_FILES = (BILL_FILE, HOST_FILE)
 """In the outputs, but written here."""
 LEFT_OUT = (
-    "work",
-    *(f"outputs/{name}" for name in (CHECKPOINT_FILE, "checkpoint.json", *OWN_FILES)),
+    WORK_FOLDER,
+    *(f"outputs/{name}" for name in (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION, *OWN_FILES)),
 )
 """What stays here when a job's folder is brought to a host."""
 
 
-def wanted_versions() -> dict[str, str]:
-    """The pinned packages in the versions that are installed here."""
-    return {name: installed_version(name) for name in PINNED}
+def _described(told: dict[str, Any] | None) -> CheckpointDescription | None:
+    return None if told is None else CheckpointDescription.model_validate(told)
 
 
 def _has(environment: Environment, wanted: Mapping[str, str]) -> bool:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from pipeline.errors import OutpostError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(stream: IO[bytes]) -> None:
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(stream: IO[bytes]) -> None:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class HeldError(OutpostError):
@@ -32,17 +20,28 @@ def holding(file: Path) -> Iterator[None]:
     """Hold the lock of a file for the time of the block; the file itself stays.
 
     Raises:
-        HeldError: somebody else holds it.
+        HeldError: somebody else holds it, be it in this process.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("ab") as stream:
-        try:
-            _lock(stream)
-        except OSError as error:
-            raise HeldError(
-                f"{file.stem} is in use by another process.", "Wait until that one has ended."
-            ) from error
+    lock = FileLock(
+        file,
+        blocking=False,
+        # A lease may be ended by another thread than the one that began it.
+        thread_local=False,
+        # Where the system has no locks, a mark in the file would outlive its process.
+        fallback_to_soft=False,
+        preserve_lock_file=True,
+    )
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise HeldError(
+            f"{file.stem} is in use by another process.", "Wait until that one has ended."
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_held(file: Path) -> bool:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pipeline.training.detector_program.constants import CHECKPOINT_FILE, RESUME_FILE
-from pipeline.training.detector_program.recording.outputs import sidecar_of
-from pipeline.training.job import JobSpec
-from resources.gpu.hosts.failures import training_failure
+from pipeline.jobs.checkpoints import CheckpointDescription
+from pipeline.jobs.events import OnEvent, OnLog
+from pipeline.jobs.failures import job_failure
+from pipeline.jobs.local import Listener
+from pipeline.jobs.program.constants import DONE_FILE, EVENTS_FILE, LOG_FILE, OUTPUTS_FOLDER
+from pipeline.jobs.spec import JobSpec
 from resources.gpu.hosts.ssh import HostLostError, RemoteCommandError
-from resources.gpu.hosts.tail import LineTail, tell
 from resources.gpu.hosts.transfer import TransferError
 from resources.gpu.hosts.workspace import Look, Workplace
-from resources.gpu.lease import OnEvent, OnLog
 from resources.gpu.timeouts import Pace
 
 Watch = Callable[[Workplace], None]
@@ -42,7 +39,7 @@ class Assignment:
     @property
     def outputs(self) -> Path:
         """Where everything comes back to."""
-        return self.job.parent / "outputs"
+        return self.job.parent / OUTPUTS_FOLDER
 
 
 class Following:
@@ -53,10 +50,12 @@ class Following:
         self.workplace = workplace
         self.assignment = assignment
         self.pace = pace
-        self.log = assignment.outputs / "log.txt"
-        self.events = assignment.outputs / "metrics.jsonl"
-        self.lines, self.told = LineTail(self.log), LineTail(self.events)
-        self.checkpoint: dict[str, Any] | None = None
+        self.log = assignment.outputs / LOG_FILE
+        self.events = assignment.outputs / EVENTS_FILE
+        self.listener = Listener(
+            assignment.spec, assignment.outputs, assignment.on_event, assignment.on_log
+        )
+        self.checkpoint: CheckpointDescription | None = None
         self.checkpoint_at = time.monotonic()
         self.has_ended = False
 
@@ -64,7 +63,7 @@ class Following:
         """Bring the job, run it to its end, and return the folder of its outputs.
 
         Raises:
-            TrainingFailedError: the job failed; its outputs are here all the same.
+            JobFailedError: the job failed; its outputs are here all the same.
             HostLostError: the host is gone, or its job without a trace.
         """
         sent = self.workplace.upload(self.assignment.job.parent)
@@ -74,9 +73,9 @@ class Following:
         outputs = self.assignment.outputs
         self.workplace.fetch_outputs(outputs)
         self.has_ended = True
-        if look.code != 0 or not (outputs / "done.json").is_file():
+        if look.code != 0 or not (outputs / DONE_FILE).is_file():
             code = SHELL_KILLED if look.code is None else look.code
-            raise training_failure(self.assignment.spec, code, self.log)
+            raise job_failure(self.assignment.spec, code, outputs)
         return outputs
 
     def follow(self, watch: Watch) -> Look:
@@ -89,7 +88,7 @@ class Following:
             if look.state == "running":
                 watch(self.workplace)
                 time.sleep(self.pace.poll)
-        self._tell(at_end=True)
+        self.listener.tell(at_end=True)
         if look.state != "ended":
             raise HostLostError(
                 "The job is gone from the host without having ended: the host was restarted.",
@@ -100,12 +99,12 @@ class Following:
     def mirror(self) -> Look:
         """Take over what was written since the last look."""
         look = self._take()
-        self._tell()
+        self.listener.tell()
         return look
 
     def keep_checkpoint(self, look: Look, not_within: float) -> None:
         """Fetch the newest checkpoint, unless one was fetched a short while ago."""
-        if look.checkpoint in (None, self.checkpoint):
+        if look.checkpoint is None or look.checkpoint == self.checkpoint:
             return
         if time.monotonic() - self.checkpoint_at < not_within:
             return
@@ -122,65 +121,15 @@ class Following:
             pass
         self.keep_checkpoint(look, 0.0)
         if look.state != "none":
-            self.workplace.fetch_outputs(self.assignment.outputs, LARGE)
+            self.workplace.fetch_outputs(
+                self.assignment.outputs, self.assignment.spec.large_outputs
+            )
 
     def _take(self) -> Look:
         look = self.workplace.look(_size(self.log), _size(self.events))
         _append(self.log, look.log)
         _append(self.events, look.events)
         return look
-
-    def _tell(self, at_end: bool = False) -> None:
-        lines = self.lines.last_lines() if at_end else self.lines.new_lines()
-        tell(self.told.new_lines(), lines, self.assignment.on_event, self.assignment.on_log)
-
-
-LARGE = ("checkpoint.pt", "best.pt", "last.pt", "best.onnx")
-"""Left out of a salvage, which has a checkpoint and little time."""
-
-
-def prepare_to_resume(assignment: Assignment) -> str:
-    """Lay the newest checkpoint into the job's folder, so that the next host goes on from it.
-
-    The newest is the one that was fetched last, else the one that the lost host had begun with; it
-    stays in the outputs as well, for whoever goes on from there. Epochs that were told after it are
-    forgotten: they will be trained and told again.
-
-    Returns:
-        Where the next host begins, for people.
-    """
-    outputs, folder = assignment.outputs, assignment.job.parent
-    checkpoint, resume = outputs / CHECKPOINT_FILE, folder / RESUME_FILE
-    events = outputs / "metrics.jsonl"
-    if checkpoint.is_file() and sidecar_of(checkpoint).is_file():
-        # What lies there may be another name of somebody's own checkpoint.
-        for name in (resume, sidecar_of(resume)):
-            name.unlink(missing_ok=True)
-        shutil.copyfile(checkpoint, resume)
-        shutil.copyfile(sidecar_of(checkpoint), sidecar_of(resume))
-    elif not resume.is_file():
-        events.unlink(missing_ok=True)
-        return "Starting over on another host: no checkpoint had been fetched yet."
-    if not sidecar_of(resume).is_file():
-        events.unlink(missing_ok=True)
-        return "Resuming on another host from the checkpoint that this training began with."
-    told: dict[str, Any] = json.loads(sidecar_of(resume).read_text(encoding="utf-8"))
-    if events.is_file():
-        kept = _events_until(events.read_text(encoding="utf-8"), told)
-        events.write_text(kept, encoding="utf-8", newline="\n")
-    return f"Resuming on another host after epoch {told['epoch']}."
-
-
-def _events_until(text: str, checkpoint: dict[str, Any]) -> str:
-    """The whole lines up to the end of a checkpoint's epoch, if that was told."""
-    *lines, _ = text.split("\n")
-    wanted = (checkpoint.get("stage"), checkpoint["epoch"])
-    for index, line in enumerate(lines):
-        event = json.loads(line)
-        if event["event"] == "epoch" and (event.get("stage"), event["epoch"]) == wanted:
-            lines = lines[: index + 1]
-            break
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _size(file: Path) -> int:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import paramiko
 
 from pipeline.errors import OutpostError
+from pipeline.jobs.events import OnLog, ignore
 from resources.gpu.clouds.base import (
     DEADMAN_FILE,
     AmbiguousCreateError,
@@ -39,7 +40,6 @@ from resources.gpu.hosts.ssh import (
     quoted,
 )
 from resources.gpu.hosts.workspace import Environment, HostUnfitError, Workplace
-from resources.gpu.lease import OnLog, ignore
 from resources.gpu.leases.file_lock import holding
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerError, Limits
 from resources.gpu.pod_names import new_lease_id
@@ -86,14 +86,19 @@ class PodLease:
     known: LeaseRow
     """The lease as it was last read; `read_row` reads it anew."""
 
-    def __init__(self, terms: Terms, offer: Offer) -> None:
+    def __init__(self, terms: Terms, offer: Offer, requirements: Mapping[str, str]) -> None:
         """Announce the lease; nothing has been asked for yet.
+
+        Args:
+            terms: what all pods have in common.
+            offer: what is asked for.
+            requirements: of the job, see `pipeline.jobs.spec.JobSpec`.
 
         Raises:
             LeaseLimitError, BudgetError: it is one too many.
         """
         self.cloud, self.ledger, self.pace = terms.cloud, terms.ledger, terms.pace
-        self.terms, self.offer = terms, offer
+        self.terms, self.offer, self.requirements = terms, offer, requirements
         self.id = new_lease_id()
         self.has_ended = False
         self._address: SshAddress | None = None
@@ -300,7 +305,7 @@ class PodLease:
                 time.sleep(min(self.pace.poll, 2.0))
 
     def _prepared(self, host: RemoteHost, on_log: OnLog) -> ReadyPod:
-        workplace = Workplace(host, self.known.name)
+        workplace = Workplace(host, self.known.name, self.requirements)
         self._check_deadman(host)
         environment = _usable(workplace)
         on_log(f"Preparing {environment.gpu} ({self.pod_id}).")

@@ -10,25 +10,27 @@ from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
-from pipeline.training.job import JobSpec
-from pipeline.training.results import EpochMetrics, Event
+from pipeline.jobs.checkpoints import prepare_to_resume
+from pipeline.jobs.events import EpochEvent, JobEvent, OnEvent, OnLog, ignore
+from pipeline.jobs.failures import JobFailedError
+from pipeline.jobs.spec import JobSpec
 from resources.gpu.clouds.base import GpuWish, NoCapacityError
 from resources.gpu.hosts.host_keys import HostKeyError, SshError
 from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
 from resources.gpu.hosts.workspace import HostUnfitError, Workplace
-from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, TrainingFailedError, ignore
+from resources.gpu.lease import HOST_FILE, Host
 from resources.gpu.leases.bill import bill_of
 from resources.gpu.leases.charges import reconcile
-from resources.gpu.leases.follow import Assignment, Following, prepare_to_resume
+from resources.gpu.leases.follow import Assignment, Following
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
 from resources.gpu.leases.pod import PodLease, ReadyPod, Terms, patiently
 from resources.gpu.signals import bounded, interruptible, require_a_parent, shielded
 
-LEASES_A_TRAINING = 2
+LEASES_A_JOB = 2
 LOST = (HostLostError, SshLoginError, HostKeyError)
 """What only another host helps against, once this one had been ready."""
-DOUBTFUL = (SshError, TransferError, TrainingFailedError)
+DOUBTFUL = (SshError, TransferError, JobFailedError)
 """What may be the way in which a host shows that it is being taken down."""
 
 
@@ -36,7 +38,7 @@ class NoHostError(OutpostError):
     """No offer led to a host on which a job could run."""
 
 
-class BudgetSpentError(TrainingFailedError):
+class BudgetSpentError(JobFailedError):
     """The lease's time or money was over before the job had ended."""
 
 
@@ -109,7 +111,7 @@ class RentedLease:
             if offer.usd_per_hour > self.wish.max_usd_per_hour:
                 refused.append(f"{what}: ${offer.usd_per_hour:.2f} an hour")
                 continue
-            reason = self._try(PodLease(self.terms, offer), what)
+            reason = self._try(PodLease(self.terms, offer, self.spec.requirements), what)
             if reason is None:
                 return
             self.on_log(f"{what}: {reason}")
@@ -125,7 +127,7 @@ class RentedLease:
         """Run a job; see `resources.gpu.lease.Lease`. A lost host is replaced once.
 
         Raises:
-            TrainingFailedError: the job failed, or the budget was spent.
+            JobFailedError: the job failed, or the budget was spent.
             EndNotVerifiedError: a lost host may still be billed.
         """
         assignment = Assignment(self.spec, job, self._learning(on_event), on_log)
@@ -187,7 +189,7 @@ class RentedLease:
                 raise
             except DOUBTFUL as error:
                 # A job that ended by itself is believed unless its host is known to be gone.
-                believed = isinstance(error, TrainingFailedError) and not error.was_killed
+                believed = isinstance(error, JobFailedError) and not error.was_killed
                 self._pod.raise_if_lost(0.0 if believed else self.terms.pace.doubt)
                 raise
         except LOST:
@@ -206,14 +208,14 @@ class RentedLease:
         to_finish = self._epoch_seconds + pace.finish
         if seconds_left < pace.salvage + to_finish and not self._asked_to_finish:
             self._asked_to_finish = True
-            self.on_log("The budget is nearly spent: training ends after this epoch.")
+            self.on_log("The budget is nearly spent: the job ends after this epoch.")
             workplace.ask_to_finish()
 
     def _learning(self, on_event: OnEvent) -> OnEvent:
         """A listener that also remembers how long an epoch takes."""
 
-        def listen(event: Event) -> None:
-            if isinstance(event, EpochMetrics) and event.epoch_seconds is not None:
+        def listen(event: JobEvent) -> None:
+            if isinstance(event, EpochEvent) and event.epoch_seconds is not None:
                 self._epoch_seconds = event.epoch_seconds
             on_event(event)
 
@@ -235,12 +237,12 @@ class RentedLease:
         if was_over:
             # As after a laptop has slept: the pod has ended itself.
             raise self._budget_spent() from error
-        if len(self.pods) >= LEASES_A_TRAINING:
-            raise TrainingFailedError(
-                f"{LEASES_A_TRAINING} hosts were lost. The last one: {error.problem}",
-                f"Train again later. What there was is in {assignment.outputs}.",
+        if len(self.pods) >= LEASES_A_JOB:
+            raise JobFailedError(
+                f"{LEASES_A_JOB} hosts were lost. The last one: {error.problem}",
+                f"Run it again later. What it had made is in {assignment.outputs}.",
             ) from error
-        self.on_log(prepare_to_resume(assignment))
+        self.on_log(prepare_to_resume(assignment.job.parent))
         self._asked_to_finish = False
         self.place()
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
-from pipeline.training.job import JobSpec
+from pipeline.jobs.bill import Bill
+from pipeline.jobs.events import OnEvent, OnLog, ignore
+from pipeline.jobs.spec import JobSpec
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import DEFAULT_PORT, known_host
 from resources.gpu.hosts.keys import read_key
 from resources.gpu.hosts.ssh import Login, RemoteHost
 from resources.gpu.hosts.workspace import Environment, Workplace
-from resources.gpu.lease import HOST_FILE, Host, OnEvent, OnLog, ignore
-from resources.gpu.leases.bill import Bill
+from resources.gpu.lease import HOST_FILE, Host
 from resources.gpu.leases.file_lock import HeldError, holding
 from resources.gpu.leases.follow import Assignment, Following
 from resources.gpu.pod_names import new_lease_id, owner_token
@@ -72,7 +73,7 @@ class SshHostProvider:
         address, owner = self.settings.address, owner_token(self.folder)
         lock = self.folder / "hosts" / f"{address.host}-{address.port}.lock"
         host = RemoteHost(self._login(), self.pace.patience)
-        workplace = Workplace(host, f"outpost-{owner}-{new_lease_id()}")
+        workplace = Workplace(host, f"outpost-{owner}-{new_lease_id()}", spec.requirements)
         with interruptible(), _locked(lock), _closing(host):
             environment = workplace.examine()
             # Whoever of us has left a job behind is gone: the lock is ours.
@@ -131,7 +132,14 @@ class SshHostLease:
     def _bill(self, seconds: float) -> Bill:
         address, price = self.provider.settings.address, self.host.usd_per_hour
         usd = round(price * seconds / 3600, 4)
-        return Bill("ssh", address.host, self.environment.gpu, price, round(seconds, 1), usd)
+        return Bill(
+            provider="ssh",
+            host=address.host,
+            gpu=self.environment.gpu,
+            usd_per_hour=price,
+            seconds=round(seconds, 1),
+            usd=usd,
+        )
 
 
 def parse_address(text: str) -> SshAddress:

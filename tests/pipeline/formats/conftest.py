@@ -28,6 +28,5 @@ def each_way(request: pytest.FixtureRequest) -> Iterator[sld_loops.Loops]:
 
 def loops_called(way: str) -> sld_loops.Loops:
     if way == "compiled":
-        pytest.importorskip("numba")
         return sld_loops.fastest_loops()
     return sld_loops.PLAIN

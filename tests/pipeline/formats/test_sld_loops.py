@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,8 +16,6 @@ from tests.pipeline.formats.comparing import digest_of_frames
 from tests.pipeline.formats.conftest import WAYS, loops_called
 from tests.pipeline.formats.mutation import mutants
 from tests.pipeline.formats.sld_builders import animation, animations, commands, main, outline, sld
-
-pytest.importorskip("numba")
 
 SOLID = b"\x81\xff\xff"
 DELTA = 0x80
@@ -130,12 +126,3 @@ def test_a_process_may_change_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sld_loops, "_METER", sld_loops._Meter())
     sld_loops.change_now()
     assert sld_loops.loops_for(1) == sld_loops.fastest_loops()
-
-
-def test_without_numba_the_plain_loops_go_on() -> None:
-    program = (
-        "import sys; sys.modules['numba'] = None\n"
-        "from pipeline.formats.sld import kernels as sld_loops\n"
-        "assert sld_loops.loops_for(1 << 40) == sld_loops.PLAIN"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

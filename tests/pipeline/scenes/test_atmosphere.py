@@ -12,6 +12,7 @@ from pipeline.scenes.plan import FogBank, Light, Marks, Placement, ScenePlan, Su
 from pipeline.scenes.planning.overlay_sampling import light_of
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.rendering.effects import alter, feather, harden, shed_light, submerge
 from pipeline.scenes.rendering.measuring import label
 from pipeline.scenes.rendering.overlays import dim, draw_badge, draw_patches, health_bar_of
@@ -173,13 +174,14 @@ def test_only_what_stands_in_water_is_submerged(pack, catalogue):
     ]
     rules = pack(placements=placements, water_fraction=0.5).scenes
     kinds = {"land": [], "water": []}
+    repertoire = Repertoire(rules, catalogue)
     for index in range(60):
-        scene = plan(index, rules, catalogue)
+        scene = plan(index, repertoire)
         kinds[scene.kind] += [item.waterline for item in scene.placements]
     assert set(kinds["land"]) == {None}
     assert None not in kinds["water"]
     for index in range(60):
-        for item in plan(index, rules, catalogue).placements:
+        for item in plan(index, repertoire).placements:
             if item.waterline is not None:
                 depth = item.ground[1] - item.top - item.waterline
                 assert 4 * item.scale - 1 <= depth <= 8 * item.scale + 1
@@ -204,7 +206,7 @@ def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, shelf, ground
         "fog": {"chance": 0},
     }
     rules = pack(overlays=overlays, water_fraction=0.0).scenes
-    scene = plan(2, rules, catalogue)
+    scene = plan(2, Repertoire(rules, catalogue))
     dark = replace(scene, light=Light((0.25, 0.25, 0.25), (0, 0, 0), 0.0))
     day, night = (draw(s, shelf, grounds).image for s in (scene, dark))
     bar = next(panel for panel in scene.panels if panel.kind == "resource_bar")
@@ -252,13 +254,15 @@ def test_a_bank_of_fog_dims_its_oval_and_may_reach_outside(left, top):
 def test_banks_of_fog_come_as_the_rules_say(pack, catalogue):
     overlays = {"fog": {"chance": 1.0, "corners": (0, 0), "banks": (1, 3)}}
     rules = pack(overlays=overlays).scenes
-    counts = {len(plan(index, rules, catalogue).fog) for index in range(60)}
+    repertoire = Repertoire(rules, catalogue)
+    counts = {len(plan(index, repertoire).fog) for index in range(60)}
     assert counts == {1, 2, 3}
 
 
 def test_badges_are_for_what_can_hold_a_garrison(pack, catalogue):
     overlays = {"garrison": {"chance": 1.0, "classes": ["house"]}}
-    scenes = [plan(index, pack(overlays=overlays).scenes, catalogue) for index in range(40)]
+    repertoire = Repertoire(pack(overlays=overlays).scenes, catalogue)
+    scenes = [plan(index, repertoire) for index in range(40)]
     items = [item for scene in scenes for item in scene.placements]
     assert {item.class_name for item in items if item.garrisoned} == {"house"}
     assert all(item.garrisoned for item in items if item.class_name == "house")
@@ -280,8 +284,9 @@ def everything(pack) -> SceneRules:
 
 def test_one_switch_turns_off_all_that_is_not_of_the_world(everything, catalogue):
     plain = everything.model_copy(update={"enhanced": False})
+    repertoires = [Repertoire(rules, catalogue) for rules in (everything, plain)]
     for index in range(30):
-        dressed, bare = (plan(index, rules, catalogue) for rules in (everything, plain))
+        dressed, bare = (plan(index, repertoire) for repertoire in repertoires)
         assert bare.panels == bare.fog == ()
         assert bare.light is None
         assert bare.jpeg_quality is None

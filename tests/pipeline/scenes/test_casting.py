@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.planning.random_stream import Chances
-from pipeline.scenes.planning.rule_table import Repertoire, repertoire_of
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.planning.sampling import ALONE, Call, cast_for
 
 GROUPS = [
@@ -70,9 +70,8 @@ def test_sprites_are_those_of_their_rule_at_its_size(repertoire) -> None:
         assert np.abs(own * cast.scale - cast.sides).max() <= 0.5
 
 
-def test_what_follows_from_the_rules_is_worked_out_once(pack, catalogue) -> None:
+def test_a_repertoire_has_the_rules_that_are_in_force(pack, catalogue) -> None:
     rules = pack().scenes
-    assert repertoire_of(rules, catalogue) is repertoire_of(rules, catalogue)
-    assert repertoire_of(rules, catalogue).rules is rules
+    assert Repertoire(rules, catalogue).rules is rules
     other = pack(enhanced=False).scenes
-    assert repertoire_of(other, catalogue).rules.overlays.hud == 0
+    assert Repertoire(other, catalogue).rules.overlays.hud == 0

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.scenes.plan import FogBank, FogPatch
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
 
 PLANS = 1500
 OVERLAYS = {
@@ -41,7 +42,8 @@ RULES = {
 @pytest.fixture(scope="module")
 def scenes(pack, catalogue) -> list:
     rules = pack(**RULES).scenes
-    return [plan(index, rules, catalogue) for index in range(PLANS)]
+    repertoire = Repertoire(rules, catalogue)
+    return [plan(index, repertoire) for index in range(PLANS)]
 
 
 @pytest.fixture(scope="module")

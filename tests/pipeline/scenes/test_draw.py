@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.pixels.atlas import Sheet
-from pipeline.scenes.pixels.kernels import loops
+from pipeline.scenes.pixels.kernels import measure, resize
 from pipeline.scenes.pixels.mipmaps import pyramid_of
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteShelf, prepare_for_teams
 from pipeline.sprites.library import Sprite
@@ -115,7 +116,7 @@ def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
     sheet = Sheet([(round(90 * scale), round(70 * scale))])
     small = sheet.plane(4)
-    loops().resize([pyramid_of(pixels)], small, sheet.table([(0, 0)]))
+    resize([pyramid_of(pixels)], small, sheet.table([(0, 0)]))
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
 
 
@@ -200,7 +201,7 @@ def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
     inside = np.zeros((80, 100), bool)
     inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
     assert not (drawing.ids.astype(bool) & ~inside).any()
-    [measured] = loops().measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table)
+    [measured] = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table)
     assert measured[0] == (soldier.rgba[..., 3] >= 128).sum()
     assert measured[1] == measured[2] == (drawing.ids == 1).sum()
 
@@ -245,8 +246,9 @@ def test_overlays_never_change_who_owns_a_pixel_outside_panels(pack, catalogue, 
     always = {"chance": 1}
     overlays = {"selection": always, "health_bar": always, "hud": 0, "fog": always}
     rules = pack(overlays=overlays).scenes
+    repertoire = Repertoire(rules, catalogue)
     for index in range(20):
-        dressed = plan(index, rules, catalogue)
+        dressed = plan(index, repertoire)
         bare = replace(
             dressed,
             fog=(),
@@ -256,8 +258,9 @@ def test_overlays_never_change_who_owns_a_pixel_outside_panels(pack, catalogue, 
 
 
 def test_the_same_plan_gives_the_same_pixels(pack, catalogue, shelf, grounds, sprites):
+    repertoire = Repertoire(pack().scenes, catalogue)
     for index in range(5):
-        scene_plan = plan(index, pack().scenes, catalogue)
+        scene_plan = plan(index, repertoire)
         first = draw(scene_plan, shelf, grounds)
         again = draw(scene_plan, SpriteShelf(sprites), grounds)
         assert np.array_equal(first.image, again.image)

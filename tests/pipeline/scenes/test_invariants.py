@@ -26,6 +26,7 @@ from pipeline.scenes.dataset.writer import finish_set, write_set
 from pipeline.scenes.plan import footprint_of
 from pipeline.scenes.planning.gates import may_stand, place_of
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.rendering.measuring import export, label
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.reports.expected_counts import expected_counts
@@ -140,8 +141,9 @@ def test_everything_stands_where_it_belongs(count, rich, stock):
     rules, seen = rich.scenes, Counter()
     waters = {r.scene for r in rules.placements if r.class_name == "distractor"}
     assert waters == {None, "water"}
+    repertoire = Repertoire(rules, stock)
     for index in range(count):
-        scene = plan(index, rules, stock)
+        scene = plan(index, repertoire)
         for item in scene.placements:
             seen[scene.kind, item.class_name, item.group is not None] += 1
             if item.class_name is None:
@@ -164,8 +166,9 @@ def test_everything_stands_where_it_belongs(count, rich, stock):
 def test_plans_keep_their_geometry(count, rich, stock):
     rules = rich.scenes
     by_class = {rule.class_name: rule for rule in reversed(rules.placements)}
+    repertoire = Repertoire(rules, stock)
     for index in range(count):
-        scene = plan(index, rules, stock)
+        scene = plan(index, repertoire)
         grounds = [item.ground[1] for item in scene.placements]
         assert grounds == sorted(grounds)
         low, high = rules.distant.zoom if scene.distant else rules.zoom
@@ -195,10 +198,11 @@ def test_classes_come_as_often_as_the_rules_ask(count, tolerance, rich, stock):
     """On ground with room for all: at the shore and in a crowd some find none."""
     roomy = {"shore_fraction": 0.0, "groups": rich.scenes.groups[:2] + rich.scenes.groups[3:]}
     rules = rich.scenes.model_copy(update=roomy | {"zoom": (0.4, 0.4), "attempts": 200})
+    repertoire = Repertoire(rules, stock)
     found = Counter(
         item.class_name
         for index in range(count)
-        for item in plan(index, rules, stock).placements
+        for item in plan(index, repertoire).placements
         if item.class_name is not None
     )
     expected = expected_counts(rules, stock)
@@ -211,10 +215,11 @@ def test_classes_come_as_often_as_the_rules_ask(count, tolerance, rich, stock):
 
 @pytest.mark.parametrize("count", PLANS)
 def test_a_crowded_game_still_shows_most_of_what_its_rules_ask(count, rich, stock):
+    repertoire = Repertoire(rich.scenes, stock)
     found = Counter(
         item.class_name
         for index in range(count)
-        for item in plan(index, rich.scenes, stock).placements
+        for item in plan(index, repertoire).placements
         if item.class_name is not None
     )
     for name, mean in expected_counts(rich.scenes, stock).items():
@@ -226,8 +231,9 @@ def test_labels_are_what_the_pictures_show(count, rich, stock, shelf, paintings)
     """Boxes are those of the id buffer, nothing hidden has one, nothing plain to see has none."""
     policy, names = rich.scenes.labels, rich.class_names
     kinds, outcomes = Counter(), Counter()
+    repertoire = Repertoire(rich.scenes, stock)
     for index in range(count):
-        scene = plan(index, rich.scenes, stock)
+        scene = plan(index, repertoire)
         drawing = draw(scene, shelf, paintings)
         objects = label(scene, drawing)
         decisions = iter(export(objects, policy, names))
@@ -317,8 +323,9 @@ def test_without_gates_on_land_alone_every_class_stands_on_land(count, rich, sto
     legacy = {"gated": False, "water_fraction": 0.0, "shore_fraction": 0.0}
     rules = rich.scenes.model_copy(update=legacy)
     stand = set()
+    repertoire = Repertoire(rules, stock)
     for index in range(count):
-        scene = plan(index, rules, stock)
+        scene = plan(index, repertoire)
         assert scene.kind == "land"
         stand.update(item.class_name for item in scene.placements)
     assert stand == {*PLACES, None}

@@ -11,6 +11,7 @@ from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.plan import Panel
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.rendering.measuring import SceneObject, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 
@@ -31,7 +32,7 @@ NAMES = ("house", "soldier", "boat", "fish", "gull")
 
 
 def drawn(index: int, rules, catalogue, shelf, grounds):
-    scene = plan(index, rules, catalogue)
+    scene = plan(index, Repertoire(rules, catalogue))
     drawing = draw(scene, shelf, grounds)
     return scene, drawing, label(scene, drawing)
 
@@ -92,7 +93,7 @@ def test_what_is_seen_covered_and_cut_off_adds_up(pack, catalogue, shelf, ground
 
 def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, shelf, grounds):
     rules = pack(overlays={"hud": 0}, placements=GULLS).scenes
-    scene = plan(0, rules, catalogue)
+    scene = plan(0, Repertoire(rules, catalogue))
     target = scene.placements[-1]
     panel = Panel("minimap", target.left, target.top, target.width, target.height, seed=1)
     covered = replace(scene, panels=(panel,))
@@ -103,7 +104,7 @@ def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, shelf, 
 
 
 def test_an_object_outside_the_picture_is_hidden(pack, catalogue, shelf, grounds):
-    scene = plan(0, pack(placements=GULLS).scenes, catalogue)
+    scene = plan(0, Repertoire(pack(placements=GULLS).scenes, catalogue))
     away = replace(scene, placements=(scene.placements[0]._replace(left=-900),), panels=())
     item = label(away, draw(away, shelf, grounds))[0]
     assert (item.full, item.visible, item.truncated_fraction) == (None, None, 1.0)

@@ -1,7 +1,4 @@
-"""The compiled loops and the plain ones: the same pictures and measures, to the last bit."""
-
-import importlib.util
-import sys
+"""The compiled loops and plain OpenCV: the same pictures and measures, to the last bit."""
 
 import cv2
 import numpy as np
@@ -9,13 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.scenes.pixels import plain_kernels as plain_loops
+from pipeline.scenes.pixels import kernels as compiled_loops
 from pipeline.scenes.pixels.atlas import Sheet, picture
 from pipeline.scenes.pixels.mipmaps import Scales, pyramid_of
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.rendering import compositing, effects, overlays
 from pipeline.scenes.rendering.renderer import draw
-
-compiled_loops = pytest.importorskip("pipeline.scenes.pixels.compiled_kernels")
+from pipeline.scenes.sources import catalogue as stock
+from pipeline.scenes.sources.catalogue import SpriteShelf
+from tests.pipeline.scenes import plain_kernels as plain_loops
 
 WIDTH, HEIGHT = 70, 50
 SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -183,22 +183,17 @@ def box_of(points: list[tuple[int, int]]) -> list[int]:
     return [min(x), min(y), max(x) + 1, max(y) + 1]
 
 
-def test_whole_scenes_look_the_same(pack, catalogue, shelf, grounds, monkeypatch):
-    for index in range(8):
-        scene = plan(index, pack().scenes, catalogue)
-        drawings = []
-        for way in (plain_loops, compiled_loops):
-            monkeypatch.setattr("pipeline.scenes.rendering.compositing.loops", lambda way=way: way)
-            drawings.append(draw(scene, shelf, grounds))
-        assert np.array_equal(drawings[0].image, drawings[1].image)
-        assert np.array_equal(drawings[0].ids, drawings[1].ids)
-
-
-def test_without_numba_the_plain_loops_serve(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "pipeline.scenes.pixels.compiled_kernels")
-    spec = importlib.util.find_spec("pipeline.scenes.pixels.kernels")
-    fresh = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fresh)
-    for name in ("fill", "resize", "shade", "paint", "lay", "measure"):
-        assert getattr(fresh.loops(), name) is getattr(plain_loops, name)
+def test_whole_scenes_look_the_same(pack, catalogue, sprites, grounds):
+    repertoire = Repertoire(pack().scenes, catalogue)
+    scenes = [plan(index, repertoire) for index in range(8)]
+    compiled = [draw(scene, SpriteShelf(sprites), grounds) for scene in scenes]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (stock, compositing, effects, overlays):
+            for name in {"premultiply", "resize", "shade", "paint", "lay", "fill"} & vars(
+                module
+            ).keys():
+                patch.setattr(module, name, getattr(plain_loops, name))
+        plain = [draw(scene, SpriteShelf(sprites), grounds) for scene in scenes]
+    for one, other in zip(plain, compiled, strict=True):
+        assert np.array_equal(one.image, other.image)
+        assert np.array_equal(one.ids, other.ids)

@@ -23,6 +23,7 @@ from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.plan import footprint_of
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShelf
 
 SIZE = (360, 286)
@@ -90,7 +91,7 @@ def shore_set(tmp_path_factory, ashore, sources, shores):
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 10_000))
 @settings(deadline=None, max_examples=200)
 def test_every_class_stands_on_its_own_side_of_the_shore(seed, index, ashore, stock):
-    scene = plan(index, ashore(seed=seed).scenes, stock)
+    scene = plan(index, Repertoire(ashore(seed=seed).scenes, stock))
     assert scene.kind == "shore"
     for item in scene.placements:
         sides = [scene.shore.side(x, y) for x, y in footprint_of(item).points]
@@ -103,7 +104,7 @@ def test_every_class_stands_on_its_own_side_of_the_shore(seed, index, ashore, st
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 10_000))
 @settings(deadline=None, max_examples=100)
 def test_what_belongs_to_the_shore_stands_in_no_other_scene(seed, index, ashore, stock):
-    scene = plan(index, ashore(0.4, 0.3, seed=seed).scenes, stock)
+    scene = plan(index, Repertoire(ashore(0.4, 0.3, seed=seed).scenes, stock))
     stand = {item.class_name for item in scene.placements}
     if scene.kind != "shore":
         assert scene.shore is None
@@ -113,7 +114,8 @@ def test_what_belongs_to_the_shore_stands_in_no_other_scene(seed, index, ashore,
 
 def test_everything_finds_its_place_often_enough(ashore, stock):
     rules = ashore().scenes
-    counts = Counter(p.class_name for i in range(200) for p in plan(i, rules, stock).placements)
+    repertoire = Repertoire(rules, stock)
+    counts = Counter(p.class_name for i in range(200) for p in plan(i, repertoire).placements)
     # The rules ask for 1.5 houses, 5 soldiers and 2.5 boats on average.
     assert counts["house"] > 0.5 * 1.5 * 200
     assert counts["soldier"] > 0.8 * 5 * 200
@@ -122,21 +124,25 @@ def test_everything_finds_its_place_often_enough(ashore, stock):
 
 def test_shore_scenes_come_as_often_as_the_rules_say(ashore, stock):
     rules = ashore(0.3, 0.2, placements=[{"class_name": "gull"}]).scenes
-    kinds = Counter(plan(index, rules, stock).kind for index in range(1500))
+    repertoire = Repertoire(rules, stock)
+    kinds = Counter(plan(index, repertoire).kind for index in range(1500))
     assert kinds["shore"] / 1500 == pytest.approx(0.3, abs=0.04)
     assert kinds["water"] / 1500 == pytest.approx(0.2, abs=0.04)
 
 
 def test_a_game_without_shore_scenes_plans_as_it_did(pack, catalogue, stock):
+    repertoire = Repertoire(pack().scenes, catalogue)
+    with_shores = Repertoire(pack().scenes, replace(stock, scene_of=catalogue.scene_of))
     for index in range(50):
-        without = plan(index, pack().scenes, catalogue)
-        assert without == plan(index, pack().scenes, replace(stock, scene_of=catalogue.scene_of))
+        without = plan(index, repertoire)
+        assert without == plan(index, with_shores)
         assert without.shore is None
 
 
 def test_without_gating_the_shore_keeps_nobody_away(ashore, stock):
     rules = ashore(gated=False).scenes
-    scenes = [plan(index, rules, stock) for index in range(100)]
+    repertoire = Repertoire(rules, stock)
+    scenes = [plan(index, repertoire) for index in range(100)]
     afloat = [
         item
         for scene in scenes
@@ -149,8 +155,9 @@ def test_without_gating_the_shore_keeps_nobody_away(ashore, stock):
 def test_the_pixels_under_every_object_are_those_of_its_side(shores, ashore, stock):
     shelf = BackgroundShelf({"shore": shores})
     checked = Counter()
+    repertoire = Repertoire(ashore(images=60).scenes, stock)
     for index in range(60):
-        scene = plan(index, ashore(images=60).scenes, stock)
+        scene = plan(index, repertoire)
         left, top = scene.crop
         ground = shelf[scene.background_id][top : top + scene.height, left : left + scene.width]
         ground = ground[:, ::-1] if scene.mirrored else ground
@@ -167,10 +174,7 @@ def test_the_pixels_under_every_object_are_those_of_its_side(shores, ashore, sto
                     assert blue > red
                 checked[item.class_name] += 1
     assert min(checked["soldier"], checked["boat"], checked["house"]) > 100
-    assert {plan(index, ashore(images=60).scenes, stock).mirrored for index in range(60)} == {
-        True,
-        False,
-    }
+    assert {plan(index, repertoire).mirrored for index in range(60)} == {True, False}
 
 
 def test_a_written_set_is_sound_and_counts_its_shores(shore_set):
@@ -240,7 +244,7 @@ def test_a_set_drawn_without_gating_is_found_by_the_rules_of_a_gated_one(
 def test_missing_shore_backgrounds_are_refused_with_what_to_do(ashore, stock, sources):
     dry = replace(stock, backgrounds={**stock.backgrounds, "shore": ()})
     with pytest.raises(BackgroundError, match=r"(?s)no shore backgrounds.*shore_fraction to 0"):
-        plan(0, ashore().scenes, dry)
+        plan(0, Repertoire(ashore().scenes, dry))
     with pytest.raises(BackgroundError, match=r"(?s)no shore backgrounds.*shore_fraction to 0"):
         open_studio(ashore(), sources)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.scenes.dataset.layout import SceneSetError
+from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import open_studio
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
@@ -30,6 +30,16 @@ def test_players_have_the_colours_that_the_library_states(pack, sources, sprites
     coloured = replace(sources, sprites=tmp_path / "sprites")
     assert open_studio(pack(), coloured).team_colours == own
     assert open_studio(pack(), sources).team_colours == TEAM_COLOURS
+
+
+def test_what_follows_from_the_rules_is_worked_out_once_a_studio(pack, sources, tmp_path):
+    studio = open_studio(pack(), sources)
+    before = studio.repertoire
+    studio.write(Shard(0, 2), tmp_path)
+    studio.write(Shard(2, 4), tmp_path)
+    assert studio.repertoire is before
+    assert before.catalogue is studio.catalogue
+    assert open_studio(pack(), sources).repertoire is not before
 
 
 def test_pictures_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path):

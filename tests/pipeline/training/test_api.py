@@ -16,11 +16,11 @@ from pipeline.manifests import sha256_of
 from pipeline.training import (
     CheckpointKind,
     CheckpointMissingError,
+    JobFailedError,
     ModelRegistry,
     StopTraining,
     TrainingConfig,
     TrainingConfigError,
-    TrainingRunError,
     print_epochs,
     stop_after,
     train,
@@ -286,7 +286,7 @@ def test_a_failed_training_says_why_and_can_be_resumed(
 ) -> None:
     whole = program.read_text("utf-8")
     program.write_text(textwrap.dedent(QUICK) + "raise SystemExit('the disk melted')\n")
-    with pytest.raises(TrainingRunError, match="the disk melted") as caught:
+    with pytest.raises(JobFailedError, match="the disk melted") as caught:
         train(config, epochs=2)
 
     (run,) = [folder for folder in config.checkpoint_dir.iterdir() if folder.is_dir()]
@@ -315,7 +315,7 @@ def test_killing_the_caller_ends_the_training(config: TrainingConfig, tmp_path: 
     file = tmp_path / "program.pyz"
     watch = f"""
         import sys; sys.path.insert(0, {str(ROOT)!r})
-        from pipeline.training.detector_program.process import stop_on_request, stop_when_abandoned
+        from pipeline.jobs.program.process import stop_on_request, stop_when_abandoned
         stop_on_request(); stop_when_abandoned()
         import os, pathlib, time
         pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))

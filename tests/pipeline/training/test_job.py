@@ -9,9 +9,9 @@ from pipeline.training.job import (
     HyperparameterError,
     Hyperparameters,
     JobError,
-    JobSpec,
     Pictures,
     Stage,
+    TrainingSpec,
     TrainingStage,
     hyperparameters,
     read_job,
@@ -32,8 +32,8 @@ def training_set(tmp_path: Path) -> Path:
     return folder
 
 
-def spec(**changes: object) -> JobSpec:
-    return JobSpec.model_validate({"game": "demo", "class_names": CLASSES, **changes})
+def spec(**changes: object) -> TrainingSpec:
+    return TrainingSpec.model_validate({"game": "demo", "class_names": CLASSES, **changes})
 
 
 def test_the_defaults_are_those_of_the_runbook() -> None:

@@ -13,17 +13,18 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
+from pipeline.training.detector_program.host import frozen
 
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import measure_parity
+from pipeline.jobs.program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
+from pipeline.jobs.program.outputs import Outputs
+from pipeline.jobs.program.process import exit_code_of
 from pipeline.manifests import sha256_of
 from pipeline.training.detector_program.acceleration.cpu import compute_in_bfloat16
-from pipeline.training.detector_program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
 from pipeline.training.detector_program.export import WrongExportError, check_export
-from pipeline.training.detector_program.host import frozen
-from pipeline.training.detector_program.process import exit_code_of
-from pipeline.training.detector_program.recording.outputs import Outputs, number
-from pipeline.training.job import JobSpec, Stage, hyperparameters, write_job
+from pipeline.training.detector_program.recording.figures import number
+from pipeline.training.job import Stage, TrainingSpec, hyperparameters, write_job
 from pipeline.training.results import (
     BatchEvent,
     BestEvent,
@@ -61,8 +62,8 @@ def write_training_set(folder: Path, pictures: int = 8) -> Path:
     return folder
 
 
-def tiny_spec(**changes: object) -> JobSpec:
-    return JobSpec.model_validate(
+def tiny_spec(**changes: object) -> TrainingSpec:
+    return TrainingSpec.model_validate(
         {
             "game": "demo",
             "class_names": CLASSES,

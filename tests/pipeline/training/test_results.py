@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.jobs.events import EventError, MessageEvent, parse_event
 from pipeline.training.results import (
+    TRAINING_EVENTS,
     EpochMetrics,
-    MessageEvent,
     ResultsError,
     best_epoch,
     epochs_of,
-    parse_event,
-    read_events,
     read_results_csv,
+    read_training_events,
 )
 
 CSV = """\
@@ -29,7 +29,9 @@ def epoch_line(epoch: int, **figures: object) -> str:
 
 
 def test_an_epoch_keeps_its_figures() -> None:
-    event = parse_event(epoch_line(2, map50=0.5, train_losses={"box": 1.5, "cls": None}))
+    event = parse_event(
+        epoch_line(2, map50=0.5, train_losses={"box": 1.5, "cls": None}), TRAINING_EVENTS
+    )
 
     assert isinstance(event, EpochMetrics)
     assert (event.epoch, event.map50) == (2, 0.5)
@@ -37,12 +39,15 @@ def test_an_epoch_keeps_its_figures() -> None:
 
 
 def test_figures_that_a_later_program_adds_do_no_harm() -> None:
-    assert isinstance(parse_event(epoch_line(1, gpu_memory=3)), EpochMetrics)
+    assert isinstance(parse_event(epoch_line(1, gpu_memory=3), TRAINING_EVENTS), EpochMetrics)
 
 
-def test_what_is_no_event_is_refused() -> None:
-    with pytest.raises(ResultsError, match="not a training event"):
-        parse_event('{"event": "weather"}')
+@pytest.mark.parametrize(
+    "line", ['{"event": "weather"}', '{"event": "epoch"}', "{}", "[]", "half a li", '{"event": []}']
+)
+def test_what_is_no_event_is_refused(line: str) -> None:
+    with pytest.raises(EventError, match="not an event of the job"):
+        parse_event(line, TRAINING_EVENTS)
 
 
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
@@ -50,7 +55,7 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     message = '{"event": "message", "seconds": 0.5, "message": "from scratch"}'
     file.write_text(f"{message}\n{epoch_line(1)}\n{epoch_line(2)[:20]}", encoding="utf-8")
 
-    events = read_events(file)
+    events = read_training_events(file)
 
     assert events[0] == MessageEvent(seconds=0.5, message="from scratch")
     assert [epoch.epoch for epoch in epochs_of(events)] == [1]
@@ -60,7 +65,7 @@ def test_a_file_that_ends_well_is_read_whole(tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     file.write_text(f"{epoch_line(1)}\n{epoch_line(2)}\n", encoding="utf-8")
 
-    assert [epoch.epoch for epoch in epochs_of(read_events(file))] == [1, 2]
+    assert [epoch.epoch for epoch in epochs_of(read_training_events(file))] == [1, 2]
 
 
 def test_the_csv_of_ultralytics_gives_the_same_figures(tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_an_epoch_that_was_told_twice_counts_once_and_keeps_its_place(tmp_path: 
     again = epoch_line(1, map50=0.7)
     file.write_text(f"{epoch_line(1)}\n{epoch_line(2)}\n{again}\n", encoding="utf-8")
 
-    epochs = epochs_of(read_events(file))
+    epochs = epochs_of(read_training_events(file))
 
     assert [(epoch.epoch, epoch.map50) for epoch in epochs] == [(1, 0.7), (2, None)]
 

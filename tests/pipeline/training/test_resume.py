@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 from pipeline.export.contract import check_onnx_contract
+from pipeline.jobs.program.constants import EXIT_FAILED, EXIT_STOPPED
+from pipeline.jobs.program.outputs import Outputs, cut_last_line
 from pipeline.manifests import sha256_of
-from pipeline.training.detector_program.constants import EXIT_FAILED, EXIT_STOPPED, STATE_KEY
+from pipeline.training.detector_program.constants import STATE_KEY
 from pipeline.training.detector_program.recording.checkpoints import without_optimizer
-from pipeline.training.detector_program.recording.outputs import Outputs, cut_last_line
 from pipeline.training.detector_program.recording.recorder import History
-from pipeline.training.job import JobSpec, hyperparameters, two_stages, write_job
+from pipeline.training.job import TrainingSpec, hyperparameters, two_stages, write_job
 from pipeline.training.results import (
     DoneEvent,
     EpochMetrics,
@@ -58,9 +59,9 @@ def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def spec(epochs: int, **changes: object) -> JobSpec:
+def spec(epochs: int, **changes: object) -> TrainingSpec:
     chosen = hyperparameters(TINY, {"epochs": epochs})
-    return JobSpec.model_validate(
+    return TrainingSpec.model_validate(
         {"game": "demo", "class_names": CLASSES, "hyperparameters": chosen, **changes}
     )
 

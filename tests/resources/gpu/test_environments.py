@@ -24,25 +24,25 @@ from doubles.pythons import (
 )
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
+from pipeline.jobs.spec import pinned
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts import agent
-from resources.gpu.hosts import workspace as module
 from resources.gpu.hosts.host_keys import known_host
 from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.hosts.ssh import Login, RemoteHost
-from resources.gpu.hosts.workspace import HostUnfitError, Workplace, wanted_versions
+from resources.gpu.hosts.workspace import HostUnfitError, Workplace
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow
 PIN = "onnxslim"
 """Stands for all pinned packages: one that is installed here, so that it has a version."""
+REQUIREMENTS = pinned((PIN,))
 
 
 @pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(module, "PINNED", (PIN,))
+def wheels(tmp_path: Path) -> Path:
     folder = tmp_path / "wheels"
-    write_wheel(folder, PIN, wanted_versions()[PIN], "torch>=1.8")
+    write_wheel(folder, PIN, REQUIREMENTS[PIN], "torch>=1.8")
     # Newer, and of no use: what pip would take if it did not see the host's own.
     write_torch_wheel(folder, "9.0", gpu=None)
     return folder
@@ -63,7 +63,7 @@ def workplace(machine: SshMachine, tmp_path: Path) -> Iterator[Workplace]:
     address = SshAddress(machine.host, machine.port, machine.user)
     trust = known_host(tmp_path / "known_hosts", address)
     host = RemoteHost(Login(address, own_key(tmp_path / "id_ed25519"), trust), patience=3.0)
-    yield Workplace(host, "job")
+    yield Workplace(host, "job", REQUIREMENTS)
     host.close()
 
 
@@ -158,13 +158,13 @@ def test_an_environment_sees_the_torch_that_was_found(
 
     assert environment.gpu == record["gpu"] == GPU
     assert record["torch"] == TORCH, "no other one was brought"
-    assert record["pinned"] == wanted_versions()
+    assert record["pinned"] == REQUIREMENTS
     assert record["python"].startswith(f"{workplace.base}/venv-")
-    assert f"{PIN}=={wanted_versions()[PIN]}" in record["packages"]
+    assert f"{PIN}=={REQUIREMENTS[PIN]}" in record["packages"]
     # Once more, as after a dropped connection or by the next job: nothing is made anew.
     made = Path(record["python"]).parent.parent / "complete"
     before = made.stat().st_mtime_ns
-    again = Workplace(workplace.host, "job2")
+    again = Workplace(workplace.host, "job2", REQUIREMENTS)
     assert again.prepare(again.examine())["python"] == record["python"]
     assert made.stat().st_mtime_ns == before
 
@@ -206,9 +206,9 @@ def test_an_environment_that_was_left_half_made_is_made_anew(
     (folder / "complete").unlink()
     shutil.rmtree(folder / "lib")
 
-    again = Workplace(workplace.host, "job2")
+    again = Workplace(workplace.host, "job2", REQUIREMENTS)
 
-    assert again.prepare(again.examine())["pinned"] == wanted_versions()
+    assert again.prepare(again.examine())["pinned"] == REQUIREMENTS
 
 
 @slow

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from doubles.processes import is_alive, wait_until
 
-from pipeline.training.job import JobSpec, write_job
-from pipeline.training.results import Event, MessageEvent
-from resources.gpu import TrainingFailedError
+from pipeline.jobs.events import JobEvent, MessageEvent
+from pipeline.jobs.failures import JobFailedError
+from pipeline.training.job import TrainingSpec, job_spec, write_job
 from resources.gpu.leases.local import LocalProvider
 
 ROOT = Path(__file__).parents[3]
-SPEC = JobSpec(game="demo", class_names=("knight",))
+TRAINING = TrainingSpec(game="demo", class_names=("knight",))
+SPEC = job_spec(TRAINING)
 SOON = 60.0
 """Seconds within which a process that starts Python has done its part."""
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
@@ -34,7 +35,7 @@ time.sleep(600)
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 LIFELINE = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
-from pipeline.training.detector_program.process import stop_on_request, stop_when_abandoned
+from pipeline.jobs.program.process import stop_on_request, stop_when_abandoned
 stop_on_request()
 stop_when_abandoned()
 """
@@ -50,7 +51,7 @@ def job(tmp_path: Path) -> Path:
     training_set.mkdir()
     for name in ("train.txt", "val.txt"):
         (training_set / name).write_text("./a.jpg\n", encoding="utf-8")
-    return write_job(tmp_path / "job", SPEC, training_set)
+    return write_job(tmp_path / "job", TRAINING, training_set)
 
 
 def run(job: Path, program: str, **listeners: Callable[..., None]) -> Path:
@@ -68,7 +69,7 @@ def pids_of(job: Path) -> tuple[int, ...]:
 
 
 def test_events_and_log_lines_are_told_as_they_come(job: Path) -> None:
-    events: list[Event] = []
+    events: list[JobEvent] = []
     lines: list[str] = []
 
     outputs = run(
@@ -117,7 +118,7 @@ def test_a_training_does_not_get_to_see_the_keys_of_clouds(
 
 
 def test_a_failure_quotes_the_end_of_the_log_and_says_where_it_is(job: Path) -> None:
-    with pytest.raises(TrainingFailedError, match="no such layer") as caught:
+    with pytest.raises(JobFailedError, match="no such layer") as caught:
         run(job, "print('before'); raise SystemExit('no such layer')")
 
     assert str(job.parent / "outputs" / "log.txt") in caught.value.fix
@@ -125,7 +126,7 @@ def test_a_failure_quotes_the_end_of_the_log_and_says_where_it_is(job: Path) -> 
 
 
 def test_a_program_that_ends_well_without_being_done_has_failed(job: Path) -> None:
-    with pytest.raises(TrainingFailedError, match="exit code 0"):
+    with pytest.raises(JobFailedError, match="exit code 0"):
         run(job, "pass")
 
 
@@ -142,7 +143,7 @@ def test_a_program_that_ends_well_without_being_done_has_failed(job: Path) -> No
     ],
 )
 def test_a_full_disk_and_want_of_memory_are_named(job: Path, program: str, named: str) -> None:
-    with pytest.raises(TrainingFailedError, match=named):
+    with pytest.raises(JobFailedError, match=named):
         run(job, program)
 
 
@@ -162,7 +163,7 @@ def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
 def test_a_program_that_ignores_the_request_to_end_is_killed(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.gpu.hosts.processes.end_group.__defaults__", (0.5,))
+    monkeypatch.setattr("pipeline.jobs.child_process.end_group.__defaults__", (0.5,))
 
     with pytest.raises(Interrupted):
         run(job, f"{DEAF}\n{SLEEPER}", on_log=interrupt)
@@ -172,7 +173,7 @@ def test_a_program_that_ignores_the_request_to_end_is_killed(
 
 @POSIX
 def test_what_a_finished_program_left_running_is_ended(job: Path) -> None:
-    with pytest.raises(TrainingFailedError):
+    with pytest.raises(JobFailedError):
         run(job, SLEEPER.replace("\ntime.sleep(600)\n", "\nraise SystemExit(1)\n"))
 
     wait_until(lambda: not any(map(is_alive, pids_of(job))), SOON)
@@ -185,17 +186,19 @@ def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     script = f"""
         import dagster as dg
         from pathlib import Path
-        from pipeline.training.job import read_job
+        from pipeline.training.job import job_spec, read_job
         from resources.gpu.resource import Gpu
+        from resources.paths import Paths
 
         JOB = Path({str(job)!r})
 
         @dg.asset
         def trained_weights(gpu: Gpu) -> None:
-            with gpu.rent(read_job(JOB)) as lease:
+            with gpu.rent(job_spec(read_job(JOB))) as lease:
                 lease.run(JOB)
 
-        result = dg.materialize([trained_weights], resources={{"gpu": Gpu()}})
+        gpu = Gpu(paths=Paths.below(JOB.parent))
+        result = dg.materialize([trained_weights], resources={{"gpu": gpu}})
     """
     file = tmp_path / "run.py"
     file.write_text(textwrap.dedent(script), encoding="utf-8")
@@ -207,7 +210,9 @@ def dagster_run(job: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @POSIX
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_cancelling_a_dagster_run_ends_the_training(
     job: Path, dagster_run: subprocess.Popen[bytes], how: signal.Signals
 ) -> None:

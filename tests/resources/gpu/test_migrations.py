@@ -176,7 +176,11 @@ def test_a_newer_ledger_is_not_taken_back(tmp_path: Path) -> None:
     assert version(ledger) == VERSION + 1
 
 
-@each_old
+@pytest.mark.parametrize(
+    "dump",
+    [OLD[0], *(pytest.param(dump, marks=pytest.mark.slow) for dump in OLD[1:])],
+    ids=lambda dump: dump.stem,
+)
 def test_two_processes_that_upgrade_at_once_both_write(tmp_path: Path, dump: Path) -> None:
     ledger = old_ledger(tmp_path / "gpu", dump)
     waiting = [SPAWN.Event() for _ in range(2)]

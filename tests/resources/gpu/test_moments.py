@@ -17,8 +17,8 @@ from doubles.processes import wait_until
 from doubles.renting import Renting, renting
 from doubles.sshd import needs_sshd
 
-from pipeline.training.results import EpochMetrics, Event
-from resources.gpu import TrainingFailedError
+from pipeline.jobs.events import EpochEvent, JobEvent
+from pipeline.jobs.failures import JobFailedError
 from resources.gpu.hosts.ssh import RemoteCommandError
 
 pytestmark = [needs_sshd, pytest.mark.slow]
@@ -81,8 +81,8 @@ class Doom:
         time.sleep(STILL_SHOWN_SECONDS)
         self.account.runpod.vanish(next(iter(self.account.runpod.pods)))
 
-    def on_event(self, event: Event) -> None:
-        if isinstance(event, EpochMetrics):
+    def on_event(self, event: JobEvent) -> None:
+        if isinstance(event, EpochEvent):
             self.epochs.append(event.epoch)
 
     def train(self, job: Path, armed_by: str, **terms: float) -> Path:
@@ -216,7 +216,7 @@ def test_a_job_that_ran_out_of_memory_is_not_tried_elsewhere(account: Renting, j
     (job.parent / "program.pyz").write_text("import os\nos.kill(os.getpid(), 9)\n")
 
     with (
-        pytest.raises(TrainingFailedError, match="ran out of memory"),
+        pytest.raises(JobFailedError, match="ran out of memory"),
         account.provider(pace=QUICK).rent(SPEC) as lease,
     ):
         lease.run(job)

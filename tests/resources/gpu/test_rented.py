@@ -21,8 +21,8 @@ from doubles.servers import cloudflare, drop, hang, status
 from doubles.sshd import needs_sshd
 
 from pipeline.errors import OutpostError
-from pipeline.training.results import EpochMetrics, Event
-from resources.gpu import TrainingFailedError
+from pipeline.jobs.events import EpochEvent, JobEvent
+from pipeline.jobs.failures import JobFailedError
 from resources.gpu.clouds.base import CloudBalanceError, CloudError, CloudKeyError
 from resources.gpu.leases.ledger import (
     BudgetError,
@@ -54,12 +54,12 @@ def job(tmp_path: Path) -> Path:
 
 class Listener:
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[JobEvent] = []
         self.lines: list[str] = []
 
     @property
     def epochs(self) -> list[int]:
-        return [event.epoch for event in self.events if isinstance(event, EpochMetrics)]
+        return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
 
     def said(self, words: str) -> bool:
         return any(words in line for line in self.lines)
@@ -469,7 +469,7 @@ def test_a_second_loss_fails_the_run_and_keeps_what_there_is(account: Renting, j
 
     first = when(lambda: 2 in listener.epochs, lose)
     second = when(lambda: len(account.runpod.pods) == 2 and 6 in listener.epochs, lose)
-    with pytest.raises(TrainingFailedError, match="2 hosts were lost"):
+    with pytest.raises(JobFailedError, match="2 hosts were lost"):
         train(account, job, listener)
     first.join()
     second.join()
@@ -483,7 +483,7 @@ def test_a_failed_training_is_not_tried_elsewhere(account: Renting, job: Path) -
     failing = training_program(1000).replace('print("epoch", epoch', "sys.exit(4); print('epoch'")
     (job.parent / "program.pyz").write_text(failing)
 
-    with pytest.raises(TrainingFailedError, match="is full"):
+    with pytest.raises(JobFailedError, match="is full"):
         train(account, job)
 
     assert (job.parent / "outputs" / "plots" / "train_batch0.jpg").read_bytes() == b"drawn"
@@ -564,8 +564,8 @@ def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
 ) -> None:
     lengthen(job, 1000, seconds=0.1)
 
-    def cancel(event: Event) -> None:
-        if isinstance(event, EpochMetrics) and event.epoch == 4:
+    def cancel(event: JobEvent) -> None:
+        if isinstance(event, EpochEvent) and event.epoch == 4:
             raise Stopped
 
     with (
@@ -586,8 +586,8 @@ def test_sigterm_takes_the_same_way_and_a_second_one_waits(account: Renting, job
     account.runpod.delete_lag = 6
     account.runpod.meanwhile("delete", lambda: os.kill(os.getpid(), signal.SIGINT))
 
-    def end(event: Event) -> None:
-        if isinstance(event, EpochMetrics) and event.epoch == 2:
+    def end(event: JobEvent) -> None:
+        if isinstance(event, EpochEvent) and event.epoch == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(KeyboardInterrupt) as told, account.provider().rent(SPEC) as lease:
@@ -776,8 +776,8 @@ def test_who_sleeps_past_the_end_of_a_lease_rents_nothing_more(account: Renting,
     clock = Clock()
     asleep = Renting(account.runpod, Ledger(account.ledger.folder, clock))
 
-    def sleep(event: Event) -> None:
-        if isinstance(event, EpochMetrics) and event.epoch == 3:
+    def sleep(event: JobEvent) -> None:
+        if isinstance(event, EpochEvent) and event.epoch == 3:
             account.runpod.vanish(account.runpod.newest().id)
             clock.ahead = 8 * 3600
 
@@ -798,7 +798,7 @@ def test_a_lease_ends_in_time_although_the_clock_is_set_back(account: Renting, j
     clock = Clock()
     elsewhen = Renting(account.runpod, Ledger(account.ledger.folder, clock))
 
-    def set_back(event: Event) -> None:
+    def set_back(event: JobEvent) -> None:
         clock.ahead = -86400
 
     with elsewhen.provider(ttl_seconds=9).rent(SPEC) as lease:

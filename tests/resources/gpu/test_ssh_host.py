@@ -8,7 +8,7 @@ from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_sm
 from doubles.processes import is_alive, wait_until
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
-from resources.gpu import TrainingFailedError
+from pipeline.jobs.failures import JobFailedError
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import SshError
 from resources.gpu.hosts.keys import own_key, public_line
@@ -168,7 +168,7 @@ def test_a_failed_job_is_told_as_anywhere(provider: SshHostProvider, tmp_path: P
     job = write_small_job(tmp_path / "job", "raise SystemExit(3)")
 
     with (
-        pytest.raises(TrainingFailedError, match="ran out of memory"),
+        pytest.raises(JobFailedError, match="ran out of memory"),
         provider.rent(SPEC) as lease,
     ):
         lease.run(job)

@@ -23,9 +23,9 @@ from doubles.gpu_jobs import (
 from doubles.processes import is_alive, wait_until
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
+from pipeline.jobs.events import EpochEvent, JobEvent
+from pipeline.jobs.failures import JobFailedError
 from pipeline.manifests import sha256_of
-from pipeline.training.results import EpochMetrics, Event
-from resources.gpu import TrainingFailedError
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import HostKeyError, RecordedKey, SshError, known_host
 from resources.gpu.hosts.keys import own_key, public_line
@@ -73,7 +73,7 @@ def host(login: Login) -> Iterator[RemoteHost]:
 
 @pytest.fixture
 def workplace(host: RemoteHost) -> Workplace:
-    workplace = Workplace(host, "job1")
+    workplace = Workplace(host, "job1", SPEC.requirements)
     workplace.examine()
     return workplace
 
@@ -371,7 +371,7 @@ def test_only_what_the_host_lacks_is_sent(
         (job.parent / "data" / "val.txt").stat().st_size  # the same as train.txt
     )
     assert workplace.upload(job.parent) == 8
-    other = Workplace(workplace.host, "job2")
+    other = Workplace(workplace.host, "job2", SPEC.requirements)
     other.examine()
     assert other.upload(job.parent) == 0
     laid_out = machine.home / ".outpost" / "jobs" / "job2"
@@ -393,7 +393,7 @@ def test_a_damaged_file_on_the_host_is_sent_again(
 
 class Listener:
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[JobEvent] = []
         self.lines: list[str] = []
 
     def assignment(self, job: Path) -> Assignment:
@@ -402,7 +402,7 @@ class Listener:
 
     @property
     def epochs(self) -> list[int]:
-        return [event.epoch for event in self.events if isinstance(event, EpochMetrics)]
+        return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
 
 
 def watch_nothing(_: Workplace) -> None:
@@ -456,7 +456,7 @@ def test_a_failed_job_says_why_and_leaves_its_results_here(
     program = "open('outputs/results.csv', 'w').write('a row'); raise SystemExit('no such layer')"
     job = write_small_job(tmp_path / "job", program)
 
-    with pytest.raises(TrainingFailedError, match="no such layer"):
+    with pytest.raises(JobFailedError, match="no such layer"):
         Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
 
     assert (job.parent / "outputs" / "results.csv").read_text() == "a row"
@@ -469,7 +469,7 @@ def test_running_out_of_memory_is_named_as_on_this_machine(
     program = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     job = write_small_job(tmp_path / "job", program)
 
-    with pytest.raises(TrainingFailedError, match="ran out of memory"):
+    with pytest.raises(JobFailedError, match="ran out of memory"):
         Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
 
 
@@ -550,7 +550,7 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
     assert said == f"Resuming on another host after epoch {told['epoch']}."
     (job.parent / "program.pyz").write_text(training_program(epochs=told["epoch"] + 2))
     listener.events.clear()
-    other = Workplace(workplace.host, "job2")
+    other = Workplace(workplace.host, "job2", SPEC.requirements)
     other.examine()
 
     outputs = Following(other, assignment, QUICK).run(watch_nothing)
@@ -566,7 +566,7 @@ def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
     workplace: Workplace, tmp_path: Path, machine: SshMachine
 ) -> None:
     for name in ("mine-1", "foreign-1"):
-        place = Workplace(workplace.host, name)
+        place = Workplace(workplace.host, name, SPEC.requirements)
         place.python = workplace.python
         place.upload(write_small_job(tmp_path / name, "import time; time.sleep(600)").parent)
         place.start()

@@ -1,4 +1,4 @@
-"""Training on a processor: which arithmetic, which memory format, how its threads wait.
+"""Training on a processor: which arithmetic, which memory format.
 
 ultralytics changes memory format and precision on GPUs alone, and its MuSGD multiplies in bfloat16
 everywhere. Both are decided here, once for each training, by what the processor computes itself.
@@ -18,17 +18,6 @@ NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 """What `torch.cpu.get_capabilities` calls instructions that multiply bfloat16 (x86, x86, ARM)."""
 ISA_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of ONEDNN_MAX_CPU_ISA below AVX512_CORE_BF16 (oneDNN, "CPU Dispatcher Control")."""
-WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
-"""How long a thread with nothing to do keeps its core where others want it: iterations in GNU's
-OpenMP (about 50 us), milliseconds in LLVM's and Intel's. Their own defaults are 300,000 and 200.
-
-Seconds that a step of 16 images of 320 x 256 took on two cores with AVX2, alone and beside a busy
-process for each core: 1.30 and 2.39 with 2,000 iterations, 1.21 and 3.45 with 8,000; alone with
-300,000 1.15."""
-BUSY = 0.3
-"""Share of the processor's time that other programs use, from which on waiting threads give way."""
-LOOK_SECONDS = 0.5
-WAITING_CHOSEN_BY = ("OMP_WAIT_POLICY", *WAITING)
 
 
 @dataclass(frozen=True)
@@ -94,37 +83,6 @@ def _multiplies_bfloat16(
 
 def _name(bfloat16: bool) -> Precision:
     return "bfloat16" if bfloat16 else "float32"
-
-
-def share_the_cores(busy: float | None = None) -> str:
-    """Have OpenMP's idle threads give up their core soon where other programs compute.
-
-    To be called before torch is imported, whose OpenMP decides for good. By default idle threads
-    spin for milliseconds. Alone on a computer that is fastest; beside another program a thread that
-    spins takes the time in which the one that it waits for would compute. What the user has set in
-    the environment holds.
-
-    Args:
-        busy: share of the processor's time that other programs use; None looks for half a second.
-
-    Returns:
-        What was decided, for the log.
-    """
-    chosen = [name for name in WAITING_CHOSEN_BY if name in os.environ]
-    if chosen:
-        return f"threads wait as {', '.join(chosen)} says"
-    share = busy_share() if busy is None else busy
-    if share < BUSY:
-        return f"threads spin while they wait (other programs use {share:.0%} of the processor)"
-    os.environ.update(WAITING)
-    return f"threads give way while they wait (other programs use {share:.0%} of the processor)"
-
-
-def busy_share() -> float:
-    """Share of the processor's time that is used while this process waits, 0 to 1."""
-    import psutil
-
-    return float(psutil.cpu_percent(LOOK_SECONDS)) / 100
 
 
 def use_channels_last(trainer: Any) -> None:

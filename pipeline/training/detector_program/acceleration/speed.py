@@ -13,10 +13,12 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from detector_runtime.system.cores import usable_cores
+
 from ..recording.timing import StepTime
-from .cores import usable_cores
-from .cpu import as_float32, cpu_precision, share_the_cores
+from .cpu import as_float32, cpu_precision
 from .muon import muon_update
+from .waiting import ThreadsGiveWay, prepare_to_share
 
 OBJECTS = 16
 """In each image: the loss takes longer where there are more."""
@@ -102,5 +104,9 @@ def _update(model: Any, dtype: str) -> None:
 
 
 if __name__ == "__main__":
-    share_the_cores()
-    print(json.dumps(asdict(measure_step(json.loads(sys.argv[1])))))
+    chosen = prepare_to_share()
+    import torch  # noqa: F401  # brings its OpenMP
+
+    with ThreadsGiveWay(chosen):
+        step = measure_step(json.loads(sys.argv[1]))
+    print(json.dumps(asdict(step)))

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..constants import CHECKPOINT_FILE, RESUME_FILE, STATE_KEY
-from .outputs import Outputs, sha256_of, sidecar_of
+from pipeline.jobs.program.constants import CHECKPOINT_FILE, RESUME_FILE
+from pipeline.jobs.program.outputs import Outputs, sha256_of, sidecar_of
+
+from ..constants import STATE_KEY
 
 
 class CheckpointError(RuntimeError):

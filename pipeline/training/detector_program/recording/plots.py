@@ -8,10 +8,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from pipeline.jobs.program.outputs import Outputs
+
 from ..constants import PICTURES_DRAWN, PLOTS
 from ..stages import Stage
 from ..ultralytics_patches import patch_drawing
-from .outputs import Outputs
 
 
 class Plots:

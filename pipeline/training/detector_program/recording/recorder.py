@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any, Protocol
 
-from ..constants import CHECKPOINT_FILE, METRIC_NAMES, PROGRESS_SECONDS, STATE_KEY
+from pipeline.jobs.program.outputs import Outputs
+
+from ..constants import METRIC_NAMES, PROGRESS_SECONDS, STATE_KEY
 from ..stages import Stage
 from .checkpoints import without_optimizer
-from .outputs import Outputs, losses, number, sha256_of, sidecar_of
+from .figures import losses, number
 from .timing import StepClock, TimeLeft
 
 
@@ -199,14 +200,10 @@ class Recorder:
         content = torch.load(trainer.last, map_location="cpu", weights_only=False)
         content[STATE_KEY] = {**self.history.state(), "best": self._best_of(trainer)}
         self.outputs.text("results.csv", self.history.csv())
-        with self.outputs.replacing(CHECKPOINT_FILE) as temporary:
-            torch.save(content, temporary)
-            digest, size = sha256_of(temporary), temporary.stat().st_size
         last = self.history.epochs[-1]
-        self.outputs.json(
-            sidecar_of(Path(CHECKPOINT_FILE)).name,
-            {key: last[key] for key in ("epoch", "epochs", "stage")}
-            | {"sha256": digest, "bytes": size},
+        self.outputs.keep_checkpoint(
+            lambda file: torch.save(content, file),
+            **{key: last[key] for key in ("stage", "epoch", "epochs")},
         )
 
     def _best_of(self, trainer: Any) -> bytes | None:

@@ -13,6 +13,7 @@ from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import plan
+from pipeline.scenes.planning.rule_table import Repertoire
 from pipeline.scenes.reports.expected_counts import expected_counts
 from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape, catalogue_of
 
@@ -86,7 +87,8 @@ def catalogue(pack: GamePack) -> Catalogue:
 def scenes(pack: GamePack, catalogue: Catalogue) -> list[ScenePlan]:
     """Spread over the set, so that all coasts come up."""
     step = pack.scenes.images // SCENES
-    return [plan(index * step, pack.scenes, catalogue) for index in range(SCENES)]
+    repertoire = Repertoire(pack.scenes, catalogue)
+    return [plan(index * step, repertoire) for index in range(SCENES)]
 
 
 def seen(scenes: list[ScenePlan], kind: str) -> set[str | None]:

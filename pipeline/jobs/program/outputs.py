@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..constants import CHECKPOINT_FILE
+from pipeline.jobs.program.constants import (
+    CHECKPOINT_DESCRIPTION,
+    CHECKPOINT_FILE,
+    DONE_FILE,
+    EVENTS_FILE,
+    LOG_FILE,
+)
 
 
 class Outputs:
@@ -23,9 +28,9 @@ class Outputs:
 
     def __enter__(self) -> Outputs:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "done.json").unlink(missing_ok=True)
-        cut_last_line(self.folder / "metrics.jsonl")
-        self.stream = (self.folder / "metrics.jsonl").open("a", encoding="utf-8", newline="\n")
+        (self.folder / DONE_FILE).unlink(missing_ok=True)
+        cut_last_line(self.folder / EVENTS_FILE)
+        self.stream = (self.folder / EVENTS_FILE).open("a", encoding="utf-8", newline="\n")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,7 +51,7 @@ class Outputs:
 
     def told(self, kind: str) -> Iterator[dict[str, Any]]:
         """Events of one kind that are written already, by an earlier start as well."""
-        text = (self.folder / "metrics.jsonl").read_text(encoding="utf-8")
+        text = (self.folder / EVENTS_FILE).read_text(encoding="utf-8")
         for line in text.splitlines():
             event: dict[str, Any] = json.loads(line)
             if event["event"] == kind:
@@ -67,18 +72,30 @@ class Outputs:
         return Replacement(self.folder / name)
 
     def finish(self) -> None:
-        """Drop what only a resumed job would need, and say what there is, last of all."""
-        checkpoint = self.folder / CHECKPOINT_FILE
-        for file in (checkpoint, sidecar_of(checkpoint)):
-            file.unlink(missing_ok=True)
+        """Drop what only a resumed job would need, and list what was made, last of all."""
+        for name in (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION):
+            (self.folder / name).unlink(missing_ok=True)
         self.event("done")
-        files = sorted(file for file in self.folder.iterdir() if file.suffix in (".pt", ".onnx"))
-        self.json(
-            "done.json",
-            {
-                file.name: {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
-                for file in files
-            },
+        self.json(DONE_FILE, {file.name: described(file) for file in self._made()})
+
+    def keep_checkpoint(self, write: Callable[[Path], None], **place: Any) -> None:
+        """Publish the newest checkpoint and then its description, each whole.
+
+        Args:
+            write: writes the checkpoint into a file.
+            place: `stage`, `epoch` (finished ones of that stage) and `epochs` (asked for).
+        """
+        with self.replacing(CHECKPOINT_FILE) as temporary:
+            write(temporary)
+            description = described(temporary)
+        self.json(CHECKPOINT_DESCRIPTION, {**place, **description})
+
+    def _made(self) -> list[Path]:
+        growing = (EVENTS_FILE, LOG_FILE)
+        return sorted(
+            file
+            for file in self.folder.iterdir()
+            if file.is_file() and file.name not in growing and not file.name.startswith(".")
         )
 
 
@@ -118,20 +135,9 @@ def sha256_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def losses(items: dict[str, Any], prefix: str) -> dict[str, float | None]:
-    """The losses among ultralytics' figures, without prefix and the word 'loss'."""
-    return {
-        key.removeprefix(prefix).removesuffix("_loss"): number(value)
-        for key, value in items.items()
-        if key.startswith(prefix)
-    }
-
-
-def number(value: Any) -> float | None:
-    """A finite number in plain figures, else None: JSON knows no NaN."""
-    if value is None or not math.isfinite(float(value)):
-        return None
-    return round(float(value), 6)
+def described(file: Path) -> dict[str, Any]:
+    """Size and digest of a file."""
+    return {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
 
 
 def sidecar_of(checkpoint: Path) -> Path:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.gpu.hosts.tail import LineTail, without_colours
+from pipeline.jobs.tail import LineTail, without_colours
 
 lines = st.lists(st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=8))
 

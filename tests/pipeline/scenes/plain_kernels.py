@@ -1,4 +1,7 @@
-"""The loops of `pixel_loops` as calls of OpenCV and numpy, one sprite after another."""
+"""What the compiled loops are compared with: `pipeline.scenes.pixels.kernels`, sprite by sprite.
+
+With calls of OpenCV and numpy, in a third of the speed.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,6 @@ Mask = npt.NDArray[np.bool_]
 
 
 def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pixels | None]:
-    """Multiply a sprite's colours by its alpha, without what a team's colour replaces.
-
-    Args:
-        rgba: uint8 [height, width, 4], straight alpha.
-        player_weight: uint8 [height, width], 255 where a team's colour replaces all; None for a
-            sprite in its own colours.
-
-    Returns:
-        uint8 [height, width, 4], BGRA; and uint8 [height, width], what a team's colour is
-        multiplied by before it is added, None without weights.
-    """
     *colours, alpha = cv2.split(rgba)
     if player_weight is None:
         return cv2.merge([*_multiplied(colours[::-1], opacity_of(alpha)), alpha]), None
@@ -53,16 +45,6 @@ def part_of(alpha: Pixels, weight: Pixels) -> Floats:
 
 
 def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
-    """Fill a plane with pictures at the size that each has there.
-
-    Bilinear between the middles of pixels, first the columns and then the rows, from the smallest
-    level that is no smaller; positions in steps of 1/65536, weights of 1/256, rounded each time.
-
-    Args:
-        pyramids: what each picture is made from; the part of one without is left as it is.
-        plane: of a sheet; filled in place.
-        table: where each lies in `plane`.
-    """
     for pyramid, row in zip(pyramids, table.tolist(), strict=True):
         if pyramid is not None:
             out = picture(plane, row)
@@ -72,14 +54,6 @@ def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> No
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
-    """Darken a picture where shadows fall.
-
-    Args:
-        image: uint8 [height, width, 4]; changed in place.
-        shadows: opacity of black of all shadows.
-        table: where each lies in `shadows` and in the picture.
-        opacity: of all of them, 0 to 255.
-    """
     light = cv2.LUT(shadows, 255 - shares_of(opacity))
     lights = cv2.merge([light, light, light, light])
     for row in table.tolist():
@@ -90,15 +64,6 @@ def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
 
 
 def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
-    """Add what a team's colour puts into its sprites.
-
-    Args:
-        bgra: all sprites; changed in place.
-        light: what the colour of each pixel's player is multiplied by.
-        table: where each sprite lies in both.
-        tints: uint8 [n, 4], BGR of each sprite's player and a 0; only zeros for nobody's, of which
-            the light is not looked at.
-    """
     for row, tint in zip(table.tolist(), tints.tolist(), strict=True):
         if any(tint):
             region, share = picture(bgra, row), picture(light, row)
@@ -106,14 +71,6 @@ def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8])
 
 
 def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
-    """Blend sprites over a picture in their order, each claiming its opaque pixels.
-
-    Args:
-        image: uint8 [height, width, 4], as `rendering.renderer.Drawing.bgrx`; changed in place.
-        ids: uint16 [height, width]; becomes n + 1 where sprite n is opaque.
-        bgra: all sprites at their drawn size, premultiplied.
-        table: where each lies in `bgra` and in the picture.
-    """
     alpha = cv2.extractChannel(bgra, 3)
     masks = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
     shares = cv2.merge([cv2.bitwise_not(alpha)] * 4)
@@ -128,30 +85,12 @@ def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
 
 
 def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
-    """Draw rectangles of one colour each over a picture, in their order.
-
-    Args:
-        image: uint8 [height, width, 4]; changed in place.
-        patches: int64 [n, 4]: left, top, width, height; they may reach outside the picture.
-        colours: uint8 [n, 4], as the picture's pixels.
-    """
     for (left, top, width, height), colour in zip(patches.tolist(), colours, strict=True):
         rows = slice(max(top, 0), max(top + height, 0))
         image[rows, max(left, 0) : max(left + width, 0)] = colour
 
 
 def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
-    """What a drawn scene shows of each sprite.
-
-    Args:
-        ids: as `lay` left it, and 0 where the interface covers the scene.
-        bgra, table: as in `lay`.
-
-    Returns:
-        int64 [n, 12]: the opaque pixels of the sprite; those inside the picture; those that are
-        seen; those that the interface covers; then the boxes around those inside and around those
-        that are seen (x1, y1, x2, y2; x2 is 0 where there are none).
-    """
     alpha = cv2.extractChannel(bgra, 3)
     masks = np.asarray(cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
     rows = [_measured(ids, masks, number, row) for number, row in enumerate(table.tolist())]

@@ -6,14 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.training.results import parse_event
-from resources.gpu.lease import OnEvent, OnLog
-
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class LineTail:
-    """Yields the lines that were appended since the last look, each once and only when whole."""
+    """Yields the lines that were appended since the last call, each once and only when whole."""
 
     def __init__(self, file: Path) -> None:
         """What the file holds already counts as seen."""
@@ -23,8 +20,10 @@ class LineTail:
     def new_lines(self) -> Iterator[str]:
         """Lines that have come to their end."""
         *whole, _ = self._unread().split(b"\n")
-        self.offset += sum(len(line) + 1 for line in whole)
-        yield from (line.decode("utf-8", errors="replace") for line in whole)
+        for line in whole:
+            # Before it is handed out: whoever raises at a line does not get it again.
+            self.offset += len(line) + 1
+            yield line.decode("utf-8", errors="replace")
 
     def last_lines(self) -> Iterator[str]:
         """What is left once nobody writes any more, a last line without an end included."""
@@ -44,11 +43,3 @@ class LineTail:
 def without_colours(line: str) -> str:
     """A line of a log without the codes that a terminal would take for colours."""
     return _COLOURS.sub("", line).rstrip()
-
-
-def tell(events: Iterator[str], lines: Iterator[str], on_event: OnEvent, on_log: OnLog) -> None:
-    """Hand the lines of a log and of a file of events to whoever listens."""
-    for line in lines:
-        on_log(without_colours(line))
-    for line in events:
-        on_event(parse_event(line))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from .constants import (
+from pipeline.jobs.program.constants import (
     EXIT_DISK_FULL,
     EXIT_FAILED,
     EXIT_NO_MEMORY,

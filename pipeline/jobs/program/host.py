@@ -1,58 +1,41 @@
-"""The host: what the libraries may do there, and what is worth a record."""
+"""The host: what about it can change what a job computes."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from .acceleration.cores import usable_cores
-
-
-def keep_to_the_folder(work: Path) -> None:
-    """Have libraries write below `work` and nowhere else, and install nothing by themselves."""
-    work.mkdir(parents=True, exist_ok=True)
-    os.environ.update(
-        YOLO_CONFIG_DIR=str(work / "config"),
-        MPLCONFIGDIR=str(work / "config"),
-        # Others open windows, or look for a screen.
-        MPLBACKEND="Agg",
-        YOLO_AUTOINSTALL="false",
-        # No look-up of newer releases and no usage statistics, both of which hang behind a
-        # firewall. Weights are downloaded all the same.
-        YOLO_OFFLINE="true",
-        # Official builds of onnxruntime write an identifier to the home folder and report to
-        # Microsoft unless this is set before the first import.
-        ORT_DISABLE_TELEMETRY="1",
-    )
+from detector_runtime.system.cores import usable_cores
 
 
 def environment() -> dict[str, Any]:
-    """Everything about this host that can change what comes out."""
-
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    """Everything about this host that can change what comes out; a host may do without torch."""
     installed = tuple(importlib.metadata.distributions())
-    versions = {str(item.metadata["Name"]): item.version for item in installed}
+    torch = torch_of_host()
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "device": gpu or f"CPU, {usable_cores()} cores",
-        "gpu": gpu,
+        "device": torch["gpu"] or f"CPU, {usable_cores()} cores",
         "driver": graphics_driver(),
         "cores": usable_cores(),
-        "cuda": torch.version.cuda if gpu else None,
-        "torch": torch.__version__,
-        "ultralytics": versions.get("ultralytics") or versions.get("ultralytics-opencv-headless"),
         "pip_freeze": frozen(installed),
+        **torch,
     }
+
+
+def torch_of_host() -> dict[str, str | None]:
+    """Versions of torch and its CUDA, and the name of the GPU that it sees."""
+    try:
+        import torch
+    except ImportError:
+        return {"torch": None, "cuda": None, "gpu": None}
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"torch": torch.__version__, "cuda": torch.version.cuda if gpu else None, "gpu": gpu}
 
 
 def frozen(installed: Iterable[Any]) -> list[str]:

@@ -1,0 +1,32 @@
+"""What a job ran on, as its program saw it: `environment.json` among its outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.jobs.program.constants import ENVIRONMENT_FILE
+
+
+class JobEnvironment(BaseModel):
+    """The part that every program tells; a program may tell more, which is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    device: str = Field(description="For people: the GPU, or the CPU with its cores.")
+    gpu: str | None = Field(None, description="As torch names it; None for a job on the CPU.")
+
+    @classmethod
+    def of(cls, outputs: Path) -> JobEnvironment | None:
+        """The environment among a job's outputs; None where the program never came to it."""
+        try:
+            return cls.model_validate_json((outputs / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValidationError):
+            return None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All of it, as JSON values."""
+        return self.model_dump(mode="json")

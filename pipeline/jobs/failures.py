@@ -1,0 +1,82 @@
+"""Why a job ended without having done its work."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from pipeline.errors import OutpostError
+from pipeline.jobs.events import EventError, last_failure, read_events
+from pipeline.jobs.program.constants import (
+    EVENTS_FILE,
+    EXIT_DISK_FULL,
+    EXIT_NO_MEMORY,
+    LOG_FILE,
+    SIGNAL_CODES,
+)
+from pipeline.jobs.spec import JobSpec
+from pipeline.jobs.tail import without_colours
+
+LAST_LINES = 15
+
+
+class JobFailedError(OutpostError):
+    """A job that ended without having done its work. Its outputs so far and its log are kept.
+
+    Attributes:
+        was_killed: a signal from outside ended it, as far as its exit code tells.
+    """
+
+    def __init__(self, problem: str, fix: str, was_killed: bool = False) -> None:
+        super().__init__(problem, fix)
+        self.was_killed = was_killed
+
+
+def job_failure(spec: JobSpec, code: int, outputs: Path) -> JobFailedError:
+    """The error to raise for a job that ended without having done its work.
+
+    Args:
+        spec: the kind of job.
+        code: its exit code: as `subprocess` or as a shell has it.
+        outputs: the folder that it wrote to, with its log and its events.
+    """
+    problem, fix = _explain(spec, code, _told(spec, outputs))
+    log = outputs / LOG_FILE
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    last = [line for line in map(without_colours, text.splitlines()) if line][-LAST_LINES:]
+    quoted = "\n".join(f"  | {line}" for line in last) or "  | (nothing)"
+    text = f"{problem} The log ends with:\n{quoted}"
+    return JobFailedError(text, f"{fix} Log: {log}", was_killed=code in KILLED)
+
+
+def _told(spec: JobSpec, outputs: Path) -> str:
+    """What the program itself says last; nothing where it was ended from outside."""
+    try:
+        return last_failure(read_events(outputs / EVENTS_FILE, spec.event_types))
+    except (OSError, EventError):
+        return ""
+
+
+def _explain(spec: JobSpec, code: int, told: str) -> tuple[str, str]:
+    """What went wrong and what to do, as far as the exit code and the program itself tell."""
+    if code == EXIT_DISK_FULL:
+        return (
+            "The disk of the host is full.",
+            "Free some space or ask for a larger disk, then run again.",
+        )
+    killed = code in (-_KILL, SIGNAL_CODES + _KILL)
+    if code == EXIT_NO_MEMORY or killed:
+        how = f"The system ended the {spec.name}, most likely because it" if killed else "It"
+        return f"{how} ran out of memory.", spec.memory_fix
+    ended = f"failed: {told}." if told else f"job ended with exit code {code}."
+    return f"The {spec.name} {ended}", "Read the last lines, correct the cause and run again."
+
+
+_KILL = 9 if sys.platform == "win32" else signal.SIGKILL
+KILLED = tuple(
+    code
+    for number in (_KILL, signal.SIGTERM, signal.SIGHUP if hasattr(signal, "SIGHUP") else 1)
+    for code in (-number, SIGNAL_CODES + number)
+)
+"""Exit codes of a job that the system, or whoever shuts a host down, has ended."""

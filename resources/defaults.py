@@ -1,0 +1,66 @@
+"""Every resource on one state folder, for definitions, commands and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from resources.artifacts import Artifacts
+from resources.exports import ExportsFolder
+from resources.game_files import GameFiles
+from resources.gpu.resource import Gpu, gpu_from_environment
+from resources.paths import Paths
+from resources.state import StateFolder
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What assets and commands work with.
+
+    Attributes:
+        paths: the state folder, on which the others depend.
+        artifacts: the store of artifacts.
+        exports: where CVAT exports are dropped.
+        game: the installed games.
+    """
+
+    paths: Paths
+    artifacts: Artifacts
+    exports: ExportsFolder
+    game: GameFiles
+
+    @classmethod
+    def of(cls, paths: Paths) -> Resources:
+        """All of them in one state folder."""
+        return cls(
+            paths, Artifacts(paths=paths), ExportsFolder(paths=paths), GameFiles(paths=paths)
+        )
+
+    @property
+    def state(self) -> StateFolder:
+        """Each part of the state folder by name."""
+        return self.paths.state
+
+    @cached_property
+    def gpu(self) -> Gpu:
+        """Training where `OUTPOST_GPU` says, or here; made for those alone who ask for it.
+
+        Raises:
+            GpuSettingsError: the environment describes a GPU that is not possible.
+        """
+        return gpu_from_environment(self.paths)
+
+    def by_name(self) -> dict[str, Any]:
+        """As Dagster wants them.
+
+        Raises:
+            GpuSettingsError: the environment describes a GPU that is not possible.
+        """
+        return {
+            "paths": self.paths,
+            "artifacts": self.artifacts,
+            "exports": self.exports,
+            "game": self.game,
+            "gpu": self.gpu,
+        }
