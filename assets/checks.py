@@ -108,7 +108,7 @@ def _define(
     return check
 
 
-def _scene_separation(pack: GamePack) -> Judge:
+def _scene_separation(pack: GamePack) -> Judge[SyntheticSet]:
     def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
         """Water classes are on water and land classes on land, at the shore on their side of it.
 
@@ -130,7 +130,7 @@ def _gated(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequenc
     ]
 
 
-def _label_sanity(pack: GamePack) -> Judge:
+def _label_sanity(pack: GamePack) -> Judge[SyntheticSet]:
     def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
         """Every label is readable, inside its picture, large enough and what was drawn."""
         return label_problems(drawn, pack)
@@ -145,7 +145,7 @@ def _dataset_integrity(
     return training_set.problems()
 
 
-def _leakage(pack: GamePack) -> Judge:
+def _leakage(pack: GamePack) -> Judge[TrainingSet]:
     def judge(
         context: dg.AssetCheckExecutionContext, artifacts: Artifacts, training_set: TrainingSet
     ) -> Sequence[object]:
@@ -178,7 +178,7 @@ def _class_coverage(
     return coverage_warnings(training_set.summary.per_class)
 
 
-def _onnx_contract(pack: GamePack) -> Judge:
+def _onnx_contract(pack: GamePack) -> Judge[OnnxExport]:
     def judge(_context: Any, _artifacts: Artifacts, export: OnnxExport) -> Sequence[object]:
         """The model's output is [1,300,6] from the NMS-free head, its names are the pack's."""
         try:
@@ -195,7 +195,7 @@ def _parity(_context: Any, _artifacts: Artifacts, export: OnnxExport) -> Sequenc
     return [] if export.parity.is_close else [export.parity]
 
 
-def _not_worse(pack: GamePack) -> Judge:
+def _not_worse(pack: GamePack) -> Judge[Evaluation]:
     keys = GameKeys.of(pack)
 
     def judge(
