@@ -120,7 +120,7 @@ def test_going_back_to_an_earlier_configuration_costs_nothing(bench: Bench) -> N
 
 def test_a_failed_asset_leaves_nothing_and_the_next_run_completes(bench: Bench) -> None:
     assert bench.run(source, text="fail", fails=True) == ["source"]
-    files = [path for path in Path(bench.artifacts.folder).rglob("*") if path.is_file()]
+    files = [path for path in bench.artifacts.store.root.rglob("*") if path.is_file()]
     assert files == []
     assert bench.run(source, copy) == ["source", "copy"]
 
