@@ -9,10 +9,9 @@ from detector_runtime.images import upright
 from detector_runtime.tools.palette import class_colour
 from PIL import Image, ImageDraw
 
-from pipeline.labels.batches import read_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import LabelledBox
-from pipeline.labels.formats.yolo import read_rows
-from pipeline.labels.training_set import is_real, label_path, listed_pictures, read_class_names
+from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.visualization.annotators import draw_box, draw_label
 from pipeline.visualization.palette import readable_on_black
 from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized, spread_over
@@ -21,38 +20,32 @@ COLUMNS = 3
 FONT_SIZE = 10
 
 
-def training_samples(folder: Path, count: int = 6) -> bytes:
+def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
     """A JPEG of real training pictures with their labels, spread evenly over the list.
 
     Where there are no real ones, synthetic ones are shown.
 
     Raises:
-        TrainingSetError, LabelFileError: the set is incomplete.
+        TrainingSetError: labels are missing or damaged.
     """
-    names = read_class_names(folder)
-    listed = sorted(set(listed_pictures(folder, "train")))
+    listed = sorted(set(training_set.listed["train"]))
     pictures = [line for line in listed if is_real(line)] or listed
-    tiles = [_labelled_tile(folder, picture, names) for picture in spread_over(pictures, count)]
+    tiles = [_labelled_tile(training_set, picture) for picture in spread_over(pictures, count)]
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles))))
 
 
-def batch_samples(folder: Path, count: int = 6) -> bytes | None:
-    """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame.
-
-    Raises:
-        BatchError: the batch cannot be read.
-    """
-    batch = read_batch(folder)
+def batch_samples(export: ExportBatch, count: int = 6) -> bytes | None:
+    """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame."""
     tiles = [
-        _tile(_opened(folder / frame.path), frame.boxes, batch.class_names)
-        for frame in spread_over(batch.frames, count)
+        _tile(_opened(export.image_of(frame)), frame.boxes, export.batch.class_names)
+        for frame in spread_over(export.batch.frames, count)
     ]
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)))) if tiles else None
 
 
-def _labelled_tile(folder: Path, picture: str, names: Sequence[str]) -> Image.Image:
-    image = _opened(folder / picture)
-    rows = read_rows(label_path(folder, picture), len(names))
+def _labelled_tile(training_set: TrainingSet, picture: str) -> Image.Image:
+    image, names = _opened(training_set.folder / picture), training_set.class_names
+    rows = training_set.rows_of(picture)
     return _tile(image, [row.labelled_box(image.width, image.height) for row in rows], names)
 
 
@@ -65,9 +58,9 @@ def _tile(image: Image.Image, boxes: Sequence[LabelledBox], names: Sequence[str]
     tile = resized(image)
     zoom = tile.width / image.width
     pen = ImageDraw.Draw(tile)
-    for labelled in boxes:
-        box, colour = labelled.box, class_colour(labelled.class_id)
+    for class_id, box in boxes:
+        colour = class_colour(class_id)
         draw_box(pen, box, colour, zoom=zoom)
         corner = (box.x1 * zoom, box.y1 * zoom)
-        draw_label(pen, names[labelled.class_id], corner, readable_on_black(colour), FONT_SIZE)
+        draw_label(pen, names[class_id], corner, readable_on_black(colour), FONT_SIZE)
     return tile

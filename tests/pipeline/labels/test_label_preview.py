@@ -8,23 +8,22 @@ import numpy as np
 from detector_runtime.tools.palette import class_colour
 from PIL import Image
 
-from pipeline.labels.batches import write_batch
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.preview import batch_samples
 
 CLASSES = ("sheep", "wolf", "ship")
 
 
-def stored(export: Any, shapes: Any, tmp_path: Path, count: int) -> Path:
+def stored(export: Any, shapes: Any, tmp_path: Path, count: int) -> ExportBatch:
     for number in range(count):
         export.frame(f"a_{number}.png", shapes.rectangle("wolf", 16, 16, 32, 24))
     folder = tmp_path / "batch"
-    write_batch(folder, read_export(export.write(), CLASSES), export.folder)
-    return folder
+    return ExportBatch.write(folder, read_export(export.write(), CLASSES), export.folder)
 
 
-def shown(folder: Path) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(batch_samples(folder) or b"")), np.int16)
+def shown(batch: ExportBatch) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(batch_samples(batch) or b"")), np.int16)
 
 
 def test_boxes_are_drawn_in_the_colour_of_their_class(
