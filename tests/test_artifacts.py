@@ -421,14 +421,11 @@ def test_the_file_names_of_an_artifact_are_spelt_in_its_class_alone() -> None:
     assert {module: names for module, names in found.items() if names} == homes
 
 
-OF_A_TRAINING_JOB = {"environment.json", "job.json", "lease.json"}
-
-
 def test_assets_spell_no_json_file() -> None:
     names = (
         name for module, file in modules() if module.startswith("assets") for name in names_in(file)
     )
-    assert {name for name in names if name.endswith(".json")} <= OF_A_TRAINING_JOB
+    assert {name for name in names if name.endswith(".json")} == set()
 
 
 EXPORT = """

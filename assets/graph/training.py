@@ -23,7 +23,7 @@ from pipeline.jobs.bill import Bill, BillError, LeaseCost
 from pipeline.jobs.events import EventError, JobEvent, MessageEvent, ProgressEvent, StageEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
-from pipeline.labels.training_set import TrainingSet, is_real, listed_pictures, read_summary
+from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_of
 from pipeline.training.curves import curves_svg
@@ -260,12 +260,12 @@ class TrainingSession:
             game=self.pack.name,
             class_names=self.pack.class_names,
             hyperparameters=hyperparameters(self.wish.overrides),
-            training=self._training_stages(training_set),
+            training=self._training_stages(TrainingSet.open(training_set.path)),
         )
 
-    def _training_stages(self, training_set: Artifact) -> tuple[TrainingStage, ...]:
+    def _training_stages(self, training_set: TrainingSet) -> tuple[TrainingStage, ...]:
         """Those that were asked for, as far as there are pictures for them."""
-        listed = listed_pictures(training_set.path, "train")
+        listed = training_set.listed["train"]
         real = sum(map(is_real, listed))
         if len(self.wish.stages) == 1 or 0 < real < len(listed):
             self._warn_of_forgetting(training_set)
@@ -277,10 +277,10 @@ class TrainingSession:
         )
         return SINGLE_STAGE
 
-    def _warn_of_forgetting(self, training_set: Artifact) -> None:
+    def _warn_of_forgetting(self, training_set: TrainingSet) -> None:
         if self.wish.stages[-1].train_on is not Pictures.REAL:
             return
-        per_class = read_summary(training_set.path).per_class.items()
+        per_class = training_set.summary.per_class.items()
         unreal = [name for name, c in per_class if c.real_train == 0 and c.synthetic_train > 0]
         if unreal:
             notice(

@@ -65,8 +65,8 @@ class TrainingSet:
             TrainingSetError: a file is missing, damaged, or of another version.
         """
         names = read_class_names(folder)
-        listed = {subset: listed_pictures(folder, subset) for subset in SUBSETS}
-        summary = read_summary(folder)
+        listed = {subset: _listed(folder, subset) for subset in SUBSETS}
+        summary = read_json(folder / SUMMARY_FILE, MergeSummary, _no_summary)
         told: Mapping[Subset, int] = {"train": summary.listed_train, "val": summary.total_val}
         for subset, lines in told.items():
             if len(listed[subset]) != lines:
@@ -139,21 +139,7 @@ class TrainingSet:
         )
 
 
-def read_summary(folder: Path) -> MergeSummary:
-    """A training set's summary alone.
-
-    Raises:
-        TrainingSetError: there is none, or one of another version.
-    """
-    return read_json(folder / SUMMARY_FILE, MergeSummary, _no_summary)
-
-
-def listed_pictures(folder: Path, subset: Subset) -> tuple[str, ...]:
-    """One list of a training set alone, as in `TrainingSet.listed`.
-
-    Raises:
-        TrainingSetError: the list is missing or cut off.
-    """
+def _listed(folder: Path, subset: Subset) -> tuple[str, ...]:
     file = folder / LIST_FILES[subset]
     try:
         text = file.read_text(encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from doubles.artifacts import write_training_set_files
 from doubles.processes import is_alive, wait_until
 
 import pipeline.training.job as job_module
@@ -21,10 +22,10 @@ from assets.core.building import Making, latest, make
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.training import show_batch_sizes, show_bill, stages_of, training_assets
-from pipeline.files import write_json
 from pipeline.games.pack import TwoStageRules, load_pack
 from pipeline.jobs.bill import Bill, LeaseCost
 from pipeline.jobs.failures import JobFailedError
+from pipeline.labels.coverage import ClassCoverage
 from pipeline.training.job import (
     FINETUNING,
     Hyperparameters,
@@ -47,18 +48,10 @@ KEYS = GameKeys.of(PACK)
 TRAINING = training_assets(PACK)
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
 
-COUNTS = ("real_train", "real_val", "synthetic_train", "synthetic_val", "total_train")
-LISTS = ("zero_real_classes", "batches", "duplicates", "collisions", "warnings")
-SUMMARY: dict[str, Any] = {
-    **dict.fromkeys((*COUNTS, "total_val", "oversample_real", "listed_train"), 1),
-    **{name: [] for name in (*LISTS, "validation_leaks", "held_out_leaks")},
-    **{"split": "sessions", "split_units": 1, "validation_fraction": 0.5, "seed": 1},
-    **{"unlabelled": "drop", "unknown_labels": {}},
-    "per_class": {
-        "knight": {"real_train": 3, "synthetic_train": 5},
-        "goose": {"real_train": 0, "synthetic_train": 5},
-        "farm": {"real_train": 0, "synthetic_train": 0},
-    },
+PER_CLASS = {
+    "knight": ClassCoverage(real_train=3, synthetic_train=5),
+    "goose": ClassCoverage(synthetic_train=5),
+    "farm": ClassCoverage(),
 }
 
 BEGIN = textwrap.dedent("""
@@ -109,10 +102,8 @@ def training_set(
     kinds = context.run.tags.get("pictures", "synth_0 real_0").split()
 
     def write(folder: Path) -> None:
-        lines = "".join(f"./images/train/{kind}.jpg\n" for kind in kinds)
-        for name in ("train.txt", "val.txt"):
-            (folder / name).write_text(lines, encoding="utf-8")
-        write_json(folder / "merge_summary.json", SUMMARY)
+        lines = [f"images/train/{kind}.jpg" for kind in kinds]
+        write_training_set_files(folder, PACK.class_names, lines, lines, PER_CLASS)
 
     making = Making(context, artifacts.store, KEYS.cvat_merge, "c1", {"kinds": kinds})
     return make(making, write, lambda _: {})

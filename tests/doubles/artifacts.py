@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import ParityReport
 from pipeline.files import write_json
 from pipeline.labels.batches import Batch, BatchReport, SourceExport
+from pipeline.labels.coverage import ClassCoverage
 from pipeline.labels.merge import MergeSummary
 from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
 
@@ -40,7 +41,11 @@ def write_set_summary(folder: Path, classes: Sequence[str], images: int) -> None
 
 
 def write_training_set_files(
-    folder: Path, classes: Sequence[str], train: Sequence[str], val: Sequence[str]
+    folder: Path,
+    classes: Sequence[str],
+    train: Sequence[str],
+    val: Sequence[str],
+    per_class: Mapping[str, ClassCoverage] | None = None,
 ) -> None:
     """What a training set says of itself; pictures and labels are the test's."""
     for name, lines in (("train", train), ("val", val)):
@@ -50,10 +55,10 @@ def write_training_set_files(
     (folder / "dataset.yaml").write_text(
         f"train: train.txt\nval: val.txt\nnames:\n{named}", encoding="utf-8"
     )
-    write_json(folder / "merge_summary.json", merge_summary(len(train), len(val)))
+    write_json(folder / "merge_summary.json", _merge_summary(len(train), len(val), per_class or {}))
 
 
-def merge_summary(train: int = 0, val: int = 0) -> dict[str, Any]:
+def _merge_summary(train: int, val: int, per_class: Mapping[str, ClassCoverage]) -> dict[str, Any]:
     """Of synthetic pictures alone, as JSON values."""
     return MergeSummary(
         real_train=0,
@@ -69,7 +74,7 @@ def merge_summary(train: int = 0, val: int = 0) -> dict[str, Any]:
         validation_fraction=0.2,
         seed=1,
         unlabelled="drop",
-        per_class={},
+        per_class=dict(per_class),
         zero_real_classes=(),
         batches=(),
         duplicates=(),
