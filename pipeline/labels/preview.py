@@ -65,9 +65,9 @@ def _tile(image: Image.Image, boxes: Sequence[LabelledBox], names: Sequence[str]
     tile = resized(image)
     zoom = tile.width / image.width
     pen = ImageDraw.Draw(tile)
-    for box, class_id in boxes:
-        colour = class_colour(class_id)
+    for labelled in boxes:
+        box, colour = labelled.box, class_colour(labelled.class_id)
         draw_box(pen, box, colour, zoom=zoom)
         corner = (box.x1 * zoom, box.y1 * zoom)
-        draw_label(pen, names[class_id], corner, readable_on_black(colour), FONT_SIZE)
+        draw_label(pen, names[labelled.class_id], corner, readable_on_black(colour), FONT_SIZE)
     return tile

@@ -101,7 +101,9 @@ def _moved(content: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, 
         holder = now
         if section:
             inner = now.get(section, {})
-            if not isinstance(inner, Mapping | BaseModel):
+            if isinstance(inner, BaseModel):
+                inner = {each: getattr(inner, each) for each in inner.model_fields_set}
+            if not isinstance(inner, Mapping):
                 raise ValueError(f"'{section}' holds keys, '{name}' among them; got {inner!r:.60}")
             holder = now[section] = dict(inner)
         if name in holder:
