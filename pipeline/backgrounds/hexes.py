@@ -244,7 +244,7 @@ class _Painter:
     def _paint_border(self, cell: Cell, side: str, kind: HexKind, below: HexKind) -> None:
         for border in kind.borders:
             if below.name in border.onto or "*" in border.onto:
-                name = f"{border.picture}-{side}"
+                name = f"{border.image}-{side}"
                 if name in self.pictures:
                     self._lay(self.pictures[name], cell)
                 return

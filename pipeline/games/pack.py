@@ -429,10 +429,10 @@ def _unknown_marks(rules: SceneRules, sprites: SpriteRules | None) -> list[str]:
     if sprites is None:  # They are wrong themselves, which is reported.
         return []
     return [
-        f"overlays.pictures[{number}].picture: sprites.marks has no '{mark.picture}'"
-        f"{_suggestion(mark.picture, sprites.marks)}"
-        for number, mark in enumerate(rules.overlays.pictures)
-        if mark.picture not in sprites.marks
+        f"overlays.marks[{number}].image: sprites.marks has no '{mark.image}'"
+        f"{_suggestion(mark.image, sprites.marks)}"
+        for number, mark in enumerate(rules.overlays.marks)
+        if mark.image not in sprites.marks
     ]
 
 

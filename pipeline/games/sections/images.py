@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -57,12 +57,14 @@ class TeamShades(Section):
 class HexBorder(Section):
     """What a kind of ground draws over the edge of its neighbours.
 
-    The game has a picture for every side on which the neighbour may lie: `<picture>-n`, `-ne`,
-    `-se`, `-s`, `-sw` and `-nw`. Sides without a picture stay as they are.
+    The game has an image for every side on which the neighbour may lie: `<image>-n`, `-ne`, `-se`,
+    `-s`, `-sw` and `-nw`. Sides without an image stay as they are.
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"picture": "image"}
+
     onto: list[str] = Field(min_length=1, description="Kinds of ground, '*' for all others.")
-    picture: str = Field(description="Name without the side.")
+    image: str = Field(description="Name without the side.")
 
 
 class HexKind(Section):

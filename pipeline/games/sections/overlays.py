@@ -100,9 +100,11 @@ class FogRules(Section):
 
 
 class MarkRule(Section):
-    """A picture that the game lays under or over units; all sprites of that name are drawn."""
+    """An image that the game lays under or over units; all sprites of that name are drawn."""
 
-    picture: str = Field(description="One of the names in sprites.marks.")
+    renamed_keys: ClassVar[Mapping[str, str]] = {"picture": "image"}
+
+    image: str = Field(description="One of the names in sprites.marks.")
     chance: Fraction = Field(1.0, description="Of a unit to have it.")
     under: bool = Field(True, description="Under the unit, or over everything.")
     of_player: bool = Field(True, description="In the unit's colour, or in any team's.")
@@ -143,6 +145,7 @@ class OverlayRules(Section):
         "fog_darkness": "fog.darkness",
         "fog_banks": "fog.banks",
         "fog_bank_size": "fog.bank_size",
+        "pictures": "marks",
     }
 
     selection: SelectionRules = Field(SelectionRules(), description="Ellipses on the ground.")
@@ -151,7 +154,7 @@ class OverlayRules(Section):
     everyone: bool = Field(
         False, description="What shows no player's colour has ellipse and bar as well."
     )
-    pictures: list[MarkRule] = Field([], description="What the game lays on or under units.")
+    marks: list[MarkRule] = Field([], description="What the game lays on or under units.")
     hud: Fraction = Field(0.20, description="Interface panels of a scene.")
     resource_bar: ResourceBarRules = Field(ResourceBarRules(), description="One of the panels.")
     minimap: MinimapRules = Field(MinimapRules(), description="One of the panels.")

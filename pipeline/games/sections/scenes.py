@@ -316,9 +316,9 @@ class SceneRules(Section):
             "overlays.selection.without": self.overlays.selection.without,
             "overlays.garrison.classes": self.overlays.garrison.classes,
         }
-        for number, mark in enumerate(self.overlays.pictures):
-            lists[f"overlays.pictures[{number}].classes"] = mark.classes
-            lists[f"overlays.pictures[{number}].without"] = mark.without
+        for number, mark in enumerate(self.overlays.marks):
+            lists[f"overlays.marks[{number}].classes"] = mark.classes
+            lists[f"overlays.marks[{number}].without"] = mark.without
         for number, rule in enumerate(self.overlaps):
             lists[f"overlaps[{number}].classes"] = rule.classes
             lists[f"overlaps[{number}].others"] = rule.others

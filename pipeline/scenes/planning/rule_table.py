@@ -142,7 +142,7 @@ class Repertoire:
             kind: _singles(kind, choices, rules, catalogue) for kind in get_args(Kind)
         }
         self.troupes = tuple(self._troupe(group) for group in rules.groups)
-        self.marks = unit_marks(rules.overlays.pictures, catalogue)
+        self.marks = unit_marks(rules.overlays.marks, catalogue)
         kinds = sorted({rule.class_name for rule in rules.placements})
         self.limits = _limits(kinds, rules, catalogue)
         self._roles = np.array(_roles(kinds, rules, catalogue), np.int64)

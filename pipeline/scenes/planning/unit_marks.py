@@ -28,7 +28,7 @@ class UnitMark:
 def unit_marks(rules: Sequence[MarkRule], catalogue: Catalogue) -> tuple[UnitMark, ...]:
     """The marks of a pack, whose pictures the catalogue holds under their names."""
     return tuple(
-        UnitMark(rule, _classes(rule, catalogue), catalogue.sprites.get(rule.picture, ()))
+        UnitMark(rule, _classes(rule, catalogue), catalogue.sprites.get(rule.image, ()))
         for rule in rules
     )
 

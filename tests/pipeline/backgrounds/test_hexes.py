@@ -39,7 +39,7 @@ RULES = TerrainRules.model_validate(
                 {
                     "name": "grass",
                     "include": "ground/grass{,2}",
-                    "borders": [{"onto": ["sea"], "picture": "ground/rim"}],
+                    "borders": [{"onto": ["sea"], "image": "ground/rim"}],
                 },
             ]
         },

@@ -72,8 +72,8 @@ def test_a_section_in_two_places_is_refused(pack_folder: Path) -> None:
         (
             "scenes.yaml",
             "command_panel: {chance: 0.1}",
-            "pictures: [{picture: halo}]",
-            "overlays.pictures[0].picture",
+            "marks: [{image: halo}]",
+            "overlays.marks[0].image",
             "sprites.marks has no 'halo'",
         ),
         ("terrain.yaml", "blur: [0.0, 0.6]", "blur: 1", "softening.blur", "tuple"),

@@ -144,11 +144,11 @@ def synthetic_set(tmp_path: Path) -> Path:
     folder = tmp_path / "synthetic"
     for index in range(5):
         subset = "val" if index == 4 else "train"
-        image = folder / "images" / subset / f"synth_{index:06d}.jpg"
+        file = folder / "images" / subset / f"synth_{index:06d}.jpg"
         label = folder / "labels" / subset / f"synth_{index:06d}.txt"
-        image.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         label.parent.mkdir(parents=True, exist_ok=True)
-        picture(f"scene {index}").save(image)
+        picture(f"scene {index}").save(file)
         label.write_text("1 0.500000 0.500000 0.250000 0.250000\n")
     write_set_summary(folder, CLASSES, images=5)
     return folder
