@@ -120,7 +120,7 @@ class Troupe:
 
 
 class Repertoire:
-    """What scenes may show. One serves all scenes of a set: to make it takes longer than a plan.
+    """What scenes may show. One serves all scenes of a set.
 
     Attributes:
         rules: those in force.
