@@ -59,14 +59,14 @@ class ResourceBarRules(Section):
     """The bar along the top."""
 
     chance: Fraction = Field(0.5, description="Where there are panels.")
-    height: ShareRange = Field((0.035, 0.055), description="Of the picture's height.")
+    height: ShareRange = Field((0.035, 0.055), description="Of the image's height.")
 
 
 class MinimapRules(Section):
     """The map in a corner."""
 
     chance: Fraction = Field(0.5, description="Where there are panels.")
-    side: ShareRange = Field((0.18, 0.25), description="Of the picture's height.")
+    side: ShareRange = Field((0.18, 0.25), description="Of the image's height.")
     corners: list[MapCorner] = Field(
         ["bottom left", "bottom right"], min_length=1, description="One is chosen."
     )
@@ -76,7 +76,7 @@ class CommandPanelRules(Section):
     """The panel along the bottom."""
 
     chance: Fraction = Field(0.5, description="Where there are panels.")
-    height: ShareRange = Field((0.125, 0.21), description="Of the picture's height.")
+    height: ShareRange = Field((0.125, 0.21), description="Of the image's height.")
 
 
 class FogRules(Section):
@@ -84,18 +84,18 @@ class FogRules(Section):
 
     chance: Fraction = Field(0.3, description="Of a scene to have some.")
     corners: CountRange = Field((1, 4), description="How many corners are dimmed, 4 at most.")
-    width: ShareRange = Field((0.16, 0.31), description="Of a dimmed corner, of the picture's.")
-    height: ShareRange = Field((0.21, 0.42), description="Of a dimmed corner, of the picture's.")
+    width: ShareRange = Field((0.16, 0.31), description="Of a dimmed corner, of the image's.")
+    height: ShareRange = Field((0.21, 0.42), description="Of a dimmed corner, of the image's.")
     darkness: ShareRange = Field((0.31, 0.59), description="Where it is darkest.")
     banks: CountRange = Field(
         (0, 0), description="How many dimmed ovals lie anywhere, in addition to the corners."
     )
-    bank_size: ShareRange = Field((0.3, 0.7), description="Of the picture's sides.")
+    bank_size: ShareRange = Field((0.3, 0.7), description="Of the image's sides.")
 
     @model_validator(mode="after")
     def _corners_are_four(self) -> FogRules:
         if self.corners[1] > 4:
-            raise ValueError(f"corners: a picture has 4; got {list(self.corners)}")
+            raise ValueError(f"corners: an image has 4; got {list(self.corners)}")
         return self
 
 

@@ -68,7 +68,7 @@ def test_a_section_in_two_places_is_refused(pack_folder: Path) -> None:
         ("scenes.yaml", "images: 400", "images: 0", "images", "greater than or equal to 1"),
         ("scenes.yaml", "zoom: [1.0, 1.0]", "zoom: [1.2, 0.8]", "zoom", "must not exceed"),
         ("scenes.yaml", "{chance: 0.4", "{chance: 1.4", "overlays.fog.chance", "or equal to 1"),
-        ("scenes.yaml", "corners: [0, 2]", "corners: [0, 9]", "overlays.fog", "picture has 4"),
+        ("scenes.yaml", "corners: [0, 2]", "corners: [0, 9]", "overlays.fog", "image has 4"),
         (
             "scenes.yaml",
             "command_panel: {chance: 0.1}",
