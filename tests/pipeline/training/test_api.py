@@ -12,6 +12,7 @@ from doubles.processes import is_alive, wait_until
 from PIL import Image
 
 import pipeline.training.job as job_module
+from pipeline.jobs.events import JobEvent, StageEvent
 from pipeline.manifests import sha256_of
 from pipeline.training import (
     CheckpointKind,
@@ -26,7 +27,7 @@ from pipeline.training import (
     train,
 )
 from pipeline.training.job import Hyperparameters, JobError
-from pipeline.training.results import EpochMetrics, Event, StageEvent
+from pipeline.training.results import EpochMetrics
 
 ROOT = Path(__file__).parents[3]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
@@ -244,8 +245,8 @@ def test_trainings_in_one_folder_leave_each_other_alone(
 
 
 def test_callbacks_are_told_everything_in_order(config: TrainingConfig, program: Path) -> None:
-    told: list[Event] = []
-    again: list[Event] = []
+    told: list[JobEvent] = []
+    again: list[JobEvent] = []
 
     train(config, epochs=2, callbacks=(told.append, again.append))
 
@@ -255,7 +256,7 @@ def test_callbacks_are_told_everything_in_order(config: TrainingConfig, program:
 
 
 def test_a_callback_can_end_the_training_in_order(config: TrainingConfig, program: Path) -> None:
-    def enough(event: Event) -> None:
+    def enough(event: JobEvent) -> None:
         if isinstance(event, EpochMetrics):
             raise StopTraining
 
@@ -303,7 +304,7 @@ def test_a_failed_training_says_why_and_can_be_resumed(
 def test_an_error_of_a_callback_ends_the_training_and_is_raised(
     config: TrainingConfig, program: Path
 ) -> None:
-    def broken(event: Event) -> None:
+    def broken(event: JobEvent) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
-from pipeline.training.detector_program.host import frozen
 
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import measure_parity
+from pipeline.jobs.events import DoneEvent, FailedEvent, MessageEvent
 from pipeline.jobs.program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
+from pipeline.jobs.program.host import frozen
 from pipeline.jobs.program.outputs import Outputs
 from pipeline.jobs.program.process import exit_code_of
 from pipeline.manifests import sha256_of
@@ -28,13 +29,10 @@ from pipeline.training.job import JobStage, TrainingSpec, hyperparameters, write
 from pipeline.training.results import (
     BatchEvent,
     BestEvent,
-    DoneEvent,
-    FailedEvent,
-    MessageEvent,
     batch_sizes,
     epochs_of,
-    read_events,
     read_results_csv,
+    read_training_events,
 )
 
 CLASSES = ("square", "bar")
@@ -110,7 +108,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, training_set: Path) -> Pat
 
 @pytest.mark.slow
 def test_a_job_tells_its_epochs_and_that_it_is_done(trained: Path) -> None:
-    events = read_events(trained / "outputs" / "metrics.jsonl")
+    events = read_training_events(trained / "outputs" / "metrics.jsonl")
 
     epochs = epochs_of(events)
     assert [epoch.epoch for epoch in epochs] == [1, 2]
@@ -158,7 +156,7 @@ def test_a_batch_that_ultralytics_halves_is_told_and_recorded(
     done = run_program(job)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    events = read_events(job.parent / "outputs" / "metrics.jsonl")
+    events = read_training_events(job.parent / "outputs" / "metrics.jsonl")
     told = [event for event in events if isinstance(event, BatchEvent)]
     assert [(event.before, event.batch_size) for event in told] == [(4, 2), (2, 1)]
     assert told[0].message == "Batch halved from 4 to 2: out of memory"
@@ -168,7 +166,7 @@ def test_a_batch_that_ultralytics_halves_is_told_and_recorded(
 
 @pytest.mark.slow
 def test_a_batch_that_fits_is_recorded_as_it_was_asked_for(trained: Path) -> None:
-    events = read_events(trained / "outputs" / "metrics.jsonl")
+    events = read_training_events(trained / "outputs" / "metrics.jsonl")
 
     assert not any(isinstance(event, BatchEvent) for event in events)
     assert batch_sizes(epochs_of(events)) == {"train": TINY["batch"]}
@@ -176,7 +174,7 @@ def test_a_batch_that_fits_is_recorded_as_it_was_asked_for(trained: Path) -> Non
 
 @pytest.mark.slow
 def test_events_and_the_csv_of_ultralytics_agree(trained: Path) -> None:
-    told = epochs_of(read_events(trained / "outputs" / "metrics.jsonl"))
+    told = epochs_of(read_training_events(trained / "outputs" / "metrics.jsonl"))
     written = read_results_csv(trained / "outputs" / "results.csv")
 
     for ours, theirs in zip(told, written, strict=True):
@@ -226,7 +224,7 @@ def test_a_training_outlives_plots_that_cannot_be_drawn(tmp_path: Path, training
     assert (outputs / "best.pt").is_file()
     told = [
         event.message
-        for event in read_events(outputs / "metrics.jsonl")
+        for event in read_training_events(outputs / "metrics.jsonl")
         if isinstance(event, MessageEvent)
     ]
     assert any("could not be drawn" in text and "libfreetype" in text for text in told)
@@ -283,7 +281,7 @@ def test_a_training_without_base_weights_says_so(trained: Path) -> None:
     environment = json.loads((trained / "outputs" / "environment.json").read_text("utf-8"))
     told = [
         event.message
-        for event in read_events(trained / "outputs" / "metrics.jsonl")
+        for event in read_training_events(trained / "outputs" / "metrics.jsonl")
         if isinstance(event, MessageEvent)
     ]
 
@@ -369,7 +367,7 @@ def test_a_training_set_without_images_fails_with_a_message(tmp_path: Path) -> N
 
     done = run_program(job)
 
-    events = read_events(tmp_path / "job" / "outputs" / "metrics.jsonl")
+    events = read_training_events(tmp_path / "job" / "outputs" / "metrics.jsonl")
     assert done.returncode == EXIT_FAILED
     assert isinstance(events[-1], FailedEvent)
     assert not (tmp_path / "job" / "outputs" / "done.json").exists()
@@ -486,6 +484,6 @@ def test_both_kinds_of_processor_train(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Training on a processor: {told}" in done.stdout
-    (epoch,) = epochs_of(read_events(job.parent / "outputs" / "metrics.jsonl"))
+    (epoch,) = epochs_of(read_training_events(job.parent / "outputs" / "metrics.jsonl"))
     assert all(loss is not None for loss in epoch.train_losses.values())
     assert set(epoch.step_seconds) == {"load", "layers", "optimizer"}

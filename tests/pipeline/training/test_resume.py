@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline.export.contract import check_onnx_contract
+from pipeline.jobs.events import DoneEvent, FailedEvent, JobEvent, MessageEvent
 from pipeline.jobs.program.constants import EXIT_FAILED, EXIT_STOPPED
 from pipeline.jobs.program.outputs import Outputs, cut_last_line
 from pipeline.manifests import sha256_of
@@ -23,14 +24,10 @@ from pipeline.training.detector_program.recording.checkpoints import without_opt
 from pipeline.training.detector_program.recording.recorder import History
 from pipeline.training.job import TrainingSpec, hyperparameters, two_stages, write_job
 from pipeline.training.results import (
-    DoneEvent,
     EpochMetrics,
-    Event,
-    FailedEvent,
-    MessageEvent,
     epochs_of,
-    read_events,
     read_results_csv,
+    read_training_events,
 )
 
 CLASSES = ("square", "bar")
@@ -78,9 +75,9 @@ def start(job: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def events_of(job: Path) -> tuple[Event, ...]:
+def events_of(job: Path) -> tuple[JobEvent, ...]:
     file = job.parent / "outputs" / "metrics.jsonl"
-    return read_events(file) if file.is_file() else ()
+    return read_training_events(file) if file.is_file() else ()
 
 
 def epochs_told(job: Path) -> list[tuple[str, int]]:
@@ -151,7 +148,7 @@ def test_a_killed_training_goes_on_elsewhere_and_its_curves_are_whole(
     assert seconds == sorted(seconds)
 
 
-def not_at_the_start(event: Event) -> bool:
+def not_at_the_start(event: JobEvent) -> bool:
     return isinstance(event, EpochMetrics | DoneEvent)
 
 
@@ -311,7 +308,7 @@ def test_epochs_that_were_told_are_not_told_again(tmp_path: Path) -> None:
         outputs.write(epoch("train", 1))
         History(["train"], None).restore(state, outputs)
 
-    told = epochs_of(read_events(tmp_path / "metrics.jsonl"))
+    told = epochs_of(read_training_events(tmp_path / "metrics.jsonl"))
     assert [(event.epoch, event.restored) for event in told] == [(1, False), (2, True)]
 
 

@@ -92,10 +92,15 @@ def test_what_this_process_uses_is_not_counted(
     assert others.share() == pytest.approx(share)
 
 
-def threads_of(check: str, **environment: str) -> str:
-    """What a process with torch prints that enters the block beside a busy computer."""
+def threads_of(check: str, afterwards: str = "True") -> str:
+    """What a process with torch prints that enters the block beside a busy computer.
+
+    Args:
+        check: done within the block.
+        afterwards: what has to become so when it is left; printed last.
+    """
     program = f"""
-import os
+import os, time
 from pipeline.training.detector_program.acceleration import waiting
 chosen = waiting.prepare_to_share()
 import torch
@@ -103,15 +108,16 @@ torch.ones(1 << 20).sum()
 waiting.busy_share = lambda *_: 1.0
 waiting.OtherPrograms.share = lambda _: 1.0
 count = lambda: len(os.listdir("/proc/self/task"))
-before = count()
 with waiting.ThreadsGiveWay(chosen) as threads:
     {check}
+until = time.monotonic() + 20
+while not ({afterwards}) and time.monotonic() < until:
+    time.sleep(0.05)
+print({afterwards})
 """
     clean = {name: value for name, value in os.environ.items() if name not in CHOSEN_BY}
     command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, env={**clean, **environment}, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, env=clean, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -122,8 +128,9 @@ def test_more_threads_than_cores_exist_only_while_others_compute() -> None:
     assert "spin while they wait from now on" in out
     assert "extra None" in out
     # The watching thread, the one of Python that computed, and those of OpenMP that it brought.
-    counted = threads_of("print('more', count() - before)")
-    assert int(counted.split("more ")[1].split()[0]) >= 2 + (torch_threads() > 1)
+    brought = 2 + (torch_threads() > 1)
+    gone = threads_of("during = count()", f"during - count() >= {brought}")
+    assert gone.splitlines()[-1] == "True"
 
 
 @pytest.mark.parametrize("name", CHOSEN_BY)
