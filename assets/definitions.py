@@ -13,8 +13,7 @@ import dagster as dg
 
 from assets.automation.export_sensor import export_sensor
 from assets.automation.gpu_reaper import gpu_definitions
-from assets.automation.jobs import retrain_job
-from assets.automation.schedules import weekly_retrain
+from assets.automation.jobs import retrain_job, weekly_retrain
 from assets.checks import asset_checks
 from assets.graph.annotations import annotation_assets
 from assets.graph.evaluation import evaluation_assets

@@ -46,8 +46,8 @@ def job_failure(spec: JobSpec, code: int, outputs: Path) -> JobFailedError:
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     last = [line for line in map(without_colours, text.splitlines()) if line][-LAST_LINES:]
     quoted = "\n".join(f"  | {line}" for line in last) or "  | (nothing)"
-    text = f"{problem} The log ends with:\n{quoted}"
-    return JobFailedError(text, f"{fix} Log: {log}", was_killed=code in KILLED)
+    ends = f"{problem} The log ends with:\n{quoted}"
+    return JobFailedError(ends, f"{fix} Log: {log}", was_killed=code in KILLED)
 
 
 def _told(spec: JobSpec, outputs: Path) -> str:
@@ -69,8 +69,10 @@ def _explain(spec: JobSpec, code: int, told: str) -> tuple[str, str]:
     if code == EXIT_NO_MEMORY or killed:
         how = f"The system ended the {spec.name}, most likely because it" if killed else "It"
         return f"{how} ran out of memory.", spec.memory_fix
-    ended = f"failed: {told}." if told else f"job ended with exit code {code}."
-    return f"The {spec.name} {ended}", "Read the last lines, correct the cause and run again."
+    fix = "Read the last lines above, correct the cause and run again."
+    if told:
+        return f"The {spec.name} failed: {told}.", fix
+    return f"The {spec.name} job ended with exit code {code}.", fix
 
 
 _KILL = 9 if sys.platform == "win32" else signal.SIGKILL

@@ -221,7 +221,7 @@ def test_a_rented_host_shows_its_price_and_all_its_leases() -> None:
     assert (shown["provider"], shown["host"], shown["gpu"]) == ("runpod", "abc", "RTX 4090")
     assert (shown["usd_per_hour"], shown["leased_seconds"], shown["cost_usd"]) == (0.4, 900.0, 0.1)
     assert shown["cost_is"] == "billed"
-    assert [record.data["lease"] for record in shown["leases"].records] == ["xyz", "xyz"]
+    assert str(shown["leases"].value).count("xyz") == 2
 
 
 def test_this_machine_is_on_the_bill_for_nothing(bench: Bench) -> None:

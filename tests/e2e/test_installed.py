@@ -100,6 +100,12 @@ def test_it_is_the_installed_package_that_runs(installed: Installed) -> None:
     assert all(Path(line).is_relative_to(installed.packages) for line in found.splitlines())
 
 
+def test_the_wheel_carries_what_it_reads(installed: Installed) -> None:
+    for name in ("celery.yaml", "dagster.yaml", "workspace.yaml"):
+        packaged = installed.packages / "resources" / "project_files" / name
+        assert packaged.read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_state_goes_to_the_users_data_and_not_to_the_packages(installed: Installed) -> None:
     before = entries(installed.packages)
 

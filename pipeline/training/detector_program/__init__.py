@@ -1,9 +1,10 @@
 """The program that trains a detector and exports it, on any host.
 
-It travels as `program.pyz` in the folder of each job and imports nothing of Outpost. Read `main`
-(the folder, and the order of work), `training` and `stages` (what ultralytics is asked to do),
-`acceleration` (what makes it fast), `recording` (what it tells and keeps), `weights`, `export`;
-`host` and `process` are its edges. All that is changed in ultralytics is in `ultralytics_patches`.
+It travels as `program.pyz` in the folder of each job, with `pipeline.jobs.program`, and imports
+nothing else of Outpost. Read `main` (its files, and the order of work), `training` and `stages`
+(what ultralytics is asked to do), `acceleration` (what makes it fast), `recording` (what it tells
+and keeps), `folder`, `weights`, `export`. All that is changed in ultralytics is in
+`ultralytics_patches`.
 Nothing here may import torch or ultralytics at the top of a module: names of files are read from
 here by programs that need neither.
 """

@@ -95,20 +95,6 @@ class CheckpointManifest:
         """The records of one kind, oldest first."""
         return tuple(record for record in self.records() if record.kind is kind)
 
-    def has_entry(self, path: Path, sha256: str) -> bool:
-        """Whether this very checkpoint is recorded already."""
-        name = self._name(path)
-        return any(r.path == name and r.sha256 == sha256 for r in self.records())
-
-    def known_paths(self) -> frozenset[Path]:
-        """Every path that was ever recorded, whether something is still there or not."""
-        return frozenset(self.path_of(record) for record in self.records())
-
-    def latest_entry_for(self, path: Path) -> CheckpointRecord | None:
-        """The newest record of a path."""
-        name = self._name(path)
-        return next((r for r in reversed(self.records()) if r.path == name), None)
-
     def latest_periodic(self, run_id: str | None = None) -> CheckpointRecord | None:
         """The newest checkpoint, of one training or of any, that is still there to go on from."""
         return next(reversed(self._periodic_at_hand(run_id)), None)
@@ -149,11 +135,6 @@ class CheckpointManifest:
             if run_id in (None, record.run_id):
                 newest[record.path] = record
         return [record for record in newest.values() if self.path_of(record).is_file()]
-
-    def _name(self, path: Path) -> str:
-        folder = self.file.parent.resolve()
-        full = (folder / path).resolve()
-        return full.relative_to(folder).as_posix() if full.is_relative_to(folder) else str(full)
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -65,16 +65,6 @@ def test_records_come_back_in_their_order(manifest: CheckpointManifest) -> None:
 
     assert manifest.records() == records
     assert manifest.best() == records[1]
-    assert manifest.latest_entry_for(Path("a.pt")) == records[2]
-    assert manifest.latest_entry_for(Path("c.pt")) is None
-    assert {path.name for path in manifest.known_paths()} == {"a.pt", "b.pt"}
-
-
-def test_an_entry_is_known_by_its_path_and_its_digest(manifest: CheckpointManifest) -> None:
-    file = keep(manifest, "a.pt")
-
-    assert manifest.has_entry(file, "digest of a.pt")
-    assert not manifest.has_entry(file, "another")
 
 
 def test_a_record_that_was_cut_off_is_left_out(manifest: CheckpointManifest) -> None:
