@@ -132,7 +132,7 @@ def _gated(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequenc
 
 def _label_sanity(pack: GamePack) -> Judge[SyntheticSet]:
     def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
-        """Every label is readable, inside its picture, large enough and what was drawn."""
+        """Every label is readable, inside its image, large enough and what was drawn."""
         return label_problems(drawn, pack)
 
     return judge
@@ -141,7 +141,7 @@ def _label_sanity(pack: GamePack) -> Judge[SyntheticSet]:
 def _dataset_integrity(
     _context: Any, _artifacts: Artifacts, training_set: TrainingSet
 ) -> Sequence[object]:
-    """Every listed picture can be read and has labels of known classes inside it."""
+    """Every listed image can be read and has labels of known classes inside it."""
     return training_set.problems()
 
 
@@ -159,22 +159,22 @@ def _leakage(pack: GamePack) -> Judge[TrainingSet]:
         # Validation frames choose the checkpoint, so the model has learned from them too.
         seen = {line for lines in training_set.listed.values() for line in lines}
         real = (training_set.folder / line for line in sorted(seen) if is_real(line))
-        prints = [_fingerprint(picture) for picture in real]
+        prints = [_fingerprint(image) for image in real]
         return [*training_set.summary.validation_leaks, *find_leaks(prints, judged)]
 
     return judge
 
 
-def _fingerprint(picture: Path) -> Fingerprint:
+def _fingerprint(image: Path) -> Fingerprint:
     """A merged frame's fingerprint under the name that it had in its batch."""
-    merged = fingerprint_of(picture)
+    merged = fingerprint_of(image)
     return replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX))
 
 
 def _class_coverage(
     _context: Any, _artifacts: Artifacts, training_set: TrainingSet
 ) -> Sequence[object]:
-    """Every class has real and synthetic pictures to learn from and to be judged by."""
+    """Every class has real and synthetic images to learn from and to be judged by."""
     return coverage_warnings(training_set.summary.per_class)
 
 

@@ -19,7 +19,7 @@ from pipeline.games.sections.scenes import SceneRules
 PAGE = Path(__file__).parent / "reference" / "scenes.md"
 HEAD = """# scenes.yaml: every option of drawn scenes
 
-A game pack's `scenes.yaml` says how synthetic pictures are composed. Every key that it may hold is
+A game pack's `scenes.yaml` says how synthetic images are composed. Every key that it may hold is
 listed here with its meaning, its limits and its default; anything else in the file is refused by
 name. Lists of classes take names of classes and names of groups of classes, as `classes.yaml` has
 them. Ranges are written `[least, most]`. [Why it is as it is](../explanation/scenes.md).

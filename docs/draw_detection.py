@@ -1,4 +1,4 @@
-"""Draws the README's picture: what the demo's detector finds on a held-out screenshot.
+"""Draws the README's image: what the demo's detector finds on a held-out screenshot.
 
 uv run outpost demo
 uv run python docs/draw_detection.py docs/images/detection.jpg
@@ -38,16 +38,16 @@ def main(target: Path) -> None:
         export = ExportBatch.open(latest(instance, store, KEYS.cvat_export, BATCH).path)
     frames = batch_frames(export)
     with open_detector(package.bundle) as detector:
-        drawn = [draw(frames[i].picture, detector.detect_fast(frames[i].picture)) for i in FRAMES]
+        drawn = [draw(frames[i].image, detector.detect_fast(frames[i].image)) for i in FRAMES]
     sheet = Image.new("RGB", (sum(image.width for image in drawn), drawn[0].height))
     for number, image in enumerate(drawn):
         sheet.paste(image, (number * image.width, 0))
     sheet.save(target, quality=88)
 
 
-def draw(picture: Path, entities: list[DetectedEntity]) -> Image.Image:
-    """The picture enlarged, each entity with its class and confidence."""
-    with Image.open(picture) as opened:
+def draw(file: Path, entities: list[DetectedEntity]) -> Image.Image:
+    """The image enlarged, each entity with its class and confidence."""
+    with Image.open(file) as opened:
         image = opened.convert("RGB")
     image = image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(11)

@@ -1,4 +1,4 @@
-"""Draws the picture of docs/explanation/scenes.md: screenshots of the built-in game, then scenes.
+"""Draws the image of docs/explanation/scenes.md: screenshots of the built-in game, then scenes.
 
 uv run python docs/draw_scenes.py docs/images
 """
@@ -17,7 +17,7 @@ from pipeline.backgrounds.textures import Kind
 from pipeline.demo_game.game_folder import draw_game
 from pipeline.demo_game.renderer import screenshots, session_named
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.scenes.dataset.shard_writer import Sources, open_studio
+from pipeline.scenes.dataset.shard_writer import Sources, open_shard_writer
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.sprites.extract import extract_library
@@ -31,7 +31,7 @@ QUALITY = 85
 
 
 def main(folder: Path) -> None:
-    """Draw the picture; the same bytes whenever the built-in game and its pack are the same."""
+    """Draw the image; the same bytes whenever the built-in game and its pack are the same."""
     with tempfile.TemporaryDirectory() as name:
         drawn = scenes(load_pack("demo"), Path(name))
     real = [shot.image for n, shot in enumerate(screenshots(session_named(SESSION))) if n in FRAMES]
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
 
 
 def scenes(pack: GamePack, folder: Path) -> list[Pixels]:
-    """Some pictures of the pack's synthetic set; `folder` holds what they are made of."""
+    """Some images of the pack's synthetic set; `folder` holds what they are made of."""
     game = StateFolder.from_environment().drawn_game(pack.name)
     draw_game(game)
     writer = LibraryWriter(folder / "sprites")
@@ -53,16 +53,18 @@ def scenes(pack: GamePack, folder: Path) -> list[Pixels]:
     for kind in kinds:
         (folder / kind).mkdir()
         write_kind(folder / kind, kind, (game, textures), pack.terrain, size)
-    studio = open_studio(pack, Sources(folder / "sprites", folder / "land", folder / "water"))
-    plans = [plan(index % pack.scenes.images, studio.repertoire) for index in SCENES]
+    shard_writer = open_shard_writer(
+        pack, Sources(folder / "sprites", folder / "land", folder / "water")
+    )
+    plans = [plan(index % pack.scenes.images, shard_writer.rule_table) for index in SCENES]
     return [
-        draw(scene, studio.sprites, studio.backgrounds, studio.team_colours).image
+        draw(scene, shard_writer.sprites, shard_writer.backgrounds, shard_writer.team_colours).image
         for scene in plans
     ]
 
 
-def _framed(picture: Pixels) -> Pixels:
-    return np.pad(picture, ((GAP, GAP), (GAP, GAP), (0, 0)), constant_values=24)
+def _framed(image: Pixels) -> Pixels:
+    return np.pad(image, ((GAP, GAP), (GAP, GAP), (0, 0)), constant_values=24)
 
 
 if __name__ == "__main__":

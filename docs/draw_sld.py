@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/explanation/sld.md from the built-in game.
+"""Draws the images of docs/explanation/sld.md from the built-in game.
 
 uv run python docs/draw_sld.py docs/images
 """
@@ -18,7 +18,7 @@ from pipeline.formats.blocks import SIDE
 from pipeline.formats.palette import Colour
 from pipeline.formats.sld import HEADINGS, PlacedLayer, SldFrame, read_sld
 from pipeline.formats.sld.model import LayerKind
-from pipeline.formats.sld.structure import NONE_BEFORE, Box, Structure, command_bytes, parse
+from pipeline.formats.sld.structure import NONE_BEFORE, LayerBox, Structure, command_bytes, parse
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS
 from pipeline.sprites.recolour import recolour
 from resources.state import StateFolder
@@ -36,15 +36,15 @@ REACH = (36, 60, 40, 24)
 
 
 def main(folder: Path) -> None:
-    """Draw every picture into a folder; the same bytes whenever the built-in game is the same."""
+    """Draw every image into a folder; the same bytes whenever the built-in game is the same."""
     game = StateFolder.from_environment().drawn_game("demo")
     draw_game(game)
-    for name, picture in pictures(game).items():
-        picture.save(folder / name, optimize=True)
+    for name, image in images(game).items():
+        image.save(folder / name, optimize=True)
 
 
-def pictures(game_folder: Path) -> dict[str, Image.Image]:
-    """All pictures by file name."""
+def images(game_folder: Path) -> dict[str, Image.Image]:
+    """All images by file name."""
     sprites = game_folder / SPRITES
     return {
         "sld-layers.png": layers(sprites / IDLE),
@@ -127,7 +127,7 @@ def block_origins(data: bytes, structure: Structure, index: int) -> PlacedLayer:
     number = structure.layers_of_kind(LayerKind.MAIN)[[index]]
     commands = command_bytes(data, layers, number).reshape(-1)
     drawn = np.repeat(np.resize([False, True], len(commands)), commands)
-    box = Box(*layers.box[number[0]].tolist())
+    box = LayerBox(*layers.box[number[0]].tolist())
     skipped = EMPTY if layers.inherits[number[0]] == NONE_BEFORE else INHERITED
     colours = np.full((box.rows * box.columns, 4), (*EMPTY, 255), np.uint8)
     colours[: len(drawn), :3] = np.where(drawn[:, None], DRAWN, skipped)

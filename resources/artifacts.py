@@ -91,7 +91,7 @@ class ArtifactStore:
 
     def find_build(self, asset: str, partition: str | None, input_key: str) -> Provenance | None:
         """The record of an earlier build of the same recipe, if its artifact is still whole."""
-        record = _read_record(self._shelf(asset, partition) / "builds" / f"{input_key}.json")
+        record = _read_record(self._asset_folder(asset, partition) / "builds" / f"{input_key}.json")
         if record is None or not self._artifact(record.version).is_whole:
             return None
         _renew(self._artifact(record.version))
@@ -104,7 +104,7 @@ class ArtifactStore:
         Raises:
             ArtifactStoreError: the disk is full or the store cannot be written.
         """
-        folder = self._shelf(asset, partition) / "staging" / uuid.uuid4().hex[:12]
+        folder = self._asset_folder(asset, partition) / "staging" / uuid.uuid4().hex[:12]
         try:
             with _disk_errors_explained(self.root):
                 (folder / "files").mkdir(parents=True)
@@ -112,12 +112,12 @@ class ArtifactStore:
         finally:
             remove_tree(folder)
 
-    def workshop(self, asset: str, name: str) -> Path:
+    def scratch(self, asset: str, name: str) -> Path:
         """Where the steps of one run work on an artifact together; the caller removes it.
 
         What nobody removes is collected as garbage once nothing is written there any more.
         """
-        return self._shelf(asset, None) / "staging" / name
+        return self._asset_folder(asset, None) / "staging" / name
 
     def commit(
         self,
@@ -136,14 +136,14 @@ class ArtifactStore:
             record = describe(manifest.digest)
             _write_text(staged.parent / "manifest.json", manifest.model_dump_json(indent=1))
             artifact = self._artifact(record.version)
-            _settle(staged.parent, artifact)
+            _move_into_place(staged.parent, artifact)
             self.record(record)
         return artifact, record
 
     def record(self, record: Provenance) -> None:
         """Write down which data version a recipe made."""
-        shelf = self._shelf(record.recipe.asset, record.recipe.partition)
-        file = shelf / "builds" / f"{record.recipe.input_key}.json"
+        asset_folder = self._asset_folder(record.recipe.asset, record.recipe.partition)
+        file = asset_folder / "builds" / f"{record.recipe.input_key}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         _write_text(file, record.model_dump_json(indent=1))
 
@@ -260,10 +260,10 @@ class ArtifactStore:
             _protect(home)
 
     def _artifact(self, version: ArtifactVersion) -> Artifact:
-        shelf = self._shelf(version.asset, version.partition)
-        return Artifact(version, shelf / version.data_version[:DIRECTORY_DIGITS])
+        asset_folder = self._asset_folder(version.asset, version.partition)
+        return Artifact(version, asset_folder / version.data_version[:DIRECTORY_DIGITS])
 
-    def _shelf(self, asset: str, partition: str | None) -> Path:
+    def _asset_folder(self, asset: str, partition: str | None) -> Path:
         game, _, name = asset.partition("/")
         return self.root / game / (f"{name}@{partition}" if partition else name)
 
@@ -275,7 +275,9 @@ class ArtifactStore:
 
     def _record_files(self, version: ArtifactVersion) -> list[Path]:
         """The records of all versions of an asset or partition."""
-        return sorted((self._shelf(version.asset, version.partition) / "builds").glob("*.json"))
+        return sorted(
+            (self._asset_folder(version.asset, version.partition) / "builds").glob("*.json")
+        )
 
     def _version_in(self, home: Path, manifest: Manifest) -> ArtifactVersion:
         """The version that a directory holds, or should hold if its manifest was changed."""
@@ -318,7 +320,7 @@ def _with_inputs(
     return kept
 
 
-def _settle(staged: Path, artifact: Artifact) -> None:
+def _move_into_place(staged: Path, artifact: Artifact) -> None:
     """Rename a staged directory into place, unless the same bytes are there already."""
     if artifact.is_whole:
         _renew(artifact)
@@ -328,7 +330,7 @@ def _settle(staged: Path, artifact: Artifact) -> None:
     try:
         staged.replace(artifact.home)
     except OSError:
-        # Another process may have settled the same bytes in the meantime.
+        # Another process may have committed the same bytes in the meantime.
         if not artifact.is_whole:
             raise
 

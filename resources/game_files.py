@@ -32,7 +32,7 @@ from pipeline.games.pack import GamePack
 from pipeline.games.steam import steam_libraries
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
-from pipeline.sprites.extract import Means
+from pipeline.sprites.extract import ExtractionOptions
 from resources.paths import Paths
 
 MODS_VARIABLE = "OUTPOST_MODS"
@@ -142,10 +142,12 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         known.save()
         return indexed
 
-    def means(self, pack: GamePack) -> Means:
+    def extraction_options(self, pack: GamePack) -> ExtractionOptions:
         """Extract in several processes, and read only what is new since the last time."""
         cache = self.paths.state.caches / f"{pack.name}-sprites"
-        return Means(self.workers or usable_cores(), cache, self._known_digests(pack).digest)
+        return ExtractionOptions(
+            self.workers or usable_cores(), cache, self._known_digests(pack).digest
+        )
 
     def _known_digests(self, pack: GamePack) -> "DigestCache":
         return DigestCache(self.paths.state.caches / f"{pack.name}-digests.json")

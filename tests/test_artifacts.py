@@ -31,7 +31,7 @@ from pipeline.evaluation.frames import (
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import Judgement, evaluate
-from pipeline.evaluation.verdicts import FrameVerdicts, PictureReference, verdicts_on
+from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.formats.dds import write_dds
 from pipeline.games.index import GameFile, GameIndex
@@ -139,7 +139,7 @@ KINDS = {
         "terrain_backgrounds",
         ("index.json", "left_out.json"),
         {
-            "pipeline/backgrounds/pictures.py": frozenset({"index.json"}),
+            "pipeline/backgrounds/images.py": frozenset({"index.json"}),
             "pipeline/backgrounds/sets.py": frozenset({"left_out.json", "samplings.jpg"}),
         },
     ),
@@ -344,7 +344,7 @@ def _evaluated(folder: Path, batch: ExportBatch) -> object:
         FrameVerdicts(
             name=frame.name,
             domain="real",
-            picture=PictureReference(version=version, path=f"images/{frame.name}"),
+            image=ImageReference(version=version, path=f"images/{frame.name}"),
             verdicts=tuple(verdicts_on(frame.truths, frame.detections)),
         )
         for frame in frames

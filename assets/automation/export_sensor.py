@@ -82,10 +82,10 @@ def _next_step(
         for export in exports
         if memory.taken.get(export.batch) != stamps[export.batch] and export.has_arrived
     ]
-    settled = [export for export in new if memory.seen.get(export.batch) == stamps[export.batch]]
+    unchanged = [export for export in new if memory.seen.get(export.batch) == stamps[export.batch]]
     memory = memory.model_copy(update={"seen": stamps})
-    if settled:
-        return _take({export.batch: stamps[export.batch] for export in settled}, memory, keys)
+    if unchanged:
+        return _take({export.batch: stamps[export.batch] for export in unchanged}, memory, keys)
     if new:
         names = ", ".join(export.path.name for export in new)
         return _skip(f"Left alone until it has been the same for one tick: {names}.", memory)

@@ -15,12 +15,12 @@ from assets.core.lease_table import LEASE_COLUMNS, lease_cells, other_pod
 from assets.core.metadata import table
 from pipeline.manifests import digest_of
 from resources.gpu.leases.ledger import Ledger
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 from resources.paths import Paths
 
 LEASES = dg.AssetKey(["gpu_leases"])
 REAPER_SECONDS = 120
-REAPER_PACE = Pace(end=15.0, settle=90.0, poll=2.0)
+REAPER_TIMEOUTS = Timeouts(termination=15.0, list_lag=90.0, poll_interval=2.0)
 """A tick has a minute; what it cannot verify by then is verified by the next one."""
 SHOWN_LEASES = 20
 
@@ -61,20 +61,20 @@ def _reap(ledger: Ledger, warn: Callable[[str], None]) -> str:
     clouds = clouds_at_hand()
     if not clouds and not ledger.exists():
         return "No cloud's API key is set, and nothing was ever rented."
-    looks = reap_everywhere(clouds, ledger, lambda cloud: [reap(cloud, ledger, REAPER_PACE)])
-    verdicts = [
-        f"{verdict.action.value} {verdict.name}: {verdict.reason}"
+    looks = reap_everywhere(clouds, ledger, lambda cloud: [reap(cloud, ledger, REAPER_TIMEOUTS)])
+    actions = [
+        f"{action.kind.value} {action.name}: {action.reason}"
         for look in looks
-        for verdict in look.verdicts
+        for action in look.actions
     ]
-    for line in verdicts:
+    for line in actions:
         warn(line)
     for look in looks:
         for pod in look.others:
             if is_overdue(pod, ledger.clock()):
                 warn(other_pod(pod, ledger.clock()))
     counted = ", ".join(f"{look.pods} pods of ours on {look.provider}" for look in looks)
-    return "; ".join([counted or "No cloud's API key is set", *verdicts])
+    return "; ".join([counted or "No cloud's API key is set", *actions])
 
 
 def _told(ledger: Ledger, said: str, seen: str) -> dg.SensorResult:

@@ -45,7 +45,7 @@ def main() -> None:
 @app.command()
 def demo(
     context: typer.Context,
-    images: Annotated[int | None, typer.Option(help="Synthetic pictures to draw.", min=1)] = None,
+    images: Annotated[int | None, typer.Option(help="Synthetic images to draw.", min=1)] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs to train.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of scenes and training.", min=0)] = None,
     pack: Annotated[str, typer.Option(help="A changed copy of the built-in game's pack.")] = "demo",
@@ -374,7 +374,7 @@ def _print_summary(summary: MergeSummary) -> None:
         table.add_row(name, *(str(figure) for figure in figures))
     console.print(table)
     console.print(
-        f"Training: {summary.real_train} real pictures listed {summary.oversample_real} times and "
+        f"Training: {summary.real_train} real images listed {summary.oversample_real} times and "
         f"{summary.synthetic_train} synthetic ones; validation: {summary.real_val} real and "
         f"{summary.synthetic_val} synthetic.",
         soft_wrap=True,

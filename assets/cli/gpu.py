@@ -13,7 +13,7 @@ from assets.cli.context import resources_of
 from assets.cli.output import Json, console, escaped, explained
 
 if TYPE_CHECKING:
-    from resources.gpu.clouds.base import Finding
+    from resources.gpu.clouds.base import Diagnosis
     from resources.gpu.leases.inventory import Account, Entry
     from resources.gpu.leases.ledger import Ledger
     from resources.gpu.leases.reaper import Reaping
@@ -93,8 +93,8 @@ def reap(
         console.print("No cloud's API key is set, and no lease is open.")
     for look in looks:
         console.print(f"{look.provider}: {look.pods} pods of ours.")
-        for verdict in look.verdicts:
-            console.print(f"  {verdict.action.value}  {verdict.name}  ({escaped(verdict.reason)})")
+        for action in look.actions:
+            console.print(f"  {action.kind.value}  {action.name}  ({escaped(action.reason)})")
         for pod in look.others:
             said = other_pod(pod, ledger.clock())
             console.print(f"  left alone  {escaped(said)}", soft_wrap=True)
@@ -106,7 +106,7 @@ def forget(
     lease: Annotated[str, typer.Argument(help="Its id, as `outpost gpu list` shows it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Close a lease that can be looked after no more, because its account or its key is gone.
+    """Close a lease that can no longer be managed, because its account or its key is gone.
 
     Look at the provider's own console first: this ends nothing. Should the host be there after all,
     `outpost gpu reap` ends it as soon as there is a key again.
@@ -146,7 +146,10 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         document = {
             "provider": gpu.provider.value,
-            "findings": [asdict(item) for item in found.findings],
+            "findings": [
+                {"what": item.check, "well": item.ok, "said": item.detail, "fix": item.fix}
+                for item in found.diagnoses
+            ],
             "billed": [_entry_as_json(entry) for item in found.accounts for entry in item.entries],
             "billed_unknown": [
                 f"{item.provider}: {one}" for item in found.accounts for one in item.unknown
@@ -155,7 +158,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         }
         print(json.dumps(document, indent=1))
     else:
-        _print_findings(found.findings)
+        _print_diagnoses(found.diagnoses)
         for account in found.accounts:
             _print_account(account)
     raise typer.Exit(0 if found.is_well else 1)
@@ -173,12 +176,12 @@ def _as_json(look: Reaping) -> dict[str, Any]:
         "pods": look.pods,
         "verdicts": [
             {
-                "action": verdict.action.value,
-                "name": verdict.name,
-                "pod": verdict.pod.id if verdict.pod else None,
-                "reason": verdict.reason,
+                "action": action.kind.value,
+                "name": action.name,
+                "pod": action.pod.id if action.pod else None,
+                "reason": action.reason,
             }
-            for verdict in look.verdicts
+            for action in look.actions
         ],
         "others": [{"name": pod.name, "pod": pod.id} for pod in look.others],
     }
@@ -190,7 +193,7 @@ def _entry_as_json(entry: Entry) -> dict[str, Any]:
     return {
         "provider": entry.provider,
         **item,
-        "whose": entry.whose.value,
+        "whose": entry.ownership.value,
         "lease": entry.lease or None,
         "age_seconds": entry.age_seconds,
     }
@@ -198,7 +201,7 @@ def _entry_as_json(entry: Entry) -> dict[str, Any]:
 
 def _print_account(account: Account) -> None:
     """A table of what an account is billed for, and what to do about it."""
-    from resources.gpu.leases.inventory import Whose
+    from resources.gpu.leases.inventory import Ownership
 
     if account.entries:
         table = Table("billed", "name", "id", "status", "age", "USD/h", "whose")
@@ -207,13 +210,13 @@ def _print_account(account: Account) -> None:
             price = "not told" if item.usd_per_hour is None else f"{item.usd_per_hour:.4f}"
             price = f"about {price}" if item.price_is == "estimated" else price
             cells = (item.kind, item.name, item.id, item.status, _age(entry.age_seconds), price)
-            table.add_row(*map(escaped, (*cells, entry.whose.value)))
+            table.add_row(*map(escaped, (*cells, entry.ownership.value)))
         console.print(table)
     known = f"{account.provider} bills USD {account.usd_per_hour:.4f}/h"
     console.print(f"{known} for {len(account.entries)} things, as far as prices are told.")
     for said in account.unknown:
         console.print(f"[red]Could not be looked at[/]: {escaped(said)}", soft_wrap=True)
-    if any(entry.whose is Whose.LEFT_BEHIND for entry in account.entries):
+    if any(entry.ownership is Ownership.LEFT_BEHIND for entry in account.entries):
         console.print("What was left behind of ours is ended by `outpost gpu reap`.")
 
 
@@ -226,9 +229,9 @@ def _age(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def _print_findings(findings: tuple[Finding, ...]) -> None:
-    for finding in findings:
-        mark = "[green]well[/]   " if finding.well else "[red]trouble[/]"
-        console.print(f"{mark}  {finding.what}: {escaped(finding.said)}", soft_wrap=True)
-        if finding.fix:
-            console.print(f"         What to do: {escaped(finding.fix)}", soft_wrap=True)
+def _print_diagnoses(diagnoses: tuple[Diagnosis, ...]) -> None:
+    for diagnosis in diagnoses:
+        mark = "[green]ok[/]     " if diagnosis.ok else "[red]trouble[/]"
+        console.print(f"{mark}  {diagnosis.check}: {escaped(diagnosis.detail)}", soft_wrap=True)
+        if diagnosis.fix:
+            console.print(f"         What to do: {escaped(diagnosis.fix)}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""How every asset of Outpost is made: look for an earlier build, else stage, hash and settle one.
+"""How every asset of Outpost is made: look for an earlier build, else stage, hash and commit one.
 
 An asset's body names its recipe (code, configuration, inputs), how to write its files and how to
 show them. Everything else is the same for all of them and stands here: skipping what is unchanged,
@@ -41,7 +41,7 @@ class NotMaterializedError(OutpostError):
 
 
 @dataclass(frozen=True)
-class Making:
+class AssetBuild:
     """What is made: one asset, or one partition of it, in one run."""
 
     context: dg.AssetExecutionContext | dg.OpExecutionContext
@@ -74,29 +74,29 @@ class Making:
         return reporter(self.context.log.info)
 
 
-def make(
-    making: Making,
+def build_asset(
+    build: AssetBuild,
     write: Callable[[Path], Manifest | None],
     show: Callable[[Path], Metadata],
 ) -> dg.MaterializeResult[Any]:
-    """Reuse an earlier build of the same recipe, or write, settle and record a new one.
+    """Reuse an earlier build of the same recipe, or write, commit and record a new one.
 
     Args:
-        making: what is made.
+        build: what is made.
         write: writes the artifact's files into an empty directory; returns their manifest if it has
             hashed them already.
         show: turns the finished directory into what the asset's page shows.
     """
-    recipe = making.recipe
-    earlier = making.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
+    recipe = build.recipe
+    earlier = build.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
     if earlier is not None:
-        making.context.log.info(
+        build.context.log.info(
             f"{_which(recipe)}: nothing that it depends on has changed since {earlier.made_at}; "
             f"version {earlier.data_version[:12]} is kept and no work was done."
         )
-        return _result(making, earlier, show, skipped=True)
-    record = _build(making, write)
-    return _result(making, record, show, skipped=False)
+        return _result(build, earlier, show, skipped=True)
+    record = _build(build, write)
+    return _result(build, record, show, skipped=False)
 
 
 def reporter(log: Callable[[str], None]) -> Report:
@@ -157,25 +157,25 @@ def latest_version(
     )
 
 
-def _build(making: Making, write: Callable[[Path], Manifest | None]) -> Provenance:
-    recipe = making.recipe
-    began = making.began_at or time.time()
+def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Provenance:
+    recipe = build.recipe
+    began = build.began_at or time.time()
 
     def describe(data_version: str) -> Provenance:
         return Provenance(
             recipe=recipe,
             data_version=data_version,
-            run_id=making.context.run.run_id,
+            run_id=build.context.run.run_id,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(max(0.0, time.time() - began), 3),
             outpost_version=installed_version("outpost"),
         )
 
-    with making.store.staging(recipe.asset, recipe.partition) as staged:
+    with build.store.staging(recipe.asset, recipe.partition) as staged:
         manifest = write(staged)
-        _artifact, record = making.store.commit(staged, describe, manifest)
+        _artifact, record = build.store.commit(staged, describe, manifest)
     notice(
-        making.context.log.info,
+        build.context.log.info,
         f"{_which(recipe)}: made version {record.data_version[:12]} in "
         f"{seconds_in_words(record.seconds)}.",
     )
@@ -187,14 +187,14 @@ def _which(recipe: Recipe) -> str:
 
 
 def _result(
-    making: Making, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
+    build: AssetBuild, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
 ) -> dg.MaterializeResult[Any]:
-    artifact = making.store.open(record.version)
+    artifact = build.store.open(record.version)
     return dg.MaterializeResult(
-        asset_key=making.key,
+        asset_key=build.key,
         data_version=dg.DataVersion(record.data_version),
         metadata={
-            **with_images_served(making.context.instance, show(artifact.path)),
+            **with_images_served(build.context.instance, show(artifact.path)),
             "outcome": "unchanged, no work done" if skipped else "made",
             "seconds": 0.0 if skipped else record.seconds,
             "made_in_seconds": record.seconds,

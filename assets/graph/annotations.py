@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import Making, Metadata, latest, latest_version, make, notice
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version, notice
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
@@ -17,7 +17,7 @@ from pipeline.labels.coverage import coverage_table
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
 from pipeline.labels.preview import batch_samples, training_samples
-from pipeline.labels.synthetic import SyntheticPicture
+from pipeline.labels.synthetic import SyntheticImage
 from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import code_version_of
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
@@ -98,13 +98,13 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
             if passed.batch == export.batch:
                 notice(context.log.warning, str(passed))
         config = {"export": export.digest(), "classes": list(pack.class_names)}
-        making = Making(context, artifacts.store, keys.cvat_export, code, config)
+        build = AssetBuild(context, artifacts.store, keys.cvat_export, code, config)
 
         def write(folder: Path) -> None:
-            batch = read_export(export.path, pack.class_names, making.report)
-            ExportBatch.write(folder, batch, export.path, making.report)
+            batch = read_export(export.path, pack.class_names, build.report)
+            ExportBatch.write(folder, batch, export.path, build.report)
 
-        return make(making, write, lambda folder: show_batch(ExportBatch.open(folder)))
+        return build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))
 
     return cvat_export
 
@@ -144,7 +144,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"yolo"},
         code_version=code,
-        description="The training set: synthetic and real pictures with their split, oversampled "
+        description="The training set: synthetic and real images with their split, oversampled "
         "through the training list. Held-out batches never enter it.",
     )
     def cvat_merge(
@@ -164,17 +164,21 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         for batch in outdated:
             notice(context.log.warning, _with_the_older(batch, keys))
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
-        making = Making(context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches))
+        build = AssetBuild(
+            context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches)
+        )
 
         def write(folder: Path) -> None:
             plan = plan_merge(_opened(batches), _drawn(synthetic, pack), pack.class_names, rules)
-            TrainingSet.write(folder, plan, making.report)
+            TrainingSet.write(folder, plan, build.report)
 
         shown = {
             "left_out_batches": ", ".join(left_out) or "none",
             "outdated_batches": ", ".join(outdated) or "none",
         }
-        return make(making, write, lambda folder: {**show_merge(TrainingSet.open(folder)), **shown})
+        return build_asset(
+            build, write, lambda folder: {**show_merge(TrainingSet.open(folder)), **shown}
+        )
 
     return cvat_merge
 
@@ -226,7 +230,7 @@ def _opened(batches: Sequence[Artifact]) -> Any:
     return open_batches({_name(batch): batch.path for batch in batches})
 
 
-def _drawn(synthetic: Artifact, pack: GamePack) -> Sequence[SyntheticPicture]:
+def _drawn(synthetic: Artifact, pack: GamePack) -> Sequence[SyntheticImage]:
     return SyntheticSet.open(synthetic.path).labelled_images(pack.class_names)
 
 

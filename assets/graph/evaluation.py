@@ -11,7 +11,7 @@ from detector_runtime.images import upright
 from PIL import Image
 from pydantic import Field
 
-from assets.core.building import Making, Metadata, latest, make
+from assets.core.building import AssetBuild, Metadata, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image
@@ -36,7 +36,7 @@ from pipeline.evaluation.report import (
     markdown,
     worst_frames,
 )
-from pipeline.evaluation.verdicts import FrameVerdicts, PictureReference, verdicts_on
+from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import ExportBatch
@@ -109,22 +109,22 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
             "labels": pack.scenes.labels.model_dump(mode="json"),
         }
         inputs = (export, training_set, *held_out, *drawn_set)
-        making = Making(context, store, keys.real_evaluation, code, recipe, inputs)
+        build = AssetBuild(context, store, keys.real_evaluation, code, recipe, inputs)
 
         def write(folder: Path) -> None:
             detector = shipped_detector(OnnxExport.open(export.path).model)
             merged = TrainingSet.open(training_set.path)
             truths = _real_frames(merged, held_out)
-            real = detect(detector, truths, "evaluating real frames", making.report)
+            real = detect(detector, truths, "evaluating real frames", build.report)
             drawn = synthetic_validation_frames(merged)
-            synthetic = detect(detector, drawn, "evaluating synthetic frames", making.report)
-            report = evaluate(real, synthetic, judgement, _inputs(making.inputs))
+            synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
+            report = evaluate(real, synthetic, judgement, _inputs(build.inputs))
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
-            stock = Stock(making.inputs)
+            image_sources = ImageSources(build.inputs)
             verdicts = (
-                stock.verdicts(domain, frame, counted(result, judgement))
+                image_sources.verdicts(domain, frame, counted(result, judgement))
                 for domain, frames, results in (
                     ("real", truths, real),
                     ("synthetic", drawn, synthetic),
@@ -134,27 +134,27 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
             worst = _drawn_worst(report, truths, real, judgement)
             Evaluation.write(folder, report, verdicts, worst)
 
-        return make(making, write, lambda folder: show_evaluation(Evaluation.open(folder)))
+        return build_asset(build, write, lambda folder: show_evaluation(Evaluation.open(folder)))
 
     return real_evaluation
 
 
 @dataclass(frozen=True)
-class Stock:
-    """The artifacts that judged pictures come from."""
+class ImageSources:
+    """The artifacts that judged images come from."""
 
     artifacts: tuple[Artifact, ...]
 
     def verdicts(
         self, domain: str, frame: TrueFrame, detections: Sequence[ScoredBox]
     ) -> FrameVerdicts:
-        """What became of everything in a frame, and where its picture is kept."""
-        home = next(a for a in self.artifacts if frame.picture.is_relative_to(a.path))
-        path = frame.picture.relative_to(home.path).as_posix()
+        """What became of everything in a frame, and where its image is kept."""
+        home = next(a for a in self.artifacts if frame.image.is_relative_to(a.path))
+        path = frame.image.relative_to(home.path).as_posix()
         return FrameVerdicts(
             name=frame.name,
             domain=domain,
-            picture=PictureReference(version=home.version, path=path),
+            image=ImageReference(version=home.version, path=path),
             verdicts=tuple(verdicts_on(frame.truths, detections)),
         )
 
@@ -176,7 +176,7 @@ def detect(
 ) -> tuple[JudgedFrame, ...]:
     """Run the detector over frames."""
     return tuple(
-        frame.judged(_scored(detector, frame.picture))
+        frame.judged(_scored(detector, frame.image))
         for frame in track(frames, len(frames), stage, report)
     )
 
@@ -218,7 +218,7 @@ def _by_convention(
     pack: GamePack,
     judgement: Judgement,
 ) -> tuple[ConventionScore, ...]:
-    """Scores by visible and by full boxes, where there are drawn pictures and their records."""
+    """Scores by visible and by full boxes, where there are drawn images and their records."""
     if not synthetic or not drawn_set:
         return ()
     drawn = SyntheticSet.open(drawn_set[0].path)
@@ -245,9 +245,9 @@ def _drawn_worst(
     for name in worst_frames(report.real, WORST_FRAMES):
         frame, result = by_name[name]
         found = counted(result, judgement)
-        with Image.open(frame.picture) as image:
+        with Image.open(frame.image) as image:
             drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
-        yield WorstFrame(frame.picture.stem, drawn)
+        yield WorstFrame(frame.image.stem, drawn)
 
 
 def show_evaluation(evaluation: Evaluation) -> Metadata:

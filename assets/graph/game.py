@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from assets.core.building import Making, Metadata, latest, make, notice, reporter
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice, reporter
 from assets.core.keys import GameKeys
 from assets.core.metadata import image, table
 from pipeline.backgrounds.preview import background_sheet
@@ -27,9 +27,9 @@ from resources.game_files import GameFiles
 
 GROUP = "game"
 BACKGROUNDS: dict[Kind, str] = {
-    "land": "Pictures of land made from the game's terrain textures, softened as in the game.",
-    "water": "Pictures of water made from the game's terrain textures, softened as in the game.",
-    "shore": "Pictures of land and water with a beach between them, and where it runs.",
+    "land": "Images of land made from the game's terrain textures, softened as in the game.",
+    "water": "Images of water made from the game's terrain textures, softened as in the game.",
+    "shore": "Images of land and water with a beach between them, and where it runs.",
 }
 """What there is of each kind."""
 GROUND_CODE = ("pipeline.backgrounds.sets", "pipeline.backgrounds.textures")
@@ -82,13 +82,13 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
         for note in (*indexed.oddities.notes, *notes_on_mods(pack.name, choice.problems, mods)):
             notice(context.log.warning, note)
         recipe = {"index": indexed.index.model_dump(mode="json")}
-        making = Making(context, artifacts.store, keys.game_files, code, recipe, began_at=began)
+        build = AssetBuild(context, artifacts.store, keys.game_files, code, recipe, began_at=began)
 
         def show(folder: Path) -> Metadata:
             shown = show_game_files(GameIndex.open(folder))
             return {**shown, **show_surroundings(mods, indexed.oddities)}
 
-        return make(making, indexed.index.write, show)
+        return build_asset(build, indexed.index.write, show)
 
     return game_files
 
@@ -133,20 +133,20 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
         indexed = latest(context.instance, artifacts.store, keys.game_files)
         classes = [known.model_dump(mode="json") for known in pack.classes]
         recipe = {"sprites": pack.sprites.model_dump(mode="json"), "classes": classes}
-        making = Making(context, artifacts.store, keys.sprites, code, recipe, (indexed,))
+        build = AssetBuild(context, artifacts.store, keys.sprites, code, recipe, (indexed,))
 
         def write(folder: Path) -> None:
             located = game.located(pack)
-            _files(making, game, pack, "sprites")
-            writer, means = LibraryWriter(folder), game.means(pack)
+            _files(build, game, pack, "sprites")
+            writer, options = LibraryWriter(folder), game.extraction_options(pack)
             overlays = game.mod_choice(pack).overlays
-            report = extract_library(located, pack, writer.add, making.report, means, overlays)
+            report = extract_library(located, pack, writer.add, build.report, options, overlays)
             for problem in report.problems:
                 notice(context.log.warning, problem)
             writer.finish(_team_colours((located, overlays), pack, context.log.warning))
             report.write(folder)
 
-        return make(making, write, lambda folder: show_sprites(folder, pack))
+        return build_asset(build, write, lambda folder: show_sprites(folder, pack))
 
     return sprites
 
@@ -200,13 +200,15 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         indexed = latest(context.instance, artifacts.store, keys.game_files)
         recipe = {"terrain": pack.terrain.model_dump(mode="json"), "kind": kind, "size": size}
-        making = Making(context, artifacts.store, key, code, recipe, (indexed,))
+        build = AssetBuild(context, artifacts.store, key, code, recipe, (indexed,))
 
         def write(folder: Path) -> None:
-            files = (game.located(pack), _files(making, game, pack, "terrain"))
-            BackgroundSet.write(folder, kind, files, pack.terrain, size, making.report)
+            files = (game.located(pack), _files(build, game, pack, "terrain"))
+            BackgroundSet.write(folder, kind, files, pack.terrain, size, build.report)
 
-        return make(making, write, lambda folder: show_backgrounds(BackgroundSet.open(folder)))
+        return build_asset(
+            build, write, lambda folder: show_backgrounds(BackgroundSet.open(folder))
+        )
 
     return backgrounds
 
@@ -221,13 +223,13 @@ def show_backgrounds(backgrounds: BackgroundSet) -> Metadata:
     return {
         "backgrounds": len(backgrounds.entries),
         "preview": images,
-        "textures": table(["texture", "pictures"], counts.items()),
+        "textures": table(["texture", "images"], counts.items()),
         "left_out": table(["texture", "why"], backgrounds.left_out.items()),
     }
 
 
 def _files(
-    making: Making, game: GameFiles, pack: GamePack, section: Literal["sprites", "terrain"]
+    build: AssetBuild, game: GameFiles, pack: GamePack, section: Literal["sprites", "terrain"]
 ) -> list[Path]:
     """The files of one section, which must be those that were indexed, byte for byte.
 
@@ -237,8 +239,8 @@ def _files(
         GameFolderError: one has changed, is new or is gone since they were indexed.
     """
     folder = game.located(pack)
-    was = _section(GameIndex.open(making.inputs[0].path), section)
-    indexed = game.index(folder, pack, making.report)
+    was = _section(GameIndex.open(build.inputs[0].path), section)
+    indexed = game.index(folder, pack, build.report)
     now = _section(indexed.index, section)
     for path in sorted(was.keys() | now.keys()):
         if was.get(path) != now.get(path):

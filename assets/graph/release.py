@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from detector_runtime.bundle import BundleMetrics, Interval, ThresholdTable
 
-from assets.core.building import Making, Metadata, latest, make
+from assets.core.building import AssetBuild, Metadata, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from pipeline.evaluation.evaluation import Evaluation
@@ -57,13 +57,13 @@ def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
         export = latest(instance, store, keys.onnx_export)
         evaluation = latest(instance, store, keys.real_evaluation)
         recipe = {"thresholds": pack.thresholds.model_dump(mode="json"), "series": SERIES}
-        making = Making(context, store, keys.runtime_package, code, recipe, (export, evaluation))
+        build = AssetBuild(context, store, keys.runtime_package, code, recipe, (export, evaluation))
 
         def write(folder: Path) -> None:
             release = _release(pack, export, Evaluation.open(evaluation.path).report)
             RuntimePackage.write(folder, OnnxExport.open(export.path), release)
 
-        return make(making, write, lambda folder: show_package(RuntimePackage.open(folder)))
+        return build_asset(build, write, lambda folder: show_package(RuntimePackage.open(folder)))
 
     return runtime_package
 

@@ -1,4 +1,4 @@
-"""Synthetic scenes: pictures drawn from sprites and backgrounds, with exact labels.
+"""Synthetic scenes: images drawn from sprites and backgrounds, with exact labels.
 
 The set is drawn in shards, each a step of its own, so that whatever executor runs the steps spreads
 the work: the processes of this machine by default, several machines by configuration.
@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from assets.core.building import Making, Metadata, latest, make, reporter
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, reporter
 from assets.core.keys import GameKeys
 from assets.core.known_errors import KNOWN_ERRORS
 from assets.core.launchpad import FIX, LaunchpadError, complaints_of
@@ -30,13 +30,13 @@ from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.shards import (
     SHARDS_FOLDER,
-    Order,
+    SetSpec,
     assemble,
     draw_shard,
     images_per_shard,
     missing_shards,
-    read_order,
-    write_order,
+    read_set_spec,
+    write_set_spec,
 )
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.reports.box_sizes import SeenBox, real_boxes, synthetic_boxes
@@ -64,7 +64,7 @@ NOT_SCENE_CODE = frozenset(
 )
 """What it imports and no byte of a set follows from."""
 PLOTTED = 2000
-"""Pictures that the plots of sizes and positions are made of, spread evenly over the set."""
+"""Images that the plots of sizes and positions are made of, spread evenly over the set."""
 SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
 
 
@@ -83,8 +83,8 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         Limits are those of the rules, so that what breaks one is told as it is there.
         """
 
-        images: int = Field(pack.scenes.images, description="Pictures to draw, at least 1.")
-        seed: int = Field(pack.scenes.seed, description="Another seed, other pictures; 0 or more.")
+        images: int = Field(pack.scenes.images, description="Images to draw, at least 1.")
+        seed: int = Field(pack.scenes.seed, description="Another seed, other images; 0 or more.")
         water_fraction: float = Field(
             pack.scenes.water_fraction, description="Share of the scenes that lie on water, 0 to 1."
         )
@@ -104,34 +104,34 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         )
         shard_images: int = Field(
             images_per_shard(pack.scenes),
-            description="Pictures that one step draws, at least 1. Decides how the work is spread "
-            "and what is repeated after a failure, and nothing about the pictures.",
+            description="Images that one step draws, at least 1. Decides how the work is spread "
+            "and what is repeated after a failure, and nothing about the images.",
         )
 
     @dg.op(
         name=f"{pack.name}__order_scenes",
         ins={_input_name(key): dg.In(dg.Nothing) for key in keys.scene_sources},
-        out={"shards": dg.DynamicOut(dict), "workshop": dg.Out(str)},
+        out={"shards": dg.DynamicOut(dict), "scratch": dg.Out(str)},
         description="Decide what is drawn, and cut it into shards.",
     )
     def order_scenes(
         context: dg.OpExecutionContext, config: SyntheticConfig, artifacts: Artifacts
     ) -> Iterator[Any]:
         inputs = tuple(latest(context.instance, artifacts.store, key) for key in keys.scene_sources)
-        order = _ordered(pack, config.model_dump(), tuple(item.version for item in inputs))
-        drawing = SetDrawing.begun(context, artifacts.store, pack, code, order)
-        yield dg.Output(drawing.name, "workshop")
+        spec = _spec_of(pack, config.model_dump(), tuple(item.version for item in inputs))
+        drawing = SetDrawing.begun(context, artifacts.store, pack, code, spec)
+        yield dg.Output(drawing.name, "scratch")
         for shard in drawing.to_draw():
-            request = {"workshop": drawing.name, "first": shard.first, "stop": shard.stop}
+            request = {"scratch": drawing.name, "first": shard.first, "stop": shard.stop}
             yield dg.DynamicOutput(request, f"from_{shard.first:08d}", "shards")
 
     @dg.op(
         name=f"{pack.name}__draw_shard",
         retry_policy=SHARD_RETRIES,
-        description="Draw some of the pictures; may be repeated alone.",
+        description="Draw some of the images; may be repeated alone.",
     )
     def draw(context: dg.OpExecutionContext, artifacts: Artifacts, request: dict[str, Any]) -> int:
-        drawing = SetDrawing(context, artifacts.store, pack, code, request["workshop"])
+        drawing = SetDrawing(context, artifacts.store, pack, code, request["scratch"])
         shard = Shard(request["first"], request["stop"])
         drawing.draw(shard)
         return shard.images
@@ -139,13 +139,13 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     @dg.op(
         name=f"{pack.name}__assemble_set",
         out=dg.Out(dg.Nothing),
-        description="Bring the shards together, check that all are there, and settle the set.",
+        description="Bring the shards together, check that all are there, and commit the set.",
     )
     def assemble_set(
-        context: dg.OpExecutionContext, artifacts: Artifacts, workshop: str, drawn: list[int]
+        context: dg.OpExecutionContext, artifacts: Artifacts, scratch: str, drawn: list[int]
     ) -> Iterator[dg.Output[None]]:
-        context.log.info(f"{sum(drawn)} pictures in {len(drawn)} shards were drawn.")
-        yield _output_of(SetDrawing(context, artifacts.store, pack, code, workshop).settle())
+        context.log.info(f"{sum(drawn)} images in {len(drawn)} shards were drawn.")
+        yield _output_of(SetDrawing(context, artifacts.store, pack, code, scratch).commit())
 
     def for_the_first_step(config: dict[str, Any]) -> dict[str, Any]:
         return {"order_scenes": {"config": config}}
@@ -168,7 +168,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         # Steps need no game in their names, as ops do: the asset's name stands before them.
         ordered = order_scenes.alias("order_scenes")(**sources)
         drawn = ordered.shards.map(draw.alias("draw_shard"))
-        return assemble_set.alias("assemble_set")(ordered.workshop, drawn.collect())
+        return assemble_set.alias("assemble_set")(ordered.scratch, drawn.collect())
 
     return synthetic_set
 
@@ -179,7 +179,7 @@ class SetDrawing:
 
     Attributes:
         code: version of the code that draws.
-        name: of the workshop in the store, which all steps share.
+        name: of the scratch folder in the store, which all steps share.
     """
 
     context: dg.OpExecutionContext
@@ -195,22 +195,22 @@ class SetDrawing:
         store: ArtifactStore,
         pack: GamePack,
         code: str,
-        order: Order,
+        spec: SetSpec,
     ) -> "SetDrawing":
-        """Open the run's workshop. A run that is executed again after a failure finds its own."""
+        """Open the run's scratch folder. A run that is repeated after a failure finds it again."""
         unnamed = cls(context, store, pack, code, "")
-        drawing = replace(unnamed, name=unnamed._name_for(order))
-        write_order(drawing.workshop, order)
+        drawing = replace(unnamed, name=unnamed._name_for(spec))
+        write_set_spec(drawing.scratch, spec)
         return drawing
 
     def to_draw(self) -> tuple[Shard, ...]:
         """What is left to draw: nothing where the same set was made before."""
-        recipe = self._making(self.order).recipe
+        recipe = self._build(self.spec).recipe
         if self.store.find_build(recipe.asset, recipe.partition, recipe.input_key) is not None:
             return ()
-        missing = missing_shards(self.workshop, self.order)
+        missing = missing_shards(self.scratch, self.spec)
         self.context.log.info(
-            f"{self.order.rules.images} pictures in {len(self.order.shards)} shards, of which "
+            f"{self.spec.rules.images} images in {len(self.spec.shards)} shards, of which "
             f"{len(missing)} are to be drawn."
         )
         return missing
@@ -222,42 +222,44 @@ class SetDrawing:
             Failure: with an error of ours as its cause, which repeating would not fix.
         """
         try:
-            order = self._checked_order()
-            sources = Sources(*(self.store.open(item).path for item in order.sources))
+            spec = self._checked_spec()
+            sources = Sources(*(self.store.open(item).path for item in spec.sources))
             report = reporter(self.context.log.info)
-            draw_shard(self.workshop, shard, self._chosen_pack(order), sources, report)
+            draw_shard(self.scratch, shard, self._chosen_pack(spec), sources, report)
         except KNOWN_ERRORS as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 
-    def settle(self) -> dg.MaterializeResult[Any]:
+    def commit(self) -> dg.MaterializeResult[Any]:
         """Make the artifact of the finished shards, or take the one that was there before.
 
         Raises:
-            SceneSetError: the workshop is gone, shards are missing, or something else has changed
+            SceneSetError: the scratch folder is gone, shards are missing, or something else has
+            changed
                 than what the set was begun with.
         """
-        order = self._checked_order()
-        chosen = self._chosen_pack(order)
+        spec = self._checked_spec()
+        chosen = self._chosen_pack(spec)
 
         def write(folder: Path) -> Manifest:
-            return assemble(self.workshop, folder, chosen)
+            return assemble(self.scratch, folder, chosen)
 
         def show(folder: Path) -> Metadata:
             drawn = SyntheticSet.open(folder)
-            return show_set(drawn, chosen, self._asked_for(order), self._real_boxes())
+            return show_set(drawn, chosen, self._asked_for(spec), self._real_boxes())
 
-        result = make(self._making(order), write, show)
-        # The order goes last: should this step die here and be repeated, it finds the set made.
-        remove_tree(self.workshop / SHARDS_FOLDER)
-        remove_tree(self.workshop)
+        result = build_asset(self._build(spec), write, show)
+        # The specification goes last: should this step die here and be repeated, it finds the set
+        # made.
+        remove_tree(self.scratch / SHARDS_FOLDER)
+        remove_tree(self.scratch)
         return _with_speed(result, chosen.scenes.images)
 
-    def _asked_for(self, order: Order) -> dict[str, float]:
+    def _asked_for(self, spec: SetSpec) -> dict[str, float]:
         """How many objects of each class the rules come to in the whole set."""
-        library = OpenLibrary(self.store.open(order.sources[0]).path)
+        library = OpenLibrary(self.store.open(spec.sources[0]).path)
         catalogue = catalogue_of(shapes_of(library), {}, self.pack.classes)
-        a_picture = expected_counts(order.rules, catalogue)
-        return {name: number * order.rules.images for name, number in a_picture.items()}
+        per_image = expected_counts(spec.rules, catalogue)
+        return {name: number * spec.rules.images for name, number in per_image.items()}
 
     def _real_boxes(self) -> tuple[SeenBox, ...]:
         """Of the batches that are there by now: for people to compare with, and no input.
@@ -274,49 +276,49 @@ class SetDrawing:
             return ()
 
     @property
-    def workshop(self) -> Path:
-        return self.store.workshop(self._key.to_user_string(), self.name)
+    def scratch(self) -> Path:
+        return self.store.scratch(self._key.to_user_string(), self.name)
 
     @property
-    def order(self) -> Order:
-        return read_order(self.workshop)
+    def spec(self) -> SetSpec:
+        return read_set_spec(self.scratch)
 
     @property
     def _key(self) -> dg.AssetKey:
         return GameKeys.of(self.pack).synthetic_set
 
-    def _checked_order(self) -> Order:
-        """The order, if it is still what this step would carry out.
+    def _checked_spec(self) -> SetSpec:
+        """The specification, if this step would still carry it out.
 
         A run that is executed again from its failure begins in the middle, and what is drawn now
         must go with what was drawn then.
         """
-        order = self.order
-        if self._name_for(order) != self.name:
+        spec = self.spec
+        if self._name_for(spec) != self.name:
             raise SceneSetError(
                 "The code that draws scenes or the game's classes have changed since this set was "
                 "begun, or differ between the machines that draw it.",
                 f"Give all machines the same checkout and materialize {self._key.to_user_string()} "
                 "again, with all its steps.",
             )
-        return order
+        return spec
 
-    def _name_for(self, order: Order) -> str:
-        """Of the workshop: a run and those that repeat it share one while they make the same."""
+    def _name_for(self, spec: SetSpec) -> str:
+        """Of the scratch folder: a run and its repetitions share one while they make the same."""
         run = self.context.run.root_run_id or self.context.run.run_id
-        return f"run-{run[:13]}-{self._making(order).recipe.input_key[:8]}"
+        return f"run-{run[:13]}-{self._build(spec).recipe.input_key[:8]}"
 
-    def _chosen_pack(self, order: Order) -> GamePack:
-        return self.pack.model_copy(update={"scenes": order.rules})
+    def _chosen_pack(self, spec: SetSpec) -> GamePack:
+        return self.pack.model_copy(update={"scenes": spec.rules})
 
-    def _making(self, order: Order) -> Making:
+    def _build(self, spec: SetSpec) -> AssetBuild:
         recipe = {
-            "scenes": order.rules.model_dump(mode="json"),
+            "scenes": spec.rules.model_dump(mode="json"),
             "classes": [known.model_dump(mode="json") for known in self.pack.classes],
         }
-        inputs = tuple(self.store.open(version) for version in order.sources)
-        return Making(
-            self.context, self.store, self._key, self.code, recipe, inputs, began_at=order.began_at
+        inputs = tuple(self.store.open(version) for version in spec.sources)
+        return AssetBuild(
+            self.context, self.store, self._key, self.code, recipe, inputs, began_at=spec.began_at
         )
 
 
@@ -333,13 +335,13 @@ def _output_of(result: dg.MaterializeResult[Any]) -> dg.Output[None]:
         )
 
 
-def _ordered(
+def _spec_of(
     pack: GamePack, changes: dict[str, Any], sources: tuple[ArtifactVersion, ...]
-) -> Order:
+) -> SetSpec:
     """The pack's rules with what a person has changed of them."""
     shard_images = changes.pop("shard_images")
     try:
-        order = Order(
+        spec = SetSpec(
             rules=SceneRules.model_validate({**pack.scenes.model_dump(), **changes}),
             sources=sources,
             shard_images=shard_images,
@@ -347,12 +349,12 @@ def _ordered(
         )
     except ValidationError as error:
         raise LaunchpadError(complaints_of(error), FIX) from None
-    if order.rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
+    if spec.rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
         raise LaunchpadError(
             f"There are no shore backgrounds of {pack.name}: its scenes.yaml asks for none.",
             "Set shore_fraction to 0 in the launchpad, or give scenes.yaml a shore_fraction.",
         )
-    return order
+    return spec
 
 
 def _input_name(key: dg.AssetKey) -> str:

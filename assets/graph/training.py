@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import Making, Metadata, latest, make, notice, reporter
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice, reporter
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
@@ -30,8 +30,8 @@ from pipeline.training.curves import curves_svg
 from pipeline.training.job import (
     FINETUNING,
     SINGLE_STAGE,
-    Pictures,
-    Stage,
+    ImageOrigin,
+    JobStage,
     TrainingSpec,
     TrainingStage,
     hyperparameters,
@@ -97,12 +97,12 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
 
         epochs: int = Field(defaults.epochs, ge=1, description="Most passes over the list.")
         imgsz: int = Field(defaults.imgsz, ge=128, description="Input side in pixels.")
-        batch: int = Field(defaults.batch, ge=1, description="Pictures in one step.")
+        batch: int = Field(defaults.batch, ge=1, description="Images in one step.")
         patience: int = Field(defaults.patience, ge=0, description="Epochs without gain to stop.")
         seed: int = Field(defaults.seed, ge=0, description="Of weights and augmentation.")
         two_stage: bool = Field(
             asked is not None,
-            description="Train on the synthetic pictures, then fine-tune on the real ones.",
+            description="Train on the synthetic images, then fine-tune on the real ones.",
         )
         finetune_epochs: int = Field(
             finetuning["epochs"], ge=1, description="Most passes in the second of two stages."
@@ -145,8 +145,10 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
         chosen = config.model_dump(exclude={"two_stage", "finetune_epochs", "resume"})
         overrides = {**pack.training.hyperparameters, **chosen}
         stages = stages_of(pack.training.two_stage, config.finetune_epochs)
-        wish = TrainingWish(overrides, stages if config.two_stage else SINGLE_STAGE, config.resume)
-        session = TrainingSession(context, artifacts, gpu, pack, wish)
+        request = TrainingRequest(
+            overrides, stages if config.two_stage else SINGLE_STAGE, config.resume
+        )
+        session = TrainingSession(context, artifacts, gpu, pack, request)
         if keys.trained_weights in context.selected_asset_keys:
             yield session.make_weights(training_code)
         if keys.onnx_export in context.selected_asset_keys:
@@ -160,11 +162,11 @@ def stages_of(rules: TwoStageRules | None, finetune_epochs: int) -> tuple[Traini
     """The two stages that a pack's rules, or the default ones, ask for."""
     rules = rules or TwoStageRules()
     finetuning = {**rules.finetune, "epochs": finetune_epochs}
-    return two_stages(rules.pretrain, finetuning, Pictures(rules.finetune_on))
+    return two_stages(rules.pretrain, finetuning, ImageOrigin(rules.finetune_on))
 
 
 @dataclass(frozen=True)
-class TrainingWish:
+class TrainingRequest:
     """What the pack and the launchpad ask for.
 
     Attributes:
@@ -187,27 +189,27 @@ class TrainingSession:
     artifacts: Artifacts
     gpu: Gpu
     pack: GamePack
-    wish: TrainingWish
+    request: TrainingRequest
 
     def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
         """Train, unless the same training has been done before."""
         training_set = self._latest(self.keys.cvat_merge)
         spec = self._spec(training_set)
         recipe = {
-            **spec.model_copy(update={"stages": (Stage.TRAIN,)}).model_dump(mode="json"),
+            **spec.model_copy(update={"stages": (JobStage.TRAIN,)}).model_dump(mode="json"),
             "ultralytics": installed_version("ultralytics-opencv-headless"),
         }
-        making = self._making(self.keys.trained_weights, code, recipe, training_set)
+        build = self._build(self.keys.trained_weights, code, recipe, training_set)
         lineage = self._lineage(training_set, code)
 
         def write(folder: Path) -> None:
-            resume = find_checkpoint(Path(self.wish.resume)) if self.wish.resume else None
+            resume = find_checkpoint(Path(self.request.resume)) if self.request.resume else None
             whole = spec.model_copy(update={"stages": self._stages, "lineage": lineage})
             job = write_job(self.job_folder, whole, training_set.path, resume=resume)
             self._run(whole, job, self.gpu)
             TrainedWeights.write(folder, self.job_folder)
 
-        return make(making, write, show_weights)
+        return build_asset(build, write, show_weights)
 
     def make_export(self, code: str) -> dg.MaterializeResult[Any]:
         """Take the export that the training job made, or export the weights on this machine."""
@@ -218,7 +220,7 @@ class TrainingSession:
             "imgsz": trained.spec.imgsz,
             "export": trained.spec.export.model_dump(mode="json"),
         }
-        making = self._making(self.keys.onnx_export, code, recipe, weights)
+        build = self._build(self.keys.onnx_export, code, recipe, weights)
 
         def write(folder: Path) -> None:
             images = TrainingSet.open(self._trained_on(weights).path).images("val")
@@ -226,7 +228,7 @@ class TrainingSession:
                 folder, self._exported(trained), trained.best, self.pack.class_names, images
             )
 
-        return make(making, write, lambda folder: show_export(OnnxExport.open(folder)))
+        return build_asset(build, write, lambda folder: show_export(OnnxExport.open(folder)))
 
     def tidy_up(self) -> None:
         """Remove the job's folder once everything in it has been taken; kept after a failure."""
@@ -242,50 +244,50 @@ class TrainingSession:
         return self.gpu.paths.state.jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
 
     @property
-    def _stages(self) -> tuple[Stage, ...]:
+    def _stages(self) -> tuple[JobStage, ...]:
         """Export on the same host where both assets are asked for."""
         both = self.keys.onnx_export in self.context.selected_asset_keys
-        return (Stage.TRAIN, Stage.EXPORT) if both else (Stage.TRAIN,)
+        return (JobStage.TRAIN, JobStage.EXPORT) if both else (JobStage.TRAIN,)
 
     def _latest(self, key: dg.AssetKey) -> Artifact:
         return latest(self.context.instance, self.artifacts.store, key)
 
-    def _making(
+    def _build(
         self, key: dg.AssetKey, code: str, recipe: dict[str, Any], made_from: Artifact
-    ) -> Making:
-        return Making(self.context, self.artifacts.store, key, code, recipe, (made_from,))
+    ) -> AssetBuild:
+        return AssetBuild(self.context, self.artifacts.store, key, code, recipe, (made_from,))
 
     def _spec(self, training_set: Artifact) -> TrainingSpec:
         return TrainingSpec(
             game=self.pack.name,
             class_names=self.pack.class_names,
-            hyperparameters=hyperparameters(self.wish.overrides),
+            hyperparameters=hyperparameters(self.request.overrides),
             training=self._training_stages(TrainingSet.open(training_set.path)),
         )
 
     def _training_stages(self, training_set: TrainingSet) -> tuple[TrainingStage, ...]:
-        """Those that were asked for, as far as there are pictures for them."""
+        """Those that were asked for, as far as there are images for them."""
         listed = training_set.listed["train"]
         real = sum(map(is_real, listed))
-        if len(self.wish.stages) == 1 or 0 < real < len(listed):
+        if len(self.request.stages) == 1 or 0 < real < len(listed):
             self._warn_of_forgetting(training_set)
-            return self.wish.stages
+            return self.request.stages
         kind = "real" if real == 0 else "synthetic"
         notice(
             self.context.log.info,
-            f"The training set has no {kind} picture, so there is one stage of training.",
+            f"The training set has no {kind} image, so there is one stage of training.",
         )
         return SINGLE_STAGE
 
     def _warn_of_forgetting(self, training_set: TrainingSet) -> None:
-        if self.wish.stages[-1].train_on is not Pictures.REAL:
+        if self.request.stages[-1].train_on is not ImageOrigin.REAL:
             return
         per_class = training_set.summary.per_class.items()
         unreal = [name for name, c in per_class if c.real_train == 0 and c.synthetic_train > 0]
         if unreal:
             notice(
                 self.context.log.warning,
-                f"No real picture shows {', '.join(unreal)}: fine-tuning on real pictures alone "
+                f"No real image shows {', '.join(unreal)}: fine-tuning on real images alone "
                 "forgets them. 'finetune_on: all' in training.yaml keeps the synthetic ones.",
             )
 
@@ -330,7 +332,7 @@ class TrainingSession:
         if exported.is_file():
             return exported
         spec = trained.spec.model_copy(
-            update={"stages": (Stage.EXPORT,), "weights": trained.best.name}
+            update={"stages": (JobStage.EXPORT,), "weights": trained.best.name}
         )
         job = write_job(self.job_folder, spec, weights=trained.best)
         return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx

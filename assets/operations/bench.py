@@ -52,7 +52,7 @@ def run_benchmark(name: str, full: bool = False) -> Measurement:
     if not full:
         return Measurement(name, measure(), describe_machine())
     if "full" not in inspect.signature(measure).parameters:
-        raise BenchmarkError(f"'{name}' measures all it has in any case.", "Leave out --full.")
+        raise BenchmarkError(f"'{name}' always measures everything.", "Leave out --full.")
     return Measurement(name, measure(full=True), describe_machine())
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resources.gpu.clouds.base import Finding
-from resources.gpu.doctor import examine
+from resources.gpu.clouds.base import Diagnosis
+from resources.gpu.doctor import diagnose
 from resources.gpu.factory import clouds_at_hand
 from resources.gpu.leases.charges import reconcile_everywhere
 from resources.gpu.leases.inventory import Account, account_of
 from resources.gpu.leases.ledger import LeaseRow, Ledger
-from resources.gpu.leases.reaper import Reaping, reap, reap_until_settled
+from resources.gpu.leases.reaper import Reaping, reap, reap_until_done
 from resources.gpu.maintenance import reap_everywhere
 from resources.gpu.pod_names import checked_owner
 from resources.gpu.resource import Gpu
-from resources.gpu.signals import bounded
-from resources.gpu.timeouts import Pace
+from resources.gpu.signals import with_time_limit
+from resources.gpu.timeouts import Timeouts
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Leases:
 def known_leases(ledger: Ledger) -> Leases:
     """The leases, with what their clouds have billed as far as they tell it in ten seconds."""
     if ledger.exists():
-        bounded(lambda: reconcile_everywhere(clouds_at_hand(), ledger), Pace().bill)
+        with_time_limit(lambda: reconcile_everywhere(clouds_at_hand(), ledger), Timeouts().billing)
     return Leases(ledger.rows(), ledger.usd_this_month(), ledger.clock())
 
 
@@ -51,14 +51,14 @@ def reap_leases(ledger: Ledger, lost: Sequence[str], *, dry_run: bool) -> tuple[
     Raises:
         ReapError: a pod may still be billed.
     """
-    pace, owners = Pace(), [checked_owner(token) for token in lost]
+    timeouts, owners = Timeouts(), [checked_owner(token) for token in lost]
     return reap_everywhere(
         clouds_at_hand(),
         ledger,
         lambda cloud: (
-            [reap(cloud, ledger, pace, dry_run=True, lost=owners)]
+            [reap(cloud, ledger, timeouts, dry_run=True, lost=owners)]
             if dry_run
-            else reap_until_settled(cloud, ledger, pace, owners)
+            else reap_until_done(cloud, ledger, timeouts, owners)
         ),
     )
 
@@ -71,19 +71,19 @@ class Examination:
         accounts: one for each cloud whose API key is set.
     """
 
-    findings: tuple[Finding, ...]
+    diagnoses: tuple[Diagnosis, ...]
     accounts: tuple[Account, ...]
 
     @property
     def is_well(self) -> bool:
         """Whether nothing was found that would keep a training from starting."""
-        return all(finding.well for finding in self.findings)
+        return all(diagnosis.ok for diagnosis in self.diagnoses)
 
 
 def examine_gpu(gpu: Gpu) -> Examination:
     """Look at all that a training needs, and at all that the accounts are billed for."""
     ledger = Ledger(gpu.paths.state.gpu)
     return Examination(
-        examine(gpu, gpu.paths.state.gpu),
+        diagnose(gpu, gpu.paths.state.gpu),
         tuple(account_of(cloud, ledger) for cloud in clouds_at_hand()),
     )

@@ -36,7 +36,7 @@ def _metadata(model: onnx.ModelProto, names: Sequence[str] | None, extra: dict[s
 
 
 def _constant_model(output: np.ndarray, shape: Sequence[Any]) -> onnx.ModelProto:
-    """Gives `output` whatever it sees; adds 0 times the picture, so that the input counts."""
+    """Gives `output` whatever it sees; adds 0 times the image, so that the input counts."""
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
         helper.make_node("Mul", ["mean", "zero"], ["nothing"]),

@@ -22,14 +22,14 @@ from detector_runtime import (
     reset_detector,
 )
 
-PICTURE = np.zeros((400, 800, 3), np.uint8)
+IMAGE = np.zeros((400, 800, 3), np.uint8)
 
 
 def test_without_a_model_the_mock_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         detector = get_detector()
     assert "NO MODEL FOUND" in caplog.text
-    result = detector.detect_fast(PICTURE)
+    result = detector.detect_fast(IMAGE)
     assert detector.source.is_mock
     assert result.source.is_mock
     assert result.to_dict()["source"]["mock"] is True
@@ -38,7 +38,7 @@ def test_without_a_model_the_mock_says_so(caplog: pytest.LogCaptureFixture) -> N
 def test_the_mock_sees_the_same_opening_every_time(caplog: pytest.LogCaptureFixture) -> None:
     detector = get_detector(use_mock=True)
     assert not caplog.records
-    first, second = detector.detect_fast(PICTURE), open_detector(use_mock=True).detect_fast(PICTURE)
+    first, second = detector.detect_fast(IMAGE), open_detector(use_mock=True).detect_fast(IMAGE)
     assert first.entities == second.entities
     counts = {
         name: len(first.find_entities_by_class(name))
@@ -103,7 +103,7 @@ def test_a_failed_reconfiguration_keeps_the_old_detector(block_model: Callable[.
     with pytest.raises(ModelLoadError):
         get_detector("absent.onnx", reconfigure=True)
     assert get_detector() is first
-    first.detect_fast(PICTURE)
+    first.detect_fast(IMAGE)
 
 
 def test_unknown_settings_are_named() -> None:

@@ -39,10 +39,10 @@ def test_a_bundle_brings_classes_thresholds_and_its_name(
 ) -> None:
     detector = open_detector(make_bundle())
     assert str(detector.source) == "bundle blocks 1.2.0"
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[:16, :16, 0] = 0.3 * 255
-    picture[:16, 32:48, :2] = (0.4 * 255, 255)
-    found = detector.detect_fast(picture)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:16, :16, 0] = 0.3 * 255
+    image[:16, 32:48, :2] = (0.4 * 255, 255)
+    found = detector.detect_fast(image)
     assert [entity.class_name for entity in found] == ["sheep"]
     assert found.source.kind == "bundle"
 
@@ -124,7 +124,7 @@ def test_names_must_agree_between_bundle_and_model(make_bundle: Callable[..., Pa
 
 
 @pytest.mark.parametrize(
-    "io", [{"input_size": (32, 32)}, {"output_shape": (300, 6)}, {"input_name": "pictures"}]
+    "io", [{"input_size": (32, 32)}, {"output_shape": (300, 6)}, {"input_name": "images"}]
 )
 def test_the_contract_must_fit_the_model(
     make_bundle: Callable[..., Path], io: dict[str, object]

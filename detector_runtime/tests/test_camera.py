@@ -87,7 +87,7 @@ def test_without_texture_nothing_is_claimed() -> None:
 
 
 @pytest.mark.parametrize("size", [(320, 256), (64, 64), (20, 10), (2, 2)])
-def test_small_pictures_are_no_trouble(size: tuple[int, int]) -> None:
+def test_small_images_are_no_trouble(size: tuple[int, int]) -> None:
     camera = CameraMotion(WorldView(bottom=1.0))
     for offset in (0, 6, 12):
         pixels = GROUND[offset : offset + size[1], 500 : 500 + size[0]]

@@ -14,16 +14,16 @@ from detector_runtime import open_detector
 from detector_runtime.tools.cli import main
 from detector_runtime.tools.drawing import draw
 from detector_runtime.tools.palette import class_colour, text_colour_on
-from detector_runtime.tools.watching import new_pictures
+from detector_runtime.tools.watching import new_images
 
 
 @pytest.fixture
 def shot(tmp_path: Path) -> Path:
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[16:32, 32:48, 0] = 255
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[16:32, 32:48, 0] = 255
     path = tmp_path / "shots" / "a.png"
     path.parent.mkdir()
-    Image.fromarray(picture).save(path)
+    Image.fromarray(image).save(path)
     return path
 
 
@@ -92,7 +92,7 @@ def test_bench_measures(
     assert "total_ms" in capsys.readouterr().out
 
 
-def test_watch_goes_on_after_a_bad_picture(
+def test_watch_goes_on_after_a_bad_image(
     shot: Path, block_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = shot.with_name("b.png")
@@ -109,7 +109,7 @@ def test_watch_goes_on_after_a_bad_picture(
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
 
 
-def test_watched_pictures_are_given_when_they_are_whole(tmp_path: Path) -> None:
+def test_watched_images_are_given_when_they_are_whole(tmp_path: Path) -> None:
     folder = tmp_path / "watched"
     folder.mkdir()
     rounds = iter(range(100))
@@ -120,17 +120,17 @@ def test_watched_pictures_are_given_when_they_are_whole(tmp_path: Path) -> None:
         if number < 3:
             (folder / "growing.png").write_bytes(b"x" * (number + 1))
         if number == 1:
-            (folder / "note.txt").write_text("no picture")
+            (folder / "note.txt").write_text("no image")
         return number < 6
 
-    seen = [path.name for path in new_pictures(folder, 0.0, step)]
+    seen = [path.name for path in new_images(folder, 0.0, step)]
     assert seen == ["growing.png"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["detect", "absent.png", "--mock"], "no picture at absent.png"),
+        (["detect", "absent.png", "--mock"], "no image at absent.png"),
         (["detect", "absent.png", "--model", "absent.onnx"], "no model at"),
         (["info", "absent.onnx"], "no model at"),
         (["info"], "no model was found"),
@@ -159,17 +159,17 @@ def test_what_cannot_be_done_is_said_with_the_fix(
     assert "Traceback" not in captured.err
 
 
-def test_drawing_leaves_the_picture_alone() -> None:
-    picture = np.zeros((300, 500, 3), np.uint8)
-    picture[..., 2] = 90
-    found = open_detector(use_mock=True).detect_fast(picture)
-    drawn = np.asarray(draw(picture, found))
-    assert drawn.shape == picture.shape
-    assert (drawn != picture).any()
-    assert picture[..., 0].max() == 0
+def test_drawing_leaves_the_image_alone() -> None:
+    image = np.zeros((300, 500, 3), np.uint8)
+    image[..., 2] = 90
+    found = open_detector(use_mock=True).detect_fast(image)
+    drawn = np.asarray(draw(image, found))
+    assert drawn.shape == image.shape
+    assert (drawn != image).any()
+    assert image[..., 0].max() == 0
     x1, y1, _, _ = (round(value) for value in found[0].bbox)
     assert (drawn[y1 + 40, x1] == class_colour(0)).all()
-    swapped = np.asarray(draw(picture[:, :, ::-1].copy(), found, color="bgr"))
+    swapped = np.asarray(draw(image[:, :, ::-1].copy(), found, color="bgr"))
     np.testing.assert_array_equal(swapped, drawn)
 
 

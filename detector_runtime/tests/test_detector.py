@@ -152,7 +152,7 @@ def test_an_empty_result_is_no_special_case(constant_model: Callable[..., Path])
     assert found.to_dict()["entities"] == []
 
 
-def test_a_bad_picture_leaves_the_last_result(constant_model: Callable[..., Path]) -> None:
+def test_a_bad_image_leaves_the_last_result(constant_model: Callable[..., Path]) -> None:
     detector = opened(constant_model(rows((0, 0, 0.9, 0))))
     found = detector.detect_fast(GREY)
     with pytest.raises(ImageError):
@@ -168,9 +168,9 @@ def test_threads_take_turns(block_model: Callable[..., Path]) -> None:
         rng = np.random.default_rng(seed)
         for _ in range(30):
             x, y = rng.integers(0, 4, 2) * 16
-            picture = np.zeros((64, 64, 3), np.uint8)
-            picture[y : y + 16, x : x + 16, 0] = 255
-            (entity,) = detector.detect_fast(picture)
+            image = np.zeros((64, 64, 3), np.uint8)
+            image[y : y + 16, x : x + 16, 0] = 255
+            (entity,) = detector.detect_fast(image)
             if entity.bbox[:2] != (x, y):
                 wrong.append(entity)
 

@@ -14,8 +14,8 @@ def screen(seed: int = 0) -> np.ndarray:
     return np.kron(coarse, np.ones((12, 12, 1), int))[:HEIGHT, :WIDTH].astype(np.uint8)
 
 
-def with_units(picture: np.ndarray, count: int, seed: int) -> np.ndarray:
-    changed = picture.copy()
+def with_units(image: np.ndarray, count: int, seed: int) -> np.ndarray:
+    changed = image.copy()
     for x, y in np.random.default_rng(seed).integers(60, (1400, 780), (count, 2)).tolist():
         changed[y : y + 28, x : x + 20] = (200, 40, 40)
     return changed

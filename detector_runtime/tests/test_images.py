@@ -123,7 +123,7 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
         (np.zeros((4, 4), np.uint8), "three channels"),
         (np.zeros((4, 4, 4), np.uint8), "alpha"),
         (np.zeros((3, 40, 40), np.uint8), "transpose"),
-        (np.zeros((1, 4, 4, 3), np.uint8), "not a single picture"),
+        (np.zeros((1, 4, 4, 3), np.uint8), "not a single image"),
         (np.zeros((0, 4, 3), np.uint8), "empty"),
         (np.zeros((1, 40, 3), np.uint8), "40x1"),
         (np.zeros((4, 4, 3), np.float32), "255"),
@@ -134,13 +134,13 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
         ([[1, 2, 3]], "list"),
         (None, "NoneType"),
         ("nowhere.png", "nowhere.png"),
-        ("x" * 5000, "too long|no picture"),
+        ("x" * 5000, "too long|not an image"),
         (np.zeros((4, 4, 3), bool), "bool"),
         (np.full((4, 4, 3), np.inf, np.float32), "infinite"),
         (b"bytes", "bytes"),
     ],
 )
-def test_what_is_no_picture_is_refused_with_the_fix(image: object, says: str) -> None:
+def test_what_is_no_image_is_refused_with_the_fix(image: object, says: str) -> None:
     with pytest.raises(ImageError, match=says) as caught:
         load_frame(image)  # type: ignore[arg-type]
     assert caught.value.fix
@@ -170,7 +170,7 @@ def test_formats_that_run_other_programs_are_not_opened(tmp_path: Path) -> None:
         load_frame(path)
 
 
-def test_sixteen_bit_pictures_are_refused(tmp_path: Path) -> None:
+def test_sixteen_bit_images_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(ImageError, match="8 bits"):
         load_frame(tmp_path / "deep.png")

@@ -28,14 +28,14 @@ def normalised(pixels: np.ndarray) -> np.ndarray:
     return pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
 
 
-def picture(width: int, height: int) -> np.ndarray:
+def image(width: int, height: int) -> np.ndarray:
     return np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("size", SCREENS)
 def test_resampling_equals_opencv_bit_for_bit(size: tuple[int, int]) -> None:
     content = letterbox(size, (640, 640)).content
-    pixels = picture(*size)
+    pixels = image(*size)
     expected = cv2.resize(pixels, content, interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(scaled(Resampler(size, content), pixels), normalised(expected))
 
@@ -48,20 +48,20 @@ def test_resampling_equals_opencv_bit_for_bit(size: tuple[int, int]) -> None:
 def test_resampling_equals_opencv_up_and_down(
     source: tuple[int, int], target: tuple[int, int]
 ) -> None:
-    pixels = picture(*source)
+    pixels = image(*source)
     expected = cv2.resize(pixels, target, interpolation=cv2.INTER_LINEAR)
     np.testing.assert_array_equal(scaled(resampler(source, target), pixels), normalised(expected))
 
 
 def test_views_are_resampled_like_copies() -> None:
-    pixels = picture(300, 200)[10:150, 20:260]
+    pixels = image(300, 200)[10:150, 20:260]
     scale = Resampler((240, 140), (96, 56))
     np.testing.assert_array_equal(scaled(scale, pixels), scaled(scale, pixels.copy()))
 
 
 @pytest.mark.parametrize("content", [(96, 56), (240, 140)])
 def test_channels_are_put_into_the_order_that_the_model_takes(content: tuple[int, int]) -> None:
-    pixels = picture(240, 140)
+    pixels = image(240, 140)
     turned = scaled(Resampler((240, 140), content, (2, 1, 0)), pixels)
     straight = scaled(Resampler((240, 140), content), np.ascontiguousarray(pixels[:, :, ::-1]))
     np.testing.assert_array_equal(turned, straight)
@@ -72,7 +72,7 @@ def test_channels_are_put_into_the_order_that_the_model_takes(content: tuple[int
 @pytest.mark.parametrize("auto", [False, True])
 def test_placement_equals_the_training_pipelines(size: tuple[int, int], auto: bool) -> None:
     augment = pytest.importorskip("ultralytics.data.augment")
-    pixels = picture(*size)
+    pixels = image(*size)
     expected = augment.LetterBox((640, 640), auto=auto, stride=32)(image=pixels)
     canvas = smallest_canvas(size, (640, 640)) if auto else (640, 640)
     fit = letterbox(size, canvas)
@@ -111,7 +111,7 @@ def test_boxes_come_back_to_where_they_were(
     np.testing.assert_allclose(fit.to_source(placed), box, atol=0.02 * max(source) / 640 + 0.01)
 
 
-def test_boxes_on_the_pad_are_clipped_to_the_picture() -> None:
+def test_boxes_on_the_pad_are_clipped_to_the_image() -> None:
     fit = letterbox((200, 100), (64, 64))
     np.testing.assert_array_equal(
         fit.to_source(np.array([[-5, -5, 70, 70]], np.float32)), [[0, 0, 200, 100]]

@@ -30,29 +30,29 @@ def opened(path: Path, **settings: object) -> Detector:
 
 
 def blocks(size: tuple[int, int], *corners: tuple[int, int], side: int = 16) -> np.ndarray:
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    image = np.zeros((size[1], size[0], 3), np.uint8)
     for x, y in corners:
-        picture[y : y + side, x : x + side, 0] = 255
-    return picture
+        image[y : y + side, x : x + side, 0] = 255
+    return image
 
 
 def corners(found: object) -> set[tuple[int, int]]:
     return {(round(entity.bbox[0]), round(entity.bbox[1])) for entity in found}  # type: ignore[attr-defined]
 
 
-def test_tiles_find_what_the_whole_picture_hides(block_model: Callable[..., Path]) -> None:
+def test_tiles_find_what_the_whole_image_hides(block_model: Callable[..., Path]) -> None:
     # Tiles begin at 0, 58 and 96: blocks are placed on the grid of their tile.
-    picture = blocks((160, 160), (0, 0), (58 + 32, 32), (96 + 48, 96 + 48))
+    image = blocks((160, 160), (0, 0), (58 + 32, 32), (96 + 48, 96 + 48))
     detector = opened(block_model())
-    assert len(detector.detect_fast(picture)) == 0
-    assert corners(detector.detect(picture)) == {(0, 0), (90, 32), (144, 144)}
+    assert len(detector.detect_fast(image)) == 0
+    assert corners(detector.detect(image)) == {(0, 0), (90, 32), (144, 144)}
 
 
-def test_without_tiling_or_for_small_pictures_detect_looks_once(
+def test_without_tiling_or_for_small_images_detect_looks_once(
     block_model: Callable[..., Path],
 ) -> None:
-    picture = blocks((160, 160), (96 + 48, 96 + 48))
-    assert len(opened(block_model(), use_sahi=False).detect(picture)) == 0
+    image = blocks((160, 160), (96 + 48, 96 + 48))
+    assert len(opened(block_model(), use_sahi=False).detect(image)) == 0
     small = blocks((64, 48), (16, 24))
     assert len(opened(block_model()).detect(small)) == 1
 
@@ -68,10 +68,10 @@ def test_one_thing_in_two_tiles_is_reported_once() -> None:
 
 
 def test_the_middle_is_looked_at_twice(block_model: Callable[..., Path]) -> None:
-    picture = blocks((128, 128), (32 + 16, 32 + 16))
+    image = blocks((128, 128), (32 + 16, 32 + 16))
     detector = opened(block_model())
-    assert len(detector.detect_fast(picture)) == 0
-    assert corners(detector.detect_fast_multi(picture)) == {(48, 48)}
+    assert len(detector.detect_fast(image)) == 0
+    assert corners(detector.detect_fast_multi(image)) == {(48, 48)}
 
 
 @pytest.mark.parametrize("share", [0, 0.05, 1.5, float("nan"), "half"])
@@ -96,60 +96,60 @@ def test_adaptive_looks_at_all_first_and_then_where_things_are(
     size = (640, 640)
     everywhere = 121
     large = [(16 * 10 * 2, 16 * 10 * 2)]
-    picture = blocks(size, *large, side=160)
-    detector.detect_adaptive(picture)
+    image = blocks(size, *large, side=160)
+    detector.detect_adaptive(image)
     assert looks == [everywhere]
-    detector.detect_adaptive(picture)
+    detector.detect_adaptive(image)
     assert looks[1] == 1
     assert 1 < looks[2] < everywhere
-    detector.detect_adaptive(picture)
-    detector.detect_adaptive(picture)
+    detector.detect_adaptive(image)
+    detector.detect_adaptive(image)
     assert looks[-1] == everywhere
-    detector.detect_adaptive(picture, force_full=True)
+    detector.detect_adaptive(image, force_full=True)
     assert looks[-2:] == [everywhere, everywhere]
 
 
 def test_adaptive_looks_where_something_disappeared(block_model: Callable[..., Path]) -> None:
     # Too small for the fast look: only its place in the last result brings the tiles there.
     detector = opened(block_model(), tracking="none")
-    picture = blocks((640, 640), (0, 0))
-    assert corners(detector.detect_adaptive(picture)) == {(0, 0)}
-    assert corners(detector.detect_adaptive(picture)) == {(0, 0)}
+    image = blocks((640, 640), (0, 0))
+    assert corners(detector.detect_adaptive(image)) == {(0, 0)}
+    assert corners(detector.detect_adaptive(image)) == {(0, 0)}
     assert corners(detector.detect_adaptive(blocks((640, 640)))) == set()
-    assert corners(detector.detect_adaptive(picture)) == set()
+    assert corners(detector.detect_adaptive(image)) == set()
 
 
 def test_a_mode_that_fits_not_says_by_how_much(
     block_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     detector = opened(block_model())
-    picture = blocks((320, 160), (0, 0))
+    image = blocks((320, 160), (0, 0))
     with caplog.at_level(logging.WARNING):
-        assert detector.detect_fast(picture).scale_ratio == pytest.approx(1.0)
+        assert detector.detect_fast(image).scale_ratio == pytest.approx(1.0)
         assert caplog.text == ""
         for _ in range(3):
-            assert detector.detect(picture).scale_ratio == pytest.approx(5.0)
+            assert detector.detect(image).scale_ratio == pytest.approx(5.0)
     assert caplog.text.count("5.0 times larger") == 1
 
 
-def test_a_model_of_tiles_is_warned_about_whole_pictures(
+def test_a_model_of_tiles_is_warned_about_whole_images(
     make_bundle: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     detector = open_detector(make_bundle(io={"trained_on": "tile"}))
-    picture = blocks((320, 160), (0, 0))
+    image = blocks((320, 160), (0, 0))
     with caplog.at_level(logging.WARNING):
-        detector.detect(picture)
+        detector.detect(image)
         assert caplog.text == ""
-        assert detector.detect_fast(picture).scale_ratio == pytest.approx(0.2)
+        assert detector.detect_fast(image).scale_ratio == pytest.approx(0.2)
     assert "5.0 times smaller" in caplog.text
 
 
 def test_ids_persist_over_modes(block_model: Callable[..., Path]) -> None:
     detector = opened(block_model())
-    picture = blocks((64, 64), (16, 16), (48, 32))
-    first = detector.detect_fast(picture)
+    image = blocks((64, 64), (16, 16), (48, 32))
+    first = detector.detect_fast(image)
     for look in (detector.detect, detector.detect_fast_multi, detector.detect_adaptive):
-        assert set(look(picture).ids) >= set(first.ids)
+        assert set(look(image).ids) >= set(first.ids)
     assert not detector.last.tentative.any()
 
 
@@ -164,7 +164,7 @@ def test_a_weak_sighting_keeps_the_track(block_model: Callable[..., Path]) -> No
     assert len(opened(block_model(), tracking="none").detect_fast(strong // 4)) == 0
 
 
-def test_without_tracking_pictures_know_nothing_of_each_other(
+def test_without_tracking_images_know_nothing_of_each_other(
     block_model: Callable[..., Path],
 ) -> None:
     detector = opened(block_model(), tracking="none")
@@ -179,10 +179,10 @@ def test_a_panning_camera_takes_the_tracks_along(block_model: Callable[..., Path
     ground = np.kron(rng.integers(0, 200, (300, 400)), np.ones((4, 4), int)).astype(np.uint8)
 
     def shot(x: int) -> np.ndarray:
-        picture = np.zeros((640, 640, 3), np.uint8)
-        picture[..., 1] = ground[100:740, x : x + 640]
-        picture[320:480, 480 - x : 640 - x, 0] = 255
-        return picture
+        image = np.zeros((640, 640, 3), np.uint8)
+        image[..., 1] = ground[100:740, x : x + 640]
+        image[320:480, 480 - x : 640 - x, 0] = 255
+        return image
 
     found = {}
     for follow in (True, False):
@@ -197,8 +197,8 @@ def test_a_panning_camera_takes_the_tracks_along(block_model: Callable[..., Path
 def test_a_jump_to_another_place_begins_anew(block_model: Callable[..., Path]) -> None:
     detector = opened(block_model())
     noise = np.random.default_rng(0).integers(0, 60, (2, 640, 640, 3)).astype(np.uint8)
-    for picture in noise:
-        picture[160:320, 160:320, 0] = 255
+    for image in noise:
+        image[160:320, 160:320, 0] = 255
     first = detector.detect_fast(noise[0])
     assert detector.detect_fast(noise[0]).ids == first.ids
     assert set(detector.detect_fast(noise[1]).ids).isdisjoint(first.ids)
@@ -208,12 +208,12 @@ def test_failures_leave_the_tracks_as_they_were(
     block_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     detector = opened(block_model())
-    picture = blocks((64, 64), (16, 16))
-    first = detector.detect_fast(picture, timestamp=1.0)
+    image = blocks((64, 64), (16, 16))
+    first = detector.detect_fast(image, timestamp=1.0)
     with pytest.raises(ImageError):
         detector.detect_fast(np.full((64, 64, 3), np.nan))
     with pytest.raises(ConfigurationError, match="timestamp"):
-        detector.detect_fast(picture, timestamp=0.5)
+        detector.detect_fast(image, timestamp=0.5)
     infer = detector.model.infer
 
     def broken(*arguments: object) -> None:
@@ -221,22 +221,22 @@ def test_failures_leave_the_tracks_as_they_were(
 
     monkeypatch.setattr(detector.model, "infer", broken)
     with pytest.raises(ModelOutputError):
-        detector.detect_fast(picture, timestamp=2.0)
+        detector.detect_fast(image, timestamp=2.0)
     monkeypatch.setattr(detector.model, "infer", infer)
-    again = detector.detect_fast(picture, timestamp=2.0)
+    again = detector.detect_fast(image, timestamp=2.0)
     assert again.ids == first.ids
     assert not again[0].tentative
 
 
 def test_tracking_can_be_forgotten(block_model: Callable[..., Path]) -> None:
     detector = opened(block_model(), tracker=TrackerSettings(confirm_hits=3))
-    picture = blocks((64, 64), (16, 16))
-    assert detector.detect_fast(picture).ids == ("sheep_0",)
+    image = blocks((64, 64), (16, 16))
+    assert detector.detect_fast(image).ids == ("sheep_0",)
     detector.reset_tracking()
     assert detector.last is None
-    assert detector.detect_fast(picture).ids == ("sheep_1",)
+    assert detector.detect_fast(image).ids == ("sheep_1",)
     greedy = opened(block_model(), tracking="greedy")
-    assert greedy.detect_fast(picture).ids == greedy.detect_fast(picture).ids == ("sheep_0",)
+    assert greedy.detect_fast(image).ids == greedy.detect_fast(image).ids == ("sheep_0",)
 
 
 @pytest.mark.exhaustive
@@ -253,10 +253,10 @@ def test_ten_thousand_frames_take_no_memory_and_no_id_twice(
     tracemalloc.start()
     for frame in range(10_000):
         places = [tuple(place) for place in (rng.integers(0, 4, (3, 2)) * 16).tolist()]
-        picture = blocks((64, 64), *places)
+        image = blocks((64, 64), *places)
         if frame % 100 == 0:
-            picture = np.repeat(picture, 2, axis=1)
-        found = detector.detect_fast(picture)
+            image = np.repeat(image, 2, axis=1)
+        found = detector.detect_fast(image)
         assert gone.isdisjoint(found.ids)
         before, alive = alive, set(detector.tracker._tracks.ids)
         gone |= (before | set(found.ids)) - alive

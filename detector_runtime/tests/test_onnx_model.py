@@ -129,7 +129,7 @@ def test_a_class_beyond_the_list_is_an_error(constant_model: Callable[..., Path]
         opened(constant_model([[0, 0, 9, 9, 0.9, 7]])).detect_fast(grey())
 
 
-def test_boxes_are_given_in_pixels_of_the_picture(constant_model: Callable[..., Path]) -> None:
+def test_boxes_are_given_in_pixels_of_the_image(constant_model: Callable[..., Path]) -> None:
     detector = opened(constant_model([[0, 16, 64, 48, 0.9, 2]]))
     (entity,) = detector.detect_fast(np.zeros((320, 640, 3), np.uint8))
     assert entity.bbox == pytest.approx((0, 0, 640, 320))
@@ -169,15 +169,15 @@ def test_the_session_sees_what_training_saw(
         np.testing.assert_array_equal(seen[-1], expected.numpy())
 
 
-def test_a_free_input_is_cut_to_the_picture(block_model: Callable[..., Path]) -> None:
+def test_a_free_input_is_cut_to_the_image(block_model: Callable[..., Path]) -> None:
     path = block_model(shape=("batch", 3, "height", "width"), imgsz="[64, 64]")
     model = plain(path)
     assert model.facts.input_size == (64, 64)
     assert model.fit((640, 320)).canvas == (64, 32)
     assert plain(block_model(name="fixed.onnx")).fit((640, 320)).canvas == (64, 64)
-    picture = np.zeros((320, 640, 3), np.uint8)
-    picture[160:320, 480:640, 0] = 255
-    (entity,) = opened(path).detect_fast(picture)
+    image = np.zeros((320, 640, 3), np.uint8)
+    image[160:320, 480:640, 0] = 255
+    (entity,) = opened(path).detect_fast(image)
     assert entity.bbox == pytest.approx((480, 160, 640, 320))
 
 

@@ -37,25 +37,25 @@ MODEL = newest("onnx_export/*/files/model.onnx")
 @pytest.mark.skipif(MODEL is None, reason="the demo has not been run here")
 def test_rows_of_the_demos_model_are_those_of_ultralytics() -> None:
     assert MODEL is not None
-    pictures = sorted(DEMO.glob("cvat_export@*/*/files/images/*"))[:20]
-    assert_the_same_rows(MODEL, [load_frame(path).pixels for path in pictures])
+    images = sorted(DEMO.glob("cvat_export@*/*/files/images/*"))[:20]
+    assert_the_same_rows(MODEL, [load_frame(path).pixels for path in images])
 
 
 @pytest.mark.timeout(1200)
 def test_rows_of_a_model_trained_here_are_those_of_ultralytics(tmp_path: Path) -> None:
     model = trained_on_rectangles(tmp_path)
     rng = np.random.default_rng(7)
-    pictures = [rectangles(rng, size)[0] for size in ((160, 160), (320, 256), (500, 280))]
-    assert_the_same_rows(model, pictures)
+    images = [rectangles(rng, size)[0] for size in ((160, 160), (320, 256), (500, 280))]
+    assert_the_same_rows(model, images)
 
 
-def assert_the_same_rows(model: Path, pictures: list[np.ndarray]) -> None:
+def assert_the_same_rows(model: Path, images: list[np.ndarray]) -> None:
     ultralytics = pytest.importorskip("ultralytics")
     theirs = ultralytics.YOLO(str(model), task="detect")
     seen = []
     with open_detector(model, settings=DetectorSettings(tracking="none")) as ours:
         size = ours.model.facts.input_size[0]
-        for pixels in pictures:
+        for pixels in images:
             height, width = pixels.shape[:2]
             for part in (pixels, np.ascontiguousarray(pixels[: height // 2 + 1, : width - 9])):
                 (result,) = theirs.predict(
@@ -69,7 +69,7 @@ def assert_the_same_rows(model: Path, pictures: list[np.ndarray]) -> None:
                 np.testing.assert_array_equal(got[:, 5], expected[:, 5])
                 seen.append(got)
     assert sum(map(len, seen)) > 100
-    # A model that reports the same of every picture would prove nothing.
+    # A model that reports the same of every image would prove nothing.
     assert not np.array_equal(seen[0][:5], seen[2][:5])
 
 
@@ -115,7 +115,7 @@ def trained_on_rectangles(folder: Path) -> Path:
 
 
 def rectangles(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, str]:
-    """A picture of six rectangles on noise, and its label."""
+    """An image of six rectangles on noise, and its label."""
     width, height = size
     pixels = rng.integers(100, 150, (height, width, 3), dtype=np.uint8)
     lines = []

@@ -37,9 +37,9 @@ def folder(
 
 
 def screenshot() -> np.ndarray:
-    picture = np.zeros((128, 128, 3), np.uint8)
-    picture[32:64, 32:64, 0] = 255
-    return picture
+    image = np.zeros((128, 128, 3), np.uint8)
+    image[32:64, 32:64, 0] = 255
+    return image
 
 
 @pytest.fixture

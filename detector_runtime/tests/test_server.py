@@ -53,7 +53,7 @@ def ask(
     return answer.status, values
 
 
-def test_a_picture_can_be_sent_in_three_ways(server: DetectionServer) -> None:
+def test_an_image_can_be_sent_in_three_ways(server: DetectionServer) -> None:
     form = (
         b"--edge\r\nContent-Disposition: form-data; name=note\r\n\r\nhello\r\n"
         b'--edge\r\nContent-Disposition: form-data; name=image; filename="a.png"\r\n'
@@ -88,7 +88,7 @@ def test_health_and_info(server: DetectionServer) -> None:
     [
         (404, "GET", "/", None, {}),
         (404, "POST", "/health", b"", {}),
-        (400, "POST", "/detect", b"no picture", {"Content_Type": "image/png"}),
+        (400, "POST", "/detect", b"no image", {"Content_Type": "image/png"}),
         (400, "POST", "/detect", b"", {"Content_Type": "image/png"}),
         (400, "POST", "/detect?mode=magic", png(), {"Content_Type": "image/png"}),
         (400, "POST", "/detect", b"{", {"Content_Type": "application/json"}),
@@ -127,14 +127,14 @@ def test_a_body_needs_a_length(server: DetectionServer) -> None:
             assert b"411" in raw.recv(1000).split(b"\r\n")[0]
 
 
-def test_too_many_pictures_are_refused_for_a_while(server: DetectionServer) -> None:
+def test_too_many_images_are_refused_for_a_while(server: DetectionServer) -> None:
     statuses = [
         ask(server, "POST", "/detect", png(), Content_Type="image/png")[0] for _ in range(8)
     ]
     assert statuses == [200] * 6 + [429] * 2
 
 
-def test_a_picture_of_enormous_size_is_refused_unread() -> None:
+def test_an_image_of_enormous_size_is_refused_unread() -> None:
     buffer = io.BytesIO()
     Image.new("1", (9_300, 9_300)).save(buffer, "PNG")
     for server in running(ServerLimits()):

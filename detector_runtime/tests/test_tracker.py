@@ -192,7 +192,7 @@ def test_velocities_are_per_time_and_not_per_call() -> None:
 
 
 def test_two_frames_at_one_time_are_two_looks_between_which_nothing_moves() -> None:
-    # A clock that ticks 64 times a second, as Windows' does, and pictures that come faster.
+    # A clock that ticks 64 times a second, as Windows' does, and images that come faster.
     following = tracker(frame_seconds=1.0)
     for i in range(10):
         for _ in range(3):

@@ -1,5 +1,5 @@
-"""Backgrounds: terrain textures become pictures for scenes to stand on.
+"""Backgrounds: terrain textures become images for scenes to stand on.
 
 `textures` chooses which of the game's files may be used; `soften` brings a texture to the look that
-it has in the game; `pictures` makes, writes and shows a set of them.
+it has in the game; `images` makes, writes and shows a set of them.
 """

@@ -32,7 +32,7 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class HexGrid:
-    """Where hexes lie in a picture; pixels.
+    """Where hexes lie in an image; pixels.
 
     Attributes:
         left, top: middle of the hex in column 0 and row 0.
@@ -71,8 +71,8 @@ class HexMap:
 
 
 @dataclass(frozen=True, eq=False)
-class HexPictures:
-    """The pictures of a game's ground by name; each is read once."""
+class HexImages:
+    """The images of a game's ground by name; each is read once."""
 
     files: Mapping[str, Path]
     _read: dict[str, Rgba] = field(default_factory=dict)
@@ -92,34 +92,34 @@ class HexPictures:
         return self._read[name]
 
 
-def open_pictures(names: Mapping[str, Path], rules: TerrainRules) -> HexPictures:
-    """The pictures that the rules may draw.
+def open_images(names: Mapping[str, Path], rules: TerrainRules) -> HexImages:
+    """The images that the rules may draw.
 
     Args:
         names: of the game's terrain files, with their suffix.
         rules: of a pack with hexes.
 
     Raises:
-        TextureError: a kind of ground has no picture.
+        TextureError: a kind of ground has no image.
     """
     files = {
         without_suffix(name, rules.suffix): file
         for name, file in names.items()
         if has_suffix(name, rules.suffix)
     }
-    pictures = HexPictures(files)
+    images = HexImages(files)
     for kind in _hexes(rules).kinds:
-        if not pictures.matching(kind.include):
+        if not images.matching(kind.include):
             raise TextureError(
-                f"No picture of the game shows '{kind.name}': {kind.include}.",
+                f"No image of the game shows '{kind.name}': {kind.include}.",
                 "Correct terrain.hexes of the game pack, or the game's folder.",
             )
-    return pictures
+    return images
 
 
 def draw_map(
     kind: Kind,
-    pictures: HexPictures,
+    images: HexImages,
     rules: TerrainRules,
     size: tuple[int, int],
     rng: np.random.Generator,
@@ -128,7 +128,7 @@ def draw_map(
 
     Args:
         kind: what it shows.
-        pictures: of the game's ground.
+        images: of the game's ground.
         rules: of a pack with hexes; with a shore when the map has one.
         size: width and height in pixels.
         rng: the only source of chance.
@@ -142,7 +142,7 @@ def draw_map(
     cells = list(_cells(grid, size))
     wet = {cell: kind == "water" if shore is None else _is_wet(cell, grid, shore) for cell in cells}
     ground = _ground(cells, wet, grid, hexes, rng)
-    painter = _Painter(pictures, hexes, grid, rng, np.zeros((size[1], size[0], 3), np.uint8))
+    painter = _Painter(images, hexes, grid, rng, np.zeros((size[1], size[0], 3), np.uint8))
     painter.paint(ground)
     shown = tuple(sorted({known.name for known in ground.values()}))
     wading = tuple(sorted(grid.middle(cell) for cell in ground if ground[cell].wading))
@@ -198,7 +198,7 @@ def _one_by_weight(kinds: Sequence[HexKind], rng: np.random.Generator) -> HexKin
 class _Painter:
     """Draws a map onto a canvas: the ground of all hexes, their borders, what stands on them."""
 
-    pictures: HexPictures
+    images: HexImages
     hexes: HexRules
     grid: HexGrid
     rng: np.random.Generator
@@ -215,57 +215,57 @@ class _Painter:
             self._paint_over(cell, ground[cell])
 
     def _paint_ground(self, cells: Sequence[Cell], kind: HexKind) -> None:
-        names = self.pictures.matching(kind.include)
+        names = self.images.matching(kind.include)
         shared = names[int(self.rng.integers(len(names)))]
-        tints = [name for tint in kind.tints for name in self.pictures.matching(tint)]
+        tints = [name for tint in kind.tints for name in self.images.matching(tint)]
         tint = int(self.rng.integers(len(tints) + 1))
         for cell in cells:
             own = names[int(self.rng.integers(len(names)))]
-            large = self.pictures[shared].shape[1] > self.hexes.width
-            self._lay(self._patch(shared, cell) if large else self.pictures[own], cell)
+            large = self.images[shared].shape[1] > self.hexes.width
+            self._lay(self._patch(shared, cell) if large else self.images[own], cell)
             if tint < len(tints):
-                self._lay(self.pictures[tints[tint]], cell)
+                self._lay(self.images[tints[tint]], cell)
 
     def _patch(self, name: str, cell: Cell) -> Rgba:
-        """One hex of a picture that repeats over the whole map.
+        """One hex of an image that repeats over the whole map.
 
-        The picture is half a column and half a hex larger than what repeats.
+        The image is half a column and half a hex larger than what repeats.
         """
-        picture = self.pictures[name]
-        wide = picture.shape[1] - picture.shape[1] % self.hexes.column
-        high = picture.shape[0] - picture.shape[0] % self.hexes.height
+        image = self.images[name]
+        wide = image.shape[1] - image.shape[1] % self.hexes.column
+        high = image.shape[0] - image.shape[0] % self.hexes.height
         x, y = self._corner(cell, self.hexes.width, self.hexes.height)
         columns = (np.arange(self.hexes.width) + x) % wide
         rows = (np.arange(self.hexes.height) + y) % high
-        patch: Rgba = picture[rows[:, None], columns[None, :]].copy()
+        patch: Rgba = image[rows[:, None], columns[None, :]].copy()
         patch[..., 3] = _hex_mask(self.hexes)
         return patch
 
     def _paint_border(self, cell: Cell, side: str, kind: HexKind, below: HexKind) -> None:
         for border in kind.borders:
             if below.name in border.onto or "*" in border.onto:
-                name = f"{border.picture}-{side}"
-                if name in self.pictures:
-                    self._lay(self.pictures[name], cell)
+                name = f"{border.image}-{side}"
+                if name in self.images:
+                    self._lay(self.images[name], cell)
                 return
 
     def _paint_over(self, cell: Cell, kind: HexKind) -> None:
         if kind.over is None or self.rng.random() >= kind.over_chance:
             return
-        names = self.pictures.matching(kind.over)
+        names = self.images.matching(kind.over)
         if names:
-            self._lay(self.pictures[names[int(self.rng.integers(len(names)))]], cell)
+            self._lay(self.images[names[int(self.rng.integers(len(names)))]], cell)
 
-    def _lay(self, picture: Rgba, cell: Cell) -> None:
-        """Blend a picture over the canvas, its middle on that of the hex."""
-        height, width = picture.shape[:2]
+    def _lay(self, image: Rgba, cell: Cell) -> None:
+        """Blend an image over the canvas, its middle on that of the hex."""
+        height, width = image.shape[:2]
         left, top = self._corner(cell, width, height)
         x1, y1 = max(left, 0), max(top, 0)
         x2 = min(left + width, self.canvas.shape[1])
         y2 = min(top + height, self.canvas.shape[0])
         if x1 >= x2 or y1 >= y2:
             return
-        part = picture[y1 - top : y2 - top, x1 - left : x2 - left]
+        part = image[y1 - top : y2 - top, x1 - left : x2 - left]
         region = self.canvas[y1:y2, x1:x2]
         alpha = part[..., 3:].astype(np.uint16)
         mixed = part[..., :3] * alpha + region * (255 - alpha)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.backgrounds.pictures import read_index
+from pipeline.backgrounds.images import read_index
 from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized, spread_over
 
 THUMBNAIL_WIDTH = 200

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.backgrounds.hexes import open_pictures
-from pipeline.backgrounds.pictures import (
+from pipeline.backgrounds.hexes import open_images
+from pipeline.backgrounds.images import (
     BackgroundEntry,
     choose_shore_textures,
     no_backgrounds,
@@ -103,7 +103,7 @@ def write_kind(
     if rules.hexes is not None:
         base = game_folder / rules.folder
         names = {file.relative_to(base).as_posix(): file for file in every}
-        write_hex_backgrounds(folder, kind, open_pictures(names, rules), rules, size, report)
+        write_hex_backgrounds(folder, kind, open_images(names, rules), rules, size, report)
         return {}
     if kind == "shore":
         textures, left_out = choose_shore_textures(every, rules)

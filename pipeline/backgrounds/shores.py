@@ -1,7 +1,7 @@
 """Shorelines: where the land of a background ends, as data that scene planning can ask.
 
 A shoreline is a formula of a few numbers instead of a mask: it costs nothing to keep in an index,
-it can be asked without decoding a picture, and it moves and mirrors exactly with the picture.
+it can be asked without decoding an image, and it moves and mirrors exactly with the image.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Footprint:
     """The ground under an object: a diamond half as high as wide, as the game's tiles are.
 
     Attributes:
-        x, y: its middle, in pixels of the picture: where the object stands.
+        x, y: its middle, in pixels of the image: where the object stands.
         width: from its left to its right corner.
     """
 
@@ -51,11 +51,11 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Shoreline:
-    """The border of land and water in a picture.
+    """The border of land and water in an image.
 
     Attributes:
         angle: direction from the water to the land, radians, clockwise on the screen from east.
-        offset: pixels from the picture's corner (0, 0) to the water's edge, in that direction.
+        offset: pixels from the image's corner (0, 0) to the water's edge, in that direction.
         waves: by which the edge departs from a straight line.
     """
 
@@ -84,7 +84,7 @@ class Shoreline:
         return sides.astype(np.float32)
 
     def cropped(self, left: int, top: int) -> Shoreline:
-        """The same shoreline in a picture that begins at (left, top) of this one."""
+        """The same shoreline in an image that begins at (left, top) of this one."""
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
         along = top * cosine - left * sine
         return Shoreline(
@@ -97,7 +97,7 @@ class Shoreline:
         )
 
     def mirrored(self, width: int) -> Shoreline:
-        """The same shoreline in the picture flipped left to right."""
+        """The same shoreline in the image flipped left to right."""
         last = width - 1
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
         return Shoreline(
@@ -133,7 +133,7 @@ class Shoreline:
 def drawn_shoreline(
     size: tuple[int, int], rules: ShoreRules, rng: np.random.Generator
 ) -> Shoreline:
-    """A shoreline through a picture, any way up, near its middle.
+    """A shoreline through an image, any way up, near its middle.
 
     Args:
         size: width and height in pixels.

@@ -1,6 +1,6 @@
 """From a texture to the ground as the game shows it: enlarged, blurred, muted.
 
-A texture file is crisper and more colourful than the ground on a screenshot. Some pictures get a
+A texture file is crisper and more colourful than the ground on a screenshot. Some images get a
 heavy blur, so that objects stay recognisable on ground that says little.
 """
 
@@ -35,33 +35,33 @@ def ground(
     rng: np.random.Generator,
     sampling: Sampling = "stretched",
 ) -> Pixels:
-    """One picture of ground.
+    """One image of ground.
 
     Args:
         textures: RGB uint8; the second, if there is one, covers part with a soft border.
         size: width and height in pixels.
         rules: ranges to draw from.
         rng: the only source of chance.
-        sampling: how a texture lies in the picture.
+        sampling: how a texture lies in the image.
 
     Returns:
         uint8 [height, width, 3].
     """
     first, second = textures
-    picture = laid_out(first, size, rules, rng, sampling)
+    image = laid_out(first, size, rules, rng, sampling)
     if second is not None:
         cover = _cover(size, rules.blend_band, rng)[..., None]
-        picture += (laid_out(second, size, rules, rng, sampling) - picture) * cover
-    return softened(picture, rules, rng)
+        image += (laid_out(second, size, rules, rng, sampling) - image) * cover
+    return softened(image, rules, rng)
 
 
-def softened(picture: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
+def softened(image: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
     """Blurred, mildly or heavily, and muted."""
     soft = rng.random() < rules.soft_fraction
     sigma = _drawn(rules.soft_blur if soft else rules.blur, rng)
     if sigma > LEAST_BLUR:
-        picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-    return _muted(picture, rules, rng)
+        image = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    return _muted(image, rules, rng)
 
 
 def laid_out(
@@ -71,7 +71,7 @@ def laid_out(
     rng: np.random.Generator,
     sampling: Sampling,
 ) -> Floats:
-    """The texture repeated over the picture from a random corner, enlarged; float32 RGB."""
+    """The texture repeated over the image from a random corner, enlarged; float32 RGB."""
     zoom = _drawn(rules.zoom, rng)
     top, left = (int(rng.integers(side)) for side in texture.shape[:2])
     lay = _stretched if sampling == "stretched" else _isometric
@@ -96,8 +96,8 @@ def _isometric(
     """The texture on ground seen from the game's angle.
 
     A tile is a diamond of `TILE` pixels at zoom 1. The texture's sides run along those of the
-    tiles, and a tile takes `TILE_TEXELS` of it each way, so that a pixel across the picture is one
-    of the texture. Up and down the picture there are two to a pixel, which are averaged.
+    tiles, and a tile takes `TILE_TEXELS` of it each way, so that a pixel across the image is one
+    of the texture. Up and down the image there are two to a pixel, which are averaged.
     """
     width, height = size
     squash = TILE[0] // TILE[1]
@@ -126,14 +126,14 @@ def _cover(size: tuple[int, int], band: float, rng: np.random.Generator) -> Floa
     return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
 
 
-def _muted(picture: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
+def _muted(image: Floats, rules: Softening, rng: np.random.Generator) -> Pixels:
     brightness, contrast, saturation = (
         _drawn(span, rng) for span in (rules.brightness, rules.contrast, rules.saturation)
     )
-    mean = picture.mean(axis=(0, 1), keepdims=True)
-    picture = (picture - mean) * contrast + mean
-    grey = (picture * LUMINANCE).sum(axis=2, keepdims=True)
-    toned = (grey + (picture - grey) * saturation) * brightness
+    mean = image.mean(axis=(0, 1), keepdims=True)
+    image = (image - mean) * contrast + mean
+    grey = (image * LUMINANCE).sum(axis=2, keepdims=True)
+    toned = (grey + (image - grey) * saturation) * brightness
     return np.asarray(np.clip(np.rint(toned), 0, 255), np.uint8)
 
 

@@ -31,7 +31,7 @@ class TextureError(OutpostError):
 class Texture:
     """A terrain texture and how often it is taken.
 
-    It is read anew for every picture: all textures of a game together take most of a gigabyte.
+    It is read anew for every image: all textures of a game together take most of a gigabyte.
 
     Attributes:
         file: of the game.

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.demo_game.art.catalogue import SpriteFile, drawings_of, sprite_files
-from pipeline.demo_game.art.raycasting import Drawing
+from pipeline.demo_game.art.raycasting import SolidView
 from pipeline.demo_game.drawing_code import drawing_version
 from pipeline.demo_game.ground import BLACK, PLACEHOLDER, TERRAINS, Pixels, placeholder, tile_of
 from pipeline.errors import OutpostError
@@ -99,7 +99,7 @@ def _write_sprites(folder: Path, report: Report) -> None:
         (folder / f"{file.name}.sld").write_bytes(encode(frames, header))
 
 
-def _frame_of(file: SpriteFile, drawing: Drawing) -> SldFrame:
+def _frame_of(file: SpriteFile, drawing: SolidView) -> SldFrame:
     """Place a drawing on the canvas so that its ground anchor lies on the hotspot."""
     x, y = HOTSPOT[0] - drawing.hotspot[0], HOTSPOT[1] - drawing.hotspot[1]
     shadow_x, shadow_y = x + drawing.shadow_offset[0], y + drawing.shadow_offset[1]

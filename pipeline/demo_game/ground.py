@@ -68,14 +68,14 @@ def tile_of(terrain: Terrain, seed: int) -> Pixels:
         mix = mix + terrain.waves * _ripples(rng, broad)
     mix = np.clip(mix, 0, 1)[..., None]
     dark, light = (np.array(colour, np.float32) for colour in (terrain.dark, terrain.light))
-    picture = dark + (light - dark) * mix
+    image = dark + (light - dark) * mix
     if terrain.flecks is not None:
         colour, per_thousand = terrain.flecks
         # Marks are two pixels wide, so that they survive a soft filter.
         marked = rng.random((TILE, TILE), dtype=np.float32) < per_thousand / 1000
         marked |= np.roll(marked, 1, axis=1)
-        picture[marked] = 0.45 * picture[marked] + 0.55 * np.array(colour, np.float32)
-    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
+        image[marked] = 0.45 * image[marked] + 0.55 * np.array(colour, np.float32)
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
 
 
 def placeholder() -> Pixels:
@@ -89,7 +89,7 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[
     """Noise from 0 to 1 that repeats at its edges: random values on a lattice, joined smoothly.
 
     Args:
-        shape: rows and columns of the picture.
+        shape: rows and columns of the image.
         cells: rows and columns of the lattice; more cells make finer noise.
     """
     lattice = rng.random(cells, dtype=np.float32)
@@ -120,7 +120,7 @@ def _cloud(rng: np.random.Generator, octaves: tuple[int, ...]) -> Field:
 
 
 def _ripples(rng: np.random.Generator, bend: Field) -> Field:
-    """Crests that lie across the picture: noise drawn wide, of which only the top is kept."""
+    """Crests that lie across the image: noise drawn wide, of which only the top is kept."""
     crests = np.zeros((TILE, TILE), np.float32)
     for cells in ((72, 18), (48, 14)):
         crests += np.clip(smooth_noise(rng, (TILE, TILE), cells) + 0.3 * bend - 0.82, 0, 1)

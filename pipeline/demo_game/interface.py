@@ -68,7 +68,7 @@ def draw_minimap(image: Pixels, world: Pixels, view: tuple[float, float, float, 
 
     Args:
         world: the whole map's ground.
-        view: left, top, right and bottom of the picture, of the map's size.
+        view: left, top, right and bottom of the image, of the map's size.
     """
     height, width = image.shape[:2]
     left, top = width - MAP_WIDTH, height - MAP_HEIGHT

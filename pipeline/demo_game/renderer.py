@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
-from pipeline.demo_game.art.raycasting import Drawing
+from pipeline.demo_game.art.raycasting import SolidView
 from pipeline.demo_game.game_folder import TEAM_COLOURS
 from pipeline.demo_game.interface import (
     draw_bar,
@@ -47,7 +47,7 @@ MIN_SIDE = 6
 SHADOW_STRENGTH = 0.45
 FOG_STRENGTH = 0.42
 REACH = 110
-"""Pixels around the picture from which something may still reach into it."""
+"""Pixels around the image from which something may still reach into it."""
 
 SESSIONS = (
     Session("harbour", 11, (0.97, 1.0, 1.04), 0.42),
@@ -111,7 +111,7 @@ def _played(name: str) -> tuple[Session, World, tuple[tuple[int, int], ...]]:
 
 
 def _camera_path(session: Session) -> Iterator[tuple[int, int]]:
-    """Left and top of the picture within the map, frame by frame."""
+    """Left and top of the image within the map, frame by frame."""
     rng = np.random.default_rng([session.seed, 4])
     rows, columns = CAMERA_GRID
     for row in range(rows):
@@ -163,7 +163,7 @@ class _Frame:
         return -REACH < x < FRAME_WIDTH + REACH and -REACH < y < FRAME_HEIGHT + REACH
 
     def _moved(self, entity: Entity) -> Entity:
-        """In the picture's coordinates, some steps along its way when it walks."""
+        """In the image's coordinates, some steps along its way when it walks."""
         along = (self._number * 5 + entity.phase * 7) % 12 - 6 if entity.walks else 0
         dx, dy = heading_step(entity.heading)
         return replace(
@@ -239,15 +239,15 @@ class _Frame:
             )
 
 
-def _drawing_of(entity: Entity) -> Drawing:
+def _drawing_of(entity: Entity) -> SolidView:
     return drawing(entity.file, entity.heading, entity.phase)
 
 
-def _corner_of(entity: Entity, drawn: Drawing) -> tuple[int, int]:
+def _corner_of(entity: Entity, drawn: SolidView) -> tuple[int, int]:
     return entity.x - drawn.hotspot[0], entity.y - drawn.hotspot[1]
 
 
-def _coloured(drawn: Drawing, player: int | None) -> Pixels:
+def _coloured(drawn: SolidView, player: int | None) -> Pixels:
     """The sprite's colours, its player's area in the player's colour at the same brightness."""
     colours = drawn.rgba[..., :3]
     if player is None:

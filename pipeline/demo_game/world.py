@@ -22,7 +22,7 @@ Field = npt.NDArray[np.float32]
 
 WIDTH, HEIGHT = 1800, 964
 CELLS = (6, 10)
-"""Rows and columns of the map's cells; each is settled by one group."""
+"""Rows and columns of the map's cells; each is filled by one group."""
 FLATTENING = 0.6
 """A step into the depth of the map is so much shorter on the screen than one across."""
 CLEARANCE = 14
@@ -141,8 +141,8 @@ def world_of(session: Session) -> World:
     """Make the map of a session."""
     rng = np.random.default_rng([session.seed, 1])
     elevation = _elevation(rng, session.water_share)
-    settling = _Settling(np.random.default_rng([session.seed, 2]), elevation)
-    entities = settling.settle()
+    population = _Population(np.random.default_rng([session.seed, 2]), elevation)
+    entities = population.populate()
     ground = _paint(np.random.default_rng([session.seed, 3]), elevation, entities)
     return World(ground, elevation, _fog(rng), entities)
 
@@ -170,22 +170,22 @@ class _Place(NamedTuple):
     y: float
 
 
-class _Settling:
-    """Groups are settled cell by cell; each thing finds a free place near its group's middle."""
+class _Population:
+    """Groups are placed cell by cell; each thing finds a free place near its group's middle."""
 
     def __init__(self, rng: np.random.Generator, elevation: Field) -> None:
         self._rng = rng
         self._elevation = elevation
         self._places: list[_Place] = []
 
-    def settle(self) -> tuple[Entity, ...]:
-        """Settle every cell of the map."""
+    def populate(self) -> tuple[Entity, ...]:
+        """Fill every cell of the map."""
         entities: list[Entity] = []
         turns = {True: 0, False: 0}
         for x, y in self._cells():
             on_water = bool(self._elevation[y, x] < 0)
             groups = WATER_GROUPS if on_water else LAND_GROUPS
-            entities += self._settle_group(groups[turns[on_water] % len(groups)], x, y)
+            entities += self._place_group(groups[turns[on_water] % len(groups)], x, y)
             turns[on_water] += 1
         return tuple(entities)
 
@@ -201,7 +201,7 @@ class _Settling:
             for cell in order
         ]
 
-    def _settle_group(self, group: Group, x: int, y: int) -> Iterator[Entity]:
+    def _place_group(self, group: Group, x: int, y: int) -> Iterator[Entity]:
         rng = self._rng
         player, heading = int(rng.integers(8)), int(rng.integers(HEADINGS))
         for shows, count in group:
@@ -232,7 +232,7 @@ class _Settling:
         return True
 
     def _is_free(self, place: _Place) -> bool:
-        # A little closer than their footprints: crowds overlap in a picture.
+        # A little closer than their footprints: crowds overlap in an image.
         radius = FOOTPRINTS[place.shows]
         return all(
             (place.x - other.x) ** 2 + ((place.y - other.y) / FLATTENING) ** 2
@@ -278,7 +278,7 @@ def _paint(rng: np.random.Generator, elevation: Field, entities: tuple[Entity, .
     ragged: Field = smooth_noise(rng, shape, (120, 220)) + smooth_noise(rng, shape, (43, 77)) - 1
     moisture: Field = smooth_noise(rng, shape, (5, 9)) + np.float32(0.15) * ragged
     level: Field = elevation + np.float32(0.01) * ragged
-    picture = _texture("g_grs", rng)
+    image = _texture("g_grs", rng)
     for name, weight in (
         ("g_gr2", _smoothstep(moisture, 0.52, 0.66)),
         ("g_dir", _smoothstep(moisture, 0.78, 0.86) * 0.9),
@@ -289,11 +289,11 @@ def _paint(rng: np.random.Generator, elevation: Field, entities: tuple[Entity, .
         ("g_wtr", 1 - _smoothstep(level, -0.12, -0.05)),
         ("g_wt3", 1 - _smoothstep(level, -0.5, -0.25)),
     ):
-        picture += (_texture(name, rng) - picture) * weight[..., None]
+        image += (_texture(name, rng) - image) * weight[..., None]
     swell: Field = level + np.float32(0.01) * ragged
     surf = 0.75 * _band(level, -0.007, 0.009) + 0.3 * _band(swell, -0.05, 0.006)
-    picture += (np.array([226, 240, 244], np.float32) - picture) * surf[..., None]
-    return np.rint(np.clip(picture, 0, 255)).astype(np.uint8)
+    image += (np.array([226, 240, 244], np.float32) - image) * surf[..., None]
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
 
 
 def _texture(name: str, rng: np.random.Generator) -> Field:

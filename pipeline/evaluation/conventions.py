@@ -1,9 +1,9 @@
-"""One detector, one set of drawn pictures, both conventions of what a box is.
+"""One detector, one set of drawn images, both conventions of what a box is.
 
 A visible box ends where something covers an object, a full box goes on behind it. A detector that
 learned one of them is judged harder by the other, and so are two detectors that learned different
-ones. Drawn pictures come with both boxes of every object, so both can be asked without a new
-picture or a new detection; `real_evaluation` does so each time. Real frames have the one convention
+ones. Drawn images come with both boxes of every object, so both can be asked without a new
+image or a new detection; `real_evaluation` does so each time. Real frames have the one convention
 of their annotators: where the scores by the two differ much, and the real ones are low, the pack's
 `labels.box` may not be what the annotators drew.
 """
@@ -34,7 +34,7 @@ CONVENTIONS: tuple[BoxConvention, BoxConvention] = ("visible", "full")
 def labels_under(
     scene: WrittenScene, policy: LabelPolicy, class_names: Sequence[str]
 ) -> tuple[LabelledBox, ...]:
-    """The labels that a policy makes of a picture that was drawn and measured under any other.
+    """The labels that a policy makes of an image that was drawn and measured under any other.
 
     Args:
         scene: as its record says.
@@ -64,20 +64,20 @@ def under_both(
     policy: LabelPolicy,
     judgement: Judgement,
 ) -> Mapping[BoxConvention, Scores]:
-    """Score detections on drawn pictures under each convention.
+    """Score detections on drawn images under each convention.
 
     Args:
-        judged: pictures of the set with what a detector found; their own truths do not matter.
+        judged: images of the set with what a detector found; their own truths do not matter.
         synthetic_set: with the records of what was drawn.
         policy: what of it has a label; its box is what differs.
         judgement: classes, thresholds, overlap.
 
     Raises:
-        EvaluationError: there is no picture, or one is not of that set.
+        EvaluationError: there is not an image, or one is not of that set.
         SceneSetError: a record cannot be read.
     """
     if not judged:
-        raise EvaluationError("There is no drawn picture to judge.", "Name pictures of the set.")
+        raise EvaluationError("There is no drawn image to judge.", "Name images of the set.")
     scenes = {frame.name: _scene_of(frame, synthetic_set) for frame in judged}
     return {
         convention: score_frames(
@@ -105,5 +105,5 @@ def _scene_of(frame: JudgedFrame, synthetic_set: SyntheticSet) -> WrittenScene:
         return scene
     raise EvaluationError(
         f"{synthetic_set.folder} has no record of {name}.",
-        "Name the synthetic set that the pictures come from.",
+        "Name the synthetic set that the images come from.",
     )

@@ -38,30 +38,30 @@ class _Mark:
 
 
 def draw_comparison(
-    picture: Image.Image,
+    image: Image.Image,
     truths: Sequence[LabelledBox],
     detections: Sequence[ScoredBox],
     class_names: Sequence[str],
 ) -> Image.Image:
-    """A copy of the picture with found, missed, confused and false boxes, and a legend below.
+    """A copy of the image with found, missed, confused and false boxes, and a legend below.
 
     Args:
-        picture: the frame, of any mode.
+        image: the frame, of any mode.
         truths, detections: in its pixels; only detections that count.
         class_names: by class id.
 
     Returns:
-        RGB, as wide as the picture and 18 pixels higher.
+        RGB, as wide as the image and 18 pixels higher.
     """
-    canvas = Image.new("RGB", (picture.width, picture.height + LEGEND_HEIGHT))
-    canvas.paste(picture.convert("RGB"))
+    canvas = Image.new("RGB", (image.width, image.height + LEGEND_HEIGHT))
+    canvas.paste(image.convert("RGB"))
     pen = ImageDraw.Draw(canvas)
     marks = sorted(_marks(truths, detections, class_names), key=lambda mark: mark.line)
     for mark in marks:
         _draw_mark(pen, mark)
     counts = Counter(mark.colour for mark in marks)
     legend = [(f"{outcome} {counts[colour]}", colour) for outcome, colour in COLOURS.items()]
-    draw_legend(pen, legend, picture.height, FONT_SIZE)
+    draw_legend(pen, legend, image.height, FONT_SIZE)
     return canvas
 
 

@@ -1,4 +1,4 @@
-"""The frames that a detector is judged on: where their pictures lie and what is true in them."""
+"""The frames that a detector is judged on: where their images lie and what is true in them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.labels.training_set import TrainingSet, is_real
 
 @dataclass(frozen=True)
 class TrueFrame:
-    """A picture with the boxes of what is in it, in its pixels; `name` tells it from the others."""
+    """An image with the boxes of what is in it, in its pixels; `name` tells it from the others."""
 
     name: str
-    picture: Path
+    image: Path
     truths: tuple[LabelledBox, ...]
 
     def judged(self, detections: tuple[ScoredBox, ...]) -> JudgedFrame:
-        """The frame together with what a detector found in its picture."""
+        """The frame together with what a detector found in its image."""
         return JudgedFrame(self.name, self.truths, detections)
 
 
@@ -58,20 +58,20 @@ def real_validation_frames(training_set: TrainingSet) -> tuple[TrueFrame, ...]:
 
 
 def synthetic_validation_frames(training_set: TrainingSet) -> tuple[TrueFrame, ...]:
-    """The synthetic pictures of a training set that validate; raises as the real ones."""
-    return _validation_frames(training_set, lambda picture: not is_real(picture))
+    """The synthetic images of a training set that validate; raises as the real ones."""
+    return _validation_frames(training_set, lambda image: not is_real(image))
 
 
 def _validation_frames(
     training_set: TrainingSet, wanted: Callable[[str], bool]
 ) -> tuple[TrueFrame, ...]:
-    pictures = filter(wanted, training_set.listed["val"])
-    return tuple(_read_frame(training_set, picture) for picture in pictures)
+    images = filter(wanted, training_set.listed["val"])
+    return tuple(_read_frame(training_set, image) for image in images)
 
 
-def _read_frame(training_set: TrainingSet, picture: str) -> TrueFrame:
-    file = training_set.folder / picture
+def _read_frame(training_set: TrainingSet, line: str) -> TrueFrame:
+    file = training_set.folder / line
     with Image.open(file) as image:
         width, height = upright_size(image)
-    rows = training_set.rows_of(picture)
+    rows = training_set.rows_of(line)
     return TrueFrame(file.name, file, tuple(row.labelled_box(width, height) for row in rows))

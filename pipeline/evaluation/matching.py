@@ -21,7 +21,7 @@ MIN_IOU = 0.5
 
 @dataclass(frozen=True)
 class ScoredBox:
-    """A detection: class id, score in 0..1, and its box in pixels of the picture."""
+    """A detection: class id, score in 0..1, and its box in pixels of the image."""
 
     class_id: int
     score: float

@@ -29,7 +29,9 @@ class Outcome(StrEnum):
 class VerdictRecord(BaseModel):
     """Base of what is stored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+    )
 
 
 class Verdict(VerdictRecord):
@@ -42,8 +44,8 @@ class Verdict(VerdictRecord):
     score: float | None
 
 
-class PictureReference(VerdictRecord):
-    """A picture as a file of a stored artifact, so that it need not be stored again."""
+class ImageReference(VerdictRecord):
+    """An image as a file of a stored artifact, so that it need not be stored again."""
 
     version: ArtifactVersion
     path: str = Field(description="Relative to the artifact, with forward slashes.")
@@ -54,7 +56,7 @@ class FrameVerdicts(VerdictRecord):
 
     name: str
     domain: str = Field(description="'real' or 'synthetic'.")
-    picture: PictureReference
+    image: ImageReference = Field(alias="picture", description="Its key in files is older.")
     verdicts: tuple[Verdict, ...]
 
 

@@ -1,6 +1,6 @@
 """The contract of a shipped ONNX model: what the runtime decodes, and nothing else.
 
-One output of 300 rows of `x1, y1, x2, y2, score, class` a picture, from the head that needs no
+One output of 300 rows of `x1, y1, x2, y2, score, class` an image, from the head that needs no
 non-maximum suppression. The other head can be exported to the very same shape, so the metadata
 counts as well as the shape.
 """
@@ -128,7 +128,7 @@ def _check_shapes(path: Path, inputs: Sequence[Any], outputs: Sequence[Any]) -> 
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] != 3:
         found = [tuple(item.shape) for item in inputs]
         raise OnnxContractError(
-            f"{path} takes {found} instead of one batch of RGB pictures [batch, 3, height, width].",
+            f"{path} takes {found} instead of one batch of RGB images [batch, 3, height, width].",
             EXPORT_AGAIN,
         )
     shapes = [list(item.shape) for item in outputs]

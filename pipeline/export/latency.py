@@ -1,4 +1,4 @@
-"""How long a model takes for one picture on this machine."""
+"""How long a model takes for one image on this machine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def measure_latency(model: Path, contract: ContractReport) -> float:
     """
     session = open_session(model)
     height, width = contract.imgsz
-    picture = np.zeros((1, 3, height, width), np.float32)
-    session.run(None, {contract.input_name: picture})
-    return statistics.median(_timed(session, contract.input_name, picture) for _ in range(RUNS))
+    image = np.zeros((1, 3, height, width), np.float32)
+    session.run(None, {contract.input_name: image})
+    return statistics.median(_timed(session, contract.input_name, image) for _ in range(RUNS))
 
 
-def _timed(session: Any, name: str, picture: Any) -> float:
+def _timed(session: Any, name: str, image: Any) -> float:
     began = time.perf_counter()
-    session.run(None, {name: picture})
+    session.run(None, {name: image})
     return (time.perf_counter() - began) * 1000

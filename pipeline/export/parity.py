@@ -1,4 +1,4 @@
-"""Whether the exported model answers as the weights do, on real pictures."""
+"""Whether the exported model answers as the weights do, on real images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFERENCE = Path(__file__).with_name("torch_reference.py")
 SCORE_FLOOR = 0.05
 """Rows below it are noise that the runtime drops; their order may differ."""
 LEAST_COMPARED = 10
-"""Rows of a picture that are compared even when all of them score below the floor."""
+"""Rows of an image that are compared even when all of them score below the floor."""
 LEAST_SCORE = 1e-6
 """Rows below it are padding."""
 MAX_BOX_PIXELS = 0.5
@@ -41,9 +41,11 @@ class ParityError(OutpostError):
 class ParityReport(BaseModel):
     """How far an export is from its weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+    )
 
-    pictures: int
+    images: int = Field(alias="pictures", description="Its key in files is older.")
     detections: int = Field(description="Rows of the weights above the score floor.")
     matched: int = Field(description="Of them, found in the export with the same class.")
     unmatched: int = Field(description="Clear of the score floor, on either side alone.")
@@ -75,19 +77,19 @@ class Answers:
     export: Sequence[Rows]
 
 
-def measure_parity(weights: Path, onnx: Path, pictures: Sequence[Path]) -> ParityReport:
+def measure_parity(weights: Path, onnx: Path, images: Sequence[Path]) -> ParityReport:
     """Run weights and export on the same input and compare every detection; see `answers_of`."""
-    answers = answers_of(weights, onnx, pictures)
+    answers = answers_of(weights, onnx, images)
     return compare(answers.weights, answers.export)
 
 
-def answers_of(weights: Path, onnx: Path, pictures: Sequence[Path]) -> Answers:
+def answers_of(weights: Path, onnx: Path, images: Sequence[Path]) -> Answers:
     """Run weights and export on the same input.
 
     Args:
         weights: the checkpoint, run by torch in a process of its own.
         onnx: the export.
-        pictures: real frames; each is letterboxed to the input.
+        images: real frames; each is letterboxed to the input.
 
     Raises:
         ParityError: the weights could not be run.
@@ -96,7 +98,7 @@ def answers_of(weights: Path, onnx: Path, pictures: Sequence[Path]) -> Answers:
     model_input = session.get_inputs()[0]
     metadata = session.get_modelmeta().custom_metadata_map
     height, width = input_size(onnx, metadata, model_input.shape)
-    batch = np.stack([_letterboxed(picture, height, width) for picture in pictures])
+    batch = np.stack([_letterboxed(image, height, width) for image in images])
     exported = [session.run(None, {model_input.name: item[None]})[0][0] for item in batch]
     return Answers(batch, _reference_rows(weights, batch), exported)
 
@@ -111,7 +113,7 @@ def require_parity(report: ParityReport) -> None:
         return
     if report.matched == 0 and report.unmatched == 0:
         raise ParityError(
-            f"On {report.pictures} pictures neither weights nor export see anything at all.",
+            f"On {report.images} images neither weights nor export find anything.",
             "Train longer and look at the curves of trained_weights: it has learned nothing.",
         )
     raise ParityError(
@@ -124,7 +126,7 @@ def require_parity(report: ParityReport) -> None:
 
 
 def compare(reference: Sequence[Rows], exported: Sequence[Rows]) -> ParityReport:
-    """Compare the rows of every picture; each row is matched at most once."""
+    """Compare the rows of every image; each row is matched at most once."""
     pairs, unmatched, detections = [], 0, 0
     for expected, found in zip(reference, exported, strict=True):
         floor = _floor(expected)
@@ -137,7 +139,7 @@ def compare(reference: Sequence[Rows], exported: Sequence[Rows]) -> ParityReport
     boxes = [float(np.abs(a[:4] - b[:4]).max()) for a, b in pairs]
     scores = [float(abs(a[4] - b[4])) for a, b in pairs]
     return ParityReport(
-        pictures=len(reference),
+        images=len(reference),
         detections=detections,
         matched=len(pairs),
         unmatched=unmatched,
@@ -198,9 +200,9 @@ def _reference_rows(weights: Path, batch: Rows) -> list[Rows]:
         return list(np.load(target))
 
 
-def _letterboxed(picture: Path, height: int, width: int) -> Rows:
+def _letterboxed(file: Path, height: int, width: int) -> Rows:
     """float32 [3, height, width] in 0..1, padded with the grey that training pads with."""
-    with Image.open(picture) as image:
+    with Image.open(file) as image:
         padded = ImageOps.pad(
             upright(image).convert("RGB"), (width, height), color=(PADDING_GREY,) * 3
         )

@@ -1,6 +1,6 @@
 """What the weights themselves answer: `python torch_reference.py best.pt in.npy out.npy`.
 
-A program of its own, so that torch comes into no process of the pipeline. Reads pictures as
+A program of its own, so that torch comes into no process of the pipeline. Reads images as
 float32 [count, 3, height, width] in 0..1 and writes the rows of the head that is shipped,
 float32 [count, 300, 6].
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def main(weights: str, source: str, target: str) -> None:
-    """Run the weights on the pictures of `source` and write the rows to `target`."""
+    """Run the weights on the images of `source` and write the rows to `target`."""
     with tempfile.TemporaryDirectory() as settings:
         os.environ.update(YOLO_CONFIG_DIR=settings, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
         predict(Path(weights), Path(source), Path(target))
@@ -30,7 +30,7 @@ def predict(weights: Path, source: Path, target: Path) -> None:
     model.end2end = True
     model.fuse(verbose=False)
     with torch.inference_mode():
-        rows = [model(torch.from_numpy(picture[None]))[0] for picture in np.load(source)]
+        rows = [model(torch.from_numpy(image[None]))[0] for image in np.load(source)]
     np.save(target, torch.cat(rows).numpy())
 
 

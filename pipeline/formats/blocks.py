@@ -41,19 +41,19 @@ def decode_bc1(blocks: Bytes) -> Bytes:
     Returns:
         uint8 [n, 4, 4, 4]: block, row, column, RGBA; alpha is 0 or 255.
     """
-    return picture_of_blocks(blocks.view("<u8"), 1, "BC1").reshape(-1, SIDE, SIDE, 4)
+    return image_of_blocks(blocks.view("<u8"), 1, "BC1").reshape(-1, SIDE, SIDE, 4)
 
 
 def decode_bc4(blocks: Bytes) -> Bytes:
     """Values of BC4 blocks: uint8 [n, 8], contiguous, to uint8 [n, 4, 4]."""
-    return picture_of_blocks(blocks.view("<u8"), 1, "BC4").reshape(-1, SIDE, SIDE)
+    return image_of_blocks(blocks.view("<u8"), 1, "BC4").reshape(-1, SIDE, SIDE)
 
 
-def picture_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> Bytes:
-    """Decode a whole picture with Pillow, straight into an array.
+def image_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> Bytes:
+    """Decode a whole image with Pillow, straight into an array.
 
     Args:
-        codes: the picture's blocks row by row, each as one little-endian number of eight bytes.
+        codes: the image's blocks row by row, each as one little-endian number of eight bytes.
         columns: blocks in a row; divides their number.
         kind: the compression.
 
@@ -64,9 +64,9 @@ def picture_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -
     mode, number, channels = ("RGBA", 1, (4,)) if kind == "BC1" else ("L", 4, ())
     pixels = np.empty((height, width, *channels), np.uint8)
     if len(codes):
-        # The picture is a view of the array, and decoding into it saves two copies.
-        picture = Image.frombuffer(mode, (width, height), pixels, "raw", mode, 0, 1)
-        picture.frombytes(codes.view(np.uint8), "bcn", number, kind)
+        # The image is a view of the array, and decoding into it saves two copies.
+        image = Image.frombuffer(mode, (width, height), pixels, "raw", mode, 0, 1)
+        image.frombytes(codes.view(np.uint8), "bcn", number, kind)
     return pixels
 
 

@@ -26,7 +26,7 @@ class DdsError(OutpostError):
 
 
 def read_dds(path: Path) -> Pixels:
-    """Read the largest picture of a texture.
+    """Read the largest image of a texture.
 
     Returns:
         uint8 [height, width, 4] where the format has alpha (BC1 has), else [height, width, 3]; RGB,
@@ -41,15 +41,15 @@ def read_dds(path: Path) -> Pixels:
         raise _too_large(path, f"it has {size} bytes, more than {MAX_FILE_BYTES}")
     with path.open("rb") as stream:
         try:
-            picture = Image.open(stream, formats=["DDS"])
+            image = Image.open(stream, formats=["DDS"])
         except Exception as error:
             raise _unreadable(path, error) from error
-        if max(picture.size) > MAX_SIDE:
-            width, height = picture.size
+        if max(image.size) > MAX_SIDE:
+            width, height = image.size
             raise _too_large(path, f"it is {width}x{height}, longer than {MAX_SIDE} pixels")
         try:
-            mode = "RGBA" if picture.has_transparency_data else "RGB"
-            return np.array(picture.convert(mode))
+            mode = "RGBA" if image.has_transparency_data else "RGB"
+            return np.array(image.convert(mode))
         except Exception as error:
             raise _unreadable(path, error) from error
 

@@ -1,4 +1,4 @@
-"""PNG pictures of a game's art, as plain arrays."""
+"""PNG images of a game's art, as plain arrays."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipeline.errors import OutpostError
 Rgba = npt.NDArray[np.uint8]
 
 MAX_SIDE = 4_096
-"""Longest side in pixels that a picture of a game may have."""
+"""Longest side in pixels that an image of a game may have."""
 
 
 class PngError(OutpostError):
-    """A file that is no PNG picture, is damaged, or is larger than any of a game's."""
+    """A file that is no PNG image, is damaged, or is larger than any of a game's."""
 
 
 def read_png(file: Path) -> Rgba:
-    """The pixels of a picture, whatever its colour mode.
+    """The pixels of an image, whatever its colour mode.
 
     Returns:
         uint8 [height, width, 4], straight alpha.
@@ -32,10 +32,10 @@ def read_png(file: Path) -> Rgba:
     """
     with file.open("rb") as stream:
         try:
-            with Image.open(stream, formats=["PNG"]) as picture:
-                if max(picture.size) > MAX_SIDE:
-                    raise ValueError(f"it has {picture.width} x {picture.height} pixels")
-                return np.array(picture.convert("RGBA"))
+            with Image.open(stream, formats=["PNG"]) as image:
+                if max(image.size) > MAX_SIDE:
+                    raise ValueError(f"it has {image.width} x {image.height} pixels")
+                return np.array(image.convert("RGBA"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise PngError(
                 f"{file} is not a readable PNG: {error}",

@@ -1,1 +1,1 @@
-"""A page to look through an image set: one folder, no server, thousands of pictures."""
+"""A page to look through an image set: one folder, no server, thousands of images."""

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.verdicts import FrameVerdicts, Outcome, PictureReference
+from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.labels.batches import ExportBatch, Frame
 from pipeline.labels.synthetic import SUBSETS, Subset
@@ -20,20 +20,20 @@ from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 LABEL = "label"
 DROPPED = "dropped"
-PictureFinder = Callable[[PictureReference], Path]
+ImageFinder = Callable[[ImageReference], Path]
 
 
 class GalleryError(OutpostError):
-    """An artifact that holds no pictures, or that cannot be shown."""
+    """An artifact that holds no images, or that cannot be shown."""
 
 
-def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Collection:
+def read_collection(folder: Path, title: str, find_image: ImageFinder) -> Collection:
     """Everything there is to show of an artifact's folder.
 
     Args:
         folder: of a synthetic set, a training set, an export batch, or an evaluation.
         title: of the page.
-        find_picture: where a picture of another artifact lies; an evaluation refers to such.
+        find_image: where an image of another artifact lies; an evaluation refers to such.
 
     Raises:
         GalleryError: the folder holds nothing of that kind.
@@ -53,7 +53,7 @@ def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Co
     if Evaluation.is_in(folder):
         evaluation = Evaluation.open(folder)
         names = tuple(score.name for score in evaluation.report.real.per_class)
-        items = tuple(_evaluated(frame, names, find_picture) for frame in evaluation.verdicts())
+        items = tuple(_evaluated(frame, names, find_image) for frame in evaluation.verdicts())
         return Collection(title, names, items, "score")
     raise GalleryError(
         f"{folder} holds no image set.",
@@ -65,7 +65,7 @@ def read_collection(folder: Path, title: str, find_picture: PictureFinder) -> Co
 def _synthetic(drawn: SyntheticSet) -> Iterator[Item]:
     for scene in drawn.scenes():
         yield Item(
-            picture=scene.picture,
+            image=scene.image,
             name=scene.name,
             width=scene.width,
             height=scene.height,
@@ -96,21 +96,21 @@ def _visibility(item: WrittenObject) -> str:
 
 def _merged(merged: TrainingSet) -> Iterator[Item]:
     for subset in SUBSETS:
-        for picture in merged.images(subset):
-            yield _merged_item(merged, subset, picture)
+        for image in merged.images(subset):
+            yield _merged_item(merged, subset, image)
 
 
-def _merged_item(merged: TrainingSet, subset: Subset, picture: Path) -> Item:
+def _merged_item(merged: TrainingSet, subset: Subset, image: Path) -> Item:
     names = merged.class_names
-    width, height = _size(picture)
-    boxes = (row.labelled_box(width, height) for row in merged.rows_of(picture))
+    width, height = _size(image)
+    boxes = (row.labelled_box(width, height) for row in merged.rows_of(image))
     return Item(
-        picture=picture,
-        name=picture.stem,
+        image=image,
+        name=image.stem,
         width=width,
         height=height,
         split=subset,
-        source="real" if is_real(picture.name) else "synthetic",
+        source="real" if is_real(image.name) else "synthetic",
         marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes),
     )
 
@@ -118,7 +118,7 @@ def _merged_item(merged: TrainingSet, subset: Subset, picture: Path) -> Item:
 def _exported(export: ExportBatch, frame: Frame) -> Item:
     names = export.batch.class_names
     return Item(
-        picture=export.image_of(frame),
+        image=export.image_of(frame),
         name=frame.name,
         width=frame.width,
         height=frame.height,
@@ -133,11 +133,11 @@ def _source(frame: Frame) -> str:
     return session if frame.boxes else f"{session}, without labels"
 
 
-def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_picture: PictureFinder) -> Item:
-    picture = find_picture(frame.picture)
-    width, height = _size(picture)
+def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFinder) -> Item:
+    image = find_image(frame.image)
+    width, height = _size(image)
     return Item(
-        picture=picture,
+        image=image,
         name=frame.name,
         width=width,
         height=height,
@@ -163,12 +163,12 @@ def _score(score: float | None, found: int | None, outcome: Outcome, names: Sequ
     return f"{taken}score {score:.2f}"
 
 
-def _size(picture: Path) -> tuple[int, int]:
+def _size(file: Path) -> tuple[int, int]:
     try:
-        with Image.open(picture) as image:
+        with Image.open(file) as image:
             return upright_size(image)
     except (OSError, UnidentifiedImageError) as error:
         raise GalleryError(
-            f"{picture} is no picture: {error}.",
+            f"{file} is not an image: {error}.",
             "Run `outpost audit` on a model that was made from it, or materialize it again.",
         ) from error

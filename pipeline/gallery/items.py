@@ -1,4 +1,4 @@
-"""What a gallery shows of one picture."""
+"""What a gallery shows of one image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.labels.boxes import Box
 
 @dataclass(frozen=True)
 class Mark:
-    """One box on a picture.
+    """One box on an image.
 
     Attributes:
         class_name: by which it is coloured and found.
@@ -28,16 +28,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Item:
-    """One picture.
+    """One image.
 
     Attributes:
-        picture: the file; its size in pixels is width and height.
+        image: the file; its size in pixels is width and height.
         name: as a person knows it; need not be unique.
         split: "train", "val" or "".
         source: where it comes from: the kind of scene, the session, real or synthetic.
     """
 
-    picture: Path
+    image: Path
     name: str
     width: int
     height: int
@@ -48,7 +48,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures that belong together, in the order of their names.
+    """Images that belong together, in the order of their names.
 
     Attributes:
         measure: what the values of the marks are, such as "score"; empty without any.

@@ -84,7 +84,7 @@ function apply() {
   }
   const order = ORDERS[find("order").value];
   if (order) shown.sort(order);
-  find("count").textContent = `${shown.length} of ${items.length} pictures, ${marks} boxes`;
+  find("count").textContent = `${shown.length} of ${items.length} images, ${marks} boxes`;
   find("scroller").scrollTop = 0;
   FACETS.forEach((id) => showCounts(id, counts[id]));
   remember();
@@ -129,13 +129,13 @@ function makeTile(index) {
   tile.style.top = `${Math.floor(index / columns) * (tileHeight + GAP)}px`;
   tile.style.width = `${tileWidth}px`;
   tile.style.height = `${tileHeight}px`;
-  const picture = new Image();
-  picture.src = item.tile ?? item.picture;
-  picture.alt = item.name;
-  picture.decoding = "async";
+  const image = new Image();
+  image.src = item.tile ?? item.image;
+  image.alt = item.name;
+  image.decoding = "async";
   const caption = document.createElement("figcaption");
   caption.textContent = item.errors ? `${item.name} · ${item.errors} errors` : item.name;
-  tile.append(picture, drawing(item, item.marks.filter(wantedMark)), caption);
+  tile.append(image, drawing(item, item.marks.filter(wantedMark)), caption);
   tile.title = item.name;
   tile.tabIndex = 0;
   tile.addEventListener("click", () => view(index));
@@ -161,7 +161,7 @@ function drawing(item, marks) {
   return svg;
 }
 
-// One picture, large. Small boxes lie above large ones, so that the mouse finds both.
+// One image, large. Small boxes lie above large ones, so that the mouse finds both.
 function view(index) {
   if (index < 0 || index >= shown.length) return;
   viewed = index;
@@ -173,12 +173,12 @@ function view(index) {
   if (!dialog.open) dialog.showModal();
   const frame = document.createElement("div");
   frame.className = "frame";
-  const picture = new Image();
-  picture.src = item.picture;
-  picture.alt = item.name;
+  const image = new Image();
+  image.src = item.image;
+  image.alt = item.name;
   const marks = item.marks.filter(wantedMark).sort((a, b) => sideOf(b) - sideOf(a));
   const svg = drawing(item, marks);
-  frame.append(picture, svg);
+  frame.append(image, svg);
   find("stage").replaceChildren(frame);
   fit(frame, item);
   find("list").replaceChildren(...marks.map((mark, number) => listed(mark, svg.children[number])));
@@ -192,7 +192,7 @@ function fit(frame, item) {
   frame.style.transform = "";
 }
 
-// The wheel zooms at the pointer; all the way back is the whole picture again.
+// The wheel zooms at the pointer; all the way back is the whole image again.
 function zoom(event) {
   const frame = find("stage").firstChild;
   const before = new DOMMatrix(getComputedStyle(frame).transform);
@@ -230,7 +230,7 @@ function point(entry, rect, near) {
   rect?.classList.toggle("near", near);
 }
 
-// The filters: splits and sources with their pictures, kinds and classes with their boxes.
+// The filters: splits and sources with their images, kinds and classes with their boxes.
 const numbers = {};
 
 function choices(id, values, colour) {
@@ -312,7 +312,7 @@ function copy(text, button) {
   navigator.clipboard.writeText(text).then(() => say("copied"), () => say("not allowed here"));
 }
 
-// Back among the tiles, at the picture that was looked at last.
+// Back among the tiles, at the image that was looked at last.
 function goBack() {
   const top = Math.floor(viewed / columns) * (tileHeight + GAP);
   const {scrollTop, clientHeight} = find("scroller");

@@ -2,12 +2,12 @@
 
     <folder>/
         index.html          the page with its style and program
-        data.js             every picture and box; a script, because a browser reads no other file
+        data.js             every image and box; a script, because a browser reads no other file
                             for a page that has no server
-        pictures/           second names of the pictures (copies where links are impossible)
-        thumbnails/         of pictures that are larger than a tile
+        images/           second names of the images (copies where links are impossible)
+        thumbnails/         of images that are larger than a tile
 
-The page draws only the tiles that are in sight, so it stays quick with many thousands of pictures.
+The page draws only the tiles that are in sight, so it stays quick with many thousands of images.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from pipeline.progress import Report, silent, track
 from pipeline.visualization.palette import hex_of
 
 TILE_WIDTH = 320
-"""Pixels; smaller pictures are their own thumbnails."""
+"""Pixels; smaller images are their own thumbnails."""
 THUMBNAIL_QUALITY = 82
 REDUCED = (
     (4, cv2.IMREAD_REDUCED_COLOR_4),
     (2, cv2.IMREAD_REDUCED_COLOR_2),
     (0, cv2.IMREAD_COLOR),
 )
-"""A JPEG decoder leaves out what a small picture has no use for."""
+"""A JPEG decoder leaves out what a small image has no use for."""
 THREADS = 4
 DATA_FILE = "data.js"
 HERE = Path(__file__).parent
@@ -52,10 +52,10 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
     Args:
         folder: an earlier gallery there is replaced.
         collection: what is shown.
-        report: is told the number of finished pictures.
+        report: is told the number of finished images.
 
     Raises:
-        GalleryError: the folder holds something else, or a picture cannot be read.
+        GalleryError: the folder holds something else, or an image cannot be read.
     """
     if folder.exists() and not (folder / DATA_FILE).is_file():
         raise GalleryError(
@@ -64,9 +64,9 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
         )
     draft = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
-        (draft / "pictures").mkdir(parents=True)
+        (draft / "images").mkdir(parents=True)
         (draft / "thumbnails").mkdir()
-        _write_pictures(draft, collection, report)
+        _write_images(draft, collection, report)
         _write_text(draft / DATA_FILE, f"window.GALLERY = {_data(collection)};\n")
         _write_text(draft / "index.html", _page(collection.title))
         if folder.exists():
@@ -77,10 +77,10 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
     return folder / "index.html"
 
 
-def _write_pictures(draft: Path, collection: Collection, report: Report) -> None:
+def _write_images(draft: Path, collection: Collection, report: Report) -> None:
     def write(numbered: tuple[int, Item]) -> None:
         number, item = numbered
-        link_file(item.picture, draft / "pictures" / _file_name(number, item))
+        link_file(item.image, draft / "images" / _file_name(number, item))
         if _needs_thumbnail(item):
             (draft / "thumbnails" / f"{number:06d}.jpg").write_bytes(_thumbnail(item))
 
@@ -92,13 +92,13 @@ def _write_pictures(draft: Path, collection: Collection, report: Report) -> None
 
 
 def _thumbnail(item: Item) -> bytes:
-    encoded = np.frombuffer(item.picture.read_bytes(), np.uint8)
+    encoded = np.frombuffer(item.image.read_bytes(), np.uint8)
     reading = next((mode for factor, mode in REDUCED if item.width >= factor * TILE_WIDTH))
-    picture = cv2.imdecode(encoded, reading) if encoded.size else None
-    if picture is None:
-        raise GalleryError(f"{item.picture} is no picture.", "Materialize its asset again.")
+    image = cv2.imdecode(encoded, reading) if encoded.size else None
+    if image is None:
+        raise GalleryError(f"{item.image} is not an image.", "Materialize its asset again.")
     size = (TILE_WIDTH, max(1, round(TILE_WIDTH * item.height / item.width)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])[1])
 
 
@@ -107,12 +107,12 @@ def _needs_thumbnail(item: Item) -> bool:
 
 
 def _file_name(number: int, item: Item) -> str:
-    """Numbers, because a picture's own name may hold anything."""
-    return f"{number:06d}{item.picture.suffix.lower()}"
+    """Numbers, because an image's own name may hold anything."""
+    return f"{number:06d}{item.image.suffix.lower()}"
 
 
 def _data(collection: Collection) -> str:
-    """One line per picture; boxes as [x1, y1, x2, y2, class, kind, value, note]."""
+    """One line per image; boxes as [x1, y1, x2, y2, class, kind, value, note]."""
     kinds = sorted({mark.kind for item in collection.items for mark in item.marks})
     classes = _classes(collection)
     colours = {
@@ -140,7 +140,7 @@ def _entry(number: int, item: Item, names: dict[str, int], kinds: list[str]) -> 
         "split": item.split,
         "source": item.source,
         "size": [item.width, item.height],
-        "picture": f"pictures/{_file_name(number, item)}",
+        "image": f"images/{_file_name(number, item)}",
         "tile": f"thumbnails/{number:06d}.jpg" if _needs_thumbnail(item) else None,
         "marks": [list(mark) for mark in _marks(item, names, kinds)],
     }

@@ -40,7 +40,7 @@ OLDER_SPRITES = (".smx", ".smp", ".slp")
 State = Literal["complete", "partial", "missing", "annotated"]
 
 
-class ClassCoverage(BaseModel):
+class ClassFiles(BaseModel):
     """What an installed game has of one class."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,7 +98,7 @@ class CoverageReport(BaseModel):
     folder: str
     sprite_files: int = Field(description="Files with the pack's suffix.")
     other_files: dict[str, int] = Field(description="Files beside them, by the end of their name.")
-    classes: tuple[ClassCoverage, ...] = Field(description="By id.")
+    classes: tuple[ClassFiles, ...] = Field(description="By id.")
     distractors: int = Field(description="Files of unlabelled things.")
     apart: dict[str, int] = Field(description="Files that the pack leaves aside, by group.")
     excluded: int = Field(description="Files that the pack keeps from every class.")
@@ -263,14 +263,14 @@ def _in_present_format(names: list[str], suffix: str) -> Iterator[str]:
 
 def _coverage(
     known: GameClass, pack: GamePack, matches: FileMatches, stems: list[str]
-) -> ClassCoverage:
+) -> ClassFiles:
     rules = [rule for rule in pack.sprites.rules if rule.class_name == known.name]
     idle = _idle([pattern for rule in rules for pattern in rule.include], stems)
     files = len(matches.by_class.get(known.name, ()))
     state: State = "annotated" if not known.has_sprites else "missing"
     if files:
         state = "partial" if idle else "complete"
-    return ClassCoverage(
+    return ClassFiles(
         id=known.id,
         name=known.name,
         state=state,
@@ -286,7 +286,7 @@ def _meaning(state: State, known: GameClass, has_rules: bool) -> str:
             return "Every pattern finds files."
         case "annotated":
             return (
-                "The game draws it without a sprite, so no synthetic picture can show it: annotate "
+                "The game draws it without a sprite, so no synthetic image can show it: annotate "
                 "it on screenshots."
             )
         case "partial":
@@ -297,7 +297,7 @@ def _meaning(state: State, known: GameClass, has_rules: bool) -> str:
             )
         case "missing" if has_rules:
             return (
-                "No synthetic picture will show it, and the detector will hardly find it: its "
+                "No synthetic image will show it, and the detector will hardly find it: its "
                 "files are named differently here. Look for them among the unmatched files, and "
                 f"name them in sprites.yaml under {known.name}."
             )

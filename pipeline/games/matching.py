@@ -106,7 +106,7 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
     kept = [stem for stem in every if not never.fullmatch(stem)]
     apart, rest = _set_apart(rules, kept)
     claims = _claims(rules, rest)
-    by_rule, conflicts = _settle(rules, claims)
+    by_rule, conflicts = _assign(rules, claims)
     choices = {
         stem: [_named(part, stem, kept) for part in match.rule.parts]
         for match in by_rule
@@ -174,7 +174,7 @@ def _claims(rules: SpriteRules, stems: list[str]) -> dict[str, list[int]]:
     return dict(claims)
 
 
-def _settle(
+def _assign(
     rules: SpriteRules, claims: Mapping[str, list[int]]
 ) -> tuple[tuple[RuleMatch, ...], dict[str, tuple[str, ...]]]:
     """Give each stem to the first rule of the one class that claims it; else it is a conflict."""

@@ -127,7 +127,7 @@ class SpriteRules(Section):
         [], description="Names that rules may take like classes, for what lies on or under units."
     )
     team_shades: list[TeamShades] = Field(
-        [], description="Of pictures that have no layer for the player's colour."
+        [], description="Of images that have no layer for the player's colour."
     )
     team_colours: list[Rgb] | None = Field(
         None, min_length=8, max_length=8, description="RGB of players 1 to 8."
@@ -169,9 +169,9 @@ class Softening(Section):
 
     zoom: ZoomRange = Field((1.0, 1.6), description="Enlargement of the texture.")
     blend_probability: Fraction = Field(0.35, description="Two textures with a soft border.")
-    blend_band: Fraction = Field(0.4, description="Width of that border, of the picture's side.")
+    blend_band: Fraction = Field(0.4, description="Width of that border, of the image's side.")
     blur: BlurRange = Field((0.6, 1.6), description="Sigma in pixels of the mild blur.")
-    soft_fraction: Fraction = Field(0.35, description="How many pictures get the heavy blur.")
+    soft_fraction: Fraction = Field(0.35, description="How many images get the heavy blur.")
     soft_blur: BlurRange = Field((5.0, 9.0), description="Sigma in pixels of the heavy blur.")
     brightness: FactorRange = (0.85, 1.08)
     contrast: FactorRange = (0.8, 1.0)
@@ -218,7 +218,7 @@ class TerrainRules(Section):
     min_luminance: float = Field(20.0, ge=0, le=255, description="Darker textures are left out.")
     sampling: Literal["stretched", "isometric"] = Field(
         "stretched",
-        description="How a texture lies in the picture: flat, as its file shows it, or seen from "
+        description="How a texture lies in the image: flat, as its file shows it, or seen from "
         "the game's angle, on tiles that are diamonds of 96 x 48 pixels.",
     )
     shore: ShoreRules | None = Field(
@@ -290,7 +290,7 @@ class MergeRules(Section):
 
 
 class TwoStageRules(Section):
-    """Training on the synthetic pictures, then fine-tuning on the real ones."""
+    """Training on the synthetic images, then fine-tuning on the real ones."""
 
     pretrain: dict[str, Any] = Field(
         {}, description="Hyperparameters of the first stage that differ from the game's."
@@ -299,7 +299,7 @@ class TwoStageRules(Section):
         {}, description="The same of the second; see `pipeline.training.job.FINETUNING`."
     )
     finetune_on: Literal["real", "all"] = Field(
-        "real", description="'all' keeps the synthetic pictures, for classes without a real one."
+        "real", description="'all' keeps the synthetic images, for classes without a real one."
     )
 
 
@@ -429,10 +429,10 @@ def _unknown_marks(rules: SceneRules, sprites: SpriteRules | None) -> list[str]:
     if sprites is None:  # They are wrong themselves, which is reported.
         return []
     return [
-        f"overlays.pictures[{number}].picture: sprites.marks has no '{mark.picture}'"
-        f"{_suggestion(mark.picture, sprites.marks)}"
-        for number, mark in enumerate(rules.overlays.pictures)
-        if mark.picture not in sprites.marks
+        f"overlays.marks[{number}].image: sprites.marks has no '{mark.image}'"
+        f"{_suggestion(mark.image, sprites.marks)}"
+        for number, mark in enumerate(rules.overlays.marks)
+        if mark.image not in sprites.marks
     ]
 
 

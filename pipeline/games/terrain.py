@@ -9,7 +9,7 @@ from pipeline.games.patterns import matcher
 
 NEVER: dict[TerrainClass, str] = {
     "void": "void: nothing is there",
-    "placeholder": "placeholder: stands for another picture",
+    "placeholder": "placeholder: stands for another image",
     "farm": "farm field: as plain ground it would be a farm without a label",
     "shallows": "shallows: neither land nor water",
 }

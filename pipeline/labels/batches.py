@@ -15,7 +15,7 @@ from pipeline.files import read_json, write_json
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
-from pipeline.labels.pictures import UNREADABLE, upright_content
+from pipeline.labels.images import UNREADABLE, upright_content
 from pipeline.progress import Report, silent, track
 
 IMAGES_FOLDER = "images"
@@ -35,11 +35,11 @@ class Frame:
 
     Attributes:
         name: file name, unique in the batch even without its suffix.
-        path: where the picture lies, relative to the export or the batch folder, forward slashes.
+        path: where the image lies, relative to the export or the batch folder, forward slashes.
         width, height: pixels.
-        sha256: digest of the picture's file.
+        sha256: digest of the image's file.
         phash: perceptual hash, 16 hexadecimal digits; see `fingerprints`.
-        boxes: inside the picture, each side at least a pixel, in the order of the export.
+        boxes: inside the image, each side at least a pixel, in the order of the export.
     """
 
     name: str

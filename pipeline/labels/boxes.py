@@ -37,7 +37,7 @@ class Box(NamedTuple):
         return max(self.width, 0.0) * max(self.height, 0.0)
 
     def clipped(self, width: int, height: int) -> Box:
-        """The part inside a picture of that size; empty (area 0) when it lies outside."""
+        """The part inside an image of that size; empty (area 0) when it lies outside."""
         x1, x2 = (min(max(x, 0.0), float(width)) for x in (self.x1, self.x2))
         y1, y2 = (min(max(y, 0.0), float(height)) for y in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)

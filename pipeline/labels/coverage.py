@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict
 
 SCARCE = 10
-"""Fewer real training boxes than this teach little: one more session changes the picture."""
+"""Fewer real training boxes than this teach little: one more session changes the image."""
 
 
 class ClassCoverage(BaseModel):
-    """Boxes of one class; every picture counts once, however often it is listed for training."""
+    """Boxes of one class; every image counts once, however often it is listed for training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ def coverage_warnings(per_class: Mapping[str, ClassCoverage]) -> tuple[str, ...]
     unjudged = _names(per_class, lambda c: c.real_val == 0)
     sentences = (
         (untrained, "cannot be learned, nothing shows them in training"),
-        (unreal, "are learned from synthetic pictures alone"),
+        (unreal, "are learned from synthetic images alone"),
         (scarce, f"have fewer than {SCARCE} real boxes in training"),
         (unjudged, "have no real box in validation"),
     )

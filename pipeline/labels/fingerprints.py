@@ -1,6 +1,6 @@
-"""What two pictures are compared by: their bytes and a perceptual hash.
+"""What two images are compared by: their bytes and a perceptual hash.
 
-The hash is pHash: the picture as 32x32 grey values, the lowest 8x8 frequencies of its cosine
+The hash is pHash: the image as 32x32 grey values, the lowest 8x8 frequencies of its cosine
 transform, and one bit for each that lies above their median. Everything after decoding is integer
 arithmetic, so that the hash is the same on every machine.
 """
@@ -29,7 +29,7 @@ same view with all units recoloured 10; unrelated views lie 32 apart and never b
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A picture's name without suffix, the SHA-256 of its file, and its perceptual hash."""
+    """An image's name without suffix, the SHA-256 of its file, and its perceptual hash."""
 
     stem: str
     sha256: str
@@ -37,9 +37,9 @@ class Fingerprint:
     """64 bits as 16 hexadecimal digits."""
 
 
-def perceptual_hash(picture: Image.Image) -> str:
-    """The 64-bit hash of a picture of any mode and size, as 16 hexadecimal digits."""
-    grey = picture.convert("L").resize((GREY_SIDE, GREY_SIDE), Image.Resampling.LANCZOS)
+def perceptual_hash(image: Image.Image) -> str:
+    """The 64-bit hash of an image of any mode and size, as 16 hexadecimal digits."""
+    grey = image.convert("L").resize((GREY_SIDE, GREY_SIDE), Image.Resampling.LANCZOS)
     pixels = np.asarray(grey, dtype=np.int64)
     cosines = _cosines()
     frequencies = (cosines @ pixels @ cosines.T).ravel()

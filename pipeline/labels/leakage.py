@@ -51,10 +51,10 @@ def find_leaks(trained: Sequence[Fingerprint], judged: Sequence[Fingerprint]) ->
     return tuple(sorted(leaks, key=lambda leak: (leak.judged, leak.trained)))
 
 
-def fingerprint_of(picture: Path) -> Fingerprint:
-    """Read a picture's file and hash its bytes and its look."""
-    with Image.open(picture) as image:
-        return Fingerprint(picture.stem, sha256_of(picture), perceptual_hash(upright(image)))
+def fingerprint_of(file: Path) -> Fingerprint:
+    """Read an image's file and hash its bytes and its look."""
+    with Image.open(file) as image:
+        return Fingerprint(file.stem, sha256_of(file), perceptual_hash(upright(image)))
 
 
 def _kind(trained: Fingerprint, judged: Fingerprint, bits: int) -> LeakKind | None:

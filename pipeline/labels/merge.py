@@ -21,7 +21,7 @@ from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
 from pipeline.labels.leakage import Leak, find_leaks
 from pipeline.labels.splits import Split, SplitRule, split_frames
-from pipeline.labels.synthetic import Subset, SyntheticPicture
+from pipeline.labels.synthetic import Subset, SyntheticImage
 
 REAL_PREFIX = "real_"
 
@@ -32,7 +32,7 @@ class MergeError(OutpostError):
 
 @dataclass(frozen=True)
 class NamedBatch:
-    """A batch with its name and the folder that holds its pictures."""
+    """A batch with its name and the folder that holds its images."""
 
     name: str
     folder: Path
@@ -40,12 +40,12 @@ class NamedBatch:
 
 
 @dataclass(frozen=True)
-class RealPicture:
+class RealImage:
     """A real frame with the subset that it goes to and the file that it is copied from."""
 
     subset: Subset
     batch: str
-    picture: Path
+    image: Path
     frame: Frame
 
     @property
@@ -78,7 +78,7 @@ class BatchUse(BaseModel):
 
 
 class MergeSummary(BaseModel):
-    """What a training set holds. Counts are of pictures and boxes, whatever the oversampling."""
+    """What a training set holds. Counts are of images and boxes, whatever the oversampling."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,8 +98,8 @@ class MergeSummary(BaseModel):
     per_class: dict[str, ClassCoverage]
     zero_real_classes: tuple[str, ...]
     batches: tuple[BatchUse, ...]
-    duplicates: tuple[SameStem, ...] = Field(description="Same stem, same picture.")
-    collisions: tuple[SameStem, ...] = Field(description="Same stem, another picture.")
+    duplicates: tuple[SameStem, ...] = Field(description="Same stem, same image.")
+    collisions: tuple[SameStem, ...] = Field(description="Same stem, another image.")
     unknown_labels: dict[str, int]
     validation_leaks: tuple[Leak, ...] = Field(description="Training against validation.")
     held_out_leaks: tuple[Leak, ...] = Field(description="Training against held-out batches.")
@@ -111,8 +111,8 @@ class MergePlan:
     """Everything that the training set will hold."""
 
     class_names: tuple[str, ...]
-    real: tuple[RealPicture, ...]
-    synthetic: tuple[SyntheticPicture, ...]
+    real: tuple[RealImage, ...]
+    synthetic: tuple[SyntheticImage, ...]
     summary: MergeSummary
 
 
@@ -125,7 +125,7 @@ def open_batches(folders: Mapping[str, Path]) -> tuple[NamedBatch, ...]:
 
 def plan_merge(
     batches: Sequence[NamedBatch],
-    synthetic: Sequence[SyntheticPicture],
+    synthetic: Sequence[SyntheticImage],
     class_names: Sequence[str],
     rules: MergeRules,
 ) -> MergePlan:
@@ -147,12 +147,12 @@ def plan_merge(
     split = split_frames([frame for _, frame in chosen.frames], rules)
     real = tuple(_placed(batch, frame, split) for batch, frame in chosen.frames)
     drawn = tuple(synthetic)
-    pictures = _Pictures(real, drawn, tuple(class_names))
+    images = _Images(real, drawn, tuple(class_names))
     return MergePlan(
         class_names=tuple(class_names),
         real=real,
         synthetic=drawn,
-        summary=_summarise(batches, chosen, split, pictures, rules),
+        summary=_summarise(batches, chosen, split, images, rules),
     )
 
 
@@ -171,18 +171,18 @@ class _Chosen:
 
 
 @dataclass(frozen=True)
-class _Pictures:
-    """The pictures of a plan, for counting."""
+class _Images:
+    """The images of a plan, for counting."""
 
-    real: tuple[RealPicture, ...]
-    synthetic: tuple[SyntheticPicture, ...]
+    real: tuple[RealImage, ...]
+    synthetic: tuple[SyntheticImage, ...]
     class_names: tuple[str, ...]
 
-    def real_in(self, subset: Subset) -> list[RealPicture]:
-        return [picture for picture in self.real if picture.subset == subset]
+    def real_in(self, subset: Subset) -> list[RealImage]:
+        return [image for image in self.real if image.subset == subset]
 
-    def synthetic_in(self, subset: Subset) -> list[SyntheticPicture]:
-        return [picture for picture in self.synthetic if picture.subset == subset]
+    def synthetic_in(self, subset: Subset) -> list[SyntheticImage]:
+        return [image for image in self.synthetic if image.subset == subset]
 
     def per_class(self) -> dict[str, ClassCoverage]:
         counts = {
@@ -234,29 +234,29 @@ def _usable_frames(batch: Batch, rules: MergeRules) -> tuple[Frame, ...]:
 
 
 def _alike(one: Frame, other: Frame) -> bool:
-    """The same file, or the same picture encoded anew."""
+    """The same file, or the same image encoded anew."""
     if one.sha256 == other.sha256:
         return True
     return int(hash_distances([one.phash], [other.phash])[0, 0]) <= NEAR_DUPLICATE_BITS
 
 
-def _placed(batch: NamedBatch, frame: Frame, split: Split) -> RealPicture:
+def _placed(batch: NamedBatch, frame: Frame, split: Split) -> RealImage:
     subset: Subset = "val" if frame.stem in split.validation else "train"
-    return RealPicture(subset, batch.name, batch.folder / frame.path, frame)
+    return RealImage(subset, batch.name, batch.folder / frame.path, frame)
 
 
 def _summarise(
     batches: Sequence[NamedBatch],
     chosen: _Chosen,
     split: Split,
-    pictures: _Pictures,
+    images: _Images,
     rules: MergeRules,
 ) -> MergeSummary:
-    real_train, real_val = pictures.real_in("train"), pictures.real_in("val")
-    drawn_train, drawn_val = pictures.synthetic_in("train"), pictures.synthetic_in("val")
-    per_class = pictures.per_class()
-    trained = [picture.frame.fingerprint for picture in real_train]
-    validated = [picture.frame.fingerprint for picture in real_val]
+    real_train, real_val = images.real_in("train"), images.real_in("val")
+    drawn_train, drawn_val = images.synthetic_in("train"), images.synthetic_in("val")
+    per_class = images.per_class()
+    trained = [image.frame.fingerprint for image in real_train]
+    validated = [image.frame.fingerprint for image in real_val]
     held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     judged = [frame.fingerprint for batch in held_out for frame in batch.batch.frames]
     unknown: Counter[str] = Counter()
@@ -278,41 +278,41 @@ def _summarise(
         unlabelled=rules.unlabelled,
         per_class=per_class,
         zero_real_classes=zero_real_classes(per_class),
-        batches=tuple(_use_of(batch, pictures.real, rules) for batch in batches),
+        batches=tuple(_use_of(batch, images.real, rules) for batch in batches),
         duplicates=tuple(chosen.duplicates),
         collisions=tuple(chosen.collisions),
         unknown_labels=dict(sorted(unknown.items())),
         validation_leaks=find_leaks(trained, validated),
         held_out_leaks=find_leaks([*trained, *validated], judged),
-        warnings=(*_warnings(split, pictures), *coverage_warnings(per_class)),
+        warnings=(*_warnings(split, images), *coverage_warnings(per_class)),
     )
 
 
-def _use_of(batch: NamedBatch, real: Iterable[RealPicture], rules: MergeRules) -> BatchUse:
+def _use_of(batch: NamedBatch, real: Iterable[RealImage], rules: MergeRules) -> BatchUse:
     return BatchUse(
         name=batch.name,
         held_out=is_held_out(batch.name, rules),
         frames=len(batch.batch.frames),
-        used=sum(picture.batch == batch.name for picture in real),
+        used=sum(image.batch == batch.name for image in real),
         unlabelled=len(batch.batch.unlabelled),
         rejected_shapes=len(batch.batch.rejected),
     )
 
 
-def _warnings(split: Split, pictures: _Pictures) -> tuple[str, ...]:
-    if not pictures.real:
-        return ("there are no real frames: the model will know synthetic pictures alone",)
-    if not pictures.real_in("val"):
+def _warnings(split: Split, images: _Images) -> tuple[str, ...]:
+    if not images.real:
+        return ("there are no real frames: the model will know synthetic images alone",)
+    if not images.real_in("val"):
         return (
             "no real frame validates: the frames are too alike to be split "
-            f"({len(pictures.real)} frames, {split.units} groups); add another session",
+            f"({len(images.real)} frames, {split.units} groups); add another session",
         )
     return ()
 
 
-def _count_frames(pictures: Iterable[RealPicture]) -> Counter[int]:
-    return Counter(box.class_id for picture in pictures for box in picture.frame.boxes)
+def _count_frames(images: Iterable[RealImage]) -> Counter[int]:
+    return Counter(box.class_id for image in images for box in image.frame.boxes)
 
 
-def _count_rows(pictures: Iterable[SyntheticPicture]) -> Counter[int]:
-    return Counter(row.class_id for picture in pictures for row in picture.rows)
+def _count_rows(images: Iterable[SyntheticImage]) -> Counter[int]:
+    return Counter(row.class_id for image in images for row in image.rows)

@@ -1,4 +1,4 @@
-"""Labelled pictures to look at before anybody trains on them."""
+"""Labelled images to look at before anybody trains on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FONT_SIZE = 10
 
 
 def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
-    """A JPEG of real training pictures with their labels, spread evenly over the list.
+    """A JPEG of real training images with their labels, spread evenly over the list.
 
     Where there are no real ones, synthetic ones are shown.
 
@@ -29,8 +29,8 @@ def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
         TrainingSetError: labels are missing or damaged.
     """
     listed = sorted(set(training_set.listed["train"]))
-    pictures = [line for line in listed if is_real(line)] or listed
-    tiles = [_labelled_tile(training_set, picture) for picture in spread_over(pictures, count)]
+    images = [line for line in listed if is_real(line)] or listed
+    tiles = [_labelled_tile(training_set, image) for image in spread_over(images, count)]
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles))))
 
 
@@ -43,9 +43,9 @@ def batch_samples(export: ExportBatch, count: int = 6) -> bytes | None:
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)))) if tiles else None
 
 
-def _labelled_tile(training_set: TrainingSet, picture: str) -> Image.Image:
-    image, names = _opened(training_set.folder / picture), training_set.class_names
-    rows = training_set.rows_of(picture)
+def _labelled_tile(training_set: TrainingSet, line: str) -> Image.Image:
+    image, names = _opened(training_set.folder / line), training_set.class_names
+    rows = training_set.rows_of(line)
     return _tile(image, [row.labelled_box(image.width, image.height) for row in rows], names)
 
 

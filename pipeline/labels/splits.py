@@ -1,6 +1,6 @@
 """Which real frames train and which validate.
 
-Neighbouring frames of one capture show nearly the same picture. A split that tears them apart
+Neighbouring frames of one capture show nearly the same image. A split that tears them apart
 measures memory instead of skill, so frames are kept together as well as the data allows:
 
 1. *Sessions*: whole sessions validate. Sessions that share a near-duplicate frame count as one.
@@ -63,7 +63,7 @@ def split_frames(frames: Sequence[Frame], rules: MergeRules) -> Split:
 
 
 def near_duplicates(frames: Sequence[Frame]) -> tuple[tuple[int, int], ...]:
-    """Index pairs (i < j) of frames that show nearly the same picture."""
+    """Index pairs (i < j) of frames that show nearly the same image."""
     hashes = [frame.phash for frame in frames]
     near = np.triu(hash_distances(hashes, hashes) <= NEAR_DUPLICATE_BITS, k=1)
     return tuple((int(i), int(j)) for i, j in zip(*np.nonzero(near), strict=True))

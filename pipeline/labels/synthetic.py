@@ -13,10 +13,10 @@ SUBSETS: tuple[Subset, Subset] = ("train", "val")
 
 
 @dataclass(frozen=True)
-class SyntheticPicture:
-    """One drawn scene: its subset, picture, label file and that file's rows."""
+class SyntheticImage:
+    """One drawn scene: its subset, image, label file and that file's rows."""
 
     subset: Subset
-    picture: Path
+    image: Path
     labels: Path
     rows: tuple[YoloRow, ...]

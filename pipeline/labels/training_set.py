@@ -3,7 +3,7 @@
 How ultralytics finds its way (`data/utils.py` and `data/base.py`, 8.4): without a `path` key, the
 data set's file is resolved from its own folder, wherever training is started; a listed line that
 begins with `./` from the folder of its list; a label by replacing the last `/images/` of the
-picture's path. So the set can be moved as a whole. It also writes `labels/*.cache` beside the
+image's path. So the set can be moved as a whole. It also writes `labels/*.cache` beside the
 labels: train on a copy, or on links, and leave the artifact as it is.
 """
 
@@ -20,9 +20,9 @@ from PIL import Image
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, format_labels, read_rows
-from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealPicture
-from pipeline.labels.pictures import UNREADABLE
-from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticPicture
+from pipeline.labels.images import UNREADABLE
+from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealImage
+from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
 from pipeline.links import link_file
 from pipeline.progress import Report, silent, track
 
@@ -41,7 +41,7 @@ class TrainingSetError(OutpostError):
 class TrainingSet:
     """The artifact of `cvat_merge`.
 
-        images/{train,val}      every picture once
+        images/{train,val}      every image once
         labels/{train,val}      its label file, of the same stem
         train.txt, val.txt      what an epoch goes through
         dataset.yaml            lists and classes, for ultralytics
@@ -49,7 +49,7 @@ class TrainingSet:
 
     Attributes:
         class_names: in the order of their ids.
-        listed: paths of pictures relative to the folder, real training frames several times.
+        listed: paths of images relative to the folder, real training frames several times.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class TrainingSet:
 
     @classmethod
     def open(cls, folder: Path) -> TrainingSet:
-        """Read what `write` wrote; pictures and labels are left for later.
+        """Read what `write` wrote; images and labels are left for later.
 
         Raises:
             TrainingSetError: a file is missing, damaged, or of another version.
@@ -79,19 +79,19 @@ class TrainingSet:
 
     @classmethod
     def write(cls, folder: Path, plan: MergePlan, report: Report = silent) -> TrainingSet:
-        """Write the set that a plan describes; pictures are hard-linked where the disk allows it.
+        """Write the set that a plan describes; images are hard-linked where the disk allows it.
 
         Args:
             folder: new or empty.
-            plan: its pictures must still lie where they were.
-            report: told after every picture.
+            plan: its images must still lie where they were.
+            report: told after every image.
         """
         for kind in ("images", "labels"):
             for subset in SUBSETS:
                 (folder / kind / subset).mkdir(parents=True, exist_ok=True)
-        pictures: list[RealPicture | SyntheticPicture] = [*plan.synthetic, *plan.real]
-        for picture in track(pictures, len(pictures), "merge pictures", report):
-            _write_picture(folder, picture)
+        images: list[RealImage | SyntheticImage] = [*plan.synthetic, *plan.real]
+        for image in track(images, len(images), "merge images", report):
+            _write_image(folder, image)
         listed = {subset: tuple(_lines(plan, subset)) for subset in SUBSETS}
         for subset, lines in listed.items():
             _write_text(folder / LIST_FILES[subset], "".join(f"./{line}\n" for line in lines))
@@ -107,34 +107,34 @@ class TrainingSet:
         return (folder / LIST_FILES["train"]).is_file()
 
     def images(self, subset: Subset) -> tuple[Path, ...]:
-        """The files of a subset's pictures, each once, by name."""
+        """The files of a subset's images, each once, by name."""
         return tuple(sorted((self.folder / "images" / subset).iterdir()))
 
-    def labels_of(self, picture: str | Path) -> Path:
-        """The label file of a picture of the set."""
-        path = PurePosixPath(picture)
+    def labels_of(self, image: str | Path) -> Path:
+        """The label file of an image of the set."""
+        path = PurePosixPath(image)
         return self.folder / "labels" / path.parent.name / f"{path.stem}.txt"
 
-    def rows_of(self, picture: str | Path) -> tuple[YoloRow, ...]:
-        """The labels of a picture of the set.
+    def rows_of(self, image: str | Path) -> tuple[YoloRow, ...]:
+        """The labels of an image of the set.
 
         Raises:
             TrainingSetError: they are missing or not what they should be.
         """
         try:
-            return read_rows(self.labels_of(picture), len(self.class_names))
+            return read_rows(self.labels_of(image), len(self.class_names))
         except LabelFileError as error:
             raise TrainingSetError(error.problem, MERGE_AGAIN) from error
 
     def problems(self) -> tuple[str, ...]:
         """Everything about the set that would spoil training or its judgement.
 
-        Each listed picture is readable and has a strict label file; nothing lies there unlisted; no
-        frame is in both subsets; no validation picture is listed twice. Empty when all is well.
+        Each listed image is readable and has a strict label file; nothing lies there unlisted; no
+        frame is in both subsets; no validation image is listed twice. Empty when all is well.
         """
         return (
             *_list_problems(self.listed),
-            *(p for lines in self.listed.values() for p in _picture_problems(self, lines)),
+            *(p for lines in self.listed.values() for p in _image_problems(self, lines)),
             *_unlisted(self),
         )
 
@@ -150,9 +150,9 @@ def _listed(folder: Path, subset: Subset) -> tuple[str, ...]:
     return tuple(line.removeprefix("./") for line in text.splitlines())
 
 
-def is_real(picture: str) -> bool:
-    """Whether a listed picture is a real frame."""
-    return PurePosixPath(picture).name.startswith(REAL_PREFIX)
+def is_real(image: str) -> bool:
+    """Whether a listed image is a real frame."""
+    return PurePosixPath(image).name.startswith(REAL_PREFIX)
 
 
 def read_class_names(folder: Path) -> tuple[str, ...]:
@@ -173,22 +173,22 @@ def _no_summary(file: Path, why: Exception) -> TrainingSetError:
     return TrainingSetError(f"{file} is not a summary: {why}", MERGE_AGAIN)
 
 
-def _write_picture(folder: Path, picture: RealPicture | SyntheticPicture) -> None:
-    if isinstance(picture, RealPicture):
-        frame = picture.frame
-        image = folder / "images" / picture.subset / picture.name
-        link_file(picture.picture, image)
-        labels = folder / "labels" / picture.subset / f"{image.stem}.txt"
+def _write_image(folder: Path, source: RealImage | SyntheticImage) -> None:
+    if isinstance(source, RealImage):
+        frame = source.frame
+        image = folder / "images" / source.subset / source.name
+        link_file(source.image, image)
+        labels = folder / "labels" / source.subset / f"{image.stem}.txt"
         _write_text(labels, format_labels(frame.boxes, frame.width, frame.height))
         return
-    link_file(picture.picture, folder / "images" / picture.subset / picture.picture.name)
-    link_file(picture.labels, folder / "labels" / picture.subset / picture.labels.name)
+    link_file(source.image, folder / "images" / source.subset / source.image.name)
+    link_file(source.labels, folder / "labels" / source.subset / source.labels.name)
 
 
 def _lines(plan: MergePlan, subset: Subset) -> Iterator[str]:
     for drawn in plan.synthetic:
         if drawn.subset == subset:
-            yield f"images/{subset}/{drawn.picture.name}"
+            yield f"images/{subset}/{drawn.image.name}"
     times = plan.summary.oversample_real if subset == "train" else 1
     for real in plan.real:
         if real.subset == subset:
@@ -203,7 +203,7 @@ def _list_problems(listed: Mapping[Subset, Sequence[str]]) -> Iterator[str]:
     train, val = LIST_FILES["train"], LIST_FILES["val"]
     for subset, lines in listed.items():
         if not lines:
-            yield f"{LIST_FILES[subset]} lists no picture"
+            yield f"{LIST_FILES[subset]} lists no image"
         for line in dict.fromkeys(lines):
             if PurePosixPath(line).parent != PurePosixPath("images", subset):
                 yield f"{LIST_FILES[subset]} lists {line}, which is not in images/{subset}"
@@ -214,13 +214,13 @@ def _list_problems(listed: Mapping[Subset, Sequence[str]]) -> Iterator[str]:
     yield from (f"{stem} is in {train} and {val}" for stem in sorted(trained & validated))
 
 
-def _picture_problems(training_set: TrainingSet, lines: Sequence[str]) -> Iterator[str]:
+def _image_problems(training_set: TrainingSet, lines: Sequence[str]) -> Iterator[str]:
     for line in dict.fromkeys(lines):
         try:
-            with Image.open(training_set.folder / line) as picture:
-                picture.verify()
+            with Image.open(training_set.folder / line) as image:
+                image.verify()
         except UNREADABLE as error:
-            yield f"{line} is not a readable picture ({type(error).__name__})"
+            yield f"{line} is not a readable image ({type(error).__name__})"
         try:
             training_set.rows_of(line)
         except TrainingSetError as error:
@@ -236,4 +236,4 @@ def _unlisted(training_set: TrainingSet) -> Iterator[str]:
             yield f"{file.relative_to(folder).as_posix()} is listed nowhere"
     for file in sorted((folder / "labels").rglob("*.txt")):
         if file not in labels:
-            yield f"{file.relative_to(folder).as_posix()} belongs to no listed picture"
+            yield f"{file.relative_to(folder).as_posix()} belongs to no listed image"

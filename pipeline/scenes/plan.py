@@ -21,11 +21,11 @@ CORNERS: tuple[Corner, ...] = ("top left", "top right", "bottom left", "bottom r
 
 
 class Placement(NamedTuple):
-    """One sprite of a scene; lengths in pixels of the picture.
+    """One sprite of a scene; lengths in pixels of the image.
 
     Attributes:
         class_name: None for an unlabelled distractor.
-        left, top, width, height: the sprite's rectangle, which may reach outside the picture.
+        left, top, width, height: the sprite's rectangle, which may reach outside the image.
         ground: where it stands (x, y): its hotspot.
         scale: drawn size over the sprite's own size.
         player: index in `TEAM_COLOURS`, or None for what belongs to nobody.
@@ -131,7 +131,7 @@ class Surface:
 
     Attributes:
         opacity: just below the surface, 0 to 1.
-        fade: pixels of the picture down to where nothing is seen.
+        fade: pixels of the image down to where nothing is seen.
     """
 
     opacity: float = 0.3
@@ -140,18 +140,18 @@ class Surface:
 
 @dataclass(frozen=True)
 class ScenePlan:
-    """A picture before it is drawn.
+    """An image before it is drawn.
 
     Attributes:
-        crop: (left, top) of the picture within its background.
+        crop: (left, top) of the image within its background.
         mirrored: whether the background is flipped left to right.
         zoom: the scale that all sprites share, before their own size and jitter.
         shadow_opacity: factor on the sprites' shadows, 0 to 1.
         placements: in drawing order, from the back (small ground y) to the front.
-        shore: where the picture's land ends, in a scene of land and water.
+        shore: where the image's land ends, in a scene of land and water.
         light: None when every colour stays as it is.
         distant: whether the scene is seen from farther away than most.
-        jpeg_quality: None for that of all pictures.
+        jpeg_quality: None for that of all images.
     """
 
     seed: int

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.files import replacing
 from pipeline.sprites.library import Sprite
-from pipeline.sprites.take import Taken
+from pipeline.sprites.take import FileSprites
 
 SUFFIX = ".npz"
 ARRAYS = ("rgba", "player_weight", "shadow")
@@ -23,7 +23,7 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFil
 """What reading an entry raises when it was cut off or is from elsewhere."""
 
 
-class TakenCache:
+class FileSpritesCache:
     """Results by key, one file each. Safe to use from several processes at once."""
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class TakenCache:
     def __contains__(self, key: str) -> bool:
         return self._file(key).is_file()
 
-    def store(self, key: str, taken: Taken) -> None:
+    def store(self, key: str, taken: FileSprites) -> None:
         """Keep a result; it is there as a whole or not at all."""
         arrays: dict[str, Any] = {}
         facts = []
@@ -49,7 +49,7 @@ class TakenCache:
         with replacing(self._file(key)) as fresh:
             fresh.write_bytes(buffer.getvalue())
 
-    def load(self, key: str) -> Taken | None:
+    def load(self, key: str) -> FileSprites | None:
         """A result, or None where there is no whole one."""
         try:
             with np.load(self._file(key), allow_pickle=False) as arrays:
@@ -58,7 +58,7 @@ class TakenCache:
             sprites = tuple(
                 _sprite(facts, number, kept) for number, facts in enumerate(content["sprites"])
             )
-            return Taken(sprites, blank=content["blank"])
+            return FileSprites(sprites, blank=content["blank"])
         except DAMAGED:
             return None
 

@@ -25,10 +25,10 @@ from pipeline.manifests import digest_of, sha256_of
 from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent, track
 from pipeline.provenance import code_version_of
-from pipeline.sprites.cache import TakenCache
+from pipeline.sprites.cache import FileSpritesCache
 from pipeline.sprites.library import DISTRACTOR, Sprite, SpriteLibraryError, folder_of
 from pipeline.sprites.select import SpriteTask, select_files
-from pipeline.sprites.take import Source, Taken, take_sprites
+from pipeline.sprites.take import FileSprites, Source, take_sprites
 
 REPORT_FILE = "extraction.json"
 STAGE = "extracting sprites"
@@ -107,7 +107,7 @@ class ExtractionError(OutpostError):
 
 
 @dataclass(frozen=True)
-class Means:
+class ExtractionOptions:
     """How extraction works; nothing here changes what comes out.
 
     Attributes:
@@ -127,7 +127,7 @@ def extract_library(
     pack: GamePack,
     keep: Callable[[Sprite], None],
     report: Report = silent,
-    means: Means | None = None,
+    options: ExtractionOptions | None = None,
     overlays: Sequence[Overlay] = (),
 ) -> ExtractionReport:
     """Take the sprites of all classes from an installed game.
@@ -139,9 +139,9 @@ def extract_library(
     Args:
         game_folder: the installed game.
         pack: says which files show which class, and how many headings and steps to take.
-        keep: given every sprite, in an order that does not depend on `means`.
+        keep: given every sprite, in an order that does not depend on `options`.
         report: told after every file.
-        means: one process and no cache unless it says otherwise.
+        options: one process and no cache unless it says otherwise.
         overlays: mods whose files stand in the place of the game's own, the strongest first.
 
     Raises:
@@ -152,13 +152,13 @@ def extract_library(
     """
     selection = select_files(_sprite_files(game_folder, pack, overlays), pack.sprites)
     roots = _Roots(game_folder, tuple(overlays))
-    means = means or Means()
+    options = options or ExtractionOptions()
     tally = _Tally()
-    with _cache_folder(means) as folder:
-        jobs = [_job_of(task, roots, means) for task in selection.tasks]
-        cache = TakenCache(folder)
+    with _cache_folder(options) as folder:
+        jobs = [_job_of(task, roots, options) for task in selection.tasks]
+        cache = FileSpritesCache(folder)
         with _unwritable_cache_told():
-            failed = _take_new(jobs, cache, means.workers, report)
+            failed = _take_new(jobs, cache, options.workers, report)
         for job in track(jobs, len(jobs), KEEPING_STAGE, report):
             with _unwritable_cache_told():
                 taken = failed.get(job.key) or cache.load(job.key) or job.take(cache)
@@ -177,7 +177,7 @@ class _Tally:
     failed: dict[str, str] = field(default_factory=dict)
     blank: Counter[str] = field(default_factory=Counter)
 
-    def add(self, path: str, taken: Taken) -> None:
+    def add(self, path: str, taken: FileSprites) -> None:
         self.made.update(folder_of(sprite) for sprite in taken.sprites)
         if taken.failed is not None:
             self.failed[path] = taken.failed
@@ -201,10 +201,10 @@ def _sprite_files(
 
 
 @contextmanager
-def _cache_folder(means: Means) -> Iterator[Path]:
+def _cache_folder(options: ExtractionOptions) -> Iterator[Path]:
     """The folder of the cache, or one that is gone afterwards."""
-    if means.cache is not None:
-        yield means.cache
+    if options.cache is not None:
+        yield options.cache
     else:
         with TemporaryDirectory() as folder:
             yield Path(folder)
@@ -223,14 +223,14 @@ def _unwritable_cache_told() -> Iterator[None]:
 
 
 def _take_new(
-    jobs: Sequence[_Job], cache: TakenCache, workers: int, report: Report
-) -> dict[str, Taken]:
+    jobs: Sequence[_Job], cache: FileSpritesCache, workers: int, report: Report
+) -> dict[str, FileSprites]:
     """Do the jobs that the cache does not know; returns those that failed, by key."""
     new = [job for job in jobs if job.key not in cache]
     began = time.monotonic()
     done = len(jobs) - len(new)
     report(Progress(STAGE, done, len(jobs), 0.0))
-    failed: dict[str, Taken] = {}
+    failed: dict[str, FileSprites] = {}
     for key, failure in _outcomes(new, cache, workers):
         done += 1
         report(Progress(STAGE, done, len(jobs), time.monotonic() - began))
@@ -247,7 +247,7 @@ class _Job:
     source: Source
     key: str
 
-    def take(self, cache: TakenCache) -> Taken:
+    def take(self, cache: FileSpritesCache) -> FileSprites:
         """Read the file and keep what it gave; failures are not kept, as they may pass."""
         taken = take_sprites(self.task, self.source)
         if taken.failed is None:
@@ -270,11 +270,11 @@ class _Roots:
         return file.relative_to(self.game_folder).as_posix()
 
 
-def _job_of(task: SpriteTask, roots: _Roots, means: Means) -> _Job:
+def _job_of(task: SpriteTask, roots: _Roots, options: ExtractionOptions) -> _Job:
     """The key states everything that decides a task's sprites."""
-    source = Source(roots.named(task.file), _digest(task.file, means))
+    source = Source(roots.named(task.file), _digest(task.file, options))
     pieces = [
-        (_digest(piece.file, means), piece.file == task.file, piece.dx, piece.dy)
+        (_digest(piece.file, options), piece.file == task.file, piece.dx, piece.dy)
         for piece in task.pieces
     ]
     rule = task.class_name, task.name, task.headings, task.steps, task.team_shades
@@ -282,17 +282,17 @@ def _job_of(task: SpriteTask, roots: _Roots, means: Means) -> _Job:
     return _Job(task, source, key)
 
 
-def _digest(file: Path, means: Means) -> str:
+def _digest(file: Path, options: ExtractionOptions) -> str:
     """Empty for a file that cannot be read: reading it will say why."""
     try:
-        return means.digest(file)
+        return options.digest(file)
     except OSError:
         return ""
 
 
 def _outcomes(
-    jobs: Sequence[_Job], cache: TakenCache, workers: int
-) -> Iterator[tuple[str, Taken | None]]:
+    jobs: Sequence[_Job], cache: FileSpritesCache, workers: int
+) -> Iterator[tuple[str, FileSprites | None]]:
     """Do the jobs, and yield the key of each as it ends, with its result if that is a failure."""
     if workers <= 1 or len(jobs) < FEWEST_FOR_PROCESSES:
         for job in jobs:
@@ -315,7 +315,7 @@ def _outcomes(
             pool.shutdown(cancel_futures=True)
 
 
-def _work(jobs: Sequence[_Job], cache: TakenCache) -> list[tuple[str, Taken | None]]:
+def _work(jobs: Sequence[_Job], cache: FileSpritesCache) -> list[tuple[str, FileSprites | None]]:
     """Sprites go to the cache, so that only failures travel between processes."""
     results = [(job.key, job.take(cache)) for job in jobs]
     return [(key, taken if taken.failed is not None else None) for key, taken in results]

@@ -218,7 +218,7 @@ def read_library(folder: Path) -> SpriteLibrary:
     """Read a library with all its pixels.
 
     Raises:
-        SpriteLibraryError: the index or a picture is missing, damaged, or of another version.
+        SpriteLibraryError: the index or an image is missing, damaged, or of another version.
     """
     library = OpenLibrary(folder)
     return SpriteLibrary(tuple(library.values()), library.team_colours)
@@ -298,5 +298,5 @@ def _channels_of(pixels: Pixels) -> int:
 
 def _read_otherwise(file: Path) -> Pixels:
     """A PNG that is packed in another way than ours."""
-    with Image.open(file, formats=["PNG"]) as picture:
-        return np.array(picture)
+    with Image.open(file, formats=["PNG"]) as image:
+        return np.array(image)

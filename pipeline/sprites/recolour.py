@@ -11,7 +11,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def recolour(rgba: Pixels, player_weight: Pixels, team_rgb: tuple[int, int, int]) -> Pixels:
-    """Blend a picture towards a team's colour, which keeps the picture's light and shade.
+    """Blend an image towards a team's colour, which keeps the image's light and shade.
 
     With the weight k in 0..1 a pixel becomes `rgb * (1 - k) + team * luminance * k`. Hues are not
     looked at: a blue roof of weight 0 stays blue.

@@ -75,7 +75,7 @@ def select_files(files: Mapping[str, Path], rules: SpriteRules) -> SpriteSelecti
 
 
 class FrameSource(Protocol):
-    """A file of frames; `SldFile` and `pipeline.sprites.pictures.PictureFile` are such."""
+    """A file of frames; `SldFile` and `pipeline.sprites.images.SpriteImage` are such."""
 
     @property
     def frames(self) -> SelectableFrames: ...

@@ -82,10 +82,10 @@ def _draw_label(sheet: Image.Image, top: int, name: str, entries: Sequence[Sprit
 def _draw_cell(sheet: Image.Image, corner: tuple[int, int], sprite: Sprite, zoom: int) -> None:
     left, top = corner
     pixels = _in_team_colour(sprite).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((ROOM, ROOM))
-    place = (left + (CELL - picture.width) // 2, top + 2 + (CELL - picture.height) // 2)
-    sheet.paste(picture, place, picture)
+    image = Image.fromarray(pixels)
+    image.thumbnail((ROOM, ROOM))
+    place = (left + (CELL - image.width) // 2, top + 2 + (CELL - image.height) // 2)
+    sheet.paste(image, place, image)
     height, width = sprite.rgba.shape[:2]
     pen = ImageDraw.Draw(sheet)
     lines = [*_two_lines(_file_name(sprite)), f"{width}x{height} h{sprite.heading} s{sprite.step}"]

@@ -33,7 +33,7 @@ class Header(NamedTuple):
 
 
 def encode(pixels: Pixels) -> bytes:
-    """The file of a picture, uint8 [height, width] or [height, width, 4] with straight alpha."""
+    """The file of an image, uint8 [height, width] or [height, width, 4] with straight alpha."""
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     rows = np.zeros((height, 1 + width * channels), np.uint8)  # Each row begins with "no filter".

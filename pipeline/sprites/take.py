@@ -9,13 +9,13 @@ from pathlib import Path
 from pipeline.formats.png import PngError
 from pipeline.formats.sld import LayerKind, SldError, SldFrame, read_sld
 from pipeline.sprites.compose import compose
+from pipeline.sprites.images import read_image
 from pipeline.sprites.library import DISTRACTOR, Sprite
-from pipeline.sprites.pictures import read_picture
 from pipeline.sprites.select import FrameSource, PieceFile, Pose, SpriteTask, poses
 
 DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
 """Those that `compose` looks at."""
-PICTURE = ".png"
+IMAGE = ".png"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Taken:
+class FileSprites:
     """What a file gave.
 
     Attributes:
@@ -41,16 +41,16 @@ class Taken:
     failed: str | None = None
 
 
-def take_sprites(task: SpriteTask, source: Source) -> Taken:
+def take_sprites(task: SpriteTask, source: Source) -> FileSprites:
     """Read a file, and the pieces that are drawn with it; what is wrong with one is returned."""
     try:
         sprites = list(_sprites(task, source))
     except (SldError, PngError) as error:
-        return Taken((), failed=error.problem)
+        return FileSprites((), failed=error.problem)
     except OSError as error:
-        return Taken((), failed=error.strerror or type(error).__name__)
+        return FileSprites((), failed=error.strerror or type(error).__name__)
     visible = tuple(sprite for sprite in sprites if sprite is not None)
-    return Taken(visible, blank=len(sprites) - len(visible))
+    return FileSprites(visible, blank=len(sprites) - len(visible))
 
 
 def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
@@ -82,8 +82,8 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
 
 def _open(file: Path, task: SpriteTask) -> FrameSource:
     """A file of frames, read as the end of its name says."""
-    if file.suffix.lower() == PICTURE:
-        return read_picture(file, task.team_shades)
+    if file.suffix.lower() == IMAGE:
+        return read_image(file, task.team_shades)
     return read_sld(file, layers=DRAWN_LAYERS)
 
 

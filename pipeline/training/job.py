@@ -45,15 +45,15 @@ class HyperparameterError(OutpostError):
     """A hyperparameter that does not exist or cannot have that value."""
 
 
-class Stage(StrEnum):
+class JobStage(StrEnum):
     """What a job can do, in this order. Training may have stages of its own: `TrainingStage`."""
 
     TRAIN = "train"
     EXPORT = "export"
 
 
-class Pictures(StrEnum):
-    """Which pictures of a list are taken, told by how their names begin."""
+class ImageOrigin(StrEnum):
+    """Which images of a list are taken, told by how their names begin."""
 
     ALL = "all"
     SYNTHETIC = "synthetic"
@@ -74,7 +74,7 @@ class JobPart(BaseModel):
 class Hyperparameters(JobPart):
     """How a detector is trained; names and meanings are those of ultralytics.
 
-    The defaults suit pictures in isometric projection on one GPU with 24 GB.
+    The defaults suit images in isometric projection on one GPU with 24 GB.
     """
 
     epochs: int = Field(150, ge=1, description="Most passes over the training list.")
@@ -113,14 +113,14 @@ class Hyperparameters(JobPart):
     momentum: float = Field(0.937, ge=0.0, lt=1.0)
     weight_decay: float = Field(0.0005, ge=0.0)
     warmup_epochs: float = Field(3.0, ge=0.0, description="Epochs in which the rate rises.")
-    nbs: int = Field(64, ge=1, description="Gradients add up over steps to so many pictures.")
+    nbs: int = Field(64, ge=1, description="Gradients add up over steps to so many images.")
     box: float = Field(7.5, ge=0.0, description="Weight of the box loss.")
     cls: float = Field(0.5, ge=0.0, description="Weight of the class loss.")
     dfl: float = Field(1.5, ge=0.0, description="Weight of the distance loss.")
     freeze: int | None = Field(None, ge=0, description="First layers that keep their weights.")
-    mosaic: float = Field(1.0, ge=0.0, le=1.0, description="Chance of four pictures in one.")
+    mosaic: float = Field(1.0, ge=0.0, le=1.0, description="Chance of four images in one.")
     close_mosaic: int = Field(10, ge=0, description="Last epochs, which go without mosaic.")
-    mixup: float = Field(0.1, ge=0.0, le=1.0, description="Chance of two pictures blended.")
+    mixup: float = Field(0.1, ge=0.0, le=1.0, description="Chance of two images blended.")
     degrees: float = Field(10.0, ge=0.0, le=180.0, description="Largest rotation.")
     translate: float = Field(0.1, ge=0.0, le=1.0, description="Largest shift, of the side.")
     scale: float = Field(0.5, ge=0.0, le=1.0, description="Largest change of size.")
@@ -130,13 +130,13 @@ class Hyperparameters(JobPart):
     hsv_s: float = Field(0.7, ge=0.0, le=1.0, description="Largest change of saturation.")
     hsv_v: float = Field(0.4, ge=0.0, le=1.0, description="Largest change of brightness.")
     multi_scale: float = Field(0.0, ge=0.0, lt=1.0, description="Range of sizes, of imgsz.")
-    cache: Literal[False, "ram", "disk"] = Field(False, description="Keep decoded pictures.")
+    cache: Literal[False, "ram", "disk"] = Field(False, description="Keep decoded images.")
     seed: int = Field(42, ge=0)
     deterministic: bool = Field(True, description="Same numbers on the same machine.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Of the layers; 'auto' is mixed where the host is faster for it."
     )
-    channels_last: bool = Field(True, description="Memory order of pictures; faster on most hosts.")
+    channels_last: bool = Field(True, description="Memory order of images; faster on most hosts.")
 
 
 class ExportOptions(JobPart):
@@ -154,8 +154,8 @@ class TrainingStage(JobPart):
     """One training among those of a job; it starts from the best checkpoint of the one before."""
 
     name: StageName = "train"
-    train_on: Pictures = Field(Pictures.ALL, description="Of the training list.")
-    validate_on: Pictures = Field(Pictures.ALL, description="Of the validation list.")
+    train_on: ImageOrigin = Field(ImageOrigin.ALL, description="Of the training list.")
+    validate_on: ImageOrigin = Field(ImageOrigin.ALL, description="Of the validation list.")
     hyperparameters: dict[str, Any] = Field({}, description="What differs from those of the job.")
 
 
@@ -178,7 +178,7 @@ class TrainingSpec(JobPart):
 
     game: str = Field(min_length=1)
     class_names: tuple[str, ...] = Field(min_length=1, description="Index i is class i.")
-    stages: tuple[Stage, ...] = Field((Stage.TRAIN, Stage.EXPORT), min_length=1)
+    stages: tuple[JobStage, ...] = Field((JobStage.TRAIN, JobStage.EXPORT), min_length=1)
     weights: str = Field(
         "yolo26n.pt",
         pattern=r"^[A-Za-z0-9._-]+\.pt$",
@@ -199,8 +199,8 @@ class TrainingSpec(JobPart):
 
     @model_validator(mode="after")
     def _stages_are_in_order(self) -> Self:
-        if list(self.stages) != [stage for stage in Stage if stage in self.stages]:
-            raise ValueError(f"stages must be in the order {[str(stage) for stage in Stage]}")
+        if list(self.stages) != [stage for stage in JobStage if stage in self.stages]:
+            raise ValueError(f"stages must be in the order {[str(stage) for stage in JobStage]}")
         return self
 
     @model_validator(mode="after")
@@ -246,21 +246,21 @@ def hyperparameters(*overrides: Mapping[str, Any]) -> Hyperparameters:
 def two_stages(
     pretraining: Mapping[str, Any] | None = None,
     finetuning: Mapping[str, Any] | None = None,
-    finetune_on: Pictures = Pictures.REAL,
+    finetune_on: ImageOrigin = ImageOrigin.REAL,
 ) -> tuple[TrainingStage, TrainingStage]:
-    """Train on the synthetic pictures, then fine-tune on the real ones as often as listed.
+    """Train on the synthetic images, then fine-tune on the real ones as often as listed.
 
     Both are validated on the whole validation list, so that their curves can be compared.
 
     Args:
         pretraining: what differs from the job's hyperparameters in the first stage.
         finetuning: the same of the second; `FINETUNING` holds where it says nothing.
-        finetune_on: `ALL` keeps the synthetic pictures in the second stage, for classes of which
-            there is no real picture.
+        finetune_on: `ALL` keeps the synthetic images in the second stage, for classes of which
+            there is no real image.
     """
     return (
         TrainingStage(
-            name="pretrain", train_on=Pictures.SYNTHETIC, hyperparameters=dict(pretraining or {})
+            name="pretrain", train_on=ImageOrigin.SYNTHETIC, hyperparameters=dict(pretraining or {})
         ),
         TrainingStage(
             name="finetune",
@@ -296,7 +296,7 @@ def write_job(
     """
     _check_parts(spec, training_set, weights)
     inputs: dict[str, Path] = {}
-    if training_set is not None and Stage.TRAIN in spec.stages:
+    if training_set is not None and JobStage.TRAIN in spec.stages:
         inputs["data"] = training_set
     if weights is not None:
         inputs[spec.weights] = weights
@@ -329,14 +329,14 @@ def read_job(file: Path) -> TrainingSpec:
 
 
 def _check_parts(spec: TrainingSpec, training_set: Path | None, weights: Path | None) -> None:
-    if Stage.TRAIN not in spec.stages and weights is None:
+    if JobStage.TRAIN not in spec.stages and weights is None:
         raise JobError(
             "A job that exports without training needs the weights to export.",
             "Materialize trained_weights first.",
         )
     if weights is not None and not weights.is_file():
         raise JobError(f"There are no weights at {weights}.", "Correct the path.")
-    if Stage.TRAIN not in spec.stages:
+    if JobStage.TRAIN not in spec.stages:
         return
     for name in ("train.txt", "val.txt"):
         if training_set is None or not (training_set / name).is_file():
@@ -355,11 +355,11 @@ def _check_list(name: str, listed: list[str], stage: TrainingStage) -> None:
         return
     if not any(line.strip() for line in listed):
         raise JobError(
-            f"{name} of the training set lists no picture.",
+            f"{name} of the training set lists no image.",
             "Give both training and validation something: see merge_summary.json.",
         )
     raise JobError(
-        f"{name} of the training set lists no {taken} picture, which the stage '{stage.name}' "
+        f"{name} of the training set lists no {taken} image, which the stage '{stage.name}' "
         "asks for.",
         f"Give it some (their names begin with '{PREFIXES[taken]}'), or train in a single stage.",
     )

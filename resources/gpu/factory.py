@@ -15,7 +15,7 @@ from resources.gpu.hosts.keys import own_key
 from resources.gpu.lease import GpuProvider
 from resources.gpu.leases.ledger import Ledger
 from resources.gpu.leases.local import LocalProvider
-from resources.gpu.leases.pod import Terms
+from resources.gpu.leases.pod import PodTerms
 from resources.gpu.leases.rented import RentedProvider
 from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings, parse_address
 from resources.gpu.settings import (
@@ -25,7 +25,7 @@ from resources.gpu.settings import (
     GpuSettingsError,
     Provider,
 )
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 
 Tiers = tuple[Literal["secure", "community"], ...]
 
@@ -52,17 +52,17 @@ def provider_of(settings: GpuSettings, folder: Path) -> GpuProvider:
     if settings.provider is Provider.LOCAL:
         return LocalProvider()
     if settings.provider is Provider.SSH:
-        return SshHostProvider(ssh_settings(settings), folder, Pace())
-    terms = Terms(
+        return SshHostProvider(ssh_settings(settings), folder, Timeouts())
+    terms = PodTerms(
         cloud=cloud_of(settings),
         ledger=Ledger(folder),
         limits=settings.limits,
         key=own_key(folder / "id_ed25519"),
-        pace=Pace(),
+        timeouts=Timeouts(),
         disk_gb=settings.disk_gb,
         min_cuda=settings.min_cuda,
     )
-    return RentedProvider(terms, settings.wish)
+    return RentedProvider(terms, settings.gpu_request)
 
 
 def cloud_of(settings: GpuSettings) -> Cloud:

@@ -35,11 +35,11 @@ def reap_everywhere(
     for row in ledger.open_rows():
         if row.provider not in known:
             variable = {str(name): key for name, key in API_KEYS.items()}.get(row.provider, "a key")
-            failures.append(f"{row.name} on {row.provider} cannot be looked after: no {variable}")
+            failures.append(f"{row.name} on {row.provider} cannot be checked without {variable}")
     if failures:
         raise ReapError(
-            f"Pods may be running on. {'; '.join(failures)}",
-            "Correct that now, then run `outpost gpu reap`; see also the provider's own console.",
+            f"Pods may still be running. {'; '.join(failures)}",
+            "Correct that now and run `outpost gpu reap`; see also the provider's own console.",
         )
     return tuple(looks)
 

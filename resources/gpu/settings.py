@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
-from resources.gpu.clouds.base import GpuWish
+from resources.gpu.clouds.base import GpuRequest
 from resources.gpu.leases.ledger import Limits
 
 VARIABLE = "OUTPOST_GPU"
@@ -101,10 +101,10 @@ class GpuSettings(BaseModel):
     )
 
     @property
-    def wish(self) -> GpuWish:
+    def gpu_request(self) -> GpuRequest:
         """What hosts would do."""
         gpus = tuple(self.gpus) or GPUS.get(self.provider, ())
-        return GpuWish(gpus, self.max_usd_per_hour, self.min_cuda)
+        return GpuRequest(gpus, self.max_usd_per_hour, self.min_cuda)
 
     @property
     def limits(self) -> Limits:

@@ -24,7 +24,7 @@ Handler = Callable[[int, FrameType | None], object]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def bounded(act: Callable[[], object], seconds: float) -> None:
+def with_time_limit(act: Callable[[], object], seconds: float) -> None:
     """Do something for so long at most; a failure of it is not told."""
 
     def attempt() -> None:

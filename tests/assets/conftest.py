@@ -175,8 +175,8 @@ def write_toy_ground(folder: Path, kind: str, colour: tuple[int, int, int]) -> N
     entries = []
     for number in range(2):
         name = f"{kind}_{number:04d}"
-        picture = np.full((SIDE + 9, SIDE + 9, 3), colour[::-1], np.uint8)
-        cv2.imwrite(str(folder / f"{name}.jpg"), picture)
+        image = np.full((SIDE + 9, SIDE + 9, 3), colour[::-1], np.uint8)
+        cv2.imwrite(str(folder / f"{name}.jpg"), image)
         entries.append(
             {"id": name, "kind": kind, "file": f"{name}.jpg", "sources": [kind], "seed": number}
         )

@@ -12,7 +12,7 @@ import pytest
 from doubles.artifacts import write_set_summary
 from PIL import Image
 
-from assets.core.building import NOTICE_LOGGER, Making, make
+from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
@@ -39,11 +39,11 @@ class Desk:
         self.definitions = build_definitions(PACK, resources)
 
     def drop(self, name: str, label: str = "sheep") -> None:
-        """An export with one picture of one thing becomes a partition."""
+        """An export with one image of one thing becomes a partition."""
         write_export(self.exports.path("demo") / name, label)
         register_batches(self.instance, PACK, self.exports)
 
-    def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
+    def build_asset(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
         """Materialize one asset; returns what its page shows."""
         materialize(self.definitions, self.instance, [key], partition=partition)
         event = self.instance.get_latest_materialization_event(key)
@@ -66,8 +66,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def tiny_synthetic_set(
     context: dg.AssetExecutionContext, artifacts: Artifacts
 ) -> dg.MaterializeResult[Any]:
-    making = Making(context, artifacts.store, KEYS.synthetic_set, "c1", {})
-    return make(making, write_synthetic_set, lambda _folder: {})
+    build = AssetBuild(context, artifacts.store, KEYS.synthetic_set, "c1", {})
+    return build_asset(build, write_synthetic_set, lambda _folder: {})
 
 
 def write_synthetic_set(folder: Path) -> None:
@@ -80,8 +80,8 @@ def write_synthetic_set(folder: Path) -> None:
 
 
 def write_export(file: Path, label: str) -> None:
-    picture = io.BytesIO()
-    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(picture, "PNG")
+    image = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(image, "PNG")
     name = f"{file.stem}_00.png"
     box = {"bbox": [10, 10, 20, 16], "segmentation": [], "area": 320, "iscrowd": 0}
     document = {
@@ -90,7 +90,7 @@ def write_export(file: Path, label: str) -> None:
         "annotations": [{"id": 1, "image_id": 1, "category_id": 1, **box}],
     }
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(f"images/default/{name}", picture.getvalue())
+        archive.writestr(f"images/default/{name}", image.getvalue())
         archive.writestr("annotations/instances_default.json", json.dumps(document))
 
 

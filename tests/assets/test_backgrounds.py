@@ -1,4 +1,4 @@
-"""Background assets: pictures, where the shore runs, and why textures are left out."""
+"""Background assets: images, where the shore runs, and why textures are left out."""
 
 import json
 from collections.abc import Callable, Iterator

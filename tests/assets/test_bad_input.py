@@ -134,7 +134,7 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
 
 
 def good_members() -> dict[str, bytes | str]:
-    """One picture with one sheep, as CVAT exports it."""
+    """One image with one sheep, as CVAT exports it."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 48), (60, 120, 60)).save(buffer, "PNG")
     return {"images/default/a_00.png": buffer.getvalue(), ANNOTATIONS: annotations("sheep")}
@@ -188,9 +188,9 @@ def test_an_unknown_label_is_counted_and_shown(batch: Batch) -> None:
         ({ANNOTATIONS: annotations("sheep", boxes=False)}, "batch.zip"),
         ({ANNOTATIONS: annotations("dragon")}, "dragon"),
         ({ANNOTATIONS: "{not json"}, "instances_default.json"),
-        ({"images/default/a_00.png": b"not a picture"}, "a_00.png"),
+        ({"images/default/a_00.png": b"not an image"}, "a_00.png"),
     ],
-    ids=["empty", "every label unknown", "broken json", "corrupt picture"],
+    ids=["empty", "every label unknown", "broken json", "corrupt image"],
 )
 def test_a_bad_batch_is_refused_with_its_name(
     batch: Batch, changes: dict[str, bytes | str], named: str

@@ -1,4 +1,4 @@
-"""The evaluation as an asset: synthetic pictures are judged by both kinds of box."""
+"""The evaluation as an asset: synthetic images are judged by both kinds of box."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from resources.files import remove_tree
 
 SIDE = 128
 FOUND = (20.0, 20.0, 60.0, 60.0, 0.9, 0.0)
-"""What the model sees in every picture: corners, score, class."""
+"""What the model sees in every image: corners, score, class."""
 
 
 def write_model(folder: Path) -> None:
@@ -63,7 +63,7 @@ def write_held_out_batch(folder: Path) -> None:
 
 @pytest.fixture
 def merged_game(toy_game: Any) -> Any:
-    """The toy game with a model, a training set of its drawn pictures, and a held-out frame."""
+    """The toy game with a model, a training set of its drawn images, and a held-out frame."""
     toy_game.add_batch("heldout_a")
     toy_game.add("cvat_export", write_held_out_batch, "heldout_a")
     toy_game.add("onnx_export", write_model)
@@ -87,7 +87,7 @@ def evaluated(toy_game: Any) -> tuple[dict[str, Any], EvaluationReport]:
     return shown, Evaluation.open(Path(shown["folder"])).report
 
 
-def test_drawn_pictures_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:
+def test_drawn_images_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:
     shown, report = evaluated(merged_game)
     assert report.real.micro.f1 == 1.0
     visible, full = report.conventions

@@ -25,8 +25,8 @@ def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
     """An export with boxes of the sizes above."""
-    picture = io.BytesIO()
-    Image.new("RGB", (320, 256)).save(picture, "PNG")
+    encoded = io.BytesIO()
+    Image.new("RGB", (320, 256)).save(encoded, "PNG")
     names = list(SIDES)
     images = [
         {"id": n, "file_name": f"play_{n}.png", "width": 320, "height": 256} for n in range(FRAMES)
@@ -47,7 +47,7 @@ def export(tmp_path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("annotations/instances_default.json", json.dumps(coco))
         for image in images:
-            archive.writestr(f"images/default/{image['file_name']}", picture.getvalue())
+            archive.writestr(f"images/default/{image['file_name']}", encoded.getvalue())
     return path
 
 

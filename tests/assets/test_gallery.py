@@ -23,7 +23,7 @@ def resources(toy_game: Any) -> Resources:
 
 
 def draw(toy_game: Any, seed: int) -> str:
-    """Draw four pictures; their version."""
+    """Draw four images; their version."""
     config = {"toy__synthetic_set": {"config": {"images": 4, "seed": seed}}}
     key = dg.AssetKey(["toy", "synthetic_set"])
     with toy_game.instance() as instance:
@@ -39,7 +39,7 @@ def test_the_newest_set_is_shown_and_older_ones_by_their_digits(
     page = make_gallery(resources, "toy/synthetic_set", None)
     assert page.parent == resources.state.galleries / f"toy-synthetic_set-{newest[:12]}"
     assert newest[:12] in page.read_text("utf-8")
-    assert len(list((page.parent / "pictures").iterdir())) == 4
+    assert len(list((page.parent / "images").iterdir())) == 4
     page = make_gallery(resources, f"toy/synthetic_set:{older[:6]}", tmp_path / "older")
     assert page == tmp_path / "older" / "index.html"
     assert older[:12] in page.read_text("utf-8")

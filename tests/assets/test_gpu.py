@@ -18,7 +18,7 @@ from assets.cli.app import app
 from assets.definitions import defs
 from resources.defaults import Resources
 from resources.gpu.clouds.base import Offer, PodRequest
-from resources.gpu.leases.file_lock import holding
+from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
 from resources.gpu.leases.reaper import ReapError
 from resources.gpu.resource import Gpu, gpu_from_environment
@@ -97,7 +97,7 @@ def test_a_tick_that_cannot_look_fails(account: Renting, paths: Paths) -> None:
     abandon(account)
     account.runpod.always("list", status(500))
 
-    with pytest.raises(ReapError, match="may be running on"):
+    with pytest.raises(ReapError, match="may still be running"):
         tick(paths)
 
 
@@ -219,7 +219,7 @@ def test_a_lease_whose_account_is_gone_can_be_closed_by_hand(
     monkeypatch.delenv("RUNPOD_API_KEY")
 
     assert outpost("forget", "00000000", "--yes").exit_code == 1
-    with holding(account.ledger.lock_file(left.id)):
+    with hold_lock(account.ledger.lock_file(left.id)):
         assert outpost("forget", left.id, "--yes").exit_code == 1
     assert CliRunner().invoke(app, ["gpu", "forget", left.id], input="n\n").exit_code == 1
     assert account.ledger.row(left.id).state is LeaseState.CREATED
@@ -245,9 +245,9 @@ def test_doctor_is_content_with_a_good_setup_and_rents_nothing(
 
     result = outpost("doctor", "--json")
 
-    findings = json.loads(result.stdout)["findings"]
-    assert result.exit_code == 0, findings
-    assert {finding["what"] for finding in findings} >= {"SSH key", "budget", "last resort"}
+    diagnoses = json.loads(result.stdout)["findings"]
+    assert result.exit_code == 0, diagnoses
+    assert {finding["what"] for finding in diagnoses} >= {"SSH key", "budget", "last resort"}
     assert account.runpod.count("create") == 0
     assert account.runpod.key not in result.stdout
 
@@ -330,7 +330,7 @@ def test_the_environment_chooses_the_provider(
     gpu = gpu_from_environment(paths)
 
     assert gpu.provider is Provider.RUNPOD
-    assert gpu.wish.gpus == ("NVIDIA L4", "NVIDIA A40")
+    assert gpu.gpu_request.gpus == ("NVIDIA L4", "NVIDIA A40")
     assert gpu.limits.per_hour == 0.5
 
 
@@ -350,7 +350,7 @@ def test_a_wrong_setting_is_named(
 
 
 def test_the_4090_is_asked_for_first(paths: Paths) -> None:
-    assert Gpu(paths=paths, provider=Provider.RUNPOD).wish.gpus[0] == RTX_4090
+    assert Gpu(paths=paths, provider=Provider.RUNPOD).gpu_request.gpus[0] == RTX_4090
 
 
 def test_no_key_is_a_field() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.core.building import Making, make
+from assets.core.building import AssetBuild, build_asset
 from assets.core.metadata import drawing
 from assets.core.page_images import images_folder, with_images_served
 from assets.operations.gc import collect_garbage
@@ -32,8 +32,8 @@ class TextConfig(dg.Config):
 def text(
     context: dg.AssetExecutionContext, config: TextConfig, artifacts: Artifacts
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    making = Making(context, artifacts.store, KEY, "c1", {"text": config.text})
-    result = make(making, lambda folder: _write(folder, config.text), lambda _: {})
+    build = AssetBuild(context, artifacts.store, KEY, "c1", {"text": config.text})
+    result = build_asset(build, lambda folder: _write(folder, config.text), lambda _: {})
     resources = Resources.of(artifacts.paths)
     FOUND_WHILE_RUNNING.extend(item.path for item in collect_garbage(resources, delete=True))
     yield result

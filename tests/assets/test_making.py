@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.core.building import Making, NotMaterializedError, latest, make
+from assets.core.building import AssetBuild, NotMaterializedError, build_asset, latest
 from resources.artifacts import ArtifactMissingError, Artifacts
 from resources.paths import Paths
 
@@ -25,7 +25,7 @@ class SourceConfig(dg.Config):
 def source(
     context: dg.AssetExecutionContext, config: SourceConfig, artifacts: Artifacts
 ) -> dg.MaterializeResult[Any]:
-    making = Making(context, artifacts.store, SOURCE, "c1", {"text": config.text})
+    build = AssetBuild(context, artifacts.store, SOURCE, "c1", {"text": config.text})
 
     def write(folder: Path) -> None:
         WRITES.append("source")
@@ -34,20 +34,20 @@ def source(
             raise RuntimeError("broken")
         (folder / "text.txt").write_text(config.text.lower())
 
-    return make(making, write, lambda folder: {"shown": (folder / "text.txt").read_text()})
+    return build_asset(build, write, lambda folder: {"shown": (folder / "text.txt").read_text()})
 
 
 @dg.asset(key=COPY, deps=[SOURCE])
 def copy(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.MaterializeResult[Any]:
     store = artifacts.store
     made_from = latest(context.instance, store, SOURCE)
-    making = Making(context, store, COPY, "c1", {}, (made_from,))
+    build = AssetBuild(context, store, COPY, "c1", {}, (made_from,))
 
     def write(folder: Path) -> None:
         WRITES.append("copy")
         (folder / "copy.txt").write_bytes((made_from.path / "text.txt").read_bytes())
 
-    return make(making, write, lambda _: {})
+    return build_asset(build, write, lambda _: {})
 
 
 class Bench:
@@ -90,7 +90,7 @@ def test_what_has_not_changed_is_not_made_again_and_says_so(bench: Bench) -> Non
     assert bench.run(source, copy) == ["source", "copy"]
     assert bench.run(source, copy) == []
     assert bench.metadata(COPY)["outcome"] == "unchanged, no work done"
-    assert bench.metadata(SOURCE)["shown"] == "one", "the page still shows the pictures"
+    assert bench.metadata(SOURCE)["shown"] == "one", "the page still shows the images"
 
 
 def test_a_change_makes_what_depends_on_it(bench: Bench) -> None:

@@ -102,7 +102,7 @@ def test_games_are_read_and_remembered_where_other_paths_say(
     installed.index(tmp_path / "game", pack, lambda _: None)
 
     assert (elsewhere.state.caches / "demo-digests.json").is_file()
-    assert installed.means(pack).cache == elsewhere.state.caches / "demo-sprites"
+    assert installed.extraction_options(pack).cache == elsewhere.state.caches / "demo-sprites"
 
 
 def test_leases_are_kept_where_other_paths_say(
@@ -133,9 +133,9 @@ def test_commands_work_where_the_environment_says_without(
 
 
 def write_export(path: Path) -> None:
-    """An archive with one picture of one sheep, as CVAT exports it."""
-    picture = io.BytesIO()
-    Image.new("RGB", (64, 48), (60, 120, 60)).save(picture, "PNG")
+    """An archive with one image of one sheep, as CVAT exports it."""
+    image = io.BytesIO()
+    Image.new("RGB", (64, 48), (60, 120, 60)).save(image, "PNG")
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [4, 5, 20, 16], "area": 320}
     coco = {
         "images": [{"id": 1, "file_name": "a_00.png", "width": 64, "height": 48}],
@@ -144,5 +144,5 @@ def write_export(path: Path) -> None:
     }
     path.parent.mkdir(parents=True)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("images/default/a_00.png", picture.getvalue())
+        archive.writestr("images/default/a_00.png", image.getvalue())
         archive.writestr("annotations/instances_default.json", json.dumps(coco))

@@ -128,7 +128,7 @@ class Cluster:
         return self.log_file.read_text("utf-8", errors="replace")[-6000:]
 
     @property
-    def workshop(self) -> Path:
+    def scratch(self) -> Path:
         folder: Path = self.game.store.root / "toy/synthetic_set/staging"
         return folder
 
@@ -157,8 +157,8 @@ class Cluster:
 
         def busy() -> bool:
             assert run.poll() is None, self.log
-            drawing = list(self.workshop.glob("*/attempts/*"))
-            return bool(list(self.workshop.glob("*/shards/*"))) and len(drawing) == 2
+            drawing = list(self.scratch.glob("*/attempts/*"))
+            return bool(list(self.scratch.glob("*/shards/*"))) and len(drawing) == 2
 
         wait_until(busy, 120, lambda: self.log)
 

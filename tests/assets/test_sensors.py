@@ -204,15 +204,15 @@ def test_a_half_copied_archive_is_left_alone_until_it_is_whole(
     assert watcher.asked() == [("batch", ("cvat_export",))]
 
 
-def test_a_folder_is_left_alone_while_pictures_are_copied_into_it(
+def test_a_folder_is_left_alone_while_images_are_copied_into_it(
     watcher: Watcher, exports: Path, captures: dict[str, Path]
 ) -> None:
     unpacked = unpack(captures["session_harbour"], exports.parent / "unpacked")
-    pictures = unpacked / "images/default"
+    images = unpacked / "images/default"
     shutil.copytree(unpacked / "annotations", exports / "batch/annotations")
     (exports / "batch/images/default").mkdir(parents=True)
-    for picture in sorted(pictures.iterdir())[:3]:
-        shutil.copy(picture, exports / "batch/images/default")
+    for image in sorted(images.iterdir())[:3]:
+        shutil.copy(image, exports / "batch/images/default")
         watcher.settle()
     assert watcher.asked() == [("batch", ("cvat_export",))]
 

@@ -113,7 +113,7 @@ def test_real_frames_are_shown_beside_the_drawn_ones_and_change_nothing(toy_game
     assert again.data_version == first.data_version
     plot = plot_of(toy_game)
     assert "No real frames" not in plot
-    assert "real: 1 in 1 pictures" in plot
+    assert "real: 1 in 1 images" in plot
 
 
 def test_real_frames_that_cannot_be_read_spoil_nothing(toy_game: Any) -> None:
@@ -223,12 +223,12 @@ class Interruption:
         self.due = [first]
         monkeypatch.setattr(assets.graph.scenes, "draw_shard", self.draw)
 
-    def draw(self, workshop: Path, shard: Shard, *rest: Any) -> None:
+    def draw(self, scratch: Path, shard: Shard, *rest: Any) -> None:
         if shard.first in self.due:
             self.due.remove(shard.first)
             raise SceneSetError("The power went.", "Wait.")
         self.drawn.append(shard.first)
-        draw_shard(workshop, shard, *rest)
+        draw_shard(scratch, shard, *rest)
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def reconstructable_game(toy_game: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def execute(
     instance: dg.DagsterInstance, repeating: dg.ReexecutionOptions | None = None
 ) -> dg.JobExecutionResult:
-    """A run of the set alone, in shards of 10 pictures."""
+    """A run of the set alone, in shards of 10 images."""
     return dg.execute_job(
         job_of_the_code_location(),
         instance,
@@ -280,7 +280,7 @@ def test_a_run_whose_workshop_was_collected_says_what_to_do(
         repeated = execute(instance, dg.ReexecutionOptions.from_failure(failed.run_id, instance))
         assert not repeated.success
         (problem,) = (str(e.event_specific_data) for e in repeated.get_step_failure_events())
-        assert "There is no order to draw scenes in" in problem
+        assert "No synthetic set was started in" in problem
         assert "materialize the set again" in problem
         retried = instance.all_logs(repeated.run_id, of_type=dg.DagsterEventType.STEP_UP_FOR_RETRY)
         assert not retried, "no repetition would bring it back"

@@ -18,7 +18,7 @@ from doubles.artifacts import write_training_set_files
 from doubles.processes import is_alive, wait_until
 
 import pipeline.training.job as job_module
-from assets.core.building import Making, latest, make
+from assets.core.building import AssetBuild, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.training import show_batch_sizes, show_bill, stages_of, training_assets
@@ -29,7 +29,7 @@ from pipeline.labels.coverage import ClassCoverage
 from pipeline.training.job import (
     FINETUNING,
     Hyperparameters,
-    Pictures,
+    ImageOrigin,
     TrainingSpec,
     hyperparameters,
     two_stages,
@@ -98,15 +98,15 @@ PLOTS = textwrap.dedent("""
 def training_set(
     context: dg.AssetExecutionContext, artifacts: Artifacts
 ) -> dg.MaterializeResult[Any]:
-    """One picture of each kind; the program that pretends to train reads none."""
-    kinds = context.run.tags.get("pictures", "synth_0 real_0").split()
+    """One image of each kind; the program that pretends to train reads none."""
+    kinds = context.run.tags.get("images", "synth_0 real_0").split()
 
     def write(folder: Path) -> None:
         lines = [f"images/train/{kind}.jpg" for kind in kinds]
         write_training_set_files(folder, PACK.class_names, lines, lines, PER_CLASS)
 
-    making = Making(context, artifacts.store, KEYS.cvat_merge, "c1", {"kinds": kinds})
-    return make(making, write, lambda _: {})
+    build = AssetBuild(context, artifacts.store, KEYS.cvat_merge, "c1", {"kinds": kinds})
+    return build_asset(build, write, lambda _: {})
 
 
 class Bench:
@@ -320,16 +320,16 @@ def test_two_stages_can_be_asked_for_where_they_are_not_the_default(bench: Bench
 
     warned = [line for line in bench.lines(result) if "forgets them" in line]
     assert len(warned) == 1
-    assert "No real picture shows goose:" in warned[0]
+    assert "No real image shows goose:" in warned[0]
     job = bench.shown()["job"]
     assert [stage["name"] for stage in job["training"]] == ["pretrain", "finetune"]
     assert job["training"][1]["hyperparameters"]["epochs"] == 7
     assert bench.shown()["epochs"] == 2
 
 
-@pytest.mark.parametrize("pictures", ["synth_0", "real_0"])
-def test_without_pictures_of_both_kinds_there_is_one_stage(bench: Bench, pictures: str) -> None:
-    result = bench.run(BEGIN + END, {"pictures": pictures}, two_stage=True)
+@pytest.mark.parametrize("images", ["synth_0", "real_0"])
+def test_without_images_of_both_kinds_there_is_one_stage(bench: Bench, images: str) -> None:
+    result = bench.run(BEGIN + END, {"images": images}, two_stage=True)
 
     assert result.success
     assert [stage["name"] for stage in bench.shown()["job"]["training"]] == ["train"]
@@ -343,7 +343,7 @@ def test_a_pack_decides_how_it_is_fine_tuned() -> None:
 
     assert pretrain.hyperparameters == {"mosaic": 0.5}
     assert finetune.hyperparameters == {**FINETUNING, "lr0": 0.002, "epochs": 9}
-    assert finetune.train_on is Pictures.ALL
+    assert finetune.train_on is ImageOrigin.ALL
 
 
 @pytest.mark.parametrize("game", ["demo", "aoe2"])

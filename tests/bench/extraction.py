@@ -25,7 +25,7 @@ import numpy as np
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
 from pipeline.games.match_table import HEADER
 from pipeline.games.pack import PACKS_FOLDER, load_pack
-from pipeline.sprites.extract import Means, extract_library
+from pipeline.sprites.extract import ExtractionOptions, extract_library
 from pipeline.sprites.library import LibraryWriter
 
 PACK = "aoe2"
@@ -87,8 +87,8 @@ def extract(game: Path, library: Path) -> dict[str, float]:
     """What `run` runs; the time of the processor is that of this process and all its workers."""
     writer = LibraryWriter(library)
     began = time.perf_counter()
-    means = Means(os.cpu_count() or 1, game.parent / "cache")
-    report = extract_library(game, load_pack(PACK), writer.add, means=means)
+    options = ExtractionOptions(os.cpu_count() or 1, game.parent / "cache")
+    report = extract_library(game, load_pack(PACK), writer.add, options=options)
     writer.finish()
     seconds = time.perf_counter() - began
 

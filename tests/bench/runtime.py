@@ -105,7 +105,7 @@ def export_models(folder: Path) -> dict[str, Path]:
 def save_network(path: Path) -> None:
     """Random weights whose normalisation layers have seen tiles of a frame.
 
-    Without that, what a random network reports does not depend on the picture at all.
+    Without that, what a random network reports does not depend on the image at all.
     """
     import torch
     from ultralytics import YOLO

@@ -2,19 +2,19 @@
 
 Everything is measured in one run: 1280 x 720 pixels with 80 sprites of 0.27 megapixels together,
 shadows, player colours, overlays, labels, JPEG and disk. The ways of drawing take turns over the
-same 15 pictures, of which ours are one shard. A figure is the median over the turns by the clock;
+same 15 images, of which ours are one shard. A figure is the median over the turns by the clock;
 one that ends with `_cpu` is the least processor time, which other programs on the machine disturb
 less. As in a game of 60 classes, few of the sprites are large, and there are too many to keep them
 at every size: 4,192. Grain makes the JPEGs as large as those of real screenshots.
 
-Then whole sets of 3,000 pictures are written, by two processes and by one, each ordered from a
+Then whole sets of 3,000 images are written, by two processes and by one, each ordered from a
 fresh process. What all of them spend on loading their code and their sprites counts: it is a part
 of every set. They find compiled Python modules, as in any installation, even where the environment
 forbids to write those beside the sources. In processor time the speedup is that of one process over
 half of what two take together.
 
 All of it takes three minutes at most. Where the machine is too busy for that the sets are smaller,
-which weighs the start of the processes heavier: `set_images` says how many pictures they had. A set
+which weighs the start of the processes heavier: `set_images` says how many images they had. A set
 of 640 x 640 pixels and a second turn of the others, of which then the faster counts, come last, if
 there is time; what is left out is told on the error output.
 
@@ -44,7 +44,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.games.pack import GamePack
 from pipeline.scenes.dataset.layout import Shard
-from pipeline.scenes.dataset.shard_writer import Sources, Studio, open_studio
+from pipeline.scenes.dataset.shard_writer import ShardWriter, Sources, open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.plan import Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
@@ -57,9 +57,9 @@ Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT, SMALL = 1280, 720, 640
-PICTURES_PER_BACKGROUND = 15
-"""As in the packs of real games: 3,000 pictures on 200 backgrounds."""
-TURNS, PICTURES = 8, PICTURES_PER_BACKGROUND
+IMAGES_PER_BACKGROUND = 15
+"""As in the packs of real games: 3,000 images on 200 backgrounds."""
+TURNS, IMAGES = 8, IMAGES_PER_BACKGROUND
 PILLOW_TURNS = 3
 """Drawing with plain Pillow takes ten times as long as all the rest."""
 SET_IMAGES, FEWEST_SET_IMAGES = 3000, 300
@@ -67,12 +67,12 @@ SET_IMAGES, FEWEST_SET_IMAGES = 3000, 300
 MOST_SECONDS = 165.0
 TURNS_SECONDS, FEWEST_TURNS = 40.0, 2
 """The turns end after that time, but not before there are so many."""
-STARTING_PICTURES = 400
+STARTING_IMAGES = 400
 """To start, and to read all sprites, takes a process as long as it takes to draw so many."""
 SLOWER_IN_A_SET = 1.5
-"""How much longer a picture of a set is taken to need, when the size of the sets is chosen."""
+"""How much longer an image of a set is taken to need, when the size of the sets is chosen."""
 GRAIN = 200
-"""Strength of the ground's grain, at which a picture's JPEG has some 400 KB: the median of 60
+"""Strength of the ground's grain, at which an image's JPEG has some 400 KB: the median of 60
 screenshots of a game at this size and quality."""
 
 
@@ -95,7 +95,7 @@ KINDS = {
 
 
 def measure() -> dict[str, float]:
-    """Figures by name; milliseconds are per picture on one core."""
+    """Figures by name; milliseconds are per image on one core."""
     ends = time.monotonic() + MOST_SECONDS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -113,10 +113,10 @@ def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Res
 
 
 def turns(folder: Path, sources: Sources) -> dict[str, float]:
-    """The ways of drawing the same pictures, and the parts of ours."""
-    studio = open_studio(build_pack(), sources)
-    scenes = [plan(index, studio.repertoire) for index in range(PICTURES)]
-    actions = ways(studio, scenes, folder / "turns")
+    """The ways of drawing the same images, and the parts of ours."""
+    shard_writer = open_shard_writer(build_pack(), sources)
+    scenes = [plan(index, shard_writer.rule_table) for index in range(IMAGES)]
+    actions = ways(shard_writer, scenes, folder / "turns")
     taken: dict[str, list[Taken]] = {way: [] for way in actions}
     ends = time.monotonic() + TURNS_SECONDS
     for turn in range(TURNS + 1):
@@ -130,15 +130,15 @@ def turns(folder: Path, sources: Sources) -> dict[str, float]:
             took = time_of(action)
             if turn > 0:  # The first one reads sprites and touches memory.
                 taken[way].append(took)
-    ms = {way: per_picture(took.seconds for took in times) for way, times in taken.items()}
+    ms = {way: per_image(took.seconds for took in times) for way, times in taken.items()}
     cpu_ms = {
-        way: per_picture((took.processor for took in times), min) for way, times in taken.items()
+        way: per_image((took.processor for took in times), min) for way, times in taken.items()
     }
     actions["whole"]()
     return {
         **{f"{way}_ms": took for way, took in ms.items()},
         **{f"{way}_cpu_ms": took for way, took in cpu_ms.items()},
-        "sprites_per_picture": statistics.mean(len(scene.placements) for scene in scenes),
+        "sprites_per_image": statistics.mean(len(scene.placements) for scene in scenes),
         "sprite_megapixels": statistics.mean(map(megapixels, scenes)),
         "jpeg_kilobytes": statistics.mean(sizes(folder / "turns" / "images")) / 1024,
         "images_per_second_per_core": 1000 / ms["whole"],
@@ -150,35 +150,37 @@ def turns(folder: Path, sources: Sources) -> dict[str, float]:
     }
 
 
-def ways(studio: Studio, scenes: Sequence[ScenePlan], out: Path) -> dict[str, Callable[[], object]]:
-    """What is timed: the whole of all pictures, its parts, and what it is compared with."""
-    drawings = [draw(scene, studio.sprites, studio.backgrounds) for scene in scenes]
-    pictures = [cv2.cvtColor(drawing.bgrx, cv2.COLOR_BGRA2BGR) for drawing in drawings]
-    quality = [cv2.IMWRITE_JPEG_QUALITY, studio.rules.jpeg_quality]
-    pillow = PillowCompositor(studio)
+def ways(
+    shard_writer: ShardWriter, scenes: Sequence[ScenePlan], out: Path
+) -> dict[str, Callable[[], object]]:
+    """What is timed: the whole of all images, its parts, and what it is compared with."""
+    drawings = [draw(scene, shard_writer.sprites, shard_writer.backgrounds) for scene in scenes]
+    images = [cv2.cvtColor(drawing.bgrx, cv2.COLOR_BGRA2BGR) for drawing in drawings]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, shard_writer.rules.jpeg_quality]
+    pillow = PillowCompositor(shard_writer)
 
     def encode() -> None:
-        for picture in pictures:
-            cv2.imencode(".jpg", picture, quality)
+        for image in images:
+            cv2.imencode(".jpg", image, quality)
 
     def plan_all() -> None:
         for scene in scenes:
-            plan(scene.index, studio.repertoire)
+            plan(scene.index, shard_writer.rule_table)
 
     def draw_all() -> None:
         for scene in scenes:
-            draw(scene, studio.sprites, studio.backgrounds)
+            draw(scene, shard_writer.sprites, shard_writer.backgrounds)
 
     def label_all() -> None:
         for scene, drawing in zip(scenes, drawings, strict=True):
-            export(label(scene, drawing), studio.rules.labels, studio.class_names)
+            export(label(scene, drawing), shard_writer.rules.labels, shard_writer.class_names)
 
     def draw_with_pillow() -> None:
         for scene in scenes:
             pillow.write(scene, out / f"{scene.index}.jpg")
 
     return {
-        "whole": lambda: studio.write(Shard(0, len(scenes)), out),
+        "whole": lambda: shard_writer.write(Shard(0, len(scenes)), out),
         "encode": encode,
         "plan": plan_all,
         "draw": draw_all,
@@ -214,21 +216,21 @@ def time_of(action: Callable[[], object]) -> Taken:
     return Taken(time.perf_counter() - began, time.process_time() - used)
 
 
-def per_picture(
+def per_image(
     seconds: Iterable[float], choose: Callable[[Iterable[float]], float] = statistics.median
 ) -> float:
-    """Milliseconds of one picture, from the turn over all that is chosen."""
-    return 1000 * choose(seconds) / PICTURES
+    """Milliseconds of one image, from the turn over all that is chosen."""
+    return 1000 * choose(seconds) / IMAGES
 
 
-def whole_sets(folder: Path, sources: Sources, picture_ms: float, ends: float) -> dict[str, float]:
+def whole_sets(folder: Path, sources: Sources, image_ms: float, ends: float) -> dict[str, float]:
     """Whole sets on disk, from the start of the processes to the last check.
 
     Args:
-        picture_ms: that a picture took before.
+        image_ms: that an image took before.
         ends: when to stop, on the monotonic clock.
     """
-    images = affordable(picture_ms, ends - time.monotonic())
+    images = affordable(image_ms, ends - time.monotonic())
     began = time.monotonic()
     taken = [both_sets(folder, sources, images)]
     turn_seconds = time.monotonic() - began
@@ -253,18 +255,18 @@ def whole_sets(folder: Path, sources: Sources, picture_ms: float, ends: float) -
         "set_cpu_seconds_two_processes": two.processor,
         "two_process_speedup": one.seconds / two.seconds,
         "two_process_speedup_cpu": one.processor / (two.processor / 2),
-        "set_ms_per_picture": set_ms,
-        "set_ratio_to_picture": set_ms / picture_ms,
+        "set_ms_per_image": set_ms,
+        "set_ratio_to_image": set_ms / image_ms,
         "peak_mb": two.peak_mb,
     }
 
 
-def affordable(picture_ms: float, seconds: float) -> int:
-    """How many pictures sets may have that two processes and then one write in that time."""
-    for_each = 1.7 * SLOWER_IN_A_SET * picture_ms / 1000
-    images = (int(seconds / for_each) - STARTING_PICTURES) // 100 * 100
+def affordable(image_ms: float, seconds: float) -> int:
+    """How many images sets may have that two processes and then one write in that time."""
+    for_each = 1.7 * SLOWER_IN_A_SET * image_ms / 1000
+    images = (int(seconds / for_each) - STARTING_IMAGES) // 100 * 100
     if images < SET_IMAGES:
-        tell_left_out(f"sets of {SET_IMAGES} pictures; they have fewer")
+        tell_left_out(f"sets of {SET_IMAGES} images; they have fewer")
     return min(max(images, FEWEST_SET_IMAGES), SET_IMAGES)
 
 
@@ -291,14 +293,14 @@ def keep_bytecode(folder: Path) -> None:
 
 
 class PillowCompositor:
-    """The usual way: for each sprite a transparent layer of the picture's size.
+    """The usual way: for each sprite a transparent layer of the image's size.
 
     It draws the same plan with shadows, player colours, ellipses, bars and panels, and writes the
-    picture. What is visible of each sprite it does not know.
+    image. What is visible of each sprite it does not know.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, shard_writer: ShardWriter) -> None:
+        self._studio = shard_writer
         self._library = {sprite.id: sprite for sprite in build_sprites()}
         self._sprites: dict[tuple[str, int | None], Image.Image] = {}
         self._shadows: dict[str, Image.Image] = {}
@@ -338,11 +340,11 @@ class PillowCompositor:
             sides = tuple(max(1, round(side * item.scale)) for side in mask.size)
             x, y = (round(offset * item.scale) for offset in sprite.shadow_offset)
             layer.paste((0, 0, 0), (item.left + x, item.top + y), mask.resize(sides))
-        picture = self._picture(sprite, item.player).resize((item.width, item.height))
-        layer.paste(picture, (item.left, item.top), picture)
+        image = self._image(sprite, item.player).resize((item.width, item.height))
+        layer.paste(image, (item.left, item.top), image)
         return layer
 
-    def _picture(self, sprite: Sprite, player: int | None) -> Image.Image:
+    def _image(self, sprite: Sprite, player: int | None) -> Image.Image:
         key = sprite.id, player
         if key not in self._sprites:
             rgba = sprite.rgba
@@ -431,7 +433,7 @@ def build_pack(width: int = WIDTH, height: int = HEIGHT, images: int = SET_IMAGE
 
 def build_sources(folder: Path) -> Sources:
     write_library(folder / "sprites", build_sprites())
-    backgrounds = SET_IMAGES // PICTURES_PER_BACKGROUND
+    backgrounds = SET_IMAGES // IMAGES_PER_BACKGROUND
     rng = np.random.default_rng(1)
     grounds = [encoded_ground(rng) for _ in range(8)]
     for kind in ("land", "water"):

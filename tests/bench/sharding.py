@@ -1,6 +1,6 @@
-"""What the last step of a set costs, which one process does alone, beside drawing the pictures.
+"""What the last step of a set costs, which one process does alone, beside drawing the images.
 
-The pictures are tiny, because joining shards costs the same whatever is on them: files are linked
+The images are tiny, because joining shards costs the same whatever is on them: files are linked
 and their manifests joined. `docs/how-to/scale-out.md` calculates with these figures.
 
 Run with `python tests/bench/sharding.py`.
@@ -20,7 +20,13 @@ from pipeline.games.pack import GamePack
 from pipeline.manifests import Manifest
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from pipeline.scenes.dataset.shard_writer import Sources
-from pipeline.scenes.dataset.shards import Order, assemble, draw_shard, read_order, write_order
+from pipeline.scenes.dataset.shards import (
+    SetSpec,
+    assemble,
+    draw_shard,
+    read_set_spec,
+    write_set_spec,
+)
 from pipeline.sprites.library import Sprite, write_library
 from resources.artifacts import ArtifactStore
 from resources.files import remove_tree
@@ -29,20 +35,20 @@ IMAGES, SHARD_IMAGES, SIDE = 4000, 1000, 64
 
 
 def measure() -> dict[str, float]:
-    """Figures by name, per thousand pictures on one core; each picture is three files."""
+    """Figures by name, per thousand images on one core; each image is three files."""
     with tempfile.TemporaryDirectory() as name:
         folder, pack = Path(name), build_pack()
         sources = build_sources(folder / "sources")
-        workshop, store = folder / "workshop", ArtifactStore(folder / "store")
+        scratch, store = folder / "scratch", ArtifactStore(folder / "store")
         version = ArtifactVersion(asset="bench/sprites", partition=None, data_version="0" * 64)
-        order = Order(
+        order = SetSpec(
             rules=pack.scenes, sources=(version,), shard_images=SHARD_IMAGES, began_at=0.0
         )
-        write_order(workshop, order)
-        drawn = seconds(lambda: draw_all(workshop, pack, sources))
-        joined, manifest, record = join(workshop, pack, store)
+        write_set_spec(scratch, order)
+        drawn = seconds(lambda: draw_all(scratch, pack, sources))
+        joined, manifest, record = join(scratch, pack, store)
         opened = seconds(lambda: store.open(record.version).manifest)
-        removed = seconds(lambda: remove_tree(workshop))
+        removed = seconds(lambda: remove_tree(scratch))
     thousands = IMAGES / 1000
     return {
         "draw_and_hash_s_per_1000": drawn / thousands,
@@ -53,14 +59,12 @@ def measure() -> dict[str, float]:
     }
 
 
-def draw_all(workshop: Path, pack: GamePack, sources: Sources) -> None:
-    for shard in read_order(workshop).shards:
-        draw_shard(workshop, shard, pack, sources)
+def draw_all(scratch: Path, pack: GamePack, sources: Sources) -> None:
+    for shard in read_set_spec(scratch).shards:
+        draw_shard(scratch, shard, pack, sources)
 
 
-def join(
-    workshop: Path, pack: GamePack, store: ArtifactStore
-) -> tuple[float, Manifest, Provenance]:
+def join(scratch: Path, pack: GamePack, store: ArtifactStore) -> tuple[float, Manifest, Provenance]:
     """Everything that the last step does: link, check, join manifests, settle."""
     recipe = Recipe(asset="bench/set", partition=None, code_version="1", config={}, inputs=())
 
@@ -76,7 +80,7 @@ def join(
 
     began = time.perf_counter()
     with store.staging(recipe.asset) as staged:
-        manifest = assemble(workshop, staged, pack)
+        manifest = assemble(scratch, staged, pack)
         _, record = store.commit(staged, describe, manifest)
     return time.perf_counter() - began, manifest, record
 

@@ -25,14 +25,14 @@ from pipeline.games.files import files_in
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.boxes import LabelledBox
-from pipeline.scenes.dataset.shard_writer import Sources, Studio, open_studio
+from pipeline.scenes.dataset.shard_writer import ShardWriter, Sources, open_shard_writer
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.measuring import export, label
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter
 
-PICTURES = 250
+IMAGES = 250
 """Of each game, spread evenly over its set."""
 STRAY, SHORTER = 0.01, 0.2
 KINDS: tuple[Kind, ...] = ("land", "water", "shore")
@@ -49,7 +49,7 @@ def measure() -> dict[str, float]:
                 draw_game(files)
             if files is not None:
                 sources = build_sources(Path(name) / game, files, pack)
-                found = counted(open_studio(pack, sources))
+                found = counted(open_shard_writer(pack, sources))
                 figures |= {
                     f"{game}_labels": found["labels"],
                     f"{game}_partly_covered": found["covered"] / found["labels"],
@@ -75,10 +75,10 @@ def build_sources(folder: Path, game: Path, pack: GamePack) -> Sources:
     return Sources(*(folder / part for part in ("sprites", *kinds)))
 
 
-def counted(studio: Studio) -> Counter[str]:
+def counted(shard_writer: ShardWriter) -> Counter[str]:
     """Labels, those of partly covered objects, and those of either that strays widen."""
     found: Counter[str] = Counter()
-    for covered, seen in seen_pixels(studio):
+    for covered, seen in seen_pixels(shard_writer):
         kind = "covered" if covered else "whole"
         found["labels"] += 1
         found[kind] += 1
@@ -86,14 +86,16 @@ def counted(studio: Studio) -> Counter[str]:
     return found
 
 
-def seen_pixels(studio: Studio) -> Iterator[tuple[bool, npt.NDArray[np.bool_]]]:
+def seen_pixels(shard_writer: ShardWriter) -> Iterator[tuple[bool, npt.NDArray[np.bool_]]]:
     """Of every label: whether something covers a part of its object, and which pixels are seen."""
-    rules = studio.rules
-    for picture in range(PICTURES):
-        scene = plan(picture * rules.images // PICTURES, studio.repertoire)
-        drawing = draw(scene, studio.sprites, studio.backgrounds, studio.team_colours)
+    rules = shard_writer.rules
+    for image in range(IMAGES):
+        scene = plan(image * rules.images // IMAGES, shard_writer.rule_table)
+        drawing = draw(
+            scene, shard_writer.sprites, shard_writer.backgrounds, shard_writer.team_colours
+        )
         numbers = [n for n, item in enumerate(scene.placements, 1) if item.class_name is not None]
-        decisions = export(label(scene, drawing), rules.labels, studio.class_names)
+        decisions = export(label(scene, drawing), rules.labels, shard_writer.class_names)
         for number, (item, outcome) in zip(numbers, decisions, strict=True):
             if isinstance(outcome, LabelledBox) and item.visible is not None:
                 x1, y1, x2, y2 = (int(side) for side in item.visible)

@@ -42,7 +42,7 @@ from PIL import Image, ImageDraw
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.processes import without_secrets
 from pipeline.training.detector_program.stages import OWN_OPTIONS
-from pipeline.training.job import Stage, TrainingSpec, hyperparameters, job_spec, write_job
+from pipeline.training.job import JobStage, TrainingSpec, hyperparameters, job_spec, write_job
 from pipeline.training.results import epochs_of, read_training_events
 from resources.gpu.leases.local import LocalProvider
 
@@ -149,7 +149,7 @@ def ours(folder: Path, images: Path, pack: GamePack) -> Steps:
     spec = TrainingSpec(
         game=pack.name,
         class_names=pack.class_names,
-        stages=(Stage.TRAIN,),
+        stages=(JobStage.TRAIN,),
         weights="none.pt",
         hyperparameters=hyperparameters(pack.training.hyperparameters, asked),
     )

@@ -1,8 +1,8 @@
-"""How well pictures drawn by the `wesnoth` pack teach a detector the game's own screenshots.
+"""How well images drawn by the `wesnoth` pack teach a detector the game's own screenshots.
 
 Draws a set from the art of the installed game (Debian: `apt install wesnoth-1.16-data`), trains
 YOLO26n from scratch on it and judges it on screenshots drawn by the game's engine, at the pack's
-confidence. The budget is that of the plain baseline: 700 pictures of 320 pixels, forty minutes on
+confidence. The budget is that of the plain baseline: 700 images of 320 pixels, forty minutes on
 two cores, which by cut-and-paste gave F1 0.15 (0.06 for what lives in water).
 
     outpost bench wesnoth                              # the whole pack, 20 epochs
@@ -51,7 +51,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT.parent / "shared" / "data" / "wesnoth"
 IMAGES = 700
 EPOCHS = 20
-"""860 steps of 16 pictures, well within forty minutes on two cores that do nothing else."""
+"""860 steps of 16 images, well within forty minutes on two cores that do nothing else."""
 KINDS: tuple[Kind, ...] = ("land", "water", "shore")
 
 
@@ -62,8 +62,8 @@ class Trial:
     Attributes:
         without: names in `CHOICES`.
         epochs: of training.
-        images: pictures in the set.
-        seed: added to those that the pack has for its pictures and its training.
+        images: images in the set.
+        seed: added to those that the pack has for its images and its training.
     """
 
     without: tuple[str, ...] = ()
@@ -148,7 +148,7 @@ CHOICES: dict[str, Callable[[SceneRules], SceneRules]] = {
 
 
 def reduced(pack: GamePack, trial: Trial) -> GamePack:
-    """The pack without some choices; nearly all pictures are for training."""
+    """The pack without some choices; nearly all images are for training."""
     changes = {
         "images": trial.images,
         "seed": pack.scenes.seed + trial.seed,
@@ -189,7 +189,7 @@ def draw_set(folder: Path, pack: GamePack) -> Path:
 
 
 def train(folder: Path, drawn: Path, pack: GamePack, trial: Trial) -> Path:
-    """Train from scratch on this machine; the exported model, which takes pictures of any size."""
+    """Train from scratch on this machine; the exported model, which takes images of any size."""
     shutil.rmtree(folder, ignore_errors=True)
     asked = hyperparameters(pack.training.hyperparameters, {"epochs": trial.epochs})
     spec = TrainingSpec(
@@ -215,15 +215,15 @@ def judge_on(screenshots: Path, model: Path, pack: GamePack) -> Scores:
     ]
     settings = DetectorSettings(thresholds=Thresholds(0.01), tracking="none", imgsz=1280)
     with open_detector(model, settings=settings) as detector:
-        judged = [JudgedFrame(f.name, f.truths, found(detector, f.picture)) for f in frames]
+        judged = [JudgedFrame(f.name, f.truths, found(detector, f.image)) for f in frames]
     threshold = pack.thresholds.default
     return score_frames(
         judged, Judgement(pack.class_names, tuple(threshold for _ in pack.class_names))
     )
 
 
-def found(detector: Any, picture: Path) -> tuple[ScoredBox, ...]:
-    seen = detector.detect_fast(picture)
+def found(detector: Any, image: Path) -> tuple[ScoredBox, ...]:
+    seen = detector.detect_fast(image)
     return tuple(
         ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
         for class_id, score, corners in zip(seen.class_ids, seen.scores, seen.boxes, strict=True)

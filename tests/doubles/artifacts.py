@@ -17,7 +17,7 @@ from pipeline.labels.merge import MergeSummary
 from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
 
 CLOSE = ParityReport(
-    pictures=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
+    images=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
 )
 
 
@@ -47,7 +47,7 @@ def write_training_set_files(
     val: Sequence[str],
     per_class: Mapping[str, ClassCoverage] | None = None,
 ) -> None:
-    """What a training set says of itself; pictures and labels are the test's."""
+    """What a training set says of itself; images and labels are the test's."""
     for name, lines in (("train", train), ("val", val)):
         text = "".join(f"./{line}\n" for line in lines)
         (folder / f"{name}.txt").write_text(text, encoding="utf-8")
@@ -59,7 +59,7 @@ def write_training_set_files(
 
 
 def _merge_summary(train: int, val: int, per_class: Mapping[str, ClassCoverage]) -> dict[str, Any]:
-    """Of synthetic pictures alone, as JSON values."""
+    """Of synthetic images alone, as JSON values."""
     return MergeSummary(
         real_train=0,
         real_val=0,

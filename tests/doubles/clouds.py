@@ -21,7 +21,7 @@ class CloudDouble(Double):
         key: the account's API key.
         pods: all that ever were, by id; ended ones remain.
         without_capacity: names of GPUs, or of places, that are refused.
-        refusals: how many of the next candidates are refused for want of capacity.
+        refusals: how many of the next candidates are refused for lack of capacity.
         get_lag: how many times a new pod is not found yet (404), by get and by delete, each.
         list_lag: how many lists a new pod is missing in.
         delete_lag: how many times (get and list together) an ended pod is still shown.
@@ -116,7 +116,7 @@ class CloudDouble(Double):
         return [pod for pod in found if pod is not None]
 
     def full(self, wanted: Iterable[str]) -> bool:
-        """Whether a candidate is refused for want of capacity."""
+        """Whether a candidate is refused for lack of capacity."""
         with self.lock:
             if self.refusals > 0:
                 self.refusals -= 1

@@ -14,26 +14,26 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.training.job import TrainingSpec, job_spec, write_job
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 
 TRAINING = TrainingSpec(game="demo", class_names=("knight",))
 SPEC = job_spec(TRAINING)
 GPU_NAME = "NVIDIA GeForce RTX 4090"
-QUICK = Pace(
-    poll=0.05,
-    settle=0.3,
-    resolve=3.0,
-    place=60.0,
+QUICK = Timeouts(
+    poll_interval=0.05,
+    list_lag=0.3,
+    create_resolution=3.0,
+    placement=60.0,
     boot=10.0,
-    direct=0.6,
+    address=0.6,
     login=2.0,
-    patience=3.0,
+    reconnect=3.0,
     doubt=1.0,
-    checkpoint=0.0,
+    checkpoint_interval=0.0,
     finish=2.0,
-    salvage=3.0,
-    end=4.0,
-    bill=1.0,
+    rescue=3.0,
+    termination=4.0,
+    billing=1.0,
 )
 
 PROGRAM = """
@@ -58,7 +58,7 @@ if os.path.exists("resume.pt"):
         open("resume.pt", "rb").read()).hexdigest()
     start = int(open("resume.pt").read().split()[1])
     print("going on after epoch", start, flush=True)
-print("training on", len(list(pathlib.Path("data").glob("images/*"))), "pictures", flush=True)
+print("training on", len(list(pathlib.Path("data").glob("images/*"))), "images", flush=True)
 (outputs / "plots").mkdir(exist_ok=True)
 (outputs / "plots" / "train_batch0.jpg").write_bytes(b"drawn")
 for epoch in range(start + 1, EPOCHS + 1):
@@ -102,14 +102,14 @@ def training_program(epochs: int = 3, seconds: float = 0.1) -> str:
     return PROGRAM.format(epochs=epochs, seconds=seconds)
 
 
-def write_small_job(folder: Path, program: str, pictures: int = 3) -> Path:
-    """A job folder with a few kilobytes of pictures and another program; its job file."""
+def write_small_job(folder: Path, program: str, images: int = 3) -> Path:
+    """A job folder with a few kilobytes of images and another program; its job file."""
     training_set = folder.with_name(f"{folder.name}-set")
     (training_set / "images").mkdir(parents=True)
     random = np.random.default_rng(7)
-    for number in range(pictures):
-        picture = training_set / "images" / f"real_{number}.jpg"
-        picture.write_bytes(random.integers(0, 256, 2000, dtype=np.uint8).tobytes())
+    for number in range(images):
+        image = training_set / "images" / f"real_{number}.jpg"
+        image.write_bytes(random.integers(0, 256, 2000, dtype=np.uint8).tobytes())
     for name in ("train.txt", "val.txt"):
         (training_set / name).write_text("./images/real_0.jpg\n", encoding="utf-8")
     job = write_job(folder, TRAINING, training_set)

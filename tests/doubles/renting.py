@@ -13,20 +13,20 @@ from doubles.gpu_jobs import QUICK, gpu_python
 from doubles.lambda_cloud import LambdaCloudDouble, running_lambda_cloud
 from doubles.runpod import RunPodDouble, running_runpod
 
-from resources.gpu.clouds.base import Cloud, GpuWish
-from resources.gpu.clouds.http import Patience
+from resources.gpu.clouds.base import Cloud, GpuRequest
+from resources.gpu.clouds.http import RetryPolicy
 from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.clouds.runpod import RunPod, RunPodSettings
 from resources.gpu.hosts.keys import own_key
 from resources.gpu.leases.ledger import Ledger, Limits
-from resources.gpu.leases.pod import Terms
-from resources.gpu.leases.reaper import Reaping, reap_until_settled
+from resources.gpu.leases.pod import PodTerms
+from resources.gpu.leases.reaper import Reaping, reap_until_done
 from resources.gpu.leases.rented import RentedProvider
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 
 A10, A100 = "gpu_1x_a10", "gpu_1x_a100_sxm4"
 RTX_4090, A5000, L40S = "NVIDIA GeForce RTX 4090", "NVIDIA RTX A5000", "NVIDIA L40S"
-IMPATIENT = Patience(attempts=3, backoff_seconds=0.02, timeout_seconds=3.0, longest_wait=2.0)
+IMPATIENT = RetryPolicy(attempts=3, backoff_seconds=0.02, timeout_seconds=3.0, longest_wait=2.0)
 LIMITS = Limits(per_hour=1.0, per_lease=1.0, per_month=20.0, leases=1, ttl_seconds=3600)
 
 
@@ -48,14 +48,14 @@ class Renting:
     def provider(
         self,
         gpus: tuple[str, ...] = (RTX_4090, A5000),
-        pace: Pace = QUICK,
+        timeouts: Timeouts = QUICK,
         **limits: float,
     ) -> RentedProvider:
-        return renting_from(self.runpod.url, self.ledger, gpus, pace, **limits)
+        return renting_from(self.runpod.url, self.ledger, gpus, timeouts, **limits)
 
-    def reap(self, pace: Pace = QUICK) -> tuple[Reaping, ...]:
+    def reap(self, timeouts: Timeouts = QUICK) -> tuple[Reaping, ...]:
         """What `outpost gpu reap` does."""
-        return reap_until_settled(self.cloud, self.ledger, pace)
+        return reap_until_done(self.cloud, self.ledger, timeouts)
 
     def assert_all_is_over(self) -> None:
         """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
@@ -78,16 +78,16 @@ class RentingFromLambda:
                 ssh_port=self.double.ssh_port,
                 seconds_apart=0.0,
                 launch_seconds_apart=0.0,
-                patience=IMPATIENT,
+                retries=IMPATIENT,
             )
         )
 
     def provider(self) -> RentedProvider:
         return provider_for(self.cloud, self.ledger, (A10, A100), per_hour=2.5)
 
-    def reap(self, pace: Pace = QUICK) -> tuple[Reaping, ...]:
+    def reap(self, timeouts: Timeouts = QUICK) -> tuple[Reaping, ...]:
         """What `outpost gpu reap` does."""
-        return reap_until_settled(self.cloud, self.ledger, pace)
+        return reap_until_done(self.cloud, self.ledger, timeouts)
 
     def assert_all_is_over(self) -> None:
         """No pod is billed, every lease has ended, and the ledger knows of at least every cent."""
@@ -107,32 +107,32 @@ def renting_from(
     url: str,
     ledger: Ledger,
     gpus: tuple[str, ...] = (RTX_4090, A5000),
-    pace: Pace = QUICK,
+    timeouts: Timeouts = QUICK,
     **limits: float,
 ) -> RentedProvider:
     """A provider that rents from RunPod at an address."""
-    return provider_for(cloud_at(url), ledger, gpus, pace, **limits)
+    return provider_for(cloud_at(url), ledger, gpus, timeouts, **limits)
 
 
 def provider_for(
-    cloud: Cloud, ledger: Ledger, gpus: tuple[str, ...], pace: Pace = QUICK, **limits: float
+    cloud: Cloud, ledger: Ledger, gpus: tuple[str, ...], timeouts: Timeouts = QUICK, **limits: float
 ) -> RentedProvider:
     """A provider that rents from a cloud."""
-    terms = Terms(
+    terms = PodTerms(
         cloud=cloud,
         ledger=ledger,
         limits=replace(LIMITS, **limits),
         key=own_key(ledger.folder / "id_ed25519"),
-        pace=pace,
+        timeouts=timeouts,
         disk_gb=40,
         min_cuda="12.8",
     )
-    return RentedProvider(terms, GpuWish(gpus, terms.limits.per_hour))
+    return RentedProvider(terms, GpuRequest(gpus, terms.limits.per_hour))
 
 
 def cloud_at(url: str) -> RunPod:
     """RunPod at an address, asked by somebody impatient."""
-    return RunPod(RunPodSettings(base_url=url, patience=IMPATIENT))
+    return RunPod(RunPodSettings(base_url=url, retries=IMPATIENT))
 
 
 @contextmanager

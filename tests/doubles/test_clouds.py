@@ -11,7 +11,7 @@ from doubles.clouds import CloudDouble
 from doubles.servers import drop
 from doubles.shapes import Shapes
 
-from resources.gpu.clouds.base import Cloud, GpuWish, PodRequest
+from resources.gpu.clouds.base import Cloud, GpuRequest, PodRequest
 from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.clouds.runpod import RunPod, RunPodSettings
 
@@ -43,14 +43,14 @@ def on_lambda(
         yield double, LambdaCloud(settings)
 
 
-def live_and_die(double: CloudDouble, cloud: Cloud, wish: GpuWish) -> None:
-    (offer, *_) = cloud.offers(wish)
+def live_and_die(double: CloudDouble, cloud: Cloud, gpu_request: GpuRequest) -> None:
+    (offer, *_) = cloud.offers(gpu_request)
     pod = cloud.create(PodRequest("outpost-x", offer, PUBLIC_KEY, ttl_seconds=60))
     assert cloud.get(pod.id) is not None
     assert [each.id for each in cloud.pods()] == [pod.id]
     assert double.owned == [double.named("outpost-x")]
     cloud.host_key_fingerprints(pod.id)
-    assert all(finding.well for finding in cloud.examine(wish))
+    assert all(finding.ok for finding in cloud.diagnose(gpu_request))
     cloud.terminate(pod.id)
     assert double.owned == []
     assert 0 < double.billed_seconds < 60
@@ -63,7 +63,7 @@ def test_a_pod_lives_and_dies_on_runpod_by_our_own_shapes(
     double, cloud = on_runpod
     double.shapes = runpod.shapes_of(runpod_shapes.DOCUMENT)
 
-    live_and_die(double, cloud, GpuWish(("NVIDIA GeForce RTX 4090",), 1.0))
+    live_and_die(double, cloud, GpuRequest(("NVIDIA GeForce RTX 4090",), 1.0))
 
     assert double.violations == []
 
@@ -74,7 +74,7 @@ def test_an_instance_lives_and_dies_on_lambda_by_our_own_shapes(
     double, cloud = on_lambda
     double.shapes = Shapes(lambda_shapes.brought_up_to_date(lambda_shapes.DOCUMENT))
 
-    live_and_die(double, cloud, GpuWish(("gpu_1x_a10",), 2.0))
+    live_and_die(double, cloud, GpuRequest(("gpu_1x_a10",), 2.0))
 
     assert double.violations == []
 
@@ -107,7 +107,7 @@ def test_a_pods_own_key_ends_that_pod_and_no_other(
     on_runpod: tuple[runpod.RunPodDouble, Cloud],
 ) -> None:
     double, cloud = on_runpod
-    (offer, *_) = cloud.offers(GpuWish(("NVIDIA GeForce RTX 4090",), 1.0))
+    (offer, *_) = cloud.offers(GpuRequest(("NVIDIA GeForce RTX 4090",), 1.0))
     for name in ("a", "b"):
         cloud.create(PodRequest(name, offer, PUBLIC_KEY, ttl_seconds=60))
     mine, other = double.named("a"), double.named("b")

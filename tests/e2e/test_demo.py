@@ -75,7 +75,7 @@ def test_real_frames_are_those_of_the_held_out_session(first: dict[str, Any]) ->
     assert first["evaluation"]["real"]["truths"] > 100
 
 
-def test_drawn_pictures_are_judged_by_visible_and_by_full_boxes(
+def test_drawn_images_are_judged_by_visible_and_by_full_boxes(
     first: dict[str, Any], outpost: Any
 ) -> None:
     visible, full = first["evaluation"]["conventions"]
@@ -315,7 +315,7 @@ def move_a_label_outside(folder: Path) -> None:
     labels.write_text(" ".join([class_id, "1.400000", *rest]))
 
 
-def lose_a_picture(folder: Path) -> None:
+def lose_an_image(folder: Path) -> None:
     next((folder / "images/train").glob("*")).unlink()
 
 
@@ -337,7 +337,7 @@ def lose_parity(folder: Path) -> None:
     [
         ("synthetic_set", "scene_separation", put_a_whale_on_land),
         ("synthetic_set", "label_sanity", move_a_label_outside),
-        ("cvat_merge", "dataset_integrity", lose_a_picture),
+        ("cvat_merge", "dataset_integrity", lose_an_image),
         ("onnx_export", "onnx_contract", export_the_other_head),
         ("onnx_export", "parity", lose_parity),
     ],

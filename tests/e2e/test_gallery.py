@@ -1,4 +1,4 @@
-"""A person in front of a gallery of 5,000 pictures, which no server serves."""
+"""A person in front of a gallery of 5,000 images, which no server serves."""
 
 import shutil
 import time
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None
 )
-PICTURES = 5000
+IMAGES = 5000
 CLASSES = tuple(f"class {number:02d}" for number in range(60))
 KINDS = ("found", "missed", "wrong class", "nothing there")
 
@@ -27,12 +27,12 @@ KINDS = ("found", "missed", "wrong class", "nothing there")
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gallery")
-    file = folder / "picture.jpg"
+    file = folder / "image.jpg"
     cv2.imwrite(str(file), np.full((180, 320, 3), 90, np.uint8))
     rng = np.random.default_rng(1)
     return write_gallery(
         folder / "g",
-        Collection("many", CLASSES, tuple(item(rng, file, n) for n in range(PICTURES)), "score"),
+        Collection("many", CLASSES, tuple(item(rng, file, n) for n in range(IMAGES)), "score"),
     )
 
 
@@ -73,7 +73,7 @@ def shown(page: Any) -> str:
 
 
 def test_it_opens_from_the_disk_and_keeps_few_tiles(page: Any) -> None:
-    assert shown(page) == f"{PICTURES} of {PICTURES} pictures, {20 * PICTURES} boxes"
+    assert shown(page) == f"{IMAGES} of {IMAGES} images, {20 * IMAGES} boxes"
     assert 10 < page.locator(".tile").count() < 100
     page.locator("#scroller").evaluate("it => it.scrollTop = it.scrollHeight")
     page.get_by_alt_text("frame 4999").wait_for()
@@ -82,15 +82,15 @@ def test_it_opens_from_the_disk_and_keeps_few_tiles(page: Any) -> None:
 
 def test_filters_combine_and_the_address_keeps_them(page: Any) -> None:
     page.get_by_role("checkbox", name="val 1000").check()
-    assert shown(page).startswith(f"1000 of {PICTURES} pictures")
+    assert shown(page).startswith(f"1000 of {IMAGES} images")
     page.get_by_role("checkbox", name="class 07").check()
     page.get_by_role("checkbox", name="missed").check()
     few = int(shown(page).split()[0])
-    assert 0 < few < 300, "pictures with a missed object of that class, and only those"
+    assert 0 < few < 300, "images with a missed object of that class, and only those"
     page.reload()
     assert int(shown(page).split()[0]) == few
     page.get_by_role("button", name="Show everything").click()
-    assert shown(page).startswith(f"{PICTURES} of")
+    assert shown(page).startswith(f"{IMAGES} of")
 
 
 def test_a_filter_takes_no_time(page: Any) -> None:
@@ -125,7 +125,7 @@ def test_numbers_tell_what_a_choice_would_show(page: Any) -> None:
 def test_boxes_can_be_found_by_size_and_score(page: Any) -> None:
     page.get_by_label("from percent").fill("90")
     boxes = int(shown(page).split()[-2])
-    assert boxes == pytest.approx(20 * PICTURES * 0.1, rel=0.1)
+    assert boxes == pytest.approx(20 * IMAGES * 0.1, rel=0.1)
     page.get_by_label("largest side").fill("19")
     assert shown(page).startswith("0 of"), "every box is 20 pixels wide"
     page.reload()

@@ -21,7 +21,7 @@ from doubles.renting import LIMITS, RTX_4090, cloud_at
 from doubles.runpod import RunPodDouble, running_runpod
 from doubles.sshd import needs_sshd, running_sshd
 
-from assets.core.building import Making, latest, make
+from assets.core.building import AssetBuild, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.graph.training import SHOWN_PLOTS, training_assets
 from pipeline.games.pack import load_pack
@@ -37,13 +37,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
 ROOT = Path(__file__).parents[2]
 PACK = load_pack("demo")
 KEYS = GameKeys.of(PACK)
-SIDE, PICTURES = 128, 6
+SIDE, IMAGES = 128, 6
 CONFIG = {"epochs": 2, "imgsz": SIDE, "batch": 4, "two_stage": False}
 
 
 @dg.asset(key=KEYS.cvat_merge)
 def tiny_set(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.MaterializeResult[Any]:
-    """A few grey pictures with a bright square each."""
+    """A few grey images with a bright square each."""
 
     def write(folder: Path) -> None:
         random = np.random.default_rng(5)
@@ -52,18 +52,20 @@ def tiny_set(context: dg.AssetExecutionContext, artifacts: Artifacts) -> dg.Mate
             listed[split] = lines = []
             for kind in ("images", "labels"):
                 (folder / kind / split).mkdir(parents=True)
-            for number in range(PICTURES):
+            for number in range(IMAGES):
                 name = f"real_{split}_{number}"
-                picture = random.integers(0, 90, (SIDE, SIDE, 3), dtype=np.uint8)
+                image = random.integers(0, 90, (SIDE, SIDE, 3), dtype=np.uint8)
                 left, top = random.integers(8, 70, 2).tolist()
-                picture[top : top + 48, left : left + 48] = 220
-                cv2.imwrite(str(folder / "images" / split / f"{name}.png"), picture)
+                image[top : top + 48, left : left + 48] = 220
+                cv2.imwrite(str(folder / "images" / split / f"{name}.png"), image)
                 middle = f"{(left + 24) / SIDE} {(top + 24) / SIDE} {48 / SIDE} {48 / SIDE}"
                 (folder / "labels" / split / f"{name}.txt").write_text(f"0 {middle}\n", "utf-8")
                 lines.append(f"images/{split}/{name}.png")
         write_training_set_files(folder, PACK.class_names, listed["train"], listed["val"])
 
-    return make(Making(context, artifacts.store, KEYS.cvat_merge, "c1", {}), write, lambda _: {})
+    return build_asset(
+        AssetBuild(context, artifacts.store, KEYS.cvat_merge, "c1", {}), write, lambda _: {}
+    )
 
 
 class Journey:

@@ -108,7 +108,7 @@ def test_a_folders_stamp_changes_with_every_file_below_it(exports: ExportsFolder
     os.utime(folder, ns=(top.st_atime_ns, top.st_mtime_ns))
     stamps.append(export.stamp)
     (folder / "images/default").mkdir(parents=True)
-    (folder / "images/default/a.png").write_bytes(b"picture")
+    (folder / "images/default/a.png").write_bytes(b"image")
     stamps.append(export.stamp)
     earlier = (folder / "images/default/a.png").stat()
     os.utime(folder / "images/default/a.png", ns=(earlier.st_atime_ns, earlier.st_mtime_ns + 1))
@@ -125,7 +125,7 @@ def test_an_archives_stamp_changes_when_it_is_replaced(exports: ExportsFolder) -
     before = export.stamp
     assert export.stamp == before
     with zipfile.ZipFile(file, "a") as target:
-        target.writestr("images/default/a.png", b"picture")
+        target.writestr("images/default/a.png", b"image")
     assert export.stamp != before
 
 

@@ -70,7 +70,7 @@ class IoContract(_Part):
     )
     color: Literal["rgb", "bgr"] = Field("rgb", description="Channel order of the input.")
     output_shape: tuple[int, Literal[6]] = Field(
-        (300, 6), description="Rows per picture: x1, y1, x2, y2, score, class, in input pixels."
+        (300, 6), description="Rows per image: x1, y1, x2, y2, score, class, in input pixels."
     )
     trained_on: TrainedOn = Field(
         "frame", description="Whole frames, or tiles of frames at their own scale."

@@ -1,4 +1,4 @@
-"""The detector: pictures in, entities out."""
+"""The detector: images in, entities out."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ logger = logging.getLogger("detector_runtime")
 
 
 class Detector:
-    """Finds entities in pictures with one model. Safe to call from several threads.
+    """Finds entities in images with one model. Safe to call from several threads.
 
-    Calls take turns, because ids depend on the order of the pictures.
+    Calls take turns, because ids depend on the order of the images.
     """
 
     def __init__(self, model: Model, settings: DetectorSettings | None = None) -> None:
@@ -76,16 +76,16 @@ class Detector:
     def detect_fast(
         self, image: ImageLike, *, color: Color = "rgb", timestamp: float | None = None
     ) -> Detections:
-        """Entities of one picture, seen whole at the model's input size.
+        """Entities of one image, seen whole at the model's input size.
 
         Args:
             image: array (height, width, 3) of uint8, PIL image or path.
             color: channel order of an array.
-            timestamp: seconds on any clock, for pictures at uneven intervals; two pictures may
+            timestamp: seconds on any clock, for images at uneven intervals; two images may
                 have the same.
 
         Raises:
-            ImageError: not a picture.
+            ImageError: not an image.
             UnknownOnnxLayoutError: the model does not give (N, 6) rows.
             ConfigurationError: time runs backwards.
         """
@@ -102,7 +102,7 @@ class Detector:
         timestamp: float | None = None,
         center_fraction: float = 0.5,
     ) -> Detections:
-        """As `detect_fast`, with a second look at the middle of the picture, for small things.
+        """As `detect_fast`, with a second look at the middle of the image, for small things.
 
         The second look shows things `1 / center_fraction` times larger than training did: measure
         whether that helps a model before relying on it.
@@ -111,7 +111,7 @@ class Detector:
             image: array (height, width, 3) of uint8, PIL image or path.
             color: channel order of an array.
             timestamp: seconds on any clock.
-            center_fraction: side of the middle part, as a share of the picture's, from 0.1 to 1.
+            center_fraction: side of the middle part, as a share of the image's, from 0.1 to 1.
         """
         frame = load_frame(image, color)
         check_number("center_fraction", center_fraction, 0.1, 1)
@@ -125,9 +125,9 @@ class Detector:
     def detect(
         self, image: ImageLike, *, color: Color = "rgb", timestamp: float | None = None
     ) -> Detections:
-        """Entities of one picture, cut into overlapping tiles of the model's input size.
+        """Entities of one image, cut into overlapping tiles of the model's input size.
 
-        With the setting `use_sahi=False`, or for a picture no larger than a tile, the same as
+        With the setting `use_sahi=False`, or for an image no larger than a tile, the same as
         `detect_fast`. Takes the arguments of `detect_fast`.
         """
         frame = load_frame(image, color)
@@ -143,7 +143,7 @@ class Detector:
         timestamp: float | None = None,
         force_full: bool = False,
     ) -> Detections:
-        """A fast look at the whole picture, then tiles where something is or just was.
+        """A fast look at the whole image, then tiles where something is or just was.
 
         The first call, every `full_scan_interval`-th one and those with `force_full` look at all
         tiles, as `detect` does. Takes the other arguments of `detect_fast`.
@@ -158,13 +158,13 @@ class Detector:
             return self._look_where_it_matters(frame, timestamp)
 
     def reset_tracking(self) -> None:
-        """Forgets the tracks and the last picture, as before a new game; ids go on counting."""
+        """Forgets the tracks and the last image, as before a new game; ids go on counting."""
         with self._lock:
             self._forget()
             self._camera.reset()
 
     def warmup(self) -> None:
-        """Runs the model once on a grey picture: the first run is the slowest."""
+        """Runs the model once on a grey image: the first run is the slowest."""
         width, height = self.model.facts.input_size
         self.model.infer([Frame(np.full((height, width, 3), 114, np.uint8))], 1.0)
 
@@ -212,12 +212,12 @@ class Detector:
 
     def _look_where_it_matters(self, frame: Frame, timestamp: float | None) -> Detections:
         whole = _whole(frame)
-        picture, tile = (frame.width, frame.height), self.model.facts.input_size
+        image, tile = (frame.width, frame.height), self.model.facts.input_size
         fast = self._infer(frame, [whole])
-        quick = Candidates.of(fast.rows, [whole], picture)
+        quick = Candidates.of(fast.rows, [whole], image)
         found = quick.where(self._counts(quick))
         around = np.concatenate([found.boxes, self._disappeared(found)])
-        regions = regions_of_interest(around, picture, tile)
+        regions = regions_of_interest(around, image, tile)
         if not regions:
             return self._finish("detect_adaptive", frame, quick, fast, timestamp)
         cut = list(dict.fromkeys(part for each in regions for part in tiles(each, tile)))
@@ -226,7 +226,7 @@ class Detector:
         centres = (quick.boxes[:, :2] + quick.boxes[:, 2:]) / 2
         covered = np.any([region.contains(centres) for region in regions], axis=0)
         outside = fast.rows[0][~covered]
-        merged = Candidates.of([outside, *close.rows], [whole, *cut], picture)
+        merged = Candidates.of([outside, *close.rows], [whole, *cut], image)
         both = Inference(
             [outside, *close.rows],
             fast.scales + close.scales,
@@ -259,8 +259,8 @@ class Detector:
     ) -> Detections:
         """From what the model saw to the result: duplicates go, thresholds and tracks decide."""
         started = time.perf_counter()
-        picture = (frame.width, frame.height)
-        ratio = self._scale.ratio(inference.scales, picture)
+        image = (frame.width, frame.height)
+        ratio = self._scale.ratio(inference.scales, image)
         self._scale.warn(mode, ratio)
         distinct = candidates.distinct(self.settings.iou_threshold, self.settings.same_box_iou)
         counts = self._counts(distinct)
@@ -268,7 +268,7 @@ class Detector:
             **self._columns(distinct.where(counts)),
             class_names=self.class_names,
             source=self.source,
-            image_size=picture,
+            image_size=image,
             scale_ratio=ratio,
             truncated=self._is_truncated(inference.rows),
         )
@@ -295,7 +295,7 @@ class Detector:
         return self.tracker.update(result, too_weak, timestamp=timestamp, camera_shift=(x, y))
 
     def _observe(self, frame: Frame, timestamp: float | None) -> None:
-        """What can be said of a picture before the model sees it: time and the camera's motion."""
+        """What can be said of an image before the model sees it: time and the camera's motion."""
         if self.tracker is None:
             return
         self.tracker.check_timestamp(timestamp)
@@ -303,10 +303,10 @@ class Detector:
             return
         shift = self._camera.shift(frame)
         if shift is None:
-            logger.info("This picture shows another place or zoom: all tracks start over")
+            logger.info("This image shows another place or zoom: all tracks start over")
             self._forget()
         else:
-            # Kept until a result is made of it: the model may fail on this picture.
+            # Kept until a result is made of it: the model may fail on this image.
             self._unseen_shift += shift
 
     def _forget(self) -> None:
@@ -326,8 +326,8 @@ class Detector:
             & (centres[:, None] <= found.boxes[None, :, 2:])
         ).all(axis=2)
         seen_again = (inside & (self._last.class_ids[:, None] == found.class_ids)).any(axis=1)
-        in_picture = (centres >= 0).all(axis=1) & (centres <= self._last.image_size).all(axis=1)
-        gone: NDArray[np.float32] = before[~seen_again & in_picture]
+        in_image = (centres >= 0).all(axis=1) & (centres <= self._last.image_size).all(axis=1)
+        gone: NDArray[np.float32] = before[~seen_again & in_image]
         return gone
 
     def _needs_tiles(self, frame: Frame) -> bool:
@@ -357,7 +357,7 @@ class Detector:
         if truncated and not self._was_truncated:
             logger.warning(
                 "The model reported %d entities, all that it can in one look: more may be there. "
-                "Raise the thresholds, or look at parts of the picture with detect().",
+                "Raise the thresholds, or look at parts of the image with detect().",
                 most,
             )
         self._was_truncated = truncated

@@ -23,7 +23,7 @@ class DetectorError(Exception):
 
 
 class ImageError(DetectorError, ValueError):
-    """A picture that cannot be read, or an array that is no picture."""
+    """An image that cannot be read, or an array that is not an image."""
 
 
 class ModelLoadError(DetectorError):

@@ -20,7 +20,7 @@ Color = Literal["rgb", "bgr"]
 """The order of the last axis of an array."""
 
 ImageLike = Union[NDArray[Any], "Image.Image", str, "os.PathLike[str]"]
-"""An array `(height, width, 3)` of uint8, a PIL image, or the path of a picture.
+"""An array `(height, width, 3)` of uint8, a PIL image, or the path of an image.
 
 Files and PIL images are turned as their EXIF orientation says.
 """
@@ -46,7 +46,7 @@ MOST_PIXELS = 80_000_000
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture ready for a model.
+    """An image ready for a model.
 
     `pixels` has shape (height, width, 3), dtype uint8 and the channel order `color`.
     """
@@ -79,7 +79,7 @@ def load_frame(image: ImageLike, color: Color = "rgb") -> Frame:
     `color` states the channel order of an array; PIL images and files know their own.
 
     Raises:
-        ImageError: not a picture: wrong type, shape, dtype or channels, NaN, empty, damaged file.
+        ImageError: not an image: wrong type, shape, dtype or channels, NaN, empty, damaged file.
     """
     if color not in ("rgb", "bgr"):
         raise ImageError(f"'{color}' is not a colour order", 'Pass color="rgb" or color="bgr".')
@@ -90,20 +90,20 @@ def load_frame(image: ImageLike, color: Color = "rgb") -> Frame:
     if _is_pil(image):
         return Frame(_from_pil(image), "rgb")
     raise ImageError(
-        f"a {type(image).__name__} is no picture",
+        f"a {type(image).__name__} is not an image",
         "Pass a numpy array, a PIL image or a path; for a tensor call .cpu().numpy() first.",
     )
 
 
 def decode_image(content: bytes) -> Frame:
-    """The picture in the bytes of a PNG, JPEG, WebP, BMP, GIF, PPM or TIFF file.
+    """The image in the bytes of a PNG, JPEG, WebP, BMP, GIF, PPM or TIFF file.
 
     Raises:
-        ImageError: the bytes are damaged or no picture.
+        ImageError: the bytes are damaged or no image.
     """
     import io
 
-    return Frame(_open(io.BytesIO(content), "the uploaded picture"), "rgb")
+    return Frame(_open(io.BytesIO(content), "the uploaded image"), "rgb")
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -168,14 +168,12 @@ def _checked(array: NDArray[Any]) -> NDArray[np.uint8]:
             f"{ARRAY_FIX}; np.stack([grey] * 3, axis=-1) makes one.",
         )
     if array.ndim != 3:
-        raise ImageError(
-            f"an array of shape {array.shape} is not a single picture", f"{ARRAY_FIX}."
-        )
+        raise ImageError(f"an array of shape {array.shape} is not a single image", f"{ARRAY_FIX}.")
     height, width, channels = array.shape
     if height == 0 or width == 0:
-        raise ImageError(f"the picture is empty: shape {array.shape}", f"{ARRAY_FIX}.")
+        raise ImageError(f"the image is empty: shape {array.shape}", f"{ARRAY_FIX}.")
     if channels != 3:
-        raise ImageError(f"the picture has {channels} channels, not 3", _channel_fix(array.shape))
+        raise ImageError(f"the image has {channels} channels, not 3", _channel_fix(array.shape))
     if array.dtype != np.uint8:
         raise ImageError(*_dtype_problem(array))
     check_sides(width, height)
@@ -191,22 +189,22 @@ def _channel_fix(shape: tuple[int, ...]) -> str:
 
 
 def _dtype_problem(array: NDArray[Any]) -> tuple[str, str]:
-    problem = f"the picture has dtype {array.dtype}, not uint8"
+    problem = f"the image has dtype {array.dtype}, not uint8"
     if not np.issubdtype(array.dtype, np.floating):
         return problem, f"{ARRAY_FIX}."
     if not np.isfinite(array).all():
-        return "the picture holds NaN or infinite values", f"{ARRAY_FIX}."
+        return "the image holds NaN or infinite values", f"{ARRAY_FIX}."
     if float(array.max()) <= 1.0:
         return problem, "Values run from 0 to 1: pass (image * 255).round().astype(np.uint8)."
     return problem, f"{ARRAY_FIX}: image.round().clip(0, 255).astype(np.uint8)."
 
 
 def check_sides(width: int, height: int) -> None:
-    """Raises ImageError for a picture too small or too large to look at."""
+    """Raises ImageError for an image too small or too large to look at."""
     sides_fit = min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE
     if not sides_fit or width * height > MOST_PIXELS:
         raise ImageError(
-            f"the picture is {width}x{height} pixels",
+            f"the image is {width}x{height} pixels",
             f"Sides must lie between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels, and there may be "
             f"{MOST_PIXELS // 1_000_000} million in all.",
         )
@@ -224,7 +222,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise ImageError(f"the path cannot be read: {error!s:.200}", "Check the path.") from error
     if not exists:
-        raise ImageError(f"there is no picture at {path}", "Check the path.")
+        raise ImageError(f"there is no image at {path}", "Check the path.")
     return _open(path, str(path))
 
 
@@ -239,7 +237,7 @@ def _open(source: Any, name: str) -> NDArray[np.uint8]:
     except Exception as error:
         # Pillow's readers raise whatever a damaged file makes them trip over.
         raise ImageError(
-            f"{name} cannot be read as a picture: {error}",
+            f"{name} cannot be read as an image: {error}",
             "The file is damaged, still being written, or of another kind; save it as PNG or JPEG.",
         ) from error
 
@@ -248,11 +246,11 @@ def _from_pil(image: Image.Image) -> NDArray[np.uint8]:
     check_sides(*image.size)
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         raise ImageError(
-            f"the picture's mode is {image.mode}: more than 8 bits a channel",
+            f"the image's mode is {image.mode}: more than 8 bits a channel",
             "Save it with 8 bits a channel.",
         )
     try:
         turned = upright(image)
         return np.asarray(turned if turned.mode == "RGB" else turned.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
-        raise ImageError(f"the picture cannot be decoded: {error}", "Save it again.") from error
+        raise ImageError(f"the image cannot be decoded: {error}", "Save it again.") from error

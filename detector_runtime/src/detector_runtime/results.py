@@ -55,7 +55,7 @@ class Timings:
 class DetectedEntity:
     """One thing on the screen.
 
-    `bbox` is (x1, y1, x2, y2) and `center` (x, y), in pixels of the picture from its upper left
+    `bbox` is (x1, y1, x2, y2) and `center` (x, y), in pixels of the image from its upper left
     corner; `confidence` lies between 0 and 1; `area` is in square pixels. `id` is the class name at
     first sight and a number, `sheep_0`, and keeps its meaning over frames while tracking is on.
     `tentative` marks what the tracker has seen only once, of a detector that sees ghosts.
@@ -84,9 +84,9 @@ class DetectedEntity:
 
 @dataclass(frozen=True, eq=False)
 class Detections(Sequence[DetectedEntity]):
-    """The entities of one picture: a sequence, with the arrays that it stands on.
+    """The entities of one image: a sequence, with the arrays that it stands on.
 
-    `boxes` (n, 4) float32 in pixels of the picture, `scores` (n,) float32 from 0 to 1, `class_ids`
+    `boxes` (n, 4) float32 in pixels of the image, `scores` (n,) float32 from 0 to 1, `class_ids`
     (n,) indices into `class_names`, `ids` n strings. `image_size` is (width, height).
     `scale_ratio` says how much larger (above 1) or smaller the model saw things than it did in
     training. `truncated` is True when the model reported all that it can: more may be there.
@@ -243,7 +243,7 @@ class Detections(Sequence[DetectedEntity]):
 
 
 def numbered_ids(class_ids: NDArray[np.intp], class_names: Sequence[str]) -> tuple[str, ...]:
-    """Ids that count from 0 within each class: for single pictures, without memory."""
+    """Ids that count from 0 within each class: for single images, without memory."""
     counts: dict[int, int] = {}
     names = []
     for class_id in class_ids.tolist():

@@ -32,7 +32,7 @@ class DetectorSettings:
         same_box_iou: of two boxes of any classes that overlap by more than this, the better stays;
             None leaves both. 0.9 removes one thing reported as two classes in one place.
         tracking: "kalman" keeps ids over frames, "greedy" does so by overlap alone, "none" numbers
-            the entities of each picture from 0.
+            the entities of each image from 0.
         tracker: of the "kalman" tracking: how tracks are matched, kept and given up.
         follow_camera: whether tracks are moved with the camera when it pans.
         world_view: the part of the screen that pans.

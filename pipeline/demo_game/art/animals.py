@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo_game.art.figures import Pose
+from pipeline.demo_game.art.figures import FigurePose
 from pipeline.demo_game.art.materials import (
     BEAK,
     COMB,
@@ -20,7 +20,7 @@ from pipeline.demo_game.art.raycasting import Part
 from pipeline.demo_game.art.solids import Cone, Ellipsoid, Vector, axes_along, ball, tilted, turned
 
 
-def sheep(pose: Pose) -> list[Part]:
+def sheep(pose: FigurePose) -> list[Part]:
     """Round and white with a black face."""
     up = pose.bob * 0.6
     down = 2.5 * pose.reach
@@ -37,7 +37,7 @@ def sheep(pose: Pose) -> list[Part]:
     return parts
 
 
-def chicken(pose: Pose) -> list[Part]:
+def chicken(pose: FigurePose) -> list[Part]:
     """Small and russet with a red comb."""
     peck = 3.5 * pose.reach
     x, z = 4.6 + 0.5 * pose.reach, 11.4 - peck + pose.bob * 0.5
@@ -56,7 +56,7 @@ def chicken(pose: Pose) -> list[Part]:
     return parts
 
 
-def fish(pose: Pose) -> list[Part]:
+def fish(pose: FigurePose) -> list[Part]:
     """A shoal: three orange backs among rings of foam, one of them leaping."""
     swell = 0.8 * pose.stride
     parts = [
@@ -69,7 +69,7 @@ def fish(pose: Pose) -> list[Part]:
     return parts
 
 
-def whale(pose: Pose) -> list[Part]:
+def whale(pose: FigurePose) -> list[Part]:
     """A long dark back, a raised fluke and a white spout."""
     lift = 0.8 * pose.stride
     fluke = (-24.0, 0.0, 11.0 + lift)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline.demo_game.art import animals, buildings, figures, nature, ships
-from pipeline.demo_game.art.figures import ATTACK, IDLE, WALK, Pose
-from pipeline.demo_game.art.raycasting import Drawing, Part, draw
+from pipeline.demo_game.art.figures import ATTACK, IDLE, WALK, FigurePose
+from pipeline.demo_game.art.raycasting import Part, SolidView, draw
 
 HEADINGS = 16
 FACING = 28.0
@@ -54,7 +54,7 @@ def sprite_files() -> tuple[SpriteFile, ...]:
     return tuple(sorted(files, key=lambda file: file.name))
 
 
-def drawings_of(file: SpriteFile) -> Iterator[Drawing]:
+def drawings_of(file: SpriteFile) -> Iterator[SolidView]:
     """The frames of a file, heading by heading."""
     for heading in range(file.headings):
         for step in range(len(file.steps)):
@@ -62,13 +62,13 @@ def drawings_of(file: SpriteFile) -> Iterator[Drawing]:
 
 
 @cache
-def drawing(file: SpriteFile, heading: int, step: int) -> Drawing:
+def drawing(file: SpriteFile, heading: int, step: int) -> SolidView:
     """One frame; drawn once in a process."""
     return draw(file.steps[step], file.facing + heading * 360.0 / HEADINGS)
 
 
 def _people() -> Iterator[SpriteFile]:
-    units: tuple[tuple[str, Callable[[Pose], list[Part]]], ...] = (
+    units: tuple[tuple[str, Callable[[FigurePose], list[Part]]], ...] = (
         ("inf_swordsman", figures.swordsman),
         ("inf_spearman", figures.spearman),
         ("cav_rider", figures.rider),
@@ -83,17 +83,19 @@ def _people() -> Iterator[SpriteFile]:
 
 
 def _animals() -> Iterator[SpriteFile]:
-    grazing = (Pose(), Pose(reach=0.9))
+    grazing = (FigurePose(), FigurePose(reach=0.9))
     for shows, model in (("sheep", animals.sheep), ("chicken", animals.chicken)):
         yield _turning(f"a_herd_{shows}_idleA_x1", shows, model, grazing)
-        yield _turning(f"a_herd_{shows}_walkA_x1", shows, model, (Pose(1.0), Pose(-1.0)))
-    swimming = (Pose(), Pose(1.0), Pose(-1.0))
+        yield _turning(
+            f"a_herd_{shows}_walkA_x1", shows, model, (FigurePose(1.0), FigurePose(-1.0))
+        )
+    swimming = (FigurePose(), FigurePose(1.0), FigurePose(-1.0))
     yield _turning("a_fish_shore_x1", "fish", animals.fish, swimming)
     yield _turning("a_whale_x1", "whale", animals.whale, swimming)
 
 
 def _ships() -> Iterator[SpriteFile]:
-    rocking = (Pose(), Pose(bob=0.8))
+    rocking = (FigurePose(), FigurePose(bob=0.8))
     yield _turning("u_shp_fishing_boat_x1", "fishing_boat", ships.fishing_boat, rocking)
     yield _turning("u_shp_warship_x1", "warship", ships.warship, rocking)
 
@@ -125,7 +127,7 @@ def _nature() -> Iterator[SpriteFile]:
 
 def _decoys() -> Iterator[SpriteFile]:
     for name in ("u_inf_swordsman_deathA_x1", "u_inf_spearman_decayA_x1"):
-        yield _turning(name, DECOY, figures.fallen, (Pose(), Pose(bob=0.8)))
+        yield _turning(name, DECOY, figures.fallen, (FigurePose(), FigurePose(bob=0.8)))
     yield _standing("b_west_house_age1_rubble_x1", DECOY, [buildings.ruin(buildings.WEST)])
     yield _standing("b_east_keep_age3_destruction_x1", DECOY, [buildings.ruin(buildings.EAST)])
     yield SpriteFile("n_tree_oak_stump_x1", DECOY, (tuple(nature.stump(0)), tuple(nature.stump(2))))
@@ -133,7 +135,7 @@ def _decoys() -> Iterator[SpriteFile]:
 
 
 def _turning(
-    name: str, shows: str, model: Callable[[Pose], list[Part]], poses: Sequence[Pose]
+    name: str, shows: str, model: Callable[[FigurePose], list[Part]], poses: Sequence[FigurePose]
 ) -> SpriteFile:
     return SpriteFile(name, shows, tuple(tuple(model(pose)) for pose in poses), HEADINGS)
 

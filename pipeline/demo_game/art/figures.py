@@ -33,7 +33,7 @@ from pipeline.demo_game.art.solids import (
 from pipeline.demo_game.art.surfaces import Material
 
 
-class Pose(NamedTuple):
+class FigurePose(NamedTuple):
     """A moment of a movement.
 
     Attributes:
@@ -47,9 +47,9 @@ class Pose(NamedTuple):
     bob: float = 0.0
 
 
-IDLE = (Pose(), Pose(bob=0.5))
-WALK = (Pose(1.0), Pose(0.0, bob=0.8), Pose(-1.0))
-ATTACK = (Pose(0.4), Pose(0.6, reach=1.0))
+IDLE = (FigurePose(), FigurePose(bob=0.5))
+WALK = (FigurePose(1.0), FigurePose(0.0, bob=0.8), FigurePose(-1.0))
+ATTACK = (FigurePose(0.4), FigurePose(0.6, reach=1.0))
 
 
 class _Clothes(NamedTuple):
@@ -57,7 +57,7 @@ class _Clothes(NamedTuple):
     legs: Material
 
 
-def swordsman(pose: Pose) -> list[Part]:
+def swordsman(pose: FigurePose) -> list[Part]:
     """Broad: a round shield, a steel helmet, a short sword held up."""
     hand = (6.0 + 3.5 * pose.reach, 7.2, 17.0 + pose.bob)
     blade = axes_along((0.75 + pose.reach, 0.12, 1.0 - 0.9 * pose.reach))
@@ -71,7 +71,7 @@ def swordsman(pose: Pose) -> list[Part]:
     ]
 
 
-def spearman(pose: Pose) -> list[Part]:
+def spearman(pose: FigurePose) -> list[Part]:
     """Slim: a leather cap, no shield, a spear that is half as long again as its bearer."""
     hand = (4.5 + 4.5 * pose.reach, 6.6, 15.5 + pose.bob)
     shaft = axes_along((0.16 + 1.6 * pose.reach, 0.05, 1.0))
@@ -85,7 +85,7 @@ def spearman(pose: Pose) -> list[Part]:
     ]
 
 
-def worker(pose: Pose) -> list[Part]:
+def worker(pose: FigurePose) -> list[Part]:
     """A straw hat and a linen shirt; carries a hoe."""
     hand = (5.5 + 2.5 * pose.reach, 6.4, 14.5 - 4.0 * pose.reach + pose.bob)
     shaft = axes_along((-0.55 + 1.9 * pose.reach, 0.25, 1.0))
@@ -102,7 +102,7 @@ def worker(pose: Pose) -> list[Part]:
     ]
 
 
-def rider(pose: Pose) -> list[Part]:
+def rider(pose: FigurePose) -> list[Part]:
     """A man on a brown horse, with a cloth in the player's colour and a raised lance."""
     seat = 20.0 + pose.bob
     hand = (4.5, 6.5, seat + 6.0)
@@ -121,7 +121,7 @@ def rider(pose: Pose) -> list[Part]:
     ]
 
 
-def fallen(pose: Pose) -> list[Part]:
+def fallen(pose: FigurePose) -> list[Part]:
     """A man lying on the ground: what the files of deaths show."""
     lying = 3.0 - pose.bob
     return [
@@ -132,7 +132,7 @@ def fallen(pose: Pose) -> list[Part]:
     ]
 
 
-def _body(pose: Pose, clothes: _Clothes) -> list[Part]:
+def _body(pose: FigurePose, clothes: _Clothes) -> list[Part]:
     up = pose.bob
     parts = [
         Part(Cone((0.0, 0.0, 9.5 + up), (0.0, 0.0, 20.5 + up), 4.9, 4.7), clothes.coat),
@@ -147,7 +147,7 @@ def _body(pose: Pose, clothes: _Clothes) -> list[Part]:
     return parts
 
 
-def _arms(pose: Pose, hand: Vector, sleeve: Material) -> list[Part]:
+def _arms(pose: FigurePose, hand: Vector, sleeve: Material) -> list[Part]:
     up = pose.bob
     left = (3.5 + 1.5 * pose.stride, -6.4, 13.0 + up)
     return [
@@ -158,7 +158,7 @@ def _arms(pose: Pose, hand: Vector, sleeve: Material) -> list[Part]:
     ]
 
 
-def _helmet(pose: Pose) -> list[Part]:
+def _helmet(pose: FigurePose) -> list[Part]:
     up = pose.bob
     return [
         Part(Ellipsoid((-0.4, 0.0, 27.2 + up), (4.7, 4.7, 4.1)), STEEL),
@@ -166,7 +166,7 @@ def _helmet(pose: Pose) -> list[Part]:
     ]
 
 
-def _shield(pose: Pose) -> list[Part]:
+def _shield(pose: FigurePose) -> list[Part]:
     centre = (4.6, -7.6, 15.5 + pose.bob)
     facing = axes_along((0.72, -0.69, 0.12))
     front = _beyond(centre, facing, 1.3)
@@ -177,7 +177,7 @@ def _shield(pose: Pose) -> list[Part]:
     ]
 
 
-def _horse(pose: Pose) -> list[Part]:
+def _horse(pose: FigurePose) -> list[Part]:
     up = pose.bob
     parts = [
         Part(Ellipsoid((0.0, 0.0, 16.0 + up), (13.0, 5.4, 5.8)), HORSE),

@@ -30,7 +30,7 @@ Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 FINENESS = 4
-"""Samples per pixel and axis of the picture."""
+"""Samples per pixel and axis of the image."""
 SHADOW_FINENESS = 2
 DEPTH, HEIGHT = 0.6, 0.8
 VIEW: Vector = (0.0, -HEIGHT, -DEPTH)
@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class SolidView:
     """A drawn frame.
 
     Attributes:
@@ -70,7 +70,7 @@ class Drawing:
         return self.rgba[..., 3] > 0
 
 
-def draw(parts: Sequence[Part], heading: float = 0.0) -> Drawing:
+def draw(parts: Sequence[Part], heading: float = 0.0) -> SolidView:
     """Draw a model that faces `heading` degrees clockwise from east."""
     turn = _Turn(*unit_circle(heading))
     window = _window(turn.to_screen(part.solid) for part in parts)
@@ -81,7 +81,7 @@ def draw(parts: Sequence[Part], heading: float = 0.0) -> Drawing:
     anchor = (-window.left - left, -window.top - top)
     shadow, (shadow_x, shadow_y) = _cast_shadow(parts, turn)
     offset = (shadow_x + anchor[0], shadow_y + anchor[1])
-    return Drawing(_rimmed(rgba), player, anchor, shadow, offset)
+    return SolidView(_rimmed(rgba), player, anchor, shadow, offset)
 
 
 class _Window(NamedTuple):

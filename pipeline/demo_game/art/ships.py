@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo_game.art.figures import Pose
+from pipeline.demo_game.art.figures import FigurePose
 from pipeline.demo_game.art.materials import (
     CANVAS,
     CLOTH,
@@ -23,7 +23,7 @@ BRACED = turned(32)
 """Sails are braced round, so that they are seen from every side."""
 
 
-def fishing_boat(pose: Pose) -> list[Part]:
+def fishing_boat(pose: FigurePose) -> list[Part]:
     """A small open boat: one cream sail along the hull, a net over the stern."""
     up = pose.bob
     return [
@@ -39,7 +39,7 @@ def fishing_boat(pose: Pose) -> list[Part]:
     ]
 
 
-def warship(pose: Pose) -> list[Part]:
+def warship(pose: FigurePose) -> list[Part]:
     """A long dark hull with a castle at the stern and two square sails in the player's colour."""
     up = pose.bob
     parts = [

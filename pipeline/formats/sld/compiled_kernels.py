@@ -59,19 +59,19 @@ def covered(outlines: Outlines, first: Numbers, tiles: Tiles, resolved: Resolved
 
 def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
     """As `sld_plain_loops.colours`."""
-    picture = np.empty((stack.height, stack.width, 4), np.uint8)
-    if picture.size:
-        pixels = picture.view("<u4")[..., 0]
+    image = np.empty((stack.height, stack.width, 4), np.uint8)
+    if image.size:
+        pixels = image.view("<u4")[..., 0]
         _colours(_bytes(data), stack.first, stack.rows, cells, shown, pixels)
-    return picture
+    return image
 
 
 def values(data: bytes, stack: Stack, cells: Numbers) -> Bytes:
     """As `sld_plain_loops.values`."""
-    picture = np.zeros((stack.height, stack.width), np.uint8)
-    if picture.size:
-        _values(_bytes(data), stack.first, stack.rows, cells, picture.view("<u4"))
-    return picture
+    image = np.zeros((stack.height, stack.width), np.uint8)
+    if image.size:
+        _values(_bytes(data), stack.first, stack.rows, cells, image.view("<u4"))
+    return image
 
 
 def _bytes(data: bytes) -> Bytes:
@@ -264,8 +264,8 @@ def _word(data: Any, at: Any) -> Any:
 
 
 @compiled
-def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, picture: Any) -> None:
-    columns = picture.shape[1] // SIDE
+def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, image: Any) -> None:
+    columns = image.shape[1] // SIDE
     palette = np.zeros(4, np.uint32)
     top = 0
     for number in range(first.size):
@@ -283,12 +283,12 @@ def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, picture: 
                     _bc1_palette(data, block, palette)
                     indices = _word(data, block + 4)
                 for y in range(SIDE):
-                    line = picture[top + y, SIDE * column : SIDE * column + SIDE]
+                    line = image[top + y, SIDE * column : SIDE * column + SIDE]
                     for x in range(SIDE):
                         line[x] = palette[(indices >> uint32(8 * y + 2 * x)) & uint32(3)]
                 if tile != uint32(ALL_COVERED):
                     for y in range(SIDE):
-                        line = picture[top + y, SIDE * column : SIDE * column + SIDE]
+                        line = image[top + y, SIDE * column : SIDE * column + SIDE]
                         for x in range(SIDE):
                             line[x] *= (tile >> uint32(SIDE * y + x)) & uint32(1)
             top += SIDE
@@ -330,11 +330,11 @@ def _six(bits: Any) -> Any:
 
 
 @compiled
-def _values(data: Any, first: Any, rows: Any, cells: Any, picture: Any) -> None:
+def _values(data: Any, first: Any, rows: Any, cells: Any, image: Any) -> None:
     """Four pixels of a line are one number, the leftmost in its lowest byte."""
     palette = np.zeros(8, np.uint32)
     top = 0
-    columns = picture.shape[1]
+    columns = image.shape[1]
     for number in range(first.size):
         for row in range(rows[number]):
             begin = first[number] + row * columns
@@ -351,7 +351,7 @@ def _values(data: Any, first: Any, rows: Any, cells: Any, picture: Any) -> None:
                         line = uint32(0)
                         for x in range(SIDE):
                             line |= palette[(bits >> (3 * x)) & 7] << uint32(8 * x)
-                        picture[top + y, column] = line
+                        image[top + y, column] = line
             top += SIDE
 
 

@@ -3,7 +3,7 @@
 Deltas are resolved on block *positions*, not on pixels: each layer becomes a grid of cells, one per
 4x4 block, which hold the block's offset in the file, and an inherited cell takes over the offset
 of a cell of the layer before. Only then are blocks decoded. Layers of one width are stacked for it,
-so that a stack is a single compressed picture, and its pixels are where they belong at once. The
+so that a stack is a single compressed image, and its pixels are where they belong at once. The
 loops over blocks stand in `sld_loops`.
 """
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pipeline.formats.blocks import SIDE
 from pipeline.formats.ranges import Numbers, joined_ranges
 from pipeline.formats.sld.grid import ALL_COVERED, Grid, Resolved, Stack
-from pipeline.formats.sld.kernels import Loops, loops_for
+from pipeline.formats.sld.kernels import BlockKernels, loops_for
 from pipeline.formats.sld.model import COLOUR_KINDS, LayerKind, Mask, PlacedLayer, SldFrame
 from pipeline.formats.sld.outline import Outlines, Tiles, bits_of
 from pipeline.formats.sld.structure import KINDS, NO_LAYER, NONE_BEFORE, Layers, Structure
@@ -31,7 +31,7 @@ BATCH_BLOCKS = 1 << 16
 
 
 @dataclass(frozen=True)
-class Wish:
+class DecodeOptions:
     """What is wanted of every frame; see `sld.decode`."""
 
     layers: frozenset[LayerKind]
@@ -39,24 +39,24 @@ class Wish:
 
 
 def decode_frames(
-    data: bytes, structure: Structure, indices: Iterable[int], wish: Wish
+    data: bytes, structure: Structure, indices: Iterable[int], options: DecodeOptions
 ) -> Iterator[SldFrame]:
     """Decode frames in the order of the file, and nothing that they do not need.
 
     Args:
         data: the file that `structure` was read from.
         indices: of the frames; each is decoded once.
-        wish: which layers, and how.
+        options: which layers, and how.
 
     Raises:
         SldError: an outline is damaged.
     """
     before = Grid.empty()
-    for batch in _batches(structure, np.unique(np.fromiter(indices, np.int64)), wish):
+    for batch in _batches(structure, np.unique(np.fromiter(indices, np.int64)), options):
         loops = loops_for(int(structure.layers.blocks[batch.blocks].sum()))
         resolved = loops.resolve(data, structure.layers, batch.blocks, before)
-        pictures = _pictures(loops, _Source(data, structure, batch, resolved))
-        yield from _frames(structure, batch.frames, pictures)
+        images = _images(loops, _Source(data, structure, batch, resolved))
+        yield from _frames(structure, batch.frames, images)
         before = _last_of_each_kind(structure.layers, resolved.grid)
 
 
@@ -69,20 +69,20 @@ class _Batch:
         blocks: layers of blocks whose grids are needed: shown, looked at or inherited from.
         shown: layers of blocks whose pixels are wanted.
         outlines: outlines that are wanted, or clear what a main layer inherits.
-        wish: what was wanted of every frame.
+        options: what was wanted of every frame.
     """
 
     frames: Numbers
     blocks: Numbers
     shown: Numbers
     outlines: Numbers
-    wish: Wish
+    options: DecodeOptions
 
 
-def _batches(structure: Structure, frames: Numbers, wish: Wish) -> Iterator[_Batch]:
+def _batches(structure: Structure, frames: Numbers, options: DecodeOptions) -> Iterator[_Batch]:
     """Group the frames, and the layers that they need, so that a batch fits the cache."""
     layers = structure.layers
-    shown, outlines = _wanted(structure, frames, wish)
+    shown, outlines = _wanted(structure, frames, options)
     looked_at = np.zeros(len(layers), np.bool_)
     looked_at[structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]] = True
     needed = structure.with_ancestors(looked_at | _marked(shown, len(layers)))
@@ -100,18 +100,20 @@ def _batches(structure: Structure, frames: Numbers, wish: Wish) -> Iterator[_Bat
             blocks=np.flatnonzero(own),
             shown=_between(shown, layers.frame[shown], first, end),
             outlines=_between(outlines, layers.frame[outlines], first, end),
-            wish=wish,
+            options=options,
         )
 
 
-def _wanted(structure: Structure, frames: Numbers, wish: Wish) -> tuple[Numbers, Numbers]:
+def _wanted(
+    structure: Structure, frames: Numbers, options: DecodeOptions
+) -> tuple[Numbers, Numbers]:
     """The layers of blocks that are wanted of the frames, and the outlines that are needed."""
-    kinds = [number for number, kind in enumerate(KINDS) if kind in wish.layers]
+    kinds = [number for number, kind in enumerate(KINDS) if kind in options.layers]
     wanted = structure.layer_of[frames][:, kinds].reshape(-1)
     wanted = np.sort(wanted[wanted != NO_LAYER])
     is_outline = structure.layers.kind[wanted] == LayerKind.OUTLINE
     outlines = wanted[is_outline]
-    if wish.clear_stale and LayerKind.MAIN in wish.layers:
+    if options.clear_stale and LayerKind.MAIN in options.layers:
         main = structure.layers_of_kind(LayerKind.MAIN)[frames]
         outline = structure.layers_of_kind(LayerKind.OUTLINE)[frames]
         both = (main != NO_LAYER) & (outline != NO_LAYER)
@@ -167,22 +169,22 @@ class _Source(NamedTuple):
     resolved: Resolved
 
 
-def _pictures(loops: Loops, source: _Source) -> dict[int, Array]:
+def _images(loops: BlockKernels, source: _Source) -> dict[int, Array]:
     """The pixels of every wanted layer of the batch's frames."""
     layers, batch, grid = source.structure.layers, source.batch, source.resolved.grid
     tiles, covered = _read_outlines(loops, source)
     is_colour = (layers.kind[batch.shown] & sum(COLOUR_KINDS)) > 0
-    pictures: dict[int, Array] = {}
+    images: dict[int, Array] = {}
     for stack in _stacked(layers, grid, batch.shown[is_colour]):
-        pictures |= _cut(stack, loops.colours(source.data, stack, grid.cells, covered))
+        images |= _cut(stack, loops.colours(source.data, stack, grid.cells, covered))
     for stack in _stacked(layers, grid, batch.shown[~is_colour]):
-        pictures |= _cut(stack, loops.values(source.data, stack, grid.cells))
-    if LayerKind.OUTLINE in batch.wish.layers:
-        pictures |= _masks(layers, batch.outlines, tiles)
-    return pictures
+        images |= _cut(stack, loops.values(source.data, stack, grid.cells))
+    if LayerKind.OUTLINE in batch.options.layers:
+        images |= _masks(layers, batch.outlines, tiles)
+    return images
 
 
-def _read_outlines(loops: Loops, source: _Source) -> tuple[Tiles, Tiles]:
+def _read_outlines(loops: BlockKernels, source: _Source) -> tuple[Tiles, Tiles]:
     """The tiles of all outlines, joined; and what is covered of every cell of the grid."""
     data, structure, batch, resolved = source
     layers, outlines = structure.layers, batch.outlines
@@ -193,9 +195,9 @@ def _read_outlines(loops: Loops, source: _Source) -> tuple[Tiles, Tiles]:
     )
     main = structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]
     first = resolved.grid.first_cells(layers, main)
-    all_rows = LayerKind.OUTLINE in batch.wish.layers
+    all_rows = LayerKind.OUTLINE in batch.options.layers
     tiles = loops.outline_tiles(data, place, first, resolved, all_rows)
-    if batch.wish.clear_stale:
+    if batch.options.clear_stale:
         return tiles, loops.covered(place, first, tiles, resolved)
     return tiles, np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
 
@@ -214,26 +216,26 @@ def _stacked(layers: Layers, grid: Grid, chosen: Numbers) -> list[Stack]:
 def _masks(layers: Layers, outlines: Numbers, tiles: Tiles) -> dict[int, Array]:
     """The pixels of outlines: bool [h, w] each."""
     grid = Grid(outlines, np.arange(len(tiles)))
-    pictures: dict[int, Array] = {}
+    images: dict[int, Array] = {}
     for stack in _stacked(layers, grid, outlines):
         bits = bits_of(tiles[stack.cells])
         blocks = bits.reshape(stack.height // SIDE, stack.columns, SIDE, SIDE).swapaxes(1, 2)
-        pictures |= _cut(stack, blocks.reshape(stack.height, stack.width))
-    return pictures
+        images |= _cut(stack, blocks.reshape(stack.height, stack.width))
+    return images
 
 
-def _cut(stack: Stack, picture: Array) -> Iterable[tuple[int, Array]]:
+def _cut(stack: Stack, image: Array) -> Iterable[tuple[int, Array]]:
     """The layers of a stack apart from one another."""
     ends = np.cumsum(SIDE * stack.rows).tolist()
     starts = [0, *ends][:-1]
     return [
-        (layer, picture[start:end])
+        (layer, image[start:end])
         for layer, start, end in zip(stack.layers.tolist(), starts, ends, strict=True)
     ]
 
 
 def _frames(
-    structure: Structure, frames: Numbers, pictures: Mapping[int, Array]
+    structure: Structure, frames: Numbers, images: Mapping[int, Array]
 ) -> Iterator[SldFrame]:
     canvas, hotspot = structure.canvas[frames].tolist(), structure.hotspot[frames].tolist()
     layer_of = structure.layer_of[frames]
@@ -241,7 +243,7 @@ def _frames(
     rows = zip(canvas, hotspot, layer_of.tolist(), box, strict=True)
     for (width, height), (x, y), numbers, boxes in rows:
         main, shadow, outline, damage, player = [
-            PlacedLayer(place[0], place[1], pictures[layer]) if layer in pictures else None
+            PlacedLayer(place[0], place[1], images[layer]) if layer in images else None
             for layer, place in zip(numbers, boxes, strict=True)
         ]
         yield SldFrame(width, height, (x, y), main, shadow, outline, damage, player)

@@ -46,7 +46,7 @@ class Resolved(NamedTuple):
 
 
 class Stack(NamedTuple):
-    """Layers of one width, which lie below one another as one picture.
+    """Layers of one width, which lie below one another as one image.
 
     Attributes:
         layers: their numbers.

@@ -22,7 +22,7 @@ WORTH_COMPILING = 1 << 24
 """Blocks after which a process changes to the compiled loops: the plain ones take two seconds."""
 
 
-class Loops(NamedTuple):
+class BlockKernels(NamedTuple):
     """One way of doing it; `sld_plain_loops` says what each does."""
 
     resolve: Callable[..., Resolved]
@@ -32,9 +32,9 @@ class Loops(NamedTuple):
     values: Callable[..., Bytes]
 
 
-def loops_of(module: Any) -> Loops:
+def loops_of(module: Any) -> BlockKernels:
     """The loops of a module that defines them all."""
-    return Loops(*(getattr(module, name) for name in Loops._fields))
+    return BlockKernels(*(getattr(module, name) for name in BlockKernels._fields))
 
 
 PLAIN = loops_of(sld_plain_loops)
@@ -50,7 +50,7 @@ class _Meter:
 _METER = _Meter()
 
 
-def loops_for(blocks: int) -> Loops:
+def loops_for(blocks: int) -> BlockKernels:
     """The way that suits a process which now has so many more blocks to work on."""
     _METER.blocks += blocks
     return fastest_loops() if _METER.blocks > WORTH_COMPILING else PLAIN
@@ -62,7 +62,7 @@ def change_now() -> None:
 
 
 @cache
-def fastest_loops() -> Loops:
+def fastest_loops() -> BlockKernels:
     """The compiled loops."""
     from pipeline.formats.sld import compiled_kernels as sld_compiled_loops
 

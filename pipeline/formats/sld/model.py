@@ -91,7 +91,7 @@ class SldFrame:
     Attributes:
         canvas_width, canvas_height: pixels.
         hotspot: canvas position (x, y) of the point that stands on the ground; may be negative.
-        main: the picture, uint8 [h, w, 4]; alpha is 0 or 255.
+        main: the image, uint8 [h, w, 4]; alpha is 0 or 255.
         shadow: uint8 [h, w], opacity of black.
         outline: bool [h, w], the silhouette that the game uses for hits and outlines.
         damage: uint8 [h, w, 4], a texture that the game mixes in; not for display.

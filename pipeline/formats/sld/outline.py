@@ -10,8 +10,8 @@ from the end of the table. A row is a series of commands:
 Whoever writes the game's files puts a last run of a single tile *before* the tiles that it follows:
 a row that ends with the commands `1, tiles` may mean `tiles, 1`. It does where another run stands
 before the 1, as two runs in a row would have been one. At the beginning of a row both are possible,
-and the picture decides: the tiles begin the row where its first block shows all pixels of the first
-of them. So read, outlines are equal to the picture, to the last pixel, in all frames of the game's
+and the image decides: the tiles begin the row where its first block shows all pixels of the first
+of them. So read, outlines are equal to the image, to the last pixel, in all frames of the game's
 files at hand that inherit nothing.
 """
 
@@ -65,7 +65,7 @@ def decode_outlines(
     Args:
         data: what the offsets in `outlines` point into.
         outlines: where they are.
-        first_blocks: of every row of all outlines, what the picture's block at its beginning
+        first_blocks: of every row of all outlines, what the image's block at its beginning
             shows, as a tile.
         wanted: which rows to read; the others stay empty. All by default.
 

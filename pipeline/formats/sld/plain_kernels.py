@@ -14,15 +14,15 @@ from pipeline.formats.blocks import (
     TRANSPARENT_BC4,
     Bytes,
     Codes,
+    image_of_blocks,
     opaque_bits_of_bc1,
-    picture_of_blocks,
 )
 from pipeline.formats.ranges import Numbers, joined_ranges, starts_of
 from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
 from pipeline.formats.sld.outline import Outlines, Tiles, bits_of, decode_outlines
 from pipeline.formats.sld.structure import (
     NONE_BEFORE,
-    Box,
+    LayerBox,
     Layers,
     command_bytes,
     numbers_at,
@@ -110,7 +110,7 @@ def covered(outlines: Outlines, first: Numbers, tiles: Tiles, resolved: Resolved
 
 
 def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
-    """The picture of a stack of BC1 layers, transparent where a pixel is not covered.
+    """The image of a stack of BC1 layers, transparent where a pixel is not covered.
 
     Args:
         data: the whole file.
@@ -125,24 +125,24 @@ def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
     codes = _codes(data, cells[chosen], TRANSPARENT_BC1)
     tiles = shown[chosen]
     codes[tiles == 0] = TRANSPARENT_BC1
-    picture = picture_of_blocks(codes, stack.columns, "BC1")
-    _clear(picture, stack.columns, tiles)
-    return picture
+    image = image_of_blocks(codes, stack.columns, "BC1")
+    _clear(image, stack.columns, tiles)
+    return image
 
 
 def values(data: bytes, stack: Stack, cells: Numbers) -> Bytes:
-    """The picture of a stack of BC4 layers: uint8 [stack.height, stack.width].
+    """The image of a stack of BC4 layers: uint8 [stack.height, stack.width].
 
     Rows of blocks that are blank, as most of players' are, cost little.
     """
     codes = _codes(data, cells[stack.cells], TRANSPARENT_BC4)
     rows = codes.reshape(stack.height // SIDE, stack.columns)
     shows = rows.any(axis=1)
-    picture = np.zeros((len(rows), SIDE, stack.width), np.uint8)
+    image = np.zeros((len(rows), SIDE, stack.width), np.uint8)
     if shows.any():
-        seen = picture_of_blocks(rows[shows].reshape(-1), stack.columns, "BC4")
-        picture[shows] = seen.reshape(-1, SIDE, stack.width)
-    return picture.reshape(stack.height, stack.width)
+        seen = image_of_blocks(rows[shows].reshape(-1), stack.columns, "BC4")
+        image[shows] = seen.reshape(-1, SIDE, stack.width)
+    return image.reshape(stack.height, stack.width)
 
 
 class _Heir(NamedTuple):
@@ -177,11 +177,11 @@ def _heirs(layers: Layers, grid: Grid, blocks: Numbers) -> Iterator[_Heir]:
     return map(_Heir, *(column.tolist() for column in columns))
 
 
-def _box_of(layers: Layers, layer: int) -> Box:
-    return Box(*layers.box[layer].tolist())
+def _box_of(layers: Layers, layer: int) -> LayerBox:
+    return LayerBox(*layers.box[layer].tolist())
 
 
-def _area(cells: Array, first: int, box: Box) -> Array:
+def _area(cells: Array, first: int, box: LayerBox) -> Array:
     """A layer's part of one value per cell: [rows, columns]."""
     return cells[first : first + box.rows * box.columns].reshape(box.rows, box.columns)
 
@@ -209,12 +209,12 @@ def _codes(data: bytes, offsets: Numbers, blank: int) -> Codes:
     return codes
 
 
-def _clear(picture: Array, columns: int, tiles: Tiles) -> None:
+def _clear(image: Array, columns: int, tiles: Tiles) -> None:
     """Make pixels that are not covered transparent, in blocks that are covered in part."""
     partly = np.flatnonzero((tiles != ALL_COVERED) & (tiles != 0))
     if not len(partly):
         return
     row, column = np.divmod(partly, columns)
-    pixels = picture.view(np.uint32).reshape(-1, SIDE)
+    pixels = image.view(np.uint32).reshape(-1, SIDE)
     at = (SIDE * row[:, None] + np.arange(SIDE)) * columns + column[:, None]
     pixels[at] *= bits_of(tiles[partly]).reshape(-1, SIDE, SIDE)

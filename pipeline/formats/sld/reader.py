@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from pipeline.formats.sld.decoder import Wish, decode_frames
+from pipeline.formats.sld.decoder import DecodeOptions, decode_frames
 from pipeline.formats.sld.model import (
     MAX_FILE_BYTES,
     LayerKind,
@@ -28,10 +28,10 @@ class SldFrames(Sequence[SldFrame]):
         SldError: while decoding, when an outline is damaged.
     """
 
-    def __init__(self, data: bytes, structure: Structure, wish: Wish) -> None:
+    def __init__(self, data: bytes, structure: Structure, options: DecodeOptions) -> None:
         self._data = data
         self._structure = structure
-        self._wish = wish
+        self._options = options
 
     def __len__(self) -> int:
         return len(self._structure.canvas)
@@ -64,7 +64,7 @@ class SldFrames(Sequence[SldFrame]):
         return tuple(decoded[index] for index in wanted)
 
     def _decode(self, indices: Iterable[int]) -> Iterator[SldFrame]:
-        return decode_frames(self._data, self._structure, indices, self._wish)
+        return decode_frames(self._data, self._structure, indices, self._options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,5 +139,5 @@ def decode(
         SldError: it is no SLD file, is damaged, or is larger than any real one.
     """
     structure = parse(data)
-    frames = SldFrames(data, structure, Wish(frozenset(layers), clear_stale))
+    frames = SldFrames(data, structure, DecodeOptions(frozenset(layers), clear_stale))
     return SldFile(frames, structure.header_size, structure.warnings)

@@ -70,7 +70,7 @@ Array = npt.NDArray[Any]
 Bytes = npt.NDArray[np.uint8]
 
 
-class Box(NamedTuple):
+class LayerBox(NamedTuple):
     """A layer's area on the canvas in pixels, right and bottom exclusive; multiples of 4."""
 
     left: int
@@ -97,7 +97,7 @@ class Layers:
     Attributes:
         frame: its number.
         kind: a `LayerKind`.
-        box: [layers, 4], pixels; see `Box`.
+        box: [layers, 4], pixels; see `LayerBox`.
         body: first byte after the flags; for layers of blocks, after the count of commands.
         commands: how many; 0 for an outline.
         end: first byte after the layer.
@@ -193,7 +193,7 @@ def parse(data: bytes) -> Structure:
     )
 
 
-def overlap(box: Box, other: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def overlap(box: LayerBox, other: LayerBox) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The blocks that two boxes share, as rows and columns of the one and of the other."""
     if box == other:
         return WHOLE, WHOLE
@@ -201,7 +201,7 @@ def overlap(box: Box, other: Box) -> tuple[tuple[slice, slice], tuple[slice, sli
     right, bottom = min(box.right, other.right), min(box.bottom, other.bottom)
     right, bottom = max(left, right), max(top, bottom)
 
-    def within(area: Box) -> tuple[slice, slice]:
+    def within(area: LayerBox) -> tuple[slice, slice]:
         rows = slice((top - area.top) // SIDE, (bottom - area.top) // SIDE)
         return rows, slice((left - area.left) // SIDE, (right - area.left) // SIDE)
 

@@ -44,7 +44,7 @@ from pipeline.formats.sld.structure import (
     FLAGS,
     FRAME_HEADER,
     LAYER_LENGTH,
-    Box,
+    LayerBox,
     overlap,
 )
 
@@ -102,7 +102,7 @@ class _Layer:
     """A layer's pixels within a box of whole blocks."""
 
     kind: LayerKind
-    box: Box
+    box: LayerBox
     pixels: Array
 
 
@@ -110,7 +110,7 @@ class _Layer:
 class _Grid:
     """A layer's blocks as numbers of eight bytes, [rows, columns], and which of them show."""
 
-    box: Box
+    box: LayerBox
     codes: npt.NDArray[np.uint64]
     visible: Mask
 
@@ -158,11 +158,11 @@ def _check(kind: LayerKind, layer: PlacedLayer, name: str) -> None:
         raise _misfit(name, f"it reaches beyond {MAX_SIDE} pixels")
 
 
-def _box_around(layers: Sequence[PlacedLayer]) -> Box:
+def _box_around(layers: Sequence[PlacedLayer]) -> LayerBox:
     """The smallest box of whole blocks that holds the layers."""
     if not layers:
-        return Box(0, 0, 0, 0)
-    return Box(
+        return LayerBox(0, 0, 0, 0)
+    return LayerBox(
         min(layer.x for layer in layers) // SIDE * SIDE,
         min(layer.y for layer in layers) // SIDE * SIDE,
         -(-max(layer.x + layer.width for layer in layers) // SIDE) * SIDE,
@@ -170,7 +170,7 @@ def _box_around(layers: Sequence[PlacedLayer]) -> Box:
     )
 
 
-def _boxed(kind: LayerKind, layer: PlacedLayer, box: Box) -> _Layer:
+def _boxed(kind: LayerKind, layer: PlacedLayer, box: LayerBox) -> _Layer:
     size = (box.bottom - box.top, box.right - box.left)
     pixels = np.zeros((*size, *layer.pixels.shape[2:]), layer.pixels.dtype)
     top, left = layer.y - box.top, layer.x - box.left

@@ -1,10 +1,10 @@
-"""Parts of a game pack for games whose art lies in picture files and whose ground has cells."""
+"""Parts of a game pack for games whose art lies in image files and whose ground has cells."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -43,7 +43,7 @@ def _rgb(text: str) -> Rgb:
 
 
 class TeamShades(Section):
-    """Exact colours in a game's pictures that it replaces by shades of the player's colour.
+    """Exact colours in a game's images that it replaces by shades of the player's colour.
 
     The reference becomes the player's colour itself, darker shades go towards black in proportion
     to their mean, lighter ones towards white.
@@ -57,12 +57,14 @@ class TeamShades(Section):
 class HexBorder(Section):
     """What a kind of ground draws over the edge of its neighbours.
 
-    The game has a picture for every side on which the neighbour may lie: `<picture>-n`, `-ne`,
-    `-se`, `-s`, `-sw` and `-nw`. Sides without a picture stay as they are.
+    The game has an image for every side on which the neighbour may lie: `<image>-n`, `-ne`, `-se`,
+    `-s`, `-sw` and `-nw`. Sides without an image stay as they are.
     """
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"picture": "image"}
+
     onto: list[str] = Field(min_length=1, description="Kinds of ground, '*' for all others.")
-    picture: str = Field(description="Name without the side.")
+    image: str = Field(description="Name without the side.")
 
 
 class HexKind(Section):
@@ -71,19 +73,19 @@ class HexKind(Section):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     water: bool = Field(False, description="True for what bears what belongs on water.")
     include: NamePattern = Field(
-        description="Pictures of one hex, one of which is chosen; one that is larger is laid out "
+        description="Images of one hex, one of which is chosen; one that is larger is laid out "
         "over all hexes."
     )
     weight: float = Field(1.0, gt=0.0, le=1000.0, description="How often, beside the others.")
     over: NamePattern | None = Field(
-        None, description="Pictures laid over it, centred on the hex, such as reeds or trees."
+        None, description="Images laid over it, centred on the hex, such as reeds or trees."
     )
     over_chance: Fraction = Field(1.0, description="Of its hexes that have one.")
     wading: bool = Field(
         False, description="True for ground on land in which units stand as deep as `depth` says."
     )
     tints: list[NamePattern] = Field(
-        [], description="Pictures of which one may colour all its hexes on a map."
+        [], description="Images of which one may colour all its hexes on a map."
     )
     borders: list[HexBorder] = Field([], description="The first that fits a neighbour is drawn.")
 

@@ -59,14 +59,14 @@ class ResourceBarRules(Section):
     """The bar along the top."""
 
     chance: Fraction = Field(0.5, description="Where there are panels.")
-    height: ShareRange = Field((0.035, 0.055), description="Of the picture's height.")
+    height: ShareRange = Field((0.035, 0.055), description="Of the image's height.")
 
 
 class MinimapRules(Section):
     """The map in a corner."""
 
     chance: Fraction = Field(0.5, description="Where there are panels.")
-    side: ShareRange = Field((0.18, 0.25), description="Of the picture's height.")
+    side: ShareRange = Field((0.18, 0.25), description="Of the image's height.")
     corners: list[MapCorner] = Field(
         ["bottom left", "bottom right"], min_length=1, description="One is chosen."
     )
@@ -76,7 +76,7 @@ class CommandPanelRules(Section):
     """The panel along the bottom."""
 
     chance: Fraction = Field(0.5, description="Where there are panels.")
-    height: ShareRange = Field((0.125, 0.21), description="Of the picture's height.")
+    height: ShareRange = Field((0.125, 0.21), description="Of the image's height.")
 
 
 class FogRules(Section):
@@ -84,25 +84,27 @@ class FogRules(Section):
 
     chance: Fraction = Field(0.3, description="Of a scene to have some.")
     corners: CountRange = Field((1, 4), description="How many corners are dimmed, 4 at most.")
-    width: ShareRange = Field((0.16, 0.31), description="Of a dimmed corner, of the picture's.")
-    height: ShareRange = Field((0.21, 0.42), description="Of a dimmed corner, of the picture's.")
+    width: ShareRange = Field((0.16, 0.31), description="Of a dimmed corner, of the image's.")
+    height: ShareRange = Field((0.21, 0.42), description="Of a dimmed corner, of the image's.")
     darkness: ShareRange = Field((0.31, 0.59), description="Where it is darkest.")
     banks: CountRange = Field(
         (0, 0), description="How many dimmed ovals lie anywhere, in addition to the corners."
     )
-    bank_size: ShareRange = Field((0.3, 0.7), description="Of the picture's sides.")
+    bank_size: ShareRange = Field((0.3, 0.7), description="Of the image's sides.")
 
     @model_validator(mode="after")
     def _corners_are_four(self) -> FogRules:
         if self.corners[1] > 4:
-            raise ValueError(f"corners: a picture has 4; got {list(self.corners)}")
+            raise ValueError(f"corners: an image has 4; got {list(self.corners)}")
         return self
 
 
 class MarkRule(Section):
-    """A picture that the game lays under or over units; all sprites of that name are drawn."""
+    """An image that the game lays under or over units; all sprites of that name are drawn."""
 
-    picture: str = Field(description="One of the names in sprites.marks.")
+    renamed_keys: ClassVar[Mapping[str, str]] = {"picture": "image"}
+
+    image: str = Field(description="One of the names in sprites.marks.")
     chance: Fraction = Field(1.0, description="Of a unit to have it.")
     under: bool = Field(True, description="Under the unit, or over everything.")
     of_player: bool = Field(True, description="In the unit's colour, or in any team's.")
@@ -143,6 +145,7 @@ class OverlayRules(Section):
         "fog_darkness": "fog.darkness",
         "fog_banks": "fog.banks",
         "fog_bank_size": "fog.bank_size",
+        "pictures": "marks",
     }
 
     selection: SelectionRules = Field(SelectionRules(), description="Ellipses on the ground.")
@@ -151,7 +154,7 @@ class OverlayRules(Section):
     everyone: bool = Field(
         False, description="What shows no player's colour has ellipse and bar as well."
     )
-    pictures: list[MarkRule] = Field([], description="What the game lays on or under units.")
+    marks: list[MarkRule] = Field([], description="What the game lays on or under units.")
     hud: Fraction = Field(0.20, description="Interface panels of a scene.")
     resource_bar: ResourceBarRules = Field(ResourceBarRules(), description="One of the panels.")
     minimap: MinimapRules = Field(MinimapRules(), description="One of the panels.")

@@ -1,4 +1,4 @@
-"""The scene section of a game pack: how synthetic pictures are composed.
+"""The scene section of a game pack: how synthetic images are composed.
 
 `docs/reference/scenes.md` lists every key with its meaning, limits and default; it is made from
 these models.
@@ -54,7 +54,7 @@ class PlacementRule(Section):
     )
     cut: Fraction = Field(
         0.0,
-        description="Share of its width or height that the picture's edge may cut off; where it is "
+        description="Share of its width or height that the image's edge may cut off; where it is "
         "not 0, it stands for the margin.",
     )
     spacing: float = Field(0.0, ge=0.0, description="Least distance in pixels to its own class.")
@@ -148,7 +148,7 @@ class Factor(Section):
 class Rebalancing(Section):
     """Which classes come more often than their counts say; in both lists, the factors multiply."""
 
-    rare: Factor = Field(Factor(), description="What real pictures show seldom.")
+    rare: Factor = Field(Factor(), description="What real images rarely show.")
     confusable: Factor = Field(Factor(), description="What is easily taken for something else.")
 
 
@@ -240,11 +240,11 @@ class LabelPolicy(Section):
 class SceneRules(Section):
     """How synthetic scenes are composed."""
 
-    width: int = Field(1280, ge=64, le=8192, description="Of a picture, in pixels.")
-    height: int = Field(720, ge=64, le=8192, description="Of a picture, in pixels.")
-    images: int = Field(3000, ge=1, description="Pictures in the set.")
-    train_fraction: Fraction = Field(0.8, description="Of the pictures, for training.")
-    seed: int = Field(42, ge=0, description="Another seed, other pictures.")
+    width: int = Field(1280, ge=64, le=8192, description="Of an image, in pixels.")
+    height: int = Field(720, ge=64, le=8192, description="Of an image, in pixels.")
+    images: int = Field(3000, ge=1, description="Images in the set.")
+    train_fraction: Fraction = Field(0.8, description="Of the images, for training.")
+    seed: int = Field(42, ge=0, description="Another seed, other images.")
     gated: bool = Field(
         True,
         description="Keep every class in its own kind of scene. False places all of them "
@@ -276,8 +276,8 @@ class SceneRules(Section):
     water: WaterRules = Field(WaterRules(), description="How what is under water is seen.")
     shadow_opacity: Fraction = Field(0.6, description="Of the sprites' own shadow layer.")
     labels: LabelPolicy = Field(LabelPolicy(), description="What gets a label, and which box.")
-    jpeg_quality: int = Field(90, ge=1, le=100, description="Of the written pictures.")
-    jpeg_varied: Fraction = Field(0.0, description="How many pictures get another quality.")
+    jpeg_quality: int = Field(90, ge=1, le=100, description="Of the written images.")
+    jpeg_varied: Fraction = Field(0.0, description="How many images get another quality.")
     jpeg_range: CountRange = Field((70, 90), description="From which that is chosen, 1 to 100.")
 
     @property
@@ -316,9 +316,9 @@ class SceneRules(Section):
             "overlays.selection.without": self.overlays.selection.without,
             "overlays.garrison.classes": self.overlays.garrison.classes,
         }
-        for number, mark in enumerate(self.overlays.pictures):
-            lists[f"overlays.pictures[{number}].classes"] = mark.classes
-            lists[f"overlays.pictures[{number}].without"] = mark.without
+        for number, mark in enumerate(self.overlays.marks):
+            lists[f"overlays.marks[{number}].classes"] = mark.classes
+            lists[f"overlays.marks[{number}].without"] = mark.without
         for number, rule in enumerate(self.overlaps):
             lists[f"overlaps[{number}].classes"] = rule.classes
             lists[f"overlaps[{number}].others"] = rule.others

@@ -1,6 +1,6 @@
 """CVAT's COCO 1.0 exports, checked and normalised.
 
-An export is `annotations/instances_<subset>.json` with the pictures in `images/<subset>/` or
+An export is `annotations/instances_<subset>.json` with the images in `images/<subset>/` or
 `images/`. What is particular to CVAT's files, and why reading them takes care: the format page of
 datumaro (`format-coco.md`) and the issues of cvat-ai/cvat named below.
 """
@@ -24,12 +24,12 @@ from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles, open_export
 from pipeline.labels.formats.shapes import (
     ShapeError,
-    box_in_picture,
+    box_in_image,
     box_of_mask,
     box_of_polygons,
     box_of_rectangle,
 )
-from pipeline.labels.pictures import (
+from pipeline.labels.images import (
     IMAGE_FORMATS,
     MAX_PIXELS,
     UNREADABLE,
@@ -51,17 +51,17 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
         report: told after every frame.
 
     Raises:
-        ExportError: the export is unreadable, empty or without pictures; two of its frames share an
-            id or a name; a picture is corrupt or not of the size stated; or no label is known.
+        ExportError: the export is unreadable, empty or without images; two of its frames share an
+            id or a name; an image is corrupt or not of the size stated; or no label is known.
     """
     with open_export(path) as files:
         subsets = tuple(_subsets(path, files))
         images = [(subset, image) for subset in subsets for image in subset.coco.images]
         _check_frames(path, images)
-        pictures = _locate_pictures(path, files, images)
+        members = _locate_images(path, files, images)
         reader = _FrameReader(path, files, tuple(class_names))
         frames = [
-            reader.read(subset, image, pictures[image.file_name])
+            reader.read(subset, image, members[image.file_name])
             for subset, image in track(images, len(images), "read frames", report)
         ]
     labelled = {
@@ -146,12 +146,12 @@ class _FrameReader:
     def unknown_labels(self) -> tuple[UnknownLabel, ...]:
         return tuple(UnknownLabel(name, shapes) for name, shapes in sorted(self._unknown.items()))
 
-    def read(self, subset: _Subset, image: _Image, picture: str) -> Frame:
-        content = self._files.read(picture)
-        digest, phash = _check_picture(f"{self._path}: {picture}", content, image)
+    def read(self, subset: _Subset, image: _Image, member: str) -> Frame:
+        content = self._files.read(member)
+        digest, phash = _check_image(f"{self._path}: {member}", content, image)
         return Frame(
-            name=PurePosixPath(picture).name,
-            path=picture,
+            name=PurePosixPath(member).name,
+            path=member,
             width=image.width,
             height=image.height,
             sha256=digest,
@@ -167,7 +167,7 @@ class _FrameReader:
                 self._unknown[name] += 1
                 continue
             try:
-                box = box_in_picture(_box_of(annotation, image), image.width, image.height)
+                box = box_in_image(_box_of(annotation, image), image.width, image.height)
             except ShapeError as reason:
                 self.rejected.append(RejectedShape(image.file_name, name, str(reason)))
                 continue
@@ -182,7 +182,7 @@ def _box_of(annotation: _Annotation, image: _Image) -> Box:
     shape = annotation.segmentation
     if isinstance(shape, _Mask):
         if shape.size != (image.height, image.width):
-            raise ShapeError("its mask is of another size than the picture")
+            raise ShapeError("its mask is of another size than the image")
         return box_of_mask(shape.counts, image.height, image.width)
     parts = [part for part in shape or [] if part]
     if parts:
@@ -235,7 +235,7 @@ def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[
     strange = sorted(used - {image.id for image in coco.images})
     if strange:
         raise ExportError(
-            f"{origin}: annotations belong to pictures that it doesn't list: {strange[:5]}.",
+            f"{origin}: annotations belong to images that it doesn't list: {strange[:5]}.",
             EXPORT_AGAIN,
         )
     strange = sorted({a.category_id for a in coco.annotations} - categories)
@@ -249,15 +249,15 @@ def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[
 def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
     """Refuse frames that cannot be told apart.
 
-    CVAT before 2.16.1 gives pictures that share a stem one id, and mixes up their boxes (cvat#4185,
+    CVAT before 2.16.1 gives images that share a stem one id, and mixes up their boxes (cvat#4185,
     #8171); stems of different folders collide when the batch becomes one folder.
     """
     ids = Counter((subset.name, image.id) for subset, image in images)
     repeated = sorted(number for (_, number), n in ids.items() if n > 1)
     if repeated:
         raise ExportError(
-            f"{path}: several pictures share the id {repeated[0]}; their boxes are mixed up.",
-            "Update CVAT to 2.16.1 or later, or rename pictures that differ only by suffix, and "
+            f"{path}: several images share the id {repeated[0]}; their boxes are mixed up.",
+            "Update CVAT to 2.16.1 or later, or rename images that differ only by suffix, and "
             "export again.",
         )
     # Names that differ only by case are one file on Windows and macOS.
@@ -265,15 +265,15 @@ def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
     collisions = sorted(stem for stem, n in stems.items() if n > 1)
     if collisions:
         raise ExportError(
-            f"{path}: several pictures are named {_few(collisions)} (without folder and suffix).",
+            f"{path}: several images are named {_few(collisions)} (without folder and suffix).",
             "Rename them so that each name is unique, and export again.",
         )
 
 
-def _locate_pictures(
+def _locate_images(
     path: Path, files: ExportFiles, images: Sequence[tuple[_Subset, _Image]]
 ) -> dict[str, str]:
-    """Where the picture of every `file_name` lies in the export."""
+    """Where the image of every `file_name` lies in the export."""
     there = set(files.names)
     found: dict[str, str] = {}
     for subset, image in images:
@@ -282,11 +282,10 @@ def _locate_pictures(
             found[image.file_name] = place
     missing = [image.file_name for _, image in images if image.file_name not in found]
     if images and not found:
-        raise ExportError(f"{path} holds annotations but no pictures.", EXPORT_AGAIN)
+        raise ExportError(f"{path} holds annotations but no images.", EXPORT_AGAIN)
     if missing:
         raise ExportError(
-            f"{path} lacks the pictures of {len(missing)} of {len(images)} frames: "
-            f"{_few(missing)}.",
+            f"{path} lacks the images of {len(missing)} of {len(images)} frames: {_few(missing)}.",
             EXPORT_AGAIN,
         )
     for name in found.values():
@@ -304,31 +303,31 @@ def _check_name(path: Path, name: str) -> None:
     file = PurePosixPath(name)
     if file.suffix.lower() not in IMAGE_FORMATS:
         raise ExportError(
-            f"{path}: {name} is not a picture that trainers read.",
+            f"{path}: {name} is not an image that trainers read.",
             f"Use one of {', '.join(IMAGE_FORMATS)}.",
         )
     if not file.name.isprintable():
         raise ExportError(
-            f"{path}: {name!r} holds characters that no list of files can.", "Rename the picture."
+            f"{path}: {name!r} holds characters that no list of files can.", "Rename the image."
         )
 
 
-def _check_picture(origin: str, content: bytes, image: _Image) -> tuple[str, str]:
-    """Decode the picture whole, and compare its size with what the export says.
+def _check_image(origin: str, content: bytes, image: _Image) -> tuple[str, str]:
+    """Decode the image whole, and compare its size with what the export says.
 
     Pillow's `verify` would be cheaper, but accepts JPEG files that are cut off.
 
     Returns the SHA-256 of its file as it is stored, and the hash of its look.
     """
     try:
-        with open_image(content) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
+        with open_image(content) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
                 raise ExportError(
-                    f"{origin} has {picture.width}x{picture.height} pixels; at most "
+                    f"{origin} has {opened.width}x{opened.height} pixels; at most "
                     f"{MAX_PIXELS // 10**6} million are read.",
                     "Leave it out of the task.",
                 )
-            size = picture.size
+            size = opened.size
         stored = upright_content(content)
         with open_image(stored) as turned:
             _check_size(origin, size, turned.size, image)
@@ -336,12 +335,12 @@ def _check_picture(origin: str, content: bytes, image: _Image) -> tuple[str, str
     except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",
-            "Replace the picture in the CVAT task, or remove its frame, and export again.",
+            "Replace the image in the CVAT task, or remove its frame, and export again.",
         ) from error
 
 
 def _check_size(origin: str, size: tuple[int, int], turned: tuple[int, int], image: _Image) -> None:
-    """Compare the size of the turned picture, as CVAT shows it, with what the export says."""
+    """Compare the size of the turned image, as CVAT shows it, with what the export says."""
     annotated = (image.width, image.height)
     if turned == annotated:
         return
@@ -349,8 +348,8 @@ def _check_size(origin: str, size: tuple[int, int], turned: tuple[int, int], ima
         raise ExportError(
             f"{origin} was annotated at {image.width}x{image.height} pixels, without the turn that "
             "its EXIF orientation asks for.",
-            "Turn the picture itself, for example with ImageMagick's `mogrify -auto-orient`, and "
-            "annotate it again in a current CVAT, which shows such pictures upright.",
+            "Turn the image itself, for example with ImageMagick's `mogrify -auto-orient`, and "
+            "annotate it again in a current CVAT, which shows such images upright.",
         )
     raise ExportError(
         f"{origin} is {turned[0]}x{turned[1]} pixels large, but was annotated "

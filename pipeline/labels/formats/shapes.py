@@ -16,19 +16,19 @@ import numpy.typing as npt
 from pipeline.labels.boxes import Box
 
 MIN_SIDE = 1.0
-"""Pixels of a box's side that must remain inside the picture."""
+"""Pixels of a box's side that must remain inside the image."""
 
 
 LONGEST_RUN_BITS = 40
-"""More than any run of a picture needs; longer ones come from no encoder."""
+"""More than any run of an image needs; longer ones come from no encoder."""
 
 
 class ShapeError(ValueError):
     """A shape without a box; the text is a reason that can be counted."""
 
 
-def box_in_picture(box: Box, width: int, height: int) -> Box:
-    """The part of a box that lies in a picture of that size, rounded as it is stored.
+def box_in_image(box: Box, width: int, height: int) -> Box:
+    """The part of a box that lies in an image of that size, rounded as it is stored.
 
     Raises:
         ShapeError: less than a pixel of the box remains.
@@ -37,7 +37,7 @@ def box_in_picture(box: Box, width: int, height: int) -> Box:
         raise ShapeError("has no area")
     clipped = box.clipped(width, height).rounded()
     if clipped.width < MIN_SIDE or clipped.height < MIN_SIDE:
-        raise ShapeError("less than a pixel of it is inside the picture")
+        raise ShapeError("less than a pixel of it is inside the image")
     return clipped
 
 
@@ -77,7 +77,7 @@ def box_of_mask(counts: Sequence[int] | str, height: int, width: int) -> Box:
     """
     lengths = decompress(counts) if isinstance(counts, str) else counts
     if any(length < 0 for length in lengths) or sum(lengths) != height * width:
-        raise ShapeError("its mask's runs do not fill the picture")
+        raise ShapeError("its mask's runs do not fill the image")
     runs = np.array(lengths, dtype=np.int64)
     ends = np.cumsum(runs)
     starts = ends - runs
@@ -116,7 +116,7 @@ def _box_of_runs(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], heig
     if first.size == 0:
         raise ShapeError("its mask is empty")
     columns_first, columns_last = first // height, last // height
-    # A run that goes on in the next column touches the picture's bottom and its top.
+    # A run that goes on in the next column touches the image's bottom and its top.
     spans = columns_first != columns_last
     top = np.where(spans, 0, first % height).min()
     bottom = np.where(spans, height - 1, last % height).max()

@@ -1,7 +1,7 @@
-"""YOLO label files: one line per object, `class cx cy width height`, relative to the picture.
+"""YOLO label files: one line per object, `class cx cy width height`, relative to the image.
 
 The reader is strict, because trainers are lenient in the wrong place: ultralytics drops a whole
-picture for one line that it dislikes, and says so only in its log.
+image for one line that it dislikes, and says so only in its log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.labels.boxes import Box, LabelledBox
 DECIMALS = 6
 LINE = "%d" + f" %.{DECIMALS}f" * 4 + "\n"
 EDGE_TOLERANCE = 2 * 10.0**-DECIMALS
-"""How far rounding may carry a box's side over the picture's edge."""
+"""How far rounding may carry a box's side over the image's edge."""
 
 
 class LabelFileError(OutpostError):
@@ -26,7 +26,7 @@ class LabelFileError(OutpostError):
 
 @dataclass(frozen=True)
 class YoloRow:
-    """One line: class id, and the box's centre and size as fractions of the picture."""
+    """One line: class id, and the box's centre and size as fractions of the image."""
 
     class_id: int
     centre_x: float
@@ -35,7 +35,7 @@ class YoloRow:
     height: float
 
     def labelled_box(self, width: int, height: int) -> LabelledBox:
-        """The box in the pixels of a picture of that size, clipped to it."""
+        """The box in the pixels of an image of that size, clipped to it."""
         half_width, half_height = self.width / 2, self.height / 2
         box = Box(
             (self.centre_x - half_width) * width,
@@ -47,7 +47,7 @@ class YoloRow:
 
 
 def format_labels(boxes: Iterable[LabelledBox], width: int, height: int) -> str:
-    """The text of a label file for boxes that lie within a picture of that size in pixels."""
+    """The text of a label file for boxes that lie within an image of that size in pixels."""
     return "".join([_line(labelled, width, height) for labelled in boxes])
 
 
@@ -56,13 +56,13 @@ def read_rows(file: Path, class_count: int) -> tuple[YoloRow, ...]:
 
     Raises:
         LabelFileError: the file is missing, or a line is not five numbers, names no known class, or
-            leaves the picture. The text names the file and the line.
+            leaves the image. The text names the file and the line.
     """
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise LabelFileError(
-            f"{file} is missing.", "Write the picture's labels; an empty file means no objects."
+            f"{file} is missing.", "Write the image's labels; an empty file means no objects."
         ) from error
     except UnicodeDecodeError as error:
         raise LabelFileError(f"{file} is not text.", "Write the labels again.") from error
@@ -122,6 +122,6 @@ def _check_inside(row: YoloRow, place: str) -> None:
         overhang = max(side / 2 - centre, centre + side / 2 - 1)
         if overhang > EDGE_TOLERANCE:
             raise LabelFileError(
-                f"{place}: the box leaves the picture by {overhang:.6f} of its side.",
-                "Clip the box to the picture; values are fractions of its width and height.",
+                f"{place}: the box leaves the image by {overhang:.6f} of its side.",
+                "Clip the box to the image; values are fractions of its width and height.",
             )

@@ -16,7 +16,7 @@ from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 VISIBLE_ROUNDING = 1e-4
-"""By how much the record of a picture may round a visible fraction."""
+"""By how much the record of an image may round a visible fraction."""
 PLACES: dict[Scene, str] = {
     "land": "on its land",
     "water": "on its water",
@@ -27,17 +27,17 @@ PLACES: dict[Scene, str] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with one picture of a set (`train/synth_000012`)."""
+    """Something wrong with one image of a set (`train/synth_000012`)."""
 
-    picture: str
+    image: str
     problem: str
 
     def __str__(self) -> str:
-        return f"{self.picture}: {self.problem}"
+        return f"{self.image}: {self.problem}"
 
 
 def scene_separation_problems(synthetic: SyntheticSet, pack: GamePack) -> tuple[Finding, ...]:
-    """Pictures that carry a label of a class which may not stand in their kind of scene.
+    """Images that carry a label of a class which may not stand in their kind of scene.
 
     At the shore land classes stand on its land, water classes on its water, and classes of the
     shore where the two meet.
@@ -76,7 +76,7 @@ def _misplaced_at_the_shore(
 
 
 def label_problems(synthetic: SyntheticSet, pack: GamePack) -> tuple[Finding, ...]:
-    """Labels that are unreadable, outside the picture, too small, or not what was measured.
+    """Labels that are unreadable, outside the image, too small, or not what was measured.
 
     So is what is plain to see without one, and a set without any label at all.
     """
@@ -86,7 +86,7 @@ def label_problems(synthetic: SyntheticSet, pack: GamePack) -> tuple[Finding, ..
         findings += _problems_of(scene, pack)
         labelled |= any(item.dropped is None for item in scene.objects)
     if not labelled:
-        findings.append(Finding("all pictures", "there is no label in the whole set"))
+        findings.append(Finding("all images", "there is no label in the whole set"))
     return tuple(findings)
 
 
@@ -99,8 +99,8 @@ def _readable_rows(scene: WrittenScene, pack: GamePack) -> tuple[YoloRow, ...]:
 
 
 def _problems_of(scene: WrittenScene, pack: GamePack) -> Iterator[Finding]:
-    if not scene.picture.is_file():
-        yield _finding(scene, "the picture is missing")
+    if not scene.image.is_file():
+        yield _finding(scene, "the image is missing")
     try:
         rows = read_rows(scene.labels, len(pack.classes))
     except LabelFileError as error:

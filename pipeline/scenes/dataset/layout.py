@@ -1,6 +1,6 @@
-"""What a set's folder holds, and where: the three files of each picture.
+"""What a set's folder holds, and where: the three files of each image.
 
-Pictures are counted from 0; a shard is a range of them. `synthetic_set` shows the whole folder.
+Images are counted from 0; a shard is a range of them. `synthetic_set` shows the whole folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SceneSetError(OutpostError):
 
 @dataclass(frozen=True)
 class Shard:
-    """Pictures `first` to `stop - 1` of a set."""
+    """Images `first` to `stop - 1` of a set."""
 
     first: int
     stop: int
@@ -43,12 +43,12 @@ class Shard:
 
 
 def shards(images: int, size: int = SHARD_IMAGES) -> tuple[Shard, ...]:
-    """Cut a set of that many pictures into ranges of at most `size`."""
+    """Cut a set of that many images into ranges of at most `size`."""
     return tuple(Shard(first, min(first + size, images)) for first in range(0, images, size))
 
 
 def subset_of(index: int, rules: SceneRules) -> Subset:
-    """Where picture `index` goes; the validation pictures are spread evenly over the set."""
+    """Where image `index` goes; the validation images are spread evenly over the set."""
     share, whole = _validation_share(rules.train_fraction)
     return "val" if (index + 1) * share // whole > index * share // whole else "train"
 
@@ -59,8 +59,8 @@ def _validation_share(train_fraction: float) -> tuple[int, int]:
     return (1 - Fraction(str(train_fraction))).as_integer_ratio()
 
 
-def picture_name(index: int) -> str:
-    """The stem of a picture's three files."""
+def image_name(index: int) -> str:
+    """The stem of an image's three files."""
     return f"synth_{index:06d}"
 
 

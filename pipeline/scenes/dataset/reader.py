@@ -35,7 +35,7 @@ class WrittenObject:
 
 @dataclass(frozen=True)
 class WrittenScene:
-    """One picture of a set; width and height in pixels, zoom as in `ScenePlan`."""
+    """One image of a set; width and height in pixels, zoom as in `ScenePlan`."""
 
     subset: Subset
     name: str
@@ -43,19 +43,19 @@ class WrittenScene:
     width: int
     height: int
     objects: tuple[WrittenObject, ...]
-    picture: Path
+    image: Path
     labels: Path
     shore: Shoreline | None = None
     zoom: float = 1.0
 
 
 def record_of(folder: Path, subset: Subset, name: str) -> Path:
-    """Where a picture's sidecar is."""
+    """Where an image's sidecar is."""
     return folder / "objects" / subset / f"{name}{SUFFIXES['objects']}"
 
 
 def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
-    """Read one picture's sidecar.
+    """Read one image's sidecar.
 
     Raises:
         SceneSetError: it is missing or not what it should be.
@@ -71,7 +71,7 @@ def read_scene(folder: Path, subset: Subset, name: str) -> WrittenScene:
             width=width,
             height=height,
             objects=tuple(_object(entry) for entry in content["objects"]),
-            picture=folder / "images" / subset / f"{name}{SUFFIXES['images']}",
+            image=folder / "images" / subset / f"{name}{SUFFIXES['images']}",
             labels=folder / "labels" / subset / f"{name}{SUFFIXES['labels']}",
             shore=_shore(content.get("shore")),
             zoom=content["zoom"],

@@ -1,6 +1,6 @@
-"""All that one process needs to draw and write the pictures of a set.
+"""All that one process needs to draw and write the images of a set.
 
-The files of a picture depend on the rules, the sources and its index alone.
+The files of an image depend on the rules, the sources and its index alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.scenes.dataset.layout import (
     Part,
     SceneSetError,
     Shard,
-    picture_name,
+    image_name,
     shards,
     subset_of,
     unwritable_told,
@@ -38,16 +38,16 @@ from pipeline.scenes.dataset.sidecar import measurements_of
 from pipeline.scenes.pixels.mipmaps import Scales
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import WAYS_AROUND, plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import (
     TEAM_COLOURS,
+    BackgroundCache,
     BackgroundError,
-    BackgroundShelf,
     Catalogue,
     Colour,
-    SpriteShelf,
+    SpriteCache,
     catalogue_of,
     shapes_of,
 )
@@ -84,26 +84,26 @@ class ShardCounts:
 
 
 @dataclass(frozen=True, eq=False)
-class Studio:
-    """All that one process needs to draw the pictures of a set; opened once, used for many."""
+class ShardWriter:
+    """All that one process needs to draw the images of a set; opened once, used for many."""
 
     rules: SceneRules
     class_names: tuple[str, ...]
     catalogue: Catalogue
-    sprites: SpriteShelf
-    backgrounds: BackgroundShelf
+    sprites: SpriteCache
+    backgrounds: BackgroundCache
     team_colours: tuple[Colour, ...]
 
     @cached_property
-    def repertoire(self) -> Repertoire:
+    def rule_table(self) -> RuleTable:
         """What the scenes may show, worked out before the first is planned."""
-        return Repertoire(self.rules, self.catalogue)
+        return RuleTable(self.rules, self.catalogue)
 
     def write(self, shard: Shard, folder: Path) -> ShardCounts:
-        """Draw and write a shard's pictures, over whatever an earlier attempt left there.
+        """Draw and write a shard's images, over whatever an earlier attempt left there.
 
         Args:
-            shard: which pictures.
+            shard: which images.
             folder: the set's.
 
         Raises:
@@ -113,51 +113,51 @@ class Studio:
         with unwritable_told(folder):
             places = _made_folders(folder)
             for part in shards(shard.images, PLANNED_AT_ONCE):
-                # Planned one after another: when a picture has been drawn, what planning needs is
+                # Planned one after another: when an image has been drawn, what planning needs is
                 # no longer in the processor's cache, and takes three times as long.
                 indices = range(shard.first + part.first, shard.first + part.stop)
-                scenes = [plan(index, self.repertoire) for index in indices]
+                scenes = [plan(index, self.rule_table) for index in indices]
                 for scene in scenes:
-                    self._write_picture(scene, places[subset_of(scene.index, self.rules)], counts)
+                    self._write_image(scene, places[subset_of(scene.index, self.rules)], counts)
         return counts
 
-    def _write_picture(
+    def _write_image(
         self, scene: ScenePlan, places: Mapping[Part, str], counts: ShardCounts
     ) -> None:
         drawing = draw(scene, self.sprites, self.backgrounds, self.team_colours)
         decisions = export(label(scene, drawing), self.rules.labels, self.class_names)
-        # All about the objects comes before the picture is encoded, which takes them out of the
+        # All about the objects comes before the image is encoded, which takes them out of the
         # processor's cache: afterwards it would take twice as long.
         labels = format_labels(labels_of(decisions), scene.width, scene.height)
         measurements = measurements_of(scene, decisions)
         _count(counts, scene, decisions)
-        picture = _jpeg(drawing.bgrx, scene.jpeg_quality or self.rules.jpeg_quality)
-        name = picture_name(scene.index)
-        _write_file(f"{places['images']}/{name}{SUFFIXES['images']}", picture.data)
+        image = _jpeg(drawing.bgrx, scene.jpeg_quality or self.rules.jpeg_quality)
+        name = image_name(scene.index)
+        _write_file(f"{places['images']}/{name}{SUFFIXES['images']}", image.data)
         _write_file(f"{places['labels']}/{name}{SUFFIXES['labels']}", labels.encode())
         _write_file(f"{places['objects']}/{name}{SUFFIXES['objects']}", measurements.encode())
 
 
-def open_studio(pack: GamePack, sources: Sources) -> Studio:
+def open_shard_writer(pack: GamePack, sources: Sources) -> ShardWriter:
     """Load what scenes are made of.
 
     Raises:
         SceneSetError: the library has no sprite of any class that the rules place.
         BackgroundError, SpriteLibraryError: a folder is not what it should be.
     """
-    _settle_process()
+    _set_up_process()
     library = OpenLibrary(sources.sprites)
-    backgrounds = BackgroundShelf(_needed_folders(pack.scenes, sources))
-    studio = Studio(
+    backgrounds = BackgroundCache(_needed_folders(pack.scenes, sources))
+    shard_writer = ShardWriter(
         rules=pack.scenes,
         class_names=pack.class_names,
         catalogue=catalogue_of(shapes_of(library), backgrounds.shapes, pack.classes),
-        sprites=SpriteShelf(library, scales_of(pack.scenes)),
+        sprites=SpriteCache(library, scales_of(pack.scenes)),
         backgrounds=backgrounds,
         team_colours=library.team_colours or TEAM_COLOURS,
     )
-    _check_stock(studio, sources)
-    return studio
+    _check_sources(shard_writer, sources)
+    return shard_writer
 
 
 def scales_of(rules: SceneRules) -> Scales:
@@ -167,7 +167,7 @@ def scales_of(rules: SceneRules) -> Scales:
     return Scales(min(zooms) * min(sizes), max(zooms) * max(sizes))
 
 
-def _settle_process() -> None:
+def _set_up_process() -> None:
     """Scenes are spread over processes, so each takes one thread.
 
     IPP, where a build has it, computes differently on different processors; without it a plan gives
@@ -182,14 +182,14 @@ def _keep_freed_memory() -> None:
     """Let the C library reuse the memory of one scene for the next.
 
     By itself glibc gives blocks of this size back to the system at once. Getting them again costs
-    some 1,700 page faults a picture, a third of its time.
+    some 1,700 page faults an image, a third of its time.
     """
     if sys.platform != "linux":
         return
-    settle = getattr(ctypes.CDLL(None), "mallopt", None)
-    if settle is not None:  # Other C libraries have none.
-        settle(M_MMAP_THRESHOLD, 32 << 20)
-        settle(M_TRIM_THRESHOLD, 64 << 20)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # Other C libraries have none.
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(M_TRIM_THRESHOLD, 64 << 20)
 
 
 def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:
@@ -208,14 +208,16 @@ def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:
     return folders
 
 
-def _check_stock(studio: Studio, sources: Sources) -> None:
-    placed = {rule.class_name for rule in studio.rules.placements} & set(studio.class_names)
-    if placed.isdisjoint(studio.catalogue.sprites):
+def _check_sources(shard_writer: ShardWriter, sources: Sources) -> None:
+    placed = {rule.class_name for rule in shard_writer.rules.placements} & set(
+        shard_writer.class_names
+    )
+    if placed.isdisjoint(shard_writer.catalogue.sprites):
         raise SceneSetError(
             f"{sources.sprites} has no sprite of any class that the scene rules place.",
             "Look at the misses on the sprites asset, and correct the pack's sprite rules.",
         )
-    for kind, shapes in studio.backgrounds.shapes.items():
+    for kind, shapes in shard_writer.backgrounds.shapes.items():
         if not shapes:
             raise BackgroundError(
                 f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",

@@ -1,14 +1,14 @@
 """A synthetic set drawn in parts, by as many processes and machines as there are.
 
-    <workshop>/
-        order.json          what is drawn, from what, and in which shards (`Order`)
+    <scratch folder>/
+        order.json          what is drawn, from what, and in which shards (`SetSpec`)
         shards/             one folder per finished shard; it appears whole or not at all
             00000000-00000540/files/{images,labels,objects}/..., counts.json, manifest.json
         attempts/           shards that are being drawn
 
-The workshop must be reachable by all who draw. A shard that is drawn twice (by a worker that was
-taken for dead, say) has the same bytes both times; whoever comes second throws its copy away. So
-any shard may be repeated alone, and the set depends on none of it.
+The scratch folder must be reachable by all who draw. A shard that is drawn twice (by a worker that
+was taken for dead, say) has the same bytes both times; whoever comes second throws its copy away.
+So any shard may be repeated alone, and the set depends on none of it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from pipeline.scenes.dataset.layout import (
     shards,
     unwritable_told,
 )
-from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, open_studio
+from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, open_shard_writer
 from pipeline.scenes.dataset.synthetic_set import SUMMARY_FILE
 from pipeline.scenes.dataset.writer import finish_set
 
 SHARDS_FOLDER = "shards"
-ORDER_FILE = "order.json"
+SPEC_FILE = "order.json"
 COUNTS_FILE = "counts.json"
 MANIFEST_FILE = "manifest.json"
 FILES = "files"
@@ -53,7 +53,7 @@ FEWEST_IMAGES = 50
 DRAW_AGAIN = "Re-execute the run from its failure, or materialize the set again."
 
 
-class Order(BaseModel):
+class SetSpec(BaseModel):
     """What all shards of one set have in common."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,84 +70,84 @@ class Order(BaseModel):
 
 
 def images_per_shard(rules: SceneRules) -> int:
-    """Pictures that are worth a process of their own."""
+    """Images that are worth a process of their own."""
     return max(FEWEST_IMAGES, int(SHARD_MEGAPIXELS * 1e6 / (rules.width * rules.height)))
 
 
-def write_order(workshop: Path, order: Order) -> None:
-    """Open a workshop, which may exist from an earlier attempt at the same order.
+def write_set_spec(scratch: Path, spec: SetSpec) -> None:
+    """Open a scratch folder, which may exist from an earlier attempt at the same set.
 
     Raises:
         SceneSetError: it cannot be written.
     """
-    temporary = workshop / f".{ORDER_FILE}.{uuid.uuid4().hex[:8]}"
-    with unwritable_told(workshop):
-        workshop.mkdir(parents=True, exist_ok=True)
-        _write_text(temporary, order.model_dump_json(indent=1) + "\n")
-        temporary.replace(workshop / ORDER_FILE)
+    temporary = scratch / f".{SPEC_FILE}.{uuid.uuid4().hex[:8]}"
+    with unwritable_told(scratch):
+        scratch.mkdir(parents=True, exist_ok=True)
+        _write_text(temporary, spec.model_dump_json(indent=1) + "\n")
+        temporary.replace(scratch / SPEC_FILE)
 
 
-def read_order(workshop: Path) -> Order:
-    """What is drawn in a workshop.
+def read_set_spec(scratch: Path) -> SetSpec:
+    """What is drawn in a scratch folder.
 
     Raises:
-        SceneSetError: there is no workshop at that place.
+        SceneSetError: there is no scratch folder at that place.
     """
     try:
-        return Order.model_validate_json((workshop / ORDER_FILE).read_text("utf-8"))
+        return SetSpec.model_validate_json((scratch / SPEC_FILE).read_text("utf-8"))
     except (OSError, ValidationError) as error:
         raise SceneSetError(
-            f"There is no order to draw scenes in {workshop}.",
+            f"No synthetic set was started in {scratch}.",
             "All machines that draw must share the state folder; if they do, materialize the set "
             "again.",
         ) from error
 
 
-def missing_shards(workshop: Path, order: Order) -> tuple[Shard, ...]:
+def missing_shards(scratch: Path, spec: SetSpec) -> tuple[Shard, ...]:
     """Shards that are not finished yet."""
-    return tuple(shard for shard in order.shards if not _place(workshop, shard).is_dir())
+    return tuple(shard for shard in spec.shards if not _shard_folder(scratch, shard).is_dir())
 
 
 def draw_shard(
-    workshop: Path, shard: Shard, pack: GamePack, sources: Sources, report: Report = silent
+    scratch: Path, shard: Shard, pack: GamePack, sources: Sources, report: Report = silent
 ) -> None:
     """Draw one shard, whole or not at all; one that is finished is left alone.
 
     Args:
-        workshop: where `write_order` wrote the order.
-        pack: with the order's scene rules.
-        sources: what the order's versions stand for on this machine.
+        scratch: where `write_set_spec` wrote the specification.
+        pack: with the specification's scene rules.
+        sources: what the specification's versions stand for on this machine.
 
     Raises:
         SceneSetError, BackgroundError, SpriteLibraryError: see `dataset.writer.write_set`.
     """
-    place = _place(workshop, shard)
+    place = _shard_folder(scratch, shard)
     if place.is_dir():
         return
-    attempt = workshop / "attempts" / f"{place.name}-{uuid.uuid4().hex[:8]}"
+    attempt = scratch / "attempts" / f"{place.name}-{uuid.uuid4().hex[:8]}"
     try:
-        with unwritable_told(workshop):
+        with unwritable_told(scratch):
             (attempt / FILES).mkdir(parents=True)
         counts = _draw(attempt / FILES, shard, pack, sources, report)
         # Hashed here, by many at once and while the files are at hand, instead of by one later.
         manifest = manifest_of(attempt / FILES)
-        with unwritable_told(workshop):
+        with unwritable_told(scratch):
             _write_text(attempt / COUNTS_FILE, _counts_json(counts))
             _write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
-            _settle(attempt, place)
+            _move_into_place(attempt, place)
     finally:
         shutil.rmtree(attempt, ignore_errors=True)
 
 
-def assemble(workshop: Path, folder: Path, pack: GamePack) -> Manifest:
+def assemble(scratch: Path, folder: Path, pack: GamePack) -> Manifest:
     """Bring the files of all shards together and finish the set.
 
-    The workshop is left as it is, so that this can be repeated as well.
+    The scratch folder is left as it is, so that this can be repeated as well.
 
     Args:
-        workshop: of which every shard is finished.
+        scratch: of which every shard is finished.
         folder: empty; files are linked into it where the file system allows that.
-        pack: with the order's scene rules.
+        pack: with the specification's scene rules.
 
     Returns:
         the manifest of `folder`.
@@ -155,9 +155,9 @@ def assemble(workshop: Path, folder: Path, pack: GamePack) -> Manifest:
     Raises:
         SceneSetError: shards are missing or incomplete; `folder` cannot be written.
     """
-    order = read_order(workshop)
-    _require_all(workshop, order)
-    finished = [_read_finished(_place(workshop, shard), shard) for shard in order.shards]
+    spec = read_set_spec(scratch)
+    _require_all(scratch, spec)
+    finished = [_read_finished(_shard_folder(scratch, shard), shard) for shard in spec.shards]
     with unwritable_told(folder):
         for part in PARTS:
             for subset in SUBSETS:
@@ -176,13 +176,13 @@ def _draw(
 ) -> ShardCounts:
     """In slices, for the sake of progress."""
     began = time.monotonic()
-    studio = open_studio(pack, sources)
+    shard_writer = open_shard_writer(pack, sources)
     stage = f"drawing scenes {shard.first} to {shard.stop - 1} of {pack.scenes.images}"
     report(Progress(stage, 0, shard.images, 0.0))
     total = ShardCounts(shard, Counter(), Counter(), Counter())
     for slice_ in shards(shard.images):
         part = Shard(shard.first + slice_.first, shard.first + slice_.stop)
-        counts = studio.write(part, attempt)
+        counts = shard_writer.write(part, attempt)
         total.scenes.update(counts.scenes)
         total.labels.update(counts.labels)
         total.dropped.update(counts.dropped)
@@ -190,11 +190,11 @@ def _draw(
     return total
 
 
-def _place(workshop: Path, shard: Shard) -> Path:
-    return workshop / SHARDS_FOLDER / f"{shard.first:08d}-{shard.stop:08d}"
+def _shard_folder(scratch: Path, shard: Shard) -> Path:
+    return scratch / SHARDS_FOLDER / f"{shard.first:08d}-{shard.stop:08d}"
 
 
-def _settle(attempt: Path, place: Path) -> None:
+def _move_into_place(attempt: Path, place: Path) -> None:
     """Rename a finished attempt into its place, unless somebody else was first."""
     place.parent.mkdir(exist_ok=True)
     try:
@@ -204,12 +204,12 @@ def _settle(attempt: Path, place: Path) -> None:
             raise
 
 
-def _require_all(workshop: Path, order: Order) -> None:
-    missing = missing_shards(workshop, order)
+def _require_all(scratch: Path, spec: SetSpec) -> None:
+    missing = missing_shards(scratch, spec)
     if missing:
         named = ", ".join(f"{shard.first} to {shard.stop - 1}" for shard in missing[:3])
         raise SceneSetError(
-            f"{len(missing)} of {len(order.shards)} shards were not drawn, among them the pictures "
+            f"{len(missing)} of {len(spec.shards)} shards were not drawn, among them the images "
             f"{named}.",
             DRAW_AGAIN,
         )

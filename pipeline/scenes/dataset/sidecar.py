@@ -1,4 +1,4 @@
-"""The measurements of a picture's objects, as `pipeline.scenes.dataset.reader` reads them back."""
+"""The measurements of an image's objects, as `pipeline.scenes.dataset.reader` reads them back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OBJECT = (
 
 
 def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
-    """The sidecar of a picture: one object a line, so that it can be read and compared."""
+    """The sidecar of an image: one object a line, so that it can be read and compared."""
     head: dict[str, object] = {
         "background": scene.background_id,
         "index": scene.index,

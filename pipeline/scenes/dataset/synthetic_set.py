@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.files import read_json
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, read_rows
-from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticPicture
+from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
 from pipeline.scenes.dataset.layout import SUFFIXES, Part, SceneSetError, unwritable_told
 from pipeline.scenes.dataset.reader import WrittenScene, read_scene, record_of
 
@@ -101,7 +101,7 @@ class SyntheticSet:
                 return read_scene(self.folder, subset, name)
         return None
 
-    def labelled_images(self, class_names: Sequence[str]) -> tuple[SyntheticPicture, ...]:
+    def labelled_images(self, class_names: Sequence[str]) -> tuple[SyntheticImage, ...]:
         """Images with their labels, sorted by name within each subset.
 
         Raises:
@@ -135,12 +135,12 @@ class SyntheticSet:
                 DRAW_AGAIN,
             )
 
-    def _labelled(self, class_count: int) -> Iterator[SyntheticPicture]:
+    def _labelled(self, class_count: int) -> Iterator[SyntheticImage]:
         for subset in SUBSETS:
             folder = self.folder / "images" / subset
             for image in sorted(folder.glob(f"*{SUFFIXES['images']}")):
                 labels = self.folder / "labels" / subset / f"{image.stem}{SUFFIXES['labels']}"
-                yield SyntheticPicture(subset, image, labels, _rows(labels, class_count))
+                yield SyntheticImage(subset, image, labels, _rows(labels, class_count))
 
 
 def _rows(labels: Path, class_count: int) -> tuple[YoloRow, ...]:

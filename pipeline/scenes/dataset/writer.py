@@ -1,9 +1,9 @@
-"""Writing a synthetic set: pictures, YOLO labels and measurements, in shards.
+"""Writing a synthetic set: images, YOLO labels and measurements, in shards.
 
-A shard is a range of picture indices. Shards share nothing and may run in any order, process or
-machine, and again after a failure: `Studio.write` for each of `shards`, then `finish_set` once.
-`write_set` is that over the processes of this machine, and `dataset.shards` over several. The bytes
-depend on none of it. `dataset.synthetic_set` says what the folder holds.
+A shard is a range of image indices. Shards share nothing and may run in any order, process or
+machine, and again after a failure: `ShardWriter.write` for each of `shards`, then `finish_set`
+once. `write_set` is that over the processes of this machine, and `dataset.shards` over several. The
+bytes depend on none of it. `dataset.synthetic_set` says what the folder holds.
 """
 
 from __future__ import annotations
@@ -27,11 +27,16 @@ from pipeline.scenes.dataset.layout import (
     SUFFIXES,
     SceneSetError,
     Shard,
-    picture_name,
+    image_name,
     shards,
     subset_of,
 )
-from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, Studio, open_studio
+from pipeline.scenes.dataset.shard_writer import (
+    ShardCounts,
+    ShardWriter,
+    Sources,
+    open_shard_writer,
+)
 from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
 
 PORTION_IMAGES = 10
@@ -46,7 +51,7 @@ def write_set(
     Args:
         folder: is made where it does not exist; must hold no other set.
         workers: processes; with 1 everything happens in this one.
-        report: is told the number of finished pictures.
+        report: is told the number of finished images.
 
     Raises:
         SceneSetError: nothing to place, no room on the disk, a worker that was killed.
@@ -57,7 +62,7 @@ def write_set(
     total = pack.scenes.images
     finished: list[ShardCounts] = []
     report(Progress("drawing scenes", 0, total, 0.0))
-    for counts in _written(portions(total, workers), folder, pack, sources, workers):
+    for counts in _written(worker_shards(total, workers), folder, pack, sources, workers):
         finished.append(counts)
         done = sum(counts.shard.images for counts in finished)
         report(Progress("drawing scenes", done, total, time.monotonic() - began))
@@ -65,10 +70,10 @@ def write_set(
 
 
 def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) -> SetSummary:
-    """Check that every picture of the set is there, and write its summary.
+    """Check that every image of the set is there, and write its summary.
 
     Raises:
-        SceneSetError: pictures, labels or measurements are missing, or do not belong to the set;
+        SceneSetError: images, labels or measurements are missing, or do not belong to the set;
             the summary cannot be written.
     """
     counts = list(finished)
@@ -76,7 +81,7 @@ def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) ->
     return SyntheticSet.write(folder, _summary(pack, counts)).summary
 
 
-def portions(images: int, workers: int) -> tuple[Shard, ...]:
+def worker_shards(images: int, workers: int) -> tuple[Shard, ...]:
     """Shards of the usual size, and smaller ones where the next process would wait for the last."""
     if workers <= 1:
         return shards(images)
@@ -91,8 +96,8 @@ def _written(
 ) -> Iterator[ShardCounts]:
     """Write the shards, and yield what each one wrote as it ends."""
     if workers <= 1:
-        studio = open_studio(pack, sources)
-        yield from (studio.write(shard, folder) for shard in planned)
+        shard_writer = open_shard_writer(pack, sources)
+        yield from (shard_writer.write(shard, folder) for shard in planned)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
@@ -108,15 +113,15 @@ def _written(
             pool.shutdown(cancel_futures=True)
 
 
-_studio: Studio | None = None
+_shard_writer: ShardWriter | None = None
 
 
 def _write_in_worker(shard: Shard, folder: Path, pack: GamePack, sources: Sources) -> ShardCounts:
-    """A worker serves one set for its whole life, and loads its studio with the first shard."""
-    global _studio
-    if _studio is None:
-        _studio = open_studio(pack, sources)
-    return _studio.write(shard, folder)
+    """A worker serves one set for its whole life; the first shard loads what it needs."""
+    global _shard_writer
+    if _shard_writer is None:
+        _shard_writer = open_shard_writer(pack, sources)
+    return _shard_writer.write(shard, folder)
 
 
 def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
@@ -139,7 +144,7 @@ def _summary(pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
 
 
 def _check_complete(folder: Path, rules: SceneRules) -> None:
-    expected = {(subset_of(n, rules), picture_name(n)) for n in range(rules.images)}
+    expected = {(subset_of(n, rules), image_name(n)) for n in range(rules.images)}
     for part in PARTS:
         present = {
             (subset, file.stem)

@@ -1,4 +1,4 @@
-"""Many small pictures in one flat piece of memory.
+"""Many small images in one flat piece of memory.
 
 A scene has a hundred sprites of a few thousand pixels each. For so few pixels a call costs more
 than its work, so whatever happens to all of them happens in one call to the whole sheet.
@@ -18,17 +18,17 @@ OPAQUE = 128
 Plane = npt.NDArray[np.uint8]
 """uint8 [1, pixels of the sheet] or [1, pixels of the sheet, channels]."""
 Span = tuple[int, int, int]
-"""First pixel, height and width of one picture of a sheet."""
+"""First pixel, height and width of one image of a sheet."""
 Table = npt.NDArray[np.int64]
-"""int64 [n, 5]: the span of each picture, and where its corner lies (x, y) in a scene."""
+"""int64 [n, 5]: the span of each image, and where its corner lies (x, y) in a scene."""
 Ids = npt.NDArray[np.uint16]
 """uint16 [height, width] of a scene: the number of what each pixel shows, from 1; 0 for nothing."""
 Measures = npt.NDArray[np.int64]
 """int64 [n, 12]; see `kernels.measure`."""
 
 
-class Sheet:
-    """Where each of some pictures lies in the planes of a sheet, one after another.
+class Atlas:
+    """Where each of some images lies in the planes of a sheet, one after another.
 
     Args:
         sizes: (height, width) of each.
@@ -41,7 +41,7 @@ class Sheet:
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """Where each picture lies."""
+        """Where each image lies."""
         firsts = (self._ends - self._sizes.prod(axis=1)).tolist()
         sizes = self._sizes.tolist()
         return tuple((first, *size) for first, size in zip(firsts, sizes, strict=True))
@@ -63,8 +63,8 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
     return np.fromiter(chain.from_iterable(pairs), np.int64).reshape(-1, 2)
 
 
-def picture(plane: npt.NDArray[np.uint8], span: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """One picture of a plane, [height, width] or [height, width, channels], in the same memory.
+def view_of(plane: npt.NDArray[np.uint8], span: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """One image of a plane, [height, width] or [height, width, channels], in the same memory.
 
     Args:
         plane: of a sheet.

@@ -59,7 +59,7 @@ CACHE_LINE = 64
 AHEAD = 4
 """Rows by which memory is asked for before it is needed."""
 SCRATCH_PIXELS = 1 << 14
-"""Enough for most pictures while they are resized."""
+"""Enough for most images while they are resized."""
 
 
 @inlined
@@ -79,7 +79,7 @@ def _sum(one: np.uint32, other: np.uint32) -> np.uint32:
 
 @inlined
 def _window(row: Whole, width: int, height: int) -> tuple[int, int, int, int]:
-    """First and last row and column of a sprite that lie in the picture."""
+    """First and last row and column of a sprite that lie in the image."""
     _, rows, columns, left, top = row
     return max(0, -top), min(rows, height - top), max(0, -left), min(columns, width - left)
 
@@ -443,9 +443,9 @@ def _write_count(code: _Writer) -> ir.Value:
 
 @compiled
 def _ask_for_row(rows: Words | Ids, at: int, size: int) -> None:
-    """Ask for a piece of a picture's row, if the picture has it.
+    """Ask for a piece of an image's row, if the image has it.
 
-    The pieces of a picture that a sprite covers lie too far apart for a processor to foresee them;
+    The pieces of an image that a sprite covers lie too far apart for a processor to foresee them;
     waiting for them takes half of the time of blending.
     """
     if at + size <= rows.size:
@@ -508,7 +508,7 @@ def _turn(pixels: Words | Bytes, shape: tuple[int, int], out: Words | Bytes) -> 
 
 @compiled
 def resize(places: Whole, plane: Words | Bytes, table: Table) -> None:
-    """`places` has `Pyramid.place` of each picture, and zeros where there is none."""
+    """`places` has `Pyramid.place` of each image, and zeros where there is none."""
     once = np.empty(SCRATCH_PIXELS, plane.dtype)
     turned = np.empty(SCRATCH_PIXELS, plane.dtype)
     for number in range(places.shape[0]):
@@ -731,7 +731,7 @@ def measure(ids: Ids, bgra: Words, table: Table, measures: Measures) -> None:
 def _count(
     place: tuple[Ids, int, Words, Whole], own: np.uint16, across: Words, along: Whole
 ) -> None:
-    """What `_count_step` says, for each column and each row of a sprite inside the picture."""
+    """What `_count_step` says, for each column and each row of a sprite inside the image."""
     ids, width, sprite, row_of_table = place
     _, _, columns, left, top = row_of_table
     y1, x1, size = max(0, -top), max(0, -left), across.size

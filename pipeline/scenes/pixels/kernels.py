@@ -50,13 +50,13 @@ def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pix
 
 
 def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
-    """Fill a plane with pictures at the size that each has there.
+    """Fill a plane with images at the size that each has there.
 
     Bilinear between the middles of pixels, first the columns and then the rows, from the smallest
     level that is no smaller; positions in steps of 1/65536, weights of 1/256, rounded each time.
 
     Args:
-        pyramids: what each picture is made from; the part of one without is left as it is.
+        pyramids: what each image is made from; the part of one without is left as it is.
         plane: of a sheet; filled in place.
         table: where each lies in `plane`.
     """
@@ -71,12 +71,12 @@ def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> No
 
 
 def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
-    """Darken a picture where shadows fall.
+    """Darken an image where shadows fall.
 
     Args:
         image: uint8 [height, width, 4]; changed in place.
         shadows: opacity of black of all shadows.
-        table: where each lies in `shadows` and in the picture.
+        table: where each lies in `shadows` and in the image.
         opacity: of all of them, 0 to 255.
     """
     from pipeline.scenes.pixels import compiled_kernels
@@ -100,13 +100,13 @@ def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8])
 
 
 def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
-    """Blend sprites over a picture in their order, each claiming its opaque pixels.
+    """Blend sprites over an image in their order, each claiming its opaque pixels.
 
     Args:
-        image: uint8 [height, width, 4], as `rendering.renderer.Drawing.bgrx`; changed in place.
+        image: uint8 [height, width, 4], as `rendering.renderer.SolidView.bgrx`; changed in place.
         ids: uint16 [height, width]; becomes n + 1 where sprite n is opaque.
         bgra: all sprites at their drawn size, premultiplied.
-        table: where each lies in `bgra` and in the picture.
+        table: where each lies in `bgra` and in the image.
     """
     from pipeline.scenes.pixels import compiled_kernels
 
@@ -114,12 +114,12 @@ def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
 
 
 def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
-    """Draw rectangles of one colour each over a picture, in their order.
+    """Draw rectangles of one colour each over an image, in their order.
 
     Args:
         image: uint8 [height, width, 4]; changed in place.
-        patches: int64 [n, 4]: left, top, width, height; they may reach outside the picture.
-        colours: uint8 [n, 4], as the picture's pixels.
+        patches: int64 [n, 4]: left, top, width, height; they may reach outside the image.
+        colours: uint8 [n, 4], as the image's pixels.
     """
     from pipeline.scenes.pixels import compiled_kernels
 
@@ -134,7 +134,7 @@ def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
         bgra, table: as in `lay`.
 
     Returns:
-        int64 [n, 12]: the opaque pixels of the sprite; those inside the picture; those that are
+        int64 [n, 12]: the opaque pixels of the sprite; those inside the image; those that are
         seen; those that the interface covers; then the boxes around those inside and around those
         that are seen (x1, y1, x2, y2; x2 is 0 where there are none).
     """

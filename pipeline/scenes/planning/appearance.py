@@ -12,10 +12,10 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.sections.scenes import EdgeRules, GroupRule
 from pipeline.scenes.plan import Edge, Placement
-from pipeline.scenes.planning.placement import Point, Standing
-from pipeline.scenes.planning.random_stream import Chances
-from pipeline.scenes.planning.rule_table import Floats, Objects, Repertoire, Whole
-from pipeline.scenes.planning.sampling import Cast
+from pipeline.scenes.planning.placement import PlacedObjects, Point
+from pipeline.scenes.planning.random_stream import RandomStream
+from pipeline.scenes.planning.rule_table import Floats, Objects, RuleTable, Whole
+from pipeline.scenes.planning.sampling import SampledObjects
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS
 
 EDGES: Objects = np.array(["feathered", "hard", "as it is"], object)
@@ -28,7 +28,7 @@ Truths = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Water:
-    """Where in a picture things stand in water.
+    """Where in an image things stand in water.
 
     Attributes:
         kind: of the scene.
@@ -54,40 +54,46 @@ class Water:
         return covered
 
 
-def shown(
-    cast: Cast, standing: Standing, water: Water, repertoire: Repertoire, chances: Chances
+def placements_of(
+    objects: SampledObjects,
+    placed: PlacedObjects,
+    water: Water,
+    rule_table: RuleTable,
+    stream: RandomStream,
 ) -> list[Placement]:
     """How all looks that has found room, from the back to the front.
 
     Args:
-        chances: the only source of chance, which is asked for all things at once.
+        stream: the only source of chance, which is asked for all things at once.
     """
-    order = np.argsort(standing.top + cast.hotspots[1][standing.rows], kind="stable")
-    rows, left, top = (column[order] for column in standing)
-    cast = cast.of(rows)
-    x, y = left + cast.hotspots[0], top + cast.hotspots[1]
-    chance = chances.rng.random((7, len(rows)))
-    overlays = repertoire.rules.overlays
-    owned = repertoire.owned[cast.shape] & (cast.roles.recolour > 0)
-    dressed = owned | repertoire.labelled[cast.shape] if overlays.everyone else owned
+    order = np.argsort(placed.top + objects.hotspots[1][placed.rows], kind="stable")
+    rows, left, top = (column[order] for column in placed)
+    objects = objects.of(rows)
+    x, y = left + objects.hotspots[0], top + objects.hotspots[1]
+    chance = stream.rng.random((7, len(rows)))
+    overlays = rule_table.rules.overlays
+    owned = rule_table.owned[objects.shape] & (objects.integers.recolour > 0)
+    dressed = owned | rule_table.labelled[objects.shape] if overlays.everyone else owned
     bars = dressed & (chance[2] < overlays.health_bar.chance)
     empty, full = overlays.health_bar.filled
     health = empty + chance[3] * (full - empty)
     columns = (
-        repertoire.ids[cast.shape].tolist(),
-        repertoire.class_names[cast.shape].tolist(),
+        rule_table.ids[objects.shape].tolist(),
+        rule_table.class_names[objects.shape].tolist(),
         left.tolist(),
         top.tolist(),
-        *cast.sides.tolist(),
+        *objects.sides.tolist(),
         list(zip(x.tolist(), y.tolist(), strict=True)),
-        cast.scale.tolist(),
-        _where(owned, _players(cast, chance[0], chances)),
-        (dressed & (cast.roles.ellipse > 0) & (chance[1] < overlays.selection.chance)).tolist(),
+        objects.scale.tolist(),
+        _where(owned, _players(objects, chance[0], stream)),
+        (
+            dressed & (objects.integers.ellipse > 0) & (chance[1] < overlays.selection.chance)
+        ).tolist(),
         _where(bars, health),
-        _edges(repertoire.rules.edges, chance[4]),
-        _waterlines(cast, water, (x, y), chance[5]),
-        (owned & (cast.roles.garrison > 0) & (chance[6] < overlays.garrison.chance)).tolist(),
-        _group_names(cast),
+        _edges(rule_table.rules.edges, chance[4]),
+        _waterlines(objects, water, (x, y), chance[5]),
+        (owned & (objects.integers.garrison > 0) & (chance[6] < overlays.garrison.chance)).tolist(),
+        _group_names(objects),
     )
     return [Placement._make(row) for row in zip(*columns, strict=True)]
 
@@ -100,19 +106,19 @@ def _where(there: Truths, column: npt.NDArray[Any]) -> list[Any]:
     return listed
 
 
-def _players(cast: Cast, chance: Floats, chances: Chances) -> Whole:
+def _players(objects: SampledObjects, chance: Floats, stream: RandomStream) -> Whole:
     """In whose colour each thing is, if it is in any."""
     own = (chance * len(TEAM_COLOURS)).astype(np.int64)
-    if len(cast.groups) == 1:
+    if len(objects.groups) == 1:
         return own
-    common = np.array([_common_player(group, chances) for group in cast.groups])[cast.party]
+    common = np.array([_common_player(group, stream) for group in objects.groups])[objects.group_id]
     return np.where(common == EACH_ITS_OWN, own, common)
 
 
-def _common_player(group: GroupRule | None, chances: Chances) -> int:
+def _common_player(group: GroupRule | None, stream: RandomStream) -> int:
     if group is None or not group.one_player:
         return EACH_ITS_OWN
-    return chances.below(len(TEAM_COLOURS))
+    return stream.below(len(TEAM_COLOURS))
 
 
 def _edges(rules: EdgeRules, chance: Floats) -> list[Edge]:
@@ -122,20 +128,20 @@ def _edges(rules: EdgeRules, chance: Floats) -> list[Edge]:
 
 
 def _waterlines(
-    cast: Cast, water: Water, ground: tuple[Whole, Whole], chance: Floats
+    objects: SampledObjects, water: Water, ground: tuple[Whole, Whole], chance: Floats
 ) -> list[int | None]:
     """From which row on things that stand deep in water are under it."""
     lines = np.full(len(chance), None, object)
-    deep = np.flatnonzero(~np.isnan(cast.amounts.depth_from))
+    deep = np.flatnonzero(~np.isnan(objects.floats.depth_from))
     if len(deep):
-        depth = cast.amounts.depth_from + chance * cast.amounts.depth_span
-        rows = np.rint(cast.hotspots[1] - depth * cast.scale)[deep]
-        wet = water.covers(ground[0][deep], ground[1][deep]) & (rows < cast.sides[1][deep])
+        depth = objects.floats.depth_from + chance * objects.floats.depth_span
+        rows = np.rint(objects.hotspots[1] - depth * objects.scale)[deep]
+        wet = water.covers(ground[0][deep], ground[1][deep]) & (rows < objects.sides[1][deep])
         lines[deep[wet]] = np.maximum(rows[wet], 0).astype(np.int64)
     waterlines: list[int | None] = lines.tolist()
     return waterlines
 
 
-def _group_names(cast: Cast) -> list[str | None]:
-    names = [None if group is None else group.name for group in cast.groups]
-    return [names[party] for party in cast.party.tolist()]
+def _group_names(objects: SampledObjects) -> list[str | None]:
+    names = [None if group is None else group.name for group in objects.groups]
+    return [names[group_id] for group_id in objects.group_id.tolist()]

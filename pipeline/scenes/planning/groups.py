@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.games.sections.scenes import GroupRule, Shape
-from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.random_stream import RandomStream
 
 Offset = tuple[float, float]
 Arc = tuple[float, float]
@@ -26,7 +26,7 @@ AXES: tuple[Offset, ...] = ((1.0, 0.5), (1.0, -0.5))
 
 
 def offsets_of(
-    group: GroupRule, widths: Sequence[int], chances: Chances, arc: Arc = FRONT
+    group: GroupRule, widths: Sequence[int], stream: RandomStream, arc: Arc = FRONT
 ) -> list[Offset]:
     """Where the members stand, in pixels from the group's point.
 
@@ -34,16 +34,16 @@ def offsets_of(
         widths: of the members, in pixels.
         arc: for what stands beside something: on which side of it.
     """
-    spacing = chances.between(group.spacing)
+    spacing = stream.between(group.spacing)
     if group.shape == "beside":
-        offsets = _beside(widths, spacing, chances, arc)
+        offsets = _beside(widths, spacing, stream, arc)
     else:
-        offsets = _SHAPES[group.shape](widths, spacing, chances)
+        offsets = _SHAPES[group.shape](widths, spacing, stream)
     if group.shape == "row":
         return offsets
     reach = 0.1 * spacing * max(widths)
     ways = (-reach, reach)
-    return [(x + chances.between(ways), y + chances.between(ways) * FLATTENING) for x, y in offsets]
+    return [(x + stream.between(ways), y + stream.between(ways) * FLATTENING) for x, y in offsets]
 
 
 def seaward(shore: Shoreline) -> Arc:
@@ -52,17 +52,17 @@ def seaward(shore: Shoreline) -> Arc:
     return towards - OFFSHORE, towards + OFFSHORE
 
 
-def _row(widths: Sequence[int], spacing: float, chances: Chances) -> list[Offset]:
-    x, y = AXES[chances.below(len(AXES))]
+def _row(widths: Sequence[int], spacing: float, stream: RandomStream) -> list[Offset]:
+    x, y = AXES[stream.below(len(AXES))]
     pitch = spacing * max(widths)
     middle = (len(widths) - 1) / 2
     return [((n - middle) * pitch * x, (n - middle) * pitch * y) for n in range(len(widths))]
 
 
-def _block(widths: Sequence[int], spacing: float, chances: Chances) -> list[Offset]:
+def _block(widths: Sequence[int], spacing: float, stream: RandomStream) -> list[Offset]:
     """Ranks that are longer than the block is deep, seen from the front or along an axis."""
-    files = max(1, math.ceil(math.sqrt(len(widths) * chances.between((1.0, 2.5)))))
-    along, back = (AXES[0], AXES[1]) if chances.one() < 0.5 else ((1.0, 0.0), (0.0, 0.7))
+    files = max(1, math.ceil(math.sqrt(len(widths) * stream.between((1.0, 2.5)))))
+    along, back = (AXES[0], AXES[1]) if stream.one() < 0.5 else ((1.0, 0.0), (0.0, 0.7))
     ranks = math.ceil(len(widths) / files)
     pitch = spacing * max(widths)
     offsets: list[Offset] = []
@@ -72,10 +72,10 @@ def _block(widths: Sequence[int], spacing: float, chances: Chances) -> list[Offs
     return offsets
 
 
-def _clump(widths: Sequence[int], spacing: float, chances: Chances) -> list[Offset]:
+def _clump(widths: Sequence[int], spacing: float, stream: RandomStream) -> list[Offset]:
     """A spiral that fills a disc evenly, lying on the ground."""
     pitch = spacing * max(widths)
-    start = chances.between((0.0, 2 * math.pi))
+    start = stream.between((0.0, 2 * math.pi))
     offsets: list[Offset] = []
     for number in range(len(widths)):
         radius, angle = 0.62 * pitch * math.sqrt(number), start + number * GOLDEN_ANGLE
@@ -83,19 +83,19 @@ def _clump(widths: Sequence[int], spacing: float, chances: Chances) -> list[Offs
     return offsets
 
 
-def _beside(widths: Sequence[int], spacing: float, chances: Chances, arc: Arc) -> list[Offset]:
+def _beside(widths: Sequence[int], spacing: float, stream: RandomStream, arc: Arc) -> list[Offset]:
     """The first in the middle, the others on one side of it, as near as both are wide."""
     around = len(widths) - 1
     offsets: list[Offset] = [(0.0, 0.0)]
     for number in range(around):
-        turn = (number + chances.between((0.2, 0.8))) / around
+        turn = (number + stream.between((0.2, 0.8))) / around
         angle = arc[0] + turn * (arc[1] - arc[0])
         reach = spacing * (widths[0] + widths[number + 1]) / 2
         offsets.append((reach * math.cos(angle), reach * math.sin(angle) * FLATTENING))
     return offsets
 
 
-_SHAPES: dict[Shape, Callable[[Sequence[int], float, Chances], list[Offset]]] = {
+_SHAPES: dict[Shape, Callable[[Sequence[int], float, RandomStream], list[Offset]]] = {
     "row": _row,
     "block": _block,
     "clump": _clump,

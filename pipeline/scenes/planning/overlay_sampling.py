@@ -8,64 +8,64 @@ from collections.abc import Iterator
 from pipeline.games.sections.overlays import OverlayRules
 from pipeline.games.sections.scenes import LightRules, SceneRules, TimeOfDay
 from pipeline.scenes.plan import CORNERS, Corner, FogBank, FogPatch, Light, Marks, Panel
-from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.random_stream import RandomStream
 
 UNCHANGED = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
 FACTOR_STEPS = 256
 """Factors on colours are multiples of its inverse; see `pipeline.scenes.plan.Light`."""
 
 
-def panels_of(chances: Chances, rules: SceneRules) -> Iterator[Panel]:
+def panels_of(stream: RandomStream, rules: SceneRules) -> Iterator[Panel]:
     """The interface of one scene, or nothing."""
     overlays, width, height = rules.overlays, rules.width, rules.height
-    if chances.one() >= overlays.hud:
+    if stream.one() >= overlays.hud:
         return
-    if chances.one() < overlays.resource_bar.chance:
-        bar = _share(chances, height, overlays.resource_bar.height)
-        yield Panel("resource_bar", 0, 0, width, bar, chances.below(1 << 31))
-    if chances.one() < overlays.command_panel.chance:
-        panel = _share(chances, height, overlays.command_panel.height)
-        yield Panel("command_panel", 0, height - panel, width, panel, chances.below(1 << 31))
-    if chances.one() < overlays.minimap.chance:
-        side = min(_share(chances, height, overlays.minimap.side), width)
-        corner = overlays.minimap.corners[chances.below(len(overlays.minimap.corners))]
-        yield Panel("minimap", *_corner_of(corner, side, rules), side, side, chances.below(1 << 31))
+    if stream.one() < overlays.resource_bar.chance:
+        bar = _share(stream, height, overlays.resource_bar.height)
+        yield Panel("resource_bar", 0, 0, width, bar, stream.below(1 << 31))
+    if stream.one() < overlays.command_panel.chance:
+        panel = _share(stream, height, overlays.command_panel.height)
+        yield Panel("command_panel", 0, height - panel, width, panel, stream.below(1 << 31))
+    if stream.one() < overlays.minimap.chance:
+        side = min(_share(stream, height, overlays.minimap.side), width)
+        corner = overlays.minimap.corners[stream.below(len(overlays.minimap.corners))]
+        yield Panel("minimap", *_corner_of(corner, side, rules), side, side, stream.below(1 << 31))
 
 
-def fog_of(chances: Chances, rules: SceneRules) -> Iterator[FogPatch | FogBank]:
+def fog_of(stream: RandomStream, rules: SceneRules) -> Iterator[FogPatch | FogBank]:
     """The dimmed parts of one scene, or none."""
     fog = rules.overlays.fog
-    if chances.one() >= fog.chance:
+    if stream.one() >= fog.chance:
         return
     fewest, most = (min(count, len(CORNERS)) for count in fog.corners)
-    mixed = sorted((chances.one(), corner) for corner in CORNERS)
-    for _, corner in mixed[: chances.count((fewest, most))]:
+    mixed = sorted((stream.one(), corner) for corner in CORNERS)
+    for _, corner in mixed[: stream.count((fewest, most))]:
         yield FogPatch(
             corner=corner,
-            width=_share(chances, rules.width, fog.width),
-            height=_share(chances, rules.height, fog.height),
-            darkness=chances.between(fog.darkness),
+            width=_share(stream, rules.width, fog.width),
+            height=_share(stream, rules.height, fog.height),
+            darkness=stream.between(fog.darkness),
         )
 
-    for _ in range(chances.count(fog.banks)):
-        width = _share(chances, rules.width, fog.bank_size)
-        height = _share(chances, rules.height, fog.bank_size)
+    for _ in range(stream.count(fog.banks)):
+        width = _share(stream, rules.width, fog.bank_size)
+        height = _share(stream, rules.height, fog.bank_size)
         yield FogBank(
-            left=chances.below(rules.width) - width // 2,
-            top=chances.below(rules.height) - height // 2,
+            left=stream.below(rules.width) - width // 2,
+            top=stream.below(rules.height) - height // 2,
             width=width,
             height=height,
-            darkness=chances.between(fog.darkness),
+            darkness=stream.between(fog.darkness),
         )
 
 
-def light_of(chances: Chances, rules: LightRules) -> Light | None:
+def light_of(stream: RandomStream, rules: LightRules) -> Light | None:
     """The light of one scene; None when it changes nothing."""
-    time = _time(chances.one(), rules.times)
-    warmer = chances.between(rules.temperature_range) if chances.one() < rules.temperature else 0.0
-    bright = chances.between(rules.brightness)
+    time = _time(stream.one(), rules.times)
+    warmer = stream.between(rules.temperature_range) if stream.one() < rules.temperature else 0.0
+    bright = stream.between(rules.brightness)
     red, green, blue = (bright * factor for factor in time.factor)
-    vignette = chances.between(rules.vignette_darkness) if chances.one() < rules.vignette else 0.0
+    vignette = stream.between(rules.vignette_darkness) if stream.one() < rules.vignette else 0.0
     light = Light(
         factor=(_stepped(red * (1 + warmer)), _stepped(green), _stepped(blue * (1 - warmer))),
         add=time.add,
@@ -74,11 +74,11 @@ def light_of(chances: Chances, rules: LightRules) -> Light | None:
     return None if light == UNCHANGED else light
 
 
-def marks_of(chances: Chances, overlays: OverlayRules) -> Marks:
+def marks_of(stream: RandomStream, overlays: OverlayRules) -> Marks:
     """How the ellipses, bars and badges of one scene look."""
     bar = overlays.health_bar
     return Marks(
-        reach=chances.between(overlays.selection.reach),
+        reach=stream.between(overlays.selection.reach),
         bar_width=bar.width,
         bar_height=bar.height,
         bar_tallest=bar.tallest,
@@ -98,7 +98,7 @@ def _time(chance: float, times: list[TimeOfDay]) -> TimeOfDay:
 
 
 def _corner_of(corner: Corner, side: int, rules: SceneRules) -> tuple[int, int]:
-    """Left and top of a square in a corner of the picture."""
+    """Left and top of a square in a corner of the image."""
     left = 0 if "left" in corner else rules.width - side
     return left, 0 if "top" in corner else rules.height - side
 
@@ -107,5 +107,5 @@ def _stepped(factor: float) -> float:
     return round(factor * FACTOR_STEPS) / FACTOR_STEPS
 
 
-def _share(chances: Chances, side: int, shares: tuple[float, float]) -> int:
-    return min(side, max(1, math.ceil(side * chances.between(shares))))
+def _share(stream: RandomStream, side: int, shares: tuple[float, float]) -> int:
+    return min(side, max(1, math.ceil(side * stream.between(shares))))

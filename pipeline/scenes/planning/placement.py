@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.games.sections.scenes import GridRules
 from pipeline.scenes.planning.rule_table import Floats, Whole
-from pipeline.scenes.planning.sampling import Cast
+from pipeline.scenes.planning.sampling import SampledObjects
 
 Point = tuple[int, int]
 Row = TypeVar("Row", covariant=True)
@@ -33,7 +33,7 @@ class Rows(Protocol[Row]):
 
 
 class Thing(Protocol):
-    """An object that is to be placed; lengths in pixels of the picture.
+    """An object that is to be placed; lengths in pixels of the image.
 
     Attributes:
         width, height, area: of its box.
@@ -101,7 +101,7 @@ class Coast(Protocol):
 
 
 class Site(Protocol):
-    """The picture that is being filled.
+    """The image that is being filled.
 
     Attributes:
         width, height: in pixels.
@@ -143,7 +143,7 @@ class Ground(NamedTuple):
         sites: a single `Site`.
         coasts: a single `Coast`.
         bends: of that coast.
-        limits: of the `Repertoire`.
+        limits: of the `RuleTable`.
     """
 
     sites: Rows[Site]
@@ -166,7 +166,7 @@ class Room(NamedTuple):
     counts: Rows[RoomCount]
 
 
-class Standing(NamedTuple):
+class PlacedObjects(NamedTuple):
     """What has found room: the numbers of things, and their top left corners."""
 
     rows: Whole
@@ -178,25 +178,29 @@ NO_CELLS: Rows[Cell] = np.empty(0, CELL)
 NO_COAST: tuple[Rows[Coast], Rows[Bend]] = np.zeros(1, COAST), np.empty(0, BEND)
 
 
-def things_of(cast: Cast, offsets: Floats) -> Rows[Thing]:
-    """A cast as what is to be placed.
+def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Thing]:
+    """Sampled objects as what is to be placed.
 
     Args:
         offsets: [2, n], of the members of groups from their group's point.
     """
-    roles, amounts, sides = cast.roles, cast.amounts, cast.sides
-    cut = np.where(amounts.cut > 0, -np.floor(amounts.cut * sides), roles.margin)
-    things = np.empty(len(cast.party), THING)
+    integers, floats, sides = objects.integers, objects.floats, objects.sides
+    cut = np.where(floats.cut > 0, -np.floor(floats.cut * sides), integers.margin)
+    things = np.empty(len(objects.group_id), THING)
     things["width"], things["height"] = sides
     things["area"] = area = sides[0] * sides[1]
-    things["x"], things["y"] = cast.hotspots
+    things["x"], things["y"] = objects.hotspots
     # At least one row and column stay inside.
     things["margin_x"], things["margin_y"] = np.maximum(cut, 1 - sides)
-    things["kind"], things["place"], things["on_cell"] = roles.kind, roles.place, roles.on_cell
-    things["party"] = cast.party
-    things["most"], things["spacing"] = amounts.overlap * area, amounts.spacing
-    overlaps = [0.0 if group is None else group.overlap for group in cast.groups]
-    things["together"] = np.array(overlaps)[cast.party]
+    things["kind"], things["place"], things["on_cell"] = (
+        integers.kind,
+        integers.place,
+        integers.on_cell,
+    )
+    things["party"] = objects.group_id
+    things["most"], things["spacing"] = floats.overlap * area, floats.spacing
+    overlaps = [0.0 if group is None else group.overlap for group in objects.groups]
+    things["together"] = np.array(overlaps)[objects.group_id]
     things["dx"], things["dy"] = offsets
     return things
 
@@ -216,7 +220,7 @@ def cells_of(grid: GridRules, zoom: float, start: tuple[float, float], size: Poi
     Args:
         zoom: of the cells; `grid` tells them at 1.
         start: the middle of one in a column that is not shifted.
-        size: width and height of the picture.
+        size: width and height of the image.
     """
     (across, along), (x, y) = (step * zoom for step in grid.step), start
     first, top = -1 - math.ceil(x / across), -2 - math.ceil(y / along)

@@ -20,12 +20,12 @@ from pipeline.scenes.planning.placement import (
     Cell,
     Coast,
     Ground,
+    PlacedObjects,
     Point,
     Room,
     RoomCount,
     Rows,
     Site,
-    Standing,
     StandingBox,
     Thing,
     coast_of,
@@ -40,9 +40,9 @@ AT_ONCE = 256
 """Attempts for which chance is asked at once."""
 
 
-def settle(
+def place_objects(
     things: Rows[Thing], ground: Ground, cells: Rows[Cell], rng: np.random.Generator
-) -> Standing:
+) -> PlacedObjects:
     """Find room for things, each within its attempts; what finds none is left out.
 
     Args:
@@ -60,7 +60,7 @@ def settle(
         # and fail to read it once they are called or kept otherwise.
         row = _settle(row, things, ground[:], room[:], chances)
     standing = boxes[: counts["standing"][0]]
-    return Standing(standing["row"], standing["left"], standing["top"])
+    return PlacedObjects(standing["row"], standing["left"], standing["top"])
 
 
 def on_water(x: Whole, y: Whole, shore: Shoreline) -> npt.NDArray[np.bool_]:
@@ -264,7 +264,7 @@ def _stand_around(
 def _gather(rows: Point, things: Rows[Thing], ground: Ground, room: Room, chances: Floats) -> None:
     """Place a group where most of its members have room, beside everything and each other.
 
-    The picture's edge may cut a group as it cuts a thing: members beyond it are left out.
+    The image's edge may cut a group as it cuts a thing: members beyond it are left out.
 
     Args:
         rows: of its members, the first and the one after the last.

@@ -1,7 +1,7 @@
 """Planning a scene: what is drawn where, as pure data.
 
-A plan depends on the rules, the catalogue and the picture's index, and on nothing else: not on
-other pictures, the number of workers or the order of work. So any picture can be drawn again alone.
+A plan depends on the rules, the catalogue and the image's index, and on nothing else: not on
+other images, the number of workers or the order of work. So any image can be drawn again alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.scenes.plan import Placement, ScenePlan, Surface
-from pipeline.scenes.planning.appearance import Water, shown
+from pipeline.scenes.planning.appearance import Water, placements_of
 from pipeline.scenes.planning.groups import FRONT, Arc, offsets_of, seaward
 from pipeline.scenes.planning.overlay_sampling import fog_of, light_of, marks_of, panels_of
 from pipeline.scenes.planning.placement import (
@@ -27,11 +27,11 @@ from pipeline.scenes.planning.placement import (
     Site,
     cells_of,
     coast_of,
-    things_of,
+    placement_records,
 )
-from pipeline.scenes.planning.random_stream import Chances
-from pipeline.scenes.planning.rule_table import PLACES, Floats, Repertoire, Whole
-from pipeline.scenes.planning.sampling import Call, Cast, cast_for
+from pipeline.scenes.planning.random_stream import RandomStream
+from pipeline.scenes.planning.rule_table import PLACES, Floats, RuleTable, Whole
+from pipeline.scenes.planning.sampling import SampledObjects, SamplingRequest, sample_objects
 from pipeline.scenes.planning.unit_marks import with_marks
 from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShape, Catalogue
 
@@ -42,8 +42,8 @@ WAYS_AROUND: dict[Kind, str] = {
 }
 
 
-def plan(index: int, repertoire: Repertoire) -> ScenePlan:
-    """Plan picture `index` of the set that the repertoire's rules describe.
+def plan(index: int, rule_table: RuleTable) -> ScenePlan:
+    """Plan image `index` of the set that the rule table's rules describe.
 
     Groups and single objects are placed from large to small, each where it shares no more of a box
     with another than their rules allow; what finds no room within the bounded number of attempts
@@ -52,20 +52,20 @@ def plan(index: int, repertoire: Repertoire) -> ScenePlan:
     Raises:
         BackgroundError: there is no background for the kind of scene, or it is too small.
     """
-    rules = repertoire.rules
-    chances = Chances(np.random.default_rng([rules.seed, index]))
-    kind = _kind(chances.one(), rules)
-    background = _background(index, kind, rules, repertoire.catalogue)
-    distant = chances.one() < rules.distant.share
-    zoom = chances.between(rules.distant.zoom if distant else rules.zoom)
+    rules = rule_table.rules
+    stream = RandomStream(np.random.default_rng([rules.seed, index]))
+    kind = _kind(stream.one(), rules)
+    background = _background(index, kind, rules, rule_table.catalogue)
+    distant = stream.one() < rules.distant.share
+    zoom = stream.between(rules.distant.zoom if distant else rules.zoom)
     crop = (
-        chances.below(background.width - rules.width + 1),
-        chances.below(background.height - rules.height + 1),
+        stream.below(background.width - rules.width + 1),
+        stream.below(background.height - rules.height + 1),
     )
-    mirrored = chances.one() < 0.5
+    mirrored = stream.one() < 0.5
     view = _View(background, crop, mirrored, rules.width)
     shore = view.shore()
-    stage = _Stage(repertoire, chances, kind, zoom, distant, view, shore)
+    filling = _SceneFilling(rule_table, stream, kind, zoom, distant, view, shore)
     return ScenePlan(
         seed=rules.seed,
         index=index,
@@ -77,15 +77,15 @@ def plan(index: int, repertoire: Repertoire) -> ScenePlan:
         mirrored=mirrored,
         zoom=zoom,
         shadow_opacity=rules.shadow_opacity,
-        placements=stage.fill(),
-        panels=tuple(panels_of(chances, rules)),
-        fog=tuple(fog_of(chances, rules)),
+        placements=filling.fill(),
+        panels=tuple(panels_of(stream, rules)),
+        fog=tuple(fog_of(stream, rules)),
         shore=shore,
-        light=light_of(chances, rules.light),
-        marks=marks_of(chances, rules.overlays),
+        light=light_of(stream, rules.light),
+        marks=marks_of(stream, rules.overlays),
         surface=Surface(rules.water.opacity, max(1.0, rules.water.fade * zoom)),
         distant=distant,
-        jpeg_quality=_jpeg_quality(chances, rules),
+        jpeg_quality=_jpeg_quality(stream, rules),
     )
 
 
@@ -97,7 +97,7 @@ def _kind(chance: float, rules: SceneRules) -> Kind:
 
 @dataclass(frozen=True)
 class _View:
-    """What a picture shows of its background."""
+    """What an image shows of its background."""
 
     background: BackgroundShape
     crop: Point
@@ -105,14 +105,14 @@ class _View:
     width: int
 
     def shore(self) -> Shoreline | None:
-        """The background's shoreline, in pixels of the picture."""
+        """The background's shoreline, in pixels of the image."""
         if self.background.shore is None:
             return None
         shore = self.background.shore.cropped(*self.crop)
         return shore.mirrored(self.width) if self.mirrored else shore
 
     def start(self) -> Point | None:
-        """The middle of a hex that does not lie lower, in pixels of the picture."""
+        """The middle of a hex that does not lie lower, in pixels of the image."""
         grid = self.background.grid
         return None if grid is None else self._moved(grid.middle((0, 0)))
 
@@ -126,10 +126,10 @@ class _View:
 
 
 def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue) -> BackgroundShape:
-    """Each background serves a run of neighbouring pictures.
+    """Each background serves a run of neighbouring images.
 
-    All are used equally often, and a worker that draws a range of pictures decodes each of its few
-    backgrounds once: decoding one takes longer than all the rest of a picture.
+    All are used equally often, and a worker that draws a range of images decodes each of its few
+    backgrounds once: decoding one takes longer than all the rest of an image.
     """
     choices = catalogue.backgrounds.get(kind, ())
     if not choices:
@@ -147,17 +147,17 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
     return background
 
 
-def _jpeg_quality(chances: Chances, rules: SceneRules) -> int | None:
-    chosen = chances.count(rules.jpeg_range)
-    return chosen if chances.one() < rules.jpeg_varied else None
+def _jpeg_quality(stream: RandomStream, rules: SceneRules) -> int | None:
+    chosen = stream.count(rules.jpeg_range)
+    return chosen if stream.one() < rules.jpeg_varied else None
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _SceneFilling:
     """A scene that is to be filled."""
 
-    repertoire: Repertoire
-    chances: Chances
+    rule_table: RuleTable
+    stream: RandomStream
     kind: Kind
     zoom: float
     distant: bool
@@ -167,44 +167,48 @@ class _Stage:
     @property
     def border(self) -> Shoreline | None:
         """Where land ends, when it matters; None when anything may stand anywhere."""
-        return self.shore if self.repertoire.rules.gated else None
+        return self.shore if self.rule_table.rules.gated else None
 
     def fill(self) -> tuple[Placement, ...]:
         """Choose what comes, place it, and say how each thing looks, from the back to the front."""
-        from pipeline.scenes.planning.placement_kernels import settle  # Late: it loads numba.
+        from pipeline.scenes.planning.placement_kernels import (
+            place_objects,  # Late: it loads numba.
+        )
 
-        rules, chances = self.repertoire.rules, self.chances
+        rules, stream = self.rule_table.rules, self.stream
         crowding = rules.distant.crowding if self.distant else 1.0
-        cast = cast_for(Call(self.kind, self.zoom, crowding), self.repertoire, chances)
-        things = things_of(cast, self._offsets(cast))
-        standing = settle(things, self._ground(), self._cells(), chances.rng)
+        objects = sample_objects(
+            SamplingRequest(self.kind, self.zoom, crowding), self.rule_table, stream
+        )
+        things = placement_records(objects, self._offsets(objects))
+        placed = place_objects(things, self._ground(), self._cells(), stream.rng)
         water = Water(self.kind, self.shore, self.view.wading())
-        placements = shown(cast, standing, water, self.repertoire, chances)
-        return with_marks(placements, self.repertoire.marks, chances)
+        placements = placements_of(objects, placed, water, self.rule_table, stream)
+        return with_marks(placements, self.rule_table.marks, stream)
 
-    def _offsets(self, cast: Cast) -> Floats:
+    def _offsets(self, objects: SampledObjects) -> Floats:
         """Of the members of groups from their group's point, [2, n]."""
-        offsets = np.zeros((2, len(cast.party)))
-        for party, group in enumerate(cast.groups):
+        offsets = np.zeros((2, len(objects.group_id)))
+        for group_id, group in enumerate(objects.groups):
             if group is not None:
-                members = np.flatnonzero(cast.party == party)
-                arc = self._arc(cast, members)
-                widths = cast.sides[0][members].tolist()
-                offsets[:, members] = np.transpose(offsets_of(group, widths, self.chances, arc))
+                members = np.flatnonzero(objects.group_id == group_id)
+                arc = self._arc(objects, members)
+                widths = objects.sides[0][members].tolist()
+                offsets[:, members] = np.transpose(offsets_of(group, widths, self.stream, arc))
         return offsets
 
-    def _arc(self, cast: Cast, members: Whole) -> Arc:
+    def _arc(self, objects: SampledObjects, members: Whole) -> Arc:
         """Where others stand beside the first of a group: before it, or on the water."""
-        at_shore = PLACES[cast.roles.place[members[0]]] == "shore"
+        at_shore = PLACES[objects.integers.place[members[0]]] == "shore"
         return FRONT if self.border is None or not at_shore else seaward(self.border)
 
     def _ground(self) -> Ground:
-        rules = self.repertoire.rules
+        rules = self.rule_table.rules
         low, high = (0.0, 0.0) if rules.grid is None else rules.grid.jitter
         jitter = low * self._cell_zoom, (high - low) * self._cell_zoom
         size, divided = (rules.width, rules.height), self.border is not None
         sites: Rows[Site] = np.array([(*size, rules.attempts, divided, *jitter)], SITE)
-        return Ground(sites, *coast_of(self.border), self.repertoire.limits)
+        return Ground(sites, *coast_of(self.border), self.rule_table.limits)
 
     @property
     def _cell_zoom(self) -> float:
@@ -212,10 +216,10 @@ class _Stage:
         return self.zoom if self.view.start() is None else 1.0
 
     def _cells(self) -> Rows[Cell]:
-        rules, zoom, start = self.repertoire.rules, self._cell_zoom, self.view.start()
+        rules, zoom, start = self.rule_table.rules, self._cell_zoom, self.view.start()
         if rules.grid is None:
             return NO_CELLS
-        chance = self.chances.one(), self.chances.one()
+        chance = self.stream.one(), self.stream.one()
         across, along = rules.grid.step
         anywhere = chance[0] * across * zoom, chance[1] * along * zoom
         return cells_of(rules.grid, zoom, start or anywhere, (rules.width, rules.height))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-class Chances:
+class RandomStream:
     """Single choices by chance.
 
     Args:

@@ -26,20 +26,20 @@ Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Objects = npt.NDArray[np.object_]
 Choice = tuple[int, int]
-"""Sprites that lie side by side in a repertoire: the first one, and how many."""
+"""Sprites that lie side by side in a rule table: the first one, and how many."""
 
 PLACES: tuple[Scene, ...] = ("land", "water", "shore", "both")
 NO_LIMIT = -1.0
 
 
-class Roles(NamedTuple):
+class RuleIntegers(NamedTuple):
     """What the rules say of objects, in whole numbers; a column each, with a place for each rule.
 
     Attributes:
         kind: number of the class.
         place: where it belongs, an index in `PLACES`.
         on_cell: whether it stands on a cell of the grid.
-        margin: pixels kept from the edge, where `Amounts.cut` is 0.
+        margin: pixels kept from the edge, where `RuleFloats.cut` is 0.
         recolour, ellipse, garrison: whether it may be in a team's colour, be marked by an ellipse,
             have units inside.
     """
@@ -53,7 +53,7 @@ class Roles(NamedTuple):
     garrison: Whole
 
 
-class Amounts(NamedTuple):
+class RuleFloats(NamedTuple):
     """The same in fractions and pixels.
 
     Attributes:
@@ -75,23 +75,23 @@ class Amounts(NamedTuple):
     depth_span: Floats
 
 
-class Singles(NamedTuple):
+class SingleRules(NamedTuple):
     """What may come alone in one kind of scene; a column each, with a place for each rule.
 
     Attributes:
-        orders: int64 [4, n], of each rule its number, its `Choice`, and 0 for no party.
+        rows: int64 [4, n], of each rule its number, its `Choice`, and 0 for no group.
         fewest, span: of its count the least, and how many more are possible, plus 1.
         factor: on its count.
     """
 
-    orders: Whole
+    rows: Whole
     fewest: Floats
     span: Floats
     factor: Floats
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberSpec:
     """One class of a group.
 
     Attributes:
@@ -106,7 +106,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Troupe:
+class GroupSpec:
     """A group that may come.
 
     Attributes:
@@ -116,11 +116,11 @@ class Troupe:
 
     rule: GroupRule
     kinds: frozenset[Kind]
-    members: tuple[Member, ...]
+    members: tuple[MemberSpec, ...]
 
 
-class Repertoire:
-    """What scenes may show. One serves all scenes of a set: to make it takes longer than a plan.
+class RuleTable:
+    """What scenes may show. One serves all scenes of a set.
 
     Attributes:
         rules: those in force.
@@ -129,8 +129,8 @@ class Repertoire:
             of None is not labelled.
         limits: float64 [kinds, kinds], of the smaller box that two classes may share, or `NO_LIMIT`
             where no exception speaks of them.
-        singles: by kind of scene.
-        troupes, marks: in the order in which the rules state them.
+        single_rules: by kind of scene.
+        group_specs, marks: in the order in which the rules state them.
     """
 
     def __init__(self, rules: SceneRules, catalogue: Catalogue) -> None:
@@ -138,15 +138,15 @@ class Repertoire:
         self.catalogue = catalogue
         self._shapes: list[SpriteShape] = []
         choices = [self._choice(_shapes_of(rule, catalogue)) for rule in rules.placements]
-        self.singles: dict[Kind, Singles] = {
-            kind: _singles(kind, choices, rules, catalogue) for kind in get_args(Kind)
+        self.single_rules: dict[Kind, SingleRules] = {
+            kind: _single_rules(kind, choices, rules, catalogue) for kind in get_args(Kind)
         }
-        self.troupes = tuple(self._troupe(group) for group in rules.groups)
-        self.marks = unit_marks(rules.overlays.pictures, catalogue)
+        self.groups = tuple(self._group(group) for group in rules.groups)
+        self.marks = unit_marks(rules.overlays.marks, catalogue)
         kinds = sorted({rule.class_name for rule in rules.placements})
         self.limits = _limits(kinds, rules, catalogue)
-        self._roles = np.array(_roles(kinds, rules, catalogue), np.int64)
-        self._amounts = np.array(_amounts(rules), np.float64)
+        self._integers = np.array(_integers(kinds, rules, catalogue), np.int64)
+        self._floats = np.array(_floats(rules), np.float64)
         self._measures = (
             np.array(
                 [(shape.width, shape.height, *shape.hotspot) for shape in self._shapes], np.float64
@@ -159,13 +159,13 @@ class Repertoire:
         self.owned = np.array([shape.owned for shape in self._shapes], np.bool_)
         self.labelled = np.array([shape.class_name is not None for shape in self._shapes], np.bool_)
 
-    def roles(self, rule: Whole) -> Roles:
+    def integers(self, rule: Whole) -> RuleIntegers:
         """What the rules with these numbers say."""
-        return Roles(*self._roles.take(rule, axis=1))
+        return RuleIntegers(*self._integers.take(rule, axis=1))
 
-    def amounts(self, rule: Whole) -> Amounts:
+    def floats(self, rule: Whole) -> RuleFloats:
         """What the rules with these numbers say."""
-        return Amounts(*self._amounts.take(rule, axis=1))
+        return RuleFloats(*self._floats.take(rule, axis=1))
 
     def measures(self, shape: Whole) -> Floats:
         """Width, height, and x and y of the hotspot of sprites, at their own size: [4, n]."""
@@ -176,7 +176,7 @@ class Repertoire:
         self._shapes.extend(shapes)
         return first, len(self._shapes) - first
 
-    def _troupe(self, group: GroupRule) -> Troupe:
+    def _group(self, group: GroupRule) -> GroupSpec:
         numbers = {rule.class_name: number for number, rule in _numbered(self.rules)}
         rules = [self.rules.placements[numbers[member.class_name]] for member in group.members]
         members = tuple(
@@ -191,19 +191,19 @@ class Repertoire:
             if group.scene in (None, "both", kind)
             and all(may_stand(place, kind, self.rules) for place in places)
         )
-        return Troupe(group, frozenset(kinds) if members else frozenset(), members)
+        return GroupSpec(group, frozenset(kinds) if members else frozenset(), members)
 
-    def _member(self, member: GroupMember, number: int, one_heading: bool) -> Member:
+    def _member(self, member: GroupMember, number: int, one_heading: bool) -> MemberSpec:
         """With one heading, the choices are those of each of the sprites' headings."""
         shapes = _shapes_of(self.rules.placements[number], self.catalogue)
         shapes = _named(shapes, member.include) or shapes
         if not one_heading:
-            return Member(number, member.count, (self._choice(shapes),))
+            return MemberSpec(number, member.count, (self._choice(shapes),))
         alike: dict[int, list[SpriteShape]] = {}
         for shape in shapes:
             alike.setdefault(shape.heading, []).append(shape)
         choices = {heading: self._choice(some) for heading, some in alike.items()}
-        return Member(number, member.count, tuple(choices[shape.heading] for shape in shapes))
+        return MemberSpec(number, member.count, tuple(choices[shape.heading] for shape in shapes))
 
 
 def _numbered(rules: SceneRules) -> Iterator[tuple[int, PlacementRule]]:
@@ -211,17 +211,17 @@ def _numbered(rules: SceneRules) -> Iterator[tuple[int, PlacementRule]]:
     return reversed(list(enumerate(rules.placements)))
 
 
-def _singles(
+def _single_rules(
     kind: Kind, choices: Sequence[Choice], rules: SceneRules, catalogue: Catalogue
-) -> Singles:
+) -> SingleRules:
     factors = factors_of(rules, catalogue)
     coming = [
         (number, rule)
         for number, rule in enumerate(rules.placements)
         if choices[number][1] and may_stand(place_of(rule, catalogue), kind, rules)
     ]
-    return Singles(
-        orders=np.array([(n, *choices[n], 0) for n, _ in coming], np.int64).reshape(-1, 4).T,
+    return SingleRules(
+        rows=np.array([(n, *choices[n], 0) for n, _ in coming], np.int64).reshape(-1, 4).T,
         fewest=np.array([rule.count[0] for _, rule in coming], np.float64),
         span=np.array([rule.count[1] - rule.count[0] + 1 for _, rule in coming], np.float64),
         factor=np.array(
@@ -230,10 +230,10 @@ def _singles(
     )
 
 
-def _roles(
+def _integers(
     kinds: Sequence[str], rules: SceneRules, catalogue: Catalogue
 ) -> tuple[Sequence[int], ...]:
-    """The columns of `Roles`."""
+    """The columns of `RuleIntegers`."""
     placed, overlays = rules.placements, rules.overlays
     plain = members_of(overlays.selection.without, catalogue)
     garrisoned = members_of(overlays.garrison.classes, catalogue)
@@ -248,8 +248,8 @@ def _roles(
     )
 
 
-def _amounts(rules: SceneRules) -> tuple[Sequence[float], ...]:
-    """The columns of `Amounts`."""
+def _floats(rules: SceneRules) -> tuple[Sequence[float], ...]:
+    """The columns of `RuleFloats`."""
     placed = rules.placements
     depths = [rule.depth or (np.nan, np.nan) for rule in placed]
     return (

@@ -1,4 +1,4 @@
-"""Pictures that the game lays on or under its units: ellipses on the ground, orbs over heads.
+"""Images that the game lays on or under its units: ellipses on the ground, orbs over heads.
 
 They are placements without a class: what lies under a unit is drawn right before it, what lies over
 it after everything else. So they cover what they cover in the game, and the id buffer knows.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pipeline.games.sections.overlays import MarkRule
 from pipeline.scenes.plan import Placement
 from pipeline.scenes.planning.gates import members_of
-from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.random_stream import RandomStream
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, Catalogue, SpriteShape
 
 
@@ -26,22 +26,22 @@ class UnitMark:
 
 
 def unit_marks(rules: Sequence[MarkRule], catalogue: Catalogue) -> tuple[UnitMark, ...]:
-    """The marks of a pack, whose pictures the catalogue holds under their names."""
+    """The marks of a pack, whose images the catalogue holds under their names."""
     return tuple(
-        UnitMark(rule, _classes(rule, catalogue), catalogue.sprites.get(rule.picture, ()))
+        UnitMark(rule, _classes(rule, catalogue), catalogue.sprites.get(rule.image, ()))
         for rule in rules
     )
 
 
 def with_marks(
-    placements: Sequence[Placement], marks: Sequence[UnitMark], chances: Chances
+    placements: Sequence[Placement], marks: Sequence[UnitMark], stream: RandomStream
 ) -> tuple[Placement, ...]:
     """The placements with the marks of those that have a class.
 
     Args:
         placements: from the back to the front.
         marks: what is laid on them.
-        chances: the only source of chance; untouched when there are no marks.
+        stream: the only source of chance; untouched when there are no marks.
     """
     if not marks:
         return tuple(placements)
@@ -49,10 +49,10 @@ def with_marks(
     above: list[Placement] = []
     for placement in placements:
         own = placement.player
-        whose = chances.below(len(TEAM_COLOURS)) if own is None else own
+        whose = stream.below(len(TEAM_COLOURS)) if own is None else own
         for mark in marks:
-            if placement.class_name in mark.classes and chances.one() < mark.rule.chance:
-                player = whose if mark.rule.of_player else chances.below(len(TEAM_COLOURS))
+            if placement.class_name in mark.classes and stream.one() < mark.rule.chance:
+                player = whose if mark.rule.of_player else stream.below(len(TEAM_COLOURS))
                 (below if mark.rule.under else above).extend(_laid(placement, mark, player))
         below.append(placement)
     return (*below, *above)
@@ -65,7 +65,7 @@ def _classes(rule: MarkRule, catalogue: Catalogue) -> frozenset[str]:
 
 
 def _laid(placement: Placement, mark: UnitMark, player: int) -> Iterator[Placement]:
-    """All pictures of a mark on one object, as large as the object is drawn."""
+    """All images of a mark on one object, as large as the object is drawn."""
     scale, ground = placement.scale, placement.ground
     x, y = ground[0] + round(mark.rule.dx * scale), ground[1] + round(mark.rule.dy * scale)
     for shape in mark.shapes:

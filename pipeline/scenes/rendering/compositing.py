@@ -1,7 +1,7 @@
-"""Blending a scene's sprites over its picture.
+"""Blending a scene's sprites over its image.
 
-Sprites are blended region by region in ground order, never as layers of the whole picture. What
-does not depend on the picture beneath is done for all of them at once, see `pixels.atlas`.
+Sprites are blended region by region in ground order, never as layers of the whole image. What
+does not depend on the image beneath is done for all of them at once, see `pixels.atlas`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.scenes.pixels.atlas import Ids, Plane, Sheet, Table, picture
+from pipeline.scenes.pixels.atlas import Atlas, Ids, Plane, Table, view_of
 from pipeline.scenes.pixels.kernels import lay, paint, resize, shade
 from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.rendering.effects import alter
+from pipeline.scenes.rendering.effects import apply_edges
 from pipeline.scenes.sources.catalogue import Colour, PreparedSprite
 from pipeline.sprites.library import Pixels
 
@@ -23,12 +23,12 @@ Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Stamps:
+class SpriteLayer:
     """A scene's sprites as they were blended, before anything covers them.
 
     Attributes:
         bgra: premultiplied, at their drawn size.
-        table: where each of the plan's placements lies in `bgra`, and its corner in the picture.
+        table: where each of the plan's placements lies in `bgra`, and its corner in the image.
     """
 
     bgra: Plane
@@ -50,20 +50,20 @@ def cast_shadows(
     pyramids = [sprite.shadow for sprite in sprites if sprite.shadow is not None]
     sizes = np.maximum(1, _scaled([pyramid.shape for pyramid in pyramids], scale))
     corners = np.transpose([left, top]) + _scaled([item.shadow_offset for item in sprites], scale)
-    sheet = Sheet(sizes.tolist())
-    shadows, table = sheet.plane(), sheet.table(corners.tolist())
+    atlas = Atlas(sizes.tolist())
+    shadows, table = atlas.plane(), atlas.table(corners.tolist())
     resize(pyramids, shadows, table)
     shade(image, shadows, table, round(255 * opacity))
 
 
-def lay_objects(
+def composite_objects(
     image: Pixels,
     ids: Ids,
     plan: ScenePlan,
     sprites: Sequence[PreparedSprite],
     team_colours: Sequence[Colour],
-) -> Stamps:
-    """Blend a scene's sprites over its picture from back to front, each claiming its pixels.
+) -> SpriteLayer:
+    """Blend a scene's sprites over its image from back to front, each claiming its pixels.
 
     Args:
         image: uint8 [height, width, 4], BGRX; changed in place.
@@ -72,17 +72,19 @@ def lay_objects(
         sprites: one for each placement.
         team_colours: RGB by player.
     """
-    sheet = Sheet((item.height, item.width) for item in plan.placements)
-    stamps = Stamps(sheet.plane(4), sheet.table((item.left, item.top) for item in plan.placements))
-    light = sheet.plane()  # What the team's colour is multiplied by; anything where there is none.
-    resize([sprite.bgra for sprite in sprites], stamps.bgra, stamps.table)
-    resize([sprite.team_light for sprite in sprites], light, stamps.table)
-    paint(stamps.bgra, light, stamps.table, _tints(plan, sprites, team_colours))
+    atlas = Atlas((item.height, item.width) for item in plan.placements)
+    layer = SpriteLayer(
+        atlas.plane(4), atlas.table((item.left, item.top) for item in plan.placements)
+    )
+    light = atlas.plane()  # What the team's colour is multiplied by; anything where there is none.
+    resize([sprite.bgra for sprite in sprites], layer.bgra, layer.table)
+    resize([sprite.team_light for sprite in sprites], light, layer.table)
+    paint(layer.bgra, light, layer.table, _tints(plan, sprites, team_colours))
     for number, placement in enumerate(plan.placements):
         if placement.edge != "as it is" or placement.waterline is not None:
-            alter(picture(stamps.bgra, sheet.spans[number]), placement, plan.surface)
-    lay(image, ids, stamps.bgra, stamps.table)
-    return stamps
+            apply_edges(view_of(layer.bgra, atlas.spans[number]), placement, plan.surface)
+    lay(image, ids, layer.bgra, layer.table)
+    return layer
 
 
 def _tints(

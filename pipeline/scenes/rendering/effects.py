@@ -20,7 +20,7 @@ VIGNETTE_GRID = (15, 24)
 
 
 def shed_light(image: Pixels, light: Light) -> None:
-    """Change the colours of a picture (uint8 [h, w, 4], BGRX) in place."""
+    """Change the colours of an image (uint8 [h, w, 4], BGRX) in place."""
     if light.factor != (1.0, 1.0, 1.0) or any(light.add):
         factor, add = (*light.factor[::-1], 1.0), (*light.add[::-1], 0.0)
         values = np.rint(np.arange(256.0)[:, None] * factor + add).clip(0, 255)
@@ -30,18 +30,18 @@ def shed_light(image: Pixels, light: Light) -> None:
 
 
 def darken(image: Pixels, light: Pixels, left: int = 0, top: int = 0) -> None:
-    """Keep of a part of a picture what a plane says of its light.
+    """Keep of a part of an image what a plane says of its light.
 
     Args:
         image: uint8 [height, width, 4], BGRX; changed in place.
-        light: uint8, 255 where the picture stays as it is; it may reach outside the picture.
+        light: uint8, 255 where the image stays as it is; it may reach outside the image.
         left, top: where it lies.
     """
     table = np.array([(0, *light.shape, left, top)], np.int64)
     shade(image, cv2.bitwise_not(light).reshape(1, -1), table, 255)
 
 
-def alter(bgra: Pixels, placement: Placement, surface: Surface) -> None:
+def apply_edges(bgra: Pixels, placement: Placement, surface: Surface) -> None:
     """Give a placed sprite (uint8 [h, w, 4], premultiplied) its edge and its water, in place."""
     if placement.edge == "feathered":
         feather(bgra)

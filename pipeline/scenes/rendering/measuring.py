@@ -1,7 +1,7 @@
 """Labelling a drawn scene: what each object shows, and which objects become labels.
 
 `label` measures every object on the id buffer; `export` applies a policy to these measurements. The
-two are apart so that another policy needs no other picture: the measurements are kept beside it.
+two are apart so that another policy needs no other image: the measurements are kept beside it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.pixels.kernels import measure
 from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
-from pipeline.scenes.rendering.renderer import Drawing
+from pipeline.scenes.rendering.renderer import RenderedScene
 
 Cover = Literal["unit", "hud"]
 DropReason = Literal["hidden", "mostly hidden", "too small"]
 
 
 class SceneObject(NamedTuple):
-    """One object of a known class, measured; boxes in pixels of the picture.
+    """One object of a known class, measured; boxes in pixels of the image.
 
     Attributes:
-        full: around its opaque pixels, covered or not, clipped to the picture; None when none of
+        full: around its opaque pixels, covered or not, clipped to the image; None when none of
             them lies inside.
         visible: around the pixels that are seen; None when none is.
-        visible_fraction: seen pixels over all its opaque pixels, inside and outside the picture.
-        truncated_fraction: pixels outside the picture over all.
+        visible_fraction: seen pixels over all its opaque pixels, inside and outside the image.
+        truncated_fraction: pixels outside the image over all.
         covered_by: what hides a part of it: other objects ('unit'), the interface ('hud').
         player: index of the player's colour, or None.
         footprint: the ground under it, in a scene at the shore.
@@ -53,9 +53,9 @@ class Exported(NamedTuple):
     outcome: LabelledBox | DropReason
 
 
-def label(plan: ScenePlan, drawing: Drawing) -> tuple[SceneObject, ...]:
+def label(plan: ScenePlan, drawing: RenderedScene) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = measure(drawing.ids, drawing.stamps.bgra, drawing.stamps.table).tolist()
+    measures = measure(drawing.ids, drawing.layer.bgra, drawing.layer.table).tolist()
     objects = tuple(
         [
             _object(placement, measured)

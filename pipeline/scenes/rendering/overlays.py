@@ -1,6 +1,6 @@
 """What the game draws over a scene: ellipses and bars of units, interface panels, fog.
 
-Every function draws into a picture or a region of it (uint8 [h, w, 4], BGRX) in place; none touches
+Every function draws into an image or a region of it (uint8 [h, w, 4], BGRX) in place; none touches
 the id buffer, because only whoever draws the scene knows what covers what.
 """
 
@@ -93,7 +93,7 @@ def _upright_bar_of(placement: Placement, bar: UprightBar, health: float) -> tup
 
 
 def draw_patches(image: Pixels, patches: Sequence[Patch]) -> None:
-    """Draw patches in their order, in one call; what reaches outside the picture is cut off."""
+    """Draw patches in their order, in one call; what reaches outside the image is cut off."""
     if patches:
         sides = np.array([patch[:4] for patch in patches], np.int64)
         fill(image, sides, np.array([patch[4] for patch in patches], np.uint8))
@@ -131,7 +131,7 @@ def dim(image: Pixels, patch: FogPatch | FogBank) -> None:
 
 
 def _bank_light(bank: FogBank) -> Pixels:
-    """uint8 [height, width], 255 where the picture keeps its light."""
+    """uint8 [height, width], 255 where the image keeps its light."""
     steps = np.linspace(-1.0, 1.0, 25) ** 2
     near = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
     fade = (near * (2.0 - near)).clip(0.0, 1.0)
@@ -140,7 +140,7 @@ def _bank_light(bank: FogBank) -> Pixels:
 
 
 def _fog_light(patch: FogPatch) -> Pixels:
-    """uint8 [height, width], 255 where the picture keeps its light; smooth, so made small."""
+    """uint8 [height, width], 255 where the image keeps its light; smooth, so made small."""
     steps = np.linspace(0.0, 1.0, 24) ** 2
     fade = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
     light = np.rint(255.0 * (1.0 - patch.darkness * fade)).astype(np.uint8)
@@ -222,5 +222,5 @@ def _ink(colour: Colour) -> Ink:
 
 
 def _fill(image: Pixels, left: int, top: int, width: int, height: int, colour: Ink) -> None:
-    """A rectangle, of which only the part inside the picture is drawn."""
+    """A rectangle, of which only the part inside the image is drawn."""
     image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = colour

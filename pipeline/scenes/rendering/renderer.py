@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.scenes.pixels.atlas import Ids
 from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.rendering.compositing import Stamps, cast_shadows, lay_objects
+from pipeline.scenes.rendering.compositing import SpriteLayer, cast_shadows, composite_objects
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (
     Patch,
@@ -31,7 +31,7 @@ from pipeline.sprites.library import Pixels
 
 
 class SpriteSource(Protocol):
-    """Prepared sprites by id; `pipeline.scenes.sources.catalogue.SpriteShelf` is one."""
+    """Prepared sprites by id; `pipeline.scenes.sources.catalogue.SpriteCache` is one."""
 
     def plain(self, sprite_id: str) -> PreparedSprite: ...
 
@@ -39,29 +39,29 @@ class SpriteSource(Protocol):
 
 
 class BackgroundSource(Protocol):
-    """Backgrounds (uint8 [h, w, 3], RGB) by id; `BackgroundShelf` and a plain dict are such."""
+    """Backgrounds (uint8 [h, w, 3], RGB) by id; `BackgroundCache` and a plain dict are such."""
 
     def __getitem__(self, background_id: str, /) -> Pixels: ...
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class RenderedScene:
     """A drawn scene.
 
     Attributes:
         bgrx: uint8 [height, width, 4]: blue, green, red and a channel without meaning, so that a
             pixel is one number of 32 bits, and JPEG encoders take it as it is.
         ids: uint16 [height, width]; n where `plan.placements[n - 1]` is seen, else 0.
-        stamps: what was drawn of each placement, covered or not.
+        layer: what was drawn of each placement, covered or not.
     """
 
     bgrx: Pixels
     ids: Ids
-    stamps: Stamps
+    layer: SpriteLayer
 
     @property
     def image(self) -> Pixels:
-        """The picture, uint8 [height, width, 3], RGB; made anew each time."""
+        """The image, uint8 [height, width, 3], RGB; made anew each time."""
         return np.asarray(cv2.cvtColor(self.bgrx, cv2.COLOR_BGRA2RGB), np.uint8)
 
 
@@ -70,7 +70,7 @@ def draw(
     sprites: SpriteSource,
     backgrounds: BackgroundSource,
     team_colours: Sequence[Colour] = TEAM_COLOURS,
-) -> Drawing:
+) -> RenderedScene:
     """Draw a plan: ground, shadows, ellipses, objects from the back to the front, light, bars and
     badges, fog, interface.
 
@@ -86,7 +86,7 @@ def draw(
     for placement in plan.placements:
         if placement.selected:
             draw_selection(image, placement, plan.marks)
-    stamps = lay_objects(image, ids, plan, prepared, team_colours)
+    layer = composite_objects(image, ids, plan, prepared, team_colours)
     if plan.light is not None:
         shed_light(image, plan.light)
     _draw_marks(image, plan, team_colours)
@@ -95,7 +95,7 @@ def draw(
     for panel in plan.panels:
         draw_panel(image, panel, team_colours)
         ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
-    return Drawing(image, ids, stamps)
+    return RenderedScene(image, ids, layer)
 
 
 def _draw_marks(image: Pixels, plan: ScenePlan, team_colours: Sequence[Colour]) -> None:

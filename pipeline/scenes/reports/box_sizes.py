@@ -1,4 +1,4 @@
-"""Boxes of drawn and of real pictures, brought to one scale, so that they can be compared."""
+"""Boxes of drawn and of real images, brought to one scale, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pipeline.labels.boxes import Box
 from pipeline.scenes.dataset.reader import WrittenScene
 
 EDGE = 1.5
-"""Pixels from the picture's edge within which a box counts as cut by it."""
+"""Pixels from the image's edge within which a box counts as cut by it."""
 
 
 @dataclass(frozen=True)
 class SeenBox:
-    """A labelled box as if its picture had the size of a drawn scene.
+    """A labelled box as if its image had the size of a drawn scene.
 
     Attributes:
-        picture: the picture's name, by which boxes of one picture are told.
+        image: the image's name, by which boxes of one image are told.
         box: what is visible, in pixels of a scene.
-        middle: of the box, as shares of the picture's width and height.
-        cut: whether the picture's edge may have cut it.
-        scale: drawn size over the sprite's own; 1 for a real picture, of which nobody knows it.
+        middle: of the box, as shares of the image's width and height.
+        cut: whether the image's edge may have cut it.
+        scale: drawn size over the sprite's own; 1 for a real image, of which nobody knows it.
     """
 
     class_name: str
-    picture: str
+    image: str
     box: Box
     middle: tuple[float, float]
     cut: bool
@@ -72,12 +72,12 @@ def real_boxes(
             yield _seen(name, frame.name, labelled.box, size, scale)
 
 
-def _seen(name: str, picture: str, box: Box, size: tuple[int, int], scale: float = 1.0) -> SeenBox:
+def _seen(name: str, image: str, box: Box, size: tuple[int, int], scale: float = 1.0) -> SeenBox:
     width, height = size
     cut = min(box.x1, box.y1) < EDGE or box.x2 > width - EDGE or box.y2 > height - EDGE
     return SeenBox(
         class_name=name,
-        picture=picture,
+        image=image,
         box=Box(box.x1 * scale, box.y1 * scale, box.x2 * scale, box.y2 * scale),
         middle=((box.x1 + box.x2) / 2 / width, (box.y1 + box.y2) / 2 / height),
         cut=cut,

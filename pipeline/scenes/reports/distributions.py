@@ -36,11 +36,11 @@ INK = "#666666"
 def distribution_svg(
     synthetic: Iterable[SeenBox], real: Iterable[SeenBox], class_names: Sequence[str]
 ) -> str:
-    """Sizes by class, and where boxes lie, of drawn and of real pictures.
+    """Sizes by class, and where boxes lie, of drawn and of real images.
 
     A class has a row: the middle 80% of its boxes' sides and their median, drawn ones in the
-    class's colour, real ones in black below; beside it how many there are of each in a picture.
-    Below stand two maps of the pictures: the darker a cell, the more boxes have their middle there.
+    class's colour, real ones in black below; beside it how many there are of each in an image.
+    Below stand two maps of the images: the darker a cell, the more boxes have their middle there.
     """
     drawn, seen = tuple(synthetic), tuple(real)
     top = HEAD_HEIGHT + ROW_HEIGHT * len(class_names)
@@ -96,7 +96,7 @@ def _axis(bottom: int) -> str:
         '<text x="8" y="14">Side of the visible boxes, pixels of a drawn scene: '
         "colour drawn, black real</text>"
         f'<text x="{right}" y="14" text-anchor="end" fill="{INK}">'
-        f"a picture: drawn / real</text>{lines}"
+        f"an image: drawn / real</text>{lines}"
     )
 
 
@@ -119,8 +119,8 @@ def _row(
 
 
 def _rate(found: Sequence[SeenBox], whole: Sequence[SeenBox]) -> str:
-    pictures = len({box.picture for box in whole})
-    return f"{len(found) / pictures:.2f}" if pictures else "-"
+    images = len({box.image for box in whole})
+    return f"{len(found) / images:.2f}" if images else "-"
 
 
 def _bar(boxes: Sequence[SeenBox], top: float, colour: str) -> str:
@@ -152,10 +152,10 @@ def _map(boxes: Sequence[SeenBox], title: str, left: int, top: int) -> str:
         f'<rect x="{left}" y="{top}" width="{columns * width:.1f}" height="{rows * height:.1f}" '
         f'fill="none" stroke="{INK}"/>'
     )
-    pictures = Counter(box.picture for box in boxes)
+    images = Counter(box.image for box in boxes)
     return (
         f'<text x="{left}" y="{top - 5}">Where boxes lie, {title}: {len(boxes)} in '
-        f"{len(pictures)} pictures</text>{cells}{frame}"
+        f"{len(images)} images</text>{cells}{frame}"
     )
 
 

@@ -12,7 +12,7 @@ from pipeline.sprites.library import DISTRACTOR
 
 
 def expected_counts(rules: SceneRules, catalogue: Catalogue) -> dict[str, float]:
-    """The mean number of each class in a picture, if everything found room.
+    """The mean number of each class in an image, if everything found room.
 
     Distractors and classes without sprites are left out; a crowded scene shows a little less.
     """
@@ -38,7 +38,7 @@ def _kinds(rules: SceneRules) -> dict[Kind, float]:
 
 
 def _share(rule: PlacementRule, rules: SceneRules, catalogue: Catalogue) -> float:
-    """Of all pictures, those in which it may stand."""
+    """Of all images, those in which it may stand."""
     place = place_of(rule, catalogue)
     return sum(share for kind, share in _kinds(rules).items() if may_stand(place, kind, rules))
 

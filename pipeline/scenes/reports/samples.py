@@ -27,19 +27,19 @@ MOSTLY_VISIBLE = 0.95
 def sample_sheet(
     synthetic: SyntheticSet, class_names: Sequence[str], policy: LabelPolicy, count: int = 12
 ) -> bytes:
-    """A JPEG of pictures spread evenly over the set, with their objects outlined.
+    """A JPEG of images spread evenly over the set, with their objects outlined.
 
     Labels are drawn in their class's colour with its name; the extent that something covers is
     drawn thin in the same colour, with the share that is visible; objects without a label are thin
     and grey, with the reason.
 
     Raises:
-        SceneSetError: the set has no pictures, or one cannot be read.
+        SceneSetError: the set has no images, or one cannot be read.
     """
     tiles = [_tile(scene, class_names, policy) for scene in synthetic.some_scenes(count)]
     if not tiles:
         raise SceneSetError(
-            f"{synthetic.folder} holds no pictures.", "Materialize the synthetic set again."
+            f"{synthetic.folder} holds no images.", "Materialize the synthetic set again."
         )
     columns = min(COLUMNS, len(tiles))
     return encode_jpeg(create_tiles(tiles, columns, TILE_GAP, GROUND))
@@ -47,11 +47,11 @@ def sample_sheet(
 
 def _tile(scene: WrittenScene, class_names: Sequence[str], policy: LabelPolicy) -> Image.Image:
     try:
-        with Image.open(scene.picture) as opened:
+        with Image.open(scene.image) as opened:
             tile = resized(opened.convert("RGB"))
     except OSError as error:
         raise SceneSetError(
-            f"{scene.picture} cannot be read.", "Materialize the synthetic set again."
+            f"{scene.image} cannot be read.", "Materialize the synthetic set again."
         ) from error
     pen, zoom = ImageDraw.Draw(tile), tile.width / scene.width
     for item in sorted(scene.objects, key=lambda item: item.dropped is None):

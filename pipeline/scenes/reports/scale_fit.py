@@ -3,7 +3,7 @@
 A box's size is the square root of its visible area. For each class the median of real boxes is
 divided by that of drawn ones at zoom 1; the zoom is the middle of these ratios over the classes,
 and what is left of a class's ratio is its own factor. Medians and ranks alone are used: a few wrong
-boxes, or boxes that something hides, change little. Boxes cut by the picture's edge are left out.
+boxes, or boxes that something hides, change little. Boxes cut by the image's edge are left out.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def fit_scale(
         raise FitError(
             f"No class has {ENOUGH_BOXES} real and {ENOUGH_BOXES} drawn boxes that the edge does "
             "not cut.",
-            "Annotate more frames, or draw more pictures.",
+            "Annotate more frames, or draw more images.",
         )
     middle = _middle(told.values())
     classes = tuple(
@@ -194,22 +194,22 @@ def _class_fit(
 
 
 def _frame_zooms(boxes: Sequence[SeenBox], names: Iterable[str]) -> Sides:
-    """How much larger the objects of each picture are than those of their class usually are.
+    """How much larger the objects of each image are than those of their class usually are.
 
-    In drawn pictures, whose scales are taken out, this is what chance and poses alone do.
+    In drawn images, whose scales are taken out, this is what chance and poses alone do.
     """
     usual = {name: float(np.median(_sides(boxes, name))) for name in names}
     by_frame: dict[str, list[float]] = {}
     for box in boxes:
         if box.class_name in usual:
             own = box.side / box.scale / usual[box.class_name]
-            by_frame.setdefault(box.picture, []).append(own)
+            by_frame.setdefault(box.image, []).append(own)
     told = [np.median(found) for found in by_frame.values() if len(found) >= ENOUGH_IN_A_FRAME]
     return np.array(told, np.float64)
 
 
 def _range(real: Sides, drawn: Sides, middle: float) -> tuple[float, float]:
-    """The zooms of nine frames in ten: their spread, less that which pictures of one zoom have."""
+    """The zooms of nine frames in ten: their spread, less that which images of one zoom have."""
     if min(len(real), len(drawn)) < ENOUGH_BOXES:
         return round(middle, 2), round(middle, 2)
     spread = _spread(real) ** 2 - _spread(drawn) ** 2

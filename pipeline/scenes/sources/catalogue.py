@@ -1,6 +1,6 @@
 """What scenes are made of: sizes and classes for planning, pixels for drawing.
 
-Planning reads only the catalogue, so a plan costs no decoded picture. The shelves hold the pixels
+Planning reads only the catalogue, so a plan costs no decoded image. The caches hold the pixels
 of one process: sprites brought into the form in which they are blended, and the backgrounds that
 were used last.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.backgrounds.hexes import HexGrid
-from pipeline.backgrounds.pictures import BackgroundEntry, BackgroundSetError, read_index
+from pipeline.backgrounds.images import BackgroundEntry, BackgroundSetError, read_index
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
 from pipeline.errors import OutpostError
@@ -157,7 +157,7 @@ class PreparedSprite:
         return sum(part.nbytes for part in parts if part is not None)
 
 
-class SpriteShelf:
+class SpriteCache:
     """The sprites of a library, read and prepared when they are drawn; keeps those drawn last.
 
     Args:
@@ -197,11 +197,11 @@ class SpriteShelf:
         return found
 
 
-class BackgroundShelf:
+class BackgroundCache:
     """The backgrounds of one or more folders; keeps the pixels of those that were used last.
 
     Raises:
-        BackgroundError: an index or picture that is missing or cannot be read.
+        BackgroundError: an index or image that is missing or cannot be read.
     """
 
     def __init__(self, folders: Mapping[Kind, Path]) -> None:
@@ -213,16 +213,16 @@ class BackgroundShelf:
 
     def __getitem__(self, background_id: str) -> Pixels:
         """uint8 [h, w, 3], RGB; shared, so do not write to it."""
-        picture = self._recent.pop(background_id, None)
-        if picture is None:
-            picture = _read_picture(self._files[background_id])
-        self._recent[background_id] = picture
+        image = self._recent.pop(background_id, None)
+        if image is None:
+            image = _read_image(self._files[background_id])
+        self._recent[background_id] = image
         while len(self._recent) > 1 and self._cached_bytes() > BACKGROUND_CACHE_BYTES:
             self._recent.popitem(last=False)
-        return picture
+        return image
 
     def _cached_bytes(self) -> int:
-        return sum(picture.nbytes for picture in self._recent.values())
+        return sum(image.nbytes for image in self._recent.values())
 
     def _register(self, folder: Path, kind: Kind) -> Iterable[BackgroundShape]:
         for entry in sorted(_index_of(folder), key=lambda entry: entry.id):
@@ -285,21 +285,21 @@ def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
 
 def _size_of(file: Path) -> tuple[int, int]:
     try:
-        with Image.open(file) as picture:
-            return picture.size
+        with Image.open(file) as image:
+            return image.size
     except OSError as error:
         raise _unreadable(file) from error
 
 
-def _read_picture(file: Path) -> Pixels:
+def _read_image(file: Path) -> Pixels:
     try:
         data = np.fromfile(file, np.uint8)
     except OSError as error:
         raise _unreadable(file) from error
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    if picture is None:
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if image is None:
         raise _unreadable(file)
-    return np.asarray(picture, dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _unreadable(file: Path) -> BackgroundError:

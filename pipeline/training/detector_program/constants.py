@@ -9,12 +9,12 @@ RESULTS_FILE = "results.csv"
 MAX_DETECTIONS = 300
 ROW_VALUES = 6
 PLOTS = "plots"
-PICTURES_DRAWN = 4
-"""Of each batch. ultralytics draws 16, so small that the names cover the pictures."""
+IMAGES_DRAWN = 4
+"""Of each batch. ultralytics draws 16, so small that the names cover the images."""
 STATE_KEY = "outpost"
 """Under it a checkpoint carries what ultralytics leaves out; see `Recorder.keep`."""
 PREFIXES = {"all": "", "synthetic": "synth_", "real": "real_"}
-"""How the names of pictures begin, by their kind."""
+"""How the names of images begin, by their kind."""
 PROGRESS_SECONDS = 2.0
 LINEAGE_PREFIX = "outpost_"
 METRIC_NAMES = {

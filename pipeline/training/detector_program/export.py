@@ -84,7 +84,7 @@ def shape_of(value: Any) -> list[int | str]:
 
 
 def run_once(file: Path, metadata: dict[str, str]) -> None:
-    """Run an export on an empty picture, where there is something to run it with."""
+    """Run an export on an empty image, where there is something to run it with."""
     try:
         import numpy as np
         import onnxruntime
@@ -96,9 +96,9 @@ def run_once(file: Path, metadata: dict[str, str]) -> None:
         session = onnxruntime.InferenceSession(
             file.read_bytes(), providers=["CPUExecutionProvider"]
         )
-        picture = np.zeros((1, 3, height, width), np.float32)
-        shape = session.run(None, {session.get_inputs()[0].name: picture})[0].shape
+        image = np.zeros((1, 3, height, width), np.float32)
+        shape = session.run(None, {session.get_inputs()[0].name: image})[0].shape
     except Exception as error:  # onnxruntime's own types are not public
         raise WrongExportError(f"The export does not run: {error}") from error
     if shape != (1, MAX_DETECTIONS, ROW_VALUES):
-        raise WrongExportError(f"The export answers a picture with an array of {shape}")
+        raise WrongExportError(f"The export answers an image with an array of {shape}")

@@ -18,7 +18,7 @@ OWN_OPTIONS = ("precision", "initial_scale", "full_size_fraction")
 """Hyperparameters that ultralytics does not know."""
 
 
-class Stage:
+class StageSettings:
     """One stage of training: its options, its lists, and where ultralytics works at it."""
 
     def __init__(self, job: dict[str, Any], folder: Path, entry: dict[str, Any]) -> None:
@@ -114,13 +114,13 @@ class Stage:
         file.write_text(json.dumps(content), encoding="utf-8")
         return file
 
-    def _list(self, name: str, pictures: str) -> str:
-        """Name of the list of some kind of pictures; it lies beside the whole one."""
-        if pictures == "all":
+    def _list(self, name: str, images: str) -> str:
+        """Name of the list of some kind of images; it lies beside the whole one."""
+        if images == "all":
             return name
         lines = (self.data / name).read_text(encoding="utf-8").splitlines()
-        taken = [line for line in lines if PurePosixPath(line).name.startswith(PREFIXES[pictures])]
-        part = f"{pictures}_{name}"
+        taken = [line for line in lines if PurePosixPath(line).name.startswith(PREFIXES[images])]
+        part = f"{images}_{name}"
         (self.data / part).write_text("".join(f"{line}\n" for line in taken), encoding="utf-8")
         return part
 

@@ -11,7 +11,7 @@ from pipeline.jobs.program.outputs import Outputs
 from .recording.checkpoints import Checkpoint, publish_checkpoint
 from .recording.plots import Plots
 from .recording.recorder import History, Recorder
-from .stages import Stage
+from .stages import StageSettings
 
 
 class Training:
@@ -24,7 +24,7 @@ class Training:
         self.job = job
         self.folder = folder
         self.outputs = outputs
-        self.stages = [Stage(job, folder, entry) for entry in job["training"]]
+        self.stages = [StageSettings(job, folder, entry) for entry in job["training"]]
         self.history = History([stage.name for stage in self.stages], weights)
         self.plots = Plots(outputs, self.stages)
         self.plots.take_over()
@@ -62,7 +62,9 @@ class Training:
         """Whether somebody asked to train no longer than the epoch that is running."""
         return (self.folder / STOP_FILE).exists()
 
-    def _run_stage(self, stage: Stage, weights: Path | None, saved: Checkpoint | None) -> None:
+    def _run_stage(
+        self, stage: StageSettings, weights: Path | None, saved: Checkpoint | None
+    ) -> None:
         named = f" of stage {stage.name}" if len(self.stages) > 1 else ""
         self.outputs.event("stage", stage="train", message=f"Reading the training set{named}")
         if saved is None:
@@ -79,7 +81,7 @@ class Training:
         # It takes all other options from the checkpoint, where they have been replaced.
         self._train(stage, str(stage.last), {"resume": True})
 
-    def _train(self, stage: Stage, model_file: str, options: dict[str, Any]) -> None:
+    def _train(self, stage: StageSettings, model_file: str, options: dict[str, Any]) -> None:
         from ultralytics import YOLO
 
         model = YOLO(model_file, task="detect")

@@ -20,7 +20,7 @@ from .acceleration.muon import muon_update
 
 
 @dataclass(frozen=True)
-class Patch:
+class UltralyticsPatch:
     """A function of ultralytics that something stands in for, or whose workings are relied on.
 
     Attributes:
@@ -45,73 +45,73 @@ class Patch:
 
 
 PATCHES = (
-    Patch(
+    UltralyticsPatch(
         "ultralytics.optim.muon:muon_update",
         "8.4.190",
         "b7b79fffc4875a4c",
         "pads matrices and multiplies in bfloat16, which most processors emulate",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.optim.muon:MuSGD.step",
         "8.4.190",
         "b5df0189d9c5616a",
         "calls muon_update by its name in the module, with lists of all matrices",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.optim.muon:zeropower_via_newtonschulz5",
         "8.4.190",
         "3e018ec667f63063",
         "its coefficients and number of steps are those of ours",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.models.yolo.detect.train:DetectionTrainer.preprocess_batch",
         "8.4.190",
         "cd3df8d7801c310d",
         "images of the first epochs are made smaller after it",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.engine.trainer:BaseTrainer._do_train",
         "8.4.190",
         "87a635e3bfc4fd3f",
         "calls preprocess_batch, optimizer_step and the callbacks in the order relied on",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.utils.tqdm:is_noninteractive_console",
         "8.4.190",
         "d44f1b563dec61cb",
         "writes a line for each step into the log",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.utils.checks:check_font",
         "8.4.190",
         "ccf9e94073e9904f",
         "downloads a font",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.utils.torch_utils:select_device",
         "8.4.190",
         "47809a19a310316c",
         "sets as many threads as torch_utils.NUM_THREADS says: one core is left idle",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.utils.plotting:plot_images",
         "8.4.190",
         "8e5f6489bd520fc9",
         "draws in a thread, where failures are lost, and images too small to read",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.models.yolo.detect.train:DetectionTrainer.plot_training_labels",
         "8.4.190",
         "337b8f32e9e4f25d",
         "calls plot_labels by its name in the module",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.models.yolo.detect.val:DetectionValidator.plot_predictions",
         "8.4.190",
         "c086de74e5035587",
         "calls plot_images by its name in the module",
     ),
-    Patch(
+    UltralyticsPatch(
         "ultralytics.engine.trainer:BaseTrainer.plot_metrics",
         "8.4.190",
         "046604f9dfb25d8a",

@@ -197,14 +197,14 @@ class _Run:
         weights = self.config.weights if self.config.weights.is_file() else None
         job = write_job(self.job_folder, self.spec, self.training_set, weights, self.checkpoint)
         # Absolute, so that a training can be resumed from another working folder.
-        settled = self.config.with_changes(
+        resolved = self.config.with_changes(
             training_set=self.training_set.absolute(),
             checkpoint_dir=self.config.checkpoint_dir.absolute(),
         )
-        config = settled.model_dump_json(indent=1, exclude_unset=True)
+        config = resolved.model_dump_json(indent=1, exclude_unset=True)
         (self.folder / CONFIG_FILE).write_text(config + "\n", encoding="utf-8", newline="\n")
         self._run(job)
-        return self._settle(time.monotonic() - began)
+        return self._collect(time.monotonic() - began)
 
     def _run(self, job: Path) -> None:
         try:
@@ -243,7 +243,7 @@ class _Run:
         self._record(file, CheckpointKind.PERIODIC, event)
         self.manifest.prune_periodic(self.config.keep_last, self.run_id)
 
-    def _settle(self, seconds: float) -> TrainedModel:
+    def _collect(self, seconds: float) -> TrainedModel:
         """Move the outputs out of the job's folder, record and register them."""
         for file in sorted((self.job_folder / OUTPUTS_FOLDER).iterdir()):
             file.replace(self.folder / file.name)

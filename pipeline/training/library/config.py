@@ -12,8 +12,8 @@ from pipeline.training.job import (
     SINGLE_STAGE,
     HyperparameterError,
     Hyperparameters,
-    Pictures,
-    Stage,
+    ImageOrigin,
+    JobStage,
     TrainingSpec,
     hyperparameters,
     problems_of,
@@ -57,7 +57,7 @@ class TrainingConfig(Hyperparameters):
         "yolo26n.yaml", description="What is trained from scratch when there are no weights."
     )
     two_stage: bool = Field(
-        False, description="Train on synthetic pictures, then fine-tune on real ones."
+        False, description="Train on synthetic images, then fine-tune on real ones."
     )
     pretraining: dict[str, Any] = Field(
         {}, description="Hyperparameters that differ in the first of two stages."
@@ -94,11 +94,11 @@ class TrainingConfig(Hyperparameters):
         return TrainingSpec(
             game=self.game,
             class_names=class_names,
-            stages=(Stage.TRAIN, Stage.EXPORT) if self.export else (Stage.TRAIN,),
+            stages=(JobStage.TRAIN, JobStage.EXPORT) if self.export else (JobStage.TRAIN,),
             weights=self.weights.name,
             architecture=self.architecture,
             hyperparameters=self.hyperparameters,
-            training=two_stages(self.pretraining, self.finetuning, Pictures(self.finetune_on))
+            training=two_stages(self.pretraining, self.finetuning, ImageOrigin(self.finetune_on))
             if self.two_stage
             else SINGLE_STAGE,
             lineage=lineage,

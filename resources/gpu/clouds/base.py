@@ -62,7 +62,7 @@ class AmbiguousCreateError(CloudError):
 
 
 @dataclass(frozen=True)
-class GpuWish:
+class GpuRequest:
     """What hosts would do.
 
     Attributes:
@@ -82,13 +82,13 @@ class Offer:
 
     Attributes:
         gpu: name as the cloud writes it.
-        place: data centre or region, or "" where the cloud chooses.
+        region: data centre or region, or "" where the cloud chooses.
         tier: "secure" or "community" on RunPod, else "".
         availability: the cloud's own word for how likely it is to be had, or "".
     """
 
     gpu: str
-    place: str
+    region: str
     tier: str
     usd_per_hour: float
     availability: str = ""
@@ -184,12 +184,12 @@ class Inventory:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that `outpost gpu doctor` looked at; `fix` is empty where all is well."""
 
-    what: str
-    well: bool
-    said: str
+    check: str
+    ok: bool
+    detail: str
     fix: str = ""
 
 
@@ -204,8 +204,8 @@ class Cloud(Protocol):
     def arms_deadman(self) -> bool:
         """Whether a pod ends itself after its time, `DEADMAN_FILE` telling that it will."""
 
-    def offers(self, wish: GpuWish) -> Sequence[Offer]:
-        """What could be rented: in the order of the wish, the cheapest place first.
+    def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
+        """What could be rented: in the order of the request, the cheapest region first.
 
         Raises:
             CloudError: see its kinds.
@@ -233,7 +233,7 @@ class Cloud(Protocol):
     def terminate(self, pod_id: str) -> None:
         """Ask for a pod's end; one that is gone already is fine. Does not prove that it ended."""
 
-    def tidy(self, name: str) -> None:
+    def clean_up(self, name: str) -> None:
         """Remove what `create` left in the account beside the pod of this name, once it has ended.
 
         Also for a creation that failed; nothing left is fine.
@@ -261,5 +261,5 @@ class Cloud(Protocol):
     def billed(self) -> Inventory:
         """All that the account is billed for, ours or not; never raises `CloudError`."""
 
-    def examine(self, wish: GpuWish) -> Sequence[Finding]:
+    def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, balance, capacity and price, without renting anything; never raises `CloudError`."""

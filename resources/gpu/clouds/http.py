@@ -41,7 +41,7 @@ from resources.gpu.clouds.base import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
-    Finding,
+    Diagnosis,
 )
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -53,7 +53,7 @@ CLOCK_MINUTES = 15
 QUOTED_CHARACTERS = 400
 
 Query = Mapping[str, str | int]
-Classify = Callable[["Reply"], CloudError | None]
+Classify = Callable[["ApiResponse"], CloudError | None]
 
 
 class RequestBody(BaseModel):
@@ -62,13 +62,13 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ReplyBody(BaseModel):
+class ResponseBody(BaseModel):
     """What is read from a reply; whatever else it says is let through."""
 
     model_config = ConfigDict(extra="allow")
 
 
-Body = TypeVar("Body", bound=ReplyBody)
+Body = TypeVar("Body", bound=ResponseBody)
 Part = TypeVar("Part")
 
 
@@ -119,7 +119,7 @@ class ApiKey:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long and how often.
 
     Attributes:
@@ -135,13 +135,13 @@ class Patience:
     longest_wait: float = 90.0
 
 
-def no_codes(_reply: Reply) -> CloudError | None:
+def no_codes(_reply: ApiResponse) -> CloudError | None:
     """For services whose errors have no codes: the status decides."""
     return None
 
 
 @dataclass(frozen=True)
-class Reply:
+class ApiResponse:
     """What came back. The key is in none of it, even if the service should repeat it.
 
     Attributes:
@@ -180,7 +180,7 @@ class Reply:
             CloudError: the reply is an error.
         """
         try:
-            return model.model_validate(self.well().json())
+            return model.model_validate(self.raise_for_error().json())
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "body"
@@ -189,7 +189,7 @@ class Reply:
                 "Try again; if it stays so, the API has changed: please report it.",
             ) from None
 
-    def well(self) -> Reply:
+    def raise_for_error(self) -> ApiResponse:
         """This reply.
 
         Raises:
@@ -200,7 +200,7 @@ class Reply:
         return self
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """What the service says about an error, in its own words."""
         body = self.fields()
         if "error" in body and isinstance(body["error"], dict):
@@ -215,7 +215,7 @@ class Reply:
 
     def problem(self) -> str:
         """An error's first sentence, with what the service says."""
-        return f"{self.service} refused ({self.status}): {self.said}"
+        return f"{self.service} refused ({self.status}): {self.message}"
 
     @property
     def turned_away(self) -> bool:
@@ -260,7 +260,7 @@ class Reply:
                 self.problem(),
                 "This is a mistake in Outpost, or the API has changed: please report it.",
             )
-        return CloudError(self.problem(), "Look at what it says; trying again changes nothing.")
+        return CloudError(self.problem(), "Read its message; trying again changes nothing.")
 
     def _start(self) -> str:
         return " ".join(self.text.split())[:QUOTED_CHARACTERS]
@@ -285,22 +285,22 @@ class Service:
     classify: Classify = no_codes
 
 
-class Requester:
+class ApiClient:
     """Sends the requests of one account to one service."""
 
-    def __init__(self, service: Service, patience: Patience) -> None:
+    def __init__(self, service: Service, retries: RetryPolicy) -> None:
         """Nothing is sent yet, and the key is not read yet.
 
         Raises:
             CloudError: the base URL would send the key unencrypted over a network.
         """
         self.service = service
-        self.patience = patience
+        self.retries = retries
         self.base_url = checked_url(service.base_url)
         self.limiter = shared_limiter(self.base_url, service.seconds_apart)
         self._clock_ahead: float | None = None
 
-    def examined_clock(self) -> Sequence[Finding]:
+    def diagnose_clock(self) -> Sequence[Diagnosis]:
         """Whether this machine's clock agrees with the service's; nothing where it has told none.
 
         The time until which a pod is wanted stands in its name, in seconds since 1970.
@@ -309,18 +309,20 @@ class Requester:
             return ()
         minutes = round(self._clock_ahead / 60)
         if abs(minutes) <= CLOCK_MINUTES:
-            return (Finding("clock", True, f"agrees with {self.service.name}'s."),)
-        said = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}"
+            return (Diagnosis("clock", True, f"agrees with {self.service.name}'s."),)
+        detail = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}"
         return (
-            Finding(
+            Diagnosis(
                 "clock",
                 False,
-                f"This machine's clock is {said} {self.service.name}'s.",
+                f"This machine's clock is {detail} {self.service.name}'s.",
                 "Set it: by it a pod is told when to end.",
             ),
         )
 
-    def ask(self, method: str, path: str, query: Query | None = None, body: object = None) -> Reply:
+    def ask(
+        self, method: str, path: str, query: Query | None = None, body: object = None
+    ) -> ApiResponse:
         """Send what changes nothing when it is repeated.
 
         Returns:
@@ -332,9 +334,9 @@ class Requester:
             CloudUnavailableError: no such reply in all attempts.
         """
         failure = CloudUnavailableError(f"{self.service.name} was not asked.", "Allow an attempt.")
-        for attempt in range(self.patience.attempts):
+        for attempt in range(self.retries.attempts):
             if attempt and not isinstance(failure, CloudBusyError):
-                longest = self.patience.backoff_seconds * 2 ** (attempt - 1)
+                longest = self.retries.backoff_seconds * 2 ** (attempt - 1)
                 time.sleep(random.uniform(0, min(longest, LONGEST_BACKOFF)))
             try:
                 reply = self._send(method, path, query, body)
@@ -347,7 +349,7 @@ class Requester:
             failure = error
         raise failure
 
-    def create(self, path: str, body: object) -> Reply:
+    def create(self, path: str, body: object) -> ApiResponse:
         """Send what creates something: once, but for replies that say that nobody looked at it.
 
         Returns:
@@ -360,7 +362,7 @@ class Requester:
             CloudKeyError: there is no key.
         """
         reply = self._create(path, body)
-        for _ in range(self.patience.attempts - 1):
+        for _ in range(self.retries.attempts - 1):
             if reply.status != 429:
                 break
             reply = self._create(path, body)
@@ -368,7 +370,7 @@ class Requester:
         if isinstance(error, CloudBusyError):
             raise error
         if isinstance(error, CloudUnavailableError):
-            raise self.ambiguous(f"it answered {reply.status}: {reply.said}")
+            raise self.ambiguous(f"it answered {reply.status}: {reply.message}")
         return reply
 
     def lines(self, path: str, query: Query, seconds: float) -> Iterator[str]:
@@ -379,9 +381,9 @@ class Requester:
         Raises:
             CloudError: refused, or not to be reached.
         """
-        self.limiter.wait(self.patience.longest_wait)
+        self.limiter.wait(self.retries.longest_wait)
         ends = time.monotonic() + seconds
-        timeout = httpx.Timeout(self.patience.timeout_seconds, read=seconds)
+        timeout = httpx.Timeout(self.retries.timeout_seconds, read=seconds)
         try:
             with (
                 self._client(timeout) as client,
@@ -391,7 +393,7 @@ class Requester:
                     return
                 if not response.is_success:
                     response.read()
-                    self._learned(response).well()
+                    self._learned(response).raise_for_error()
                 yield from _until(ends, response.iter_lines())
         except httpx.ReadTimeout:
             return
@@ -405,7 +407,7 @@ class Requester:
             "Look for the name in the list of pods before anything is created again.",
         )
 
-    def _create(self, path: str, body: object) -> Reply:
+    def _create(self, path: str, body: object) -> ApiResponse:
         try:
             return self._send("POST", path, None, body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -414,9 +416,9 @@ class Requester:
         except httpx.HTTPError as error:
             raise self.ambiguous(f"no reply came ({self._described(error)})") from None
 
-    def _send(self, method: str, path: str, query: Query | None, body: object) -> Reply:
-        with self._client(httpx.Timeout(self.patience.timeout_seconds)) as client:
-            self.limiter.wait(self.patience.longest_wait)
+    def _send(self, method: str, path: str, query: Query | None, body: object) -> ApiResponse:
+        with self._client(httpx.Timeout(self.retries.timeout_seconds)) as client:
+            self.limiter.wait(self.retries.longest_wait)
             parameters = dict(query) if query else None
             # Without a body none is announced, either: some servers would refuse that.
             response = client.request(method, self.base_url + path, params=parameters, json=body)
@@ -431,13 +433,13 @@ class Requester:
         }
         return httpx.Client(headers=headers, timeout=timeout, verify=_certificates())
 
-    def _learned(self, response: httpx.Response) -> Reply:
-        self.limiter.learn(response.status_code, response.headers)
+    def _learned(self, response: httpx.Response) -> ApiResponse:
+        self.limiter.update(response.status_code, response.headers)
         with suppress(ValueError):
             there = parsedate_to_datetime(response.headers.get("date", ""))
             self._clock_ahead = time.time() - there.timestamp()
         text = response.text.replace(self.service.key.read(), "***")
-        return Reply(self.service.name, response.status_code, text, self.service.classify)
+        return ApiResponse(self.service.name, response.status_code, text, self.service.classify)
 
     def _unreachable(self, error: httpx.HTTPError) -> CloudUnavailableError:
         return CloudUnavailableError(
@@ -450,7 +452,7 @@ class Requester:
         return f"{type(error).__name__}: {error}".replace(key, "***").removesuffix(": ")
 
 
-class Limiter:
+class RateLimiter:
     """Keeps requests apart, and keeps still for as long as the service wants it."""
 
     def __init__(self, seconds_apart: float) -> None:
@@ -470,7 +472,7 @@ class Limiter:
             turn = max(now, self._next, self._still_until)
             if turn - now > longest:
                 raise CloudBusyError(
-                    f"Too many requests: the service wants none for {turn - now:.0f} s.",
+                    f"Too many requests: the service accepts none for {turn - now:.0f} s.",
                     "Wait that long and try again; fewer leases at once need fewer requests.",
                 )
             self._next = turn + self.seconds_apart
@@ -479,7 +481,7 @@ class Limiter:
             # Sleep may have been longer than it should; the distance counts from its end.
             self._next = max(self._next, time.monotonic() + self.seconds_apart)
 
-    def learn(self, status: int, headers: Mapping[str, str]) -> None:
+    def update(self, status: int, headers: Mapping[str, str]) -> None:
         """Read from a reply how long the service wants to be left alone."""
         seconds = [
             float(reset)
@@ -494,14 +496,14 @@ class Limiter:
                 self._still_until = max(self._still_until, time.monotonic() + max(seconds))
 
 
-_limiters: dict[tuple[str, float], Limiter] = {}
+_limiters: dict[tuple[str, float], RateLimiter] = {}
 _limiters_lock = threading.Lock()
 
 
-def shared_limiter(what: str, seconds_apart: float) -> Limiter:
+def shared_limiter(what: str, seconds_apart: float) -> RateLimiter:
     """This process's only limiter for a service, or for one kind of request to it."""
     with _limiters_lock:
-        return _limiters.setdefault((what, seconds_apart), Limiter(seconds_apart))
+        return _limiters.setdefault((what, seconds_apart), RateLimiter(seconds_apart))
 
 
 def checked_url(url: str) -> str:

@@ -23,8 +23,8 @@ from resources.gpu.clouds.base import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
-    Finding,
-    GpuWish,
+    Diagnosis,
+    GpuRequest,
     Inventory,
     NoCapacityError,
     Offer,
@@ -35,17 +35,17 @@ from resources.gpu.clouds.base import (
 )
 from resources.gpu.clouds.billed import collected, per_hour, seconds_since_1970
 from resources.gpu.clouds.http import (
+    ApiClient,
     ApiKey,
+    ApiResponse,
     Lenient,
-    Patience,
-    Reply,
-    ReplyBody,
     RequestBody,
-    Requester,
+    ResponseBody,
+    RetryPolicy,
     Service,
     shared_limiter,
 )
-from resources.gpu.clouds.offers import examined, suitable
+from resources.gpu.clouds.offers import diagnose_offers, suitable
 from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
 
 BASE_URL = "https://cloud.lambda.ai/api/v1"
@@ -103,7 +103,7 @@ class LambdaSettings:
     ssh_port: int = 22
     seconds_apart: float = 1.0
     launch_seconds_apart: float = 12.0
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 class LambdaCloud:
@@ -126,14 +126,14 @@ class LambdaCloud:
             self.settings.seconds_apart,
             classify,
         )
-        self._api = Requester(service, self.settings.patience)
+        self._api = ApiClient(service, self.settings.retries)
         self._launches = shared_limiter(
             f"{self._api.base_url} launches", self.settings.launch_seconds_apart
         )
 
-    def offers(self, wish: GpuWish) -> Sequence[Offer]:
+    def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
         """What could be rented, region by region; the CUDA version is Lambda's, a recent one."""
-        return suitable(list(_offers(self._types())), wish)
+        return suitable(list(_offers(self._types())), gpu_request)
 
     def create(self, request: PodRequest) -> Pod:
         """Register the key under the instance's name, then launch.
@@ -143,7 +143,7 @@ class LambdaCloud:
         """
         name, public_key = checked_name(request.name), checked_public_key(request.public_key)
         launch = _Launch(
-            region_name=request.offer.place,
+            region_name=request.offer.region,
             instance_type_name=request.offer.gpu,
             ssh_key_names=[self._register(name, public_key)],
             file_system_names=[],
@@ -176,17 +176,17 @@ class LambdaCloud:
         body = _Terminate(instance_ids=[checked_id(pod_id)]).model_dump()
         reply = self._api.ask("POST", "/instance-operations/terminate", body=body)
         if not _is_unknown(reply):
-            reply.well()
+            reply.raise_for_error()
         if name:
             self._try_to_tidy(name)
 
-    def tidy(self, name: str) -> None:
+    def clean_up(self, name: str) -> None:
         """Remove the SSH key that `create` registered under a name."""
         for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
             if key.name == name:
                 reply = self._api.ask("DELETE", f"/ssh-keys/{checked_id(key.id)}")
                 if not _is_unknown(reply):
-                    reply.well()
+                    reply.raise_for_error()
 
     def host_key_fingerprints(self, pod_id: str) -> Sequence[str]:  # noqa: ARG002
         """None: Lambda does not tell host keys."""
@@ -218,35 +218,35 @@ class LambdaCloud:
         yield from (system.billed() for system in listed.data)
         _require_all(listed, "file systems")
 
-    def examine(self, wish: GpuWish) -> Sequence[Finding]:
+    def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, instances, capacity and price; Lambda tells no balance."""
-        looks: tuple[Callable[[], Finding], ...] = (
-            self._examine_key,
-            lambda: self._examine_capacity(wish),
+        looks: tuple[Callable[[], Diagnosis], ...] = (
+            self._diagnose_key,
+            lambda: self._diagnose_capacity(gpu_request),
         )
-        findings = []
+        diagnoses = []
         for look in looks:
             try:
-                finding = look()
+                diagnosis = look()
             except CloudError as error:
-                finding = Finding("Lambda Cloud", False, error.problem, error.fix)
-            findings.append(finding)
-            if not finding.well:
+                diagnosis = Diagnosis("Lambda Cloud", False, error.problem, error.fix)
+            diagnoses.append(diagnosis)
+            if not diagnosis.ok:
                 break
-        return [*self._api.examined_clock(), *findings]
+        return [*self._api.diagnose_clock(), *diagnoses]
 
-    def _examine_key(self) -> Finding:
+    def _diagnose_key(self) -> Diagnosis:
         try:
             pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
         except CloudKeyError as error:
-            return Finding("Lambda API key", False, error.problem, error.fix)
+            return Diagnosis("Lambda API key", False, error.problem, error.fix)
         rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
-        said = f"accepted; {len(pods)} instances in the account, USD {rate:.2f}/h together"
-        return Finding("Lambda API key", True, said)
+        detail = f"accepted; {len(pods)} instances in the account, USD {rate:.2f}/h together"
+        return Diagnosis("Lambda API key", True, detail)
 
-    def _examine_capacity(self, wish: GpuWish) -> Finding:
+    def _diagnose_capacity(self, gpu_request: GpuRequest) -> Diagnosis:
         types = self._types()
-        return examined(list(_offers(types)), types.keys(), wish)
+        return diagnose_offers(list(_offers(types)), types.keys(), gpu_request)
 
     def _types(self) -> dict[str, _Type]:
         return self._api.ask("GET", "/instance-types").read(_Types).data
@@ -268,9 +268,9 @@ class LambdaCloud:
         raise error
 
     def _launch(self, launch: _Launch) -> str:
-        self._launches.wait(self.settings.patience.longest_wait)
+        self._launches.wait(self.settings.retries.longest_wait)
         reply = self._api.create("/instance-operations/launch", launch.model_dump())
-        reply.well()
+        reply.raise_for_error()
         try:
             (instance_id,) = reply.read(_Launched).data.instance_ids
         except (CloudUnavailableError, ValueError) as error:
@@ -295,7 +295,7 @@ class LambdaCloud:
 
     def _try_to_tidy(self, name: str) -> None:
         try:
-            self.tidy(name)
+            self.clean_up(name)
         except CloudError as error:
             _log.warning("The SSH key %s stays in the Lambda account: %s", name, error.problem)
 
@@ -327,12 +327,12 @@ class _Terminate(RequestBody):
     instance_ids: list[str]
 
 
-class _InstanceType(ReplyBody):
+class _InstanceType(ResponseBody):
     name: str = ""
     price_cents_per_hour: int | None = None
 
 
-class _Instance(ReplyBody):
+class _Instance(ResponseBody):
     id: str = Field(min_length=1)
     name: str | None = None
     ip: Lenient[str] = None
@@ -341,11 +341,11 @@ class _Instance(ReplyBody):
     instance_type: Lenient[_InstanceType] = None
 
 
-class _OneInstance(ReplyBody):
+class _OneInstance(ResponseBody):
     data: _Instance
 
 
-class _Page(ReplyBody):
+class _WholeList(ResponseBody):
     @property
     def goes_on(self) -> bool:
         """Whether there may be more. Pages are not documented, so any sign of them counts."""
@@ -353,11 +353,11 @@ class _Page(ReplyBody):
         return any(value for word, value in beside.items() if _PAGING.search(word.lower()))
 
 
-class _Instances(_Page):
+class _Instances(_WholeList):
     data: list[_Instance]
 
 
-class _FileSystem(ReplyBody):
+class _FileSystem(ResponseBody):
     id: str
     name: str = ""
     created: Lenient[str] = None
@@ -372,38 +372,38 @@ class _FileSystem(ReplyBody):
         return Billed("file system", self.id, self.name, status, created, price, how)
 
 
-class _FileSystems(_Page):
+class _FileSystems(_WholeList):
     data: list[_FileSystem]
 
 
-class _Region(ReplyBody):
+class _Region(ResponseBody):
     name: str
 
 
-class _Type(ReplyBody):
+class _Type(ResponseBody):
     instance_type: _InstanceType
     regions_with_capacity_available: list[_Region]
 
 
-class _Types(ReplyBody):
+class _Types(ResponseBody):
     data: dict[str, _Type]
 
 
-class _Key(ReplyBody):
+class _Key(ResponseBody):
     id: str
     name: str
     public_key: str = ""
 
 
-class _Keys(ReplyBody):
+class _Keys(ResponseBody):
     data: list[_Key]
 
 
-class _LaunchedIds(ReplyBody):
+class _LaunchedIds(ResponseBody):
     instance_ids: list[str]
 
 
-class _Launched(ReplyBody):
+class _Launched(ResponseBody):
     data: _LaunchedIds
 
 
@@ -415,7 +415,7 @@ def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
             yield Offer(name, region.name, tier="", usd_per_hour=price)
 
 
-def _require_all(listed: _Page, what: str) -> None:
+def _require_all(listed: _WholeList, what: str) -> None:
     """Raise where a list has another page.
 
     Raises:
@@ -433,16 +433,16 @@ def _same_key(one: str, other: str) -> bool:
     return one.split()[:2] == other.split()[:2]
 
 
-def classify(reply: Reply) -> CloudError | None:
+def classify(reply: ApiResponse) -> CloudError | None:
     """What an error of Lambda Cloud means by its code; None where that says nothing."""
     kind = _BY_CODE.get(_code_of(reply))
     return None if kind is None else kind[0](reply.problem(), kind[1])
 
 
-def _code_of(reply: Reply) -> str:
+def _code_of(reply: ApiResponse) -> str:
     error = reply.fields().get("error")
     return str(error.get("code", "")) if isinstance(error, dict) else ""
 
 
-def _is_unknown(reply: Reply) -> bool:
+def _is_unknown(reply: ApiResponse) -> bool:
     return reply.status == 404 or _code_of(reply) == _UNKNOWN

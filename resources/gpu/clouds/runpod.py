@@ -23,8 +23,8 @@ from resources.gpu.clouds.base import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
-    Finding,
-    GpuWish,
+    Diagnosis,
+    GpuRequest,
     Inventory,
     NoCapacityError,
     Offer,
@@ -35,17 +35,17 @@ from resources.gpu.clouds.base import (
 )
 from resources.gpu.clouds.billed import collected, per_hour, seconds_since_1970
 from resources.gpu.clouds.http import (
+    ApiClient,
     ApiKey,
     Lenient,
-    Patience,
     Query,
-    ReplyBody,
     RequestBody,
-    Requester,
+    ResponseBody,
+    RetryPolicy,
     Service,
     checked_url,
 )
-from resources.gpu.clouds.offers import examined, suitable
+from resources.gpu.clouds.offers import diagnose_offers, suitable
 from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
 from resources.gpu.pod_names import parse_name
 
@@ -101,7 +101,7 @@ class RunPodSettings:
     tiers: tuple[Tier, ...] = ("secure",)
     image: str = IMAGE
     cursor_parameter: str = ""
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 class RunPod:
@@ -118,11 +118,11 @@ class RunPod:
         """
         self.settings = settings or RunPodSettings()
         service = Service("RunPod", self.settings.base_url, self.settings.key)
-        self._api = Requester(service, self.settings.patience)
+        self._api = ApiClient(service, self.settings.retries)
 
-    def offers(self, wish: GpuWish) -> Sequence[Offer]:
+    def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
         """What could be rented, data centre by data centre where they are told."""
-        return suitable(list(_offers(self._catalogues(wish))), wish)
+        return suitable(list(_offers(self._catalogues(gpu_request))), gpu_request)
 
     def create(self, request: PodRequest) -> Pod:
         """Ask for a pod whose dead-man switch is armed before anything else runs on it.
@@ -135,12 +135,12 @@ class RunPod:
         reply = self._api.create("/pods", body)
         if reply.status in (400, 403) and not reply.turned_away:
             raise NoCapacityError(
-                f"RunPod has no {request.offer.gpu} in {request.offer.place or 'any place'} "
-                f"({request.offer.tier}) for this account: {reply.said}",
-                "Another GPU or place may be available. If none is, read what RunPod says; pods "
+                f"RunPod has no {request.offer.gpu} in {request.offer.region or 'any region'} "
+                f"({request.offer.tier}) for this account: {reply.message}",
+                "Another GPU or region may be available. If none is, read what RunPod says; pods "
                 "that count against the account's spending limit look like this, too.",
             )
-        reply.well()
+        reply.raise_for_error()
         try:
             return reply.read(_Pod).pod()
         except CloudUnavailableError as error:
@@ -159,9 +159,9 @@ class RunPod:
         """Ask for a pod's end."""
         reply = self._api.ask("DELETE", f"/pods/{checked_id(pod_id)}")
         if reply.status != 404:
-            reply.well()
+            reply.raise_for_error()
 
-    def tidy(self, name: str) -> None:
+    def clean_up(self, name: str) -> None:
         """A pod brings its key along; nothing else is left in the account."""
 
     def host_key_fingerprints(self, pod_id: str) -> Sequence[str]:
@@ -215,59 +215,59 @@ class RunPod:
         for page in self._pages("/serverless", _Endpoints):
             yield from (endpoint.billed() for endpoint in page.endpoints if endpoint.workers.min)
 
-    def examine(self, wish: GpuWish) -> Sequence[Finding]:
+    def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, pods, spending, capacity and price."""
-        findings = []
-        for look in (self._examine_key, self._examine_spending):
-            finding = look()
-            findings.append(finding)
-            if not finding.well:
-                return findings
-        return [*findings, *self._api.examined_clock(), self._examine_capacity(wish)]
+        diagnoses = []
+        for look in (self._diagnose_key, self._diagnose_spending):
+            diagnosis = look()
+            diagnoses.append(diagnosis)
+            if not diagnosis.ok:
+                return diagnoses
+        return [*diagnoses, *self._api.diagnose_clock(), self._diagnose_capacity(gpu_request)]
 
-    def _examine_key(self) -> Finding:
+    def _diagnose_key(self) -> Diagnosis:
         try:
             pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
         except CloudKeyError as error:
-            return Finding("RunPod API key", False, error.problem, error.fix)
+            return Diagnosis("RunPod API key", False, error.problem, error.fix)
         except CloudError as error:
-            return Finding("RunPod", False, error.problem, error.fix)
+            return Diagnosis("RunPod", False, error.problem, error.fix)
         rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
-        said = f"accepted; {len(pods)} pods in the account, USD {rate:.2f}/h together"
-        return Finding("RunPod API key", True, said)
+        detail = f"accepted; {len(pods)} pods in the account, USD {rate:.2f}/h together"
+        return Diagnosis("RunPod API key", True, detail)
 
-    def _examine_spending(self) -> Finding:
+    def _diagnose_spending(self) -> Diagnosis:
         what = "RunPod balance"
         try:
             reply = self._api.ask("GET", "/billing/pods", {"bucketSize": "day", "lastN": 30})
             spent = reply.read(_Billing).metadata.totals.total
         except CloudError as error:
             # A key that may create pods need not be one that may see bills.
-            return Finding(what, True, f"not told: {error.problem}")
-        said = (
+            return Diagnosis(what, True, f"not told: {error.problem}")
+        detail = (
             f"not told by the API; USD {spent:.2f} for pods in the last 30 days. With less than "
             "an hour of credit, a pod is refused."
         )
-        return Finding(what, True, said)
+        return Diagnosis(what, True, detail)
 
-    def _examine_capacity(self, wish: GpuWish) -> Finding:
+    def _diagnose_capacity(self, gpu_request: GpuRequest) -> Diagnosis:
         try:
-            catalogues = self._catalogues(wish)
+            catalogues = self._catalogues(gpu_request)
         except CloudError as error:
-            return Finding("RunPod catalogue", False, error.problem, error.fix)
+            return Diagnosis("RunPod catalogue", False, error.problem, error.fix)
         known = {gpu.id for _, gpus in catalogues for gpu in gpus}
-        return examined(list(_offers(catalogues)), known, wish)
+        return diagnose_offers(list(_offers(catalogues)), known, gpu_request)
 
-    def _catalogues(self, wish: GpuWish) -> list[tuple[Tier, list[_Gpu]]]:
-        return [(tier, self._catalogue(tier, wish)) for tier in self.settings.tiers]
+    def _catalogues(self, gpu_request: GpuRequest) -> list[tuple[Tier, list[_Gpu]]]:
+        return [(tier, self._catalogue(tier, gpu_request)) for tier in self.settings.tiers]
 
-    def _catalogue(self, tier: Tier, wish: GpuWish) -> list[_Gpu]:
+    def _catalogue(self, tier: Tier, gpu_request: GpuRequest) -> list[_Gpu]:
         query: Query = {
             "include": "AVAILABILITY",
             "product": "POD",
             "cloud": tier.upper(),
             "count": 1,
-            "minCudaVersion": wish.min_cuda,
+            "minCudaVersion": gpu_request.min_cuda,
         }
         return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
 
@@ -295,7 +295,7 @@ class RunPod:
         )
 
     def _body(self, request: PodRequest) -> _CreatePod:
-        place, name = request.offer.place, parse_name(request.name)
+        place, name = request.offer.region, parse_name(request.name)
         latest = name.expires + RESTART_SLACK_SECONDS if name else None
         return _CreatePod(
             name=checked_name(request.name),
@@ -372,25 +372,25 @@ class _CreatePod(RequestBody):
     dataCenterIds: list[str] | None  # noqa: N815
 
 
-class _Endpoint(ReplyBody):
+class _Endpoint(ResponseBody):
     host: str
     port: int
     username: str
 
 
-class _Ssh(ReplyBody):
+class _Ssh(ResponseBody):
     direct: _Endpoint | None = None
 
 
-class _Disk(ReplyBody):
+class _Disk(ResponseBody):
     size: float
 
 
-class _Mounts(ReplyBody):
+class _Mounts(ResponseBody):
     persistent: Lenient[_Disk] = None
 
 
-class _Pod(ReplyBody):
+class _Pod(ResponseBody):
     id: str = Field(min_length=1)
     name: str
     status: str
@@ -421,12 +421,12 @@ class _Pod(ReplyBody):
         return Pod(self.id, self.name, status, self.cost or None, address)
 
 
-class _Pagination(ReplyBody):
+class _Pagination(ResponseBody):
     nextCursor: str | None = None  # noqa: N815
     hasNextPage: bool | None = None  # noqa: N815
 
 
-class _Page(ReplyBody):
+class _Page(ResponseBody):
     pagination: _Pagination | None = None
 
     def next_cursor(self) -> str | None:
@@ -441,7 +441,7 @@ class _Pods(_Page):
     pods: list[_Pod]
 
 
-class _Volume(ReplyBody):
+class _Volume(ResponseBody):
     id: str
     name: str = ""
     size: Lenient[float] = None
@@ -459,11 +459,11 @@ class _Volumes(_Page):
     networkVolumes: list[_Volume]  # noqa: N815
 
 
-class _Workers(ReplyBody):
+class _Workers(ResponseBody):
     min: int = 0
 
 
-class _ServerlessEndpoint(ReplyBody):
+class _ServerlessEndpoint(ResponseBody):
     id: str
     name: str = ""
     workers: _Workers = Field(default_factory=_Workers)
@@ -479,36 +479,36 @@ class _Endpoints(_Page):
     endpoints: list[_ServerlessEndpoint]
 
 
-class _Place(ReplyBody):
+class _Place(ResponseBody):
     id: str
     availability: str
 
 
-class _Gpu(ReplyBody):
+class _Gpu(ResponseBody):
     id: str
     price: dict[str, float]
     availability: str = "NONE"
     dataCenters: list[_Place] = Field(default_factory=list)  # noqa: N815
 
 
-class _Gpus(ReplyBody):
+class _Gpus(ResponseBody):
     gpus: list[_Gpu]
 
 
-class _Totals(ReplyBody):
+class _Totals(ResponseBody):
     total: float = Field(alias="totalAmount")
 
 
-class _Metadata(ReplyBody):
+class _Metadata(ResponseBody):
     totals: _Totals
 
 
-class _Charge(ReplyBody):
+class _Charge(ResponseBody):
     pod_id: str = Field(alias="podId")
     total: float = Field(alias="totalAmount")
 
 
-class _Billing(ReplyBody):
+class _Billing(ResponseBody):
     records: list[_Charge]
     metadata: _Metadata
 

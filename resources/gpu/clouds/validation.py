@@ -47,5 +47,5 @@ def checked_id(pod_id: str) -> str:
         CloudError: it would lead elsewhere.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", pod_id):
-        raise CloudError(f"{pod_id!r} is not the id of a pod.", "Look at `outpost gpu list`.")
+        raise CloudError(f"{pod_id!r} is not the id of a pod.", "Run `outpost gpu list`.")
     return pod_id

@@ -116,5 +116,5 @@ def fingerprint_of(key: paramiko.PKey) -> str:
 def _another_key(shown: str, expected: str) -> HostKeyError:
     return HostKeyError(
         f"The host shows the key {shown}, but must have {expected}.",
-        "Somebody else answers at this address. Do not go on; rent or connect again.",
+        "Another machine answers at this address. Do not continue; rent or connect again.",
     )

@@ -287,7 +287,7 @@ class RemoteHost:
                 return act(self._connection)
             except SshDroppedError as error:
                 if self._moved() - stood_from > self.patience / 4:
-                    # It broke in the midst of long work, not for want of a host.
+                    # It broke in the midst of long work, not for lack of a host.
                     gives_up, pause = time.monotonic() + self.patience, FIRST_PAUSE
                 self.close()
                 reason = self.lost_because()

@@ -77,13 +77,13 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Look:
+class JobStatus:
     """How a job is getting on.
 
     Attributes:
         state: 'none' before it has begun; 'gone' when it ended without telling how.
         code: the exit code, once it ended.
-        log, events: what was written since the last look.
+        log, events: what was written since the last poll.
         checkpoint: what `checkpoint.json` says, or None.
     """
 
@@ -95,7 +95,7 @@ class Look:
 
 
 @dataclass
-class Workplace:
+class RemoteWorkspace:
     """One job's place on a host. Everything in here does no harm when it is done twice.
 
     Attributes:
@@ -130,7 +130,7 @@ class Workplace:
         digest = hashlib.sha256(HELPER.read_bytes()).hexdigest()
         return f"{self.base}/agent-{digest[:8]}.py"
 
-    def examine(self) -> Environment:
+    def probe(self) -> Environment:
         """Bring the helper, and find the Python that sees the GPU.
 
         Raises:
@@ -144,7 +144,7 @@ class Workplace:
         for named in PYTHONS:
             python = named.replace("~", self.home)
             try:
-                environment = self._probe(python)
+                environment = self._probe_python(python)
             except RemoteCommandError as error:
                 troubles.append(f"{python}: {error.problem}")
                 continue
@@ -172,7 +172,7 @@ class Workplace:
         wanted = self.requirements
         if not _has(environment, wanted):
             self.python = self._virtual_environment(wanted)
-            environment = _still_fit(self._probe(self.python), environment, wanted)
+            environment = _still_fit(self._probe_python(self.python), environment, wanted)
         return {
             "python": self.python,
             "torch": environment.torch,
@@ -218,10 +218,10 @@ class Workplace:
             f"{detached} fi; {has_begun}"
         )
 
-    def look(self, log_offset: int, events_offset: int) -> Look:
+    def status(self, log_offset: int, events_offset: int) -> JobStatus:
         """How the job is getting on, and what it wrote from these offsets on."""
         seen = self._help("look", self.job, str(log_offset), str(events_offset))
-        return Look(
+        return JobStatus(
             seen["state"],
             seen["code"],
             base64.b64decode(seen["log"]),
@@ -269,7 +269,7 @@ class Workplace:
             send(self.host, archive, f"{target}.tar")
             self._help("unpack", f"{target}.tar", str(len(blobs)), f"{self.base}/blobs")
 
-    def _probe(self, python: str) -> Environment:
+    def _probe_python(self, python: str) -> Environment:
         answer = self._help("probe", *self.requirements, python=python, seconds=PROBE_SECONDS)
         return Environment(
             answer["python"],

@@ -16,7 +16,7 @@ class HeldError(OutpostError):
 
 
 @contextmanager
-def holding(file: Path) -> Iterator[None]:
+def hold_lock(file: Path) -> Iterator[None]:
     """Hold the lock of a file for the time of the block; the file itself stays.
 
     Raises:
@@ -49,7 +49,7 @@ def is_held(file: Path) -> bool:
     if not file.exists():
         return False
     try:
-        with holding(file):
+        with hold_lock(file):
             return False
     except HeldError:
         return True

@@ -15,16 +15,16 @@ from pipeline.jobs.program.constants import DONE_FILE, EVENTS_FILE, LOG_FILE, OU
 from pipeline.jobs.spec import JobSpec
 from resources.gpu.hosts.ssh import HostLostError, RemoteCommandError
 from resources.gpu.hosts.transfer import TransferError
-from resources.gpu.hosts.workspace import Look, Workplace
-from resources.gpu.timeouts import Pace
+from resources.gpu.hosts.workspace import JobStatus, RemoteWorkspace
+from resources.gpu.timeouts import Timeouts
 
-Watch = Callable[[Workplace], None]
-"""Called at every look; may have the job finish, and raises to give it up."""
+PollHook = Callable[[RemoteWorkspace], None]
+"""Called at every poll; may have the job finish, and raises to give it up."""
 SHELL_KILLED = 137
 
 
 @dataclass(frozen=True)
-class Assignment:
+class RemoteJob:
     """A job and who listens to it.
 
     Attributes:
@@ -42,94 +42,96 @@ class Assignment:
         return self.job.parent / OUTPUTS_FOLDER
 
 
-class Following:
+class JobFollower:
     """Keeps the outputs here up to date with those on the host."""
 
-    def __init__(self, workplace: Workplace, assignment: Assignment, pace: Pace) -> None:
+    def __init__(
+        self, workspace: RemoteWorkspace, remote_job: RemoteJob, timeouts: Timeouts
+    ) -> None:
         """What `outputs` holds already was brought from an earlier host and counts as told."""
-        self.workplace = workplace
-        self.assignment = assignment
-        self.pace = pace
-        self.log = assignment.outputs / LOG_FILE
-        self.events = assignment.outputs / EVENTS_FILE
+        self.workspace = workspace
+        self.remote_job = remote_job
+        self.timeouts = timeouts
+        self.log = remote_job.outputs / LOG_FILE
+        self.events = remote_job.outputs / EVENTS_FILE
         self.listener = Listener(
-            assignment.spec, assignment.outputs, assignment.on_event, assignment.on_log
+            remote_job.spec, remote_job.outputs, remote_job.on_event, remote_job.on_log
         )
         self.checkpoint: CheckpointDescription | None = None
         self.checkpoint_at = time.monotonic()
         self.has_ended = False
 
-    def run(self, watch: Watch) -> Path:
+    def run(self, on_poll: PollHook) -> Path:
         """Bring the job, run it to its end, and return the folder of its outputs.
 
         Raises:
             JobFailedError: the job failed; its outputs are here all the same.
             HostLostError: the host is gone, or its job without a trace.
         """
-        sent = self.workplace.upload(self.assignment.job.parent)
-        self.assignment.on_log(f"Brought the job to the host: {sent / 1e6:.1f} MB were new to it.")
-        self.workplace.start()
-        look = self.follow(watch)
-        outputs = self.assignment.outputs
-        self.workplace.fetch_outputs(outputs)
+        sent = self.workspace.upload(self.remote_job.job.parent)
+        self.remote_job.on_log(f"Brought the job to the host: {sent / 1e6:.1f} MB were new to it.")
+        self.workspace.start()
+        status = self.follow(on_poll)
+        outputs = self.remote_job.outputs
+        self.workspace.fetch_outputs(outputs)
         self.has_ended = True
-        if look.code != 0 or not (outputs / DONE_FILE).is_file():
-            code = SHELL_KILLED if look.code is None else look.code
-            raise job_failure(self.assignment.spec, code, outputs)
+        if status.code != 0 or not (outputs / DONE_FILE).is_file():
+            code = SHELL_KILLED if status.code is None else status.code
+            raise job_failure(self.remote_job.spec, code, outputs)
         return outputs
 
-    def follow(self, watch: Watch) -> Look:
+    def follow(self, on_poll: PollHook) -> JobStatus:
         """Tell what the job tells, until it has ended; keep its checkpoints."""
         while True:
-            look = self.mirror()
-            if look.state != "running" and not (look.log or look.events):
+            status = self.poll()
+            if status.state != "running" and not (status.log or status.events):
                 break
-            self.keep_checkpoint(look, self.pace.checkpoint)
-            if look.state == "running":
-                watch(self.workplace)
-                time.sleep(self.pace.poll)
+            self.keep_checkpoint(status, self.timeouts.checkpoint_interval)
+            if status.state == "running":
+                on_poll(self.workspace)
+                time.sleep(self.timeouts.poll_interval)
         self.listener.tell(at_end=True)
-        if look.state != "ended":
+        if status.state != "ended":
             raise HostLostError(
                 "The job is gone from the host without having ended: the host was restarted.",
                 "Train again; it continues if it can.",
             )
-        return look
+        return status
 
-    def mirror(self) -> Look:
-        """Take over what was written since the last look."""
-        look = self._take()
+    def poll(self) -> JobStatus:
+        """Take over what was written since the last poll."""
+        status = self._append_new()
         self.listener.tell()
-        return look
+        return status
 
-    def keep_checkpoint(self, look: Look, not_within: float) -> None:
+    def keep_checkpoint(self, status: JobStatus, not_within: float) -> None:
         """Fetch the newest checkpoint, unless one was fetched a short while ago."""
-        if look.checkpoint is None or look.checkpoint == self.checkpoint:
+        if status.checkpoint is None or status.checkpoint == self.checkpoint:
             return
         if time.monotonic() - self.checkpoint_at < not_within:
             return
         try:
-            self.workplace.fetch_checkpoint(look.checkpoint, self.assignment.outputs)
+            self.workspace.fetch_checkpoint(status.checkpoint, self.remote_job.outputs)
         except (TransferError, RemoteCommandError):
-            return  # replaced or removed meanwhile: the next look tells what is there now
-        self.checkpoint, self.checkpoint_at = look.checkpoint, time.monotonic()
+            return  # replaced or removed meanwhile: the next poll tells what is there now
+        self.checkpoint, self.checkpoint_at = status.checkpoint, time.monotonic()
 
-    def salvage(self) -> None:
+    def rescue_outputs(self) -> None:
         """End the job and bring what helps to go on and to understand, telling nobody."""
-        self.workplace.stop()
-        while (look := self._take()).log or look.events:
+        self.workspace.stop()
+        while (status := self._append_new()).log or status.events:
             pass
-        self.keep_checkpoint(look, 0.0)
-        if look.state != "none":
-            self.workplace.fetch_outputs(
-                self.assignment.outputs, self.assignment.spec.large_outputs
+        self.keep_checkpoint(status, 0.0)
+        if status.state != "none":
+            self.workspace.fetch_outputs(
+                self.remote_job.outputs, self.remote_job.spec.large_outputs
             )
 
-    def _take(self) -> Look:
-        look = self.workplace.look(_size(self.log), _size(self.events))
-        _append(self.log, look.log)
-        _append(self.events, look.events)
-        return look
+    def _append_new(self) -> JobStatus:
+        status = self.workspace.status(_size(self.log), _size(self.events))
+        _append(self.log, status.log)
+        _append(self.events, status.events)
+        return status
 
 
 def _size(file: Path) -> int:

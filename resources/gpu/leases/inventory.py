@@ -16,7 +16,7 @@ from resources.gpu.leases.ledger import LeaseRow, Ledger, LedgerError
 from resources.gpu.pod_names import parse_name
 
 
-class Whose(StrEnum):
+class Ownership(StrEnum):
     """Who made something that is billed."""
 
     OURS = "ours"
@@ -39,14 +39,14 @@ class Entry:
 
     provider: str
     item: Billed
-    whose: Whose
+    ownership: Ownership
     lease: str
     age_seconds: float | None
 
 
 @dataclass(frozen=True)
 class Account:
-    """What one account is billed for, the dearest first.
+    """What one account is billed for, the most expensive first.
 
     Attributes:
         unknown: what could not be looked at.
@@ -99,13 +99,13 @@ def _entry(
         ),
         None,
     )
-    whose = Whose.FOREIGN
+    ownership = Ownership.FOREIGN
     if row is not None or (name is not None and name.owner == owner):
-        whose = Whose.OURS if row is not None and row.id in held else Whose.LEFT_BEHIND
+        ownership = Ownership.OURS if row is not None and row.id in held else Ownership.LEFT_BEHIND
     elif name is not None:
-        whose = Whose.OTHER
+        ownership = Ownership.OTHER
     created = item.created_at
     if created is None and (row is not None or name is not None):
         created = row.created_at if row is not None else float(name.created if name else 0)
     age = None if created is None else max(0.0, now - created)
-    return Entry(provider, item, whose, row.id if row else "", age)
+    return Entry(provider, item, ownership, row.id if row else "", age)

@@ -160,7 +160,7 @@ class LeaseRow:
 
     @property
     def must_end_at(self) -> float:
-        """When its time or its money is over, whatever comes first."""
+        """When its time or its budget is used up, whatever comes first."""
         return min(self.expires_at, self.created_at + 3600 * self.max_usd / self.usd_per_hour)
 
 
@@ -232,7 +232,7 @@ class Ledger:
                 "provider": provider,
                 "name": str(name),
                 "gpu": offer.gpu,
-                "place": offer.place,
+                "place": offer.region,
                 "tier": offer.tier,
                 "usd_per_hour": offer.usd_per_hour,
                 "max_usd": usd,
@@ -338,7 +338,7 @@ class Ledger:
         """
         for row in self._select("WHERE id = ?", (lease,)):
             return row
-        raise LedgerError(f"The ledger has no lease {lease}.", "Look at `outpost gpu list`.")
+        raise LedgerError(f"The ledger has no lease {lease}.", "Run `outpost gpu list`.")
 
     def rows(self) -> tuple[LeaseRow, ...]:
         """Every lease, the newest first."""
@@ -410,7 +410,7 @@ class Ledger:
         if row.state is not to:
             raise LedgerError(
                 f"Lease {lease} is {row.state} and cannot become {to}.",
-                "It was ended by somebody else in the meantime; look at `outpost gpu list`.",
+                "It was ended in the meantime; run `outpost gpu list`.",
             )
         return row
 

@@ -39,12 +39,12 @@ from resources.gpu.hosts.ssh import (
     connect,
     quoted,
 )
-from resources.gpu.hosts.workspace import Environment, HostUnfitError, Workplace
-from resources.gpu.leases.file_lock import holding
+from resources.gpu.hosts.workspace import Environment, HostUnfitError, RemoteWorkspace
+from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerError, Limits
 from resources.gpu.pod_names import new_lease_id
 from resources.gpu.signals import require_a_parent
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class EndNotRecordedError(OutpostError):
 
 
 @dataclass(frozen=True)
-class Terms:
+class PodTerms:
     """What all pods of a provider have in common.
 
     Attributes:
@@ -75,7 +75,7 @@ class Terms:
     ledger: Ledger
     limits: Limits
     key: paramiko.PKey
-    pace: Pace
+    timeouts: Timeouts
     disk_gb: int
     min_cuda: str
 
@@ -86,7 +86,7 @@ class PodLease:
     known: LeaseRow
     """The lease as it was last read; `read_row` reads it anew."""
 
-    def __init__(self, terms: Terms, offer: Offer, requirements: Mapping[str, str]) -> None:
+    def __init__(self, terms: PodTerms, offer: Offer, requirements: Mapping[str, str]) -> None:
         """Announce the lease; nothing has been asked for yet.
 
         Args:
@@ -97,7 +97,7 @@ class PodLease:
         Raises:
             LeaseLimitError, BudgetError: it is one too many.
         """
-        self.cloud, self.ledger, self.pace = terms.cloud, terms.ledger, terms.pace
+        self.cloud, self.ledger, self.timeouts = terms.cloud, terms.ledger, terms.timeouts
         self.terms, self.offer, self.requirements = terms, offer, requirements
         self.id = new_lease_id()
         self.has_ended = False
@@ -106,7 +106,7 @@ class PodLease:
         self._began = time.monotonic()
         self._held = ExitStack()
         # Locked before there is a row, so the reaper never takes the row for an abandoned one.
-        self._held.enter_context(holding(self.ledger.lock_file(self.id)))
+        self._held.enter_context(hold_lock(self.ledger.lock_file(self.id)))
         try:
             self.known = self.ledger.intend(self.cloud.name, offer, terms.limits, self.id)
         except BaseException:
@@ -130,7 +130,7 @@ class PodLease:
         return self.known
 
     def seconds_left(self) -> float:
-        """Until its time or its money is over, by whichever clock says so first.
+        """Until its time or its budget is used up, by whichever clock says so first.
 
         The clock on the wall may be set back, and the other one stands still while a laptop sleeps.
         """
@@ -153,7 +153,7 @@ class PodLease:
         trust = RecordedKey(lambda: self.read_row().host_key, self._told_keys, self._remember_key)
         login = Login(self._address, self.terms.key, trust)
         self._wait_for_login(login)
-        self._host = RemoteHost(login, self.pace.patience, self.lost_because)
+        self._host = RemoteHost(login, self.timeouts.reconnect, self.lost_because)
         try:
             ready = self._prepared(self._host, on_log)
         except SshError as error:
@@ -164,7 +164,7 @@ class PodLease:
     def lost_because(self) -> str | None:
         """Why the pod will not come back, as far as its cloud knows."""
         if self.seconds_left() < 0:
-            return "its time or its money is over"
+            return "its time or its budget is used up"
         try:
             pod = self.cloud.get(self.pod_id)
         except CloudError:
@@ -187,7 +187,7 @@ class PodLease:
         try:
             if self._host is not None:
                 self._host.close()
-            end_lease(self.cloud, self.ledger, self.read_row(), note, self.pace)
+            end_lease(self.cloud, self.ledger, self.read_row(), note, self.timeouts)
             self.has_ended = True
         finally:
             self._release()
@@ -205,9 +205,9 @@ class PodLease:
         try:
             pod = self._ask_for(request)
         except AmbiguousCreateError as error:
-            adopted = find_by_name(self.cloud, row.name, self.pace)
+            adopted = find_by_name(self.cloud, row.name, self.timeouts)
             if adopted is None:
-                _tidy(self.cloud, self.ledger.not_created(self.id, error.problem))
+                _clean_up(self.cloud, self.ledger.not_created(self.id, error.problem))
                 raise NoCapacityError(error.problem, error.fix) from error
             self._is_created(adopted)
             self.ledger.mark_seen(self.id)
@@ -223,14 +223,14 @@ class PodLease:
 
     def _ask_for(self, request: PodRequest) -> Pod:
         """Ask once; again only where the cloud says that it has not even looked at it."""
-        gives_up = time.monotonic() + self.pace.resolve
+        gives_up = time.monotonic() + self.timeouts.create_resolution
         while True:
             try:
                 return self.cloud.create(request)
             except CloudBusyError:
                 if time.monotonic() > gives_up:
                     raise
-                time.sleep(self.pace.poll)
+                time.sleep(self.timeouts.poll_interval)
 
     def _check_price(self) -> None:
         price, most = self.read_row().usd_per_hour, self.terms.limits.per_hour
@@ -257,24 +257,24 @@ class PodLease:
                     running_since = running_since or now
                     if pod.ssh is not None:
                         return pod.ssh
-            elif self.read_row().seen and now - began > self.pace.settle:
+            elif self.read_row().seen and now - began > self.timeouts.list_lag:
                 raise HostUnfitError("It vanished while it booted.", "Another host may work.")
-            if running_since is not None and now - running_since > self.pace.direct:
+            if running_since is not None and now - running_since > self.timeouts.address:
                 raise HostUnfitError(
-                    f"It runs for {self.pace.direct:.0f} s without a direct SSH address.",
+                    f"It runs for {self.timeouts.address:.0f} s without a direct SSH address.",
                     "Hosts of the secure tier always have one.",
                 )
-            if now - began > self.pace.boot:
+            if now - began > self.timeouts.boot:
                 raise HostUnfitError(
-                    f"It did not boot within {self.pace.boot:.0f} s.", "Another host may work."
+                    f"It did not boot within {self.timeouts.boot:.0f} s.", "Another host may work."
                 )
-            time.sleep(self.pace.poll)
+            time.sleep(self.timeouts.poll_interval)
 
     def _look_at_pod(self) -> Pod | None:
         """The pod; None while it is not found, or the cloud cannot be asked.
 
         Raises:
-            HostUnfitError: it is too dear.
+            HostUnfitError: it is too expensive.
         """
         try:
             pod = self.cloud.get(self.pod_id)
@@ -291,7 +291,7 @@ class PodLease:
         return pod
 
     def _wait_for_login(self, login: Login) -> None:
-        gives_up = time.monotonic() + self.pace.login
+        gives_up = time.monotonic() + self.timeouts.login
         while True:
             try:
                 connect(login).close()
@@ -302,14 +302,14 @@ class PodLease:
                 reason = self.lost_because()
                 if reason is not None or time.monotonic() > gives_up:
                     raise HostUnfitError(reason or error.problem, error.fix) from error
-                time.sleep(min(self.pace.poll, 2.0))
+                time.sleep(min(self.timeouts.poll_interval, 2.0))
 
     def _prepared(self, host: RemoteHost, on_log: OnLog) -> ReadyPod:
-        workplace = Workplace(host, self.known.name, self.requirements)
+        workspace = RemoteWorkspace(host, self.known.name, self.requirements)
         self._check_deadman(host)
-        environment = _usable(workplace)
+        environment = _usable(workspace)
         on_log(f"Preparing {environment.gpu} ({self.pod_id}).")
-        return ReadyPod(self, workplace, environment, workplace.prepare(environment))
+        return ReadyPod(self, workspace, environment, workspace.prepare(environment))
 
     def _check_deadman(self, host: RemoteHost) -> None:
         """Nothing is uploaded to a pod that would not end itself."""
@@ -319,7 +319,7 @@ class PodLease:
             host.run(f'kill -0 "$(cat "{DEADMAN_FILE}")"')
         except RemoteCommandError as error:
             raise HostUnfitError(
-                "Its dead-man switch is not armed: it would be billed on if Outpost died.",
+                "Its dead-man switch is not armed: it would still be billed if Outpost crashed.",
                 "Another host may work.",
             ) from error
 
@@ -333,7 +333,7 @@ class PodLease:
                 if told := self.cloud.host_key_fingerprints(self.pod_id):
                     return told
             if attempt < KEY_TRIES - 1:
-                time.sleep(self.pace.poll)
+                time.sleep(self.timeouts.poll_interval)
         return ()
 
     def _release(self) -> None:
@@ -347,11 +347,11 @@ class ReadyPod:
 
     Attributes:
         lease: its time, its money and its end.
-        record: what the host is; see `Workplace.prepare`.
+        record: what the host is; see `RemoteWorkspace.prepare`.
     """
 
     lease: PodLease
-    workplace: Workplace
+    workspace: RemoteWorkspace
     environment: Environment
     record: Mapping[str, Any]
 
@@ -371,25 +371,25 @@ class ReadyPod:
                 raise HostLostError(f"The host is lost: {reason}.", "Train again.")
             if time.monotonic() > ends:
                 return
-            time.sleep(self.lease.pace.poll)
+            time.sleep(self.lease.timeouts.poll_interval)
 
     def _emptied_because(self) -> str | None:
         """Whether another container with an empty disk answers now, by a fresh connection."""
-        host = self.workplace.host
+        host = self.workspace.host
         host.close()
         try:
-            host.run(quoted("test", "-e", self.workplace.helper))
+            host.run(quoted("test", "-e", self.workspace.helper))
         except RemoteCommandError as error:
             return "its disk is empty: it was recreated" if error.code == 1 else None
         return None
 
 
-def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> None:
+def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, timeouts: Timeouts) -> None:
     """End whatever pod a lease has, and verify that none is left.
 
     A pod that was never seen may only not have appeared yet, so its absence counts from
-    `pace.settle` seconds after its creation on. The pod comes before the book: it is ended even
-    where the ledger cannot be written.
+    `timeouts.list_lag` seconds after its creation on. The pod comes before the book: it is ended
+    even where the ledger cannot be written.
 
     Raises:
         EndNotVerifiedError: it may still be billed.
@@ -398,67 +398,69 @@ def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace
     if row.state.is_end:
         return
     if row.pod_id is None:
-        row = _resolve(cloud, ledger, row, note, pace)
+        row = _resolve(cloud, ledger, row, note, timeouts)
         if row.state.is_end:
-            _tidy(cloud, row)
+            _clean_up(cloud, row)
             return
     assert row.pod_id is not None
     with suppress(LedgerError):
         ledger.draining(row.id, note)
-    settled = 0.0 if row.seen else row.created_at + pace.settle - ledger.clock()
-    end_pod(cloud, row.pod_id, row.name, pace, settled)
-    _tidy(cloud, row)
+    may_appear = 0.0 if row.seen else row.created_at + timeouts.list_lag - ledger.clock()
+    end_pod(cloud, row.pod_id, row.name, timeouts, may_appear)
+    _clean_up(cloud, row)
     try:
         ledger.terminated(row.id)
     except LedgerError as error:
         raise EndNotRecordedError(
             f"Pod {row.pod_id} ({row.name}) on {cloud.name} has ended, which was verified, but "
-            f"that could not be written down. {error.problem}",
+            f"that could not be recorded. {error.problem}",
             f"{error.fix} Then `outpost gpu reap` closes the lease.",
         ) from error
 
 
-def end_pod(cloud: Cloud, pod_id: str, name: str, pace: Pace, settled: float = 0.0) -> None:
+def end_pod(
+    cloud: Cloud, pod_id: str, name: str, timeouts: Timeouts, may_appear: float = 0.0
+) -> None:
     """End a pod, and verify it.
 
     Ended means: the cloud does not know the pod by its id, and a complete list has none of its id
     or name.
 
     Args:
-        settled: seconds from now before which a pod that does not show may yet appear.
+        may_appear: seconds from now before which a pod that does not show may yet appear.
 
     Raises:
         EndNotVerifiedError: it may still be billed.
     """
     began = time.monotonic()
-    settled = min(settled, pace.settle)
+    may_appear = min(may_appear, timeouts.list_lag)
     while True:
         try:
             trouble = _ask_to_end(cloud, pod_id) or "it is still there."
             left = _what_is_left(cloud, pod_id, name)
             now = time.monotonic()
             if left:
-                settled = 0.0
-            if all(pod.status is PodStatus.ENDED for pod in left) and now - began >= settled:
+                may_appear = 0.0
+            if all(pod.status is PodStatus.ENDED for pod in left) and now - began >= may_appear:
                 return
         except CloudError as error:
             trouble, now = error.problem, time.monotonic()
-        if now - began > pace.end + settled:
+        if now - began > timeouts.termination + may_appear:
             raise EndNotVerifiedError(
                 f"The end of pod {pod_id} ({name}) on {cloud.name} could not be verified: "
                 f"{trouble} It may still be billed.",
                 "Run `outpost gpu reap` now, and look at the provider's own console.",
             )
-        time.sleep(pace.poll)
+        time.sleep(timeouts.poll_interval)
 
 
-def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
-    """The pod of a name; None after two complete lists without it, spaced by `pace.settle`.
+def find_by_name(cloud: Cloud, name: str, timeouts: Timeouts) -> Pod | None:
+    """The pod of a name; None after two complete lists without it, spaced by `timeouts.list_lag`.
 
     Raises:
         EndNotVerifiedError: there were no such lists in time.
     """
-    gives_up = time.monotonic() + pace.resolve + pace.settle
+    gives_up = time.monotonic() + timeouts.create_resolution + timeouts.list_lag
     first_clean: float | None = None
     trouble = "it appears late"
     while True:
@@ -469,7 +471,7 @@ def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
                 if pod.name == name and pod.status is not PodStatus.ENDED:
                     return pod
             first_clean = now if first_clean is None else first_clean
-            if now - first_clean >= pace.settle:
+            if now - first_clean >= timeouts.list_lag:
                 return None
         except CloudKeyError:
             raise
@@ -481,19 +483,19 @@ def find_by_name(cloud: Cloud, name: str, pace: Pace) -> Pod | None:
                 f"{trouble}",
                 "Run `outpost gpu reap` as soon as the cloud answers again.",
             )
-        time.sleep(pace.poll)
+        time.sleep(timeouts.poll_interval)
 
 
-def _usable(workplace: Workplace) -> Environment:
+def _usable(workspace: RemoteWorkspace) -> Environment:
     """What a pod offers, its GPU among it."""
-    environment, driver = workplace.examine(), workplace.nvidia_smi()
+    environment, driver = workspace.probe(), workspace.nvidia_smi()
     if driver is None or environment.gpu is None:
         missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
         raise HostUnfitError(f"Its GPU cannot be used: {missing}.", "Another host may work.")
     return environment
 
 
-def patiently(act: Callable[[], T], seconds: float, pause: float) -> T:
+def retry_while_unavailable(act: Callable[[], T], seconds: float, pause: float) -> T:
     """Ask a cloud, and again for so long as it does not answer."""
     gives_up = time.monotonic() + seconds
     while True:
@@ -505,16 +507,18 @@ def patiently(act: Callable[[], T], seconds: float, pause: float) -> T:
             time.sleep(pause)
 
 
-def _tidy(cloud: Cloud, row: LeaseRow) -> None:
+def _clean_up(cloud: Cloud, row: LeaseRow) -> None:
     """Remove what stays in the account beside a pod; it costs nothing, so it may fail."""
     with suppress(CloudError):
-        cloud.tidy(row.name)
+        cloud.clean_up(row.name)
 
 
-def _resolve(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, pace: Pace) -> LeaseRow:
+def _resolve(
+    cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, timeouts: Timeouts
+) -> LeaseRow:
     """Find out what a request became that nobody knows the answer of."""
     try:
-        pod = find_by_name(cloud, row.name, pace)
+        pod = find_by_name(cloud, row.name, timeouts)
     except CloudError as error:
         raise EndNotVerifiedError(
             f"Whether the pod {row.name} was created on {row.provider} could not be found out: "

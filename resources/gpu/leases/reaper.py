@@ -20,13 +20,13 @@ from resources.gpu.leases.file_lock import is_held
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerError
 from resources.gpu.leases.pod import EndNotVerifiedError, end_lease, end_pod
 from resources.gpu.pod_names import parse_name
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 
 LATE_SECONDS = 600.0
 """A lease that is held longer past its time than this is not being ended by whoever holds it."""
 
 
-class Action(StrEnum):
+class ReapKind(StrEnum):
     """What is to be done about a pod or a lease."""
 
     END = "end"
@@ -38,7 +38,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReapAction:
     """What is to be done, and why.
 
     Attributes:
@@ -46,7 +46,7 @@ class Verdict:
         row: the lease that it belongs to, or that has no pod.
     """
 
-    action: Action
+    kind: ReapKind
     reason: str
     pod: Pod | None = None
     row: LeaseRow | None = None
@@ -61,24 +61,24 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Reaping:
-    """What one look found and did.
+    """What one pass found and did.
 
     Attributes:
         provider: whose pods were looked at.
         pods: how many of ours there were.
-        verdicts: what was to be done; with a dry run nothing was.
+        actions: what was to be done; with a dry run nothing was.
         others: pods that other state folders have rented, which were left alone.
     """
 
     provider: str
     pods: int
-    verdicts: tuple[Verdict, ...]
+    actions: tuple[ReapAction, ...]
     others: tuple[Pod, ...] = ()
 
     @property
-    def is_settled(self) -> bool:
-        """Whether another look would find nothing more."""
-        return all(verdict.action is not Action.WAIT for verdict in self.verdicts)
+    def is_done(self) -> bool:
+        """Whether another pass would find nothing more."""
+        return all(action.kind is not ReapKind.WAIT for action in self.actions)
 
 
 class ReapError(OutpostError):
@@ -91,8 +91,8 @@ def judge(
     rows: Sequence[LeaseRow],
     held: Callable[[LeaseRow], bool],
     now: float,
-    settle: float,
-) -> tuple[Verdict, ...]:
+    list_lag: float,
+) -> tuple[ReapAction, ...]:
     """Compare a complete list of pods with the ledger.
 
     Args:
@@ -101,24 +101,24 @@ def judge(
         rows: all leases of that cloud.
         held: whether the process that leased it lives.
         now: seconds since 1970.
-        settle: seconds for which a new pod may be missing in lists.
+        list_lag: seconds for which a new pod may be missing in lists.
     """
     by_name = {row.name: row for row in rows}
     ours = [pod for pod in pods if _is_alive(pod) and _is_ours(pod, owners, by_name)]
-    verdicts = [_verdict_on_pod(pod, by_name.get(pod.name), held, now) for pod in ours]
+    actions = [_action_on_pod(pod, by_name.get(pod.name), held, now) for pod in ours]
     shown = {pod.name for pod in ours}
-    verdicts += [
-        _verdict_on_row(row, held, now, settle)
+    actions += [
+        _action_on_row(row, held, now, list_lag)
         for row in rows
         if not row.state.is_end and row.name not in shown
     ]
-    return tuple(verdict for verdict in verdicts if verdict is not None)
+    return tuple(action for action in actions if action is not None)
 
 
 def reap(
     cloud: Cloud,
     ledger: Ledger,
-    pace: Pace,
+    timeouts: Timeouts,
     *,
     dry_run: bool = False,
     lost: Collection[str] = (),
@@ -147,31 +147,31 @@ def reap(
     rows = tuple(row for row in ledger.rows() if row.provider == cloud.name)
     by_name = {row.name: row for row in rows}
     owners = {ledger.owner(), *lost}
-    verdicts = judge(owners, pods, rows, held, ledger.clock(), pace.settle)
+    actions = judge(owners, pods, rows, held, ledger.clock(), timeouts.list_lag)
     ours = sum(_is_ours(pod, owners, by_name) for pod in pods)
     others = (pod for pod in pods if not _is_ours(pod, owners, by_name) and parse_name(pod.name))
     if not dry_run:
-        _carry_out(cloud, ledger, verdicts, pace)
-    return Reaping(cloud.name, ours, verdicts, tuple(others))
+        _carry_out(cloud, ledger, actions, timeouts)
+    return Reaping(cloud.name, ours, actions, tuple(others))
 
 
-def reap_until_settled(
-    cloud: Cloud, ledger: Ledger, pace: Pace, lost: Collection[str] = ()
+def reap_until_done(
+    cloud: Cloud, ledger: Ledger, timeouts: Timeouts, lost: Collection[str] = ()
 ) -> tuple[Reaping, ...]:
     """Look until nothing is left to be waited for: no lease, and no pod that may yet appear.
 
     Raises:
         CloudError, ReapError: see `reap`.
     """
-    gives_up = time.monotonic() + 2 * pace.settle + pace.end
+    gives_up = time.monotonic() + 2 * timeouts.list_lag + timeouts.termination
     looks: list[Reaping] = []
     while True:
         # A refused request has no pod, but clouds err: it would show by now.
-        refused_long_ago = ledger.clock() - _last_refusal(ledger, cloud.name) > pace.settle
-        looks.append(reap(cloud, ledger, pace, lost=lost))
-        if (looks[-1].is_settled and refused_long_ago) or time.monotonic() > gives_up:
+        refused_long_ago = ledger.clock() - _last_refusal(ledger, cloud.name) > timeouts.list_lag
+        looks.append(reap(cloud, ledger, timeouts, lost=lost))
+        if (looks[-1].is_done and refused_long_ago) or time.monotonic() > gives_up:
             return tuple(looks)
-        time.sleep(max(pace.poll, pace.settle / 2))
+        time.sleep(max(timeouts.poll_interval, timeouts.list_lag / 2))
 
 
 def is_overdue(pod: Pod, now: float) -> bool:
@@ -207,46 +207,48 @@ def _end_blindly(cloud: Cloud, ledger: Ledger, held: Callable[[LeaseRow], bool])
                 cloud.terminate(row.pod_id)
 
 
-def _verdict_on_pod(
+def _action_on_pod(
     pod: Pod, row: LeaseRow | None, held: Callable[[LeaseRow], bool], now: float
-) -> Verdict | None:
+) -> ReapAction | None:
     if row is None:
-        return Verdict(Action.END, "the ledger knows no such lease", pod)
+        return ReapAction(ReapKind.END, "the ledger knows no such lease", pod)
     if row.state.is_end:
-        return Verdict(Action.END, "its lease has ended", pod, row)
+        return ReapAction(ReapKind.END, "its lease has ended", pod, row)
     if is_overdue(pod, now):
-        return Verdict(Action.END, "its time is over", pod, row)
+        return ReapAction(ReapKind.END, "its time is over", pod, row)
     if not held(row):
-        return Verdict(Action.END, "the process that leased it is gone", pod, row)
+        return ReapAction(ReapKind.END, "the process that leased it is gone", pod, row)
     return None
 
 
-def _verdict_on_row(
-    row: LeaseRow, held: Callable[[LeaseRow], bool], now: float, settle: float
-) -> Verdict | None:
+def _action_on_row(
+    row: LeaseRow, held: Callable[[LeaseRow], bool], now: float, list_lag: float
+) -> ReapAction | None:
     if held(row) and now <= row.expires_at + LATE_SECONDS:
         return None
-    if row.absent_since is None or now - row.absent_since < settle:
-        return Verdict(Action.WAIT, "no such pod shows; it may be late", row=row)
-    return Verdict(Action.CLOSE, "no such pod showed in two complete lists", row=row)
+    if row.absent_since is None or now - row.absent_since < list_lag:
+        return ReapAction(ReapKind.WAIT, "no such pod shows; it may be late", row=row)
+    return ReapAction(ReapKind.CLOSE, "no such pod showed in two complete lists", row=row)
 
 
-def _carry_out(cloud: Cloud, ledger: Ledger, verdicts: Iterable[Verdict], pace: Pace) -> None:
+def _carry_out(
+    cloud: Cloud, ledger: Ledger, actions: Iterable[ReapAction], timeouts: Timeouts
+) -> None:
     failures = []
-    for verdict in verdicts:
+    for action in actions:
         try:
-            if verdict.action is Action.END:
-                _end(cloud, ledger, verdict, pace)
-            elif verdict.row is not None and verdict.action is Action.CLOSE:
-                _close(cloud, ledger, verdict.row, verdict.reason, pace)
-            elif verdict.row is not None:
-                ledger.mark_absent(verdict.row.id)
+            if action.kind is ReapKind.END:
+                _end(cloud, ledger, action, timeouts)
+            elif action.row is not None and action.kind is ReapKind.CLOSE:
+                _close(cloud, ledger, action.row, action.reason, timeouts)
+            elif action.row is not None:
+                ledger.mark_absent(action.row.id)
                 continue
-            if verdict.row is not None:
+            if action.row is not None:
                 with suppress(OSError):  # Windows keeps it while a process lives that holds it
-                    ledger.lock_file(verdict.row.id).unlink(missing_ok=True)
+                    ledger.lock_file(action.row.id).unlink(missing_ok=True)
         except OutpostError as error:
-            failures.append(f"{verdict.name}: {error.problem}")
+            failures.append(f"{action.name}: {error.problem}")
     if failures:
         raise ReapError(
             f"{len(failures)} of ours could not be ended on {cloud.name}. {'; '.join(failures)}",
@@ -254,11 +256,11 @@ def _carry_out(cloud: Cloud, ledger: Ledger, verdicts: Iterable[Verdict], pace: 
         )
 
 
-def _end(cloud: Cloud, ledger: Ledger, verdict: Verdict, pace: Pace) -> None:
-    pod, row = verdict.pod, verdict.row
+def _end(cloud: Cloud, ledger: Ledger, action: ReapAction, timeouts: Timeouts) -> None:
+    pod, row = action.pod, action.row
     assert pod is not None
     if row is None or row.state.is_end:
-        end_pod(cloud, pod.id, pod.name, pace)
+        end_pod(cloud, pod.id, pod.name, timeouts)
         if row is not None:
             ledger.outlived(row.id, pod.id)
         return
@@ -267,14 +269,14 @@ def _end(cloud: Cloud, ledger: Ledger, verdict: Verdict, pace: Pace) -> None:
             ledger.created(row.id, pod.id, pod.usd_per_hour)
         ledger.mark_seen(row.id)
     known = replace(row, pod_id=row.pod_id or pod.id, seen=True)
-    end_lease(cloud, ledger, known, verdict.reason, pace)
+    end_lease(cloud, ledger, known, action.reason, timeouts)
 
 
-def _close(cloud: Cloud, ledger: Ledger, row: LeaseRow, reason: str, pace: Pace) -> None:
+def _close(cloud: Cloud, ledger: Ledger, row: LeaseRow, reason: str, timeouts: Timeouts) -> None:
     if row.pod_id is None:
         ledger.not_created(row.id, reason)
         with suppress(CloudError):
-            cloud.tidy(row.name)
+            cloud.clean_up(row.name)
         return
     known = cloud.get(row.pod_id)
     if known is not None and known.status is not PodStatus.ENDED:
@@ -282,5 +284,5 @@ def _close(cloud: Cloud, ledger: Ledger, row: LeaseRow, reason: str, pace: Pace)
             f"Pod {row.pod_id} is missing in the list, but exists.",
             "Look at the provider's own console.",
         )
-    # Nothing is left to end: this verifies it, and tidies the account up.
-    end_lease(cloud, ledger, row, reason, pace)
+    # Nothing is left to end: this verifies it, and cleans the account up.
+    end_lease(cloud, ledger, row, reason, timeouts)

@@ -14,18 +14,18 @@ from pipeline.jobs.checkpoints import prepare_to_resume
 from pipeline.jobs.events import EpochEvent, JobEvent, OnEvent, OnLog, ignore
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.spec import JobSpec
-from resources.gpu.clouds.base import GpuWish, NoCapacityError
+from resources.gpu.clouds.base import GpuRequest, NoCapacityError
 from resources.gpu.hosts.host_keys import HostKeyError, SshError
 from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
-from resources.gpu.hosts.workspace import HostUnfitError, Workplace
+from resources.gpu.hosts.workspace import HostUnfitError, RemoteWorkspace
 from resources.gpu.lease import HOST_FILE, Host
 from resources.gpu.leases.bill import bill_of
 from resources.gpu.leases.charges import reconcile
-from resources.gpu.leases.follow import Assignment, Following
+from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
-from resources.gpu.leases.pod import PodLease, ReadyPod, Terms, patiently
-from resources.gpu.signals import bounded, interruptible, require_a_parent, shielded
+from resources.gpu.leases.pod import PodLease, PodTerms, ReadyPod, retry_while_unavailable
+from resources.gpu.signals import interruptible, require_a_parent, shielded, with_time_limit
 
 LEASES_A_JOB = 2
 LOST = (HostLostError, SshLoginError, HostKeyError)
@@ -39,7 +39,7 @@ class NoHostError(OutpostError):
 
 
 class BudgetSpentError(JobFailedError):
-    """The lease's time or money was over before the job had ended."""
+    """The lease's time or budget was used up before the job ended."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class RentedProvider:
 
     Attributes:
         terms: what every pod gets, and what it may cost.
-        wish: which GPUs would do, best first.
+        gpu_request: which GPUs would do, best first.
     """
 
-    terms: Terms
-    wish: GpuWish
+    terms: PodTerms
+    gpu_request: GpuRequest
 
     @contextmanager
     def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> Iterator[RentedLease]:
@@ -65,7 +65,7 @@ class RentedProvider:
         lease = RentedLease(self, spec, on_log)
         with interruptible():
             try:
-                lease.place()
+                lease.acquire()
                 yield lease
             finally:
                 with shielded():
@@ -77,7 +77,7 @@ class RentedLease:
 
     def __init__(self, provider: RentedProvider, spec: JobSpec, on_log: OnLog) -> None:
         """Nothing is rented yet."""
-        self.terms, self.wish = provider.terms, provider.wish
+        self.terms, self.gpu_request = provider.terms, provider.gpu_request
         self.spec, self.on_log = spec, on_log
         self.pods: list[ReadyPod] = []
         self._begun: list[PodLease] = []
@@ -92,23 +92,27 @@ class RentedLease:
         row = pod.lease.known
         return Host(row.provider, f"{pod.environment.gpu} ({row.pod_id})", row.usd_per_hour)
 
-    def place(self) -> None:
+    def acquire(self) -> None:
         """Go through the offers until there is a host that is ready.
 
         Raises:
             NoHostError: there is none.
             CloudError: the cloud refuses whatever is asked for.
         """
-        pace, cloud = self.terms.pace, self.terms.cloud
-        gives_up = time.monotonic() + pace.place
-        offers = patiently(lambda: cloud.offers(self.wish), pace.resolve, pace.poll)
+        timeouts, cloud = self.terms.timeouts, self.terms.cloud
+        gives_up = time.monotonic() + timeouts.placement
+        offers = retry_while_unavailable(
+            lambda: cloud.offers(self.gpu_request),
+            timeouts.create_resolution,
+            timeouts.poll_interval,
+        )
         refused = []
         for offer in offers:
-            what = " ".join(filter(None, (offer.gpu, offer.tier, offer.place)))
+            what = " ".join(filter(None, (offer.gpu, offer.tier, offer.region)))
             if time.monotonic() > gives_up:
                 refused.append(f"{what}: not tried, it took too long")
                 continue
-            if offer.usd_per_hour > self.wish.max_usd_per_hour:
+            if offer.usd_per_hour > self.gpu_request.max_usd_per_hour:
                 refused.append(f"{what}: ${offer.usd_per_hour:.2f} an hour")
                 continue
             reason = self._try(PodLease(self.terms, offer, self.spec.requirements), what)
@@ -120,7 +124,7 @@ class RentedLease:
             f"No host was available on {cloud.name}. "
             + ("; ".join(refused) or "There are no offers for what was asked for."),
             "Name more GPUs, allow a higher price or another tier, or try again later. "
-            "`outpost gpu doctor` shows what there is.",
+            "`outpost gpu doctor` shows what is available.",
         )
 
     def run(self, job: Path, on_event: OnEvent = ignore, on_log: OnLog = ignore) -> Path:
@@ -130,15 +134,15 @@ class RentedLease:
             JobFailedError: the job failed, or the budget was spent.
             EndNotVerifiedError: a lost host may still be billed.
         """
-        assignment = Assignment(self.spec, job, self._learning(on_event), on_log)
-        assignment.outputs.mkdir(exist_ok=True)
-        self.outputs = assignment.outputs
+        remote_job = RemoteJob(self.spec, job, self._learning(on_event), on_log)
+        remote_job.outputs.mkdir(exist_ok=True)
+        self.outputs = remote_job.outputs
         while True:
-            following = Following(self._pod.workplace, assignment, self.terms.pace)
+            follower = JobFollower(self._pod.workspace, remote_job, self.terms.timeouts)
             try:
-                return self._follow(following)
+                return self._follow(follower)
             except LOST as error:
-                self._replace(error, assignment)
+                self._replace(error, remote_job)
 
     def end(self, note: str) -> None:
         """End whatever has not ended yet, and write the bill."""
@@ -175,7 +179,7 @@ class RentedLease:
         self.pods.append(ready)
         return None
 
-    def _follow(self, following: Following) -> Path:
+    def _follow(self, follower: JobFollower) -> Path:
         """Run the job on the host of the moment; what it has made is here if that fails.
 
         Raises:
@@ -184,32 +188,32 @@ class RentedLease:
         try:
             write_json(self._outputs / HOST_FILE, self._pod.record)
             try:
-                return following.run(self._watch)
+                return follower.run(self._on_poll)
             except BudgetSpentError:
                 raise
             except DOUBTFUL as error:
                 # A job that ended by itself is believed unless its host is known to be gone.
                 believed = isinstance(error, JobFailedError) and not error.was_killed
-                self._pod.raise_if_lost(0.0 if believed else self.terms.pace.doubt)
+                self._pod.raise_if_lost(0.0 if believed else self.terms.timeouts.doubt)
                 raise
         except LOST:
             raise
         except BaseException:
             with shielded():
-                self._salvage(following)
+                self._rescue(follower)
             raise
 
-    def _watch(self, workplace: Workplace) -> None:
+    def _on_poll(self, workspace: RemoteWorkspace) -> None:
         """End the training in order while there is still money for it."""
         require_a_parent()
-        pace, seconds_left = self.terms.pace, self._pod.lease.seconds_left()
-        if seconds_left < pace.salvage:
+        timeouts, seconds_left = self.terms.timeouts, self._pod.lease.seconds_left()
+        if seconds_left < timeouts.rescue:
             raise self._budget_spent()
-        to_finish = self._epoch_seconds + pace.finish
-        if seconds_left < pace.salvage + to_finish and not self._asked_to_finish:
+        to_finish = self._epoch_seconds + timeouts.finish
+        if seconds_left < timeouts.rescue + to_finish and not self._asked_to_finish:
             self._asked_to_finish = True
             self.on_log("The budget is nearly spent: the job ends after this epoch.")
-            workplace.ask_to_finish()
+            workspace.ask_to_finish()
 
     def _learning(self, on_event: OnEvent) -> OnEvent:
         """A listener that also remembers how long an epoch takes."""
@@ -223,15 +227,15 @@ class RentedLease:
 
     def _budget_spent(self) -> BudgetSpentError:
         return BudgetSpentError(
-            "The lease's time or money was over before the job had ended.",
-            "Raise max_usd_per_lease or ttl_hours. What there was is in "
-            f"{self._outputs}: checkpoint.pt goes on where it was.",
+            "The lease's time or budget was used up before the job ended.",
+            "Raise max_usd_per_lease or ttl_hours. What was saved is in "
+            f"{self._outputs}: resume from its checkpoint.pt.",
         )
 
-    def _replace(self, error: OutpostError, assignment: Assignment) -> None:
+    def _replace(self, error: OutpostError, remote_job: RemoteJob) -> None:
         """End a lost host and go on with another one, unless its time was over."""
         self.on_log(f"{error.problem} The host is given up.")
-        was_over = self._pod.lease.seconds_left() < self.terms.pace.salvage
+        was_over = self._pod.lease.seconds_left() < self.terms.timeouts.rescue
         with shielded():
             self._pod.lease.end(error.problem)
         if was_over:
@@ -240,20 +244,20 @@ class RentedLease:
         if len(self.pods) >= LEASES_A_JOB:
             raise JobFailedError(
                 f"{LEASES_A_JOB} hosts were lost. The last one: {error.problem}",
-                f"Run it again later. What it had made is in {assignment.outputs}.",
+                f"Run it again later. What it had made is in {remote_job.outputs}.",
             ) from error
-        self.on_log(prepare_to_resume(assignment.job.parent))
+        self.on_log(prepare_to_resume(remote_job.job.parent))
         self._asked_to_finish = False
-        self.place()
+        self.acquire()
 
-    def _salvage(self, following: Following) -> None:
+    def _rescue(self, follower: JobFollower) -> None:
         """Bring what there is, within a bound; what goes wrong with it hides nothing else."""
-        if following.has_ended:
+        if follower.has_ended:
             return
-        workplace = following.workplace
-        workplace.host.close()
-        bounded(following.salvage, self.terms.pace.salvage)
-        workplace.host.close()
+        workspace = follower.workspace
+        workspace.host.close()
+        with_time_limit(follower.rescue_outputs, self.terms.timeouts.rescue)
+        workspace.host.close()
 
     @property
     def _outputs(self) -> Path:
@@ -263,7 +267,9 @@ class RentedLease:
     def _write_bill(self) -> None:
         if self.outputs is not None and self.pods:
             terms = self.terms
-            bounded(lambda: reconcile(terms.cloud, terms.ledger, self._rented()), terms.pace.bill)
+            with_time_limit(
+                lambda: reconcile(terms.cloud, terms.ledger, self._rented()), terms.timeouts.billing
+            )
             gpu, now = self._pod.environment.gpu, terms.ledger.clock()
             bill_of(self._rented(), gpu, now).write(self.outputs)
 

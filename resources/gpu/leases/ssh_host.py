@@ -18,13 +18,13 @@ from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import DEFAULT_PORT, known_host
 from resources.gpu.hosts.keys import read_key
 from resources.gpu.hosts.ssh import Login, RemoteHost
-from resources.gpu.hosts.workspace import Environment, Workplace
+from resources.gpu.hosts.workspace import Environment, RemoteWorkspace
 from resources.gpu.lease import HOST_FILE, Host
-from resources.gpu.leases.file_lock import HeldError, holding
-from resources.gpu.leases.follow import Assignment, Following
+from resources.gpu.leases.file_lock import HeldError, hold_lock
+from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.pod_names import new_lease_id, owner_token
 from resources.gpu.signals import interruptible, require_a_parent, shielded
-from resources.gpu.timeouts import Pace
+from resources.gpu.timeouts import Timeouts
 
 _ADDRESS = re.compile(r"(?P<user>[^@\s]+)@(?P<host>[^@:\s]+)(:(?P<port>\d{1,5}))?")
 
@@ -60,7 +60,7 @@ class SshHostProvider:
 
     settings: SshHostSettings
     folder: Path
-    pace: Pace
+    timeouts: Timeouts
 
     @contextmanager
     def rent(self, spec: JobSpec, on_log: OnLog = ignore) -> Iterator[SshHostLease]:
@@ -72,22 +72,22 @@ class SshHostProvider:
         """
         address, owner = self.settings.address, owner_token(self.folder)
         lock = self.folder / "hosts" / f"{address.host}-{address.port}.lock"
-        host = RemoteHost(self._login(), self.pace.patience)
-        workplace = Workplace(host, f"outpost-{owner}-{new_lease_id()}", spec.requirements)
+        host = RemoteHost(self._login(), self.timeouts.reconnect)
+        workspace = RemoteWorkspace(host, f"outpost-{owner}-{new_lease_id()}", spec.requirements)
         with interruptible(), _locked(lock), _closing(host):
-            environment = workplace.examine()
+            environment = workspace.probe()
             # Whoever of us has left a job behind is gone: the lock is ours.
-            if others := workplace.clear(f"outpost-{owner}-"):
+            if others := workspace.clear(f"outpost-{owner}-"):
                 raise SshHostError(
-                    f"A job of somebody else runs on {address.host}: {', '.join(others)}.",
+                    f"Another user's job is running on {address.host}: {', '.join(others)}.",
                     "Wait until it has ended.",
                 )
             on_log(f"Using {environment.gpu or 'the CPU'} of {address.host}.")
             try:
-                yield SshHostLease(self, spec, workplace, environment)
+                yield SshHostLease(self, spec, workspace, environment)
             finally:
                 with shielded():
-                    workplace.clear(workplace.job_name)
+                    workspace.clear(workspace.job_name)
 
     def _login(self) -> Login:
         settings = self.settings
@@ -101,7 +101,7 @@ class SshHostLease:
 
     provider: SshHostProvider
     spec: JobSpec
-    workplace: Workplace
+    workspace: RemoteWorkspace
     environment: Environment
 
     @property
@@ -114,20 +114,20 @@ class SshHostLease:
     def run(self, job: Path, on_event: OnEvent = ignore, on_log: OnLog = ignore) -> Path:
         """Run a job; see `resources.gpu.lease.Lease`."""
         began = time.time()
-        assignment = Assignment(self.spec, job, on_event, on_log)
-        assignment.outputs.mkdir(exist_ok=True)
-        following = Following(self.workplace, assignment, self.provider.pace)
+        remote_job = RemoteJob(self.spec, job, on_event, on_log)
+        remote_job.outputs.mkdir(exist_ok=True)
+        follower = JobFollower(self.workspace, remote_job, self.provider.timeouts)
         try:
-            record = self.workplace.prepare(self.environment)
-            write_json(assignment.outputs / HOST_FILE, record)
-            return following.run(_while_wanted)
+            record = self.workspace.prepare(self.environment)
+            write_json(remote_job.outputs / HOST_FILE, record)
+            return follower.run(_while_wanted)
         except BaseException:
-            if not following.has_ended:
+            if not follower.has_ended:
                 with shielded(), suppress(OutpostError):
-                    following.salvage()
+                    follower.rescue_outputs()
             raise
         finally:
-            self._bill(time.time() - began).write(assignment.outputs)
+            self._bill(time.time() - began).write(remote_job.outputs)
 
     def _bill(self, seconds: float) -> Bill:
         address, price = self.provider.settings.address, self.host.usd_per_hour
@@ -160,7 +160,7 @@ def parse_address(text: str) -> SshAddress:
 @contextmanager
 def _locked(lock: Path) -> Iterator[None]:
     try:
-        with holding(lock):
+        with hold_lock(lock):
             yield
     except HeldError as error:
         raise SshHostError(
@@ -176,6 +176,6 @@ def _closing(host: RemoteHost) -> Iterator[None]:
         host.close()
 
 
-def _while_wanted(_: Workplace) -> None:
+def _while_wanted(_: RemoteWorkspace) -> None:
     """Nothing bounds a job on one's own machine, except that somebody still waits for it."""
     require_a_parent()

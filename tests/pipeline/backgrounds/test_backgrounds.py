@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.backgrounds.pictures import (
+from pipeline.backgrounds.images import (
     make_background,
     read_index,
     sampling_sheet,
@@ -142,32 +142,32 @@ class TestChoosing:
 class TestSoftening:
     def test_without_any_it_is_the_texture_from_some_corner_on(self) -> None:
         texture = noise()
-        picture = laid((texture, None), softening())
+        image = laid((texture, None), softening())
         repeated = np.tile(texture, (3, 3, 1))
         corners = [(y, x) for y in range(64) for x in range(64)]
         assert any(
-            np.array_equal(picture, repeated[y : y + 64, x : x + 96])
+            np.array_equal(image, repeated[y : y + 64, x : x + 96])
             for y, x in corners
-            if (repeated[y, x] == picture[0, 0]).all()
+            if (repeated[y, x] == image[0, 0]).all()
         )
 
     @given(st.integers(0, 2**32), st.integers(4, 200), st.sampled_from([0.5, 1.0, 1.37, 3.0]))
     @settings(deadline=None, max_examples=40)
-    def test_any_texture_fills_any_picture(self, seed: int, side: int, zoom: float) -> None:
-        picture = laid((noise(seed, side), noise(1, 16)), softening(zoom=(zoom, zoom)), seed)
-        assert picture.shape == (64, 96, 3)
+    def test_any_texture_fills_any_image(self, seed: int, side: int, zoom: float) -> None:
+        image = laid((noise(seed, side), noise(1, 16)), softening(zoom=(zoom, zoom)), seed)
+        assert image.shape == (64, 96, 3)
 
     def test_two_textures_meet_in_a_soft_border(self) -> None:
         black, white = flat((0, 0, 0)), flat((255, 255, 255))
-        picture = laid((black, white), softening(blend_band=0.4))[..., 0]
-        steps = np.abs(np.diff(picture, axis=1)).max(), np.abs(np.diff(picture, axis=0)).max()
-        assert (picture.min(), picture.max()) == (0, 255)
+        image = laid((black, white), softening(blend_band=0.4))[..., 0]
+        steps = np.abs(np.diff(image, axis=1)).max(), np.abs(np.diff(image, axis=0)).max()
+        assert (image.min(), image.max()) == (0, 255)
         assert max(steps) < 20
 
     def test_a_narrow_band_makes_the_border_sharp(self) -> None:
         black, white = flat((0, 0, 0)), flat((255, 255, 255))
-        picture = laid((black, white), softening(blend_band=0.0))[..., 0]
-        assert ((picture > 0) & (picture < 255)).mean() < 0.05
+        image = laid((black, white), softening(blend_band=0.0))[..., 0]
+        assert ((image > 0) & (image < 255)).mean() < 0.05
 
     def test_the_heavy_blur_leaves_less_detail_than_the_mild_one(self) -> None:
         mild = laid((noise(), None), softening(blur=(1.0, 1.0)))
@@ -181,8 +181,8 @@ class TestSoftening:
         assert np.abs(crisp.mean(axis=(0, 1)) - blurred.mean(axis=(0, 1))).max() < 4
 
     def test_without_saturation_all_channels_are_alike(self) -> None:
-        picture = laid((noise(), None), softening(saturation=(0.0, 0.0)))
-        assert np.ptp(picture, axis=2).max() <= 1
+        image = laid((noise(), None), softening(saturation=(0.0, 0.0)))
+        assert np.ptp(image, axis=2).max() <= 1
 
     def test_brightness_and_contrast_act_about_the_mean(self) -> None:
         crisp = laid((noise(), None), softening())
@@ -211,8 +211,8 @@ class TestIsometricSampling:
         return np.repeat(pattern[..., None], 3, axis=2)
 
     def test_tiles_are_diamonds_twice_as_wide_as_high(self) -> None:
-        picture = self.laid(self.chequered())[..., 0].astype(float)
-        spectrum = np.abs(np.fft.rfft2(picture - picture.mean()))
+        image = self.laid(self.chequered())[..., 0].astype(float)
+        spectrum = np.abs(np.fft.rfft2(image - image.mean()))
         row, column = np.unravel_index(spectrum.argmax(), spectrum.shape)
         # Two tiles side by side are 96 px of one colour and 96 of the other along a diagonal, so
         # a row crosses 384 / 96 = 4 waves and a column 192 / 48 = 4, one of the two or both.
@@ -230,11 +230,11 @@ class TestIsometricSampling:
 
     @given(st.integers(0, 2**32), st.integers(1, 200), st.sampled_from([0.5, 1.0, 1.37, 3.0]))
     @settings(deadline=None, max_examples=30)
-    def test_any_texture_fills_any_picture(self, seed: int, side: int, zoom: float) -> None:
+    def test_any_texture_fills_any_image(self, seed: int, side: int, zoom: float) -> None:
         colour = (10, 120, 250)
-        picture = self.laid(flat(colour, side), SIZE, seed, zoom=(zoom, zoom))
-        assert picture.shape == (64, 96, 3)
-        assert (picture == colour).all()
+        image = self.laid(flat(colour, side), SIZE, seed, zoom=(zoom, zoom))
+        assert image.shape == (64, 96, 3)
+        assert (image == colour).all()
 
     def test_the_pack_chooses_and_stretched_is_the_default(
         self, textures: tuple[Texture, ...]
@@ -270,13 +270,13 @@ class TestASet:
         before = cv2.getNumThreads()
         rules = terrain(softening=PLAIN | {"blur": (2.0, 2.0)})
         try:
-            pictures = []
+            images = []
             for threads in (1, 4):
                 cv2.setNumThreads(threads)
-                pictures.append(make_background(0, "land", textures, rules, (640, 480)).pixels)
+                images.append(make_background(0, "land", textures, rules, (640, 480)).pixels)
         finally:
             cv2.setNumThreads(before)
-        assert np.array_equal(*pictures)
+        assert np.array_equal(*images)
 
     def test_a_larger_set_begins_with_the_smaller_one(
         self, tmp_path: Path, textures: tuple[Texture, ...]
@@ -287,7 +287,7 @@ class TestASet:
             assert (small / entry.file).read_bytes() == (large / entry.file).read_bytes()
         assert len(read_index(large)) == 5
 
-    def test_another_seed_gives_other_pictures(
+    def test_another_seed_gives_other_images(
         self, tmp_path: Path, textures: tuple[Texture, ...]
     ) -> None:
         one = self.written(tmp_path / "a", textures)
@@ -303,7 +303,7 @@ class TestASet:
         )
         assert not np.array_equal(land, water)
 
-    def test_the_index_names_every_picture_and_its_textures(
+    def test_the_index_names_every_image_and_its_textures(
         self, tmp_path: Path, textures: tuple[Texture, ...]
     ) -> None:
         folder = self.written(tmp_path / "set", textures)
@@ -335,7 +335,7 @@ class TestASet:
         for index in range(5):
             assert len(make_background(index, "land", textures, rules, SIZE).sources) == count
 
-    def test_progress_reaches_the_number_of_pictures(
+    def test_progress_reaches_the_number_of_images(
         self, tmp_path: Path, textures: tuple[Texture, ...]
     ) -> None:
         seen: list[Progress] = []

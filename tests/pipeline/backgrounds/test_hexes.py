@@ -11,12 +11,12 @@ from PIL import Image
 from pipeline.backgrounds.hexes import (
     SIDES,
     HexGrid,
-    HexPictures,
+    HexImages,
     draw_map,
     neighbours,
-    open_pictures,
+    open_images,
 )
-from pipeline.backgrounds.pictures import read_index
+from pipeline.backgrounds.images import read_index
 from pipeline.backgrounds.sets import write_kind
 from pipeline.backgrounds.textures import TextureError
 from pipeline.games.pack import TerrainRules
@@ -39,7 +39,7 @@ RULES = TerrainRules.model_validate(
                 {
                     "name": "grass",
                     "include": "ground/grass{,2}",
-                    "borders": [{"onto": ["sea"], "picture": "ground/rim"}],
+                    "borders": [{"onto": ["sea"], "image": "ground/rim"}],
                 },
             ]
         },
@@ -63,9 +63,9 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pictures(game: Path) -> HexPictures:
+def images(game: Path) -> HexImages:
     base = game / "terrain"
-    return open_pictures(
+    return open_images(
         {file.relative_to(base).as_posix(): file for file in base.rglob("*.png")}, RULES
     )
 
@@ -83,9 +83,9 @@ def test_neighbours_are_a_hex_away_and_know_each_other(column: int, row: int) ->
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_the_middle_of_a_hex_is_land_or_water_as_the_shore_says(
-    pictures: HexPictures, seed: int
+    images: HexImages, seed: int
 ) -> None:
-    drawn = draw_map("shore", pictures, RULES, (WIDTH, HEIGHT), np.random.default_rng(seed))
+    drawn = draw_map("shore", images, RULES, (WIDTH, HEIGHT), np.random.default_rng(seed))
     assert drawn.shore is not None
     for column in range(8):
         for row in range(5):
@@ -97,22 +97,22 @@ def test_the_middle_of_a_hex_is_land_or_water_as_the_shore_says(
 
 @pytest.mark.parametrize(("kind", "colours"), [("water", {SEA}), ("land", {GRASS, SAND})])
 def test_a_map_of_one_kind_shows_nothing_else(
-    pictures: HexPictures, kind: str, colours: set[tuple[int, int, int]]
+    images: HexImages, kind: str, colours: set[tuple[int, int, int]]
 ) -> None:
-    drawn = draw_map(kind, pictures, RULES, (WIDTH, HEIGHT), np.random.default_rng(3))  # type: ignore[arg-type]
+    drawn = draw_map(kind, images, RULES, (WIDTH, HEIGHT), np.random.default_rng(3))  # type: ignore[arg-type]
     assert set(map(tuple, drawn.pixels.reshape(-1, 3).tolist())) <= colours
 
 
-def test_borders_are_drawn_on_the_neighbour_alone(pictures: HexPictures) -> None:
-    drawn = draw_map("shore", pictures, RULES, (WIDTH, HEIGHT), np.random.default_rng(1))
+def test_borders_are_drawn_on_the_neighbour_alone(images: HexImages) -> None:
+    drawn = draw_map("shore", images, RULES, (WIDTH, HEIGHT), np.random.default_rng(1))
     assert drawn.shore is not None
     red = np.argwhere((drawn.pixels == RIM).all(axis=2))
     assert len(red) > 0
     assert all(drawn.shore.side(x, y) < 0 for y, x in red.tolist())
 
 
-def test_hexes_to_wade_in_are_known(pictures: HexPictures) -> None:
-    drawn = draw_map("land", pictures, RULES, (WIDTH, HEIGHT), np.random.default_rng(3))
+def test_hexes_to_wade_in_are_known(images: HexImages) -> None:
+    drawn = draw_map("land", images, RULES, (WIDTH, HEIGHT), np.random.default_rng(3))
     for x, y in drawn.wading:
         if 0 <= x < WIDTH and 0 <= y < HEIGHT:
             assert tuple(drawn.pixels[y, x].tolist()) == SAND
@@ -135,10 +135,10 @@ def test_a_written_background_keeps_its_grid_and_is_larger_than_a_scene(
     entries = read_index(tmp_path)
     assert len(entries) == RULES.land_count
     assert all(entry.grid is not None and entry.grid.column == 54 for entry in entries)
-    with Image.open(tmp_path / entries[0].file) as picture:
-        assert picture.size == (200 + 2 * 54, 160 + 72)
+    with Image.open(tmp_path / entries[0].file) as image:
+        assert image.size == (200 + 2 * 54, 160 + 72)
 
 
-def test_a_kind_without_a_picture_is_named() -> None:
+def test_a_kind_without_an_image_is_named() -> None:
     with pytest.raises(TextureError, match="'sea'"):
-        open_pictures({}, RULES)
+        open_images({}, RULES)

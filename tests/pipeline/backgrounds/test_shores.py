@@ -1,4 +1,4 @@
-"""Shorelines: one formula for picture, plan and check, however it is cut and flipped."""
+"""Shorelines: one formula for image, plan and check, however it is cut and flipped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.backgrounds.pictures import (
+from pipeline.backgrounds.images import (
     ShoreTextures,
     choose_shore_textures,
     make_shore,
@@ -79,13 +79,13 @@ def textures(files: list[Path]) -> ShoreTextures:
 
 @given(shorelines, st.integers(0, 159), st.integers(0, 119))
 @settings(deadline=None, max_examples=60)
-def test_a_point_and_the_whole_picture_agree(line: Shoreline, x: int, y: int) -> None:
+def test_a_point_and_the_whole_image_agree(line: Shoreline, x: int, y: int) -> None:
     assert line.sides(*SIZE)[y, x] == pytest.approx(line.side(x, y), abs=1e-2)
 
 
 @given(shorelines, st.integers(0, 40), st.integers(0, 40), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_a_shoreline_is_cut_and_flipped_as_its_picture_is(
+def test_a_shoreline_is_cut_and_flipped_as_its_image_is(
     line: Shoreline, left: int, top: int, flipped: bool
 ) -> None:
     expected = line.sides(*SIZE)[top : top + 80, left : left + 100]
@@ -120,7 +120,7 @@ def test_every_drawn_shore_has_room_on_both_sides(seed: int) -> None:
     assert 0.1 < land < 0.9
 
 
-def test_the_picture_shows_land_beach_and_water_where_the_formula_says(
+def test_the_image_shows_land_beach_and_water_where_the_formula_says(
     textures: ShoreTextures,
 ) -> None:
     for index in range(6):

@@ -1,4 +1,4 @@
-"""Both conventions of a box, asked of the same pictures and detections."""
+"""Both conventions of a box, asked of the same images and detections."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def recorded(folder: Path, number: int, *objects: dict) -> None:
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> SyntheticSet:
-    """A picture with a house that is seen whole, and one with a house covered to three fifths."""
+    """An image with a house that is seen whole, and one with a house covered to three fifths."""
     recorded(tmp_path, 0, {})
     recorded(tmp_path, 1, {"visible": HALF, "visible_fraction": 0.4})
     write_set_summary(tmp_path, NAMES, images=2)
@@ -72,8 +72,8 @@ def test_any_policy_makes_its_labels_of_one_record(tmp_path):
     assert labels_under(scene, LabelPolicy(min_side=20), NAMES) == (tree,)
 
 
-def test_pictures_of_another_set_are_refused(drawn):
+def test_images_of_another_set_are_refused(drawn):
     with pytest.raises(EvaluationError, match="no record of synth_000007"):
         under_both([found(7, *FULL)], drawn, LabelPolicy(), JUDGEMENT)
-    with pytest.raises(EvaluationError, match="no drawn picture"):
+    with pytest.raises(EvaluationError, match="no drawn image"):
         under_both([], drawn, LabelPolicy(), JUDGEMENT)

@@ -15,8 +15,8 @@ CLASSES = ("sheep", "wolf")
 
 
 def drawn(truths: list[LabelledBox], detections: list[ScoredBox]) -> np.ndarray:
-    picture = Image.new("RGB", (200, 150), "#404040")
-    return np.asarray(draw_comparison(picture, truths, detections, CLASSES))
+    image = Image.new("RGB", (200, 150), "#404040")
+    return np.asarray(draw_comparison(image, truths, detections, CLASSES))
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_each_outcome_has_its_colour(
     assert tuple(pixels[75, 80]) == (0x40, 0x40, 0x40)
 
 
-def test_the_picture_keeps_its_size_above_the_legend() -> None:
+def test_the_image_keeps_its_size_above_the_legend() -> None:
     pixels = drawn([], [])
     assert pixels.shape == (150 + LEGEND_HEIGHT, 200, 3)
     assert (pixels[:150] == 0x40).all()
 
 
 def test_the_frame_itself_is_left_alone() -> None:
-    picture = Image.new("RGBA", (50, 50))
-    before = picture.tobytes()
-    draw_comparison(picture, [LabelledBox(0, Box(0, 0, 50, 50))], [], CLASSES)
-    assert picture.tobytes() == before
+    image = Image.new("RGBA", (50, 50))
+    before = image.tobytes()
+    draw_comparison(image, [LabelledBox(0, Box(0, 0, 50, 50))], [], CLASSES)
+    assert image.tobytes() == before
 
 
 def test_boxes_at_the_edge_and_of_a_pixel_are_drawn() -> None:

@@ -40,9 +40,9 @@ def test_real_and_synthetic_validation_frames_are_told_apart(training_set: Train
     assert [frame.name for frame in synthetic] == ["synth_000000.png"]
 
 
-def test_labels_are_in_the_pixels_of_the_picture(training_set: TrainingSet) -> None:
+def test_labels_are_in_the_pixels_of_the_image(training_set: TrainingSet) -> None:
     frame = real_validation_frames(training_set)[0]
-    assert frame.picture.is_file()
+    assert frame.image.is_file()
     truth = frame.truths[0]
     assert (truth.class_id, truth.box.rounded()) == (1, TRUTH.box)
 
@@ -52,7 +52,7 @@ def test_the_frames_of_a_batch_leave_out_unlabelled_ones(tmp_path: Path) -> None
     other = Frame("h_1.png", "images/h_1.png", 100, 50, "0" * 64, "0" * 16, ())
     write_stored_batch(tmp_path, Batch(("a", "b"), (frame,), (other,), (), ()))
     frames = batch_frames(ExportBatch.open(tmp_path))
-    assert [(one.name, one.picture, one.truths) for one in frames] == [
+    assert [(one.name, one.image, one.truths) for one in frames] == [
         ("h_0.png", tmp_path / "images" / "h_0.png", (TRUTH,))
     ]
 

@@ -16,7 +16,7 @@ WAYS = ("plain", "compiled")
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def each_way(request: pytest.FixtureRequest) -> Iterator[sld_loops.Loops]:
+def each_way(request: pytest.FixtureRequest) -> Iterator[sld_loops.BlockKernels]:
     """All files are decoded by one way; the compiled loops are compiled already."""
     loops = loops_called(request.param)
     with pytest.MonkeyPatch.context() as patched:
@@ -26,7 +26,7 @@ def each_way(request: pytest.FixtureRequest) -> Iterator[sld_loops.Loops]:
         yield loops
 
 
-def loops_called(way: str) -> sld_loops.Loops:
+def loops_called(way: str) -> sld_loops.BlockKernels:
     if way == "compiled":
         return sld_loops.fastest_loops()
     return sld_loops.PLAIN

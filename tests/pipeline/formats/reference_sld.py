@@ -157,7 +157,7 @@ def outline_commands(stream: bytes) -> list[int | list[int]]:
 def in_order(commands: list[int | list[int]], first_block: list[bool]) -> list[int | list[int]]:
     """A last run of one tile, which is written before the tiles that it follows, put behind them.
 
-    It is such a run if another run stands before it, or if nothing does and the picture's first
+    It is such a run if another run stands before it, or if nothing does and the image's first
     block shows all that the first of the tiles covers.
     """
     if len(commands) < 2:

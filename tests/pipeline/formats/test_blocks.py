@@ -42,8 +42,8 @@ def pillow_pixels(fourcc: bytes, blocks: np.ndarray) -> np.ndarray:
         *(32, 4, fourcc),
         *(0x1000, 0, 0, 0, 0),
     )
-    picture = Image.open(io.BytesIO(header + blocks.tobytes()))
-    return np.asarray(picture.convert("RGBA"))
+    image = Image.open(io.BytesIO(header + blocks.tobytes()))
+    return np.asarray(image.convert("RGBA"))
 
 
 @given(SEEDS)

@@ -97,13 +97,13 @@ def test_a_damaged_texture_is_named(texture: Path, content: bytes) -> None:
         read_dds(texture)
 
 
-def test_another_picture_format_under_this_name_is_refused(texture: Path) -> None:
+def test_another_image_format_under_this_name_is_refused(texture: Path) -> None:
     Image.fromarray(gradient()).save(texture, "PNG")
     with pytest.raises(DdsError, match="cannot be read as DDS"):
         read_dds(texture)
 
 
-def test_a_header_that_promises_a_huge_picture_costs_nothing(texture: Path) -> None:
+def test_a_header_that_promises_a_huge_image_costs_nothing(texture: Path) -> None:
     content = bytearray(saved(gradient(), "DXT1"))
     content[12:20] = struct.pack("<2I", 60_000, 60_000)
     texture.write_bytes(content)

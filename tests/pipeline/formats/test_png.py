@@ -1,4 +1,4 @@
-"""Pictures are read whatever their colour mode, and what is no picture says so."""
+"""Images are read whatever their colour mode, and what is not an image says so."""
 
 from pathlib import Path
 
@@ -18,10 +18,10 @@ def test_every_colour_mode_becomes_rgba(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_palette_with_transparency_keeps_it(tmp_path: Path) -> None:
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([10, 20, 30, 40, 50, 60])
-    picture.putpixel((1, 0), 1)
-    picture.save(tmp_path / "a.png", transparency=0)
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "a.png", transparency=0)
     assert read_png(tmp_path / "a.png").tolist() == [[[10, 20, 30, 0], [40, 50, 60, 255]]]
 
 
@@ -41,7 +41,7 @@ def test_a_cut_off_file_is_refused(tmp_path: Path) -> None:
         read_png(tmp_path / "a.png")
 
 
-def test_a_picture_far_larger_than_any_of_a_game_is_refused(tmp_path: Path) -> None:
+def test_an_image_far_larger_than_any_of_a_game_is_refused(tmp_path: Path) -> None:
     Image.new("L", (5000, 1)).save(tmp_path / "a.png")
     with pytest.raises(PngError, match="5000 x 1"):
         read_png(tmp_path / "a.png")

@@ -138,7 +138,7 @@ class TestRoundTrip:
 
 
 class TestDeltas:
-    def test_a_still_picture_is_stored_once_for_each_heading(self) -> None:
+    def test_a_still_image_is_stored_once_for_each_heading(self) -> None:
         frame = random_frame(np.random.default_rng(0), ("main", "shadow", "player"))
         structure = parse(encode([frame] * 48))
         drawn = structure.layers.drawn.reshape(48, 3)
@@ -226,7 +226,7 @@ class TestCost:
         done = {"layers": 0, "blocks": 0}
         read_commands, decode_blocks = (
             sld_plain_loops.command_bytes,
-            sld_plain_loops.picture_of_blocks,
+            sld_plain_loops.image_of_blocks,
         )
 
         def counting_layers(data: bytes, layers: Layers, chosen: np.ndarray) -> np.ndarray:
@@ -240,7 +240,7 @@ class TestCost:
         plain = loops_of(sld_plain_loops)
         monkeypatch.setattr(sld_decoder, "loops_for", lambda _: plain)
         monkeypatch.setattr(sld_plain_loops, "command_bytes", counting_layers)
-        monkeypatch.setattr(sld_plain_loops, "picture_of_blocks", counting_blocks)
+        monkeypatch.setattr(sld_plain_loops, "image_of_blocks", counting_blocks)
         return done
 
     def test_a_few_frames_cost_their_chains(self, data: bytes, work: dict[str, int]) -> None:

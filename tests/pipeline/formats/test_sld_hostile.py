@@ -122,7 +122,7 @@ class TestRefused:
 
 
 def test_the_largest_file_stays_within_memory() -> None:
-    """Nearly 64 MiB of frames of 16 megapixels, picture and damage, of which all is drawn, and
+    """Nearly 64 MiB of frames of 16 megapixels, image and damage, of which all is drawn, and
     then one that inherits all of it."""
     blocks = 1 << 19
     everything = [(0, 255)] * (blocks // 255) + [(0, blocks % 255)]

@@ -91,7 +91,7 @@ class TestARunOfOneBeforeTheLastTiles:
     @pytest.mark.parametrize(
         ("first_block", "tiles"), [(0, [0, 6, 7]), (4, [0, 6, 7]), (6, [6, 7, 7]), (7, [6, 7, 7])]
     )
-    def test_at_the_beginning_the_picture_decides(self, first_block: int, tiles: list[int]) -> None:
+    def test_at_the_beginning_the_image_decides(self, first_block: int, tiles: list[int]) -> None:
         assert row(b"\x01" + b"\x82\x06\0\x07\0", 3, first_block) == tiles
 
 

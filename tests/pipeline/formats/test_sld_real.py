@@ -92,7 +92,7 @@ def test_the_outline_is_the_silhouette_of_every_frame_that_inherits_nothing(name
         assert np.array_equal(frame.main.pixels[..., 3] > 0, frame.outline.pixels)
 
 
-def test_clearing_makes_a_picture_equal_to_its_outline_but_for_two_pixels() -> None:
+def test_clearing_makes_an_image_equal_to_its_outline_but_for_two_pixels() -> None:
     """Those two are covered and yet transparent, in frames 613 and 673."""
     differences = {True: 0, False: 0}
     for clear_stale in differences:

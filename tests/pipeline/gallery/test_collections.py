@@ -14,8 +14,8 @@ from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import Judgement, evaluate
 from pipeline.evaluation.verdicts import (
     FrameVerdicts,
+    ImageReference,
     Outcome,
-    PictureReference,
     VerdictsError,
     verdicts_on,
 )
@@ -28,14 +28,14 @@ BOX = Box(10, 10, 30, 30)
 ELSEWHERE = Box(50, 10, 70, 30)
 
 
-def picture(file: Path) -> Path:
+def image(file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(file), np.full((60, 80, 3), 99, np.uint8))
     return file
 
 
-def no_other(_reference: PictureReference) -> Path:
-    raise AssertionError("all pictures lie in the folder itself")
+def no_other(_reference: ImageReference) -> Path:
+    raise AssertionError("all images lie in the folder itself")
 
 
 def read(folder: Path) -> Collection:
@@ -44,7 +44,7 @@ def read(folder: Path) -> Collection:
 
 @pytest.fixture
 def synthetic(tmp_path: Path) -> Path:
-    picture(tmp_path / "images/train/synth_000000.jpg")
+    image(tmp_path / "images/train/synth_000000.jpg")
     fully_seen = {
         "class": "tree",
         "covered_by": [],
@@ -83,7 +83,7 @@ def test_a_synthetic_set_shows_what_was_dropped_and_what_covers_it(synthetic: Pa
 
 def test_a_training_set_shows_split_and_source(tmp_path: Path) -> None:
     for name, subset in (("synth_000000", "train"), ("real_harbour_01", "val")):
-        picture(tmp_path / f"images/{subset}/{name}.jpg")
+        image(tmp_path / f"images/{subset}/{name}.jpg")
         labels = tmp_path / f"labels/{subset}/{name}.txt"
         labels.parent.mkdir(parents=True)
         labels.write_text("0 0.25 0.333333 0.25 0.333333\n")
@@ -95,21 +95,21 @@ def test_a_training_set_shows_split_and_source(tmp_path: Path) -> None:
     assert real.marks[0].box.x1 == pytest.approx(10, abs=0.01)
 
 
-def test_an_evaluation_shows_each_error_on_the_picture_of_another_artifact(tmp_path: Path) -> None:
+def test_an_evaluation_shows_each_error_on_the_image_of_another_artifact(tmp_path: Path) -> None:
     names = ("sheep", "wolf")
     truths = (LabelledBox(0, BOX),)
     found = (ScoredBox(1, 0.9, BOX), ScoredBox(1, 0.8, ELSEWHERE))
     frame = JudgedFrame("harbour_01.png", truths, found)
     version = ArtifactVersion(asset="g/cvat_export", partition="b", data_version="0" * 64)
-    reference = PictureReference(version=version, path="images/harbour_01.png")
+    reference = ImageReference(version=version, path="images/harbour_01.png")
     verdicts = tuple(verdicts_on(truths, found))
-    judged = FrameVerdicts(name=frame.name, domain="real", picture=reference, verdicts=verdicts)
+    judged = FrameVerdicts(name=frame.name, domain="real", image=reference, verdicts=verdicts)
     report = evaluate([frame], [], Judgement(names, (0.3, 0.3)), {})
     Evaluation.write(tmp_path, report, [judged])
-    elsewhere = picture(tmp_path / "elsewhere" / "x.png")
+    elsewhere = image(tmp_path / "elsewhere" / "x.png")
     collection = read_collection(tmp_path, "judged", lambda asked: {reference: elsewhere}[asked])
     (item,) = collection.items
-    assert (item.picture, item.width, item.height, item.source) == (elsewhere, 80, 60, "real")
+    assert (item.image, item.width, item.height, item.source) == (elsewhere, 80, 60, "real")
     confused, false = item.marks
     assert (confused.class_name, confused.kind) == ("sheep", Outcome.CONFUSED)
     assert confused.note == "taken for wolf, score 0.90"
@@ -124,6 +124,6 @@ def test_an_evaluation_of_before_there_were_verdicts_is_explained(tmp_path: Path
         read(tmp_path)
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="holds no image set"):
         read(tmp_path)

@@ -33,7 +33,7 @@ def data_of(folder: Path) -> Any:
     return json.loads(text.removeprefix("window.GALLERY = ").removesuffix(";\n"))
 
 
-def test_the_data_name_every_picture_and_box(tmp_path: Path) -> None:
+def test_the_data_name_every_image_and_box(tmp_path: Path) -> None:
     page = write_gallery(tmp_path / "g", collection(item(tmp_path / "a.png", note="50% visible")))
     data = data_of(page.parent)
     assert data["classes"] == ["sheep", "tree"]
@@ -41,10 +41,10 @@ def test_the_data_name_every_picture_and_box(tmp_path: Path) -> None:
     assert data["colours"]["outcomes"] == {str(each): colour for each, colour in COLOURS.items()}
     (entry,) = data["items"]
     assert entry["marks"] == [[1, 2.0, 30.2, 40.0, 1, 0, None, "50% visible"]]
-    assert (page.parent / entry["picture"]).read_bytes() == (tmp_path / "a.png").read_bytes()
+    assert (page.parent / entry["image"]).read_bytes() == (tmp_path / "a.png").read_bytes()
 
 
-def test_only_large_pictures_get_thumbnails(tmp_path: Path) -> None:
+def test_only_large_images_get_thumbnails(tmp_path: Path) -> None:
     small, large = item(tmp_path / "s.png"), item(tmp_path / "l.png", 1280, 720)
     page = write_gallery(tmp_path / "g", collection(small, large))
     first, second = data_of(page.parent)["items"]
@@ -77,15 +77,15 @@ def test_a_gallery_replaces_a_gallery_and_nothing_else(tmp_path: Path) -> None:
         write_gallery(tmp_path / "mine", some)
 
 
-def test_a_broken_picture_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_broken_image_leaves_nothing_behind(tmp_path: Path) -> None:
     broken = item(tmp_path / "a.png", 1280, 720)
-    broken.picture.write_bytes(b"no picture")
-    with pytest.raises(GalleryError, match=r"a\.png is no picture"):
+    broken.image.write_bytes(b"no image")
+    with pytest.raises(GalleryError, match=r"a\.png is not an image"):
         write_gallery(tmp_path / "g", collection(broken))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.png"]
 
 
-def test_progress_counts_pictures(tmp_path: Path) -> None:
+def test_progress_counts_images(tmp_path: Path) -> None:
     seen: list[Progress] = []
     write_gallery(tmp_path / "g", collection(item(tmp_path / "a.png")), seen.append)
     assert (seen[-1].done, seen[-1].total) == (1, 1)

@@ -14,6 +14,12 @@ from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack, pack_names
 from pipeline.games.sections.base import RenamedKeyWarning, Section
 from pipeline.games.sections.overlays import OverlayRules
 
+IMAGES_BEFORE = {
+    "scenes.yaml": [("  marks:\n", "  pictures:\n"), ("{image: ", "{picture: ")],
+    "terrain.yaml": [(", image: ", ", picture: ")],
+}
+"""What the pack of Wesnoth says today, and what it said before."""
+
 
 class Bar(Section):
     share: float = 0.5
@@ -125,7 +131,7 @@ def test_overlays_may_be_written_flat_as_they_were(name: str) -> None:
     flat = {key: value for key, value in today.items() if key not in sections}
     for old, new in OverlayRules.renamed_keys.items():
         section, _, key = new.partition(".")
-        flat[old] = today[section][key]
+        flat[old] = today[section][key] if key else today[section]
     with pytest.warns(RenamedKeyWarning) as told:
         assert OverlayRules.model_validate(flat) == rules
     assert len(told) == len(OverlayRules.renamed_keys)
@@ -156,3 +162,19 @@ def test_a_pack_of_an_earlier_version_is_read_and_its_folder_told(tmp_path: Path
         pytest.raises(PackError, match=r"overlays\.fog: .* has 4"),
     ):
         load_pack(pack_folder)
+
+
+def test_images_of_a_pack_may_be_called_pictures_as_they_were(tmp_path: Path) -> None:
+    pack_folder = Path(shutil.copytree(PACKS_FOLDER / "wesnoth", tmp_path / "mine"))
+    for name, words in IMAGES_BEFORE.items():
+        text = (pack_folder / name).read_text(encoding="utf-8")
+        for today, before in words:
+            assert today in text
+            text = text.replace(today, before)
+        (pack_folder / name).write_text(text, encoding="utf-8")
+    with pytest.warns(RenamedKeyWarning) as told:
+        assert load_pack(pack_folder) == load_pack("wesnoth")
+    assert {str(each.message).partition(" now")[0] for each in told} == {
+        f"{pack_folder}: the key 'pictures' is called 'marks'",
+        f"{pack_folder}: the key 'picture' is called 'image'",
+    }

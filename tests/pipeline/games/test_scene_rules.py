@@ -61,4 +61,4 @@ def test_the_switch_leaves_the_worlds_rules_alone(name):
     overlays = off.overlays
     parts = (overlays.selection, overlays.health_bar, overlays.garrison, overlays.fog)
     assert [part.chance for part in parts] == [0, 0, 0, 0]
-    assert (overlays.hud, overlays.pictures) == (0, [])
+    assert (overlays.hud, overlays.marks) == (0, [])

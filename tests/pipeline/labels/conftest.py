@@ -17,15 +17,15 @@ from PIL import Image
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import NamedBatch
-from pipeline.labels.synthetic import SyntheticPicture
+from pipeline.labels.synthetic import SyntheticImage
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 CLASSES = ("sheep", "wolf", "ship")
 SIZE = (64, 48)
 
 
-def picture(look: str, size: tuple[int, int] = SIZE) -> Image.Image:
-    """A picture that depends on `look` alone; two looks share nothing."""
+def image(look: str, size: tuple[int, int] = SIZE) -> Image.Image:
+    """An image that depends on `look` alone; two looks share nothing."""
     rng = np.random.default_rng(zlib.crc32(look.encode()))
     coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
@@ -79,7 +79,7 @@ class Export:
             )
         file = self.folder / (place or f"images/{self.subset}/{name}")
         file.parent.mkdir(parents=True, exist_ok=True)
-        picture(look or name).save(file)
+        image(look or name).save(file)
         return self
 
     def write(self) -> Path:
@@ -133,7 +133,7 @@ def make_batch(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def drawn(synthetic_set: Path) -> tuple[SyntheticPicture, ...]:
+def drawn(synthetic_set: Path) -> tuple[SyntheticImage, ...]:
     """The images of that set."""
     return SyntheticSet.open(synthetic_set).labelled_images(CLASSES)
 
@@ -144,11 +144,11 @@ def synthetic_set(tmp_path: Path) -> Path:
     folder = tmp_path / "synthetic"
     for index in range(5):
         subset = "val" if index == 4 else "train"
-        image = folder / "images" / subset / f"synth_{index:06d}.jpg"
+        file = folder / "images" / subset / f"synth_{index:06d}.jpg"
         label = folder / "labels" / subset / f"synth_{index:06d}.txt"
-        image.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         label.parent.mkdir(parents=True, exist_ok=True)
-        picture(f"scene {index}").save(image)
+        image(f"scene {index}").save(file)
         label.write_text("1 0.500000 0.500000 0.250000 0.250000\n")
     write_set_summary(folder, CLASSES, images=5)
     return folder
@@ -162,6 +162,6 @@ def shapes() -> Any:
         rectangle = staticmethod(rectangle)
         polygon = staticmethod(polygon)
         mask = staticmethod(mask)
-        picture = staticmethod(picture)
+        image = staticmethod(image)
 
     return Shapes

@@ -71,7 +71,7 @@ def test_an_export_that_changes_meanwhile_is_noticed(
     source: Any, shapes: Any, tmp_path: Path
 ) -> None:
     batch = read_export(source.write(), CLASSES)
-    shapes.picture("another").save(source.folder / "images/default/b_0.png")
+    shapes.image("another").save(source.folder / "images/default/b_0.png")
     with pytest.raises(BatchError, match=r"b_0\.png has changed"):
         ExportBatch.write(tmp_path / "batch", batch, source.folder)
 

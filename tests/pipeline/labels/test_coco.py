@@ -63,10 +63,10 @@ def test_shapes_are_clipped_and_those_outside_rejected_with_a_reason(
     batch = read_export(export.write(), CLASSES)
     assert batch.frames[0].boxes == (LabelledBox(2, Box(0, 0, 9, 48)),)
     assert [(shape.class_name, shape.reason) for shape in batch.rejected] == [
-        ("sheep", "less than a pixel of it is inside the picture"),
+        ("sheep", "less than a pixel of it is inside the image"),
         ("wolf", "has no area"),
         ("wolf", "its mask is empty"),
-        ("wolf", "its mask is of another size than the picture"),
+        ("wolf", "its mask is of another size than the image"),
     ]
 
 
@@ -99,7 +99,7 @@ def test_an_archive_reads_as_its_folder(export: Any, shapes: Any) -> None:
 
 
 @pytest.mark.parametrize("place", ["images/a_0.png", "images/default/a_0.png", "a_0.png"])
-def test_pictures_are_found_where_cvat_puts_them(export: Any, shapes: Any, place: str) -> None:
+def test_images_are_found_where_cvat_puts_them(export: Any, shapes: Any, place: str) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5), place=place)
     assert read_export(export.write(), CLASSES).frames[0].path == place
 
@@ -121,15 +121,15 @@ def test_frames_in_folders_lose_the_folder_in_their_name(export: Any, shapes: An
     assert (frame.name, frame.stem, frame.session) == ("a_0.png", "a_0", "a")
 
 
-def test_an_export_without_pictures_says_what_to_tick(export: Any, shapes: Any) -> None:
+def test_an_export_without_images_says_what_to_tick(export: Any, shapes: Any) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
     shutil.rmtree(export.folder / "images")
-    with pytest.raises(ExportError, match="no pictures") as error:
+    with pytest.raises(ExportError, match="no images") as error:
         read_export(export.folder, CLASSES)
     assert "Save images" in error.value.fix
 
 
-def test_a_missing_picture_is_named(export: Any, shapes: Any) -> None:
+def test_a_missing_image_is_named(export: Any, shapes: Any) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame("a_1.png").write()
     (export.folder / "images/default/a_1.png").unlink()
     with pytest.raises(ExportError, match=r"1 of 2 frames: a_1\.png"):
@@ -138,7 +138,7 @@ def test_a_missing_picture_is_named(export: Any, shapes: Any) -> None:
 
 @pytest.mark.parametrize("damage", ["cut off", "garbage", "empty"])
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_a_corrupt_picture_is_named(export: Any, shapes: Any, damage: str, suffix: str) -> None:
+def test_a_corrupt_image_is_named(export: Any, shapes: Any, damage: str, suffix: str) -> None:
     export.frame(f"a_0.{suffix}", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
     file = export.folder / f"images/default/a_0.{suffix}"
     whole = file.read_bytes()
@@ -149,16 +149,16 @@ def test_a_corrupt_picture_is_named(export: Any, shapes: Any, damage: str, suffi
         read_export(export.folder, CLASSES)
 
 
-def test_a_picture_of_another_size_is_refused(export: Any, shapes: Any) -> None:
+def test_an_image_of_another_size_is_refused(export: Any, shapes: Any) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
-    shapes.picture("a", (32, 24)).save(export.folder / "images/default/a_0.png")
+    shapes.image("a", (32, 24)).save(export.folder / "images/default/a_0.png")
     with pytest.raises(ExportError, match="32x24 pixels large, but was annotated at 64x48"):
         read_export(export.folder, CLASSES)
 
 
-def test_a_picture_of_another_kind_is_refused(export: Any, shapes: Any) -> None:
+def test_an_image_of_another_kind_is_refused(export: Any, shapes: Any) -> None:
     export.frame("a_0.gif", shapes.rectangle("wolf", 0, 0, 5, 5))
-    with pytest.raises(ExportError, match=r"a_0\.gif is not a picture that trainers read"):
+    with pytest.raises(ExportError, match=r"a_0\.gif is not an image that trainers read"):
         read_export(export.write(), CLASSES)
 
 
@@ -172,7 +172,7 @@ def test_frames_that_share_an_id_are_refused(export: Any, shapes: Any) -> None:
 @pytest.mark.parametrize("other", ["a_0.jpg", "night/a_0.png", "A_0.png"])
 def test_frames_that_share_a_stem_are_refused(export: Any, shapes: Any, other: str) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame(other)
-    with pytest.raises(ExportError, match="several pictures are named a_0"):
+    with pytest.raises(ExportError, match="several images are named a_0"):
         read_export(export.write(), CLASSES)
 
 
@@ -208,7 +208,7 @@ def test_a_folder_without_annotations_is_no_export(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda c: c["annotations"][0].update(image_id=9), "pictures that it doesn't list"),
+        (lambda c: c["annotations"][0].update(image_id=9), "images that it doesn't list"),
         (lambda c: c["annotations"][0].update(category_id=9), "categories that it doesn't list"),
         (lambda c: c["annotations"][0].update(bbox=[1, 2]), r"annotations\.0\.bbox"),
         (lambda c: c["annotations"][0].update(bbox=[0, 0, float("nan"), 1]), "finite"),
@@ -237,7 +237,7 @@ def test_an_annotation_file_that_is_not_json_is_refused(
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(("side", "problem"), [(10_000, "10000x10000 pixels"), (13_500, "exceeds")])
-def test_an_enormous_picture_is_not_decoded(
+def test_an_enormous_image_is_not_decoded(
     export: Any, shapes: Any, side: int, problem: str
 ) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()

@@ -23,7 +23,7 @@ def test_classes_without_real_boxes_are_named() -> None:
 def test_each_kind_of_gap_is_one_sentence() -> None:
     assert coverage_warnings(PER_CLASS) == (
         "1 of 4 classes cannot be learned, nothing shows them in training: krepost",
-        "1 of 4 classes are learned from synthetic pictures alone: wolf",
+        "1 of 4 classes are learned from synthetic images alone: wolf",
         "1 of 4 classes have fewer than 10 real boxes in training: ship",
         "1 of 4 classes have no real box in validation: wolf",
     )

@@ -35,7 +35,7 @@ def test_each_pair_is_found_once_by_its_plainest_sign() -> None:
 
 
 def test_a_fingerprint_is_of_the_file_and_of_the_view(tmp_path: Path, shapes: Any) -> None:
-    view = shapes.picture("view", (320, 256))
+    view = shapes.image("view", (320, 256))
     view.save(tmp_path / "a.png")
     view.save(tmp_path / "b.jpg", quality=70)
     one, other = fingerprint_of(tmp_path / "a.png"), fingerprint_of(tmp_path / "b.jpg")

@@ -44,7 +44,7 @@ def test_the_first_batch_wins_a_stem(make_batch: Any, shapes: Any, drawn: Any) -
     assert [(batch.frames, batch.used) for batch in plan.summary.batches] == [(2, 2), (2, 1)]
 
 
-def test_a_stem_of_different_pictures_is_a_collision(make_batch: Any, drawn: Any) -> None:
+def test_a_stem_of_different_images_is_a_collision(make_batch: Any, drawn: Any) -> None:
     batches = [
         make_batch("one", {"a_0.png": "view"}),
         make_batch("two", {"a_0.png": "another view"}),
@@ -154,7 +154,7 @@ def test_a_synthetic_set_of_other_classes_is_refused(synthetic_set: Path) -> Non
         SyntheticSet.open(synthetic_set).labelled_images(CLASSES)
 
 
-def test_a_synthetic_picture_without_labels_is_refused(synthetic_set: Path) -> None:
+def test_a_synthetic_image_without_labels_is_refused(synthetic_set: Path) -> None:
     (synthetic_set / "labels/train/synth_000001.txt").unlink()
     with pytest.raises(SceneSetError, match=r"synth_000001\.txt is missing"):
         SyntheticSet.open(synthetic_set).labelled_images(CLASSES)

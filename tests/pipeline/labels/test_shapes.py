@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.labels.boxes import Box
 from pipeline.labels.formats.shapes import (
     ShapeError,
-    box_in_picture,
+    box_in_image,
     box_of_mask,
     box_of_polygons,
     box_of_rectangle,
@@ -90,7 +90,7 @@ def test_masks_of_the_reference_encoder_are_read(
 
 
 @pytest.mark.parametrize("counts", [[3, 3], [-1, 13], [13], "9340<", "~", "oooooooooooooooo", "o"])
-def test_a_mask_that_does_not_fill_its_picture_is_refused(counts: list[int] | str) -> None:
+def test_a_mask_that_does_not_fill_its_image_is_refused(counts: list[int] | str) -> None:
     with pytest.raises(ShapeError):
         box_of_mask(counts, 4, 3)
 
@@ -159,14 +159,14 @@ def test_a_rectangle_turned_by_a_right_angle_swaps_its_sides() -> None:
     [
         (Box(5, 5, 5, 9), "no area"),
         (Box(9, 5, 5, 9), "no area"),
-        (Box(200, 5, 220, 9), "inside the picture"),
-        (Box(99.5, 5, 220, 9), "inside the picture"),
+        (Box(200, 5, 220, 9), "inside the image"),
+        (Box(99.5, 5, 220, 9), "inside the image"),
     ],
 )
-def test_a_box_without_a_pixel_in_the_picture_is_refused(box: Box, reason: str) -> None:
+def test_a_box_without_a_pixel_in_the_image_is_refused(box: Box, reason: str) -> None:
     with pytest.raises(ShapeError, match=reason):
-        box_in_picture(box, 100, 60)
+        box_in_image(box, 100, 60)
 
 
-def test_a_box_is_clipped_to_the_picture() -> None:
-    assert box_in_picture(Box(-5, 10, 30.12345, 99), 100, 60) == Box(0, 10, 30.123, 60)
+def test_a_box_is_clipped_to_the_image() -> None:
+    assert box_in_image(Box(-5, 10, 30.12345, 99), 100, 60) == Box(0, 10, 30.123, 60)

@@ -20,7 +20,7 @@ def frame(session: str, number: int, phash: str) -> Frame:
 
 
 def capture(session: str, count: int, run: int = 1) -> list[Frame]:
-    """Frames of one session, in runs of equal pictures."""
+    """Frames of one session, in runs of equal images."""
     rng = np.random.default_rng([len(session), *session.encode()])
     views = rng.integers(0, 2**63, size=count, dtype=np.uint64)
     return [frame(session, n, f"{int(views[n // run]):016x}") for n in range(count)]

@@ -69,13 +69,13 @@ def test_labels_hold_the_frames_boxes(written: Path) -> None:
     assert label.read_text() == "0 0.140625 0.166667 0.156250 0.166667\n"
 
 
-def test_pictures_share_their_bytes_with_the_batches(written: Path, plan: MergePlan) -> None:
+def test_images_share_their_bytes_with_the_batches(written: Path, plan: MergePlan) -> None:
     real = plan.real[0]
     copied = written / "images" / real.subset / real.name
-    assert copied.samefile(real.picture)
+    assert copied.samefile(real.image)
 
 
-def test_where_links_are_impossible_pictures_are_copied(
+def test_where_links_are_impossible_images_are_copied(
     plan: MergePlan, written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -85,7 +85,7 @@ def test_where_links_are_impossible_pictures_are_copied(
     TrainingSet.write(tmp_path / "copied", plan)
     assert manifest_of(tmp_path / "copied") == manifest_of(written)
     real = plan.real[0]
-    assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.picture)
+    assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.image)
 
 
 def test_the_set_names_no_place_on_this_machine(written: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_classes_are_read_back_in_order(written: Path) -> None:
     assert TrainingSet.open(written).class_names == CLASSES
 
 
-def test_ultralytics_finds_every_picture_and_label_from_anywhere(
+def test_ultralytics_finds_every_image_and_label_from_anywhere(
     written: Path, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved" / "images" / "set"
@@ -107,16 +107,16 @@ def test_ultralytics_finds_every_picture_and_label_from_anywhere(
     written.rename(moved)
     # In a process of its own: importing ultralytics changes Pillow for everyone in the process.
     program = tmp_path / "find.py"
-    program.write_text(FIND_PICTURES)
+    program.write_text(FIND_IMAGES)
     command = [sys.executable, str(program), str(tmp_path), str(moved)]
     output = subprocess.run(command, check=True, capture_output=True).stdout
     listed = TrainingSet.open(moved).listed
     expected = {subset: len(listed[subset]) for subset in SUBSETS}
-    found = {"names": list(CLASSES), "pictures": expected, "labels": expected}
+    found = {"names": list(CLASSES), "images": expected, "labels": expected}
     assert json.loads(output.splitlines()[-1]) == [found, found]
 
 
-FIND_PICTURES = """
+FIND_IMAGES = """
 import json, os, sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,12 +126,12 @@ from ultralytics.data.utils import check_det_dataset, img2label_paths
 def find(here, dataset):
     os.chdir(here)
     data = check_det_dataset(dataset)
-    found = {"names": list(data["names"].values()), "pictures": {}, "labels": {}}
+    found = {"names": list(data["names"].values()), "images": {}, "labels": {}}
     for subset in ("train", "val"):
         finder = SimpleNamespace(prefix="", fraction=1.0)
-        pictures = BaseDataset.get_img_files(finder, data[subset])
-        found["pictures"][subset] = sum(Path(file).is_file() for file in pictures)
-        found["labels"][subset] = sum(Path(file).is_file() for file in img2label_paths(pictures))
+        images = BaseDataset.get_img_files(finder, data[subset])
+        found["images"][subset] = sum(Path(file).is_file() for file in images)
+        found["labels"][subset] = sum(Path(file).is_file() for file in img2label_paths(images))
     return found
 
 elsewhere, dataset = sys.argv[1:]
@@ -178,16 +178,16 @@ VALIDATION = "images/val/synth_000004.jpg"
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (unlink(SYNTHETIC), f"{SYNTHETIC} is not a readable picture"),
-        (overwrite(SYNTHETIC, b"x"), f"{SYNTHETIC} is not a readable picture"),
+        (unlink(SYNTHETIC), f"{SYNTHETIC} is not a readable image"),
+        (overwrite(SYNTHETIC, b"x"), f"{SYNTHETIC} is not a readable image"),
         (unlink("labels/train/synth_000000.txt"), "synth_000000.txt is missing"),
         (overwrite("labels/val/synth_000004.txt", b"7 .5 .5 .1 .1"), "class 7 is not one of"),
-        (overwrite("labels/val/synth_000004.txt", b"1 .99 .5 .1 .1"), "leaves the picture"),
+        (overwrite("labels/val/synth_000004.txt", b"1 .99 .5 .1 .1"), "leaves the image"),
         (append("val", f"./{VALIDATION}"), f"val.txt lists {VALIDATION} more than once"),
         (append("val", f"./{SYNTHETIC}"), "which is not in images/val"),
         (append("train", f"./{VALIDATION}"), "synth_000004 is in train.txt and val.txt"),
         (unlink("val.txt"), "val.txt is missing"),
-        (relist("val", lambda _: []), "val.txt lists no picture"),
+        (relist("val", lambda _: []), "val.txt lists no image"),
         (overwrite("dataset.yaml", b"names: 3"), "does not name the classes"),
         (overwrite("dataset.yaml", b":"), "does not name the classes"),
     ],
@@ -204,7 +204,7 @@ def test_files_that_are_listed_nowhere_are_found(written: Path) -> None:
     (written / "labels/train/extra.txt").write_text("")
     assert problems_in(written) == (
         "images/train/extra.jpg is listed nowhere",
-        "labels/train/extra.txt belongs to no listed picture",
+        "labels/train/extra.txt belongs to no listed image",
     )
 
 

@@ -54,9 +54,9 @@ def test_an_empty_file_has_no_objects() -> None:
         ("0 0.5 0.5 0 0.1", "no area"),
         ("0 0.5 nan 0.1 0.1", "no area"),
         ("0 0.5 0.5 0.1 inf", "no area"),
-        ("0 0.96 0.5 0.1 0.1", r"leaves the picture by 0\.01"),
-        ("0 0.5 0.01 0.1 0.1", r"leaves the picture by 0\.04"),
-        ("0 640 360 64 36", "leaves the picture"),
+        ("0 0.96 0.5 0.1 0.1", r"leaves the image by 0\.01"),
+        ("0 0.5 0.01 0.1 0.1", r"leaves the image by 0\.04"),
+        ("0 640 360 64 36", "leaves the image"),
     ],
 )
 def test_a_wrong_line_is_named_by_its_number(tmp_path: Path, line: str, problem: str) -> None:

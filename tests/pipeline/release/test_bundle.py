@@ -26,7 +26,7 @@ METADATA = {
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A model that gives 300 empty rows for any picture."""
+    """A model that gives 300 empty rows for any image."""
     rows = numpy_helper.from_array(np.zeros((1, 300, 6), np.float32), "rows")
     shape = numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape")
     graph = helper.make_graph(

@@ -14,7 +14,7 @@ from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.sources.catalogue import (
     BackgroundShape,
     Catalogue,
-    SpriteShelf,
+    SpriteCache,
     catalogue_of,
 )
 from pipeline.sprites.library import Sprite, write_library
@@ -59,8 +59,8 @@ def sprites() -> tuple[Sprite, ...]:
 
 
 @pytest.fixture(scope="session")
-def shelf(sprites) -> SpriteShelf:
-    return SpriteShelf(sprites)
+def sprite_cache(sprites) -> SpriteCache:
+    return SpriteCache(sprites)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ def sources(tmp_path_factory, sprites, grounds) -> Sources:
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory, pack, sources) -> Path:
-    """A set of 40 pictures, drawn in this process; not to be changed."""
+    """A set of 40 images, drawn in this process; not to be changed."""
     folder = tmp_path_factory.mktemp("written") / "set"
     write_set(folder, pack(), sources)
     return folder

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.scenes.pixels.atlas import OPAQUE, Ids, Measures, Plane, Table, picture
+from pipeline.scenes.pixels.atlas import OPAQUE, Ids, Measures, Plane, Table, view_of
 from pipeline.scenes.pixels.mipmaps import Pyramid
 from pipeline.sprites.library import Pixels
 from pipeline.sprites.recolour import LUMINANCE
@@ -47,7 +47,7 @@ def part_of(alpha: Pixels, weight: Pixels) -> Floats:
 def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
     for pyramid, row in zip(pyramids, table.tolist(), strict=True):
         if pyramid is not None:
-            out = picture(plane, row)
+            out = view_of(plane, row)
             level = pyramid.level_for(*out.shape[:2])
             between_columns = _interpolated(level.swapaxes(0, 1), out.shape[1])
             out[...] = _interpolated(between_columns.swapaxes(0, 1), out.shape[0])
@@ -60,13 +60,13 @@ def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
         window = window_of(image.shape, row)
         if window is not None:
             region = image[window[1]]
-            cv2.multiply(region, picture(lights, row)[window[0]], region, 1 / 255)
+            cv2.multiply(region, view_of(lights, row)[window[0]], region, 1 / 255)
 
 
 def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
     for row, tint in zip(table.tolist(), tints.tolist(), strict=True):
         if any(tint):
-            region, share = picture(bgra, row), picture(light, row)
+            region, share = view_of(bgra, row), view_of(light, row)
             cv2.add(region, cv2.merge([cv2.LUT(share, shares_of(c)) for c in tint]), region)
 
 
@@ -78,9 +78,9 @@ def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
         window = window_of(ids.shape, row)
         if window is not None:
             inside, outside = window
-            region, mask = image[outside], picture(masks, row)[inside]
-            cv2.multiply(region, picture(shares, row)[inside], region, 1 / 255)
-            cv2.add(region, picture(bgra, row)[inside], region)
+            region, mask = image[outside], view_of(masks, row)[inside]
+            cv2.multiply(region, view_of(shares, row)[inside], region, 1 / 255)
+            cv2.add(region, view_of(bgra, row)[inside], region)
             cv2.copyTo(np.full(mask.shape, number + 1, np.uint16), mask, ids[outside])
 
 
@@ -122,7 +122,7 @@ def _interpolated(rows: Pixels, count: int) -> Pixels:
 
 
 def _measured(ids: Ids, masks: Plane, number: int, row: Sequence[int]) -> list[int]:
-    mask = picture(masks, row)
+    mask = view_of(masks, row)
     none = [ids.shape[1], ids.shape[0], 0, 0]
     window = window_of(ids.shape, row)
     if window is None:
@@ -145,9 +145,9 @@ def _box_around(pixels: Mask, corner: tuple[int, int]) -> list[int]:
 
 
 def window_of(image: tuple[int, ...], row: Sequence[int]) -> tuple[Region, Region] | None:
-    """The common part of a sprite and the picture, as index of the one and of the other.
+    """The common part of a sprite and the image, as index of the one and of the other.
 
-    None when the sprite lies outside the picture.
+    None when the sprite lies outside the image.
     """
     _, height, width, left, top = row
     right, bottom = left + width, top + height

@@ -11,13 +11,13 @@ from pipeline.games.sections.scenes import LightRules, SceneRules
 from pipeline.scenes.plan import FogBank, Light, Marks, Placement, ScenePlan, Surface
 from pipeline.scenes.planning.overlay_sampling import light_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.random_stream import Chances
-from pipeline.scenes.planning.rule_table import Repertoire
-from pipeline.scenes.rendering.effects import alter, feather, harden, shed_light, submerge
+from pipeline.scenes.planning.random_stream import RandomStream
+from pipeline.scenes.planning.rule_table import RuleTable
+from pipeline.scenes.rendering.effects import apply_edges, feather, harden, shed_light, submerge
 from pipeline.scenes.rendering.measuring import label
 from pipeline.scenes.rendering.overlays import dim, draw_badge, draw_patches, health_bar_of
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.scenes.sources.catalogue import SpriteShelf
+from pipeline.scenes.sources.catalogue import SpriteCache
 
 PLAIN = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
 
@@ -28,26 +28,26 @@ def blob() -> np.ndarray:
     return np.dstack([inside * 200] * 3 + [inside * 255])
 
 
-def picture(colour=(100, 120, 140), size=(90, 160)) -> np.ndarray:
+def plain_image(colour=(100, 120, 140), size=(90, 160)) -> np.ndarray:
     return np.full((*size, 3), colour, np.uint8)
 
 
 def drawn_on(image: np.ndarray, draw_into, *details) -> np.ndarray:
-    """What that makes of an RGB picture."""
+    """What that makes of an RGB image."""
     bgrx = cv2.cvtColor(image, cv2.COLOR_RGB2BGRA)
     draw_into(bgrx, *details)
     return cv2.cvtColor(bgrx, cv2.COLOR_BGRA2RGB)
 
 
 def lit(light: Light, image=None) -> np.ndarray:
-    return drawn_on(picture() if image is None else image, shed_light, light)
+    return drawn_on(plain_image() if image is None else image, shed_light, light)
 
 
 def test_a_light_multiplies_and_adds_and_stays_within_the_range():
     assert tuple(lit(replace(PLAIN, factor=(1.5, 1.0, 0.5)))[0, 0]) == (150, 120, 70)
     assert tuple(lit(replace(PLAIN, add=(-30, 0, 250)))[0, 0]) == (70, 120, 255)
     assert tuple(lit(Light((2.0, 1.0, 1.0), (0, -200, 0), 0.0))[0, 0]) == (200, 0, 140)
-    assert np.array_equal(lit(PLAIN), picture())
+    assert np.array_equal(lit(PLAIN), plain_image())
 
 
 def test_light_gives_the_bytes_of_exact_arithmetic():
@@ -75,7 +75,7 @@ def test_lights_come_as_often_as_the_rules_say():
             "vignette": 0.25,
         }
     )
-    lights = [light_of(Chances(np.random.default_rng(n)), rules) or PLAIN for n in range(4000)]
+    lights = [light_of(RandomStream(np.random.default_rng(n)), rules) or PLAIN for n in range(4000)]
     for share, expected in (
         (np.mean([light.add == (-75, -45, -13) for light in lights]), 0.25),
         (np.mean([light.factor != (1.0, 1.0, 1.0) for light in lights]), 0.5),
@@ -90,7 +90,7 @@ def test_lights_come_as_often_as_the_rules_say():
 
 
 def test_no_light_is_planned_where_the_rules_ask_for_none():
-    assert light_of(Chances(np.random.default_rng(0)), LightRules()) is None
+    assert light_of(RandomStream(np.random.default_rng(0)), LightRules()) is None
 
 
 def test_a_feathered_edge_fades_inwards_and_never_grows():
@@ -140,7 +140,7 @@ def test_edge_and_water_come_together_and_nothing_else_changes(block):
     for edge, waterline in (("as it is", None), ("hard", 20), ("feathered", None)):
         sprite = blob()
         expected = blob()
-        alter(sprite, plain._replace(edge=edge, waterline=waterline), Surface(0.5, 8.0))
+        apply_edges(sprite, plain._replace(edge=edge, waterline=waterline), Surface(0.5, 8.0))
         if edge != "as it is":
             {"hard": harden, "feathered": feather}[edge](expected)
         if waterline is not None:
@@ -158,7 +158,7 @@ def test_the_label_of_a_submerged_unit_is_what_looks_out_of_the_water(block):
         0, 0, "water", 100, 80, "sea", (0, 0), False, 1.0, 0.5, (item,), (), (),
         surface=Surface(0.3, 16.0),
     )  # fmt: skip
-    drawing = draw(sea, SpriteShelf([crate]), water)
+    drawing = draw(sea, SpriteCache([crate]), water)
     [measured] = label(sea, drawing)
     assert (measured.visible.y1, measured.visible.y2) == (20, 38)
     assert measured.full == measured.visible
@@ -174,14 +174,14 @@ def test_only_what_stands_in_water_is_submerged(pack, catalogue):
     ]
     rules = pack(placements=placements, water_fraction=0.5).scenes
     kinds = {"land": [], "water": []}
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     for index in range(60):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         kinds[scene.kind] += [item.waterline for item in scene.placements]
     assert set(kinds["land"]) == {None}
     assert None not in kinds["water"]
     for index in range(60):
-        for item in plan(index, repertoire).placements:
+        for item in plan(index, rule_table).placements:
             if item.waterline is not None:
                 depth = item.ground[1] - item.top - item.waterline
                 assert 4 * item.scale - 1 <= depth <= 8 * item.scale + 1
@@ -194,11 +194,11 @@ def test_a_submerged_unit_casts_no_shadow(block):
     dry = Placement(crate.id, "house", 40, 20, 10, 10, (45, 29), 1.0, None, False, None)
     sea = ScenePlan(0, 0, "water", 100, 80, "sea", (0, 0), False, 1.0, 0.5, (dry,), (), ())
     wet = replace(sea, placements=(dry._replace(waterline=6),))
-    assert draw(sea, SpriteShelf([crate]), water).image[25, 65, 0] < 60
-    assert draw(wet, SpriteShelf([crate]), water).image[25, 65, 0] == 60
+    assert draw(sea, SpriteCache([crate]), water).image[25, 65, 0] < 60
+    assert draw(wet, SpriteCache([crate]), water).image[25, 65, 0] == 60
 
 
-def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, shelf, grounds):
+def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, sprite_cache, grounds):
     overlays = {
         "health_bar": {"chance": 1.0, "filled": (1.0, 1.0)},
         "hud": 1.0,
@@ -206,12 +206,14 @@ def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, shelf, ground
         "fog": {"chance": 0},
     }
     rules = pack(overlays=overlays, water_fraction=0.0).scenes
-    scene = plan(2, Repertoire(rules, catalogue))
+    scene = plan(2, RuleTable(rules, catalogue))
     dark = replace(scene, light=Light((0.25, 0.25, 0.25), (0, 0, 0), 0.0))
-    day, night = (draw(s, shelf, grounds).image for s in (scene, dark))
+    day, night = (draw(s, sprite_cache, grounds).image for s in (scene, dark))
     bar = next(panel for panel in scene.panels if panel.kind == "resource_bar")
     assert np.array_equal(day[: bar.height], night[: bar.height])
-    assert np.array_equal(draw(scene, shelf, grounds).ids, draw(dark, shelf, grounds).ids)
+    assert np.array_equal(
+        draw(scene, sprite_cache, grounds).ids, draw(dark, sprite_cache, grounds).ids
+    )
     assert night[bar.height :].mean() < 0.5 * day[bar.height :].mean()
     greens = [(image == (40, 200, 40)).all(axis=2).sum() for image in (day, night)]
     assert greens[0] == greens[1] > 0
@@ -219,8 +221,8 @@ def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, shelf, ground
 
 def test_a_badge_lies_at_the_lower_left_in_its_teams_colour():
     house = Placement("h", "house", 20, 10, 60, 50, (50, 55), 1.0, 1, False, None, garrisoned=True)
-    image = drawn_on(picture(), draw_badge, house, Marks(badge_radius=0.125), (240, 30, 30))
-    changed = (image != picture()).any(axis=2)
+    image = drawn_on(plain_image(), draw_badge, house, Marks(badge_radius=0.125), (240, 30, 30))
+    changed = (image != plain_image()).any(axis=2)
     rows, columns = np.nonzero(changed)
     assert 20 <= columns.min() <= columns.max() <= 50
     assert 35 <= rows.min() <= rows.max() < 60
@@ -231,38 +233,38 @@ def test_a_bar_is_no_higher_than_the_rules_say():
     keep = Placement("k", "keep", 20, 40, 100, 45, (70, 80), 1.0, 1, False, 0.5)
     for tallest in (2, 5):
         marks = Marks(bar_height=0.5, bar_tallest=tallest)
-        image = drawn_on(picture(), draw_patches, health_bar_of(keep, marks))
-        rows = np.nonzero((image != picture()).any(axis=(1, 2)))[0]
+        image = drawn_on(plain_image(), draw_patches, health_bar_of(keep, marks))
+        rows = np.nonzero((image != plain_image()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2
 
 
 @pytest.mark.parametrize(("left", "top"), [(40, 20), (-30, -20), (120, 70), (300, 300), (-100, 0)])
 def test_a_bank_of_fog_dims_its_oval_and_may_reach_outside(left, top):
-    image = drawn_on(picture(), dim, FogBank(left, top, 80, 50, darkness=0.5))
+    image = drawn_on(plain_image(), dim, FogBank(left, top, 80, 50, darkness=0.5))
     x, y = left + 40, top + 25
-    changed = (image != picture()).any(axis=2)
+    changed = (image != plain_image()).any(axis=2)
     assert not changed[: max(top, 0)].any()
     assert not changed[:, : max(left, 0)].any()
     assert not changed[max(top + 50, 0) :].any()
     assert not changed[:, max(left + 80, 0) :].any()
     if 0 <= x < 160 and 0 <= y < 90:
         assert np.abs(image[y, x].astype(int) - (50, 60, 70)).max() <= 3
-        assert (image <= picture()).all()
+        assert (image <= plain_image()).all()
     assert changed.any() == (-80 < left < 160)
 
 
 def test_banks_of_fog_come_as_the_rules_say(pack, catalogue):
     overlays = {"fog": {"chance": 1.0, "corners": (0, 0), "banks": (1, 3)}}
     rules = pack(overlays=overlays).scenes
-    repertoire = Repertoire(rules, catalogue)
-    counts = {len(plan(index, repertoire).fog) for index in range(60)}
+    rule_table = RuleTable(rules, catalogue)
+    counts = {len(plan(index, rule_table).fog) for index in range(60)}
     assert counts == {1, 2, 3}
 
 
 def test_badges_are_for_what_can_hold_a_garrison(pack, catalogue):
     overlays = {"garrison": {"chance": 1.0, "classes": ["house"]}}
-    repertoire = Repertoire(pack(overlays=overlays).scenes, catalogue)
-    scenes = [plan(index, repertoire) for index in range(40)]
+    rule_table = RuleTable(pack(overlays=overlays).scenes, catalogue)
+    scenes = [plan(index, rule_table) for index in range(40)]
     items = [item for scene in scenes for item in scene.placements]
     assert {item.class_name for item in items if item.garrisoned} == {"house"}
     assert all(item.garrisoned for item in items if item.class_name == "house")
@@ -284,9 +286,9 @@ def everything(pack) -> SceneRules:
 
 def test_one_switch_turns_off_all_that_is_not_of_the_world(everything, catalogue):
     plain = everything.model_copy(update={"enhanced": False})
-    repertoires = [Repertoire(rules, catalogue) for rules in (everything, plain)]
+    repertoires = [RuleTable(rules, catalogue) for rules in (everything, plain)]
     for index in range(30):
-        dressed, bare = (plan(index, repertoire) for repertoire in repertoires)
+        dressed, bare = (plan(index, rule_table) for rule_table in repertoires)
         assert bare.panels == bare.fog == ()
         assert bare.light is None
         assert bare.jpeg_quality is None

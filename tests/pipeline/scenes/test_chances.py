@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.scenes.plan import FogBank, FogPatch
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 
 PLANS = 1500
 OVERLAYS = {
@@ -42,8 +42,8 @@ RULES = {
 @pytest.fixture(scope="module")
 def scenes(pack, catalogue) -> list:
     rules = pack(**RULES).scenes
-    repertoire = Repertoire(rules, catalogue)
-    return [plan(index, repertoire) for index in range(PLANS)]
+    rule_table = RuleTable(rules, catalogue)
+    return [plan(index, rule_table) for index in range(PLANS)]
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def test_a_class_in_the_wrong_kind_of_scene_is_found(kind, name, class_id, copy,
     scene = first_of(copy, kind)
     relabel(scene, class_id)
     [finding] = scene_separation_problems(SyntheticSet.open(copy), pack())
-    assert finding.picture == f"{scene.subset}/{scene.name}"
+    assert finding.image == f"{scene.subset}/{scene.name}"
     assert finding.problem == f"a {kind} scene with a label of '{name}'"
 
 
@@ -77,7 +77,7 @@ def test_a_set_says_that_it_is_gated(copy):
     [
         ("0 0.5 0.5 0.2", "4 fields instead of 5"),
         ("9 0.5 0.5 0.2 0.2", "class 9 is not one of 0..4"),
-        ("0 0.95 0.5 0.2 0.2", "leaves the picture"),
+        ("0 0.95 0.5 0.2 0.2", "leaves the image"),
         ("0 0.5 0.5 0.0 0.2", "no area"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_line_that_no_trainer_should_see_is_found(line, problem, copy, pack):
     scene = first_of(copy, "land")
     scene.labels.write_text(line + "\n")
     [finding] = label_problems(SyntheticSet.open(copy), pack())
-    assert finding.picture == f"{scene.subset}/{scene.name}"
+    assert finding.image == f"{scene.subset}/{scene.name}"
     assert problem in finding.problem
 
 
@@ -106,11 +106,11 @@ def test_labels_that_are_not_what_was_measured_are_found(copy, pack):
 
 def test_missing_files_and_lines_are_found(copy, pack):
     scene = first_of(copy, "water")
-    scene.picture.unlink()
+    scene.image.unlink()
     with scene.labels.open("a") as stream:
         stream.write("4 0.5 0.5 0.2 0.2\n")
     problems = [finding.problem for finding in label_problems(SyntheticSet.open(copy), pack())]
-    assert problems[0] == "the picture is missing"
+    assert problems[0] == "the image is missing"
     assert "labels for" in problems[1]
     scene.labels.unlink()
     assert "is missing" in label_problems(SyntheticSet.open(copy), pack())[1].problem
@@ -149,7 +149,7 @@ def test_a_set_without_a_single_label_is_found(pack, sources, tmp_path):
     game = pack(images=4, labels={"min_side": 1000})
     write_set(tmp_path, game, sources)
     [finding] = label_problems(SyntheticSet.open(tmp_path), game)
-    assert str(finding) == "all pictures: there is no label in the whole set"
+    assert str(finding) == "all images: there is no label in the whole set"
 
 
 def test_a_sidecar_that_cannot_be_read_is_an_error(copy, pack):

@@ -35,7 +35,7 @@ def test_every_class_has_a_row_with_its_rates():
     assert "she<ep" in shown
     assert "20.00 / 20.00" in shown
     assert "20.00 / 0.00" in shown
-    assert "Where boxes lie, real: 400 in 20 pictures" in shown
+    assert "Where boxes lie, real: 400 in 20 images" in shown
 
 
 def test_a_larger_class_lies_farther_right():

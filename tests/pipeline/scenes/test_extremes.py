@@ -29,7 +29,7 @@ LARGE = {
     "width": 64,
     "zoom": (4.0, 4.0),
     "placements": [{"class_name": "house", "count": (1, 1), "cut": 0.9, "max_overlap": 1.0}],
-    # A picture shows a quarter of the house.
+    # An image shows a quarter of the house.
     "labels": {"min_visible": 0.05},
 }
 
@@ -37,7 +37,7 @@ LARGE = {
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"images": 1}, id="one picture"),
+        pytest.param({"images": 1}, id="one image"),
         pytest.param({"images": 1, "train_fraction": 0.0}, id="one, to validate"),
         pytest.param({"width": 64, "height": 64}, id="tiny"),
         pytest.param({"width": 64, "height": 64, "overlays": EVERYTHING_COVERED}, id="tiny, full"),

@@ -17,8 +17,8 @@ RULES = SceneRules.model_validate(
 )
 
 
-def pictures(seed, count=60, zoom=(1.0, 1.0), sizes=None, told=False, **changes):
-    """Boxes of pictures of one zoom each; `told` says whether the zoom stands beside them."""
+def images(seed, count=60, zoom=(1.0, 1.0), sizes=None, told=False, **changes):
+    """Boxes of images of one zoom each; `told` says whether the zoom stands beside them."""
     rng = np.random.default_rng(seed)
     for number in range(count):
         scale = float(rng.uniform(*zoom))
@@ -31,26 +31,26 @@ def pictures(seed, count=60, zoom=(1.0, 1.0), sizes=None, told=False, **changes)
 
 
 def fitted(real, rules=RULES):
-    return fit_scale(pictures(1, zoom=(0.9, 1.1), told=True), real, rules, NAMES)
+    return fit_scale(images(1, zoom=(0.9, 1.1), told=True), real, rules, NAMES)
 
 
 @pytest.mark.parametrize("zoom", [0.4, 1.0, 1.7])
 def test_the_zoom_of_real_frames_comes_out(zoom):
-    fit = fitted(pictures(2, zoom=(zoom, zoom)))
+    fit = fitted(images(2, zoom=(zoom, zoom)))
     assert fit.middle == pytest.approx(zoom, rel=0.04)
     assert fit.zoom == pytest.approx((zoom, zoom), rel=0.08)
     assert not any(known.changes for known in fit.classes)
 
 
 def test_the_range_of_zooms_comes_out():
-    fit = fitted(pictures(2, count=200, zoom=(0.4, 0.8)))
+    fit = fitted(images(2, count=200, zoom=(0.4, 0.8)))
     low, high = fit.zoom
     assert 0.38 < low < 0.47
     assert 0.7 < high < 0.9
 
 
 def test_a_class_of_another_size_gets_a_factor_of_its_own():
-    fit = fitted(pictures(2, zoom=(0.5, 0.5), sizes={"sheep": 0.6}))
+    fit = fitted(images(2, zoom=(0.5, 0.5), sizes={"sheep": 0.6}))
     assert fit.middle == pytest.approx(0.5, rel=0.04)
     proposed = {known.name: known.proposed for known in fit.classes}
     assert proposed.pop("sheep") == pytest.approx(0.6, abs=0.03)
@@ -64,29 +64,29 @@ def test_a_class_of_another_size_gets_a_factor_of_its_own():
 def test_a_factor_that_the_pack_already_has_is_kept_or_replaced():
     placements = [{"class_name": name, "size": 2.0 if name == "sheep" else 1.0} for name in NAMES]
     rules = RULES.model_validate(RULES.model_dump() | {"placements": placements})
-    assert not fitted(pictures(2, sizes={"sheep": 2.0}), rules).classes[3].changes
-    sheep = fitted(pictures(2, sizes={"sheep": 0.5}), rules).classes[3]
+    assert not fitted(images(2, sizes={"sheep": 2.0}), rules).classes[3].changes
+    sheep = fitted(images(2, sizes={"sheep": 0.5}), rules).classes[3]
     assert (sheep.size, sheep.proposed) == (2.0, pytest.approx(0.5, abs=0.03))
 
 
 def test_a_few_wrong_boxes_change_little():
     wrong = [SeenBox("keep", "p0", Box(0, 0, 900, 700), (0.5, 0.5), False) for _ in range(30)]
-    fit = fitted([*pictures(2, zoom=(0.5, 0.5)), *wrong])
+    fit = fitted([*images(2, zoom=(0.5, 0.5)), *wrong])
     assert fit.middle == pytest.approx(0.5, rel=0.05)
 
 
 def test_boxes_that_the_edge_cuts_do_not_count():
     half = [
-        SeenBox(box.class_name, box.picture, Box(0, 10, box.side / 2, 10 + box.side), (0, 0), True)
-        for box in pictures(3, count=300)
+        SeenBox(box.class_name, box.image, Box(0, 10, box.side / 2, 10 + box.side), (0, 0), True)
+        for box in images(3, count=300)
     ]
-    fit = fitted([*pictures(2), *half])
+    fit = fitted([*images(2), *half])
     assert fit.middle == pytest.approx(1.0, rel=0.04)
     assert fit.classes[0].real == 180
 
 
 def test_a_class_with_too_few_boxes_keeps_its_size():
-    few = [box for box in pictures(2) if box.class_name != "sheep" or box.picture in ("p0", "p1")]
+    few = [box for box in images(2) if box.class_name != "sheep" or box.image in ("p0", "p1")]
     sheep = fitted(few).classes[3]
     assert (sheep.real, sheep.ratio, sheep.interval) == (6, None, None)
     assert sheep.real_side is not None
@@ -94,17 +94,17 @@ def test_a_class_with_too_few_boxes_keeps_its_size():
 
 
 def test_what_to_write_is_shown():
-    fit = fitted(pictures(2, zoom=(0.5, 0.5), sizes={"sheep": 0.6}))
+    fit = fitted(images(2, zoom=(0.5, 0.5), sizes={"sheep": 0.6}))
     lines = fit.lines()
     assert lines[0].startswith("zoom: [0.")
     assert lines[1] == "placements:"
     assert "class_name: sheep, size: 0." in lines[2]
     assert SceneRules.model_fields.keys() >= {"zoom", "placements"}
-    assert fitted(pictures(2)).lines()[1:] == ()
+    assert fitted(images(2)).lines()[1:] == ()
 
 
 def test_the_same_boxes_give_the_same_answer():
-    assert fitted(pictures(2)) == fitted(pictures(2))
+    assert fitted(images(2)) == fitted(images(2))
 
 
 def test_without_real_boxes_the_reason_is_named():
@@ -112,9 +112,9 @@ def test_without_real_boxes_the_reason_is_named():
         fitted([])
     assert "cvat_export" in refused.value.fix
     with pytest.raises(FitError, match="no labels"):
-        fit_scale([], pictures(1), RULES, NAMES)
+        fit_scale([], images(1), RULES, NAMES)
     with pytest.raises(FitError, match="No class has 10 real"):
-        fitted(list(pictures(2))[:5])
+        fitted(list(images(2))[:5])
 
 
 def test_real_boxes_are_scaled_as_a_detector_sees_them():

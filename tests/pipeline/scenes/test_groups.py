@@ -13,7 +13,7 @@ from pipeline.games.sections.scenes import PlacementRule
 from pipeline.scenes.plan import Placement
 from pipeline.scenes.planning.gates import factors_of, members_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 
 NOBODY = [
     {"class_name": name, "count": (0, 0), "max_overlap": 0.0}
@@ -28,13 +28,13 @@ def group(name="army", shape="block", chance=1.0, members=(("soldier", (6, 6)),)
 
 @pytest.fixture(scope="module")
 def scenes(pack, catalogue):
-    """Plans pictures of a game in which everything comes in the given groups."""
+    """Plans images of a game in which everything comes in the given groups."""
 
     def build(*groups, count=60, **changes):
         settings = {"placements": NOBODY, "water_fraction": 0.0, "groups": list(groups)}
         rules = pack(**(settings | changes)).scenes
-        repertoire = Repertoire(rules, catalogue)
-        return [plan(index, repertoire) for index in range(count)]
+        rule_table = RuleTable(rules, catalogue)
+        return [plan(index, rule_table) for index in range(count)]
 
     return build
 
@@ -103,9 +103,9 @@ def test_members_look_one_way_where_their_sprites_turn(pack, catalogue):
     for together in (True, False):
         rule = group(one_heading=together)
         rules = pack(placements=NOBODY, water_fraction=0.0, groups=[rule]).scenes
-        repertoire = Repertoire(rules, turning)
+        rule_table = RuleTable(rules, turning)
         ways[together] = [
-            {turned[item.sprite_id].heading for item in plan(index, repertoire).placements}
+            {turned[item.sprite_id].heading for item in plan(index, rule_table).placements}
             for index in range(40)
         ]
     assert {len(headings) for headings in ways[True]} == {1}
@@ -136,8 +136,8 @@ def test_a_group_may_take_some_sprites_of_a_class_and_all_where_none_fits(pack, 
         rule = group(one_heading=False)
         rule["members"][0]["include"] = [pattern]
         rules = pack(placements=NOBODY, water_fraction=0.0, groups=[rule]).scenes
-        repertoire = Repertoire(rules, catalogue)
-        scenes = [plan(index, repertoire) for index in range(20)]
+        rule_table = RuleTable(rules, catalogue)
+        scenes = [plan(index, rule_table) for index in range(20)]
         chosen[pattern] = {item.sprite_id for scene in scenes for item in scene.placements}
     assert chosen["soldier1"] == {"soldier/soldier1_h0_s0"}
     assert chosen["miner*"] == {shape.id for shape in catalogue.sprites["soldier"]}
@@ -189,9 +189,9 @@ def test_a_group_may_be_bound_to_a_kind_of_scene(scenes):
 def test_what_comes_alone_and_what_comes_in_groups_share_a_scene(pack, catalogue):
     placements = [{"class_name": "soldier", "count": (3, 3)}, *NOBODY[:1]]
     rules = pack(placements=placements, groups=[group()], water_fraction=0.0).scenes
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     alone = Counter(
-        item.group for index in range(50) for item in plan(index, repertoire).placements
+        item.group for index in range(50) for item in plan(index, rule_table).placements
     )
     assert alone[None] > 0.9 * 3 * 50
     assert alone["army"] > 0.7 * 6 * 50
@@ -210,9 +210,9 @@ def test_exceptions_let_some_classes_overlap_more(pack, catalogue):
     overlaps = [{"classes": ["soldier"], "others": ["gull"], "limit": 0.6}]
     rules = pack(placements=placements, overlaps=overlaps, water_fraction=0.0).scenes
     most = defaultdict(float)
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     for index in range(40):
-        for a, b in combinations(plan(index, repertoire).placements, 2):
+        for a, b in combinations(plan(index, rule_table).placements, 2):
             pair = "mixed" if a.class_name != b.class_name else "alike"
             part = shared(a, b) / min(a.width * a.height, b.width * b.height)
             most[pair] = max(most[pair], part)
@@ -225,9 +225,9 @@ def test_an_exception_may_also_be_stricter_and_the_last_one_counts(pack, catalog
     rule = {"classes": ["all"], "others": ["gull"]}
     overlaps = [rule | {"limit": 0.5}, rule | {"limit": 0.0}]
     rules = pack(placements=placements, overlaps=overlaps, water_fraction=0.0).scenes
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     for index in range(20):
-        for a, b in combinations(plan(index, repertoire).placements, 2):
+        for a, b in combinations(plan(index, rule_table).placements, 2):
             assert shared(a, b) == 0
 
 
@@ -244,9 +244,9 @@ def test_rare_and_confusable_classes_come_more_often(pack, catalogue):
     placements = [{"class_name": n, "count": (2, 2), "max_overlap": 1.0} for n in ("gull", "house")]
     rules = pack(placements=placements, rebalance=balance, water_fraction=0.0).scenes
     assert factors_of(rules, catalogue) == {"gull": 1.5, "house": 0.5}
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     counts = Counter(
-        item.class_name for index in range(400) for item in plan(index, repertoire).placements
+        item.class_name for index in range(400) for item in plan(index, rule_table).placements
     )
     assert counts["gull"] / 400 == pytest.approx(3.0, rel=0.03)
     assert counts["house"] / 400 == pytest.approx(1.0, rel=0.05)
@@ -256,8 +256,8 @@ def test_distant_scenes_are_smaller_and_fuller(pack, catalogue):
     placements = [{"class_name": "gull", "count": (4, 4), "max_overlap": 1.0}]
     distant = {"share": 0.3, "zoom": (0.4, 0.5), "crowding": 2.0}
     rules = pack(placements=placements, distant=distant, zoom=(0.9, 1.1)).scenes
-    repertoire = Repertoire(rules, catalogue)
-    found = [plan(index, repertoire) for index in range(800)]
+    rule_table = RuleTable(rules, catalogue)
+    found = [plan(index, rule_table) for index in range(800)]
     assert np.mean([scene.distant for scene in found]) == pytest.approx(0.3, abs=0.05)
     for scene in found:
         low, high = (0.4, 0.5) if scene.distant else (0.9, 1.1)
@@ -268,11 +268,11 @@ def test_distant_scenes_are_smaller_and_fuller(pack, catalogue):
 def test_a_size_applies_to_its_class_alone(pack, catalogue):
     placements = [{"class_name": "gull", "size": 0.5}, {"class_name": "soldier", "size": 1.5}]
     rules = pack(placements=placements, zoom=(1.0, 1.0)).scenes
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     scales = {
         (item.class_name, item.scale)
         for index in range(60)
-        for item in plan(index, repertoire).placements
+        for item in plan(index, rule_table).placements
     }
     assert scales == {("gull", 0.5), ("soldier", 1.5)}
 
@@ -281,9 +281,9 @@ def test_an_edge_cuts_off_no_more_than_the_rules_say(pack, catalogue):
     placements = [{"class_name": "house", "count": (2, 2), "cut": 0.5}]
     rules = pack(placements=placements, water_fraction=0.0).scenes
     cut = 0.0
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     for index in range(200):
-        for item in plan(index, repertoire).placements:
+        for item in plan(index, rule_table).placements:
             outside = max(-item.left, item.left + item.width - 320) / item.width
             below = max(-item.top, item.top + item.height - 256) / item.height
             assert max(outside, below) <= 0.5
@@ -298,9 +298,9 @@ def test_distractors_may_lie_on_water(pack, catalogue):
     on_land = {"class_name": "distractor", "count": (1, 1), "include": names[:1]}
     on_water = {"class_name": "distractor", "count": (1, 1), "include": names[1:], "scene": "water"}
     rules = pack(placements=[on_land, on_water], water_fraction=0.5).scenes
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     for index in range(60):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         [item] = scene.placements
         assert (item.sprite_id == catalogue.sprites["distractor"][0].id) == (scene.kind == "land")
 
@@ -314,9 +314,9 @@ def test_on_a_grid_every_cell_takes_one(pack, catalogue):
     grid = {"step": (40, 50), "stagger": 25}
     placements = [{"class_name": "soldier", "count": (60, 60), "max_overlap": 1.0, "cut": 0.9}]
     rules = pack(placements=placements, grid=grid, zoom=(1.0, 1.0), water_fraction=0.0).scenes
-    repertoire = Repertoire(rules, catalogue)
+    rule_table = RuleTable(rules, catalogue)
     for index in range(20):
-        grounds = [item.ground for item in plan(index, repertoire).placements]
+        grounds = [item.ground for item in plan(index, rule_table).placements]
         assert len(set(grounds)) == len(grounds) > 20
         columns = sorted({x for x, _ in grounds})
         assert all((b - a) % 40 in (0, 1, 39) for a, b in pairwise(columns))
@@ -330,7 +330,7 @@ def test_the_grid_grows_with_the_zoom(pack, catalogue):
     found = {}
     for zoom in (1.0, 2.0):
         rules = pack(placements=placements, grid={"step": (30, 30)}, zoom=(zoom, zoom)).scenes
-        xs = sorted({item.ground[0] for item in plan(0, Repertoire(rules, catalogue)).placements})
+        xs = sorted({item.ground[0] for item in plan(0, RuleTable(rules, catalogue)).placements})
         found[zoom] = min(b - a for a, b in pairwise(xs))
     assert found == {1.0: 30, 2.0: 60}
 

@@ -7,7 +7,7 @@ from pipeline.backgrounds.hexes import HexGrid
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape
 
 GRID = HexGrid(-20, -31, 54, 72)
@@ -36,7 +36,7 @@ CATALOGUE = Catalogue(
 
 
 def on_the_map(scene: ScenePlan, x: int, y: int) -> tuple[int, int]:
-    """A point of the picture as one of its background."""
+    """A point of the image as one of its background."""
     return (scene.width - x if scene.mirrored else x) + scene.crop[0], y + scene.crop[1]
 
 
@@ -49,7 +49,7 @@ def is_a_middle(x: int, y: int) -> bool:
 @settings(deadline=None, max_examples=60)
 @given(index=st.integers(0, 499))
 def test_units_stand_in_the_middles_of_hexes_one_to_each(index: int) -> None:
-    scene = plan(index, Repertoire(RULES, CATALOGUE))
+    scene = plan(index, RuleTable(RULES, CATALOGUE))
     middles = [on_the_map(scene, *placed.ground) for placed in scene.placements]
     assert middles
     assert all(is_a_middle(x, y) for x, y in middles)
@@ -59,7 +59,7 @@ def test_units_stand_in_the_middles_of_hexes_one_to_each(index: int) -> None:
 @settings(deadline=None, max_examples=60)
 @given(index=st.integers(0, 499))
 def test_units_stand_deep_where_one_wades_and_flyers_never(index: int) -> None:
-    scene = plan(index, Repertoire(RULES, CATALOGUE))
+    scene = plan(index, RuleTable(RULES, CATALOGUE))
     for placed in scene.placements:
         wades = on_the_map(scene, *placed.ground) in WADING
         if placed.class_name == "knight" and wades:

@@ -1,6 +1,6 @@
-"""What must hold of every scene of a game that uses every rule: thousands of plans, and pictures.
+"""What must hold of every scene of a game that uses every rule: thousands of plans, and images.
 
-Every run looks at thousands of plans and hundreds of pictures; `-m slow` at many more.
+Every run looks at thousands of plans and hundreds of images; `-m slow` at many more.
 """
 
 import json
@@ -20,21 +20,21 @@ from pipeline.labels.formats.yolo import read_rows
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.layout import Shard
-from pipeline.scenes.dataset.shard_writer import Sources, open_studio
+from pipeline.scenes.dataset.shard_writer import Sources, open_shard_writer
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import finish_set, write_set
 from pipeline.scenes.plan import footprint_of
 from pipeline.scenes.planning.gates import may_stand, place_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.measuring import export, label
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.reports.expected_counts import expected_counts
-from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShelf
+from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteCache
 
 SLOW = pytest.mark.slow
 PLANS = [pytest.param(2000, id="thousands"), pytest.param(20_000, id="more", marks=SLOW)]
-PICTURES = [pytest.param(200, id="hundreds"), pytest.param(1000, id="more", marks=SLOW)]
+IMAGES = [pytest.param(200, id="hundreds"), pytest.param(1000, id="more", marks=SLOW)]
 WIDTH, HEIGHT = 320, 256
 PLACES = {"house": "shore", "soldier": "land", "boat": "water", "fish": "water", "gull": "both"}
 
@@ -119,7 +119,7 @@ def paintings(grounds, coasts) -> dict[str, np.ndarray]:
         for shape in coasts
     }
     return grounds | {
-        name: np.repeat(picture.astype(np.uint8), 3, axis=2) for name, picture in shores.items()
+        name: np.repeat(image.astype(np.uint8), 3, axis=2) for name, image in shores.items()
     }
 
 
@@ -141,9 +141,9 @@ def test_everything_stands_where_it_belongs(count, rich, stock):
     rules, seen = rich.scenes, Counter()
     waters = {r.scene for r in rules.placements if r.class_name == "distractor"}
     assert waters == {None, "water"}
-    repertoire = Repertoire(rules, stock)
+    rule_table = RuleTable(rules, stock)
     for index in range(count):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         for item in scene.placements:
             seen[scene.kind, item.class_name, item.group is not None] += 1
             if item.class_name is None:
@@ -166,9 +166,9 @@ def test_everything_stands_where_it_belongs(count, rich, stock):
 def test_plans_keep_their_geometry(count, rich, stock):
     rules = rich.scenes
     by_class = {rule.class_name: rule for rule in reversed(rules.placements)}
-    repertoire = Repertoire(rules, stock)
+    rule_table = RuleTable(rules, stock)
     for index in range(count):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         grounds = [item.ground[1] for item in scene.placements]
         assert grounds == sorted(grounds)
         low, high = rules.distant.zoom if scene.distant else rules.zoom
@@ -198,11 +198,11 @@ def test_classes_come_as_often_as_the_rules_ask(count, tolerance, rich, stock):
     """On ground with room for all: at the shore and in a crowd some find none."""
     roomy = {"shore_fraction": 0.0, "groups": rich.scenes.groups[:2] + rich.scenes.groups[3:]}
     rules = rich.scenes.model_copy(update=roomy | {"zoom": (0.4, 0.4), "attempts": 200})
-    repertoire = Repertoire(rules, stock)
+    rule_table = RuleTable(rules, stock)
     found = Counter(
         item.class_name
         for index in range(count)
-        for item in plan(index, repertoire).placements
+        for item in plan(index, rule_table).placements
         if item.class_name is not None
     )
     expected = expected_counts(rules, stock)
@@ -215,26 +215,26 @@ def test_classes_come_as_often_as_the_rules_ask(count, tolerance, rich, stock):
 
 @pytest.mark.parametrize("count", PLANS)
 def test_a_crowded_game_still_shows_most_of_what_its_rules_ask(count, rich, stock):
-    repertoire = Repertoire(rich.scenes, stock)
+    rule_table = RuleTable(rich.scenes, stock)
     found = Counter(
         item.class_name
         for index in range(count)
-        for item in plan(index, repertoire).placements
+        for item in plan(index, rule_table).placements
         if item.class_name is not None
     )
     for name, mean in expected_counts(rich.scenes, stock).items():
         assert 0.5 * mean <= found[name] / count <= 1.15 * mean, name
 
 
-@pytest.mark.parametrize("count", PICTURES)
-def test_labels_are_what_the_pictures_show(count, rich, stock, shelf, paintings):
+@pytest.mark.parametrize("count", IMAGES)
+def test_labels_are_what_the_images_show(count, rich, stock, sprite_cache, paintings):
     """Boxes are those of the id buffer, nothing hidden has one, nothing plain to see has none."""
     policy, names = rich.scenes.labels, rich.class_names
     kinds, outcomes = Counter(), Counter()
-    repertoire = Repertoire(rich.scenes, stock)
+    rule_table = RuleTable(rich.scenes, stock)
     for index in range(count):
-        scene = plan(index, repertoire)
-        drawing = draw(scene, shelf, paintings)
+        scene = plan(index, rule_table)
+        drawing = draw(scene, sprite_cache, paintings)
         objects = label(scene, drawing)
         decisions = iter(export(objects, policy, names))
         kinds[scene.kind] += 1
@@ -243,7 +243,7 @@ def test_labels_are_what_the_pictures_show(count, rich, stock, shelf, paintings)
                 continue
             decision = next(decisions)
             seen = _box(drawing.ids == number)
-            share = (drawing.ids == number).sum() / _pixels(placement, scene, shelf)
+            share = (drawing.ids == number).sum() / _pixels(placement, scene, sprite_cache)
             large = seen is not None and min(seen.width, seen.height) >= policy.min_side
             earned = seen is not None and share >= policy.min_visible and large
             assert isinstance(decision.outcome, LabelledBox) == earned
@@ -263,7 +263,7 @@ def _box(pixels: np.ndarray) -> Box | None:
     return Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
 
 
-def _pixels(placement, scene, shelf: SpriteShelf) -> int:
+def _pixels(placement, scene, sprite_cache: SpriteCache) -> int:
     """Opaque pixels of an object drawn alone on a canvas that holds all of it."""
     size = (placement.width + 40, placement.height + 40)
     moved = placement._replace(left=20, top=20, ground=(30, 30), selected=False, health=None)
@@ -271,7 +271,7 @@ def _pixels(placement, scene, shelf: SpriteShelf) -> int:
     alone = replace(
         scene, width=size[0], height=size[1], crop=(0, 0), placements=(moved,), panels=(), fog=()
     )
-    return max(int((draw(alone, shelf, canvas).ids == 1).sum()), 1)
+    return max(int((draw(alone, sprite_cache, canvas).ids == 1).sum()), 1)
 
 
 @pytest.mark.parametrize(
@@ -286,11 +286,11 @@ def test_a_set_has_the_same_bytes_in_any_order_and_after_any_failure(
     random.Random(3).shuffle(parts)
     # The first shard is broken off in the middle and drawn again at the end.
     half = Shard(parts[0].first, parts[0].first + 2)
-    open_studio(game, shore_sources).write(half, tmp_path / "parts")
-    for picture in (tmp_path / "parts").rglob("*.jpg"):
-        picture.write_bytes(picture.read_bytes()[:100])
+    open_shard_writer(game, shore_sources).write(half, tmp_path / "parts")
+    for image in (tmp_path / "parts").rglob("*.jpg"):
+        image.write_bytes(image.read_bytes()[:100])
     finished = [
-        open_studio(game, shore_sources).write(part, tmp_path / "parts")
+        open_shard_writer(game, shore_sources).write(part, tmp_path / "parts")
         for part in [*parts[1:], parts[0]]
     ]
     finish_set(tmp_path / "parts", game, finished)
@@ -323,9 +323,9 @@ def test_without_gates_on_land_alone_every_class_stands_on_land(count, rich, sto
     legacy = {"gated": False, "water_fraction": 0.0, "shore_fraction": 0.0}
     rules = rich.scenes.model_copy(update=legacy)
     stand = set()
-    repertoire = Repertoire(rules, stock)
+    rule_table = RuleTable(rules, stock)
     for index in range(count):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         assert scene.kind == "land"
         stand.update(item.class_name for item in scene.placements)
     assert stand == {*PLACES, None}

@@ -1,4 +1,4 @@
-"""Labels: what is measured is what the picture shows, and the policy decides on that alone."""
+"""Labels: what is measured is what the image shows, and the policy decides on that alone."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.plan import Panel
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.measuring import SceneObject, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 
@@ -31,14 +31,14 @@ GULLS = [{"class_name": "gull", "count": (2, 2)}]
 NAMES = ("house", "soldier", "boat", "fish", "gull")
 
 
-def drawn(index: int, rules, catalogue, shelf, grounds):
-    scene = plan(index, Repertoire(rules, catalogue))
-    drawing = draw(scene, shelf, grounds)
+def drawn(index: int, rules, catalogue, sprite_cache, grounds):
+    scene = plan(index, RuleTable(rules, catalogue))
+    drawing = draw(scene, sprite_cache, grounds)
     return scene, drawing, label(scene, drawing)
 
 
 def box_of(pixels: np.ndarray) -> Box | None:
-    """The plain way: over the whole picture, one object at a time."""
+    """The plain way: over the whole image, one object at a time."""
     rows, columns = np.nonzero(pixels)
     if rows.size == 0:
         return None
@@ -47,8 +47,10 @@ def box_of(pixels: np.ndarray) -> Box | None:
 
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 500))
 @settings(deadline=None, max_examples=60)
-def test_every_visible_box_is_what_the_id_buffer_says(seed, index, pack, catalogue, shelf, grounds):
-    scene, drawing, objects = drawn(index, pack(seed=seed).scenes, catalogue, shelf, grounds)
+def test_every_visible_box_is_what_the_id_buffer_says(
+    seed, index, pack, catalogue, sprite_cache, grounds
+):
+    scene, drawing, objects = drawn(index, pack(seed=seed).scenes, catalogue, sprite_cache, grounds)
     numbers = [n for n, item in enumerate(scene.placements, 1) if item.class_name is not None]
     assert len(objects) == len(numbers)
     for number, item in zip(numbers, objects, strict=True):
@@ -58,18 +60,18 @@ def test_every_visible_box_is_what_the_id_buffer_says(seed, index, pack, catalog
 
 @pytest.mark.parametrize("index", range(0, 60, 3))
 def test_full_boxes_and_fractions_are_what_each_object_shows_when_drawn_alone(
-    index, pack, catalogue, shelf, grounds
+    index, pack, catalogue, sprite_cache, grounds
 ):
     """Each object is drawn again alone, once in its place and once on a canvas that holds it."""
-    scene, drawing, objects = drawn(index, pack().scenes, catalogue, shelf, grounds)
+    scene, drawing, objects = drawn(index, pack().scenes, catalogue, sprite_cache, grounds)
     classed = [(n, p) for n, p in enumerate(scene.placements, 1) if p.class_name is not None]
     canvas = {scene.background_id: np.zeros((600, 700, 3), np.uint8)}
     for (number, placement), item in zip(classed, objects, strict=True):
         alone = replace(scene, placements=(placement,), panels=(), fog=())
-        in_place = draw(alone, shelf, grounds).ids == 1
+        in_place = draw(alone, sprite_cache, grounds).ids == 1
         moved = placement._replace(left=placement.left + 200, top=placement.top + 200)
         roomy = replace(alone, placements=(moved,), width=700, height=600, crop=(0, 0))
-        whole = int((draw(roomy, shelf, canvas).ids == 1).sum())
+        whole = int((draw(roomy, sprite_cache, canvas).ids == 1).sum())
         seen = drawing.ids == number
         assert item.full == box_of(in_place)
         assert item.visible_fraction == pytest.approx(seen.sum() / whole)
@@ -79,10 +81,10 @@ def test_full_boxes_and_fractions_are_what_each_object_shows_when_drawn_alone(
         assert ("unit" in item.covered_by) == bool((instead > 0).any())
 
 
-def test_what_is_seen_covered_and_cut_off_adds_up(pack, catalogue, shelf, grounds):
+def test_what_is_seen_covered_and_cut_off_adds_up(pack, catalogue, sprite_cache, grounds):
     covered = 0
     for index in range(40):
-        _, _, objects = drawn(index, pack().scenes, catalogue, shelf, grounds)
+        _, _, objects = drawn(index, pack().scenes, catalogue, sprite_cache, grounds)
         for item in objects:
             shown = item.visible_fraction + item.truncated_fraction
             assert 0 <= shown <= 1 + 1e-9
@@ -91,32 +93,32 @@ def test_what_is_seen_covered_and_cut_off_adds_up(pack, catalogue, shelf, ground
     assert covered > 20
 
 
-def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, shelf, grounds):
+def test_a_panel_over_an_object_counts_as_the_interface(pack, catalogue, sprite_cache, grounds):
     rules = pack(overlays={"hud": 0}, placements=GULLS).scenes
-    scene = plan(0, Repertoire(rules, catalogue))
+    scene = plan(0, RuleTable(rules, catalogue))
     target = scene.placements[-1]
     panel = Panel("minimap", target.left, target.top, target.width, target.height, seed=1)
     covered = replace(scene, panels=(panel,))
-    item = label(covered, draw(covered, shelf, grounds))[-1]
+    item = label(covered, draw(covered, sprite_cache, grounds))[-1]
     assert (item.visible, item.visible_fraction) == (None, 0.0)
     assert item.covered_by == ("hud",)
     assert item.full is not None
 
 
-def test_an_object_outside_the_picture_is_hidden(pack, catalogue, shelf, grounds):
-    scene = plan(0, Repertoire(pack(placements=GULLS).scenes, catalogue))
+def test_an_object_outside_the_image_is_hidden(pack, catalogue, sprite_cache, grounds):
+    scene = plan(0, RuleTable(pack(placements=GULLS).scenes, catalogue))
     away = replace(scene, placements=(scene.placements[0]._replace(left=-900),), panels=())
-    item = label(away, draw(away, shelf, grounds))[0]
+    item = label(away, draw(away, sprite_cache, grounds))[0]
     assert (item.full, item.visible, item.truncated_fraction) == (None, None, 1.0)
     assert export([item], LabelPolicy(), NAMES)[0].outcome == "hidden"
 
 
-def test_distractors_cover_others_but_are_not_objects(pack, catalogue, shelf, grounds):
+def test_distractors_cover_others_but_are_not_objects(pack, catalogue, sprite_cache, grounds):
     rules = pack(
         water_fraction=0.0,
         placements=[{"class_name": "distractor", "count": (5, 5)}],
     ).scenes
-    scene, drawing, objects = drawn(0, rules, catalogue, shelf, grounds)
+    scene, drawing, objects = drawn(0, rules, catalogue, sprite_cache, grounds)
     assert objects == ()
     assert set(np.unique(drawing.ids)) == set(range(len(scene.placements) + 1))
 
@@ -124,10 +126,10 @@ def test_distractors_cover_others_but_are_not_objects(pack, catalogue, shelf, gr
 @given(seed=st.integers(0, 2**32), box=st.sampled_from(["visible", "full"]))
 @settings(deadline=None, max_examples=40)
 def test_nothing_hidden_is_labelled_and_nothing_visible_is_left_out(
-    seed, box, pack, catalogue, shelf, grounds
+    seed, box, pack, catalogue, sprite_cache, grounds
 ):
     policy = LabelPolicy(box=box, min_visible=0.4, min_side=7)
-    _, _, objects = drawn(0, pack(seed=seed).scenes, catalogue, shelf, grounds)
+    _, _, objects = drawn(0, pack(seed=seed).scenes, catalogue, sprite_cache, grounds)
     for item, decision in zip(objects, export(objects, policy, NAMES), strict=True):
         extent = item.visible if box == "visible" else item.full
         earns = item.visible_fraction >= 0.4 and min(extent.width, extent.height) >= 7

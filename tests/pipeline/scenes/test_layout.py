@@ -1,4 +1,4 @@
-"""Which pictures a set has, and where they go."""
+"""Which images a set has, and where they go."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_shards_cover_every_index_once(images, size):
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.8, 0.85, 1.0])
-def test_validation_pictures_are_spread_over_the_set_in_their_share(fraction, pack):
+def test_validation_images_are_spread_over_the_set_in_their_share(fraction, pack):
     rules: SceneRules = pack(train_fraction=fraction).scenes
     subsets = [subset_of(index, rules) for index in range(200)]
     for part in (subsets[:100], subsets[100:]):

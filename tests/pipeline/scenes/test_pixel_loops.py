@@ -1,4 +1,4 @@
-"""The compiled loops and plain OpenCV: the same pictures and measures, to the last bit."""
+"""The compiled loops and plain OpenCV: the same images and measures, to the last bit."""
 
 import cv2
 import numpy as np
@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.scenes.pixels import kernels as compiled_loops
-from pipeline.scenes.pixels.atlas import Sheet, picture
+from pipeline.scenes.pixels.atlas import Atlas, view_of
 from pipeline.scenes.pixels.mipmaps import Scales, pyramid_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering import compositing, effects, overlays
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources import catalogue as stock
-from pipeline.scenes.sources.catalogue import SpriteShelf
+from pipeline.scenes.sources.catalogue import SpriteCache
 from tests.pipeline.scenes import plain_kernels as plain_loops
 
 WIDTH, HEIGHT = 70, 50
@@ -25,7 +25,7 @@ CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 def sprites_of(sizes, seed: int):
     """Premultiplied pixels with all kinds of alpha, some of them wholly opaque or transparent."""
     rng = np.random.default_rng(seed)
-    sheet = Sheet(sizes)
+    sheet = Atlas(sizes)
     bgra = sheet.plane(4)
     alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], bgra.shape[:2])
     bgra[..., 3] = alpha
@@ -107,7 +107,7 @@ def test_both_resize_the_same(channels, wanted, seed):
         else None
         for size, _ in wanted
     ]
-    sheet = Sheet(size for _, size in wanted)
+    sheet = Atlas(size for _, size in wanted)
     table = sheet.table((0, 0) for _ in wanted)
     planes = [np.full_like(sheet.plane(*channels), 77) for _ in range(2)]
     for loops, plane in zip((plain_loops, compiled_loops), planes, strict=True):
@@ -115,7 +115,7 @@ def test_both_resize_the_same(channels, wanted, seed):
     assert np.array_equal(*planes)
     for pyramid, span in zip(pyramids, sheet.spans, strict=True):
         if pyramid is None:
-            assert (picture(planes[0], span) == 77).all()
+            assert (view_of(planes[0], span) == 77).all()
 
 
 @CHANNELS
@@ -124,13 +124,13 @@ def test_both_resize_the_same(channels, wanted, seed):
 def test_resized_pixels_are_those_of_opencv_within_rounding(channels, size, tall, wide, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
     height, width = max(1, round(size[0] * tall)), max(1, round(size[1] * wide))
-    sheet = Sheet([(height, width)])
+    sheet = Atlas([(height, width)])
     plane, table = sheet.plane(*channels), sheet.table([(0, 0)])
     pyramid = pyramid_of(pixels)
     compiled_loops.resize([pyramid], plane, table)
     level = np.ascontiguousarray(pyramid.level_for(height, width))
     expected = cv2.resize(level, (width, height)).reshape(height, width, *channels)
-    apart = picture(plane, sheet.spans[0]).astype(int) - expected
+    apart = view_of(plane, sheet.spans[0]).astype(int) - expected
     assert np.abs(apart).max() <= 3
     assert abs(apart.mean()) < 1
 
@@ -142,7 +142,7 @@ def test_levels_that_are_too_small_for_any_use_are_not_missed(channels, size, on
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
     smallest, largest = sorted((one, other))
     scale = smallest + at * (largest - smallest)
-    sheet = Sheet([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))])
+    sheet = Atlas([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))])
     table, planes = sheet.table([(0, 0)]), []
     for least in (0.0, smallest):
         planes.append(sheet.plane(*channels))
@@ -152,10 +152,10 @@ def test_levels_that_are_too_small_for_any_use_are_not_missed(channels, size, on
 
 def test_pixels_at_their_own_size_stay_as_they_are():
     pixels = np.random.default_rng(0).integers(0, 256, (31, 45, 4), dtype=np.uint8)
-    sheet = Sheet([(31, 45)])
+    sheet = Atlas([(31, 45)])
     plane = sheet.plane(4)
     compiled_loops.resize([pyramid_of(pixels)], plane, sheet.table([(0, 0)]))
-    assert np.array_equal(picture(plane, sheet.spans[0]), pixels)
+    assert np.array_equal(view_of(plane, sheet.spans[0]), pixels)
 
 
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
@@ -167,7 +167,7 @@ def test_measures_are_what_counting_pixels_one_by_one_gives(placed, seed):
     measured = compiled_loops.measure(ids, bgra, table).tolist()
     for number, (span, (_, (left, top))) in enumerate(zip(sheet.spans, placed, strict=True)):
         opaque = [
-            (x + left, y + top) for y, x in np.argwhere(picture(bgra, span)[..., 3] >= 128).tolist()
+            (x + left, y + top) for y, x in np.argwhere(view_of(bgra, span)[..., 3] >= 128).tolist()
         ]
         inside = [(x, y) for x, y in opaque if 0 <= x < WIDTH and 0 <= y < HEIGHT]
         seen = [(x, y) for x, y in inside if ids[y, x] == number + 1]
@@ -184,16 +184,16 @@ def box_of(points: list[tuple[int, int]]) -> list[int]:
 
 
 def test_whole_scenes_look_the_same(pack, catalogue, sprites, grounds):
-    repertoire = Repertoire(pack().scenes, catalogue)
-    scenes = [plan(index, repertoire) for index in range(8)]
-    compiled = [draw(scene, SpriteShelf(sprites), grounds) for scene in scenes]
+    rule_table = RuleTable(pack().scenes, catalogue)
+    scenes = [plan(index, rule_table) for index in range(8)]
+    compiled = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
     with pytest.MonkeyPatch.context() as patch:
         for module in (stock, compositing, effects, overlays):
             for name in {"premultiply", "resize", "shade", "paint", "lay", "fill"} & vars(
                 module
             ).keys():
                 patch.setattr(module, name, getattr(plain_loops, name))
-        plain = [draw(scene, SpriteShelf(sprites), grounds) for scene in scenes]
+        plain = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
     for one, other in zip(plain, compiled, strict=True):
         assert np.array_equal(one.image, other.image)
         assert np.array_equal(one.ids, other.ids)

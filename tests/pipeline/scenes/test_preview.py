@@ -1,4 +1,4 @@
-"""Previews: pictures that open, with every class named."""
+"""Previews: images that open, with every class named."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.scenes.reports.samples import sample_sheet
 NAMES = ("house", "soldier", "boat", "fish", "gull")
 
 
-def test_the_sample_sheet_shows_pictures_of_the_set_with_boxes(written):
+def test_the_sample_sheet_shows_images_of_the_set_with_boxes(written):
     drawn = SyntheticSet.open(written)
     for count, size in ((1, (326, 406)), (7, (3 * 326, 3 * 406)), (500, (14 * 326, 3 * 406))):
         sheet = sample_sheet(drawn, NAMES, LabelPolicy(), count)
@@ -24,5 +24,5 @@ def test_the_sample_sheet_shows_pictures_of_the_set_with_boxes(written):
 
 def test_the_sample_sheet_of_an_empty_set_says_what_to_do(tmp_path):
     write_set_summary(tmp_path, NAMES, images=0)
-    with pytest.raises(SceneSetError, match="holds no pictures"):
+    with pytest.raises(SceneSetError, match="holds no images"):
         sample_sheet(SyntheticSet.open(tmp_path), NAMES, LabelPolicy())

@@ -18,7 +18,7 @@ from pipeline.scenes.planning import placement_kernels as kernels
 from pipeline.scenes.planning.placement import CELL, SITE, THING, Ground, coast_of
 from pipeline.scenes.planning.placement_kernels import AT_ONCE
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import NO_LIMIT, PLACES, Repertoire
+from pipeline.scenes.planning.rule_table import NO_LIMIT, PLACES, RuleTable
 from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape
 
 SIZE = (360, 290)
@@ -104,10 +104,10 @@ def plain() -> ModuleType:
         spec.loader.exec_module(module)
     by_python = module._settle
 
-    def on_lists(row, things, ground, room, chances):
+    def on_lists(row, things, ground, room, stream):
         listed = [listed_of(rows) for rows in room]
         row = by_python(
-            row, listed_of(things), [listed_of(rows) for rows in ground], listed, chances
+            row, listed_of(things), [listed_of(rows) for rows in ground], listed, stream
         )
         for rows, records in zip(room, listed, strict=True):
             rows[:] = [tuple(vars(record).values()) for record in records]
@@ -134,11 +134,11 @@ def test_places_are_numbered_alike() -> None:
 def test_plans_are_the_same_compiled_and_by_python(game, plain, monkeypatch) -> None:
     assert kernels._side.py_func is not kernels._side
     assert not hasattr(plain._side, "py_func")
-    repertoire = Repertoire(game, CATALOGUE)
-    compiled = [plan(index, repertoire) for index in range(40)]
+    rule_table = RuleTable(game, CATALOGUE)
+    compiled = [plan(index, rule_table) for index in range(40)]
     for name in ("settle", "on_water"):
         monkeypatch.setattr(kernels, name, getattr(plain, name))
-    assert [plan(index, repertoire) for index in range(40)] == compiled
+    assert [plan(index, rule_table) for index in range(40)] == compiled
     assert len({scene.kind for scene in compiled}) == 3
     assert np.mean([len(scene.placements) for scene in compiled]) > 5
 
@@ -153,8 +153,8 @@ def things_by_chance(rng: np.random.Generator, count: int, edge: int) -> np.ndar
     things["margin_x"], things["margin_y"] = np.maximum(margins.T, 1 - sides_of(things)).T
     things["kind"], things["place"] = rng.integers(0, KINDS, count), rng.integers(0, 4, count)
     things["on_cell"] = rng.integers(0, 2, count)
-    party = np.sort(rng.integers(0, 4, count))
-    things["party"] = party[np.argsort(party == 0, kind="stable")]
+    group_id = np.sort(rng.integers(0, 4, count))
+    things["party"] = group_id[np.argsort(group_id == 0, kind="stable")]
     things["most"] = things["area"] * rng.choice([0.0, 0.2, 1.0], count)
     things["together"], things["spacing"] = rng.random(count), rng.choice([0.0, 20.0, 60.0], count)
     things["dx"], things["dy"] = rng.uniform(-60, 60, (2, count))
@@ -199,7 +199,7 @@ def test_records_are_read_and_written_by_name() -> None:
 
 def test_what_is_kept_on_disk_names_no_class_of_ours() -> None:
     """Where it does, numba cannot read what it kept once the class is called otherwise."""
-    plan(0, Repertoire(GAMES["free"], CATALOGUE))
+    plan(0, RuleTable(GAMES["free"], CATALOGUE))
     assert kernels._settle.signatures
     for signature in kernels._settle.signatures:
         named = [kind for kind in signature if isinstance(kind, numba.types.BaseNamedTuple)]
@@ -222,9 +222,9 @@ def test_when_chance_runs_out_the_rest_is_placed_with_other_chances() -> None:
     """Of four hundred small things with two attempts, some are placed after the first hundreds."""
     crows = [{"class_name": "crow", "count": (400, 400), "max_overlap": 1.0}]
     game = rules(placements=crows, groups=[], attempts=2)
-    repertoire = Repertoire(game, CATALOGUE)
+    rule_table = RuleTable(game, CATALOGUE)
     for index in range(3):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         assert len(scene.placements) == 400
         assert len({item.ground for item in scene.placements}) > 380
         assert all(math.isfinite(item.scale) for item in scene.placements)

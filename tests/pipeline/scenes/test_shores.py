@@ -12,19 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.backgrounds.pictures import ShoreTextures, write_shores
+from pipeline.backgrounds.images import ShoreTextures, write_shores
 from pipeline.backgrounds.textures import Texture
 from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, TerrainRules
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
-from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.plan import footprint_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
-from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShelf
+from pipeline.scenes.planning.rule_table import RuleTable
+from pipeline.scenes.sources.catalogue import BackgroundCache, BackgroundError
 
 SIZE = (360, 286)
 LAND, BEACH, WATER = (190, 60, 50), (220, 200, 60), (30, 50, 190)
@@ -73,15 +73,15 @@ def ashore(pack):
 @pytest.fixture(scope="module")
 def stock(catalogue, shores, ashore):
     """The toy game's catalogue with shores."""
-    shelf = BackgroundShelf({"shore": shores})
+    sprite_cache = BackgroundCache({"shore": shores})
     scene_of = {known.name: known.scene for known in ashore().classes}
-    backgrounds = {**catalogue.backgrounds, **shelf.shapes}
+    backgrounds = {**catalogue.backgrounds, **sprite_cache.shapes}
     return replace(catalogue, backgrounds=backgrounds, scene_of=scene_of)
 
 
 @pytest.fixture(scope="module")
 def shore_set(tmp_path_factory, ashore, sources, shores):
-    """40 pictures of all three kinds; not to be changed."""
+    """40 images of all three kinds; not to be changed."""
     folder = tmp_path_factory.mktemp("written") / "set"
     game = ashore(shore_fraction=0.5, water_fraction=0.25)
     write_set(folder, game, replace(sources, shore=shores))
@@ -91,7 +91,7 @@ def shore_set(tmp_path_factory, ashore, sources, shores):
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 10_000))
 @settings(deadline=None, max_examples=200)
 def test_every_class_stands_on_its_own_side_of_the_shore(seed, index, ashore, stock):
-    scene = plan(index, Repertoire(ashore(seed=seed).scenes, stock))
+    scene = plan(index, RuleTable(ashore(seed=seed).scenes, stock))
     assert scene.kind == "shore"
     for item in scene.placements:
         sides = [scene.shore.side(x, y) for x, y in footprint_of(item).points]
@@ -104,7 +104,7 @@ def test_every_class_stands_on_its_own_side_of_the_shore(seed, index, ashore, st
 @given(seed=st.integers(0, 2**32), index=st.integers(0, 10_000))
 @settings(deadline=None, max_examples=100)
 def test_what_belongs_to_the_shore_stands_in_no_other_scene(seed, index, ashore, stock):
-    scene = plan(index, Repertoire(ashore(0.4, 0.3, seed=seed).scenes, stock))
+    scene = plan(index, RuleTable(ashore(0.4, 0.3, seed=seed).scenes, stock))
     stand = {item.class_name for item in scene.placements}
     if scene.kind != "shore":
         assert scene.shore is None
@@ -114,8 +114,8 @@ def test_what_belongs_to_the_shore_stands_in_no_other_scene(seed, index, ashore,
 
 def test_everything_finds_its_place_often_enough(ashore, stock):
     rules = ashore().scenes
-    repertoire = Repertoire(rules, stock)
-    counts = Counter(p.class_name for i in range(200) for p in plan(i, repertoire).placements)
+    rule_table = RuleTable(rules, stock)
+    counts = Counter(p.class_name for i in range(200) for p in plan(i, rule_table).placements)
     # The rules ask for 1.5 houses, 5 soldiers and 2.5 boats on average.
     assert counts["house"] > 0.5 * 1.5 * 200
     assert counts["soldier"] > 0.8 * 5 * 200
@@ -124,25 +124,25 @@ def test_everything_finds_its_place_often_enough(ashore, stock):
 
 def test_shore_scenes_come_as_often_as_the_rules_say(ashore, stock):
     rules = ashore(0.3, 0.2, placements=[{"class_name": "gull"}]).scenes
-    repertoire = Repertoire(rules, stock)
-    kinds = Counter(plan(index, repertoire).kind for index in range(1500))
+    rule_table = RuleTable(rules, stock)
+    kinds = Counter(plan(index, rule_table).kind for index in range(1500))
     assert kinds["shore"] / 1500 == pytest.approx(0.3, abs=0.04)
     assert kinds["water"] / 1500 == pytest.approx(0.2, abs=0.04)
 
 
 def test_a_game_without_shore_scenes_plans_as_it_did(pack, catalogue, stock):
-    repertoire = Repertoire(pack().scenes, catalogue)
-    with_shores = Repertoire(pack().scenes, replace(stock, scene_of=catalogue.scene_of))
+    rule_table = RuleTable(pack().scenes, catalogue)
+    with_shores = RuleTable(pack().scenes, replace(stock, scene_of=catalogue.scene_of))
     for index in range(50):
-        without = plan(index, repertoire)
+        without = plan(index, rule_table)
         assert without == plan(index, with_shores)
         assert without.shore is None
 
 
 def test_without_gating_the_shore_keeps_nobody_away(ashore, stock):
     rules = ashore(gated=False).scenes
-    repertoire = Repertoire(rules, stock)
-    scenes = [plan(index, repertoire) for index in range(100)]
+    rule_table = RuleTable(rules, stock)
+    scenes = [plan(index, rule_table) for index in range(100)]
     afloat = [
         item
         for scene in scenes
@@ -153,13 +153,15 @@ def test_without_gating_the_shore_keeps_nobody_away(ashore, stock):
 
 
 def test_the_pixels_under_every_object_are_those_of_its_side(shores, ashore, stock):
-    shelf = BackgroundShelf({"shore": shores})
+    sprite_cache = BackgroundCache({"shore": shores})
     checked = Counter()
-    repertoire = Repertoire(ashore(images=60).scenes, stock)
+    rule_table = RuleTable(ashore(images=60).scenes, stock)
     for index in range(60):
-        scene = plan(index, repertoire)
+        scene = plan(index, rule_table)
         left, top = scene.crop
-        ground = shelf[scene.background_id][top : top + scene.height, left : left + scene.width]
+        ground = sprite_cache[scene.background_id][
+            top : top + scene.height, left : left + scene.width
+        ]
         ground = ground[:, ::-1] if scene.mirrored else ground
         blurred = cv2.GaussianBlur(ground, (0, 0), 2)
         for item in scene.placements:
@@ -174,7 +176,7 @@ def test_the_pixels_under_every_object_are_those_of_its_side(shores, ashore, sto
                     assert blue > red
                 checked[item.class_name] += 1
     assert min(checked["soldier"], checked["boat"], checked["house"]) > 100
-    assert {plan(index, repertoire).mirrored for index in range(60)} == {True, False}
+    assert {plan(index, rule_table).mirrored for index in range(60)} == {True, False}
 
 
 def test_a_written_set_is_sound_and_counts_its_shores(shore_set):
@@ -215,7 +217,7 @@ def test_a_label_on_the_wrong_side_is_found(name, class_id, place, shore_set, tm
     rows[number] = f"{class_id} {rows[number].split(' ', 1)[1]}"
     scene.labels.write_text("\n".join(rows) + "\n")
     [finding] = scene_separation_problems(SyntheticSet.open(copy), game)
-    assert finding.picture == f"{scene.subset}/{scene.name}"
+    assert finding.image == f"{scene.subset}/{scene.name}"
     assert finding.problem == f"a shore scene with a label of '{name}' that does not stand {place}"
 
 
@@ -244,9 +246,9 @@ def test_a_set_drawn_without_gating_is_found_by_the_rules_of_a_gated_one(
 def test_missing_shore_backgrounds_are_refused_with_what_to_do(ashore, stock, sources):
     dry = replace(stock, backgrounds={**stock.backgrounds, "shore": ()})
     with pytest.raises(BackgroundError, match=r"(?s)no shore backgrounds.*shore_fraction to 0"):
-        plan(0, Repertoire(ashore().scenes, dry))
+        plan(0, RuleTable(ashore().scenes, dry))
     with pytest.raises(BackgroundError, match=r"(?s)no shore backgrounds.*shore_fraction to 0"):
-        open_studio(ashore(), sources)
+        open_shard_writer(ashore(), sources)
 
 
 @pytest.mark.parametrize(

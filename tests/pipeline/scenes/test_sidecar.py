@@ -11,7 +11,7 @@ from pipeline.backgrounds.shores import Footprint, Shoreline, Wave
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.dataset.sidecar import measurements_of
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.measuring import Exported, SceneObject
 
 fractions = st.floats(0, 1)
@@ -39,7 +39,7 @@ decisions = st.lists(st.builds(Exported, objects, outcomes), max_size=5)
 
 @given(decisions)
 def test_a_sidecar_says_all_of_every_object(catalogue, pack, decisions):
-    scene = plan(3, Repertoire(pack().scenes, catalogue))
+    scene = plan(3, RuleTable(pack().scenes, catalogue))
 
     said = json.loads(measurements_of(scene, decisions))
 
@@ -64,7 +64,7 @@ def test_a_sidecar_says_all_of_every_object(catalogue, pack, decisions):
 
 
 def test_a_sidecar_has_an_object_a_line(catalogue, pack):
-    scene = plan(0, Repertoire(pack().scenes, catalogue))
+    scene = plan(0, RuleTable(pack().scenes, catalogue))
     item = SceneObject("house", None, None, 0.0, 1.0, (), None, "house_0", 1.0)
     for count in range(4):
         text = measurements_of(scene, [Exported(item, "hidden")] * count)
@@ -74,7 +74,7 @@ def test_a_sidecar_has_an_object_a_line(catalogue, pack):
 
 def test_a_sidecar_of_a_shore_tells_where_it_runs(catalogue, pack):
     shore = Shoreline(0.5, 12.0, (Wave(3.0, 40.0, 0.25),))
-    scene = replace(plan(0, Repertoire(pack().scenes, catalogue)), shore=shore)
+    scene = replace(plan(0, RuleTable(pack().scenes, catalogue)), shore=shore)
     said = json.loads(measurements_of(scene, []))["shore"]
     assert (said["angle"], said["offset"]) == (0.5, 12.0)
     assert [Wave(**wave) for wave in said["waves"]] == list(shore.waves)

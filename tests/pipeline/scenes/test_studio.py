@@ -1,4 +1,4 @@
-"""Pictures as a studio writes them, and what it refuses to open."""
+"""Images as a shard writer writes them, and what it refuses to open."""
 
 import json
 import shutil
@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
-from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
 from pipeline.sprites.library import write_library
 
 
-def test_pictures_keep_their_colours(written):
+def test_images_keep_their_colours(written):
     """Water is blue in the file: no step swapped the channels."""
     for sidecar in written.glob("objects/train/*.json"):
-        picture = cv2.imread(str(written / "images" / "train" / f"{sidecar.stem}.jpg"))
-        blue, _, red = np.median(picture, axis=(0, 1))
+        image = cv2.imread(str(written / "images" / "train" / f"{sidecar.stem}.jpg"))
+        blue, _, red = np.median(image, axis=(0, 1))
         assert (blue > red) == (json.loads(sidecar.read_text())["kind"] == "water")
 
 
@@ -28,21 +28,21 @@ def test_players_have_the_colours_that_the_library_states(pack, sources, sprites
     own = tuple((n, 255 - n, 10 * n) for n in range(8))
     write_library(tmp_path / "sprites", sprites, own)
     coloured = replace(sources, sprites=tmp_path / "sprites")
-    assert open_studio(pack(), coloured).team_colours == own
-    assert open_studio(pack(), sources).team_colours == TEAM_COLOURS
+    assert open_shard_writer(pack(), coloured).team_colours == own
+    assert open_shard_writer(pack(), sources).team_colours == TEAM_COLOURS
 
 
 def test_what_follows_from_the_rules_is_worked_out_once_a_studio(pack, sources, tmp_path):
-    studio = open_studio(pack(), sources)
-    before = studio.repertoire
-    studio.write(Shard(0, 2), tmp_path)
-    studio.write(Shard(2, 4), tmp_path)
-    assert studio.repertoire is before
-    assert before.catalogue is studio.catalogue
-    assert open_studio(pack(), sources).repertoire is not before
+    shard_writer = open_shard_writer(pack(), sources)
+    before = shard_writer.rule_table
+    shard_writer.write(Shard(0, 2), tmp_path)
+    shard_writer.write(Shard(2, 4), tmp_path)
+    assert shard_writer.rule_table is before
+    assert before.catalogue is shard_writer.catalogue
+    assert open_shard_writer(pack(), sources).rule_table is not before
 
 
-def test_pictures_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path):
+def test_images_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path):
     def size(name: str, **rules: Any) -> int:
         write_set(tmp_path / name, pack(images=4, jpeg_quality=95, **rules), sources)
         return sum(file.stat().st_size for file in (tmp_path / name).rglob("*.jpg"))

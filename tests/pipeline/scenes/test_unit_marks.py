@@ -1,11 +1,11 @@
-"""Pictures that the game lays on units: on whom, in which order, in whose colour."""
+"""Images that the game lays on units: on whom, in which order, in whose colour."""
 
 import numpy as np
 import pytest
 
 from pipeline.games.sections.overlays import MarkRule
 from pipeline.scenes.plan import Placement
-from pipeline.scenes.planning.random_stream import Chances
+from pipeline.scenes.planning.random_stream import RandomStream
 from pipeline.scenes.planning.unit_marks import unit_marks, with_marks
 from pipeline.scenes.sources.catalogue import Catalogue, SpriteShape
 
@@ -31,17 +31,17 @@ UNITS = (unit("knight", 50), unit("rat", 90, None), unit(None, 95), unit("boat",
 
 
 def marked(*rules: MarkRule) -> tuple[Placement, ...]:
-    return with_marks(UNITS, unit_marks(rules, CATALOGUE), Chances(np.random.default_rng(1)))
+    return with_marks(UNITS, unit_marks(rules, CATALOGUE), RandomStream(np.random.default_rng(1)))
 
 
 def test_without_rules_nothing_changes_and_no_chance_is_used() -> None:
     rng = np.random.default_rng(1)
-    assert with_marks(UNITS, (), Chances(rng)) == UNITS
+    assert with_marks(UNITS, (), RandomStream(rng)) == UNITS
     assert rng.random() == np.random.default_rng(1).random()
 
 
 def test_what_lies_under_a_unit_comes_right_before_it() -> None:
-    drawn = marked(MarkRule(picture="ring"))
+    drawn = marked(MarkRule(image="ring"))
     assert [item.sprite_id for item in drawn] == [
         "ring/back", "ring/front", "s", "ring/back", "ring/front", "s", "s",
         "ring/back", "ring/front", "s",
@@ -50,12 +50,12 @@ def test_what_lies_under_a_unit_comes_right_before_it() -> None:
 
 
 def test_what_lies_over_units_comes_after_all_of_them() -> None:
-    drawn = marked(MarkRule(picture="orb", under=False))
+    drawn = marked(MarkRule(image="orb", under=False))
     assert [item.sprite_id for item in drawn] == ["s"] * 4 + ["orb/orb"] * 3
 
 
 def test_a_mark_stands_on_its_unit_in_the_units_colour() -> None:
-    back = marked(MarkRule(picture="ring", dx=2, dy=-3))[0]
+    back = marked(MarkRule(image="ring", dx=2, dy=-3))[0]
     assert (back.left, back.top) == (100 + 2 - 25, 50 - 3 + 5)
     assert back.player == UNITS[0].player
 
@@ -63,10 +63,10 @@ def test_a_mark_stands_on_its_unit_in_the_units_colour() -> None:
 @pytest.mark.parametrize(
     ("rule", "count"),
     [
-        (MarkRule(picture="orb", classes=["army"]), 1),
-        (MarkRule(picture="orb", classes=["army", "boat"]), 2),
-        (MarkRule(picture="orb", without=["animal"]), 2),
-        (MarkRule(picture="orb", chance=0.0), 0),
+        (MarkRule(image="orb", classes=["army"]), 1),
+        (MarkRule(image="orb", classes=["army", "boat"]), 2),
+        (MarkRule(image="orb", without=["animal"]), 2),
+        (MarkRule(image="orb", chance=0.0), 0),
     ],
 )
 def test_a_rule_is_for_the_classes_that_it_names(rule: MarkRule, count: int) -> None:
@@ -75,7 +75,7 @@ def test_a_rule_is_for_the_classes_that_it_names(rule: MarkRule, count: int) -> 
 
 def test_a_mark_grows_with_its_unit() -> None:
     large = (UNITS[0]._replace(scale=2.0),)
-    marks = unit_marks([MarkRule(picture="ring")], CATALOGUE)
-    back, *_ = with_marks(large, marks, Chances(np.random.default_rng(1)))
+    marks = unit_marks([MarkRule(image="ring")], CATALOGUE)
+    back, *_ = with_marks(large, marks, RandomStream(np.random.default_rng(1)))
     assert (back.width, back.height) == (100, 24)
     assert (back.left, back.top) == (100 - 50, 50 + 10)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.layout import SceneSetError, Shard, shards
-from pipeline.scenes.dataset.shard_writer import open_studio
+from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
-from pipeline.scenes.dataset.writer import finish_set, portions, write_set
+from pipeline.scenes.dataset.writer import finish_set, worker_shards, write_set
 from pipeline.scenes.sources.catalogue import BackgroundError
 
 
@@ -27,16 +27,16 @@ def files_in(folder: Path, part: str) -> int:
     return len([file for file in (folder / part).rglob("*") if file.is_file()])
 
 
-def test_a_set_holds_a_picture_labels_and_measurements_for_every_index(written):
+def test_a_set_holds_an_image_labels_and_measurements_for_every_index(written):
     assert {files_in(written, part) for part in ("images", "labels", "objects")} == {40}
-    picture = cv2.imread(str(written / "images" / "train" / "synth_000000.jpg"))
-    assert picture.shape == (256, 320, 3)
+    image = cv2.imread(str(written / "images" / "train" / "synth_000000.jpg"))
+    assert image.shape == (256, 320, 3)
 
 
 def test_the_merge_reads_the_set(written, pack):
-    pictures = SyntheticSet.open(written).labelled_images(pack().class_names)
-    assert len(pictures) == 40
-    assert sum(picture.subset == "val" for picture in pictures) == 8
+    images = SyntheticSet.open(written).labelled_images(pack().class_names)
+    assert len(images) == 40
+    assert sum(image.subset == "val" for image in images) == 8
 
 
 def test_the_summary_counts_what_was_written(written, pack):
@@ -67,14 +67,16 @@ def test_two_processes_write_the_bytes_that_one_writes(written, pack, sources, t
 def test_shards_in_any_order_and_twice_write_the_same_bytes(written, pack, sources, tmp_path):
     planned = shards(40, size=7)
     (tmp_path / "images" / "train").mkdir(parents=True)
-    (tmp_path / "images" / "train" / "synth_000008.jpg").write_bytes(b"half a picture")
-    open_studio(pack(), sources).write(planned[1], tmp_path)
-    finished = [open_studio(pack(), sources).write(part, tmp_path) for part in reversed(planned)]
+    (tmp_path / "images" / "train" / "synth_000008.jpg").write_bytes(b"half an image")
+    open_shard_writer(pack(), sources).write(planned[1], tmp_path)
+    finished = [
+        open_shard_writer(pack(), sources).write(part, tmp_path) for part in reversed(planned)
+    ]
     finish_set(tmp_path, pack(), finished)
     assert manifest_of(tmp_path) == manifest_of(written)
 
 
-def test_progress_ends_with_every_picture_drawn(pack, sources, tmp_path):
+def test_progress_ends_with_every_image_drawn(pack, sources, tmp_path):
     readings = []
     write_set(tmp_path, pack(images=70), sources, report=readings.append)
     assert [(reading.done, reading.total) for reading in readings] == [(0, 70), (50, 70), (70, 70)]
@@ -83,13 +85,13 @@ def test_progress_ends_with_every_picture_drawn(pack, sources, tmp_path):
 @given(st.integers(1, 700), st.integers(2, 5))
 @settings(deadline=None)
 def test_portions_cover_a_set_once_and_end_small(images, workers):
-    cut = portions(images, workers)
+    cut = worker_shards(images, workers)
     assert [n for part in cut for n in range(part.first, part.stop)] == list(range(images))
     assert all(part.images <= 10 for part in cut[-5 * workers :])
 
 
 def test_a_set_with_a_missing_shard_is_not_finished(pack, sources, tmp_path):
-    counts = open_studio(pack(), sources).write(Shard(0, 30), tmp_path)
+    counts = open_shard_writer(pack(), sources).write(Shard(0, 30), tmp_path)
     with pytest.raises(SceneSetError, match=r"10 files too few and 0 too many.*synth_000030"):
         finish_set(tmp_path, pack(), [counts])
     assert not (tmp_path / "set.json").exists()

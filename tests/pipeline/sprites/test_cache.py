@@ -14,10 +14,10 @@ from pipeline.games.pack import GamePack
 from pipeline.manifests import manifest_of
 from pipeline.progress import Progress
 from pipeline.sprites import extract
-from pipeline.sprites.cache import TakenCache
-from pipeline.sprites.extract import ExtractionReport, Means, extract_library
+from pipeline.sprites.cache import FileSpritesCache
+from pipeline.sprites.extract import ExtractionOptions, ExtractionReport, extract_library
 from pipeline.sprites.library import Sprite, write_library
-from pipeline.sprites.take import Source, Taken, take_sprites
+from pipeline.sprites.take import FileSprites, Source, take_sprites
 from tests.pipeline.sprites.test_extract import GRAPHICS, drawn, game_pack
 
 FILES = 6
@@ -40,7 +40,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The files that are read."""
     seen: list[str] = []
 
-    def counting(task: extract.SpriteTask, source: Source) -> Taken:
+    def counting(task: extract.SpriteTask, source: Source) -> FileSprites:
         seen.append(task.name)
         return take_sprites(task, source)
 
@@ -54,10 +54,10 @@ def library_digest(sprites: tuple[Sprite, ...], folder: Path) -> str:
 
 
 def run(
-    game: Path, means: Means, pack: GamePack | None = None
+    game: Path, options: ExtractionOptions, pack: GamePack | None = None
 ) -> tuple[tuple[Sprite, ...], ExtractionReport]:
     sprites: list[Sprite] = []
-    report = extract_library(game, pack or game_pack(), sprites.append, means=means)
+    report = extract_library(game, pack or game_pack(), sprites.append, options=options)
     return tuple(sprites), report
 
 
@@ -66,8 +66,8 @@ def test_two_processes_give_the_bytes_that_one_gives(
 ) -> None:
     monkeypatch.setattr(extract, "FEWEST_FOR_PROCESSES", 2)
     monkeypatch.setattr(extract, "SHARE", 2)
-    alone, report = run(game, Means(workers=1))
-    shared, shared_report = run(game, Means(workers=2))
+    alone, report = run(game, ExtractionOptions(workers=1))
+    shared, shared_report = run(game, ExtractionOptions(workers=2))
     assert library_digest(alone, tmp_path / "1") == library_digest(shared, tmp_path / "2")
     assert report == shared_report
     assert list(report.failed) == [f"{GRAPHICS}/a_sheep_bad.sld"]
@@ -76,11 +76,11 @@ def test_two_processes_give_the_bytes_that_one_gives(
 def test_a_second_run_reads_only_what_failed_and_gives_the_same(
     game: Path, tmp_path: Path, reads: list[str]
 ) -> None:
-    means = Means(cache=tmp_path / "cache")
-    first, report = run(game, means)
+    options = ExtractionOptions(cache=tmp_path / "cache")
+    first, report = run(game, options)
     assert len(reads) == FILES + 1
     reads.clear()
-    second, second_report = run(game, means)
+    second, second_report = run(game, options)
     assert reads == ["a_sheep_bad"]
     assert library_digest(first, tmp_path / "1") == library_digest(second, tmp_path / "2")
     assert report == second_report
@@ -89,12 +89,12 @@ def test_a_second_run_reads_only_what_failed_and_gives_the_same(
 def test_a_changed_file_is_read_again_and_the_others_are_not(
     game: Path, tmp_path: Path, reads: list[str]
 ) -> None:
-    means = Means(cache=tmp_path / "cache")
-    run(game, means)
+    options = ExtractionOptions(cache=tmp_path / "cache")
+    run(game, options)
     reads.clear()
     (game / GRAPHICS / "a_sheep_0.sld").write_bytes(encode([drawn(30, 30)] * 16))
     (game / GRAPHICS / "a_sheep_bad.sld").unlink()
-    sprites, _ = run(game, means)
+    sprites, _ = run(game, options)
     assert reads == ["a_sheep_0"]
     assert any(sprite.rgba.shape[:2] == (30, 30) for sprite in sprites)
 
@@ -102,31 +102,31 @@ def test_a_changed_file_is_read_again_and_the_others_are_not(
 def test_other_headings_or_code_read_everything_again(
     game: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    means = Means(cache=tmp_path / "cache")
-    run(game, means)
+    options = ExtractionOptions(cache=tmp_path / "cache")
+    run(game, options)
     reads.clear()
     rules = [{"class_name": "sheep", "include": ["a_sheep_*"], "headings": 2}]
-    run(game, means, game_pack(rules=rules))
+    run(game, options, game_pack(rules=rules))
     assert len(reads) == FILES + 1
     reads.clear()
     monkeypatch.setattr(extract, "CODE", ("pipeline.formats",))
-    run(game, means, game_pack(rules=rules))
+    run(game, options, game_pack(rules=rules))
     assert len(reads) == FILES + 1
 
 
 def test_an_interrupted_run_goes_on_where_it_was(
     game: Path, tmp_path: Path, reads: list[str]
 ) -> None:
-    means = Means(cache=tmp_path / "cache")
+    options = ExtractionOptions(cache=tmp_path / "cache")
 
     def interrupt(progress: Progress) -> None:
         if progress.done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract_library(game, game_pack(), lambda _: None, interrupt, means)
+        extract_library(game, game_pack(), lambda _: None, interrupt, options)
     assert len(reads) == 3
-    run(game, means)
+    run(game, options)
     assert len(reads) == FILES + 1
 
 
@@ -139,7 +139,9 @@ def test_the_sprites_of_one_file_at_a_time_are_in_memory(game: Path, tmp_path: P
         alive.add(sprite)
         most.append(len(alive))
 
-    report = extract_library(game, game_pack(), keep, means=Means(cache=tmp_path / "cache"))
+    report = extract_library(
+        game, game_pack(), keep, options=ExtractionOptions(cache=tmp_path / "cache")
+    )
     assert report.sprites["sheep"] == 4 * FILES
     assert max(most) <= 8
 
@@ -147,13 +149,13 @@ def test_the_sprites_of_one_file_at_a_time_are_in_memory(game: Path, tmp_path: P
 def test_a_damaged_entry_is_made_again_and_old_ones_are_forgotten(
     game: Path, tmp_path: Path, reads: list[str]
 ) -> None:
-    means = Means(cache=tmp_path / "cache")
-    before, _ = run(game, means)
+    options = ExtractionOptions(cache=tmp_path / "cache")
+    before, _ = run(game, options)
     entry = min((tmp_path / "cache").iterdir())
     entry.write_bytes(entry.read_bytes()[:100])
     (tmp_path / "cache" / "left over.tmp").write_bytes(b"")
     reads.clear()
-    after, _ = run(game, means)
+    after, _ = run(game, options)
     assert len(reads) == 2
     assert library_digest(before, tmp_path / "1") == library_digest(after, tmp_path / "2")
     assert len(list((tmp_path / "cache").iterdir())) == FILES
@@ -162,8 +164,8 @@ def test_a_damaged_entry_is_made_again_and_old_ones_are_forgotten(
 def test_what_is_kept_comes_back_whole(tmp_path: Path) -> None:
     pixels = np.arange(48, dtype=np.uint8).reshape(3, 4, 4)
     sprite = Sprite("a/b", None, "s", "0", 1, 2, 3, (-4, 5), pixels, pixels[..., 0], None, (6, -7))
-    cache = TakenCache(tmp_path)
-    cache.store("key", Taken((sprite,), blank=2))
+    cache = FileSpritesCache(tmp_path)
+    cache.store("key", FileSprites((sprite,), blank=2))
     kept = cache.load("key")
     assert kept is not None
     assert kept.blank == 2
@@ -183,4 +185,4 @@ def test_what_is_kept_comes_back_whole(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_says_so(game: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(extract.ExtractionError, match="cannot be kept"):
-        run(game, Means(cache=tmp_path / "file" / "cache"))
+        run(game, ExtractionOptions(cache=tmp_path / "file" / "cache"))

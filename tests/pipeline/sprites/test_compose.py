@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.formats.sld import PlacedLayer, SldFrame
-from pipeline.sprites.compose import Drawing, compose
+from pipeline.sprites.compose import ComposedSprite, compose
 
 HOTSPOT = (20, 30)
 
 
-def picture(x: int, y: int, width: int, height: int, colour: int = 200) -> PlacedLayer:
+def image(x: int, y: int, width: int, height: int, colour: int = 200) -> PlacedLayer:
     pixels = np.full((height, width, 4), colour, np.uint8)
     pixels[..., 3] = 255
     return PlacedLayer(x, y, pixels)
@@ -24,14 +24,14 @@ def frame(**layers: PlacedLayer) -> SldFrame:
     return SldFrame(40, 40, HOTSPOT, **layers)
 
 
-def composed(*frames: SldFrame) -> Drawing:
+def composed(*frames: SldFrame) -> ComposedSprite:
     drawing = compose(frames)
     assert drawing is not None
     return drawing
 
 
 def test_the_box_is_that_of_the_opaque_pixels() -> None:
-    layer = picture(8, 12, 8, 8)
+    layer = image(8, 12, 8, 8)
     layer.pixels[:2] = 0
     layer.pixels[:, :3] = 0
     drawing = composed(frame(main=layer))
@@ -41,7 +41,7 @@ def test_the_box_is_that_of_the_opaque_pixels() -> None:
 
 
 def test_a_shadow_never_widens_the_box_and_lies_where_it_lay() -> None:
-    drawing = composed(frame(main=picture(10, 10, 4, 4), shadow=values(4, 12, 20, 8)))
+    drawing = composed(frame(main=image(10, 10, 4, 4), shadow=values(4, 12, 20, 8)))
     assert drawing.rgba.shape == (4, 4, 4)
     assert drawing.shadow is not None
     assert drawing.shadow.shape == (8, 20)
@@ -51,25 +51,25 @@ def test_a_shadow_never_widens_the_box_and_lies_where_it_lay() -> None:
 def test_an_empty_margin_of_the_shadow_is_trimmed() -> None:
     shadow = values(4, 12, 20, 8)
     shadow.pixels[:, :5] = 0
-    drawing = composed(frame(main=picture(10, 10, 4, 4), shadow=shadow))
+    drawing = composed(frame(main=image(10, 10, 4, 4), shadow=shadow))
     assert drawing.shadow is not None
     assert (drawing.shadow.shape, drawing.shadow_offset) == ((8, 15), (-1, 2))
 
 
 def test_player_weights_lie_on_the_pixels_they_belong_to() -> None:
-    drawing = composed(frame(main=picture(10, 10, 4, 4), player=values(12, 8, 4, 4, 90)))
+    drawing = composed(frame(main=image(10, 10, 4, 4), player=values(12, 8, 4, 4, 90)))
     assert drawing.player_weight is not None
     assert drawing.player_weight.tolist() == [[0, 0, 90, 90]] * 2 + [[0] * 4] * 2
 
 
 def test_a_sprite_that_nobody_owns_has_no_weights() -> None:
-    drawing = composed(frame(main=picture(10, 10, 4, 4), player=values(10, 10, 4, 4, 0)))
+    drawing = composed(frame(main=image(10, 10, 4, 4), player=values(10, 10, 4, 4, 0)))
     assert drawing.player_weight is None
 
 
 def test_parts_meet_at_their_hotspots_and_cover_what_lies_below() -> None:
-    hull = frame(main=picture(18, 28, 8, 4, 100), player=values(18, 28, 8, 4))
-    sail = SldFrame(90, 90, (50, 50), main=picture(50, 40, 4, 10, 250))
+    hull = frame(main=image(18, 28, 8, 4, 100), player=values(18, 28, 8, 4))
+    sail = SldFrame(90, 90, (50, 50), main=image(50, 40, 4, 10, 250))
     drawing = composed(hull, sail)
     assert drawing.rgba.shape == (12, 8, 4)
     assert drawing.hotspot == (2, 10)
@@ -79,7 +79,7 @@ def test_parts_meet_at_their_hotspots_and_cover_what_lies_below() -> None:
 
 
 def test_the_darkest_of_several_shadows_counts() -> None:
-    one = frame(main=picture(10, 10, 4, 4), shadow=values(10, 10, 4, 4, 50))
+    one = frame(main=image(10, 10, 4, 4), shadow=values(10, 10, 4, 4, 50))
     other = frame(shadow=values(12, 10, 4, 4, 90))
     drawing = composed(one, other)
     assert drawing.shadow is not None
@@ -87,7 +87,7 @@ def test_the_darkest_of_several_shadows_counts() -> None:
 
 
 def test_what_lies_outside_of_the_canvas_is_left_out() -> None:
-    drawing = composed(frame(main=picture(36, 36, 12, 8)))
+    drawing = composed(frame(main=image(36, 36, 12, 8)))
     assert drawing.rgba.shape == (4, 4, 4)
 
 

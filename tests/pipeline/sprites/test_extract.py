@@ -103,7 +103,7 @@ def test_a_sprite_knows_where_it_comes_from(game: Path) -> None:
     assert (house.hotspot, house.rgba.shape) == ((10, 20), (20, 20, 4))
 
 
-def test_shadow_and_player_weights_are_kept_apart_from_the_picture(game: Path) -> None:
+def test_shadow_and_player_weights_are_kept_apart_from_the_image(game: Path) -> None:
     house = extracted(game)[0]["house/b_house_age1_h0_s0"]
     assert house.player_weight is not None
     assert (house.player_weight[:4] == 255).all()

@@ -161,8 +161,8 @@ def test_a_training_needs_a_training_set(tmp_path: Path) -> None:
         train(checkpoint_dir=tmp_path)
 
 
-def test_two_stages_need_real_pictures(config: TrainingConfig) -> None:
-    with pytest.raises(JobError, match="no real picture"):
+def test_two_stages_need_real_images(config: TrainingConfig) -> None:
+    with pytest.raises(JobError, match="no real image"):
         train(config, two_stage=True)
 
 

@@ -28,7 +28,7 @@ def write_model(
     batch: int | str = 1,
     size: Sequence[int | str] = (128, 160),
 ) -> Path:
-    """A model whose every picture gives the same rows, scaled by its mean colour."""
+    """A model whose every image gives the same rows, scaled by its mean colour."""
     constant = numpy_helper.from_array(np.ones((1, *rows), np.float32), "rows")
     shape = numpy_helper.from_array(np.array([-1, 1, 1], np.int64), "shape")
     nodes = [
@@ -77,7 +77,7 @@ def test_another_layout_is_refused(tmp_path: Path, rows: tuple[int, int]) -> Non
     assert "nms=False" in caught.value.fix
 
 
-def test_a_fixed_batch_of_several_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_fixed_batch_of_several_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OnnxContractError, match="instead of one output"):
         check_onnx_contract(write_model(tmp_path / "m.onnx", GOOD, batch=4), CLASSES)
 

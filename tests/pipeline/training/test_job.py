@@ -8,9 +8,9 @@ import pytest
 from pipeline.training.job import (
     HyperparameterError,
     Hyperparameters,
+    ImageOrigin,
     JobError,
-    Pictures,
-    Stage,
+    JobStage,
     TrainingSpec,
     TrainingStage,
     hyperparameters,
@@ -26,7 +26,7 @@ CLASSES = ("knight", "sheep")
 def training_set(tmp_path: Path) -> Path:
     folder = tmp_path / "set"
     (folder / "images" / "train").mkdir(parents=True)
-    (folder / "images" / "train" / "a.jpg").write_bytes(b"picture")
+    (folder / "images" / "train" / "a.jpg").write_bytes(b"image")
     for name in ("train.txt", "val.txt"):
         (folder / name).write_text("./images/train/a.jpg\n", encoding="utf-8")
     return folder
@@ -77,7 +77,7 @@ def test_a_written_job_reads_back_and_carries_its_program(
 
     assert read_job(file) == wanted
     assert (tmp_path / "job" / "program.pyz").is_file()
-    assert (tmp_path / "job" / "data" / "images" / "train" / "a.jpg").read_bytes() == b"picture"
+    assert (tmp_path / "job" / "data" / "images" / "train" / "a.jpg").read_bytes() == b"image"
 
 
 def test_a_job_holds_no_path_of_the_machine_that_wrote_it(
@@ -96,15 +96,15 @@ def test_the_training_set_is_linked_and_new_files_stay_out_of_it(
 
     (data / "labels.cache").write_bytes(b"written by ultralytics")
 
-    picture = "images/train/a.jpg"
-    assert (data / picture).samefile(training_set / picture)
+    image = "images/train/a.jpg"
+    assert (data / image).samefile(training_set / image)
     assert not (training_set / "labels.cache").exists()
 
 
 def test_training_without_a_validation_list_is_refused(tmp_path: Path, training_set: Path) -> None:
     (training_set / "val.txt").write_text("\n", encoding="utf-8")
 
-    with pytest.raises(JobError, match=r"val\.txt .* lists no picture"):
+    with pytest.raises(JobError, match=r"val\.txt .* lists no image"):
         write_job(tmp_path / "job", spec(), training_set)
 
 
@@ -115,7 +115,7 @@ def test_training_without_a_training_set_is_refused(tmp_path: Path) -> None:
 
 def test_exporting_alone_needs_weights(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="needs the weights"):
-        write_job(tmp_path / "job", spec(stages=[Stage.EXPORT]))
+        write_job(tmp_path / "job", spec(stages=[JobStage.EXPORT]))
 
 
 def test_a_folder_that_holds_something_is_not_used(tmp_path: Path, training_set: Path) -> None:
@@ -149,14 +149,14 @@ def test_a_job_trains_once_unless_it_says_otherwise() -> None:
     assert [stage.name for stage in spec().training] == ["train"]
 
 
-def test_two_stages_go_from_synthetic_pictures_to_real_ones() -> None:
+def test_two_stages_go_from_synthetic_images_to_real_ones() -> None:
     staged = spec(
         hyperparameters={"epochs": 9, "imgsz": 320},
         training=two_stages(finetuning={"epochs": 3, "imgsz": 640}),
     )
     pretrain, finetune = staged.training
 
-    assert (pretrain.train_on, finetune.train_on) == (Pictures.SYNTHETIC, Pictures.REAL)
+    assert (pretrain.train_on, finetune.train_on) == (ImageOrigin.SYNTHETIC, ImageOrigin.REAL)
     assert staged.hyperparameters_of(pretrain).epochs == 9
     assert staged.hyperparameters_of(finetune).epochs == 3
     assert staged.hyperparameters_of(finetune).lr0 < staged.hyperparameters_of(pretrain).lr0
@@ -174,21 +174,19 @@ def test_stages_of_training_have_names_of_their_own(names: tuple[str, ...]) -> N
         spec(training=[TrainingStage(name=name) for name in names])
 
 
-def test_a_stage_without_pictures_is_refused_by_its_name(
-    tmp_path: Path, training_set: Path
-) -> None:
+def test_a_stage_without_images_is_refused_by_its_name(tmp_path: Path, training_set: Path) -> None:
     (training_set / "train.txt").write_text("./images/train/synth_0.jpg\n", encoding="utf-8")
 
-    with pytest.raises(JobError, match=r"no real picture, which the stage 'finetune'"):
+    with pytest.raises(JobError, match=r"no real image, which the stage 'finetune'"):
         write_job(tmp_path / "job", spec(training=two_stages()), training_set)
 
 
-def test_kinds_of_pictures_are_told_by_their_names() -> None:
+def test_kinds_of_images_are_told_by_their_names() -> None:
     lines = ["./images/train/synth_0.jpg", "./images/train/real_a.png", "", "./real_b.jpg"]
 
-    assert Pictures.SYNTHETIC.of(lines) == lines[:1]
-    assert Pictures.REAL.of(lines) == [lines[1], lines[3]]
-    assert Pictures.ALL.of(lines) == [lines[0], lines[1], lines[3]]
+    assert ImageOrigin.SYNTHETIC.of(lines) == lines[:1]
+    assert ImageOrigin.REAL.of(lines) == [lines[1], lines[3]]
+    assert ImageOrigin.ALL.of(lines) == [lines[0], lines[1], lines[3]]
 
 
 def test_a_checkpoint_to_go_on_from_travels_with_what_describes_it(

@@ -24,7 +24,7 @@ from pipeline.manifests import sha256_of
 from pipeline.training.detector_program.acceleration.cpu import compute_in_bfloat16
 from pipeline.training.detector_program.export import WrongExportError, check_export
 from pipeline.training.detector_program.recording.figures import number
-from pipeline.training.job import Stage, TrainingSpec, hyperparameters, write_job
+from pipeline.training.job import JobStage, TrainingSpec, hyperparameters, write_job
 from pipeline.training.results import (
     BatchEvent,
     BestEvent,
@@ -41,13 +41,13 @@ CLASSES = ("square", "bar")
 TINY = {"epochs": 2, "imgsz": 128, "batch": 4, "warmup_epochs": 0.0, "workers": 0}
 
 
-def write_training_set(folder: Path, pictures: int = 8) -> Path:
+def write_training_set(folder: Path, images: int = 8) -> Path:
     """Coloured squares and bars on noise."""
     generator = np.random.default_rng(5)
     for subset in ("train", "val"):
         for kind in ("images", "labels"):
             (folder / kind / subset).mkdir(parents=True)
-        for index in range(pictures):
+        for index in range(images):
             pixels = generator.integers(80, 120, (128, 128, 3), np.uint8)
             kind = index % 2
             width, height = ((40, 40), (60, 16))[kind]
@@ -57,7 +57,7 @@ def write_training_set(folder: Path, pictures: int = 8) -> Path:
             box = ((x + width / 2) / 128, (y + height / 2) / 128, width / 128, height / 128)
             label = " ".join(f"{value:.6f}" for value in box)
             (folder / "labels" / subset / f"{index}.txt").write_text(f"{kind} {label}\n")
-        lines = (f"./images/{subset}/{index}.png\n" for index in range(pictures))
+        lines = (f"./images/{subset}/{index}.png\n" for index in range(images))
         (folder / f"{subset}.txt").write_text("".join(lines), encoding="utf-8")
     return folder
 
@@ -149,7 +149,7 @@ def test_a_batch_that_ultralytics_halves_is_told_and_recorded(
 ) -> None:
     """Also shows when another release of ultralytics does it otherwise."""
     quick = hyperparameters({**TINY, "epochs": 1, "optimizer": "SGD"})
-    spec = tiny_spec(stages=(Stage.TRAIN,), hyperparameters=quick)
+    spec = tiny_spec(stages=(JobStage.TRAIN,), hyperparameters=quick)
     job = write_job(tmp_path / "job", spec, training_set)
     program = job.parent / "program.pyz"
     program.rename(job.parent / "whole_program.pyz")
@@ -204,8 +204,8 @@ def test_the_plots_of_ultralytics_come_back_without_a_font_from_the_network(trai
     drawn = {file.name for file in plots.iterdir()}
     assert drawn >= {"results.png", "labels.jpg", *curves, *matrices, *batches}
     for file in plots.iterdir():
-        with Image.open(file) as picture:
-            assert np.asarray(picture.convert("L")).std() > 1, f"{file.name} is empty"
+        with Image.open(file) as image:
+            assert np.asarray(image.convert("L")).std() > 1, f"{file.name} is empty"
     assert not list((trained / "work").rglob("Arial*"))
 
 
@@ -214,7 +214,9 @@ def test_a_training_outlives_plots_that_cannot_be_drawn(tmp_path: Path, training
     broken = tmp_path / "broken" / "matplotlib"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise ImportError('no libfreetype')\n", encoding="utf-8")
-    spec = tiny_spec(hyperparameters=hyperparameters({**TINY, "epochs": 1}), stages=[Stage.TRAIN])
+    spec = tiny_spec(
+        hyperparameters=hyperparameters({**TINY, "epochs": 1}), stages=[JobStage.TRAIN]
+    )
     job = write_job(tmp_path / "job", spec, training_set)
 
     done = run_program(job, python_path=str(broken.parent))
@@ -242,11 +244,11 @@ def test_the_export_keeps_the_contract_and_knows_where_it_is_from(trained: Path)
 @pytest.mark.slow
 def test_the_export_answers_as_the_weights(trained: Path, training_set: Path) -> None:
     outputs = trained / "outputs"
-    pictures = sorted((training_set / "images" / "val").glob("*.png"))[:2]
+    images = sorted((training_set / "images" / "val").glob("*.png"))[:2]
 
-    report = measure_parity(outputs / "best.pt", outputs / "best.onnx", pictures)
+    report = measure_parity(outputs / "best.pt", outputs / "best.onnx", images)
 
-    assert report.pictures == 2
+    assert report.images == 2
     assert report.is_close
 
 
@@ -290,7 +292,7 @@ def test_a_training_without_base_weights_says_so(trained: Path) -> None:
 
 @pytest.mark.slow
 def test_an_export_alone_gives_the_same_model(trained: Path, tmp_path: Path) -> None:
-    spec = tiny_spec(stages=[Stage.EXPORT], weights="best.pt")
+    spec = tiny_spec(stages=[JobStage.EXPORT], weights="best.pt")
     job = write_job(tmp_path / "job", spec, weights=trained / "outputs" / "best.pt")
 
     done = run_program(job)
@@ -359,10 +361,10 @@ def test_an_export_of_another_shape_is_noticed_on_the_host(trained: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_training_set_without_pictures_fails_with_a_message(tmp_path: Path) -> None:
-    folder = write_training_set(tmp_path / "set", pictures=1)
-    for picture in folder.rglob("*.png"):
-        picture.unlink()
+def test_a_training_set_without_images_fails_with_a_message(tmp_path: Path) -> None:
+    folder = write_training_set(tmp_path / "set", images=1)
+    for image in folder.rglob("*.png"):
+        image.unlink()
     job = write_job(tmp_path / "job", tiny_spec(), folder)
 
     done = run_program(job)
@@ -442,8 +444,8 @@ def test_a_copy_of_a_model_in_bfloat16_computes_with_its_own_weights(tmp_path: P
     with torch.no_grad():
         for weights in other.parameters():
             weights.zero_()
-        picture = torch.rand(1, 3, 128, 128)
-        ours, theirs = (m(picture)[0].float() for m in (model, other))
+        image = torch.rand(1, 3, 128, 128)
+        ours, theirs = (m(image)[0].float() for m in (model, other))
     assert not torch.equal(ours, theirs)
 
     torch.save(other, tmp_path / "other.pt")
@@ -477,7 +479,7 @@ def test_both_kinds_of_processor_train(
         monkeypatch.setenv(name, value)
     chosen = {**TINY, "epochs": 1, "optimizer": "MuSGD", "precision": precision, "rect": True}
     asked = hyperparameters({**chosen, "mosaic": 0.0, "initial_scale": 0.5})
-    spec = tiny_spec(stages=(Stage.TRAIN,), hyperparameters=asked)
+    spec = tiny_spec(stages=(JobStage.TRAIN,), hyperparameters=asked)
     job = write_job(tmp_path / "job", spec, training_set)
 
     done = run_program(job)

@@ -40,7 +40,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks with signals")
 
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Squares and bars on noise; three synthetic pictures and one real, which is listed twice."""
+    """Squares and bars on noise; three synthetic images and one real, which is listed twice."""
     folder = tmp_path_factory.mktemp("set")
     generator = np.random.default_rng(5)
     names = ("synth_0", "synth_1", "synth_2", "real_0")
@@ -206,7 +206,7 @@ def test_asked_to_end_at_once_it_keeps_its_checkpoint_and_asked_to_stop_it_expor
     assert run_until(job, told_one, signal.SIGTERM) == EXIT_STOPPED
     assert (outputs / "checkpoint.pt").is_file()
     assert read_results_csv(outputs / "results.csv")
-    assert "what there is was kept" in messages(job)
+    assert "what was finished is kept" in messages(job)
     assert (outputs / "plots" / "pretrain" / "train_batch0.jpg").is_file()
     assert not (outputs / "done.json").exists()
 

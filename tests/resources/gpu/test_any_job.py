@@ -162,9 +162,9 @@ def test_a_lost_host_is_replaced_and_the_sum_goes_on(account: Renting, tmp_path:
 @pytest.mark.slow
 def test_it_ends_in_order_before_the_money_is_spent(account: Renting, tmp_path: Path) -> None:
     job = write_sum_job(tmp_path / "job", epochs=1000)
-    pace = replace(QUICK, salvage=1.0, finish=3.0)
+    timeouts = replace(QUICK, rescue=1.0, finish=3.0)
 
-    with account.provider(pace=pace, ttl_seconds=9).rent(SUM) as lease:
+    with account.provider(timeouts=timeouts, ttl_seconds=9).rent(SUM) as lease:
         lease.run(job)
 
     account.assert_all_is_over()

@@ -30,7 +30,7 @@ from resources.gpu.hosts import agent
 from resources.gpu.hosts.host_keys import known_host
 from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.hosts.ssh import Login, RemoteHost
-from resources.gpu.hosts.workspace import HostUnfitError, Workplace
+from resources.gpu.hosts.workspace import HostUnfitError, RemoteWorkspace
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow
@@ -59,11 +59,11 @@ def machine(tmp_path: Path, wheels: Path) -> Iterator[SshMachine]:
 
 
 @pytest.fixture
-def workplace(machine: SshMachine, tmp_path: Path) -> Iterator[Workplace]:
+def workspace(machine: SshMachine, tmp_path: Path) -> Iterator[RemoteWorkspace]:
     address = SshAddress(machine.host, machine.port, machine.user)
     trust = known_host(tmp_path / "known_hosts", address)
     host = RemoteHost(Login(address, own_key(tmp_path / "id_ed25519"), trust), patience=3.0)
-    yield Workplace(host, "job", REQUIREMENTS)
+    yield RemoteWorkspace(host, "job", REQUIREMENTS)
     host.close()
 
 
@@ -146,44 +146,44 @@ def test_packages_of_an_environment_are_inherited_by_one_that_is_made_over_it(
     ],
 )
 def test_an_environment_sees_the_torch_that_was_found(
-    workplace: Workplace,
+    workspace: RemoteWorkspace,
     machine: SshMachine,
     tmp_path: Path,
     torch_lies: Callable[[Path], Path],
 ) -> None:
     first_on_path(machine, torch_lies(tmp_path / "host"))
 
-    environment = workplace.examine()
-    record = workplace.prepare(environment)
+    environment = workspace.probe()
+    record = workspace.prepare(environment)
 
     assert environment.gpu == record["gpu"] == GPU
     assert record["torch"] == TORCH, "no other one was brought"
     assert record["pinned"] == REQUIREMENTS
-    assert record["python"].startswith(f"{workplace.base}/venv-")
+    assert record["python"].startswith(f"{workspace.base}/venv-")
     assert f"{PIN}=={REQUIREMENTS[PIN]}" in record["packages"]
     # Once more, as after a dropped connection or by the next job: nothing is made anew.
     made = Path(record["python"]).parent.parent / "complete"
     before = made.stat().st_mtime_ns
-    again = Workplace(workplace.host, "job2", REQUIREMENTS)
-    assert again.prepare(again.examine())["python"] == record["python"]
+    again = RemoteWorkspace(workspace.host, "job2", REQUIREMENTS)
+    assert again.prepare(again.probe())["python"] == record["python"]
     assert made.stat().st_mtime_ns == before
 
 
 @slow
 def test_a_torch_that_pip_cannot_see_and_replaces_by_a_blind_one_is_noticed(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     python = make_venv(tmp_path / "venv")
     give_torch(python, described=False)
     first_on_path(machine, python)
 
     with pytest.raises(HostUnfitError, match=r"torch 9\.0 sees no GPU, where torch 2\.8\.0 had"):
-        workplace.prepare(workplace.examine())
+        workspace.prepare(workspace.probe())
 
 
 @slow
 def test_a_torch_that_does_not_work_any_more_is_noticed(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path, wheels: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path, wheels: Path
 ) -> None:
     # As a package that was built for another numpy.
     broken = "raise ImportError('numpy.core.multiarray failed to import')"
@@ -193,55 +193,55 @@ def test_a_torch_that_does_not_work_any_more_is_noticed(
     first_on_path(machine, python)
 
     with pytest.raises(HostUnfitError, match=r"cannot be used any more.*multiarray"):
-        workplace.prepare(workplace.examine())
+        workspace.prepare(workspace.probe())
 
 
 @slow
 def test_an_environment_that_was_left_half_made_is_made_anew(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     first_on_path(machine, in_a_venv(tmp_path / "host"))
-    record = workplace.prepare(workplace.examine())
+    record = workspace.prepare(workspace.probe())
     folder = Path(record["python"]).parent.parent
     (folder / "complete").unlink()
     shutil.rmtree(folder / "lib")
 
-    again = Workplace(workplace.host, "job2", REQUIREMENTS)
+    again = RemoteWorkspace(workspace.host, "job2", REQUIREMENTS)
 
-    assert again.prepare(again.examine())["pinned"] == REQUIREMENTS
+    assert again.prepare(again.probe())["pinned"] == REQUIREMENTS
 
 
 @slow
 def test_a_python_without_any_pip_says_what_is_missing(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     python = make_prefix(tmp_path / "bare", with_ensurepip=False)
     give_torch(python)
     first_on_path(machine, python)
 
     with pytest.raises(HostUnfitError, match="python3-venv or ensurepip is missing"):
-        workplace.prepare(workplace.examine())
+        workspace.prepare(workspace.probe())
 
 
 @slow
 def test_packages_that_cannot_be_had_say_why(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path, wheels: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path, wheels: Path
 ) -> None:
     for wheel in wheels.iterdir():
         wheel.unlink()
     first_on_path(machine, in_a_venv(tmp_path / "host"))
 
     with pytest.raises(HostUnfitError, match="No matching distribution found for onnxslim"):
-        workplace.prepare(workplace.examine())
+        workspace.prepare(workspace.probe())
 
 
 @slow
 def test_a_python_in_the_home_folder_is_found_where_no_path_leads(
-    workplace: Workplace, machine: SshMachine
+    workspace: RemoteWorkspace, machine: SshMachine
 ) -> None:
     for name in ("python3", "python"):
         machine.install(name, f'#!/bin/sh\nexec "{BASE}" -I "$@"\n')
     give_torch(make_venv(machine.home / "venv"))
 
-    assert workplace.examine().gpu == GPU
-    assert workplace.python == f"{machine.home}/venv/bin/python"
+    assert workspace.probe().gpu == GPU
+    assert workspace.python == f"{machine.home}/venv/bin/python"

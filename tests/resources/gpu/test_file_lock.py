@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.gpu.leases.file_lock import HeldError, holding, is_held
+from resources.gpu.leases.file_lock import HeldError, hold_lock, is_held
 
 HOLDER = """
 import os, sys, time
@@ -28,8 +28,8 @@ with holding(Path(sys.argv[1])):
 
 def test_a_lock_is_held_against_the_same_process_too(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "lease.lock"
-    with holding(file):
-        with pytest.raises(HeldError, match="lease is in use"), holding(file):
+    with hold_lock(file):
+        with pytest.raises(HeldError, match="lease is in use"), hold_lock(file):
             pass
         assert is_held(file)
     assert not is_held(file)
@@ -37,14 +37,14 @@ def test_a_lock_is_held_against_the_same_process_too(tmp_path: Path) -> None:
 
 def test_the_file_stays(tmp_path: Path) -> None:
     file = tmp_path / "lease.lock"
-    with holding(file):
+    with hold_lock(file):
         pass
     assert file.read_bytes() == b""
 
 
 def test_another_thread_may_end_what_one_began(tmp_path: Path) -> None:
     file, held = tmp_path / "lease.lock", ExitStack()
-    thread = threading.Thread(target=lambda: held.enter_context(holding(file)))
+    thread = threading.Thread(target=lambda: held.enter_context(hold_lock(file)))
     thread.start()
     thread.join()
     assert is_held(file)
@@ -56,7 +56,7 @@ def test_another_thread_may_end_what_one_began(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="another error there")
 def test_what_is_no_file_is_not_taken_for_a_held_lock(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError), holding(tmp_path):
+    with pytest.raises(IsADirectoryError), hold_lock(tmp_path):
         pass
 
 

@@ -18,12 +18,12 @@ from resources.gpu.clouds.base import (
     NoCapacityError,
 )
 from resources.gpu.clouds.http import (
+    ApiClient,
     ApiKey,
-    Limiter,
-    Patience,
-    Reply,
-    ReplyBody,
-    Requester,
+    ApiResponse,
+    RateLimiter,
+    ResponseBody,
+    RetryPolicy,
     Service,
     _certificates,
     checked_url,
@@ -40,12 +40,12 @@ WORDS = ("error", "errors", "detail", "title", "status", "code", "message")
 ENVELOPES = st.fixed_dictionaries({}, optional=dict.fromkeys(WORDS, JSON))
 
 
-class Thing(ReplyBody):
+class Thing(ResponseBody):
     size: int
 
 
 def test_threads_take_turns_at_one_pace() -> None:
-    limiter = Limiter(seconds_apart=0.05)
+    limiter = RateLimiter(seconds_apart=0.05)
     threads = [threading.Thread(target=limiter.wait, args=(10.0,)) for _ in range(6)]
     begin = time.monotonic()
     for thread in threads:
@@ -75,8 +75,8 @@ def test_a_service_has_one_limiter_in_a_process() -> None:
 def test_a_service_is_left_alone_for_as_long_as_it_says(
     status: int, headers: dict[str, str], seconds: int
 ) -> None:
-    limiter = Limiter(0.0)
-    limiter.learn(status, headers)
+    limiter = RateLimiter(0.0)
+    limiter.update(status, headers)
 
     with pytest.raises(CloudBusyError, match=f"none for {seconds} s"):
         limiter.wait(longest=seconds - 1.5)
@@ -86,8 +86,8 @@ def test_a_service_is_left_alone_for_as_long_as_it_says(
     "headers", [{}, {"ratelimit": '"minute";r=1;t=40'}, {"ratelimit": "?"}, {"retry-after": "9"}]
 )
 def test_a_service_that_has_not_had_enough_is_asked_at_once(headers: dict[str, str]) -> None:
-    limiter = Limiter(0.0)
-    limiter.learn(200, headers)
+    limiter = RateLimiter(0.0)
+    limiter.update(200, headers)
 
     limiter.wait(longest=0.1)
 
@@ -95,7 +95,7 @@ def test_a_service_that_has_not_had_enough_is_asked_at_once(headers: dict[str, s
 @settings(deadline=None)
 @given(st.integers(300, 599), st.text() | ENVELOPES.map(json.dumps) | JSON.map(json.dumps))
 def test_every_error_is_understood_as_something(status: int, text: str) -> None:
-    error = Reply("Cloud", status, text).error()
+    error = ApiResponse("Cloud", status, text).error()
 
     assert isinstance(error, CloudError)
     assert "Cloud" in error.problem
@@ -105,41 +105,41 @@ def test_every_error_is_understood_as_something(status: int, text: str) -> None:
 @settings(deadline=None)
 @given(st.text() | JSON.map(json.dumps))
 def test_a_success_is_read_or_an_error_and_never_something_else(text: str) -> None:
-    reply = Reply("Cloud", 200, text)
+    reply = ApiResponse("Cloud", 200, text)
 
     with contextlib.suppress(CloudUnavailableError):
         assert isinstance(reply.read(Thing).size, int)
 
 
 def test_a_success_is_no_error_and_nobody_is_asked_what_it_means() -> None:
-    def classify(reply: Reply) -> CloudError:
+    def classify(reply: ApiResponse) -> CloudError:
         raise AssertionError(reply)
 
-    assert Reply("Cloud", 200, '{"error": {"code": "x"}}', classify).error() is None
+    assert ApiResponse("Cloud", 200, '{"error": {"code": "x"}}', classify).error() is None
 
 
 def test_what_a_service_says_of_its_errors_goes_before_their_status() -> None:
-    def classify(reply: Reply) -> CloudError | None:
+    def classify(reply: ApiResponse) -> CloudError | None:
         return NoCapacityError(reply.problem(), "Wait.") if reply.fields() == {"why": 7} else None
 
-    assert type(Reply("Cloud", 400, '{"why": 7}', classify).error()) is NoCapacityError
-    assert type(Reply("Cloud", 400, '{"why": 8}', classify).error()) is CloudError
-    assert type(Reply("Cloud", 401, "{}", classify).error()) is CloudKeyError
+    assert type(ApiResponse("Cloud", 400, '{"why": 7}', classify).error()) is NoCapacityError
+    assert type(ApiResponse("Cloud", 400, '{"why": 8}', classify).error()) is CloudError
+    assert type(ApiResponse("Cloud", 401, "{}", classify).error()) is CloudKeyError
 
 
 def test_what_breaks_off_is_not_quoted_as_it_may_hold_secrets_of_others() -> None:
     cut = '{"pods": [{"id": "x", "env": {"HF_TOKEN": "hf_secret"'
 
     with pytest.raises(CloudUnavailableError, match=f"breaks off after {len(cut)}") as told:
-        Reply("RunPod", 200, cut).json()
+        ApiResponse("RunPod", 200, cut).json()
 
     assert "hf_secret" not in str(told.value)
     with pytest.raises(CloudUnavailableError, match="Bad gateway"):
-        Reply("RunPod", 200, "<html>Bad gateway</html>").json()
+        ApiResponse("RunPod", 200, "<html>Bad gateway</html>").json()
 
 
 def test_what_a_reply_says_beside_is_let_through() -> None:
-    assert Reply("Cloud", 200, '{"size": 3, "colour": "red"}').read(Thing).size == 3
+    assert ApiResponse("Cloud", 200, '{"size": 3, "colour": "red"}').read(Thing).size == 3
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_certificates_that_are_not_there_are_named(
     service = Service("X", "https://127.0.0.1:9", ApiKey("SOME_KEY", "https://page"))
 
     with pytest.raises(CloudError, match="certificates") as told:
-        Requester(service, Patience(attempts=1)).ask("GET", "/")
+        ApiClient(service, RetryPolicy(attempts=1)).ask("GET", "/")
     _certificates.cache_clear()
 
     assert "SSL_CERT_FILE" in told.value.fix

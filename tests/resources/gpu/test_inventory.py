@@ -14,8 +14,8 @@ from doubles.sshd import needs_sshd
 from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.clouds.billed import HOURS_A_MONTH
 from resources.gpu.clouds.runpod import RunPod
-from resources.gpu.leases.file_lock import holding
-from resources.gpu.leases.inventory import Entry, Whose, account_of
+from resources.gpu.leases.file_lock import hold_lock
+from resources.gpu.leases.inventory import Entry, Ownership, account_of
 from resources.gpu.leases.ledger import LeaseRow, Ledger
 
 pytestmark = needs_sshd
@@ -53,15 +53,15 @@ def test_pods_are_told_apart_by_whose_they_are(account: Renting, tmp_path: Path)
     other = lease(account, Ledger(tmp_path / "colleague"))
     mine = lease(account, account.ledger)
 
-    with holding(account.ledger.lock_file(mine.id)):
+    with hold_lock(account.ledger.lock_file(mine.id)):
         found = looked_at(account)
     left = looked_at(account)
 
-    assert found[mine.name].whose is Whose.OURS
-    assert left[mine.name].whose is Whose.LEFT_BEHIND
+    assert found[mine.name].ownership is Ownership.OURS
+    assert left[mine.name].ownership is Ownership.LEFT_BEHIND
     assert found[mine.name].lease == mine.id
-    assert found[other.name].whose is Whose.OTHER
-    assert found[foreign.name].whose is Whose.FOREIGN
+    assert found[other.name].ownership is Ownership.OTHER
+    assert found[foreign.name].ownership is Ownership.FOREIGN
     assert found[foreign.name].age_seconds == pytest.approx(86400.0, abs=60.0)
     assert found[foreign.name].item.usd_per_hour == 0.69
     assert account.runpod.violations == []
@@ -71,7 +71,7 @@ def test_a_pod_whose_answer_was_lost_is_ours_by_its_name(account: Renting) -> No
     row = account.ledger.intend("runpod", OFFER, LIMITS)
     account.cloud.create(PodRequest(row.name, OFFER, "ssh-ed25519 AAAA x", 3600))
 
-    assert looked_at(account)[row.name].whose is Whose.LEFT_BEHIND
+    assert looked_at(account)[row.name].ownership is Ownership.LEFT_BEHIND
 
 
 def test_disks_of_stopped_pods_and_volumes_are_listed_with_what_they_cost(

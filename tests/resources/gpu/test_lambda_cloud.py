@@ -23,26 +23,26 @@ from resources.gpu.clouds.base import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
-    GpuWish,
+    GpuRequest,
     NoCapacityError,
     Offer,
     Pod,
     PodRequest,
     PodStatus,
 )
-from resources.gpu.clouds.http import Patience
+from resources.gpu.clouds.http import RetryPolicy
 from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx7hQ2Nq1W9kq9h1C2yJm5bYw5T1QXo3mT8r0cF3n4k me"
 A10 = "gpu_1x_a10"
-WISH = GpuWish((A10, "gpu_1x_a100_sxm4"), max_usd_per_hour=2.0)
+GPU_REQUEST = GpuRequest((A10, "gpu_1x_a100_sxm4"), max_usd_per_hour=2.0)
 REQUEST = PodRequest(
     name="outpost-0badcafe-00c0ffee-e1795247471-t3600",
     offer=Offer(A10, "us-west-1", "", 1.29),
     public_key=PUBLIC_KEY,
     ttl_seconds=3600,
 )
-HASTY = Patience(attempts=3, backoff_seconds=0.01, timeout_seconds=0.5, longest_wait=3.0)
+HASTY = RetryPolicy(attempts=3, backoff_seconds=0.01, timeout_seconds=0.5, longest_wait=3.0)
 
 
 def error(code: str, http: int = 400, after: bool = False, message: str = "no") -> Fault:
@@ -67,7 +67,7 @@ def settings(double: LambdaCloudDouble) -> LambdaSettings:
         ssh_port=double.ssh_port,
         seconds_apart=0.0,
         launch_seconds_apart=0.0,
-        patience=HASTY,
+        retries=HASTY,
     )
 
 
@@ -166,7 +166,7 @@ def test_a_lost_reply_leaves_open_whether_the_instance_exists_and_keeps_its_key(
     assert double.count("launch") == 1
     assert len(cloud.pods()) == int(happened)
     assert list(double.keys) == [REQUEST.name]
-    cloud.tidy(REQUEST.name)
+    cloud.clean_up(REQUEST.name)
     assert double.keys == {}
 
 
@@ -196,7 +196,7 @@ def test_a_key_that_an_earlier_instance_has_left_is_used_again(
     assert double.newest().public_key == PUBLIC_KEY
     cloud.terminate(pod.id)
     assert list(double.keys) == ["outpost-earlier"]
-    cloud.tidy("outpost-earlier")
+    cloud.clean_up("outpost-earlier")
     assert double.keys == {}
 
 
@@ -362,7 +362,7 @@ def test_what_changes_nothing_when_repeated_is_repeated(
         double.script(operation, fault)
 
     assert cloud.pods()
-    assert cloud.offers(WISH)
+    assert cloud.offers(GPU_REQUEST)
     cloud.terminate(pod.id)
 
     assert double.alive == []
@@ -391,7 +391,7 @@ def test_an_instance_ends_and_takes_its_key_along(double: LambdaCloudDouble, clo
     assert list(double.keys) == ["mine"]
     assert cloud.get(pod.id) is None
     cloud.terminate(pod.id)
-    cloud.tidy(REQUEST.name)
+    cloud.clean_up(REQUEST.name)
 
 
 def test_the_key_of_a_foreign_instance_stays(double: LambdaCloudDouble, cloud: Cloud) -> None:
@@ -416,7 +416,7 @@ def test_an_instance_ends_even_where_its_key_cannot_be_removed(
     assert double.alive == []
     assert "SSH key" in caplog.text
     double.never(operation)
-    cloud.tidy(REQUEST.name)
+    cloud.clean_up(REQUEST.name)
     assert double.keys == {}
 
 
@@ -449,22 +449,26 @@ def test_an_instance_that_ends_while_it_boots_leaves_nothing_running(
 
 
 def test_offers_come_in_the_order_of_the_wish_and_within_the_price(cloud: Cloud) -> None:
-    assert [(offer.gpu, offer.place, offer.usd_per_hour) for offer in cloud.offers(WISH)] == [
+    assert [
+        (offer.gpu, offer.region, offer.usd_per_hour) for offer in cloud.offers(GPU_REQUEST)
+    ] == [
         (A10, "us-east-1", 1.29),
         (A10, "us-west-1", 1.29),
         ("gpu_1x_a100_sxm4", "us-tx-3", 1.99),
     ]
-    assert {offer.gpu for offer in cloud.offers(replace(WISH, max_usd_per_hour=1.5))} == {A10}
+    assert {offer.gpu for offer in cloud.offers(replace(GPU_REQUEST, max_usd_per_hour=1.5))} == {
+        A10
+    }
 
 
 def test_the_doctor_is_content_and_spends_nothing(double: LambdaCloudDouble, cloud: Cloud) -> None:
     double.add_foreign()
 
-    findings = cloud.examine(WISH)
+    findings = cloud.diagnose(GPU_REQUEST)
 
-    assert all(finding.well for finding in findings)
-    (key,) = [finding for finding in findings if "key" in finding.what]
-    assert "1 instances in the account, USD 1.29/h together" in key.said
+    assert all(finding.ok for finding in findings)
+    (key,) = [finding for finding in findings if "key" in finding.check]
+    assert "1 instances in the account, USD 1.29/h together" in key.detail
     assert double.count("launch") == 0
 
 
@@ -478,10 +482,10 @@ def test_the_doctor_is_content_and_spends_nothing(double: LambdaCloudDouble, clo
 def test_the_doctor_says_what_to_change(
     cloud: Cloud, gpus: tuple[str, ...], said: str, fix: str
 ) -> None:
-    finding = cloud.examine(GpuWish(gpus, 5.0))[-1]
+    finding = cloud.diagnose(GpuRequest(gpus, 5.0))[-1]
 
-    assert not finding.well
-    assert said in finding.said
+    assert not finding.ok
+    assert said in finding.detail
     assert fix in finding.fix
 
 
@@ -492,9 +496,9 @@ def test_the_doctor_reports_what_fails_and_never_raises(
 ) -> None:
     double.always(operation, fault)
 
-    finding = cloud.examine(WISH)[-1]
+    finding = cloud.diagnose(GPU_REQUEST)[-1]
 
-    assert not finding.well
+    assert not finding.ok
     assert finding.fix
 
 
@@ -516,7 +520,7 @@ def test_the_key_is_in_no_repr_log_or_error(
         "launch": lambda: cloud.create(REQUEST),
         "add_key": lambda: cloud.create(REQUEST),
         "list": cloud.pods,
-        "types": lambda: cloud.offers(WISH),
+        "types": lambda: cloud.offers(GPU_REQUEST),
     }
     for operation, call in calls.items():
         for code in (400, 401, 403, 500):

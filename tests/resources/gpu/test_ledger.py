@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.gpu.clouds.base import Offer
-from resources.gpu.leases.file_lock import HeldError, holding, is_held
+from resources.gpu.leases.file_lock import HeldError, hold_lock, is_held
 from resources.gpu.leases.ledger import (
     BudgetError,
     LeaseLimitError,
@@ -195,7 +195,7 @@ def test_the_owner_is_made_once(tmp_path: Path) -> None:
 
 
 def hold(file: Path, held: "multiprocessing.synchronize.Event") -> None:
-    with holding(file):
+    with hold_lock(file):
         held.set()
         multiprocessing.Event().wait()
 
@@ -210,7 +210,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     held.wait(10)
 
     assert is_held(file)
-    with pytest.raises(HeldError), holding(file):
+    with pytest.raises(HeldError), hold_lock(file):
         pass
     process.kill()
     process.join()

@@ -217,7 +217,7 @@ def test_a_job_that_ran_out_of_memory_is_not_tried_elsewhere(account: Renting, j
 
     with (
         pytest.raises(JobFailedError, match="ran out of memory"),
-        account.provider(pace=QUICK).rent(SPEC) as lease,
+        account.provider(timeouts=QUICK).rent(SPEC) as lease,
     ):
         lease.run(job)
 

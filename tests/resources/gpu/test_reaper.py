@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.gpu.clouds.base import CloudError, Offer, Pod, PodRequest, PodStatus
-from resources.gpu.leases.file_lock import holding
+from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerFileError
-from resources.gpu.leases.reaper import Action, ReapError, judge, reap, reap_until_settled
+from resources.gpu.leases.reaper import ReapError, ReapKind, judge, reap, reap_until_done
 from resources.gpu.pod_names import OwnerError, PodName
 
 pytestmark = needs_sshd
@@ -65,45 +65,45 @@ def pod(name: str, state: PodStatus = PodStatus.RUNNING) -> Pod:
     return Pod("pod1", name, state, 0.5, None)
 
 
-def verdict(
+def action(
     pods: list[Pod], rows: list[LeaseRow], held: bool = False, now: float = NOW
-) -> list[Action]:
+) -> list[ReapKind]:
     found = judge({OWNER}, pods, rows, lambda _: held, now, SETTLE)
-    return [one.action for one in found]
+    return [one.kind for one in found]
 
 
 def test_a_pod_whose_process_lives_is_left_alone() -> None:
-    assert verdict([pod(row().name)], [row()], held=True) == []
+    assert action([pod(row().name)], [row()], held=True) == []
 
 
 def test_a_pod_whose_process_is_gone_is_ended() -> None:
-    assert verdict([pod(row().name)], [row()]) == [Action.END]
+    assert action([pod(row().name)], [row()]) == [ReapKind.END]
 
 
 def test_a_pod_long_past_its_time_is_ended_whoever_holds_it() -> None:
     late = row().expires_at + 601
 
-    assert verdict([pod(row().name)], [row()], held=True, now=late) == [Action.END]
+    assert action([pod(row().name)], [row()], held=True, now=late) == [ReapKind.END]
 
 
 @pytest.mark.parametrize("state", [LeaseState.TERMINATED, LeaseState.NOT_CREATED])
 def test_a_pod_whose_lease_has_ended_is_ended(state: LeaseState) -> None:
-    assert verdict([pod(row().name)], [row(state)], held=True) == [Action.END]
+    assert action([pod(row().name)], [row(state)], held=True) == [ReapKind.END]
 
 
 def test_a_pod_of_ours_without_a_lease_is_ended() -> None:
-    assert verdict([pod(row().name)], []) == [Action.END]
+    assert action([pod(row().name)], []) == [ReapKind.END]
 
 
 def test_a_stopped_pod_is_billed_too() -> None:
-    assert verdict([pod(row().name, PodStatus.STOPPED)], [row()]) == [Action.END]
+    assert action([pod(row().name, PodStatus.STOPPED)], [row()]) == [ReapKind.END]
 
 
 def test_a_lease_without_pod_waits_for_a_second_list_that_is_late_enough() -> None:
-    assert verdict([], [row()]) == [Action.WAIT]
-    assert verdict([], [row(absent_since=NOW - SETTLE / 2)]) == [Action.WAIT]
-    assert verdict([], [row(absent_since=NOW - SETTLE)]) == [Action.CLOSE]
-    assert verdict([], [row(absent_since=NOW - SETTLE)], held=True) == []
+    assert action([], [row()]) == [ReapKind.WAIT]
+    assert action([], [row(absent_since=NOW - SETTLE / 2)]) == [ReapKind.WAIT]
+    assert action([], [row(absent_since=NOW - SETTLE)]) == [ReapKind.CLOSE]
+    assert action([], [row(absent_since=NOW - SETTLE)], held=True) == []
 
 
 names = st.one_of(
@@ -167,7 +167,7 @@ def test_a_dry_run_touches_nothing(account: Renting) -> None:
 
     look = reap(account.cloud, account.ledger, QUICK, dry_run=True)
 
-    assert [one.action for one in look.verdicts] == [Action.END]
+    assert [one.kind for one in look.actions] == [ReapKind.END]
     assert account.ledger.row(left.id).state is LeaseState.CREATED
     assert account.runpod.count("delete") == 0
 
@@ -175,10 +175,10 @@ def test_a_dry_run_touches_nothing(account: Renting) -> None:
 def test_a_lease_that_is_held_is_left_alone(account: Renting) -> None:
     left = abandon(account)
 
-    with holding(account.ledger.lock_file(left.id)):
+    with hold_lock(account.ledger.lock_file(left.id)):
         (look,) = account.reap()
 
-    assert look.verdicts == ()
+    assert look.actions == ()
     assert len(account.runpod.owned) == 1
 
 
@@ -199,7 +199,7 @@ def test_a_failed_list_keeps_no_pod_running_whose_id_is_known(account: Renting) 
     with pytest.raises(CloudError):
         reap(account.cloud, account.ledger, QUICK, dry_run=True)
     assert len(account.runpod.owned) == 1
-    with holding(account.ledger.lock_file(left.id)), pytest.raises(CloudError):
+    with hold_lock(account.ledger.lock_file(left.id)), pytest.raises(CloudError):
         account.reap()
     assert len(account.runpod.owned) == 1
     with pytest.raises(CloudError):
@@ -223,10 +223,10 @@ def test_a_list_of_several_pages_that_cannot_be_followed_is_loud(account: Rentin
 def test_a_pod_that_does_not_end_is_loud_and_all_others_are_ended(account: Renting) -> None:
     left = abandon(account)
     account.runpod.delete_does_nothing = True
-    pace = replace(QUICK, end=0.3)
+    timeouts = replace(QUICK, termination=0.3)
 
     with pytest.raises(ReapError, match="could not be ended"):
-        account.reap(pace)
+        account.reap(timeouts)
     assert account.ledger.row(left.id).state is LeaseState.DRAINING
 
     account.runpod.delete_does_nothing = False
@@ -278,12 +278,12 @@ def test_pods_of_a_lost_state_folder_are_told_of_and_ended_by_its_token(account:
     foreign = account.runpod.add_foreign()
     fresh = Ledger(account.ledger.folder.with_name("fresh"))
 
-    (look,) = reap_until_settled(account.cloud, fresh, QUICK)
+    (look,) = reap_until_done(account.cloud, fresh, QUICK)
 
     assert [pod.name for pod in look.others] == [left.name]
-    assert (look.pods, look.verdicts) == (0, ())
+    assert (look.pods, look.actions) == (0, ())
     assert len(account.runpod.owned) == 1
-    reap_until_settled(account.cloud, fresh, QUICK, lost=[account.ledger.owner()])
+    reap_until_done(account.cloud, fresh, QUICK, lost=[account.ledger.owner()])
     assert account.runpod.owned == []
     assert foreign.alive
 
@@ -327,7 +327,7 @@ def test_a_clock_that_was_set_back_leaves_no_lease_open(account: Renting) -> Non
 
     for _ in range(2):
         reap(account.cloud, ledger, QUICK)
-        time.sleep(QUICK.settle)
+        time.sleep(QUICK.list_lag)
     reap(account.cloud, ledger, QUICK)
 
     assert ledger.row(left.id).state is LeaseState.NOT_CREATED
@@ -338,7 +338,7 @@ def test_an_intent_without_pod_is_closed_only_after_two_clean_lists(account: Ren
     left = account.ledger.intend("runpod", offer, LIMITS)
 
     look = reap(account.cloud, account.ledger, QUICK)
-    assert [one.action for one in look.verdicts] == [Action.WAIT]
+    assert [one.kind for one in look.actions] == [ReapKind.WAIT]
     assert account.ledger.row(left.id).state is LeaseState.INTENT
 
     account.reap()

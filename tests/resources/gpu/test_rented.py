@@ -374,7 +374,7 @@ def test_a_host_that_shows_another_key_than_its_log_tells_never_gets_the_job(
         wait_until(lambda: pod.machine is not None, 10)
         pod.swap_host_key()
 
-    provider = account.provider(gpus=(A5000,), pace=replace(QUICK, poll=0.5))
+    provider = account.provider(gpus=(A5000,), timeouts=replace(QUICK, poll_interval=0.5))
     tampering = when(lambda: bool(runpod.pods), pretend)
     with pytest.raises(NoHostError, match="shows the key"), provider.rent(SPEC) as lease:
         lease.run(job)
@@ -510,7 +510,7 @@ def test_training_ends_in_order_when_the_budget_is_nearly_spent(
 def test_an_epoch_that_takes_long_is_asked_to_be_the_last_one_in_time(
     account: Renting, job: Path
 ) -> None:
-    lengthen(job, 1000, seconds=QUICK.finish + QUICK.salvage)
+    lengthen(job, 1000, seconds=QUICK.finish + QUICK.rescue)
     listener = Listener()
 
     outputs = train(account, job, listener, ttl_seconds=20)
@@ -532,7 +532,7 @@ def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
 
     assert (job.parent / "outputs" / "checkpoint.pt").is_file()
     assert (job.parent / "outputs" / "plots" / "train_batch0.jpg").read_bytes() == b"drawn"
-    assert account.runpod.billed_seconds < 9 + QUICK.end
+    assert account.runpod.billed_seconds < 9 + QUICK.termination
     account.assert_all_is_over()
 
 
@@ -570,7 +570,7 @@ def test_cancelling_brings_the_newest_checkpoint_and_ends_the_pod(
 
     with (
         pytest.raises(Stopped),
-        account.provider(pace=replace(QUICK, checkpoint=60)).rent(SPEC) as lease,
+        account.provider(timeouts=replace(QUICK, checkpoint_interval=60)).rent(SPEC) as lease,
     ):
         lease.run(job, cancel)
 
@@ -661,7 +661,7 @@ def test_ended_pods_that_answer_as_terminated_are_gone(account: Renting, job: Pa
 def test_an_end_that_cannot_be_verified_fails_the_run_and_stays_in_the_ledger(
     account: Renting, job: Path, way: str
 ) -> None:
-    quick = replace(QUICK, end=0.5)
+    quick = replace(QUICK, termination=0.5)
 
     def spoil() -> None:
         if way == "pod runs on":
@@ -671,7 +671,7 @@ def test_an_end_that_cannot_be_verified_fails_the_run_and_stays_in_the_ledger(
 
     with (
         pytest.raises(EndNotVerifiedError, match="may still be billed"),
-        account.provider(pace=quick).rent(SPEC) as lease,
+        account.provider(timeouts=quick).rent(SPEC) as lease,
     ):
         lease.run(job)
         spoil()

@@ -37,21 +37,21 @@ from resources.gpu.clouds.base import (
     CloudError,
     CloudKeyError,
     CloudUnavailableError,
-    GpuWish,
+    GpuRequest,
     NoCapacityError,
     Offer,
     Pod,
     PodRequest,
     PodStatus,
 )
-from resources.gpu.clouds.http import Patience
+from resources.gpu.clouds.http import RetryPolicy
 from resources.gpu.clouds.runpod import RESTART_SLACK_SECONDS, RunPod, RunPodSettings, deadman_args
 from resources.gpu.pod_names import PodName, parse_name
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx7hQ2Nq1W9kq9h1C2yJm5bYw5T1QXo3mT8r0cF3n4k me"
 RTX_4090 = "NVIDIA GeForce RTX 4090"
 L40S = "NVIDIA L40S"
-WISH = GpuWish((RTX_4090, L40S), max_usd_per_hour=1.0)
+GPU_REQUEST = GpuRequest((RTX_4090, L40S), max_usd_per_hour=1.0)
 DEADMAN = "resources.gpu.clouds.runpod.deadman_args"
 REQUEST = PodRequest(
     name=str(PodName("0badcafe", "00c0ffee", int(time.time()), 3600)),
@@ -59,7 +59,7 @@ REQUEST = PodRequest(
     public_key=PUBLIC_KEY,
     ttl_seconds=3600,
 )
-HASTY = Patience(attempts=3, backoff_seconds=0.01, timeout_seconds=0.5, longest_wait=3.0)
+HASTY = RetryPolicy(attempts=3, backoff_seconds=0.01, timeout_seconds=0.5, longest_wait=3.0)
 SERVER_ERRORS = (408, 500, 502, 503, 504, 520, 524)
 
 
@@ -75,7 +75,7 @@ def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunPodDo
 
 @pytest.fixture
 def settings(double: RunPodDouble) -> RunPodSettings:
-    return RunPodSettings(base_url=double.url, patience=HASTY)
+    return RunPodSettings(base_url=double.url, retries=HASTY)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_creation_that_was_never_sent_is_not_ambiguous(monkeypatch: pytest.Mon
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    cloud = RunPod(RunPodSettings(base_url=f"http://127.0.0.1:{port}/v2", patience=HASTY))
+    cloud = RunPod(RunPodSettings(base_url=f"http://127.0.0.1:{port}/v2", retries=HASTY))
 
     with pytest.raises(CloudUnavailableError):
         cloud.create(REQUEST)
@@ -269,7 +269,7 @@ def test_too_many_requests_for_too_long_end_in_an_error(double: RunPodDouble, cl
 
     with pytest.raises(CloudBusyError):
         cloud.create(REQUEST)
-    with pytest.raises(CloudBusyError, match="wants none for"):
+    with pytest.raises(CloudBusyError, match="accepts none for"):
         cloud.pods()
 
     assert time.monotonic() - begin < 1.0
@@ -309,7 +309,7 @@ def test_repeating_has_an_end(double: RunPodDouble, cloud: Cloud, operation: str
             "list": cloud.pods,
             "get": lambda: cloud.get(pod.id),
             "delete": lambda: cloud.terminate(pod.id),
-            "catalog": lambda: cloud.offers(WISH),
+            "catalog": lambda: cloud.offers(GPU_REQUEST),
         }[operation]()
 
     assert double.count(operation) == HASTY.attempts
@@ -346,7 +346,7 @@ def test_a_used_up_quota_is_respected_before_it_is_overdrawn(
     begin = time.monotonic()
 
     # Another client of the same process shares the quota.
-    RunPod(RunPodSettings(base_url=double.url, patience=HASTY)).pods()
+    RunPod(RunPodSettings(base_url=double.url, retries=HASTY)).pods()
 
     assert time.monotonic() - begin >= 0.9
 
@@ -574,7 +574,7 @@ def test_a_pod_is_ended(double: RunPodDouble, cloud: Cloud) -> None:
     assert double.alive == []
     assert cloud.get(pod.id) is None
     cloud.terminate(pod.id)
-    cloud.tidy(REQUEST.name)
+    cloud.clean_up(REQUEST.name)
 
 
 def test_an_ended_pod_may_be_shown_as_such(double: RunPodDouble, cloud: Cloud) -> None:
@@ -765,9 +765,9 @@ def test_a_container_that_cannot_start_shows_as_stopped(
 
 
 def test_offers_come_in_the_order_of_the_wish_likeliest_place_first(cloud: Cloud) -> None:
-    offers = cloud.offers(WISH)
+    offers = cloud.offers(GPU_REQUEST)
 
-    assert [(offer.gpu, offer.place) for offer in offers] == [
+    assert [(offer.gpu, offer.region) for offer in offers] == [
         (RTX_4090, "EU-RO-1"),
         (RTX_4090, "US-KS-2"),
         (L40S, "US-TX-3"),
@@ -775,23 +775,25 @@ def test_offers_come_in_the_order_of_the_wish_likeliest_place_first(cloud: Cloud
 
 
 def test_offers_are_within_the_price(cloud: Cloud) -> None:
-    assert {offer.gpu for offer in cloud.offers(replace(WISH, max_usd_per_hour=0.7))} == {RTX_4090}
-    assert cloud.offers(replace(WISH, max_usd_per_hour=0.1)) == []
+    assert {offer.gpu for offer in cloud.offers(replace(GPU_REQUEST, max_usd_per_hour=0.7))} == {
+        RTX_4090
+    }
+    assert cloud.offers(replace(GPU_REQUEST, max_usd_per_hour=0.1)) == []
 
 
 def test_both_tiers_can_be_asked_for(settings: RunPodSettings) -> None:
     cloud = RunPod(replace(settings, tiers=("secure", "community")))
 
-    offers = cloud.offers(WISH)
+    offers = cloud.offers(GPU_REQUEST)
 
-    assert [(offer.tier, offer.place, offer.usd_per_hour) for offer in offers[:2]] == [
+    assert [(offer.tier, offer.region, offer.usd_per_hour) for offer in offers[:2]] == [
         ("community", "", 0.34),
         ("secure", "EU-RO-1", 0.69),
     ]
 
 
 def test_what_is_nowhere_free_is_no_offer(cloud: Cloud) -> None:
-    assert cloud.offers(GpuWish(("NVIDIA A40",), 1.0)) == []
+    assert cloud.offers(GpuRequest(("NVIDIA A40",), 1.0)) == []
 
 
 def test_a_pod_is_charged_for_what_its_own_records_say(double: RunPodDouble, cloud: Cloud) -> None:
@@ -810,10 +812,10 @@ def test_a_pod_is_charged_for_what_its_own_records_say(double: RunPodDouble, clo
 def test_the_doctor_is_content_and_spends_nothing(double: RunPodDouble, cloud: Cloud) -> None:
     double.add_foreign()
 
-    findings = cloud.examine(WISH)
+    findings = cloud.diagnose(GPU_REQUEST)
 
-    assert all(finding.well and not finding.fix for finding in findings)
-    said = " ".join(finding.said for finding in findings)
+    assert all(finding.ok and not finding.fix for finding in findings)
+    said = " ".join(finding.detail for finding in findings)
     assert "1 pods in the account" in said
     assert f"{RTX_4090} at USD 0.69/h (secure, EU-RO-1, high)" in said
     assert "not told by the API" in said
@@ -821,18 +823,20 @@ def test_the_doctor_is_content_and_spends_nothing(double: RunPodDouble, cloud: C
 
 
 @pytest.mark.parametrize(
-    ("wish", "said", "fix"),
+    ("gpu_request", "said", "fix"),
     [
-        (GpuWish((RTX_4090,), 0.5), "above the limit of USD 0.50/h", "Raise the limit"),
-        (GpuWish(("NVIDIA A40",), 0.5), "None is free", "NVIDIA RTX A5000 at USD 0.27/h"),
-        (GpuWish(("RTX 4090",), 0.5), "no GPU named RTX 4090", RTX_4090),
+        (GpuRequest((RTX_4090,), 0.5), "above the limit of USD 0.50/h", "Raise the limit"),
+        (GpuRequest(("NVIDIA A40",), 0.5), "None is free", "NVIDIA RTX A5000 at USD 0.27/h"),
+        (GpuRequest(("RTX 4090",), 0.5), "no GPU named RTX 4090", RTX_4090),
     ],
 )
-def test_the_doctor_says_what_to_change(cloud: Cloud, wish: GpuWish, said: str, fix: str) -> None:
-    finding = cloud.examine(wish)[-1]
+def test_the_doctor_says_what_to_change(
+    cloud: Cloud, gpu_request: GpuRequest, said: str, fix: str
+) -> None:
+    finding = cloud.diagnose(gpu_request)[-1]
 
-    assert not finding.well
-    assert said in finding.said
+    assert not finding.ok
+    assert said in finding.detail
     assert fix in finding.fix
 
 
@@ -843,9 +847,9 @@ def test_the_doctor_reports_what_fails_and_never_raises(
 ) -> None:
     double.always(operation, fault)
 
-    finding = cloud.examine(WISH)[-1]
+    finding = cloud.diagnose(GPU_REQUEST)[-1]
 
-    assert not finding.well
+    assert not finding.ok
     assert finding.fix
 
 
@@ -853,19 +857,19 @@ def test_the_doctor_reports_what_fails_and_never_raises(
 def test_the_doctor_sees_a_wrong_clock(
     double: RunPodDouble, cloud: Cloud, ahead: float, said: str
 ) -> None:
-    assert [one.well for one in cloud.examine(WISH) if one.what == "clock"] == [True]
+    assert [one.ok for one in cloud.diagnose(GPU_REQUEST) if one.check == "clock"] == [True]
     double.clock_ahead = ahead
 
-    (clock,) = [one for one in cloud.examine(WISH) if one.what == "clock"]
+    (clock,) = [one for one in cloud.diagnose(GPU_REQUEST) if one.check == "clock"]
 
-    assert not clock.well
-    assert f"120 minutes {said} RunPod" in clock.said
+    assert not clock.ok
+    assert f"120 minutes {said} RunPod" in clock.detail
 
 
 def test_a_key_that_may_not_see_bills_is_no_ailment(double: RunPodDouble, cloud: Cloud) -> None:
     double.always("billing", status(403))
 
-    assert all(finding.well for finding in cloud.examine(WISH))
+    assert all(finding.ok for finding in cloud.diagnose(GPU_REQUEST))
 
 
 # Secrets
@@ -914,7 +918,7 @@ def test_the_key_is_in_no_repr_log_or_error(
             cloud.pods()
         told += [str(caught.value), repr(caught.value)]
     double.never("list")
-    told += [repr(cloud.pods()), str(cloud.examine(WISH)), caplog.text]
+    told += [repr(cloud.pods()), str(cloud.diagnose(GPU_REQUEST)), caplog.text]
 
     assert caplog.text
     assert not any(double.key in line for line in told)

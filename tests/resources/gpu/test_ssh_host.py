@@ -82,7 +82,7 @@ def test_a_job_is_done_and_the_machine_left_as_it_was(
     assert (outputs / "best.pt").is_file()
     assert '"provider": "ssh"' in (outputs / "lease.json").read_text()
     assert jobs_on(machine) == []
-    assert any("training on 3 pictures" in line for line in lines)
+    assert any("training on 3 images" in line for line in lines)
     sent = [float(line.split(":")[1].split()[0]) for line in lines if "new to it" in line]
     assert sent[1] <= sent[0]
 
@@ -120,10 +120,10 @@ def test_cancelling_ends_the_training_on_the_machine(
 def abandon(provider: SshHostProvider, job: Path) -> None:
     """Start a job and die."""
     with pytest.raises(Interrupt), provider.rent(SPEC) as lease:
-        lease.workplace.upload(job.parent)
-        lease.workplace.start()
+        lease.workspace.upload(job.parent)
+        lease.workspace.start()
         # Whoever dies does not tidy up.
-        lease.workplace.clear = lambda _: []
+        lease.workspace.clear = lambda _: []
         raise Interrupt
 
 

@@ -40,8 +40,8 @@ from resources.gpu.hosts.ssh import (
     quoted,
 )
 from resources.gpu.hosts.transfer import TransferError, fetch, send
-from resources.gpu.hosts.workspace import HostUnfitError, Workplace
-from resources.gpu.leases.follow import Assignment, Following, prepare_to_resume
+from resources.gpu.hosts.workspace import HostUnfitError, RemoteWorkspace
+from resources.gpu.leases.follow import JobFollower, RemoteJob, prepare_to_resume
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow
@@ -72,10 +72,10 @@ def host(login: Login) -> Iterator[RemoteHost]:
 
 
 @pytest.fixture
-def workplace(host: RemoteHost) -> Workplace:
-    workplace = Workplace(host, "job1", SPEC.requirements)
-    workplace.examine()
-    return workplace
+def workspace(host: RemoteHost) -> RemoteWorkspace:
+    workspace = RemoteWorkspace(host, "job1", SPEC.requirements)
+    workspace.probe()
+    return workspace
 
 
 def login_to(machine: SshMachine, key: paramiko.PKey, fingerprint: str | None) -> Login:
@@ -361,18 +361,18 @@ def test_a_full_disk_is_named_and_not_tried_for_ever(
 
 
 def test_only_what_the_host_lacks_is_sent(
-    workplace: Workplace, tmp_path: Path, machine: SshMachine
+    workspace: RemoteWorkspace, tmp_path: Path, machine: SshMachine
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program())
-    first = workplace.upload(job.parent)
+    first = workspace.upload(job.parent)
     (job.parent / "data" / "images" / "real_9.jpg").write_bytes(b"one more")
 
     assert first == sum(f.stat().st_size for f in job.parent.rglob("*") if f.is_file()) - 8 - (
         (job.parent / "data" / "val.txt").stat().st_size  # the same as train.txt
     )
-    assert workplace.upload(job.parent) == 8
-    other = Workplace(workplace.host, "job2", SPEC.requirements)
-    other.examine()
+    assert workspace.upload(job.parent) == 8
+    other = RemoteWorkspace(workspace.host, "job2", SPEC.requirements)
+    other.probe()
     assert other.upload(job.parent) == 0
     laid_out = machine.home / ".outpost" / "jobs" / "job2"
     assert sorted(f.relative_to(laid_out) for f in laid_out.rglob("*") if f.is_file()) == sorted(
@@ -381,14 +381,14 @@ def test_only_what_the_host_lacks_is_sent(
 
 
 def test_a_damaged_file_on_the_host_is_sent_again(
-    workplace: Workplace, tmp_path: Path, machine: SshMachine
+    workspace: RemoteWorkspace, tmp_path: Path, machine: SshMachine
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program())
-    workplace.upload(job.parent)
-    picture = job.parent / "data" / "images" / "real_0.jpg"
-    (machine.home / ".outpost" / "blobs" / sha256_of(picture)).write_bytes(b"damaged")
+    workspace.upload(job.parent)
+    image = job.parent / "data" / "images" / "real_0.jpg"
+    (machine.home / ".outpost" / "blobs" / sha256_of(image)).write_bytes(b"damaged")
 
-    assert workplace.upload(job.parent) == picture.stat().st_size
+    assert workspace.upload(job.parent) == image.stat().st_size
 
 
 class Listener:
@@ -396,36 +396,36 @@ class Listener:
         self.events: list[JobEvent] = []
         self.lines: list[str] = []
 
-    def assignment(self, job: Path) -> Assignment:
+    def remote_job(self, job: Path) -> RemoteJob:
         (job.parent / "outputs").mkdir(exist_ok=True)
-        return Assignment(SPEC, job, self.events.append, self.lines.append)
+        return RemoteJob(SPEC, job, self.events.append, self.lines.append)
 
     @property
     def epochs(self) -> list[int]:
         return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
 
 
-def watch_nothing(_: Workplace) -> None:
+def watch_nothing(_: RemoteWorkspace) -> None:
     """Let it run."""
 
 
 def test_a_job_runs_is_followed_and_brings_its_outputs(
-    workplace: Workplace, tmp_path: Path
+    workspace: RemoteWorkspace, tmp_path: Path
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=3))
     listener = Listener()
 
-    outputs = Following(workplace, listener.assignment(job), QUICK).run(watch_nothing)
+    outputs = JobFollower(workspace, listener.remote_job(job), QUICK).run(watch_nothing)
 
     assert listener.epochs == [1, 2, 3]
-    assert "training on 3 pictures" in listener.lines
+    assert "training on 3 images" in listener.lines
     assert (outputs / "best.onnx").read_text() == "best.onnx after epoch 3"
     assert "epoch 3" in (outputs / "log.txt").read_text()
     assert {"best.pt", "last.pt", "results.csv", "done.json"} <= {f.name for f in outputs.iterdir()}
 
 
 def test_a_job_survives_dropped_connections_and_tells_everything_once(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=8, seconds=0.2))
     listener = Listener()
@@ -441,7 +441,7 @@ def test_a_job_survives_dropped_connections_and_tells_everything_once(
 
     cutting = threading.Thread(target=cut)
     cutting.start()
-    Following(workplace, listener.assignment(job), QUICK).run(watch_nothing)
+    JobFollower(workspace, listener.remote_job(job), QUICK).run(watch_nothing)
     cutting.join()
 
     assert listener.epochs == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -451,51 +451,51 @@ def test_a_job_survives_dropped_connections_and_tells_everything_once(
 
 
 def test_a_failed_job_says_why_and_leaves_its_results_here(
-    workplace: Workplace, tmp_path: Path
+    workspace: RemoteWorkspace, tmp_path: Path
 ) -> None:
     program = "open('outputs/results.csv', 'w').write('a row'); raise SystemExit('no such layer')"
     job = write_small_job(tmp_path / "job", program)
 
     with pytest.raises(JobFailedError, match="no such layer"):
-        Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
+        JobFollower(workspace, Listener().remote_job(job), QUICK).run(watch_nothing)
 
     assert (job.parent / "outputs" / "results.csv").read_text() == "a row"
 
 
 @slow
 def test_running_out_of_memory_is_named_as_on_this_machine(
-    workplace: Workplace, tmp_path: Path
+    workspace: RemoteWorkspace, tmp_path: Path
 ) -> None:
     program = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     job = write_small_job(tmp_path / "job", program)
 
     with pytest.raises(JobFailedError, match="ran out of memory"):
-        Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
+        JobFollower(workspace, Listener().remote_job(job), QUICK).run(watch_nothing)
 
 
 @slow
 def test_a_job_that_vanished_means_a_lost_host(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100, seconds=0.4))
-    following = Following(workplace, Listener().assignment(job), QUICK)
+    follower = JobFollower(workspace, Listener().remote_job(job), QUICK)
 
-    def reboot(_: Workplace) -> None:
+    def reboot(_: RemoteWorkspace) -> None:
         if (job.parent / "outputs" / "checkpoint.pt").exists():
             machine.stop()
             machine.start()
 
     with pytest.raises(HostLostError, match="gone from the host"):
-        following.run(reboot)
+        follower.run(reboot)
 
 
 @slow
-def test_asked_to_finish_it_keeps_its_best(workplace: Workplace, tmp_path: Path) -> None:
+def test_asked_to_finish_it_keeps_its_best(workspace: RemoteWorkspace, tmp_path: Path) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100))
     listener = Listener()
 
-    outputs = Following(workplace, listener.assignment(job), QUICK).run(
-        lambda workplace: workplace.ask_to_finish()
+    outputs = JobFollower(workspace, listener.remote_job(job), QUICK).run(
+        lambda workspace: workspace.ask_to_finish()
     )
 
     assert "asked to stop" in listener.lines
@@ -505,7 +505,7 @@ def test_asked_to_finish_it_keeps_its_best(workplace: Workplace, tmp_path: Path)
 
 @slow
 def test_stopping_ends_the_job_and_what_it_started(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     program = """
     import os, signal, subprocess, time
@@ -516,44 +516,44 @@ def test_stopping_ends_the_job_and_what_it_started(
     time.sleep(600)
     """
     job = write_small_job(tmp_path / "job", program)
-    workplace.upload(job.parent)
-    workplace.start()
-    workplace.start()
+    workspace.upload(job.parent)
+    workspace.start()
+    workspace.start()
     pids = machine.home / ".outpost" / "jobs" / "job1" / "pids"
     wait_until(pids.exists)
-    helper = machine.home / workplace.helper.rpartition("/.outpost/")[2]
+    helper = machine.home / workspace.helper.rpartition("/.outpost/")[2]
     source = (machine.home / ".outpost" / helper.name).read_text().replace("= 10.0", "= 0.5")
     (machine.home / ".outpost" / helper.name).write_text(source)
 
-    workplace.stop()
+    workspace.stop()
 
     assert not any(is_alive(int(pid)) for pid in pids.read_text().split())
-    assert workplace.look(0, 0).state == "gone"
+    assert workspace.status(0, 0).state == "gone"
 
 
 @slow
 def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
-    workplace: Workplace, tmp_path: Path, machine: SshMachine
+    workspace: RemoteWorkspace, tmp_path: Path, machine: SshMachine
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100, seconds=0.1))
     listener = Listener()
-    assignment = listener.assignment(job)
+    remote_job = listener.remote_job(job)
 
-    def lose(workplace: Workplace) -> None:
+    def lose(workspace: RemoteWorkspace) -> None:
         if 3 in listener.epochs:
-            workplace.stop()
+            workspace.stop()
 
     with pytest.raises(HostLostError):
-        Following(workplace, assignment, QUICK).run(lose)
-    said = prepare_to_resume(assignment)
+        JobFollower(workspace, remote_job, QUICK).run(lose)
+    said = prepare_to_resume(remote_job)
     told = json.loads((job.parent / "resume.json").read_text("utf-8"))
     assert said == f"Resuming on another host after epoch {told['epoch']}."
     (job.parent / "program.pyz").write_text(training_program(epochs=told["epoch"] + 2))
     listener.events.clear()
-    other = Workplace(workplace.host, "job2", SPEC.requirements)
-    other.examine()
+    other = RemoteWorkspace(workspace.host, "job2", SPEC.requirements)
+    other.probe()
 
-    outputs = Following(other, assignment, QUICK).run(watch_nothing)
+    outputs = JobFollower(other, remote_job, QUICK).run(watch_nothing)
 
     assert listener.epochs == [told["epoch"] + 1, told["epoch"] + 2]
     events = (outputs / "metrics.jsonl").read_text().splitlines()
@@ -563,35 +563,35 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
 
 @slow
 def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
-    workplace: Workplace, tmp_path: Path, machine: SshMachine
+    workspace: RemoteWorkspace, tmp_path: Path, machine: SshMachine
 ) -> None:
     for name in ("mine-1", "foreign-1"):
-        place = Workplace(workplace.host, name, SPEC.requirements)
-        place.python = workplace.python
+        place = RemoteWorkspace(workspace.host, name, SPEC.requirements)
+        place.python = workspace.python
         place.upload(write_small_job(tmp_path / name, "import time; time.sleep(600)").parent)
         place.start()
-        wait_until(lambda place=place: place.look(0, 0).state == "running")
+        wait_until(lambda place=place: place.status(0, 0).state == "running")
 
-    assert workplace.clear("mine-") == ["foreign-1"]
+    assert workspace.clear("mine-") == ["foreign-1"]
     jobs = machine.home / ".outpost" / "jobs"
     assert [job.name for job in jobs.iterdir()] == ["foreign-1"]
 
 
 def test_a_host_is_told_that_it_is_looked_after_only_once_its_job_has_ended(
-    workplace: Workplace, machine: SshMachine, tmp_path: Path
+    workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     idle = machine.home / ".outpost_idle"
     job = write_small_job(tmp_path / "job", training_program(epochs=5, seconds=0.2))
-    workplace.upload(job.parent)
-    workplace.start()
+    workspace.upload(job.parent)
+    workspace.start()
 
     told_before = False
-    while workplace.look(0, 0).state == "running":
+    while workspace.status(0, 0).state == "running":
         assert not told_before, "from then on its age would end the pod in mid-training"
         told_before = idle.exists()
     assert idle.exists()
     os.utime(idle, (0, 0))
-    workplace.look(0, 0)
+    workspace.status(0, 0)
     assert idle.stat().st_mtime > 0
 
 
@@ -603,38 +603,38 @@ def test_a_host_without_torch_is_unfit(host: RemoteHost, machine: SshMachine) ->
         machine.install(name, gpu_python(None, "ModuleNotFoundError: torch"))
 
     with pytest.raises(HostUnfitError, match="ModuleNotFoundError"):
-        Workplace(host, "job").examine()
+        RemoteWorkspace(host, "job").probe()
 
 
 def test_the_python_that_sees_the_gpu_is_taken(host: RemoteHost, machine: SshMachine) -> None:
     machine.install("python3", gpu_python(None))
     machine.install("python", gpu_python().replace('"python": "python3"', '"python": "python"'))
-    workplace = Workplace(host, "job")
+    workspace = RemoteWorkspace(host, "job")
 
-    assert workplace.examine().gpu == "NVIDIA GeForce RTX 4090"
-    assert workplace.python == "python"
+    assert workspace.probe().gpu == "NVIDIA GeForce RTX 4090"
+    assert workspace.python == "python"
 
 
 @slow
 def test_a_real_python_is_examined(host: RemoteHost, machine: SshMachine) -> None:
     machine.install("python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    workplace = Workplace(host, "job")
+    workspace = RemoteWorkspace(host, "job")
 
-    environment = workplace.examine()
-    record = workplace.prepare(environment)
+    environment = workspace.probe()
+    record = workspace.prepare(environment)
 
     assert environment.torch is not None
     assert record["pinned"]["ultralytics-opencv-headless"]
 
 
 def test_no_secret_of_ours_comes_to_the_host(
-    workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: SshMachine
+    workspace: RemoteWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: SshMachine
 ) -> None:
     monkeypatch.setenv("RUNPOD_API_KEY", "rpa_secret")
     program = "import os; print(dict(os.environ)); open('outputs/done.json', 'w').write('{}')"
     job = write_small_job(tmp_path / "job", program)
 
-    Following(workplace, Listener().assignment(job), QUICK).run(watch_nothing)
+    JobFollower(workspace, Listener().remote_job(job), QUICK).run(watch_nothing)
 
     for file in machine.home.rglob("*"):
         if file.is_file():

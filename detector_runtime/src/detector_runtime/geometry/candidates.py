@@ -1,4 +1,4 @@
-"""What the model saw, before it is tracked: boxes from one or several parts of a picture."""
+"""What the model saw, before it is tracked: boxes from one or several parts of an image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EDGE = 2.0
 
 @dataclass(frozen=True)
 class Candidates:
-    """Boxes (n, 4) in pixels of the picture, scores (n,), class indices (n,).
+    """Boxes (n, 4) in pixels of the image, scores (n,), class indices (n,).
 
     `cut` (n,) marks boxes that end at the edge of the part they were seen in.
     """
@@ -35,14 +35,14 @@ class Candidates:
 
     @classmethod
     def of(
-        cls, rows: Sequence[NDArray[np.float32]], regions: Sequence[Region], picture: Size
+        cls, rows: Sequence[NDArray[np.float32]], regions: Sequence[Region], image: Size
     ) -> Candidates:
-        """From the model's rows (n, 6) for each region of the picture."""
+        """From the model's rows (n, 6) for each region of the image."""
         placed, cut = [], []
         for found, region in zip(rows, regions):  # noqa: B905
             # The head predicts four distances from a point: rarely, a box comes out inside out.
             each = found[(found[:, 2] > found[:, 0]) & (found[:, 3] > found[:, 1])]
-            cut.append(_cut(each[:, :4], region, picture))
+            cut.append(_cut(each[:, :4], region, image))
             each[:, :4] += np.array([region.left, region.top] * 2, np.float32)
             placed.append(each)
         merged = np.concatenate(placed)
@@ -65,14 +65,14 @@ class Candidates:
         return ranked.where(suppress_same_box(ranked.boxes, same_box_iou))
 
 
-def _cut(boxes: NDArray[np.float32], region: Region, picture: Size) -> NDArray[np.bool_]:
-    """Which boxes, in pixels of the region, end where the region does and the picture does not."""
-    if (region.width, region.height) == picture:
+def _cut(boxes: NDArray[np.float32], region: Region, image: Size) -> NDArray[np.bool_]:
+    """Which boxes, in pixels of the region, end where the region does and the image does not."""
+    if (region.width, region.height) == image:
         return np.zeros(len(boxes), np.bool_)
     inner = (
         (boxes[:, 0] <= EDGE) & (region.left > 0),
         (boxes[:, 1] <= EDGE) & (region.top > 0),
-        (boxes[:, 2] >= region.width - EDGE) & (region.right < picture[0]),
-        (boxes[:, 3] >= region.height - EDGE) & (region.bottom < picture[1]),
+        (boxes[:, 2] >= region.width - EDGE) & (region.right < image[0]),
+        (boxes[:, 3] >= region.height - EDGE) & (region.bottom < image[1]),
     )
     return np.asarray(np.any(inner, axis=0))

@@ -1,4 +1,4 @@
-"""Pictures into a model's input, and boxes back out of it.
+"""Images into a model's input, and boxes back out of it.
 
 Detectors are trained on frames that OpenCV shrank with `INTER_LINEAR` (two source rows and columns
 per output pixel, no antialiasing) and centred on grey 114. `Resampler` repeats OpenCV's fixed-point
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detector_runtime.system.forks import call_in_children
 
 PAD = 114
-"""Grey value around a letterboxed picture."""
+"""Grey value around a letterboxed image."""
 
 WEIGHT_BITS = 11
 DROPPED_BITS = 4
@@ -35,9 +35,9 @@ Channels = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Fit:
-    """How a picture of size `source` lies in a model input of size `canvas`.
+    """How an image of size `source` lies in a model input of size `canvas`.
 
-    The picture is scaled to `content` and placed with its corner at (`left`, `top`).
+    The image is scaled to `content` and placed with its corner at (`left`, `top`).
     """
 
     source: Size
@@ -48,12 +48,12 @@ class Fit:
 
     @property
     def scale(self) -> float:
-        """Input pixels per source pixel, along the picture's longer side."""
+        """Input pixels per source pixel, along the image's longer side."""
         side = int(self.source[1] > self.source[0])
         return self.content[side] / self.source[side]
 
     def to_source(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Boxes `(n, 4)` from input pixels to source pixels, clipped to the picture."""
+        """Boxes `(n, 4)` from input pixels to source pixels, clipped to the image."""
         pad, gain, most = self._arrays
         restored: NDArray[np.float32] = boxes - pad
         restored /= gain
@@ -70,7 +70,7 @@ class Fit:
 
 @lru_cache(maxsize=64)
 def letterbox(source: Size, canvas: Size) -> Fit:
-    """Keeps the aspect ratio and centres the picture."""
+    """Keeps the aspect ratio and centres the image."""
     ratio = min(canvas[0] / source[0], canvas[1] / source[1])
     content = (max(round(source[0] * ratio), 1), max(round(source[1] * ratio), 1))
     left = round((canvas[0] - content[0]) / 2 - 0.1)
@@ -84,16 +84,16 @@ def stretch(source: Size, canvas: Size) -> Fit:
 
 
 def smallest_canvas(source: Size, size: Size, stride: int = 32) -> Size:
-    """The smallest input, in whole strides, in which the letterboxed picture has full scale."""
+    """The smallest input, in whole strides, in which the letterboxed image has full scale."""
     content = letterbox(source, size).content
     width, height = (-(-side // stride) * stride for side in content)
     return width, height
 
 
 class Resampler:
-    """Scales pictures from one size to another, bit for bit as `cv2.resize` with INTER_LINEAR.
+    """Scales images from one size to another, bit for bit as `cv2.resize` with INTER_LINEAR.
 
-    `channels` says which channel of the picture each plane of the result shows.
+    `channels` says which channel of the image each plane of the result shows.
     """
 
     def __init__(self, source: Size, content: Size, channels: Channels = (0, 1, 2)) -> None:
@@ -140,7 +140,7 @@ class Resampler:
         self, pixels: NDArray[np.uint8], which: int, strip: slice
     ) -> NDArray[np.int32]:
         rows = pixels[self._rows[which][strip]]
-        # Whole rows first and then single bytes of them: much faster than pixels of the picture.
+        # Whole rows first and then single bytes of them: much faster than pixels of the image.
         flat = rows.reshape(len(rows), -1)
         left, right = (flat.take(columns, axis=1).astype(np.int16) for columns in self._columns)
         # OpenCV drops four bits between its two passes, and the result depends on it. With weights

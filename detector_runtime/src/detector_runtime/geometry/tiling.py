@@ -1,4 +1,4 @@
-"""Where to cut a picture into tiles, and which regions of it deserve tiles."""
+"""Where to cut an image into tiles, and which regions of it deserve tiles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLUSTER_PADDING = 128
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of a picture, in whole pixels."""
+    """A rectangle of an image, in whole pixels."""
 
     left: int
     top: int
@@ -56,7 +56,7 @@ def tiles(region: Region, tile: Size) -> list[Region]:
     ]
 
 
-def regions_of_interest(boxes: Boxes, picture: Size, tile: Size) -> list[Region]:
+def regions_of_interest(boxes: Boxes, image: Size, tile: Size) -> list[Region]:
     """Regions around clusters of boxes (n, 4), padded, at least one tile large, none overlapping.
 
     Boxes whose centres are within 200 pixels of each other, directly or through others, are one
@@ -71,7 +71,7 @@ def regions_of_interest(boxes: Boxes, picture: Size, tile: Size) -> list[Region]
         low = np.floor(members[:, :2].min(axis=0)) - CLUSTER_PADDING
         high = np.ceil(members[:, 2:].max(axis=0)) + CLUSTER_PADDING
         padded.append(np.concatenate([low, high]))
-    return [_inside(each, picture, tile) for each in _merged(padded, picture, tile)]
+    return [_inside(each, image, tile) for each in _merged(padded, image, tile)]
 
 
 def clusters(points: Boxes, distance: float) -> NDArray[np.intp]:
@@ -99,18 +99,18 @@ def _starts(first: int, length: int, tile: int) -> list[int]:
     return [first + start for start in [*range(0, last, step), last]]
 
 
-def _merged(rectangles: list[Boxes], picture: Size, tile: Size) -> list[Boxes]:
+def _merged(rectangles: list[Boxes], image: Size, tile: Size) -> list[Boxes]:
     """Overlapping rectangles joined, until none overlap."""
     merged: list[Boxes] = []
     for rectangle in rectangles:
-        region = _inside(rectangle, picture, tile)
+        region = _inside(rectangle, image, tile)
         grown = np.array([region.left, region.top, region.right, region.bottom], float)
         overlapping = [each for each in merged if _meet(each, grown)]
         merged = [each for each in merged if not _meet(each, grown)]
         if overlapping:
             everything = np.stack([grown, *overlapping])
             joined = np.concatenate([everything[:, :2].min(0), everything[:, 2:].max(0)])
-            merged = _merged([*merged, joined], picture, tile)
+            merged = _merged([*merged, joined], image, tile)
         else:
             merged.append(grown)
     return merged
@@ -120,12 +120,12 @@ def _meet(a: Boxes, b: Boxes) -> bool:
     return bool((a[:2] < b[2:]).all() and (b[:2] < a[2:]).all())
 
 
-def _inside(rectangle: Boxes, picture: Size, tile: Size) -> Region:
-    """The rectangle, grown to a tile where it is smaller, and moved into the picture."""
+def _inside(rectangle: Boxes, image: Size, tile: Size) -> Region:
+    """The rectangle, grown to a tile where it is smaller, and moved into the image."""
     spans = []
     for axis in (0, 1):
-        length = min(max(int(rectangle[axis + 2] - rectangle[axis]), tile[axis]), picture[axis])
+        length = min(max(int(rectangle[axis + 2] - rectangle[axis]), tile[axis]), image[axis])
         middle = (rectangle[axis] + rectangle[axis + 2]) / 2
-        start = int(np.clip(round(middle - length / 2), 0, picture[axis] - length))
+        start = int(np.clip(round(middle - length / 2), 0, image[axis] - length))
         spans.append((start, length))
     return Region(spans[0][0], spans[1][0], spans[0][1], spans[1][1])

@@ -15,7 +15,7 @@ from detector_runtime.models.base import Inference, ModelFacts
 from detector_runtime.results import ModelSource
 
 OPENING = (
-    # class, centre x and y, width and height as shares of the picture, score
+    # class, centre x and y, width and height as shares of the image, score
     ("town_center", 0.500, 0.480, 0.120, 0.180, 0.95),
     ("sheep", 0.420, 0.600, 0.017, 0.024, 0.85),
     ("sheep", 0.445, 0.625, 0.017, 0.024, 0.82),

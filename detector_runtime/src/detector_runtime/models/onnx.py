@@ -148,7 +148,7 @@ class OnnxModel:
         self._lock = fresh_lock(self._lock)
 
     def fit(self, source: Size) -> Fit:
-        """How a picture of this size is laid into the model's input."""
+        """How an image of this size is laid into the model's input."""
         if not self.has_free_size:
             height, width = self._input.shape[2:]
             return self._place(source, (width, height))
@@ -222,7 +222,7 @@ class OnnxModel:
             array = array[None]
         if array.ndim != 3 or len(array) != len(batch):
             raise UnknownOnnxLayoutError(
-                f"the model gave an output of shape {array.shape} for {len(batch)} pictures",
+                f"the model gave an output of shape {array.shape} for {len(batch)} images",
                 EXPORT_FIX,
             )
         return array
@@ -246,7 +246,7 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
     """Opens a model from a file or from its bytes.
 
     Raises:
-        ModelLoadError: absent, truncated, or no ONNX model for pictures.
+        ModelLoadError: absent, truncated, or no ONNX model for images.
         UnknownOnnxLayoutError: its output is not `(N, 6)`.
         ClassListError: no class names, or different ones in model and bundle.
     """
@@ -307,7 +307,7 @@ def _checked_input(session: Any) -> Any:
     inputs = session.get_inputs()
     fix = f"It is not a detector's export. {EXPORT_FIX}"
     if len(inputs) != 1:
-        raise UnknownOnnxLayoutError(f"the model has {len(inputs)} inputs, not one picture", fix)
+        raise UnknownOnnxLayoutError(f"the model has {len(inputs)} inputs, not one image", fix)
     shape = inputs[0].shape
     if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3):
         raise UnknownOnnxLayoutError(
@@ -319,7 +319,7 @@ def _checked_input(session: Any) -> Any:
         )
     if isinstance(shape[0], int) and shape[0] != 1:
         raise UnknownOnnxLayoutError(
-            f"the model takes {shape[0]} pictures at once", "Re-export with batch=1."
+            f"the model takes {shape[0]} images at once", "Re-export with batch=1."
         )
     return inputs[0]
 

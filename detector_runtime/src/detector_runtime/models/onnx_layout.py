@@ -75,7 +75,7 @@ def class_names_of(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
 
 
 def decode_example(output: NDArray[Any], class_count: int, floor: float) -> NDArray[np.float32]:
-    """Rows `(n, 6)` with a score of at least `floor`, from one picture's output.
+    """Rows `(n, 6)` with a score of at least `floor`, from one image's output.
 
     Raises:
         UnknownOnnxLayoutError: `output` is not `(N, 6)`.

@@ -24,12 +24,12 @@ class ScaleGuard:
         self._facts = facts
         self._warned: set[str] = set()
 
-    def ratio(self, scales: Iterable[float], picture: Size) -> float:
+    def ratio(self, scales: Iterable[float], image: Size) -> float:
         """How much larger (above 1) or smaller things are seen than in training.
 
         Of several parts with scales of their own, the one that differs most counts.
         """
-        trained = self._trained_scale(picture)
+        trained = self._trained_scale(image)
         ratios = [scale / trained for scale in scales]
         return max(ratios, key=lambda ratio: max(ratio, 1 / ratio), default=1.0)
 
@@ -47,7 +47,7 @@ class ScaleGuard:
             self._facts.trained_on,
         )
 
-    def _trained_scale(self, picture: Size) -> float:
+    def _trained_scale(self, image: Size) -> float:
         if self._facts.trained_on == "tile":
             return 1.0
-        return letterbox(picture, self._facts.input_size).scale
+        return letterbox(image, self._facts.input_size).scale

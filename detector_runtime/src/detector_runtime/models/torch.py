@@ -110,7 +110,8 @@ def _compute_alone_after_a_fork() -> None:
         )
     torch.set_num_threads(1)
     # ultralytics 8.4.190 sets it to this number again whenever it chooses the processor.
-    importlib.import_module("ultralytics.utils.torch_utils").NUM_THREADS = 1
+    utils: Any = importlib.import_module("ultralytics.utils.torch_utils")
+    utils.NUM_THREADS = 1
 
 
 def _ultralytics() -> Any:

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_detect(commands: Any) -> None:
-    command = commands.add_parser("detect", help="find entities in pictures")
+    command = commands.add_parser("detect", help="find entities in images")
     command.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     command.add_argument("--save", type=Path, metavar="OUT", help="draw the (last) result here")
     command.add_argument("--json", metavar="PATH", help="write the results here; - is the screen")
@@ -70,8 +70,8 @@ def _add_info(commands: Any) -> None:
 
 
 def _add_bench(commands: Any) -> None:
-    command = commands.add_parser("bench", help="how long a look takes on this machine")
-    command.add_argument("--size", default="3024x1672", metavar="WxH", help="of the picture")
+    command = commands.add_parser("bench", help="how long a detection takes on this machine")
+    command.add_argument("--size", default="3024x1672", metavar="WxH", help="of the image")
     command.add_argument("--runs", type=int, default=20)
     command.add_argument("--json", action="store_true", help="for programs")
     _add_model_arguments(command)
@@ -79,7 +79,7 @@ def _add_bench(commands: Any) -> None:
 
 
 def _add_watch(commands: Any) -> None:
-    command = commands.add_parser("watch", help="look at pictures as they appear in a folder")
+    command = commands.add_parser("watch", help="detect in images as they appear in a folder")
     command.add_argument("folder", type=Path, metavar="FOLDER")
     command.add_argument("--interval", type=float, default=0.5, help="seconds between looks at it")
     command.add_argument("--once", action="store_true", help="only what is there now")
@@ -93,7 +93,7 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=int, default=8765)
     command.add_argument("--max-mb", type=float, default=20, help="of one request")
-    command.add_argument("--rate", type=float, default=20, help="pictures a second")
+    command.add_argument("--rate", type=float, default=20, help="images a second")
     _add_model_arguments(command)
     command.set_defaults(run=_serve)
 
@@ -199,7 +199,7 @@ def _bench(chosen: argparse.Namespace) -> None:
 
 
 def _watch(chosen: argparse.Namespace) -> None:
-    from detector_runtime.tools.watching import new_pictures, present_pictures
+    from detector_runtime.tools.watching import new_images, present_images
 
     check_number("--interval", chosen.interval, 0.01)
     if not chosen.folder.is_dir():
@@ -207,17 +207,17 @@ def _watch(chosen: argparse.Namespace) -> None:
     if chosen.save is not None:
         _make_folder(chosen.save)
     with _open(chosen) as detector:
-        pictures = (
-            present_pictures(chosen.folder)
+        images = (
+            present_images(chosen.folder)
             if chosen.once
-            else new_pictures(chosen.folder, chosen.interval)
+            else new_images(chosen.folder, chosen.interval)
         )
-        for path in pictures:
+        for path in images:
             print(json.dumps(_seen(detector, path, chosen)), flush=True)
 
 
 def _seen(detector: Detector, path: Path, chosen: argparse.Namespace) -> dict[str, Any]:
-    """One line of `watch`; a bad picture is reported and does not end it."""
+    """One line of `watch`; a bad image is reported and does not end it."""
     try:
         found = look(detector, path, chosen.mode)
         if chosen.save is not None:
@@ -268,9 +268,9 @@ def _write_json(values: Any, target: str) -> None:
 def _save(path: Path, found: Detections, target: Path) -> None:
     from detector_runtime.tools.drawing import draw
 
-    picture = draw(path, found)
+    image = draw(path, found)
     try:
-        picture.save(target)
+        image.save(target)
     except (OSError, ValueError) as error:
         raise _unwritable(str(target), error) from error
 
@@ -285,5 +285,5 @@ def _make_folder(folder: Path) -> None:
 def _unwritable(target: str, error: Exception) -> ConfigurationError:
     return ConfigurationError(
         f"{target} cannot be written: {error}",
-        "Choose a folder that exists and a name that ends in .png or .jpg for pictures.",
+        "Choose a folder that exists and a name that ends in .png or .jpg for images.",
     )

@@ -1,4 +1,4 @@
-"""Detections drawn onto their picture, to look at."""
+"""Detections drawn onto their image, to look at."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def draw(image: ImageLike, detections: Detections, *, color: Color = "rgb") -> Image.Image:
-    """A copy of the picture with a box and a label per entity; each class has its colour.
+    """A copy of the image with a box and a label per entity; each class has its colour.
 
     What is tentative gets a thin box.
     """
     from PIL import Image, ImageDraw, ImageFont
 
     frame = load_frame(image, color)
-    picture = Image.fromarray(frame.rgb())
-    canvas = ImageDraw.Draw(picture)
+    drawn = Image.fromarray(frame.rgb())
+    canvas = ImageDraw.Draw(drawn)
     scale = max(frame.width, frame.height) / 1280
     font = ImageFont.load_default(max(9.0, 12 * scale))
     width = max(1, round(2 * scale))
@@ -37,4 +37,4 @@ def draw(image: ImageLike, detections: Detections, *, color: Color = "rgb") -> I
         canvas.rectangle((x, y, x + right - left + 2, y + bottom - top + 3), fill=ink)
         place = (x + 1 - left, y + 1 - top)
         canvas.text(place, text, fill=text_colour_on(ink), font=font)
-    return picture
+    return drawn

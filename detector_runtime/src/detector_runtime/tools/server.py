@@ -2,7 +2,7 @@
 
     GET  /health   which model answers
     GET  /info     classes, thresholds, input size
-    POST /detect   a picture: the bytes of a file as the body, a form upload, or JSON with base64
+    POST /detect   an image: the bytes of a file as the body, a form upload, or JSON with base64
 
 Requests from web pages of other sites are refused, by their Host and Origin headers.
 """
@@ -201,14 +201,14 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "too many requests wait already",
-                "Wait for an answer before sending the next picture.",
+                "Wait for an answer before sending the next image.",
             )
         try:
-            content, mode = self._picture(self._body())
+            content, mode = self._image(self._body())
             if not self.server.budget.take():
                 raise _RefusedError(
                     HTTPStatus.TOO_MANY_REQUESTS,
-                    f"more than {self.server.limits.per_second:g} pictures a second",
+                    f"more than {self.server.limits.per_second:g} images a second",
                     "Send fewer, or start the server with a higher --rate.",
                 )
             frame = decode_image(content)
@@ -228,15 +228,15 @@ class _Handler(BaseHTTPRequestHandler):
             raise _RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body has {int(length)} bytes, at most {most} are taken",
-                "Send a JPEG or a smaller picture, or start the server with a higher --max-mb.",
+                "Send a JPEG or a smaller image, or start the server with a higher --max-mb.",
             )
         body = self.rfile.read(int(length))
         if len(body) != int(length):
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body was cut off", "Send it again.")
         return body
 
-    def _picture(self, body: bytes) -> tuple[bytes, str]:
-        """The bytes of the picture and the mode, from whichever kind of body."""
+    def _image(self, body: bytes) -> tuple[bytes, str]:
+        """The bytes of the image and the mode, from whichever kind of body."""
         query = parse_qs(urlsplit(self.path).query)
         mode = query.get("mode", ["fast"])[0]
         kind = self.headers.get_content_type()
@@ -248,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
             return body, mode
         raise _RefusedError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"a body of type {kind} is no picture",
+            f"a body of type {kind} is not an image",
             "Send image/png, image/jpeg, application/octet-stream, a form upload or JSON.",
         )
 
@@ -278,7 +278,7 @@ def _from_json(body: bytes, mode: str) -> tuple[bytes, str]:
         content = base64.b64decode(values["image"], validate=True)
     except (ValueError, binascii.Error, KeyError, TypeError, RecursionError) as error:
         raise _RefusedError(
-            HTTPStatus.BAD_REQUEST, f"the JSON holds no picture: {type(error).__name__}", fix
+            HTTPStatus.BAD_REQUEST, f"the JSON holds no image: {type(error).__name__}", fix
         ) from error
     return content, str(values.get("mode", mode))
 

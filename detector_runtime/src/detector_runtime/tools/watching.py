@@ -1,4 +1,4 @@
-"""Looks at pictures as they appear in a folder."""
+"""Looks at images as they appear in a folder."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 
 
-def new_pictures(
+def new_images(
     folder: Path, interval: float, go_on: Callable[[], bool] = lambda: True
 ) -> Iterator[Path]:
-    """Pictures that appear in the folder, oldest first, each once it is wholly written.
+    """Images that appear in the folder, oldest first, each once it is wholly written.
 
-    A picture counts as written when its size did not change from one look at the folder to the
-    next. A picture that is written anew is given again. Ends when `go_on` says so.
+    An image counts as written when its size did not change from one look at the folder to the
+    next. An image that is written anew is given again. Ends when `go_on` says so.
     """
     done: dict[Path, tuple[int, int]] = {}
     before: dict[Path, tuple[int, int]] = {}
@@ -33,17 +33,17 @@ def new_pictures(
         time.sleep(interval)
 
 
-def present_pictures(folder: Path) -> list[Path]:
-    """Pictures in the folder now, oldest first."""
+def present_images(folder: Path) -> list[Path]:
+    """Images in the folder now, oldest first."""
     listing = _listing(folder)
     return sorted(listing, key=lambda path: (listing[path][0], path.name))
 
 
 def _listing(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Modification time in ns and size of each picture."""
+    """Modification time in ns and size of each image."""
     found = {}
     for path in folder.iterdir():
-        if path.suffix.lower() in PICTURE_SUFFIXES:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
             try:
                 state = path.stat()
             except FileNotFoundError:

@@ -1,6 +1,6 @@
 """How far the camera panned between two screenshots, without OpenCV.
 
-Phase correlation of two small grey pictures proposes shifts; patches at full scale then vote on
+Phase correlation of two small grey images proposes shifts; patches at full scale then vote on
 each proposal, to the pixel. Where they do not agree, as after a zoom or a jump, there is no shift.
 """
 
@@ -20,7 +20,7 @@ Grey = NDArray[np.float32]
 Points = NDArray[np.intp]
 
 COARSE_WIDTH = 384
-"""Columns of the small picture, about."""
+"""Columns of the small image, about."""
 
 REST_SHARE = 0.8
 """Share of pixels that are the same in both frames when the camera surely rests."""
@@ -60,7 +60,7 @@ class WorldView:
 
 @dataclass(frozen=True)
 class _Glance:
-    """What is kept of a frame: its size, the small picture and the patches at full scale."""
+    """What is kept of a frame: its size, the small image and the patches at full scale."""
 
     size: tuple[int, int]
     coarse: Grey
@@ -163,7 +163,7 @@ def _votes(patches: Grey, corners: Points, green: NDArray[np.uint8], proposal: P
 
 
 def _proposals(before: Grey, now: Grey) -> Iterator[Points]:
-    """Camera shifts in pixels of the small picture: none at all, then the likely ones."""
+    """Camera shifts in pixels of the small image: none at all, then the likely ones."""
     yield np.zeros(2, np.intp)
     from scipy import fft
 
@@ -207,10 +207,10 @@ def _peaks(surfaces: Grey) -> NDArray[np.float64]:
     return offsets
 
 
-def _windowed(pictures: Grey) -> Grey:
-    height, width = pictures.shape[-2:]
+def _windowed(images: Grey) -> Grey:
+    height, width = images.shape[-2:]
     window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
-    centred: Grey = (pictures - pictures.mean(axis=(-2, -1), keepdims=True)) * window
+    centred: Grey = (images - images.mean(axis=(-2, -1), keepdims=True)) * window
     return centred
 
 
@@ -219,7 +219,7 @@ def _patch_side(green: NDArray[np.uint8]) -> int:
 
 
 def _grid(green: NDArray[np.uint8], side: int) -> Points:
-    """Upper left corners (n, 2) of patches spread evenly; none in a picture too small for one."""
+    """Upper left corners (n, 2) of patches spread evenly; none in an image too small for one."""
     height, width = green.shape
     if min(height, width) < side:
         return np.empty((0, 2), np.intp)

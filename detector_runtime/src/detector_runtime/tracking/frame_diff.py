@@ -49,7 +49,7 @@ class FrameDiffer:
     def difference(self, screenshot: ImageLike, *, color: Color = "rgb") -> float:
         """Mean difference beyond noise of the block that changed most, from 0 to 1.
 
-        1 without a reference, or for a picture of another size.
+        1 without a reference, or for an image of another size.
         """
         samples, size = _samples(screenshot, color)
         if self._reference is None or size != self._size:

@@ -166,12 +166,12 @@ class _Tracks:
     ids: NDArray[np.object_]
     votes: NDArray[np.float64]
     confirmed: NDArray[np.bool_]
-    believed: NDArray[np.bool_]
+    trusted: NDArray[np.bool_]
     age: Indices
     hits: Indices
     judged: Indices
     misses: Indices
-    parked: Indices
+    frames_out_of_view: Indices
     error: NDArray[np.float64]
     scores: NDArray[np.float32]
 
@@ -179,12 +179,12 @@ class _Tracks:
         "ids",
         "votes",
         "confirmed",
-        "believed",
+        "trusted",
         "age",
         "hits",
         "judged",
         "misses",
-        "parked",
+        "frames_out_of_view",
         "error",
         "scores",
     )
@@ -249,7 +249,7 @@ class EntityTracker:
         self.settings = settings or TrackerSettings()
         self.class_names = tuple(class_names)
         self._counter = IdCounter(self.class_names)
-        self._proved = self._faded = 0.0
+        self._confirmed_count = self._lost_count = 0.0
         self._tracks = self._new_tracks(np.empty((0, 4)), _nothing(np.float32), _nothing(np.intp))
         self._camera = np.zeros(2)
         self._clock: float | None = None
@@ -344,8 +344,8 @@ class EntityTracker:
         self._camera_rests = True
 
     def _step(self, seen: _Seen, steps: float, frame: Detections) -> Detections:
-        self._proved *= TRUST_MEMORY
-        self._faded *= TRUST_MEMORY
+        self._confirmed_count *= TRUST_MEMORY
+        self._lost_count *= TRUST_MEMORY
         self._tracks.motion.predict(steps)
         boxes = seen.boxes + np.tile(self._camera, 2)
         in_view = self._in_view(frame.image_size)
@@ -413,10 +413,10 @@ class EntityTracker:
         tracks.votes[matched, seen.class_ids[detected]] += seen.scores[detected]
         tracks.scores[matched] = seen.scores[detected]
         tracks.hits[matched] += 1
-        self._proved += int((tracks.hits[matched] == self.settings.confirm_hits).sum())
+        self._confirmed_count += int((tracks.hits[matched] == self.settings.confirm_hits).sum())
         tracks.confirmed[matched] |= tracks.hits[matched] >= self.settings.confirm_hits
         tracks.misses[matched] = 0
-        tracks.parked[matched] = 0
+        tracks.frames_out_of_view[matched] = 0
         return off
 
     def _judge_predictions(self, matched: Indices, off: NDArray[np.float64]) -> None:
@@ -433,9 +433,11 @@ class EntityTracker:
         missed[matched] = False
         tracks.age[in_view] += 1
         tracks.misses[missed & in_view] += 1
-        tracks.parked[missed & ~in_view] += 1
+        tracks.frames_out_of_view[missed & ~in_view] += 1
         once = missed & in_view & (tracks.hits < self.settings.confirm_hits)
-        self._faded += int((once & (tracks.misses == self.settings.tentative_misses + 1)).sum())
+        self._lost_count += int(
+            (once & (tracks.misses == self.settings.tentative_misses + 1)).sum()
+        )
         # What is out of view may turn back any time; where it was last is the best guess.
         tracks.motion.mean[missed & ~in_view, 2:4] = 0.0
 
@@ -443,7 +445,7 @@ class EntityTracker:
         settings = self.settings
         most = np.where(tracks.confirmed, settings.max_misses, settings.tentative_misses)
         longest = np.where(tracks.confirmed, settings.max_parked, 0)
-        return np.logical_and(tracks.misses <= most, tracks.parked <= longest)
+        return np.logical_and(tracks.misses <= most, tracks.frames_out_of_view <= longest)
 
     def _report(
         self, tracks: _Tracks, rows: Indices, columns: Indices, seen: _Seen, frame: Detections
@@ -457,7 +459,7 @@ class EntityTracker:
             scores=seen.scores[columns],
             class_ids=np.argmax(tracks.votes[rows], axis=1),
             ids=tuple(tracks.ids[rows].tolist()),
-            tentative=~(tracks.confirmed | tracks.believed)[rows],
+            tentative=~(tracks.confirmed | tracks.trusted)[rows],
         )
 
     def _new_tracks(
@@ -475,20 +477,20 @@ class EntityTracker:
             ids=np.array(self._counter.take(class_ids), object),
             votes=votes,
             confirmed=(scores >= self.settings.sure_score) | (self.settings.confirm_hits <= 1),
-            believed=np.full(count, self._believes_at_once()),
+            trusted=np.full(count, self._trusts_at_once()),
             age=np.ones(count, np.intp),
             hits=np.ones(count, np.intp),
             judged=np.zeros(count, np.intp),
             misses=np.zeros(count, np.intp),
-            parked=np.zeros(count, np.intp),
+            frames_out_of_view=np.zeros(count, np.intp),
             error=np.full(count, float(noise.first_velocity) ** 2),
             scores=scores,
         )
 
-    def _believes_at_once(self) -> bool:
+    def _trusts_at_once(self) -> bool:
         """Whether this detector's first sightings have mostly turned out to be true."""
         # The 1 lets trust come back where nothing new was seen for long.
-        return self._faded <= TRUSTED_GHOSTS * (1.0 + self._proved + self._faded)
+        return self._lost_count <= TRUSTED_GHOSTS * (1.0 + self._confirmed_count + self._lost_count)
 
     def _in_view(self, image_size: tuple[int, int]) -> NDArray[np.bool_]:
         centre = self._tracks.motion.mean[:, :2] - self._camera
@@ -497,7 +499,7 @@ class EntityTracker:
     def _visible(self) -> _Tracks:
         """Confirmed tracks seen in the last frame and at a time before it: so with a velocity."""
         tracks = self._tracks
-        shown = (tracks.misses == 0) & (tracks.parked == 0)
+        shown = (tracks.misses == 0) & (tracks.frames_out_of_view == 0)
         return tracks.take(np.flatnonzero(shown & tracks.confirmed & (tracks.judged > 0)))
 
     def _right(self, steps: float) -> float:

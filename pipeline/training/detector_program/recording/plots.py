@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.jobs.program.outputs import Outputs
 
-from ..constants import PICTURES_DRAWN, PLOTS
-from ..stages import Stage
+from ..constants import IMAGES_DRAWN, PLOTS
+from ..stages import StageSettings
 from ..ultralytics_patches import patch_drawing
 
 
@@ -21,7 +21,7 @@ class Plots:
     A drawing that fails is told and nothing more: it is no reason to lose a training.
     """
 
-    def __init__(self, outputs: Outputs, stages: list[Stage]) -> None:
+    def __init__(self, outputs: Outputs, stages: list[StageSettings]) -> None:
         self.outputs = outputs
         alone = len(stages) == 1
         self.places = {stage.folder: "" if alone else f"{stage.name}/" for stage in stages}
@@ -34,10 +34,10 @@ class Plots:
         patch_drawing(self._guarded, lambda images: self._guarded(self._drawn_here(images)))
 
     def _drawn_here(self, plot_images: Any) -> Any:
-        """Draw in this thread, so that failures are seen; few pictures, all with classes' names."""
+        """Draw in this thread, so that failures are seen; few images, all with classes' names."""
 
         def draw(**options: Any) -> None:
-            readable = {"names": self.class_names, "max_subplots": PICTURES_DRAWN}
+            readable = {"names": self.class_names, "max_subplots": IMAGES_DRAWN}
             plot_images(threaded=False, **{**readable, **options})
 
         return draw

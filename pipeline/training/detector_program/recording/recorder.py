@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pipeline.jobs.program.outputs import Outputs
 
 from ..constants import METRIC_NAMES, PROGRESS_SECONDS, STATE_KEY
-from ..stages import Stage
+from ..stages import StageSettings
 from .checkpoints import without_optimizer
 from .figures import losses, number
 from .timing import StepClock, TimeLeft
@@ -71,7 +71,7 @@ class Work(Protocol):
 class Recorder:
     """Turns what ultralytics calls back into events, and keeps a whole checkpoint at all times."""
 
-    def __init__(self, training: Work, stage: Stage) -> None:
+    def __init__(self, training: Work, stage: StageSettings) -> None:
         self.training = training
         self.outputs = training.outputs
         self.history = training.history

@@ -13,7 +13,7 @@ from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import plan
-from pipeline.scenes.planning.rule_table import Repertoire
+from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.reports.expected_counts import expected_counts
 from pipeline.scenes.sources.catalogue import BackgroundShape, Catalogue, SpriteShape, catalogue_of
 
@@ -87,8 +87,8 @@ def catalogue(pack: GamePack) -> Catalogue:
 def scenes(pack: GamePack, catalogue: Catalogue) -> list[ScenePlan]:
     """Spread over the set, so that all coasts come up."""
     step = pack.scenes.images // SCENES
-    repertoire = Repertoire(pack.scenes, catalogue)
-    return [plan(index * step, repertoire) for index in range(SCENES)]
+    rule_table = RuleTable(pack.scenes, catalogue)
+    return [plan(index * step, rule_table) for index in range(SCENES)]
 
 
 def seen(scenes: list[ScenePlan], kind: str) -> set[str | None]:

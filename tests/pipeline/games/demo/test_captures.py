@@ -101,11 +101,11 @@ def test_the_real_reader_finds_every_box(demo_exports: Path, sessions: Sessions,
             assert box.box == seen.box
 
 
-def test_pictures_are_the_screenshots(demo_exports: Path, sessions: Sessions) -> None:
+def test_images_are_the_screenshots(demo_exports: Path, sessions: Sessions) -> None:
     with zipfile.ZipFile(demo_exports / "heldout_session.zip") as archive:
         stored = archive.read("images/default/heldout_07.png")
-    picture = np.asarray(Image.open(io.BytesIO(stored)))
-    assert np.array_equal(picture, sessions["heldout"][7].image)
+    image = np.asarray(Image.open(io.BytesIO(stored)))
+    assert np.array_equal(image, sessions["heldout"][7].image)
 
 
 def test_what_lies_there_is_kept_and_what_is_missing_is_written_again(

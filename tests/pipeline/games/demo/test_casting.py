@@ -20,7 +20,7 @@ def test_a_ball_is_drawn_round_and_stands_on_its_anchor() -> None:
     assert y == pytest.approx(height - 2, abs=1)
 
 
-def test_alpha_is_one_bit_and_the_picture_is_trimmed() -> None:
+def test_alpha_is_one_bit_and_the_image_is_trimmed() -> None:
     drawing = draw([Part(box((3.0, 0.0, 4.0), (8.0, 5.0, 8.0)), GREY)], 30)
     assert set(np.unique(drawing.rgba[..., 3]).tolist()) <= {0, 255}
     for edge in (drawing.mask[0], drawing.mask[-1], drawing.mask[:, 0], drawing.mask[:, -1]):

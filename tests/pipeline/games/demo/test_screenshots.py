@@ -83,7 +83,7 @@ def test_a_box_is_the_extent_of_what_is_seen(sessions: Sessions) -> None:
             assert min(box.width, box.height) >= MIN_SIDE
 
 
-def test_boxes_lie_in_the_picture_and_clear_of_the_interface(sessions: Sessions) -> None:
+def test_boxes_lie_in_the_image_and_clear_of_the_interface(sessions: Sessions) -> None:
     covered = np.zeros((FRAME_HEIGHT, FRAME_WIDTH), bool)
     covered[:TOP_HEIGHT] = True
     covered[-MAP_HEIGHT:, -MAP_WIDTH:] = True

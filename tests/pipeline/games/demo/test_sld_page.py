@@ -1,4 +1,4 @@
-"""The pictures of the page on SLD show what the built-in game and the reader now give."""
+"""The images of the page on SLD show what the built-in game and the reader now give."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SCRIPT = ROOT / "docs" / "draw_sld.py"
 PAGE = ROOT / "docs" / "explanation" / "sld.md"
 
 
-def test_the_committed_pictures_are_what_the_script_draws(game_folder: Path) -> None:
+def test_the_committed_images_are_what_the_script_draws(game_folder: Path) -> None:
     spec = importlib.util.spec_from_file_location("draw_sld", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    drawn = script.pictures(game_folder)
+    drawn = script.images(game_folder)
     assert drawn
-    for name, picture in drawn.items():
+    for name, image in drawn.items():
         assert f"../images/{name}" in PAGE.read_text("utf-8")
         with Image.open(ROOT / "docs" / "images" / name) as committed:
-            assert np.array_equal(np.asarray(committed), np.asarray(picture)), (
+            assert np.array_equal(np.asarray(committed), np.asarray(image)), (
                 f"run: uv run python {SCRIPT.relative_to(ROOT).as_posix()} docs/images"
             )

@@ -60,4 +60,4 @@ def test_the_installed_game_has_every_class(pack: GamePack) -> None:
 def test_every_class_is_placed_with_its_marks(pack: GamePack) -> None:
     placed = {rule.class_name for rule in pack.scenes.placements}
     assert placed == {*pack.class_names, "distractor"}
-    assert {mark.picture for mark in pack.scenes.overlays.pictures} == set(pack.sprites.marks)
+    assert {mark.image for mark in pack.scenes.overlays.marks} == set(pack.sprites.marks)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.backgrounds.hexes import HexGrid, HexPictures, draw_map
+from pipeline.backgrounds.hexes import HexGrid, HexImages, draw_map
 from pipeline.backgrounds.shores import Shoreline, drawn_shoreline, joined
 from pipeline.backgrounds.soften import Sampling, ground, laid_out, softened
 from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures
@@ -23,7 +23,7 @@ from pipeline.progress import Report, silent, track
 INDEX_FILE = "index.json"
 JPEG_QUALITY = 95
 HALF = (480, 200)
-"""Width and height in pixels of one picture in a comparison of samplings."""
+"""Width and height in pixels of one image in a comparison of samplings."""
 SAMPLINGS: tuple[Sampling, ...] = ("stretched", "isometric")
 STREAMS: dict[Kind, int] = {"land": 0, "water": 1, "shore": 2}
 """The kinds are drawn from different streams of one seed."""
@@ -35,7 +35,7 @@ class BackgroundSetError(OutpostError):
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """One picture of ground and the textures that it was made from."""
+    """One image of ground and the textures that it was made from."""
 
     id: str
     pixels: Pixels
@@ -138,14 +138,14 @@ def make_shore(
     land, beach, water = (
         laid_out(texture.read(), size, rules.softening, rng, rules.sampling) for texture in chosen
     )
-    picture = joined((land, beach, water), line.sides(*size), beach_width)
-    pixels = softened(picture, rules.softening, rng)
+    image = joined((land, beach, water), line.sides(*size), beach_width)
+    pixels = softened(image, rules.softening, rng)
     names = tuple(texture.name for texture in chosen)
     return Background(f"shore_{index:04d}", pixels, names, line)
 
 
 def make_hex_background(
-    index: int, kind: Kind, pictures: HexPictures, rules: TerrainRules, size: tuple[int, int]
+    index: int, kind: Kind, images: HexImages, rules: TerrainRules, size: tuple[int, int]
 ) -> Background:
     """Background `index` of a game with hexes; pure, like `make_background`.
 
@@ -155,7 +155,7 @@ def make_hex_background(
     hexes = rules.hexes
     room = (hexes.column, hexes.height) if hexes is not None else (0, 0)
     width, height = size[0] + 2 * room[0], size[1] + room[1]
-    drawn = draw_map(kind, pictures, rules, (width, height), rng)
+    drawn = draw_map(kind, images, rules, (width, height), rng)
     return Background(
         f"{kind}_{index:04d}", drawn.pixels, drawn.kinds, drawn.shore, drawn.grid, drawn.wading
     )
@@ -164,7 +164,7 @@ def make_hex_background(
 def write_hex_backgrounds(
     folder: Path,
     kind: Kind,
-    pictures: HexPictures,
+    images: HexImages,
     rules: TerrainRules,
     size: tuple[int, int],
     report: Report = silent,
@@ -172,7 +172,7 @@ def write_hex_backgrounds(
     """Make and write the whole set of one kind for a game with hexes, and its `index.json`."""
     shores = rules.shore.count if rules.shore is not None else 0
     count = {"land": rules.land_count, "water": rules.water_count, "shore": shores}[kind]
-    made = (make_hex_background(index, kind, pictures, rules, size) for index in range(count))
+    made = (make_hex_background(index, kind, images, rules, size) for index in range(count))
     return _write(folder, kind, track(made, count, f"{kind} backgrounds", report), rules.seed)
 
 
@@ -253,7 +253,7 @@ def sampling_sheet(
 ) -> bytes:
     """A JPEG of the most used textures as both samplings lay them: stretched left, isometric right.
 
-    Each half shows the middle of a picture pixel by pixel, with the same softening.
+    Each half shows the middle of an image pixel by pixel, with the same softening.
 
     Raises:
         DdsError: a texture has become unreadable since it was chosen.
@@ -270,8 +270,8 @@ def _both_samplings(
     left, top = ((whole - min(part, whole)) // 2 for whole, part in zip(size, HALF, strict=True))
     for sampling in SAMPLINGS:
         rng = np.random.default_rng([rules.seed, 0])
-        picture = ground((pixels, None), size, rules.softening, rng, sampling)
-        yield picture[top : top + HALF[1], left : left + HALF[0]]
+        image = ground((pixels, None), size, rules.softening, rng, sampling)
+        yield image[top : top + HALF[1], left : left + HALF[0]]
 
 
 def no_backgrounds(file: Path, why: Exception) -> BackgroundSetError:

@@ -1,4 +1,4 @@
-"""A picture becomes a sprite file of two headings, with its shadow and player's part apart."""
+"""An image becomes a sprite file of two headings, with its shadow and player's part apart."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.games.sections.images import parse_shades
-from pipeline.sprites.pictures import frame_of, read_picture
+from pipeline.sprites.images import frame_of, read_image
 from pipeline.sprites.recolour import recolour
 from pipeline.sprites.select import PieceFile, SpriteTask
 from pipeline.sprites.take import Source, take_sprites
@@ -57,21 +57,21 @@ def test_a_run_of_shades_stands_for_all_between() -> None:
 
 
 def test_half_transparent_dark_pixels_are_the_shadow() -> None:
-    picture = np.zeros((4, 4, 4), np.uint8)
-    picture[0] = (200, 180, 160, 255)
-    picture[3] = (22, 0, 52, 153)
-    frame = frame_of(picture)
+    image = np.zeros((4, 4, 4), np.uint8)
+    image[0] = (200, 180, 160, 255)
+    image[3] = (22, 0, 52, 153)
+    frame = frame_of(image)
     assert frame.shadow is not None
     assert frame.main is not None
     assert frame.shadow.pixels[3].tolist() == [153] * 4
     assert frame.main.pixels[3].max() == 0
 
 
-def test_two_headings_are_the_picture_and_its_mirror_image(tmp_path: Path) -> None:
-    picture = np.zeros((8, 8, 4), np.uint8)
-    picture[2:6, 1:4] = (200, 10, 10, 255)
-    Image.fromarray(picture).save(tmp_path / "unit.png")
-    right, left = read_picture(tmp_path / "unit.png").frames.select([0, 1])
+def test_two_headings_are_the_image_and_its_mirror_image(tmp_path: Path) -> None:
+    image = np.zeros((8, 8, 4), np.uint8)
+    image[2:6, 1:4] = (200, 10, 10, 255)
+    Image.fromarray(image).save(tmp_path / "unit.png")
+    right, left = read_image(tmp_path / "unit.png").frames.select([0, 1])
     assert right.main is not None
     assert left.main is not None
     np.testing.assert_array_equal(left.main.pixels, right.main.pixels[:, ::-1])
@@ -82,10 +82,10 @@ def test_two_headings_are_the_picture_and_its_mirror_image(tmp_path: Path) -> No
 def test_a_task_takes_as_many_headings_as_the_rule_asks(
     tmp_path: Path, headings: int, count: int
 ) -> None:
-    picture = np.zeros((72, 72, 4), np.uint8)
-    picture[20:60, 30:50] = (200, 10, 10, 255)
+    image = np.zeros((72, 72, 4), np.uint8)
+    image[20:60, 30:50] = (200, 10, 10, 255)
     file = tmp_path / "unit.png"
-    Image.fromarray(picture).save(file)
+    Image.fromarray(image).save(file)
     task = SpriteTask("knight", "units.unit", file, (PieceFile(file),), headings, 1)
     taken = take_sprites(task, Source("units/unit.png", "0" * 64))
     assert taken.failed is None
@@ -96,9 +96,9 @@ def test_a_task_takes_as_many_headings_as_the_rule_asks(
     assert first.rgba.shape == (40, 20, 4)
 
 
-def test_a_damaged_picture_is_reported(tmp_path: Path) -> None:
+def test_a_damaged_image_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "unit.png"
-    file.write_bytes(b"no picture")
+    file.write_bytes(b"no image")
     taken = take_sprites(SpriteTask("knight", "unit", file, (), 1, 1), Source("unit.png", ""))
     assert taken.failed is not None
     assert "unit.png" in taken.failed

@@ -1,6 +1,6 @@
-"""Sprites that lie in picture files, one frame to a file.
+"""Sprites that lie in image files, one frame to a file.
 
-Such a game draws what it needs from the one picture: it mirrors it for the other direction, and
+Such a game draws what it needs from the one image: it mirrors it for the other direction, and
 replaces exact shades by those of the player's colour. Both become what a sprite file has: a second
 heading, and a layer that says how much of a pixel is the player's.
 """
@@ -28,7 +28,7 @@ SHADOW_COLOUR = 64
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """The frames of a picture: as it is, and mirrored."""
+    """The frames of an image: as it is, and mirrored."""
 
     every: tuple[SldFrame, ...]
 
@@ -40,42 +40,42 @@ class Frames:
 
 
 @dataclass(frozen=True, eq=False)
-class PictureFile:
-    """A picture as a sprite file of two headings with one step each.
+class SpriteImage:
+    """An image as a sprite file of two headings with one step each.
 
     Attributes:
-        picture: uint8 [h, w, 4]; its middle stands on the ground.
+        image: uint8 [h, w, 4]; its middle stands on the ground.
         team_shades: colours that stand for the player's, the reference first.
     """
 
-    picture: Rgba
+    image: Rgba
     team_shades: tuple[str, ...] = ()
     headings: int = 2
     steps: int = 1
 
     @cached_property
     def frames(self) -> Frames:
-        mirrored = np.ascontiguousarray(self.picture[:, ::-1])
-        return Frames(tuple(frame_of(each, self.team_shades) for each in (self.picture, mirrored)))
+        mirrored = np.ascontiguousarray(self.image[:, ::-1])
+        return Frames(tuple(frame_of(each, self.team_shades) for each in (self.image, mirrored)))
 
     def frame_index(self, heading: int, step: int) -> int:
         return heading + step
 
 
-def read_picture(file: Path, team_shades: tuple[str, ...] = ()) -> PictureFile:
-    """Read a picture that is a sprite.
+def read_image(file: Path, team_shades: tuple[str, ...] = ()) -> SpriteImage:
+    """Read an image that is a sprite.
 
     Raises:
         PngError: it cannot be read as a PNG.
         OSError: the file cannot be opened.
     """
-    return PictureFile(read_png(file), team_shades)
+    return SpriteImage(read_png(file), team_shades)
 
 
-def frame_of(picture: Rgba, team_shades: tuple[str, ...] = ()) -> SldFrame:
-    """Split a picture into its layers: what is opaque, its shadow, and the player's part."""
-    height, width = picture.shape[:2]
-    main, shadow = _without_shadow(picture)
+def frame_of(image: Rgba, team_shades: tuple[str, ...] = ()) -> SldFrame:
+    """Split an image into its layers: what is opaque, its shadow, and the player's part."""
+    height, width = image.shape[:2]
+    main, shadow = _without_shadow(image)
     main, weight = _with_player(main, team_shades)
     return SldFrame(
         canvas_width=width,
@@ -87,34 +87,34 @@ def frame_of(picture: Rgba, team_shades: tuple[str, ...] = ()) -> SldFrame:
     )
 
 
-def _without_shadow(picture: Rgba) -> tuple[Rgba, Pixels]:
-    alpha = picture[..., 3]
-    dark = (picture[..., :3] <= SHADOW_COLOUR).all(axis=2)
+def _without_shadow(image: Rgba) -> tuple[Rgba, Pixels]:
+    alpha = image[..., 3]
+    dark = (image[..., :3] <= SHADOW_COLOUR).all(axis=2)
     is_shadow = (alpha > 0) & (alpha <= SHADOW_ALPHA) & dark
-    main = picture.copy()
+    main = image.copy()
     main[is_shadow] = 0
     return main, np.where(is_shadow, alpha, 0).astype(np.uint8)
 
 
-def _with_player(picture: Rgba, team_shades: tuple[str, ...]) -> tuple[Rgba, Pixels]:
-    """The picture with the player's shades as greys, and the weight of the player's colour there.
+def _with_player(image: Rgba, team_shades: tuple[str, ...]) -> tuple[Rgba, Pixels]:
+    """The image with the player's shades as greys, and the weight of the player's colour there.
 
     `recolour` takes the team's colour times the grey, as far as the weight goes. So a shade darker
     than the reference becomes a dark grey of full weight, and one that is lighter becomes white of
     which the weight lets through as much as is missing to it.
     """
     if not team_shades:
-        return picture, np.zeros(picture.shape[:2], np.uint8)
+        return image, np.zeros(image.shape[:2], np.uint8)
     reference = sum(next(parse_shades(team_shades[0]))) / 3
     greys, weights = _tables(team_shades, reference)
-    codes = _codes(picture)
+    codes = _codes(image)
     known = np.array(sorted(greys), np.uint32)
     at = np.searchsorted(known, codes).clip(max=len(known) - 1)
-    found = (known[at] == codes) & (picture[..., 3] > 0)
+    found = (known[at] == codes) & (image[..., 3] > 0)
     grey = np.array([greys[code] for code in known.tolist()], np.uint8)[at]
     weight = np.array([weights[code] for code in known.tolist()], np.uint8)[at]
-    painted = picture.copy()
-    painted[..., :3] = np.where(found[..., None], grey[..., None], picture[..., :3])
+    painted = image.copy()
+    painted[..., :3] = np.where(found[..., None], grey[..., None], image[..., :3])
     return painted, np.where(found, weight, 0).astype(np.uint8)
 
 
@@ -136,6 +136,6 @@ def _code(shade: Rgb) -> int:
     return shade[0] << 16 | shade[1] << 8 | shade[2]
 
 
-def _codes(picture: Rgba) -> npt.NDArray[np.uint32]:
-    red, green, blue = (picture[..., channel].astype(np.uint32) for channel in range(3))
+def _codes(image: Rgba) -> npt.NDArray[np.uint32]:
+    red, green, blue = (image[..., channel].astype(np.uint32) for channel in range(3))
     return np.asarray(red * 65536 + green * 256 + blue, np.uint32)

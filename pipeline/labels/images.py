@@ -21,7 +21,7 @@ MAX_PIXELS = 80_000_000
 """Above any screen, and below the size from which Pillow suspects an attack."""
 
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, ImportError)
-"""What opening, verifying or decoding a damaged picture raises.
+"""What opening, verifying or decoding a damaged image raises.
 
 ImportError is there for ultralytics: importing it anywhere in the process replaces `Image.open` by
 a version that looks for a HEIF reader when it does not know a file.

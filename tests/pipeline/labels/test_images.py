@@ -16,8 +16,8 @@ from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.formats.cvat_export import ExportError
+from pipeline.labels.images import upright_content
 from pipeline.labels.leakage import fingerprint_of
-from pipeline.labels.pictures import upright_content
 
 CLASSES = ("sheep", "wolf", "ship")
 ORIENTATION = 0x0112
@@ -79,8 +79,8 @@ def test_labels_and_pixels_agree_for_every_reader(
     (frame,) = batch_frames(stored)
     labelled = frame.truths[0].box
     assert labelled == Box(5, 11, 25, 25)
-    kept = frame.picture.read_bytes()
-    with Image.open(frame.picture) as opened:
+    kept = frame.image.read_bytes()
+    with Image.open(frame.image) as opened:
         readers = {
             "Pillow, unturned": np.asarray(opened.convert("RGB")),
             "Pillow, turned": np.asarray(ImageOps.exif_transpose(opened).convert("RGB")),
@@ -88,14 +88,14 @@ def test_labels_and_pixels_agree_for_every_reader(
             "OpenCV, unturned": cv2.imdecode(
                 np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
             ),
-            "the trainer": imread(frame.picture)[..., ::-1],
+            "the trainer": imread(frame.image)[..., ::-1],
         }
     for reader, pixels in readers.items():
         assert pixels.shape == (48, 64, 3), reader
         assert red_box(pixels) == labelled, reader
-    assert check_image(str(frame.picture)) == ("", (48, 64))
-    assert fingerprint_of(frame.picture).sha256 == batch.frames[0].sha256
-    assert fingerprint_of(frame.picture).phash == batch.frames[0].phash
+    assert check_image(str(frame.image)) == ("", (48, 64))
+    assert fingerprint_of(frame.image).sha256 == batch.frames[0].sha256
+    assert fingerprint_of(frame.image).phash == batch.frames[0].phash
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
