@@ -434,7 +434,7 @@ from ultralytics import YOLO
 model = YOLO("yolo26n.yaml", task="detect")
 model.save("best.pt")
 model = YOLO("best.pt", task="detect")
-model.export(format="onnx", imgsz=64, opset=12, nms=False, simplify=False)
+model.export(format="onnx", imgsz=160, opset=12, nms=False, simplify=False)
 print(json.dumps(list(model.names.values())))
 """
 
