@@ -1,1 +1,1 @@
-"""What starts runs by itself: the sensor of exports, the GPU reaper, and jobs with their schedules."""
+"""What starts runs by itself: the sensor of exports, the GPU reaper, jobs and their schedules."""
