@@ -124,7 +124,7 @@ def test_names_must_agree_between_bundle_and_model(make_bundle: Callable[..., Pa
 
 
 @pytest.mark.parametrize(
-    "io", [{"input_size": (32, 32)}, {"output_shape": (300, 6)}, {"input_name": "images"}]
+    "io", [{"input_size": (32, 32)}, {"output_shape": (300, 6)}, {"input_name": "frames"}]
 )
 def test_the_contract_must_fit_the_model(
     make_bundle: Callable[..., Path], io: dict[str, object]
