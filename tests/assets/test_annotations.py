@@ -43,7 +43,7 @@ class Desk:
         write_export(self.exports.path("demo") / name, label)
         register_batches(self.instance, PACK, self.exports)
 
-    def build_asset(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
+    def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
         """Materialize one asset; returns what its page shows."""
         materialize(self.definitions, self.instance, [key], partition=partition)
         event = self.instance.get_latest_materialization_event(key)

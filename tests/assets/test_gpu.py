@@ -107,7 +107,7 @@ def test_an_open_lease_without_its_key_fails_the_tick(
     abandon(account)
     monkeypatch.delenv("RUNPOD_API_KEY")
 
-    with pytest.raises(ReapError, match="no RUNPOD_API_KEY"):
+    with pytest.raises(ReapError, match="without RUNPOD_API_KEY"):
         tick(paths)
 
 
