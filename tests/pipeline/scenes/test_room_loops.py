@@ -136,7 +136,7 @@ def test_plans_are_the_same_compiled_and_by_python(game, plain, monkeypatch) -> 
     assert not hasattr(plain._side, "py_func")
     rule_table = RuleTable(game, CATALOGUE)
     compiled = [plan(index, rule_table) for index in range(40)]
-    for name in ("settle", "on_water"):
+    for name in ("place_objects", "on_water"):
         monkeypatch.setattr(kernels, name, getattr(plain, name))
     assert [plan(index, rule_table) for index in range(40)] == compiled
     assert len({scene.kind for scene in compiled}) == 3
@@ -185,7 +185,7 @@ def test_room_is_found_the_same(plain, seed, count, edge, attempts, shore, grid)
     found = []
     for way in (kernels, plain):
         chance = np.random.default_rng(seed)
-        standing = way.settle(things, Ground(site, *coast, limits), cells.copy(), chance)
+        standing = way.place_objects(things, Ground(site, *coast, limits), cells.copy(), chance)
         found.append(([column.tolist() for column in standing], chance.random()))
     assert found[0] == found[1]
 

@@ -49,7 +49,8 @@ QUICK = """
         content = f"epoch {epoch}".encode()
         publish("checkpoint.pt", content)
         digest = hashlib.sha256(content).hexdigest()
-        described = {"epoch": epoch, "epochs": epochs, "stage": "train", "sha256": digest}
+        described = {"epoch": epoch, "epochs": epochs, "stage": "train", "sha256": digest,
+                     "bytes": len(content)}
         publish("checkpoint.json", json.dumps(described).encode())
         tell("epoch", stage="train", epoch=epoch, epochs=epochs, map50_95=0.9 - epoch / 10)
         if pathlib.Path("stop").exists():

@@ -17,7 +17,7 @@ import os, sys, time
 from pathlib import Path
 from resources.gpu.leases.file_lock import holding
 
-with holding(Path(sys.argv[1])):
+with hold_lock(Path(sys.argv[1])):
     child = os.fork()
     if child == 0:
         time.sleep(600)

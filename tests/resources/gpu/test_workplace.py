@@ -23,6 +23,7 @@ from doubles.gpu_jobs import (
 from doubles.processes import is_alive, wait_until
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
+from pipeline.jobs.checkpoints import prepare_to_resume
 from pipeline.jobs.events import EpochEvent, JobEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.manifests import sha256_of
@@ -41,7 +42,7 @@ from resources.gpu.hosts.ssh import (
 )
 from resources.gpu.hosts.transfer import TransferError, fetch, send
 from resources.gpu.hosts.workspace import HostUnfitError, RemoteWorkspace
-from resources.gpu.leases.follow import JobFollower, RemoteJob, prepare_to_resume
+from resources.gpu.leases.follow import JobFollower, RemoteJob
 
 pytestmark = needs_sshd
 slow = pytest.mark.slow
@@ -545,7 +546,7 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
 
     with pytest.raises(HostLostError):
         JobFollower(workspace, remote_job, QUICK).run(lose)
-    said = prepare_to_resume(remote_job)
+    said = prepare_to_resume(remote_job.job.parent)
     told = json.loads((job.parent / "resume.json").read_text("utf-8"))
     assert said == f"Resuming on another host after epoch {told['epoch']}."
     (job.parent / "program.pyz").write_text(training_program(epochs=told["epoch"] + 2))

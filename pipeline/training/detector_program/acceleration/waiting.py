@@ -84,7 +84,9 @@ class ExtraThreads:
     computed once has threads of OpenMP of its own, which sleep and make that many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        """`count` of them; at least two."""
+        self._count = count
         self._end, self._ready = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._compute_and_wait, daemon=True)
         self._thread.start()
@@ -98,6 +100,8 @@ class ExtraThreads:
     def _compute_and_wait(self) -> None:
         import torch
 
+        # A new thread begins with OMP_NUM_THREADS, which ultralytics 8.4.190 sets to 1.
+        torch.set_num_threads(self._count)
         torch.ones(TENSOR_SIZE).sum()
         self._ready.set()
         self._end.wait()
@@ -112,6 +116,7 @@ class ThreadsGiveWay:
     def __init__(self, chosen: tuple[str, ...] = ()) -> None:
         """`chosen` are variables of the environment that decide it instead."""
         self.chosen = chosen
+        self._count = 2
         self._end = threading.Event()
         self._watching: threading.Thread | None = None
         self.extra: ExtraThreads | None = None
@@ -122,6 +127,9 @@ class ThreadsGiveWay:
         elif not is_libgomp_loaded():
             print("Threads wait as they did when torch was loaded: this is not GNU's OpenMP")
         else:
+            import torch
+
+            self._count = max(2, torch.get_num_threads())
             self.decide(busy_share())
             self._watching = threading.Thread(target=self._watch, daemon=True)
             self._watching.start()
@@ -144,7 +152,7 @@ class ThreadsGiveWay:
         """Change how threads wait, if what other programs use of the processor asks for it."""
         if share >= BUSY and self.extra is None:
             print(f"Threads give way from now on: other programs use {share:.0%} of the processor")
-            self.extra = ExtraThreads()
+            self.extra = ExtraThreads(self._count)
         elif share <= QUIET and self.extra is not None:
             print("Threads spin while they wait from now on: nothing else computes")
             self.extra.end()
