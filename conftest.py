@@ -10,7 +10,6 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from detector_runtime.system.cores import usable_cores
-from filelock import FileLock
 
 import detector_runtime  # noqa: F401
 
@@ -24,19 +23,6 @@ def pillow_opens_images() -> Iterator[None]:
     PIL.Image.open = OPENS
     yield
     PIL.Image.open = OPENS
-
-
-@pytest.fixture(scope="session")
-def demo_exports(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The built-in game's export batches, drawn once for all workers; do not write to them."""
-    from pipeline.demo_game.captures import write_export_batches
-
-    root = tmp_path_factory.getbasetemp()
-    root = root if worker_id == "master" else root.parent
-    folder = root / "demo_exports"
-    with FileLock(root / "demo_exports.lock"):
-        write_export_batches(folder)
-    return folder
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

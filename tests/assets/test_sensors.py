@@ -1,18 +1,23 @@
 """The export sensor on a real instance: one batch, one merge, however the files arrive."""
 
+import io
+import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from PIL import Image
 
 from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
+from pipeline.games.pack import load_pack
 from resources.exports import ExportsFolder
 from resources.paths import Paths
 
@@ -20,9 +25,32 @@ KEYS = GameKeys("demo")
 
 
 @pytest.fixture(scope="module")
-def captures(demo_exports: Path) -> dict[str, Path]:
-    """The built-in game's exports, by batch."""
-    return {path.stem: path for path in demo_exports.glob("*.zip")}
+def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Small exports of the built-in game's labels, by batch; each of its own bytes."""
+    folder = tmp_path_factory.mktemp("captures")
+    names = ("session_harbour", "session_valley", "heldout_session")
+    return {name: write_small_export(folder / f"{name}.zip") for name in names}
+
+
+def write_small_export(file: Path, frames: int = 4) -> Path:
+    """An export as CVAT writes it, of frames without a box."""
+    names = [f"{file.stem}_{number:02d}.png" for number in range(frames)]
+    labels = enumerate(load_pack("demo").class_names, start=1)
+    coco = {
+        "images": [
+            {"id": number, "width": 64, "height": 48, "file_name": name}
+            for number, name in enumerate(names, start=1)
+        ],
+        "annotations": [],
+        "categories": [{"id": number, "name": name} for number, name in labels],
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            png = io.BytesIO()
+            Image.new("RGB", (64, 48), (zlib.crc32(name.encode()) % 256, 90, 60)).save(png, "PNG")
+            archive.writestr(f"images/default/{name}", png.getvalue())
+        archive.writestr("annotations/instances_default.json", json.dumps(coco))
+    return file
 
 
 @pytest.fixture

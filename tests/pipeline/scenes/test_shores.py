@@ -190,6 +190,7 @@ def test_a_written_set_is_sound_and_counts_its_shores(shore_set):
     assert min(counts[name] for name in ("house", "soldier", "boat")) > 5
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(shore_set, sources, shores, tmp_path):
     folder, game = shore_set
     write_set(tmp_path / "set", game, replace(sources, shore=shores), workers=2)

@@ -15,7 +15,7 @@ from resources.gpu.leases.file_lock import HeldError, hold_lock, is_held
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from resources.gpu.leases.file_lock import holding
+from resources.gpu.leases.file_lock import hold_lock
 
 with hold_lock(Path(sys.argv[1])):
     child = os.fork()

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.demo_game.captures import write_export_batches
 from pipeline.demo_game.game_folder import draw_game
 from pipeline.demo_game.renderer import SESSIONS, Screenshot, screenshots
 
@@ -18,3 +19,11 @@ def game_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sessions() -> dict[str, tuple[Screenshot, ...]]:
     """All frames of all sessions."""
     return {session.name: tuple(screenshots(session)) for session in SESSIONS}
+
+
+@pytest.fixture(scope="session")
+def demo_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three export batches, written once; do not write to it."""
+    folder = tmp_path_factory.mktemp("exports")
+    write_export_batches(folder)
+    return folder

@@ -17,6 +17,9 @@ from pipeline.demo_game.renderer import Screenshot
 from pipeline.games.pack import load_pack
 from pipeline.labels.formats.coco import read_export
 
+pytestmark = pytest.mark.slow
+"""All screenshots of the built-in game are drawn for these: half a minute of two cores."""
+
 Sessions = dict[str, tuple[Screenshot, ...]]
 CLASSES = load_pack("demo").class_names
 

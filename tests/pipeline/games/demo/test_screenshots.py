@@ -20,6 +20,9 @@ from pipeline.demo_game.renderer import (
 from pipeline.demo_game.world import WATER_CLASSES, World, world_of
 from pipeline.games.pack import load_pack
 
+pytestmark = pytest.mark.slow
+"""All screenshots of the built-in game are drawn for these: half a minute of two cores."""
+
 Sessions = dict[str, tuple[Screenshot, ...]]
 NAMES = [session.name for session in SESSIONS]
 
