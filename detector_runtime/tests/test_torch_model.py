@@ -52,6 +52,7 @@ def _frame() -> Frame:
     return Frame(np.random.default_rng(0).integers(0, 256, (192, 192, 3), dtype=np.uint8))
 
 
+@pytest.mark.slow
 def test_opening_a_checkpoint_leaves_pillow_as_it_was(tmp_path: Path) -> None:
     pytest.importorskip("ultralytics")
     broken = tmp_path / "best.pt"

@@ -99,6 +99,7 @@ def test_classes_are_read_back_in_order(written: Path) -> None:
     assert TrainingSet.open(written).class_names == CLASSES
 
 
+@pytest.mark.slow
 def test_ultralytics_finds_every_image_and_label_from_anywhere(
     written: Path, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_the_summary_counts_what_was_written(written, pack):
     assert dropped == sum(sum(reasons.values()) for reasons in summary["dropped"].values()) > 0
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_bytes_that_one_writes(written, pack, sources, tmp_path):
     rules = pack().scenes.model_copy(update={"images": 60})
     larger = pack().model_copy(update={"scenes": rules})

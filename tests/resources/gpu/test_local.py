@@ -225,6 +225,7 @@ def test_cancelling_a_dagster_run_ends_the_training(
 
 
 @POSIX
+@pytest.mark.slow
 def test_killing_the_run_ends_the_training_by_its_lifeline(
     job: Path, dagster_run: subprocess.Popen[bytes]
 ) -> None:

@@ -604,13 +604,13 @@ def test_a_host_without_torch_is_unfit(host: RemoteHost, machine: SshMachine) ->
         machine.install(name, gpu_python(None, "ModuleNotFoundError: torch"))
 
     with pytest.raises(HostUnfitError, match="ModuleNotFoundError"):
-        RemoteWorkspace(host, "job").probe()
+        RemoteWorkspace(host, "job", SPEC.requirements).probe()
 
 
 def test_the_python_that_sees_the_gpu_is_taken(host: RemoteHost, machine: SshMachine) -> None:
     machine.install("python3", gpu_python(None))
     machine.install("python", gpu_python().replace('"python": "python3"', '"python": "python"'))
-    workspace = RemoteWorkspace(host, "job")
+    workspace = RemoteWorkspace(host, "job", SPEC.requirements)
 
     assert workspace.probe().gpu == "NVIDIA GeForce RTX 4090"
     assert workspace.python == "python"
@@ -619,7 +619,7 @@ def test_the_python_that_sees_the_gpu_is_taken(host: RemoteHost, machine: SshMac
 @slow
 def test_a_real_python_is_examined(host: RemoteHost, machine: SshMachine) -> None:
     machine.install("python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    workspace = RemoteWorkspace(host, "job")
+    workspace = RemoteWorkspace(host, "job", SPEC.requirements)
 
     environment = workspace.probe()
     record = workspace.prepare(environment)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pipeline.demo_game.captures import write_export_batches
 from pipeline.demo_game.game_folder import draw_game
@@ -8,10 +9,13 @@ from pipeline.demo_game.renderer import SESSIONS, Screenshot, screenshots
 
 
 @pytest.fixture(scope="session")
-def game_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built-in game, drawn once; do not write to it."""
-    folder = tmp_path_factory.mktemp("drawn") / "game"
-    draw_game(folder)
+def game_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The built-in game, drawn once for all workers; do not write to it."""
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+    folder = root / "drawn" / "game"
+    with FileLock(root / "drawn.lock"):
+        draw_game(folder)
     return folder
 
 

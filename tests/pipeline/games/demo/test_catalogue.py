@@ -37,6 +37,7 @@ def test_buildings_are_the_largest_things_on_land(shows: str) -> None:
     assert all(40 <= max(size) <= 90 for size in sizes(shows))
 
 
+@pytest.mark.slow
 def test_look_alikes_have_about_the_same_size() -> None:
     tall = [max(height for _, height in sizes(shows)) for shows in ("swordsman", "spearman")]
     wide = [max(width for width, _ in sizes(shows)) for shows in ("swordsman", "spearman")]

@@ -55,6 +55,7 @@ def difference(found: list[torch.Tensor], expected: list[torch.Tensor]) -> float
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.slow
 def test_in_bfloat16_weights_train_as_upstreams_do(
     patched: pytest.MonkeyPatch, memory_format: torch.memory_format
 ) -> None:

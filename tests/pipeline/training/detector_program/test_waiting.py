@@ -125,6 +125,7 @@ print({afterwards})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is that of Linux")
+@pytest.mark.slow
 def test_more_threads_than_cores_exist_only_while_others_compute() -> None:
     out = threads_of("threads.decide(0.0); print('extra', threads.extra)")
     assert "give way from now on" in out
