@@ -1,4 +1,4 @@
-"""What leases were really charged for, asked of the clouds that tell it.
+"""What leases were really charged for, asked of the clouds that tell it, and a job's bill of them.
 
 The ledger's own estimate holds until then. A cloud charges in portions, and late: an answer counts
 once it covers the time in which the pod certainly ran, or a day after its end, whatever it says.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
+from pipeline.jobs.bill import Bill, LeaseCost
 from resources.gpu.clouds.base import Cloud, CloudError
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
 
@@ -45,6 +46,34 @@ def reconcile_everywhere(clouds: Sequence[Cloud], ledger: Ledger) -> None:
     for cloud in clouds:
         with suppress(CloudError):
             reconcile(cloud, ledger, ledger.rows())
+
+
+def bill_of(rows: Sequence[LeaseRow], gpu: str | None, now: float) -> Bill:
+    """The bill of a job that took these leases, the newest last."""
+    costs = tuple(
+        LeaseCost(
+            lease=row.id,
+            gpu=row.gpu,
+            place=row.place,
+            usd_per_hour=row.usd_per_hour,
+            seconds=round(row.seconds(now), 1),
+            usd=round(row.usd(now), 4),
+            usd_is=row.usd_is,
+            ended_because=row.note,
+        )
+        for row in rows
+    )
+    last = rows[-1]
+    return Bill(
+        provider=last.provider,
+        host=last.pod_id or last.name,
+        gpu=gpu,
+        usd_per_hour=last.usd_per_hour,
+        seconds=round(sum(row.seconds(now) for row in rows), 1),
+        usd=round(sum(row.usd(now) for row in rows), 4),
+        usd_is="billed" if all(row.is_billed for row in rows) else "estimated",
+        leases=costs,
+    )
 
 
 def _asks(row: LeaseRow, ledger: Ledger) -> bool:

@@ -20,8 +20,7 @@ from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
 from resources.gpu.hosts.workspace import HostUnfitError, RemoteWorkspace
 from resources.gpu.lease import HOST_FILE, Host
-from resources.gpu.leases.bill import bill_of
-from resources.gpu.leases.charges import reconcile
+from resources.gpu.leases.charges import bill_of, reconcile
 from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
 from resources.gpu.leases.pod import PodLease, PodTerms, ReadyPod, retry_while_unavailable
