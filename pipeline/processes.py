@@ -12,7 +12,7 @@ SECRET_WORDS = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "C
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a training may know of the environment: neither how to rent nor how to publish."""
+    """What a job may know of the environment: neither how to rent nor how to publish."""
     return {
         name: value
         for name, value in environment.items()

@@ -69,7 +69,7 @@ class StateFolder:
 
     @property
     def jobs(self) -> Path:
-        """Working folders of training jobs."""
+        """Working folders of jobs."""
         return self.root / "jobs"
 
     @property

@@ -108,7 +108,7 @@ def dev(
     port: Annotated[int, typer.Option(help="Port of the web interface.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
-    """Open the Dagster UI on this repository.
+    """Open the Dagster UI.
 
     The built-in game's annotated screenshots are put into the exports folder first, so that
     *Materialize all* has everything it needs.
@@ -197,7 +197,7 @@ def merge(
     ] = False,
     game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
     oversample: Annotated[
-        int | None, typer.Option(help="Times a real frame is listed.", min=1)
+        int | None, typer.Option(help="How often a real frame is listed.", min=1)
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -285,7 +285,8 @@ def bench(
 def gallery(
     context: typer.Context,
     artifact: Annotated[
-        str, typer.Argument(help="An image set: game/asset, @partition, :version.")
+        str,
+        typer.Argument(help="An image set: game/asset, with @partition and :version where needed."),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; below the state folder if left out.")

@@ -134,7 +134,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         """What may be changed for one merge."""
 
         oversample_real: int = Field(
-            pack.merge.oversample_real, ge=1, description="Times a real frame is listed."
+            pack.merge.oversample_real, ge=1, description="How often a real frame is listed."
         )
         seed: int = Field(pack.merge.seed, ge=0, description="Seed of the split.")
 

@@ -1,4 +1,4 @@
-"""A set of backgrounds: made from textures, written as JPEGs with an index, shown as a sheet."""
+"""Backgrounds made from textures and hexes, written as JPEGs with an index."""
 
 from __future__ import annotations
 

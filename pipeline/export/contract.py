@@ -17,9 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import sha256_of
-from pipeline.training.detector_program.constants import LINEAGE_PREFIX, MAX_DETECTIONS
+from pipeline.training.detector_program.constants import LINEAGE_PREFIX, MAX_DETECTIONS, ROW_VALUES
 
-ROW_VALUES = 6
 EXPORT_AGAIN = (
     "Export the weights again with nms=False: materialize onnx_export, or "
     "YOLO('best.pt').export(format='onnx', opset=12, simplify=True, nms=False)."

@@ -108,7 +108,7 @@ class OnnxExport:
 
 
 def _damaged(file: Path, why: Exception) -> OnnxExportError:
-    return OnnxExportError(f"{file} is not a part of an export: {why}", EXPORT_AGAIN)
+    return OnnxExportError(f"{file} does not belong to a whole export: {why}", EXPORT_AGAIN)
 
 
 def _spread(images: Sequence[Path], count: int) -> Sequence[Path]:

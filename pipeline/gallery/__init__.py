@@ -1,1 +1,4 @@
-"""A page to look through an image set: one folder, no server, thousands of images."""
+"""A page to look through an image set: one folder, no server, thousands of images.
+
+Read `items`, `collections`, `page`.
+"""

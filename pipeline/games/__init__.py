@@ -1,1 +1,5 @@
-"""Game packs: everything that is particular to one game, as data in a folder per game."""
+"""Game packs: everything that is particular to one game, as data in a folder per game.
+
+Read `pack` with `sections`, `patterns`, `matching`, `terrain`, `files` with `mods` and `steam`,
+`index`, `installed`.
+"""

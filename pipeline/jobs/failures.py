@@ -72,7 +72,7 @@ def _explain(spec: JobSpec, code: int, told: str) -> tuple[str, str]:
     fix = "Read the last lines above, correct the cause and run again."
     if told:
         return f"The {spec.name} failed: {told}.", fix
-    return f"The {spec.name} job ended with exit code {code}.", fix
+    return f"The {spec.name} ended with exit code {code}.", fix
 
 
 _KILL = 9 if sys.platform == "win32" else signal.SIGKILL

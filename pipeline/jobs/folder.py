@@ -54,7 +54,7 @@ def write_job_folder(
     if resume is not None and not resume.is_file():
         raise JobError(
             f"There is no checkpoint at {resume}.",
-            "Correct the path, or leave resume out to train from the beginning.",
+            "Correct the path, or leave resume out to begin anew.",
         )
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -92,7 +92,9 @@ def pack_program(program: str | Path, target: Path) -> None:
     entries |= {file: path.read_bytes().replace(b"\r\n", b"\n") for file, path in modules.items()}
     with zipfile.ZipFile(target, "w") as archive:
         for file, content in sorted(entries.items()):
-            archive.writestr(zipfile.ZipInfo(file), content)
+            info = zipfile.ZipInfo(file)
+            info.create_system = 3  # Else Windows writes other bytes.
+            archive.writestr(info, content)
 
 
 def _modules_of(name: str) -> Iterator[tuple[str, Path]]:

@@ -234,7 +234,7 @@ def stem_of(name: str) -> str:
 
 
 def _damaged(file: Path, why: Exception) -> BatchError:
-    return BatchError(f"{file} is not a part of a batch: {why}", READ_AGAIN)
+    return BatchError(f"{file} does not belong to a whole batch: {why}", READ_AGAIN)
 
 
 def _moved(frames: Sequence[Frame]) -> tuple[Frame, ...]:

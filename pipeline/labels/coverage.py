@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict
 
 SCARCE = 10
-"""Fewer real training boxes than this teach little: one more session changes the image."""
+"""Fewer real training boxes than this teach little: one more session changes that."""
 
 
 class ClassCoverage(BaseModel):

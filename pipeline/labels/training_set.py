@@ -170,7 +170,7 @@ def read_class_names(folder: Path) -> tuple[str, ...]:
 
 
 def _no_summary(file: Path, why: Exception) -> TrainingSetError:
-    return TrainingSetError(f"{file} is not a summary: {why}", MERGE_AGAIN)
+    return TrainingSetError(f"{file} is not the summary of a training set: {why}", MERGE_AGAIN)
 
 
 def _write_image(folder: Path, source: RealImage | SyntheticImage) -> None:

@@ -1,1 +1,4 @@
-"""Release: the model bundle, the wheel that carries it, and the audit of where it came from."""
+"""Release: the model bundle, the wheel that carries it, and the audit of where it came from.
+
+Read `bundle`, `wheel`, `package` (the artifact), `audit`.
+"""

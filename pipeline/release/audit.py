@@ -16,13 +16,11 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance
 from pipeline.release.bundle import MODEL_NAME
 from pipeline.release.package import BUNDLE_FOLDER
-from pipeline.training.detector_program.constants import BEST_WEIGHTS
+from pipeline.training.detector_program.constants import BEST_WEIGHTS, LINEAGE_PREFIX
 
 STAGE = "verifying"
 MODELS = (MODEL_FILE, f"{BUNDLE_FOLDER}/{MODEL_NAME}", BEST_WEIGHTS)
 """Of an export or a bundle, a runtime package, trained weights."""
-LINEAGE_PREFIX = "outpost_"
-"""Keys of an ONNX model's metadata that say where it came from begin with this."""
 
 
 class AuditError(OutpostError):

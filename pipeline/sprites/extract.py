@@ -98,7 +98,7 @@ class ExtractionReport(BaseModel):
 
 def _no_report(file: Path, why: Exception) -> SpriteLibraryError:
     return SpriteLibraryError(
-        f"{file} does not tell of an extraction: {why}", "Materialize the sprites again."
+        f"{file} is not the report of an extraction: {why}", "Materialize the sprites again."
     )
 
 

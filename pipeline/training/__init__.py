@@ -5,9 +5,10 @@ From Python, everything that is needed is here:
     from pipeline.training import TrainingConfig, train
 
 Read `job` (what is trained, and the folder that carries it), `detector_program` (what runs on the
-host), `results` and `curves` (what it tells), `estimate` (how long it will take), then `library`
-(training from Python, and the account of what was trained). How a job is sent and followed is
-`pipeline.jobs`; hosts and money do not belong here; what an export must be is `pipeline.export`.
+host), `results` and `curves` (what it tells), `outputs` (what it leaves), `estimate` (how long it
+will take), then `library` (training from Python, and the account of what was trained). How a job is
+sent and followed is `pipeline.jobs`; hosts and money do not belong here; what an export must be is
+`pipeline.export`.
 """
 
 from pipeline.jobs.failures import JobFailedError

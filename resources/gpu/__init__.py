@@ -1,4 +1,4 @@
-"""The GPU: one resource that rents a host, runs a training job there and ends the lease.
+"""The GPU: one resource that rents a host, runs a job there and ends the lease.
 
 Read `lease` (what every provider gives), `settings`, `factory` (which provider they mean),
 `resource` (the same settings for Dagster), then `clouds`, `hosts` and `leases`; `doctor` asks a

@@ -29,7 +29,7 @@ class Provider(StrEnum):
 
 
 API_KEYS = {Provider.RUNPOD: "RUNPOD_API_KEY", Provider.LAMBDA: "LAMBDA_API_KEY"}
-"""Variables of the environment that hold the keys; no training gets to see them."""
+"""Variables of the environment that hold the keys; no job gets to see them."""
 GPUS: dict[Provider, tuple[str, ...]] = {
     Provider.RUNPOD: (
         "NVIDIA GeForce RTX 4090",
@@ -74,7 +74,7 @@ class GpuSettings(BaseModel):
         description="More expensive hosts are never rented, whatever was offered.",
     )
     max_usd_per_lease: float = Field(
-        default=3.0, gt=0, description="Training ends in order before a lease costs more."
+        default=3.0, gt=0, description="A job ends in order before a lease costs more."
     )
     max_usd_per_month: float = Field(
         default=30.0,

@@ -14,7 +14,7 @@ class Timeouts:
         list_lag: a cloud's list may lag behind what it has done by so much.
         create_resolution: to find out whether a creation without an answer made a pod.
         placement: to find a ready host, all offers together.
-        boot: for one pod, from its creation to SSH; fetching the image takes most of it.
+        boot: for one pod, from its creation to SSH; fetching the container image takes most of it.
         address: for a running pod to tell its address; some hosts never have one.
         login: for SSH to let the key in once its port is open.
         reconnect: without any connection, after which a host is lost.

@@ -28,8 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.formats.sld import LayerKind, PlacedLayer, SldFrame, decode, encode
-from pipeline.formats.sld import kernels as sld_loops
+from pipeline.formats.sld import LayerKind, PlacedLayer, SldFrame, decode, encode, kernels
 
 ROUNDS = 9
 HEADINGS, STEPS = 16, 60
@@ -61,7 +60,7 @@ WALKS = {
 def measure() -> dict[str, float]:
     """Figures by name; times are medians, ratios are of medians. `frames_per_second` is that of
     the real file, where it lies beside the repository."""
-    sld_loops.change_now()
+    kernels.change_now()
     files = {name: encode(frames_of(walk)) for name, walk in WALKS.items()}
     canvas_pixels, layer_pixels = pixels_of(files[MAN])
     same_canvas, same_layers = bc1_image(canvas_pixels), bc1_image(layer_pixels)

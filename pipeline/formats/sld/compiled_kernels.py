@@ -1,4 +1,4 @@
-"""The loops of the SLD decoder, compiled; `sld_plain_loops` says what they do.
+"""The loops of the SLD decoder, compiled; `plain_kernels` says what they do.
 
 Nothing here checks whether an index lies within its array. What the loops rely on was checked when
 the file's structure was read: boxes, commands and blocks lie within the layers, layers within the
@@ -16,7 +16,7 @@ from numba import int64, uint16, uint32
 from pipeline.compilation import compiled, inlined
 from pipeline.formats.blocks import SIDE, Bytes
 from pipeline.formats.ranges import Numbers
-from pipeline.formats.sld import plain_kernels as sld_plain_loops
+from pipeline.formats.sld import plain_kernels
 from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
 from pipeline.formats.sld.outline import LITERAL, LONGEST_RUN, Outlines, Tiles
 from pipeline.formats.sld.structure import NONE_BEFORE, Layers
@@ -28,7 +28,7 @@ NO_PARENT = -1
 
 
 def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resolved:
-    """As `sld_plain_loops.resolve`."""
+    """As `plain_kernels.resolve`."""
     grid = Grid(
         np.concatenate((before.layers, blocks)),
         np.concatenate((before.cells, np.full(layers.blocks[blocks].sum(), NO_BLOCK, np.int64))),
@@ -41,24 +41,24 @@ def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resol
 def outline_tiles(
     data: bytes, outlines: Outlines, first: Numbers, resolved: Resolved, all_rows: bool
 ) -> Tiles:
-    """As `sld_plain_loops.outline_tiles`."""
+    """As `plain_kernels.outline_tiles`."""
     table = np.stack((*outlines, first), axis=1)
     tiles = np.zeros((outlines.rows * outlines.columns).sum(), np.uint16)
     cells, inherited = resolved.grid.cells, resolved.inherited
     if _outline_tiles(_bytes(data), table, (cells, inherited), all_rows, tiles):
         return tiles
-    return sld_plain_loops.outline_tiles(data, outlines, first, resolved, all_rows)
+    return plain_kernels.outline_tiles(data, outlines, first, resolved, all_rows)
 
 
 def covered(outlines: Outlines, first: Numbers, tiles: Tiles, resolved: Resolved) -> Tiles:
-    """As `sld_plain_loops.covered`."""
+    """As `plain_kernels.covered`."""
     shown = np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
     _cover(first, outlines.rows * outlines.columns, tiles, resolved.inherited, shown)
     return shown
 
 
 def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
-    """As `sld_plain_loops.colours`."""
+    """As `plain_kernels.colours`."""
     image = np.empty((stack.height, stack.width, 4), np.uint8)
     if image.size:
         pixels = image.view("<u4")[..., 0]
@@ -67,7 +67,7 @@ def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
 
 
 def values(data: bytes, stack: Stack, cells: Numbers) -> Bytes:
-    """As `sld_plain_loops.values`."""
+    """As `plain_kernels.values`."""
     image = np.zeros((stack.height, stack.width), np.uint8)
     if image.size:
         _values(_bytes(data), stack.first, stack.rows, cells, image.view("<u4"))
@@ -180,7 +180,7 @@ def _shows_stale(cells: Any, inherited: Any, first: Any) -> Any:
 
 @compiled
 def _read_row(data: Any, place: Any, first_block: Any, tiles: Any) -> Any:
-    """Whether a row's commands are sound; its tiles are filled in. See `sld_outline`."""
+    """Whether a row's commands are sound; its tiles are filled in. See `outline`."""
     start, stop = place
     misplaced = _misplaced(data, start, stop, first_block)
     at, filled, last = start, 0, uint16(0)

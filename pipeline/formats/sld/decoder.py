@@ -4,7 +4,7 @@ Deltas are resolved on block *positions*, not on pixels: each layer becomes a gr
 4x4 block, which hold the block's offset in the file, and an inherited cell takes over the offset
 of a cell of the layer before. Only then are blocks decoded. Layers of one width are stacked for it,
 so that a stack is a single compressed image, and its pixels are where they belong at once. The
-loops over blocks stand in `sld_loops`.
+loops over blocks stand in `kernels`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from pipeline.formats.blocks import Bytes
-from pipeline.formats.sld import plain_kernels as sld_plain_loops
+from pipeline.formats.sld import plain_kernels
 from pipeline.formats.sld.grid import Resolved
 from pipeline.formats.sld.outline import Tiles
 
@@ -23,7 +23,7 @@ WORTH_COMPILING = 1 << 24
 
 
 class BlockKernels(NamedTuple):
-    """One way of doing it; `sld_plain_loops` says what each does."""
+    """One way of doing it; `plain_kernels` says what each does."""
 
     resolve: Callable[..., Resolved]
     outline_tiles: Callable[..., Tiles]
@@ -37,7 +37,7 @@ def loops_of(module: Any) -> BlockKernels:
     return BlockKernels(*(getattr(module, name) for name in BlockKernels._fields))
 
 
-PLAIN = loops_of(sld_plain_loops)
+PLAIN = loops_of(plain_kernels)
 
 
 class _Meter:
@@ -64,6 +64,6 @@ def change_now() -> None:
 @cache
 def fastest_loops() -> BlockKernels:
     """The compiled loops."""
-    from pipeline.formats.sld import compiled_kernels as sld_compiled_loops
+    from pipeline.formats.sld import compiled_kernels
 
-    return loops_of(sld_compiled_loops)
+    return loops_of(compiled_kernels)

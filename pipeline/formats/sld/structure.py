@@ -8,7 +8,7 @@ next offset that is congruent to the header's size modulo 4. All integers are li
     layer   u32 length with these four bytes, then by kind
             main, shadow            u16 x1, y1, x2, y2, u8 flags, u8; then commands and blocks
             damage, player          u8 flags, u8; then commands and blocks
-            outline                 u8 flags, u8; then what `sld_outline` describes
+            outline                 u8 flags, u8; then what `outline` describes
     commands and blocks             u16 count, count times (u8 skip, u8 draw), 8 bytes a drawn block
 
 The commands run through the 4x4 blocks of the box row by row. What a skipped block shows depends on

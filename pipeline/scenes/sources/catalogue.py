@@ -234,7 +234,7 @@ class BackgroundCache:
             if entry.id in self._files:
                 raise BackgroundError(
                     f"Two backgrounds are called '{entry.id}'.",
-                    "Materialize the land and the water backgrounds again.",
+                    "Materialize terrain_backgrounds and water_backgrounds again.",
                 )
             self._files[entry.id] = folder / entry.file
             width, height = _size_of(folder / entry.file)
@@ -279,7 +279,7 @@ def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
         return read_index(folder)
     except BackgroundSetError as error:
         raise BackgroundError(
-            error.problem, "Materialize the terrain and water backgrounds first."
+            error.problem, "Materialize terrain_backgrounds and water_backgrounds first."
         ) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.jobs.program.outputs import Outputs
 
-from .constants import LINEAGE_PREFIX, MAX_DETECTIONS, ROW_VALUES
+from .constants import LINEAGE_PREFIX, MAX_DETECTIONS, ONNX_FILE, ROW_VALUES
 from .stages import options_of
 
 
@@ -28,7 +28,7 @@ def export(job: dict[str, Any], weights: Path, work: Path, outputs: Outputs) -> 
         device="cpu",
         **job["export"],
     )
-    with outputs.replacing("best.onnx") as temporary:
+    with outputs.replacing(ONNX_FILE) as temporary:
         write_lineage(Path(exported), temporary, job)
         check_export(temporary, job)
 

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.jobs.program.constants import STOP_FILE
 from pipeline.jobs.program.outputs import Outputs
 
+from .constants import BEST_WEIGHTS, LAST_WEIGHTS, RESULTS_FILE
 from .recording.checkpoints import Checkpoint, publish_checkpoint
 from .recording.plots import Plots
 from .recording.recorder import History, Recorder
@@ -39,7 +40,7 @@ class Training:
         first = 0
         if saved:
             self.history.restore(saved.state, self.outputs)
-            self.outputs.text("results.csv", self.history.csv())
+            self.outputs.text(RESULTS_FILE, self.history.csv())
             first = self.history.names.index(saved.stage)
         for stage in self.stages[first:]:
             self._run_stage(stage, weights, saved)
@@ -55,8 +56,8 @@ class Training:
         print(
             f"Plots took {self.plots.seconds:.1f} s, {self.plots.cpu_seconds:.1f} s of it CPU time"
         )
-        publish_checkpoint(stage.last, self.outputs, "last.pt")
-        return publish_checkpoint(stage.best, self.outputs, "best.pt")
+        publish_checkpoint(stage.last, self.outputs, LAST_WEIGHTS)
+        return publish_checkpoint(stage.best, self.outputs, BEST_WEIGHTS)
 
     def stop_requested(self) -> bool:
         """Whether somebody asked to train no longer than the epoch that is running."""
@@ -91,4 +92,4 @@ class Training:
         try:
             model.train(**options, **stage.fixed_options())
         finally:
-            self.outputs.text("results.csv", self.history.csv())
+            self.outputs.text(RESULTS_FILE, self.history.csv())

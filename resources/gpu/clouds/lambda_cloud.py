@@ -139,7 +139,7 @@ class LambdaCloud:
         """Register the key under the instance's name, then launch.
 
         A launch that is refused takes the key back; a launch that may have happened does not, as
-        the instance needs it: see `tidy`.
+        the instance needs it: see `_try_to_tidy`.
         """
         name, public_key = checked_name(request.name), checked_public_key(request.public_key)
         launch = _Launch(

@@ -295,7 +295,7 @@ class RemoteHost:
                     reason = f"it could not be reached for {self.patience:.0f} s ({error.problem})"
                 if reason is not None:
                     raise HostLostError(
-                        f"The host is lost: {reason}.", "Train again; it continues if it can."
+                        f"The host is lost: {reason}.", "Run it again; it continues if it can."
                     ) from error
                 time.sleep(pause)
                 pause = min(2 * pause, 5.0)

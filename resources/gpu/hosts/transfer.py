@@ -92,7 +92,7 @@ def send(host: RemoteHost, file: Path, target: str) -> None:
         host.run(quoted("rm", "-f", part))
     raise TransferError(
         f"{file.name} arrived damaged {TRIES} times.",
-        "Something between here and the host changes bytes; train again to get another host.",
+        "Something between here and the host changes bytes; run it again to get another host.",
     )
 
 

@@ -54,7 +54,7 @@ LONG_SECONDS = 600.0
 
 
 class HostUnfitError(OutpostError):
-    """A host on which no training can run."""
+    """A host on which no job can run."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class RemoteWorkspace:
         if not found:
             raise HostUnfitError(
                 f"No Python on the host can use torch. {'; '.join(troubles)}",
-                "Choose a host or an image with Python 3.10 or newer and torch.",
+                "Choose a host or a container image with Python 3.10 or newer and torch.",
             )
         best = found[-1] if found[-1].gpu is not None else found[0]
         self.python = best.python
@@ -230,7 +230,7 @@ class RemoteWorkspace:
         )
 
     def ask_to_finish(self) -> None:
-        """Have the program stop training in order, keep its best and go on to export."""
+        """Ask the program to end in order, with what it has by then."""
         self.host.run(quoted("touch", f"{self.job}/{STOP_FILE}"))
 
     def stop(self) -> None:
@@ -291,7 +291,8 @@ class RemoteWorkspace:
         except RemoteCommandError as error:
             raise HostUnfitError(
                 f"{', '.join(pins)} cannot be installed on the host. {error.problem}",
-                "Choose an image that has them, or one with python3-venv and access to PyPI.",
+                "Choose a container image that has them, or one with python3-venv and access to "
+                "PyPI.",
             ) from error
         return python
 
@@ -348,7 +349,7 @@ def _still_fit(now: Environment, before: Environment, wanted: Mapping[str, str])
     if lost:
         raise HostUnfitError(
             f"With the pinned packages installed over {before.python}, {lost}.",
-            "Choose an image with another Python, or one that has "
+            "Choose a container image with another Python, or one that has "
             f"{', '.join(f'{name} {version}' for name, version in wanted.items())}.",
         )
     return now

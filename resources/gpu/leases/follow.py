@@ -94,7 +94,7 @@ class JobFollower:
         if status.state != "ended":
             raise HostLostError(
                 "The job is gone from the host without having ended: the host was restarted.",
-                "Train again; it continues if it can.",
+                "Run it again; it continues if it can.",
             )
         return status
 

@@ -368,7 +368,7 @@ class ReadyPod:
         while True:
             require_a_parent()
             if reason := self.lease.lost_because() or self._emptied_because():
-                raise HostLostError(f"The host is lost: {reason}.", "Train again.")
+                raise HostLostError(f"The host is lost: {reason}.", "Run it again.")
             if time.monotonic() > ends:
                 return
             time.sleep(self.lease.timeouts.poll_interval)

@@ -203,7 +203,7 @@ class RentedLease:
             raise
 
     def _on_poll(self, workspace: RemoteWorkspace) -> None:
-        """End the training in order while there is still money for it."""
+        """End the job in order while there is still money for it."""
         require_a_parent()
         timeouts, seconds_left = self.terms.timeouts, self._pod.lease.seconds_left()
         if seconds_left < timeouts.rescue:

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
 
 
 def add(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
-    """Add up to `epochs`; fail as `fails` asks for after that many."""
+    """Add up to `epochs`; fail after `fails_after` of them."""
     import yaml
 
     outputs.json("environment.json", {"device": "an abacus", "gpu": None, "yaml": yaml.__version__})

@@ -7,16 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pipeline.formats.sld import decode, encode
+from pipeline.formats.sld import decode, encode, kernels
 from pipeline.formats.sld import decoder as sld_decoder
-from pipeline.formats.sld import kernels as sld_loops
 from tests.pipeline.formats.sld_builders import ALL_LAYERS, random_frame
 
 WAYS = ("plain", "compiled")
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def each_way(request: pytest.FixtureRequest) -> Iterator[sld_loops.BlockKernels]:
+def each_way(request: pytest.FixtureRequest) -> Iterator[kernels.BlockKernels]:
     """All files are decoded by one way; the compiled loops are compiled already."""
     loops = loops_called(request.param)
     with pytest.MonkeyPatch.context() as patched:
@@ -26,7 +25,7 @@ def each_way(request: pytest.FixtureRequest) -> Iterator[sld_loops.BlockKernels]
         yield loops
 
 
-def loops_called(way: str) -> sld_loops.BlockKernels:
+def loops_called(way: str) -> kernels.BlockKernels:
     if way == "compiled":
-        return sld_loops.fastest_loops()
-    return sld_loops.PLAIN
+        return kernels.fastest_loops()
+    return kernels.PLAIN

@@ -17,9 +17,9 @@ from pipeline.formats.sld import (
     SldFrame,
     decode,
     encode,
+    plain_kernels,
 )
 from pipeline.formats.sld import decoder as sld_decoder
-from pipeline.formats.sld import plain_kernels as sld_plain_loops
 from pipeline.formats.sld.kernels import loops_of
 from pipeline.formats.sld.structure import NONE_BEFORE, Layers, parse
 from tests.pipeline.formats.comparing import agrees, same_frame
@@ -225,8 +225,8 @@ class TestCost:
         """How many layers were looked at, and how many blocks decoded."""
         done = {"layers": 0, "blocks": 0}
         read_commands, decode_blocks = (
-            sld_plain_loops.command_bytes,
-            sld_plain_loops.image_of_blocks,
+            plain_kernels.command_bytes,
+            plain_kernels.image_of_blocks,
         )
 
         def counting_layers(data: bytes, layers: Layers, chosen: np.ndarray) -> np.ndarray:
@@ -237,10 +237,10 @@ class TestCost:
             done["blocks"] += len(codes)
             return decode_blocks(codes, columns, kind)
 
-        plain = loops_of(sld_plain_loops)
+        plain = loops_of(plain_kernels)
         monkeypatch.setattr(sld_decoder, "loops_for", lambda _: plain)
-        monkeypatch.setattr(sld_plain_loops, "command_bytes", counting_layers)
-        monkeypatch.setattr(sld_plain_loops, "image_of_blocks", counting_blocks)
+        monkeypatch.setattr(plain_kernels, "command_bytes", counting_layers)
+        monkeypatch.setattr(plain_kernels, "image_of_blocks", counting_blocks)
         return done
 
     def test_a_few_frames_cost_their_chains(self, data: bytes, work: dict[str, int]) -> None:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats.sld import LayerKind, SldError, SldFrame, decode, encode
+from pipeline.formats.sld import LayerKind, SldError, SldFrame, decode, encode, kernels
 from pipeline.formats.sld import decoder as sld_decoder
-from pipeline.formats.sld import kernels as sld_loops
 from tests.pipeline.formats.comparing import digest_of_frames
 from tests.pipeline.formats.conftest import WAYS, loops_called
 from tests.pipeline.formats.mutation import mutants
@@ -116,13 +115,13 @@ def test_every_block_has_the_pixels_that_pillow_gives_it() -> None:
 def test_a_process_changes_to_the_compiled_loops_when_it_has_done_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sld_loops, "_METER", sld_loops._Meter())
-    assert sld_loops.loops_for(1000) == sld_loops.PLAIN
-    assert sld_loops.loops_for(sld_loops.WORTH_COMPILING - 1000) == sld_loops.PLAIN
-    assert sld_loops.loops_for(1) == sld_loops.fastest_loops() != sld_loops.PLAIN
+    monkeypatch.setattr(kernels, "_METER", kernels._Meter())
+    assert kernels.loops_for(1000) == kernels.PLAIN
+    assert kernels.loops_for(kernels.WORTH_COMPILING - 1000) == kernels.PLAIN
+    assert kernels.loops_for(1) == kernels.fastest_loops() != kernels.PLAIN
 
 
 def test_a_process_may_change_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sld_loops, "_METER", sld_loops._Meter())
-    sld_loops.change_now()
-    assert sld_loops.loops_for(1) == sld_loops.fastest_loops()
+    monkeypatch.setattr(kernels, "_METER", kernels._Meter())
+    kernels.change_now()
+    assert kernels.loops_for(1) == kernels.fastest_loops()

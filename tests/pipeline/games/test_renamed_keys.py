@@ -107,12 +107,6 @@ def test_a_wrong_value_is_refused_under_the_new_name() -> None:
     assert caught.value.errors()[0]["loc"] == ("bar", "width")
 
 
-def key_of(rules: Any, dotted: str) -> Any:
-    for name in dotted.split("."):
-        rules = getattr(rules, name)
-    return rules
-
-
 def test_every_new_name_is_a_key_of_today() -> None:
     for model in Section.__subclasses__():
         for new in model.renamed_keys.values():

@@ -80,7 +80,7 @@ def test_an_export_that_changes_meanwhile_is_noticed(
 def test_a_folder_that_holds_no_batch_is_refused(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "labels.json").write_text(content)
-    with pytest.raises(BatchError, match="is not a part of a batch"):
+    with pytest.raises(BatchError, match="does not belong to a whole batch"):
         ExportBatch.open(tmp_path)
 
 

@@ -211,7 +211,7 @@ def test_files_that_are_listed_nowhere_are_found(written: Path) -> None:
 
 def test_a_folder_without_a_summary_is_no_training_set(written: Path) -> None:
     (written / "merge_summary.json").unlink()
-    with pytest.raises(TrainingSetError, match="is not a summary"):
+    with pytest.raises(TrainingSetError, match="is not the summary"):
         TrainingSet.open(written)
 
 

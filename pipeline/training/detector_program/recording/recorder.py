@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pipeline.jobs.program.outputs import Outputs
 
-from ..constants import METRIC_NAMES, PROGRESS_SECONDS, STATE_KEY
+from ..constants import METRIC_NAMES, PROGRESS_SECONDS, RESULTS_FILE, STATE_KEY
 from ..stages import StageSettings
 from .checkpoints import without_optimizer
 from .figures import losses, number
@@ -199,7 +199,7 @@ class Recorder:
 
         content = torch.load(trainer.last, map_location="cpu", weights_only=False)
         content[STATE_KEY] = {**self.history.state(), "best": self._best_of(trainer)}
-        self.outputs.text("results.csv", self.history.csv())
+        self.outputs.text(RESULTS_FILE, self.history.csv())
         last = self.history.epochs[-1]
         self.outputs.keep_checkpoint(
             lambda file: torch.save(content, file),

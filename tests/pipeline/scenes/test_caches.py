@@ -1,4 +1,4 @@
-"""Shelves: what is kept between scenes never changes what is drawn."""
+"""Caches: what is kept between scenes never changes what is drawn."""
 
 import numpy as np
 
