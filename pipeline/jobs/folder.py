@@ -54,7 +54,7 @@ def write_job_folder(
     if resume is not None and not resume.is_file():
         raise JobError(
             f"There is no checkpoint at {resume}.",
-            "Correct the path, or leave resume out to begin anew.",
+            "Correct the path, or leave resume out to start over.",
         )
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
