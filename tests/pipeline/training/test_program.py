@@ -120,7 +120,7 @@ def test_a_job_tells_its_epochs_and_that_it_is_done(trained: Path) -> None:
 SHORT_OF_MEMORY = """
 import sys, os
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "whole_program.pyz"))
-from detector_program import main as program
+from pipeline.training.detector_program import main as program
 
 patch = program.patch_ultralytics
 
@@ -188,7 +188,8 @@ def test_what_is_done_is_listed_with_digests(trained: Path) -> None:
 
     done = json.loads((outputs / "done.json").read_text(encoding="utf-8"))
 
-    assert set(done) == {"best.pt", "last.pt", "best.onnx"}
+    figures = {"environment.json", "results.csv"}
+    assert set(done) == {"best.pt", "last.pt", "best.onnx", *figures}
     assert all(sha256_of(outputs / name) == entry["sha256"] for name, entry in done.items())
 
 

@@ -183,6 +183,8 @@ def test_two_stages_go_on_within_the_second_and_do_not_repeat_the_first(
         "last.pt",
         "pretrain.pt",
         "best.onnx",
+        "environment.json",
+        "results.csv",
     }
     data = job.parent / "data"
     assert (data / "synthetic_train.txt").read_text("utf-8").count("synth_") == 3
