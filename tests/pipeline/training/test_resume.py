@@ -205,7 +205,7 @@ def test_asked_to_end_at_once_it_keeps_its_checkpoint_and_asked_to_stop_it_expor
     assert run_until(job, told_one, signal.SIGTERM) == EXIT_STOPPED
     assert (outputs / "checkpoint.pt").is_file()
     assert read_results_csv(outputs / "results.csv")
-    assert "what was finished is kept" in messages(job)
+    assert "the newest checkpoint was kept" in messages(job)
     assert (outputs / "plots" / "pretrain" / "train_batch0.jpg").is_file()
     assert not (outputs / "done.json").exists()
 
