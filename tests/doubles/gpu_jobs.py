@@ -91,9 +91,10 @@ esac
 """
 LIE = """
 import importlib.metadata, json, sys
-answer, *asked = sys.argv[1:]
+answer, asked = json.loads(sys.argv[1]), sys.argv[2:]
 here = {item.metadata["Name"]: item.version for item in importlib.metadata.distributions()}
-print(json.dumps({**json.loads(answer), "found": {name: here.get(name) for name in asked}}))
+here |= {name: "0.0" for name in answer.pop("outdated")}
+print(json.dumps({**answer, "found": {name: here.get(name) for name in asked}}))
 """
 
 
@@ -119,13 +120,16 @@ def write_small_job(folder: Path, program: str, images: int = 3) -> Path:
     return job
 
 
-def gpu_python(gpu: str | None = GPU_NAME, trouble: str = "") -> str:
-    """A `python3` of this machine that claims to have a GPU."""
+def gpu_python(
+    gpu: str | None = GPU_NAME, trouble: str = "", outdated: tuple[str, ...] = ()
+) -> str:
+    """A `python3` of this machine that claims to have a GPU, and old versions of some packages."""
     answer = {
         "python": "python3",
         "torch": "2.8.0",
         "cuda": "12.8",
         "gpu": gpu,
         "trouble": trouble,
+        "outdated": outdated,
     }
     return LYING_PYTHON.format(answer=json.dumps(answer), python=sys.executable, lie=LIE)

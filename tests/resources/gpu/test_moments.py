@@ -228,7 +228,7 @@ def test_a_job_that_ran_out_of_memory_is_not_tried_elsewhere(account: Renting, j
 def test_a_host_that_loses_its_gpu_with_the_packages_is_given_up_before_it_gets_the_job(
     account: Renting, job: Path
 ) -> None:
-    seeing = gpu_python().replace('"onnx": "', '"onnx": "0.')
+    seeing = gpu_python(outdated=("onnx",))
     blind = gpu_python(None).replace('"python": "python3"', '"python": "blind"')
     made = """case "$2" in environment) echo '"blind"'; exit ;; esac\n"""
     first = {"python3": seeing.replace("case", f"{made}case", 1), "python": seeing, "blind": blind}

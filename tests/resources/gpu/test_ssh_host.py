@@ -147,7 +147,7 @@ def test_a_job_of_somebody_else_is_left_alone(
     abandon(provider_of(machine, tmp_path, "somebody"), write_small_job(tmp_path / "job", SLEEPER))
     sleeper = sleeper_on(machine)
 
-    with pytest.raises(SshHostError, match="somebody else"), provider.rent(SPEC):
+    with pytest.raises(SshHostError, match="Another user's job"), provider.rent(SPEC):
         pass
     assert is_alive(sleeper)
 
