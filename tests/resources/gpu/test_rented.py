@@ -527,7 +527,7 @@ def test_a_job_that_does_not_end_for_the_budget_is_ended_with_its_checkpoint(
     deaf = training_program(1000, 0.1).replace('os.path.exists("stop")', "False")
     (job.parent / "program.pyz").write_text(deaf)
 
-    with pytest.raises(BudgetSpentError, match="before the job had ended"):
+    with pytest.raises(BudgetSpentError, match="before the job ended"):
         train(account, job, ttl_seconds=9)
 
     assert (job.parent / "outputs" / "checkpoint.pt").is_file()
@@ -782,7 +782,7 @@ def test_who_sleeps_past_the_end_of_a_lease_rents_nothing_more(account: Renting,
             clock.ahead = 8 * 3600
 
     with (
-        pytest.raises(BudgetSpentError, match="before the job had ended"),
+        pytest.raises(BudgetSpentError, match="before the job ended"),
         asleep.provider().rent(SPEC) as lease,
     ):
         lease.run(job, sleep)
