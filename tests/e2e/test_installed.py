@@ -138,7 +138,6 @@ def test_what_needs_the_checkout_says_so(installed: Installed) -> None:
     assert "run this from the checkout" in " ".join(done.stderr.split())
 
 
-@pytest.mark.exhaustive
 def test_the_interface_is_served_and_makes_assets(installed: Installed) -> None:
     server = OutpostDev(
         installed.environment,

@@ -243,6 +243,7 @@ def test_an_agent_without_the_key_is_told_of(
         read_key(file)
 
 
+@pytest.mark.slow
 def test_a_wrong_passphrase_is_named_and_told_to_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -204,6 +204,7 @@ def test_two_processes_that_upgrade_at_once_both_write(tmp_path: Path, dump: Pat
     assert [ledger.row(f"0000000{lease}").note for lease in (3, 5)] == notes
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_upgrade_at_once_one_does(tmp_path: Path) -> None:
     ledger = old_ledger(tmp_path / "gpu", OLD[0])
     waiting = [SPAWN.Event() for _ in range(2)]
