@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,20 +54,25 @@ def _frame() -> Frame:
 
 
 @pytest.mark.slow
-def test_opening_a_checkpoint_leaves_pillow_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("threads", [None, "3"])
+def test_opening_a_checkpoint_leaves_the_process_as_it_was(
+    tmp_path: Path, threads: str | None
+) -> None:
     pytest.importorskip("ultralytics")
     broken = tmp_path / "best.pt"
     broken.write_bytes(b"no checkpoint")
     code = (
-        "import sys, PIL.Image\n"
+        "import os, sys, PIL.Image\n"
         "opens = PIL.Image.open\n"
         "from detector_runtime import ModelLoadError, open_detector\n"
         "try:\n"
         "    open_detector(sys.argv[1])\n"
         "except ModelLoadError:\n"
         "    print('ultralytics' in sys.modules, PIL.Image.open is opens)\n"
+        "    print(os.environ.get('OMP_NUM_THREADS'))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(broken)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["True", "True"]
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    environment |= {"OMP_NUM_THREADS": threads} if threads else {}
+    command = [sys.executable, "-c", code, str(broken)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", str(threads)]

@@ -6,6 +6,7 @@ A `.pt` file is a pickle: opening one runs code from it. Open only files that yo
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from detector_runtime.results import ModelSource
 from detector_runtime.system.forks import call_in_children
 
 MAX_ROWS = 300
+THREADS_VARIABLE = "OMP_NUM_THREADS"
 
 
 class _Fork:
@@ -119,13 +121,16 @@ def _ultralytics() -> Any:
 
     8.4.190 puts a function of its own in the place of `PIL.Image.open`, for the whole process: for
     a file that is not an image it tries to install a package for HEIF, and raises
-    ModuleNotFoundError instead of UnidentifiedImageError.
+    ModuleNotFoundError instead of UnidentifiedImageError. And it sets OMP_NUM_THREADS to 1 where
+    nothing is set, so that every program which this process starts later has one thread.
     """
-    opens = PIL.Image.open
+    opens, threads = PIL.Image.open, os.environ.get(THREADS_VARIABLE)
     try:
         return importlib.import_module("ultralytics")
     finally:
         PIL.Image.open = opens
+        if threads is None:
+            os.environ.pop(THREADS_VARIABLE, None)
 
 
 def _open(path: Path) -> Any:
