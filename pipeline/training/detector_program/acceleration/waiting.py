@@ -100,10 +100,13 @@ class ExtraThreads:
     def _compute_and_wait(self) -> None:
         import torch
 
-        # A new thread begins with OMP_NUM_THREADS, which ultralytics 8.4.190 sets to 1.
-        torch.set_num_threads(self._count)
-        torch.ones(TENSOR_SIZE).sum()
-        self._ready.set()
+        try:
+            # A new thread begins with OMP_NUM_THREADS, which ultralytics 8.4.190 sets to 1.
+            torch.set_num_threads(self._count)
+            torch.ones(TENSOR_SIZE).sum()
+        finally:
+            # Whatever went wrong here, nobody waits for it: the training goes on as it was.
+            self._ready.set()
         self._end.wait()
 
 

@@ -136,6 +136,17 @@ def test_more_threads_than_cores_exist_only_while_others_compute() -> None:
     assert gone.splitlines()[-1] == "True"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_threads_that_cannot_be_made_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+
+    def refuse(_count: int) -> None:
+        raise RuntimeError("no more threads")
+
+    monkeypatch.setattr(torch, "set_num_threads", refuse)
+    waiting.ExtraThreads(2).end()
+
+
 @pytest.mark.parametrize("name", CHOSEN_BY)
 def test_what_the_user_has_chosen_holds(
     name: str, monkeypatch: pytest.MonkeyPatch, extra: type[Extra]
