@@ -133,8 +133,8 @@ def test_list_asks_what_was_billed_and_says_whether_that_is_known(
 ) -> None:
     ledger, left = account.ledger, abandon(account)
     ledger.ready(left.id)
-    account.cloud.terminate(left.pod_id or "")
     ledger.draining(left.id, "done")
+    account.cloud.terminate(left.pod_id or "")
     ledger.terminated(left.id)
     account.runpod.billed_share = 0.0
     (before,) = json.loads(outpost("list", "--json").stdout)["leases"]
