@@ -219,15 +219,16 @@ class SetDrawing:
         """Draw one shard.
 
         Raises:
-            Failure: with an error of ours as its cause, which repeating would not fix.
+            Failure: with an error of ours as its cause, which repeating would not fix; or because
+                the run was told to end, after which Dagster 1.13 would draw the shard again.
         """
         try:
             spec = self._checked_spec()
             sources = Sources(*(self.store.open(item).path for item in spec.sources))
             report = reporter(self.context.log.info)
             draw_shard(self.scratch, shard, self._chosen_pack(spec), sources, report)
-        except KNOWN_ERRORS as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+        except (*KNOWN_ERRORS, dg.DagsterExecutionInterruptedError) as error:
+            raise dg.Failure(str(error) or "Interrupted.", allow_retries=False) from error
 
     def commit(self) -> dg.MaterializeResult[Any]:
         """Make the artifact of the finished shards, or take the one that was there before.

@@ -1,6 +1,7 @@
 """The synthetic set is one artifact, whatever steps and processes it was drawn by."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -267,6 +268,20 @@ def test_going_on_after_a_failure_draws_what_is_missing_and_nothing_else(
     version = (newest(reconstructable_game).tags or {})["dagster/data_version"]
     remove_tree(reconstructable_game.store.root / "toy" / "synthetic_set")
     assert draw(reconstructable_game).data_version == version
+
+
+def test_ctrl_c_ends_the_drawing_at_once(toy_game: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster 1.13 repeats a step that was told to end, where it has a policy for failures."""
+    shards = []
+
+    def told_to_end(_scratch: Path, shard: Shard, *_: Any) -> None:
+        shards.append(shard.first)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(assets.graph.scenes, "draw_shard", told_to_end)
+    with pytest.raises(KeyboardInterrupt):
+        draw(toy_game)
+    assert shards == [0]
 
 
 def test_a_run_whose_workshop_was_collected_says_what_to_do(
