@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, lru_cache
 
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.plan import ScenePlan
@@ -15,9 +15,10 @@ CORNERS = "[%d, %d, %d, %d]"
 
 OBJECT = (
     '{"class": %s, "covered_by": %s, "dropped": %s, %s"full": %s, "player": %s, "scale": %.4f, '
-    '"sprite": %s, "truncated_fraction": %.4f, "visible": %s, "visible_fraction": %.4f}'
+    '"sprite": %s, "truncated_fraction": %s, "visible": %s, "visible_fraction": %s}'
 )
 """An object of a sidecar. The fourth part, for a footprint, is empty in most scenes."""
+KEPT_FRACTIONS = 10_000
 
 
 def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
@@ -39,19 +40,20 @@ def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
 def _line(decision: Exported) -> str:
     """An object as JSON with sorted keys, put together by hand because there are so many."""
     item, outcome = decision
-    around, where = _corners(item.full), item.footprint
+    class_name, full, visible, seen, cut, covers, player, sprite_id, scale, where = item
+    around = _corners(full)
     return OBJECT % (
-        _quoted(item.class_name),
-        _quoted(item.covered_by),
+        _quoted(class_name),
+        _quoted(covers),
         "null" if isinstance(outcome, LabelledBox) else _quoted(outcome),
         "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, ',
         around,
-        "null" if item.player is None else item.player,
-        item.scale,
-        _quoted(item.sprite_id),
-        item.truncated_fraction,
-        around if item.visible is item.full else _corners(item.visible),
-        item.visible_fraction,
+        "null" if player is None else player,
+        scale,
+        _quoted(sprite_id),
+        _fraction(cut),
+        around if visible is full else _corners(visible),
+        _fraction(seen),
     )
 
 
@@ -59,6 +61,12 @@ def _line(decision: Exported) -> str:
 def _quoted(name: str | tuple[str, ...]) -> str:
     """A name or some as JSON; there are few of them beside the objects."""
     return json.dumps(name)
+
+
+@lru_cache(KEPT_FRACTIONS)
+def _fraction(value: float) -> str:
+    """Most objects are seen whole, or lie inside whole: their fractions are 1 and 0."""
+    return f"{value:.4f}"
 
 
 def _corners(box: Box | None) -> str:

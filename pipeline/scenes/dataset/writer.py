@@ -23,7 +23,6 @@ from pipeline.processes import end_with_parent
 from pipeline.progress import Progress, Report, silent
 from pipeline.scenes.dataset.layout import (
     PARTS,
-    SHARD_IMAGES,
     SUFFIXES,
     SceneSetError,
     Shard,
@@ -39,8 +38,8 @@ from pipeline.scenes.dataset.shard_writer import (
 )
 from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
 
-PORTION_IMAGES = 10
-"""The end of a set comes in such portions, so that its processes end together."""
+LEAST_IMAGES, MOST_IMAGES = 10, 150
+"""Of a shard, where several processes draw a set."""
 
 
 def write_set(
@@ -82,13 +81,20 @@ def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) ->
 
 
 def worker_shards(images: int, workers: int) -> tuple[Shard, ...]:
-    """Shards of the usual size, and smaller ones where the next process would wait for the last."""
+    """Shards that become smaller towards the end, so that no process waits long for the last.
+
+    Neighbours share a background, which each process decodes for itself: large shards share more.
+    """
     if workers <= 1:
         return shards(images)
-    rough = shards(max(0, images - workers * SHARD_IMAGES))
-    first = rough[-1].stop if rough else 0
-    fine = shards(images - first, PORTION_IMAGES)
-    return (*rough, *(Shard(first + part.first, first + part.stop) for part in fine))
+    planned: list[Shard] = []
+    first = 0
+    while first < images:
+        size = (images - first) // (2 * workers)
+        stop = min(first + min(max(size, LEAST_IMAGES), MOST_IMAGES), images)
+        planned.append(Shard(first, stop))
+        first = stop
+    return tuple(planned)
 
 
 def _written(

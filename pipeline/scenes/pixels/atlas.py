@@ -35,7 +35,7 @@ class Atlas:
     """
 
     def __init__(self, sizes: Iterable[tuple[int, int]]) -> None:
-        self._sizes = _pairs(sizes)
+        self._sizes = pairs(sizes)
         self._ends = np.cumsum(self._sizes[:, 0] * self._sizes[:, 1])
         self.pixels = int(self._ends[-1]) if len(self._ends) else 0
 
@@ -54,13 +54,13 @@ class Atlas:
         """Where everything lies, with the corner (x, y) of each in a scene."""
         table = np.empty((len(self._sizes), 5), np.int64)
         table[1:, 0], table[:1, 0] = self._ends[:-1], 0
-        table[:, 1:3], table[:, 3:] = self._sizes, _pairs(corners)
+        table[:, 1:3], table[:, 3:] = self._sizes, pairs(corners)
         return table
 
 
-def _pairs(pairs: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
+def pairs(numbers: Iterable[tuple[int, int]]) -> npt.NDArray[np.int64]:
     """int64 [n, 2]; in half the time that numpy takes for a list of tuples."""
-    return np.fromiter(chain.from_iterable(pairs), np.int64).reshape(-1, 2)
+    return np.fromiter(chain.from_iterable(numbers), np.int64).reshape(-1, 2)
 
 
 def view_of(plane: npt.NDArray[np.uint8], span: Sequence[int]) -> npt.NDArray[np.uint8]:

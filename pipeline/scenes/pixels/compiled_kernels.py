@@ -29,12 +29,14 @@ from numba.np.arrayobj import make_array
 
 from pipeline.compilation import compiled, inlined
 from pipeline.scenes.pixels.atlas import Ids, Measures, Table
+from pipeline.scenes.pixels.prepared import BGRA, CAST, LIGHT, SHADOW, Sprites
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Words: TypeAlias = npt.NDArray[np.uint32]
 """Pixels of four channels."""
 Whole: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float32]
+Scales: TypeAlias = npt.NDArray[np.float64]
 Generate: TypeAlias = Callable[
     [BaseContext, ir.IRBuilder, Signature, tuple[ir.Value, ...]], ir.Value
 ]
@@ -58,8 +60,6 @@ CACHE_LINE = 64
 """Bytes."""
 AHEAD = 4
 """Rows by which memory is asked for before it is needed."""
-SCRATCH_PIXELS = 1 << 14
-"""Enough for most images while they are resized."""
 
 
 @inlined
@@ -191,6 +191,11 @@ class _Writer:
     def rest_of_255(self, numbers: ir.Value) -> ir.Value:
         return self.builder.xor(numbers, _constant([255] * numbers.type.count, 8))
 
+    def is_any_set(self, vector: ir.Value) -> ir.Value:
+        """Whether a vector is anything but zeros."""
+        whole = ir.IntType(vector.type.count * vector.type.element.width)
+        return self.builder.icmp_unsigned("!=", self.builder.bitcast(vector, whole), whole(0))
+
     def set_lanes(self, mask: ir.Value) -> ir.Value:
         """How many lanes of a mask are set, as a whole number of 64 bits."""
         bits = self.builder.bitcast(mask, ir.IntType(mask.type.count))
@@ -254,14 +259,16 @@ def _write_lay(code: _Writer) -> None:
     build, nothing = code.builder, _constant([0] * LANES, 32)
     pixels = code.load(code.place(bgra, at, LANES, 32))
     pixels = build.select(code.not_skipped(skip), pixels, nothing)
-    owners = code.place(ids, at, LANES, 16)
-    is_opaque = build.icmp_signed("<", pixels, nothing)  # The highest bit is that of alpha.
-    claimed = build.select(is_opaque, code.everywhere(own, LANES, 16), code.load(owners))
-    code.store(claimed, owners)
-    over = build.bitcast(pixels, _vector(4 * LANES, 8))
-    behind = code.rest_of_255(code.for_channels(over, lambda channel: channel | 3))
-    under = code.place(image, at, 4 * LANES, 8)
-    code.store(code.sum(over, code.scaled(code.load(under), behind)), under)
+    # Most of what lies around a sprite is transparent: what is beneath is not even looked at.
+    with build.if_then(code.is_any_set(pixels)):
+        owners = code.place(ids, at, LANES, 16)
+        is_opaque = build.icmp_signed("<", pixels, nothing)  # The highest bit is that of alpha.
+        claimed = build.select(is_opaque, code.everywhere(own, LANES, 16), code.load(owners))
+        code.store(claimed, owners)
+        over = build.bitcast(pixels, _vector(4 * LANES, 8))
+        behind = code.rest_of_255(code.for_channels(over, lambda channel: channel | 3))
+        under = code.place(image, at, 4 * LANES, 8)
+        code.store(code.sum(over, code.scaled(code.load(under), behind)), under)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -428,17 +435,20 @@ def _write_count(code: _Writer) -> ir.Value:
     build, nothing = code.builder, _constant([0] * LANES, 32)
     is_opaque = build.icmp_signed("<", code.load(code.place(bgra, at, LANES, 32)), nothing)
     is_opaque = build.and_(is_opaque, code.not_skipped(skip))
-    owners = code.load(code.place(ids, at, LANES, 16))
-    is_own = build.icmp_unsigned("==", owners, code.everywhere(own, LANES, 16))
-    is_own = build.and_(is_own, is_opaque)
-    found = build.or_(
-        build.select(is_opaque, _constant([1] * LANES, 32), nothing),
-        build.select(is_own, _constant([1 << 16] * LANES, 32), nothing),
-    )
-    place = code.place(columns, at, LANES, 32)
-    code.store(build.add(code.load(place), found), place)
-    shifted = build.shl(code.set_lanes(is_own), ir.Constant(ir.IntType(64), 16))
-    return build.or_(code.set_lanes(is_opaque), shifted)
+    counted = cgutils.alloca_once_value(build, ir.Constant(ir.IntType(64), 0))
+    with build.if_then(code.is_any_set(is_opaque)):
+        owners = code.load(code.place(ids, at, LANES, 16))
+        is_own = build.icmp_unsigned("==", owners, code.everywhere(own, LANES, 16))
+        is_own = build.and_(is_own, is_opaque)
+        found = build.or_(
+            build.select(is_opaque, _constant([1] * LANES, 32), nothing),
+            build.select(is_own, _constant([1 << 16] * LANES, 32), nothing),
+        )
+        place = code.place(columns, at, LANES, 32)
+        code.store(build.add(code.load(place), found), place)
+        shifted = build.shl(code.set_lanes(is_own), ir.Constant(ir.IntType(64), 16))
+        build.store(build.or_(code.set_lanes(is_opaque), shifted), counted)
+    return build.load(counted)
 
 
 @compiled
@@ -507,79 +517,137 @@ def _turn(pixels: Words | Bytes, shape: tuple[int, int], out: Words | Bytes) -> 
 
 
 @compiled
-def resize(places: Whole, plane: Words | Bytes, table: Table) -> None:
-    """`places` has `Pyramid.place` of each image, and zeros where there is none."""
-    once = np.empty(SCRATCH_PIXELS, plane.dtype)
-    turned = np.empty(SCRATCH_PIXELS, plane.dtype)
-    for number in range(places.shape[0]):
-        address, height, width, levels = places[number]
-        first, rows, columns, _, _ = table[number]
-        if not address:
-            continue
-        start = 0
-        for _ in range(1, levels):
-            lower, narrower = (height + 1) // 2, (width + 1) // 2
-            if lower < rows or narrower < columns:
-                break
-            start += height * width
-            height, width = lower, narrower
-        level = carray(_pixels_at(address, plane), start + height * width)[start:]
-        if once.size < height * columns:
-            once = np.empty(height * columns, plane.dtype)
-            turned = np.empty(height * columns, plane.dtype)
-        _interpolate(level, (width, height), once, columns)
-        _turn(once, (columns, height), turned)
-        _interpolate(turned, (height, columns), plane[first : first + rows * columns], rows)
+def level_for(place: Whole, rows: int, columns: int) -> tuple[int, int, int]:
+    """Where the smallest level begins that is no smaller than that, its rows and its columns."""
+    _, height, width, levels = place
+    start = 0
+    for _ in range(1, levels):
+        lower, narrower = (height + 1) // 2, (width + 1) // 2
+        if lower < rows or narrower < columns:
+            break
+        start += height * width
+        height, width = lower, narrower
+    return start, height, width
 
 
 @compiled
-def shade(image: Words, shadows: Bytes, table: Table, opacity: int) -> None:
-    """`image` is [height, width], `shadows` a plane."""
+def resize(
+    place: Whole,
+    shape: tuple[int, int],
+    scratch: tuple[Words | Bytes, Words | Bytes],
+    out: Words | Bytes,
+) -> None:
+    """Make an image at another size of its pyramid.
+
+    Args:
+        place: `Pyramid.place`.
+        shape: rows and columns that are made.
+        scratch: two arrays with room for as many columns of the pyramid's largest level.
+        out: pixels, row by row.
+    """
+    (rows, columns), (once, turned) = shape, scratch
+    start, height, width = level_for(place, rows, columns)
+    level = carray(_pixels_at(place[0], out), start + height * width)[start:]
+    _interpolate(level, (width, height), once, columns)
+    _turn(once, (columns, height), turned)
+    _interpolate(turned, (height, columns), out, rows)
+
+
+@compiled
+def draw(sprites: Sprites, bgra: Words, table: Table, tints: Words) -> None:
+    """`bgra` is a plane, `tints` a colour for each sprite, 0 for nobody's."""
+    most, largest = 1, 1
+    for number in range(table.shape[0]):
+        _, rows, columns, _, _ = table[number]
+        most = max(most, sprites[number, BGRA, 1] * columns, sprites[number, LIGHT, 1] * columns)
+        largest = max(largest, rows * columns)
+    scratch = np.empty(most, np.uint32), np.empty(most, np.uint32)
+    light_scratch, light = (
+        (np.empty(most, np.uint8), np.empty(most, np.uint8)),
+        np.empty(largest, np.uint8),
+    )
+    for number in range(table.shape[0]):
+        first, rows, columns, _, _ = table[number]
+        pixels = bgra[first : first + rows * columns]
+        resize(sprites[number, BGRA], (rows, columns), scratch, pixels)
+        if tints[number] and sprites[number, LIGHT, 0]:
+            shares = light[: rows * columns]
+            resize(sprites[number, LIGHT], (rows, columns), light_scratch, shares)
+            paint(pixels, shares, tints[number])
+
+
+@compiled
+def paint(pixels: Words, shares: Bytes, tint: np.uint32) -> None:
+    """Add to a sprite's pixels their shares of 255 of a colour."""
+    size = pixels.size
+    if size < LANES:
+        for n in range(size):
+            share, pixel = np.uint32(shares[n]), pixels[n]
+            low = _sum(pixel & PAIR, _scaled(tint & PAIR, share))
+            high = _sum(
+                (pixel >> np.uint32(8)) & PAIR, _scaled((tint >> np.uint32(8)) & PAIR, share)
+            )
+            pixels[n] = low | (high << np.uint32(8))
+    else:
+        for n in range(0, size - LANES + 1, LANES):
+            _paint_step(pixels, shares, n, 0, tint)
+        if size % LANES:
+            _paint_step(pixels, shares, size - LANES, -size % LANES, tint)
+
+
+@compiled
+def cast(image: Words, sprites: Sprites, corners: Whole, scales: Scales, opacity: int) -> None:
+    """`image` is [height, width]; a sprite at scale 0 casts no shadow."""
+    most, largest = 1, 1
+    rows_of_table = np.zeros((len(scales), 5), np.int64)
+    for number in range(len(scales)):
+        scale = scales[number]
+        rows, columns, x, y = sprites[number, CAST]
+        row = rows_of_table[number]
+        if scale > 0.0 and sprites[number, SHADOW, 0]:
+            row[1], row[2] = (
+                max(1, int(np.rint(rows * scale))),
+                max(1, int(np.rint(columns * scale))),
+            )
+            row[3] = corners[number, 0] + int(np.rint(x * scale))
+            row[4] = corners[number, 1] + int(np.rint(y * scale))
+            most = max(most, sprites[number, SHADOW, 1] * row[2])
+            largest = max(largest, row[1] * row[2])
+    scratch, shadow = (
+        (np.empty(most, np.uint8), np.empty(most, np.uint8)),
+        np.empty(largest, np.uint8),
+    )
+    for number in range(len(scales)):
+        row = rows_of_table[number]
+        if row[1]:
+            darkness = shadow[: row[1] * row[2]]
+            resize(sprites[number, SHADOW], (row[1], row[2]), scratch, darkness)
+            shade(image, darkness, row, opacity)
+
+
+@compiled
+def shade(image: Words, darkness: Bytes, row_of_table: Whole, opacity: int) -> None:
+    """`image` is [height, width], `darkness` that of one plane's image."""
     height, width = image.shape
     pixels, strength = image.reshape(-1), np.uint32(opacity)
-    for number in range(table.shape[0]):
-        first, _, columns, left, top = table[number]
-        y1, y2, x1, x2 = _window(table[number], width, height)
-        size = max(0, x2 - x1)
-        for row in range(y1, y2):
-            start, to = first + row * columns + x1, (row + top) * width + left + x1
-            _ask_for_row(pixels, to + AHEAD * width, size)
-            darkness, beneath = shadows[start : start + size], pixels[to : to + size]
-            if size < LANES:
-                for n in range(size):
-                    kept = np.uint32(255) - _scaled(np.uint32(darkness[n]), strength)
-                    low = _scaled(beneath[n] & PAIR, kept)
-                    high = _scaled((beneath[n] >> np.uint32(8)) & PAIR, kept)
-                    beneath[n] = low | (high << np.uint32(8))
-            else:
-                for n in range(0, size - LANES + 1, LANES):
-                    _shade_step(beneath, darkness, n, 0, strength)
-                if size % LANES:
-                    _shade_step(beneath, darkness, size - LANES, -size % LANES, strength)
-
-
-@compiled
-def paint(bgra: Words, light: Bytes, table: Table, tints: Words) -> None:
-    """`bgra` and `light` are planes, `tints` a colour for each sprite."""
-    for number in range(table.shape[0]):
-        first, rows, columns, _, _ = table[number]
-        size, tint = rows * columns, tints[number]
-        if not tint:
-            continue
-        pixels, shares = bgra[first : first + size], light[first : first + size]
+    _, _, columns, left, top = row_of_table
+    y1, y2, x1, x2 = _window(row_of_table, width, height)
+    size = max(0, x2 - x1)
+    for row in range(y1, y2):
+        start, to = row * columns + x1, (row + top) * width + left + x1
+        _ask_for_row(pixels, to + AHEAD * width, size)
+        dark, beneath = darkness[start : start + size], pixels[to : to + size]
         if size < LANES:
             for n in range(size):
-                share, pixel = np.uint32(shares[n]), pixels[n]
-                low = _sum(pixel & PAIR, _scaled(tint & PAIR, share))
-                high = _sum(
-                    (pixel >> np.uint32(8)) & PAIR, _scaled((tint >> np.uint32(8)) & PAIR, share)
-                )
-                pixels[n] = low | (high << np.uint32(8))
+                kept = np.uint32(255) - _scaled(np.uint32(dark[n]), strength)
+                low = _scaled(beneath[n] & PAIR, kept)
+                high = _scaled((beneath[n] >> np.uint32(8)) & PAIR, kept)
+                beneath[n] = low | (high << np.uint32(8))
         else:
             for n in range(0, size - LANES + 1, LANES):
-                _paint_step(pixels, shares, n, 0, tint)
+                _shade_step(beneath, dark, n, 0, strength)
             if size % LANES:
-                _paint_step(pixels, shares, size - LANES, -size % LANES, tint)
+                _shade_step(beneath, dark, size - LANES, -size % LANES, strength)
 
 
 @compiled

@@ -6,21 +6,18 @@ bits. They are imported with the first call: whoever only loads definitions wait
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from itertools import chain
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.pixels.atlas import Ids, Measures, Plane, Table
-from pipeline.scenes.pixels.mipmaps import Pyramid
+from pipeline.scenes.pixels.prepared import Sprites
 from pipeline.sprites.library import Pixels
 from pipeline.sprites.recolour import LUMINANCE
 
-NOWHERE = (0, 0, 0, 0)
-"""The place of no pyramid."""
+Floats = npt.NDArray[np.float64]
 
 
 def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pixels | None]:
@@ -49,61 +46,63 @@ def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pix
     return bgra, light
 
 
-def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
-    """Fill a plane with images at the size that each has there.
+def draw(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
+    """Fill a plane with sprites at the size and in the colours that each has there.
 
-    Bilinear between the middles of pixels, first the columns and then the rows, from the smallest
-    level that is no smaller; positions in steps of 1/65536, weights of 1/256, rounded each time.
+    Resized bilinearly between the middles of pixels, first the columns and then the rows, from the
+    smallest level that is no smaller; positions in steps of 1/65536, weights of 1/256, rounded each
+    time.
 
     Args:
-        pyramids: what each image is made from; the part of one without is left as it is.
-        plane: of a sheet; filled in place.
-        table: where each lies in `plane`.
+        sprites: what each is made from.
+        bgra: filled in place.
+        table: where each lies in `bgra`.
+        tints: uint8 [n, 4], BGR of each sprite's player and a 0; only zeros for nobody's.
     """
     from pipeline.scenes.pixels import compiled_kernels
 
-    places = [NOWHERE if pyramid is None else pyramid.place for pyramid in pyramids]
-    numbers = np.fromiter(chain.from_iterable(places), np.int64, 4 * len(places)).reshape(-1, 4)
-    if plane.ndim == 3:
-        compiled_kernels.resize(numbers, _packed(plane).reshape(-1), table)
-    else:
-        compiled_kernels.resize(numbers, plane.reshape(-1), table)
+    compiled_kernels.draw(sprites, _packed(bgra).reshape(-1), table, _packed(tints))
 
 
-def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
-    """Darken an image where shadows fall.
+def cast_shadows(
+    image: Pixels, sprites: Sprites, placed: tuple[npt.NDArray[np.int64], Floats], opacity: int
+) -> None:
+    """Darken an image where shadows fall, resized as in `draw`.
 
     Args:
         image: uint8 [height, width, 4]; changed in place.
-        shadows: opacity of black of all shadows.
-        table: where each lies in `shadows` and in the image.
+        sprites: what casts them.
+        placed: int64 [n, 2], the corner (x, y) of each sprite in the image; float64 [n], its scale,
+            0 where it casts no shadow.
         opacity: of all of them, 0 to 255.
     """
     from pipeline.scenes.pixels import compiled_kernels
 
-    compiled_kernels.shade(_packed(image), shadows.reshape(-1), table, opacity)
+    corners, scales = placed
+    compiled_kernels.cast(_packed(image), sprites, corners, scales, opacity)
 
 
-def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
-    """Add what a team's colour puts into its sprites.
+def shade(image: Pixels, darkness: Pixels, corner: tuple[int, int], opacity: int = 255) -> None:
+    """Darken a part of an image.
 
     Args:
-        bgra: all sprites; changed in place.
-        light: what the colour of each pixel's player is multiplied by.
-        table: where each sprite lies in both.
-        tints: uint8 [n, 4], BGR of each sprite's player and a 0; only zeros for nobody's, of which
-            the light is not looked at.
+        image: uint8 [height, width, 4]; changed in place.
+        darkness: uint8 [rows, columns]: opacity of black; it may reach outside the image.
+        corner: (x, y) where it lies.
+        opacity: of all of it, 0 to 255.
     """
     from pipeline.scenes.pixels import compiled_kernels
 
-    compiled_kernels.paint(_packed(bgra).reshape(-1), light.reshape(-1), table, _packed(tints))
+    row = np.array((0, *darkness.shape, *corner), np.int64)
+    flat = np.ascontiguousarray(darkness).reshape(-1)
+    compiled_kernels.shade(_packed(image), flat, row, opacity)
 
 
 def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
     """Blend sprites over an image in their order, each claiming its opaque pixels.
 
     Args:
-        image: uint8 [height, width, 4], as `rendering.renderer.SolidView.bgrx`; changed in place.
+        image: uint8 [height, width, 4], as `RenderedScene.bgrx`; changed in place.
         ids: uint16 [height, width]; becomes n + 1 where sprite n is opaque.
         bgra: all sprites at their drawn size, premultiplied.
         table: where each lies in `bgra` and in the image.

@@ -37,8 +37,7 @@ def darken(image: Pixels, light: Pixels, left: int = 0, top: int = 0) -> None:
         light: uint8, 255 where the image stays as it is; it may reach outside the image.
         left, top: where it lies.
     """
-    table = np.array([(0, *light.shape, left, top)], np.int64)
-    shade(image, cv2.bitwise_not(light).reshape(1, -1), table, 255)
+    shade(image, np.asarray(cv2.bitwise_not(light), np.uint8), (left, top))
 
 
 def apply_edges(bgra: Pixels, placement: Placement, surface: Surface) -> None:

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from pipeline.scenes.pixels.atlas import Ids
+from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
 from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.rendering.compositing import SpriteLayer, cast_shadows, composite_objects
+from pipeline.scenes.rendering.compositing import SpriteLayer, composite_objects, shade_ground
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (
     Patch,
@@ -26,7 +27,7 @@ from pipeline.scenes.rendering.overlays import (
     draw_selection,
     health_bar_of,
 )
-from pipeline.scenes.sources.catalogue import TEAM_COLOURS, Colour, PreparedSprite
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS, Colour
 from pipeline.sprites.library import Pixels
 
 
@@ -82,11 +83,12 @@ def draw(
     image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
     prepared = [_prepared(placement, sprites) for placement in plan.placements]
-    cast_shadows(image, list(zip(plan.placements, prepared, strict=True)), plan.shadow_opacity)
+    numbers = numbers_of(prepared)
+    shade_ground(image, plan, numbers)
     for placement in plan.placements:
         if placement.selected:
             draw_selection(image, placement, plan.marks)
-    layer = composite_objects(image, ids, plan, prepared, team_colours)
+    layer = composite_objects(image, ids, plan, numbers, team_colours)
     if plan.light is not None:
         shed_light(image, plan.light)
     _draw_marks(image, plan, team_colours)

@@ -24,7 +24,8 @@ from pipeline.errors import OutpostError
 from pipeline.games.pack import GameClass
 from pipeline.games.sections.base import Scene
 from pipeline.scenes.pixels.kernels import premultiply
-from pipeline.scenes.pixels.mipmaps import ANY_SCALE, Pyramid, Scales, pyramid_of
+from pipeline.scenes.pixels.mipmaps import ANY_SCALE, Scales, pyramid_of
+from pipeline.scenes.pixels.prepared import PreparedSprite
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite
 
 BACKGROUND_CACHE_BYTES = 64 << 20
@@ -128,33 +129,6 @@ def shapes_of(library: OpenLibrary) -> Iterator[SpriteShape]:
             owned=entry.player_weight is not None,
             heading=entry.heading,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedSprite:
-    """A sprite in the form in which it is resized and blended.
-
-    Colours are multiplied by alpha before any resize, because resizing straight alpha bleeds the
-    colour of transparent pixels into the edge. Recolouring (`pipeline.sprites.recolour`) is linear
-    in the pixels, so the two parts of its formula are resized apart and joined at the drawn size.
-
-    Attributes:
-        bgra: [h, w, 4], premultiplied; without what a team's colour replaces if there is a
-            `team_light`.
-        team_light: [h, w], what a team's colour is multiplied by before it is added; or None for
-            a sprite in its own colours.
-        shadow: [h, w] opacity of black, or None; `shadow_offset` as in `Sprite`.
-    """
-
-    bgra: Pyramid
-    team_light: Pyramid | None
-    shadow: Pyramid | None
-    shadow_offset: tuple[int, int]
-
-    @property
-    def nbytes(self) -> int:
-        parts = (self.bgra, self.team_light, self.shadow)
-        return sum(part.nbytes for part in parts if part is not None)
 
 
 class SpriteCache:

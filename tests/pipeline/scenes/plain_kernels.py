@@ -5,6 +5,7 @@ With calls of OpenCV and numpy, in a third of the speed.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.pixels.atlas import OPAQUE, Ids, Measures, Plane, Table, view_of
-from pipeline.scenes.pixels.mipmaps import Pyramid
+from pipeline.scenes.pixels.prepared import BGRA, CAST, LIGHT, SHADOW, Sprites
 from pipeline.sprites.library import Pixels
 from pipeline.sprites.recolour import LUMINANCE
 
@@ -44,30 +45,34 @@ def part_of(alpha: Pixels, weight: Pixels) -> Floats:
     return np.asarray(cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F), np.float32)
 
 
-def resize(pyramids: Sequence[Pyramid | None], plane: Plane, table: Table) -> None:
-    for pyramid, row in zip(pyramids, table.tolist(), strict=True):
-        if pyramid is not None:
-            out = view_of(plane, row)
-            level = pyramid.level_for(*out.shape[:2])
-            between_columns = _interpolated(level.swapaxes(0, 1), out.shape[1])
-            out[...] = _interpolated(between_columns.swapaxes(0, 1), out.shape[0])
-
-
-def shade(image: Pixels, shadows: Plane, table: Table, opacity: int) -> None:
-    light = cv2.LUT(shadows, 255 - shares_of(opacity))
-    lights = cv2.merge([light, light, light, light])
-    for row in table.tolist():
-        window = window_of(image.shape, row)
-        if window is not None:
-            region = image[window[1]]
-            cv2.multiply(region, view_of(lights, row)[window[0]], region, 1 / 255)
-
-
-def paint(bgra: Plane, light: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
-    for row, tint in zip(table.tolist(), tints.tolist(), strict=True):
-        if any(tint):
-            region, share = view_of(bgra, row), view_of(light, row)
+def draw(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
+    for numbers, row, tint in zip(sprites, table.tolist(), tints.tolist(), strict=True):
+        region = view_of(bgra, row)
+        region[...] = resized(numbers[BGRA], 4, region.shape)
+        if any(tint) and numbers[LIGHT].any():
+            share = resized(numbers[LIGHT], 1, region.shape)
             cv2.add(region, cv2.merge([cv2.LUT(share, shares_of(c)) for c in tint]), region)
+
+
+def cast_shadows(
+    image: Pixels,
+    sprites: Sprites,
+    placed: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]],
+    opacity: int,
+) -> None:
+    for numbers, corner, scale in zip(sprites, *placed, strict=True):
+        if scale and numbers[SHADOW].any():
+            rows, columns, *offset = np.rint(numbers[CAST] * scale).astype(int).tolist()
+            shadow = resized(numbers[SHADOW], 1, (max(1, rows), max(1, columns)))
+            shade(image, shadow, tuple((corner + offset).tolist()), opacity)
+
+
+def shade(image: Pixels, darkness: Pixels, corner: tuple[int, int], opacity: int = 255) -> None:
+    window = window_of(image.shape, (0, *darkness.shape, *corner))
+    if window is not None:
+        light = cv2.LUT(darkness, 255 - shares_of(opacity))[window[0]]
+        region = image[window[1]]
+        cv2.multiply(region, cv2.merge([light] * 4), region, 1 / 255)
 
 
 def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
@@ -108,6 +113,30 @@ def _multiplied(colours: Sequence[Pixels], share: Floats) -> Iterator[Pixels]:
         np.asarray(cv2.multiply(colour, share, None, 1.0, cv2.CV_8U), np.uint8)
         for colour in colours
     )
+
+
+def resized(place: npt.NDArray[np.int64], channels: int, shape: tuple[int, ...]) -> Pixels:
+    """What `Pyramid.place` says where to find, at another size."""
+    level = level_at(place, channels, shape)
+    between_columns = _interpolated(level.swapaxes(0, 1), shape[1])
+    return _interpolated(between_columns.swapaxes(0, 1), shape[0])
+
+
+def level_at(place: npt.NDArray[np.int64], channels: int, shape: tuple[int, ...]) -> Pixels:
+    """The smallest level that is no smaller; read from memory, as the loops do."""
+    address, rows, columns, levels = place.tolist()
+    best = None
+    for _ in range(levels):
+        if best is None or (rows >= shape[0] and columns >= shape[1]):
+            memory = (ctypes.c_uint8 * (rows * columns * channels)).from_address(address)
+            whole = (columns, rows, channels) if channels > 1 else (columns, rows)
+            best = np.frombuffer(memory, np.uint8).reshape(whole).swapaxes(0, 1)
+        else:
+            break
+        address += rows * columns * channels
+        rows, columns = (rows + 1) // 2, (columns + 1) // 2
+    assert best is not None
+    return best
 
 
 def _interpolated(rows: Pixels, count: int) -> Pixels:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.scenes.pixels import compiled_kernels
 from pipeline.scenes.pixels import kernels as compiled_loops
-from pipeline.scenes.pixels.atlas import Atlas, view_of
-from pipeline.scenes.pixels.mipmaps import Scales, pyramid_of
+from pipeline.scenes.pixels.atlas import Atlas, pairs, view_of
+from pipeline.scenes.pixels.mipmaps import Pyramid, Scales, pyramid_of
+from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering import compositing, effects, overlays
@@ -79,8 +81,7 @@ def test_both_draw_and_measure_the_same(placed, seed):
     for loops in (plain_loops, compiled_loops):
         image, ids = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint16)
         sprites = bgra.copy()
-        loops.shade(image, light, table, opacity)
-        loops.paint(sprites, light, table, tints)
+        loops.shade(image, view_of(light, table[0]), tuple(table[0, 3:].tolist()), opacity)
         loops.lay(image, ids, sprites, table)
         loops.fill(image, patches[::2], tints[::2].copy())
         ids[:10] = 0  # The interface.
@@ -89,33 +90,77 @@ def test_both_draw_and_measure_the_same(placed, seed):
         assert np.array_equal(plain, compiled)
 
 
+OFFSETS = st.tuples(st.integers(-9, 9), st.integers(-9, 9))
+PREPARED = st.tuples(SIDES, st.booleans(), st.booleans(), st.booleans(), OFFSETS)
+"""Size; whether it has light, has a shadow, is somebody's; offset of the shadow."""
+
+
+def prepared(
+    rng: np.random.Generator, size: tuple[int, int], parts: tuple[bool, bool], offset
+) -> PreparedSprite:
+    """A sprite with all kinds of alpha, whose shadow has a size of its own."""
+    scales = Scales(rng.uniform(0, 0.8), rng.uniform(0.1, 1.2))
+    bgra = rng.integers(0, 256, (*size, 4), dtype=np.uint8) & rng.choice([0, 255], (*size, 1))
+    light = rng.integers(0, 256, size, dtype=np.uint8)
+    shadow = rng.integers(0, 256, (size[1], size[0]), dtype=np.uint8)
+    with_light, with_shadow = parts
+    return PreparedSprite(
+        pyramid_of(bgra.astype(np.uint8), scales),
+        pyramid_of(light, scales) if with_light else None,
+        pyramid_of(shadow, scales) if with_shadow else None,
+        offset,
+    )
+
+
+@given(
+    st.lists(st.tuples(PREPARED, SIDES, CORNERS, st.just(0.0) | st.floats(0.1, 1.5)), max_size=5),
+    st.integers(0, 2**32),
+)
+@settings(deadline=None, max_examples=150)
+def test_both_bring_sprites_and_shadows_to_their_size(wanted, seed):
+    rng = np.random.default_rng(seed)
+    sprites = [prepared(rng, size, parts, offset) for (size, *parts, _, offset), *_ in wanted]
+    numbers = numbers_of(sprites)
+    atlas = Atlas(size for _, size, _, _ in wanted)
+    corners = pairs([corner for _, _, corner, _ in wanted])
+    table, scales = atlas.table(corners.tolist()), np.array([scale for *_, scale in wanted])
+    somebodys = np.array([[owned] for (*_, owned, _), *_ in wanted], np.uint8).reshape(-1, 1)
+    tints = rng.integers(1, 256, (len(wanted), 4), dtype=np.uint8) * somebodys
+    ground = rng.integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
+    results = []
+    for loops in (plain_loops, compiled_loops):
+        image, plane = ground.copy(), np.full_like(atlas.plane(4), 77)
+        loops.draw(numbers, plane, table, tints)
+        loops.cast_shadows(image, numbers, (corners, scales), 150)
+        results.append((plane, image))
+    for plain, compiled in zip(*results, strict=True):
+        assert np.array_equal(plain, compiled)
+
+
 SIZES = st.tuples(st.integers(1, 150), st.integers(1, 150))
 CHANNELS = pytest.mark.parametrize("channels", [(), (4,)])
 
 
+def resized(pyramid: Pyramid, rows: int, columns: int):
+    """What the compiled loop makes of a pyramid."""
+    place, channels = np.array(pyramid.place, np.int64), pyramid.pixels.shape[1:]
+    kind = np.uint32 if channels else np.uint8
+    scratch = tuple(np.empty(pyramid.rows * columns, kind) for _ in range(2))
+    out = np.empty(rows * columns, kind)
+    compiled_kernels.resize(place, (rows, columns), scratch, out)
+    return out.view(np.uint8).reshape(rows, columns, *channels)
+
+
 @CHANNELS
-@given(st.lists(st.tuples(st.none() | SIZES, SIZES), min_size=1, max_size=5), st.integers(0, 2**32))
+@given(SIZES, SIZES, st.integers(0, 2**32))
 @settings(deadline=None, max_examples=100)
-def test_both_resize_the_same(channels, wanted, seed):
+def test_both_resize_the_same(channels, size, wanted, seed):
     rng = np.random.default_rng(seed)
-    pyramids = [
-        pyramid_of(
-            rng.integers(0, 256, (*size, *channels), dtype=np.uint8),
-            Scales(rng.uniform(0, 0.8), rng.uniform(0.1, 1.2)),
-        )
-        if size
-        else None
-        for size, _ in wanted
-    ]
-    sheet = Atlas(size for _, size in wanted)
-    table = sheet.table((0, 0) for _ in wanted)
-    planes = [np.full_like(sheet.plane(*channels), 77) for _ in range(2)]
-    for loops, plane in zip((plain_loops, compiled_loops), planes, strict=True):
-        loops.resize(pyramids, plane, table)
-    assert np.array_equal(*planes)
-    for pyramid, span in zip(pyramids, sheet.spans, strict=True):
-        if pyramid is None:
-            assert (view_of(planes[0], span) == 77).all()
+    pixels = rng.integers(0, 256, (*size, *channels), dtype=np.uint8)
+    pyramid = pyramid_of(pixels, Scales(rng.uniform(0, 0.8), rng.uniform(0.1, 1.2)))
+    place = np.array(pyramid.place, np.int64)
+    plain = plain_loops.resized(place, *channels or (1,), wanted)
+    assert np.array_equal(plain, resized(pyramid, *wanted))
 
 
 @CHANNELS
@@ -124,13 +169,10 @@ def test_both_resize_the_same(channels, wanted, seed):
 def test_resized_pixels_are_those_of_opencv_within_rounding(channels, size, tall, wide, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
     height, width = max(1, round(size[0] * tall)), max(1, round(size[1] * wide))
-    sheet = Atlas([(height, width)])
-    plane, table = sheet.plane(*channels), sheet.table([(0, 0)])
     pyramid = pyramid_of(pixels)
-    compiled_loops.resize([pyramid], plane, table)
     level = np.ascontiguousarray(pyramid.level_for(height, width))
     expected = cv2.resize(level, (width, height)).reshape(height, width, *channels)
-    apart = view_of(plane, sheet.spans[0]).astype(int) - expected
+    apart = resized(pyramid, height, width).astype(int) - expected
     assert np.abs(apart).max() <= 3
     assert abs(apart.mean()) < 1
 
@@ -142,20 +184,14 @@ def test_levels_that_are_too_small_for_any_use_are_not_missed(channels, size, on
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
     smallest, largest = sorted((one, other))
     scale = smallest + at * (largest - smallest)
-    sheet = Atlas([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))])
-    table, planes = sheet.table([(0, 0)]), []
-    for least in (0.0, smallest):
-        planes.append(sheet.plane(*channels))
-        compiled_loops.resize([pyramid_of(pixels, Scales(least, largest))], planes[-1], table)
-    assert np.array_equal(*planes)
+    wanted = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    pyramids = [pyramid_of(pixels, Scales(least, largest)) for least in (0.0, smallest)]
+    assert np.array_equal(*(resized(pyramid, *wanted) for pyramid in pyramids))
 
 
 def test_pixels_at_their_own_size_stay_as_they_are():
     pixels = np.random.default_rng(0).integers(0, 256, (31, 45, 4), dtype=np.uint8)
-    sheet = Atlas([(31, 45)])
-    plane = sheet.plane(4)
-    compiled_loops.resize([pyramid_of(pixels)], plane, sheet.table([(0, 0)]))
-    assert np.array_equal(view_of(plane, sheet.spans[0]), pixels)
+    assert np.array_equal(resized(pyramid_of(pixels), 31, 45), pixels)
 
 
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
@@ -189,9 +225,8 @@ def test_whole_scenes_look_the_same(pack, catalogue, sprites, grounds):
     compiled = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
     with pytest.MonkeyPatch.context() as patch:
         for module in (stock, compositing, effects, overlays):
-            for name in {"premultiply", "resize", "shade", "paint", "lay", "fill"} & vars(
-                module
-            ).keys():
+            names = {"premultiply", "draw", "cast_shadows", "shade", "lay", "fill"}
+            for name in names & vars(module).keys():
                 patch.setattr(module, name, getattr(plain_loops, name))
         plain = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
     for one, other in zip(plain, compiled, strict=True):

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.pixels.atlas import Atlas
-from pipeline.scenes.pixels.kernels import measure, resize
+from pipeline.scenes.pixels.kernels import draw as draw_sprites
+from pipeline.scenes.pixels.kernels import measure
 from pipeline.scenes.pixels.mipmaps import pyramid_of
+from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import RuleTable
@@ -114,9 +116,9 @@ def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
 def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
-    sheet = Atlas([(round(90 * scale), round(70 * scale))])
-    small = sheet.plane(4)
-    resize([pyramid_of(pixels)], small, sheet.table([(0, 0)]))
+    atlas = Atlas([(round(90 * scale), round(70 * scale))])
+    small, sprite = atlas.plane(4), PreparedSprite(pyramid_of(pixels), None, None, (0, 0))
+    draw_sprites(numbers_of([sprite]), small, atlas.table([(0, 0)]), np.zeros((1, 4), np.uint8))
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
 
 
