@@ -6,12 +6,17 @@ import ast
 import importlib.util
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+import assets.graph.game
+import assets.graph.scenes
+import assets.graph.training
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {
@@ -33,6 +38,10 @@ PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)}|docs|tests|findings)/[\w/.-]*(?:/|
 DOCSTRINGS = sorted(file for root in FOLDERS.values() for file in root.rglob("__init__.py"))
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 MOST_WORDS = 25
+MOST_FILES = 12
+"""Python files of one folder."""
+MOST_EXCEPTIONS = 6
+"""Of a list of modules that is kept by hand."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,30 @@ def test_a_reading_order_names_what_is_there(file):
     names = re.findall(r"`(\w+)`", order[1]) if order else []
     there = {path.stem for path in file.parent.iterdir()}
     assert [name for name in names if name not in there] == []
+
+
+@pytest.mark.parametrize("root", FOLDERS.values(), ids=FOLDERS)
+def test_no_folder_holds_more_files_than_one_reads(root):
+    files = Counter(file.parent.relative_to(root).as_posix() for file in root.rglob("*.py"))
+    assert {folder: count for folder, count in files.items() if count > MOST_FILES} == {}
+
+
+@pytest.mark.parametrize("tree", ["assets", "detector_runtime", "pipeline/scenes", "resources/gpu"])
+def test_no_file_name_occurs_twice_in_a_tree(tree):
+    top, *rest = tree.split("/")
+    names = Counter(file.stem for file in FOLDERS[top].joinpath(*rest).rglob("*.py"))
+    assert {name for name, count in names.items() if count > 1} <= {"__init__", "base"}
+
+
+def test_lists_of_modules_that_are_kept_by_hand_are_short():
+    lists = {
+        f"{module.__name__}.{name}": value
+        for module in (assets.graph.game, assets.graph.scenes, assets.graph.training)
+        for name, value in vars(module).items()
+        if name.endswith("_CODE")
+    }
+    assert len(lists) >= 7
+    assert {name for name, value in lists.items() if len(value) > MOST_EXCEPTIONS} == set()
 
 
 def test_a_name_that_is_not_there_is_noticed():

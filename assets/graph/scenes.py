@@ -49,7 +49,7 @@ from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
 
 GROUP = "scenes"
-SCENE_CODE = "pipeline.scenes.dataset.writer"
+SCENE_CODE = ("pipeline.scenes.dataset.writer",)
 """With all that it imports it decides the bytes of a set; a change of that makes sets stale."""
 NOT_SCENE_CODE = frozenset(
     {
@@ -58,7 +58,6 @@ NOT_SCENE_CODE = frozenset(
         "pipeline.backgrounds.soften",  # makes backgrounds, which are inputs
         "pipeline.backgrounds.textures",
         "pipeline.formats.png",  # reads a game's images, of which backgrounds are made
-        "pipeline.formats.palette",  # reads a game's colours, which the sprite library states
         "pipeline.scenes.dataset.reader",  # reads what was written
     }
 )
@@ -75,7 +74,7 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
 def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_behind(SCENE_CODE, without=NOT_SCENE_CODE)
+    code = code_version_behind(*SCENE_CODE, without=NOT_SCENE_CODE)
 
     class SyntheticConfig(dg.Config):
         """What may be changed for one set; everything else stands in the pack's scenes.yaml.

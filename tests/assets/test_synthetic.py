@@ -329,12 +329,12 @@ def test_other_code_does_not_finish_what_it_did_not_begin(
 
 def test_all_code_that_draws_counts_as_a_change_and_no_other() -> None:
     """What shows, compares or shares out images may change without drawing them again."""
-    found = modules_behind(SCENE_CODE, without=NOT_SCENE_CODE)
+    found = modules_behind(*SCENE_CODE, without=NOT_SCENE_CODE)
     rooms = {name.split(".")[2] for name in found if name.startswith("pipeline.scenes.")}
     assert rooms == {"plan", "pixels", "sources", "planning", "rendering", "dataset"}
     assert {"pipeline.scenes.pixels.compiled_kernels", "pipeline.labels.boxes"} <= found
     assert not {"pipeline.scenes.dataset.shards", "pipeline.scenes.dataset.checks"} & found
-    everything = modules_behind(SCENE_CODE)
+    everything = modules_behind(*SCENE_CODE)
     assert everything >= NOT_SCENE_CODE, "an exception that nothing needs any more"
 
 
