@@ -40,20 +40,19 @@ def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
 def _line(decision: Exported) -> str:
     """An object as JSON with sorted keys, put together by hand because there are so many."""
     item, outcome = decision
-    class_name, full, visible, seen, cut, covers, player, sprite_id, scale, where = item
-    around = _corners(full)
+    around, where = _corners(item.full), item.footprint
     return OBJECT % (
-        _quoted(class_name),
-        _quoted(covers),
+        _quoted(item.class_name),
+        _quoted(item.covered_by),
         "null" if isinstance(outcome, LabelledBox) else _quoted(outcome),
         "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, ',
         around,
-        "null" if player is None else player,
-        scale,
-        _quoted(sprite_id),
-        _fraction(cut),
-        around if visible is full else _corners(visible),
-        _fraction(seen),
+        "null" if item.player is None else item.player,
+        item.scale,
+        _quoted(item.sprite_id),
+        _fraction(item.truncated_fraction),
+        around if item.visible is item.full else _corners(item.visible),
+        _fraction(item.visible_fraction),
     )
 
 

@@ -99,22 +99,19 @@ def labels_of(exported: Sequence[Exported]) -> list[LabelledBox]:
 
 
 def _object(placement: Placement, class_name: str, measured: Sequence[int]) -> SceneObject:
-    """An object from its row of `measure`.
-
-    By position: a tuple with names takes twice as long to make from those.
-    """
+    """An object from its row of `measure`."""
     pixels, inside, seen, under_hud, x1, y1, x2, y2, left, top, right, bottom = measured
     full = Box(x1, y1, x2, y2) if inside else None
     return SceneObject(
-        class_name,
-        full,
-        full if seen == inside else Box(left, top, right, bottom) if seen else None,
-        seen / (pixels or 1),
-        (pixels - inside) / (pixels or 1),
-        () if seen == inside else _covers(inside - seen, under_hud),
-        placement.player,
-        placement.sprite_id,
-        placement.scale,
+        class_name=class_name,
+        full=full,
+        visible=full if seen == inside else Box(left, top, right, bottom) if seen else None,
+        visible_fraction=seen / (pixels or 1),
+        truncated_fraction=(pixels - inside) / (pixels or 1),
+        covered_by=() if seen == inside else _covers(inside - seen, under_hud),
+        player=placement.player,
+        sprite_id=placement.sprite_id,
+        scale=placement.scale,
     )
 
 
