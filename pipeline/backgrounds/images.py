@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipeline.backgrounds.shores import Shoreline, drawn_shoreline, joined
 from pipeline.backgrounds.soften import Sampling, ground, laid_out, softened
 from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures
 from pipeline.errors import OutpostError
-from pipeline.files import read_json
+from pipeline.files import read_json, write_json
 from pipeline.games.pack import Surface, TerrainRules
 from pipeline.progress import Report, silent, track
 
@@ -230,12 +229,8 @@ def _write(
                 wading=background.wading,
             )
         )
-    text = json.dumps(
-        [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries],
-        indent=1,
-        sort_keys=True,
-    )
-    (folder / INDEX_FILE).write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    content = [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries]
+    write_json(folder / INDEX_FILE, content, ascii_only=True)
     return tuple(entries)
 
 

@@ -6,7 +6,6 @@ that are never labelled), see `stored_png`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.formats.palette import Colour
 from pipeline.sprites import stored_png
 
@@ -151,8 +151,7 @@ class LibraryWriter:
         """
         in_order = tuple(self._entries[id_] for id_ in sorted(self._entries))
         index = LibraryIndex(sprites=in_order, team_colours=team_colours)
-        text = json.dumps(index.model_dump(mode="json"), indent=1, sort_keys=True)
-        (self._folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+        write_json(self._folder / INDEX_FILE, index.model_dump(mode="json"), ascii_only=True)
 
 
 def write_library(
