@@ -32,23 +32,6 @@ ENCODE_BATCH = 4096
 """Blocks encoded at once: keeps the 16x16 distances of a batch within the processor's cache."""
 
 
-def decode_bc1(blocks: Bytes) -> Bytes:
-    """Colours of BC1 blocks.
-
-    Args:
-        blocks: uint8 [n, 8], contiguous.
-
-    Returns:
-        uint8 [n, 4, 4, 4]: block, row, column, RGBA; alpha is 0 or 255.
-    """
-    return image_of_blocks(blocks.view("<u8"), 1, "BC1").reshape(-1, SIDE, SIDE, 4)
-
-
-def decode_bc4(blocks: Bytes) -> Bytes:
-    """Values of BC4 blocks: uint8 [n, 8], contiguous, to uint8 [n, 4, 4]."""
-    return image_of_blocks(blocks.view("<u8"), 1, "BC4").reshape(-1, SIDE, SIDE)
-
-
 def image_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> Bytes:
     """Decode a whole image with Pillow, straight into an array.
 
@@ -107,13 +90,6 @@ def blocks_of(image: Array) -> Array:
     height, width, *channels = image.shape
     tiled = image.reshape(height // SIDE, SIDE, width // SIDE, SIDE, *channels)
     return np.ascontiguousarray(tiled.swapaxes(1, 2)).reshape(-1, SIDE, SIDE, *channels)
-
-
-def image_of(blocks: Array, width: int) -> Array:
-    """Join [n, 4, 4, ...] blocks, row by row, to an image of that width; undoes `blocks_of`."""
-    tiled = blocks.reshape(-1, width // SIDE, *blocks.shape[1:]).swapaxes(1, 2)
-    rows = tiled.shape[0] * SIDE
-    return np.ascontiguousarray(tiled).reshape(rows, width, *blocks.shape[3:])
 
 
 # --- Palettes --------------------------------------------------------------------------------

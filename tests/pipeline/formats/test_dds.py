@@ -118,21 +118,6 @@ def test_a_side_beyond_the_limit_is_refused(texture: Path, monkeypatch: pytest.M
         read_dds(texture)
 
 
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        pytest.param(np.zeros((6, 8, 3), np.uint8), id="not a multiple of four"),
-        pytest.param(np.zeros((8, 8, 4), np.uint8), id="alpha"),
-        pytest.param(np.zeros((8, 8, 3), np.float32), id="floats"),
-        pytest.param(np.zeros((0, 0, 3), np.uint8), id="empty"),
-    ],
-)
-def test_pixels_that_make_no_texture_are_refused(texture: Path, pixels: np.ndarray) -> None:
-    with pytest.raises(DdsError, match="does not make"):
-        write_dds(texture, pixels)
-    assert not texture.exists()
-
-
 @given(st.integers(0, 2**32))
 @settings(deadline=None, max_examples=200)
 def test_mutated_textures_raise_our_error_or_none(
