@@ -48,7 +48,8 @@ from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.sprites.extract import ExtractionReport
-from pipeline.sprites.library import OpenLibrary, Sprite, write_library
+from pipeline.sprites.library import OpenLibrary, Sprite
+from tests.doubles.sprites import write_library
 
 ROOT = Path(__file__).parents[1]
 CLASSES = ("house", "boat")

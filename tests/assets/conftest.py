@@ -21,10 +21,11 @@ from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.provenance import Provenance, Recipe
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 from resources.artifacts import ArtifactStore
 from resources.instance import open_instance
 from resources.state import StateFolder
+from tests.doubles.sprites import write_library
 
 ROOT = Path(__file__).parents[2]
 SIDE = 128

@@ -50,8 +50,9 @@ from pipeline.scenes.plan import Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.measuring import export, label
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 from pipeline.sprites.recolour import recolour
+from tests.doubles.sprites import write_library
 
 Result = TypeVar("Result")
 

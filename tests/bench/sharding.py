@@ -27,9 +27,10 @@ from pipeline.scenes.dataset.shards import (
     read_set_spec,
     write_set_spec,
 )
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 from resources.artifacts import ArtifactStore
 from resources.files import remove_tree
+from tests.doubles.sprites import write_library
 
 IMAGES, SHARD_IMAGES, SIDE = 4000, 1000, 64
 

@@ -17,7 +17,8 @@ from pipeline.scenes.sources.catalogue import (
     SpriteCache,
     catalogue_of,
 )
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
+from tests.doubles.sprites import write_library
 
 WIDTH, HEIGHT = 320, 256
 CLASSES = {"house": "land", "soldier": "land", "boat": "water", "fish": "water", "gull": "both"}

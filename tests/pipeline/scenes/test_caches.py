@@ -8,7 +8,8 @@ from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources import catalogue as stock
 from pipeline.scenes.sources.catalogue import SpriteCache, catalogue_of, shapes_of
-from pipeline.sprites.library import OpenLibrary, write_library
+from pipeline.sprites.library import OpenLibrary
+from tests.doubles.sprites import write_library
 
 
 def test_a_shelf_that_keeps_almost_nothing_draws_the_same(

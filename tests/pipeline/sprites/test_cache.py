@@ -16,8 +16,9 @@ from pipeline.progress import Progress
 from pipeline.sprites import extract
 from pipeline.sprites.cache import FileSpritesCache
 from pipeline.sprites.extract import ExtractionOptions, ExtractionReport, extract_library
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 from pipeline.sprites.take import FileSprites, Source, take_sprites
+from tests.doubles.sprites import write_library
 from tests.pipeline.sprites.test_extract import GRAPHICS, drawn, game_pack
 
 FILES = 6

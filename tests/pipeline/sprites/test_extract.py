@@ -16,8 +16,9 @@ from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Progress
 from pipeline.sprites.extract import ExtractionReport, extract_library
-from pipeline.sprites.library import OpenLibrary, Sprite, write_library
+from pipeline.sprites.library import OpenLibrary, Sprite
 from pipeline.sprites.sheets import CELL, ROW_HEIGHT, contact_sheet
+from tests.doubles.sprites import write_library
 
 GRAPHICS = "resources/graphics"
 

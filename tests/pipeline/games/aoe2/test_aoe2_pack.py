@@ -10,7 +10,7 @@ import pytest
 from pipeline.games.matching import match_files, match_terrain
 from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
 from pipeline.games.patterns import matcher
-from pipeline.games.terrain import classify
+from pipeline.games.terrain import TerrainNames
 from pipeline.scenes.planning.gates import factors_of
 from pipeline.scenes.sources.catalogue import Catalogue
 from pipeline.training.job import Hyperparameters
@@ -197,8 +197,9 @@ def test_every_terrain_pattern_is_needed(pack: GamePack) -> None:
 
 def test_every_stock_texture_falls_in_exactly_one_class(pack: GamePack) -> None:
     textures = [*LAND_TEXTURES, *WATER_TEXTURES, *FIELDS, *OTHER_TEXTURES]
-    classes, problems = classify(textures, pack.terrain)
-    assert problems == {}
+    names = TerrainNames(pack.terrain)
+    assert [problem for name in textures if (problem := names.problem(name))] == []
+    classes = {name: names.classes_of(name)[0] for name in textures}
     assert set(classes.values()) == set(get_args(TerrainClass))
     assert {name for name, known in classes.items() if known == "water"} == set(WATER_TEXTURES)
     assert {name for name, known in classes.items() if known == "farm"} >= set(FIELDS)
