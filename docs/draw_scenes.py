@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.backgrounds.textures import Kind
 from pipeline.demo_game.game_folder import draw_game
 from pipeline.demo_game.renderer import screenshots, session_named
@@ -52,7 +52,7 @@ def scenes(pack: GamePack, folder: Path) -> list[Pixels]:
     kinds: tuple[Kind, Kind] = ("land", "water")
     for kind in kinds:
         (folder / kind).mkdir()
-        write_kind(folder / kind, kind, (game, textures), pack.terrain, size)
+        BackgroundSet.write(folder / kind, kind, (game, textures), pack.terrain, size)
     shard_writer = open_shard_writer(
         pack, Sources(folder / "sprites", folder / "land", folder / "water")
     )
