@@ -495,10 +495,14 @@ def _refusal(error: ValidationError, folder: Path) -> PackError:
     unknown = all(problem["type"] == "extra_forbidden" for problem in problems)
     fix = "Remove the key or correct its name" if unknown else "Correct the file at that key"
     of_scenes = all(problem["loc"][:1] == ("scenes",) for problem in problems)
-    where = "docs/reference/scenes.md" if of_scenes else "pipeline/games/pack.py"
+    described = (
+        "docs/reference/scenes.md describes"
+        if of_scenes
+        else "pipeline/games/pack.py and pipeline/games/sections/images.py describe"
+    )
     return PackError(
         "\n".join(_explain(problem, folder) for problem in problems),
-        f"{fix}; {where} describes every key.",
+        f"{fix}; {described} every key.",
     )
 
 
