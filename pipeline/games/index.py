@@ -165,10 +165,7 @@ def index_game(
         GameFolderError: the folder is missing, or holds no sprites or no terrain.
     """
     if not folder.is_dir():
-        raise GameFolderError(
-            f"There is no folder {folder}.",
-            how_to_point_at(pack),
-        )
+        raise GameFolderError(f"There is no folder {folder}.", how_to_point_at(pack))
     listings, parts = [], []
     for rules in (pack.sprites, pack.terrain):
         listing = list_files(folder, rules, overlays)

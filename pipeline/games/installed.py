@@ -38,6 +38,21 @@ OLDER_SPRITES = (".smx", ".smp", ".slp")
 """Sprite formats that versions of the game before its SLD files used."""
 
 State = Literal["complete", "partial", "missing", "annotated"]
+MEANINGS: dict[State, str] = {
+    "complete": "Every pattern finds files.",
+    "partial": "Some looks of it are missing: this version of the game lacks those files or names "
+    "them differently. Look for them among the unmatched files, and name them in sprites.yaml.",
+    "missing": "No synthetic image will show it, and the detector will hardly find it: its files "
+    "are named differently here. Look for them among the unmatched files, and name them in "
+    "sprites.yaml under {name}.",
+    "annotated": "The game draws it without a sprite, so no synthetic image can show it: annotate "
+    "it on screenshots.",
+}
+WITHOUT_RULES = (
+    "No rule takes files for it. Add one to sprites.yaml, or write 'has_sprites: false' for {name} "
+    "in classes.yaml and annotate it on screenshots."
+)
+"""What it means that a class is missing for which the pack has no rule."""
 
 
 class ClassFiles(BaseModel):
@@ -270,42 +285,15 @@ def _coverage(
     state: State = "annotated" if not known.has_sprites else "missing"
     if files:
         state = "partial" if idle else "complete"
+    meaning = MEANINGS[state] if rules or state != "missing" else WITHOUT_RULES
     return ClassFiles(
         id=known.id,
         name=known.name,
         state=state,
         files=files,
         idle_patterns=idle,
-        meaning=_meaning(state, known, bool(rules)),
+        meaning=meaning.format(name=known.name),
     )
-
-
-def _meaning(state: State, known: GameClass, has_rules: bool) -> str:
-    match state:
-        case "complete":
-            return "Every pattern finds files."
-        case "annotated":
-            return (
-                "The game draws it without a sprite, so no synthetic image can show it: annotate "
-                "it on screenshots."
-            )
-        case "partial":
-            return (
-                "Some looks of it are missing: this version of the game lacks those files or names "
-                "them differently. Look for them among the unmatched files, and name them in "
-                "sprites.yaml."
-            )
-        case "missing" if has_rules:
-            return (
-                "No synthetic image will show it, and the detector will hardly find it: its "
-                "files are named differently here. Look for them among the unmatched files, and "
-                f"name them in sprites.yaml under {known.name}."
-            )
-        case _:
-            return (
-                f"No rule takes files for it. Add one to sprites.yaml, or write 'has_sprites: "
-                f"false' for {known.name} in classes.yaml and annotate it on screenshots."
-            )
 
 
 def _terrain(pack: GamePack, folder: Path) -> TerrainCoverage:

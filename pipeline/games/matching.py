@@ -94,9 +94,8 @@ def stem_of(file_name: str, rules: SpriteRules) -> str | None:
     Capitals in the suffix do not count. It may hold more than the extension (`_x1.sld` takes one of
     two sizes that lie side by side), so `pathlib.Path.stem` is not this name.
     """
-    if not has_suffix(file_name, rules.suffix):
-        return None
-    return without_suffix(file_name, rules.suffix)
+    fits = has_suffix(file_name, rules.suffix)
+    return without_suffix(file_name, rules.suffix) if fits else None
 
 
 def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:

@@ -121,8 +121,11 @@ def choose_mods(players: Sequence[PlayerMods], choice: str, pack: GamePack) -> t
     if choice.strip().casefold() in ("", NONE):
         return ()
     if choice.strip().casefold() == ENABLED:
-        shown = {player.folder: that_show(_enabled(player), pack) for player in players}
-        shown = {folder: mods for folder, mods in shown.items() if mods}
+        shown = {
+            player.folder: mods
+            for player in players
+            if (mods := that_show((mod for mod in player.mods if mod.enabled), pack))
+        }
         if len(shown) > 1:
             folders = ", ".join(str(folder) for folder in shown)
             raise GameFolderError(
@@ -143,10 +146,6 @@ def mods_variable(pack: GamePack) -> str:
 def mods_folder_variable(pack: GamePack) -> str:
     """The environment variable that names one player's folder of mods of this game."""
     return f"OUTPOST_MODS_DIR_{pack.name.upper()}"
-
-
-def _enabled(player: PlayerMods) -> tuple[Mod, ...]:
-    return tuple(mod for mod in player.mods if mod.enabled)
 
 
 def _named(name: str, mods: Sequence[Mod], pack: GamePack) -> Mod:
