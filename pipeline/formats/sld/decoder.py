@@ -20,7 +20,7 @@ from pipeline.formats.blocks import SIDE
 from pipeline.formats.ranges import Numbers, joined_ranges
 from pipeline.formats.sld.grid import ALL_COVERED, Grid, Resolved, Stack
 from pipeline.formats.sld.kernels import BlockKernels, loops_for
-from pipeline.formats.sld.model import COLOUR_KINDS, LayerKind, Mask, PlacedLayer, SldFrame
+from pipeline.formats.sld.model import COLOUR_KINDS, LayerKind, PlacedLayer, SldFrame
 from pipeline.formats.sld.outline import Outlines, Tiles, bits_of
 from pipeline.formats.sld.structure import KINDS, NO_LAYER, NONE_BEFORE, Layers, Structure
 
@@ -85,7 +85,8 @@ def _batches(structure: Structure, frames: Numbers, options: DecodeOptions) -> I
     shown, outlines = _wanted(structure, frames, options)
     looked_at = np.zeros(len(layers), np.bool_)
     looked_at[structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]] = True
-    needed = structure.with_ancestors(looked_at | _marked(shown, len(layers)))
+    looked_at[shown] = True
+    needed = structure.with_ancestors(looked_at)
     needed[outlines] = True
 
     blocks_of_frames = np.bincount(
@@ -140,12 +141,6 @@ def _shares(sizes: Array) -> Iterator[tuple[int, int]]:
 def _between(values: Numbers, keys: Numbers, first: int, end: int) -> Numbers:
     """The values whose keys, which rise, lie between two numbers."""
     return values[np.searchsorted(keys, first) : np.searchsorted(keys, end)]
-
-
-def _marked(numbers: Numbers, count: int) -> Mask:
-    mask = np.zeros(count, np.bool_)
-    mask[numbers] = True
-    return mask
 
 
 def _last_of_each_kind(layers: Layers, grid: Grid) -> Grid:
