@@ -98,7 +98,6 @@ def open_images(names: Mapping[str, Path], rules: TerrainRules) -> HexImages:
 
     Args:
         names: of the game's terrain files, with their suffix.
-        rules: of a pack with hexes.
 
     Raises:
         TextureError: a kind of ground has no image.
@@ -131,11 +130,8 @@ def draw_map(
     """A map of land, of water, or of both with a shore between them.
 
     Args:
-        kind: what it shows.
-        images: of the game's ground.
         shores: how a shore bends, where the map has one.
         size: width and height in pixels.
-        rng: the only source of chance.
     """
     hexes = images.hexes
     left, top = -int(rng.integers(2 * hexes.column)), -int(rng.integers(hexes.height))

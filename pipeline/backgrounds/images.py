@@ -76,10 +76,8 @@ def make_background(
     """Background `index`: a pure function of its arguments, so that any process may make it.
 
     Args:
-        index: its number in the set.
         kind: land or water.
         textures: the choice of that kind.
-        rules: seed and softening.
         size: width and height in pixels.
 
     Raises:
@@ -170,8 +168,6 @@ def write_backgrounds(
     Args:
         folder: exists.
         make: background `index`, as the functions above do with all their other arguments.
-        rules: say how many there are.
-        report: told after every background.
     """
     # The same bytes on every machine: neither threads nor a processor's own code paths.
     cv2.setNumThreads(1)

@@ -67,11 +67,8 @@ class BackgroundSet:
 
         Args:
             folder: exists.
-            kind: land, water, or shore.
             files: the game's folder, and its terrain files.
-            rules: of the pack.
             size: width and height of a scene in pixels.
-            report: told after every background.
 
         Raises:
             TextureError: nothing can serve as such ground.

@@ -70,11 +70,6 @@ class TextureChoice:
 def choose_textures(files: Sequence[Path], surface: Surface, rules: TerrainRules) -> TextureChoice:
     """Choose the textures of one surface; every other one is left out with a reason.
 
-    Args:
-        files: the game's terrain files.
-        surface: which of the pack's lists is taken.
-        rules: the pack's terrain rules.
-
     Raises:
         TextureError: none is left.
     """

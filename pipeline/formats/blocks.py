@@ -38,7 +38,6 @@ def image_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> 
     Args:
         codes: the image's blocks row by row, each as one little-endian number of eight bytes.
         columns: blocks in a row; divides their number.
-        kind: the compression.
 
     Returns:
         uint8 [height, width, 4] of BC1, where alpha is 0 or 255; [height, width] of BC4.

@@ -155,10 +155,7 @@ def index_game(
     """List and hash the files that a pack reads.
 
     Args:
-        folder: the installed game.
-        pack: says where sprites and terrain lie.
         digest: SHA-256 of a file; the caller may remember those of unchanged files.
-        report: told after every file.
         overlays: mods whose files stand in the place of the game's own, the strongest first.
 
     Raises:

@@ -191,11 +191,6 @@ class ModChoice:
 def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None) -> CoverageReport:
     """Compare the file names of an installed game with the rules of its pack.
 
-    Args:
-        pack: the rules.
-        folder: the installed game.
-        mods: those of its players; none by default.
-
     Raises:
         GameFolderError: this is not the game's folder, or it holds no sprites of the pack's suffix;
             the text says what the folder looks like and where to look instead.

@@ -109,10 +109,8 @@ def choose_mods(players: Sequence[PlayerMods], choice: str, pack: GamePack) -> t
     """The mods whose files replace those of the game, the strongest first.
 
     Args:
-        players: everyone's mods on this machine.
         choice: `enabled` for what the player has turned on, `none`, or the names of folders or
             titles of mods with commas between them, the strongest first.
-        pack: says which files count.
 
     Raises:
         GameFolderError: several players have mods turned on that count, or there is no such mod, or

@@ -46,7 +46,6 @@ def decode_frames(
     Args:
         data: the file that `structure` was read from.
         indices: of the frames; each is decoded once.
-        options: which layers, and how.
 
     Raises:
         SldError: an outline is damaged.
