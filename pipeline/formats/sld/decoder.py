@@ -50,7 +50,7 @@ def decode_frames(
     Raises:
         SldError: an outline is damaged.
     """
-    before = Grid.empty()
+    before = Grid(np.zeros(0, np.int64), np.zeros(0, np.int64))
     for batch in _batches(structure, np.unique(np.fromiter(indices, np.int64)), options):
         loops = loops_for(int(structure.layers.blocks[batch.blocks].sum()))
         resolved = loops.resolve(data, structure.layers, batch.blocks, before)
@@ -182,8 +182,9 @@ def _read_outlines(loops: BlockKernels, source: _Source) -> tuple[Tiles, Tiles]:
     """The tiles of all outlines, joined; and what is covered of every cell of the grid."""
     data, structure, batch, resolved = source
     layers, outlines = structure.layers, batch.outlines
+    everything = np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
     if not len(outlines):
-        return np.zeros(0, np.uint16), np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+        return np.zeros(0, np.uint16), everything
     place = Outlines(
         layers.body[outlines], layers.end[outlines], layers.rows[outlines], layers.columns[outlines]
     )
@@ -191,9 +192,8 @@ def _read_outlines(loops: BlockKernels, source: _Source) -> tuple[Tiles, Tiles]:
     first = resolved.grid.first_cells(layers, main)
     all_rows = LayerKind.OUTLINE in batch.options.layers
     tiles = loops.outline_tiles(data, place, first, resolved, all_rows)
-    if batch.options.clear_stale:
-        return tiles, loops.covered(place, first, tiles, resolved)
-    return tiles, np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+    clears = batch.options.clear_stale
+    return tiles, loops.covered(place, first, tiles, resolved) if clears else everything
 
 
 def _stacked(layers: Layers, grid: Grid, chosen: Numbers) -> list[Stack]:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from pipeline.games.matching import match_files, match_terrain
-from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
+from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass
 from pipeline.games.patterns import matcher
 from pipeline.games.terrain import TerrainNames
 from pipeline.scenes.planning.gates import factors_of
@@ -51,11 +51,6 @@ g_pm1 g_pm2 g_pc1 g_pc2 g_pc3 g_bla g_kf1 g_r01
 g_sha g_sh2 g_sh3 g_sh4 g_sh5 g_beach_wet g_gravel_wet g_rock_wet g_ic2
 o_snd o_sng o_sr1 o_sr2 o_rd3 o_rd4 o_rd5 o_gr4 o_fo2 o_mod
 """)
-
-
-@pytest.fixture(scope="module")
-def pack() -> GamePack:
-    return load_pack("aoe2")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from pipeline.games.installed import CoverageReport, check_installed
 from pipeline.games.match_table import match_table, read_names
 from pipeline.games.matching import FileMatches, Piece, match_files
-from pipeline.games.pack import PACKS_FOLDER, GamePack, load_pack
+from pipeline.games.pack import PACKS_FOLDER, GamePack
 from pipeline.games.patterns import expand_braces, matcher
 
 ROOT = Path(__file__).parents[4]
@@ -107,11 +107,6 @@ LIFELESS = re.compile(
     re.IGNORECASE,
 )
 CHRONICLES = re.compile(r"_(ant|archaic|greek|persian|puru|thracian)_|achaemenid|spartan|athenian")
-
-
-@pytest.fixture(scope="module")
-def pack() -> GamePack:
-    return load_pack("aoe2")
 
 
 @pytest.fixture(scope="module")
