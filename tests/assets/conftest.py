@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from doubles.artifacts import write_stored_batch
+from doubles.sprites import write_library
 
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
@@ -25,7 +26,6 @@ from pipeline.sprites.library import Sprite
 from resources.artifacts import ArtifactStore
 from resources.instance import open_instance
 from resources.state import StateFolder
-from tests.doubles.sprites import write_library
 
 ROOT = Path(__file__).parents[2]
 SIDE = 128

@@ -27,10 +27,9 @@ from pipeline.scenes.dataset.shards import (
     read_set_spec,
     write_set_spec,
 )
-from pipeline.sprites.library import Sprite
+from pipeline.sprites.library import LibraryWriter, Sprite
 from resources.artifacts import ArtifactStore
 from resources.files import remove_tree
-from tests.doubles.sprites import write_library
 
 IMAGES, SHARD_IMAGES, SIDE = 4000, 1000, 64
 
@@ -140,7 +139,9 @@ def build_sources(folder: Path) -> Sources:
         shadow=None,
         shadow_offset=(0, 0),
     )
-    write_library(folder / "sprites", [sprite])
+    writer = LibraryWriter(folder / "sprites")
+    writer.add(sprite)
+    writer.finish()
     (folder / "land").mkdir()
     cv2.imwrite(str(folder / "land/land_0000.jpg"), np.full((SIDE, SIDE, 3), 90, np.uint8))
     entry = {

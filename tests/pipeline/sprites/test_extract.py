@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 from PIL import Image
 
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
@@ -18,7 +19,6 @@ from pipeline.progress import Progress
 from pipeline.sprites.extract import ExtractionReport, extract_library
 from pipeline.sprites.library import OpenLibrary, Sprite
 from pipeline.sprites.sheets import CELL, ROW_HEIGHT, contact_sheet
-from tests.doubles.sprites import write_library
 
 GRAPHICS = "resources/graphics"
 

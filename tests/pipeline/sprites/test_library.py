@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.manifests import manifest_of
 from pipeline.sprites.library import OpenLibrary, Sprite, SpriteLibraryError
-from tests.doubles.sprites import write_library
 
 
 def sprite(name: str, class_name: str | None = "sheep", seed: int = 0) -> Sprite:
