@@ -25,7 +25,7 @@ from pipeline.games.files import (
     without_suffix,
 )
 from pipeline.games.index import GameFolderError, Oddities
-from pipeline.games.matching import FileMatches, match_files, match_terrain, stem_of
+from pipeline.games.matching import FileMatches, by_prefix, match_files, match_terrain, stem_of
 from pipeline.games.mods import Mod, PlayerMods
 from pipeline.games.pack import GameClass, GamePack, SpriteRules, TerrainRules
 from pipeline.games.patterns import expand_braces, matcher
@@ -216,7 +216,7 @@ def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None)
         excluded=len(matches.excluded),
         conflicts=dict(matches.conflicts),
         lacking_parts=dict(matches.lacking),
-        unmatched=matches.unmatched_by_prefix,
+        unmatched=by_prefix(matches.unmatched),
         terrain=_terrain(pack, folder),
         mods=covered_mods(pack, folder, mods),
         mod_problems=mods.problems,

@@ -216,10 +216,10 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
     def read(file: str, channels: int) -> Pixels:
         with _opened(folder, file) as stream:
             data = stream.readall()
-        pixels = stored_png.decode(data)
-        found = stored_png.header_of(data).channels if pixels is None else _channels_of(pixels)
+        found = stored_png.header_of(data).channels
         if found != channels:
             raise ValueError(f"{file} has {found} channels instead of {channels}")
+        pixels = stored_png.decode(data)
         return _read_otherwise(folder / file) if pixels is None else pixels
 
     pixels = {
@@ -233,10 +233,6 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
 def _opened(folder: Path, file: str) -> FileIO:
     """A file of a library; without a `Path`, which takes as long as it takes to read the file."""
     return open(f"{folder}/{file}", "rb", buffering=0)  # noqa: PTH123
-
-
-def _channels_of(pixels: Pixels) -> int:
-    return 1 if pixels.ndim == 2 else pixels.shape[2]
 
 
 def _read_otherwise(file: Path) -> Pixels:

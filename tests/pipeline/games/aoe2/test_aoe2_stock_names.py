@@ -182,7 +182,7 @@ def test_heroes_serve_no_class(class_of: Mapping[str, str]) -> None:
 
 
 def test_nothing_of_the_stock_files_is_left_undecided(matches: FileMatches) -> None:
-    assert matches.unmatched_by_prefix == {}
+    assert matches.unmatched == ()
 
 
 def test_every_alternative_of_every_pattern_finds_a_file(
