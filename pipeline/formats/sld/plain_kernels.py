@@ -161,12 +161,11 @@ class _Heir(NamedTuple):
 def _heirs(layers: Layers, grid: Grid, blocks: Numbers) -> Iterator[_Heir]:
     own = blocks[layers.inherits[blocks] != NONE_BEFORE]
     parent = layers.inherits[own]
-    first = starts_of(layers.blocks[grid.layers])
     columns = (
         own,
         parent,
-        first[np.searchsorted(grid.layers, own)],
-        first[np.searchsorted(grid.layers, parent)],
+        grid.first_cells(layers, own),
+        grid.first_cells(layers, parent),
         layers.reached[own],
         (layers.box[own] == layers.box[parent]).all(axis=1),
     )
