@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pipeline.games.pack import load_pack, pack_names
 from pipeline.games.sections import scenes as scene_rules
 from pipeline.games.sections.base import Section
+from pipeline.games.sections.images import HexBorder
 
 DOCS = Path(__file__).parents[3] / "docs"
 MODELS = [
@@ -75,7 +76,6 @@ def test_the_page_names_every_key_of_a_pack_that_has_another_name_now(describing
     for old, new in renamed:
         assert any(f"{old}` | " in row and row.endswith(f"{new}` |") for row in rows), old
     assert len(rows) == len(renamed)
-    assert (
-        "| `terrain.yaml` | `hexes.kinds[].borders[].picture` | `hexes.kinds[].borders[].image` |"
-        in rows
-    )
+    ((old, new),) = HexBorder.renamed_keys.items()
+    border = "hexes.kinds[].borders[]"
+    assert f"| `terrain.yaml` | `{border}.{old}` | `{border}.{new}` |" in rows
