@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.games.pack import SECTION_FILES, GamePack
 from pipeline.games.sections.base import Section
 from pipeline.games.sections.scenes import SceneRules
 
@@ -30,10 +31,11 @@ This page is made from the models in `pipeline/games/sections/`, `scenes.py` and
 RENAMED = """
 ## Keys of earlier versions
 
-They are still read, with a warning that names the new key. A key under both names is refused.
+They are still read, with a warning that names the new key. A key under both names is refused. This
+table has those of a pack's other files too.
 
-| Was | Is |
-|---|---|
+| File | Was | Is |
+|---|---|---|
 """
 
 TABLE = "| Key | Meaning | Values | Default |\n|---|---|---|---|\n"
@@ -49,15 +51,19 @@ def page() -> str:
     sections = [_section("SceneRules", schema, "The file itself")]
     for name in _reached(schema):
         sections.append(_section(name, schema["$defs"][name], _title(name, schema)))
-    return HEAD + "".join(sections) + RENAMED + "".join(_renamed(schema))
+    return HEAD + "".join(sections) + RENAMED + "".join(_renamed())
 
 
-def _renamed(schema: Schema) -> Iterator[str]:
-    """A row for each key that has another name now."""
-    for name in ["SceneRules", *_reached(schema)]:
-        within = "" if name == "SceneRules" else f"{_short_title(name, schema)}."
+def _renamed() -> Iterator[str]:
+    """A row for each key of a pack that has another name now."""
+    schema = GamePack.model_json_schema()
+    for name in ["GamePack", *_reached(schema)]:
+        title = "" if name == "GamePack" else f"{_short_title(name, schema)}."
+        section, _, within = title.partition(".")
+        if section not in SECTION_FILES:
+            section, within = "pack", title
         for old, new in MODELS[name].renamed_keys.items():
-            yield f"| `{within}{old}` | `{within}{new}` |\n"
+            yield f"| `{section}.yaml` | `{within}{old}` | `{within}{new}` |\n"
 
 
 def _reached(schema: Schema) -> list[str]:

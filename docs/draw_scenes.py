@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.backgrounds.textures import Kind
 from pipeline.demo_game.game_folder import draw_game
-from pipeline.demo_game.renderer import screenshots, session_named
+from pipeline.demo_game.renderer import screenshot
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.scenes.dataset.shard_writer import Sources, open_shard_writer
 from pipeline.scenes.planning.planner import plan
@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     """Draw the image; the same bytes whenever the built-in game and its pack are the same."""
     with tempfile.TemporaryDirectory() as name:
         drawn = scenes(load_pack("demo"), Path(name))
-    real = [shot.image for n, shot in enumerate(screenshots(session_named(SESSION))) if n in FRAMES]
+    real = [screenshot(SESSION, number).image for number in FRAMES]
     sheet = np.vstack([np.hstack([_framed(tile) for tile in row]) for row in (real, drawn)])
     folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / "scenes.jpg"), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
@@ -52,7 +52,7 @@ def scenes(pack: GamePack, folder: Path) -> list[Pixels]:
     kinds: tuple[Kind, Kind] = ("land", "water")
     for kind in kinds:
         (folder / kind).mkdir()
-        write_kind(folder / kind, kind, (game, textures), pack.terrain, size)
+        BackgroundSet.write(folder / kind, kind, (game, textures), pack.terrain, size)
     shard_writer = open_shard_writer(
         pack, Sources(folder / "sprites", folder / "land", folder / "water")
     )

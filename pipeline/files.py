@@ -1,4 +1,4 @@
-"""JSON of the same bytes everywhere, read into types; files that are there whole or not at all."""
+"""Text and JSON of the same bytes everywhere; files that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,15 +16,28 @@ from pipeline.errors import OutpostError
 T = TypeVar("T")
 
 
-def write_json(file: Path, value: Any, indent: int = 1) -> None:
+def write_text(file: Path, text: str) -> None:
+    """Write a text as it is: UTF-8, and lines that end in LF on Windows too.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(file: Path, value: Any, indent: int = 1, ascii_only: bool = False) -> None:
     """Write JSON whose bytes depend on the value alone: sorted keys, UTF-8, lines that end in LF.
+
+    Args:
+        ascii_only: escape all other characters. Some artifacts were always written so, and other
+            bytes would be another data version of theirs.
 
     Raises:
         OSError: the file cannot be written.
         TypeError: the value holds something that JSON does not know.
     """
-    text = json.dumps(value, sort_keys=True, indent=indent, ensure_ascii=False)
-    file.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    text = json.dumps(value, sort_keys=True, indent=indent, ensure_ascii=ascii_only)
+    write_text(file, f"{text}\n")
 
 
 def read_json(file: Path, kind: type[T], damaged: Callable[[Path, Exception], OutpostError]) -> T:

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.sprites import write_library
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -48,7 +49,7 @@ from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.sprites.extract import ExtractionReport
-from pipeline.sprites.library import OpenLibrary, Sprite, write_library
+from pipeline.sprites.library import OpenLibrary, Sprite
 
 ROOT = Path(__file__).parents[1]
 CLASSES = ("house", "boat")

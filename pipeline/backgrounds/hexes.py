@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from pipeline.backgrounds.shores import Shoreline, drawn_shoreline
-from pipeline.backgrounds.textures import Kind, TextureError
+from pipeline.backgrounds.textures import Kind, TextureError, one_by_weight
 from pipeline.formats.png import Rgba, read_png
 from pipeline.games.files import has_suffix, without_suffix
-from pipeline.games.pack import TerrainRules
+from pipeline.games.pack import ShoreRules, TerrainRules
 from pipeline.games.patterns import matcher
 from pipeline.games.sections.images import HexKind, HexRules
 from pipeline.sprites.library import Pixels
@@ -72,9 +72,10 @@ class HexMap:
 
 @dataclass(frozen=True, eq=False)
 class HexImages:
-    """The images of a game's ground by name; each is read once."""
+    """The images of a game's ground by name; each is read once. `hexes` says how they lie."""
 
     files: Mapping[str, Path]
+    hexes: HexRules
     _read: dict[str, Rgba] = field(default_factory=dict)
 
     def matching(self, pattern: str) -> tuple[str, ...]:
@@ -97,18 +98,20 @@ def open_images(names: Mapping[str, Path], rules: TerrainRules) -> HexImages:
 
     Args:
         names: of the game's terrain files, with their suffix.
-        rules: of a pack with hexes.
 
     Raises:
         TextureError: a kind of ground has no image.
+        ValueError: the rules have no hexes.
     """
+    if rules.hexes is None:
+        raise ValueError("the terrain rules have no hexes")
     files = {
         without_suffix(name, rules.suffix): file
         for name, file in names.items()
         if has_suffix(name, rules.suffix)
     }
-    images = HexImages(files)
-    for kind in _hexes(rules).kinds:
+    images = HexImages(files, rules.hexes)
+    for kind in rules.hexes.kinds:
         if not images.matching(kind.include):
             raise TextureError(
                 f"No image of the game shows '{kind.name}': {kind.include}.",
@@ -120,25 +123,22 @@ def open_images(names: Mapping[str, Path], rules: TerrainRules) -> HexImages:
 def draw_map(
     kind: Kind,
     images: HexImages,
-    rules: TerrainRules,
+    shores: ShoreRules | None,
     size: tuple[int, int],
     rng: np.random.Generator,
 ) -> HexMap:
     """A map of land, of water, or of both with a shore between them.
 
     Args:
-        kind: what it shows.
-        images: of the game's ground.
-        rules: of a pack with hexes; with a shore when the map has one.
+        shores: how a shore bends, where the map has one.
         size: width and height in pixels.
-        rng: the only source of chance.
     """
-    hexes = _hexes(rules)
+    hexes = images.hexes
     left, top = -int(rng.integers(2 * hexes.column)), -int(rng.integers(hexes.height))
     grid = HexGrid(left, top, hexes.column, hexes.height)
     shore = None
-    if kind == "shore" and rules.shore is not None:
-        shore = drawn_shoreline(size, rules.shore, rng)
+    if kind == "shore" and shores is not None:
+        shore = drawn_shoreline(size, shores, rng)
     cells = list(_cells(grid, size))
     wet = {cell: kind == "water" if shore is None else _is_wet(cell, grid, shore) for cell in cells}
     ground = _ground(cells, wet, grid, hexes, rng)
@@ -147,12 +147,6 @@ def draw_map(
     shown = tuple(sorted({known.name for known in ground.values()}))
     wading = tuple(sorted(grid.middle(cell) for cell in ground if ground[cell].wading))
     return HexMap(painter.canvas, grid, shown, shore, wading)
-
-
-def _hexes(rules: TerrainRules) -> HexRules:
-    if rules.hexes is None:
-        raise ValueError("the terrain rules have no hexes")
-    return rules.hexes
 
 
 def _cells(grid: HexGrid, size: tuple[int, int]) -> Iterator[Cell]:
@@ -183,15 +177,10 @@ def _ground(
     count = max(1, round(len(cells) / hexes.patch))
     low, high = middles.min(axis=0), middles.max(axis=0)
     points = rng.uniform(low, high, (count, 2))
-    kinds = [(_one_by_weight(land, rng), _one_by_weight(water, rng)) for _ in range(count)]
+    kinds = [(one_by_weight(land, rng), one_by_weight(water, rng)) for _ in range(count)]
     nudged = middles + rng.uniform(-0.4, 0.4, middles.shape) * grid.column
     nearest = ((nudged[:, None, :] - points[None, :, :]) ** 2).sum(axis=2).argmin(axis=1).tolist()
     return {cell: kinds[point][wet[cell]] for cell, point in zip(cells, nearest, strict=True)}
-
-
-def _one_by_weight(kinds: Sequence[HexKind], rng: np.random.Generator) -> HexKind:
-    weights = np.array([kind.weight for kind in kinds])
-    return kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
 
 
 @dataclass(eq=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.backgrounds.hexes import HexGrid, HexImages, draw_map
 from pipeline.backgrounds.shores import Shoreline, drawn_shoreline, joined
 from pipeline.backgrounds.soften import Sampling, ground, laid_out, softened
-from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures
+from pipeline.backgrounds.textures import Kind, Pixels, Texture, choose_textures, one_by_weight
 from pipeline.errors import OutpostError
-from pipeline.files import read_json
+from pipeline.files import read_json, write_json
 from pipeline.games.pack import Surface, TerrainRules
 from pipeline.progress import Report, silent, track
 
@@ -62,8 +62,7 @@ class BackgroundEntry(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class ShoreTextures:
+class ShoreTextures(NamedTuple):
     """The choices of the three surfaces that a shore is made of."""
 
     land: Sequence[Texture]
@@ -77,10 +76,8 @@ def make_background(
     """Background `index`: a pure function of its arguments, so that any process may make it.
 
     Args:
-        index: its number in the set.
         kind: land or water.
         textures: the choice of that kind.
-        rules: seed and softening.
         size: width and height in pixels.
 
     Raises:
@@ -134,7 +131,7 @@ def make_shore(
     rng = np.random.default_rng([rules.seed, STREAMS["shore"], index])
     line = drawn_shoreline(size, rules.shore, rng)
     beach_width = float(rng.uniform(*rules.shore.beach_width)) * min(size)
-    chosen = [_one_of(choice, rng) for choice in (textures.land, textures.beach, textures.water)]
+    chosen = [one_by_weight(choice, rng) for choice in textures]
     land, beach, water = (
         laid_out(texture.read(), size, rules.softening, rng, rules.sampling) for texture in chosen
     )
@@ -152,70 +149,33 @@ def make_hex_background(
     It is a hex larger each way than asked for, so that scenes find hexes in every position.
     """
     rng = np.random.default_rng([rules.seed, STREAMS[kind], index])
-    hexes = rules.hexes
-    room = (hexes.column, hexes.height) if hexes is not None else (0, 0)
-    width, height = size[0] + 2 * room[0], size[1] + room[1]
-    drawn = draw_map(kind, images, rules, (width, height), rng)
+    larger = (size[0] + 2 * images.hexes.column, size[1] + images.hexes.height)
+    drawn = draw_map(kind, images, rules.shore, larger, rng)
     return Background(
         f"{kind}_{index:04d}", drawn.pixels, drawn.kinds, drawn.shore, drawn.grid, drawn.wading
     )
 
 
-def write_hex_backgrounds(
-    folder: Path,
-    kind: Kind,
-    images: HexImages,
-    rules: TerrainRules,
-    size: tuple[int, int],
-    report: Report = silent,
-) -> tuple[BackgroundEntry, ...]:
-    """Make and write the whole set of one kind for a game with hexes, and its `index.json`."""
-    shores = rules.shore.count if rules.shore is not None else 0
-    count = {"land": rules.land_count, "water": rules.water_count, "shore": shores}[kind]
-    made = (make_hex_background(index, kind, images, rules, size) for index in range(count))
-    return _write(folder, kind, track(made, count, f"{kind} backgrounds", report), rules.seed)
-
-
-def _one_of(textures: Sequence[Texture], rng: np.random.Generator) -> Texture:
-    weights = np.array([texture.weight for texture in textures])
-    return textures[int(rng.choice(len(textures), p=weights / weights.sum()))]
-
-
-def write_shores(
-    folder: Path,
-    textures: ShoreTextures,
-    rules: TerrainRules,
-    size: tuple[int, int],
-    report: Report = silent,
-) -> tuple[BackgroundEntry, ...]:
-    """Make and write the whole set of shores, and its `index.json`."""
-    count = rules.shore.count if rules.shore is not None else 0
-    made = (make_shore(index, textures, rules, size) for index in range(count))
-    return _write(folder, "shore", track(made, count, "shore backgrounds", report), rules.seed)
-
-
 def write_backgrounds(
     folder: Path,
     kind: Kind,
-    textures: Sequence[Texture],
+    make: Callable[[int], Background],
     rules: TerrainRules,
-    size: tuple[int, int],
     report: Report = silent,
-) -> tuple[BackgroundEntry, ...]:
-    """Make and write the whole set of one kind, and its `index.json`."""
-    count = rules.land_count if kind == "land" else rules.water_count
-    made = (make_background(index, kind, textures, rules, size) for index in range(count))
-    return _write(folder, kind, track(made, count, f"{kind} backgrounds", report), rules.seed)
+) -> None:
+    """Make and write the whole set of one kind, and its `index.json`.
 
-
-def _write(
-    folder: Path, kind: Kind, made: Iterable[Background], seed: int
-) -> tuple[BackgroundEntry, ...]:
+    Args:
+        folder: exists.
+        make: background `index`, as the functions above do with all their other arguments.
+    """
     # The same bytes on every machine: neither threads nor a processor's own code paths.
     cv2.setNumThreads(1)
     cv2.ipp.setUseIPP(False)
+    shores = rules.shore.count if rules.shore is not None else 0
+    count = {"land": rules.land_count, "water": rules.water_count, "shore": shores}[kind]
     entries = []
-    for background in made:
+    for background in track(map(make, range(count)), count, f"{kind} backgrounds", report):
         file = f"{background.id}.jpg"
         (folder / file).write_bytes(_jpeg(background.pixels))
         entries.append(
@@ -224,19 +184,14 @@ def _write(
                 kind=kind,
                 file=file,
                 sources=background.sources,
-                seed=seed,
+                seed=rules.seed,
                 shore=background.shore,
                 grid=background.grid,
                 wading=background.wading,
             )
         )
-    text = json.dumps(
-        [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries],
-        indent=1,
-        sort_keys=True,
-    )
-    (folder / INDEX_FILE).write_text(f"{text}\n", encoding="utf-8", newline="\n")
-    return tuple(entries)
+    content = [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries]
+    write_json(folder / INDEX_FILE, content, ascii_only=True)
 
 
 def read_index(folder: Path) -> tuple[BackgroundEntry, ...]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pipeline.backgrounds.hexes import open_images
 from pipeline.backgrounds.images import (
+    Background,
     BackgroundEntry,
     choose_shore_textures,
+    make_background,
+    make_hex_background,
+    make_shore,
     no_backgrounds,
     read_index,
     sampling_sheet,
     write_backgrounds,
-    write_hex_backgrounds,
-    write_shores,
 )
-from pipeline.backgrounds.textures import Kind, choose_textures
+from pipeline.backgrounds.textures import Kind, Texture, choose_textures
 from pipeline.files import read_json, write_json
 from pipeline.games.pack import TerrainRules
 from pipeline.progress import Report, silent
@@ -60,55 +63,41 @@ class BackgroundSet:
         size: tuple[int, int],
         report: Report = silent,
     ) -> BackgroundSet:
-        """Make and write all backgrounds of a kind; arguments and errors as of `write_kind`."""
-        left_out = write_kind(folder, kind, files, rules, size, report)
+        """Make and write all backgrounds of a kind.
+
+        Args:
+            folder: exists.
+            files: the game's folder, and its terrain files.
+            size: width and height of a scene in pixels.
+
+        Raises:
+            TextureError: nothing can serve as such ground.
+            DdsError, PngError: a texture cannot be read.
+        """
+        make: Callable[[int], Background]
+        game_folder, every = files
+        compared: Sequence[Texture] = ()
+        left_out: dict[str, str] = {}
+        if rules.hexes is not None:
+            base = game_folder / rules.folder
+            names = {file.relative_to(base).as_posix(): file for file in every}
+            hexes = open_images(names, rules)
+            make = partial(make_hex_background, kind=kind, images=hexes, rules=rules, size=size)
+        elif kind == "shore":
+            shores, left_out = choose_shore_textures(every, rules)
+            make = partial(make_shore, textures=shores, rules=rules, size=size)
+        else:
+            choice = choose_textures(every, kind, rules)
+            textures, left_out = choice.textures, choice.left_out
+            compared = textures if kind == "land" else ()
+            make = partial(make_background, kind=kind, textures=textures, rules=rules, size=size)
+        write_backgrounds(folder, kind, make, rules, report)
+        if compared:
+            (folder / SAMPLINGS_FILE).write_bytes(sampling_sheet(compared, rules, size))
         write_json(folder / LEFT_OUT_FILE, left_out)
-        if kind == "land" and rules.hexes is None:
-            textures = choose_textures(files[1], kind, rules).textures
-            (folder / SAMPLINGS_FILE).write_bytes(sampling_sheet(textures, rules, size))
         return cls(folder, read_index(folder), left_out)
 
     def samplings(self) -> bytes | None:
         """A JPEG of the same textures stretched and isometric; None where there is none."""
         file = self.folder / SAMPLINGS_FILE
         return file.read_bytes() if file.is_file() else None
-
-
-def write_kind(
-    folder: Path,
-    kind: Kind,
-    files: tuple[Path, Sequence[Path]],
-    rules: TerrainRules,
-    size: tuple[int, int],
-    report: Report = silent,
-) -> dict[str, str]:
-    """Make and write all backgrounds of a kind.
-
-    Args:
-        folder: exists.
-        kind: land, water, or shore.
-        files: the game's folder, and its terrain files.
-        rules: of the pack.
-        size: width and height of a scene in pixels.
-        report: told after every background.
-
-    Returns:
-        Why each texture that is not used is left out.
-
-    Raises:
-        TextureError: nothing can serve as such ground.
-        DdsError, PngError: a texture cannot be read.
-    """
-    game_folder, every = files
-    if rules.hexes is not None:
-        base = game_folder / rules.folder
-        names = {file.relative_to(base).as_posix(): file for file in every}
-        write_hex_backgrounds(folder, kind, open_images(names, rules), rules, size, report)
-        return {}
-    if kind == "shore":
-        textures, left_out = choose_shore_textures(every, rules)
-        write_shores(folder, textures, rules, size, report)
-        return left_out
-    choice = choose_textures(every, kind, rules)
-    write_backgrounds(folder, kind, choice.textures, rules, size, report)
-    return choice.left_out

@@ -133,13 +133,7 @@ class Shoreline:
 def drawn_shoreline(
     size: tuple[int, int], rules: ShoreRules, rng: np.random.Generator
 ) -> Shoreline:
-    """A shoreline through an image, any way up, near its middle.
-
-    Args:
-        size: width and height in pixels.
-        rules: how it bends.
-        rng: the only source of chance.
-    """
+    """A shoreline through an image of width and height `size`, any way up, near its middle."""
     width, height = size
     side = min(size)
     angle = float(rng.uniform(0.0, 2 * math.pi))

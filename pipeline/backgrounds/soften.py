@@ -40,9 +40,6 @@ def ground(
     Args:
         textures: RGB uint8; the second, if there is one, covers part with a soft border.
         size: width and height in pixels.
-        rules: ranges to draw from.
-        rng: the only source of chance.
-        sampling: how a texture lies in the image.
 
     Returns:
         uint8 [height, width, 3].

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pipeline.errors import OutpostError
 from pipeline.formats.dds import DdsError, read_dds
 from pipeline.games.pack import Surface, TerrainRules
+from pipeline.games.sections.images import HexKind
 from pipeline.games.terrain import TerrainNames
 
 Pixels = npt.NDArray[np.uint8]
@@ -55,6 +56,9 @@ class Texture:
         return np.ascontiguousarray(read_dds(self.file)[..., :3])
 
 
+Weighted = TypeVar("Weighted", Texture, HexKind)
+
+
 @dataclass(frozen=True)
 class TextureChoice:
     """The usable textures of one surface, and why each other one is left out."""
@@ -65,11 +69,6 @@ class TextureChoice:
 
 def choose_textures(files: Sequence[Path], surface: Surface, rules: TerrainRules) -> TextureChoice:
     """Choose the textures of one surface; every other one is left out with a reason.
-
-    Args:
-        files: the game's terrain files.
-        surface: which of the pack's lists is taken.
-        rules: the pack's terrain rules.
 
     Raises:
         TextureError: none is left.
@@ -93,6 +92,12 @@ def choose_textures(files: Sequence[Path], surface: Surface, rules: TerrainRules
             f"Correct the list terrain.{surface} of the game pack, or the game's folder.",
         )
     return TextureChoice(tuple(textures), left_out)
+
+
+def one_by_weight(choices: Sequence[Weighted], rng: np.random.Generator) -> Weighted:
+    """One of them, drawn as often as its weight says beside those of the others."""
+    weights = np.array([choice.weight for choice in choices])
+    return choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
 
 
 def _reason_by_pixels(file: Path, rules: TerrainRules) -> str | None:

@@ -7,14 +7,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from PIL import Image
-
 from pipeline.demo_game.art.catalogue import SpriteFile, drawings_of, sprite_files
 from pipeline.demo_game.art.raycasting import SolidView
 from pipeline.demo_game.drawing_code import drawing_version
-from pipeline.demo_game.ground import BLACK, PLACEHOLDER, TERRAINS, Pixels, placeholder, tile_of
+from pipeline.demo_game.ground import BLACK, PLACEHOLDER, TERRAINS, placeholder, tile_of
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
+from pipeline.formats.dds import write_dds
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
 from pipeline.progress import Report, silent, track
 
@@ -121,12 +120,8 @@ def _frame_of(file: SpriteFile, drawing: SolidView) -> SldFrame:
 def _write_textures(folder: Path) -> None:
     folder.mkdir(parents=True)
     for terrain in (*TERRAINS, BLACK):
-        _write_texture(folder / f"{terrain.name}.dds", tile_of(terrain, SEED))
-    _write_texture(folder / f"{PLACEHOLDER}.dds", placeholder())
-
-
-def _write_texture(file: Path, pixels: Pixels) -> None:
-    Image.fromarray(pixels).save(file, format="DDS", pixel_format="DXT1")
+        write_dds(folder / f"{terrain.name}.dds", tile_of(terrain, SEED))
+    write_dds(folder / f"{PLACEHOLDER}.dds", placeholder())
 
 
 def _write_palette(file: Path) -> None:

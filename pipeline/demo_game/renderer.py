@@ -92,14 +92,11 @@ def session_named(name: str) -> Session:
     return next(session for session in SESSIONS if session.name == name)
 
 
-def screenshots(session: Session) -> Iterator[Screenshot]:
-    """Play a session: the camera moves over the map, and units move a little meanwhile."""
-    for number in range(FRAMES):
-        yield screenshot(session.name, number)
-
-
 def screenshot(name: str, number: int) -> Screenshot:
-    """One frame of the session of that name, the same in whatever order frames are drawn."""
+    """One frame of the session of that name, the same in whatever order frames are drawn.
+
+    From frame to frame the camera moves over the map, and units move a little.
+    """
     session, world, path = _played(name)
     return _Frame(session, world, number, path[number]).render()
 

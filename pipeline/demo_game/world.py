@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.demo_game.art.catalogue import DECOY, DISTRACTOR, HEADINGS, SpriteFile, sprite_files
+from pipeline.demo_game.art.catalogue import DISTRACTOR, HEADINGS, SpriteFile, sprite_files
 from pipeline.demo_game.art.solids import unit_circle
 from pipeline.demo_game.ground import TILE, smooth_noise, terrain_named, tile_of
 
@@ -261,15 +261,9 @@ class _Population:
         )
 
 
-def _files_by_class() -> dict[str, tuple[SpriteFile, ...]]:
-    shown = {file.shows for file in sprite_files()} - {DECOY}
-    return {
-        shows: tuple(file for file in sprite_files() if file.shows == shows)
-        for shows in sorted(shown)
-    }
-
-
-FILES_BY_CLASS = _files_by_class()
+FILES_BY_CLASS = {
+    shows: tuple(file for file in sprite_files() if file.shows == shows) for shows in FOOTPRINTS
+}
 
 
 def _paint(rng: np.random.Generator, elevation: Field, entities: tuple[Entity, ...]) -> Pixels:

@@ -1,8 +1,8 @@
 """BC1 and BC4 block compression: 8 bytes hold 4x4 pixels, of colour or of one channel.
 
 Pillow's decoder does the decoding: 5 and 6 bit channels are widened by repeating their high bits,
-and interpolated values are rounded down. Encoding uses integers only, so that the same pixels give
-the same blocks on every machine.
+and interpolated values are rounded down. Encoding asks it for the colours of a block, and uses
+integers only, so that the same pixels give the same blocks on every machine.
 
 Formats: https://learn.microsoft.com/windows/win32/direct3d10/d3d10-graphics-programming-guide-resources-block-compression
 """
@@ -28,25 +28,13 @@ Codes = npt.NDArray[np.uint64]
 TRANSPARENT_BC1 = int.from_bytes(b"\0\0\0\0\xff\xff\xff\xff", "little")
 TRANSPARENT_BC4 = 0
 
+BC1_INDICES = 0b11_10_01_00
+"""A row of pixels with the indices 0 to 3: decoded, it is the palette of its block."""
+BC4_INDICES = np.frombuffer(b"\x88\xc6\xfa\0\0\0", np.uint8)
+"""Two rows with the indices 0 to 7, and two with 0 alone."""
+
 ENCODE_BATCH = 4096
 """Blocks encoded at once: keeps the 16x16 distances of a batch within the processor's cache."""
-
-
-def decode_bc1(blocks: Bytes) -> Bytes:
-    """Colours of BC1 blocks.
-
-    Args:
-        blocks: uint8 [n, 8], contiguous.
-
-    Returns:
-        uint8 [n, 4, 4, 4]: block, row, column, RGBA; alpha is 0 or 255.
-    """
-    return image_of_blocks(blocks.view("<u8"), 1, "BC1").reshape(-1, SIDE, SIDE, 4)
-
-
-def decode_bc4(blocks: Bytes) -> Bytes:
-    """Values of BC4 blocks: uint8 [n, 8], contiguous, to uint8 [n, 4, 4]."""
-    return image_of_blocks(blocks.view("<u8"), 1, "BC4").reshape(-1, SIDE, SIDE)
 
 
 def image_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> Bytes:
@@ -55,7 +43,6 @@ def image_of_blocks(codes: Codes, columns: int, kind: Literal["BC1", "BC4"]) -> 
     Args:
         codes: the image's blocks row by row, each as one little-endian number of eight bytes.
         columns: blocks in a row; divides their number.
-        kind: the compression.
 
     Returns:
         uint8 [height, width, 4] of BC1, where alpha is 0 or 255; [height, width] of BC4.
@@ -109,60 +96,6 @@ def blocks_of(image: Array) -> Array:
     return np.ascontiguousarray(tiled.swapaxes(1, 2)).reshape(-1, SIDE, SIDE, *channels)
 
 
-def image_of(blocks: Array, width: int) -> Array:
-    """Join [n, 4, 4, ...] blocks, row by row, to an image of that width; undoes `blocks_of`."""
-    tiled = blocks.reshape(-1, width // SIDE, *blocks.shape[1:]).swapaxes(1, 2)
-    rows = tiled.shape[0] * SIDE
-    return np.ascontiguousarray(tiled).reshape(rows, width, *blocks.shape[3:])
-
-
-# --- Palettes --------------------------------------------------------------------------------
-
-
-def _widened_565() -> npt.NDArray[np.uint16]:
-    """RGB of every 5-6-5 bit colour."""
-    colour = np.arange(65536, dtype=np.uint16)
-    red, green, blue = colour >> 11, colour >> 5 & 63, colour & 31
-    widened = (red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2)
-    return np.stack(widened, axis=1)
-
-
-_WIDENED_565 = _widened_565()
-
-
-def _bc1_palette(blocks: Bytes) -> Bytes:
-    """The four RGBA colours of each block: uint8 [n, 4, 4]."""
-    ends = np.ascontiguousarray(blocks[:, :4]).view("<u2")
-    first, second = _WIDENED_565[ends[:, 0]], _WIDENED_565[ends[:, 1]]
-    opaque = (ends[:, 0] > ends[:, 1])[:, None]
-    palette = np.empty((len(blocks), 4, 4), np.uint8)
-    palette[:, :, 3] = 255
-    palette[:, 0, :3] = first
-    palette[:, 1, :3] = second
-    palette[:, 2, :3] = np.where(opaque, (2 * first + second) // 3, (first + second) // 2)
-    palette[:, 3, :3] = np.where(opaque, (first + 2 * second) // 3, 0)
-    palette[:, 3, 3] = np.where(opaque[:, 0], 255, 0)
-    return palette
-
-
-def _bc4_palette(first: Bytes, second: Bytes) -> Bytes:
-    """The eight values of each block: uint8 [n, 8]."""
-    a, b = first.astype(np.uint16)[:, None], second.astype(np.uint16)[:, None]
-    step = np.arange(1, 7, dtype=np.uint16)
-    eight_values = ((7 - step) * a + step * b) // 7
-    step = step[:4]
-    six_values = ((5 - step) * a + step * b) // 5
-    palette = np.empty((len(first), 8), np.uint8)
-    palette[:, 0] = first
-    palette[:, 1] = second
-    palette[:, 2:] = eight_values
-    short = first <= second
-    palette[short, 2:6] = six_values[short]
-    palette[short, 6] = 0
-    palette[short, 7] = 255
-    return palette
-
-
 # --- Encoding --------------------------------------------------------------------------------
 
 
@@ -183,9 +116,10 @@ def _encode_bc1_batch(pixels: Bytes) -> Bytes:
     ends.sort(axis=1)
     ends[~has_hole] = ends[~has_hole, ::-1]
 
-    blocks = np.zeros((len(pixels), BLOCK_BYTES), np.uint8)
+    blocks = np.full((len(pixels), BLOCK_BYTES), BC1_INDICES, np.uint8)
     blocks[:, :4] = ends.astype("<u2").view(np.uint8)
-    palette = _bc1_palette(blocks).astype(np.int32)
+    decoded = image_of_blocks(blocks.view("<u8")[:, 0], 1, "BC1")
+    palette = decoded.reshape(-1, SIDE, SIDE, 4)[:, 0].astype(np.int32)
     errors = np.square(colours[:, :, None] - palette[:, None, :, :3]).sum(axis=3)
     errors[palette[..., 3][:, None, :].repeat(16, axis=1) == 0] = np.iinfo(np.int32).max
     indices = errors.argmin(axis=2).astype(np.uint8)
@@ -227,12 +161,14 @@ def _encode_bc4_batch(values: Bytes) -> Bytes:
 
 def _fit_bc4(values: Array, first: Array, second: Array) -> tuple[Bytes, Array]:
     """Blocks with the given end values, and the sum of squared errors of each."""
-    ends = np.stack((first, second), axis=1).astype(np.uint8)
-    palette = _bc4_palette(ends[:, 0], ends[:, 1]).astype(np.int32)
+    blocks = np.empty((len(values), BLOCK_BYTES), np.uint8)
+    blocks[:, 0], blocks[:, 1], blocks[:, 2:] = first, second, BC4_INDICES
+    decoded = image_of_blocks(blocks.view("<u8")[:, 0], 1, "BC4")
+    palette = decoded.reshape(-1, SIDE * SIDE)[:, :8].astype(np.int32)
     errors = np.square(values[:, :, None] - palette[:, None, :])
     indices = errors.argmin(axis=2)
     rows = np.bitwise_or.reduce(indices.reshape(-1, 4, 4) << np.arange(0, 12, 3), axis=2)
     halves = rows[:, 0::2] | rows[:, 1::2] << 12
     packed = (halves[:, :, None] >> np.arange(0, 24, 8) & 255).astype(np.uint8)
-    blocks = np.concatenate((ends, packed.reshape(-1, 6)), axis=1)
+    blocks[:, 2:] = packed.reshape(-1, 6)
     return blocks, errors.min(axis=2).sum(axis=1)

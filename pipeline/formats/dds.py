@@ -22,7 +22,7 @@ MAX_SIDE = 4_096
 
 
 class DdsError(OutpostError):
-    """A DDS texture that cannot be read or written."""
+    """A DDS texture that cannot be read."""
 
 
 def read_dds(path: Path) -> Pixels:
@@ -55,28 +55,11 @@ def read_dds(path: Path) -> Pixels:
 
 
 def write_dds(path: Path, pixels: Pixels) -> None:
-    """Write a texture as BC1 without smaller copies.
-
-    Args:
-        path: replaced if it exists.
-        pixels: uint8 [height, width, 3], both sides multiples of 4 and at most 4,096.
+    """Write uint8 [height, width, 3] as BC1 without smaller copies.
 
     Raises:
-        DdsError: the pixels have another shape or type.
         OSError: the file cannot be written.
     """
-    height, width = pixels.shape[:2]
-    if (
-        pixels.shape != (height, width, 3)
-        or pixels.dtype != np.uint8
-        or height % 4
-        or width % 4
-        or not 0 < max(height, width) <= MAX_SIDE
-    ):
-        raise DdsError(
-            f"{pixels.dtype} {list(pixels.shape)} does not make a BC1 texture.",
-            f"Give uint8 [height, width, 3] with sides that are multiples of 4, up to {MAX_SIDE}.",
-        )
     Image.fromarray(pixels).save(path, format="DDS", pixel_format="DXT1")
 
 

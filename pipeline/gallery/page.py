@@ -26,6 +26,7 @@ import numpy as np
 from detector_runtime.tools.palette import class_colour
 
 from pipeline.evaluation.drawing import COLOURS
+from pipeline.files import write_text
 from pipeline.gallery.collections import GalleryError
 from pipeline.gallery.items import Collection, Item
 from pipeline.links import link_file
@@ -67,8 +68,8 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
         (draft / "images").mkdir(parents=True)
         (draft / "thumbnails").mkdir()
         _write_images(draft, collection, report)
-        _write_text(draft / DATA_FILE, f"window.GALLERY = {_data(collection)};\n")
-        _write_text(draft / "index.html", _page(collection.title))
+        write_text(draft / DATA_FILE, f"window.GALLERY = {_data(collection)};\n")
+        write_text(draft / "index.html", _page(collection.title))
         if folder.exists():
             shutil.rmtree(folder)
         draft.replace(folder)
@@ -173,7 +174,3 @@ def _page(title: str) -> str:
 
 def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _write_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8", newline="\n")

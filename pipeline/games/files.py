@@ -74,8 +74,6 @@ def list_files(game_folder: Path, place: FilePlace, overlays: Sequence[Overlay] 
     slashes. A folder that is missing holds nothing. Links are followed.
 
     Args:
-        game_folder: the installed game.
-        place: where to look.
         overlays: the first that has a file replaces the game's own. What the game does not have by
             that name is left out: the game would not show it either.
     """

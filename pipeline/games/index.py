@@ -155,20 +155,14 @@ def index_game(
     """List and hash the files that a pack reads.
 
     Args:
-        folder: the installed game.
-        pack: says where sprites and terrain lie.
         digest: SHA-256 of a file; the caller may remember those of unchanged files.
-        report: told after every file.
         overlays: mods whose files stand in the place of the game's own, the strongest first.
 
     Raises:
         GameFolderError: the folder is missing, or holds no sprites or no terrain.
     """
     if not folder.is_dir():
-        raise GameFolderError(
-            f"There is no folder {folder}.",
-            how_to_point_at(pack),
-        )
+        raise GameFolderError(f"There is no folder {folder}.", how_to_point_at(pack))
     listings, parts = [], []
     for rules in (pack.sprites, pack.terrain):
         listing = list_files(folder, rules, overlays)

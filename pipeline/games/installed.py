@@ -25,7 +25,7 @@ from pipeline.games.files import (
     without_suffix,
 )
 from pipeline.games.index import GameFolderError, Oddities
-from pipeline.games.matching import FileMatches, match_files, match_terrain, stem_of
+from pipeline.games.matching import FileMatches, by_prefix, match_files, match_terrain, stem_of
 from pipeline.games.mods import Mod, PlayerMods
 from pipeline.games.pack import GameClass, GamePack, SpriteRules, TerrainRules
 from pipeline.games.patterns import expand_braces, matcher
@@ -38,6 +38,21 @@ OLDER_SPRITES = (".smx", ".smp", ".slp")
 """Sprite formats that versions of the game before its SLD files used."""
 
 State = Literal["complete", "partial", "missing", "annotated"]
+MEANINGS: dict[State, str] = {
+    "complete": "Every pattern finds files.",
+    "partial": "Some looks of it are missing: this version of the game lacks those files or names "
+    "them differently. Look for them among the unmatched files, and name them in sprites.yaml.",
+    "missing": "No synthetic image will show it, and the detector will hardly find it: its files "
+    "are named differently here. Look for them among the unmatched files, and name them in "
+    "sprites.yaml under {name}.",
+    "annotated": "The game draws it without a sprite, so no synthetic image can show it: annotate "
+    "it on screenshots.",
+}
+WITHOUT_RULES = (
+    "No rule takes files for it. Add one to sprites.yaml, or write 'has_sprites: false' for {name} "
+    "in classes.yaml and annotate it on screenshots."
+)
+"""What it means that a class is missing for which the pack has no rule."""
 
 
 class ClassFiles(BaseModel):
@@ -176,11 +191,6 @@ class ModChoice:
 def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None) -> CoverageReport:
     """Compare the file names of an installed game with the rules of its pack.
 
-    Args:
-        pack: the rules.
-        folder: the installed game.
-        mods: those of its players; none by default.
-
     Raises:
         GameFolderError: this is not the game's folder, or it holds no sprites of the pack's suffix;
             the text says what the folder looks like and where to look instead.
@@ -206,7 +216,7 @@ def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None)
         excluded=len(matches.excluded),
         conflicts=dict(matches.conflicts),
         lacking_parts=dict(matches.lacking),
-        unmatched=matches.unmatched_by_prefix,
+        unmatched=by_prefix(matches.unmatched),
         terrain=_terrain(pack, folder),
         mods=covered_mods(pack, folder, mods),
         mod_problems=mods.problems,
@@ -270,42 +280,15 @@ def _coverage(
     state: State = "annotated" if not known.has_sprites else "missing"
     if files:
         state = "partial" if idle else "complete"
+    meaning = MEANINGS[state] if rules or state != "missing" else WITHOUT_RULES
     return ClassFiles(
         id=known.id,
         name=known.name,
         state=state,
         files=files,
         idle_patterns=idle,
-        meaning=_meaning(state, known, bool(rules)),
+        meaning=meaning.format(name=known.name),
     )
-
-
-def _meaning(state: State, known: GameClass, has_rules: bool) -> str:
-    match state:
-        case "complete":
-            return "Every pattern finds files."
-        case "annotated":
-            return (
-                "The game draws it without a sprite, so no synthetic image can show it: annotate "
-                "it on screenshots."
-            )
-        case "partial":
-            return (
-                "Some looks of it are missing: this version of the game lacks those files or names "
-                "them differently. Look for them among the unmatched files, and name them in "
-                "sprites.yaml."
-            )
-        case "missing" if has_rules:
-            return (
-                "No synthetic image will show it, and the detector will hardly find it: its "
-                "files are named differently here. Look for them among the unmatched files, and "
-                f"name them in sprites.yaml under {known.name}."
-            )
-        case _:
-            return (
-                f"No rule takes files for it. Add one to sprites.yaml, or write 'has_sprites: "
-                f"false' for {known.name} in classes.yaml and annotate it on screenshots."
-            )
 
 
 def _terrain(pack: GamePack, folder: Path) -> TerrainCoverage:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.games.matching import match_files, stem_of
+from pipeline.games.matching import by_prefix, match_files, stem_of
 from pipeline.games.pack import GamePack, load_pack
 
 HEADER = ("kind", "name", "files", "apart", "sha256", "stems")
@@ -45,19 +44,13 @@ def match_table(pack: GamePack, stems: Iterable[str]) -> str:
         rows.append(("class", name, str(len(found)), str(more), _digest(found), " ".join(found)))
     others = {**matches.apart, "excluded": matches.excluded, "unmatched": matches.unmatched}
     for name, found in others.items():
-        prefixes = " ".join(_prefixes(found))
+        prefixes = " ".join(f"{prefix}:{len(alike)}" for prefix, alike in by_prefix(found).items())
         rows.append(("group", name, str(len(found)), "0", _digest(found), prefixes))
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def _digest(stems: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(stems).encode()).hexdigest()[:16]
-
-
-def _prefixes(stems: Iterable[str]) -> Iterator[str]:
-    counts = Counter("_".join(stem.split("_")[:2]) for stem in stems)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return (f"{prefix}:{count}" for prefix, count in ordered)
 
 
 def main() -> None:

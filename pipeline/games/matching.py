@@ -68,15 +68,6 @@ class FileMatches:
             stems[match.rule.class_name] += match.stems
         return {name: tuple(sorted(found)) for name, found in stems.items()}
 
-    @property
-    def unmatched_by_prefix(self) -> dict[str, tuple[str, ...]]:
-        """Unmatched stems by what stands before their second underscore, largest group first."""
-        groups: defaultdict[str, list[str]] = defaultdict(list)
-        for stem in self.unmatched:
-            groups["_".join(stem.split("_")[:2])].append(stem)
-        ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-        return {prefix: tuple(stems) for prefix, stems in ordered}
-
 
 @dataclass(frozen=True)
 class TerrainMatches:
@@ -94,9 +85,17 @@ def stem_of(file_name: str, rules: SpriteRules) -> str | None:
     Capitals in the suffix do not count. It may hold more than the extension (`_x1.sld` takes one of
     two sizes that lie side by side), so `pathlib.Path.stem` is not this name.
     """
-    if not has_suffix(file_name, rules.suffix):
-        return None
-    return without_suffix(file_name, rules.suffix)
+    fits = has_suffix(file_name, rules.suffix)
+    return without_suffix(file_name, rules.suffix) if fits else None
+
+
+def by_prefix(stems: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Stems by what stands before their second underscore, largest group first."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for stem in stems:
+        groups["_".join(stem.split("_")[:2])].append(stem)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return {prefix: tuple(found) for prefix, found in ordered}
 
 
 def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:

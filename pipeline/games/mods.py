@@ -109,10 +109,8 @@ def choose_mods(players: Sequence[PlayerMods], choice: str, pack: GamePack) -> t
     """The mods whose files replace those of the game, the strongest first.
 
     Args:
-        players: everyone's mods on this machine.
         choice: `enabled` for what the player has turned on, `none`, or the names of folders or
             titles of mods with commas between them, the strongest first.
-        pack: says which files count.
 
     Raises:
         GameFolderError: several players have mods turned on that count, or there is no such mod, or
@@ -121,8 +119,11 @@ def choose_mods(players: Sequence[PlayerMods], choice: str, pack: GamePack) -> t
     if choice.strip().casefold() in ("", NONE):
         return ()
     if choice.strip().casefold() == ENABLED:
-        shown = {player.folder: that_show(_enabled(player), pack) for player in players}
-        shown = {folder: mods for folder, mods in shown.items() if mods}
+        shown = {
+            player.folder: mods
+            for player in players
+            if (mods := that_show((mod for mod in player.mods if mod.enabled), pack))
+        }
         if len(shown) > 1:
             folders = ", ".join(str(folder) for folder in shown)
             raise GameFolderError(
@@ -143,10 +144,6 @@ def mods_variable(pack: GamePack) -> str:
 def mods_folder_variable(pack: GamePack) -> str:
     """The environment variable that names one player's folder of mods of this game."""
     return f"OUTPOST_MODS_DIR_{pack.name.upper()}"
-
-
-def _enabled(player: PlayerMods) -> tuple[Mod, ...]:
-    return tuple(mod for mod in player.mods if mod.enabled)
 
 
 def _named(name: str, mods: Sequence[Mod], pack: GamePack) -> Mod:

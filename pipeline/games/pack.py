@@ -252,23 +252,13 @@ class TerrainRules(Section):
             raise ValueError(f"classes: in more than one class: {', '.join(repeated)}")
         for surface, fitting in FITTING.items():
             for number, choice in enumerate(self.choices(surface)):
-                _check_class_of(choice, f"{surface}[{number}].terrain", fitting, self.classes)
+                key, known = f"{surface}[{number}].terrain", choice.terrain
+                if known is not None and known not in fitting:
+                    allowed = ", ".join(sorted(fitting))
+                    raise ValueError(f"{key}: '{known}' never serves as that; use one of {allowed}")
+                if known is not None and not self.classes.get(known):
+                    raise ValueError(f"{key}: 'classes' has no patterns for '{known}'")
         return self
-
-
-def _check_class_of(
-    choice: TerrainChoice,
-    key: str,
-    fitting: frozenset[TerrainClass],
-    classes: dict[TerrainClass, list[NamePattern]],
-) -> None:
-    if choice.terrain is None:
-        return
-    if choice.terrain not in fitting:
-        allowed = ", ".join(sorted(fitting))
-        raise ValueError(f"{key}: '{choice.terrain}' never serves as that; use one of {allowed}")
-    if not classes.get(choice.terrain):
-        raise ValueError(f"{key}: 'classes' has no patterns for '{choice.terrain}'")
 
 
 class MergeRules(Section):
@@ -495,10 +485,14 @@ def _refusal(error: ValidationError, folder: Path) -> PackError:
     unknown = all(problem["type"] == "extra_forbidden" for problem in problems)
     fix = "Remove the key or correct its name" if unknown else "Correct the file at that key"
     of_scenes = all(problem["loc"][:1] == ("scenes",) for problem in problems)
-    where = "docs/reference/scenes.md" if of_scenes else "pipeline/games/pack.py"
+    described = (
+        "docs/reference/scenes.md describes"
+        if of_scenes
+        else "pipeline/games/pack.py and pipeline/games/sections/images.py describe"
+    )
     return PackError(
         "\n".join(_explain(problem, folder) for problem in problems),
-        f"{fix}; {where} describes every key.",
+        f"{fix}; {described} every key.",
     )
 
 

@@ -8,6 +8,7 @@ So `n_mine_gold{,_33,_66}` is three names.
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
 from collections.abc import Iterable
 from itertools import product
@@ -29,16 +30,14 @@ def expand_braces(pattern: str) -> tuple[str, ...]:
     Raises:
         ValueError: a brace without its partner, braces within braces, or too many alternatives.
     """
-    literals = _BRACES.split(pattern)[::2]
-    if any(brace in literal for literal in literals for brace in "{}"):
+    pieces = _BRACES.split(pattern)  # In turn what stands outside of braces and within.
+    if any(brace in literal for literal in pieces[::2] for brace in "{}"):
         raise ValueError(f"'{pattern}' has a brace without its partner, or braces within braces")
-    choices = [found.split(",") for found in _BRACES.findall(pattern)]
-    count = 1
-    for choice in choices:
-        count *= len(choice)
+    choices = [piece.split(",") if place % 2 else [piece] for place, piece in enumerate(pieces)]
+    count = math.prod(map(len, choices))
     if count > MOST_EXPANSIONS:
         raise ValueError(f"'{pattern}' stands for {count} names; at most {MOST_EXPANSIONS}")
-    return tuple(_interleave(literals, chosen) for chosen in product(*choices))
+    return tuple(map("".join, product(*choices)))
 
 
 def matcher(patterns: Iterable[str]) -> re.Pattern[str]:
@@ -60,13 +59,6 @@ def with_stem(pattern: str, stem: str) -> str:
         return stem.rsplit("_", int(found[1] or 0))[0] if found[1] else stem
 
     return _STEM.sub(words, pattern)
-
-
-def _interleave(literals: list[str], chosen: tuple[str, ...]) -> str:
-    pieces = [literals[0]]
-    for alternative, literal in zip(chosen, literals[1:], strict=True):
-        pieces += [alternative, literal]
-    return "".join(pieces)
 
 
 def _checked(pattern: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pipeline.games.pack import FITTING, Surface, TerrainClass, TerrainRules
 from pipeline.games.patterns import matcher
 
@@ -63,24 +61,3 @@ class TerrainNames:
             if pattern.fullmatch(name) or (known is not None and choice.terrain == known):
                 return choice.weight
         return f"not in terrain.{surface}"
-
-
-def classify(
-    names: Iterable[str], rules: TerrainRules
-) -> tuple[dict[str, TerrainClass], dict[str, str]]:
-    """Sort textures into the pack's classes of terrain.
-
-    Args:
-        names: of files, without suffix.
-        rules: the pack's terrain rules; without classes, nothing is sorted and nothing reported.
-
-    Returns:
-        The class of each texture that falls in exactly one, and why each other one has none.
-    """
-    known = TerrainNames(rules)
-    problems = {name: known.problem(name) for name in sorted(set(names))}
-    classes = {name: known.classes_of(name) for name, problem in problems.items() if not problem}
-    return (
-        {name: found[0] for name, found in classes.items() if found},
-        {name: problem for name, problem in problems.items() if problem},
-    )

@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from pipeline.errors import OutpostError
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json, write_json, write_text
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, format_labels, read_rows
 from pipeline.labels.images import UNREADABLE
 from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealImage
@@ -94,10 +94,10 @@ class TrainingSet:
             _write_image(folder, image)
         listed = {subset: tuple(_lines(plan, subset)) for subset in SUBSETS}
         for subset, lines in listed.items():
-            _write_text(folder / LIST_FILES[subset], "".join(f"./{line}\n" for line in lines))
+            write_text(folder / LIST_FILES[subset], "".join(f"./{line}\n" for line in lines))
         names = dict(enumerate(plan.class_names))
         dataset = {"train": LIST_FILES["train"], "val": LIST_FILES["val"], "names": names}
-        _write_text(folder / DATASET_FILE, yaml.safe_dump(dataset, sort_keys=False))
+        write_text(folder / DATASET_FILE, yaml.safe_dump(dataset, sort_keys=False))
         write_json(folder / SUMMARY_FILE, plan.summary.model_dump(mode="json"))
         return cls(folder, plan.class_names, listed, plan.summary)
 
@@ -179,7 +179,7 @@ def _write_image(folder: Path, source: RealImage | SyntheticImage) -> None:
         image = folder / "images" / source.subset / source.name
         link_file(source.image, image)
         labels = folder / "labels" / source.subset / f"{image.stem}.txt"
-        _write_text(labels, format_labels(frame.boxes, frame.width, frame.height))
+        write_text(labels, format_labels(frame.boxes, frame.width, frame.height))
         return
     link_file(source.image, folder / "images" / source.subset / source.image.name)
     link_file(source.labels, folder / "labels" / source.subset / source.labels.name)
@@ -193,10 +193,6 @@ def _lines(plan: MergePlan, subset: Subset) -> Iterator[str]:
     for real in plan.real:
         if real.subset == subset:
             yield from [f"images/{subset}/{real.name}"] * times
-
-
-def _write_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _list_problems(listed: Mapping[Subset, Sequence[str]]) -> Iterator[str]:

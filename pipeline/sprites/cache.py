@@ -6,18 +6,16 @@ import io
 import json
 import zipfile
 from collections.abc import Collection
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.files import replacing
-from pipeline.sprites.library import Sprite
+from pipeline.sprites.library import PIXELS, Sprite
 from pipeline.sprites.take import FileSprites
 
 SUFFIX = ".npz"
-ARRAYS = ("rgba", "player_weight", "shadow")
 PAIRS = ("hotspot", "shadow_offset")
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 """What reading an entry raises when it was cut off or is from elsewhere."""
@@ -37,12 +35,10 @@ class FileSpritesCache:
         arrays: dict[str, Any] = {}
         facts = []
         for number, sprite in enumerate(taken.sprites):
-            described = {field.name: getattr(sprite, field.name) for field in fields(Sprite)}
-            for name in ARRAYS:
-                pixels = described.pop(name)
-                if pixels is not None:
+            facts.append(sprite.facts)
+            for name in PIXELS:
+                if (pixels := getattr(sprite, name)) is not None:
                     arrays[f"{name}{number}"] = pixels
-            facts.append(described)
         text = json.dumps({"blank": taken.blank, "sprites": facts})
         buffer = io.BytesIO()
         np.savez(buffer, facts=np.frombuffer(text.encode(), np.uint8), **arrays)
@@ -75,7 +71,7 @@ class FileSpritesCache:
 
 def _sprite(facts: dict[str, Any], number: int, arrays: dict[str, Any]) -> Sprite:
     pairs = {name: tuple(facts[name]) for name in PAIRS}
-    pixels = {name: arrays.get(f"{name}{number}") for name in ARRAYS}
+    pixels = {name: arrays.get(f"{name}{number}") for name in PIXELS}
     if pixels["rgba"] is None:
         raise KeyError("rgba")
     return Sprite(**(facts | pairs | pixels))

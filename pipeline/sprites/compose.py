@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class ComposedSprite:
-    """Pixels of a sprite; see `library.Sprite` for the fields."""
+    """Pixels of a sprite; its fields are fields of a `library.Sprite`, see there."""
 
     hotspot: tuple[int, int]
     rgba: Pixels

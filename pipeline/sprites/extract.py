@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -137,10 +137,8 @@ def extract_library(
     memory: they wait on disk until all files are read.
 
     Args:
-        game_folder: the installed game.
         pack: says which files show which class, and how many headings and steps to take.
         keep: given every sprite, in an order that does not depend on `options`.
-        report: told after every file.
         options: one process and no cache unless it says otherwise.
         overlays: mods whose files stand in the place of the game's own, the strongest first.
 
@@ -154,9 +152,9 @@ def extract_library(
     roots = _Roots(game_folder, tuple(overlays))
     options = options or ExtractionOptions()
     tally = _Tally()
-    with _cache_folder(options) as folder:
+    with nullcontext(options.cache) if options.cache else TemporaryDirectory() as folder:
         jobs = [_job_of(task, roots, options) for task in selection.tasks]
-        cache = FileSpritesCache(folder)
+        cache = FileSpritesCache(Path(folder))
         with _unwritable_cache_told():
             failed = _take_new(jobs, cache, options.workers, report)
         for job in track(jobs, len(jobs), KEEPING_STAGE, report):
@@ -198,16 +196,6 @@ def _sprite_files(
             how_to_point_at(pack),
         )
     return files
-
-
-@contextmanager
-def _cache_folder(options: ExtractionOptions) -> Iterator[Path]:
-    """The folder of the cache, or one that is gone afterwards."""
-    if options.cache is not None:
-        yield options.cache
-    else:
-        with TemporaryDirectory() as folder:
-            yield Path(folder)
 
 
 @contextmanager

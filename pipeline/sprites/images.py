@@ -26,17 +26,11 @@ SHADOW_COLOUR = 64
 """Up to this value in all channels a half-transparent pixel counts as shadow."""
 
 
-@dataclass(frozen=True, eq=False)
-class Frames:
+class Frames(tuple[SldFrame, ...]):
     """The frames of an image: as it is, and mirrored."""
 
-    every: tuple[SldFrame, ...]
-
-    def __len__(self) -> int:
-        return len(self.every)
-
     def select(self, indices: Iterable[int]) -> Sequence[SldFrame]:
-        return tuple(self.every[index] for index in indices)
+        return tuple(self[index] for index in indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +50,7 @@ class SpriteImage:
     @cached_property
     def frames(self) -> Frames:
         mirrored = np.ascontiguousarray(self.image[:, ::-1])
-        return Frames(tuple(frame_of(each, self.team_shades) for each in (self.image, mirrored)))
+        return Frames(frame_of(each, self.team_shades) for each in (self.image, mirrored))
 
     def frame_index(self, heading: int, step: int) -> int:
         return heading + step
@@ -106,30 +100,28 @@ def _with_player(image: Rgba, team_shades: tuple[str, ...]) -> tuple[Rgba, Pixel
     if not team_shades:
         return image, np.zeros(image.shape[:2], np.uint8)
     reference = sum(next(parse_shades(team_shades[0]))) / 3
-    greys, weights = _tables(team_shades, reference)
+    table = _greys_and_weights(team_shades, reference)
     codes = _codes(image)
-    known = np.array(sorted(greys), np.uint32)
+    known = np.array(sorted(table), np.uint32)
     at = np.searchsorted(known, codes).clip(max=len(known) - 1)
     found = (known[at] == codes) & (image[..., 3] > 0)
-    grey = np.array([greys[code] for code in known.tolist()], np.uint8)[at]
-    weight = np.array([weights[code] for code in known.tolist()], np.uint8)[at]
+    grey, weight = np.array([table[code] for code in known.tolist()], np.uint8).T[:, at]
     painted = image.copy()
     painted[..., :3] = np.where(found[..., None], grey[..., None], image[..., :3])
     return painted, np.where(found, weight, 0).astype(np.uint8)
 
 
-def _tables(
+def _greys_and_weights(
     team_shades: tuple[str, ...], reference: float
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Grey and weight by colour, the colour as one number."""
-    greys, weights = {}, {}
-    for entry in team_shades:
-        for shade in parse_shades(entry):
-            mean = sum(shade) / 3
-            lighter = max(mean - reference, 0.0) / max(255.0 - reference, 1.0)
-            greys[_code(shade)] = 255 if lighter else round(255 * mean / max(reference, 1.0))
-            weights[_code(shade)] = round(255 * (1 - lighter))
-    return greys, weights
+) -> dict[int, tuple[int, int]]:
+    """By colour, which is written as one number."""
+    table = {}
+    for shade in (shade for entry in team_shades for shade in parse_shades(entry)):
+        mean = sum(shade) / 3
+        lighter = max(mean - reference, 0.0) / max(255.0 - reference, 1.0)
+        grey = 255 if lighter else round(255 * mean / max(reference, 1.0))
+        table[_code(shade)] = grey, round(255 * (1 - lighter))
+    return table
 
 
 def _code(shade: Rgb) -> int:

@@ -6,12 +6,11 @@ that are never labelled), see `stored_png`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from io import FileIO
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_json
 from pipeline.formats.palette import Colour
 from pipeline.sprites import stored_png
 
@@ -27,6 +27,8 @@ Pixels = npt.NDArray[np.uint8]
 INDEX_FILE = "index.json"
 DISTRACTOR = "distractor"
 """Folder of the sprites that have no class."""
+PIXELS = ("rgba", "player_weight", "shadow")
+"""Fields of a sprite that are images, of which the last two may be None."""
 
 
 class SpriteLibraryError(OutpostError):
@@ -63,28 +65,10 @@ class Sprite:
     shadow: Pixels | None
     shadow_offset: tuple[int, int]
 
-
-@dataclass(frozen=True, eq=False)
-class SpriteLibrary:
-    """All sprites of a game, ordered by id.
-
-    Attributes:
-        team_colours: RGB of players 1 to 8 as the game states them; None where it does not.
-    """
-
-    sprites: tuple[Sprite, ...]
-    team_colours: tuple[Colour, ...] | None = None
-
-    def by_class(self, name: str) -> tuple[Sprite, ...]:
-        """Sprites of one class, or of the distractors; empty when there are none."""
-        return self._by_class.get(name, ())
-
-    @cached_property
-    def _by_class(self) -> dict[str, tuple[Sprite, ...]]:
-        sprites: dict[str, list[Sprite]] = {}
-        for sprite in self.sprites:
-            sprites.setdefault(folder_of(sprite), []).append(sprite)
-        return {name: tuple(found) for name, found in sprites.items()}
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything but the pixels, by the names of the fields."""
+        return {name: value for name, value in vars(self).items() if name not in PIXELS}
 
 
 class SpriteEntry(BaseModel):
@@ -151,23 +135,7 @@ class LibraryWriter:
         """
         in_order = tuple(self._entries[id_] for id_ in sorted(self._entries))
         index = LibraryIndex(sprites=in_order, team_colours=team_colours)
-        text = json.dumps(index.model_dump(mode="json"), indent=1, sort_keys=True)
-        (self._folder / INDEX_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def write_library(
-    folder: Path, sprites: Iterable[Sprite], team_colours: tuple[Colour, ...] | None = None
-) -> None:
-    """Write a library of sprites that are taken one at a time; see `LibraryWriter`.
-
-    Raises:
-        SpriteLibraryError: two sprites have one id.
-        OSError: the folder cannot be written.
-    """
-    writer = LibraryWriter(folder)
-    for sprite in sprites:
-        writer.add(sprite)
-    writer.finish(team_colours)
+        write_json(self._folder / INDEX_FILE, index.model_dump(mode="json"), ascii_only=True)
 
 
 class OpenLibrary(Mapping[str, Sprite]):
@@ -175,10 +143,11 @@ class OpenLibrary(Mapping[str, Sprite]):
 
     Attributes:
         entries: what the index says of each sprite, by id.
-        team_colours: as in `SpriteLibrary`.
+        team_colours: RGB of players 1 to 8 as the game states them; None where it does not.
 
     Raises:
-        SpriteLibraryError: on opening or on reading, as `read_library`.
+        SpriteLibraryError: on opening or on reading: the index or an image is missing, damaged, or
+            of another version.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -214,16 +183,6 @@ class OpenLibrary(Mapping[str, Sprite]):
         return header.width, header.height
 
 
-def read_library(folder: Path) -> SpriteLibrary:
-    """Read a library with all its pixels.
-
-    Raises:
-        SpriteLibraryError: the index or an image is missing, damaged, or of another version.
-    """
-    library = OpenLibrary(folder)
-    return SpriteLibrary(tuple(library.values()), library.team_colours)
-
-
 def _damaged(folder: Path, why: object) -> SpriteLibraryError:
     return SpriteLibraryError(
         f"{folder} is not a whole sprite library: {why}", "Materialize the sprites again."
@@ -246,15 +205,7 @@ def _write_sprite(folder: Path, sprite: Sprite) -> SpriteEntry:
 
     weight, shadow = sprite.player_weight, sprite.shadow
     return SpriteEntry(
-        id=sprite.id,
-        class_name=sprite.class_name,
-        source=sprite.source,
-        source_sha256=sprite.source_sha256,
-        frame=sprite.frame,
-        heading=sprite.heading,
-        step=sprite.step,
-        hotspot=sprite.hotspot,
-        shadow_offset=sprite.shadow_offset,
+        **sprite.facts,
         rgba=write(sprite.rgba),
         player_weight=None if weight is None else write(weight, ".player"),
         shadow=None if shadow is None else write(shadow, ".shadow"),
@@ -265,35 +216,23 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
     def read(file: str, channels: int) -> Pixels:
         with _opened(folder, file) as stream:
             data = stream.readall()
-        pixels = stored_png.decode(data)
-        found = stored_png.header_of(data).channels if pixels is None else _channels_of(pixels)
+        found = stored_png.header_of(data).channels
         if found != channels:
             raise ValueError(f"{file} has {found} channels instead of {channels}")
+        pixels = stored_png.decode(data)
         return _read_otherwise(folder / file) if pixels is None else pixels
 
-    return Sprite(
-        id=entry.id,
-        class_name=entry.class_name,
-        source=entry.source,
-        source_sha256=entry.source_sha256,
-        frame=entry.frame,
-        heading=entry.heading,
-        step=entry.step,
-        hotspot=entry.hotspot,
-        rgba=read(entry.rgba, 4),
-        player_weight=None if entry.player_weight is None else read(entry.player_weight, 1),
-        shadow=None if entry.shadow is None else read(entry.shadow, 1),
-        shadow_offset=entry.shadow_offset,
-    )
+    pixels = {
+        "rgba": read(entry.rgba, 4),
+        "player_weight": None if entry.player_weight is None else read(entry.player_weight, 1),
+        "shadow": None if entry.shadow is None else read(entry.shadow, 1),
+    }
+    return Sprite(**(dict(entry) | pixels))
 
 
 def _opened(folder: Path, file: str) -> FileIO:
     """A file of a library; without a `Path`, which takes as long as it takes to read the file."""
     return open(f"{folder}/{file}", "rb", buffering=0)  # noqa: PTH123
-
-
-def _channels_of(pixels: Pixels) -> int:
-    return 1 if pixels.ndim == 2 else pixels.shape[2]
 
 
 def _read_otherwise(file: Path) -> Pixels:

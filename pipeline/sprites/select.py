@@ -48,7 +48,7 @@ class SpriteTask:
 
 @dataclass(frozen=True)
 class Pose:
-    """A frame of a file by what it shows."""
+    """A frame of a file by what it shows; its fields are fields of a `library.Sprite`."""
 
     frame: int
     heading: int

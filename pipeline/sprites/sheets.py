@@ -6,11 +6,12 @@ import io
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite, SpriteEntry
 from pipeline.sprites.recolour import recolour
 from pipeline.sprites.select import spread
+from pipeline.visualization.annotators import font_of
 
 PER_ROW = 8
 CELL = 96
@@ -76,7 +77,7 @@ def _draw_label(sheet: Image.Image, top: int, name: str, entries: Sequence[Sprit
     files = len({entry.source for entry in entries})
     count = f"{len(entries)} sprites of {files} files" if entries else "no sprites"
     colour = INK if entries else WARNING
-    pen.multiline_text((6, top + 6), f"{name}\n{count}", fill=colour, font=_font(13))
+    pen.multiline_text((6, top + 6), f"{name}\n{count}", fill=colour, font=font_of(13))
 
 
 def _draw_cell(sheet: Image.Image, corner: tuple[int, int], sprite: Sprite, zoom: int) -> None:
@@ -90,7 +91,7 @@ def _draw_cell(sheet: Image.Image, corner: tuple[int, int], sprite: Sprite, zoom
     pen = ImageDraw.Draw(sheet)
     lines = [*_two_lines(_file_name(sprite)), f"{width}x{height} h{sprite.heading} s{sprite.step}"]
     pen.multiline_text(
-        (left + 2, top + CELL), "\n".join(lines), fill=INK, font=_font(10), spacing=1
+        (left + 2, top + CELL), "\n".join(lines), fill=INK, font=font_of(10), spacing=1
     )
 
 
@@ -104,19 +105,12 @@ def _two_lines(name: str) -> tuple[str, str]:
     if len(name) <= LETTERS:
         return name, ""
     cut = max(name.rfind("_", 0, LETTERS) + 1, len(name) - LETTERS)
-    return _shortened(name[:cut], LETTERS), name[cut:]
+    first = name[:cut]
+    # The beginning is what the files of a class have in common.
+    return first if cut <= LETTERS else f"…{first[-LETTERS + 1 :]}", name[cut:]
 
 
 def _in_team_colour(sprite: Sprite) -> Pixels:
     if sprite.player_weight is None:
         return sprite.rgba
     return recolour(sprite.rgba, sprite.player_weight, TEAM)
-
-
-def _shortened(name: str, length: int) -> str:
-    """The end of a name: its beginning is what the files of a class have in common."""
-    return name if len(name) <= length else f"…{name[-length + 1 :]}"
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

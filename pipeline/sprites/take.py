@@ -60,23 +60,16 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
     layers = [_frames_of(piece, task, file, chosen) for piece in task.pieces]
     for pose, *frames in zip(chosen, *layers, strict=True):
         drawing = compose(frames)
-        yield (
-            None
-            if drawing is None
-            else Sprite(
-                id=f"{task.class_name or DISTRACTOR}/{task.name}_h{pose.heading}_s{pose.step}",
-                class_name=task.class_name,
-                source=source.path,
-                source_sha256=source.sha256,
-                frame=pose.frame,
-                heading=pose.heading,
-                step=pose.step,
-                hotspot=drawing.hotspot,
-                rgba=drawing.rgba,
-                player_weight=drawing.player_weight,
-                shadow=drawing.shadow,
-                shadow_offset=drawing.shadow_offset,
-            )
+        if drawing is None:
+            yield None
+            continue
+        yield Sprite(
+            id=f"{task.class_name or DISTRACTOR}/{task.name}_h{pose.heading}_s{pose.step}",
+            class_name=task.class_name,
+            source=source.path,
+            source_sha256=source.sha256,
+            **vars(pose),
+            **vars(drawing),
         )
 
 

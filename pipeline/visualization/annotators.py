@@ -43,11 +43,7 @@ def draw_label(
     colour: Colour,
     font_size: int,
 ) -> None:
-    """A text on black above a box, or as near to it as the image's edges let it.
-
-    Args:
-        corner: left and top of the box.
-    """
+    """A text on black above the left and top `corner` of a box, or as near as the edges let it."""
     font = font_of(font_size)
     rightmost = pen.im.size[0] - pen.textlength(text, font=font)
     place = (max(min(corner[0], rightmost), 0.0), max(corner[1] - 1, font_size + 2.0))

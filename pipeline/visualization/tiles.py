@@ -36,7 +36,6 @@ def create_tiles(
 
     Args:
         tiles: at least one, all of one width; rows are as high as the highest.
-        columns: how many stand beside each other.
         gap: pixels to the right of each tile and below it.
         below: pixels left free below the last row, as for a legend.
     """

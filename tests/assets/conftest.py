@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from doubles.artifacts import write_stored_batch
+from doubles.sprites import write_library
 
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
@@ -21,7 +22,7 @@ from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.provenance import Provenance, Recipe
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 from resources.artifacts import ArtifactStore
 from resources.instance import open_instance
 from resources.state import StateFolder

@@ -50,7 +50,7 @@ from pipeline.scenes.plan import Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.rendering.measuring import export, label
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import LibraryWriter, Sprite
 from pipeline.sprites.recolour import recolour
 
 Result = TypeVar("Result")
@@ -432,7 +432,10 @@ def build_pack(width: int = WIDTH, height: int = HEIGHT, images: int = SET_IMAGE
 
 
 def build_sources(folder: Path) -> Sources:
-    write_library(folder / "sprites", build_sprites())
+    writer = LibraryWriter(folder / "sprites")
+    for sprite in build_sprites():
+        writer.add(sprite)
+    writer.finish()
     backgrounds = SET_IMAGES // IMAGES_PER_BACKGROUND
     rng = np.random.default_rng(1)
     grounds = [encoded_ground(rng) for _ in range(8)]

@@ -27,7 +27,7 @@ from pipeline.scenes.dataset.shards import (
     read_set_spec,
     write_set_spec,
 )
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import LibraryWriter, Sprite
 from resources.artifacts import ArtifactStore
 from resources.files import remove_tree
 
@@ -139,7 +139,9 @@ def build_sources(folder: Path) -> Sources:
         shadow=None,
         shadow_offset=(0, 0),
     )
-    write_library(folder / "sprites", [sprite])
+    writer = LibraryWriter(folder / "sprites")
+    writer.add(sprite)
+    writer.finish()
     (folder / "land").mkdir()
     cv2.imwrite(str(folder / "land/land_0000.jpg"), np.full((SIDE, SIDE, 3), 90, np.uint8))
     entry = {

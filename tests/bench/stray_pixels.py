@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.backgrounds.textures import Kind
 from pipeline.demo_game.game_folder import draw_game
 from pipeline.games.files import files_in
@@ -71,7 +71,7 @@ def build_sources(folder: Path, game: Path, pack: GamePack) -> Sources:
     kinds = KINDS if pack.scenes.shore_fraction > 0 else KINDS[:2]
     for kind in kinds:
         (folder / kind).mkdir()
-        write_kind(folder / kind, kind, (game, terrain), pack.terrain, size)
+        BackgroundSet.write(folder / kind, kind, (game, terrain), pack.terrain, size)
     return Sources(*(folder / part for part in ("sprites", *kinds)))
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from detector_runtime import DetectorSettings, Thresholds, open_detector
-from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.backgrounds.textures import Kind
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.matching import ScoredBox
@@ -177,7 +177,7 @@ def draw_set(folder: Path, pack: GamePack) -> Path:
     size = (pack.scenes.width, pack.scenes.height)
     for kind in KINDS:
         (folder / kind).mkdir(exist_ok=True)
-        write_kind(folder / kind, kind, (game, terrain), pack.terrain, size)
+        BackgroundSet.write(folder / kind, kind, (game, terrain), pack.terrain, size)
     shutil.rmtree(folder / "set", ignore_errors=True)
     sources = Sources(*(folder / part for part in ("sprites", *KINDS)))
     write_set(folder / "set", pack, sources)

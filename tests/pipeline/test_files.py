@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.files import replacing, write_json
+from pipeline.files import replacing, write_json, write_text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
@@ -23,6 +23,13 @@ def test_json_has_sorted_keys_and_ends_its_lines_with_lf(tmp_path: Path) -> None
     assert (tmp_path / "value.json").read_bytes() == expected.encode()
     write_json(tmp_path / "value.json", {"a": 1}, indent=2)
     assert (tmp_path / "value.json").read_bytes() == b'{\n  "a": 1\n}\n'
+    write_json(tmp_path / "value.json", {"é": 1}, ascii_only=True)
+    assert (tmp_path / "value.json").read_bytes() == b'{\n "\\u00e9": 1\n}\n'
+
+
+def test_text_is_written_as_it_is(tmp_path: Path) -> None:
+    write_text(tmp_path / "text.txt", "é\nlast")
+    assert (tmp_path / "text.txt").read_bytes() == b"\xc3\xa9\nlast"
 
 
 @given(VALUES)

@@ -52,17 +52,12 @@ WALK = (FigurePose(1.0), FigurePose(0.0, bob=0.8), FigurePose(-1.0))
 ATTACK = (FigurePose(0.4), FigurePose(0.6, reach=1.0))
 
 
-class _Clothes(NamedTuple):
-    coat: Material
-    legs: Material
-
-
 def swordsman(pose: FigurePose) -> list[Part]:
     """Broad: a round shield, a steel helmet, a short sword held up."""
     hand = (6.0 + 3.5 * pose.reach, 7.2, 17.0 + pose.bob)
     blade = axes_along((0.75 + pose.reach, 0.12, 1.0 - 0.9 * pose.reach))
     return [
-        *_body(pose, _Clothes(CLOTH, DARK_STEEL)),
+        *_body(pose, CLOTH, DARK_STEEL),
         *_arms(pose, hand, CLOTH),
         *_helmet(pose),
         Part(_rod(hand, blade, -2.0, 13.0, 1.25), STEEL),
@@ -77,7 +72,7 @@ def spearman(pose: FigurePose) -> list[Part]:
     shaft = axes_along((0.16 + 1.6 * pose.reach, 0.05, 1.0))
     tip = _beyond(hand, shaft, 22.0)
     return [
-        *_body(pose, _Clothes(CLOTH, TROUSERS)),
+        *_body(pose, CLOTH, TROUSERS),
         *_arms(pose, hand, SKIN),
         Part(Ellipsoid((-0.3, 0.0, 27.2 + pose.bob), (4.5, 4.5, 3.8)), LEATHER),
         Part(_rod(hand, shaft, -14.0, 22.0, 1.1), PALE_WOOD),
@@ -92,7 +87,7 @@ def worker(pose: FigurePose) -> list[Part]:
     top = _beyond(hand, shaft, 11.0)
     brim = 28.0 + pose.bob
     return [
-        *_body(pose, _Clothes(LINEN, TROUSERS)),
+        *_body(pose, LINEN, TROUSERS),
         *_arms(pose, hand, LINEN),
         Part(Cone((0.0, 0.0, 11.0 + pose.bob), (0.0, 0.0, 13.6 + pose.bob), 5.0, 5.0), CLOTH),
         Part(Cone((0.0, 0.0, brim - 0.9), (0.0, 0.0, brim + 0.5), 7.8, 6.6), STRAW),
@@ -132,17 +127,17 @@ def fallen(pose: FigurePose) -> list[Part]:
     ]
 
 
-def _body(pose: FigurePose, clothes: _Clothes) -> list[Part]:
+def _body(pose: FigurePose, coat: Material, legs: Material) -> list[Part]:
     up = pose.bob
     parts = [
-        Part(Cone((0.0, 0.0, 9.5 + up), (0.0, 0.0, 20.5 + up), 4.9, 4.7), clothes.coat),
-        Part(Ellipsoid((0.0, 0.0, 20.0 + up), (4.2, 6.2, 2.6)), clothes.coat),
+        Part(Cone((0.0, 0.0, 9.5 + up), (0.0, 0.0, 20.5 + up), 4.9, 4.7), coat),
+        Part(Ellipsoid((0.0, 0.0, 20.0 + up), (4.2, 6.2, 2.6)), coat),
         Part(ball((0.4, 0.0, 25.4 + up), 4.2), SKIN),
     ]
     for side in (-1.0, 1.0):
         ahead = -side * pose.stride * 4.2
         foot = (ahead, side * 2.5, 1.0)
-        parts.append(Part(Cone((0.0, side * 2.3, 11.0 + up), foot, 2.5, 1.9), clothes.legs))
+        parts.append(Part(Cone((0.0, side * 2.3, 11.0 + up), foot, 2.5, 1.9), legs))
         parts.append(Part(Ellipsoid((ahead + 1.0, side * 2.5, 1.1), (3.0, 1.8, 1.5)), LEATHER))
     return parts
 

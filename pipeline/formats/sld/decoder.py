@@ -20,7 +20,7 @@ from pipeline.formats.blocks import SIDE
 from pipeline.formats.ranges import Numbers, joined_ranges
 from pipeline.formats.sld.grid import ALL_COVERED, Grid, Resolved, Stack
 from pipeline.formats.sld.kernels import BlockKernels, loops_for
-from pipeline.formats.sld.model import COLOUR_KINDS, LayerKind, Mask, PlacedLayer, SldFrame
+from pipeline.formats.sld.model import COLOUR_KINDS, LayerKind, PlacedLayer, SldFrame
 from pipeline.formats.sld.outline import Outlines, Tiles, bits_of
 from pipeline.formats.sld.structure import KINDS, NO_LAYER, NONE_BEFORE, Layers, Structure
 
@@ -46,12 +46,11 @@ def decode_frames(
     Args:
         data: the file that `structure` was read from.
         indices: of the frames; each is decoded once.
-        options: which layers, and how.
 
     Raises:
         SldError: an outline is damaged.
     """
-    before = Grid.empty()
+    before = Grid(np.zeros(0, np.int64), np.zeros(0, np.int64))
     for batch in _batches(structure, np.unique(np.fromiter(indices, np.int64)), options):
         loops = loops_for(int(structure.layers.blocks[batch.blocks].sum()))
         resolved = loops.resolve(data, structure.layers, batch.blocks, before)
@@ -85,7 +84,8 @@ def _batches(structure: Structure, frames: Numbers, options: DecodeOptions) -> I
     shown, outlines = _wanted(structure, frames, options)
     looked_at = np.zeros(len(layers), np.bool_)
     looked_at[structure.layers_of_kind(LayerKind.MAIN)[layers.frame[outlines]]] = True
-    needed = structure.with_ancestors(looked_at | _marked(shown, len(layers)))
+    looked_at[shown] = True
+    needed = structure.with_ancestors(looked_at)
     needed[outlines] = True
 
     blocks_of_frames = np.bincount(
@@ -142,12 +142,6 @@ def _between(values: Numbers, keys: Numbers, first: int, end: int) -> Numbers:
     return values[np.searchsorted(keys, first) : np.searchsorted(keys, end)]
 
 
-def _marked(numbers: Numbers, count: int) -> Mask:
-    mask = np.zeros(count, np.bool_)
-    mask[numbers] = True
-    return mask
-
-
 def _last_of_each_kind(layers: Layers, grid: Grid) -> Grid:
     """A layer inherits from the one before it of its kind, so no older one is needed again."""
     kinds = layers.kind[grid.layers]
@@ -188,8 +182,9 @@ def _read_outlines(loops: BlockKernels, source: _Source) -> tuple[Tiles, Tiles]:
     """The tiles of all outlines, joined; and what is covered of every cell of the grid."""
     data, structure, batch, resolved = source
     layers, outlines = structure.layers, batch.outlines
+    everything = np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
     if not len(outlines):
-        return np.zeros(0, np.uint16), np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+        return np.zeros(0, np.uint16), everything
     place = Outlines(
         layers.body[outlines], layers.end[outlines], layers.rows[outlines], layers.columns[outlines]
     )
@@ -197,9 +192,8 @@ def _read_outlines(loops: BlockKernels, source: _Source) -> tuple[Tiles, Tiles]:
     first = resolved.grid.first_cells(layers, main)
     all_rows = LayerKind.OUTLINE in batch.options.layers
     tiles = loops.outline_tiles(data, place, first, resolved, all_rows)
-    if batch.options.clear_stale:
-        return tiles, loops.covered(place, first, tiles, resolved)
-    return tiles, np.full(len(resolved.grid.cells), ALL_COVERED, np.uint16)
+    clears = batch.options.clear_stale
+    return tiles, loops.covered(place, first, tiles, resolved) if clears else everything
 
 
 def _stacked(layers: Layers, grid: Grid, chosen: Numbers) -> list[Stack]:

@@ -28,10 +28,6 @@ class Grid(NamedTuple):
     layers: Numbers
     cells: Numbers
 
-    @classmethod
-    def empty(cls) -> Grid:
-        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
-
     def first_cells(self, layers: Layers, chosen: Numbers) -> Numbers:
         """Where the cells of some of the grid's layers begin in it."""
         first: Numbers = starts_of(layers.blocks[self.layers])

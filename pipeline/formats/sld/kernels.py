@@ -56,11 +56,6 @@ def loops_for(blocks: int) -> BlockKernels:
     return fastest_loops() if _METER.blocks > WORTH_COMPILING else PLAIN
 
 
-def change_now() -> None:
-    """Make this process use the compiled loops from the first block on."""
-    _METER.blocks = WORTH_COMPILING
-
-
 @cache
 def fastest_loops() -> BlockKernels:
     """The compiled loops."""

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from pipeline.errors import OutpostError
 
-Rgba = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 SIGNATURE = b"SLDX"

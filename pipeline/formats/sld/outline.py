@@ -64,7 +64,6 @@ def decode_outlines(
 
     Args:
         data: what the offsets in `outlines` point into.
-        outlines: where they are.
         first_blocks: of every row of all outlines, what the image's block at its beginning
             shows, as a tile.
         wanted: which rows to read; the others stay empty. All by default.

@@ -38,8 +38,7 @@ def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resol
     Layers come in the order of the file, so what one inherits is resolved already.
 
     Args:
-        data: the whole file.
-        layers: of the file.
+        data, layers: of the whole file.
         blocks: numbers of those to resolve, rising; all of them are made of blocks.
         before: earlier layers, resolved.
     """
@@ -71,9 +70,7 @@ def outline_tiles(
 
     Args:
         data: the whole file.
-        outlines: where they are.
         first: where the cells of each one's main layer begin in the grid.
-        resolved: the grid.
         all_rows: read every row; otherwise only those where the main layer shows inherited blocks,
             and the others stay empty.
 
@@ -114,7 +111,6 @@ def colours(data: bytes, stack: Stack, cells: Numbers, shown: Tiles) -> Bytes:
 
     Args:
         data: the whole file.
-        stack: the layers.
         cells: of the grid.
         shown: for every cell, a tile of what is covered of it.
 
@@ -165,12 +161,11 @@ class _Heir(NamedTuple):
 def _heirs(layers: Layers, grid: Grid, blocks: Numbers) -> Iterator[_Heir]:
     own = blocks[layers.inherits[blocks] != NONE_BEFORE]
     parent = layers.inherits[own]
-    first = starts_of(layers.blocks[grid.layers])
     columns = (
         own,
         parent,
-        first[np.searchsorted(grid.layers, own)],
-        first[np.searchsorted(grid.layers, parent)],
+        grid.first_cells(layers, own),
+        grid.first_cells(layers, parent),
         layers.reached[own],
         (layers.box[own] == layers.box[parent]).all(axis=1),
     )

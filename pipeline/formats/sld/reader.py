@@ -73,12 +73,10 @@ class SldFile:
 
     Attributes:
         frames: in the order of the file; see `SldFrames`.
-        header_size: 16 or 14.
         warnings: oddities that did no harm, for example bytes after the last frame.
     """
 
     frames: SldFrames
-    header_size: int
     warnings: tuple[str, ...]
 
     @property
@@ -140,4 +138,4 @@ def decode(
     """
     structure = parse(data)
     frames = SldFrames(data, structure, DecodeOptions(frozenset(layers), clear_stale))
-    return SldFile(frames, structure.header_size, structure.warnings)
+    return SldFile(frames, structure.warnings)

@@ -148,7 +148,6 @@ class Structure:
         warnings: oddities that do no harm.
     """
 
-    header_size: int
     canvas: Numbers
     hotspot: Numbers
     layers: Layers
@@ -184,7 +183,6 @@ def parse(data: bytes) -> Structure:
     layer_of = np.full((frame_count, len(KINDS)), NO_LAYER, np.int64)
     layer_of[layers.frame, np.searchsorted(KINDS, layers.kind)] = np.arange(len(layers))
     return Structure(
-        header_size=header_size,
         canvas=np.stack((frames["f0"], frames["f1"]), axis=1).astype(np.int64),
         hotspot=np.stack((frames["f2"], frames["f3"]), axis=1).astype(np.int64),
         layers=layers,

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.files import write_text
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import SUBSETS
@@ -83,7 +84,7 @@ def write_set_spec(scratch: Path, spec: SetSpec) -> None:
     temporary = scratch / f".{SPEC_FILE}.{uuid.uuid4().hex[:8]}"
     with unwritable_told(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
-        _write_text(temporary, spec.model_dump_json(indent=1) + "\n")
+        write_text(temporary, spec.model_dump_json(indent=1) + "\n")
         temporary.replace(scratch / SPEC_FILE)
 
 
@@ -132,8 +133,8 @@ def draw_shard(
         # Hashed here, by many at once and while the files are at hand, instead of by one later.
         manifest = manifest_of(attempt / FILES)
         with unwritable_told(scratch):
-            _write_text(attempt / COUNTS_FILE, _counts_json(counts))
-            _write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
+            write_text(attempt / COUNTS_FILE, _counts_json(counts))
+            write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
             _move_into_place(attempt, place)
     finally:
         shutil.rmtree(attempt, ignore_errors=True)
@@ -238,7 +239,3 @@ def _read_finished(place: Path, shard: Shard) -> tuple[ShardCounts, Manifest, Pa
             counts = ShardCounts(shard, Counter(found["scenes"]), Counter(found["labels"]), dropped)
             return counts, manifest, place / FILES
     raise SceneSetError(f"{place} is not a finished shard.", f"Delete it. {DRAW_AGAIN}")
-
-
-def _write_text(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8", newline="\n")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.files import read_json
+from pipeline.files import read_json, write_json
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, read_rows
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
 from pipeline.scenes.dataset.layout import SUFFIXES, Part, SceneSetError, unwritable_told
@@ -68,9 +67,9 @@ class SyntheticSet:
         Raises:
             SceneSetError: it cannot be written.
         """
-        text = json.dumps(summary.model_dump(mode="json"), indent=2, sort_keys=True)
+        content = summary.model_dump(mode="json")
         with unwritable_told(folder):
-            (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
+            write_json(folder / SUMMARY_FILE, content, indent=2, ascii_only=True)
         return cls(folder, summary)
 
     @staticmethod

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.backgrounds.images import (
+    Background,
     make_background,
     read_index,
     sampling_sheet,
@@ -62,6 +65,10 @@ def terrain(**changes: object) -> TerrainRules:
         "softening": PLAIN,
     }
     return TerrainRules.model_validate(base | changes)
+
+
+def land(textures: Sequence[Texture], rules: TerrainRules) -> Callable[[int], Background]:
+    return partial(make_background, kind="land", textures=textures, rules=rules, size=SIZE)
 
 
 def noise(seed: int = 0, side: int = 64) -> np.ndarray:
@@ -255,7 +262,7 @@ class TestASet:
     def written(self, folder: Path, textures: tuple[Texture, ...], **changes: object) -> Path:
         folder.mkdir()
         rules = terrain(softening=PLAIN | {"blur": (0.5, 2.0), "blend_probability": 0.5}, **changes)
-        write_backgrounds(folder, "land", textures, rules, SIZE)
+        write_backgrounds(folder, "land", land(textures, rules), rules)
         return folder
 
     def test_two_runs_give_the_same_bytes(
@@ -339,7 +346,8 @@ class TestASet:
         self, tmp_path: Path, textures: tuple[Texture, ...]
     ) -> None:
         seen: list[Progress] = []
-        write_backgrounds(tmp_path, "land", textures, terrain(), SIZE, seen.append)
+        made = land(textures, terrain())
+        write_backgrounds(tmp_path, "land", made, terrain(), seen.append)
         assert (seen[-1].done, seen[-1].total) == (4, 4)
 
     def test_the_sheet_shows_the_set(self, tmp_path: Path, textures: tuple[Texture, ...]) -> None:

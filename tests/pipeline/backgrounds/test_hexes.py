@@ -17,7 +17,7 @@ from pipeline.backgrounds.hexes import (
     open_images,
 )
 from pipeline.backgrounds.images import read_index
-from pipeline.backgrounds.sets import write_kind
+from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.backgrounds.textures import TextureError
 from pipeline.games.pack import TerrainRules
 
@@ -85,7 +85,7 @@ def test_neighbours_are_a_hex_away_and_know_each_other(column: int, row: int) ->
 def test_the_middle_of_a_hex_is_land_or_water_as_the_shore_says(
     images: HexImages, seed: int
 ) -> None:
-    drawn = draw_map("shore", images, RULES, (WIDTH, HEIGHT), np.random.default_rng(seed))
+    drawn = draw_map("shore", images, RULES.shore, (WIDTH, HEIGHT), np.random.default_rng(seed))
     assert drawn.shore is not None
     for column in range(8):
         for row in range(5):
@@ -99,12 +99,12 @@ def test_the_middle_of_a_hex_is_land_or_water_as_the_shore_says(
 def test_a_map_of_one_kind_shows_nothing_else(
     images: HexImages, kind: str, colours: set[tuple[int, int, int]]
 ) -> None:
-    drawn = draw_map(kind, images, RULES, (WIDTH, HEIGHT), np.random.default_rng(3))  # type: ignore[arg-type]
+    drawn = draw_map(kind, images, RULES.shore, (WIDTH, HEIGHT), np.random.default_rng(3))  # type: ignore[arg-type]
     assert set(map(tuple, drawn.pixels.reshape(-1, 3).tolist())) <= colours
 
 
 def test_borders_are_drawn_on_the_neighbour_alone(images: HexImages) -> None:
-    drawn = draw_map("shore", images, RULES, (WIDTH, HEIGHT), np.random.default_rng(1))
+    drawn = draw_map("shore", images, RULES.shore, (WIDTH, HEIGHT), np.random.default_rng(1))
     assert drawn.shore is not None
     red = np.argwhere((drawn.pixels == RIM).all(axis=2))
     assert len(red) > 0
@@ -112,7 +112,7 @@ def test_borders_are_drawn_on_the_neighbour_alone(images: HexImages) -> None:
 
 
 def test_hexes_to_wade_in_are_known(images: HexImages) -> None:
-    drawn = draw_map("land", images, RULES, (WIDTH, HEIGHT), np.random.default_rng(3))
+    drawn = draw_map("land", images, RULES.shore, (WIDTH, HEIGHT), np.random.default_rng(3))
     for x, y in drawn.wading:
         if 0 <= x < WIDTH and 0 <= y < HEIGHT:
             assert tuple(drawn.pixels[y, x].tolist()) == SAND
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_bytes(game: Path, tmp_path: Path) -> None:
     files = sorted((game / "terrain").rglob("*.png"))
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        write_kind(tmp_path / name, "shore", (game, files), RULES, (200, 200))
+        BackgroundSet.write(tmp_path / name, "shore", (game, files), RULES, (200, 200))
     first, second = (sorted((tmp_path / name).iterdir()) for name in ("first", "second"))
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
@@ -131,7 +131,7 @@ def test_a_written_background_keeps_its_grid_and_is_larger_than_a_scene(
     game: Path, tmp_path: Path
 ) -> None:
     files = sorted((game / "terrain").rglob("*.png"))
-    write_kind(tmp_path, "land", (game, files), RULES, (200, 160))
+    BackgroundSet.write(tmp_path, "land", (game, files), RULES, (200, 160))
     entries = read_index(tmp_path)
     assert len(entries) == RULES.land_count
     assert all(entry.grid is not None and entry.grid.column == 54 for entry in entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipeline.backgrounds.images import (
     choose_shore_textures,
     make_shore,
     read_index,
-    write_shores,
+    write_backgrounds,
 )
 from pipeline.backgrounds.shores import Footprint, Shoreline, Wave, drawn_shoreline
 from pipeline.backgrounds.textures import TextureError
@@ -144,7 +145,8 @@ def test_the_set_is_the_same_every_time_and_its_index_says_where_the_shore_runs(
     folders = [tmp_path / name for name in "ab"]
     for folder in folders:
         folder.mkdir()
-        write_shores(folder, textures, terrain(), SIZE)
+        make = partial(make_shore, textures=textures, rules=terrain(), size=SIZE)
+        write_backgrounds(folder, "shore", make, terrain())
     assert manifest_of(folders[0]).digest == manifest_of(folders[1]).digest
     entries = read_index(folders[0])
     assert [entry.id for entry in entries] == ["shore_0000", "shore_0001", "shore_0002"]

@@ -1,4 +1,4 @@
-"""Comparing decoded frames, with the reference decoder and with each other."""
+"""Comparing decoded frames and blocks, with the reference decoder and with each other."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pipeline.formats.blocks import SIDE
 from pipeline.formats.sld import SldFrame
 from tests.pipeline.formats.reference_sld import KIND_NAMES, ReferenceFrame
+
+
+def image_of(blocks: np.ndarray, width: int) -> np.ndarray:
+    """Join [n, 4, 4, ...] blocks, row by row, to an image of that width; undoes `blocks_of`."""
+    tiled = blocks.reshape(-1, width // SIDE, *blocks.shape[1:]).swapaxes(1, 2)
+    rows = tiled.shape[0] * SIDE
+    return np.ascontiguousarray(tiled).reshape(rows, width, *blocks.shape[3:])
 
 
 def same_frame(one: SldFrame, other: SldFrame) -> bool:

@@ -41,6 +41,11 @@ def player(body: bytes, flags: int = 1) -> tuple[int, bytes]:
     return 0x10, bytes((flags, 0)) + body
 
 
+def header_size_of(data: bytes) -> int:
+    """What a file says of its header: 16 or 14."""
+    return int.from_bytes(data[10:12], "little")
+
+
 def sld(
     *frames: Sequence[tuple[int, bytes]], header_size: int = 16, canvas: tuple[int, int] = (16, 16)
 ) -> bytes:

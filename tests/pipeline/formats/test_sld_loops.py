@@ -119,9 +119,3 @@ def test_a_process_changes_to_the_compiled_loops_when_it_has_done_much(
     assert kernels.loops_for(1000) == kernels.PLAIN
     assert kernels.loops_for(kernels.WORTH_COMPILING - 1000) == kernels.PLAIN
     assert kernels.loops_for(1) == kernels.fastest_loops() != kernels.PLAIN
-
-
-def test_a_process_may_change_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "_METER", kernels._Meter())
-    kernels.change_now()
-    assert kernels.loops_for(1) == kernels.fastest_loops()

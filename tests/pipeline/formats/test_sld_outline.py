@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.formats.blocks import image_of
 from pipeline.formats.sld import SldError
 from pipeline.formats.sld.outline import (
     Outlines,
@@ -17,6 +16,7 @@ from pipeline.formats.sld.outline import (
     encode_tiles,
     tiles_of,
 )
+from tests.pipeline.formats.comparing import image_of
 
 FEW_TILES = st.sampled_from([0, 0, 0, 0xFFFF, 0xFFFF, 1, 0x8000])
 

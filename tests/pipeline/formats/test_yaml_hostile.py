@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats.yaml_text import MAX_CHARACTERS, parse_yaml
-from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
+from pipeline.games.pack import PackError, load_pack
 from tests.pipeline.formats.mutation import mutants
 
 SECONDS = 1.0
@@ -23,14 +22,6 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
     for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
-
-
-@pytest.fixture
-def pack_folder(tmp_path: Path) -> Path:
-    """A copy of the built-in game's pack."""
-    folder = tmp_path / "mine"
-    shutil.copytree(PACKS_FOLDER / "demo", folder)
-    return folder
 
 
 def survive(inputs: Iterable[bytes], file: Path) -> int:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.games.matching import FileMatches, Piece, match_files, stem_of
+from pipeline.games.matching import FileMatches, Piece, by_prefix, match_files, stem_of
 from pipeline.games.pack import SpriteRule, SpriteRules
 
 
@@ -76,7 +76,7 @@ def test_groups_are_set_apart_before_any_class_is_asked() -> None:
 
 def test_unmatched_files_are_grouped_by_prefix_the_largest_group_first() -> None:
     matches = match_files(rules(rule("x", "x")), ["s_flag_a", "u_cav_b", "u_cav_a", "plain"])
-    assert list(matches.unmatched_by_prefix.items()) == [
+    assert list(by_prefix(matches.unmatched).items()) == [
         ("u_cav", ("u_cav_a", "u_cav_b")),
         ("plain", ("plain",)),
         ("s_flag", ("s_flag_a",)),

@@ -139,8 +139,7 @@ def test_the_packs_that_come_with_outpost_have_the_keys_of_today(name: str) -> N
 
 
 @pytest.mark.filterwarnings("ignore::pipeline.games.sections.base.RenamedKeyWarning")
-def test_a_pack_of_an_earlier_version_is_read_and_its_folder_told(tmp_path: Path) -> None:
-    pack_folder = Path(shutil.copytree(PACKS_FOLDER / "demo", tmp_path / "mine"))
+def test_a_pack_of_an_earlier_version_is_read_and_its_folder_told(pack_folder: Path) -> None:
     file = pack_folder / "scenes.yaml"
     scenes = yaml.safe_load(file.read_text(encoding="utf-8"))
     scenes["overlays"] = {"fog": 0.25, "fog_corners": [0, 2]}

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pipeline.games.pack import load_pack, pack_names
 from pipeline.games.sections import scenes as scene_rules
 from pipeline.games.sections.base import Section
+from pipeline.games.sections.images import HexBorder
 
 DOCS = Path(__file__).parents[3] / "docs"
 MODELS = [
@@ -62,3 +63,19 @@ def test_the_switch_leaves_the_worlds_rules_alone(name):
     parts = (overlays.selection, overlays.health_bar, overlays.garrison, overlays.fog)
     assert [part.chance for part in parts] == [0, 0, 0, 0]
     assert (overlays.hud, overlays.marks) == (0, [])
+
+
+def test_the_page_names_every_key_of_a_pack_that_has_another_name_now(describing):
+    """Of every section, those that no file of scenes has among them."""
+    text = describing.page()
+    sections = [
+        each for each in Section.__subclasses__() if each.__module__.startswith("pipeline.")
+    ]
+    renamed = [pair for section in sections for pair in section.renamed_keys.items()]
+    rows = [line for line in text.splitlines() if line.count("`") == 6 and ".yaml` |" in line]
+    for old, new in renamed:
+        assert any(f"{old}` | " in row and row.endswith(f"{new}` |") for row in rows), old
+    assert len(rows) == len(renamed)
+    ((old, new),) = HexBorder.renamed_keys.items()
+    border = "hexes.kinds[].borders[]"
+    assert f"| `terrain.yaml` | `{border}.{old}` | `{border}.{new}` |" in rows

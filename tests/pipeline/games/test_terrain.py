@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.games.pack import TerrainRules
-from pipeline.games.terrain import TerrainNames, classify
+from pipeline.games.terrain import TerrainNames
 
 CLASSES = {
     "land": ["g_grs", "g_x*"],
@@ -27,19 +27,19 @@ def rules(**changes: object) -> TerrainRules:
 
 
 def test_every_texture_falls_in_one_class_or_is_reported() -> None:
-    names = ["g_grs", "g_wt2", "g_fm1", "g_new", "g_xb"]
-    classes, problems = classify(names, rules())
-    assert classes == {"g_grs": "land", "g_wt2": "water", "g_fm1": "farm"}
-    assert problems == {
+    names = TerrainNames(rules())
+    for name, known in {"g_grs": "land", "g_wt2": "water", "g_fm1": "farm"}.items():
+        assert (names.classes_of(name), names.problem(name)) == ((known,), None)
+    assert {name: names.problem(name) for name in ("g_new", "g_xb")} == {
         "g_new": "unknown: in no class of terrain.classes",
         "g_xb": "in more than one class: land, beach",
     }
 
 
 def test_a_pack_without_classes_sorts_and_reports_nothing() -> None:
-    plain = rules(classes={}, water=[{"include": "g_wt*"}])
-    assert classify(["g_grs", "o_x"], plain) == ({}, {})
-    assert TerrainNames(plain).decide("o_x", "land") == 1.0
+    plain = TerrainNames(rules(classes={}, water=[{"include": "g_wt*"}]))
+    assert (plain.classes_of("o_x"), plain.problem("o_x")) == ((), None)
+    assert plain.decide("o_x", "land") == 1.0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 
 from pipeline.games.pack import GamePack
 from pipeline.scenes.dataset.shard_writer import Sources
@@ -17,7 +18,7 @@ from pipeline.scenes.sources.catalogue import (
     SpriteCache,
     catalogue_of,
 )
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 
 WIDTH, HEIGHT = 320, 256
 CLASSES = {"house": "land", "soldier": "land", "boat": "water", "fish": "water", "gull": "both"}

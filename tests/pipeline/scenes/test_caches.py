@@ -1,6 +1,7 @@
 """Caches: what is kept between scenes never changes what is drawn."""
 
 import numpy as np
+from doubles.sprites import write_library
 
 from pipeline.scenes.dataset.shard_writer import scales_of
 from pipeline.scenes.planning.planner import plan
@@ -8,7 +9,7 @@ from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources import catalogue as stock
 from pipeline.scenes.sources.catalogue import SpriteCache, catalogue_of, shapes_of
-from pipeline.sprites.library import OpenLibrary, write_library
+from pipeline.sprites.library import OpenLibrary
 
 
 def test_a_shelf_that_keeps_almost_nothing_draws_the_same(

@@ -8,12 +8,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
-from pipeline.sprites.library import write_library
 
 
 def test_images_keep_their_colours(written):

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.backgrounds.images import ShoreTextures, write_shores
+from pipeline.backgrounds.images import ShoreTextures, make_shore, write_backgrounds
 from pipeline.backgrounds.textures import Texture
 from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, TerrainRules
@@ -50,7 +51,8 @@ def shores(tmp_path_factory):
         }
     )
     (folder / "shore").mkdir()
-    write_shores(folder / "shore", ShoreTextures(*textures), rules, SIZE)
+    make = partial(make_shore, textures=ShoreTextures(*textures), rules=rules, size=SIZE)
+    write_backgrounds(folder / "shore", "shore", make, rules)
     return folder / "shore"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 
 from pipeline.formats.sld import encode
 from pipeline.games.pack import GamePack
@@ -16,7 +17,7 @@ from pipeline.progress import Progress
 from pipeline.sprites import extract
 from pipeline.sprites.cache import FileSpritesCache
 from pipeline.sprites.extract import ExtractionOptions, ExtractionReport, extract_library
-from pipeline.sprites.library import Sprite, write_library
+from pipeline.sprites.library import Sprite
 from pipeline.sprites.take import FileSprites, Source, take_sprites
 from tests.pipeline.sprites.test_extract import GRAPHICS, drawn, game_pack
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 from PIL import Image
 
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
@@ -16,7 +17,7 @@ from pipeline.games.pack import GamePack
 from pipeline.manifests import sha256_of
 from pipeline.progress import Progress
 from pipeline.sprites.extract import ExtractionReport, extract_library
-from pipeline.sprites.library import OpenLibrary, Sprite, write_library
+from pipeline.sprites.library import OpenLibrary, Sprite
 from pipeline.sprites.sheets import CELL, ROW_HEIGHT, contact_sheet
 
 GRAPHICS = "resources/graphics"

@@ -8,16 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.sprites import write_library
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.manifests import manifest_of
-from pipeline.sprites.library import (
-    Sprite,
-    SpriteLibraryError,
-    read_library,
-    write_library,
-)
+from pipeline.sprites.library import OpenLibrary, Sprite, SpriteLibraryError
 
 
 def sprite(name: str, class_name: str | None = "sheep", seed: int = 0) -> Sprite:
@@ -61,16 +57,8 @@ def test_a_sprite_comes_back_with_every_pixel_and_number(
 ) -> None:
     folder = tmp_path_factory.mktemp("library")
     write_library(folder, [sprite("a", seed=seed)])
-    (read,) = read_library(folder).sprites
+    (read,) = OpenLibrary(folder).values()
     assert same(read, sprite("a", seed=seed))
-
-
-def test_sprites_are_found_by_class_and_distractors_by_their_name(tmp_path: Path) -> None:
-    write_library(tmp_path, SEVERAL)
-    library = read_library(tmp_path)
-    assert [found.id for found in library.by_class("wolf")] == ["wolf/c"]
-    assert [found.class_name for found in library.by_class("distractor")] == [None]
-    assert library.by_class("relic") == ()
 
 
 def test_the_order_of_writing_changes_no_byte(tmp_path: Path) -> None:
@@ -94,15 +82,15 @@ def test_a_library_with_a_missing_or_damaged_file_says_what_to_do(
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(SpriteLibraryError, match="Materialize the sprites again"):
-        read_library(tmp_path)
+        list(OpenLibrary(tmp_path).values())
 
 
 def test_team_colours_come_back_where_the_game_states_them(tmp_path: Path) -> None:
     colours = tuple((n, 2 * n, 255 - n) for n in range(8))
     write_library(tmp_path / "own", [sprite("a")], colours)
     write_library(tmp_path / "none", [sprite("a")])
-    assert read_library(tmp_path / "own").team_colours == colours
-    assert read_library(tmp_path / "none").team_colours is None
+    assert OpenLibrary(tmp_path / "own").team_colours == colours
+    assert OpenLibrary(tmp_path / "none").team_colours is None
 
 
 def test_a_library_with_too_few_colours_is_refused(tmp_path: Path) -> None:
@@ -114,4 +102,4 @@ def test_a_library_with_too_few_colours_is_refused(tmp_path: Path) -> None:
         )
     )
     with pytest.raises(SpriteLibraryError):
-        read_library(tmp_path)
+        OpenLibrary(tmp_path)

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 
 from pipeline.games.matching import match_files, match_terrain
-from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass, load_pack
+from pipeline.games.pack import PACKS_FOLDER, GamePack, TerrainClass
 from pipeline.games.patterns import matcher
-from pipeline.games.terrain import classify
+from pipeline.games.terrain import TerrainNames
 from pipeline.scenes.planning.gates import factors_of
 from pipeline.scenes.sources.catalogue import Catalogue
 from pipeline.training.job import Hyperparameters
@@ -51,11 +51,6 @@ g_pm1 g_pm2 g_pc1 g_pc2 g_pc3 g_bla g_kf1 g_r01
 g_sha g_sh2 g_sh3 g_sh4 g_sh5 g_beach_wet g_gravel_wet g_rock_wet g_ic2
 o_snd o_sng o_sr1 o_sr2 o_rd3 o_rd4 o_rd5 o_gr4 o_fo2 o_mod
 """)
-
-
-@pytest.fixture(scope="module")
-def pack() -> GamePack:
-    return load_pack("aoe2")
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +192,9 @@ def test_every_terrain_pattern_is_needed(pack: GamePack) -> None:
 
 def test_every_stock_texture_falls_in_exactly_one_class(pack: GamePack) -> None:
     textures = [*LAND_TEXTURES, *WATER_TEXTURES, *FIELDS, *OTHER_TEXTURES]
-    classes, problems = classify(textures, pack.terrain)
-    assert problems == {}
+    names = TerrainNames(pack.terrain)
+    assert [problem for name in textures if (problem := names.problem(name))] == []
+    classes = {name: names.classes_of(name)[0] for name in textures}
     assert set(classes.values()) == set(get_args(TerrainClass))
     assert {name for name, known in classes.items() if known == "water"} == set(WATER_TEXTURES)
     assert {name for name, known in classes.items() if known == "farm"} >= set(FIELDS)

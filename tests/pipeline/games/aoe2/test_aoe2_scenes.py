@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.backgrounds.shores import drawn_shoreline
-from pipeline.games.pack import GamePack, load_pack
+from pipeline.games.pack import GamePack
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import RuleTable
@@ -63,11 +63,6 @@ def shape(stem: str, class_name: str | None, width: int, height: int) -> SpriteS
         owned=class_name is not None,
         heading=0,
     )
-
-
-@pytest.fixture(scope="module")
-def pack() -> GamePack:
-    return load_pack("aoe2")
 
 
 @pytest.fixture(scope="module")

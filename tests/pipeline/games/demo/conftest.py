@@ -5,7 +5,7 @@ from filelock import FileLock
 
 from pipeline.demo_game.captures import write_export_batches
 from pipeline.demo_game.game_folder import draw_game
-from pipeline.demo_game.renderer import SESSIONS, Screenshot, screenshots
+from pipeline.demo_game.renderer import FRAMES, SESSIONS, Screenshot, screenshot
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,8 @@ def game_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
 @pytest.fixture(scope="session")
 def sessions() -> dict[str, tuple[Screenshot, ...]]:
     """All frames of all sessions."""
-    return {session.name: tuple(screenshots(session)) for session in SESSIONS}
+    names = [session.name for session in SESSIONS]
+    return {name: tuple(screenshot(name, number) for number in range(FRAMES)) for name in names}
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from pipeline.progress import Progress
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import Sprite
+from tests.pipeline.formats.sld_builders import header_size_of
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_units_have_16_headings_and_the_layers_of_the_game(game_folder: Path) ->
 
 
 def test_both_kinds_of_file_header_occur(game_folder: Path) -> None:
-    sizes = {read_sld(file).header_size for file in (game_folder / SPRITES).iterdir()}
+    sizes = {header_size_of(file.read_bytes()) for file in (game_folder / SPRITES).iterdir()}
     assert sizes == {14, 16}
 
 
