@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,7 @@ class ArtifactVersion(BaseModel):
     data_version: str = Field(description="Digest of the artifact's manifest.")
 
     def __str__(self) -> str:
-        partition = f" [{self.partition}]" if self.partition else ""
-        return f"{self.asset}{partition} {self.data_version[:12]}"
+        return f"{asset_name(self.asset, self.partition)} {self.data_version[:12]}"
 
 
 class Recipe(BaseModel):
@@ -91,18 +90,15 @@ class Provenance(BaseModel):
         )
 
 
+def asset_name(asset: str, partition: str | None) -> str:
+    """An asset as people read it, with its partition if it has any: `demo/cvat_export [harbour]`."""
+    return f"{asset} [{partition}]" if partition else asset
+
+
 @cache
 def code_version_of(*modules: str) -> str:
-    """Digest of the source of modules and whole packages, named with dots.
-
-    Line ends are normalised, so that a checkout on Windows has the same code version.
-    """
-    digest = hashlib.sha256()
-    for module in sorted(modules):
-        for name, file in _sources_of(module):
-            digest.update(name.encode())
-            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()[:16]
+    """Digest of the source of modules and whole packages, named with dots."""
+    return _digest(source for module in sorted(modules) for source in _sources_of(module))
 
 
 @cache
@@ -114,11 +110,8 @@ def code_version_behind(*roots: str, without: frozenset[str] = frozenset()) -> s
         without: modules from which nothing follows for what is made; neither they nor what only
             they import counts. `NO_SAY` never does.
     """
-    digest = hashlib.sha256()
-    for module in sorted(modules_behind(*roots, without=without)):
-        digest.update(module.encode())
-        digest.update(_domain_file(module).read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()[:16]
+    modules = sorted(modules_behind(*roots, without=without))
+    return _digest((module, _domain_file(module)) for module in modules)
 
 
 @cache
@@ -133,6 +126,15 @@ def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozen
         found.add(name)
         waiting |= _imports_of(name) - found - without - NO_SAY
     return frozenset(found)
+
+
+def _digest(sources: Iterable[tuple[str, Path]]) -> str:
+    """Line ends are normalised, so that a checkout on Windows has the same code version."""
+    digest = hashlib.sha256()
+    for name, file in sources:
+        digest.update(name.encode())
+        digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
 
 
 def _imports_of(module: str) -> set[str]:

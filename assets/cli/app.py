@@ -333,9 +333,11 @@ def _as_json(value: object) -> object:
 
 
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
+    from pipeline.provenance import asset_name
+
     table = Table("asset", "data version", "seconds", "")
     for outcome in outcomes:
-        name = f"{outcome.asset} [{outcome.partition}]" if outcome.partition else outcome.asset
+        name = asset_name(outcome.asset, outcome.partition)
         what = "unchanged" if outcome.skipped else "made"
         table.add_row(escape(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", what)
     console.print(table)

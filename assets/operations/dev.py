@@ -101,7 +101,7 @@ def _drop_drawn_exports(exports: ExportsFolder, game: str) -> None:
     from pipeline.demo_game.captures import write_export_batches
 
     with progress_shown(Console()):
-        write_export_batches(exports.path(game), reporter(lambda _line: None))
+        write_export_batches(exports.path(game), reporter())
 
 
 @dataclass(frozen=True)

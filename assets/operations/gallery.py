@@ -7,7 +7,7 @@ import dagster as dg
 from assets.core.building import latest, reporter
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.page import write_gallery
-from pipeline.provenance import ArtifactVersion
+from pipeline.provenance import ArtifactVersion, asset_name
 from resources.artifacts import Artifact, ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
@@ -38,13 +38,14 @@ def make_gallery(resources: Resources, address: str, target: Path | None) -> Pat
         else _newest(resources, asset, partition)
     )
     digits = artifact.version.data_version[:VERSION_DIGITS]
-    title = f"{asset} [{partition}] {digits}" if partition else f"{asset} {digits}"
     collection = read_collection(
-        artifact.path, title, lambda found: store.open(found.version).path / found.path
+        artifact.path,
+        f"{asset_name(asset, partition)} {digits}",
+        lambda found: store.open(found.version).path / found.path,
     )
     name = "-".join(part for part in (*asset.split("/"), partition, digits) if part)
     folder = target or resources.state.galleries / name
-    return write_gallery(folder, collection, reporter(lambda _line: None))
+    return write_gallery(folder, collection, reporter())
 
 
 def parse_address(address: str) -> tuple[str, str | None, str | None]:
