@@ -53,19 +53,6 @@ def coverage_warnings(per_class: Mapping[str, ClassCoverage]) -> tuple[str, ...]
     )
 
 
-def coverage_table(per_class: Mapping[str, ClassCoverage]) -> str:
-    """The counts as a Markdown table, one class a row."""
-    rows = [
-        "| class | real train | real val | synthetic train | synthetic val |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    rows += [
-        f"| {name} | {c.real_train} | {c.real_val} | {c.synthetic_train} | {c.synthetic_val} |"
-        for name, c in per_class.items()
-    ]
-    return "\n".join(rows)
-
-
 def _names(
     per_class: Mapping[str, ClassCoverage], concerns: Callable[[ClassCoverage], bool]
 ) -> tuple[str, ...]:

@@ -114,7 +114,10 @@ def test_a_merge_of_all_batches_leaves_none_out(desk: Desk) -> None:
     desk.drop("good.zip")
     desk.make(KEYS.cvat_export, "good")
     assert left_out_batches(desk.instance, PACK) == ()
-    assert desk.make(KEYS.cvat_merge)["left_out_batches"] == "none"
+    shown = desk.make(KEYS.cvat_merge)
+    assert shown["left_out_batches"] == "none"
+    assert "| keep | 0 | 0 | 1 | 1 |" in shown["coverage"]
+    assert "| sheep | 1 | 0 | 0 | 0 |" in shown["coverage"]
 
 
 def test_a_merge_names_the_batches_whose_replacement_was_refused(
