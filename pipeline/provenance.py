@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from pipeline.manifests import digest_of
+from pipeline.manifests import Record, digest_of
 
 DOMAIN = Path(__file__).parent
 IMPORT = re.compile(
@@ -33,10 +33,8 @@ NO_SAY = frozenset(
 """Words for people, and how things are kept and work is shared: no artifact's content follows."""
 
 
-class ArtifactVersion(BaseModel):
+class ArtifactVersion(Record):
     """One version of one asset, or of one of its partitions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     asset: str = Field(description="Asset key with slashes, for example 'demo/sprites'.")
     partition: str | None = None
@@ -46,15 +44,13 @@ class ArtifactVersion(BaseModel):
         return f"{asset_name(self.asset, self.partition)} {self.data_version[:12]}"
 
 
-class Recipe(BaseModel):
+class Recipe(Record):
     """Everything that decides what an artifact contains.
 
     Records are filed under the key of these fields and trusted only there: a field that is added or
     renamed changes every key, so that earlier builds are made again and their records read as
     changed.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     asset: str
     partition: str | None = None
@@ -68,10 +64,8 @@ class Recipe(BaseModel):
         return digest_of(self.model_dump(mode="json"))
 
 
-class Provenance(BaseModel):
+class Provenance(Record):
     """How one version of an artifact was made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: Recipe
     data_version: str
@@ -91,7 +85,7 @@ class Provenance(BaseModel):
 
 
 def asset_name(asset: str, partition: str | None) -> str:
-    """An asset as people read it, with its partition if it has any: `demo/cvat_export [harbour]`."""
+    """An asset as people read it, with the partition if there is one: `demo/cvat_export [bay]`."""
     return f"{asset} [{partition}]" if partition else asset
 
 

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome
+from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, Verdict
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.labels.batches import ExportBatch, Frame
 from pipeline.labels.synthetic import SUBSETS, Subset
@@ -148,7 +148,7 @@ def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFind
                 verdict.box,
                 names[verdict.truth if verdict.truth is not None else verdict.found or 0],
                 str(verdict.outcome),
-                _score(verdict.score, verdict.found, verdict.outcome, names),
+                _score(verdict, names),
                 verdict.score,
             )
             for verdict in frame.verdicts
@@ -156,11 +156,11 @@ def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFind
     )
 
 
-def _score(score: float | None, found: int | None, outcome: Outcome, names: Sequence[str]) -> str:
-    if score is None or found is None:
+def _score(verdict: Verdict, names: Sequence[str]) -> str:
+    if verdict.score is None or verdict.found is None:
         return ""
-    taken = f"taken for {names[found]}, " if outcome is Outcome.CONFUSED else ""
-    return f"{taken}score {score:.2f}"
+    taken = f"taken for {names[verdict.found]}, " if verdict.outcome is Outcome.CONFUSED else ""
+    return f"{taken}score {verdict.score:.2f}"
 
 
 def _size(file: Path) -> tuple[int, int]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pipeline.manifests import Record
 
 SCARCE = 10
 """Fewer real training boxes than this teach little: one more session changes that."""
 
 
-class ClassCoverage(BaseModel):
+class ClassCoverage(Record):
     """Boxes of one class; every image counts once, however often it is listed for training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     real_train: int = 0
     real_val: int = 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.games.pack import MergeRules
@@ -22,6 +22,7 @@ from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
 from pipeline.labels.leakage import Leak, find_leaks
 from pipeline.labels.splits import Split, SplitRule, split_frames
 from pipeline.labels.synthetic import Subset, SyntheticImage
+from pipeline.manifests import Record
 
 REAL_PREFIX = "real_"
 
@@ -54,20 +55,16 @@ class RealImage:
         return f"{REAL_PREFIX}{self.frame.stem}{PurePosixPath(self.frame.name).suffix}"
 
 
-class SameStem(BaseModel):
+class SameStem(Record):
     """A frame that two batches hold: whose labels were kept and whose were dropped."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stem: str
     kept: str
     dropped: str
 
 
-class BatchUse(BaseModel):
+class BatchUse(Record):
     """What became of one batch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     held_out: bool
@@ -77,10 +74,8 @@ class BatchUse(BaseModel):
     rejected_shapes: int
 
 
-class MergeSummary(BaseModel):
+class MergeSummary(Record):
     """What a training set holds. Counts are of images and boxes, whatever the oversampling."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     real_train: int
     real_val: int
