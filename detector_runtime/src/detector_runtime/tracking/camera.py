@@ -152,8 +152,7 @@ def _votes(patches: Grey, corners: Points, green: NDArray[np.uint8], proposal: P
     inside = ((places >= 0) & (places <= room)).all(axis=1)
     if not inside.any():
         return _Votes((0.0, 0.0), 0, 0)
-    found = _correlated(patches[inside], _cut(green, places[inside], side))
-    offsets = _peaks(found)
+    offsets = _peaks(_phase(patches[inside], _cut(green, places[inside], side), (side, side)))
     common = np.median(offsets, axis=0)
     # The median is the mode as soon as most agree; where they do not, nothing is accepted anyway.
     # Beyond a quarter of a patch too little of it is shared to be sure which way it went.
@@ -168,7 +167,7 @@ def _proposals(before: Grey, now: Grey) -> Iterator[Points]:
     from scipy import fft
 
     shape = tuple(fft.next_fast_len(side, real=True) for side in now.shape)
-    surface = _phase(_windowed(before), _windowed(now), shape)
+    surface = _phase(before, now, shape)
     for _ in range(PROPOSALS):
         row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
         for y in (row, row - shape[0]):
@@ -184,15 +183,11 @@ def _blank(surface: Grey, row: int, column: int) -> None:
     surface[np.ix_(rows, columns)] = -1.0
 
 
-def _correlated(before: Grey, now: Grey) -> Grey:
-    return _phase(_windowed(before), _windowed(now), before.shape[-2:])
-
-
 def _phase(before: Grey, now: Grey, shape: tuple[Any, ...]) -> Grey:
     """Correlation surface: its peak lies at the displacement of content from before to now."""
     from scipy import fft
 
-    cross = fft.rfft2(now, shape) * np.conj(fft.rfft2(before, shape))
+    cross = fft.rfft2(_windowed(now), shape) * np.conj(fft.rfft2(_windowed(before), shape))
     cross /= np.maximum(np.abs(cross), 1e-6)
     surface: Grey = fft.irfft2(cross, shape)
     return surface

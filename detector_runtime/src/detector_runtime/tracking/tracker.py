@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -175,20 +175,6 @@ class _Tracks:
     error: NDArray[np.float64]
     scores: NDArray[np.float32]
 
-    ENTRIES = (
-        "ids",
-        "votes",
-        "confirmed",
-        "trusted",
-        "age",
-        "hits",
-        "judged",
-        "misses",
-        "frames_out_of_view",
-        "error",
-        "scores",
-    )
-
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -197,15 +183,17 @@ class _Tracks:
         return chosen
 
     def take(self, which: Indices) -> _Tracks:
-        entries = {name: getattr(self, name)[which] for name in self.ENTRIES}
+        entries = {name: getattr(self, name)[which] for name in _ENTRIES}
         return _Tracks(self.motion.take(which), **entries)
 
     def joined(self, other: _Tracks) -> _Tracks:
         entries = {
-            name: np.concatenate([getattr(self, name), getattr(other, name)])
-            for name in self.ENTRIES
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _ENTRIES
         }
         return _Tracks(self.motion.joined(other.motion), **entries)
+
+
+_ENTRIES = tuple(each.name for each in fields(_Tracks) if each.name != "motion")
 
 
 @dataclass(frozen=True)
