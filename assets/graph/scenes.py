@@ -390,9 +390,7 @@ def show_set(
     drawn = synthetic_boxes(synthetic.some_scenes(PLOTTED))
     return {
         "images": summary.images,
-        "land_scenes": summary.scenes.get("land", 0),
-        "water_scenes": summary.scenes.get("water", 0),
-        "shore_scenes": summary.scenes.get("shore", 0),
+        **{f"{kind}_scenes": summary.scenes.get(kind, 0) for kind in ("land", "water", "shore")},
         "gated": pack.scenes.gated,
         "enhanced": pack.scenes.enhanced,
         "preview": [

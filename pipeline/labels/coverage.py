@@ -22,10 +22,6 @@ class ClassCoverage(Record):
     def real(self) -> int:
         return self.real_train + self.real_val
 
-    @property
-    def synthetic(self) -> int:
-        return self.synthetic_train + self.synthetic_val
-
 
 def zero_real_classes(per_class: Mapping[str, ClassCoverage]) -> tuple[str, ...]:
     """Classes without a real box in either split, in the order given."""

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.games.pack import MergeRules
-from pipeline.labels.batches import Batch, ExportBatch, Frame
+from pipeline.labels.batches import READ_AGAIN, Batch, ExportBatch, Frame
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
 from pipeline.labels.leakage import Leak, find_leaks
@@ -197,7 +197,7 @@ def _check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) ->
         if batch.batch.class_names != tuple(class_names):
             raise MergeError(
                 f"Batch '{batch.name}' was read for another list of classes.",
-                "Materialize cvat_export for this batch again.",
+                READ_AGAIN,
             )
     repeated = [name for name, n in Counter(b.name for b in batches).items() if n > 1]
     if repeated:

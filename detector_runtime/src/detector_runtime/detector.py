@@ -104,12 +104,9 @@ class Detector:
         """As `detect_fast`, with a second look at the middle of the image, for small things.
 
         The second look shows things `1 / center_fraction` times larger than training did: measure
-        whether that helps a model before relying on it.
+        whether that helps a model before relying on it. Takes the other arguments of `detect_fast`.
 
         Args:
-            image: array (height, width, 3) of uint8, PIL image or path.
-            color: channel order of an array.
-            timestamp: seconds on any clock.
             center_fraction: side of the middle part, as a share of the image's, from 0.1 to 1.
         """
         frame = load_frame(image, color)

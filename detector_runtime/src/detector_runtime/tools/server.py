@@ -58,12 +58,10 @@ class ServerLimits:
         check_count("the number at once", self.at_once, 1)
 
 
-class _RefusedError(Exception):
+class _RefusedError(DetectorError):
     def __init__(self, status: HTTPStatus, problem: str, fix: str) -> None:
-        super().__init__(problem)
+        super().__init__(problem, fix)
         self.status = status
-        self.problem = problem
-        self.fix = fix
 
 
 class _Budget:

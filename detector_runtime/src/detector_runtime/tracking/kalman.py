@@ -95,9 +95,6 @@ class Motion:
             np.full(count, float(noise.first_size) ** 2),
         )
 
-    def __len__(self) -> int:
-        return len(self.mean)
-
     def predict(self, steps: float) -> None:
         """Moves all tracks on by `steps` frames, which need not be a whole number."""
         noise = self.noise
