@@ -13,7 +13,8 @@ from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, Verdict
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.labels.batches import ExportBatch, Frame
-from pipeline.labels.synthetic import SUBSETS, Subset
+from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.synthetic import SUBSETS
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
@@ -95,28 +96,26 @@ def _visibility(item: WrittenObject) -> str:
 
 
 def _merged(merged: TrainingSet) -> Iterator[Item]:
-    for subset in SUBSETS:
-        for image in merged.images(subset):
-            yield _merged_item(merged, subset, image)
+    listed = [(subset, image) for subset in SUBSETS for image in merged.images(subset)]
+    for split, image in listed:
+        width, height = _size(image)
+        boxes = [row.labelled_box(width, height) for row in merged.rows_of(image)]
+        yield Item(
+            image=image,
+            name=image.stem,
+            width=width,
+            height=height,
+            split=split,
+            source="real" if is_real(image.name) else "synthetic",
+            marks=_labels(boxes, merged.class_names),
+        )
 
 
-def _merged_item(merged: TrainingSet, subset: Subset, image: Path) -> Item:
-    names = merged.class_names
-    width, height = _size(image)
-    boxes = (row.labelled_box(width, height) for row in merged.rows_of(image))
-    return Item(
-        image=image,
-        name=image.stem,
-        width=width,
-        height=height,
-        split=subset,
-        source="real" if is_real(image.name) else "synthetic",
-        marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes),
-    )
+def _labels(boxes: Sequence[LabelledBox], names: Sequence[str]) -> tuple[Mark, ...]:
+    return tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes)
 
 
 def _exported(export: ExportBatch, frame: Frame) -> Item:
-    names = export.batch.class_names
     return Item(
         image=export.image_of(frame),
         name=frame.name,
@@ -124,7 +123,7 @@ def _exported(export: ExportBatch, frame: Frame) -> Item:
         height=frame.height,
         split="",
         source=_source(frame),
-        marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in frame.boxes),
+        marks=_labels(frame.boxes, export.batch.class_names),
     )
 
 

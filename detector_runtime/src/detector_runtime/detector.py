@@ -28,7 +28,7 @@ from detector_runtime.results import (
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.system.forks import enrol, is_held
 from detector_runtime.tracking.camera import CameraMotion
-from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker, Tracker
+from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker
 
 WEAK_SCORE = 0.1
 """From this score on a detection may continue a track, though it does not count by itself."""
@@ -359,7 +359,9 @@ def _whole(frame: Frame) -> Region:
     return Region(0, 0, frame.width, frame.height)
 
 
-def _tracker(settings: DetectorSettings, class_names: Sequence[str]) -> Tracker | None:
+def _tracker(
+    settings: DetectorSettings, class_names: Sequence[str]
+) -> EntityTracker | GreedyTracker | None:
     if settings.tracking == "kalman":
         return EntityTracker(class_names, settings.tracker)
     if settings.tracking == "greedy":

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Protocol
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import manifest_of, sha256_of
@@ -42,15 +41,33 @@ class ExportError(OutpostError):
     """A CVAT export that cannot be read."""
 
 
-class ExportFiles(Protocol):
-    """The files of one export by their relative paths, forward slashes, sorted."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Paths of the regular files."""
+@dataclass(frozen=True)
+class _FolderFiles:
+    folder: Path
+    names: tuple[str, ...]
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of them."""
+        return (self.folder / name).read_bytes()
+
+
+@dataclass(frozen=True)
+class _ZipFiles:
+    path: Path
+    archive: zipfile.ZipFile
+    names: tuple[str, ...]
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.archive.read(name)
+        except UNREADABLE as error:
+            raise ExportError(
+                f"{self.path}: {name} cannot be unpacked ({error}).",
+                f"Copy the file again; it may be cut off. {EXPORT_AGAIN}",
+            ) from error
+
+
+ExportFiles = _FolderFiles | _ZipFiles
+"""The files of one export: their relative paths with forward slashes, sorted, and their bytes."""
 
 
 @contextmanager
@@ -81,39 +98,10 @@ def digest_of_export(path: Path) -> str:
     return manifest_of(path).digest if path.is_dir() else sha256_of(path)
 
 
-@dataclass(frozen=True)
-class _FolderFiles:
-    folder: Path
-    names: tuple[str, ...]
-
-    def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
-
-
-@dataclass(frozen=True)
-class _ZipFiles:
-    path: Path
-    archive: zipfile.ZipFile
-    names: tuple[str, ...]
-
-    def read(self, name: str) -> bytes:
-        try:
-            return self.archive.read(name)
-        except UNREADABLE as error:
-            raise ExportError(
-                f"{self.path}: {name} cannot be unpacked ({error}).",
-                f"Copy the file again; it may be cut off. {EXPORT_AGAIN}",
-            ) from error
-
-
 def _names_in_folder(folder: Path) -> tuple[str, ...]:
     files = (file for file in folder.rglob("*") if file.is_file())
     names = sorted(file.relative_to(folder).as_posix() for file in files)
-    if len(names) > MAX_FILES:
-        raise ExportError(
-            f"{folder} holds {len(names)} files; an export has at most {MAX_FILES}.",
-            "Give the folder of one export.",
-        )
+    _check_count(folder, len(names), "Give the folder of one export.")
     for name in names:
         _check_size(folder / name, (folder / name).stat().st_size)
     return tuple(names)
@@ -121,17 +109,18 @@ def _names_in_folder(folder: Path) -> tuple[str, ...]:
 
 def _names_in_archive(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
     members = [member for member in archive.infolist() if not member.is_dir()]
-    if len(members) > MAX_FILES:
-        raise ExportError(
-            f"{path} holds {len(members)} files; an export has at most {MAX_FILES}.",
-            "Split the export.",
-        )
+    _check_count(path, len(members), "Split the export.")
     for member in members:
         _check_member(path, member)
     repeated = [name for name, n in Counter(m.filename for m in members).items() if n > 1]
     if repeated:
         raise ExportError(f"{path} holds {repeated[0]} more than once.", EXPORT_AGAIN)
     return tuple(sorted(member.filename for member in members))
+
+
+def _check_count(path: Path, files: int, fix: str) -> None:
+    if files > MAX_FILES:
+        raise ExportError(f"{path} holds {files} files; an export has at most {MAX_FILES}.", fix)
 
 
 def _check_member(path: Path, member: zipfile.ZipInfo) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,29 +117,6 @@ class TrackerSettings:
         check_number("frame_seconds", self.frame_seconds, 1e-6)
         check_number("max_steps", self.max_steps, 1)
         check_kind("noise", self.noise, MotionNoise)
-
-
-class Tracker(Protocol):
-    """Gives the detections of successive frames ids that persist."""
-
-    def update(
-        self,
-        detections: Detections,
-        weak: Detections | None = None,
-        *,
-        timestamp: float | None = None,
-        camera_shift: Shift = (0.0, 0.0),
-    ) -> Detections:
-        """The next frame's detections, under their persistent ids."""
-        ...
-
-    def check_timestamp(self, timestamp: float | None) -> None:
-        """Raises ConfigurationError when `update` would refuse this time."""
-        ...
-
-    def reset(self) -> None:
-        """Forgets all tracks; ids go on counting."""
-        ...
 
 
 class IdCounter:
