@@ -26,8 +26,7 @@ from pipeline.evaluation.evaluation import Evaluation, WorstFrame
 from pipeline.evaluation.frames import (
     JudgedFrame,
     batch_frames,
-    real_validation_frames,
-    synthetic_validation_frames,
+    validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import Judgement, evaluate
@@ -80,7 +79,7 @@ def read_drawn(folder: Path) -> object:
 
 
 def parts_of(merged: TrainingSet) -> object:
-    frames = (real_validation_frames(merged), synthetic_validation_frames(merged))
+    frames = [validation_frames(merged, real=real) for real in (True, False)]
     return merged, frames, [merged.rows_of(image) for image in merged.images("train")]
 
 

@@ -23,8 +23,7 @@ from pipeline.evaluation.frames import (
     JudgedFrame,
     TrueFrame,
     batch_frames,
-    real_validation_frames,
-    synthetic_validation_frames,
+    validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics import counting
@@ -112,7 +111,7 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             merged = TrainingSet.open(training_set.path)
             truths = _real_frames(merged, held_out)
             real = detect(detector, truths, "evaluating real frames", build.report)
-            drawn = synthetic_validation_frames(merged)
+            drawn = validation_frames(merged, real=False)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
             report = evaluate(real, synthetic, judgement, _inputs(build.inputs))
             report = report.model_copy(
@@ -177,7 +176,7 @@ def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
 
 def _real_frames(merged: TrainingSet, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
     if not held_out:
-        return real_validation_frames(merged)
+        return validation_frames(merged, real=True)
     batches = (ExportBatch.open(batch.path) for batch in held_out)
     return tuple(frame for batch in batches for frame in batch_frames(batch))
 

@@ -22,7 +22,6 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
 
     Args:
         subject: a model, a wheel, or a bundle's folder.
-        resources: where these are.
         pack: name or folder of the game's pack, which says where the game lies; None: the pack of
             the name that is in the records.
 

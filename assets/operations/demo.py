@@ -90,7 +90,6 @@ def run_demo(
     """Materialize every asset of the built-in game.
 
     Args:
-        resources: where everything is made.
         expect: told beforehand how long it will take, unless there is a model already. To find
             out takes some seconds.
 

@@ -32,11 +32,11 @@ def make_gallery(resources: Resources, address: str, target: Path | None) -> Pat
     asset, partition, version = parse_address(address)
     if asset.endswith("/cvat_export") and partition is None:
         raise _which_batch(resources, asset)
-    artifact = (
-        _stored(store, asset, partition, version)
-        if version
-        else _newest(resources, asset, partition)
-    )
+    if version:
+        artifact = _stored(store, asset, partition, version)
+    else:
+        with open_instance(resources.state) as instance:
+            artifact = latest(instance, store, dg.AssetKey(asset.split("/")), partition)
     digits = artifact.version.data_version[:VERSION_DIGITS]
     collection = read_collection(
         artifact.path,
@@ -74,11 +74,6 @@ def _which_batch(resources: Resources, asset: str) -> GalleryError:
         f"{asset} has a page for each export batch.",
         f"Write one of {named}." if named else f"Materialize a partition of {asset} first.",
     )
-
-
-def _newest(resources: Resources, asset: str, partition: str | None) -> Artifact:
-    with open_instance(resources.state) as instance:
-        return latest(instance, resources.artifacts.store, dg.AssetKey(asset.split("/")), partition)
 
 
 def _stored(store: ArtifactStore, asset: str, partition: str | None, version: str) -> Artifact:

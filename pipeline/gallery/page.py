@@ -50,7 +50,6 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
 
     Args:
         folder: an earlier gallery there is replaced.
-        collection: what is shown.
         report: is told the number of finished images.
 
     Raises:

@@ -88,7 +88,7 @@ class CameraMotion:
             return 0.0, 0.0
         if before.size != now.size:
             return None
-        if _rests(before.coarse, now.coarse):
+        if (before.coarse == now.coarse).mean() >= REST_SHARE:
             return 0.0, 0.0
         return _moved(before, now, green)
 
@@ -105,7 +105,7 @@ class CameraMotion:
 
     def _glance(self, frame: Frame, green: NDArray[np.uint8]) -> _Glance:
         stride = max(1, round(green.shape[1] / COARSE_WIDTH))
-        side = _patch_side(green)
+        side = 64 if min(green.shape) >= 320 else 32
         corners = _grid(green, side)
         return _Glance(
             (frame.width, frame.height),
@@ -113,10 +113,6 @@ class CameraMotion:
             _cut(green, corners, side),
             corners,
         )
-
-
-def _rests(before: Grey, now: Grey) -> bool:
-    return bool((before == now).mean() >= REST_SHARE)
 
 
 def _moved(before: _Glance, now: _Glance, green: NDArray[np.uint8]) -> tuple[float, float] | None:
@@ -207,10 +203,6 @@ def _windowed(images: Grey) -> Grey:
     window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     centred: Grey = (images - images.mean(axis=(-2, -1), keepdims=True)) * window
     return centred
-
-
-def _patch_side(green: NDArray[np.uint8]) -> int:
-    return 64 if min(green.shape) >= 320 else 32
 
 
 def _grid(green: NDArray[np.uint8], side: int) -> Points:
