@@ -329,12 +329,12 @@ class _Zip:
         return self._archive.read(name)
 
 
-def _check_size(name: str, where: str, found: int | None, size: int) -> None:
+def _check_size(name: str, where: str, found: int | None, expected: int) -> None:
     """Refuses a file that is not there (None), or not of the size that is known or allowed."""
     if found is None:
         raise BundleError(f"{where} has no {name}", "The bundle is incomplete; fetch it again.")
-    if found > size or (name != MANIFEST_NAME and found != size):
+    if found > expected or (name != MANIFEST_NAME and found != expected):
         raise BundleError(
-            f"{name} in {where} has {found} bytes, not {size}",
+            f"{name} in {where} has {found} bytes, not {expected}",
             "The bundle is truncated or altered; fetch it again.",
         )

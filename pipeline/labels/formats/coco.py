@@ -232,16 +232,18 @@ def _parse(origin: str, content: bytes) -> _Coco:
 
 
 def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[int]) -> None:
-    unlisted = {
-        "belong to images": used - {image.id for image in coco.images},
-        "have categories": {annotation.category_id for annotation in coco.annotations} - categories,
-    }
-    for what, ids in unlisted.items():
-        if ids:
-            raise ExportError(
-                f"{origin}: annotations {what} that it doesn't list: {sorted(ids)[:5]}.",
-                EXPORT_AGAIN,
-            )
+    strange = sorted(used - {image.id for image in coco.images})
+    if strange:
+        raise ExportError(
+            f"{origin}: annotations belong to images that it doesn't list: {strange[:5]}.",
+            EXPORT_AGAIN,
+        )
+    strange = sorted({a.category_id for a in coco.annotations} - categories)
+    if strange:
+        raise ExportError(
+            f"{origin}: annotations have categories that it doesn't list: {strange[:5]}.",
+            EXPORT_AGAIN,
+        )
 
 
 def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:

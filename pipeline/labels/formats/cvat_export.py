@@ -101,7 +101,11 @@ def digest_of_export(path: Path) -> str:
 def _names_in_folder(folder: Path) -> tuple[str, ...]:
     files = (file for file in folder.rglob("*") if file.is_file())
     names = sorted(file.relative_to(folder).as_posix() for file in files)
-    _check_count(folder, len(names), "Give the folder of one export.")
+    if len(names) > MAX_FILES:
+        raise ExportError(
+            f"{folder} holds {len(names)} files; an export has at most {MAX_FILES}.",
+            "Give the folder of one export.",
+        )
     for name in names:
         _check_size(folder / name, (folder / name).stat().st_size)
     return tuple(names)
@@ -109,18 +113,17 @@ def _names_in_folder(folder: Path) -> tuple[str, ...]:
 
 def _names_in_archive(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
     members = [member for member in archive.infolist() if not member.is_dir()]
-    _check_count(path, len(members), "Split the export.")
+    if len(members) > MAX_FILES:
+        raise ExportError(
+            f"{path} holds {len(members)} files; an export has at most {MAX_FILES}.",
+            "Split the export.",
+        )
     for member in members:
         _check_member(path, member)
     repeated = [name for name, n in Counter(m.filename for m in members).items() if n > 1]
     if repeated:
         raise ExportError(f"{path} holds {repeated[0]} more than once.", EXPORT_AGAIN)
     return tuple(sorted(member.filename for member in members))
-
-
-def _check_count(path: Path, files: int, fix: str) -> None:
-    if files > MAX_FILES:
-        raise ExportError(f"{path} holds {files} files; an export has at most {MAX_FILES}.", fix)
 
 
 def _check_member(path: Path, member: zipfile.ZipInfo) -> None:

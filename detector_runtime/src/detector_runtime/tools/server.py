@@ -58,10 +58,12 @@ class ServerLimits:
         check_count("the number at once", self.at_once, 1)
 
 
-class _RefusedError(DetectorError):
+class _RefusedError(Exception):
     def __init__(self, status: HTTPStatus, problem: str, fix: str) -> None:
-        super().__init__(problem, fix)
+        super().__init__(problem)
         self.status = status
+        self.problem = problem
+        self.fix = fix
 
 
 class _Budget:
