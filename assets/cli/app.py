@@ -38,11 +38,6 @@ app.add_typer(game_app, name="game")
 app.add_typer(gpu_app, name="gpu")
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
-
-
 @app.command()
 def demo(
     context: typer.Context,
@@ -435,4 +430,4 @@ def _print_evaluation(result: DemoResult) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    app()

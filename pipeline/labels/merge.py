@@ -17,8 +17,10 @@ from pydantic import Field
 from pipeline.errors import OutpostError
 from pipeline.games.pack import MergeRules
 from pipeline.labels.batches import READ_AGAIN, Batch, ExportBatch, Frame
+from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
+from pipeline.labels.formats.yolo import YoloRow
 from pipeline.labels.leakage import Leak, find_leaks
 from pipeline.labels.splits import Split, SplitRule, split_frames
 from pipeline.labels.synthetic import Subset, SyntheticImage
@@ -181,10 +183,10 @@ class _Images:
 
     def per_class(self) -> dict[str, ClassCoverage]:
         counts = {
-            "real_train": _count_frames(self.real_in("train")),
-            "real_val": _count_frames(self.real_in("val")),
-            "synthetic_train": _count_rows(self.synthetic_in("train")),
-            "synthetic_val": _count_rows(self.synthetic_in("val")),
+            "real_train": _count(image.frame.boxes for image in self.real_in("train")),
+            "real_val": _count(image.frame.boxes for image in self.real_in("val")),
+            "synthetic_train": _count(image.rows for image in self.synthetic_in("train")),
+            "synthetic_val": _count(image.rows for image in self.synthetic_in("val")),
         }
         return {
             name: ClassCoverage(**{part: count[index] for part, count in counts.items()})
@@ -305,9 +307,6 @@ def _warnings(split: Split, images: _Images) -> tuple[str, ...]:
     return ()
 
 
-def _count_frames(images: Iterable[RealImage]) -> Counter[int]:
-    return Counter(box.class_id for image in images for box in image.frame.boxes)
-
-
-def _count_rows(images: Iterable[SyntheticImage]) -> Counter[int]:
-    return Counter(row.class_id for image in images for row in image.rows)
+def _count(labels: Iterable[Sequence[LabelledBox | YoloRow]]) -> Counter[int]:
+    """How often each class occurs in the labels of several images."""
+    return Counter(label.class_id for of_image in labels for label in of_image)

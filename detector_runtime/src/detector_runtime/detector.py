@@ -18,17 +18,11 @@ from detector_runtime.geometry.tiling import Region, regions_of_interest, tiles
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
 from detector_runtime.models.base import Inference, Model
 from detector_runtime.models.scale_guard import ScaleGuard
-from detector_runtime.results import (
-    DetectedEntity,
-    Detections,
-    ModelSource,
-    Timings,
-    numbered_ids,
-)
+from detector_runtime.results import DetectedEntity, Detections, ModelSource, Timings
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.system.forks import enrol, is_held
 from detector_runtime.tracking.camera import CameraMotion
-from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker
+from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker, IdCounter
 
 WEAK_SCORE = 0.1
 """From this score on a detection may continue a track, though it does not count by itself."""
@@ -279,7 +273,9 @@ class Detector:
 
     def _tracked(self, result: Detections, weak: Candidates, timestamp: float | None) -> Detections:
         if self.tracker is None:
-            return replace(result, ids=numbered_ids(result.class_ids, self.class_names))
+            # Each image by itself: without memory.
+            counted = IdCounter(self.class_names).take(result.class_ids)
+            return replace(result, ids=tuple(counted))
         x, y = self._unseen_shift.tolist()
         self._unseen_shift[:] = 0.0
         too_weak = replace(result, **self._columns(weak))

@@ -229,13 +229,3 @@ class Detections(Sequence[DetectedEntity]):
         # Numbers count within a class, supervision wants them unique over all.
         class_name, number = entity_id.rsplit("_", 1)
         return self.class_names.index(class_name) * SERIALS_PER_CLASS + int(number)
-
-
-def numbered_ids(class_ids: NDArray[np.intp], class_names: Sequence[str]) -> tuple[str, ...]:
-    """Ids that count from 0 within each class: for single images, without memory."""
-    counts: dict[int, int] = {}
-    names = []
-    for class_id in class_ids.tolist():
-        counts[class_id] = counts.get(class_id, -1) + 1
-        names.append(f"{class_names[class_id]}_{counts[class_id]}")
-    return tuple(names)

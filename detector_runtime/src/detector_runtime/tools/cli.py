@@ -17,7 +17,7 @@ from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ModelLoadError
 from detector_runtime.images import check_sides
 from detector_runtime.results import Detections
-from detector_runtime.settings import DetectorSettings, settings_from
+from detector_runtime.settings import DetectorSettings
 from detector_runtime.tools.looking import MODES, look
 
 
@@ -110,13 +110,11 @@ def _add_model_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _open(chosen: argparse.Namespace) -> Detector:
-    settings = settings_from(
-        {
-            "confidence_threshold": chosen.confidence,
-            "imgsz": chosen.imgsz,
-            "threads": chosen.threads,
-            "tracking": chosen.tracking,
-        }
+    settings = DetectorSettings(
+        confidence_threshold=chosen.confidence,
+        imgsz=chosen.imgsz,
+        threads=chosen.threads,
+        tracking=chosen.tracking,
     )
     return open_detector(chosen.model, chosen.mock, settings)
 
