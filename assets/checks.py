@@ -5,9 +5,9 @@ asset, so it can be run again by itself.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import dagster as dg
 
@@ -31,14 +31,25 @@ from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
-from resources.artifacts import Artifacts
+from resources.artifacts import Artifacts, ArtifactStore
 
 PROBLEMS_SHOWN = 20
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a check may look at beside the artifact."""
+
+    context: dg.AssetCheckExecutionContext
+    store: ArtifactStore
+    pack: GamePack
+
+
 Opener = Callable[[Path], T]
 """Opens an artifact's folder; what it raises is what is wrong."""
-Judge = Callable[[dg.AssetCheckExecutionContext, Artifacts, T], Sequence[object]]
+Judge = Callable[[Case, T], Sequence[object]]
 """Returns what is wrong with an artifact; nothing wrong, nothing returned."""
 
 
@@ -46,44 +57,37 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
     """Every check of a game's assets."""
     keys = GameKeys.of(pack)
     return [
-        _check(keys.synthetic_set, "scene_separation", SyntheticSet.open, _scene_separation(pack)),
-        _warning(keys.synthetic_set, "gated", SyntheticSet.open, _gated),
-        _check(keys.synthetic_set, "label_sanity", SyntheticSet.open, _label_sanity(pack)),
-        _check(keys.cvat_merge, "dataset_integrity", TrainingSet.open, _dataset_integrity),
-        _check(keys.cvat_merge, "leakage", TrainingSet.open, _leakage(pack)),
-        _warning(keys.cvat_merge, "class_coverage", TrainingSet.open, _class_coverage),
-        _check(keys.onnx_export, "onnx_contract", OnnxExport.open, _onnx_contract(pack)),
-        _check(keys.onnx_export, "parity", OnnxExport.open, _parity),
-        _warning(
-            keys.real_evaluation, "not_worse_than_packaged", Evaluation.open, _not_worse(pack)
-        ),
+        _check(pack, keys.synthetic_set, SyntheticSet.open, _scene_separation),
+        _warning(pack, keys.synthetic_set, SyntheticSet.open, _gated),
+        _check(pack, keys.synthetic_set, SyntheticSet.open, _label_sanity),
+        _check(pack, keys.cvat_merge, TrainingSet.open, _dataset_integrity),
+        _check(pack, keys.cvat_merge, TrainingSet.open, _leakage),
+        _warning(pack, keys.cvat_merge, TrainingSet.open, _class_coverage),
+        _check(pack, keys.onnx_export, OnnxExport.open, _onnx_contract),
+        _check(pack, keys.onnx_export, OnnxExport.open, _parity),
+        _warning(pack, keys.real_evaluation, Evaluation.open, _not_worse_than_packaged),
     ]
 
 
-def _check(
-    key: dg.AssetKey, name: str, opener: Opener[T], judge: Judge[T]
-) -> dg.AssetChecksDefinition:
-    """A check whose failure stops what follows."""
-    return _define(key, name, opener, judge, dg.AssetCheckSeverity.ERROR)
-
-
 def _warning(
-    key: dg.AssetKey, name: str, opener: Opener[T], judge: Judge[T]
+    pack: GamePack, key: dg.AssetKey, opener: Opener[T], judge: Judge[T]
 ) -> dg.AssetChecksDefinition:
     """A check whose failure is shown and stops nothing."""
-    return _define(key, name, opener, judge, dg.AssetCheckSeverity.WARN)
+    return _check(pack, key, opener, judge, dg.AssetCheckSeverity.WARN)
 
 
-def _define(
+def _check(
+    pack: GamePack,
     key: dg.AssetKey,
-    name: str,
     opener: Opener[T],
     judge: Judge[T],
-    severity: dg.AssetCheckSeverity,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetChecksDefinition:
+    """A check whose failure stops what follows; it has the name of its judge."""
+
     @dg.asset_check(
         asset=key,
-        name=name,
+        name=judge.__name__.removeprefix("_"),
         blocking=severity is dg.AssetCheckSeverity.ERROR,
         description=judge.__doc__,
     )
@@ -94,7 +98,8 @@ def _define(
         except OutpostError as error:
             problems = [str(error)]
         else:
-            problems = [str(problem) for problem in judge(context, artifacts, opened)]
+            found = judge(Case(context, artifacts.store, pack), opened)
+            problems = [str(problem) for problem in found]
         return dg.AssetCheckResult(
             passed=not problems,
             severity=severity,
@@ -108,19 +113,16 @@ def _define(
     return check
 
 
-def _scene_separation(pack: GamePack) -> Judge[SyntheticSet]:
-    def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
-        """Water classes are on water and land classes on land, at the shore on their side of it.
+def _scene_separation(case: Case, drawn: SyntheticSet) -> Sequence[object]:
+    """Water classes are on water and land classes on land, at the shore on their side of it.
 
-        A set that was drawn without gates, because somebody asked for that, is left alone; the
-        check 'gated' tells of it.
-        """
-        return scene_separation_problems(drawn, pack) if drawn.summary.gated else ()
-
-    return judge
+    A set that was drawn without gates, because somebody asked for that, is left alone; the
+    check 'gated' tells of it.
+    """
+    return scene_separation_problems(drawn, case.pack) if drawn.summary.gated else ()
 
 
-def _gated(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
+def _gated(_case: Case, drawn: SyntheticSet) -> Sequence[object]:
     """Every class was kept in its own kind of scene."""
     if drawn.summary.gated:
         return []
@@ -130,39 +132,28 @@ def _gated(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequenc
     ]
 
 
-def _label_sanity(pack: GamePack) -> Judge[SyntheticSet]:
-    def judge(_context: Any, _artifacts: Artifacts, drawn: SyntheticSet) -> Sequence[object]:
-        """Every label is readable, inside its image, large enough and what was drawn."""
-        return label_problems(drawn, pack)
-
-    return judge
+def _label_sanity(case: Case, drawn: SyntheticSet) -> Sequence[object]:
+    """Every label is readable, inside its image, large enough and what was drawn."""
+    return label_problems(drawn, case.pack)
 
 
-def _dataset_integrity(
-    _context: Any, _artifacts: Artifacts, training_set: TrainingSet
-) -> Sequence[object]:
+def _dataset_integrity(_case: Case, training_set: TrainingSet) -> Sequence[object]:
     """Every listed image can be read and has labels of known classes inside it."""
     return training_set.problems()
 
 
-def _leakage(pack: GamePack) -> Judge[TrainingSet]:
-    def judge(
-        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, training_set: TrainingSet
-    ) -> Sequence[object]:
-        """No frame that a model is judged on was trained on: by name, by bytes, nearly."""
-        held_out = held_out_batches(context.instance, artifacts.store, pack)
-        judged = [
-            frame.fingerprint
-            for batch in held_out
-            for frame in ExportBatch.open(batch.path).batch.frames
-        ]
-        # Validation frames choose the checkpoint, so the model has learned from them too.
-        seen = {line for lines in training_set.listed.values() for line in lines}
-        real = (training_set.folder / line for line in sorted(seen) if is_real(line))
-        prints = [_fingerprint(image) for image in real]
-        return [*training_set.summary.validation_leaks, *find_leaks(prints, judged)]
-
-    return judge
+def _leakage(case: Case, training_set: TrainingSet) -> Sequence[object]:
+    """No frame that a model is judged on was trained on: by name, by bytes, nearly."""
+    judged = [
+        frame.fingerprint
+        for batch in held_out_batches(case.context.instance, case.store, case.pack)
+        for frame in ExportBatch.open(batch.path).batch.frames
+    ]
+    # Validation frames choose the checkpoint, so the model has learned from them too.
+    seen = {line for lines in training_set.listed.values() for line in lines}
+    real = (training_set.folder / line for line in sorted(seen) if is_real(line))
+    prints = [_fingerprint(image) for image in real]
+    return [*training_set.summary.validation_leaks, *find_leaks(prints, judged)]
 
 
 def _fingerprint(image: Path) -> Fingerprint:
@@ -171,67 +162,57 @@ def _fingerprint(image: Path) -> Fingerprint:
     return replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX))
 
 
-def _class_coverage(
-    _context: Any, _artifacts: Artifacts, training_set: TrainingSet
-) -> Sequence[object]:
+def _class_coverage(_case: Case, training_set: TrainingSet) -> Sequence[object]:
     """Every class has real and synthetic images to learn from and to be judged by."""
     return coverage_warnings(training_set.summary.per_class)
 
 
-def _onnx_contract(pack: GamePack) -> Judge[OnnxExport]:
-    def judge(_context: Any, _artifacts: Artifacts, export: OnnxExport) -> Sequence[object]:
-        """The model's output is [1,300,6] from the NMS-free head, its names are the pack's."""
-        try:
-            check_onnx_contract(export.model, pack.class_names)
-        except OutpostError as error:
-            return [error]
-        return []
-
-    return judge
+def _onnx_contract(case: Case, export: OnnxExport) -> Sequence[object]:
+    """The model's output is [1,300,6] from the NMS-free head, its names are the pack's."""
+    try:
+        check_onnx_contract(export.model, case.pack.class_names)
+    except OutpostError as error:
+        return [error]
+    return []
 
 
-def _parity(_context: Any, _artifacts: Artifacts, export: OnnxExport) -> Sequence[object]:
+def _parity(_case: Case, export: OnnxExport) -> Sequence[object]:
     """The export answers as the weights do."""
     return [] if export.parity.is_close else [export.parity]
 
 
-def _not_worse(pack: GamePack) -> Judge[Evaluation]:
-    keys = GameKeys.of(pack)
+def _not_worse_than_packaged(case: Case, evaluation: Evaluation) -> Sequence[object]:
+    """Real F1 is not clearly below that of the model that was packaged last.
 
-    def judge(
-        context: dg.AssetCheckExecutionContext, artifacts: Artifacts, evaluation: Evaluation
-    ) -> Sequence[object]:
-        """Real F1 is not clearly below that of the model that was packaged last.
-
-        By a paired bootstrap over the same frames. The first model has nothing to be compared with.
-        """
-        packaged = latest_version(context.instance, keys.runtime_package)
-        champion = _packaged_report(artifacts, packaged, keys) if packaged else None
-        if champion is None:
-            return []
-        try:
-            found = compare(evaluation.report.real, champion.real)
-        except EvaluationError as error:
-            context.log.info(error.problem)
-            return []
-        if found.verdict != "worse":
-            return []
-        return [
-            f"real micro-F1 {found.challenger_f1:.3f} is below the {found.champion_f1:.3f} of the "
-            f"model that was packaged last (difference {found.interval})"
-        ]
-
-    return judge
+    By a paired bootstrap over the same frames. The first model has nothing to be compared with.
+    """
+    keys = GameKeys.of(case.pack)
+    packaged = latest_version(case.context.instance, keys.runtime_package)
+    champion = _packaged_report(case.store, packaged, keys) if packaged else None
+    if champion is None:
+        return []
+    try:
+        found = compare(evaluation.report.real, champion.real)
+    except EvaluationError as error:
+        case.context.log.info(error.problem)
+        return []
+    if found.verdict != "worse":
+        return []
+    return [
+        f"real micro-F1 {found.challenger_f1:.3f} is below the {found.champion_f1:.3f} of the "
+        f"model that was packaged last (difference {found.interval})"
+    ]
 
 
 def _packaged_report(
-    artifacts: Artifacts, packaged: ArtifactVersion, keys: GameKeys
+    store: ArtifactStore, packaged: ArtifactVersion, keys: GameKeys
 ) -> EvaluationReport | None:
     """What the packaged model scored, if its evaluation is still in the store."""
-    made = artifacts.store.provenance_of(packaged)
     evaluated = keys.real_evaluation.to_user_string()
-    inputs = [version for record in made for version in record.recipe.inputs]
-    versions = [version for version in inputs if version.asset == evaluated]
-    if not versions or artifacts.store.problems_of(versions[0]):
+    inputs = (
+        version for record in store.provenance_of(packaged) for version in record.recipe.inputs
+    )
+    version = next((version for version in inputs if version.asset == evaluated), None)
+    if version is None or store.problems_of(version):
         return None
-    return Evaluation.open(artifacts.store.open(versions[0]).path).report
+    return Evaluation.open(store.open(version).path).report

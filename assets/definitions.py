@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from assets.automation.export_sensor import export_sensor
-from assets.automation.gpu_reaper import gpu_definitions
+from assets.automation.gpu_reaper import gpu_reaper
 from assets.automation.jobs import retrain_job, weekly_retrain
 from assets.checks import asset_checks
 from assets.graph.annotations import annotation_assets
@@ -44,15 +44,16 @@ def build_definitions(
     Args:
         game: a pack, its name, or its folder.
         resources: replace the default ones by name: paths, artifacts, exports, game, gpu. The
-            default ones work in the state folder that `paths` names, so another `paths` moves
-            them all.
+            default ones work in the state folder that `paths` names, else in the one that the
+            environment names; training is done where `OUTPOST_GPU` says, or here.
 
     Raises:
         PackError: the pack cannot be read.
         ExecutorError: the environment asks for an executor that is not there.
     """
     pack = game if isinstance(game, GamePack) else load_pack(game)
-    retrain = retrain_job(pack)
+    retrain, given = retrain_job(pack), resources or {}
+    defaults = Resources.of(given.get("paths") or Paths.from_environment()).by_name()
     return dg.Definitions(
         assets=[
             *game_assets(pack),
@@ -66,23 +67,15 @@ def build_definitions(
         jobs=[retrain],
         sensors=[export_sensor(pack)],
         schedules=[weekly_retrain(pack, retrain)],
-        resources={**default_resources((resources or {}).get("paths")), **(resources or {})},
+        resources={**defaults, **given},
         executor=executor_from_environment(),
     )
-
-
-def default_resources(paths: Paths | None = None) -> dict[str, Any]:
-    """Everything in one state folder, and training where `OUTPOST_GPU` says, or here.
-
-    Args:
-        paths: the state folder; None: the one that the environment names.
-    """
-    return Resources.of(paths or Paths.from_environment()).by_name()
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `workspace.yaml` loads: the reaper, and every served game on one set of resources."""
-    resources = default_resources()
+    resources = Resources.of(Paths.from_environment()).by_name()
+    reaper = dg.Definitions(sensors=[gpu_reaper()], resources=resources)
     games = (build_definitions(game, resources) for game in games_served())
-    return dg.Definitions.merge(gpu_definitions(resources), *games)
+    return dg.Definitions.merge(reaper, *games)

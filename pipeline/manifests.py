@@ -17,20 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field
 CHUNK_BYTES = 1 << 20
 
 
-class FileEntry(BaseModel):
-    """One file of a directory."""
+class Record(BaseModel):
+    """Base of what artifacts keep as JSON: read-only, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(Record):
+    """One file of a directory."""
 
     path: str = Field(description="Path relative to the directory, with forward slashes.")
     size: int = Field(ge=0, description="Bytes.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Manifest(BaseModel):
+class Manifest(Record):
     """Every file of a directory, sorted by path."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: tuple[FileEntry, ...]
 
@@ -44,10 +46,8 @@ class Manifest(BaseModel):
         return sum(entry.size for entry in self.files)
 
 
-class FileProblem(BaseModel):
+class FileProblem(Record):
     """A file that is not what the manifest says."""
-
-    model_config = ConfigDict(frozen=True)
 
     path: str
     problem: str

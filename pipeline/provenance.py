@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from pipeline.manifests import digest_of
+from pipeline.manifests import Record, digest_of
 
 DOMAIN = Path(__file__).parent
 IMPORT = re.compile(
@@ -33,29 +33,24 @@ NO_SAY = frozenset(
 """Words for people, and how things are kept and work is shared: no artifact's content follows."""
 
 
-class ArtifactVersion(BaseModel):
+class ArtifactVersion(Record):
     """One version of one asset, or of one of its partitions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     asset: str = Field(description="Asset key with slashes, for example 'demo/sprites'.")
     partition: str | None = None
     data_version: str = Field(description="Digest of the artifact's manifest.")
 
     def __str__(self) -> str:
-        partition = f" [{self.partition}]" if self.partition else ""
-        return f"{self.asset}{partition} {self.data_version[:12]}"
+        return f"{asset_name(self.asset, self.partition)} {self.data_version[:12]}"
 
 
-class Recipe(BaseModel):
+class Recipe(Record):
     """Everything that decides what an artifact contains.
 
     Records are filed under the key of these fields and trusted only there: a field that is added or
     renamed changes every key, so that earlier builds are made again and their records read as
     changed.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     asset: str
     partition: str | None = None
@@ -69,10 +64,8 @@ class Recipe(BaseModel):
         return digest_of(self.model_dump(mode="json"))
 
 
-class Provenance(BaseModel):
+class Provenance(Record):
     """How one version of an artifact was made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: Recipe
     data_version: str
@@ -91,18 +84,15 @@ class Provenance(BaseModel):
         )
 
 
+def asset_name(asset: str, partition: str | None) -> str:
+    """An asset as people read it, with the partition if there is one: `demo/cvat_export [bay]`."""
+    return f"{asset} [{partition}]" if partition else asset
+
+
 @cache
 def code_version_of(*modules: str) -> str:
-    """Digest of the source of modules and whole packages, named with dots.
-
-    Line ends are normalised, so that a checkout on Windows has the same code version.
-    """
-    digest = hashlib.sha256()
-    for module in sorted(modules):
-        for name, file in _sources_of(module):
-            digest.update(name.encode())
-            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()[:16]
+    """Digest of the source of modules and whole packages, named with dots."""
+    return _digest(source for module in sorted(modules) for source in _sources_of(module))
 
 
 @cache
@@ -114,11 +104,8 @@ def code_version_behind(*roots: str, without: frozenset[str] = frozenset()) -> s
         without: modules from which nothing follows for what is made; neither they nor what only
             they import counts. `NO_SAY` never does.
     """
-    digest = hashlib.sha256()
-    for module in sorted(modules_behind(*roots, without=without)):
-        digest.update(module.encode())
-        digest.update(_domain_file(module).read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()[:16]
+    modules = sorted(modules_behind(*roots, without=without))
+    return _digest((module, _domain_file(module)) for module in modules)
 
 
 @cache
@@ -133,6 +120,15 @@ def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozen
         found.add(name)
         waiting |= _imports_of(name) - found - without - NO_SAY
     return frozenset(found)
+
+
+def _digest(sources: Iterable[tuple[str, Path]]) -> str:
+    """Line ends are normalised, so that a checkout on Windows has the same code version."""
+    digest = hashlib.sha256()
+    for name, file in sources:
+        digest.update(name.encode())
+        digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()[:16]
 
 
 def _imports_of(module: str) -> set[str]:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-import onnx
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.exports import write_export
+from doubles.models import export_metadata, write_detector
 from doubles.sprites import write_library
-from onnx import TensorProto, helper, numpy_helper
+from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 from PIL import Image
 
 from pipeline.backgrounds.sets import BackgroundSet
@@ -27,8 +27,7 @@ from pipeline.evaluation.evaluation import Evaluation, WorstFrame
 from pipeline.evaluation.frames import (
     JudgedFrame,
     batch_frames,
-    real_validation_frames,
-    synthetic_validation_frames,
+    validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.report import Judgement, evaluate
@@ -49,34 +48,13 @@ from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
 from pipeline.sprites.extract import ExtractionReport
-from pipeline.sprites.library import OpenLibrary, Sprite
+from pipeline.sprites.library import OpenLibrary
 
 ROOT = Path(__file__).parents[1]
-CLASSES = ("house", "boat")
-SIDE = 128
 TERRAIN = {"folder": "t", "land": [{"include": "g_*"}], "water": [{"include": "w_*"}]}
 TERRAIN |= {"land_count": 2, "water_count": 2}
 PACK = GamePack.model_validate(
-    {
-        "name": "toy",
-        "title": "Toy",
-        "classes": [
-            {"id": 0, "name": "house", "group": "all", "scene": "land"},
-            {"id": 1, "name": "boat", "group": "all", "scene": "water"},
-        ],
-        "sprites": {"folder": "sprites", "rules": []},
-        "terrain": TERRAIN,
-        "scenes": {
-            "width": SIDE,
-            "height": SIDE,
-            "images": 10,
-            "water_fraction": 0.5,
-            "placements": [
-                {"class_name": "house", "count": (1, 3)},
-                {"class_name": "boat", "count": (1, 3)},
-            ],
-        },
-    }
+    {**TOY, "terrain": TERRAIN, "scenes": {**TOY["scenes"], "images": 10}}
 )
 
 
@@ -102,7 +80,7 @@ def read_drawn(folder: Path) -> object:
 
 
 def parts_of(merged: TrainingSet) -> object:
-    frames = (real_validation_frames(merged), synthetic_validation_frames(merged))
+    frames = [validation_frames(merged, real=real) for real in (True, False)]
     return merged, frames, [merged.rows_of(image) for image in merged.images("train")]
 
 
@@ -240,7 +218,8 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
         apart={"effects": 3},
         unmatched=4,
     )
-    write_library(home / "sprites", [_sprite(name) for name in CLASSES])
+    rng = np.random.default_rng(3)
+    write_library(home / "sprites", [toy_sprite(rng, name, 0) for name in CLASSES])
     report.write(home / "sprites")
     yield "sprites", (OpenLibrary(home / "sprites").entries, report)
     game = _textures(home / "game")
@@ -254,14 +233,14 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     drawn = SyntheticSet(home / "synthetic_set", write_set(home / "synthetic_set", PACK, sources))
     images = drawn.labelled_images(CLASSES)
     yield "synthetic_set", (drawn, tuple(drawn.scenes()), images)
-    source = _cvat_export(home / "cvat")
+    source = _cvat_export(home / "cvat.zip")
     batch = ExportBatch.write(home / "export_batch", read_export(source, CLASSES), source)
     yield "export_batch", batch
     plan = plan_merge(open_batches({"b": batch.folder}), images, CLASSES, MergeRules())
     merged = TrainingSet.write(home / "training_set", plan)
     assert merged.problems() == ()
     yield "training_set", parts_of(merged)
-    _write_model(home / "onnx_export" / "model.onnx")
+    write_detector(home / "onnx_export" / "model.onnx", export_metadata(CLASSES), size=(SIDE, SIDE))
     write_export_reports(home / "onnx_export", CLASSES)
     export = OnnxExport.open(home / "onnx_export")
     yield "onnx_export", export
@@ -272,15 +251,6 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     )
 
 
-def _sprite(name: str) -> Sprite:
-    rgba = np.random.default_rng(3).integers(40, 220, (20, 24, 4), dtype=np.uint8)
-    rgba[..., 3] = 255
-    facts = {"class_name": name, "source": f"{name}.sld", "source_sha256": "0" * 64}
-    nothing = {"player_weight": None, "shadow": None, "shadow_offset": (0, 0)}
-    place = {"frame": 0, "heading": 0, "step": 0, "hotspot": (12, 18)}
-    return Sprite(id=f"{name}/0", rgba=rgba, **facts, **place, **nothing)
-
-
 def _textures(folder: Path) -> list[Path]:
     (folder / "t").mkdir(parents=True)
     files = [folder / "t" / name for name in ("g_one.dds", "w_one.dds", "x_other.dds")]
@@ -289,50 +259,14 @@ def _textures(folder: Path) -> list[Path]:
     return files
 
 
-def _cvat_export(folder: Path) -> Path:
+def _cvat_export(file: Path) -> Path:
     """Two frames of two sessions, a house in each; one shape has no box."""
-    (folder / "images").mkdir(parents=True)
-    (folder / "annotations").mkdir()
     names = [f"session{number}_0.png" for number in range(2)]
-    for number, name in enumerate(names):
-        noise = np.random.default_rng(number).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / "images" / name), noise)
-    boxes = [[10, 10, 40, 50], [20, 20, 30, 30], [5, 5, 0, 9]]
-    document = {
-        "images": [
-            {"id": n, "file_name": name, "width": SIDE, "height": SIDE}
-            for n, name in enumerate(names)
-        ],
-        "categories": [{"id": n, "name": name} for n, name in enumerate(CLASSES)],
-        "annotations": [
-            {"id": n, "image_id": n % 2, "category_id": 0, "bbox": box, "segmentation": []}
-            | {"iscrowd": 0}
-            for n, box in enumerate(boxes)
-        ],
-    }
-    (folder / "annotations" / "instances_default.json").write_text(json.dumps(document))
-    return folder
-
-
-def _write_model(file: Path) -> None:
-    """A model that gives the same rows for any image."""
-    rows = numpy_helper.from_array(np.ones((1, 300, 6), np.float32), "rows")
-    shape = numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape")
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
-            helper.make_node("Reshape", ["mean", "shape"], ["column"]),
-            helper.make_node("Mul", ["column", "rows"], ["output0"]),
-        ],
-        "detector",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
-        [rows, shape],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
-    known = {"names": "{0: 'house', 1: 'boat'}", "imgsz": f"[{SIDE}, {SIDE}]", "end2end": "True"}
-    helper.set_model_props(model, known)
-    onnx.save(model, str(file))
+    rng = np.random.default_rng(0)
+    noise = {name: rng.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8) for name in names}
+    images = {name: Image.fromarray(pixels) for name, pixels in noise.items()}
+    boxes = [(names[0], (10, 10, 40, 50)), (names[1], (20, 20, 30, 30)), (names[0], (5, 5, 0, 9))]
+    return write_export(file, images, CLASSES, [(name, "house", box) for name, box in boxes])
 
 
 def _evaluated(folder: Path, batch: ExportBatch) -> object:

@@ -6,8 +6,7 @@ rented. A tick that could not look fails, visibly, and the next one tries again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import dagster as dg
 
@@ -25,17 +24,11 @@ REAPER_TIMEOUTS = Timeouts(termination=15.0, list_lag=90.0, poll_interval=2.0)
 SHOWN_LEASES = 20
 
 
-def gpu_definitions(resources: Mapping[str, Any]) -> dg.Definitions:
-    """What belongs to no game: the reaper. The leases show as an asset once there are any.
-
-    Args:
-        resources: those of the games, by name; `paths` says where the ledger is.
-    """
-    return dg.Definitions(sensors=[gpu_reaper()], resources=resources)
-
-
 def gpu_reaper() -> dg.SensorDefinition:
-    """Ends rented hosts that nobody uses any more; on unless somebody turns it off."""
+    """Ends rented hosts that nobody uses any more; on unless somebody turns it off.
+
+    The leases show as an asset once there are any.
+    """
 
     @dg.sensor(
         name="gpu_reaper",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from assets.cli.context import resources_of
 from assets.cli.gpu import gpu_app
-from assets.cli.output import Json, console, errors, escaped, explained
+from assets.cli.output import Json, console, errors, explained, note, plain
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ app.add_typer(game_app, name="game")
 app.add_typer(gpu_app, name="gpu")
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
-
-
 @app.command()
 def demo(
     context: typer.Context,
@@ -62,16 +58,14 @@ def demo(
 
     resources, began = resources_of(context), time.monotonic()
     shown = errors if as_json else console
-    shown.print(
+    plain(
         f"Everything is made in {resources.state.root}; what is finished is kept, so that you can "
         "interrupt this and run it again.",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
+        shown,
     )
 
     def tell_expectation(expectation: Expectation) -> None:
-        shown.print(str(expectation), soft_wrap=True, highlight=False, markup=False)
+        plain(str(expectation), shown)
 
     with explained(), progress_shown(shown):
         result = run_demo(resources, DemoOptions(pack, images, epochs, seed), tell_expectation)
@@ -85,21 +79,14 @@ def demo(
     _print_evaluation(result)
     console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
     console.print("Use it:\n")
-    console.print(
+    plain(
         f"    from detector_runtime import get_detector\n"
         f"    detector = get_detector({str(result.bundle)!r})\n"
-        f'    entities = detector.detect_fast("screenshot.png")\n',
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f'    entities = detector.detect_fast("screenshot.png")\n'
     )
-    console.print("Look at every step, with its images: [bold]uv run outpost dev[/]")
-    console.print(
-        f"Ask where the model comes from: uv run outpost audit {result.bundle}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    outpost = _outpost()
+    console.print(f"Look at every step, with its images: [bold]{outpost} dev[/]")
+    plain(f"Ask where the model comes from: {outpost} audit {result.bundle}")
 
 
 @app.command()
@@ -117,16 +104,13 @@ def dev(
     """
     from assets.operations.dev import prepare_to_serve, require_free_port, what_is_where
 
-    def tell(line: str) -> None:
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-
     with explained():
         require_free_port(host, port)
         resources = resources_of(context)
         server = prepare_to_serve(resources, host, port)
         for line in what_is_where(server, resources):
-            tell(line)
-        server.run(tell)
+            plain(line)
+        server.run(plain)
 
 
 @app.command()
@@ -175,11 +159,7 @@ def gc(
         print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
         return
     for item in removals:
-        console.print(
-            f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})",
-            markup=False,
-            soft_wrap=True,
-        )
+        plain(f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})")
     total = sum(item.bytes for item in removals) / 1e6
     if not removals:
         console.print("Nothing to remove: all is referred to, or younger than a day.")
@@ -304,7 +284,7 @@ def gallery(
 
     with explained(), progress_shown(errors):
         page = make_gallery(resources_of(context), artifact, out)
-    console.print(str(page), soft_wrap=True, highlight=False, markup=False)
+    plain(str(page))
     if show:
         webbrowser.open(page.resolve().as_uri())
 
@@ -335,34 +315,43 @@ def check_game(
     raise typer.Exit(0 if report.covered else 1)
 
 
+def _outpost() -> str:
+    """How this program is started."""
+    from resources.state import is_checkout
+
+    return "uv run outpost" if is_checkout() else "outpost"
+
+
 def _as_json(value: object) -> object:
     model_dump = getattr(value, "model_dump", None)
     return model_dump(mode="json") if model_dump else str(value)
 
 
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
+    from pipeline.provenance import asset_name
+
     table = Table("asset", "data version", "seconds", "")
     for outcome in outcomes:
-        name = f"{outcome.asset} [{outcome.partition}]" if outcome.partition else outcome.asset
-        note = "unchanged" if outcome.skipped else "made"
-        table.add_row(escaped(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", note)
+        name = asset_name(outcome.asset, outcome.partition)
+        what = "unchanged" if outcome.skipped else "made"
+        table.add_row(escape(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", what)
     console.print(table)
     if all(outcome.skipped for outcome in outcomes):
         console.print("Nothing has changed since the last run: no work was done.")
 
 
 def _print_audit(report: AuditReport) -> None:
-    subject = escaped(str(report.subject))
+    subject = escape(str(report.subject))
     console.print(f"{subject}  sha256 {report.subject_sha256}", soft_wrap=True)
     for link in report.chain:
         mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
         made = link.provenance
         how = f"made {made.made_at} by run {made.run_id[:8]}" if made else "no record"
-        console.print(f"  {mark}  {escaped(str(link.version))}  {how}", soft_wrap=True)
+        console.print(f"  {mark}  {escape(str(link.version))}  {how}", soft_wrap=True)
     for problem in report.problems:
-        errors.print(f"[bold red]Differs:[/] {escaped(problem)}", soft_wrap=True)
-    for note in report.notes:
-        errors.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
+        errors.print(f"[bold red]Differs:[/] {escape(problem)}", soft_wrap=True)
+    for text in report.notes:
+        note(text, errors)
     if report.is_clean:
         sources = "the sources that could be compared" if report.notes else "their sources"
         console.print(f"Every digest of {len(report.chain)} artifacts and of {sources} agrees.")
@@ -381,7 +370,7 @@ def _print_summary(summary: MergeSummary) -> None:
         soft_wrap=True,
     )
     for warning in summary.warnings:
-        console.print(f"[yellow]Note:[/] {escaped(warning)}", soft_wrap=True)
+        note(warning)
 
 
 def _print_fit(fit: ScaleFit) -> None:
@@ -411,7 +400,7 @@ def _print_fit(fit: ScaleFit) -> None:
         "Write in scenes.yaml:\n",
         soft_wrap=True,
     )
-    console.print("\n".join(fit.lines()), markup=False, highlight=False, soft_wrap=True)
+    plain("\n".join(fit.lines()))
 
 
 def _print_coverage(report: CoverageReport) -> None:
@@ -424,10 +413,10 @@ def _print_coverage(report: CoverageReport) -> None:
         mods = Table("mod", "title", "state", "files", "shown", "in an older format")
         for mod in report.mods:
             counts = (str(mod.files), str(mod.shown), str(mod.older_files))
-            mods.add_row(escaped(mod.name), escaped(mod.title), mod.state, *counts)
+            mods.add_row(escape(mod.name), escape(mod.title), mod.state, *counts)
         console.print(mods)
-    for note in report.notes:
-        console.print(f"[yellow]Note:[/] {escaped(note)}", soft_wrap=True)
+    for text in report.notes:
+        note(text)
 
 
 def _print_evaluation(result: DemoResult) -> None:
@@ -441,4 +430,4 @@ def _print_evaluation(result: DemoResult) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    app()

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from assets.cli.context import resources_of
-from assets.cli.output import Json, console, escaped, explained
+from assets.cli.output import Json, console, explained
 
 if TYPE_CHECKING:
     from resources.gpu.clouds.base import Diagnosis
@@ -50,7 +51,7 @@ def list_leases(context: typer.Context, as_json: Json = False) -> None:
         return
     table = Table(*LEASE_COLUMNS)
     for row in rows:
-        table.add_row(*map(escaped, lease_cells(row, now)))
+        table.add_row(*map(escape, lease_cells(row, now)))
     console.print(table)
     console.print(f"This month (UTC): ${known.usd_this_month:.2f}.")
 
@@ -94,10 +95,10 @@ def reap(
     for look in looks:
         console.print(f"{look.provider}: {look.pods} pods of ours.")
         for action in look.actions:
-            console.print(f"  {action.kind.value}  {action.name}  ({escaped(action.reason)})")
+            console.print(f"  {action.kind.value}  {action.name}  ({escape(action.reason)})")
         for pod in look.others:
             said = other_pod(pod, ledger.clock())
-            console.print(f"  left alone  {escaped(said)}", soft_wrap=True)
+            console.print(f"  left alone  {escape(said)}", soft_wrap=True)
 
 
 @gpu_app.command()
@@ -210,12 +211,12 @@ def _print_account(account: Account) -> None:
             price = "not told" if item.usd_per_hour is None else f"{item.usd_per_hour:.4f}"
             price = f"about {price}" if item.price_is == "estimated" else price
             cells = (item.kind, item.name, item.id, item.status, _age(entry.age_seconds), price)
-            table.add_row(*map(escaped, (*cells, entry.ownership.value)))
+            table.add_row(*map(escape, (*cells, entry.ownership.value)))
         console.print(table)
     known = f"{account.provider} bills USD {account.usd_per_hour:.4f}/h"
     console.print(f"{known} for {len(account.entries)} things, as far as prices are told.")
     for said in account.unknown:
-        console.print(f"[red]Could not be looked at[/]: {escaped(said)}", soft_wrap=True)
+        console.print(f"[red]Could not be looked at[/]: {escape(said)}", soft_wrap=True)
     if any(entry.ownership is Ownership.LEFT_BEHIND for entry in account.entries):
         console.print("What was left behind of ours is ended by `outpost gpu reap`.")
 
@@ -232,6 +233,6 @@ def _age(seconds: float | None) -> str:
 def _print_diagnoses(diagnoses: tuple[Diagnosis, ...]) -> None:
     for diagnosis in diagnoses:
         mark = "[green]ok[/]     " if diagnosis.ok else "[red]trouble[/]"
-        console.print(f"{mark}  {diagnosis.check}: {escaped(diagnosis.detail)}", soft_wrap=True)
+        console.print(f"{mark}  {diagnosis.check}: {escape(diagnosis.detail)}", soft_wrap=True)
         if diagnosis.fix:
-            console.print(f"         What to do: {escaped(diagnosis.fix)}", soft_wrap=True)
+            console.print(f"         What to do: {escape(diagnosis.fix)}", soft_wrap=True)

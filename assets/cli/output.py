@@ -1,4 +1,4 @@
-"""What every command says in the same way: errors with what to do, interrupts, JSON on request."""
+"""What every command says in the same way: texts, errors with what to do, JSON on request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 console = Console()
 errors = Console(stderr=True)
@@ -26,16 +27,19 @@ def explained() -> Iterator[None]:
 
         if not isinstance(error, KNOWN_ERRORS):
             raise
-        errors.print(f"[bold red]Error:[/] {escaped(error.problem)}", soft_wrap=True)
-        errors.print(f"[bold]What to do:[/] {escaped(error.fix)}", soft_wrap=True)
+        errors.print(f"[bold red]Error:[/] {escape(error.problem)}", soft_wrap=True)
+        errors.print(f"[bold]What to do:[/] {escape(error.fix)}", soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt as interrupt:
         errors.print("Interrupted. What was finished is kept; run the command again to go on.")
         raise typer.Exit(130) from interrupt
 
 
-def escaped(text: str) -> str:
-    """Text as it is, whatever it would mean to the terminal."""
-    from rich.markup import escape
+def plain(text: str, to: Console = console) -> None:
+    """Print text as it is, whatever it would mean to the terminal."""
+    to.print(text, soft_wrap=True, highlight=False, markup=False)
 
-    return escape(text)
+
+def note(text: str, to: Console = console) -> None:
+    """Print something to pay attention to, which ends nothing."""
+    to.print(f"[yellow]Note:[/] {escape(text)}", soft_wrap=True)

@@ -17,11 +17,12 @@ from typing import Any
 import dagster as dg
 from dagster import AssetRecordsFilter
 
+from assets.core.metadata import table
 from assets.core.page_images import with_images_served
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
 from pipeline.progress import Progress, Report, seconds_in_words
-from pipeline.provenance import ArtifactVersion, Provenance, Recipe
+from pipeline.provenance import ArtifactVersion, Provenance, Recipe, asset_name
 from resources.artifacts import Artifact, ArtifactStore
 
 PROGRESS_LOGGER = logging.getLogger("outpost.progress")
@@ -58,6 +59,10 @@ class AssetBuild:
         return self.context.partition_key if self.context.has_partition_key else None
 
     @property
+    def name(self) -> str:
+        return asset_name(self.key.to_user_string(), self.partition)
+
+    @property
     def recipe(self) -> Recipe:
         """What decides the artifact's content."""
         return Recipe(
@@ -91,7 +96,7 @@ def build_asset(
     earlier = build.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
     if earlier is not None:
         build.context.log.info(
-            f"{_which(recipe)}: nothing that it depends on has changed since {earlier.made_at}; "
+            f"{build.name}: nothing that it depends on has changed since {earlier.made_at}; "
             f"version {earlier.data_version[:12]} is kept and no work was done."
         )
         return _result(build, earlier, show, skipped=True)
@@ -99,14 +104,18 @@ def build_asset(
     return _result(build, record, show, skipped=False)
 
 
-def reporter(log: Callable[[str], None]) -> Report:
-    """A progress listener that logs the first and last reading of a stage and few between."""
+def reporter(log: Callable[[str], None] | None = None) -> Report:
+    """A progress listener that logs the first and last reading of a stage and few between.
+
+    Args:
+        log: of a run; without one, progress is for the terminal alone.
+    """
     last_logged = {"at": 0.0}
 
     def report(progress: Progress) -> None:
         PROGRESS_LOGGER.info("%s", progress, extra={"progress": progress})
         due = time.monotonic() - last_logged["at"] > SECONDS_BETWEEN_LOG_LINES
-        if due or progress.done == progress.total:
+        if log is not None and (due or progress.done == progress.total):
             last_logged["at"] = time.monotonic()
             log(str(progress))
 
@@ -133,7 +142,7 @@ def latest(
     """
     version = latest_version(instance, key, partition)
     if version is None:
-        which = f"{key.to_user_string()} [{partition}]" if partition else key.to_user_string()
+        which = asset_name(key.to_user_string(), partition)
         raise NotMaterializedError(
             f"{which} has not been materialized yet.",
             f"Materialize {which} first, or select it together with this asset.",
@@ -149,11 +158,18 @@ def latest_version(
         AssetRecordsFilter(key, asset_partitions=[partition] if partition else None), limit=1
     ).records
     materialization = records[0].asset_materialization if records else None
-    data_version = (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+    return version_of(materialization) if materialization else None
+
+
+def version_of(materialization: dg.AssetMaterialization) -> ArtifactVersion | None:
+    """The version that a materialization reported; None for one that is not ours."""
+    data_version = (materialization.tags or {}).get(DATA_VERSION_TAG)
     if data_version is None:
         return None
     return ArtifactVersion(
-        asset=key.to_user_string(), partition=partition, data_version=data_version
+        asset=materialization.asset_key.to_user_string(),
+        partition=materialization.partition,
+        data_version=data_version,
     )
 
 
@@ -176,14 +192,10 @@ def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Prove
         _artifact, record = build.store.commit(staged, describe, manifest)
     notice(
         build.context.log.info,
-        f"{_which(recipe)}: made version {record.data_version[:12]} in "
+        f"{build.name}: made version {record.data_version[:12]} in "
         f"{seconds_in_words(record.seconds)}.",
     )
     return record
-
-
-def _which(recipe: Recipe) -> str:
-    return f"{recipe.asset} [{recipe.partition}]" if recipe.partition else recipe.asset
 
 
 def _result(
@@ -202,16 +214,12 @@ def _result(
             "folder": dg.MetadataValue.path(str(artifact.path)),
             "bytes": artifact.manifest.total_bytes,
             "files": len(artifact.manifest.files),
-            "made_from": dg.MetadataValue.md(_inputs_table(record)),
+            "made_from": table(
+                ["asset", "partition", "version"],
+                [
+                    [made.asset, made.partition or "", f"`{made.data_version[:12]}`"]
+                    for made in record.recipe.inputs
+                ],
+            ),
         },
     )
-
-
-def _inputs_table(record: Provenance) -> str:
-    if not record.recipe.inputs:
-        return "nothing that Outpost made"
-    rows = (
-        f"| {v.asset} | {v.partition or ''} | `{v.data_version[:12]}` |"
-        for v in record.recipe.inputs
-    )
-    return "\n".join(["| asset | partition | version |", "|---|---|---|", *rows])

@@ -8,6 +8,16 @@ from pipeline.backgrounds.textures import Kind
 from pipeline.games.pack import GamePack
 
 
+class _Key:
+    """The key of a game's asset, under the name of the attribute that this is."""
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, keys: "GameKeys", _owner: type) -> dg.AssetKey:
+        return dg.AssetKey([keys.game, self._name])
+
+
 @dataclass(frozen=True)
 class GameKeys:
     """The asset keys of one game: the game's name comes first, so that lineages never mix."""
@@ -16,21 +26,20 @@ class GameKeys:
     has_shores: bool = False
     """Whether the game's scenes lie at the shore too, and need backgrounds for it."""
 
+    game_files = _Key()
+    sprites = _Key()
+    synthetic_set = _Key()
+    cvat_export = _Key()
+    cvat_merge = _Key()
+    trained_weights = _Key()
+    onnx_export = _Key()
+    real_evaluation = _Key()
+    runtime_package = _Key()
+
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":
         """Keys of a pack's game."""
         return cls(pack.name, pack.scenes.shore_fraction > 0)
-
-    def _key(self, name: str) -> dg.AssetKey:
-        return dg.AssetKey([self.game, name])
-
-    @property
-    def game_files(self) -> dg.AssetKey:
-        return self._key("game_files")
-
-    @property
-    def sprites(self) -> dg.AssetKey:
-        return self._key("sprites")
 
     @property
     def kinds_of_background(self) -> tuple[Kind, ...]:
@@ -39,40 +48,12 @@ class GameKeys:
 
     def backgrounds_of(self, kind: Kind) -> dg.AssetKey:
         """Backgrounds of one kind; land's are called terrain."""
-        return self._key(f"{'terrain' if kind == 'land' else kind}_backgrounds")
+        return dg.AssetKey([self.game, f"{'terrain' if kind == 'land' else kind}_backgrounds"])
 
     @property
     def scene_sources(self) -> tuple[dg.AssetKey, ...]:
         """What scenes are drawn from: sprites, then the backgrounds of each kind."""
         return (self.sprites, *map(self.backgrounds_of, self.kinds_of_background))
-
-    @property
-    def synthetic_set(self) -> dg.AssetKey:
-        return self._key("synthetic_set")
-
-    @property
-    def cvat_export(self) -> dg.AssetKey:
-        return self._key("cvat_export")
-
-    @property
-    def cvat_merge(self) -> dg.AssetKey:
-        return self._key("cvat_merge")
-
-    @property
-    def trained_weights(self) -> dg.AssetKey:
-        return self._key("trained_weights")
-
-    @property
-    def onnx_export(self) -> dg.AssetKey:
-        return self._key("onnx_export")
-
-    @property
-    def real_evaluation(self) -> dg.AssetKey:
-        return self._key("real_evaluation")
-
-    @property
-    def runtime_package(self) -> dg.AssetKey:
-        return self._key("runtime_package")
 
     @property
     def after_annotation(self) -> tuple[dg.AssetKey, ...]:
@@ -88,11 +69,7 @@ class GameKeys:
     @property
     def before_annotation(self) -> tuple[dg.AssetKey, ...]:
         """What is made from the game's files alone, in order."""
-        return (
-            self.game_files,
-            *self.scene_sources,
-            self.synthetic_set,
-        )
+        return (self.game_files, *self.scene_sources, self.synthetic_set)
 
     @property
     def export_batches(self) -> dg.DynamicPartitionsDefinition:

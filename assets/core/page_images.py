@@ -44,9 +44,7 @@ def with_images_served(
         metadata: `preview`, if it is there, holds a sequence of `ShownImage`.
     """
     images: Sequence[ShownImage] = metadata.get(PREVIEW, ())
-    if not images:
-        return {name: value for name, value in metadata.items() if name != PREVIEW}
-    folder = images_folder(instance)
+    folder = images_folder(instance) if images else None
     text = None if folder is None else served_markdown(images)
     if folder is None or text is None:
         return with_images_inside(metadata)

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.building import DATA_VERSION_TAG
+from assets.core.building import version_of
 from assets.core.keys import GameKeys
 from assets.core.known_errors import KNOWN_ERRORS
 from pipeline.errors import OutpostError
@@ -79,17 +79,13 @@ def materialize(
 
 def _outcomes(result: dg.ExecuteInProcessResult) -> Iterator[Outcome]:
     for event in result.get_asset_materialization_events():
-        yield _outcome(event.materialization)
-
-
-def _outcome(materialization: dg.AssetMaterialization) -> Outcome:
-    return Outcome(
-        asset=materialization.asset_key.to_user_string(),
-        partition=materialization.partition,
-        data_version=(materialization.tags or {})[DATA_VERSION_TAG],
-        seconds=float(str(materialization.metadata["seconds"].value)),
-        skipped=str(materialization.metadata["outcome"].value).startswith("unchanged"),
-    )
+        version, metadata = version_of(event.materialization), event.materialization.metadata
+        assert version is not None
+        yield Outcome(
+            **version.model_dump(),
+            seconds=float(str(metadata["seconds"].value)),
+            skipped=str(metadata["outcome"].value).startswith("unchanged"),
+        )
 
 
 def _failed_check(instance: dg.DagsterInstance, run_id: str) -> CheckFailedError | None:

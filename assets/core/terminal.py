@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import (
@@ -26,8 +26,8 @@ SECONDS_BETWEEN_LINES = 10.0
 def progress_shown(console: Console) -> Iterator[None]:
     """Show every stage that reports while the block runs."""
     with (
-        _bars(console) if console.is_terminal else _lines(console) as bars,
-        _listening(PROGRESS_LOGGER, bars),
+        _bars(console) if console.is_terminal else nullcontext(_LineHandler(console)) as shown,
+        _listening(PROGRESS_LOGGER, shown),
         _listening(NOTICE_LOGGER, _NoticeHandler(console)),
     ):
         yield
@@ -55,11 +55,6 @@ def _bars(console: Console) -> Iterator[logging.Handler]:
     )
     with Bars(*columns, console=console) as bars:
         yield _BarHandler(bars)
-
-
-@contextmanager
-def _lines(console: Console) -> Iterator[logging.Handler]:
-    yield _LineHandler(console)
 
 
 class _BarHandler(logging.Handler):

@@ -1,6 +1,6 @@
 """What people annotated: CVAT export batches, and their merge with synthetic scenes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import ExportBatch
-from pipeline.labels.coverage import coverage_table
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
 from pipeline.labels.preview import batch_samples, training_samples
@@ -73,7 +72,7 @@ def outdated_batches(
     return tuple(
         name
         for name, batch in ((_name(batch), batch) for batch in batches)
-        if name in dropped and dropped[name].digest() != _source_digest(batch)
+        if name in dropped and dropped[name].digest() != ExportBatch.open(batch.path).source.sha256
     )
 
 
@@ -158,11 +157,9 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         synthetic = latest(instance, store, keys.synthetic_set)
         batches = merged_batches(instance, store, pack)
         left_out = left_out_batches(instance, pack)
-        for batch in left_out:
-            notice(context.log.warning, _without(batch, keys))
         outdated = outdated_batches(batches, exports, pack)
-        for batch in outdated:
-            notice(context.log.warning, _with_the_older(batch, keys))
+        for warning in _warnings(left_out, outdated, keys):
+            notice(context.log.warning, warning)
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
         build = AssetBuild(
             context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches)
@@ -196,10 +193,8 @@ def dry_run(
     batches = merged_batches(instance, store, pack)
     drawn = _drawn(synthetic, pack)
     summary = plan_merge(_opened(batches), drawn, pack.class_names, rules).summary
-    notes = (
-        *(_without(batch, keys) for batch in left_out_batches(instance, pack)),
-        *(_with_the_older(batch, keys) for batch in outdated_batches(batches, exports, pack)),
-    )
+    left_out = left_out_batches(instance, pack)
+    notes = _warnings(left_out, outdated_batches(batches, exports, pack), keys)
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 
@@ -215,15 +210,20 @@ def show_merge(training_set: TrainingSet) -> Metadata:
         "listed_train": summary.listed_train,
         "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
         "preview": [image(training_samples(training_set), "labelled training images")],
-        "coverage": dg.MetadataValue.md(coverage_table(summary.per_class)),
-        "leakage": table(["trained", "validated", "kind"], _leak_rows(summary)),
+        "coverage": table(
+            ["class", "real train", "real val", "synthetic train", "synthetic val"],
+            [
+                [name, c.real_train, c.real_val, c.synthetic_train, c.synthetic_val]
+                for name, c in summary.per_class.items()
+            ],
+        ),
+        "leakage": table(
+            ["trained", "validated", "kind"],
+            [[leak.trained, leak.judged, leak.kind] for leak in summary.validation_leaks],
+        ),
         "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
         "warnings": table(["warning"], [[warning] for warning in summary.warnings]),
     }
-
-
-def _leak_rows(summary: MergeSummary) -> list[Sequence[object]]:
-    return [[leak.trained, leak.judged, leak.kind] for leak in summary.validation_leaks]
 
 
 def _opened(batches: Sequence[Artifact]) -> Any:
@@ -234,28 +234,23 @@ def _drawn(synthetic: Artifact, pack: GamePack) -> Sequence[SyntheticImage]:
     return SyntheticSet.open(synthetic.path).labelled_images(pack.class_names)
 
 
-def _source_digest(batch: Artifact) -> str:
-    return ExportBatch.open(batch.path).source.sha256
-
-
 def _name(batch: Artifact) -> str:
     assert batch.version.partition is not None
     return batch.version.partition
 
 
-def _without(batch: str, keys: GameKeys) -> str:
-    return (
-        f"The export batch '{batch}' is left out of the merge, because it has never been read. "
-        f"Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says, or "
-        "delete the partition."
-    )
-
-
-def _with_the_older(batch: str, keys: GameKeys) -> str:
-    return (
-        f"The export batch '{batch}' was replaced since it was read; the merge uses what was read "
-        f"before. Materialize {keys.cvat_export.to_user_string()} [{batch}] and see what it says."
-    )
+def _warnings(left_out: Sequence[str], outdated: Sequence[str], keys: GameKeys) -> Iterator[str]:
+    export = keys.cvat_export.to_user_string()
+    for batch in left_out:
+        yield (
+            f"The export batch '{batch}' is left out of the merge, because it has never been read. "
+            f"Materialize {export} [{batch}] and see what it says, or delete the partition."
+        )
+    for batch in outdated:
+        yield (
+            f"The export batch '{batch}' was replaced since it was read; the merge uses what was "
+            f"read before. Materialize {export} [{batch}] and see what it says."
+        )
 
 
 def _batches(

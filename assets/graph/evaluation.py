@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ from pipeline.evaluation.frames import (
     JudgedFrame,
     TrueFrame,
     batch_frames,
-    real_validation_frames,
-    synthetic_validation_frames,
+    validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.metrics import counting
 from pipeline.evaluation.report import (
     ConventionScore,
     EvaluationReport,
@@ -43,7 +42,7 @@ from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
 from pipeline.labels.training_set import TrainingSet
 from pipeline.progress import Report, track
-from pipeline.provenance import code_version_of
+from pipeline.provenance import asset_name, code_version_of
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
 
@@ -53,18 +52,14 @@ LOWEST_SCORE = 0.01
 WORST_FRAMES = 6
 
 
-def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
-    """The evaluation of a game's newest export."""
-    return [_real_evaluation(pack)]
-
-
 def thresholds_of(pack: GamePack) -> tuple[float, ...]:
     """The confidence from which a detection of each class counts, in the order of the ids."""
     rules = pack.thresholds
     return tuple(rules.per_class.get(name, rules.default) for name in pack.class_names)
 
 
-def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
+def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
+    """The evaluation of a game's newest export."""
     keys = GameKeys.of(pack)
     code = code_version_of(
         "assets.graph.evaluation",
@@ -116,15 +111,16 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
             merged = TrainingSet.open(training_set.path)
             truths = _real_frames(merged, held_out)
             real = detect(detector, truths, "evaluating real frames", build.report)
-            drawn = synthetic_validation_frames(merged)
+            drawn = validation_frames(merged, real=False)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
             report = evaluate(real, synthetic, judgement, _inputs(build.inputs))
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
-            image_sources = ImageSources(build.inputs)
             verdicts = (
-                image_sources.verdicts(domain, frame, counted(result, judgement))
+                _verdicts(
+                    build.inputs, domain, frame, counting(result.detections, judgement.thresholds)
+                )
                 for domain, frames, results in (
                     ("real", truths, real),
                     ("synthetic", drawn, synthetic),
@@ -136,32 +132,21 @@ def _real_evaluation(pack: GamePack) -> dg.AssetsDefinition:
 
         return build_asset(build, write, lambda folder: show_evaluation(Evaluation.open(folder)))
 
-    return real_evaluation
+    return [real_evaluation]
 
 
-@dataclass(frozen=True)
-class ImageSources:
-    """The artifacts that judged images come from."""
-
-    artifacts: tuple[Artifact, ...]
-
-    def verdicts(
-        self, domain: str, frame: TrueFrame, detections: Sequence[ScoredBox]
-    ) -> FrameVerdicts:
-        """What became of everything in a frame, and where its image is kept."""
-        home = next(a for a in self.artifacts if frame.image.is_relative_to(a.path))
-        path = frame.image.relative_to(home.path).as_posix()
-        return FrameVerdicts(
-            name=frame.name,
-            domain=domain,
-            image=ImageReference(version=home.version, path=path),
-            verdicts=tuple(verdicts_on(frame.truths, detections)),
-        )
-
-
-def counted(frame: JudgedFrame, judgement: Judgement) -> tuple[ScoredBox, ...]:
-    """The detections that reach the threshold of their class."""
-    return tuple(d for d in frame.detections if d.score >= judgement.thresholds[d.class_id])
+def _verdicts(
+    artifacts: Sequence[Artifact], domain: str, frame: TrueFrame, found: Sequence[ScoredBox]
+) -> FrameVerdicts:
+    """What became of everything in a frame, and in which of the artifacts its image is kept."""
+    home = next(a for a in artifacts if frame.image.is_relative_to(a.path))
+    path = frame.image.relative_to(home.path).as_posix()
+    return FrameVerdicts(
+        name=frame.name,
+        domain=domain,
+        image=ImageReference(version=home.version, path=path),
+        verdicts=tuple(verdicts_on(frame.truths, found)),
+    )
 
 
 def shipped_detector(model: Path) -> Detector:
@@ -191,7 +176,7 @@ def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
 
 def _real_frames(merged: TrainingSet, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
     if not held_out:
-        return real_validation_frames(merged)
+        return validation_frames(merged, real=True)
     batches = (ExportBatch.open(batch.path) for batch in held_out)
     return tuple(frame for batch in batches for frame in batch_frames(batch))
 
@@ -227,11 +212,8 @@ def _by_convention(
 
 
 def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
-    named = ((item.version.asset, item.version.partition, item.version) for item in artifacts)
-    return {
-        f"{asset} [{partition}]" if partition else asset: version.data_version
-        for asset, partition, version in named
-    }
+    versions = (item.version for item in artifacts)
+    return {asset_name(one.asset, one.partition): one.data_version for one in versions}
 
 
 def _drawn_worst(
@@ -244,7 +226,7 @@ def _drawn_worst(
     by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
     for name in worst_frames(report.real, WORST_FRAMES):
         frame, result = by_name[name]
-        found = counted(result, judgement)
+        found = counting(result.detections, judgement.thresholds)
         with Image.open(frame.image) as image:
             drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
         yield WorstFrame(frame.image.stem, drawn)

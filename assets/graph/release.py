@@ -27,10 +27,6 @@ SERIES = "1.0.0"
 
 def release_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """What is shipped."""
-    return [_runtime_package(pack)]
-
-
-def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of(
         "assets.graph.release",
@@ -65,7 +61,7 @@ def _runtime_package(pack: GamePack) -> dg.AssetsDefinition:
 
         return build_asset(build, write, lambda folder: show_package(RuntimePackage.open(folder)))
 
-    return runtime_package
+    return [runtime_package]
 
 
 def show_package(package: RuntimePackage) -> Metadata:

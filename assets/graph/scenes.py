@@ -69,10 +69,6 @@ SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
 
 def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """The synthetic set of a game."""
-    return [_synthetic_set(pack)]
-
-
-def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_behind(*SCENE_CODE, without=NOT_SCENE_CODE)
 
@@ -146,9 +142,6 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         context.log.info(f"{sum(drawn)} images in {len(drawn)} shards were drawn.")
         yield _output_of(SetDrawing(context, artifacts.store, pack, code, scratch).commit())
 
-    def for_the_first_step(config: dict[str, Any]) -> dict[str, Any]:
-        return {"order_scenes": {"config": config}}
-
     @dg.graph_asset(
         name="synthetic_set",
         key_prefix=[pack.name],
@@ -156,7 +149,9 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
             _input_name(key): dg.AssetIn(key=key, dagster_type=dg.Nothing)
             for key in keys.scene_sources
         },
-        config=dg.ConfigMapping(for_the_first_step, SyntheticConfig.to_config_schema()),
+        config=dg.ConfigMapping(
+            lambda config: {"order_scenes": {"config": config}}, SyntheticConfig.to_config_schema()
+        ),
         group_name=GROUP,
         kinds={"python", "yolo"},
         code_version=code,
@@ -169,7 +164,7 @@ def _synthetic_set(pack: GamePack) -> dg.AssetsDefinition:
         drawn = ordered.shards.map(draw.alias("draw_shard"))
         return assemble_set.alias("assemble_set")(ordered.scratch, drawn.collect())
 
-    return synthetic_set
+    return [synthetic_set]
 
 
 @dataclass(frozen=True)
@@ -233,9 +228,8 @@ class SetDrawing:
         """Make the artifact of the finished shards, or take the one that was there before.
 
         Raises:
-            SceneSetError: the scratch folder is gone, shards are missing, or something else has
-            changed
-                than what the set was begun with.
+            SceneSetError: the scratch folder is gone, shards are missing, or what decides the set
+                has changed since it was begun.
         """
         spec = self._checked_spec()
         chosen = self._chosen_pack(spec)
@@ -395,9 +389,7 @@ def show_set(
     drawn = synthetic_boxes(synthetic.some_scenes(PLOTTED))
     return {
         "images": summary.images,
-        "land_scenes": summary.scenes.get("land", 0),
-        "water_scenes": summary.scenes.get("water", 0),
-        "shore_scenes": summary.scenes.get("shore", 0),
+        **{f"{kind}_scenes": summary.scenes.get(kind, 0) for kind in ("land", "water", "shore")},
         "gated": pack.scenes.gated,
         "enhanced": pack.scenes.enhanced,
         "preview": [

@@ -1,7 +1,7 @@
 """Training and export: two assets of one job, made under one lease when both are asked for."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,12 +41,7 @@ from pipeline.training.job import (
 )
 from pipeline.training.library.checkpoints import find_checkpoint
 from pipeline.training.outputs import TrainedWeights, TrainingOutputs
-from pipeline.training.results import (
-    BatchEvent,
-    EpochMetrics,
-    batch_sizes,
-    best_epoch,
-)
+from pipeline.training.results import BatchEvent, EpochMetrics, batch_sizes, best_epoch
 from resources.artifacts import Artifact, Artifacts
 from resources.files import remove_tree
 from resources.gpu import Gpu
@@ -72,10 +67,6 @@ LOG_LINES_SHOWN = 40
 
 def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """Weights and their ONNX export."""
-    return [_training(pack)]
-
-
-def _training(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     defaults = hyperparameters(pack.training.hyperparameters)
     asked = pack.training.two_stage
@@ -155,7 +146,7 @@ def _training(pack: GamePack) -> dg.AssetsDefinition:
             yield session.make_export(export_code)
         session.tidy_up()
 
-    return training
+    return [training]
 
 
 def stages_of(rules: TwoStageRules | None, finetune_epochs: int) -> tuple[TrainingStage, ...]:
@@ -301,12 +292,11 @@ class TrainingSession:
         }
 
     def _run(self, spec: TrainingSpec, job: Path, gpu: Gpu) -> Path:
-        progress = TrainingProgress(self.context)
         outputs = TrainingOutputs(job.parent / OUTPUTS_FOLDER)
         with self._explaining(outputs), gpu.rent(job_spec(spec)) as lease:
             host = lease.host
             self.context.log.info(f"Training on {host.name} ({host.provider}).")
-            return lease.run(job, progress.on_event, self.context.log.debug)
+            return lease.run(job, _listener(self.context.log), self.context.log.debug)
 
     @contextmanager
     def _explaining(self, outputs: TrainingOutputs) -> Iterator[None]:
@@ -343,28 +333,26 @@ class TrainingSession:
         return self.artifacts.store.open(made.recipe.inputs[0])
 
 
-class TrainingProgress:
-    """Turns a job's events into the run's log and progress."""
+def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
+    """Turns a job's events into what a person wants to read, and into what a bar shows."""
+    report = reporter(log.debug)
 
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
-        self._log = context.log
-        self._report = reporter(context.log.debug)
-
-    def on_event(self, event: JobEvent) -> None:
-        """Log what a person wants to read; report what a bar shows."""
+    def on_event(event: JobEvent) -> None:
         if isinstance(event, StageEvent):
-            self._log.info(event.message)
+            log.info(event.message)
         elif isinstance(event, MessageEvent):
-            notice(self._log.info, event.message)
+            notice(log.info, event.message)
         elif isinstance(event, BatchEvent):
-            notice(self._log.warning, event.message)
+            notice(log.warning, event.message)
         elif isinstance(event, ProgressEvent):
             done = (event.epoch - 1) * event.batches + event.batch
             total = event.epochs * event.batches
             stage = "training" if event.stage == SINGLE_STAGE[0].name else event.stage
-            self._report(Progress(f"{stage} batches", done, total, event.seconds))
+            report(Progress(f"{stage} batches", done, total, event.seconds))
         elif isinstance(event, EpochMetrics) and not event.restored:
-            notice(self._log.info, _epoch_line(event))
+            notice(log.info, _epoch_line(event))
+
+    return on_event
 
 
 def show_weights(folder: Path) -> Metadata:

@@ -10,7 +10,6 @@ from pipeline.games.index import GameFile, GameIndex, files_of
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
-from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.audit import AuditReport, Findings, audit
 from resources.defaults import Resources
@@ -23,7 +22,6 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
 
     Args:
         subject: a model, a wheel, or a bundle's folder.
-        resources: where these are.
         pack: name or folder of the game's pack, which says where the game lies; None: the pack of
             the name that is in the records.
 
@@ -31,7 +29,6 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
         AuditError: nothing can be audited there.
         PackError: the given pack cannot be read.
     """
-    report: Report = reporter(lambda _line: None)
     given = load_pack(pack) if pack is not None else None
 
     def check_game_files(_version: ArtifactVersion, artifact: Path) -> Findings:
@@ -41,7 +38,7 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
         return compared_export(version, artifact, resources.exports)
 
     sources = {"game_files": check_game_files, "cvat_export": check_export}
-    return audit(subject.absolute(), resources.artifacts.store, sources, report)
+    return audit(subject.absolute(), resources.artifacts.store, sources, reporter())
 
 
 def compared_game_files(artifact: Path, files: GameFiles, given: GamePack | None) -> Findings:

@@ -18,7 +18,6 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.report import EvaluationReport
 from pipeline.games.pack import GamePack, load_pack
-from pipeline.progress import Report
 from pipeline.release.package import RuntimePackage
 from pipeline.training.estimate import TrainingImages, estimate_seconds
 from pipeline.training.job import TrainingSpec, hyperparameters
@@ -91,7 +90,6 @@ def run_demo(
     """Materialize every asset of the built-in game.
 
     Args:
-        resources: where everything is made.
         expect: told beforehand how long it will take, unless there is a model already. To find
             out takes some seconds.
 
@@ -114,7 +112,7 @@ def run_demo(
     with open_instance(resources.state) as instance:
         if expect is not None and latest_version(instance, keys.trained_weights) is None:
             expect(expectation(pack, options))
-        write_export_batches(exports.path(pack.name), _reporter())
+        write_export_batches(exports.path(pack.name), reporter())
         batches = register_batches(instance, pack, exports)
         outcomes = tuple(_stages(definitions, instance, keys, batches, options))
         store = resources.artifacts.store
@@ -180,8 +178,3 @@ def _run_config(game: str, options: DemoOptions) -> dict[str, Any]:
         for op, config in asked.items()
     }
     return {op: {"config": config} for op, config in given.items() if config}
-
-
-def _reporter() -> Report:
-    """Progress for the terminal alone: no run's log is open yet."""
-    return reporter(lambda _line: None)

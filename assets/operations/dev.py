@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich.console import Console
 
+from assets.core.building import reporter
 from assets.core.runs import register_batches
 from assets.core.terminal import progress_shown
 from assets.definitions import games_served
@@ -95,13 +97,10 @@ def prepare_to_serve(resources: Resources, host: str, port: int) -> "DevServer":
 
 
 def _drop_drawn_exports(exports: ExportsFolder, game: str) -> None:
-    from rich.console import Console
-
-    from assets.core.building import reporter
     from pipeline.demo_game.captures import write_export_batches
 
     with progress_shown(Console()):
-        write_export_batches(exports.path(game), reporter(lambda _line: None))
+        write_export_batches(exports.path(game), reporter())
 
 
 @dataclass(frozen=True)

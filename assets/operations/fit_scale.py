@@ -28,8 +28,6 @@ def fitted_scale(
     Held-out batches are never looked at: what is chosen by them can no longer be judged by them.
 
     Args:
-        resources: where materialized artifacts are.
-        game: name or folder of a pack.
         against: export batches (zips, folders or `cvat_export` artifacts); without any, all
             materialized batches of the game that serve training.
         synthetic: a synthetic set's folder; without it, the newest that was materialized.

@@ -7,7 +7,7 @@ import dagster as dg
 from assets.core.building import latest, reporter
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.page import write_gallery
-from pipeline.provenance import ArtifactVersion
+from pipeline.provenance import ArtifactVersion, asset_name
 from resources.artifacts import Artifact, ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
@@ -32,19 +32,20 @@ def make_gallery(resources: Resources, address: str, target: Path | None) -> Pat
     asset, partition, version = parse_address(address)
     if asset.endswith("/cvat_export") and partition is None:
         raise _which_batch(resources, asset)
-    artifact = (
-        _stored(store, asset, partition, version)
-        if version
-        else _newest(resources, asset, partition)
-    )
+    if version:
+        artifact = _stored(store, asset, partition, version)
+    else:
+        with open_instance(resources.state) as instance:
+            artifact = latest(instance, store, dg.AssetKey(asset.split("/")), partition)
     digits = artifact.version.data_version[:VERSION_DIGITS]
-    title = f"{asset} [{partition}] {digits}" if partition else f"{asset} {digits}"
     collection = read_collection(
-        artifact.path, title, lambda found: store.open(found.version).path / found.path
+        artifact.path,
+        f"{asset_name(asset, partition)} {digits}",
+        lambda found: store.open(found.version).path / found.path,
     )
     name = "-".join(part for part in (*asset.split("/"), partition, digits) if part)
     folder = target or resources.state.galleries / name
-    return write_gallery(folder, collection, reporter(lambda _line: None))
+    return write_gallery(folder, collection, reporter())
 
 
 def parse_address(address: str) -> tuple[str, str | None, str | None]:
@@ -73,11 +74,6 @@ def _which_batch(resources: Resources, asset: str) -> GalleryError:
         f"{asset} has a page for each export batch.",
         f"Write one of {named}." if named else f"Materialize a partition of {asset} first.",
     )
-
-
-def _newest(resources: Resources, asset: str, partition: str | None) -> Artifact:
-    with open_instance(resources.state) as instance:
-        return latest(instance, resources.artifacts.store, dg.AssetKey(asset.split("/")), partition)
 
 
 def _stored(store: ArtifactStore, asset: str, partition: str | None, version: str) -> Artifact:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
-from assets.core.building import DATA_VERSION_TAG
+from assets.core.building import version_of
 from assets.core.page_images import images_folder, images_named_in
-from pipeline.provenance import ArtifactVersion
 from resources.artifacts import ABANDONED_AFTER_SECONDS, Removal, abandoned
 from resources.defaults import Resources
 from resources.instance import open_instance
@@ -24,7 +23,8 @@ def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...
     store, state = resources.artifacts.store, resources.state
     with open_instance(state) as instance:
         events = tuple(_materializations(instance))
-        removals = store.garbage(set(_versions(events)))
+        versions = (version_of(event) for event in events)
+        removals = store.garbage({version for version in versions if version is not None})
         images = _unused_images(instance, events)
     removals += abandoned(state.jobs.glob("*"), "was left behind by a training that did not end")
     if delete:
@@ -32,17 +32,6 @@ def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...
         for image in images:
             image.path.unlink(missing_ok=True)
     return (*removals, *images)
-
-
-def _versions(events: Iterable[dg.AssetMaterialization]) -> Iterator[ArtifactVersion]:
-    for event in events:
-        data_version = (event.tags or {}).get(DATA_VERSION_TAG)
-        if data_version is not None:
-            yield ArtifactVersion(
-                asset=event.asset_key.to_user_string(),
-                partition=event.partition,
-                data_version=data_version,
-            )
 
 
 def _unused_images(

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
 from pipeline.progress import seconds_in_words
+from pipeline.provenance import asset_name
 
 TOLD = {
     DagsterEventType.ASSET_MATERIALIZATION,
@@ -82,7 +83,7 @@ def _asked_for(run: DagsterRun) -> str:
     partition = run.tags.get("dagster/partition")
     shown = ", ".join(names[:MOST_ASSETS]) or run.job_name
     more = f" and {len(names) - MOST_ASSETS} more" if len(names) > MOST_ASSETS else ""
-    return f"{shown}{more}{f' [{partition}]' if partition else ''}"
+    return asset_name(f"{shown}{more}", partition)
 
 
 def _told(event: dg.DagsterEvent) -> str | None:
@@ -110,8 +111,7 @@ def _reason(event: dg.DagsterEvent) -> str:
 
 
 def _made(made: dg.AssetMaterialization) -> str:
-    name = made.asset_key.to_user_string()
-    name = f"{name} [{made.partition}]" if made.partition else name
+    name = asset_name(made.asset_key.to_user_string(), made.partition)
     outcome, seconds = (made.metadata.get(key) for key in ("outcome", "made_in_seconds"))
     if outcome is None or seconds is None:
         return f"{name} materialized"

@@ -15,7 +15,6 @@ from detector_runtime import (
     Detector,
     EntityDetector,
     ModelLoadError,
-    TrackerSettings,
     WorldView,
     get_detector,
     open_detector,
@@ -136,23 +135,6 @@ def test_unknown_settings_are_named() -> None:
 def test_impossible_settings_are_named(name: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=name):
         get_detector(use_mock=True, **{name: value})
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"iou_threshold": 2.0},
-        {"max_misses": -1},
-        {"confirm_hits": 0},
-        {"frame_seconds": 0.0},
-        {"frame_seconds": "1"},
-        {"max_steps": float("nan")},
-        {"noise": None},
-    ],
-)
-def test_impossible_settings_of_the_tracker_are_named(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        TrackerSettings(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from detector_runtime import (
     Thresholds,
     open_detector,
 )
-from detector_runtime.results import detections_from
 
 GREY = np.full((64, 64, 3), 114, np.uint8)
 
@@ -102,8 +101,6 @@ def test_results_are_sequences_with_queries(constant_model: Callable[..., Path])
     assert detector.find_nearest_entity(60, 0).id == "villager_0"
     assert len(detector.find_entities_by_class("sheep")) == 2
     assert [e.id for e in found.where(found.scores < 0.75)] == ["sheep_1"]
-    again = detections_from(found.entities, found.class_names, found.source)
-    assert again.entities == found.entities
 
 
 def test_results_become_json(constant_model: Callable[..., Path]) -> None:

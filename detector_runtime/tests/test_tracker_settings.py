@@ -50,6 +50,14 @@ def test_every_field_refuses_what_it_cannot_be(settings_class: type, field: Fiel
             settings_class(**{field.name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("iou_threshold", 2.0), ("confirm_hits", 0), ("frame_seconds", 0.0)]
+)
+def test_what_lies_beyond_the_limits_of_a_field_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^{name} is"):
+        TrackerSettings(**{name: value})  # type: ignore[arg-type]
+
+
 def test_noise_beyond_any_screen_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="first_velocity is"):
         MotionNoise(first_velocity=1e200)

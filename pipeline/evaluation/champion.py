@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from pipeline.evaluation.intervals import STORED_DIGITS, Interval, bootstrap_f1_difference
+from pipeline.evaluation.intervals import Interval, bootstrap_f1_difference
 from pipeline.evaluation.metrics import f1_of
-from pipeline.evaluation.report import EvaluationError, Record, Scores
+from pipeline.evaluation.report import EvaluationError, Scores
 
 Verdict = Literal["better", "worse", "undecided"]
+SEED = 42
+"""Of the bootstrap."""
 
 
-class Comparison(Record):
-    """Real micro-F1 of two detectors on the same frames."""
+@dataclass(frozen=True)
+class Comparison:
+    """Real micro-F1 of two detectors on the same frames, and the interval of their difference."""
 
-    frames: int
     challenger_f1: float
     champion_f1: float
-    difference: float
     interval: Interval
-    verdict: Verdict
-    """Decided only when the interval of the difference leaves out 0."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Decided only when the interval of the difference leaves out 0."""
+        if self.interval.low > 0:
+            return "better"
+        return "worse" if self.interval.high < 0 else "undecided"
 
 
-def compare(challenger: Scores, champion: Scores, seed: int = 42) -> Comparison:
+def compare(challenger: Scores, champion: Scores) -> Comparison:
     """Compare two detectors by a paired bootstrap over frames.
 
     Raises:
@@ -41,19 +48,5 @@ def compare(challenger: Scores, champion: Scores, seed: int = 42) -> Comparison:
         )
     new = challenger.frame_counts
     old = champion.frame_counts[[order[name] for name in names]]
-    interval = bootstrap_f1_difference(new, old, seed)
     new_f1, old_f1 = (float(f1_of(np.asarray(c.sum(axis=0)))) for c in (new, old))
-    return Comparison(
-        frames=len(names),
-        challenger_f1=round(new_f1, STORED_DIGITS),
-        champion_f1=round(old_f1, STORED_DIGITS),
-        difference=round(new_f1 - old_f1, STORED_DIGITS),
-        interval=interval,
-        verdict=_verdict(interval),
-    )
-
-
-def _verdict(interval: Interval) -> Verdict:
-    if interval.low > 0:
-        return "better"
-    return "worse" if interval.high < 0 else "undecided"
+    return Comparison(new_f1, old_f1, bootstrap_f1_difference(new, old, SEED))

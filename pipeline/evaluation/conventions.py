@@ -70,7 +70,7 @@ def under_both(
         judged: images of the set with what a detector found; their own truths do not matter.
         synthetic_set: with the records of what was drawn.
         policy: what of it has a label; its box is what differs.
-        judgement: classes, thresholds, overlap.
+        judgement: classes and thresholds.
 
     Raises:
         EvaluationError: there is not an image, or one is not of that set.

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.evaluation.report import EvaluationError, EvaluationReport
-from pipeline.evaluation.verdicts import FrameVerdicts, VerdictsError
+from pipeline.evaluation.verdicts import FrameVerdicts
 from pipeline.files import read_json, write_json
 
 REPORT_FILE = "evaluation.json"
@@ -79,16 +79,18 @@ class Evaluation:
         """What became of each box of each frame.
 
         Raises:
-            VerdictsError: it is missing, cut off, or of another version.
+            EvaluationError: it is missing, cut off, or of another version.
         """
         file = self.folder / VERDICTS_FILE
         try:
             lines = file.read_text("utf-8").splitlines()
             verdicts = tuple(FrameVerdicts.model_validate_json(line) for line in lines)
         except (OSError, ValueError) as error:
-            raise VerdictsError(f"{file} holds no verdicts: {error}", EVALUATE_AGAIN) from error
-        if len(verdicts) != (frames := self._frames):
-            raise VerdictsError(
+            raise EvaluationError(f"{file} holds no verdicts: {error}", EVALUATE_AGAIN) from error
+        scored = (self.report.real, self.report.synthetic)
+        frames = sum(scores.frames for scores in scored if scores is not None)
+        if len(verdicts) != frames:
+            raise EvaluationError(
                 f"{file} has verdicts on {len(verdicts)} of {frames} frames.", EVALUATE_AGAIN
             )
         return verdicts
@@ -96,12 +98,6 @@ class Evaluation:
     def worst(self) -> Sequence[Path]:
         """JPEG files of the worst frames, worst first."""
         return sorted((self.folder / FRAMES_FOLDER).glob("*.jpg"))
-
-    @property
-    def _frames(self) -> int:
-        """How many were judged."""
-        synthetic = self.report.synthetic
-        return self.report.real.frames + (synthetic.frames if synthetic else 0)
 
 
 def _no_report(file: Path, why: Exception) -> EvaluationError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,24 +47,13 @@ def batch_frames(export: ExportBatch) -> tuple[TrueFrame, ...]:
     )
 
 
-def real_validation_frames(training_set: TrainingSet) -> tuple[TrueFrame, ...]:
-    """The real frames of a training set that validate.
+def validation_frames(training_set: TrainingSet, *, real: bool) -> tuple[TrueFrame, ...]:
+    """The frames of a training set that validate: the real ones, or the synthetic ones.
 
     Raises:
         TrainingSetError: labels are missing or damaged.
     """
-    return _validation_frames(training_set, is_real)
-
-
-def synthetic_validation_frames(training_set: TrainingSet) -> tuple[TrueFrame, ...]:
-    """The synthetic images of a training set that validate; raises as the real ones."""
-    return _validation_frames(training_set, lambda image: not is_real(image))
-
-
-def _validation_frames(
-    training_set: TrainingSet, wanted: Callable[[str], bool]
-) -> tuple[TrueFrame, ...]:
-    images = filter(wanted, training_set.listed["val"])
+    images = (image for image in training_set.listed["val"] if is_real(image) is real)
     return tuple(_read_frame(training_set, image) for image in images)
 
 

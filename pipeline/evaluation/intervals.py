@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 
 from pipeline.evaluation.metrics import Counts, f1_of
+from pipeline.manifests import Record
 
 REPLICATES = 2000
 LEVEL = 0.95
@@ -22,10 +22,8 @@ STORED_DIGITS = 6
 """Decimals that are kept; sums of floats differ in the last bits between machines."""
 
 
-class Interval(BaseModel):
+class Interval(Record):
     """An interval of confidence at the level of 95%."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: float
     high: float

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
 
 MIN_IOU = 0.5
+"""Least overlap of a detection and what it found."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,10 @@ class ScoredBox:
 
 @dataclass(frozen=True)
 class Match:
-    """Indices of a true box and of the detection that found it, and how far they overlap."""
+    """Indices of a true box and of the detection that found it."""
 
     truth: int
     detection: int
-    iou: float
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,21 @@ class Matching:
 
 
 def match_within_classes(
-    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], min_iou: float = MIN_IOU
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox]
 ) -> Matching:
-    """Match boxes of the same class that overlap by at least `min_iou`."""
+    """Match boxes of the same class."""
     same = _classes(truths)[:, None] == _classes(detections)[None, :]
-    return _match(np.where(same, _overlaps(truths, detections), 0.0), detections, min_iou)
+    return _match(np.where(same, _overlaps(truths, detections), 0.0), detections)
 
 
 def match_across_classes(
-    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], min_iou: float = MIN_IOU
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox]
 ) -> Matching:
-    """Match boxes that overlap by at least `min_iou`, whatever their classes."""
-    return _match(_overlaps(truths, detections), detections, min_iou)
+    """Match boxes whatever their classes."""
+    return _match(_overlaps(truths, detections), detections)
 
 
-def _match(
-    overlaps: npt.NDArray[np.float64], detections: Sequence[ScoredBox], min_iou: float
-) -> Matching:
+def _match(overlaps: npt.NDArray[np.float64], detections: Sequence[ScoredBox]) -> Matching:
     """Greedy one-to-one matching; `overlaps` is [truths, detections]."""
     truth_count, detection_count = overlaps.shape
     best = overlaps.max(axis=0, initial=0.0)
@@ -75,9 +73,9 @@ def _match(
         if not candidates.any():
             continue
         truth = int(candidates.argmax())
-        if candidates[truth] >= min_iou:
+        if candidates[truth] >= MIN_IOU:
             free[truth] = False
-            matches.append(Match(truth, detection, float(candidates[truth])))
+            matches.append(Match(truth, detection))
     used = {match.detection for match in matches}
     return Matching(
         matches=tuple(matches),

@@ -9,12 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.evaluation.frames import JudgedFrame
-from pipeline.evaluation.matching import (
-    MIN_IOU,
-    ScoredBox,
-    match_across_classes,
-    match_within_classes,
-)
+from pipeline.evaluation.matching import ScoredBox, match_across_classes, match_within_classes
 
 Counts = npt.NDArray[np.int64]
 """Columns of the last axis: true positives, false positives, false negatives."""
@@ -42,7 +37,7 @@ class Outcomes:
     truths: npt.NDArray[np.int64]
 
 
-def judge(frames: Sequence[JudgedFrame], class_count: int, min_iou: float = MIN_IOU) -> Outcomes:
+def judge(frames: Sequence[JudgedFrame], class_count: int) -> Outcomes:
     """Match every frame within classes.
 
     All detections are matched at once. Cutting them off at a threshold afterwards gives the same
@@ -52,7 +47,7 @@ def judge(frames: Sequence[JudgedFrame], class_count: int, min_iou: float = MIN_
     rows: list[tuple[int, int, float, bool]] = []
     for index, frame in enumerate(frames):
         np.add.at(truths[index], [truth.class_id for truth in frame.truths], 1)
-        matching = match_within_classes(frame.truths, frame.detections, min_iou)
+        matching = match_within_classes(frame.truths, frame.detections)
         hits = {match.detection for match in matching.matches}
         rows += [
             (index, found.class_id, found.score, number in hits)
@@ -110,9 +105,7 @@ def average_precision(outcomes: Outcomes, class_id: int) -> float | None:
     return float(np.append(envelope, 0.0)[reached].mean())
 
 
-def confusion(
-    frames: Sequence[JudgedFrame], thresholds: Sequence[float], min_iou: float = MIN_IOU
-) -> npt.NDArray[np.int64]:
+def confusion(frames: Sequence[JudgedFrame], thresholds: Sequence[float]) -> npt.NDArray[np.int64]:
     """What was taken for what, int64 [classes + 1, classes + 1].
 
     Rows are true classes, columns detected ones; the last row holds detections where nothing is,
@@ -122,7 +115,7 @@ def confusion(
     table = np.zeros((background + 1, background + 1), dtype=np.int64)
     for frame in frames:
         found = counting(frame.detections, thresholds)
-        matching = match_across_classes(frame.truths, found, min_iou)
+        matching = match_across_classes(frame.truths, found)
         for match in matching.matches:
             table[frame.truths[match.truth].class_id, found[match.detection].class_id] += 1
         for truth in matching.missed_truths:

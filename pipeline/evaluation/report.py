@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.frames import JudgedFrame
@@ -25,6 +25,7 @@ from pipeline.evaluation.metrics import (
     count,
     judge,
 )
+from pipeline.manifests import Record
 
 BoxConvention = Literal["visible", "full"]
 """What of an object its box holds: what is seen of it, or all of it."""
@@ -37,12 +38,6 @@ ENOUGH_TRUTHS = 10
 
 class EvaluationError(OutpostError):
     """A detector that cannot be judged, or a report that cannot be read."""
-
-
-class Record(BaseModel):
-    """Base of the report's parts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Score(Record):
@@ -179,7 +174,6 @@ class Judgement:
 
     class_names: tuple[str, ...]
     thresholds: tuple[float, ...]
-    min_iou: float = MIN_IOU
     seed: int = 42
 
     def __post_init__(self) -> None:
@@ -198,7 +192,7 @@ def evaluate(
     Args:
         real: with all detections, also those of low score.
         synthetic: likewise; may be empty.
-        judgement: classes, thresholds, overlap.
+        judgement: classes, thresholds, seed.
         inputs: recorded as given, so that a figure can be traced and repeated.
 
     Raises:
@@ -212,7 +206,7 @@ def evaluate(
     on_real = score_frames(real, judgement)
     on_synthetic = score_frames(synthetic, judgement) if synthetic else None
     return EvaluationReport(
-        min_iou=judgement.min_iou,
+        min_iou=MIN_IOU,
         seed=judgement.seed,
         inputs=dict(inputs),
         real=on_real,
@@ -231,7 +225,7 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
         raise EvaluationError(
             "Two frames have the same name.", "Judge each frame once, under its own name."
         )
-    outcomes = judge(frames, len(judgement.class_names), judgement.min_iou)
+    outcomes = judge(frames, len(judgement.class_names))
     counts = count(outcomes, judgement.thresholds)
     per_class = tuple(_class_scores(outcomes, counts, judgement))
     per_frame: Counts = counts.sum(axis=1)
@@ -291,7 +285,7 @@ def _class_scores(outcomes: Outcomes, counts: Counts, judgement: Judgement) -> I
 
 
 def _confusion(frames: Sequence[JudgedFrame], judgement: Judgement) -> Confusion:
-    table = confusion(frames, judgement.thresholds, judgement.min_iou)
+    table = confusion(frames, judgement.thresholds)
     return Confusion(
         labels=(*judgement.class_names, BACKGROUND),
         counts=tuple(tuple(row) for row in table.tolist()),
@@ -317,17 +311,15 @@ def _domain_lines(report: EvaluationReport) -> Iterator[str]:
 
 
 def _domain_line(domain: str, scores: Scores) -> str:
-    figures = (scores.micro.precision, scores.micro.recall, scores.micro.f1)
-    cells = (
+    micro = scores.micro
+    return _row(
         domain,
-        str(scores.frames),
-        str(scores.truths),
-        *(_figure(value) for value in figures),
-        str(scores.micro_f1_interval),
-        _figure(scores.macro_f1),
-        _figure(scores.map50),
+        scores.frames,
+        scores.truths,
+        *(micro.precision, micro.recall, micro.f1, scores.micro_f1_interval),
+        scores.macro_f1,
+        scores.map50,
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def _convention_lines(report: EvaluationReport) -> Iterator[str]:
@@ -338,16 +330,8 @@ def _convention_lines(report: EvaluationReport) -> Iterator[str]:
     yield "| box | objects | precision | recall | micro-F1 | 95% | mAP50 |"
     yield "|---|---:|---:|---:|---:|---|---:|"
     for one in report.conventions:
-        cells = (
-            one.box,
-            str(one.truths),
-            _figure(one.micro.precision),
-            _figure(one.micro.recall),
-            _figure(one.micro.f1),
-            str(one.micro_f1_interval),
-            _figure(one.map50),
-        )
-        yield f"| {' | '.join(cells)} |"
+        figures = (one.micro.precision, one.micro.recall, one.micro.f1, one.micro_f1_interval)
+        yield _row(one.box, one.truths, *figures, one.map50)
 
 
 def _class_lines(scores: Scores) -> Iterator[str]:
@@ -355,18 +339,18 @@ def _class_lines(scores: Scores) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|---:|---|---:|---:|"
     for one in scores.per_class:
         name = one.name if one.enough_truths else f"{one.name} (too few to tell)"
-        cells = (
-            name,
-            str(one.truths),
-            str(one.score.true_positives),
-            str(one.score.false_positives),
-            _figure(one.score.precision),
-            _figure(one.score.recall),
-            str(one.recall_interval),
-            _figure(one.score.f1),
-            _figure(one.ap50),
-        )
-        yield f"| {' | '.join(cells)} |"
+        score = one.score
+        counts = (one.truths, score.true_positives, score.false_positives)
+        figures = (score.precision, score.recall, one.recall_interval, score.f1, one.ap50)
+        yield _row(name, *counts, *figures)
+
+
+def _row(*cells: str | int | float | Interval | None) -> str:
+    """A row of a table; what is no count is shown with three digits, or as not known."""
+    texts = (
+        _figure(cell) if cell is None or isinstance(cell, float) else str(cell) for cell in cells
+    )
+    return f"| {' | '.join(texts)} |"
 
 
 def _figure(value: float | None) -> str:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from pipeline.errors import OutpostError
-from pipeline.evaluation.matching import MIN_IOU, ScoredBox, match_across_classes
+from pipeline.evaluation.matching import ScoredBox, match_across_classes
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.manifests import Record
 from pipeline.provenance import ArtifactVersion
-
-
-class VerdictsError(OutpostError):
-    """Verdicts that are not there or cannot be read."""
 
 
 class Outcome(StrEnum):
@@ -26,15 +22,7 @@ class Outcome(StrEnum):
     FALSE = "nothing there"
 
 
-class VerdictRecord(BaseModel):
-    """Base of what is stored."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
-    )
-
-
-class Verdict(VerdictRecord):
+class Verdict(Record):
     """One object, one detection, or both where they met; the box is the detection's, if any."""
 
     outcome: Outcome
@@ -44,15 +32,17 @@ class Verdict(VerdictRecord):
     score: float | None
 
 
-class ImageReference(VerdictRecord):
+class ImageReference(Record):
     """An image as a file of a stored artifact, so that it need not be stored again."""
 
     version: ArtifactVersion
     path: str = Field(description="Relative to the artifact, with forward slashes.")
 
 
-class FrameVerdicts(VerdictRecord):
+class FrameVerdicts(Record):
     """All verdicts on one frame."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     name: str
     domain: str = Field(description="'real' or 'synthetic'.")
@@ -61,10 +51,10 @@ class FrameVerdicts(VerdictRecord):
 
 
 def verdicts_on(
-    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox], min_iou: float = MIN_IOU
+    truths: Sequence[LabelledBox], detections: Sequence[ScoredBox]
 ) -> Iterator[Verdict]:
     """Judge the detections that count; objects and detections meet whatever their classes."""
-    matching = match_across_classes(truths, detections, min_iou)
+    matching = match_across_classes(truths, detections)
     for match in matching.matches:
         truth, found = truths[match.truth], detections[match.detection]
         same = truth.class_id == found.class_id

@@ -10,10 +10,11 @@ from PIL import Image, UnidentifiedImageError
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome
+from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, Verdict
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.labels.batches import ExportBatch, Frame
-from pipeline.labels.synthetic import SUBSETS, Subset
+from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.synthetic import SUBSETS
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
@@ -95,28 +96,26 @@ def _visibility(item: WrittenObject) -> str:
 
 
 def _merged(merged: TrainingSet) -> Iterator[Item]:
-    for subset in SUBSETS:
-        for image in merged.images(subset):
-            yield _merged_item(merged, subset, image)
+    listed = [(subset, image) for subset in SUBSETS for image in merged.images(subset)]
+    for split, image in listed:
+        width, height = _size(image)
+        boxes = [row.labelled_box(width, height) for row in merged.rows_of(image)]
+        yield Item(
+            image=image,
+            name=image.stem,
+            width=width,
+            height=height,
+            split=split,
+            source="real" if is_real(image.name) else "synthetic",
+            marks=_labels(boxes, merged.class_names),
+        )
 
 
-def _merged_item(merged: TrainingSet, subset: Subset, image: Path) -> Item:
-    names = merged.class_names
-    width, height = _size(image)
-    boxes = (row.labelled_box(width, height) for row in merged.rows_of(image))
-    return Item(
-        image=image,
-        name=image.stem,
-        width=width,
-        height=height,
-        split=subset,
-        source="real" if is_real(image.name) else "synthetic",
-        marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes),
-    )
+def _labels(boxes: Sequence[LabelledBox], names: Sequence[str]) -> tuple[Mark, ...]:
+    return tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes)
 
 
 def _exported(export: ExportBatch, frame: Frame) -> Item:
-    names = export.batch.class_names
     return Item(
         image=export.image_of(frame),
         name=frame.name,
@@ -124,7 +123,7 @@ def _exported(export: ExportBatch, frame: Frame) -> Item:
         height=frame.height,
         split="",
         source=_source(frame),
-        marks=tuple(Mark(found.box, names[found.class_id], LABEL) for found in frame.boxes),
+        marks=_labels(frame.boxes, export.batch.class_names),
     )
 
 
@@ -148,7 +147,7 @@ def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFind
                 verdict.box,
                 names[verdict.truth if verdict.truth is not None else verdict.found or 0],
                 str(verdict.outcome),
-                _score(verdict.score, verdict.found, verdict.outcome, names),
+                _score(verdict, names),
                 verdict.score,
             )
             for verdict in frame.verdicts
@@ -156,11 +155,11 @@ def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFind
     )
 
 
-def _score(score: float | None, found: int | None, outcome: Outcome, names: Sequence[str]) -> str:
-    if score is None or found is None:
+def _score(verdict: Verdict, names: Sequence[str]) -> str:
+    if verdict.score is None or verdict.found is None:
         return ""
-    taken = f"taken for {names[found]}, " if outcome is Outcome.CONFUSED else ""
-    return f"{taken}score {score:.2f}"
+    taken = f"taken for {names[verdict.found]}, " if verdict.outcome is Outcome.CONFUSED else ""
+    return f"{taken}score {verdict.score:.2f}"
 
 
 def _size(file: Path) -> tuple[int, int]:

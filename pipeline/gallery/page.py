@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
@@ -52,7 +51,6 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
 
     Args:
         folder: an earlier gallery there is replaced.
-        collection: what is shown.
         report: is told the number of finished images.
 
     Raises:
@@ -143,15 +141,17 @@ def _entry(number: int, item: Item, names: dict[str, int], kinds: list[str]) -> 
         "size": [item.width, item.height],
         "image": f"images/{_file_name(number, item)}",
         "tile": f"thumbnails/{number:06d}.jpg" if _needs_thumbnail(item) else None,
-        "marks": [list(mark) for mark in _marks(item, names, kinds)],
+        "marks": [
+            [
+                *(_short(side, 1) for side in mark.box),
+                names[mark.class_name],
+                kinds.index(mark.kind),
+                None if mark.value is None else _short(mark.value, 3),
+                mark.note,
+            ]
+            for mark in item.marks
+        ],
     }
-
-
-def _marks(item: Item, names: dict[str, int], kinds: list[str]) -> Iterator[tuple[Any, ...]]:
-    for mark in item.marks:
-        box = (_short(side, 1) for side in (mark.box.x1, mark.box.y1, mark.box.x2, mark.box.y2))
-        value = None if mark.value is None else _short(mark.value, 3)
-        yield (*box, names[mark.class_name], kinds.index(mark.kind), value, mark.note)
 
 
 def _short(value: float, digits: int) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
@@ -16,6 +16,7 @@ from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.images import UNREADABLE, upright_content
+from pipeline.manifests import Record
 from pipeline.progress import Report, silent, track
 
 IMAGES_FOLDER = "images"
@@ -112,10 +113,8 @@ class Batch:
         return {name: counts[index] for index, name in enumerate(self.class_names)}
 
 
-class BatchReport(BaseModel):
+class BatchReport(Record):
     """What a person wants to know of a batch; counts are of frames, boxes or shapes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     frames: int
     unlabelled_frames: tuple[str, ...]
@@ -147,10 +146,8 @@ class BatchReport(BaseModel):
         )
 
 
-class SourceExport(BaseModel):
+class SourceExport(Record):
     """The export that a batch was read from: its name without folder, and its digest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
     sha256: str

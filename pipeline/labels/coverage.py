@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pipeline.manifests import Record
 
 SCARCE = 10
 """Fewer real training boxes than this teach little: one more session changes that."""
 
 
-class ClassCoverage(BaseModel):
+class ClassCoverage(Record):
     """Boxes of one class; every image counts once, however often it is listed for training."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     real_train: int = 0
     real_val: int = 0
@@ -23,10 +21,6 @@ class ClassCoverage(BaseModel):
     @property
     def real(self) -> int:
         return self.real_train + self.real_val
-
-    @property
-    def synthetic(self) -> int:
-        return self.synthetic_train + self.synthetic_val
 
 
 def zero_real_classes(per_class: Mapping[str, ClassCoverage]) -> tuple[str, ...]:
@@ -51,19 +45,6 @@ def coverage_warnings(per_class: Mapping[str, ClassCoverage]) -> tuple[str, ...]
         for names, what in sentences
         if names
     )
-
-
-def coverage_table(per_class: Mapping[str, ClassCoverage]) -> str:
-    """The counts as a Markdown table, one class a row."""
-    rows = [
-        "| class | real train | real val | synthetic train | synthetic val |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    rows += [
-        f"| {name} | {c.real_train} | {c.real_val} | {c.synthetic_train} | {c.synthetic_val} |"
-        for name, c in per_class.items()
-    ]
-    return "\n".join(rows)
 
 
 def _names(

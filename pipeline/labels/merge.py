@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.games.pack import MergeRules
-from pipeline.labels.batches import Batch, ExportBatch, Frame
+from pipeline.labels.batches import READ_AGAIN, Batch, ExportBatch, Frame
+from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
+from pipeline.labels.formats.yolo import YoloRow
 from pipeline.labels.leakage import Leak, find_leaks
 from pipeline.labels.splits import Split, SplitRule, split_frames
 from pipeline.labels.synthetic import Subset, SyntheticImage
+from pipeline.manifests import Record
 
 REAL_PREFIX = "real_"
 
@@ -54,20 +57,16 @@ class RealImage:
         return f"{REAL_PREFIX}{self.frame.stem}{PurePosixPath(self.frame.name).suffix}"
 
 
-class SameStem(BaseModel):
+class SameStem(Record):
     """A frame that two batches hold: whose labels were kept and whose were dropped."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stem: str
     kept: str
     dropped: str
 
 
-class BatchUse(BaseModel):
+class BatchUse(Record):
     """What became of one batch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     held_out: bool
@@ -77,10 +76,8 @@ class BatchUse(BaseModel):
     rejected_shapes: int
 
 
-class MergeSummary(BaseModel):
+class MergeSummary(Record):
     """What a training set holds. Counts are of images and boxes, whatever the oversampling."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     real_train: int
     real_val: int
@@ -186,10 +183,10 @@ class _Images:
 
     def per_class(self) -> dict[str, ClassCoverage]:
         counts = {
-            "real_train": _count_frames(self.real_in("train")),
-            "real_val": _count_frames(self.real_in("val")),
-            "synthetic_train": _count_rows(self.synthetic_in("train")),
-            "synthetic_val": _count_rows(self.synthetic_in("val")),
+            "real_train": _count(image.frame.boxes for image in self.real_in("train")),
+            "real_val": _count(image.frame.boxes for image in self.real_in("val")),
+            "synthetic_train": _count(image.rows for image in self.synthetic_in("train")),
+            "synthetic_val": _count(image.rows for image in self.synthetic_in("val")),
         }
         return {
             name: ClassCoverage(**{part: count[index] for part, count in counts.items()})
@@ -202,7 +199,7 @@ def _check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) ->
         if batch.batch.class_names != tuple(class_names):
             raise MergeError(
                 f"Batch '{batch.name}' was read for another list of classes.",
-                "Materialize cvat_export for this batch again.",
+                READ_AGAIN,
             )
     repeated = [name for name, n in Counter(b.name for b in batches).items() if n > 1]
     if repeated:
@@ -310,9 +307,6 @@ def _warnings(split: Split, images: _Images) -> tuple[str, ...]:
     return ()
 
 
-def _count_frames(images: Iterable[RealImage]) -> Counter[int]:
-    return Counter(box.class_id for image in images for box in image.frame.boxes)
-
-
-def _count_rows(images: Iterable[SyntheticImage]) -> Counter[int]:
-    return Counter(row.class_id for image in images for row in image.rows)
+def _count(labels: Iterable[Sequence[LabelledBox | YoloRow]]) -> Counter[int]:
+    """How often each class occurs in the labels of several images."""
+    return Counter(label.class_id for of_image in labels for label in of_image)

@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -13,42 +12,21 @@ import dagster as dg
 import numpy as np
 import pytest
 import yaml
-from doubles.artifacts import write_stored_batch
+from doubles.artifacts import recorded, write_stored_batch
 from doubles.sprites import write_library
+from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.provenance import Provenance, Recipe
-from pipeline.sprites.library import Sprite
+from pipeline.provenance import Recipe
 from resources.artifacts import ArtifactStore
 from resources.instance import open_instance
 from resources.state import StateFolder
 
 ROOT = Path(__file__).parents[2]
-SIDE = 128
-TOY = {
-    "name": "toy",
-    "title": "Toy",
-    "classes": [
-        {"id": 0, "name": "house", "group": "all", "scene": "land"},
-        {"id": 1, "name": "boat", "group": "all", "scene": "water"},
-    ],
-    "sprites": {"folder": "sprites", "rules": []},
-    "terrain": {"folder": "t", "land": [{"include": "g*"}], "water": [{"include": "w*"}]},
-    "scenes": {
-        "width": SIDE,
-        "height": SIDE,
-        "images": 40,
-        "water_fraction": 0.5,
-        "placements": [
-            {"class_name": "house", "count": (1, 3)},
-            {"class_name": "boat", "count": (1, 3)},
-        ],
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -84,20 +62,9 @@ class ToyGame:
         """Put an artifact into the store and tell Dagster that it was materialized."""
         asset = f"toy/{name}"
         recipe = Recipe(asset=asset, partition=partition, code_version="1", config={}, inputs=())
-
-        def describe(data_version: str) -> Provenance:
-            return Provenance(
-                recipe=recipe,
-                data_version=data_version,
-                run_id="by hand",
-                made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                seconds=0.0,
-                outpost_version="0",
-            )
-
         with self.store.staging(asset, partition) as staged:
             write(staged)
-            _, record = self.store.commit(staged, describe)
+            _, record = self.store.commit(staged, recorded(recipe))
         tags = {DATA_VERSION_TAG: record.data_version}
         with self.instance() as instance:
             key = dg.AssetKey(["toy", name])
@@ -145,31 +112,12 @@ def drawn_toy_game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_toy_batch(folder: Path) -> None:
     box = LabelledBox(0, Box(10, 10, 40, 50))
     frame = Frame("real_01.png", "images/real_01.png", SIDE, SIDE, "0" * 64, "0" * 16, (box,))
-    write_stored_batch(folder, Batch(("house", "boat"), (frame,), (), (), ()))
+    write_stored_batch(folder, Batch(CLASSES, (frame,), (), (), ()))
 
 
 def write_toy_sprites(folder: Path, seed: int = 3) -> None:
     rng = np.random.default_rng(seed)
-    write_library(folder, [toy_sprite(rng, name, n) for name in ("house", "boat") for n in (0, 1)])
-
-
-def toy_sprite(rng: np.random.Generator, name: str, number: int) -> Sprite:
-    rgba = rng.integers(40, 220, (20, 24, 4), dtype=np.uint8)
-    rgba[..., 3] = 255
-    return Sprite(
-        id=f"{name}/{number}",
-        class_name=name,
-        source=f"{name}.sld",
-        source_sha256="0" * 64,
-        frame=number,
-        heading=0,
-        step=0,
-        hotspot=(12, 18),
-        rgba=rgba,
-        player_weight=None,
-        shadow=None,
-        shadow_offset=(0, 0),
-    )
+    write_library(folder, [toy_sprite(rng, name, n) for name in CLASSES for n in (0, 1)])
 
 
 def write_toy_ground(folder: Path, kind: str, colour: tuple[int, int, int]) -> None:

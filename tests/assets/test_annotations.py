@@ -1,8 +1,5 @@
 """What a merge and a batch say about exports that they do without."""
 
-import io
-import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from doubles.artifacts import write_set_summary
+from doubles.exports import write_export
 from PIL import Image
 
 from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset
@@ -40,7 +38,10 @@ class Desk:
 
     def drop(self, name: str, label: str = "sheep") -> None:
         """An export with one image of one thing becomes a partition."""
-        write_export(self.exports.path("demo") / name, label)
+        file = self.exports.path("demo") / name
+        frame = f"{file.stem}_00.png"
+        image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+        write_export(file, {frame: image}, [label], [(frame, label, (10, 10, 20, 16))])
         register_batches(self.instance, PACK, self.exports)
 
     def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
@@ -79,21 +80,6 @@ def write_synthetic_set(folder: Path) -> None:
     write_set_summary(folder, PACK.class_names, images=2)
 
 
-def write_export(file: Path, label: str) -> None:
-    image = io.BytesIO()
-    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(image, "PNG")
-    name = f"{file.stem}_00.png"
-    box = {"bbox": [10, 10, 20, 16], "segmentation": [], "area": 320, "iscrowd": 0}
-    document = {
-        "categories": [{"id": 1, "name": label}],
-        "images": [{"id": 1, "file_name": name, "width": 64, "height": 48}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, **box}],
-    }
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(f"images/default/{name}", image.getvalue())
-        archive.writestr("annotations/instances_default.json", json.dumps(document))
-
-
 def test_a_merge_names_the_batches_that_were_never_read(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,7 +100,10 @@ def test_a_merge_of_all_batches_leaves_none_out(desk: Desk) -> None:
     desk.drop("good.zip")
     desk.make(KEYS.cvat_export, "good")
     assert left_out_batches(desk.instance, PACK) == ()
-    assert desk.make(KEYS.cvat_merge)["left_out_batches"] == "none"
+    shown = desk.make(KEYS.cvat_merge)
+    assert shown["left_out_batches"] == "none"
+    assert "| keep | 0 | 0 | 1 | 1 |" in shown["coverage"]
+    assert "| sheep | 1 | 0 | 0 | 0 |" in shown["coverage"]
 
 
 def test_a_merge_names_the_batches_whose_replacement_was_refused(

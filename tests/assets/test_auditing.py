@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from doubles.artifacts import recorded
 from typer.testing import CliRunner
 
 from assets.cli.app import app
@@ -70,20 +71,10 @@ def model(resources: Resources, game: Path, tmp_path: Path) -> Path:
 
 
 def commit(store: ArtifactStore, recipe: Recipe, files: dict[str, bytes]) -> Provenance:
-    def describe(data_version: str) -> Provenance:
-        return Provenance(
-            recipe=recipe,
-            data_version=data_version,
-            run_id="run",
-            made_at="2026-01-01T00:00:00+00:00",
-            seconds=1.0,
-            outpost_version="0",
-        )
-
     with store.staging(recipe.asset) as staged:
         for name, content in files.items():
             (staged / name).write_bytes(content)
-        _, record = store.commit(staged, describe)
+        _, record = store.commit(staged, recorded(recipe))
     return record
 
 

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
-import onnx
 import pytest
 from click.testing import Result
-from onnx import TensorProto, helper
+from doubles.models import write_no_detector
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -45,14 +44,6 @@ def explained(done: Result) -> str:
     return " ".join(done.stderr.split())
 
 
-def tiny_onnx(file: Path) -> Path:
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
-    node = helper.make_node("Identity", ["x"], ["y"])
-    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
-    onnx.save(helper.make_model(helper.make_graph([node], "g", [value], [out])), str(file))
-    return file
-
-
 def test_a_pack_that_does_not_exist(tmp_path: Path) -> None:
     message = explained(outpost(tmp_path, "demo", "--pack", "no_such_game"))
     assert "no_such_game" in message
@@ -80,7 +71,8 @@ def test_auditing_a_damaged_model(tmp_path: Path) -> None:
 
 
 def test_auditing_a_stranger_says_that_its_bytes_are_unknown(tmp_path: Path) -> None:
-    done = outpost(tmp_path / "home", "audit", str(tiny_onnx(tmp_path / "model.onnx")), "--json")
+    model = write_no_detector(tmp_path / "model.onnx")
+    done = outpost(tmp_path / "home", "audit", str(model), "--json")
     report = json.loads(done.stdout)
     assert done.exit_code == 1
     assert "not in the artifact store" in report["problems"][0]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.cli.app import _outpost
 from assets.definitions import games_served
 from assets.operations.demo import DemoOptions, NotDrawnError, run_demo
 from assets.operations.dev import prepare_to_serve
@@ -46,3 +47,11 @@ def test_serving_an_unknown_game_names_the_known_ones(
         prepare_to_serve(Resources.of(Paths.below(tmp_path)), "127.0.0.1", 3000)
     for name in pack_names():
         assert name in raised.value.fix
+
+
+@pytest.mark.parametrize(("checkout", "command"), [(True, "uv run outpost"), (False, "outpost")])
+def test_the_command_to_go_on_with_is_the_one_that_is_there(
+    checkout: bool, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.state.is_checkout", lambda: checkout)
+    assert _outpost() == command

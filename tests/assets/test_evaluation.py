@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 import dagster as dg
 import numpy as np
-import onnx
 import pytest
 from doubles.artifacts import write_export_reports, write_stored_batch
-from onnx import TensorProto, helper, numpy_helper
+from doubles.models import NOTHING, export_metadata, write_detector
+from doubles.toy import CLASSES, SIDE
 
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
@@ -19,37 +19,16 @@ from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from resources.files import remove_tree
 
-SIDE = 128
 FOUND = (20.0, 20.0, 60.0, 60.0, 0.9, 0.0)
 """What the model sees in every image: corners, score, class."""
 
 
 def write_model(folder: Path) -> None:
     """A model that looks at nothing."""
-    rows = np.zeros((1, 300, 6), np.float32)
-    rows[0, 0] = FOUND
-    nodes = [
-        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1),
-        helper.make_node("Reshape", ["mean", "shape"], ["one"]),
-        helper.make_node("Mul", ["one", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "rows"], ["output0"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "detector",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
-        [
-            numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape"),
-            numpy_helper.from_array(np.zeros((1, 1, 1), np.float32), "zero"),
-            numpy_helper.from_array(rows, "rows"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
-    known = {"names": "{0: 'house', 1: 'boat'}", "imgsz": f"[{SIDE}, {SIDE}]", "end2end": "True"}
-    helper.set_model_props(model, known)
-    onnx.save(model, str(folder / "model.onnx"))
-    write_export_reports(folder, ("house", "boat"))
+    rows = NOTHING.copy()
+    rows[0] = FOUND
+    write_detector(folder / "model.onnx", export_metadata(CLASSES), rows, (SIDE, SIDE))
+    write_export_reports(folder, CLASSES)
 
 
 def write_held_out_batch(folder: Path) -> None:
@@ -58,7 +37,7 @@ def write_held_out_batch(folder: Path) -> None:
     cv2.imwrite(str(folder / "images" / "seen.png"), np.full((SIDE, SIDE, 3), 90, np.uint8))
     house = LabelledBox(0, Box(*FOUND[:4]))
     frame = Frame("seen.png", "images/seen.png", SIDE, SIDE, "0" * 64, "0" * 16, (house,))
-    write_stored_batch(folder, Batch(("house", "boat"), (frame,), (), (), ()))
+    write_stored_batch(folder, Batch(CLASSES, (frame,), (), (), ()))
 
 
 @pytest.fixture

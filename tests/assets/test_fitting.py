@@ -1,12 +1,11 @@
 """`outpost fit-scale`: the comparison that a user sees, and what it says when it cannot be made."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
 from doubles.artifacts import write_set_summary
+from doubles.exports import write_export
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -25,30 +24,14 @@ def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
     """An export with boxes of the sizes above."""
-    encoded = io.BytesIO()
-    Image.new("RGB", (320, 256)).save(encoded, "PNG")
-    names = list(SIDES)
-    images = [
-        {"id": n, "file_name": f"play_{n}.png", "width": 320, "height": 256} for n in range(FRAMES)
-    ]
-    annotations = [
-        {"image_id": image["id"], "category_id": which, "segmentation": [], "iscrowd": 0}
-        | {"bbox": [40 + 10 * place, 50, SIDES[name], SIDES[name]]}
-        for image in images
-        for which, name in enumerate(names)
+    images = {f"play_{n}.png": Image.new("RGB", (320, 256)) for n in range(FRAMES)}
+    boxes = [
+        (name, label, (40 + 10 * place, 50, side, side))
+        for name in images
+        for label, side in SIDES.items()
         for place in range(PER_FRAME)
     ]
-    coco = {
-        "images": images,
-        "annotations": [entry | {"id": n} for n, entry in enumerate(annotations)],
-        "categories": [{"id": n, "name": name} for n, name in enumerate(names)],
-    }
-    path = tmp_path / "session_play.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("annotations/instances_default.json", json.dumps(coco))
-        for image in images:
-            archive.writestr(f"images/default/{image['file_name']}", encoded.getvalue())
-    return path
+    return write_export(tmp_path / "session_play.zip", images, list(SIDES), boxes)
 
 
 @pytest.fixture

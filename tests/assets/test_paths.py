@@ -1,13 +1,11 @@
 """One state folder for everything: who gives other `paths` to the definitions moves all of it."""
 
-import io
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from doubles.exports import write_export
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -76,7 +74,12 @@ def test_assets_and_galleries_are_made_where_other_paths_say(
 
 def test_exports_are_read_where_other_paths_say(tmp_path: Path, elsewhere: Resources) -> None:
     pack, keys = load_pack("demo"), GameKeys("demo")
-    write_export(elsewhere.exports.path("demo") / "harbour.zip")
+    write_export(
+        elsewhere.exports.path("demo") / "harbour.zip",
+        {"a_00.png": Image.new("RGB", (64, 48), (60, 120, 60))},
+        ["sheep"],
+        [("a_00.png", "sheep", (4, 5, 20, 16))],
+    )
     definitions = build_definitions(pack, {"paths": elsewhere.paths})
 
     with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
@@ -130,19 +133,3 @@ def test_commands_work_where_the_environment_says_without(
 
     assert refused.exit_code == 1
     assert "OUTPOST_HOME" in refused.output
-
-
-def write_export(path: Path) -> None:
-    """An archive with one image of one sheep, as CVAT exports it."""
-    image = io.BytesIO()
-    Image.new("RGB", (64, 48), (60, 120, 60)).save(image, "PNG")
-    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [4, 5, 20, 16], "area": 320}
-    coco = {
-        "images": [{"id": 1, "file_name": "a_00.png", "width": 64, "height": 48}],
-        "categories": [{"id": 1, "name": "sheep"}],
-        "annotations": [{**box, "segmentation": [], "iscrowd": 0}],
-    }
-    path.parent.mkdir(parents=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("images/default/a_00.png", image.getvalue())
-        archive.writestr("annotations/instances_default.json", json.dumps(coco))

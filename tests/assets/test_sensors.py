@@ -1,7 +1,5 @@
 """The export sensor on a real instance: one batch, one merge, however the files arrive."""
 
-import io
-import json
 import shutil
 import zipfile
 import zlib
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from doubles.exports import write_export
 from PIL import Image
 
 from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
@@ -33,24 +32,11 @@ def captures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def write_small_export(file: Path, frames: int = 4) -> Path:
-    """An export as CVAT writes it, of frames without a box."""
+    """An export of frames without a box."""
     names = [f"{file.stem}_{number:02d}.png" for number in range(frames)]
-    labels = enumerate(load_pack("demo").class_names, start=1)
-    coco = {
-        "images": [
-            {"id": number, "width": 64, "height": 48, "file_name": name}
-            for number, name in enumerate(names, start=1)
-        ],
-        "annotations": [],
-        "categories": [{"id": number, "name": name} for number, name in labels],
-    }
-    with zipfile.ZipFile(file, "w") as archive:
-        for name in names:
-            png = io.BytesIO()
-            Image.new("RGB", (64, 48), (zlib.crc32(name.encode()) % 256, 90, 60)).save(png, "PNG")
-            archive.writestr(f"images/default/{name}", png.getvalue())
-        archive.writestr("annotations/instances_default.json", json.dumps(coco))
-    return file
+    colours = {name: (zlib.crc32(name.encode()) % 256, 90, 60) for name in names}
+    images = {name: Image.new("RGB", (64, 48), colour) for name, colour in colours.items()}
+    return write_export(file, images, load_pack("demo").class_names)
 
 
 @pytest.fixture

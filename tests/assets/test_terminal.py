@@ -14,7 +14,7 @@ def shown(*readings: Progress, terminal: bool) -> str:
     written = io.StringIO()
     console = Console(file=written, force_terminal=terminal, width=120, color_system=None)
     with progress_shown(console):
-        report = reporter(lambda _line: None)
+        report = reporter()
         for reading in readings:
             report(reading)
     return written.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,24 @@ from pipeline.files import write_json
 from pipeline.labels.batches import Batch, BatchReport, SourceExport
 from pipeline.labels.coverage import ClassCoverage
 from pipeline.labels.merge import MergeSummary
+from pipeline.provenance import Provenance, Recipe
 from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
 
 CLOSE = ParityReport(
     images=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
 )
+
+
+def recorded(recipe: Recipe) -> Callable[[str], Provenance]:
+    """Describes a build of a recipe, by its data version, for `ArtifactStore.commit`."""
+    return lambda data_version: Provenance(
+        recipe=recipe,
+        data_version=data_version,
+        run_id="by hand",
+        made_at="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+        outpost_version="0",
+    )
 
 
 def write_stored_batch(folder: Path, batch: Batch) -> None:

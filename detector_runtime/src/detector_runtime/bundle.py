@@ -311,11 +311,7 @@ class _Folder:
 
     def read(self, name: str, size: int) -> bytes:
         path = self._path / name
-        if not path.is_file():
-            raise _missing(name, self.name)
-        found = path.stat().st_size
-        if found > size or (name != MANIFEST_NAME and found != size):
-            raise _wrong_size(name, self.name, found, size)
+        _check_size(name, self.name, path.stat().st_size if path.is_file() else None, size)
         return path.read_bytes()
 
 
@@ -325,23 +321,20 @@ class _Zip:
         self.name = str(path)
 
     def read(self, name: str, size: int) -> bytes:
-        try:
-            entry = self._archive.getinfo(name)
-        except KeyError:
-            raise _missing(name, self.name) from None
-        found = entry.file_size
-        # Sizes are compared before anything is unpacked: a zip can claim to hold terabytes.
-        if found > size or (name != MANIFEST_NAME and found != size):
-            raise _wrong_size(name, self.name, found, size)
-        return self._archive.read(entry)
+        is_there = name in self._archive.namelist()
+        # Before anything is unpacked: a zip can claim to hold terabytes.
+        _check_size(
+            name, self.name, self._archive.getinfo(name).file_size if is_there else None, size
+        )
+        return self._archive.read(name)
 
 
-def _missing(name: str, where: str) -> BundleError:
-    return BundleError(f"{where} has no {name}", "The bundle is incomplete; fetch it again.")
-
-
-def _wrong_size(name: str, where: str, found: int, expected: int) -> BundleError:
-    return BundleError(
-        f"{name} in {where} has {found} bytes, not {expected}",
-        "The bundle is truncated or altered; fetch it again.",
-    )
+def _check_size(name: str, where: str, found: int | None, expected: int) -> None:
+    """Refuses a file that is not there (None), or not of the size that is known or allowed."""
+    if found is None:
+        raise BundleError(f"{where} has no {name}", "The bundle is incomplete; fetch it again.")
+    if found > expected or (name != MANIFEST_NAME and found != expected):
+        raise BundleError(
+            f"{name} in {where} has {found} bytes, not {expected}",
+            "The bundle is truncated or altered; fetch it again.",
+        )

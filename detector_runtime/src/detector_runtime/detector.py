@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,11 @@ from detector_runtime.geometry.tiling import Region, regions_of_interest, tiles
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
 from detector_runtime.models.base import Inference, Model
 from detector_runtime.models.scale_guard import ScaleGuard
-from detector_runtime.results import (
-    DetectedEntity,
-    Detections,
-    ModelSource,
-    Timings,
-    numbered_ids,
-)
+from detector_runtime.results import DetectedEntity, Detections, ModelSource, Timings
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.system.forks import enrol, is_held
 from detector_runtime.tracking.camera import CameraMotion
-from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker, Tracker
+from detector_runtime.tracking.tracker import EntityTracker, GreedyTracker, IdCounter
 
 WEAK_SCORE = 0.1
 """From this score on a detection may continue a track, though it does not count by itself."""
@@ -105,12 +98,9 @@ class Detector:
         """As `detect_fast`, with a second look at the middle of the image, for small things.
 
         The second look shows things `1 / center_fraction` times larger than training did: measure
-        whether that helps a model before relying on it.
+        whether that helps a model before relying on it. Takes the other arguments of `detect_fast`.
 
         Args:
-            image: array (height, width, 3) of uint8, PIL image or path.
-            color: channel order of an array.
-            timestamp: seconds on any clock.
             center_fraction: side of the middle part, as a share of the image's, from 0.1 to 1.
         """
         frame = load_frame(image, color)
@@ -195,12 +185,7 @@ class Detector:
     def __enter__(self) -> Detector:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _look_at_all(self, frame: Frame, timestamp: float | None) -> Detections:
@@ -288,7 +273,9 @@ class Detector:
 
     def _tracked(self, result: Detections, weak: Candidates, timestamp: float | None) -> Detections:
         if self.tracker is None:
-            return replace(result, ids=numbered_ids(result.class_ids, self.class_names))
+            # Each image by itself: without memory.
+            counted = IdCounter(self.class_names).take(result.class_ids)
+            return replace(result, ids=tuple(counted))
         x, y = self._unseen_shift.tolist()
         self._unseen_shift[:] = 0.0
         too_weak = replace(result, **self._columns(weak))
@@ -368,7 +355,9 @@ def _whole(frame: Frame) -> Region:
     return Region(0, 0, frame.width, frame.height)
 
 
-def _tracker(settings: DetectorSettings, class_names: Sequence[str]) -> Tracker | None:
+def _tracker(
+    settings: DetectorSettings, class_names: Sequence[str]
+) -> EntityTracker | GreedyTracker | None:
     if settings.tracking == "kalman":
         return EntityTracker(class_names, settings.tracker)
     if settings.tracking == "greedy":

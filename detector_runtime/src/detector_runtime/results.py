@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, overload
 
@@ -164,14 +165,7 @@ class Detections(Sequence[DetectedEntity]):
         self, x: float, y: float, class_name: str | None = None
     ) -> DetectedEntity | None:
         """The entity whose centre is nearest to (x, y) in pixels; None when there is none."""
-        candidates = (
-            self.entities if class_name is None else self.find_entities_by_class(class_name)
-        )
-        return min(
-            candidates,
-            key=lambda entity: (entity.center[0] - x) ** 2 + (entity.center[1] - y) ** 2,
-            default=None,
-        )
+        return next(iter(self.find_entities_within(x, y, math.inf, class_name)), None)
 
     def find_entities_within(
         self, x: float, y: float, radius: float, class_name: str | None = None
@@ -189,12 +183,7 @@ class Detections(Sequence[DetectedEntity]):
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the entities, which model made them, and how long it took."""
         return {
-            "source": {
-                "kind": self.source.kind,
-                "name": self.source.name,
-                "version": self.source.version,
-                "mock": self.source.is_mock,
-            },
+            "source": {**asdict(self.source), "mock": self.source.is_mock},
             "image_size": list(self.image_size),
             "scale_ratio": round(self.scale_ratio, 3),
             "truncated": self.truncated,
@@ -240,33 +229,3 @@ class Detections(Sequence[DetectedEntity]):
         # Numbers count within a class, supervision wants them unique over all.
         class_name, number = entity_id.rsplit("_", 1)
         return self.class_names.index(class_name) * SERIALS_PER_CLASS + int(number)
-
-
-def numbered_ids(class_ids: NDArray[np.intp], class_names: Sequence[str]) -> tuple[str, ...]:
-    """Ids that count from 0 within each class: for single images, without memory."""
-    counts: dict[int, int] = {}
-    names = []
-    for class_id in class_ids.tolist():
-        counts[class_id] = counts.get(class_id, -1) + 1
-        names.append(f"{class_names[class_id]}_{counts[class_id]}")
-    return tuple(names)
-
-
-def detections_from(
-    entities: Iterable[DetectedEntity], class_names: Sequence[str], source: ModelSource
-) -> Detections:
-    """Arrays from entities; the way back from `Detections.entities`."""
-    listed = list(entities)
-    index = {name: position for position, name in enumerate(class_names)}
-    boxes = np.array([entity.bbox for entity in listed], np.float32).reshape(-1, 4)
-    right, bottom = boxes[:, 2:].max(axis=0, initial=1.0)
-    return Detections(
-        boxes=boxes,
-        scores=np.array([entity.confidence for entity in listed], np.float32),
-        class_ids=np.array([index[entity.class_name] for entity in listed], np.intp),
-        class_names=tuple(class_names),
-        ids=tuple(entity.id for entity in listed),
-        source=source,
-        image_size=(int(right), int(bottom)),
-        tentative=np.array([entity.tentative for entity in listed], np.bool_),
-    )

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Protocol
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import manifest_of, sha256_of
@@ -42,15 +41,33 @@ class ExportError(OutpostError):
     """A CVAT export that cannot be read."""
 
 
-class ExportFiles(Protocol):
-    """The files of one export by their relative paths, forward slashes, sorted."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Paths of the regular files."""
+@dataclass(frozen=True)
+class _FolderFiles:
+    folder: Path
+    names: tuple[str, ...]
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of them."""
+        return (self.folder / name).read_bytes()
+
+
+@dataclass(frozen=True)
+class _ZipFiles:
+    path: Path
+    archive: zipfile.ZipFile
+    names: tuple[str, ...]
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.archive.read(name)
+        except UNREADABLE as error:
+            raise ExportError(
+                f"{self.path}: {name} cannot be unpacked ({error}).",
+                f"Copy the file again; it may be cut off. {EXPORT_AGAIN}",
+            ) from error
+
+
+ExportFiles = _FolderFiles | _ZipFiles
+"""The files of one export: their relative paths with forward slashes, sorted, and their bytes."""
 
 
 @contextmanager
@@ -79,31 +96,6 @@ def open_export(path: Path) -> Iterator[ExportFiles]:
 def digest_of_export(path: Path) -> str:
     """SHA-256 of the archive, or of the folder's manifest."""
     return manifest_of(path).digest if path.is_dir() else sha256_of(path)
-
-
-@dataclass(frozen=True)
-class _FolderFiles:
-    folder: Path
-    names: tuple[str, ...]
-
-    def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
-
-
-@dataclass(frozen=True)
-class _ZipFiles:
-    path: Path
-    archive: zipfile.ZipFile
-    names: tuple[str, ...]
-
-    def read(self, name: str) -> bytes:
-        try:
-            return self.archive.read(name)
-        except UNREADABLE as error:
-            raise ExportError(
-                f"{self.path}: {name} cannot be unpacked ({error}).",
-                f"Copy the file again; it may be cut off. {EXPORT_AGAIN}",
-            ) from error
 
 
 def _names_in_folder(folder: Path) -> tuple[str, ...]:

@@ -8,8 +8,7 @@ from PIL import Image
 
 from pipeline.evaluation.frames import (
     batch_frames,
-    real_validation_frames,
-    synthetic_validation_frames,
+    validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.batches import Batch, ExportBatch, Frame
@@ -34,14 +33,14 @@ def training_set(tmp_path: Path) -> TrainingSet:
 
 
 def test_real_and_synthetic_validation_frames_are_told_apart(training_set: TrainingSet) -> None:
-    real = real_validation_frames(training_set)
-    synthetic = synthetic_validation_frames(training_set)
+    real = validation_frames(training_set, real=True)
+    synthetic = validation_frames(training_set, real=False)
     assert [frame.name for frame in real] == ["real_a_0.png"]
     assert [frame.name for frame in synthetic] == ["synth_000000.png"]
 
 
 def test_labels_are_in_the_pixels_of_the_image(training_set: TrainingSet) -> None:
-    frame = real_validation_frames(training_set)[0]
+    frame = validation_frames(training_set, real=True)[0]
     assert frame.image.is_file()
     truth = frame.truths[0]
     assert (truth.class_id, truth.box.rounded()) == (1, TRUTH.box)
@@ -58,7 +57,7 @@ def test_the_frames_of_a_batch_leave_out_unlabelled_ones(tmp_path: Path) -> None
 
 
 def test_a_frame_is_judged_with_what_was_found(training_set: TrainingSet) -> None:
-    frame = real_validation_frames(training_set)[0]
+    frame = validation_frames(training_set, real=True)[0]
     found = (ScoredBox(1, 0.9, TRUTH.box),)
     judged = frame.judged(found)
     assert (judged.name, judged.truths, judged.detections) == (frame.name, frame.truths, found)

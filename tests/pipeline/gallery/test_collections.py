@@ -11,14 +11,8 @@ from doubles.artifacts import write_set_summary, write_training_set_files
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, evaluate
-from pipeline.evaluation.verdicts import (
-    FrameVerdicts,
-    ImageReference,
-    Outcome,
-    VerdictsError,
-    verdicts_on,
-)
+from pipeline.evaluation.report import EvaluationError, Judgement, evaluate
+from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, verdicts_on
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.items import Collection
 from pipeline.labels.boxes import Box, LabelledBox
@@ -120,7 +114,7 @@ def test_an_evaluation_of_before_there_were_verdicts_is_explained(tmp_path: Path
     frame = JudgedFrame("a.png", (LabelledBox(0, BOX),), ())
     Evaluation.write(tmp_path, evaluate([frame], [], Judgement(("sheep",), (0.3,)), {}), ())
     (tmp_path / "frames.jsonl").unlink()
-    with pytest.raises(VerdictsError, match="Materialize real_evaluation again"):
+    with pytest.raises(EvaluationError, match="Materialize real_evaluation again"):
         read(tmp_path)
 
 

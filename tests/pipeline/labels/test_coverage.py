@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-from pipeline.labels.coverage import (
-    ClassCoverage,
-    coverage_table,
-    coverage_warnings,
-    zero_real_classes,
-)
+from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 
 COVERED = ClassCoverage(real_train=30, real_val=4, synthetic_train=100, synthetic_val=20)
 PER_CLASS = {
@@ -31,9 +26,3 @@ def test_each_kind_of_gap_is_one_sentence() -> None:
 
 def test_a_well_covered_set_has_no_warnings() -> None:
     assert coverage_warnings({"sheep": COVERED}) == ()
-
-
-def test_the_table_has_a_row_per_class() -> None:
-    lines = coverage_table(PER_CLASS).splitlines()
-    assert lines[2] == "| sheep | 30 | 4 | 100 | 20 |"
-    assert len(lines) == 6

@@ -41,8 +41,6 @@ def suppress_same_box(boxes: Boxes, iou_threshold: float) -> NDArray[np.bool_]:
 
     Meant for high thresholds: one thing that the model reports as two classes in the same place.
     """
-    if len(boxes) < 2:
-        return np.ones(len(boxes), np.bool_)
     return _suppress(boxes, pairs_within(boxes), iou_threshold)
 
 

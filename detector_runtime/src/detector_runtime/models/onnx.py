@@ -149,16 +149,12 @@ class OnnxModel:
 
     def fit(self, source: Size) -> Fit:
         """How an image of this size is laid into the model's input."""
-        if not self.has_free_size:
-            height, width = self._input.shape[2:]
-            return self._place(source, (width, height))
         size = self.facts.input_size
         if self._card.preprocess == "stretch":
             return stretch(source, size)
-        return letterbox(source, self._roomy(smallest_canvas(source, size)))
-
-    def _place(self, source: Size, canvas: Size) -> Fit:
-        return (stretch if self._card.preprocess == "stretch" else letterbox)(source, canvas)
+        return letterbox(
+            source, self._roomy(smallest_canvas(source, size)) if self.has_free_size else size
+        )
 
     def _roomy(self, canvas: Size) -> Size:
         # The export fixes how many rows the model picks: it must have that many cells to pick from.

@@ -31,11 +31,7 @@ def usable_cores(root: Path = Path("/")) -> int:
 
 def cores_to_run_on() -> int:
     """Logical cores that the scheduler may put this process on, whatever its quota."""
-    if sys.platform == "linux":
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return cores
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, DetectorError, ModelLoadError
 from detector_runtime.images import check_sides
 from detector_runtime.results import Detections
-from detector_runtime.settings import DetectorSettings, settings_from
+from detector_runtime.settings import DetectorSettings
 from detector_runtime.tools.looking import MODES, look
 
 
@@ -109,13 +110,11 @@ def _add_model_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _open(chosen: argparse.Namespace) -> Detector:
-    settings = settings_from(
-        {
-            "confidence_threshold": chosen.confidence,
-            "imgsz": chosen.imgsz,
-            "threads": chosen.threads,
-            "tracking": chosen.tracking,
-        }
+    settings = DetectorSettings(
+        confidence_threshold=chosen.confidence,
+        imgsz=chosen.imgsz,
+        threads=chosen.threads,
+        tracking=chosen.tracking,
     )
     return open_detector(chosen.model, chosen.mock, settings)
 
@@ -205,7 +204,8 @@ def _watch(chosen: argparse.Namespace) -> None:
     if not chosen.folder.is_dir():
         raise ConfigurationError(f"there is no folder {chosen.folder}", "Check the path.")
     if chosen.save is not None:
-        _make_folder(chosen.save)
+        with _writing(chosen.save):
+            chosen.save.mkdir(parents=True, exist_ok=True)
     with _open(chosen) as detector:
         images = (
             present_images(chosen.folder)
@@ -259,31 +259,24 @@ def _write_json(values: Any, target: str) -> None:
     if target == "-":
         print(text)
         return
-    try:
+    with _writing(target):
         Path(target).write_text(text + "\n", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise _unwritable(target, error) from error
 
 
 def _save(path: Path, found: Detections, target: Path) -> None:
     from detector_runtime.tools.drawing import draw
 
     image = draw(path, found)
-    try:
+    with _writing(target):
         image.save(target)
-    except (OSError, ValueError) as error:
-        raise _unwritable(str(target), error) from error
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _writing(target: Path | str) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(str(folder), error) from error
-
-
-def _unwritable(target: str, error: Exception) -> ConfigurationError:
-    return ConfigurationError(
-        f"{target} cannot be written: {error}",
-        "Choose a folder that exists and a name that ends in .png or .jpg for images.",
-    )
+        yield
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{target} cannot be written: {error}",
+            "Choose a folder that exists and a name that ends in .png or .jpg for images.",
+        ) from error

@@ -88,7 +88,7 @@ class CameraMotion:
             return 0.0, 0.0
         if before.size != now.size:
             return None
-        if _rests(before.coarse, now.coarse):
+        if (before.coarse == now.coarse).mean() >= REST_SHARE:
             return 0.0, 0.0
         return _moved(before, now, green)
 
@@ -105,7 +105,7 @@ class CameraMotion:
 
     def _glance(self, frame: Frame, green: NDArray[np.uint8]) -> _Glance:
         stride = max(1, round(green.shape[1] / COARSE_WIDTH))
-        side = _patch_side(green)
+        side = 64 if min(green.shape) >= 320 else 32
         corners = _grid(green, side)
         return _Glance(
             (frame.width, frame.height),
@@ -113,10 +113,6 @@ class CameraMotion:
             _cut(green, corners, side),
             corners,
         )
-
-
-def _rests(before: Grey, now: Grey) -> bool:
-    return bool((before == now).mean() >= REST_SHARE)
 
 
 def _moved(before: _Glance, now: _Glance, green: NDArray[np.uint8]) -> tuple[float, float] | None:
@@ -152,8 +148,7 @@ def _votes(patches: Grey, corners: Points, green: NDArray[np.uint8], proposal: P
     inside = ((places >= 0) & (places <= room)).all(axis=1)
     if not inside.any():
         return _Votes((0.0, 0.0), 0, 0)
-    found = _correlated(patches[inside], _cut(green, places[inside], side))
-    offsets = _peaks(found)
+    offsets = _peaks(_phase(patches[inside], _cut(green, places[inside], side), (side, side)))
     common = np.median(offsets, axis=0)
     # The median is the mode as soon as most agree; where they do not, nothing is accepted anyway.
     # Beyond a quarter of a patch too little of it is shared to be sure which way it went.
@@ -168,7 +163,7 @@ def _proposals(before: Grey, now: Grey) -> Iterator[Points]:
     from scipy import fft
 
     shape = tuple(fft.next_fast_len(side, real=True) for side in now.shape)
-    surface = _phase(_windowed(before), _windowed(now), shape)
+    surface = _phase(before, now, shape)
     for _ in range(PROPOSALS):
         row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
         for y in (row, row - shape[0]):
@@ -184,15 +179,11 @@ def _blank(surface: Grey, row: int, column: int) -> None:
     surface[np.ix_(rows, columns)] = -1.0
 
 
-def _correlated(before: Grey, now: Grey) -> Grey:
-    return _phase(_windowed(before), _windowed(now), before.shape[-2:])
-
-
 def _phase(before: Grey, now: Grey, shape: tuple[Any, ...]) -> Grey:
     """Correlation surface: its peak lies at the displacement of content from before to now."""
     from scipy import fft
 
-    cross = fft.rfft2(now, shape) * np.conj(fft.rfft2(before, shape))
+    cross = fft.rfft2(_windowed(now), shape) * np.conj(fft.rfft2(_windowed(before), shape))
     cross /= np.maximum(np.abs(cross), 1e-6)
     surface: Grey = fft.irfft2(cross, shape)
     return surface
@@ -212,10 +203,6 @@ def _windowed(images: Grey) -> Grey:
     window = np.outer(np.hanning(height), np.hanning(width)).astype(np.float32)
     centred: Grey = (images - images.mean(axis=(-2, -1), keepdims=True)) * window
     return centred
-
-
-def _patch_side(green: NDArray[np.uint8]) -> int:
-    return 64 if min(green.shape) >= 320 else 32
 
 
 def _grid(green: NDArray[np.uint8], side: int) -> Points:

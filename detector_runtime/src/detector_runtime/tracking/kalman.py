@@ -95,9 +95,6 @@ class Motion:
             np.full(count, float(noise.first_size) ** 2),
         )
 
-    def __len__(self) -> int:
-        return len(self.mean)
-
     def predict(self, steps: float) -> None:
         """Moves all tracks on by `steps` frames, which need not be a whole number."""
         noise = self.noise
@@ -136,25 +133,15 @@ class Motion:
 
     def take(self, which: NDArray[np.intp]) -> Motion:
         """A copy with only these tracks."""
-        return Motion(
-            self.noise,
-            self.mean[which],
-            self.position[which],
-            self.cross[which],
-            self.velocity[which],
-            self.size[which],
-        )
+        return Motion(self.noise, *(each[which] for each in self._arrays()))
 
     def joined(self, other: Motion) -> Motion:
         """These tracks and then the others."""
-        return Motion(
-            self.noise,
-            np.concatenate([self.mean, other.mean]),
-            np.concatenate([self.position, other.position]),
-            np.concatenate([self.cross, other.cross]),
-            np.concatenate([self.velocity, other.velocity]),
-            np.concatenate([self.size, other.size]),
-        )
+        pairs = zip(self._arrays(), other._arrays())  # noqa: B905
+        return Motion(self.noise, *map(np.concatenate, pairs))
+
+    def _arrays(self) -> tuple[Array, ...]:
+        return self.mean, self.position, self.cross, self.velocity, self.size
 
 
 def centred(boxes: NDArray[np.floating[Any]]) -> Array:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,29 +119,6 @@ class TrackerSettings:
         check_kind("noise", self.noise, MotionNoise)
 
 
-class Tracker(Protocol):
-    """Gives the detections of successive frames ids that persist."""
-
-    def update(
-        self,
-        detections: Detections,
-        weak: Detections | None = None,
-        *,
-        timestamp: float | None = None,
-        camera_shift: Shift = (0.0, 0.0),
-    ) -> Detections:
-        """The next frame's detections, under their persistent ids."""
-        ...
-
-    def check_timestamp(self, timestamp: float | None) -> None:
-        """Raises ConfigurationError when `update` would refuse this time."""
-        ...
-
-    def reset(self) -> None:
-        """Forgets all tracks; ids go on counting."""
-        ...
-
-
 class IdCounter:
     """Hands out `class_n`, each once."""
 
@@ -175,20 +152,6 @@ class _Tracks:
     error: NDArray[np.float64]
     scores: NDArray[np.float32]
 
-    ENTRIES = (
-        "ids",
-        "votes",
-        "confirmed",
-        "trusted",
-        "age",
-        "hits",
-        "judged",
-        "misses",
-        "frames_out_of_view",
-        "error",
-        "scores",
-    )
-
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -197,15 +160,17 @@ class _Tracks:
         return chosen
 
     def take(self, which: Indices) -> _Tracks:
-        entries = {name: getattr(self, name)[which] for name in self.ENTRIES}
+        entries = {name: getattr(self, name)[which] for name in _ENTRIES}
         return _Tracks(self.motion.take(which), **entries)
 
     def joined(self, other: _Tracks) -> _Tracks:
         entries = {
-            name: np.concatenate([getattr(self, name), getattr(other, name)])
-            for name in self.ENTRIES
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _ENTRIES
         }
         return _Tracks(self.motion.joined(other.motion), **entries)
+
+
+_ENTRIES = tuple(each.name for each in fields(_Tracks) if each.name != "motion")
 
 
 @dataclass(frozen=True)
