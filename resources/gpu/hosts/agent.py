@@ -57,7 +57,6 @@ def main(arguments: list[str]) -> int:
 def probe(*distributions: str) -> dict[str, Any]:
     """This Python, the versions of some distributions, and whether torch sees a GPU."""
     import importlib.metadata
-    import platform
 
     found: dict[str, str | None] = {}
     for name in distributions:
@@ -65,6 +64,14 @@ def probe(*distributions: str) -> dict[str, Any]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
+    answer: dict[str, Any] = {
+        "python": sys.executable,
+        "torch": None,
+        "cuda": None,
+        "gpu": None,
+        "trouble": "",
+        "found": found,
+    }
     try:
         import torch
 
@@ -73,16 +80,8 @@ def probe(*distributions: str) -> dict[str, Any]:
             # Some hosts list a GPU that fails at its first use.
             torch.ones(8, device="cuda").sum().item()
     except Exception as error:  # a broken driver raises whatever it likes
-        return {"python": sys.executable, "found": found, "trouble": f"{error!r}", "gpu": None}
-    return {
-        "python": sys.executable,
-        "python_version": platform.python_version(),
-        "found": found,
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "gpu": gpu,
-        "trouble": "",
-    }
+        return {**answer, "trouble": f"{error!r}"}
+    return {**answer, "torch": torch.__version__, "cuda": torch.version.cuda, "gpu": gpu}
 
 
 def environment(folder: str, *pins: str) -> str:

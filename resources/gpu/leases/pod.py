@@ -378,7 +378,7 @@ class ReadyPod:
         host = self.workspace.host
         host.close()
         try:
-            host.run(quoted("test", "-e", self.workspace.helper))
+            host.run(quoted("test", "-e", self.workspace.agent))
         except RemoteCommandError as error:
             return "its disk is empty: it was recreated" if error.code == 1 else None
         return None

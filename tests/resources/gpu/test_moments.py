@@ -43,7 +43,7 @@ class Doom:
     """A pod that dies by the first call of a program after it was armed.
 
     Attributes:
-        program: "python3 WORD" for one of the helper's commands, else a tool of the shell.
+        program: "python3 WORD" for one of the agent's commands, else a tool of the shell.
         how: what becomes of that call.
     """
 

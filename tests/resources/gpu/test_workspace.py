@@ -522,9 +522,8 @@ def test_stopping_ends_the_job_and_what_it_started(
     workspace.start()
     pids = machine.home / ".outpost" / "jobs" / "job1" / "pids"
     wait_until(pids.exists)
-    helper = machine.home / workspace.helper.rpartition("/.outpost/")[2]
-    source = (machine.home / ".outpost" / helper.name).read_text().replace("= 10.0", "= 0.5")
-    (machine.home / ".outpost" / helper.name).write_text(source)
+    agent = machine.home / ".outpost" / Path(workspace.agent).name
+    agent.write_text(agent.read_text().replace("= 10.0", "= 0.5"))
 
     workspace.stop()
 
