@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from doubles.sshd import needs_sshd
 
 from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.clouds.billed import HOURS_A_MONTH
-from resources.gpu.clouds.runpod import RunPod
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.inventory import Entry, Ownership, account_of
 from resources.gpu.leases.ledger import LeaseRow, Ledger
@@ -107,19 +105,6 @@ def test_ended_pods_are_billed_no_more(account: Renting) -> None:
     account.cloud.terminate(str(row.pod_id))
 
     assert looked_at(account) == {}
-
-
-def test_every_page_is_read(account: Renting) -> None:
-    for number in range(5):
-        account.runpod.add_foreign(f"pod-{number}")
-    account.runpod.volumes = [{**VOLUME, "id": f"v{n}", "name": f"volume-{n}"} for n in range(5)]
-    account.runpod.page_size = 2
-    cloud = RunPod(replace(account.cloud.settings, cursor_parameter="cursor"))
-
-    found = account_of(cloud, account.ledger)
-
-    assert len(found.entries) == 10
-    assert found.unknown == ()
 
 
 def test_pages_that_cannot_be_read_are_told_of_and_hide_nothing_else(account: Renting) -> None:
