@@ -1,123 +1,18 @@
-"""All that is changed in ultralytics: each change with its reason and what it was checked on.
+"""All that is changed in ultralytics.
 
-A change stands in for a function of ultralytics, whose source it was written against. The tests
-compare those sources with the digests that are noted here: when upstream changes one of them, read
-what it does now, adapt what stands in for it, and note the new version and digest.
+A change stands in for a function of ultralytics, whose source it was written against. This module's
+test compares those sources with the digests that it notes: when upstream changes one of them, read
+what it does now, adapt what stands in for it, and note the new version and digest there.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .acceleration.cpu import CpuPrecision
 from .acceleration.muon import muon_update
-
-
-@dataclass(frozen=True)
-class UltralyticsPatch:
-    """A function of ultralytics that something stands in for, or whose workings are relied on.
-
-    Attributes:
-        target: module and name, separated by a colon.
-        checked: the version of ultralytics that it was checked on.
-        digest: SHA-256 of the function's source in that version, its first 16 digits.
-        reason: why it is changed.
-    """
-
-    target: str
-    checked: str
-    digest: str
-    reason: str
-
-    def source_digest(self) -> str:
-        """The digest of the source as it is installed."""
-        module, _, name = self.target.partition(":")
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-        return hashlib.sha256(inspect.getsource(found).encode()).hexdigest()[:16]
-
-
-PATCHES = (
-    UltralyticsPatch(
-        "ultralytics.optim.muon:muon_update",
-        "8.4.190",
-        "b7b79fffc4875a4c",
-        "pads matrices and multiplies in bfloat16, which most processors emulate",
-    ),
-    UltralyticsPatch(
-        "ultralytics.optim.muon:MuSGD.step",
-        "8.4.190",
-        "b5df0189d9c5616a",
-        "calls muon_update by its name in the module, with lists of all matrices",
-    ),
-    UltralyticsPatch(
-        "ultralytics.optim.muon:zeropower_via_newtonschulz5",
-        "8.4.190",
-        "3e018ec667f63063",
-        "its coefficients and number of steps are those of ours",
-    ),
-    UltralyticsPatch(
-        "ultralytics.models.yolo.detect.train:DetectionTrainer.preprocess_batch",
-        "8.4.190",
-        "cd3df8d7801c310d",
-        "images of the first epochs are made smaller after it",
-    ),
-    UltralyticsPatch(
-        "ultralytics.engine.trainer:BaseTrainer._do_train",
-        "8.4.190",
-        "87a635e3bfc4fd3f",
-        "calls preprocess_batch, optimizer_step and the callbacks in the order relied on",
-    ),
-    UltralyticsPatch(
-        "ultralytics.utils.tqdm:is_noninteractive_console",
-        "8.4.190",
-        "d44f1b563dec61cb",
-        "writes a line for each step into the log",
-    ),
-    UltralyticsPatch(
-        "ultralytics.utils.checks:check_font",
-        "8.4.190",
-        "ccf9e94073e9904f",
-        "downloads a font",
-    ),
-    UltralyticsPatch(
-        "ultralytics.utils.torch_utils:select_device",
-        "8.4.190",
-        "47809a19a310316c",
-        "sets as many threads as torch_utils.NUM_THREADS says: one core is left idle",
-    ),
-    UltralyticsPatch(
-        "ultralytics.utils.plotting:plot_images",
-        "8.4.190",
-        "8e5f6489bd520fc9",
-        "draws in a thread, where failures are lost, and images too small to read",
-    ),
-    UltralyticsPatch(
-        "ultralytics.models.yolo.detect.train:DetectionTrainer.plot_training_labels",
-        "8.4.190",
-        "337b8f32e9e4f25d",
-        "calls plot_labels by its name in the module",
-    ),
-    UltralyticsPatch(
-        "ultralytics.models.yolo.detect.val:DetectionValidator.plot_predictions",
-        "8.4.190",
-        "c086de74e5035587",
-        "calls plot_images by its name in the module",
-    ),
-    UltralyticsPatch(
-        "ultralytics.engine.trainer:BaseTrainer.plot_metrics",
-        "8.4.190",
-        "046604f9dfb25d8a",
-        "calls plot_results by its name in the module",
-    ),
-)
 
 Drawing = Callable[..., None]
 

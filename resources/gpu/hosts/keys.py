@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from pipeline.files import write_once
 from resources.gpu.hosts.host_keys import SshError
-from resources.gpu.pod_names import write_once
 
 PASSPHRASE_VARIABLE = "OUTPOST_GPU_SSH_PASSPHRASE"
 """Read when a key is; neither configuration nor a log has it."""

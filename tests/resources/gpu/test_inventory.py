@@ -1,12 +1,10 @@
 """What an account is billed for: all of it, told apart, also where a part cannot be looked at."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles.renting import LIMITS, RTX_4090, Renting, RentingFromLambda, renting
-from doubles.renting import renting_from_lambda as lambda_account
+from doubles.renting import LIMITS, RTX_4090, Renting, RentingFromLambda
 from doubles.servers import Fault, Reply, cloudflare, drop, status
 from doubles.sshd import needs_sshd
 
@@ -20,20 +18,6 @@ pytestmark = needs_sshd
 OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
 VOLUME = {"id": "v1", "name": "sets", "size": 100, "dataCenter": "US-KS-2", "type": "STANDARD"}
 FAST = {**VOLUME, "id": "v2", "name": "fast", "type": "HIGH_PERFORMANCE"}
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
-    with renting(tmp_path) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        yield account
-
-
-@pytest.fixture
-def from_lambda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RentingFromLambda]:
-    with lambda_account(tmp_path) as account:
-        monkeypatch.setenv("LAMBDA_API_KEY", account.double.key)
-        yield account
 
 
 def lease(account: Renting, ledger: Ledger) -> LeaseRow:

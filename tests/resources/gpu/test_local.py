@@ -163,7 +163,7 @@ def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
 def test_a_program_that_ignores_the_request_to_end_is_killed(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.jobs.child_process.end_group.__defaults__", (0.5,))
+    monkeypatch.setattr("pipeline.jobs.child_process.GRACE_SECONDS", 0.5)
 
     with pytest.raises(Interrupted):
         run(job, f"{DEAF}\n{SLEEPER}", on_log=interrupt)

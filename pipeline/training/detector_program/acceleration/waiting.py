@@ -42,11 +42,11 @@ def prepare_to_share() -> tuple[str, ...]:
     return chosen
 
 
-def busy_share(seconds: float = LOOK_SECONDS) -> float:
+def busy_share() -> float:
     """Share of the processor's time that is used while this process waits, 0 to 1."""
     import psutil
 
-    return float(psutil.cpu_percent(seconds)) / 100
+    return float(psutil.cpu_percent(LOOK_SECONDS)) / 100
 
 
 class OtherPrograms:
