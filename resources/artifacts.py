@@ -137,15 +137,10 @@ class ArtifactStore:
             _write_text(staged.parent / "manifest.json", manifest.model_dump_json(indent=1))
             artifact = self._artifact(record.version)
             _move_into_place(staged.parent, artifact)
-            self.record(record)
+            builds = self._asset_folder(record.recipe.asset, record.recipe.partition) / "builds"
+            file = builds / f"{record.recipe.input_key}.json"
+            _write_text(file, record.model_dump_json(indent=1))
         return artifact, record
-
-    def record(self, record: Provenance) -> None:
-        """Write down which data version a recipe made."""
-        asset_folder = self._asset_folder(record.recipe.asset, record.recipe.partition)
-        file = asset_folder / "builds" / f"{record.recipe.input_key}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _write_text(file, record.model_dump_json(indent=1))
 
     def open(self, version: ArtifactVersion) -> Artifact:
         """A stored version.

@@ -174,7 +174,10 @@ def _origin_of_folder(folder: Path, records: Records) -> _Origin:
     listing = manifest_of(folder)
     held = records.versions_holding(*(entry.sha256 for entry in listing.files))
     origins = [
-        _Origin((version,), _differences(folder, part))
+        _Origin(
+            (version,),
+            tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part)),
+        )
         for version in held
         for part in _parts_like(listing, records.listing_of(version))
     ]
@@ -197,10 +200,6 @@ def _parts_like(listing: Manifest, whole: Manifest) -> Iterator[Manifest]:
                 if entry.path.startswith(prefix)
             )
         )
-
-
-def _differences(folder: Path, part: Manifest) -> tuple[str, ...]:
-    return tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part))
 
 
 def _unknown_bytes(file: Path, digest: str, claims: Mapping[str, str]) -> tuple[str, ...]:

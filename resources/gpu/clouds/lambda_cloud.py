@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -85,6 +85,8 @@ _BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
 _UNKNOWN = "global/object-does-not-exist"
 _PAGING = re.compile("page|pagina|next|cursor|more|continu")
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class LambdaCloud:
 
     def pods(self) -> Sequence[Pod]:
         """All instances of the account."""
-        listed = self._api.ask("GET", "/instances").read(_Instances)
+        listed = self._api.ask("GET", "/instances").read(_WholeList[_Instance])
         listed.require_all("instances")
         return [self._pod(instance) for instance in listed.data]
 
@@ -180,7 +182,7 @@ class LambdaCloud:
 
     def clean_up(self, name: str) -> None:
         """Remove the SSH key that `create` registered under a name."""
-        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+        for key in self._api.ask("GET", "/ssh-keys").read(_Answer[list[_Key]]).data:
             if key.name == name:
                 reply = self._api.ask("DELETE", f"/ssh-keys/{checked_id(key.id)}")
                 if not _is_unknown(reply):
@@ -201,7 +203,7 @@ class LambdaCloud:
         )
 
     def _billed_instances(self) -> Iterator[Billed]:
-        listed = self._api.ask("GET", "/instances").read(_Instances)
+        listed = self._api.ask("GET", "/instances").read(_WholeList[_Instance])
         for instance in listed.data:
             pod = self._pod(instance)
             if pod.status is not PodStatus.ENDED:
@@ -212,7 +214,7 @@ class LambdaCloud:
         listed.require_all("instances")
 
     def _billed_file_systems(self) -> Iterator[Billed]:
-        listed = self._api.ask("GET", "/file-systems").read(_FileSystems)
+        listed = self._api.ask("GET", "/file-systems").read(_WholeList[_FileSystem])
         yield from (system.billed() for system in listed.data)
         listed.require_all("file systems")
 
@@ -247,7 +249,7 @@ class LambdaCloud:
         return diagnose_offers(list(_offers(types)), types.keys(), gpu_request)
 
     def _types(self) -> dict[str, _Type]:
-        return self._api.ask("GET", "/instance-types").read(_Types).data
+        return self._api.ask("GET", "/instance-types").read(_Answer[dict[str, _Type]]).data
 
     def _register(self, name: str, public_key: str) -> str:
         """Register a key, and return the name that it has.
@@ -259,7 +261,7 @@ class LambdaCloud:
         error = reply.error()
         if error is None:
             return name
-        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+        for key in self._api.ask("GET", "/ssh-keys").read(_Answer[list[_Key]]).data:
             if _same_key(key.public_key, public_key):
                 return key.name
         raise error
@@ -269,14 +271,14 @@ class LambdaCloud:
         reply = self._api.create("/instance-operations/launch", launch)
         reply.raise_for_error()
         try:
-            (instance_id,) = reply.read(_Launched).data.instance_ids
+            (instance_id,) = reply.read(_Answer[_Launched]).data.instance_ids
         except (CloudUnavailableError, ValueError) as error:
             raise self._api.ambiguous(f"its reply names no instance ({error})") from None
         return instance_id
 
     def _instance(self, pod_id: str) -> _Instance | None:
         reply = self._api.ask("GET", f"/instances/{checked_id(pod_id)}")
-        return None if _is_unknown(reply) else reply.read(_OneInstance).data
+        return None if _is_unknown(reply) else reply.read(_Answer[_Instance]).data
 
     def _own_key(self, pod_id: str) -> str:
         """The name of the key that was registered for this instance alone; "" if there is none."""
@@ -307,6 +309,10 @@ class LambdaCloud:
         return Pod(instance.id, instance.name or "", status, price, address)
 
 
+class _Answer(ResponseBody, Generic[T]):
+    data: T
+
+
 class _InstanceType(ResponseBody):
     name: str = ""
     price_cents_per_hour: int | None = None
@@ -321,20 +327,12 @@ class _Instance(ResponseBody):
     instance_type: Lenient[_InstanceType] = None
 
 
-class _OneInstance(ResponseBody):
-    data: _Instance
-
-
-class _WholeList(ResponseBody):
+class _WholeList(_Answer[list[T]]):
     def require_all(self, what: str) -> None:
         """Raise where there may be more. Pages are not documented, so any sign of them counts."""
         beside = self.model_extra or {}
         if any(value for word, value in beside.items() if _PAGING.search(word.lower())):
             raise incomplete_list("Lambda Cloud", what)
-
-
-class _Instances(_WholeList):
-    data: list[_Instance]
 
 
 class _FileSystem(ResponseBody):
@@ -352,10 +350,6 @@ class _FileSystem(ResponseBody):
         return Billed("file system", self.id, self.name, status, created, price, how)
 
 
-class _FileSystems(_WholeList):
-    data: list[_FileSystem]
-
-
 class _Region(ResponseBody):
     name: str
 
@@ -365,26 +359,14 @@ class _Type(ResponseBody):
     regions_with_capacity_available: list[_Region]
 
 
-class _Types(ResponseBody):
-    data: dict[str, _Type]
-
-
 class _Key(ResponseBody):
     id: str
     name: str
     public_key: str = ""
 
 
-class _Keys(ResponseBody):
-    data: list[_Key]
-
-
-class _LaunchedIds(ResponseBody):
-    instance_ids: list[str]
-
-
 class _Launched(ResponseBody):
-    data: _LaunchedIds
+    instance_ids: list[str]
 
 
 def _offers(types: dict[str, _Type]) -> Iterator[Offer]:

@@ -36,18 +36,8 @@ UNUSED_SECONDS = 14 * 24 * 3600.0
 
 def main(arguments: list[str]) -> int:
     """Run one command; its answer is JSON on standard output."""
-    commands: dict[str, Callable[..., Any]] = {
-        "probe": probe,
-        "environment": environment,
-        "packages": packages,
-        "lacking": lacking,
-        "unpack": unpack,
-        "lay": lay,
-        "look": look,
-        "stop": stop,
-        "files": files,
-        "clear": clear,
-    }
+    acts = (probe, environment, packages, lacking, unpack, lay, look, stop, files, clear)
+    commands: dict[str, Callable[..., Any]] = {act.__name__: act for act in acts}
     answer = json.dumps(commands[arguments[0]](*arguments[1:]))
     # On a line of its own, whatever libraries have printed.
     print(f"\n{answer}", flush=True)
