@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from doubles.results import rows_of
+from doubles.trainings import rows_of
 from PIL import Image
 
 from pipeline.export.contract import check_onnx_contract

@@ -9,10 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from doubles.results import rows_of
-from PIL import Image
+from doubles.trainings import rows_of, write_squares
 
 from pipeline.export.contract import check_onnx_contract
 from pipeline.jobs.events import DoneEvent, FailedEvent, JobEvent, MessageEvent
@@ -36,23 +34,9 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks with signals")
 
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Squares and bars on noise; three synthetic images and one real, which is listed twice."""
-    folder = tmp_path_factory.mktemp("set")
-    generator = np.random.default_rng(5)
+    """Three synthetic images and one real, which is listed twice."""
     names = ("synth_0", "synth_1", "synth_2", "real_0")
-    for subset in ("train", "val"):
-        for kind in ("images", "labels"):
-            (folder / kind / subset).mkdir(parents=True)
-        for index, name in enumerate(names):
-            pixels = generator.integers(80, 120, (128, 128, 3), np.uint8)
-            pixels[40:80, 40:80] = (220, 40, 40) if index % 2 else (40, 40, 220)
-            Image.fromarray(pixels).save(folder / "images" / subset / f"{name}.png")
-            label = f"{index % 2} 0.47 0.47 0.31 0.31\n"
-            (folder / "labels" / subset / f"{name}.txt").write_text(label)
-        listed = [*names, "real_0"] if subset == "train" else names
-        lines = "".join(f"./images/{subset}/{name}.png\n" for name in listed)
-        (folder / f"{subset}.txt").write_text(lines, encoding="utf-8")
-    return folder
+    return write_squares(tmp_path_factory.mktemp("set"), names, repeated=("real_0",))
 
 
 def spec(epochs: int, **changes: object) -> TrainingSpec:

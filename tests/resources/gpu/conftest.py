@@ -33,8 +33,7 @@ def machine(tmp_path: Path) -> Iterator[SshMachine]:
     key = own_key(tmp_path / "id_ed25519")
     with running_sshd(tmp_path / "machine", public_line(key)) as machine:
         machine.install("python3", gpu_python())
-        public = (machine.folder / "hostkey.pub").read_text()
-        (tmp_path / "known_hosts").write_text(f"[{machine.host}]:{machine.port} {public}")
+        machine.write_known_hosts(tmp_path / "known_hosts")
         yield machine
 
 

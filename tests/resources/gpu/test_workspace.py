@@ -136,8 +136,7 @@ def test_a_known_hosts_file_decides_where_the_user_has_one(
     file = tmp_path / "known_hosts"
     with pytest.raises(SshError, match="does not know"):
         known_host(file, address)
-    public = (machine.folder / "hostkey.pub").read_text()
-    file.write_text(f"[{machine.host}]:{machine.port} {public}")
+    machine.write_known_hosts(file)
 
     connect(Login(address, key, known_host(file, address))).close()
     machine.change_host_key()
