@@ -213,8 +213,8 @@ def _with_certificate(key: paramiko.PKey, file: Path) -> paramiko.PKey:
 
 def _raise_for_want_of_an_agent(found: _KeyFile) -> None:
     """Raise unless the passphrase is at hand."""
-    asked = "no SSH agent answers" if not os.environ.get("SSH_AUTH_SOCK") else "the SSH agent"
-    asked = asked if asked.startswith("no") else f"{asked} does not hold it"
+    has_agent = os.environ.get("SSH_AUTH_SOCK")
+    asked = "the SSH agent does not hold it" if has_agent else "no SSH agent answers"
     add = f"ssh-add {found.file}, in the shell that starts Outpost"
     if found.kind.startswith(HARDWARE):
         raise SshKeyError(
