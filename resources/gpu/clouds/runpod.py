@@ -381,7 +381,7 @@ class _Pagination(ResponseBody):
     hasNextPage: bool | None = None  # noqa: N815
 
 
-class _WholeList(ResponseBody):
+class _Page(ResponseBody):
     pagination: _Pagination | None = None
 
     def require_all(self, what: str) -> None:
@@ -391,7 +391,7 @@ class _WholeList(ResponseBody):
             raise incomplete_list("RunPod", what)
 
 
-class _Pods(_WholeList):
+class _Pods(_Page):
     pods: list[_Pod]
 
 
@@ -409,7 +409,7 @@ class _Volume(ResponseBody):
         return Billed("network volume", self.id, self.name, size, None, price, how)
 
 
-class _Volumes(_WholeList):
+class _Volumes(_Page):
     networkVolumes: list[_Volume]  # noqa: N815
 
 
@@ -429,7 +429,7 @@ class _ServerlessEndpoint(ResponseBody):
         return Billed(kind, self.id, self.name, status, created, None, "unknown")
 
 
-class _Endpoints(_WholeList):
+class _Endpoints(_Page):
     endpoints: list[_ServerlessEndpoint]
 
 
