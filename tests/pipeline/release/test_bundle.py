@@ -2,21 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
 from detector_runtime.bundle import Bundle, BundleMetrics, Interval, ThresholdTable
 from detector_runtime.errors import BundleError
-from onnx import TensorProto, helper, numpy_helper
+from doubles.models import export_metadata, write_detector
 
 from pipeline.export.contract import ContractReport, check_onnx_contract
 from pipeline.release.bundle import Release, release_version, write_bundle
 
 CLASSES = ("knight", "sheep")
+SIZE = (128, 160)
 METADATA = {
-    "end2end": "True",
-    "names": "{0: 'knight', 1: 'sheep'}",
-    "imgsz": "[128, 160]",
+    **export_metadata(CLASSES, SIZE),
     "stride": "32",
     "task": "detect",
     "outpost_game": "demo",
@@ -27,24 +24,7 @@ METADATA = {
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A model that gives 300 empty rows for any image."""
-    rows = numpy_helper.from_array(np.zeros((1, 300, 6), np.float32), "rows")
-    shape = numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape")
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
-            helper.make_node("Reshape", ["mean", "shape"], ["column"]),
-            helper.make_node("Mul", ["column", "rows"], ["output0"]),
-        ],
-        "detector",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 128, 160])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
-        [rows, shape],
-    )
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
-    helper.set_model_props(made, METADATA)
-    file = tmp_path / "best.onnx"
-    onnx.save(made, str(file))
-    return file
+    return write_detector(tmp_path / "best.onnx", METADATA, size=SIZE)
 
 
 @pytest.fixture

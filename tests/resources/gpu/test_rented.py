@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from doubles.clocks import WallClock
-from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program
+from doubles.gpu_jobs import QUICK, SPEC, Listener, gpu_python, training_program
 from doubles.processes import wait_until
 from doubles.renting import A5000, RTX_4090, Renting, transitions
 from doubles.runpod import NO_CAPACITY, RunPodDouble
@@ -39,19 +39,6 @@ from resources.gpu.signals import Interrupted
 pytestmark = needs_sshd
 slow = pytest.mark.slow
 """Most of these: each rents, trains and ends. The rest is what every change should see."""
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.events: list[JobEvent] = []
-        self.lines: list[str] = []
-
-    @property
-    def epochs(self) -> list[int]:
-        return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
-
-    def said(self, words: str) -> bool:
-        return any(words in line for line in self.lines)
 
 
 def train(account: Renting, job: Path, listener: Listener | None = None, **terms: object) -> Path:
