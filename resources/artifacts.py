@@ -26,7 +26,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
-from pipeline.files import replacing
+from pipeline.files import replacing, write_text
 from pipeline.manifests import Manifest, manifest_of, problems_in
 from pipeline.provenance import ArtifactVersion, Provenance
 from resources.files import last_touched, remove_tree, size_of
@@ -376,7 +376,7 @@ def _parse_record(file: Path) -> Provenance | None:
 def _write_text(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new."""
     with replacing(file) as fresh:
-        fresh.write_text(text + "\n", encoding="utf-8", newline="\n")
+        write_text(fresh, f"{text}\n")
 
 
 @contextmanager

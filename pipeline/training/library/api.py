@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.files import write_text
 from pipeline.jobs.checkpoints import CheckpointDescription
 from pipeline.jobs.events import JobEvent, MessageEvent
 from pipeline.jobs.failures import JobFailedError
@@ -202,7 +203,7 @@ class _Run:
             checkpoint_dir=self.config.checkpoint_dir.absolute(),
         )
         config = resolved.model_dump_json(indent=1, exclude_unset=True)
-        (self.folder / CONFIG_FILE).write_text(config + "\n", encoding="utf-8", newline="\n")
+        write_text(self.folder / CONFIG_FILE, f"{config}\n")
         self._run(job)
         return self._collect(time.monotonic() - began)
 
