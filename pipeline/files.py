@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,3 +76,46 @@ def replacing(file: Path) -> Iterator[Path]:
         neighbour.replace(file)
     finally:
         neighbour.unlink(missing_ok=True)
+
+
+def write_once(file: Path, content: bytes) -> bool:
+    """Write a file that only its owner can read, whole and to the disk, unless there is one.
+
+    Of several processes one writes it, the others find it written.
+
+    Args:
+        file: in a folder that exists.
+        content: all of it.
+
+    Returns:
+        Whether this call has written it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return _name_once(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name_once(temporary: Path, file: Path) -> bool:
+    """Give a written file its name unless it is taken: atomic, unlike looking first."""
+    try:
+        os.link(temporary, file)
+    except FileExistsError:
+        return False
+    except OSError:
+        # No hard links on this disk, as on memory cards: create it first and fill it then.
+        with suppress(FileExistsError):
+            file.open("x").close()
+            temporary.replace(file)
+            return True
+        return False
+    return True

@@ -26,7 +26,7 @@ import dagster as dg
 from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
-from pipeline.files import replacing
+from pipeline.files import replacing, write_text
 from pipeline.manifests import Manifest, manifest_of, problems_in
 from pipeline.provenance import ArtifactVersion, Provenance
 from resources.files import last_touched, remove_tree, size_of
@@ -137,15 +137,10 @@ class ArtifactStore:
             _write_text(staged.parent / "manifest.json", manifest.model_dump_json(indent=1))
             artifact = self._artifact(record.version)
             _move_into_place(staged.parent, artifact)
-            self.record(record)
+            builds = self._asset_folder(record.recipe.asset, record.recipe.partition) / "builds"
+            file = builds / f"{record.recipe.input_key}.json"
+            _write_text(file, record.model_dump_json(indent=1))
         return artifact, record
-
-    def record(self, record: Provenance) -> None:
-        """Write down which data version a recipe made."""
-        asset_folder = self._asset_folder(record.recipe.asset, record.recipe.partition)
-        file = asset_folder / "builds" / f"{record.recipe.input_key}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _write_text(file, record.model_dump_json(indent=1))
 
     def open(self, version: ArtifactVersion) -> Artifact:
         """A stored version.
@@ -381,7 +376,7 @@ def _parse_record(file: Path) -> Provenance | None:
 def _write_text(file: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new."""
     with replacing(file) as fresh:
-        fresh.write_text(text + "\n", encoding="utf-8", newline="\n")
+        write_text(fresh, f"{text}\n")
 
 
 @contextmanager

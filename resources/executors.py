@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline.errors import OutpostError
+from resources.state import is_checkout
 
 EXECUTOR_VARIABLE = "OUTPOST_EXECUTOR"
 BROKER_VARIABLE = "OUTPOST_BROKER"
@@ -56,9 +57,12 @@ def executor_from_environment() -> dg.ExecutorDefinition:
 
 def _celery() -> dg.ExecutorDefinition:
     if importlib.util.find_spec("dagster_celery") is None:
+        command = (
+            "uv sync --group celery" if is_checkout() else 'pip install "dagster-celery[redis]"'
+        )
         raise ExecutorError(
             f"{EXECUTOR_VARIABLE} is 'celery', but dagster-celery is not installed.",
-            "Install it with `uv sync --group celery`.",
+            f"Install it with `{command}`.",
         )
     if not os.environ.get(BROKER_VARIABLE):
         raise ExecutorError(

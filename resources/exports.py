@@ -119,7 +119,7 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         found = [
             path
             for path in entries
-            if (path.is_dir() or _is_archive(path)) and not path.name.startswith(".")
+            if (path.is_dir() or path.suffix.lower() == ".zip") and not path.name.startswith(".")
         ]
         found.sort(key=lambda path: (path.is_dir(), path.name))
         return [DroppedExport(batch_name(path), path) for path in found]
@@ -130,10 +130,6 @@ def batch_name(path: Path) -> str:
     folder."""
     name = path.name if path.is_dir() else path.stem
     return FORBIDDEN.sub("_", name)
-
-
-def _is_archive(path: Path) -> bool:
-    return path.suffix.lower() == ".zip"
 
 
 def _stamps(path: Path) -> Iterator[list[str | int]]:

@@ -373,7 +373,7 @@ def show_weights(folder: Path) -> Metadata:
         figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
     if environment is not None:
         figures["device"] = environment.device
-        figures["environment"] = dg.MetadataValue.json(environment.content)
+        figures["environment"] = dg.MetadataValue.json(environment.model_dump(mode="json"))
     return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 

@@ -77,12 +77,6 @@ class Answers:
     export: Sequence[Rows]
 
 
-def measure_parity(weights: Path, onnx: Path, images: Sequence[Path]) -> ParityReport:
-    """Run weights and export on the same input and compare every detection; see `answers_of`."""
-    answers = answers_of(weights, onnx, images)
-    return compare(answers.weights, answers.export)
-
-
 def answers_of(weights: Path, onnx: Path, images: Sequence[Path]) -> Answers:
     """Run weights and export on the same input.
 

@@ -14,20 +14,20 @@ from pipeline.visualization.tiles import TILE_WIDTH, create_tiles, encode_jpeg
 
 WEIGHTS = SKY_BLUE
 EXPORT = VERMILION
+IMAGES = 4
 COLUMNS = 2
 FONT_SIZE = 11
 SHOWN_SCORE = 0.25
 """Rows below it would cover the image; the comparison itself looks at them too."""
 
 
-def parity_sheet(answers: Answers, class_names: Sequence[str], most: int = 4) -> bytes:
+def parity_sheet(answers: Answers, class_names: Sequence[str]) -> bytes:
     """A JPEG of images with what the weights find, and inside it, thinner, what the export finds.
 
     Args:
         class_names: by class id.
-        most: images shown, from the first.
     """
-    rows = zip(answers.inputs[:most], answers.weights, answers.export, strict=False)
+    rows = zip(answers.inputs[:IMAGES], answers.weights, answers.export, strict=False)
     tiles = [_tile(image, weights, export, class_names) for image, weights, export in rows]
     sheet = create_tiles(tiles, COLUMNS, below=LEGEND_HEIGHT)
     shown = f"score {SHOWN_SCORE} and more"

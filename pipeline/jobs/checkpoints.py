@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.files import write_json
+from pipeline.files import write_json, write_text
 from pipeline.jobs.program.constants import (
     CHECKPOINT_DESCRIPTION,
     CHECKPOINT_FILE,
@@ -72,8 +72,7 @@ def prepare_to_resume(folder: Path) -> str:
         events.unlink(missing_ok=True)
         return "Resuming on another host from the checkpoint that this job began with."
     if events.is_file():
-        kept = _events_until(events.read_text(encoding="utf-8"), description)
-        events.write_text(kept, encoding="utf-8", newline="\n")
+        write_text(events, _events_until(events.read_text(encoding="utf-8"), description))
     return f"Resuming on another host after epoch {description.epoch}."
 
 

@@ -47,13 +47,13 @@ def running(
         end_group(process)
 
 
-def end_group(process: subprocess.Popen[bytes], grace: float = GRACE_SECONDS) -> None:
+def end_group(process: subprocess.Popen[bytes]) -> None:
     """Ask a process group to end, wait, then kill what is left of it."""
     try:
         if process.poll() is None:
             _ask_to_end(process)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(grace)
+                process.wait(GRACE_SECONDS)
     finally:
         # Also when a second interrupt cuts the waiting short, and also when the leader has ended
         # by itself: what it started may still run.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,8 +24,3 @@ class JobEnvironment(BaseModel):
             return cls.model_validate_json((outputs / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValidationError):
             return None
-
-    @property
-    def content(self) -> dict[str, Any]:
-        """All of it, as JSON values."""
-        return self.model_dump(mode="json")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_text
 from pipeline.jobs.program.constants import JOB_FILE, PROGRAM_FILE, RESUME_FILE
 from pipeline.jobs.program.outputs import sidecar_of
 from pipeline.links import link_file, link_tree
@@ -67,7 +68,7 @@ def write_job_folder(
         if sidecar_of(resume).is_file():
             link_file(sidecar_of(resume), sidecar_of(folder / RESUME_FILE))
     file = folder / JOB_FILE
-    file.write_text(job + "\n", encoding="utf-8", newline="\n")
+    write_text(file, f"{job}\n")
     return file
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import OutpostError
+from pipeline.export.contract import lineage_of
 from pipeline.export.onnx_export import MODEL_FILE
 from pipeline.manifests import Manifest, manifest_of, problems_in, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance
 from pipeline.release.bundle import MODEL_NAME
 from pipeline.release.package import BUNDLE_FOLDER
-from pipeline.training.detector_program.constants import BEST_WEIGHTS, LINEAGE_PREFIX
+from pipeline.training.detector_program.constants import BEST_WEIGHTS
 
 STAGE = "verifying"
 MODELS = (MODEL_FILE, f"{BUNDLE_FOLDER}/{MODEL_NAME}", BEST_WEIGHTS)
@@ -77,8 +78,6 @@ class AuditReport:
 
     subject: Path
     subject_sha256: str
-    claims: Mapping[str, str]
-    """Lineage that the model file carries itself."""
     chain: tuple[AuditedVersion, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -115,13 +114,13 @@ def audit(
         else _Origin(records.versions_holding(digest))
     )
     if not origin.versions:
-        return AuditReport(subject, digest, claims, (), _unknown_bytes(file, digest, claims))
+        return AuditReport(subject, digest, (), _unknown_bytes(file, digest, claims))
     chain = tuple(_chain(origin.versions, records, sources, report))
     problems = [*origin.problems, *(problem for link in chain for problem in link.problems)]
     problems += _contradictions(claims, chain)
     notes = tuple(note for link in chain for note in link.notes)
     # A folder of the store itself is met twice: as the subject and in the chain.
-    return AuditReport(subject, digest, claims, chain, tuple(dict.fromkeys(problems)), notes)
+    return AuditReport(subject, digest, chain, tuple(dict.fromkeys(problems)), notes)
 
 
 def embedded_lineage(file: Path) -> dict[str, str]:
@@ -137,11 +136,7 @@ def embedded_lineage(file: Path) -> dict[str, str]:
             f"{file} is not a readable ONNX model: {error}",
             "Take an undamaged copy, or audit the bundle that it came with.",
         ) from error
-    return {
-        item.key.removeprefix(LINEAGE_PREFIX): item.value
-        for item in model.metadata_props
-        if item.key.startswith(LINEAGE_PREFIX)
-    }
+    return lineage_of({item.key: item.value for item in model.metadata_props})
 
 
 def _model_file(subject: Path) -> Path:
@@ -179,7 +174,10 @@ def _origin_of_folder(folder: Path, records: Records) -> _Origin:
     listing = manifest_of(folder)
     held = records.versions_holding(*(entry.sha256 for entry in listing.files))
     origins = [
-        _Origin((version,), _differences(folder, part))
+        _Origin(
+            (version,),
+            tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part)),
+        )
         for version in held
         for part in _parts_like(listing, records.listing_of(version))
     ]
@@ -202,10 +200,6 @@ def _parts_like(listing: Manifest, whole: Manifest) -> Iterator[Manifest]:
                 if entry.path.startswith(prefix)
             )
         )
-
-
-def _differences(folder: Path, part: Manifest) -> tuple[str, ...]:
-    return tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part))
 
 
 def _unknown_bytes(file: Path, digest: str, claims: Mapping[str, str]) -> tuple[str, ...]:
@@ -238,7 +232,8 @@ def _chain(
 def _verified(
     version: ArtifactVersion, records: Records, sources: Mapping[str, SourceCheck]
 ) -> AuditedVersion:
-    provenance = _most_useful(records.provenance_of(version))
+    # The oldest record: the build that first made these bytes.
+    provenance = next(iter(records.provenance_of(version)), None)
     problems = records.problems_of(version)
     if provenance is None:
         problems += (f"{version}: no record says how it was made",)
@@ -247,11 +242,6 @@ def _verified(
         return AuditedVersion(version, provenance, problems)
     findings = check(version, records.files_of(version))
     return AuditedVersion(version, provenance, findings.problems, findings.notes)
-
-
-def _most_useful(records: tuple[Provenance, ...]) -> Provenance | None:
-    """The oldest record: the build that first made these bytes."""
-    return records[0] if records else None
 
 
 def _contradictions(claims: Mapping[str, str], chain: tuple[AuditedVersion, ...]) -> list[str]:

@@ -66,7 +66,7 @@ class RuntimePackage:
         bundle = folder / BUNDLE_FOLDER
         manifest = write_bundle(bundle, export.model, export.contract, release)
         wheel = build_wheel(folder, bundle, release.game, release.version)
-        return cls(folder, manifest, wheel.path)
+        return cls(folder, manifest, wheel)
 
     @property
     def bundle(self) -> Path:

@@ -14,7 +14,6 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from detector_runtime.bundle import ENTRY_POINT_GROUP
@@ -32,19 +31,8 @@ class WheelError(OutpostError):
     """A wheel that no installer would take."""
 
 
-@dataclass(frozen=True)
-class Wheel:
-    """A built wheel and how to install it."""
-
-    path: Path
-    package: str
-    """Name to import."""
-    install: str
-    """Command line, to be run in the wheel's folder."""
-
-
-def build_wheel(folder: Path, bundle: Path, game: str, version: str) -> Wheel:
-    """Write the wheel of a bundle.
+def build_wheel(folder: Path, bundle: Path, game: str, version: str) -> Path:
+    """Write the wheel of a bundle, and return its path.
 
     Args:
         folder: receives the wheel.
@@ -71,7 +59,7 @@ def build_wheel(folder: Path, bundle: Path, game: str, version: str) -> Wheel:
     content[f"{information}/RECORD"] = _record(content, f"{information}/RECORD")
     wheel = folder / f"{package}-{version}-py3-none-any.whl"
     _write_archive(wheel, content)
-    return Wheel(wheel, package, f"pip install {wheel.name}")
+    return wheel
 
 
 def _bundle_files(package: str, bundle: Path) -> dict[str, bytes]:

@@ -86,7 +86,7 @@ def measured_step(spec: TrainingSpec, images: TrainingImages) -> StepTime:
         quoted = str(getattr(error, "stderr", None) or error).strip().splitlines()
         raise SpeedError(
             f"No step of training could be timed: {quoted[-1] if quoted else error}",
-            "Run `uv sync`; a training would fail in the same way.",
+            "Install Outpost again (`uv sync` in a checkout); training would fail in the same way.",
         ) from error
     return StepTime(**json.loads(done.stdout.splitlines()[-1]))
 

@@ -240,7 +240,7 @@ def hyperparameters(*overrides: Mapping[str, Any]) -> Hyperparameters:
     try:
         return Hyperparameters.model_validate(merged)
     except ValidationError as error:
-        raise _explained(error) from error
+        raise HyperparameterError(*problems_of(error, "hyperparameter", Hyperparameters)) from error
 
 
 def two_stages(
@@ -363,10 +363,6 @@ def _check_list(name: str, listed: list[str], stage: TrainingStage) -> None:
         "asks for.",
         f"Give it some (their names begin with '{PREFIXES[taken]}'), or train in a single stage.",
     )
-
-
-def _explained(error: ValidationError) -> HyperparameterError:
-    return HyperparameterError(*problems_of(error, "hyperparameter", Hyperparameters))
 
 
 def problems_of(error: ValidationError, what: str, model: type[BaseModel]) -> tuple[str, str]:

@@ -5,20 +5,13 @@ Events are those of every job (`pipeline.jobs.events`) and those below.
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from pipeline.errors import OutpostError
 from pipeline.jobs.events import EVENT_TYPES, EpochEvent, JobEvent, read_events
-
-
-class ResultsError(OutpostError):
-    """Training results that cannot be read."""
 
 
 class BatchEvent(JobEvent):
@@ -96,46 +89,7 @@ def batch_sizes(epochs: Iterable[EpochMetrics]) -> dict[str, int]:
     return {epoch.stage: epoch.batch_size for epoch in epochs if epoch.batch_size is not None}
 
 
-def read_results_csv(file: Path) -> tuple[EpochMetrics, ...]:
-    """The epochs of a `results.csv` as ultralytics writes it, with the stage before it or without.
-
-    Raises:
-        ResultsError: a column is missing or holds no number.
-    """
-    with file.open(encoding="utf-8", newline="") as stream:
-        rows = [
-            {key.strip(): value for key, value in row.items()} for row in csv.DictReader(stream)
-        ]
-    epochs = Counter(row.get("stage") for row in rows)
-    try:
-        return tuple(_epoch_of_row(row, epochs[row.get("stage")]) for row in rows)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResultsError(
-            f"{file} is not a results.csv of ultralytics: {error!r}.", "Take the file unchanged."
-        ) from error
-
-
 def best_epoch(epochs: Sequence[EpochMetrics]) -> EpochMetrics | None:
     """The epoch with the highest mAP50-95 of the last stage, the earliest of equals."""
     final = [epoch for epoch in epochs if epoch.stage == epochs[-1].stage]
     return max(final, key=lambda epoch: epoch.map50_95 or 0.0, default=None)
-
-
-def _epoch_of_row(row: Mapping[str, str], epochs: int) -> EpochMetrics:
-    def losses(prefix: str) -> dict[str, float | None]:
-        names = (key for key in row if key.startswith(prefix) and key.endswith("_loss"))
-        return {key.removeprefix(prefix).removesuffix("_loss"): float(row[key]) for key in names}
-
-    return EpochMetrics(
-        stage=row.get("stage", "train"),
-        seconds=float(row["time"]),
-        epoch=int(row["epoch"]),
-        epochs=epochs,
-        precision=float(row["metrics/precision(B)"]),
-        recall=float(row["metrics/recall(B)"]),
-        map50=float(row["metrics/mAP50(B)"]),
-        map50_95=float(row["metrics/mAP50-95(B)"]),
-        train_losses=losses("train/"),
-        val_losses=losses("val/"),
-        learning_rate=float(row["lr/pg0"]),
-    )

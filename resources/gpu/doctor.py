@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from pipeline.errors import OutpostError
@@ -90,16 +91,12 @@ def _diagnose_host(gpu: GpuSettings, folder: Path) -> tuple[Diagnosis, ...]:
     try:
         settings = ssh_settings(gpu)
         trust = known_host(settings.known_hosts, settings.address)
-        host = RemoteHost(Login(settings.address, read_key(settings.key), trust), PATIENCE_SECONDS)
+        login = Login(settings.address, read_key(settings.key), trust)
+        with closing(RemoteHost(login, PATIENCE_SECONDS)) as host:
+            name = f"outpost-{owner_token(folder)}-{new_lease_id()}"
+            environment = RemoteWorkspace(host, name, {}).probe()
     except OutpostError as error:
         return (Diagnosis("SSH host", False, error.problem, error.fix),)
-    try:
-        workspace = RemoteWorkspace(host, f"outpost-{owner_token(folder)}-{new_lease_id()}", {})
-        environment = workspace.probe()
-    except OutpostError as error:
-        return (Diagnosis("SSH host", False, error.problem, error.fix),)
-    finally:
-        host.close()
     detail = f"torch {environment.torch} on {environment.gpu or 'the CPU: there is no GPU'}"
     return (
         Diagnosis("SSH host", True, f"{settings.address.host} lets us in."),

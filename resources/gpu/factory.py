@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from resources.gpu.clouds.base import Cloud
 from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
-from resources.gpu.clouds.runpod import RunPod, RunPodSettings
+from resources.gpu.clouds.runpod import RunPod, RunPodSettings, Tier
 from resources.gpu.hosts.keys import own_key
 from resources.gpu.lease import GpuProvider
 from resources.gpu.leases.ledger import Ledger
@@ -27,9 +26,7 @@ from resources.gpu.settings import (
 )
 from resources.gpu.timeouts import Timeouts
 
-Tiers = tuple[Literal["secure", "community"], ...]
-
-TIERS: dict[str, Tiers] = {
+TIERS: dict[str, tuple[Tier, ...]] = {
     "secure": ("secure",),
     "community": ("community",),
     "any": ("secure", "community"),

@@ -6,14 +6,13 @@ ledger is lost: `outpost-<owner>-<lease>-e<epoch>-t<seconds>`.
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OutpostError
+from pipeline.files import write_once
 
 _NAME = re.compile(
     r"outpost-(?P<owner>[0-9a-f]{8})-(?P<lease>[0-9a-f]{8})-e(?P<created>\d{1,12})-t(?P<ttl>\d{1,8})"
@@ -104,33 +103,3 @@ def checked_owner(token: str) -> str:
             "Give the eight digits (0-9, a-f) that follow `outpost-` in the names of its pods.",
         )
     return token
-
-
-def write_once(file: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole and to the disk, unless somebody is first.
-
-    Args:
-        file: in a folder that exists.
-        content: all of it.
-    """
-    handle, name = tempfile.mkstemp(dir=file.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        _name_once(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _name_once(temporary: Path, file: Path) -> None:
-    try:
-        os.link(temporary, file)
-    except FileExistsError:
-        pass
-    except OSError:
-        # No hard links on this disk, as on memory cards: the one that comes last wins.
-        if not file.exists():
-            temporary.replace(file)

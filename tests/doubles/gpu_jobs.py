@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.jobs.events import EpochEvent, JobEvent
 from pipeline.training.job import TrainingSpec, job_spec, write_job
 from resources.gpu.timeouts import Timeouts
 
@@ -96,6 +97,21 @@ here = {item.metadata["Name"]: item.version for item in importlib.metadata.distr
 here |= {name: "0.0" for name in answer.pop("outdated")}
 print(json.dumps({**answer, "found": {name: here.get(name) for name in asked}}))
 """
+
+
+class Listener:
+    """Keeps all that a job tells."""
+
+    def __init__(self) -> None:
+        self.events: list[JobEvent] = []
+        self.lines: list[str] = []
+
+    @property
+    def epochs(self) -> list[int]:
+        return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
+
+    def said(self, words: str) -> bool:
+        return any(words in line for line in self.lines)
 
 
 def training_program(epochs: int = 3, seconds: float = 0.1) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,6 +102,13 @@ def assert_all_is_over(cloud: CloudDouble, ledger: Ledger) -> None:
     now = ledger.clock()
     assert sum(row.usd(now) for row in ledger.rows()) >= cloud.usd * 0.99
     assert cloud.violations == []
+
+
+def transitions(ledger: Ledger, lease: str) -> list[str]:
+    """The states through which a lease has gone, in order."""
+    with closing(sqlite3.connect(ledger.file)) as connection:
+        told = "SELECT state FROM transition WHERE lease = ? ORDER BY rowid"
+        return [state for (state,) in connection.execute(told, (lease,))]
 
 
 def renting_from(

@@ -87,7 +87,7 @@ class RunPodDouble(CloudDouble):
         runpodctl_works: whether pods can remove themselves by `runpodctl`.
         runpodctl_removes: in which words; releases differ.
         pods_may_delete: whether pods can remove themselves by the API.
-        page_size: lists are cut into pages of so many, named by the parameter `cursor`.
+        page_size: lists are cut into pages of so many, of which only the first can be asked for.
         prices_late: a pod's cost is told as nothing until it runs.
         volumes: network volumes of the account.
         endpoints: serverless endpoints of the account.
@@ -209,22 +209,20 @@ class RunPodDouble(CloudDouble):
         return pod
 
     def _list(self, request: Request, _: Mapping[str, str]) -> Reply:
-        return self._paged("pods", [self._shown(pod) for pod in self.listed()], request)
+        return self._paged("pods", [self._shown(pod) for pod in self.listed()])
 
-    def _volumes(self, request: Request, _: Mapping[str, str]) -> Reply:
-        return self._paged("networkVolumes", self.volumes, request)
+    def _volumes(self, _request: Request, _: Mapping[str, str]) -> Reply:
+        return self._paged("networkVolumes", self.volumes)
 
-    def _serverless(self, request: Request, _: Mapping[str, str]) -> Reply:
-        return self._paged("endpoints", self.endpoints, request)
+    def _serverless(self, _request: Request, _: Mapping[str, str]) -> Reply:
+        return self._paged("endpoints", self.endpoints)
 
-    def _paged(self, name: str, items: list[dict[str, Any]], request: Request) -> Reply:
+    def _paged(self, name: str, items: list[dict[str, Any]]) -> Reply:
         if self.page_size is None:
             return Reply(200, {name: items})
-        start = int(request.query.get("cursor", "0"))
-        end = start + self.page_size
-        more = end < len(items)
-        pages = {"nextCursor": str(end) if more else None, "hasNextPage": more}
-        return Reply(200, {name: items[start:end], "pagination": pages})
+        more = self.page_size < len(items)
+        pages = {"nextCursor": str(self.page_size) if more else None, "hasNextPage": more}
+        return Reply(200, {name: items[: self.page_size], "pagination": pages})
 
     def _get(self, _: Request, values: Mapping[str, str]) -> Reply:
         pod = self.found(values["id"], "get")
@@ -371,17 +369,7 @@ def running_runpod(folder: Path) -> Iterator[RunPodDouble]:
 @cache
 def published_shapes() -> Shapes:
     """RunPod's own, or ours where those are absent."""
-    return shapes_of(published(DOCUMENT_NAME) or DOCUMENT)
-
-
-def shapes_of(document: dict[str, Any]) -> Shapes:
-    """A document brought up to date: lists may come in pages."""
-    document = copy.deepcopy(document)
-    for path in ("/v2/pods", "/v2/network-volumes", "/v2/serverless"):
-        document["paths"][path]["get"].setdefault("parameters", []).append(
-            {"name": "cursor", "in": "query", "schema": {"type": "string"}}
-        )
-    return Shapes(document)
+    return Shapes(published(DOCUMENT_NAME) or DOCUMENT)
 
 
 def _event(number: int, line: str) -> bytes:

@@ -108,6 +108,12 @@ class SshMachine:
         command = ["ssh-keygen", "-lf", str(self.folder / "hostkey.pub")]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[1]
 
+    def write_known_hosts(self, file: Path) -> Path:
+        """A file that knows its host key, as a first login leaves it."""
+        public = (self.folder / "hostkey.pub").read_text(encoding="utf-8")
+        file.write_text(f"[{self.host}]:{self.port} {public}", encoding="utf-8")
+        return file
+
     def start(self) -> None:
         """Boot it; returns when its port is open."""
         (self.folder / "sshd_config").write_text(self._configuration(), encoding="utf-8")

@@ -61,7 +61,7 @@ def test_a_pod_lives_and_dies_on_runpod_by_our_own_shapes(
     on_runpod: tuple[runpod.RunPodDouble, Cloud],
 ) -> None:
     double, cloud = on_runpod
-    double.shapes = runpod.shapes_of(runpod_shapes.DOCUMENT)
+    double.shapes = Shapes(runpod_shapes.DOCUMENT)
 
     live_and_die(double, cloud, GpuRequest(("NVIDIA GeForce RTX 4090",), 1.0))
 

@@ -52,11 +52,11 @@ OURS_AND_THEIRS = pytest.mark.parametrize("origin", ["ours", "published"])
 
 def runpod_shapes_from(origin: str) -> Shapes:
     if origin == "ours":
-        return runpod.shapes_of(runpod_shapes.DOCUMENT)
+        return Shapes(runpod_shapes.DOCUMENT)
     document = published(runpod.DOCUMENT_NAME)
     if document is None:
         pytest.skip("the published document is absent")
-    return runpod.shapes_of(document)
+    return Shapes(document)
 
 
 def lambda_shapes_from(origin: str) -> Shapes:

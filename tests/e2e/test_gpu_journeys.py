@@ -146,8 +146,7 @@ def test_materialize_trains_on_a_machine_behind_ssh(journey: Journey, tmp_path: 
     known_hosts = tmp_path / "known_hosts"
     with running_sshd(tmp_path / "machine", public_line(own_key(key_file))) as machine:
         machine.install("python3", gpu_python())
-        public = (machine.folder / "hostkey.pub").read_text(encoding="utf-8")
-        known_hosts.write_text(f"[{machine.host}]:{machine.port} {public}", encoding="utf-8")
+        machine.write_known_hosts(known_hosts)
         result = journey.materialize(
             Gpu(
                 paths=journey.paths,

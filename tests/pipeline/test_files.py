@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.files import replacing, write_json, write_text
+from pipeline.files import replacing, write_json, write_once, write_text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
@@ -89,4 +89,22 @@ def test_of_many_who_write_at_once_one_is_read_whole(tmp_path: Path) -> None:
         assert file.read_text() in texts
     for thread in threads:
         thread.join()
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["with links", "without links"])
+def test_what_is_written_once_is_written_by_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("this disk has no hard links")
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    file = tmp_path / "token"
+
+    assert write_once(file, b"first")
+    assert not write_once(file, b"second")
+
+    assert file.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [file]

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,19 @@ class Outputs:
         """Write a JSON file that appears whole."""
         self.text(name, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
-    def replacing(self, name: str) -> Replacement:
-        """A temporary file that takes the place of `name` when the block ends well."""
-        return Replacement(self.folder / name)
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[Path]:
+        """A temporary file that takes the place of `name`, for good, when the block ends well."""
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.tmp")
+        try:
+            yield temporary
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Drop what only a resumed job would need, and list what was made, last of all."""
@@ -97,26 +108,6 @@ class Outputs:
             for file in self.folder.iterdir()
             if file.is_file() and file.name not in growing and not file.name.startswith(".")
         )
-
-
-class Replacement:
-    """Writes beside a file, forces it to the disk and renames it into place."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-        self.temporary = target.with_name(f".{target.name}.tmp")
-
-    def __enter__(self) -> Path:
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        return self.temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self.temporary.unlink(missing_ok=True)
-            return
-        with self.temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        self.temporary.replace(self.target)
 
 
 def cut_last_line(file: Path) -> None:

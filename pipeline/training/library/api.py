@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
+from pipeline.files import write_text
 from pipeline.jobs.checkpoints import CheckpointDescription
 from pipeline.jobs.events import JobEvent, MessageEvent
 from pipeline.jobs.failures import JobFailedError
@@ -202,7 +203,7 @@ class _Run:
             checkpoint_dir=self.config.checkpoint_dir.absolute(),
         )
         config = resolved.model_dump_json(indent=1, exclude_unset=True)
-        (self.folder / CONFIG_FILE).write_text(config + "\n", encoding="utf-8", newline="\n")
+        write_text(self.folder / CONFIG_FILE, f"{config}\n")
         self._run(job)
         return self._collect(time.monotonic() - began)
 
@@ -234,10 +235,12 @@ class _Run:
             return
         file = self.folder / "checkpoints" / f"{event.stage}-{event.epoch:04d}.pt"
         file.parent.mkdir(exist_ok=True)
-        description = CheckpointDescription.beside(newest)
+        told = CheckpointDescription.beside(newest)
         file.unlink(missing_ok=True)
         link_file(newest, file)
-        if not _is_of(description, event) or sha256_of(file) != description.sha256:
+        found = (event.stage, event.epoch, sha256_of(file))
+        # That of the next epoch may have taken its place.
+        if told is None or (told.stage, told.epoch, told.sha256) != found:
             file.unlink()
             return
         self._record(file, CheckpointKind.PERIODIC, event)
@@ -334,16 +337,6 @@ def _config_beside(checkpoint: Path | None) -> TrainingConfig | None:
         if file.is_file():
             return TrainingConfig.model_validate_json(file.read_text(encoding="utf-8"))
     return None
-
-
-def _is_of(
-    description: CheckpointDescription | None, event: EpochMetrics
-) -> TypeGuard[CheckpointDescription]:
-    """Whether a checkpoint is of that very epoch; the next may have taken its place."""
-    return description is not None and (description.stage, description.epoch) == (
-        event.stage,
-        event.epoch,
-    )
 
 
 def _metrics_of(epoch: EpochMetrics) -> dict[str, float | None]:

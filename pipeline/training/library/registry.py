@@ -8,8 +8,6 @@ waiting for each other: the file system itself lets only one of them create a ve
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
+from pipeline.files import replacing, write_once
 from pipeline.manifests import sha256_of
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -205,34 +204,12 @@ class ModelRegistry:
         """Write an entry whole; False when its version is taken."""
         file = self._file(entry)
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(entry.model_dump_json(indent=1) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            if overwrite:
-                temporary.replace(file)
-                return True
-            return _create(temporary, file)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _create(temporary: Path, file: Path) -> bool:
-    """Give a written file its name unless it is taken: atomic, unlike looking first."""
-    try:
-        os.link(temporary, file)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links: create it first and fill it then
-        with suppress(FileExistsError):
-            file.open("x").close()
-            temporary.replace(file)
-            return True
-        return False
-    return True
+        content = f"{entry.model_dump_json(indent=1)}\n".encode()
+        if not overwrite:
+            return write_once(file, content)
+        with replacing(file) as fresh:
+            fresh.write_bytes(content)
+        return True
 
 
 def _place_in_order(entry: RegistryEntry) -> tuple[datetime, int, str]:

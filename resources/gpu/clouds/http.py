@@ -56,12 +56,6 @@ Query = Mapping[str, str | int]
 Classify = Callable[["ApiResponse"], CloudError | None]
 
 
-class RequestBody(BaseModel):
-    """What is sent: nothing that is not meant."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class ResponseBody(BaseModel):
     """What is read from a reply; whatever else it says is let through."""
 
@@ -133,6 +127,14 @@ class RetryPolicy:
     backoff_seconds: float = 0.5
     timeout_seconds: float = 30.0
     longest_wait: float = 90.0
+
+
+def incomplete_list(service: str, what: str) -> CloudError:
+    """The error of a list that has another page, which nobody knows how to ask for."""
+    return CloudError(
+        f"{service}'s list of {what} has another page, so it is incomplete.",
+        "Its API has changed: please report it. Until then, look at the dashboard.",
+    )
 
 
 def no_codes(_reply: ApiResponse) -> CloudError | None:

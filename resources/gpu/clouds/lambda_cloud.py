@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -39,10 +39,10 @@ from resources.gpu.clouds.http import (
     ApiKey,
     ApiResponse,
     Lenient,
-    RequestBody,
     ResponseBody,
     RetryPolicy,
     Service,
+    incomplete_list,
     shared_limiter,
 )
 from resources.gpu.clouds.offers import diagnose_offers, suitable
@@ -86,19 +86,19 @@ _UNKNOWN = "global/object-does-not-exist"
 _PAGING = re.compile("page|pagina|next|cursor|more|continu")
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class LambdaSettings:
     """Which account, and how its instances are reached.
 
     Attributes:
-        key: where the API key is found.
         seconds_apart: between two requests of this process.
         launch_seconds_apart: between two launches of this process.
     """
 
     base_url: str = BASE_URL
-    key: ApiKey = KEY
     ssh_user: str = "ubuntu"
     ssh_port: int = 22
     seconds_apart: float = 1.0
@@ -122,7 +122,7 @@ class LambdaCloud:
         service = Service(
             "Lambda Cloud",
             self.settings.base_url,
-            self.settings.key,
+            KEY,
             self.settings.seconds_apart,
             classify,
         )
@@ -142,13 +142,13 @@ class LambdaCloud:
         the instance needs it: see `_try_to_tidy`.
         """
         name, public_key = checked_name(request.name), checked_public_key(request.public_key)
-        launch = _Launch(
-            region_name=request.offer.region,
-            instance_type_name=request.offer.gpu,
-            ssh_key_names=[self._register(name, public_key)],
-            file_system_names=[],
-            name=name,
-        )
+        launch = {
+            "region_name": request.offer.region,
+            "instance_type_name": request.offer.gpu,
+            "ssh_key_names": [self._register(name, public_key)],
+            "file_system_names": [],
+            "name": name,
+        }
         try:
             instance_id = self._launch(launch)
         except AmbiguousCreateError:
@@ -166,14 +166,14 @@ class LambdaCloud:
 
     def pods(self) -> Sequence[Pod]:
         """All instances of the account."""
-        listed = self._api.ask("GET", "/instances").read(_Instances)
-        _require_all(listed, "instances")
+        listed = self._api.ask("GET", "/instances").read(_WholeList[_Instance])
+        listed.require_all("instances")
         return [self._pod(instance) for instance in listed.data]
 
     def terminate(self, pod_id: str) -> None:
         """Ask for an instance's end, and remove its key if it has one of its own."""
         name = self._own_key(pod_id)
-        body = _Terminate(instance_ids=[checked_id(pod_id)]).model_dump()
+        body = {"instance_ids": [checked_id(pod_id)]}
         reply = self._api.ask("POST", "/instance-operations/terminate", body=body)
         if not _is_unknown(reply):
             reply.raise_for_error()
@@ -182,7 +182,7 @@ class LambdaCloud:
 
     def clean_up(self, name: str) -> None:
         """Remove the SSH key that `create` registered under a name."""
-        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+        for key in self._api.ask("GET", "/ssh-keys").read(_Answer[list[_Key]]).data:
             if key.name == name:
                 reply = self._api.ask("DELETE", f"/ssh-keys/{checked_id(key.id)}")
                 if not _is_unknown(reply):
@@ -203,7 +203,7 @@ class LambdaCloud:
         )
 
     def _billed_instances(self) -> Iterator[Billed]:
-        listed = self._api.ask("GET", "/instances").read(_Instances)
+        listed = self._api.ask("GET", "/instances").read(_WholeList[_Instance])
         for instance in listed.data:
             pod = self._pod(instance)
             if pod.status is not PodStatus.ENDED:
@@ -211,12 +211,12 @@ class LambdaCloud:
                 yield Billed(
                     *("instance", pod.id, pod.name, instance.status, None, pod.usd_per_hour, how)
                 )
-        _require_all(listed, "instances")
+        listed.require_all("instances")
 
     def _billed_file_systems(self) -> Iterator[Billed]:
-        listed = self._api.ask("GET", "/file-systems").read(_FileSystems)
+        listed = self._api.ask("GET", "/file-systems").read(_WholeList[_FileSystem])
         yield from (system.billed() for system in listed.data)
-        _require_all(listed, "file systems")
+        listed.require_all("file systems")
 
     def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, instances, capacity and price; Lambda tells no balance."""
@@ -249,7 +249,7 @@ class LambdaCloud:
         return diagnose_offers(list(_offers(types)), types.keys(), gpu_request)
 
     def _types(self) -> dict[str, _Type]:
-        return self._api.ask("GET", "/instance-types").read(_Types).data
+        return self._api.ask("GET", "/instance-types").read(_Answer[dict[str, _Type]]).data
 
     def _register(self, name: str, public_key: str) -> str:
         """Register a key, and return the name that it has.
@@ -257,29 +257,28 @@ class LambdaCloud:
         What is refused may be there already: under this name, where the reply to an earlier try was
         lost, or under that of an earlier instance whose end was not seen.
         """
-        body = _AddKey(name=name, public_key=public_key).model_dump()
-        reply = self._api.ask("POST", "/ssh-keys", body=body)
+        reply = self._api.ask("POST", "/ssh-keys", body={"name": name, "public_key": public_key})
         error = reply.error()
         if error is None:
             return name
-        for key in self._api.ask("GET", "/ssh-keys").read(_Keys).data:
+        for key in self._api.ask("GET", "/ssh-keys").read(_Answer[list[_Key]]).data:
             if _same_key(key.public_key, public_key):
                 return key.name
         raise error
 
-    def _launch(self, launch: _Launch) -> str:
+    def _launch(self, launch: Mapping[str, object]) -> str:
         self._launches.wait(self.settings.retries.longest_wait)
-        reply = self._api.create("/instance-operations/launch", launch.model_dump())
+        reply = self._api.create("/instance-operations/launch", launch)
         reply.raise_for_error()
         try:
-            (instance_id,) = reply.read(_Launched).data.instance_ids
+            (instance_id,) = reply.read(_Answer[_Launched]).data.instance_ids
         except (CloudUnavailableError, ValueError) as error:
             raise self._api.ambiguous(f"its reply names no instance ({error})") from None
         return instance_id
 
     def _instance(self, pod_id: str) -> _Instance | None:
         reply = self._api.ask("GET", f"/instances/{checked_id(pod_id)}")
-        return None if _is_unknown(reply) else reply.read(_OneInstance).data
+        return None if _is_unknown(reply) else reply.read(_Answer[_Instance]).data
 
     def _own_key(self, pod_id: str) -> str:
         """The name of the key that was registered for this instance alone; "" if there is none."""
@@ -310,21 +309,8 @@ class LambdaCloud:
         return Pod(instance.id, instance.name or "", status, price, address)
 
 
-class _Launch(RequestBody):
-    region_name: str
-    instance_type_name: str
-    ssh_key_names: list[str]
-    file_system_names: list[str]
-    name: str
-
-
-class _AddKey(RequestBody):
-    name: str
-    public_key: str
-
-
-class _Terminate(RequestBody):
-    instance_ids: list[str]
+class _Answer(ResponseBody, Generic[T]):
+    data: T
 
 
 class _InstanceType(ResponseBody):
@@ -341,20 +327,12 @@ class _Instance(ResponseBody):
     instance_type: Lenient[_InstanceType] = None
 
 
-class _OneInstance(ResponseBody):
-    data: _Instance
-
-
-class _WholeList(ResponseBody):
-    @property
-    def goes_on(self) -> bool:
-        """Whether there may be more. Pages are not documented, so any sign of them counts."""
+class _WholeList(_Answer[list[T]]):
+    def require_all(self, what: str) -> None:
+        """Raise where there may be more. Pages are not documented, so any sign of them counts."""
         beside = self.model_extra or {}
-        return any(value for word, value in beside.items() if _PAGING.search(word.lower()))
-
-
-class _Instances(_WholeList):
-    data: list[_Instance]
+        if any(value for word, value in beside.items() if _PAGING.search(word.lower())):
+            raise incomplete_list("Lambda Cloud", what)
 
 
 class _FileSystem(ResponseBody):
@@ -372,10 +350,6 @@ class _FileSystem(ResponseBody):
         return Billed("file system", self.id, self.name, status, created, price, how)
 
 
-class _FileSystems(_WholeList):
-    data: list[_FileSystem]
-
-
 class _Region(ResponseBody):
     name: str
 
@@ -385,26 +359,14 @@ class _Type(ResponseBody):
     regions_with_capacity_available: list[_Region]
 
 
-class _Types(ResponseBody):
-    data: dict[str, _Type]
-
-
 class _Key(ResponseBody):
     id: str
     name: str
     public_key: str = ""
 
 
-class _Keys(ResponseBody):
-    data: list[_Key]
-
-
-class _LaunchedIds(ResponseBody):
-    instance_ids: list[str]
-
-
 class _Launched(ResponseBody):
-    data: _LaunchedIds
+    instance_ids: list[str]
 
 
 def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
@@ -413,19 +375,6 @@ def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
         for region in kind.regions_with_capacity_available:
             price = (kind.instance_type.price_cents_per_hour or 0) / 100
             yield Offer(name, region.name, tier="", usd_per_hour=price)
-
-
-def _require_all(listed: _WholeList, what: str) -> None:
-    """Raise where a list has another page.
-
-    Raises:
-        CloudError: it has, and nobody knows how to ask for it.
-    """
-    if listed.goes_on:
-        raise CloudError(
-            f"Lambda Cloud's list of {what} has another page, so it is incomplete.",
-            "Its API has changed: please report it. Until then, look at the dashboard.",
-        )
 
 
 def _same_key(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ def suitable(offers: Sequence[Offer], gpu_request: GpuRequest) -> list[Offer]:
     """Offers that were asked for and cheap enough.
 
     Returns:
-        In in the order of the request; within a GPU the cheapest first, then the likeliest.
+        In the order of the request; within a GPU the cheapest first, then the likeliest.
     """
     wanted = [
         offer
@@ -37,7 +37,8 @@ def diagnose_offers(
     """
     what = "a GPU within the price"
     if good := suitable(offers, gpu_request):
-        return Diagnosis(what, True, "; ".join(_summary(good)))
+        groups = groupby(good, key=lambda offer: offer.gpu)
+        return Diagnosis(what, True, "; ".join(_in_words(next(group)) for _, group in groups))
     if unknown := [gpu for gpu in gpu_request.gpus if gpu not in known]:
         names = ", ".join(sorted(known))
         return Diagnosis(
@@ -69,11 +70,6 @@ def _worth(offer: Offer) -> tuple[float, int, str, str]:
     known = offer.availability in AVAILABILITIES
     likely = AVAILABILITIES.index(offer.availability) if known else len(AVAILABILITIES)
     return offer.usd_per_hour, likely, offer.tier, offer.region
-
-
-def _summary(offers: Sequence[Offer]) -> list[str]:
-    groups = groupby(offers, key=lambda offer: offer.gpu)
-    return [_in_words(next(group)) for _, group in groups]
 
 
 def _in_words(offer: Offer) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -39,11 +39,11 @@ from resources.gpu.clouds.http import (
     ApiKey,
     Lenient,
     Query,
-    RequestBody,
     ResponseBody,
     RetryPolicy,
     Service,
     checked_url,
+    incomplete_list,
 )
 from resources.gpu.clouds.offers import diagnose_offers, suitable
 from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
@@ -51,10 +51,10 @@ from resources.gpu.pod_names import parse_name
 
 BASE_URL = "https://api.runpod.io/v2"
 IMAGE = "runpod/pytorch:1.0.2-cu1281-torch280-ubuntu2404"
+"""Its /start.sh starts sshd for PUBLIC_KEY."""
 KEY = ApiKey("RUNPOD_API_KEY", "https://console.runpod.io/user/settings")
 LOG_LINES = 1000
 LOG_SECONDS = 3.0
-MOST_PAGES = 1000
 DEADMAN_LOOK_SECONDS = 5
 DEADMAN_RETRY_SECONDS = 60
 RESTART_SLACK_SECONDS = 3600
@@ -81,7 +81,6 @@ _FINGERPRINT = re.compile(r"^\d+ (SHA256:[A-Za-z0-9+/]{43}) .*\([A-Z0-9-]+\)\s*$
 """As `ssh-keygen -l` prints it."""
 
 Tier = Literal["secure", "community"]
-P = TypeVar("P", bound="_Page")
 
 
 @dataclass(frozen=True)
@@ -89,18 +88,11 @@ class RunPodSettings:
     """Which account and what to rent from it.
 
     Attributes:
-        key: where the API key is found.
         tiers: secure: data centres; community: other people's machines, cheaper and less sure.
-        image: of the container; one whose /start.sh starts sshd for PUBLIC_KEY.
-        cursor_parameter: how lists are asked for their next page. The published API has no pages;
-            without a name here, a list that has more is an error rather than cut short.
     """
 
     base_url: str = BASE_URL
-    key: ApiKey = KEY
     tiers: tuple[Tier, ...] = ("secure",)
-    image: str = IMAGE
-    cursor_parameter: str = ""
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -117,7 +109,7 @@ class RunPod:
             CloudError: the base URL would send the key unencrypted over a network.
         """
         self.settings = settings or RunPodSettings()
-        service = Service("RunPod", self.settings.base_url, self.settings.key)
+        service = Service("RunPod", self.settings.base_url, KEY)
         self._api = ApiClient(service, self.settings.retries)
 
     def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
@@ -131,8 +123,7 @@ class RunPod:
         code for that either (400), so a wrong request may show as `NoCapacityError`, too; its
         text quotes RunPod.
         """
-        body = self._body(request).model_dump(exclude_none=True)
-        reply = self._api.create("/pods", body)
+        reply = self._api.create("/pods", self._body(request))
         if reply.status in (400, 403) and not reply.turned_away:
             raise NoCapacityError(
                 f"RunPod has no {request.offer.gpu} in {request.offer.region or 'any region'} "
@@ -153,7 +144,9 @@ class RunPod:
 
     def pods(self) -> Sequence[Pod]:
         """All pods of the account but those of clusters, which Outpost never makes."""
-        return [pod.pod() for page in self._pages("/pods", _Pods) for pod in page.pods]
+        listed = self._api.ask("GET", "/pods").read(_Pods)
+        listed.require_all("pods")
+        return [pod.pod() for pod in listed.pods]
 
     def terminate(self, pod_id: str) -> None:
         """Ask for a pod's end."""
@@ -202,18 +195,21 @@ class RunPod:
         )
 
     def _billed_pods(self) -> Iterator[Billed]:
-        for page in self._pages("/pods", _Pods, {"includeClusterPods": "true"}):
-            for pod in page.pods:
-                if _STATUS.get(pod.status) is not PodStatus.ENDED:
-                    yield pod.billed()
+        listed = self._api.ask("GET", "/pods", {"includeClusterPods": "true"}).read(_Pods)
+        for pod in listed.pods:
+            if _STATUS.get(pod.status) is not PodStatus.ENDED:
+                yield pod.billed()
+        listed.require_all("pods")
 
     def _billed_volumes(self) -> Iterator[Billed]:
-        for page in self._pages("/network-volumes", _Volumes):
-            yield from (volume.billed() for volume in page.networkVolumes)
+        listed = self._api.ask("GET", "/network-volumes").read(_Volumes)
+        yield from (volume.billed() for volume in listed.networkVolumes)
+        listed.require_all("network volumes")
 
     def _billed_endpoints(self) -> Iterator[Billed]:
-        for page in self._pages("/serverless", _Endpoints):
-            yield from (endpoint.billed() for endpoint in page.endpoints if endpoint.workers.min)
+        listed = self._api.ask("GET", "/serverless").read(_Endpoints)
+        yield from (endpoint.billed() for endpoint in listed.endpoints if endpoint.workers.min)
+        listed.require_all("serverless endpoints")
 
     def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, pods, spending, capacity and price."""
@@ -271,44 +267,21 @@ class RunPod:
         }
         return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
 
-    def _pages(self, path: str, kind: type[P], query: Query | None = None) -> Iterator[P]:
-        """All pages of a list, one after the other.
-
-        Raises:
-            CloudError: there are more than could be read; comes after those that could.
-        """
-        cursors: list[str] = []
-        while len(cursors) < MOST_PAGES:
-            further = {self.settings.cursor_parameter: cursors[-1]} if cursors else {}
-            page = self._api.ask("GET", path, {**(query or {}), **further} or None).read(kind)
-            yield page
-            cursor = page.next_cursor()
-            if cursor is None:
-                return
-            if not self.settings.cursor_parameter or not cursor or cursor in cursors:
-                break
-            cursors.append(cursor)
-        raise CloudError(
-            f"RunPod's list {path} has more pages than could be read, so it is incomplete.",
-            "Set the cursor parameter of RunPod's settings to the name that RunPod's "
-            f"documentation gives for the next page of `GET /v2{path}`.",
-        )
-
-    def _body(self, request: PodRequest) -> _CreatePod:
+    def _body(self, request: PodRequest) -> dict[str, Any]:
         place, name = request.offer.region, parse_name(request.name)
         latest = name.expires + RESTART_SLACK_SECONDS if name else None
-        return _CreatePod(
-            name=checked_name(request.name),
-            image=self.settings.image,
+        return {
+            "name": checked_name(request.name),
+            "image": IMAGE,
             # Without a count RunPod finds no instance, whatever its documentation says.
-            gpu=_CreateGpu(id=request.offer.gpu, count=1, minCudaVersion=request.min_cuda),
-            cloud="COMMUNITY" if request.offer.tier == "community" else "SECURE",
-            disk=request.disk_gb,
-            ports=["22/tcp"],
-            env={"PUBLIC_KEY": checked_public_key(request.public_key)},
-            args=deadman_args(request.ttl_seconds, self.settings.base_url, latest),
-            dataCenterIds=[place] if place else None,
-        )
+            "gpu": {"id": request.offer.gpu, "count": 1, "minCudaVersion": request.min_cuda},
+            "cloud": "COMMUNITY" if request.offer.tier == "community" else "SECURE",
+            "disk": request.disk_gb,
+            "ports": ["22/tcp"],
+            "env": {"PUBLIC_KEY": checked_public_key(request.public_key)},
+            "args": deadman_args(request.ttl_seconds, self.settings.base_url, latest),
+            **({"dataCenterIds": [place]} if place else {}),
+        }
 
 
 def deadman_args(ttl_seconds: int, base_url: str, latest: int | None = None) -> str:
@@ -352,24 +325,6 @@ def deadman_args(ttl_seconds: int, base_url: str, latest: int | None = None) -> 
         f"done ) & echo $! > {DEADMAN_FILE}; exec /start.sh"
     )
     return f"bash -c '{script}'"
-
-
-class _CreateGpu(RequestBody):
-    id: str
-    count: int
-    minCudaVersion: str  # noqa: N815
-
-
-class _CreatePod(RequestBody):
-    name: str
-    image: str
-    gpu: _CreateGpu
-    cloud: Literal["SECURE", "COMMUNITY"]
-    disk: int
-    ports: list[str]
-    env: dict[str, str]
-    args: str
-    dataCenterIds: list[str] | None  # noqa: N815
 
 
 class _Endpoint(ResponseBody):
@@ -429,12 +384,11 @@ class _Pagination(ResponseBody):
 class _Page(ResponseBody):
     pagination: _Pagination | None = None
 
-    def next_cursor(self) -> str | None:
-        """None after the last page; empty when there is more, but nobody says where."""
+    def require_all(self, what: str) -> None:
+        """Raise where there is another page; the published API has none, nor tells how to ask."""
         pages = self.pagination
-        if pages is None or pages.hasNextPage is False:
-            return None
-        return pages.nextCursor or ("" if pages.hasNextPage else None)
+        if pages and pages.hasNextPage is not False and (pages.nextCursor or pages.hasNextPage):
+            raise incomplete_list("RunPod", what)
 
 
 class _Pods(_Page):

@@ -36,18 +36,8 @@ UNUSED_SECONDS = 14 * 24 * 3600.0
 
 def main(arguments: list[str]) -> int:
     """Run one command; its answer is JSON on standard output."""
-    commands: dict[str, Callable[..., Any]] = {
-        "probe": probe,
-        "environment": environment,
-        "packages": packages,
-        "lacking": lacking,
-        "unpack": unpack,
-        "lay": lay,
-        "look": look,
-        "stop": stop,
-        "files": files,
-        "clear": clear,
-    }
+    acts = (probe, environment, packages, lacking, unpack, lay, look, stop, files, clear)
+    commands: dict[str, Callable[..., Any]] = {act.__name__: act for act in acts}
     answer = json.dumps(commands[arguments[0]](*arguments[1:]))
     # On a line of its own, whatever libraries have printed.
     print(f"\n{answer}", flush=True)
@@ -57,7 +47,6 @@ def main(arguments: list[str]) -> int:
 def probe(*distributions: str) -> dict[str, Any]:
     """This Python, the versions of some distributions, and whether torch sees a GPU."""
     import importlib.metadata
-    import platform
 
     found: dict[str, str | None] = {}
     for name in distributions:
@@ -65,6 +54,14 @@ def probe(*distributions: str) -> dict[str, Any]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
+    answer: dict[str, Any] = {
+        "python": sys.executable,
+        "torch": None,
+        "cuda": None,
+        "gpu": None,
+        "trouble": "",
+        "found": found,
+    }
     try:
         import torch
 
@@ -73,16 +70,8 @@ def probe(*distributions: str) -> dict[str, Any]:
             # Some hosts list a GPU that fails at its first use.
             torch.ones(8, device="cuda").sum().item()
     except Exception as error:  # a broken driver raises whatever it likes
-        return {"python": sys.executable, "found": found, "trouble": f"{error!r}", "gpu": None}
-    return {
-        "python": sys.executable,
-        "python_version": platform.python_version(),
-        "found": found,
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "gpu": gpu,
-        "trouble": "",
-    }
+        return {**answer, "trouble": f"{error!r}"}
+    return {**answer, "torch": torch.__version__, "cuda": torch.version.cuda, "gpu": gpu}
 
 
 def environment(folder: str, *pins: str) -> str:

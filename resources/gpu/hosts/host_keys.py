@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import paramiko
 
@@ -25,21 +24,6 @@ class HostKeyError(SshError):
     """The host shows another key than the one it must have."""
 
 
-class HostKeyTrust(Protocol):
-    """Decides whether a host is the one that was meant."""
-
-    @property
-    def key_types(self) -> Sequence[str]:
-        """Kinds of host key to ask for; empty for any."""
-
-    def check(self, key: paramiko.PKey) -> None:
-        """Accept the key that a host shows, or raise.
-
-        Raises:
-            HostKeyError: it is not the key that the host must have.
-        """
-
-
 @dataclass(frozen=True)
 class RecordedKey:
     """A key that is compared with what its cloud tells, once, and with itself ever after.
@@ -48,6 +32,7 @@ class RecordedKey:
         known: fingerprint that was accepted before, or None.
         told: fingerprints by another way than SSH; where it has none, the first key is taken.
         remember: told of the fingerprint that was accepted first.
+        key_types: kinds of host key to ask for; empty for any.
     """
 
     known: Callable[[], str | None]
@@ -56,7 +41,11 @@ class RecordedKey:
     key_types: Sequence[str] = ()
 
     def check(self, key: paramiko.PKey) -> None:
-        """See `HostKeyTrust`."""
+        """Accept the key that a host shows, or raise.
+
+        Raises:
+            HostKeyError: it is not the key that the host must have.
+        """
         shown, known = fingerprint_of(key), self.known()
         if known is not None:
             if shown != known:
@@ -81,9 +70,13 @@ class KnownHost:
         return [*names, *(["rsa-sha2-512", "rsa-sha2-256"] if "ssh-rsa" in names else [])]
 
     def check(self, key: paramiko.PKey) -> None:
-        """See `HostKeyTrust`."""
+        """See `RecordedKey.check`."""
         if key.asbytes() not in [known.asbytes() for known in self.keys]:
             raise _another_key(fingerprint_of(key), "the one in known_hosts")
+
+
+HostKeyTrust = RecordedKey | KnownHost
+"""Decides whether a host is the one that was meant."""
 
 
 def known_host(file: Path, address: SshAddress) -> KnownHost:

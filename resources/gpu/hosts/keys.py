@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from pipeline.files import write_once
 from resources.gpu.hosts.host_keys import SshError
-from resources.gpu.pod_names import write_once
 
 PASSPHRASE_VARIABLE = "OUTPOST_GPU_SSH_PASSPHRASE"
 """Read when a key is; neither configuration nor a log has it."""
@@ -213,8 +213,8 @@ def _with_certificate(key: paramiko.PKey, file: Path) -> paramiko.PKey:
 
 def _raise_for_want_of_an_agent(found: _KeyFile) -> None:
     """Raise unless the passphrase is at hand."""
-    asked = "no SSH agent answers" if not os.environ.get("SSH_AUTH_SOCK") else "the SSH agent"
-    asked = asked if asked.startswith("no") else f"{asked} does not hold it"
+    has_agent = os.environ.get("SSH_AUTH_SOCK")
+    asked = "the SSH agent does not hold it" if has_agent else "no SSH agent answers"
     add = f"ssh-add {found.file}, in the shell that starts Outpost"
     if found.kind.startswith(HARDWARE):
         raise SshKeyError(

@@ -19,7 +19,6 @@ import re
 import secrets
 from collections.abc import Iterator
 
-"""What a shell adds to the number of the signal that ended a program."""
 WORD_CHARACTERS = 800
 """Longest word; the csh of BSD refuses more than about a thousand characters."""
 _ESCAPED = re.compile(rb"[^A-Za-z0-9 _./:,=+%@-]")
@@ -91,12 +90,8 @@ class Between:
 
 def _possible_beginning(content: bytes, mark: bytes) -> int:
     """How many of the last bytes could be the first ones of a mark."""
-    start = content.rfind(mark[:1], max(0, len(content) - len(mark) + 1))
-    while start >= 0:
-        if mark.startswith(content[start:]):
-            return len(content) - start
-        start = content.rfind(mark[:1], max(0, len(content) - len(mark) + 1), start)
-    return 0
+    lengths = range(len(mark) - 1, 0, -1)
+    return next((length for length in lengths if content.endswith(mark[:length])), 0)
 
 
 def _words(script: str) -> Iterator[str]:

@@ -112,12 +112,7 @@ class Connection:
         """Run a command that first reads its standard input to the end; its standard output.
 
         Nothing is sent before the command has begun: start-up files of the account's shell might
-        read it, or another shell take it for commands.
-
-        Raises:
-            RemoteCommandError: it failed, which is known only when it ends.
-            LoginShellError: the account's shell did not run it.
-            SshDroppedError: the connection broke.
+        read it, or another shell take it for commands. Raises as `run` does.
         """
         with self.channel(command, seconds) as running:
             output = [running.beginning()]
@@ -130,13 +125,7 @@ class Connection:
     def drain(
         self, command: str, take: Callable[[bytes], object], seconds: float = SILENCE_SECONDS
     ) -> None:
-        """Run a command and hand its standard output over, piece by piece.
-
-        Raises:
-            RemoteCommandError: it failed, which is known only when it ends.
-            LoginShellError: the account's shell did not run it.
-            SshDroppedError: the connection broke.
-        """
+        """Run a command and hand its standard output over, piece by piece; raises as `run` does."""
         with self.channel(command, seconds) as running:
             running.channel.shutdown_write()
             for piece in running.output():
@@ -206,7 +195,7 @@ class _Running:
 
     def finish(self) -> None:
         """Wait for a command whose output was read to its end, and raise if it failed."""
-        said = b"".join(_chunks(self.channel.recv_stderr))
+        said = b"".join(iter(lambda: self.channel.recv_stderr(CHUNK), b""))
         if not self.channel.status_event.wait(SILENCE_SECONDS):
             raise TimeoutError("the command does not end")
         code = self.channel.exit_status
@@ -395,11 +384,6 @@ def _prepare(transport: paramiko.Transport, key_types: Sequence[str]) -> None:
     options.ciphers = tuple(name for name in CIPHERS if name in options.ciphers)
     if key_types:
         options.key_types = tuple(name for name in options.key_types if name in key_types)
-
-
-def _chunks(receive: Callable[[int], bytes]) -> Iterator[bytes]:
-    while chunk := receive(CHUNK):
-        yield chunk
 
 
 def _words_of(said: bytes) -> str:

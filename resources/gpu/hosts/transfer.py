@@ -45,9 +45,10 @@ def digests_of(folder: Path, left_out: Iterable[str] = ()) -> dict[str, str]:
         left_out: files, and folders with all that is in them.
     """
     skipped = tuple(left_out)
+    files = (file for file in folder.rglob("*") if file.is_file())
     return {
         name: sha256_of(folder / name)
-        for name in sorted(file.relative_to(folder).as_posix() for file in _files_of(folder))
+        for name in sorted(file.relative_to(folder).as_posix() for file in files)
         if not any(name == part or name.startswith(f"{part}/") for part in skipped)
     }
 
@@ -143,7 +144,3 @@ def _packets_of(file: Path, offset: int) -> Iterator[bytes]:
         stream.seek(offset)
         while packet := stream.read(PACKET_BYTES):
             yield packet
-
-
-def _files_of(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.is_file())

@@ -1,10 +1,10 @@
 """A host as a place to work at: its Python, its files, one job.
 
 ~/.outpost/
-    agent.py        the host's side of this module
-    blobs/          files by digest, so that only what the host lacks is sent
-    venv-<digest>/  pinned packages over the host's own Python, where that has other ones
-    jobs/<job>/     what `pipeline.jobs.folder.write_job_folder` made
+    agent-<digest>.py  the host's side of this module
+    blobs/             files by digest, so that only what the host lacks is sent
+    venv-<digest>/     pinned packages over the host's own Python, where that has other ones
+    jobs/<job>/        what `pipeline.jobs.folder.write_job_folder` made
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from resources.gpu.hosts.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.hosts.transfer import digests_of, fetch, pack, send
 from resources.gpu.lease import HOST_FILE
 
-HELPER = Path(__file__).with_name("agent.py")
+AGENT = Path(__file__).with_name("agent.py")
 PYTHONS = (
     "python3",
     "python",
@@ -125,21 +125,21 @@ class RemoteWorkspace:
         return f"{self.base}/jobs/{self.job_name}"
 
     @property
-    def helper(self) -> str:
+    def agent(self) -> str:
         """Absolute path of the program that does this module's work on the host."""
-        digest = hashlib.sha256(HELPER.read_bytes()).hexdigest()
+        digest = hashlib.sha256(AGENT.read_bytes()).hexdigest()
         return f"{self.base}/agent-{digest[:8]}.py"
 
     def probe(self) -> Environment:
-        """Bring the helper, and find the Python that sees the GPU.
+        """Bring the agent, and find the Python that sees the GPU.
 
         Raises:
             HostUnfitError: there is no Python with torch.
         """
         folders = quoted("mkdir", "-p", *(f"{self.base}/{name}" for name in ("blobs", "jobs")))
-        helper = quoted(self.helper)
-        bring = f"cat > {helper}.$$ && mv {helper}.$$ {helper}"
-        self.host.run(f"umask 077; {folders} && {bring}", HELPER.read_bytes())
+        agent = quoted(self.agent)
+        bring = f"cat > {agent}.$$ && mv {agent}.$$ {agent}"
+        self.host.run(f"umask 077; {folders} && {bring}", AGENT.read_bytes())
         found, troubles = [], []
         for named in PYTHONS:
             python = named.replace("~", self.home)
@@ -180,7 +180,7 @@ class RemoteWorkspace:
             "gpu": environment.gpu,
             "driver": self.nvidia_smi(),
             "pinned": dict(environment.found),
-            "packages": self._help("packages"),
+            "packages": self._ask_agent("packages"),
         }
 
     def nvidia_smi(self) -> str | None:
@@ -196,12 +196,12 @@ class RemoteWorkspace:
         digests = digests_of(folder, LEFT_OUT)
         by_digest = {digest: folder / name for name, digest in digests.items()}
         listed = "\n".join(sorted(by_digest)).encode()
-        lacking = self._help("lacking", f"{self.base}/blobs", given=listed)
+        lacking = self._ask_agent("lacking", f"{self.base}/blobs", given=listed)
         sent = sum(by_digest[digest].stat().st_size for digest in lacking)
         if lacking:
             self._send({digest: by_digest[digest] for digest in lacking}, folder.parent)
         laid_out = json.dumps(digests).encode()
-        self._help("lay", f"{self.base}/blobs", self.job, given=laid_out)
+        self._ask_agent("lay", f"{self.base}/blobs", self.job, given=laid_out)
         return sent
 
     def start(self) -> None:
@@ -220,13 +220,14 @@ class RemoteWorkspace:
 
     def status(self, log_offset: int, events_offset: int) -> JobStatus:
         """How the job is getting on, and what it wrote from these offsets on."""
-        seen = self._help("look", self.job, str(log_offset), str(events_offset))
+        seen = self._ask_agent("look", self.job, str(log_offset), str(events_offset))
+        told = seen["checkpoint"]
         return JobStatus(
             seen["state"],
             seen["code"],
             base64.b64decode(seen["log"]),
             base64.b64decode(seen["events"]),
-            _described(seen["checkpoint"]),
+            told and CheckpointDescription.model_validate(told),
         )
 
     def ask_to_finish(self) -> None:
@@ -235,7 +236,7 @@ class RemoteWorkspace:
 
     def stop(self) -> None:
         """End the job and all that it started, now."""
-        self._help("stop", self.job)
+        self._ask_agent("stop", self.job)
 
     def fetch_checkpoint(self, told: CheckpointDescription, outputs: Path) -> None:
         """Bring the checkpoint that the job told of, with its description, each whole.
@@ -249,7 +250,7 @@ class RemoteWorkspace:
 
     def fetch_outputs(self, outputs: Path, left_out: Sequence[str] = ()) -> None:
         """Bring everything that the job has made and that is not here already, verified."""
-        there = self._help("files", f"{self.job}/outputs")
+        there = self._ask_agent("files", f"{self.job}/outputs")
         here = digests_of(outputs)
         for name, file in there.items():
             if name not in left_out and here.get(name) != file["sha256"]:
@@ -257,7 +258,7 @@ class RemoteWorkspace:
 
     def clear(self, prefix: str) -> list[str]:
         """End and remove jobs whose names begin with a prefix; the names of others that run."""
-        others: list[str] = self._help("clear", f"{self.base}/jobs", prefix)
+        others: list[str] = self._ask_agent("clear", f"{self.base}/jobs", prefix)
         return others
 
     def _send(self, blobs: Mapping[str, Path], scratch: Path) -> None:
@@ -267,18 +268,11 @@ class RemoteWorkspace:
             pack(blobs, archive)
             target = f"{self.base}/{hashlib.sha256(''.join(sorted(blobs)).encode()).hexdigest()}"
             send(self.host, archive, f"{target}.tar")
-            self._help("unpack", f"{target}.tar", str(len(blobs)), f"{self.base}/blobs")
+            self._ask_agent("unpack", f"{target}.tar", str(len(blobs)), f"{self.base}/blobs")
 
     def _probe_python(self, python: str) -> Environment:
-        answer = self._help("probe", *self.requirements, python=python, seconds=PROBE_SECONDS)
-        return Environment(
-            answer["python"],
-            answer.get("torch"),
-            answer.get("cuda"),
-            answer["gpu"],
-            answer["trouble"],
-            answer["found"],
-        )
+        answer = self._ask_agent("probe", *self.requirements, python=python, seconds=PROBE_SECONDS)
+        return Environment(**answer)
 
     def _virtual_environment(self, wanted: Mapping[str, str]) -> str:
         """The interpreter of an environment with the pinned packages over the host's own torch."""
@@ -287,7 +281,7 @@ class RemoteWorkspace:
         digest = hashlib.sha256(said.encode()).hexdigest()[:12]
         folder = f"{self.base}/venv-{digest}"
         try:
-            python: str = self._help("environment", folder, *pins, seconds=INSTALL_SECONDS)
+            python: str = self._ask_agent("environment", folder, *pins, seconds=INSTALL_SECONDS)
         except RemoteCommandError as error:
             raise HostUnfitError(
                 f"{', '.join(pins)} cannot be installed on the host. {error.problem}",
@@ -296,15 +290,15 @@ class RemoteWorkspace:
             ) from error
         return python
 
-    def _help(
+    def _ask_agent(
         self,
         *words: str,
         given: bytes = b"",
         python: str | None = None,
         seconds: float = LONG_SECONDS,
     ) -> Any:
-        """Have the helper do something on the host; its answer."""
-        command = quoted(python or self.python, self.helper, *words)
+        """Have the agent do something on the host; its answer."""
+        command = quoted(python or self.python, self.agent, *words)
         answer = self.host.run(command, given, seconds).decode("utf-8", errors="replace")
         try:
             # Libraries may have said something before.
@@ -323,10 +317,6 @@ LEFT_OUT = (
     *(f"outputs/{name}" for name in (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION, *OWN_FILES)),
 )
 """What stays here when a job's folder is brought to a host."""
-
-
-def _described(told: dict[str, Any] | None) -> CheckpointDescription | None:
-    return None if told is None else CheckpointDescription.model_validate(told)
 
 
 def _has(environment: Environment, wanted: Mapping[str, str]) -> bool:

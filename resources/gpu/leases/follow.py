@@ -83,7 +83,8 @@ class JobFollower:
     def follow(self, on_poll: PollHook) -> JobStatus:
         """Tell what the job tells, until it has ended; keep its checkpoints."""
         while True:
-            status = self.poll()
+            status = self._append_new()
+            self.listener.tell()
             if status.state != "running" and not (status.log or status.events):
                 break
             self.keep_checkpoint(status, self.timeouts.checkpoint_interval)
@@ -96,12 +97,6 @@ class JobFollower:
                 "The job is gone from the host without having ended: the host was restarted.",
                 "Run it again; it continues if it can.",
             )
-        return status
-
-    def poll(self) -> JobStatus:
-        """Take over what was written since the last poll."""
-        status = self._append_new()
-        self.listener.tell()
         return status
 
     def keep_checkpoint(self, status: JobStatus, not_within: float) -> None:
@@ -128,6 +123,7 @@ class JobFollower:
             )
 
     def _append_new(self) -> JobStatus:
+        """Take over what was written since the last time."""
         status = self.workspace.status(_size(self.log), _size(self.events))
         _append(self.log, status.log)
         _append(self.events, status.events)

@@ -350,14 +350,6 @@ class Ledger:
             row for row in self.rows() if not row.state.is_end and provider in (None, row.provider)
         )
 
-    def transitions(self, lease: str) -> tuple[LeaseState, ...]:
-        """What became of a lease, in order."""
-        with self._snapshot() as connection:
-            found = connection.execute(
-                "SELECT state FROM transition WHERE lease = ? ORDER BY rowid", (lease,)
-            )
-            return tuple(LeaseState(state) for (state,) in found)
-
     def usd_this_month(self) -> float:
         """What was spent since the first of this month (UTC)."""
         now = self.clock()
@@ -447,8 +439,22 @@ class Ledger:
             LedgerFileError: the file is damaged, full, locked or not ours.
             LedgerVersionError: it is too new; not a byte of it was changed.
         """
-        with self._explained(), self._connection() as connection:
-            yield connection
+        with self._explained():
+            if self.exists():
+                # Closing a connection that may write moves what its log holds into the file.
+                with closing(self._open_to_read()) as connection:
+                    self._refuse_newer(connection)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with closing(
+                sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
+            ) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                upgrade(connection)
+                connection.execute("BEGIN IMMEDIATE")
+                with connection:
+                    self._refuse_newer(connection)
+                    yield connection
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -478,30 +484,6 @@ class Ledger:
     def _open_to_read(self) -> sqlite3.Connection:
         uri = f"{self.file.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        if self.exists():
-            # Closing a connection that may write moves what its log holds into the file.
-            with closing(self._open_to_read()) as connection:
-                self._refuse_newer(connection)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            upgrade(connection)
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._refuse_newer(connection)
-                yield connection
-            except BaseException:
-                if connection.in_transaction:  # a full disk has ended it already
-                    connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
 
     def _refuse_newer(self, connection: sqlite3.Connection) -> None:
         version = version_of(connection)

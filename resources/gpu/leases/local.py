@@ -40,7 +40,6 @@ class LocalLease:
         """Run the job's program and follow it; see `resources.gpu.lease.Lease`."""
         began = time.monotonic()
         outputs = job.parent / OUTPUTS_FOLDER
-        outputs.mkdir(exist_ok=True)
         try:
             return run_job(job, self.spec, on_event, on_log, require_a_parent)
         finally:

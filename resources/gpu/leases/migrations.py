@@ -82,14 +82,9 @@ def upgrade(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
     if version_of(connection) >= len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
         version = version_of(connection)
         for migration in migrations[version:]:
             for statement in migration:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {max(version, len(migrations))}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk has ended it already
-            connection.execute("ROLLBACK")
-        raise

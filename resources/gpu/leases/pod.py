@@ -203,11 +203,12 @@ class PodLease:
             min_cuda=terms.min_cuda,
         )
         try:
-            pod = self._ask_for(request)
+            # Again only where the cloud says that it has not even looked at it.
+            pod = retry_while(CloudBusyError, lambda: self.cloud.create(request), self.timeouts)
         except AmbiguousCreateError as error:
             adopted = find_by_name(self.cloud, row.name, self.timeouts)
             if adopted is None:
-                _clean_up(self.cloud, self.ledger.not_created(self.id, error.problem))
+                clean_up(self.cloud, self.ledger.not_created(self.id, error.problem))
                 raise NoCapacityError(error.problem, error.fix) from error
             self._is_created(adopted)
             self.ledger.mark_seen(self.id)
@@ -220,17 +221,6 @@ class PodLease:
     def _is_created(self, pod: Pod) -> None:
         self.known = replace(self.known, pod_id=pod.id)
         self.ledger.created(self.id, pod.id, pod.usd_per_hour)
-
-    def _ask_for(self, request: PodRequest) -> Pod:
-        """Ask once; again only where the cloud says that it has not even looked at it."""
-        gives_up = time.monotonic() + self.timeouts.create_resolution
-        while True:
-            try:
-                return self.cloud.create(request)
-            except CloudBusyError:
-                if time.monotonic() > gives_up:
-                    raise
-                time.sleep(self.timeouts.poll_interval)
 
     def _check_price(self) -> None:
         price, most = self.read_row().usd_per_hour, self.terms.limits.per_hour
@@ -378,7 +368,7 @@ class ReadyPod:
         host = self.workspace.host
         host.close()
         try:
-            host.run(quoted("test", "-e", self.workspace.helper))
+            host.run(quoted("test", "-e", self.workspace.agent))
         except RemoteCommandError as error:
             return "its disk is empty: it was recreated" if error.code == 1 else None
         return None
@@ -400,14 +390,14 @@ def end_lease(cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, timeouts: 
     if row.pod_id is None:
         row = _resolve(cloud, ledger, row, note, timeouts)
         if row.state.is_end:
-            _clean_up(cloud, row)
+            clean_up(cloud, row)
             return
     assert row.pod_id is not None
     with suppress(LedgerError):
         ledger.draining(row.id, note)
     may_appear = 0.0 if row.seen else row.created_at + timeouts.list_lag - ledger.clock()
     end_pod(cloud, row.pod_id, row.name, timeouts, may_appear)
-    _clean_up(cloud, row)
+    clean_up(cloud, row)
     try:
         ledger.terminated(row.id)
     except LedgerError as error:
@@ -495,19 +485,19 @@ def _usable(workspace: RemoteWorkspace) -> Environment:
     return environment
 
 
-def retry_while_unavailable(act: Callable[[], T], seconds: float, pause: float) -> T:
-    """Ask a cloud, and again for so long as it does not answer."""
-    gives_up = time.monotonic() + seconds
+def retry_while(error: type[CloudError], ask: Callable[[], T], timeouts: Timeouts) -> T:
+    """Ask a cloud, and again while it answers with this kind of error, but not for ever."""
+    gives_up = time.monotonic() + timeouts.create_resolution
     while True:
         try:
-            return act()
-        except CloudUnavailableError:
+            return ask()
+        except error:
             if time.monotonic() > gives_up:
                 raise
-            time.sleep(pause)
+            time.sleep(timeouts.poll_interval)
 
 
-def _clean_up(cloud: Cloud, row: LeaseRow) -> None:
+def clean_up(cloud: Cloud, row: LeaseRow) -> None:
     """Remove what stays in the account beside a pod; it costs nothing, so it may fail."""
     with suppress(CloudError):
         cloud.clean_up(row.name)
@@ -525,13 +515,16 @@ def _resolve(
             f"{error.problem}",
             "Run `outpost gpu reap` as soon as the cloud answers again.",
         ) from error
-    if pod is None:
-        return ledger.not_created(row.id, note)
+    return ledger.not_created(row.id, note) if pod is None else adopt(ledger, row, pod)
+
+
+def adopt(ledger: Ledger, row: LeaseRow, pod: Pod) -> LeaseRow:
+    """A lease with the pod that was found of it, even where the ledger cannot be written."""
     with suppress(LedgerError):
         if row.state is LeaseState.INTENT:
             ledger.created(row.id, pod.id, pod.usd_per_hour)
         ledger.mark_seen(row.id)
-    return replace(row, pod_id=pod.id, seen=True)
+    return replace(row, pod_id=row.pod_id or pod.id, seen=True)
 
 
 def _ask_to_end(cloud: Cloud, pod_id: str) -> str:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.errors import OutpostError
 from resources.gpu.clouds.base import Cloud, CloudError, Pod, PodStatus
 from resources.gpu.leases.file_lock import is_held
-from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerError
-from resources.gpu.leases.pod import EndNotVerifiedError, end_lease, end_pod
+from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
+from resources.gpu.leases.pod import EndNotVerifiedError, adopt, clean_up, end_lease, end_pod
 from resources.gpu.pod_names import parse_name
 from resources.gpu.timeouts import Timeouts
 
@@ -264,19 +264,13 @@ def _end(cloud: Cloud, ledger: Ledger, action: ReapAction, timeouts: Timeouts) -
         if row is not None:
             ledger.outlived(row.id, pod.id)
         return
-    with suppress(LedgerError):  # a ledger that cannot be written keeps no pod running
-        if row.state is LeaseState.INTENT:
-            ledger.created(row.id, pod.id, pod.usd_per_hour)
-        ledger.mark_seen(row.id)
-    known = replace(row, pod_id=row.pod_id or pod.id, seen=True)
-    end_lease(cloud, ledger, known, action.reason, timeouts)
+    end_lease(cloud, ledger, adopt(ledger, row, pod), action.reason, timeouts)
 
 
 def _close(cloud: Cloud, ledger: Ledger, row: LeaseRow, reason: str, timeouts: Timeouts) -> None:
     if row.pod_id is None:
         ledger.not_created(row.id, reason)
-        with suppress(CloudError):
-            cloud.clean_up(row.name)
+        clean_up(cloud, row)
         return
     known = cloud.get(row.pod_id)
     if known is not None and known.status is not PodStatus.ENDED:

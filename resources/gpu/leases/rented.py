@@ -14,7 +14,7 @@ from pipeline.jobs.checkpoints import prepare_to_resume
 from pipeline.jobs.events import EpochEvent, JobEvent, OnEvent, OnLog, ignore
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.spec import JobSpec
-from resources.gpu.clouds.base import GpuRequest, NoCapacityError
+from resources.gpu.clouds.base import CloudUnavailableError, GpuRequest, NoCapacityError
 from resources.gpu.hosts.host_keys import HostKeyError, SshError
 from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
@@ -23,7 +23,7 @@ from resources.gpu.lease import HOST_FILE, Host
 from resources.gpu.leases.charges import bill_of, reconcile
 from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.leases.ledger import LeaseRow, LeaseState
-from resources.gpu.leases.pod import PodLease, PodTerms, ReadyPod, retry_while_unavailable
+from resources.gpu.leases.pod import PodLease, PodTerms, ReadyPod, retry_while
 from resources.gpu.signals import interruptible, require_a_parent, shielded, with_time_limit
 
 LEASES_A_JOB = 2
@@ -100,10 +100,8 @@ class RentedLease:
         """
         timeouts, cloud = self.terms.timeouts, self.terms.cloud
         gives_up = time.monotonic() + timeouts.placement
-        offers = retry_while_unavailable(
-            lambda: cloud.offers(self.gpu_request),
-            timeouts.create_resolution,
-            timeouts.poll_interval,
+        offers = retry_while(
+            CloudUnavailableError, lambda: cloud.offers(self.gpu_request), timeouts
         )
         refused = []
         for offer in offers:

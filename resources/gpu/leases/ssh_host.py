@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class SshHostProvider:
         lock = self.folder / "hosts" / f"{address.host}-{address.port}.lock"
         host = RemoteHost(self._login(), self.timeouts.reconnect)
         workspace = RemoteWorkspace(host, f"outpost-{owner}-{new_lease_id()}", spec.requirements)
-        with interruptible(), _locked(lock), _closing(host):
+        with interruptible(), _locked(lock), closing(host):
             environment = workspace.probe()
             # Whoever of us has left a job behind is gone: the lock is ours.
             if others := workspace.clear(f"outpost-{owner}-"):
@@ -166,14 +166,6 @@ def _locked(lock: Path) -> Iterator[None]:
         raise SshHostError(
             f"{lock.stem} is in use by another run.", "Wait until that one has ended."
         ) from error
-
-
-@contextmanager
-def _closing(host: RemoteHost) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        host.close()
 
 
 def _while_wanted(_: RemoteWorkspace) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.processes import is_alive, wait_until
-from PIL import Image
+from doubles.trainings import write_squares
 
 import pipeline.training.job as job_module
 from pipeline.jobs.events import JobEvent, StageEvent
@@ -69,20 +69,7 @@ DONE = """
 
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("set")
-    for subset in ("train", "val"):
-        for kind in ("images", "labels"):
-            (folder / kind / subset).mkdir(parents=True)
-        for index in range(4):
-            pixels = np.full((128, 128, 3), 90, np.uint8)
-            pixels[40:80, 40:80] = (220, 40, 40) if index % 2 else (40, 40, 220)
-            Image.fromarray(pixels).save(folder / "images" / subset / f"synth_{index}.png")
-            label = f"{index % 2} 0.47 0.47 0.31 0.31\n"
-            (folder / "labels" / subset / f"synth_{index}.txt").write_text(label)
-        lines = "".join(f"./images/{subset}/synth_{index}.png\n" for index in range(4))
-        (folder / f"{subset}.txt").write_text(lines, encoding="utf-8")
-    (folder / "dataset.yaml").write_text("names: {0: square, 1: bar}\n")
-    return folder
+    return write_squares(tmp_path_factory.mktemp("set"), [f"synth_{n}" for n in range(4)])
 
 
 @pytest.fixture

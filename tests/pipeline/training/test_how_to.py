@@ -4,11 +4,9 @@ import re
 import textwrap
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
 import yaml
-from onnx import TensorProto, helper, numpy_helper
+from doubles.models import export_metadata, write_detector
 
 import pipeline.training.job as job_module
 from pipeline.games.pack import TwoStageRules
@@ -50,24 +48,7 @@ def blocks(language: str) -> list[str]:
 
 def write_model(file: Path) -> None:
     """A model that keeps the contract and sees nothing."""
-    rows = numpy_helper.from_array(np.zeros((1, 300, 6), np.float32), "rows")
-    shape = numpy_helper.from_array(np.array([-1, 1, 1], np.int64), "shape")
-    nodes = [
-        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
-        helper.make_node("Reshape", ["mean", "shape"], ["column"]),
-        helper.make_node("Mul", ["column", "rows"], ["output0"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "detector",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 320, 320])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 300, 6])],
-        [rows, shape],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7)
-    names = "{0: 'knight', 1: 'sheep'}"
-    helper.set_model_props(model, {"end2end": "True", "names": names, "imgsz": "[320, 320]"})
-    onnx.save(model, str(file))
+    write_detector(file, export_metadata(("knight", "sheep"), (320, 320)), size=(320, 320))
 
 
 def test_the_python_of_the_page_runs_from_top_to_bottom(

@@ -44,7 +44,11 @@ def test_what_was_written_is_opened_the_same(job: Path, folder: Path) -> None:
     assert opened.bill == BILL
     assert [epoch.map50 for epoch in opened.epochs()] == [0.5]
     assert opened.environment is not None
-    assert opened.environment.content == {"device": "CPU, 2 cores", "gpu": None, "cores": 2}
+    assert opened.environment.model_dump(mode="json") == {
+        "device": "CPU, 2 cores",
+        "gpu": None,
+        "cores": 2,
+    }
     kept = (opened.best, opened.last, opened.results, opened.log, opened.plots / "results.png")
     assert all(file.is_file() for file in kept)
     assert not opened.onnx.exists(), "the export is an artifact of its own"

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from doubles.trainings import rows_of
 from PIL import Image
 
 from pipeline.export.contract import check_onnx_contract
-from pipeline.export.parity import measure_parity
+from pipeline.export.parity import answers_of, compare
 from pipeline.jobs.events import DoneEvent, FailedEvent, MessageEvent
 from pipeline.jobs.program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
 from pipeline.jobs.program.host import frozen
@@ -31,7 +32,6 @@ from pipeline.training.results import (
     BestEvent,
     batch_sizes,
     epochs_of,
-    read_results_csv,
     read_training_events,
 )
 
@@ -175,11 +175,11 @@ def test_a_batch_that_fits_is_recorded_as_it_was_asked_for(trained: Path) -> Non
 @pytest.mark.slow
 def test_events_and_the_csv_of_ultralytics_agree(trained: Path) -> None:
     told = epochs_of(read_training_events(trained / "outputs" / "metrics.jsonl"))
-    written = read_results_csv(trained / "outputs" / "results.csv")
 
-    for ours, theirs in zip(told, written, strict=True):
-        assert ours.map50 == pytest.approx(theirs.map50, abs=1e-4)
-        assert ours.train_losses == pytest.approx(theirs.train_losses, rel=1e-3)
+    for ours, theirs in zip(told, rows_of(trained / "outputs"), strict=True):
+        losses = {name: float(theirs[f"train/{name}_loss"]) for name in ours.train_losses}
+        assert ours.map50 == pytest.approx(float(theirs["metrics/mAP50(B)"]), abs=1e-4)
+        assert ours.train_losses == pytest.approx(losses, rel=1e-3)
 
 
 @pytest.mark.slow
@@ -245,8 +245,9 @@ def test_the_export_answers_as_the_weights(trained: Path, training_set: Path) ->
     outputs = trained / "outputs"
     images = sorted((training_set / "images" / "val").glob("*.png"))[:2]
 
-    report = measure_parity(outputs / "best.pt", outputs / "best.onnx", images)
+    answers = answers_of(outputs / "best.pt", outputs / "best.onnx", images)
 
+    report = compare(answers.weights, answers.export)
     assert report.images == 2
     assert report.is_close
 

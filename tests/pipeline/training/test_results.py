@@ -9,19 +9,10 @@ from pipeline.jobs.events import EventError, MessageEvent, parse_event
 from pipeline.training.results import (
     TRAINING_EVENTS,
     EpochMetrics,
-    ResultsError,
     best_epoch,
     epochs_of,
-    read_results_csv,
     read_training_events,
 )
-
-CSV = """\
-epoch,time,train/box_loss,train/cls_loss,metrics/precision(B),metrics/recall(B),\
-metrics/mAP50(B),metrics/mAP50-95(B),val/box_loss,val/cls_loss,lr/pg0
-1,10.5,2.5,4.5,0.1,0.2,0.3,0.15,2.4,4.4,0.001
-2,20.5,2.0,4.0,0.2,0.3,0.4,0.25,2.1,4.1,0.0005
-"""
 
 
 def epoch_line(epoch: int, **figures: object) -> str:
@@ -68,24 +59,6 @@ def test_a_file_that_ends_well_is_read_whole(tmp_path: Path) -> None:
     assert [epoch.epoch for epoch in epochs_of(read_training_events(file))] == [1, 2]
 
 
-def test_the_csv_of_ultralytics_gives_the_same_figures(tmp_path: Path) -> None:
-    file = tmp_path / "results.csv"
-    file.write_text(CSV, encoding="utf-8")
-
-    first, second = read_results_csv(file)
-
-    assert (first.epoch, first.epochs, first.map50) == (1, 2, 0.3)
-    assert dict(second.val_losses) == {"box": 2.1, "cls": 4.1}
-
-
-def test_another_csv_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "results.csv"
-    file.write_text("epoch,loss\n1,2\n", encoding="utf-8")
-
-    with pytest.raises(ResultsError, match=r"not a results\.csv"):
-        read_results_csv(file)
-
-
 def test_the_best_epoch_is_the_first_with_the_highest_map() -> None:
     epochs = [
         EpochMetrics(seconds=1, epoch=number, epochs=4, map50_95=value)
@@ -119,14 +92,3 @@ def test_an_epoch_that_was_told_twice_counts_once_and_keeps_its_place(tmp_path: 
     epochs = epochs_of(read_training_events(file))
 
     assert [(epoch.epoch, epoch.map50) for epoch in epochs] == [(1, 0.7), (2, None)]
-
-
-def test_the_results_of_stages_are_read_with_their_names(tmp_path: Path) -> None:
-    header, first, second = CSV.splitlines()
-    rows = f"stage,{header}\npretrain,{first}\npretrain,{second}\nfinetune,{first}\n"
-    file = tmp_path / "results.csv"
-    file.write_text(rows, encoding="utf-8")
-
-    found = [(e.stage, e.epoch, e.epochs) for e in read_results_csv(file)]
-
-    assert found == [("pretrain", 1, 2), ("pretrain", 2, 2), ("finetune", 1, 1)]

@@ -1,6 +1,5 @@
 """A training that ends early goes on from its newest checkpoint, here or elsewhere."""
 
-import csv
 import json
 import shutil
 import signal
@@ -10,9 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from doubles.trainings import rows_of, write_squares
 
 from pipeline.export.contract import check_onnx_contract
 from pipeline.jobs.events import DoneEvent, FailedEvent, JobEvent, MessageEvent
@@ -26,7 +24,6 @@ from pipeline.training.job import TrainingSpec, hyperparameters, two_stages, wri
 from pipeline.training.results import (
     EpochMetrics,
     epochs_of,
-    read_results_csv,
     read_training_events,
 )
 
@@ -37,23 +34,9 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks with signals")
 
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Squares and bars on noise; three synthetic images and one real, which is listed twice."""
-    folder = tmp_path_factory.mktemp("set")
-    generator = np.random.default_rng(5)
+    """Three synthetic images and one real, which is listed twice."""
     names = ("synth_0", "synth_1", "synth_2", "real_0")
-    for subset in ("train", "val"):
-        for kind in ("images", "labels"):
-            (folder / kind / subset).mkdir(parents=True)
-        for index, name in enumerate(names):
-            pixels = generator.integers(80, 120, (128, 128, 3), np.uint8)
-            pixels[40:80, 40:80] = (220, 40, 40) if index % 2 else (40, 40, 220)
-            Image.fromarray(pixels).save(folder / "images" / subset / f"{name}.png")
-            label = f"{index % 2} 0.47 0.47 0.31 0.31\n"
-            (folder / "labels" / subset / f"{name}.txt").write_text(label)
-        listed = [*names, "real_0"] if subset == "train" else names
-        lines = "".join(f"./images/{subset}/{name}.png\n" for name in listed)
-        (folder / f"{subset}.txt").write_text(lines, encoding="utf-8")
-    return folder
+    return write_squares(tmp_path_factory.mktemp("set"), names, repeated=("real_0",))
 
 
 def spec(epochs: int, **changes: object) -> TrainingSpec:
@@ -138,7 +121,7 @@ def test_a_killed_training_goes_on_elsewhere_and_its_curves_are_whole(
     outputs = second.parent / "outputs"
     assert epochs_told(second) == [("train", 1), ("train", 2), ("train", 3)]
     assert [epoch.restored for epoch in epochs_of(events_of(second))][:2] == [True, True]
-    assert [epoch.epoch for epoch in read_results_csv(outputs / "results.csv")] == [1, 2, 3]
+    assert [row["epoch"] for row in rows_of(outputs)] == ["1", "2", "3"]
     assert "Going on after epoch" in messages(second)
     assert "from scratch" not in messages(second), "no weights are looked for"
     assert isinstance(events_of(second)[-1], DoneEvent)
@@ -166,17 +149,15 @@ def test_two_stages_go_on_within_the_second_and_do_not_repeat_the_first(
 
     outputs = job.parent / "outputs"
     assert epochs_told(job) == [("pretrain", 1), ("finetune", 1), ("finetune", 2)]
-    with (outputs / "results.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [(row["stage"], row["epoch"]) for row in csv.DictReader(stream)]
-    assert rows == [("pretrain", "1"), ("finetune", "1"), ("finetune", "2")]
+    rows = rows_of(outputs)
+    assert [(row["stage"], row["epoch"]) for row in rows] == [
+        *(("pretrain", "1"), ("finetune", "1"), ("finetune", "2"))
+    ]
     for stage in ("pretrain", "finetune"):
         assert {"labels.jpg", "results.png", "val_batch0_pred.jpg"} <= {
             file.name for file in (outputs / "plots" / stage).iterdir()
         }
-    learned = {(e.stage, e.learning_rate) for e in read_results_csv(outputs / "results.csv")}
-    assert all(
-        rate is not None and rate <= 0.0001 for stage, rate in learned if stage == "finetune"
-    )
+    assert all(float(row["lr/pg0"]) <= 0.0001 for row in rows if row["stage"] == "finetune")
     assert (outputs / "pretrain.pt").is_file()
     assert set(json.loads((outputs / "done.json").read_text("utf-8"))) == {
         "best.pt",
@@ -204,7 +185,7 @@ def test_asked_to_end_at_once_it_keeps_its_checkpoint_and_asked_to_stop_it_expor
     told_one = lambda: ("pretrain", 1) in epochs_told(job)  # noqa: E731
     assert run_until(job, told_one, signal.SIGTERM) == EXIT_STOPPED
     assert (outputs / "checkpoint.pt").is_file()
-    assert read_results_csv(outputs / "results.csv")
+    assert rows_of(outputs)
     assert "the newest checkpoint was kept" in messages(job)
     assert (outputs / "plots" / "pretrain" / "train_batch0.jpg").is_file()
     assert not (outputs / "done.json").exists()
@@ -231,7 +212,7 @@ def test_a_stop_in_the_middle_of_an_epoch_lets_it_end(tmp_path: Path, training_s
 
     trained = epochs_told(job)
     assert 1 <= len(trained) < 10
-    assert len(read_results_csv(job.parent / "outputs" / "results.csv")) == len(trained)
+    assert len(rows_of(job.parent / "outputs")) == len(trained)
     assert (job.parent / "outputs" / "best.onnx").is_file()
 
 

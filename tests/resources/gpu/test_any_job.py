@@ -2,23 +2,22 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from doubles.gpu_jobs import QUICK, gpu_python
+from doubles.gpu_jobs import QUICK
 from doubles.processes import wait_until
-from doubles.renting import Renting, renting
-from doubles.sshd import needs_sshd, running_sshd
+from doubles.renting import Renting
+from doubles.sshd import SshMachine, needs_sshd
 from doubles.sum_job import SUM, SumEvent, write_sum_job
 
 from pipeline.jobs.bill import Bill
 from pipeline.jobs.events import EpochEvent, JobEvent
 from pipeline.jobs.failures import JobFailedError
 from resources.gpu.clouds.base import SshAddress
-from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.lease import GpuProvider, Lease
 from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings
 
@@ -46,30 +45,18 @@ class Place:
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
-    with renting(tmp_path) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        yield account
+def own_machine(machine: SshMachine, tmp_path: Path) -> Place:
+    settings = SshHostSettings(
+        SshAddress(machine.host, machine.port, machine.user),
+        tmp_path / "id_ed25519",
+        tmp_path / "known_hosts",
+        usd_per_hour=0.5,
+    )
 
+    def assert_empty() -> None:
+        assert list((machine.home / ".outpost" / "jobs").iterdir()) == []
 
-@pytest.fixture
-def own_machine(tmp_path: Path) -> Iterator[Place]:
-    key = own_key(tmp_path / "id_ed25519")
-    with running_sshd(tmp_path / "machine", public_line(key)) as machine:
-        machine.install("python3", gpu_python())
-        public = (machine.folder / "hostkey.pub").read_text()
-        (tmp_path / "known_hosts").write_text(f"[{machine.host}]:{machine.port} {public}")
-        settings = SshHostSettings(
-            SshAddress(machine.host, machine.port, machine.user),
-            tmp_path / "id_ed25519",
-            tmp_path / "known_hosts",
-            usd_per_hour=0.5,
-        )
-
-        def assert_empty() -> None:
-            assert list((machine.home / ".outpost" / "jobs").iterdir()) == []
-
-        yield Place(SshHostProvider(settings, tmp_path / "state", QUICK), "ssh", assert_empty)
+    return Place(SshHostProvider(settings, tmp_path / "state", QUICK), "ssh", assert_empty)
 
 
 @pytest.fixture(params=["runpod", "ssh"])

@@ -2,9 +2,9 @@
 
 import datetime
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from doubles.clocks import MORNING, Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,14 +15,6 @@ from resources.gpu.leases.ledger import LeaseRow, Ledger, Limits
 
 OFFER = Offer("RTX 4090", "US-1", "secure", 0.60)
 LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=90.0, leases=1, ttl_seconds=2 * 3600)
-MORNING = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC).timestamp()
-
-
-class Clock:
-    now = MORNING
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Tells(LambdaCloud):
@@ -40,16 +32,6 @@ class Tells(LambdaCloud):
         if isinstance(self.usd, Exception):
             raise self.usd
         return self.usd
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(tmp_path / "gpu", clock)
 
 
 def lease(ledger: Ledger, clock: Clock, hours: float = 1.0, ready: bool = True) -> LeaseRow:

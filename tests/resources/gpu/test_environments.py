@@ -53,8 +53,7 @@ def machine(tmp_path: Path, wheels: Path) -> Iterator[SshMachine]:
     key = own_key(tmp_path / "id_ed25519")
     pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": "/dev/null"}
     with running_sshd(tmp_path / "machine", public_line(key), pip) as machine:
-        public = (machine.folder / "hostkey.pub").read_text()
-        (tmp_path / "known_hosts").write_text(f"[{machine.host}]:{machine.port} {public}")
+        machine.write_known_hosts(tmp_path / "known_hosts")
         yield machine
 
 

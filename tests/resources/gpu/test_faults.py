@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import OutpostError
+from resources.gpu.settings import API_KEYS, Provider
 
 pytestmark = needs_sshd
 
@@ -126,7 +127,7 @@ def hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with tempfile.TemporaryDirectory() as name, renting(Path(name)) as account:
-        monkeypatch.setenv(account.cloud.settings.key.variable, account.double.key)
+        monkeypatch.setenv(API_KEYS[Provider(account.cloud.name)], account.double.key)
         foreign = account.double.add_foreign()
         live_through(account, weather, Path(name))
         account.assert_all_is_over()

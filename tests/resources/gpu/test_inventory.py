@@ -1,19 +1,15 @@
 """What an account is billed for: all of it, told apart, also where a part cannot be looked at."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles.renting import LIMITS, RTX_4090, Renting, RentingFromLambda, renting
-from doubles.renting import renting_from_lambda as lambda_account
+from doubles.renting import LIMITS, RTX_4090, Renting, RentingFromLambda
 from doubles.servers import Fault, Reply, cloudflare, drop, status
 from doubles.sshd import needs_sshd
 
 from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.clouds.billed import HOURS_A_MONTH
-from resources.gpu.clouds.runpod import RunPod
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.inventory import Entry, Ownership, account_of
 from resources.gpu.leases.ledger import LeaseRow, Ledger
@@ -22,20 +18,6 @@ pytestmark = needs_sshd
 OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
 VOLUME = {"id": "v1", "name": "sets", "size": 100, "dataCenter": "US-KS-2", "type": "STANDARD"}
 FAST = {**VOLUME, "id": "v2", "name": "fast", "type": "HIGH_PERFORMANCE"}
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
-    with renting(tmp_path) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        yield account
-
-
-@pytest.fixture
-def from_lambda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RentingFromLambda]:
-    with lambda_account(tmp_path) as account:
-        monkeypatch.setenv("LAMBDA_API_KEY", account.double.key)
-        yield account
 
 
 def lease(account: Renting, ledger: Ledger) -> LeaseRow:
@@ -107,19 +89,6 @@ def test_ended_pods_are_billed_no_more(account: Renting) -> None:
     account.cloud.terminate(str(row.pod_id))
 
     assert looked_at(account) == {}
-
-
-def test_every_page_is_read(account: Renting) -> None:
-    for number in range(5):
-        account.runpod.add_foreign(f"pod-{number}")
-    account.runpod.volumes = [{**VOLUME, "id": f"v{n}", "name": f"volume-{n}"} for n in range(5)]
-    account.runpod.page_size = 2
-    cloud = RunPod(replace(account.cloud.settings, cursor_parameter="cursor"))
-
-    found = account_of(cloud, account.ledger)
-
-    assert len(found.entries) == 10
-    assert found.unknown == ()
 
 
 def test_pages_that_cannot_be_read_are_told_of_and_hide_nothing_else(account: Renting) -> None:

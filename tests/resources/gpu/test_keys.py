@@ -71,10 +71,7 @@ class Account:
 
     @property
     def known_hosts(self) -> Path:
-        public = (self.machine.folder / "hostkey.pub").read_text()
-        file = self.folder / "known_hosts"
-        file.write_text(f"[{self.machine.host}]:{self.machine.port} {public}")
-        return file
+        return self.machine.write_known_hosts(self.folder / "known_hosts")
 
 
 @pytest.fixture

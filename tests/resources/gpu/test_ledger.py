@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from doubles.clocks import MORNING, Clock
+from doubles.renting import transitions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,25 +27,6 @@ from resources.gpu.pod_names import PodName, new_lease_id, owner_token, parse_na
 
 OFFER = Offer("RTX 4090", "US-1", "secure", 0.60)
 LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=10.0, leases=1, ttl_seconds=3 * 3600)
-MORNING = datetime.datetime(2026, 11, 21, 8, tzinfo=datetime.UTC).timestamp()
-
-
-class Clock:
-    def __init__(self, now: float = MORNING) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(tmp_path / "gpu", clock)
 
 
 def limits(**changes: float) -> Limits:
@@ -65,9 +48,8 @@ def test_a_lease_goes_from_intent_to_a_verified_end(ledger: Ledger, clock: Clock
     assert row.usd(clock.now + 999) == pytest.approx(0.33)
     assert ledger.usd_this_month() == pytest.approx(0.33)
     assert ledger.open_rows() == ()
-    assert [str(state) for state in ledger.transitions(row.id)] == [
-        *("INTENT", "CREATED", "READY", "DRAINING", "TERMINATED")
-    ]
+    states = ["INTENT", "CREATED", "READY", "DRAINING", "TERMINATED"]
+    assert transitions(ledger, row.id) == states
 
 
 def test_time_and_money_of_a_lease_are_what_pays_for_it(ledger: Ledger) -> None:

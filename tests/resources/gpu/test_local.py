@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from doubles.gpu_jobs import SPEC
 from doubles.processes import is_alive, wait_until
 
 from pipeline.jobs.events import JobEvent, MessageEvent
 from pipeline.jobs.failures import JobFailedError
-from pipeline.training.job import TrainingSpec, job_spec, write_job
 from resources.gpu.leases.local import LocalProvider
 
 ROOT = Path(__file__).parents[3]
-TRAINING = TrainingSpec(game="demo", class_names=("knight",))
-SPEC = job_spec(TRAINING)
 SOON = 60.0
 """Seconds within which a process that starts Python has done its part."""
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="asks for processes by signal 0")
@@ -43,15 +41,6 @@ stop_when_abandoned()
 
 class Interrupted(BaseException):
     """As Dagster's own interrupt: no `except Exception` sees it."""
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    training_set = tmp_path / "set"
-    training_set.mkdir()
-    for name in ("train.txt", "val.txt"):
-        (training_set / name).write_text("./a.jpg\n", encoding="utf-8")
-    return write_job(tmp_path / "job", TRAINING, training_set)
 
 
 def run(job: Path, program: str, **listeners: Callable[..., None]) -> Path:
@@ -163,7 +152,7 @@ def test_an_interrupt_ends_the_program_and_what_it_started(job: Path) -> None:
 def test_a_program_that_ignores_the_request_to_end_is_killed(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.jobs.child_process.end_group.__defaults__", (0.5,))
+    monkeypatch.setattr("pipeline.jobs.child_process.GRACE_SECONDS", 0.5)
 
     with pytest.raises(Interrupted):
         run(job, f"{DEAF}\n{SLEEPER}", on_log=interrupt)

@@ -7,14 +7,13 @@ still show the pod for a while. That is a lost host, as if it had been gone befo
 import json
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
 from doubles.processes import wait_until
-from doubles.renting import Renting, renting
+from doubles.renting import Renting
 from doubles.sshd import needs_sshd
 
 from pipeline.jobs.events import EpochEvent, JobEvent
@@ -43,7 +42,7 @@ class Doom:
     """A pod that dies by the first call of a program after it was armed.
 
     Attributes:
-        program: "python3 WORD" for one of the helper's commands, else a tool of the shell.
+        program: "python3 WORD" for one of the agent's commands, else a tool of the shell.
         how: what becomes of that call.
     """
 
@@ -93,13 +92,6 @@ class Doom:
 
         with self.account.provider(**terms).rent(SPEC, on_log) as lease:
             return lease.run(job, self.on_event, on_log)
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
-    with renting(tmp_path) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        yield account
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from doubles import deadly_run
+from doubles.clocks import WallClock
 from doubles.gpu_jobs import QUICK, SPEC, training_program, write_small_job
-from doubles.renting import LIMITS, RTX_4090, Renting, renting
+from doubles.renting import LIMITS, RTX_4090, Renting
 from doubles.servers import status
 from doubles.sshd import needs_sshd
 from hypothesis import given, settings
@@ -28,13 +28,6 @@ pytestmark = needs_sshd
 OWNER, OTHER = "aaaaaaaa", "bbbbbbbb"
 NOW = 1_800_000_000.0
 SETTLE = 60.0
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
-    with renting(tmp_path) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        yield account
 
 
 def row(state: LeaseState = LeaseState.READY, **changes: object) -> LeaseRow:
@@ -128,15 +121,6 @@ def test_pods_of_others_are_never_touched(
 
 
 # With a cloud
-
-
-class Clock:
-    """The clock on the wall, which may be set."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 def abandon(account: Renting) -> LeaseRow:
@@ -319,7 +303,7 @@ def test_a_damaged_ledger_is_told_and_once_it_is_away_all_pods_of_ours_end(
 
 
 def test_a_clock_that_was_set_back_leaves_no_lease_open(account: Renting) -> None:
-    clock = Clock()
+    clock = WallClock()
     ledger = Ledger(account.ledger.folder, clock)
     left = ledger.intend("runpod", Offer(RTX_4090, "", "secure", 0.69), LIMITS)
     ledger.mark_absent(left.id)

@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
+from doubles.clocks import WallClock
+from doubles.gpu_jobs import QUICK, SPEC, Listener, gpu_python, training_program
 from doubles.processes import wait_until
-from doubles.renting import A5000, RTX_4090, Renting, renting
+from doubles.renting import A5000, RTX_4090, Renting, transitions
 from doubles.runpod import NO_CAPACITY, RunPodDouble
 from doubles.servers import cloudflare, drop, hang, status
 from doubles.sshd import needs_sshd
@@ -38,31 +39,6 @@ from resources.gpu.signals import Interrupted
 pytestmark = needs_sshd
 slow = pytest.mark.slow
 """Most of these: each rents, trains and ends. The rest is what every change should see."""
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting]:
-    with renting(tmp_path) as account:
-        monkeypatch.setenv("RUNPOD_API_KEY", account.runpod.key)
-        yield account
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    return write_small_job(tmp_path / "job", training_program())
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.events: list[JobEvent] = []
-        self.lines: list[str] = []
-
-    @property
-    def epochs(self) -> list[int]:
-        return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
-
-    def said(self, words: str) -> bool:
-        return any(words in line for line in self.lines)
 
 
 def train(account: Renting, job: Path, listener: Listener | None = None, **terms: object) -> Path:
@@ -99,9 +75,8 @@ def test_a_job_is_done_on_a_rented_pod_and_the_pod_is_gone(account: Renting, job
     account.assert_all_is_over()
     assert foreign.alive
     (row,) = account.ledger.rows()
-    assert [str(state) for state in account.ledger.transitions(row.id)] == [
-        *("INTENT", "CREATED", "READY", "DRAINING", "TERMINATED")
-    ]
+    states = ["INTENT", "CREATED", "READY", "DRAINING", "TERMINATED"]
+    assert transitions(account.ledger, row.id) == states
     assert row.host_key is not None
 
 
@@ -761,19 +736,10 @@ def fill(file: Path) -> None:
 # Clocks
 
 
-class Clock:
-    """The clock on the wall, which may be set, or jump when a laptop wakes."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 @slow
 def test_who_sleeps_past_the_end_of_a_lease_rents_nothing_more(account: Renting, job: Path) -> None:
     lengthen(job, 1000, seconds=0.4)
-    clock = Clock()
+    clock = WallClock()
     asleep = Renting(account.runpod, Ledger(account.ledger.folder, clock))
 
     def sleep(event: JobEvent) -> None:
@@ -795,7 +761,7 @@ def test_who_sleeps_past_the_end_of_a_lease_rents_nothing_more(account: Renting,
 @slow
 def test_a_lease_ends_in_time_although_the_clock_is_set_back(account: Renting, job: Path) -> None:
     lengthen(job, 1000, seconds=0.1)
-    clock = Clock()
+    clock = WallClock()
     elsewhen = Renting(account.runpod, Ledger(account.ledger.folder, clock))
 
     def set_back(event: JobEvent) -> None:

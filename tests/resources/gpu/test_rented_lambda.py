@@ -1,11 +1,10 @@
 """Renting from Lambda Cloud: no dead-man switch, no host keys told, a key to be tidied away."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles.gpu_jobs import SPEC, training_program, write_small_job
-from doubles.renting import A10, A100, RentingFromLambda, renting_from_lambda
+from doubles.gpu_jobs import SPEC
+from doubles.renting import A10, A100, RentingFromLambda
 from doubles.servers import drop
 from doubles.sshd import needs_sshd
 
@@ -15,15 +14,8 @@ pytestmark = [needs_sshd, pytest.mark.slow]
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RentingFromLambda]:
-    with renting_from_lambda(tmp_path) as account:
-        monkeypatch.setenv("LAMBDA_API_KEY", account.double.key)
-        yield account
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    return write_small_job(tmp_path / "job", training_program())
+def account(from_lambda: RentingFromLambda) -> RentingFromLambda:
+    return from_lambda
 
 
 def train(account: RentingFromLambda, job: Path) -> Path:

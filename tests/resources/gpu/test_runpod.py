@@ -533,34 +533,13 @@ def test_a_detail_that_cannot_be_read_spoils_no_list(double: RunPodDouble, cloud
         {"nextCursor": "abc"},
     ],
 )
-def test_a_list_that_goes_on_is_an_error_while_nobody_knows_how(
+def test_a_list_that_goes_on_is_an_error(
     double: RunPodDouble, cloud: Cloud, pagination: dict[str, Any]
 ) -> None:
     double.script("list", Fault(Reply(200, {"pods": [], "pagination": pagination})))
 
     with pytest.raises(CloudError, match="incomplete"):
         cloud.pods()
-
-
-def test_pages_are_followed_once_it_is_known_how(
-    double: RunPodDouble, settings: RunPodSettings
-) -> None:
-    for number in range(5):
-        double.add_foreign(f"pod-{number}")
-    double.page_size = 2
-    cloud = RunPod(replace(settings, cursor_parameter="cursor"))
-
-    assert [pod.name for pod in cloud.pods()] == [f"pod-{number}" for number in range(5)]
-
-
-def test_a_server_that_goes_round_in_circles_is_an_error(
-    double: RunPodDouble, settings: RunPodSettings
-) -> None:
-    again = {"pods": [], "pagination": {"nextCursor": "1", "hasNextPage": True}}
-    double.always("list", Fault(Reply(200, again)))
-
-    with pytest.raises(CloudError, match="incomplete"):
-        RunPod(replace(settings, cursor_parameter="cursor")).pods()
 
 
 # The end of a pod

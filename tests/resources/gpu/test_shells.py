@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
-from doubles.sshd import SshMachine, needs_sshd, running_sshd
+from doubles.gpu_jobs import QUICK, SPEC, training_program, write_small_job
+from doubles.sshd import SshMachine, needs_sshd
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import known_host
-from resources.gpu.hosts.keys import own_key, public_line
+from resources.gpu.hosts.keys import own_key
 from resources.gpu.hosts.shell import Between, through_sh
 from resources.gpu.hosts.ssh import Login, LoginShellError, RemoteCommandError, RemoteHost, quoted
 from resources.gpu.hosts.transfer import send
@@ -144,16 +144,6 @@ def test_without_marks_all_is_of_the_shell() -> None:
 
 
 # On a host
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[SshMachine]:
-    key = own_key(tmp_path / "id_ed25519")
-    with running_sshd(tmp_path / "machine", public_line(key)) as machine:
-        machine.install("python3", gpu_python())
-        public = (machine.folder / "hostkey.pub").read_text()
-        (tmp_path / "known_hosts").write_text(f"[{machine.host}]:{machine.port} {public}")
-        yield machine
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 """A machine of one's own: locked while it is used, and left with nothing running."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doubles.gpu_jobs import QUICK, SPEC, gpu_python, training_program, write_small_job
+from doubles.gpu_jobs import QUICK, SPEC, training_program, write_small_job
 from doubles.processes import is_alive, wait_until
-from doubles.sshd import SshMachine, needs_sshd, running_sshd
+from doubles.sshd import SshMachine, needs_sshd
 
 from pipeline.jobs.failures import JobFailedError
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import SshError
-from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.leases.ssh_host import (
     SshHostError,
     SshHostProvider,
@@ -30,16 +28,6 @@ time.sleep(600)
 
 class Interrupt(BaseException):
     """As Dagster's own."""
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[SshMachine]:
-    key = own_key(tmp_path / "id_ed25519")
-    with running_sshd(tmp_path / "machine", public_line(key)) as machine:
-        machine.install("python3", gpu_python())
-        public = (machine.folder / "hostkey.pub").read_text()
-        (tmp_path / "known_hosts").write_text(f"[{machine.host}]:{machine.port} {public}")
-        yield machine
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from doubles.gpu_jobs import (
     QUICK,
     SPEC,
+    Listener,
     gpu_python,
     training_program,
     write_small_job,
@@ -24,7 +25,6 @@ from doubles.processes import is_alive, wait_until
 from doubles.sshd import SshMachine, needs_sshd, running_sshd
 
 from pipeline.jobs.checkpoints import prepare_to_resume
-from pipeline.jobs.events import EpochEvent, JobEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.manifests import sha256_of
 from resources.gpu.clouds.base import SshAddress
@@ -136,8 +136,7 @@ def test_a_known_hosts_file_decides_where_the_user_has_one(
     file = tmp_path / "known_hosts"
     with pytest.raises(SshError, match="does not know"):
         known_host(file, address)
-    public = (machine.folder / "hostkey.pub").read_text()
-    file.write_text(f"[{machine.host}]:{machine.port} {public}")
+    machine.write_known_hosts(file)
 
     connect(Login(address, key, known_host(file, address))).close()
     machine.change_host_key()
@@ -392,18 +391,10 @@ def test_a_damaged_file_on_the_host_is_sent_again(
     assert workspace.upload(job.parent) == image.stat().st_size
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.events: list[JobEvent] = []
-        self.lines: list[str] = []
-
+class FollowingListener(Listener):
     def remote_job(self, job: Path) -> RemoteJob:
         (job.parent / "outputs").mkdir(exist_ok=True)
         return RemoteJob(SPEC, job, self.events.append, self.lines.append)
-
-    @property
-    def epochs(self) -> list[int]:
-        return [event.epoch for event in self.events if isinstance(event, EpochEvent)]
 
 
 def watch_nothing(_: RemoteWorkspace) -> None:
@@ -414,7 +405,7 @@ def test_a_job_runs_is_followed_and_brings_its_outputs(
     workspace: RemoteWorkspace, tmp_path: Path
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=3))
-    listener = Listener()
+    listener = FollowingListener()
 
     outputs = JobFollower(workspace, listener.remote_job(job), QUICK).run(watch_nothing)
 
@@ -429,7 +420,7 @@ def test_a_job_survives_dropped_connections_and_tells_everything_once(
     workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=8, seconds=0.2))
-    listener = Listener()
+    listener = FollowingListener()
 
     def cut() -> None:
         for epoch in (2, 4):
@@ -458,7 +449,7 @@ def test_a_failed_job_says_why_and_leaves_its_results_here(
     job = write_small_job(tmp_path / "job", program)
 
     with pytest.raises(JobFailedError, match="no such layer"):
-        JobFollower(workspace, Listener().remote_job(job), QUICK).run(watch_nothing)
+        JobFollower(workspace, FollowingListener().remote_job(job), QUICK).run(watch_nothing)
 
     assert (job.parent / "outputs" / "results.csv").read_text() == "a row"
 
@@ -471,7 +462,7 @@ def test_running_out_of_memory_is_named_as_on_this_machine(
     job = write_small_job(tmp_path / "job", program)
 
     with pytest.raises(JobFailedError, match="ran out of memory"):
-        JobFollower(workspace, Listener().remote_job(job), QUICK).run(watch_nothing)
+        JobFollower(workspace, FollowingListener().remote_job(job), QUICK).run(watch_nothing)
 
 
 @slow
@@ -479,7 +470,7 @@ def test_a_job_that_vanished_means_a_lost_host(
     workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100, seconds=0.4))
-    follower = JobFollower(workspace, Listener().remote_job(job), QUICK)
+    follower = JobFollower(workspace, FollowingListener().remote_job(job), QUICK)
 
     def reboot(_: RemoteWorkspace) -> None:
         if (job.parent / "outputs" / "checkpoint.pt").exists():
@@ -493,7 +484,7 @@ def test_a_job_that_vanished_means_a_lost_host(
 @slow
 def test_asked_to_finish_it_keeps_its_best(workspace: RemoteWorkspace, tmp_path: Path) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100))
-    listener = Listener()
+    listener = FollowingListener()
 
     outputs = JobFollower(workspace, listener.remote_job(job), QUICK).run(
         lambda workspace: workspace.ask_to_finish()
@@ -522,9 +513,8 @@ def test_stopping_ends_the_job_and_what_it_started(
     workspace.start()
     pids = machine.home / ".outpost" / "jobs" / "job1" / "pids"
     wait_until(pids.exists)
-    helper = machine.home / workspace.helper.rpartition("/.outpost/")[2]
-    source = (machine.home / ".outpost" / helper.name).read_text().replace("= 10.0", "= 0.5")
-    (machine.home / ".outpost" / helper.name).write_text(source)
+    agent = machine.home / ".outpost" / Path(workspace.agent).name
+    agent.write_text(agent.read_text().replace("= 10.0", "= 0.5"))
 
     workspace.stop()
 
@@ -537,7 +527,7 @@ def test_going_on_elsewhere_begins_at_the_checkpoint_that_was_fetched(
     workspace: RemoteWorkspace, tmp_path: Path, machine: SshMachine
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program(epochs=100, seconds=0.1))
-    listener = Listener()
+    listener = FollowingListener()
     remote_job = listener.remote_job(job)
 
     def lose(workspace: RemoteWorkspace) -> None:
@@ -635,7 +625,7 @@ def test_no_secret_of_ours_comes_to_the_host(
     program = "import os; print(dict(os.environ)); open('outputs/done.json', 'w').write('{}')"
     job = write_small_job(tmp_path / "job", program)
 
-    JobFollower(workspace, Listener().remote_job(job), QUICK).run(watch_nothing)
+    JobFollower(workspace, FollowingListener().remote_job(job), QUICK).run(watch_nothing)
 
     for file in machine.home.rglob("*"):
         if file.is_file():

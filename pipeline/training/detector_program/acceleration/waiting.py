@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 
 CHOSEN_BY = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """Variables with which a user decides it; then they hold."""
@@ -42,11 +41,11 @@ def prepare_to_share() -> tuple[str, ...]:
     return chosen
 
 
-def busy_share(seconds: float = LOOK_SECONDS) -> float:
+def busy_share() -> float:
     """Share of the processor's time that is used while this process waits, 0 to 1."""
     import psutil
 
-    return float(psutil.cpu_percent(seconds)) / 100
+    return float(psutil.cpu_percent(LOOK_SECONDS)) / 100
 
 
 class OtherPrograms:
@@ -138,12 +137,7 @@ class ThreadsGiveWay:
             self._watching.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end.set()
         if self._watching is not None:
             self._watching.join()
