@@ -6,10 +6,12 @@ The files of an image depend on the rules, the sources and its index alone.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -110,7 +112,7 @@ class ShardWriter:
             SceneSetError: a file cannot be written.
         """
         counts = ShardCounts(shard, Counter(), Counter(), Counter())
-        with unwritable_told(folder):
+        with unwritable_told(folder), _no_garbage_collection():
             places = _made_folders(folder)
             for part in shards(shard.images, PLANNED_AT_ONCE):
                 # Planned one after another: when an image has been drawn, what planning needs is
@@ -190,6 +192,22 @@ def _keep_freed_memory() -> None:
     if mallopt is not None:  # Other C libraries have none.
         mallopt(M_MMAP_THRESHOLD, 32 << 20)
         mallopt(M_TRIM_THRESHOLD, 64 << 20)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Look for no cycles of objects within the block.
+
+    Drawing makes none. Sprites are kept as they come, so that Python would look again and again
+    through all objects that there are, of which numba alone has 100,000.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:

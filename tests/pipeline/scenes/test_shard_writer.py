@@ -1,5 +1,6 @@
 """Images as a shard writer writes them, and what it refuses to open."""
 
+import gc
 import json
 import shutil
 from dataclasses import replace
@@ -13,6 +14,7 @@ from doubles.sprites import write_library
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
 
 
@@ -32,7 +34,7 @@ def test_players_have_the_colours_that_the_library_states(pack, sources, sprites
     assert open_shard_writer(pack(), sources).team_colours == TEAM_COLOURS
 
 
-def test_what_follows_from_the_rules_is_worked_out_once_a_studio(pack, sources, tmp_path):
+def test_what_follows_from_the_rules_is_worked_out_once_a_shard_writer(pack, sources, tmp_path):
     shard_writer = open_shard_writer(pack(), sources)
     before = shard_writer.rule_table
     shard_writer.write(Shard(0, 2), tmp_path)
@@ -49,6 +51,27 @@ def test_images_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path
 
     varied = size("varied", jpeg_varied=1.0, jpeg_range=(30, 30))
     assert 0 < varied < 0.6 * size("plain")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_cycles_are_looked_for_again_after_a_shard(pack, sources, tmp_path, monkeypatch, enabled):
+    shard_writer, while_drawing = open_shard_writer(pack(), sources), []
+
+    def watched(*arguments: Any) -> Any:
+        while_drawing.append(gc.isenabled())
+        return draw(*arguments)
+
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.draw", watched)
+    (gc.enable if enabled else gc.disable)()
+    try:
+        shard_writer.write(Shard(0, 2), tmp_path)
+        assert while_drawing == [False, False]
+        assert gc.isenabled() is enabled
+        with pytest.raises(SceneSetError):
+            shard_writer.write(Shard(0, 2), sources.land / "index.json")
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
 
 
 def test_a_library_without_any_placed_class_is_refused(pack, sources, tmp_path):
