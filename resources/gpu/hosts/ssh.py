@@ -360,7 +360,12 @@ def quoted(*words: str) -> str:
 @contextmanager
 def _closed_after(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
     """Close a channel when the block takes too long: paramiko waits for ever for a hung host."""
-    timer = threading.Timer(seconds, channel.close)
+
+    def close() -> None:
+        with suppress(EOFError, OSError, paramiko.SSHException):  # It is gone already.
+            channel.close()
+
+    timer = threading.Timer(seconds, close)
     timer.daemon = True
     timer.start()
     try:
