@@ -8,9 +8,10 @@ again by the plain loops, which say what is wrong with it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numba import int64, uint16, uint32
 
 from pipeline.compilation import compiled, inlined
@@ -18,8 +19,13 @@ from pipeline.formats.blocks import SIDE, Bytes
 from pipeline.formats.ranges import Numbers
 from pipeline.formats.sld import plain_kernels
 from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
+from pipeline.formats.sld.model import Mask
 from pipeline.formats.sld.outline import LITERAL, LONGEST_RUN, Outlines, Tiles
 from pipeline.formats.sld.structure import NONE_BEFORE, Layers
+
+Words: TypeAlias = npt.NDArray[np.uint32]
+"""Four pixels of one channel each, or one of four."""
+Three: TypeAlias = tuple[int, int, int]
 
 OPAQUE = np.uint32(0xFF000000)
 """Alpha of a pixel of four channels, red in its lowest byte."""
@@ -103,7 +109,7 @@ def _resolving(layers: Layers, grid: Grid, blocks: Numbers) -> Numbers:
 
 
 @compiled
-def _resolve(data: Any, table: Any, cells: Any, inherited: Any) -> None:
+def _resolve(data: Bytes, table: Numbers, cells: Numbers, inherited: Mask) -> None:
     for number in range(table.shape[0]):
         first, body, commands, left, top, right = table[number, :6]
         parent = table[number, 6]
@@ -124,7 +130,7 @@ def _resolve(data: Any, table: Any, cells: Any, inherited: Any) -> None:
 
 
 @compiled
-def _inherit(run: Any, box: Any, parent: Any, cells: Any) -> None:
+def _inherit(run: Three, box: Three, parent: Numbers, cells: Numbers) -> None:
     """Cells of a run take over those of the parent at the same place of the canvas."""
     first, at, count = run
     left, top, columns = box
@@ -146,7 +152,9 @@ def _inherit(run: Any, box: Any, parent: Any, cells: Any) -> None:
 
 
 @compiled
-def _outline_tiles(data: Any, table: Any, grid: Any, all_rows: Any, tiles: Any) -> Any:
+def _outline_tiles(
+    data: Bytes, table: Numbers, grid: tuple[Numbers, Mask], all_rows: bool, tiles: Tiles
+) -> bool:
     """Whether the outlines are sound; their tiles are filled in."""
     cells, inherited = grid
     filled = 0
@@ -171,7 +179,7 @@ def _outline_tiles(data: Any, table: Any, grid: Any, all_rows: Any, tiles: Any) 
 
 
 @compiled
-def _shows_stale(cells: Any, inherited: Any, first: Any) -> Any:
+def _shows_stale(cells: Numbers, inherited: Mask, first: int) -> bool:
     shows = False
     for n in range(cells.size):
         shows |= inherited[first + n] and cells[n] != NO_BLOCK
@@ -179,7 +187,7 @@ def _shows_stale(cells: Any, inherited: Any, first: Any) -> Any:
 
 
 @compiled
-def _read_row(data: Any, place: Any, first_block: Any, tiles: Any) -> Any:
+def _read_row(data: Bytes, place: tuple[int, int], first_block: int, tiles: Tiles) -> bool:
     """Whether a row's commands are sound; its tiles are filled in. See `outline`."""
     start, stop = place
     misplaced = _misplaced(data, start, stop, first_block)
@@ -203,7 +211,7 @@ def _read_row(data: Any, place: Any, first_block: Any, tiles: Any) -> Any:
 
 
 @compiled
-def _misplaced(data: Any, start: Any, stop: Any, first_block: Any) -> Any:
+def _misplaced(data: Bytes, start: int, stop: int, first_block: int) -> int:
     """Where a last run of one tile is that belongs behind the tiles after it, or -1."""
     last = before = earlier = -1
     at = start
@@ -220,7 +228,7 @@ def _misplaced(data: Any, start: Any, stop: Any, first_block: Any) -> Any:
 
 
 @compiled
-def _opaque_bits(data: Any, block: Any) -> Any:
+def _opaque_bits(data: Bytes, block: int) -> int:
     """As `blocks.opaque_bits_of_bc1`, of the block at an offset; none of NO_BLOCK."""
     if block == NO_BLOCK:
         return 0
@@ -234,7 +242,7 @@ def _opaque_bits(data: Any, block: Any) -> Any:
 
 
 @compiled
-def _cover(first: Any, counts: Any, tiles: Any, inherited: Any, shown: Any) -> None:
+def _cover(first: Numbers, counts: Numbers, tiles: Tiles, inherited: Mask, shown: Tiles) -> None:
     done = 0
     for number in range(first.size):
         cell, count = first[number], counts[number]
@@ -249,22 +257,26 @@ def _cover(first: Any, counts: Any, tiles: Any, inherited: Any, shown: Any) -> N
 
 
 @inlined
-def _short(data: Any, at: Any) -> Any:
-    return int64(data[at]) | int64(data[at + 1]) << 8
+def _short(data: Bytes, at: int) -> int:
+    word: int = int64(data[at]) | int64(data[at + 1]) << 8
+    return word
 
 
 @inlined
-def _word(data: Any, at: Any) -> Any:
-    return (
+def _word(data: Bytes, at: int) -> np.uint32:
+    word: np.uint32 = (
         uint32(data[at])
         | uint32(data[at + 1]) << uint32(8)
         | uint32(data[at + 2]) << uint32(16)
         | uint32(data[at + 3]) << uint32(24)
     )
+    return word
 
 
 @compiled
-def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, image: Any) -> None:
+def _colours(
+    data: Bytes, first: Numbers, rows: Numbers, cells: Numbers, shown: Tiles, image: Words
+) -> None:
     columns = image.shape[1] // SIDE
     palette = np.zeros(4, np.uint32)
     top = 0
@@ -295,7 +307,7 @@ def _colours(data: Any, first: Any, rows: Any, cells: Any, shown: Any, image: An
 
 
 @inlined
-def _bc1_palette(data: Any, block: Any, palette: Any) -> None:
+def _bc1_palette(data: Bytes, block: int, palette: Words) -> None:
     """The four colours of a BC1 block; interpolated channels are rounded down."""
     one, other = _short(data, block), _short(data, block + 2)
     palette[0], palette[1] = _widened(one), _widened(other)
@@ -306,31 +318,32 @@ def _bc1_palette(data: Any, block: Any, palette: Any) -> None:
 
 
 @inlined
-def _widened(colour: Any) -> Any:
+def _widened(colour: int) -> np.uint32:
     return _mixed(colour, colour, 1, 0)
 
 
 @inlined
-def _mixed(one: Any, other: Any, share: Any, rest: Any) -> Any:
+def _mixed(one: int, other: int, share: int, rest: int) -> np.uint32:
     """A pixel of two colours of 5, 6 and 5 bits, each channel with its shares of the two."""
     red = (share * _five(one >> 11) + rest * _five(other >> 11)) // (share + rest)
     green = (share * _six(one >> 5) + rest * _six(other >> 5)) // (share + rest)
     blue = (share * _five(one) + rest * _five(other)) // (share + rest)
-    return uint32(red | green << 8 | blue << 16) | OPAQUE
+    pixel: np.uint32 = uint32(red | green << 8 | blue << 16) | OPAQUE
+    return pixel
 
 
 @inlined
-def _five(bits: Any) -> Any:
+def _five(bits: int) -> int:
     return (bits & 31) << 3 | (bits & 31) >> 2
 
 
 @inlined
-def _six(bits: Any) -> Any:
+def _six(bits: int) -> int:
     return (bits & 63) << 2 | (bits & 63) >> 4
 
 
 @compiled
-def _values(data: Any, first: Any, rows: Any, cells: Any, image: Any) -> None:
+def _values(data: Bytes, first: Numbers, rows: Numbers, cells: Numbers, image: Words) -> None:
     """Four pixels of a line are one number, the leftmost in its lowest byte."""
     palette = np.zeros(8, np.uint32)
     top = 0
@@ -356,7 +369,7 @@ def _values(data: Any, first: Any, rows: Any, cells: Any, image: Any) -> None:
 
 
 @compiled
-def _bc4_palette(one: Any, other: Any, palette: Any) -> None:
+def _bc4_palette(one: int, other: int, palette: Words) -> None:
     palette[0], palette[1] = one, other
     steps = 7 if one > other else 5
     for step in range(1, steps):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 from pipeline.formats.blocks import Bytes
 from pipeline.formats.sld import plain_kernels
@@ -32,7 +33,7 @@ class BlockKernels(NamedTuple):
     values: Callable[..., Bytes]
 
 
-def loops_of(module: Any) -> BlockKernels:
+def loops_of(module: ModuleType) -> BlockKernels:
     """The loops of a module that defines them all."""
     return BlockKernels(*(getattr(module, name) for name in BlockKernels._fields))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +71,7 @@ class PlacedLayer:
 
     x: int
     y: int
-    pixels: npt.NDArray[Any]
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.bool_]
 
     @property
     def width(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from pipeline.formats.sld.structure import (
     overlap,
 )
 
-Array = npt.NDArray[Any]
+Cell = TypeVar("Cell", np.int64, np.bool_)
 
 
 def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resolved:
@@ -58,8 +58,8 @@ def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resol
             box, parent_box = _box_of(layers, heir.layer), _box_of(layers, heir.parent)
             here, there = overlap(box, parent_box)
             source = _area(grid.cells, heir.parent_first, parent_box)[there]
-            target, where = (_area(each, heir.first, box)[here] for each in (grid.cells, inherited))
-            np.copyto(target, source, where=where)
+            target = _area(grid.cells, heir.first, box)[here]
+            np.copyto(target, source, where=_area(inherited, heir.first, box)[here])
     return Resolved(grid, inherited)
 
 
@@ -176,7 +176,7 @@ def _box_of(layers: Layers, layer: int) -> LayerBox:
     return LayerBox(*layers.box[layer].tolist())
 
 
-def _area(cells: Array, first: int, box: LayerBox) -> Array:
+def _area(cells: npt.NDArray[Cell], first: int, box: LayerBox) -> npt.NDArray[Cell]:
     """A layer's part of one value per cell: [rows, columns]."""
     return cells[first : first + box.rows * box.columns].reshape(box.rows, box.columns)
 
@@ -204,7 +204,7 @@ def _codes(data: bytes, offsets: Numbers, blank: int) -> Codes:
     return codes
 
 
-def _clear(image: Array, columns: int, tiles: Tiles) -> None:
+def _clear(image: Bytes, columns: int, tiles: Tiles) -> None:
     """Make pixels that are not covered transparent, in blocks that are covered in part."""
     partly = np.flatnonzero((tiles != ALL_COVERED) & (tiles != 0))
     if not len(partly):
