@@ -40,6 +40,8 @@ GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 MOST_WORDS = 25
 MOST_FILES = 12
 """Python files of one folder."""
+FILES_WITH_AN_ORDER = 4
+"""Python files of a folder that says in which order to read them."""
 MOST_EXCEPTIONS = 6
 """Of a list of modules that is kept by hand."""
 
@@ -85,6 +87,7 @@ def test_a_reading_order_names_what_is_there(file):
     names = re.findall(r"`(\w+)`", order[1]) if order else []
     there = {path.stem for path in file.parent.iterdir()}
     assert [name for name in names if name not in there] == []
+    assert names or len(list(file.parent.glob("*.py"))) < FILES_WITH_AN_ORDER
 
 
 @pytest.mark.parametrize("root", FOLDERS.values(), ids=FOLDERS)

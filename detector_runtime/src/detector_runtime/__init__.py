@@ -6,7 +6,9 @@
     entities = detector.detect_fast(screenshot)  # numpy array, PIL image or path
 
 Needs numpy, Pillow, onnxruntime, scipy and pydantic; no OpenCV, no torch. What is heavy is imported
-when it is first used.
+when it is first used. Nothing here knows how a detector is trained.
+
+Read `results`, `detector` and `access`, then `models`, `bundle` and `tracking`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@
 The format's layout stands in `structure` and `outline`, that of its blocks in
 `pipeline.formats.blocks`. It was worked out from public descriptions (openage's foremost) and
 checked on the game's own files.
+
+Read `model`, `structure` and `outline`, then `reader` with `decoder`, `grid` and `kernels`, then
+`writer`. Files are not looked for here, and colours of players are not put in.
 """
 
 from __future__ import annotations

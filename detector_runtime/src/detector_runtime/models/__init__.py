@@ -3,4 +3,6 @@
 `base` is what all give; `onnx` with `onnx_layout` (which outputs are decoded), `torch` and `mock`
 run them; `scale_guard` notices objects of a size that a model was not trained for. Images come
 prepared from `geometry`.
+
+Read `base`, `onnx`, `onnx_layout`. What becomes of the answers is `detector`.
 """
