@@ -1,6 +1,6 @@
-"""Where things may stand: records of what is to be placed, of the ground, and of the room left.
+"""Where items may stand: records of what is to be placed, of the ground, and of the room left.
 
-Objects are placed from large to small, groups before single things of their size, each where the
+Objects are placed from large to small, groups before single items of their size, each where the
 rules of everything that stands there already allow it. `placement_kernels` does so. Its loops read
 and fill the records of this module, each of which is declared once: a class has the fields, and the
 type that numpy keeps in an array follows from it.
@@ -32,7 +32,7 @@ class Rows(Protocol[Row]):
     def __getitem__(self, row: int, /) -> Row: ...
 
 
-class Thing(Protocol):
+class Item(Protocol):
     """An object that is to be placed; lengths in pixels of the image.
 
     Attributes:
@@ -42,8 +42,8 @@ class Thing(Protocol):
         kind: number of its class.
         place: the ground that it belongs on, an index in `PLACES`.
         on_cell: whether it stands on a cell of the grid, when it comes alone.
-        party: number of the group that it comes with, 0 when it comes alone.
-        most: pixels of its box that another may share.
+        group_id: number of the group that it comes with, 0 when it comes alone.
+        max_overlap: pixels of its box that another may share.
         together: share of its box that one of its group may share.
         spacing: least distance to its class.
         dx, dy: from its group's point.
@@ -59,16 +59,16 @@ class Thing(Protocol):
     kind: int
     place: int
     on_cell: int
-    party: int
-    most: float
-    together: float
+    group_id: int
+    max_overlap: float
+    group_overlap: float
     spacing: float
     dx: float
     dy: float
 
 
 class StandingBox(Protocol):
-    """Where something stands: the number of the thing, and its box."""
+    """Where something stands: the number of the item, and its box."""
 
     row: int
     left: int
@@ -84,23 +84,23 @@ class Cell(Protocol):
     y: int
 
 
-class Bend(Protocol):
-    """A bend of a shoreline; see `pipeline.backgrounds.shores.Wave`."""
+class ShoreWave(Protocol):
+    """A wave of a shoreline; see `pipeline.backgrounds.shores.Wave`."""
 
     amplitude: float
     length: float
     phase: float
 
 
-class Coast(Protocol):
-    """A shoreline without its bends; see `pipeline.backgrounds.shores.Shoreline`."""
+class ShoreLine(Protocol):
+    """A shoreline without its waves; see `pipeline.backgrounds.shores.Shoreline`."""
 
     cosine: float
     sine: float
     offset: float
 
 
-class Site(Protocol):
+class SceneBounds(Protocol):
     """The image that is being filled.
 
     Attributes:
@@ -118,8 +118,8 @@ class Site(Protocol):
     jitter_span: float
 
 
-class RoomCount(Protocol):
-    """How many things stand, and how many cells nobody has taken."""
+class StateCount(Protocol):
+    """How many items stand, and how many cells nobody has taken."""
 
     standing: int
     free: int
@@ -131,43 +131,43 @@ def _stored(record: type) -> np.dtype[np.void]:
     return np.dtype((np.record, fields))
 
 
-THING, STANDING_BOX, CELL = _stored(Thing), _stored(StandingBox), _stored(Cell)
-BEND, COAST, SITE = _stored(Bend), _stored(Coast), _stored(Site)
-ROOM_COUNT = _stored(RoomCount)
+ITEM, STANDING_BOX, CELL = _stored(Item), _stored(StandingBox), _stored(Cell)
+SHORE_WAVE, SHORE_LINE, SCENE_BOUNDS = _stored(ShoreWave), _stored(ShoreLine), _stored(SceneBounds)
+STATE_COUNT = _stored(StateCount)
 
 
-class Ground(NamedTuple):
-    """Where things may stand, before any does.
+class PlacementGround(NamedTuple):
+    """Where items may stand, before any does.
 
     Attributes:
-        sites: a single `Site`.
-        coasts: a single `Coast`.
-        bends: of that coast.
+        bounds: a single `SceneBounds`.
+        shore_lines: a single `ShoreLine`.
+        waves: of that line.
         limits: of the `RuleTable`.
     """
 
-    sites: Rows[Site]
-    coasts: Rows[Coast]
-    bends: Rows[Bend]
+    bounds: Rows[SceneBounds]
+    shore_lines: Rows[ShoreLine]
+    waves: Rows[ShoreWave]
     limits: Floats
 
 
-class Room(NamedTuple):
+class PlacementState(NamedTuple):
     """What stands, and where there is room; the loops fill it.
 
     Attributes:
         boxes: of what stands, in the order in which it was placed, and then others.
         cells: those that are free, and then others.
-        counts: a single `RoomCount`.
+        counts: a single `StateCount`.
     """
 
     boxes: Rows[StandingBox]
     cells: Rows[Cell]
-    counts: Rows[RoomCount]
+    counts: Rows[StateCount]
 
 
 class PlacedObjects(NamedTuple):
-    """What has found room: the numbers of things, and their top left corners."""
+    """What has found room: the numbers of items, and their top left corners."""
 
     rows: Whole
     left: Whole
@@ -175,10 +175,10 @@ class PlacedObjects(NamedTuple):
 
 
 NO_CELLS: Rows[Cell] = np.empty(0, CELL)
-NO_COAST: tuple[Rows[Coast], Rows[Bend]] = np.zeros(1, COAST), np.empty(0, BEND)
+NO_SHORE: tuple[Rows[ShoreLine], Rows[ShoreWave]] = np.zeros(1, SHORE_LINE), np.empty(0, SHORE_WAVE)
 
 
-def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Thing]:
+def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Item]:
     """Sampled objects as what is to be placed.
 
     Args:
@@ -186,32 +186,32 @@ def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Thing]:
     """
     integers, floats, sides = objects.integers, objects.floats, objects.sides
     cut = np.where(floats.cut > 0, -np.floor(floats.cut * sides), integers.margin)
-    things = np.empty(len(objects.group_id), THING)
-    things["width"], things["height"] = sides
-    things["area"] = area = sides[0] * sides[1]
-    things["x"], things["y"] = objects.hotspots
+    items = np.empty(len(objects.group_id), ITEM)
+    items["width"], items["height"] = sides
+    items["area"] = area = sides[0] * sides[1]
+    items["x"], items["y"] = objects.hotspots
     # At least one row and column stay inside.
-    things["margin_x"], things["margin_y"] = np.maximum(cut, 1 - sides)
-    things["kind"], things["place"], things["on_cell"] = (
+    items["margin_x"], items["margin_y"] = np.maximum(cut, 1 - sides)
+    items["kind"], items["place"], items["on_cell"] = (
         integers.kind,
         integers.place,
         integers.on_cell,
     )
-    things["party"] = objects.group_id
-    things["most"], things["spacing"] = floats.overlap * area, floats.spacing
+    items["group_id"] = objects.group_id
+    items["max_overlap"], items["spacing"] = floats.overlap * area, floats.spacing
     overlaps = [0.0 if group is None else group.overlap for group in objects.groups]
-    things["together"] = np.array(overlaps)[objects.group_id]
-    things["dx"], things["dy"] = offsets
-    return things
+    items["group_overlap"] = np.array(overlaps)[objects.group_id]
+    items["dx"], items["dy"] = offsets
+    return items
 
 
-def coast_of(shore: Shoreline | None) -> tuple[Rows[Coast], Rows[Bend]]:
-    """A shoreline as one `Coast` and its `Bend`s; of no shore, one that is not to be asked."""
+def shore_records(shore: Shoreline | None) -> tuple[Rows[ShoreLine], Rows[ShoreWave]]:
+    """A shoreline as one `ShoreLine` and its waves; of no shore, one that is not to be asked."""
     if shore is None:
-        return NO_COAST
-    bends = np.array([(w.amplitude, w.length, w.phase) for w in shore.waves], BEND)
+        return NO_SHORE
+    waves = np.array([(w.amplitude, w.length, w.phase) for w in shore.waves], SHORE_WAVE)
     line = math.cos(shore.angle), math.sin(shore.angle), shore.offset
-    return np.array([line], COAST), bends
+    return np.array([line], SHORE_LINE), waves
 
 
 def cells_of(grid: GridRules, zoom: float, start: tuple[float, float], size: Point) -> Rows[Cell]:

@@ -19,15 +19,15 @@ from pipeline.scenes.planning.groups import FRONT, Arc, offsets_of, seaward
 from pipeline.scenes.planning.overlay_sampling import fog_of, light_of, marks_of, panels_of
 from pipeline.scenes.planning.placement import (
     NO_CELLS,
-    SITE,
+    SCENE_BOUNDS,
     Cell,
-    Ground,
+    PlacementGround,
     Point,
     Rows,
-    Site,
+    SceneBounds,
     cells_of,
-    coast_of,
     placement_records,
+    shore_records,
 )
 from pipeline.scenes.planning.random_stream import RandomStream
 from pipeline.scenes.planning.rule_table import PLACES, Floats, RuleTable, Whole
@@ -180,8 +180,8 @@ class _SceneFilling:
         objects = sample_objects(
             SamplingRequest(self.kind, self.zoom, crowding), self.rule_table, stream
         )
-        things = placement_records(objects, self._offsets(objects))
-        placed = place_objects(things, self._ground(), self._cells(), stream.rng)
+        items = placement_records(objects, self._offsets(objects))
+        placed = place_objects(items, self._ground(), self._cells(), stream.rng)
         water = Water(self.kind, self.shore, self.view.wading())
         placements = placements_of(objects, placed, water, self.rule_table, stream)
         return with_marks(placements, self.rule_table.marks, stream)
@@ -202,13 +202,15 @@ class _SceneFilling:
         at_shore = PLACES[objects.integers.place[members[0]]] == "shore"
         return FRONT if self.border is None or not at_shore else seaward(self.border)
 
-    def _ground(self) -> Ground:
+    def _ground(self) -> PlacementGround:
         rules = self.rule_table.rules
         low, high = (0.0, 0.0) if rules.grid is None else rules.grid.jitter
         jitter = low * self._cell_zoom, (high - low) * self._cell_zoom
         size, divided = (rules.width, rules.height), self.border is not None
-        sites: Rows[Site] = np.array([(*size, rules.attempts, divided, *jitter)], SITE)
-        return Ground(sites, *coast_of(self.border), self.rule_table.limits)
+        bounds: Rows[SceneBounds] = np.array(
+            [(*size, rules.attempts, divided, *jitter)], SCENE_BOUNDS
+        )
+        return PlacementGround(bounds, *shore_records(self.border), self.rule_table.limits)
 
     @property
     def _cell_zoom(self) -> float:

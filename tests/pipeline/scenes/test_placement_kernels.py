@@ -1,4 +1,4 @@
-"""The loops that find room: compiled and as Python runs them the same, to the last bit."""
+"""The loops that find state: compiled and as Python runs them the same, to the last bit."""
 
 import importlib.util
 import math
@@ -15,7 +15,13 @@ from pipeline.backgrounds.shores import drawn_shoreline
 from pipeline.games.pack import ShoreRules
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.scenes.planning import placement_kernels as kernels
-from pipeline.scenes.planning.placement import CELL, SITE, THING, Ground, coast_of
+from pipeline.scenes.planning.placement import (
+    CELL,
+    ITEM,
+    SCENE_BOUNDS,
+    PlacementGround,
+    shore_records,
+)
 from pipeline.scenes.planning.placement_kernels import AT_ONCE
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import NO_LIMIT, PLACES, RuleTable
@@ -47,12 +53,12 @@ CATALOGUE = Catalogue(
         for kind in ("land", "water", "shore")
     },
     scene_of=PLACE_OF,
-    group_of=dict.fromkeys(SIDES, "things"),
+    group_of=dict.fromkeys(SIDES, "items"),
 )
 
 
 def rules(**changes) -> SceneRules:
-    """Every way of finding room: alone and in groups, at the shore, crowded."""
+    """Every way of finding state: alone and in groups, at the shore, crowded."""
     groups = [("army", "block", ["axe"]), ("port", "beside", ["hut", "raft"])]
     groups += [("wall", "row", ["axe"]), ("flock", "clump", ["crow"])]
     return SceneRules.model_validate(
@@ -102,18 +108,16 @@ def plain() -> ModuleType:
         spec = importlib.util.find_spec(kernels.__name__)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-    by_python = module._settle
+    by_python = module._place_all
 
-    def on_lists(row, things, ground, room, stream):
-        listed = [listed_of(rows) for rows in room]
-        row = by_python(
-            row, listed_of(things), [listed_of(rows) for rows in ground], listed, stream
-        )
-        for rows, records in zip(room, listed, strict=True):
+    def on_lists(row, items, ground, state, stream):
+        listed = [listed_of(rows) for rows in state]
+        row = by_python(row, listed_of(items), [listed_of(rows) for rows in ground], listed, stream)
+        for rows, records in zip(state, listed, strict=True):
             rows[:] = [tuple(vars(record).values()) for record in records]
         return row
 
-    module._settle = on_lists
+    module._place_all = on_lists
     return module
 
 
@@ -145,24 +149,27 @@ def test_plans_are_the_same_compiled_and_by_python(game, plain, monkeypatch) -> 
 
 def things_by_chance(rng: np.random.Generator, count: int, edge: int) -> np.ndarray:
     """Things of any size and rules, some of them in groups; `edge` is the most kept from edges."""
-    things = np.zeros(count, THING)
-    things["width"], things["height"] = rng.integers(1, 90, (2, count))
-    things["area"] = things["width"] * things["height"]
-    things["x"], things["y"] = rng.integers(-5, 95, (2, count))
+    items = np.zeros(count, ITEM)
+    items["width"], items["height"] = rng.integers(1, 90, (2, count))
+    items["area"] = items["width"] * items["height"]
+    items["x"], items["y"] = rng.integers(-5, 95, (2, count))
     margins = rng.integers(-30, edge + 1, (2, count))
-    things["margin_x"], things["margin_y"] = np.maximum(margins.T, 1 - sides_of(things)).T
-    things["kind"], things["place"] = rng.integers(0, KINDS, count), rng.integers(0, 4, count)
-    things["on_cell"] = rng.integers(0, 2, count)
+    items["margin_x"], items["margin_y"] = np.maximum(margins.T, 1 - sides_of(items)).T
+    items["kind"], items["place"] = rng.integers(0, KINDS, count), rng.integers(0, 4, count)
+    items["on_cell"] = rng.integers(0, 2, count)
     group_id = np.sort(rng.integers(0, 4, count))
-    things["party"] = group_id[np.argsort(group_id == 0, kind="stable")]
-    things["most"] = things["area"] * rng.choice([0.0, 0.2, 1.0], count)
-    things["together"], things["spacing"] = rng.random(count), rng.choice([0.0, 20.0, 60.0], count)
-    things["dx"], things["dy"] = rng.uniform(-60, 60, (2, count))
-    return things
+    items["group_id"] = group_id[np.argsort(group_id == 0, kind="stable")]
+    items["max_overlap"] = items["area"] * rng.choice([0.0, 0.2, 1.0], count)
+    items["group_overlap"], items["spacing"] = (
+        rng.random(count),
+        rng.choice([0.0, 20.0, 60.0], count),
+    )
+    items["dx"], items["dy"] = rng.uniform(-60, 60, (2, count))
+    return items
 
 
-def sides_of(things: np.ndarray) -> np.ndarray:
-    return np.stack([things["width"], things["height"]], axis=1)
+def sides_of(items: np.ndarray) -> np.ndarray:
+    return np.stack([items["width"], items["height"]], axis=1)
 
 
 @given(
@@ -176,16 +183,18 @@ def sides_of(things: np.ndarray) -> np.ndarray:
 @settings(deadline=None, max_examples=100)
 def test_room_is_found_the_same(plain, seed, count, edge, attempts, shore, grid) -> None:
     rng = np.random.default_rng(seed)
-    things = things_by_chance(rng, count, edge)
-    coast = coast_of(background("shore", seed % 1000).shore if shore else None)
+    items = things_by_chance(rng, count, edge)
+    coast = shore_records(background("shore", seed % 1000).shore if shore else None)
     limits = rng.choice([NO_LIMIT, 0.0, 0.5, 1.0], (KINDS, KINDS))
-    site = np.array([(*SIZE, attempts, shore, -2.5, 5.5)], SITE)
+    bounds = np.array([(*SIZE, attempts, shore, -2.5, 5.5)], SCENE_BOUNDS)
     cells = np.zeros(int(rng.integers(0, 60)) if grid else 0, CELL)
     cells["x"], cells["y"] = rng.integers(-30, 390, (2, len(cells)))
     found = []
     for way in (kernels, plain):
         chance = np.random.default_rng(seed)
-        standing = way.place_objects(things, Ground(site, *coast, limits), cells.copy(), chance)
+        standing = way.place_objects(
+            items, PlacementGround(bounds, *coast, limits), cells.copy(), chance
+        )
         found.append(([column.tolist() for column in standing], chance.random()))
     assert found[0] == found[1]
 
@@ -194,14 +203,14 @@ def test_records_are_read_and_written_by_name() -> None:
     cells = np.zeros(3, CELL)
     cells[1].x = 7
     assert cells["x"].tolist() == [0, 7, 0]
-    assert THING.itemsize == 8 * len(THING.names)
+    assert ITEM.itemsize == 8 * len(ITEM.names)
 
 
 def test_what_is_kept_on_disk_names_no_class_of_ours() -> None:
     """Where it does, numba cannot read what it kept once the class is called otherwise."""
     plan(0, RuleTable(GAMES["free"], CATALOGUE))
-    assert kernels._settle.signatures
-    for signature in kernels._settle.signatures:
+    assert kernels._place_all.signatures
+    for signature in kernels._place_all.signatures:
         named = [kind for kind in signature if isinstance(kind, numba.types.BaseNamedTuple)]
         assert named == []
 
@@ -219,7 +228,7 @@ def test_a_shore_is_where_its_background_says(plain, seed, points) -> None:
 
 
 def test_when_chance_runs_out_the_rest_is_placed_with_other_chances() -> None:
-    """Of four hundred small things with two attempts, some are placed after the first hundreds."""
+    """Of four hundred small items with two attempts, some are placed after the first hundreds."""
     crows = [{"class_name": "crow", "count": (400, 400), "max_overlap": 1.0}]
     game = rules(placements=crows, groups=[], attempts=2)
     rule_table = RuleTable(game, CATALOGUE)
