@@ -159,6 +159,13 @@ def test_what_cannot_be_done_is_said_with_the_fix(
     assert "Traceback" not in captured.err
 
 
+def test_an_image_in_another_order_of_channels_is_drawn_as_it_is() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (300, 500, 3), dtype=np.uint8)
+    found = open_detector(use_mock=True).detect_fast(image)
+    expected = np.asarray(draw(image, found))
+    assert np.array_equal(draw(image[..., ::-1], found, color="bgr"), expected)
+
+
 def test_drawing_leaves_the_image_alone() -> None:
     image = np.zeros((300, 500, 3), np.uint8)
     image[..., 2] = 90

@@ -128,6 +128,24 @@ if child:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=SECONDS + 10)
 
 
+def test_a_child_knows_what_was_imported_before_the_fork() -> None:
+    """Also before a back end is loaded, which asks whether PyTorch may have computed."""
+    program = """
+import fractions, os, sys
+import detector_runtime
+from detector_runtime.system.forks import modules_at_fork
+assert not modules_at_fork()
+child = os.fork()
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+import colorsys
+assert "fractions" in modules_at_fork()
+assert "colorsys" not in modules_at_fork()
+assert "detector_runtime.models.torch" not in modules_at_fork()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=SECONDS)
+
+
 class SlowModel(MockModel):
     """The mock, whose look in one thread lasts until it is let go."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,27 +26,10 @@ from detector_runtime.geometry.letterbox import letterbox
 from detector_runtime.images import Frame
 from detector_runtime.models.base import Inference, ModelFacts
 from detector_runtime.results import ModelSource
-from detector_runtime.system.forks import call_in_children
+from detector_runtime.system.forks import modules_at_fork
 
 MAX_ROWS = 300
 THREADS_VARIABLE = "OMP_NUM_THREADS"
-
-
-class _Fork:
-    """Whether this process was forked from one that had imported torch, which may have computed.
-
-    Then PyTorch would wait for ever for threads of OpenMP that the fork left behind
-    (pytorch/pytorch#17199): with one thread it asks for none. CUDA cannot be used at all.
-    """
-
-    inherited_torch = False
-
-    @classmethod
-    def after_fork(cls) -> None:
-        cls.inherited_torch = "torch" in sys.modules
-
-
-call_in_children(_Fork.after_fork)
 
 
 class TorchModel:
@@ -101,7 +83,12 @@ class TorchModel:
 
 
 def _compute_alone_after_a_fork() -> None:
-    if not _Fork.inherited_torch:
+    """Compute with one thread where the process that was forked may have computed.
+
+    PyTorch would wait for ever for threads of OpenMP that the fork left behind
+    (pytorch/pytorch#17199): with one thread it asks for none. CUDA cannot be used at all.
+    """
+    if "torch" not in modules_at_fork():
         return
     torch: Any = importlib.import_module("torch")
     if torch.cuda.is_available() and torch.cuda._is_in_bad_fork():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -68,3 +69,24 @@ def _renew_enrolled() -> None:
 
 
 call_in_children(_renew_enrolled)
+
+
+class _Fork:
+    """What was imported when this process was forked."""
+
+    modules: frozenset[str] = frozenset()
+
+    @classmethod
+    def note_modules(cls) -> None:
+        cls.modules = frozenset(sys.modules)
+
+
+call_in_children(_Fork.note_modules)
+
+
+def modules_at_fork() -> frozenset[str]:
+    """What the process had imported from which this one was forked; nothing where it was not.
+
+    Known of forks after this module was imported, as `import detector_runtime` does.
+    """
+    return _Fork.modules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from detector_runtime.images import ImageLike, load_frame
+from detector_runtime.images import Color, ImageLike, load_frame
 from detector_runtime.results import Detections
 from detector_runtime.tools.palette import class_colour, text_colour_on
 
@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-def draw(image: ImageLike, detections: Detections) -> Image.Image:
+def draw(image: ImageLike, detections: Detections, *, color: Color = "rgb") -> Image.Image:
     """A copy of the image with a box and a label per entity; each class has its colour.
 
     What is tentative gets a thin box.
+
+    Args:
+        color: the order of the image's channels, as it was given to the detector.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    frame = load_frame(image)
+    frame = load_frame(image, color)
     drawn = Image.fromarray(frame.rgb())
     canvas = ImageDraw.Draw(drawn)
     scale = max(frame.width, frame.height) / 1280
