@@ -7,7 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.backgrounds.images import read_index
-from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized, spread_over
+from pipeline.subsampling import spread_over
+from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized
 
 THUMBNAIL_WIDTH = 200
 COLUMNS = 5

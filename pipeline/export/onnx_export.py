@@ -13,6 +13,7 @@ from pipeline.export.latency import measure_latency
 from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
 from pipeline.export.parity_sheet import parity_sheet
 from pipeline.files import read_json, write_json
+from pipeline.subsampling import spread_over
 
 MODEL_FILE = "model.onnx"
 CONTRACT_FILE = "contract.json"
@@ -85,7 +86,7 @@ class OnnxExport:
         shutil.copyfile(exported, model)
         contract = check_onnx_contract(model, class_names)
         write_json(folder / CONTRACT_FILE, contract.model_dump(mode="json"))
-        answers = answers_of(weights, model, _spread(images, PARITY_IMAGES))
+        answers = answers_of(weights, model, spread_over(images, PARITY_IMAGES))
         parity = compare(answers.weights, answers.export)
         (folder / SHEET_FILE).write_bytes(parity_sheet(answers, class_names))
         write_json(folder / PARITY_FILE, parity.model_dump(mode="json"))
@@ -109,9 +110,3 @@ class OnnxExport:
 
 def _damaged(file: Path, why: Exception) -> OnnxExportError:
     return OnnxExportError(f"{file} does not belong to a whole export: {why}", EXPORT_AGAIN)
-
-
-def _spread(images: Sequence[Path], count: int) -> Sequence[Path]:
-    """At most `count` of them, evenly spread."""
-    step = max(1, len(images) // count)
-    return images[::step][:count]

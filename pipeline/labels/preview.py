@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.training_set import TrainingSet, is_real
+from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import draw_box, draw_label
 from pipeline.visualization.palette import readable_on_black
-from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized, spread_over
+from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized
 
 COLUMNS = 3
 FONT_SIZE = 10

@@ -12,6 +12,7 @@ from pipeline.games.matching import FileMatches, Piece, match_files, stem_of
 from pipeline.games.pack import SpriteRules
 from pipeline.games.patterns import matcher
 from pipeline.sprites.library import DISTRACTOR
+from pipeline.subsampling import spread_over
 
 
 @dataclass(frozen=True)
@@ -104,18 +105,12 @@ def poses(file: FrameSource, headings: int, steps: int) -> list[Pose]:
     all frames of the file are steps, however many there are.
     """
     if headings == 1 or file.headings == 1:
-        return [Pose(step, 0, step) for step in spread(steps, len(file.frames))]
+        return [Pose(step, 0, step) for step in spread_over(range(len(file.frames)), steps)]
     return [
         Pose(file.frame_index(heading, step), heading, step)
-        for heading in spread(headings, file.headings)
-        for step in spread(steps, file.steps)
+        for heading in spread_over(range(file.headings), headings)
+        for step in spread_over(range(file.steps), steps)
     ]
-
-
-def spread(wanted: int, available: int) -> list[int]:
-    """Up to `wanted` different indices below `available`, evenly spread, the first one 0."""
-    count = min(wanted, available)
-    return [index * available // count for index in range(count)]
 
 
 def _tasks(

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite, SpriteEntry
 from pipeline.sprites.recolour import recolour
-from pipeline.sprites.select import spread
+from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import font_of
 
 PER_ROW = 8
@@ -65,9 +65,8 @@ def _chosen(entries: Sequence[SpriteEntry]) -> list[SpriteEntry]:
     for entry in entries:
         files.setdefault(entry.source, []).append(entry)
     if len(files) < PER_ROW:
-        return [entries[index] for index in spread(PER_ROW, len(entries))]
-    names = sorted(files)
-    shown = [files[names[index]] for index in spread(PER_ROW, len(names))]
+        return spread_over(entries, PER_ROW)
+    shown = [files[name] for name in spread_over(sorted(files), PER_ROW)]
     return [of_file[column * 5 % len(of_file)] for column, of_file in enumerate(shown)]
 
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TypeVar
 
 from detector_runtime.tools.palette import Rgb
 from PIL import Image
 
 TILE_WIDTH = 400
 JPEG_QUALITY = 85
-Item = TypeVar("Item")
-
-
-def spread_over(items: Sequence[Item], count: int) -> Sequence[Item]:
-    """At most that many items, evenly spread."""
-    step = max(1, len(items) // count)
-    return items[::step][:count]
 
 
 def resized(image: Image.Image, width: int = TILE_WIDTH) -> Image.Image:

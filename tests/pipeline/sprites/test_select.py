@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.formats.sld import SldFile, decode
 from pipeline.games.pack import SpriteRules
-from pipeline.sprites.select import poses, select_files, spread
+from pipeline.sprites.select import poses, select_files
 from tests.pipeline.formats.sld_builders import sld
 
 RULES = SpriteRules.model_validate(
@@ -77,12 +77,3 @@ def test_the_frames_of_a_building_are_steps_however_many_there_are() -> None:
 
 def test_a_file_with_one_heading_gives_no_more_than_it_has() -> None:
     assert [pose.frame for pose in poses(file_of(3), headings=8, steps=5)] == [0, 1, 2]
-
-
-@pytest.mark.parametrize(("wanted", "available"), [(1, 9), (4, 16), (5, 16), (16, 16), (40, 16)])
-def test_a_spread_is_even_and_never_repeats(wanted: int, available: int) -> None:
-    chosen = spread(wanted, available)
-    gaps = [b - a for a, b in zip(chosen, [*chosen[1:], available], strict=True)]
-    assert chosen[0] == 0
-    assert min(gaps) >= 1
-    assert max(gaps) - min(gaps) <= 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized, spread_over
+from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized
 
 
 def tile(level: int, height: int = 4) -> Image.Image:
@@ -32,12 +32,6 @@ def test_gaps_and_room_below_show_the_ground() -> None:
 @pytest.mark.parametrize(("size", "height"), [((800, 600), 300), ((1000, 1), 1), ((200, 300), 600)])
 def test_a_resized_image_keeps_its_shape(size: tuple[int, int], height: int) -> None:
     assert resized(Image.new("RGB", size)).size == (400, height)
-
-
-def test_few_of_many_are_spread_over_them() -> None:
-    assert spread_over(range(10), 3) == range(0, 9, 3)
-    assert spread_over("ab", 5) == "ab"
-    assert spread_over("", 5) == ""
 
 
 def test_a_jpeg_is_one() -> None:
