@@ -7,10 +7,11 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import OutpostError
@@ -112,10 +113,9 @@ def _name_once(temporary: Path, file: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        # No hard links on this disk, as on memory cards: create it first and fill it then.
-        with suppress(FileExistsError):
-            file.open("x").close()
+        # No hard links on this disk, as on memory cards.
+        with FileLock(file.with_name(f".{file.name}.lock")):
+            if file.exists():
+                return False
             temporary.replace(file)
-            return True
-        return False
     return True

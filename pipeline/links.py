@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def link_file(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where the file system refuses that."""
+    """A hard link to a file, or a copy where the file system refuses that."""
     try:
         os.link(source, target)
     except OSError:

@@ -26,7 +26,7 @@ IMPORT = re.compile(
     rf"|import ({DOMAIN.name}(?:\.\w+)*))",
     re.MULTILINE,
 )
-NO_SAY = frozenset(
+WITHOUT_EFFECT = frozenset(
     f"{DOMAIN.name}.{name}"
     for name in ("errors", "links", "manifests", "processes", "progress", "provenance")
 )
@@ -102,7 +102,7 @@ def code_version_behind(*roots: str, without: frozenset[str] = frozenset()) -> s
     Args:
         roots: named with dots.
         without: modules from which nothing follows for what is made; neither they nor what only
-            they import counts. `NO_SAY` never does.
+            they import counts. `WITHOUT_EFFECT` never does.
     """
     modules = sorted(modules_behind(*roots, without=without))
     return _digest((module, _domain_file(module)) for module in modules)
@@ -118,7 +118,7 @@ def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozen
     while waiting:
         name = waiting.pop()
         found.add(name)
-        waiting |= _imports_of(name) - found - without - NO_SAY
+        waiting |= _imports_of(name) - found - without - WITHOUT_EFFECT
     return frozenset(found)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.evaluation.report import EvaluationError, EvaluationReport
 from pipeline.evaluation.verdicts import FrameVerdicts
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json, write_json, write_text
 
 REPORT_FILE = "evaluation.json"
 VERDICTS_FILE = "frames.jsonl"
@@ -63,7 +63,7 @@ class Evaluation:
         """
         write_json(folder / REPORT_FILE, report.model_dump(mode="json"))
         text = "".join(f"{frame.model_dump_json()}\n" for frame in verdicts)
-        (folder / VERDICTS_FILE).write_text(text, encoding="utf-8", newline="\n")
+        write_text(folder / VERDICTS_FILE, text)
         frames = folder / FRAMES_FOLDER
         frames.mkdir(exist_ok=True)
         for rank, frame in enumerate(worst):

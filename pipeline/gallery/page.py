@@ -4,7 +4,7 @@
         index.html          the page with its style and program
         data.js             every image and box; a script, because a browser reads no other file
                             for a page that has no server
-        images/           second names of the images (copies where links are impossible)
+        images/           hard links to the images (copies where they are impossible)
         thumbnails/         of images that are larger than a tile
 
 The page draws only the tiles that are in sight, so it stays quick with many thousands of images.

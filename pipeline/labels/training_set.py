@@ -108,7 +108,7 @@ class TrainingSet:
 
     def images(self, subset: Subset) -> tuple[Path, ...]:
         """The files of a subset's images, each once, by name."""
-        return tuple(sorted((self.folder / "images" / subset).iterdir()))
+        return tuple(self.folder / name for name in sorted(set(self.listed[subset])))
 
     def labels_of(self, image: str | Path) -> Path:
         """The label file of an image of the set."""

@@ -21,6 +21,7 @@ from detector_runtime.bundle import (
 )
 
 from pipeline.export.contract import ContractReport
+from pipeline.files import write_text
 from pipeline.links import link_file
 
 MODEL_NAME = "model.onnx"
@@ -83,6 +84,6 @@ def write_bundle(
     )
     folder.mkdir(parents=True, exist_ok=True)
     link_file(model, folder / MODEL_NAME)
-    (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8", newline="\n")
+    write_text(folder / MANIFEST_NAME, manifest.to_json())
     Bundle.load(folder).open().close()
     return manifest

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from pipeline.sprites.library import PIXELS, Sprite
 from pipeline.sprites.take import FileSprites
 
 SUFFIX = ".npz"
+DRAFT_SECONDS = 24 * 3600.0
+"""After which a file that never got its name is left over."""
 PAIRS = ("hotspot", "shadow_offset")
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 """What reading an entry raises when it was cut off or is from elsewhere."""
@@ -59,14 +63,21 @@ class FileSpritesCache:
             return None
 
     def keep_only(self, keys: Collection[str]) -> None:
-        """Forget everything else, leftovers of interrupted writing included."""
+        """Forget everything else, leftovers of writing that was interrupted a day ago included."""
         if self._folder.is_dir():
             for file in self._folder.iterdir():
-                if file.name.removesuffix(SUFFIX) not in keys:
+                if file.name.removesuffix(SUFFIX) not in keys and not _is_being_written(file):
                     file.unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}{SUFFIX}"
+
+
+def _is_being_written(file: Path) -> bool:
+    """Whether another process may still write a file before it gets its name."""
+    with suppress(FileNotFoundError):
+        return file.suffix == ".tmp" and time.time() - file.stat().st_mtime < DRAFT_SECONDS
+    return False
 
 
 def _sprite(facts: dict[str, Any], number: int, arrays: dict[str, Any]) -> Sprite:

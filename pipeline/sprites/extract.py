@@ -155,10 +155,10 @@ def extract_library(
     with nullcontext(options.cache) if options.cache else TemporaryDirectory() as folder:
         jobs = [_job_of(task, roots, options) for task in selection.tasks]
         cache = FileSpritesCache(Path(folder))
-        with _unwritable_cache_told():
+        with _explain_write_errors(Path(folder)):
             failed = _take_new(jobs, cache, options.workers, report)
         for job in track(jobs, len(jobs), KEEPING_STAGE, report):
-            with _unwritable_cache_told():
+            with _explain_write_errors(Path(folder)):
                 taken = failed.get(job.key) or cache.load(job.key) or job.take(cache)
             tally.add(job.source.path, taken)
             for sprite in taken.sprites:
@@ -199,14 +199,13 @@ def _sprite_files(
 
 
 @contextmanager
-def _unwritable_cache_told() -> Iterator[None]:
+def _explain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ExtractionError(
-            f"Sprites cannot be kept between runs: {error}.",
-            "Free some space, or make the folder writable, and run again; OUTPOST_HOME names the "
-            "state folder in which it lies.",
+            f"Sprites cannot be written to {folder}: {error}.",
+            "Free some space, or make the folder writable, and run again.",
         ) from error
 
 

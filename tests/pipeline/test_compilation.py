@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 from numba.core.caching import CacheImpl
 
 from pipeline.compilation import compiled, inlined, part
+
+ROOT = Path(__file__).parents[2]
 
 
 def doubled(number: int) -> int:
@@ -46,3 +51,47 @@ def test_parts_are_compiled_with_what_calls_them(way) -> None:
         return callee(number) + 1
 
     assert caller(21) == 43
+
+
+MODULES = sorted(
+    file.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    for file in (ROOT / "pipeline").rglob("*.py")
+    if "from pipeline.compilation import" in file.read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_constant_of_a_loop_stands_in_its_own_file(name: str) -> None:
+    """Compiled code has its value; numba keeps that code until the loop's own file changes."""
+    module = importlib.import_module(name)
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    in_loops = {
+        inner.id
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Name)
+    }
+    numbers = {key for key, value in vars(module).items() if isinstance(value, (int, np.number))}
+    assert imported & in_loops & numbers == set()
+
+
+def test_constants_that_stand_twice_are_the_same() -> None:
+    from pipeline.formats import blocks
+    from pipeline.formats.sld import compiled_kernels as sld
+    from pipeline.formats.sld import grid, outline
+    from pipeline.scenes.pixels import compiled_kernels as pixels
+    from pipeline.scenes.pixels import prepared
+
+    assert sld.SIDE == blocks.SIDE
+    assert (sld.NO_BLOCK, sld.ALL_COVERED) == (grid.NO_BLOCK, grid.ALL_COVERED)
+    assert (sld.LITERAL, sld.LONGEST_RUN) == (outline.LITERAL, outline.LONGEST_RUN)
+    for name in ("BGRA", "LIGHT", "SHADOW", "CAST"):
+        assert getattr(pixels, name) == getattr(prepared, name)

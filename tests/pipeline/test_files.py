@@ -107,4 +107,25 @@ def test_what_is_written_once_is_written_by_the_first_alone(
     assert not write_once(file, b"second")
 
     assert file.read_bytes() == b"first"
-    assert list(tmp_path.iterdir()) == [file]
+    assert {found.name for found in tmp_path.iterdir()} <= {"token", ".token.lock"}
+
+
+def test_without_hard_links_a_file_is_never_seen_before_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed, or another that looks meanwhile, would find it empty for ever."""
+    seen = []
+
+    def refuse(*_: object) -> None:
+        raise OSError("this disk has no hard links")
+
+    def killed(_self: Path, target: Path) -> None:
+        seen.append(target.exists())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.link", refuse)
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_once(tmp_path / "token", b"all of it")
+    assert seen == [False]
+    assert not (tmp_path / "token").exists()

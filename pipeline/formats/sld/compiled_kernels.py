@@ -15,18 +15,20 @@ import numpy.typing as npt
 from numba import int64, uint16, uint32
 
 from pipeline.compilation import compiled, inlined
-from pipeline.formats.blocks import SIDE, Bytes
+from pipeline.formats.blocks import Bytes
 from pipeline.formats.ranges import Numbers
 from pipeline.formats.sld import plain_kernels
-from pipeline.formats.sld.grid import ALL_COVERED, NO_BLOCK, Grid, Resolved, Stack
+from pipeline.formats.sld.grid import Grid, Resolved, Stack
 from pipeline.formats.sld.model import Mask
-from pipeline.formats.sld.outline import LITERAL, LONGEST_RUN, Outlines, Tiles
+from pipeline.formats.sld.outline import Outlines, Tiles
 from pipeline.formats.sld.structure import NONE_BEFORE, Layers
 
 Words: TypeAlias = npt.NDArray[np.uint32]
 """Four pixels of one channel each, or one of four."""
 Three: TypeAlias = tuple[int, int, int]
 
+SIDE, NO_BLOCK, ALL_COVERED, LITERAL, LONGEST_RUN = 4, 0, 0xFFFF, 0x80, 0x7F
+"""As in `blocks`, `grid` and `outline`; see `pipeline.compilation` for why they stand here too."""
 OPAQUE = np.uint32(0xFF000000)
 """Alpha of a pixel of four channels, red in its lowest byte."""
 NO_PARENT = -1

@@ -65,7 +65,7 @@ def image_name(index: int) -> str:
 
 
 @contextmanager
-def unwritable_told(folder: Path) -> Iterator[None]:
+def explain_write_errors(folder: Path) -> Iterator[None]:
     """Say of files that cannot be written what to do about it.
 
     Args:

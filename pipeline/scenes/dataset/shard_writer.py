@@ -31,15 +31,15 @@ from pipeline.scenes.dataset.layout import (
     Part,
     SceneSetError,
     Shard,
+    explain_write_errors,
     image_name,
     shards,
     subset_of,
-    unwritable_told,
 )
 from pipeline.scenes.dataset.sidecar import measurements_of
 from pipeline.scenes.pixels.mipmaps import Scales
 from pipeline.scenes.plan import ScenePlan
-from pipeline.scenes.planning.planner import WAYS_AROUND, plan
+from pipeline.scenes.planning.planner import HOW_TO_AVOID, plan
 from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
@@ -112,7 +112,7 @@ class ShardWriter:
             SceneSetError: a file cannot be written.
         """
         counts = ShardCounts(shard, Counter(), Counter(), Counter())
-        with unwritable_told(folder), _no_garbage_collection():
+        with explain_write_errors(folder), _no_garbage_collection():
             places = _made_folders(folder)
             for part in shards(shard.images, PLANNED_AT_ONCE):
                 # Planned one after another: when an image has been drawn, what planning needs is
@@ -220,7 +220,7 @@ def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:
         if sources.shore is None:
             raise BackgroundError(
                 "There are no shore backgrounds, but the rules ask for shore scenes.",
-                f"Materialize the shore backgrounds, or {WAYS_AROUND['shore']}.",
+                f"Materialize the shore backgrounds, or {HOW_TO_AVOID['shore']}.",
             )
         folders["shore"] = sources.shore
     return folders
@@ -239,7 +239,7 @@ def _check_sources(shard_writer: ShardWriter, sources: Sources) -> None:
         if not shapes:
             raise BackgroundError(
                 f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-                f"Materialize the {kind} backgrounds, or {WAYS_AROUND[kind]}.",
+                f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
             )
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.files import write_text
+from pipeline.files import replacing, write_text
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import SUBSETS
@@ -36,8 +36,8 @@ from pipeline.scenes.dataset.layout import (
     PARTS,
     SceneSetError,
     Shard,
+    explain_write_errors,
     shards,
-    unwritable_told,
 )
 from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, open_shard_writer
 from pipeline.scenes.dataset.synthetic_set import SUMMARY_FILE
@@ -81,11 +81,8 @@ def write_set_spec(scratch: Path, spec: SetSpec) -> None:
     Raises:
         SceneSetError: it cannot be written.
     """
-    temporary = scratch / f".{SPEC_FILE}.{uuid.uuid4().hex[:8]}"
-    with unwritable_told(scratch):
-        scratch.mkdir(parents=True, exist_ok=True)
-        write_text(temporary, spec.model_dump_json(indent=1) + "\n")
-        temporary.replace(scratch / SPEC_FILE)
+    with explain_write_errors(scratch), replacing(scratch / SPEC_FILE) as fresh:
+        write_text(fresh, spec.model_dump_json(indent=1) + "\n")
 
 
 def read_set_spec(scratch: Path) -> SetSpec:
@@ -127,12 +124,12 @@ def draw_shard(
         return
     attempt = scratch / "attempts" / f"{place.name}-{uuid.uuid4().hex[:8]}"
     try:
-        with unwritable_told(scratch):
+        with explain_write_errors(scratch):
             (attempt / FILES).mkdir(parents=True)
         counts = _draw(attempt / FILES, shard, pack, sources, report)
         # Hashed here, by many at once and while the files are at hand, instead of by one later.
         manifest = manifest_of(attempt / FILES)
-        with unwritable_told(scratch):
+        with explain_write_errors(scratch):
             write_text(attempt / COUNTS_FILE, _counts_json(counts))
             write_text(attempt / MANIFEST_FILE, manifest.model_dump_json())
             _move_into_place(attempt, place)
@@ -159,7 +156,7 @@ def assemble(scratch: Path, folder: Path, pack: GamePack) -> Manifest:
     spec = read_set_spec(scratch)
     _require_all(scratch, spec)
     finished = [_read_finished(_shard_folder(scratch, shard), shard) for shard in spec.shards]
-    with unwritable_told(folder):
+    with explain_write_errors(folder):
         for part in PARTS:
             for subset in SUBSETS:
                 (folder / part / subset).mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.files import read_json, write_json
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, read_rows
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
-from pipeline.scenes.dataset.layout import SUFFIXES, Part, SceneSetError, unwritable_told
+from pipeline.scenes.dataset.layout import SUFFIXES, Part, SceneSetError, explain_write_errors
 from pipeline.scenes.dataset.reader import WrittenScene, read_scene, record_of
+from pipeline.subsampling import spread_over
 
 SUMMARY_FILE = "set.json"
 DRAW_AGAIN = "Materialize synthetic_set again."
@@ -68,7 +69,7 @@ class SyntheticSet:
             SceneSetError: it cannot be written.
         """
         content = summary.model_dump(mode="json")
-        with unwritable_told(folder):
+        with explain_write_errors(folder):
             write_json(folder / SUMMARY_FILE, content, indent=2, ascii_only=True)
         return cls(folder, summary)
 
@@ -88,10 +89,8 @@ class SyntheticSet:
 
     def some_scenes(self, count: int) -> Iterator[WrittenScene]:
         """At most that many scenes, spread evenly over the set; raises as `scenes`."""
-        names = self._names()
-        count = min(count, len(names))
-        for number in range(count):
-            yield read_scene(self.folder, *names[number * len(names) // count])
+        for name in spread_over(self._names(), count):
+            yield read_scene(self.folder, *name)
 
     def scene_named(self, name: str) -> WrittenScene | None:
         """The scene of that name, or None where the set has none; raises as `scenes`."""

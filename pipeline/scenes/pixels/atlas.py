@@ -1,7 +1,7 @@
 """Many small images in one flat piece of memory.
 
 A scene has a hundred sprites of a few thousand pixels each. For so few pixels a call costs more
-than its work, so whatever happens to all of them happens in one call to the whole sheet.
+than its work, so whatever happens to all of them happens in one call to the whole atlas.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy.typing as npt
 OPAQUE = 128
 """The alpha from which a pixel counts as an object's own; shadows and soft edges do not."""
 Plane = npt.NDArray[np.uint8]
-"""uint8 [1, pixels of the sheet] or [1, pixels of the sheet, channels]."""
+"""uint8 [1, pixels of the atlas] or [1, pixels of the atlas, channels]."""
 Span = tuple[int, int, int]
-"""First pixel, height and width of one image of a sheet."""
+"""First pixel, height and width of one image of an atlas."""
 Table = npt.NDArray[np.int64]
 """int64 [n, 5]: the span of each image, and where its corner lies (x, y) in a scene."""
 Ids = npt.NDArray[np.uint16]
@@ -28,7 +28,7 @@ Measures = npt.NDArray[np.int64]
 
 
 class Atlas:
-    """Where each of some images lies in the planes of a sheet, one after another.
+    """Where each of some images lies in the planes of an atlas, one after another.
 
     Args:
         sizes: (height, width) of each.
@@ -67,7 +67,7 @@ def view_of(plane: npt.NDArray[np.uint8], span: Sequence[int]) -> npt.NDArray[np
     """One image of a plane, [height, width] or [height, width, channels], in the same memory.
 
     Args:
-        plane: of a sheet.
+        plane: of an atlas.
         span: its span, or its row in a table.
     """
     first, height, width = span[0], span[1], span[2]

@@ -6,7 +6,9 @@ processor has: AVX2, SSE2, NEON. Left to itself the compiler widens numba's whol
 bits, so that an AVX2 processor handles four pixels at a time, and takes the last pixels of each row
 one by one, which for sprites as wide as these are half of them. Here the end of a row is its last
 eight pixels once more, of which the first `skip` are left as they are; only rows of fewer than
-eight are done one by one. Arithmetic is on whole numbers: every processor gives the same result.
+eight are done one by one. Blending,
+resizing and measuring are on whole numbers, premultiplying and scaling round single operations:
+every processor gives the same result.
 
 Steps and loops stand in one file because numba compiles a loop anew when its own file changes, and
 looks at no other. A step takes numba's types where the loops that call it have their values.
@@ -29,7 +31,7 @@ from numba.np.arrayobj import make_array
 
 from pipeline.compilation import compiled, inlined
 from pipeline.scenes.pixels.atlas import Ids, Measures, Table
-from pipeline.scenes.pixels.prepared import BGRA, CAST, LIGHT, SHADOW, Sprites
+from pipeline.scenes.pixels.prepared import Sprites
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Words: TypeAlias = npt.NDArray[np.uint32]
@@ -48,6 +50,8 @@ PAIR = np.uint32(0x00FF00FF)
 ALPHA, GREEN_AND_ALPHA = np.uint32(0xFF000000), np.uint32(0xFF00FF00)
 HALVES = np.uint32(0x00800080)
 CARRIES = np.uint32(0x01000100)
+BGRA, LIGHT, SHADOW, CAST = range(4)
+"""Rows of `Sprites`, as in `prepared`."""
 LANES = 8
 """Pixels of one step."""
 WIDE, NARROW = 32, 8
@@ -241,7 +245,7 @@ def _write_ask_for(code: _Writer) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _lay_step(
+def _composite_step(
     _: BaseContext,
     image: types.Type,
     ids: types.Type,
@@ -251,10 +255,10 @@ def _lay_step(
     own: types.Type,
 ) -> Intrinsic:
     """Blend eight pixels `bgra` over `image`, and write `own` into `ids` where they are opaque."""
-    return types.void(image, ids, bgra, at, skip, own), _written(_write_lay)
+    return types.void(image, ids, bgra, at, skip, own), _written(_write_composite)
 
 
-def _write_lay(code: _Writer) -> None:
+def _write_composite(code: _Writer) -> None:
     image, ids, bgra, at, skip, own = range(6)
     build, nothing = code.builder, _constant([0] * LANES, 32)
     pixels = code.load(code.place(bgra, at, LANES, 32))
@@ -296,7 +300,7 @@ def _write_shade(code: _Writer) -> None:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _paint_step(
+def _tint_step(
     _: BaseContext,
     bgra: types.Type,
     light: types.Type,
@@ -305,10 +309,10 @@ def _paint_step(
     tint: types.Type,
 ) -> Intrinsic:
     """Add to eight pixels what `light` says of a colour `tint`, which is a whole pixel."""
-    return types.void(bgra, light, at, skip, tint), _written(_write_paint)
+    return types.void(bgra, light, at, skip, tint), _written(_write_tint)
 
 
-def _write_paint(code: _Writer) -> None:
+def _write_tint(code: _Writer) -> None:
     bgra, light, at, skip, tint = range(5)
     share = code.load(code.place(light, at, LANES, 8))
     share = code.builder.select(code.not_skipped(skip), share, _constant([0] * LANES, 8))
@@ -554,7 +558,7 @@ def resize(
 
 
 @compiled
-def draw(sprites: Sprites, bgra: Words, table: Table, tints: Words) -> None:
+def draw_sprites(sprites: Sprites, bgra: Words, table: Table, tints: Words) -> None:
     """`bgra` is a plane, `tints` a colour for each sprite, 0 for nobody's."""
     most, largest = 1, 1
     for number in range(table.shape[0]):
@@ -573,11 +577,11 @@ def draw(sprites: Sprites, bgra: Words, table: Table, tints: Words) -> None:
         if tints[number] and sprites[number, LIGHT, 0]:
             shares = light[: rows * columns]
             resize(sprites[number, LIGHT], (rows, columns), light_scratch, shares)
-            paint(pixels, shares, tints[number])
+            tint_pixels(pixels, shares, tints[number])
 
 
 @compiled
-def paint(pixels: Words, shares: Bytes, tint: np.uint32) -> None:
+def tint_pixels(pixels: Words, shares: Bytes, tint: np.uint32) -> None:
     """Add to a sprite's pixels their shares of 255 of a colour."""
     size = pixels.size
     if size < LANES:
@@ -590,13 +594,15 @@ def paint(pixels: Words, shares: Bytes, tint: np.uint32) -> None:
             pixels[n] = low | (high << np.uint32(8))
     else:
         for n in range(0, size - LANES + 1, LANES):
-            _paint_step(pixels, shares, n, 0, tint)
+            _tint_step(pixels, shares, n, 0, tint)
         if size % LANES:
-            _paint_step(pixels, shares, size - LANES, -size % LANES, tint)
+            _tint_step(pixels, shares, size - LANES, -size % LANES, tint)
 
 
 @compiled
-def cast(image: Words, sprites: Sprites, corners: Whole, scales: Scales, opacity: int) -> None:
+def cast_shadows(
+    image: Words, sprites: Sprites, corners: Whole, scales: Scales, opacity: int
+) -> None:
     """`image` is [height, width]; a sprite at scale 0 casts no shadow."""
     most, largest = 1, 1
     rows_of_table = np.zeros((len(scales), 5), np.int64)
@@ -651,7 +657,7 @@ def shade(image: Words, darkness: Bytes, row_of_table: Whole, opacity: int) -> N
 
 
 @compiled
-def lay(image: Words, ids: Ids, bgra: Words, table: Table) -> None:
+def composite(image: Words, ids: Ids, bgra: Words, table: Table) -> None:
     """`image` and `ids` are [height, width], `bgra` is a plane."""
     height, width = ids.shape
     pixels, numbers = image.reshape(-1), ids.reshape(-1)
@@ -666,16 +672,16 @@ def lay(image: Words, ids: Ids, bgra: Words, table: Table) -> None:
             _ask_for_row(numbers, to + AHEAD * width, size)
             beneath, owners = pixels[to : to + size], numbers[to : to + size]
             if size < LANES:
-                _lay_few(beneath, owners, sprite, own)
+                _composite_few(beneath, owners, sprite, own)
             else:
                 for n in range(0, size - LANES + 1, LANES):
-                    _lay_step(beneath, owners, sprite, n, 0, own)
+                    _composite_step(beneath, owners, sprite, n, 0, own)
                 if size % LANES:
-                    _lay_step(beneath, owners, sprite, size - LANES, -size % LANES, own)
+                    _composite_step(beneath, owners, sprite, size - LANES, -size % LANES, own)
 
 
 @compiled
-def _lay_few(beneath: Words, owners: Ids, sprite: Words, own: np.uint16) -> None:
+def _composite_few(beneath: Words, owners: Ids, sprite: Words, own: np.uint16) -> None:
     for n in range(beneath.size):
         pixel, under = sprite[n], beneath[n]
         behind = np.uint32(255) - (pixel >> np.uint32(24))

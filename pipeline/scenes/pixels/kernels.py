@@ -46,7 +46,7 @@ def premultiply(rgba: Pixels, player_weight: Pixels | None) -> tuple[Pixels, Pix
     return bgra, light
 
 
-def draw(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
+def draw_sprites(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
     """Fill a plane with sprites at the size and in the colours that each has there.
 
     Resized bilinearly between the middles of pixels, first the columns and then the rows, from the
@@ -61,13 +61,13 @@ def draw(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint
     """
     from pipeline.scenes.pixels import compiled_kernels
 
-    compiled_kernels.draw(sprites, _packed(bgra).reshape(-1), table, _packed(tints))
+    compiled_kernels.draw_sprites(sprites, _packed(bgra).reshape(-1), table, _packed(tints))
 
 
 def cast_shadows(
     image: Pixels, sprites: Sprites, placed: tuple[npt.NDArray[np.int64], Floats], opacity: int
 ) -> None:
-    """Darken an image where shadows fall, resized as in `draw`.
+    """Darken an image where shadows fall, resized as in `draw_sprites`.
 
     Args:
         image: uint8 [height, width, 4]; changed in place.
@@ -79,7 +79,7 @@ def cast_shadows(
     from pipeline.scenes.pixels import compiled_kernels
 
     corners, scales = placed
-    compiled_kernels.cast(_packed(image), sprites, corners, scales, opacity)
+    compiled_kernels.cast_shadows(_packed(image), sprites, corners, scales, opacity)
 
 
 def shade(image: Pixels, darkness: Pixels, corner: tuple[int, int], opacity: int = 255) -> None:
@@ -98,7 +98,7 @@ def shade(image: Pixels, darkness: Pixels, corner: tuple[int, int], opacity: int
     compiled_kernels.shade(_packed(image), flat, row, opacity)
 
 
-def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
+def composite(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
     """Blend sprites over an image in their order, each claiming its opaque pixels.
 
     Args:
@@ -109,7 +109,7 @@ def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
     """
     from pipeline.scenes.pixels import compiled_kernels
 
-    compiled_kernels.lay(_packed(image), ids, _packed(bgra).reshape(-1), table)
+    compiled_kernels.composite(_packed(image), ids, _packed(bgra).reshape(-1), table)
 
 
 def fill(image: Pixels, patches: npt.NDArray[np.int64], colours: Pixels) -> None:
@@ -129,8 +129,8 @@ def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
     """What a drawn scene shows of each sprite.
 
     Args:
-        ids: as `lay` left it, and 0 where the interface covers the scene.
-        bgra, table: as in `lay`.
+        ids: as `composite` left it, and 0 where the interface covers the scene.
+        bgra, table: as in `composite`.
 
     Returns:
         int64 [n, 12]: the opaque pixels of the sprite; those inside the image; those that are

@@ -8,7 +8,7 @@ shrunken sprite.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +30,6 @@ class Pyramid:
             by column, because columns are interpolated first.
         rows, columns: of the largest level. Each further one has half of them, rounded up.
         shape: of the pixels at their own size, which the largest level need not have.
-        address: of the first pixel in memory, which stays valid as long as the pyramid is held.
         depth: how many levels there are.
     """
 
@@ -38,7 +37,6 @@ class Pyramid:
     rows: int
     columns: int
     shape: tuple[int, ...]
-    address: int
     depth: int
 
     @property
@@ -47,26 +45,11 @@ class Pyramid:
 
     @property
     def place(self) -> tuple[int, int, int, int]:
-        """Address, rows and columns of the largest level, and the number of levels."""
-        return self.address, self.rows, self.columns, self.depth
+        """Address, rows and columns of the largest level, and the number of levels.
 
-    def levels(self) -> Iterator[Pixels]:
-        """Every level, [rows, columns] or [rows, columns, channels], in the same memory."""
-        first, rows, columns = 0, self.rows, self.columns
-        while first < len(self.pixels):
-            level = self.pixels[first : first + rows * columns]
-            yield level.reshape(columns, rows, *level.shape[1:]).swapaxes(0, 1)
-            first += rows * columns
-            rows, columns = half(rows), half(columns)
-
-    def level_for(self, rows: int, columns: int) -> Pixels:
-        """The smallest level that is no smaller than that; the largest if none is."""
-        best, *others = self.levels()
-        for level in others:
-            if level.shape[0] < rows or level.shape[1] < columns:
-                break
-            best = level
-        return best
+        The address is that of the first pixel in memory, valid as long as this pyramid is held.
+        """
+        return self.pixels.ctypes.data, self.rows, self.columns, self.depth
 
 
 class Scales(NamedTuple):
@@ -96,7 +79,7 @@ def pyramid_of(pixels: Pixels, scales: Scales = ANY_SCALE) -> Pyramid:
         levels.append(_shrunk(levels[-1], 0.5))
     rows, columns = levels[0].shape[:2]
     together = _by_columns(levels)
-    return Pyramid(together, rows, columns, pixels.shape, together.ctypes.data, len(levels))
+    return Pyramid(together, rows, columns, pixels.shape, len(levels))
 
 
 def _is_halved(shape: tuple[int, ...], fewest: tuple[int, int]) -> bool:

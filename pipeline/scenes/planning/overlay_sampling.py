@@ -37,9 +37,8 @@ def fog_of(stream: RandomStream, rules: SceneRules) -> Iterator[FogPatch | FogBa
     fog = rules.overlays.fog
     if stream.one() >= fog.chance:
         return
-    fewest, most = (min(count, len(CORNERS)) for count in fog.corners)
     mixed = sorted((stream.one(), corner) for corner in CORNERS)
-    for _, corner in mixed[: stream.count((fewest, most))]:
+    for _, corner in mixed[: stream.count(fog.corners)]:
         yield FogPatch(
             corner=corner,
             width=_share(stream, rules.width, fog.width),

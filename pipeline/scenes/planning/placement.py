@@ -32,7 +32,7 @@ class Rows(Protocol[Row]):
     def __getitem__(self, row: int, /) -> Row: ...
 
 
-class Item(Protocol):
+class PlacementItem(Protocol):
     """An object that is to be placed; lengths in pixels of the image.
 
     Attributes:
@@ -131,7 +131,7 @@ def _stored(record: type) -> np.dtype[np.void]:
     return np.dtype((np.record, fields))
 
 
-ITEM, STANDING_BOX, CELL = _stored(Item), _stored(StandingBox), _stored(Cell)
+PLACEMENT_ITEM, STANDING_BOX, CELL = _stored(PlacementItem), _stored(StandingBox), _stored(Cell)
 SHORE_WAVE, SHORE_LINE, SCENE_BOUNDS = _stored(ShoreWave), _stored(ShoreLine), _stored(SceneBounds)
 STATE_COUNT = _stored(StateCount)
 
@@ -178,7 +178,7 @@ NO_CELLS: Rows[Cell] = np.empty(0, CELL)
 NO_SHORE: tuple[Rows[ShoreLine], Rows[ShoreWave]] = np.zeros(1, SHORE_LINE), np.empty(0, SHORE_WAVE)
 
 
-def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Item]:
+def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[PlacementItem]:
     """Sampled objects as what is to be placed.
 
     Args:
@@ -186,7 +186,7 @@ def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Item]:
     """
     integers, floats, sides = objects.integers, objects.floats, objects.sides
     cut = np.where(floats.cut > 0, -np.floor(floats.cut * sides), integers.margin)
-    items = np.empty(len(objects.group_id), ITEM)
+    items = np.empty(len(objects.group_id), PLACEMENT_ITEM)
     items["width"], items["height"] = sides
     items["area"] = area = sides[0] * sides[1]
     items["x"], items["y"] = objects.hotspots

@@ -17,9 +17,9 @@ from pipeline.scenes.planning.placement import (
     STANDING_BOX,
     STATE_COUNT,
     Cell,
-    Item,
     PlacedObjects,
     PlacementGround,
+    PlacementItem,
     PlacementState,
     Point,
     Rows,
@@ -41,7 +41,7 @@ AT_ONCE = 256
 
 
 def place_objects(
-    items: Rows[Item], ground: PlacementGround, cells: Rows[Cell], rng: np.random.Generator
+    items: Rows[PlacementItem], ground: PlacementGround, cells: Rows[Cell], rng: np.random.Generator
 ) -> PlacedObjects:
     """Find room for items, each within its attempts; what finds none is left out.
 
@@ -92,7 +92,7 @@ def _sides(
 
 
 @part
-def _is_on_its_ground(item: Item, corner: Point, ground: PlacementGround) -> bool:
+def _is_on_its_ground(item: PlacementItem, corner: Point, ground: PlacementGround) -> bool:
     """As `Shoreline.bears` of the footprint of an object with its top left corner there."""
     place, shore_lines, waves = item.place, ground.shore_lines, ground.waves
     if place == BOTH:
@@ -110,7 +110,7 @@ def _is_on_its_ground(item: Item, corner: Point, ground: PlacementGround) -> boo
 
 
 @part
-def _allowed(one: Item, other: Item, limits: Floats) -> float:
+def _allowed(one: PlacementItem, other: PlacementItem, limits: Floats) -> float:
     """Pixels that the boxes of two objects may share."""
     smaller = min(one.area, other.area)
     if one.group_id > 0 and one.group_id == other.group_id:
@@ -123,7 +123,11 @@ def _allowed(one: Item, other: Item, limits: Floats) -> float:
 
 @part
 def _overlaps(
-    item: Item, corner: Point, items: Rows[Item], limits: Floats, state: PlacementState
+    item: PlacementItem,
+    corner: Point,
+    items: Rows[PlacementItem],
+    limits: Floats,
+    state: PlacementState,
 ) -> bool:
     """Whether a box would share more with another than it may."""
     left, top = corner
@@ -142,7 +146,9 @@ def _overlaps(
 
 
 @part
-def _is_too_near(item: Item, corner: Point, items: Rows[Item], state: PlacementState) -> bool:
+def _is_too_near(
+    item: PlacementItem, corner: Point, items: Rows[PlacementItem], state: PlacementState
+) -> bool:
     """Whether one of its class, of another group, would stand nearer than its spacing."""
     least = item.spacing * item.spacing
     x, y = corner[0] + item.x, corner[1] + item.y
@@ -160,7 +166,11 @@ def _is_too_near(item: Item, corner: Point, items: Rows[Item], state: PlacementS
 
 @part
 def _fits(
-    item: Item, corner: Point, items: Rows[Item], ground: PlacementGround, state: PlacementState
+    item: PlacementItem,
+    corner: Point,
+    items: Rows[PlacementItem],
+    ground: PlacementGround,
+    state: PlacementState,
 ) -> bool:
     """Whether an object may stand with its top left corner there."""
     scene, (left, top) = ground.bounds[0], corner
@@ -176,7 +186,7 @@ def _fits(
 
 
 @part
-def _add_box(row: int, item: Item, corner: Point, state: PlacementState) -> None:
+def _add_box(row: int, item: PlacementItem, corner: Point, state: PlacementState) -> None:
     count = state.counts[0]
     box = state.boxes[count.standing]
     box.row = row
@@ -186,14 +196,18 @@ def _add_box(row: int, item: Item, corner: Point, state: PlacementState) -> None
 
 
 @part
-def _corner(item: Item, x: float, y: float) -> Point:
+def _corner(item: PlacementItem, x: float, y: float) -> Point:
     """Top left corner of an object that stands at a point."""
     return math.floor(x + 0.5) - item.x, math.floor(y + 0.5) - item.y
 
 
 @part
 def _place_anywhere(
-    row: int, items: Rows[Item], ground: PlacementGround, state: PlacementState, chances: Floats
+    row: int,
+    items: Rows[PlacementItem],
+    ground: PlacementGround,
+    state: PlacementState,
+    chances: Floats,
 ) -> int:
     """Place one object anywhere; the number of attempts."""
     item, scene = items[row], ground.bounds[0]
@@ -222,7 +236,11 @@ def _take_cell(number: int, state: PlacementState) -> None:
 
 @part
 def _place_in_cell(
-    row: int, items: Rows[Item], ground: PlacementGround, state: PlacementState, chances: Floats
+    row: int,
+    items: Rows[PlacementItem],
+    ground: PlacementGround,
+    state: PlacementState,
+    chances: Floats,
 ) -> int:
     """Place one object in any free cell; the number of attempts."""
     item, scene = items[row], ground.bounds[0]
@@ -244,7 +262,7 @@ def _place_in_cell(
 
 
 @part
-def _anchor(first: Item, chance: Floats, ground: PlacementGround) -> tuple[float, float]:
+def _anchor(first: PlacementItem, chance: Floats, ground: PlacementGround) -> tuple[float, float]:
     """A group's point; on the water's edge where its first member belongs there."""
     scene, line = ground.bounds[0], ground.shore_lines[0]
     x, y = chance[0] * scene.width, chance[1] * scene.height
@@ -260,7 +278,7 @@ def _anchor(first: Item, chance: Floats, ground: PlacementGround) -> tuple[float
 def _place_members(
     anchor: tuple[float, float],
     rows: Point,
-    items: Rows[Item],
+    items: Rows[PlacementItem],
     ground: PlacementGround,
     state: PlacementState,
 ) -> None:
@@ -274,7 +292,11 @@ def _place_members(
 
 @part
 def _place_group(
-    rows: Point, items: Rows[Item], ground: PlacementGround, state: PlacementState, chances: Floats
+    rows: Point,
+    items: Rows[PlacementItem],
+    ground: PlacementGround,
+    state: PlacementState,
+    chances: Floats,
 ) -> None:
     """Place a group where most of its members have room, beside everything and each other.
 
@@ -313,7 +335,11 @@ def _nearest(x: float, y: float, state: PlacementState) -> int:
 
 @part
 def _place_group_in_cells(
-    rows: Point, items: Rows[Item], ground: PlacementGround, state: PlacementState, chance: Floats
+    rows: Point,
+    items: Rows[PlacementItem],
+    ground: PlacementGround,
+    state: PlacementState,
+    chance: Floats,
 ) -> None:
     """Place a group in the cells around a point, each of which is then taken."""
     scene = ground.bounds[0]
@@ -331,7 +357,7 @@ def _place_group_in_cells(
 @compiled
 def _place_all(
     first: int,
-    items: Rows[Item],
+    items: Rows[PlacementItem],
     ground_parts: tuple[Rows[SceneBounds], Rows[ShoreLine], Rows[ShoreWave], Floats],
     state_parts: tuple[Rows[StandingBox], Rows[Cell], Rows[StateCount]],
     chances: Floats,

@@ -35,7 +35,7 @@ from pipeline.scenes.planning.sampling import SampledObjects, SamplingRequest, s
 from pipeline.scenes.planning.unit_marks import with_marks
 from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShape, Catalogue
 
-WAYS_AROUND: dict[Kind, str] = {
+HOW_TO_AVOID: dict[Kind, str] = {
     "land": "set scenes.water_fraction to 1",
     "water": "set scenes.water_fraction to 0",
     "shore": "set scenes.shore_fraction to 0",
@@ -135,7 +135,7 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
     if not choices:
         raise BackgroundError(
             f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-            f"Materialize the {kind} backgrounds, or {WAYS_AROUND[kind]}.",
+            f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
         )
     background = choices[index * len(choices) // rules.images % len(choices)]
     if background.width < rules.width or background.height < rules.height:

@@ -130,7 +130,7 @@ class RuleTable:
         limits: float64 [kinds, kinds], of the smaller box that two classes may share, or `NO_LIMIT`
             where no exception speaks of them.
         single_rules: by kind of scene.
-        group_specs, marks: in the order in which the rules state them.
+        groups, marks: in the order in which the rules state them.
     """
 
     def __init__(self, rules: SceneRules, catalogue: Catalogue) -> None:

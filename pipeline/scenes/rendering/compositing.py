@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.pixels.atlas import Atlas, Ids, Plane, Table, pairs, view_of
-from pipeline.scenes.pixels.kernels import cast_shadows, draw, lay
+from pipeline.scenes.pixels.kernels import cast_shadows, composite, draw_sprites
 from pipeline.scenes.pixels.prepared import Sprites
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.rendering.effects import apply_edges
@@ -58,11 +58,11 @@ def composite_objects(
     atlas = Atlas([(item.height, item.width) for item in plan.placements])
     corners = [(item.left, item.top) for item in plan.placements]
     layer = SpriteLayer(atlas.plane(4), atlas.table(corners))
-    draw(sprites, layer.bgra, layer.table, _tints(plan, team_colours))
+    draw_sprites(sprites, layer.bgra, layer.table, _tints(plan, team_colours))
     for number, placement in enumerate(plan.placements):
         if placement.edge != "as it is" or placement.waterline is not None:
             apply_edges(view_of(layer.bgra, atlas.spans[number]), placement, plan.surface)
-    lay(image, ids, layer.bgra, layer.table)
+    composite(image, ids, layer.bgra, layer.table)
     return layer
 
 

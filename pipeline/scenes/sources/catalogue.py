@@ -208,7 +208,7 @@ class BackgroundCache:
             if entry.id in self._files:
                 raise BackgroundError(
                     f"Two backgrounds are called '{entry.id}'.",
-                    "Materialize terrain_backgrounds and water_backgrounds again.",
+                    "Materialize all backgrounds again.",
                 )
             self._files[entry.id] = folder / entry.file
             width, height = _size_of(folder / entry.file)
@@ -252,9 +252,7 @@ def _index_of(folder: Path) -> tuple[BackgroundEntry, ...]:
     try:
         return read_index(folder)
     except BackgroundSetError as error:
-        raise BackgroundError(
-            error.problem, "Materialize terrain_backgrounds and water_backgrounds first."
-        ) from error
+        raise BackgroundError(error.problem, error.fix) from error
 
 
 def _size_of(file: Path) -> tuple[int, int]:

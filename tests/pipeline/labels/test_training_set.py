@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -221,3 +222,12 @@ def test_a_list_with_fewer_lines_than_were_written_is_found(written: Path) -> No
     (written / "train.txt").write_text("".join(lines[:-1]))
     [problem] = problems_in(written)
     assert "train.txt has 43 lines, and the summary tells of 44" in problem
+
+
+def test_images_are_those_of_the_lists_and_no_stray_file(written: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(written, copied)
+    (copied / "images" / "train" / ".DS_Store").write_bytes(b"")
+    opened = TrainingSet.open(copied)
+    names = [image.name for image in opened.images("train")]
+    assert names == sorted({Path(line).name for line in opened.listed["train"]})

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scenes.pixels.atlas import OPAQUE, Ids, Measures, Plane, Table, view_of
+from pipeline.scenes.pixels.mipmaps import Pyramid, half
 from pipeline.scenes.pixels.prepared import BGRA, CAST, LIGHT, SHADOW, Sprites
 from pipeline.sprites.library import Pixels
 from pipeline.sprites.recolour import LUMINANCE
@@ -45,7 +46,7 @@ def part_of(alpha: Pixels, weight: Pixels) -> Floats:
     return np.asarray(cv2.multiply(alpha, weight, None, 1 / 255**2, cv2.CV_32F), np.float32)
 
 
-def draw(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
+def draw_sprites(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray[np.uint8]) -> None:
     for numbers, row, tint in zip(sprites, table.tolist(), tints.tolist(), strict=True):
         region = view_of(bgra, row)
         region[...] = resized(numbers[BGRA], 4, region.shape)
@@ -75,7 +76,7 @@ def shade(image: Pixels, darkness: Pixels, corner: tuple[int, int], opacity: int
         cv2.multiply(region, cv2.merge([light] * 4), region, 1 / 255)
 
 
-def lay(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
+def composite(image: Pixels, ids: Ids, bgra: Plane, table: Table) -> None:
     alpha = cv2.extractChannel(bgra, 3)
     masks = cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1]
     shares = cv2.merge([cv2.bitwise_not(alpha)] * 4)
@@ -100,6 +101,16 @@ def measure(ids: Ids, bgra: Plane, table: Table) -> Measures:
     masks = np.asarray(cv2.threshold(alpha, OPAQUE - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
     rows = [_measured(ids, masks, number, row) for number, row in enumerate(table.tolist())]
     return np.array(rows, np.int64).reshape(-1, 12)
+
+
+def levels_of(pyramid: Pyramid) -> Iterator[Pixels]:
+    """Every level of a pyramid, [rows, columns] or [rows, columns, channels], the largest first."""
+    first, rows, columns = 0, pyramid.rows, pyramid.columns
+    while first < len(pyramid.pixels):
+        level = pyramid.pixels[first : first + rows * columns]
+        yield level.reshape(columns, rows, *level.shape[1:]).swapaxes(0, 1)
+        first += rows * columns
+        rows, columns = half(rows), half(columns)
 
 
 def shares_of(whole: int) -> Pixels:
@@ -134,7 +145,7 @@ def level_at(place: npt.NDArray[np.int64], channels: int, shape: tuple[int, ...]
         else:
             break
         address += rows * columns * channels
-        rows, columns = (rows + 1) // 2, (columns + 1) // 2
+        rows, columns = half(rows), half(columns)
     assert best is not None
     return best
 

@@ -27,12 +27,12 @@ CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 def sprites_of(sizes, seed: int):
     """Premultiplied pixels with all kinds of alpha, some of them wholly opaque or transparent."""
     rng = np.random.default_rng(seed)
-    sheet = Atlas(sizes)
-    bgra = sheet.plane(4)
+    atlas = Atlas(sizes)
+    bgra = atlas.plane(4)
     alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], bgra.shape[:2])
     bgra[..., 3] = alpha
     bgra[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
-    return sheet, bgra
+    return atlas, bgra
 
 
 @given(SIDES, st.booleans(), st.integers(0, 2**32))
@@ -67,8 +67,8 @@ def test_both_premultiply_every_alpha_colour_and_weight_the_same():
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=8), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=150)
 def test_both_draw_and_measure_the_same(placed, seed):
-    sheet, bgra = sprites_of([size for size, _ in placed], seed)
-    table = sheet.table(corner for _, corner in placed)
+    atlas, bgra = sprites_of([size for size, _ in placed], seed)
+    table = atlas.table(corner for _, corner in placed)
     rng = np.random.default_rng(seed)
     ground = rng.integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
     light = rng.integers(0, 256, bgra.shape[:2], dtype=np.uint8)
@@ -82,7 +82,7 @@ def test_both_draw_and_measure_the_same(placed, seed):
         image, ids = ground.copy(), np.zeros((HEIGHT, WIDTH), np.uint16)
         sprites = bgra.copy()
         loops.shade(image, view_of(light, table[0]), tuple(table[0, 3:].tolist()), opacity)
-        loops.lay(image, ids, sprites, table)
+        loops.composite(image, ids, sprites, table)
         loops.fill(image, patches[::2], tints[::2].copy())
         ids[:10] = 0  # The interface.
         results.append((image, ids, sprites, loops.measure(ids, sprites, table)))
@@ -130,7 +130,7 @@ def test_both_bring_sprites_and_shadows_to_their_size(wanted, seed):
     results = []
     for loops in (plain_loops, compiled_loops):
         image, plane = ground.copy(), np.full_like(atlas.plane(4), 77)
-        loops.draw(numbers, plane, table, tints)
+        loops.draw_sprites(numbers, plane, table, tints)
         loops.cast_shadows(image, numbers, (corners, scales), 150)
         results.append((plane, image))
     for plain, compiled in zip(*results, strict=True):
@@ -170,7 +170,8 @@ def test_resized_pixels_are_those_of_opencv_within_rounding(channels, size, tall
     pixels = np.random.default_rng(seed).integers(0, 256, (*size, *channels), dtype=np.uint8)
     height, width = max(1, round(size[0] * tall)), max(1, round(size[1] * wide))
     pyramid = pyramid_of(pixels)
-    level = np.ascontiguousarray(pyramid.level_for(height, width))
+    place, count = np.array(pyramid.place), channels[0] if channels else 1
+    level = np.ascontiguousarray(plain_loops.level_at(place, count, (height, width)))
     expected = cv2.resize(level, (width, height)).reshape(height, width, *channels)
     apart = resized(pyramid, height, width).astype(int) - expected
     assert np.abs(apart).max() <= 3
@@ -197,11 +198,11 @@ def test_pixels_at_their_own_size_stay_as_they_are():
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=60)
 def test_measures_are_what_counting_pixels_one_by_one_gives(placed, seed):
-    sheet, bgra = sprites_of([size for size, _ in placed], seed)
-    table = sheet.table(corner for _, corner in placed)
+    atlas, bgra = sprites_of([size for size, _ in placed], seed)
+    table = atlas.table(corner for _, corner in placed)
     ids = np.random.default_rng(seed).integers(0, len(placed) + 2, (HEIGHT, WIDTH), dtype=np.uint16)
     measured = compiled_loops.measure(ids, bgra, table).tolist()
-    for number, (span, (_, (left, top))) in enumerate(zip(sheet.spans, placed, strict=True)):
+    for number, (span, (_, (left, top))) in enumerate(zip(atlas.spans, placed, strict=True)):
         opaque = [
             (x + left, y + top) for y, x in np.argwhere(view_of(bgra, span)[..., 3] >= 128).tolist()
         ]
@@ -225,7 +226,7 @@ def test_whole_scenes_look_the_same(pack, catalogue, sprites, grounds):
     compiled = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
     with pytest.MonkeyPatch.context() as patch:
         for module in (stock, compositing, effects, overlays):
-            names = {"premultiply", "draw", "cast_shadows", "shade", "lay", "fill"}
+            names = {"premultiply", "draw_sprites", "cast_shadows", "shade", "composite", "fill"}
             for name in names & vars(module).keys():
                 patch.setattr(module, name, getattr(plain_loops, name))
         plain = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]

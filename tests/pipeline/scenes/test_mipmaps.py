@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.pixels.mipmaps import SMALLEST_LEVEL, Scales, half, pyramid_of
+from tests.pipeline.scenes.plain_kernels import level_at, levels_of
 
 
 @pytest.mark.parametrize("channels", [(), (4,)])
@@ -21,7 +22,7 @@ def test_levels_above_the_largest_scale_are_not_kept(largest, channels):
 @pytest.mark.parametrize("size", [(90, 70), (8, 8), (7, 100), (1, 1), (33, 9)])
 def test_each_level_is_half_of_the_one_above(size):
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 4), dtype=np.uint8)
-    first, *others = pyramid_of(pixels).levels()
+    first, *others = levels_of(pyramid_of(pixels))
     assert np.array_equal(first, pixels)
     for level in others:
         assert min(first.shape[:2]) >= 2 * SMALLEST_LEVEL
@@ -42,4 +43,4 @@ def test_the_level_for_a_size_is_the_smallest_that_is_no_smaller():
         (5, 24): (32, 24),
         (4, 3): (8, 6),
     }.items():
-        assert pyramid.level_for(*wanted).shape == found
+        assert level_at(np.array(pyramid.place), 1, wanted).shape == found

@@ -17,7 +17,7 @@ from pipeline.games.sections.scenes import SceneRules
 from pipeline.scenes.planning import placement_kernels as kernels
 from pipeline.scenes.planning.placement import (
     CELL,
-    ITEM,
+    PLACEMENT_ITEM,
     SCENE_BOUNDS,
     PlacementGround,
     shore_records,
@@ -149,7 +149,7 @@ def test_plans_are_the_same_compiled_and_by_python(game, plain, monkeypatch) -> 
 
 def things_by_chance(rng: np.random.Generator, count: int, edge: int) -> np.ndarray:
     """Things of any size and rules, some of them in groups; `edge` is the most kept from edges."""
-    items = np.zeros(count, ITEM)
+    items = np.zeros(count, PLACEMENT_ITEM)
     items["width"], items["height"] = rng.integers(1, 90, (2, count))
     items["area"] = items["width"] * items["height"]
     items["x"], items["y"] = rng.integers(-5, 95, (2, count))
@@ -203,7 +203,7 @@ def test_records_are_read_and_written_by_name() -> None:
     cells = np.zeros(3, CELL)
     cells[1].x = 7
     assert cells["x"].tolist() == [0, 7, 0]
-    assert ITEM.itemsize == 8 * len(ITEM.names)
+    assert PLACEMENT_ITEM.itemsize == 8 * len(PLACEMENT_ITEM.names)
 
 
 def test_what_is_kept_on_disk_names_no_class_of_ours() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.scenes.pixels.atlas import Atlas
-from pipeline.scenes.pixels.kernels import draw as draw_sprites
-from pipeline.scenes.pixels.kernels import measure
+from pipeline.scenes.pixels.kernels import draw_sprites, measure
 from pipeline.scenes.pixels.mipmaps import pyramid_of
 from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
 from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
@@ -17,6 +16,7 @@ from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteCache, prepare_for_teams
 from pipeline.sprites.library import Sprite
 from pipeline.sprites.recolour import recolour
+from tests.pipeline.scenes.plain_kernels import levels_of
 
 RED, BLUE, GREY = (200, 40, 40), (40, 40, 200), (120, 120, 120)
 
@@ -276,7 +276,7 @@ def test_the_same_plan_gives_the_same_pixels(pack, catalogue, sprite_cache, grou
 def test_preparing_splits_a_colour_into_its_own_and_the_teams_part(sprite):
     soldier = sprite("soldier", width=20, height=20, colour=(100, 100, 100))
     prepared = prepare_for_teams(soldier)
-    body, light = (next(part.levels()) for part in (prepared.bgra, prepared.team_light))
+    body, light = (next(levels_of(part)) for part in (prepared.bgra, prepared.team_light))
     assert tuple(body[15, 10]) == (100, 100, 100, 255)
     assert tuple(body[5, 10]) == (0, 0, 0, 255)
     assert light[5, 10] == 100
