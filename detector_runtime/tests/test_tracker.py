@@ -89,7 +89,7 @@ def test_a_track_survives_exactly_max_misses() -> None:
         assert len(following) == 1
 
 
-def test_what_was_seen_once_is_tentative_where_ghosts_were_seen() -> None:
+def test_what_was_seen_once_is_tentative_where_detections_were_false() -> None:
     following = tracker()
     following.update(seen((800, 500)))
     walk(following, [seen()] * 4)
@@ -107,13 +107,13 @@ def test_a_detector_that_was_right_so_far_is_believed_at_once() -> None:
     walk(following, [seen(*standing)] * 3)
     assert not following.update(seen(*standing, (500, 300)))[10].tentative
     for x in range(60, 960, 60):
-        ghost = following.update(seen(*standing, (x, 500)))[10]
-    assert ghost.tentative
+        false_detection = following.update(seen(*standing, (x, 500)))[10]
+    assert false_detection.tentative
     walk(following, [seen(*standing)] * 400)
     assert not following.update(seen(*standing, (500, 300)))[10].tentative
 
 
-def test_a_ghost_is_given_up_sooner() -> None:
+def test_a_false_detection_is_given_up_sooner() -> None:
     following = tracker(tentative_misses=1)
     following.update(seen((100, 100)))
     walk(following, [seen()] * 2)

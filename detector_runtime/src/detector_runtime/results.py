@@ -59,7 +59,8 @@ class DetectedEntity:
     `bbox` is (x1, y1, x2, y2) and `center` (x, y), in pixels of the image from its upper left
     corner; `confidence` lies between 0 and 1; `area` is in square pixels. `id` is the class name at
     first sight and a number, `sheep_0`, and keeps its meaning over frames while tracking is on.
-    `tentative` marks what the tracker has seen only once, of a detector that sees ghosts.
+    `tentative` marks what the tracker has seen only once, of a detector that gives false
+    detections.
     """
 
     id: str

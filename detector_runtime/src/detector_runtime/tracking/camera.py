@@ -59,7 +59,7 @@ class WorldView:
 
 
 @dataclass(frozen=True)
-class _Glance:
+class _View:
     """What is kept of a frame: its size, the small image and the patches at full scale."""
 
     size: tuple[int, int]
@@ -73,7 +73,7 @@ class CameraMotion:
 
     def __init__(self, view: WorldView | None = None) -> None:
         self._view = view or WorldView()
-        self._before: _Glance | None = None
+        self._before: _View | None = None
 
     def shift(self, frame: Frame) -> tuple[float, float] | None:
         """Pixels (x, y) that the camera moved over the world since the previous frame.
@@ -82,7 +82,7 @@ class CameraMotion:
         place, another zoom or another size: what was where before says nothing about this frame.
         """
         green = self._cropped(frame)
-        now = self._glance(frame, green)
+        now = self._view_of(frame, green)
         before, self._before = self._before, now
         if before is None:
             return 0.0, 0.0
@@ -103,11 +103,11 @@ class CameraMotion:
         # Green alone: close to brightness, and the same in both channel orders.
         return frame.pixels[rows, columns, 1]
 
-    def _glance(self, frame: Frame, green: NDArray[np.uint8]) -> _Glance:
+    def _view_of(self, frame: Frame, green: NDArray[np.uint8]) -> _View:
         stride = max(1, round(green.shape[1] / COARSE_WIDTH))
         side = 64 if min(green.shape) >= 320 else 32
         corners = _grid(green, side)
-        return _Glance(
+        return _View(
             (frame.width, frame.height),
             green[::stride, ::stride].astype(np.float32),
             _cut(green, corners, side),
@@ -115,7 +115,7 @@ class CameraMotion:
         )
 
 
-def _moved(before: _Glance, now: _Glance, green: NDArray[np.uint8]) -> tuple[float, float] | None:
+def _moved(before: _View, now: _View, green: NDArray[np.uint8]) -> tuple[float, float] | None:
     textured = before.patches.std(axis=(1, 2)) >= LEAST_TEXTURE
     if textured.sum() < LEAST_VOTES:
         return 0.0, 0.0

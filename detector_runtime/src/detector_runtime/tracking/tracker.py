@@ -32,7 +32,7 @@ VOTE_MEMORY = 0.95
 TRUST_MEMORY = 0.98
 """Share of what is known of first sightings that is left after each frame."""
 
-TRUSTED_GHOSTS = 0.1
+TRUSTED_LOST_SHARE = 0.1
 """Share of first sightings that come to nothing up to which new ones are believed at once."""
 
 ERROR_FRAMES = 4
@@ -455,7 +455,9 @@ class EntityTracker:
     def _trusts_at_once(self) -> bool:
         """Whether this detector's first sightings have mostly turned out to be true."""
         # The 1 lets trust come back where nothing new was seen for long.
-        return self._lost_count <= TRUSTED_GHOSTS * (1.0 + self._confirmed_count + self._lost_count)
+        return self._lost_count <= TRUSTED_LOST_SHARE * (
+            1.0 + self._confirmed_count + self._lost_count
+        )
 
     def _in_view(self, image_size: tuple[int, int]) -> NDArray[np.bool_]:
         centre = self._tracks.motion.mean[:, :2] - self._camera
