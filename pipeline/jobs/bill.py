@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import OutpostError
-from pipeline.files import write_json
+from pipeline.files import replacing, write_json
+from pipeline.jobs.events import OnLog
 
 BILL_FILE = "lease.json"
 
@@ -55,8 +56,20 @@ class Bill(BaseModel):
     )
 
     def write(self, outputs: Path) -> None:
-        """Lay it among the outputs of the job."""
-        write_json(outputs / BILL_FILE, self.model_dump(mode="json"))
+        """Write it among the outputs of the job; it appears whole.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with replacing(outputs / BILL_FILE) as neighbour:
+            write_json(neighbour, self.model_dump(mode="json"))
+
+    def write_if_possible(self, outputs: Path, on_log: OnLog) -> None:
+        """Write it; where the disk is full, only say so: how the job ended matters more."""
+        try:
+            self.write(outputs)
+        except OSError as error:
+            on_log(f"The bill could not be written: {error}")
 
     @classmethod
     def of(cls, outputs: Path) -> Bill | None:
@@ -72,5 +85,6 @@ class Bill(BaseModel):
             return cls.model_validate_json(file.read_text(encoding="utf-8"))
         except ValidationError as error:
             raise BillError(
-                f"{file} is not the bill of a job: {error}", "Take the file unchanged."
+                f"{file} is not the bill of a job: {error}",
+                "Restore the file, or delete it: only the cost is lost.",
             ) from error

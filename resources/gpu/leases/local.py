@@ -52,4 +52,4 @@ class LocalLease:
                 usd_per_hour=0.0,
                 seconds=seconds,
                 usd=0.0,
-            ).write(outputs)
+            ).write_if_possible(outputs, on_log)

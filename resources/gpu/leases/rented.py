@@ -268,7 +268,7 @@ class RentedLease:
                 lambda: reconcile(terms.cloud, terms.ledger, self._rented()), terms.timeouts.billing
             )
             gpu, now = self._pod.environment.gpu, terms.ledger.clock()
-            bill_of(self._rented(), gpu, now).write(self.outputs)
+            bill_of(self._rented(), gpu, now).write_if_possible(self.outputs, self.on_log)
 
     def _rented(self) -> list[LeaseRow]:
         """All leases that cost something, those of hosts that were of no use among them."""

@@ -127,7 +127,7 @@ class SshHostLease:
                     follower.rescue_outputs()
             raise
         finally:
-            self._bill(time.time() - began).write(remote_job.outputs)
+            self._bill(time.time() - began).write_if_possible(remote_job.outputs, on_log)
 
     def _bill(self, seconds: float) -> Bill:
         address, price = self.provider.settings.address, self.host.usd_per_hour

@@ -119,6 +119,33 @@ def test_a_program_that_ends_well_without_being_done_has_failed(job: Path) -> No
         run(job, "pass")
 
 
+def test_a_bill_that_cannot_be_written_hides_no_failure(job: Path) -> None:
+    # A file cannot take the place of a folder.
+    (job.parent / "outputs" / "lease.json").mkdir(parents=True)
+    lines: list[str] = []
+
+    with pytest.raises(JobFailedError, match="no such layer"):
+        run(job, "raise SystemExit('no such layer')", on_log=lines.append)
+
+    assert "bill could not be written" in lines[-1]
+
+
+def test_a_bill_is_there_whole_or_as_it_was(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = "import pathlib; pathlib.Path('outputs/done.json').write_text('{}')"
+    outputs = run(job, done)
+    before = (outputs / "lease.json").read_text()
+
+    def fill_up(file: Path, text: str) -> None:
+        file.write_text(text[:5])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipeline.files.write_text", fill_up)
+    run(job, done)
+
+    assert (outputs / "lease.json").read_text() == before
+    assert not list(outputs.glob(".lease*"))
+
+
 @pytest.mark.parametrize(
     ("program", "named"),
     [

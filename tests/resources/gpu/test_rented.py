@@ -657,6 +657,25 @@ def test_an_end_that_cannot_be_verified_fails_the_run_and_stays_in_the_ledger(
 
 
 @slow
+def test_a_bill_that_cannot_be_written_hides_no_pod_that_may_be_billed(
+    account: Renting, job: Path
+) -> None:
+    listener = Listener()
+    quick = replace(QUICK, termination=0.5)
+
+    with (
+        pytest.raises(EndNotVerifiedError, match="may still be billed"),
+        account.provider(timeouts=quick).rent(SPEC, listener.lines.append) as lease,
+    ):
+        outputs = lease.run(job)
+        # A file cannot take the place of a folder.
+        (outputs / "lease.json").mkdir()
+        account.runpod.delete_does_nothing = True
+
+    assert any("bill could not be written" in line for line in listener.lines)
+
+
+@slow
 def test_an_end_that_is_refused_because_the_pod_is_gone_is_an_end(
     account: Renting, job: Path
 ) -> None:
