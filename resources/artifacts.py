@@ -249,7 +249,8 @@ class ArtifactStore:
             remove_tree(removal.path)
         for file in self.root.glob("*/*/builds/*.json"):
             record = _parse_record(file)
-            if record is None or not self._artifact(record.version).home.exists():
+            # One that cannot be read may be another version's, of an artifact that is in use.
+            if record is not None and not self._artifact(record.version).home.exists():
                 file.unlink()
         for home in self._homes():
             _protect(home)

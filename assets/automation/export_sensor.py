@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from assets.core.building import latest_version
 from assets.core.keys import GameKeys
+from assets.core.runs import UNFINISHED
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of
 from resources.exports import DroppedExport, ExportsFolder
@@ -22,13 +23,6 @@ SENSOR_TAG = "outpost/export_sensor"
 """On runs of cvat_export that the sensor asked for: the game."""
 MERGE_TAG = "outpost/merged_batches"
 """On runs of the merge that the sensor asked for: the digest of the batch versions."""
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 

@@ -14,6 +14,13 @@ from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
 from resources.exports import ExportsFolder
 
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own log lines stay in the run's log; the terminal shows progress instead."""
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from dagster import DagsterRunStatus
 from rich.console import Console
 
 from assets.core.building import reporter
@@ -38,8 +39,9 @@ from resources.state import STATE_VARIABLE, StateFolder, project_file
 Tell = Callable[[str], None]
 LOG = "dev.log"
 POSIX = os.name != "nt"
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that are listened on, and cannot be opened."""
+SECONDS_TO_CONNECT = 2.0
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_END_RUNS = 120.0
 """As long as `cancel_timeout_seconds` in dagster.yaml: a training fetches its newest checkpoint."""
@@ -69,12 +71,14 @@ def require_free_port(host: str, port: int) -> None:
     Raises:
         PortTakenError: the port is taken.
     """
-    with socket.socket() as probe:
-        if probe.connect_ex((host, port)) == 0:
-            raise PortTakenError(
-                f"Something listens on {host}:{port} already.",
-                f"Open it if it is Outpost, or choose another: outpost dev --port {port + 1}",
-            )
+    try:
+        socket.create_connection((host, port), SECONDS_TO_CONNECT).close()
+    except OSError:
+        return
+    raise PortTakenError(
+        f"Something listens on {host}:{port} already.",
+        f"Open it if it is Outpost, or choose another: outpost dev --port {port + 1}",
+    )
 
 
 def prepare_to_serve(resources: Resources, host: str, port: int) -> "DevServer":
@@ -120,7 +124,8 @@ class DevServer:
     @property
     def address(self) -> str:
         """To open on this machine."""
-        return f"http://{EVERYWHERE.get(self.host, self.host)}:{self.port}"
+        host = EVERYWHERE.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -196,23 +201,29 @@ class DevServer:
     def _end_runs(self, news: RunNews, end: threading.Event, tell: Tell) -> None:
         """Terminate the runs that go on and wait until they have cleaned up after themselves.
 
-        A run that nobody watches would go on computing, or paying for a GPU. A second signal ends
-        the waiting.
+        A run that nobody watches would go on computing, or paying for a GPU. Those that are queued
+        come first: each that ends lets the daemon start the next. A run that cannot be terminated
+        yet, as it is being started, is asked again. A second signal ends the waiting.
         """
-        runs = news.running()
+        runs = news.unfinished()
         if not runs:
             return
         names = ", ".join(run.run_id[:SHORT] for run in runs)
         tell(f"Ending run {names}; what is finished is kept. Ctrl-C again does not wait for it.")
-        with suppress(httpx.HTTPError):
-            for run in runs:
-                query: dict[str, Any] = {"query": TERMINATE, "variables": {"run": run.run_id}}
-                url = f"{self.address}/graphql"
-                httpx.post(url, json=query, timeout=30, trust_env=False)
         deadline = time.monotonic() + SECONDS_TO_END_RUNS
-        while news.running() and time.monotonic() < deadline and not end.wait(0.5):
+        while runs and time.monotonic() < deadline and not end.is_set():
+            for run in runs:
+                if run.status is not DagsterRunStatus.CANCELING:
+                    self._terminate(run.run_id)
+            end.wait(0.5)
             for line in news.lines():
                 tell(line)
+            runs = news.unfinished()
+
+    def _terminate(self, run_id: str) -> None:
+        query: dict[str, Any] = {"query": TERMINATE, "variables": {"run": run_id}}
+        with suppress(httpx.HTTPError):
+            httpx.post(f"{self.address}/graphql", json=query, timeout=30, trust_env=False)
 
     def _ended(self, process: subprocess.Popen[bytes]) -> ServerEndedError:
         lines = self.log.read_text("utf-8", errors="replace").splitlines()[-LAST_LINES:]
@@ -295,7 +306,8 @@ def _end_session(leader: int) -> None:
     """End the other processes of a session, such as a code server that waits for a run."""
     for number, patience in ((signal.SIGTERM, SECONDS_TO_KILL), (signal.SIGKILL, 0.0)):
         deadline = time.monotonic() + patience
-        with suppress(ProcessLookupError):
+        # macOS says so of a group in which only zombies are left.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, number)
             while time.monotonic() < deadline:
                 os.killpg(leader, 0)

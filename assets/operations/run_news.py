@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
+from assets.core.runs import UNFINISHED
 from pipeline.progress import seconds_in_words
 from pipeline.provenance import asset_name
 
@@ -22,7 +23,7 @@ ENDED = {
     DagsterRunStatus.FAILURE: "FAILED",
     DagsterRunStatus.CANCELED: "was canceled",
 }
-GOES_ON = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED)
 CLASS_NAME = re.compile(r"^[\w.]+: ")
 SHORT = 8
 """Digits by which the UI calls a run."""
@@ -47,21 +48,27 @@ class RunNews:
         updated = self.instance.get_run_records(RunsFilter(updated_after=self._since))
         for record in reversed(updated):
             run = record.dagster_run
-            started = run.status in GOES_ON or run.status in ENDED
-            if run.run_id in self._ended or not started:
+            if run.run_id in self._ended or run.status in NOT_BEGUN:
                 continue
             if run.run_id not in self._cursors:
                 self._cursors[run.run_id] = None
-                yield f"Run {run.run_id[:SHORT]} started: {_asked_for(run)}"
+                was_queued = run.status is DagsterRunStatus.CANCELED and record.start_time is None
+                what = "was queued" if was_queued else "started"
+                yield f"Run {run.run_id[:SHORT]} {what}: {_asked_for(run)}"
             yield from self._events_of(run.run_id)
             if run.status in ENDED:
                 self._ended.add(run.run_id)
                 began = record.start_time or record.create_timestamp.timestamp()
                 yield self._end_of(run, (record.end_time or time.time()) - began)
 
-    def running(self) -> list[DagsterRun]:
-        """Runs that have been launched and have not ended."""
-        return list(self.instance.get_runs(RunsFilter(statuses=GOES_ON)))
+    def unfinished(self) -> list[DagsterRun]:
+        """Runs that have not ended, those first that are queued.
+
+        One that was made and never submitted stays so for ever, and starts nothing.
+        """
+        runs = self.instance.get_runs(RunsFilter(statuses=UNFINISHED))
+        submitted = (run for run in runs if run.status is not DagsterRunStatus.NOT_STARTED)
+        return sorted(submitted, key=lambda run: run.status is not DagsterRunStatus.QUEUED)
 
     def _events_of(self, run_id: str) -> Iterator[str]:
         page = self.instance.get_records_for_run(run_id, self._cursors[run_id], TOLD)

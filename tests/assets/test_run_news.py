@@ -42,7 +42,7 @@ def test_a_run_is_told_from_its_start_to_its_end_once(
     assert " succeeded after " in end
     assert start.split()[1] == end.split()[1]
     assert list(news.lines()) == []
-    assert news.running() == []
+    assert news.unfinished() == []
 
 
 def test_what_is_unchanged_and_what_was_before_is_told_as_such(

@@ -175,6 +175,19 @@ def test_staging_is_garbage_once_nothing_is_written_into_it(store: ArtifactStore
         assert store.garbage(set()) == (), "its folder is old, what is in it is not"
 
 
+def test_removing_leaves_records_that_cannot_be_read(store: ArtifactStore) -> None:
+    """Such as those of another version of Outpost, whose artifacts are in use."""
+    kept, gone = build(store, recipe(seed=1), b"kept"), build(store, recipe(seed=2), b"gone")
+    (file,) = store.root.glob(f"*/*/builds/{recipe(seed=1).input_key}.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "from_the_future": 1}))
+    age(store.root)
+
+    store.remove(store.garbage({kept}))
+
+    assert not store.files_of(gone).exists()
+    assert [left.name for left in store.root.glob("*/*/builds/*.json")] == [file.name]
+
+
 def test_removing_leaves_what_survives_protected(store: ArtifactStore) -> None:
     unused = store.open(build(store, recipe(seed=1), b"unused"))
     kept = store.open(build(store, recipe(seed=2), b"kept"))
