@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.files import write_json, write_text
+from pipeline.files import replacing, write_json, write_text
 from pipeline.jobs.program.constants import (
     CHECKPOINT_DESCRIPTION,
     CHECKPOINT_FILE,
@@ -31,8 +31,9 @@ class CheckpointDescription(BaseModel):
     bytes: int = Field(ge=0)
 
     def write(self, outputs: Path) -> None:
-        """Lay it beside the checkpoint in a folder of outputs, as the program does."""
-        write_json(outputs / CHECKPOINT_DESCRIPTION, self.model_dump())
+        """Write it beside the checkpoint in a folder of outputs, as the program does: whole."""
+        with replacing(outputs / CHECKPOINT_DESCRIPTION) as neighbour:
+            write_json(neighbour, self.model_dump())
 
     @classmethod
     def beside(cls, checkpoint: Path) -> CheckpointDescription | None:

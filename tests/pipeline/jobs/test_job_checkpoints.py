@@ -118,3 +118,19 @@ def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert CheckpointDescription.beside(tmp_path / "checkpoint.pt") == description(4)
     assert CheckpointDescription.beside(tmp_path / "another.pt") is None
+
+
+def test_a_description_is_there_whole_or_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    description(4).write(tmp_path)
+
+    def fill_up(file: Path, text: str) -> None:
+        file.write_text(text[:5])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipeline.files.write_text", fill_up)
+    with pytest.raises(OSError, match="No space"):
+        description(5).write(tmp_path)
+
+    assert CheckpointDescription.beside(tmp_path / "checkpoint.pt") == description(4)

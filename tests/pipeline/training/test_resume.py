@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from doubles.trainings import rows_of, write_squares
 
 from pipeline.export.contract import check_onnx_contract
@@ -18,7 +19,11 @@ from pipeline.jobs.program.constants import EXIT_FAILED, EXIT_STOPPED
 from pipeline.jobs.program.outputs import Outputs, cut_last_line
 from pipeline.manifests import sha256_of
 from pipeline.training.detector_program.constants import STATE_KEY
-from pipeline.training.detector_program.recording.checkpoints import without_optimizer
+from pipeline.training.detector_program.recording.checkpoints import (
+    CheckpointError,
+    read_checkpoint,
+    without_optimizer,
+)
 from pipeline.training.detector_program.recording.recorder import History
 from pipeline.training.job import TrainingSpec, hyperparameters, two_stages, write_job
 from pipeline.training.results import (
@@ -222,8 +227,6 @@ def test_what_was_trained_to_the_end_is_only_exported_with_its_best_weights(
     tmp_path: Path, training_set: Path
 ) -> None:
     """The best weights travel within the checkpoint: no later epoch may ever write them again."""
-    import torch
-
     first = write_job(tmp_path / "first", spec(2), training_set)
     run_until(first, lambda: ("train", 2) in epochs_told(first), signal.SIGKILL)
     checkpoint = take_along(first.parent / "outputs", tmp_path / "saved")
@@ -251,6 +254,50 @@ def test_what_was_trained_to_the_end_is_only_exported_with_its_best_weights(
 
 
 BOTH = ("best", "last")
+
+
+def checkpoint_of(folder: Path, stage: str, finished: int) -> Path:
+    content = {"epoch": finished - 1, "optimizer": {}, STATE_KEY: {"stage": stage}}
+    torch.save(content, folder / "checkpoint.pt")
+    return folder / "checkpoint.pt"
+
+
+def describe(checkpoint: Path, stage: str, epoch: int) -> None:
+    text = json.dumps({"sha256": "0", "stage": stage, "epoch": epoch})
+    checkpoint.with_suffix(".json").write_text(text)
+
+
+@pytest.mark.parametrize(("stage", "epoch"), [("finetune", 1), ("pretrain", 9)])
+def test_a_checkpoint_with_the_description_of_the_one_before_is_whole(
+    tmp_path: Path, stage: str, epoch: int
+) -> None:
+    """Its writer was killed between the two."""
+    checkpoint = checkpoint_of(tmp_path, "finetune", 2)
+    describe(checkpoint, stage, epoch)
+
+    found = read_checkpoint(checkpoint, ["pretrain", "finetune"])
+
+    assert (found.stage, found.epoch) == ("finetune", 2)
+
+
+@pytest.mark.parametrize(("stage", "epoch"), [("finetune", 2), ("finetune", 3), ("train", 1)])
+def test_a_checkpoint_that_is_not_what_its_description_says_is_refused(
+    tmp_path: Path, stage: str, epoch: int
+) -> None:
+    checkpoint = checkpoint_of(tmp_path, "finetune", 2)
+    describe(checkpoint, stage, epoch)
+
+    with pytest.raises(CheckpointError, match="it is damaged"):
+        read_checkpoint(checkpoint, ["pretrain", "finetune"])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"epoch": 1}'])
+def test_a_description_that_was_cut_off_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    checkpoint = checkpoint_of(tmp_path, "train", 2)
+    checkpoint.with_suffix(".json").write_text(text)
+
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json does not describe"):
+        read_checkpoint(checkpoint, ["train"])
 
 
 @pytest.mark.slow

@@ -65,17 +65,50 @@ def newest_checkpoint(job: dict[str, Any], folder: Path, outputs: Outputs) -> Ch
 def read_checkpoint(file: Path, stages: list[str], checked: bool = True) -> Checkpoint:
     """Read a checkpoint to go on from.
 
+    Whoever was killed between publishing a checkpoint and its sidecar has left a whole one with the
+    sidecar of the one before it.
+
     Raises:
-        CheckpointError: it differs from what its sidecar says, cannot be read, has been stripped,
-            or is of a job with other stages.
+        CheckpointError: it differs from what its sidecar says and is not of a later epoch, cannot
+            be read, has been stripped, or is of a job with other stages.
     """
+    sidecar = sidecar_of(file)
+    described = _read_sidecar(sidecar) if checked and sidecar.is_file() else None
+    if described is None or sha256_of(file) == described["sha256"]:
+        return _load(file, stages)
+    damaged = CheckpointError(f"{file.name} is not what {sidecar.name} says: it is damaged.")
+    try:
+        found = _load(file, stages)
+    except CheckpointError as error:
+        raise damaged from error
+    if not _is_later(found, described, stages):
+        raise damaged
+    return found
+
+
+def _read_sidecar(file: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        str(content["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{file.name} does not describe a checkpoint: it is damaged ({error!r}). Delete it to "
+            "go on from the checkpoint unchecked."
+        ) from error
+    return content
+
+
+def _is_later(checkpoint: Checkpoint, described: dict[str, Any], stages: list[str]) -> bool:
+    """Whether a checkpoint is of a later epoch than the described one."""
+    stage, epoch = described.get("stage"), described.get("epoch")
+    if stage not in stages or not isinstance(epoch, int):
+        return False
+    return (stages.index(stage), epoch) < (stages.index(checkpoint.stage), checkpoint.epoch)
+
+
+def _load(file: Path, stages: list[str]) -> Checkpoint:
     import torch
 
-    sidecar = sidecar_of(file)
-    if checked and sidecar.is_file():
-        expected = json.loads(sidecar.read_text(encoding="utf-8"))["sha256"]
-        if sha256_of(file) != expected:
-            raise CheckpointError(f"{file.name} is not what {sidecar.name} says: it is damaged.")
     try:
         content = torch.load(file, map_location="cpu", weights_only=False)
     except (
