@@ -182,6 +182,8 @@ class _Run:
                 "Give the folder of a training set: the page of cvat_merge shows one.",
             )
         _check_version(config)
+        if checkpoint is None:
+            _check_weights(config.weights)
         self.config = config
         self.training_set = config.training_set
         self.checkpoint = checkpoint
@@ -327,6 +329,15 @@ def _check_version(config: TrainingConfig) -> None:
         raise TrainingConfigError(
             f"{config.game}/{config.purpose} {config.version} is registered already.",
             "Choose another version, or leave it out to take the next number.",
+        )
+
+
+def _check_weights(weights: Path) -> None:
+    """Refuse a path at which no file is; a bare name may be that of a released checkpoint."""
+    if weights.name != str(weights) and not weights.is_file():
+        raise TrainingConfigError(
+            f"There are no weights at {weights}.",
+            "Correct 'weights', or give the bare name of a released checkpoint.",
         )
 
 

@@ -90,19 +90,28 @@ class TrainingConfig(Hyperparameters):
         return type(self)(**{**self.model_dump(exclude_unset=True), **changes})
 
     def spec(self, class_names: tuple[str, ...], lineage: dict[str, str]) -> TrainingSpec:
-        """The job that carries it out."""
-        return TrainingSpec(
-            game=self.game,
-            class_names=class_names,
-            stages=(JobStage.TRAIN, JobStage.EXPORT) if self.export else (JobStage.TRAIN,),
-            weights=self.weights.name,
-            architecture=self.architecture,
-            hyperparameters=self.hyperparameters,
-            training=two_stages(self.pretraining, self.finetuning, ImageOrigin(self.finetune_on))
-            if self.two_stage
-            else SINGLE_STAGE,
-            lineage=lineage,
-        )
+        """The job that carries it out.
+
+        Raises:
+            TrainingConfigError: a field cannot have its value, such as weights of another kind.
+        """
+        training = SINGLE_STAGE
+        if self.two_stage:
+            finetune_on = ImageOrigin(self.finetune_on)
+            training = two_stages(self.pretraining, self.finetuning, finetune_on)
+        try:
+            return TrainingSpec(
+                game=self.game,
+                class_names=class_names,
+                stages=(JobStage.TRAIN, JobStage.EXPORT) if self.export else (JobStage.TRAIN,),
+                weights=self.weights.name,
+                architecture=self.architecture,
+                hyperparameters=self.hyperparameters,
+                training=training,
+                lineage=lineage,
+            )
+        except ValidationError as error:
+            raise TrainingConfigError(*problems_of(error, "field", TrainingSpec)) from error
 
     @property
     def hyperparameters(self) -> Hyperparameters:

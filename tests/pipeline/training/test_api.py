@@ -150,6 +150,30 @@ def test_a_training_needs_a_training_set(tmp_path: Path) -> None:
         train(checkpoint_dir=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("weights", "problem"),
+    [
+        ("models/typo.pt", r"There are no weights at models.typo\.pt"),
+        ("my model.pt", r"The field 'weights' cannot be 'my model\.pt'"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(
+    config: TrainingConfig, program: Path, weights: str, problem: str
+) -> None:
+    with pytest.raises(TrainingConfigError, match=problem):
+        train(config, weights=weights)
+
+
+def test_weights_need_not_be_there_any_more_to_go_on_from_a_checkpoint(
+    config: TrainingConfig, program: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"epoch 1")
+
+    model = train(config, weights="models/gone.pt", epochs=1, resume=tmp_path / "checkpoint.pt")
+
+    assert model.weights.is_file()
+
+
 def test_two_stages_need_real_images(config: TrainingConfig) -> None:
     with pytest.raises(JobError, match="no real image"):
         train(config, two_stage=True)
