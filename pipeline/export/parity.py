@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.export.contract import input_size, open_session
+from pipeline.processes import without_secrets
 
 Rows = npt.NDArray[np.float32]
 """[n, 6] of x1, y1, x2, y2 in pixels of the model's input, score, class."""
@@ -179,19 +181,36 @@ def _clear_and_alone(rows: Rows, matched: list[int], floor: float) -> int:
 
 
 def _reference_rows(weights: Path, batch: Rows) -> list[Rows]:
+    """What torch finds: rows of each image of a batch, float32 [n, 3, height, width] in 0..1."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.npy", Path(folder) / "out.npy"
         np.save(source, batch)
-        command = [sys.executable, str(REFERENCE), str(weights), str(source), str(target)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
-        )
+        try:
+            done = _run_reference(str(weights), str(source), str(target))
+        except subprocess.TimeoutExpired as error:
+            raise ParityError(
+                f"The weights {weights} were not run on {len(batch)} images within "
+                f"{TIMEOUT_SECONDS} s.",
+                "Run it again while nothing else keeps this computer busy.",
+            ) from error
         if done.returncode != 0:
             raise ParityError(
                 f"The weights {weights} could not be run:\n{done.stderr[-2000:]}",
                 "Check that best.pt is whole and that ultralytics is the version that trained it.",
             )
         return list(np.load(target))
+
+
+def _run_reference(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(REFERENCE), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**without_secrets(os.environ), "PYTHONUTF8": "1"},
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
 
 
 def _letterboxed(file: Path, height: int, width: int) -> Rows:

@@ -1,11 +1,22 @@
 """Two sets of rows are close when a user could not tell them apart."""
 
 import json
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
+from doubles.models import export_metadata, write_detector
+from PIL import Image
 
-from pipeline.export.parity import ParityError, ParityReport, Rows, compare, require_parity
+from pipeline.export.parity import (
+    ParityError,
+    ParityReport,
+    Rows,
+    answers_of,
+    compare,
+    require_parity,
+)
 
 STORED = {
     "pictures": 8,
@@ -96,3 +107,53 @@ def test_a_stored_report_is_read_and_written_unchanged() -> None:
     assert report.is_close
     assert report.model_dump(mode="json") == STORED
     assert json.loads(report.model_dump_json()) == STORED
+
+
+# Running the weights
+
+
+def run_weights(folder: Path, program: str, monkeypatch: pytest.MonkeyPatch) -> list[Rows]:
+    """What a program in the place of the one that runs torch finds in one image."""
+    reference = folder / "reference.py"
+    reference.write_text(textwrap.dedent(program), encoding="utf-8")
+    monkeypatch.setattr("pipeline.export.parity.REFERENCE", reference)
+    onnx = write_detector(folder / "model.onnx", export_metadata(("knight",)))
+    Image.new("RGB", (64, 64)).save(folder / "image.png")
+    return list(answers_of(folder / "best.pt", onnx, [folder / "image.png"]).weights)
+
+
+def test_the_weights_do_not_get_to_see_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNPOD_API_KEY", "secret")
+    found = run_weights(
+        tmp_path,
+        """
+        import os, sys
+        import numpy as np
+        assert "secret" not in os.environ.values()
+        np.save(sys.argv[3], np.zeros((1, 300, 6), np.float32))
+        """,
+        monkeypatch,
+    )
+    assert found[0].shape == (300, 6)
+
+
+def test_weights_that_fail_are_quoted_whatever_they_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = r"""
+        import sys
+        sys.stderr.buffer.write(b"no such \xff layer")
+        sys.exit(1)
+        """
+    with pytest.raises(ParityError, match="no such . layer"):
+        run_weights(tmp_path, program, monkeypatch)
+
+
+def test_weights_that_take_too_long_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.export.parity.TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(ParityError, match=r"within 0\.2 s"):
+        run_weights(tmp_path, "import time; time.sleep(60)", monkeypatch)
