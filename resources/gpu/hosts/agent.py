@@ -268,11 +268,12 @@ def stop(folder: str) -> str:
 
 
 def files(folder: str) -> dict[str, dict[str, Any]]:
-    """Every file below a folder, with size and digest; those that are being written left out."""
+    """Every file below a folder, with size and digest; those that are not whole left out."""
     root = Path(folder)
     found = {}
     for file in sorted(root.rglob("*")):
-        if file.is_file() and not file.name.endswith(".tmp"):
+        is_part = file.name.startswith(".") and file.name.endswith(".part")
+        if file.is_file() and not file.name.endswith(".tmp") and not is_part:
             name = file.relative_to(root).as_posix()
             found[name] = {"size": file.stat().st_size, "sha256": sha256_of(file)}
     return found

@@ -25,6 +25,8 @@ ACCEPT = (
 
 sha256sum is often built without the processor's own instructions: 1.4 s for 200 MB, openssl 0.1 s.
 """
+PART = ".part"
+"""Ends the name of a file of which not all has come yet; here it also begins with a dot."""
 PACKET_BYTES = (1 << 15) - 64
 """What goes into one packet of SSH. Of a larger piece, paramiko copies all that is left for each
 packet anew; with pieces of 1 MiB that takes a third of the time."""
@@ -38,14 +40,14 @@ class TransferError(OutpostError):
 
 
 def digests_of(folder: Path, left_out: Iterable[str] = ()) -> dict[str, str]:
-    """Digest by relative path of all files of a folder.
+    """Digest by relative path of all files of a folder, but those that only came in part.
 
     Args:
         folder: what is to be sent.
         left_out: files, and folders with all that is in them.
     """
     skipped = tuple(left_out)
-    files = (file for file in folder.rglob("*") if file.is_file())
+    files = (file for file in folder.rglob("*") if file.is_file() and not _is_part(file))
     return {
         name: sha256_of(folder / name)
         for name in sorted(file.relative_to(folder).as_posix() for file in files)
@@ -80,7 +82,7 @@ def send(host: RemoteHost, file: Path, target: str) -> None:
         TransferError: it arrived damaged twice.
         SshError: the host is lost or has no room.
     """
-    part = f"{target}.part"
+    part = f"{target}{PART}"
     for _ in range(TRIES):
         # Hashing here costs no time of its own while the bytes are under way.
         with ThreadPoolExecutor(1) as beside:
@@ -110,19 +112,27 @@ def fetch(host: RemoteHost, source: str, file: Path, digest: str) -> None:
         TransferError: what came has another digest, twice.
         SshError: the host is lost or has no such file.
     """
-    part = file.with_name(f".{file.name}.part")
+    part = file.with_name(f".{file.name}{PART}")
     part.parent.mkdir(parents=True, exist_ok=True)
     part.unlink(missing_ok=True)
-    for _ in range(TRIES):
-        host.call(lambda connection: _fetch_rest(connection, source, part))
-        if sha256_of(part) == digest:
-            part.replace(file)
-            return
-        part.unlink()
+    try:
+        for _ in range(TRIES):
+            host.call(lambda connection: _fetch_rest(connection, source, part))
+            if sha256_of(part) == digest:
+                part.replace(file)
+                return
+            part.unlink()
+    finally:
+        part.unlink(missing_ok=True)
     raise TransferError(
         f"{Path(source).name} did not arrive as the host has it.",
         "It changed during the transfer, or something between here and the host changes bytes.",
     )
+
+
+def _is_part(file: Path) -> bool:
+    """Whether a file is what a fetch has left of which the process was killed."""
+    return file.name.startswith(".") and file.name.endswith(PART)
 
 
 def _send_rest(connection: Connection, file: Path, part: str) -> None:

@@ -341,6 +341,33 @@ def test_a_file_that_is_not_as_told_is_refused(
     assert not (tmp_path / "back").exists()
 
 
+def test_a_fetch_that_fails_leaves_nothing_behind(host: RemoteHost, tmp_path: Path) -> None:
+    with pytest.raises(RemoteCommandError):
+        fetch(host, "/no/such/file", tmp_path / "back", "0" * 64)
+
+    assert not [file for file in tmp_path.iterdir() if "back" in file.name]
+
+
+def test_what_came_only_in_part_goes_to_no_host_and_comes_from_none(
+    workspace: RemoteWorkspace, tmp_path: Path, machine: SshMachine
+) -> None:
+    """As whoever was killed during a fetch has left it."""
+    job = write_small_job(tmp_path / "job", training_program())
+    here = job.parent / "outputs" / ".checkpoint.pt.part"
+    here.parent.mkdir()
+    here.write_bytes(b"half")
+
+    workspace.upload(job.parent)
+
+    there = machine.home / ".outpost" / "jobs" / workspace.job_name / "outputs"
+    assert not there.exists()
+    there.mkdir()
+    for name in (".older.pt.part", "whole.pt"):
+        (there / name).write_bytes(b"half")
+    workspace.fetch_outputs(tmp_path / "back")
+    assert [file.name for file in (tmp_path / "back").iterdir()] == ["whole.pt"]
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="mounts a small disk")
 def test_a_full_disk_is_named_and_not_tried_for_ever(
     host: RemoteHost, machine: SshMachine, tmp_path: Path
