@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,14 +78,15 @@ def replacing(file: Path) -> Iterator[Path]:
         neighbour.unlink(missing_ok=True)
 
 
-def write_once(file: Path, content: bytes) -> bool:
-    """Write a file that only its owner can read, whole and to the disk, unless there is one.
+def write_once(file: Path, content: bytes, *, private: bool) -> bool:
+    """Write a file, whole and to the disk, unless there is one.
 
     Of several processes one writes it, the others find it written.
 
     Args:
         file: in a folder that exists.
         content: all of it.
+        private: whether only its owner can read it; otherwise whoever the umask lets.
 
     Returns:
         Whether this call has written it.
@@ -94,10 +94,10 @@ def write_once(file: Path, content: bytes) -> bool:
     Raises:
         OSError: it cannot be written.
     """
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=file.parent)
-    temporary = Path(name)
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        temporary.touch(0o600 if private else 0o666, exist_ok=False)
+        with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

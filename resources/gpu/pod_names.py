@@ -74,7 +74,7 @@ def owner_token(folder: Path) -> str:
     try:
         if not file.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            write_once(file, f"{secrets.token_hex(4)}\n".encode())
+            write_once(file, f"{secrets.token_hex(4)}\n".encode(), private=True)
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise OwnerError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -103,8 +104,8 @@ def test_what_is_written_once_is_written_by_the_first_alone(
         monkeypatch.setattr("os.link", refuse)
     file = tmp_path / "token"
 
-    assert write_once(file, b"first")
-    assert not write_once(file, b"second")
+    assert write_once(file, b"first", private=False)
+    assert not write_once(file, b"second", private=False)
 
     assert file.read_bytes() == b"first"
     assert {found.name for found in tmp_path.iterdir()} <= {"token", ".token.lock"}
@@ -126,6 +127,20 @@ def test_without_hard_links_a_file_is_never_seen_before_it_is_whole(
     monkeypatch.setattr("os.link", refuse)
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        write_once(tmp_path / "token", b"all of it")
+        write_once(tmp_path / "token", b"all of it", private=False)
     assert seen == [False]
     assert not (tmp_path / "token").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no modes")
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o640)])
+def test_only_what_is_private_is_kept_from_others(
+    tmp_path: Path, private: bool, mode: int
+) -> None:
+    before = os.umask(0o027)
+    try:
+        write_once(tmp_path / "file", b"content", private=private)
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode

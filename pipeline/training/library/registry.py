@@ -206,7 +206,7 @@ class ModelRegistry:
         file.parent.mkdir(parents=True, exist_ok=True)
         content = f"{entry.model_dump_json(indent=1)}\n".encode()
         if not overwrite:
-            return write_once(file, content)
+            return write_once(file, content, private=False)
         with replacing(file) as fresh:
             fresh.write_bytes(content)
         return True

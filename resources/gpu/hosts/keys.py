@@ -291,4 +291,4 @@ def _no_key(file: Path, why: str) -> SshKeyError:
 
 def _make_key(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_once(file, _as_openssh(Ed25519PrivateKey.generate()).encode())
+    write_once(file, _as_openssh(Ed25519PrivateKey.generate()).encode(), private=True)

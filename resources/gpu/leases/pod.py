@@ -328,7 +328,8 @@ class PodLease:
 
     def _release(self) -> None:
         self._held.close()
-        self.ledger.lock_file(self.id).unlink(missing_ok=True)
+        with suppress(OSError):  # Windows keeps it while another process looks at it
+            self.ledger.lock_file(self.id).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -155,6 +156,18 @@ def test_names_cannot_point_out_of_the_folder(
 def test_a_file_that_does_not_exist_is_refused(registry: ModelRegistry, tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="no file at"):
         registry.register("demo", "detector", tmp_path / "nothing.onnx")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no modes")
+def test_others_of_a_shared_folder_can_read_an_entry(registry: ModelRegistry, model: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        registry.register("demo", "detector", model)
+    finally:
+        os.umask(before)
+
+    (file,) = registry.folder.rglob("*.json")
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_damaged_entry_is_named(registry: ModelRegistry, model: Path) -> None:
