@@ -77,7 +77,7 @@ def demo(
     _print_outcomes(result.outcomes)
     console.print(f"All of it took {seconds_in_words(time.monotonic() - began)}.")
     _print_evaluation(result)
-    console.print(f"\nBundle: [bold]{result.bundle}[/]", soft_wrap=True)
+    console.print(f"\nBundle: [bold]{escape(str(result.bundle))}[/]", soft_wrap=True)
     console.print("Use it:\n")
     plain(
         f"    from detector_runtime import get_detector\n"
@@ -255,9 +255,10 @@ def bench(
     if as_json:
         print(json.dumps(asdict(measurement), indent=1))
         return
-    table = Table(name, "", title=", ".join(str(part) for part in measurement.machine.values()))
+    machine = ", ".join(str(part) for part in measurement.machine.values())
+    table = Table(escape(name), "", title=escape(machine))
     for figure, value in measurement.figures.items():
-        table.add_row(figure, f"{value:.4g}")
+        table.add_row(escape(figure), f"{value:.4g}")
     console.print(table)
 
 
@@ -361,7 +362,7 @@ def _print_summary(summary: MergeSummary) -> None:
     table = Table("class", "real train", "real val", "synthetic train", "synthetic val")
     for name, counts in summary.per_class.items():
         figures = counts.real_train, counts.real_val, counts.synthetic_train, counts.synthetic_val
-        table.add_row(name, *(str(figure) for figure in figures))
+        table.add_row(escape(name), *(str(figure) for figure in figures))
     console.print(table)
     console.print(
         f"Training: {summary.real_train} real images listed {summary.oversample_real} times and "
@@ -382,7 +383,7 @@ def _print_fit(fit: ScaleFit) -> None:
         table.add_column(head, no_wrap=True)
     for known in fit.classes:
         table.add_row(
-            known.name,
+            escape(known.name),
             str(known.real),
             str(known.synthetic),
             shown(known.real_side),
@@ -404,10 +405,11 @@ def _print_fit(fit: ScaleFit) -> None:
 
 
 def _print_coverage(report: CoverageReport) -> None:
-    console.print(f"{report.folder}: {report.sprite_files} sprite files", soft_wrap=True)
+    plain(f"{report.folder}: {report.sprite_files} sprite files")
     table = Table("id", "class", "files", "state", "meaning")
     for known in report.classes:
-        table.add_row(str(known.id), known.name, str(known.files), known.state, known.meaning)
+        cells = (str(known.id), known.name, str(known.files), known.state, known.meaning)
+        table.add_row(*map(escape, cells))
     console.print(table)
     if report.mods:
         mods = Table("mod", "title", "state", "files", "shown", "in an older format")

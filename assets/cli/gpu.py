@@ -95,7 +95,7 @@ def reap(
     for look in looks:
         console.print(f"{look.provider}: {look.pods} pods of ours.")
         for action in look.actions:
-            console.print(f"  {action.kind.value}  {action.name}  ({escape(action.reason)})")
+            console.print(f"  {action.kind.value}  {escape(f'{action.name}  ({action.reason})')}")
         for pod in look.others:
             said = other_pod(pod, ledger.clock())
             console.print(f"  left alone  {escape(said)}", soft_wrap=True)

@@ -6,7 +6,13 @@ from pathlib import Path
 from assets.core.building import reporter
 from pipeline.errors import OutpostError
 from pipeline.games.files import Overlay
-from pipeline.games.index import GameFile, GameIndex, files_of
+from pipeline.games.index import (
+    GameFile,
+    GameFolderError,
+    GameIndex,
+    files_of,
+    how_to_point_at,
+)
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
@@ -44,12 +50,13 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
 def compared_game_files(artifact: Path, files: GameFiles, given: GamePack | None) -> Findings:
     """Files of the game that are not what the index says.
 
-    Where nobody knows the game's folder, nothing differs: the findings say what to do instead.
+    Where nobody knows the game's folder, or none is there, nothing differs: the findings say what
+    to do instead.
     """
     index = GameIndex.open(artifact)
     try:
         pack = _pack_of(index.game, given)
-        folder, players = files.located(pack), files.players(pack)
+        folder, players = _folder_of(pack, files), files.players(pack)
     except OutpostError as error:
         return Findings(
             notes=(f"The files of {index.game} were not compared. {error.problem} {error.fix}",)
@@ -100,6 +107,21 @@ def _pack_of(game: str, given: GamePack | None) -> GamePack:
         return load_pack(game)
     except PackError as error:
         raise PackError(error.problem, "Give the folder of its pack with --pack.") from error
+
+
+def _folder_of(pack: GamePack, files: GameFiles) -> Path:
+    """Where a game's files are.
+
+    Raises:
+        GameFolderError: nobody knows, or there is no such folder.
+    """
+    folder = files.located(pack)
+    if folder.is_dir():
+        return folder
+    fix = how_to_point_at(pack)
+    if pack.drawn:
+        fix = "Materialize game_files, which draws the game again."
+    raise GameFolderError(f"There is no folder {folder}.", fix)
 
 
 def _difference(file: Path, sha256: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,19 @@ def test_the_game_of_a_pack_that_is_given_is_compared(
     (game / SPRITE).write_bytes(b"knighT")
     (problem,) = audit_model(model, resources, pack).problems
     assert str(game / SPRITE) in problem
+
+
+def test_a_drawn_game_that_was_deleted_is_noted_with_what_to_do(
+    model: Path, resources: Resources, pack: Path, game: Path
+) -> None:
+    shutil.rmtree(game)
+
+    report = audit_model(model, resources, pack)
+
+    assert report.is_clean
+    (note,) = report.notes
+    assert str(game) in note
+    assert "draws the game again" in note
 
 
 def test_a_mods_file_is_compared_with_the_mod(

@@ -207,3 +207,15 @@ def test_a_game_that_is_not_installed(tmp_path: Path) -> None:
 def test_checking_a_folder_that_is_not_the_game(tmp_path: Path) -> None:
     message = explained(outpost(tmp_path, "game", "check", "aoe2", "--dir", str(tmp_path)))
     assert str(tmp_path) in message.replace(" ", "")
+
+
+def test_folders_whose_names_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    game = tmp_path / "[bold]games" / "x"
+    sprites = game / "resources/_common/drs/graphics"
+    sprites.mkdir(parents=True)
+    (sprites / "b_west_keep_age3_x1.sld").write_bytes(b"")
+
+    done = outpost(tmp_path, "game", "check", "demo", "--dir", str(game))
+
+    assert done.exit_code == 1, done.output
+    assert f"{game}: 1 sprite files" in done.stdout

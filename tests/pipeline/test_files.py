@@ -134,9 +134,7 @@ def test_without_hard_links_a_file_is_never_seen_before_it_is_whole(
 
 @pytest.mark.skipif(os.name == "nt", reason="has no modes")
 @pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o640)])
-def test_only_what_is_private_is_kept_from_others(
-    tmp_path: Path, private: bool, mode: int
-) -> None:
+def test_only_what_is_private_is_kept_from_others(tmp_path: Path, private: bool, mode: int) -> None:
     before = os.umask(0o027)
     try:
         write_once(tmp_path / "file", b"content", private=private)

@@ -382,6 +382,24 @@ def test_too_many_leases_and_too_little_money_are_told_before_anything_is_rented
     account.assert_all_is_over()
 
 
+def test_a_lock_file_that_cannot_be_removed_hides_no_error(
+    account: Renting, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, while another process looks at it."""
+
+    unlink = Path.unlink
+
+    def refuse(file: Path, missing_ok: bool = False) -> None:
+        if file.suffix == ".lock":
+            raise PermissionError(13, "The process cannot access the file", str(file))
+        unlink(file, missing_ok)
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+
+    with pytest.raises(LeaseLimitError):
+        train(account, job, leases=0)
+
+
 # What goes wrong while it trains
 
 
