@@ -24,6 +24,8 @@ from typing import Any
 CHUNK = 1 << 20
 REPLY_BYTES = 1 << 20
 """Most of a growing file that one look brings."""
+DEADMAN_FILE = ".outpost_deadman.pid"
+"""In the home folder of a host that ends itself."""
 IDLE_FILE = ".outpost_idle"
 """In the home folder: tells the dead-man switch that somebody still looks after the host."""
 GROWING = ("outputs/",)
@@ -236,8 +238,9 @@ def look(folder: str, log_offset: str, events_offset: str) -> dict[str, Any]:
     outputs = job / "outputs"
     state, code = state_of(job)
     idle = Path.home() / IDLE_FILE
+    has_switch = (Path.home() / DEADMAN_FILE).exists()
     # Never made before a job has ended: from then on its age ends the host.
-    if state in ("ended", "gone") or idle.exists():
+    if has_switch and (state in ("ended", "gone") or idle.exists()):
         idle.touch()
     checkpoint = outputs / "checkpoint.json"
     return {

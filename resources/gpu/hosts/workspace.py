@@ -28,6 +28,7 @@ from pipeline.jobs.program.constants import (
     STOP_FILE,
     WORK_FOLDER,
 )
+from resources.gpu.clouds.base import DEADMAN_FILE, IDLE_FILE
 from resources.gpu.hosts.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.hosts.transfer import digests_of, fetch, pack, send
 from resources.gpu.lease import HOST_FILE
@@ -207,9 +208,11 @@ class RemoteWorkspace:
     def start(self) -> None:
         """Start the job, detached from any connection; nothing happens when it was started."""
         program = f"{quoted(self.python)} program.pyz job.json >> outputs/log.txt 2>&1 < /dev/null"
+        # Where no switch is armed, nothing is written outside of the folder.
+        looked_after = f'[ ! -e "{DEADMAN_FILE}" ] || touch "{IDLE_FILE}"'
         supervised = (
             "echo $$ > pid.tmp; mv pid.tmp pid; export PYTHONUNBUFFERED=1 PYTHONUTF8=1; "
-            f'{program}; echo $? > rc.tmp; mv rc.tmp rc; touch "$HOME/.outpost_idle"'
+            f"{program}; echo $? > rc.tmp; mv rc.tmp rc; {looked_after}"
         )
         detached = f"setsid sh -c {quoted(supervised)} > /dev/null 2>&1 < /dev/null &"
         has_begun = "n=0; while [ ! -e pid ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done"

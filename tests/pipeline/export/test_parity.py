@@ -147,7 +147,7 @@ def test_weights_that_fail_are_quoted_whatever_they_print(
         sys.stderr.buffer.write(b"no such \xff layer")
         sys.exit(1)
         """
-    with pytest.raises(ParityError, match="no such . layer"):
+    with pytest.raises(ParityError, match=r"no such . layer"):
         run_weights(tmp_path, program, monkeypatch)
 
 

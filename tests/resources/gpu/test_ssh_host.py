@@ -61,6 +61,7 @@ def test_a_job_is_done_and_the_machine_left_as_it_was(
 ) -> None:
     job = write_small_job(tmp_path / "job", training_program())
     lines: list[str] = []
+    before = {file.name for file in machine.home.iterdir()}
 
     for _ in range(2):
         with provider.rent(SPEC) as lease:
@@ -70,6 +71,7 @@ def test_a_job_is_done_and_the_machine_left_as_it_was(
     assert (outputs / "best.pt").is_file()
     assert '"provider": "ssh"' in (outputs / "lease.json").read_text()
     assert jobs_on(machine) == []
+    assert {file.name for file in machine.home.iterdir()} - before == {".outpost"}
     assert any("training on 3 images" in line for line in lines)
     sent = [float(line.split(":")[1].split()[0]) for line in lines if "new to it" in line]
     assert sent[1] <= sent[0]

@@ -27,7 +27,7 @@ from doubles.sshd import SshMachine, needs_sshd, running_sshd
 from pipeline.jobs.checkpoints import prepare_to_resume
 from pipeline.jobs.failures import JobFailedError
 from pipeline.manifests import sha256_of
-from resources.gpu.clouds.base import SshAddress
+from resources.gpu.clouds.base import DEADMAN_FILE, IDLE_FILE, SshAddress
 from resources.gpu.hosts.host_keys import HostKeyError, RecordedKey, SshError, known_host
 from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.hosts.ssh import (
@@ -598,7 +598,8 @@ def test_jobs_that_were_left_behind_are_ended_and_foreign_ones_told(
 def test_a_host_is_told_that_it_is_looked_after_only_once_its_job_has_ended(
     workspace: RemoteWorkspace, machine: SshMachine, tmp_path: Path
 ) -> None:
-    idle = machine.home / ".outpost_idle"
+    idle = machine.home / Path(IDLE_FILE).name
+    (machine.home / Path(DEADMAN_FILE).name).write_text("1")
     job = write_small_job(tmp_path / "job", training_program(epochs=5, seconds=0.2))
     workspace.upload(job.parent)
     workspace.start()
