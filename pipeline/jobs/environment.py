@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.jobs.program.constants import ENVIRONMENT_FILE
 
+HOST_FILE = "host.json"
+"""Among the outputs, but written by whoever runs a job on another host: what that is like, with its
+driver and all of its packages."""
+
 
 class JobEnvironment(BaseModel):
     """The part that every program tells; a program may tell more, which is kept."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 
 from pipeline.errors import OutpostError
@@ -11,7 +9,9 @@ from pipeline.jobs.events import EventError, last_failure, read_events
 from pipeline.jobs.program.constants import (
     EVENTS_FILE,
     EXIT_DISK_FULL,
+    EXIT_KILLED,
     EXIT_NO_MEMORY,
+    EXIT_STOPPED,
     LOG_FILE,
     SIGNAL_CODES,
 )
@@ -65,7 +65,13 @@ def _explain(spec: JobSpec, code: int, told: str) -> tuple[str, str]:
             "The disk of the host is full.",
             "Free some space or ask for a larger disk, then run again.",
         )
-    killed = code in (-_KILL, SIGNAL_CODES + _KILL)
+    if code in _either(EXIT_STOPPED):
+        return (
+            f"The {spec.name} was asked to end from outside.",
+            "Run it again; `resume` goes on from its newest checkpoint, if it had finished an "
+            "epoch.",
+        )
+    killed = code in _either(EXIT_KILLED)
     if code == EXIT_NO_MEMORY or killed:
         how = f"The system ended the {spec.name}, most likely because it" if killed else "It"
         return f"{how} ran out of memory.", spec.memory_fix
@@ -75,10 +81,11 @@ def _explain(spec: JobSpec, code: int, told: str) -> tuple[str, str]:
     return f"The {spec.name} ended with exit code {code}.", fix
 
 
-_KILL = 9 if sys.platform == "win32" else signal.SIGKILL
-KILLED = tuple(
-    code
-    for number in (_KILL, signal.SIGTERM, signal.SIGHUP if hasattr(signal, "SIGHUP") else 1)
-    for code in (-number, SIGNAL_CODES + number)
-)
+def _either(code: int) -> tuple[int, int]:
+    """An exit code of a process that a signal ended, as a shell and as `subprocess` has it."""
+    return code, SIGNAL_CODES - code
+
+
+_EXIT_HUNG_UP = SIGNAL_CODES + 1
+KILLED = (*_either(EXIT_KILLED), *_either(EXIT_STOPPED), *_either(_EXIT_HUNG_UP))
 """Exit codes of a job that the system, or whoever shuts a host down, has ended."""

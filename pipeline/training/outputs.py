@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.jobs.bill import BILL_FILE, Bill
-from pipeline.jobs.environment import JobEnvironment
+from pipeline.jobs.environment import HOST_FILE, JobEnvironment
 from pipeline.jobs.program.constants import (
     CHECKPOINT_FILE,
     ENVIRONMENT_FILE,
@@ -36,6 +36,7 @@ KEPT_FILES = (
     EVENTS_FILE,
     LOG_FILE,
     ENVIRONMENT_FILE,
+    HOST_FILE,
     BILL_FILE,
 )
 """Of a job's outputs, in the artifact; those that there are."""

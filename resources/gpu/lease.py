@@ -10,9 +10,6 @@ from typing import Protocol
 from pipeline.jobs.events import OnEvent, OnLog, ignore
 from pipeline.jobs.spec import JobSpec
 
-HOST_FILE = "host.json"
-"""In the outputs of a job, but written here: what the host was like."""
-
 
 @dataclass(frozen=True)
 class Host:

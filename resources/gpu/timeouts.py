@@ -14,9 +14,10 @@ class Timeouts:
         list_lag: a cloud's list may lag behind what it has done by so much.
         create_resolution: to find out whether a creation without an answer made a pod.
         placement: to find a ready host, all offers together.
-        boot: for one pod, from its creation to SSH; fetching the container image takes most of it.
+        boot: for one pod, from its creation until its address is told; fetching the container image
+            takes most of it.
         address: for a running pod to tell its address; some hosts never have one.
-        login: for SSH to let the key in once its port is open.
+        login: for SSH to answer and to let the key in, once the address is told.
         reconnect: without any connection, after which a host is lost.
         doubt: for a cloud to show that a host is gone on which something failed that never should.
         checkpoint_interval: between two checkpoints that are fetched while it trains.

@@ -40,6 +40,8 @@ SIGNAL_CODES = 128
 """A shell reports a signal as this and its number."""
 EXIT_STOPPED = 143
 """What a shell reports of a process that SIGTERM ended."""
+EXIT_KILLED = 137
+"""What a shell reports of a process that SIGKILL ended; Windows has no name for that signal."""
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Windows knows no other; there SIGTERM kills at once."""

@@ -13,7 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.jobs.program.constants import JOB_FILE, LIFELINE, OUTPUTS_FOLDER
+from pipeline.jobs.program.constants import (
+    CHECKPOINT_FILE,
+    EXIT_STOPPED,
+    JOB_FILE,
+    LIFELINE,
+    OUTPUTS_FOLDER,
+)
 from pipeline.jobs.program.outputs import Outputs
 from pipeline.jobs.program.process import exit_code_of, stop_on_request, stop_when_abandoned
 
@@ -42,8 +48,11 @@ def run_and_explain(job: dict[str, Any], folder: Path, outputs: Outputs, work: W
     """Do the work; a failure is told as the last event, and by the exit code."""
     try:
         work(job, folder, outputs)
-    except SystemExit:
-        outputs.event("message", message="Asked to end at once; the newest checkpoint was kept")
+    except SystemExit as request:
+        if request.code == EXIT_STOPPED:
+            has_checkpoint = (outputs.folder / CHECKPOINT_FILE).is_file()
+            kept = "; the newest checkpoint was kept" if has_checkpoint else ""
+            outputs.event("message", message=f"Asked to end at once{kept}")
         raise
     except Exception as error:
         traceback.print_exc()

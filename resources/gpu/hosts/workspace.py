@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pipeline.errors import OutpostError
 from pipeline.jobs.bill import BILL_FILE
 from pipeline.jobs.checkpoints import CheckpointDescription
+from pipeline.jobs.environment import HOST_FILE
 from pipeline.jobs.program.constants import (
     CHECKPOINT_DESCRIPTION,
     CHECKPOINT_FILE,
@@ -31,7 +32,6 @@ from pipeline.jobs.program.constants import (
 from resources.gpu.clouds.base import DEADMAN_FILE, IDLE_FILE
 from resources.gpu.hosts.ssh import RemoteCommandError, RemoteHost, quoted
 from resources.gpu.hosts.transfer import digests_of, fetch, pack, send
-from resources.gpu.lease import HOST_FILE
 
 AGENT = Path(__file__).with_name("agent.py")
 PYTHONS = (

@@ -11,7 +11,13 @@ from pipeline.jobs.checkpoints import CheckpointDescription
 from pipeline.jobs.events import OnEvent, OnLog
 from pipeline.jobs.failures import job_failure
 from pipeline.jobs.local import Listener
-from pipeline.jobs.program.constants import DONE_FILE, EVENTS_FILE, LOG_FILE, OUTPUTS_FOLDER
+from pipeline.jobs.program.constants import (
+    DONE_FILE,
+    EVENTS_FILE,
+    EXIT_KILLED,
+    LOG_FILE,
+    OUTPUTS_FOLDER,
+)
 from pipeline.jobs.spec import JobSpec
 from resources.gpu.hosts.ssh import HostLostError, RemoteCommandError
 from resources.gpu.hosts.transfer import TransferError
@@ -20,7 +26,6 @@ from resources.gpu.timeouts import Timeouts
 
 PollHook = Callable[[RemoteWorkspace], None]
 """Called at every poll; may have the job finish, and raises to give it up."""
-SHELL_KILLED = 137
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class JobFollower:
         self.workspace.fetch_outputs(outputs)
         self.has_ended = True
         if status.code != 0 or not (outputs / DONE_FILE).is_file():
-            code = SHELL_KILLED if status.code is None else status.code
+            code = EXIT_KILLED if status.code is None else status.code
             raise job_failure(self.remote_job.spec, code, outputs)
         return outputs
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
 from pipeline.jobs.checkpoints import prepare_to_resume
+from pipeline.jobs.environment import HOST_FILE
 from pipeline.jobs.events import EpochEvent, JobEvent, OnEvent, OnLog, ignore
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.spec import JobSpec
@@ -19,7 +20,7 @@ from resources.gpu.hosts.host_keys import HostKeyError, SshError
 from resources.gpu.hosts.ssh import HostLostError, SshLoginError
 from resources.gpu.hosts.transfer import TransferError
 from resources.gpu.hosts.workspace import HostUnfitError, RemoteWorkspace
-from resources.gpu.lease import HOST_FILE, Host
+from resources.gpu.lease import Host
 from resources.gpu.leases.charges import bill_of, reconcile
 from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.leases.ledger import LeaseRow, LeaseState

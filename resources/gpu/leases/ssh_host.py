@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
 from pipeline.jobs.bill import Bill
+from pipeline.jobs.environment import HOST_FILE
 from pipeline.jobs.events import OnEvent, OnLog, ignore
 from pipeline.jobs.spec import JobSpec
 from resources.gpu.clouds.base import SshAddress
@@ -19,7 +20,7 @@ from resources.gpu.hosts.host_keys import DEFAULT_PORT, known_host
 from resources.gpu.hosts.keys import read_key
 from resources.gpu.hosts.ssh import Login, RemoteHost
 from resources.gpu.hosts.workspace import Environment, RemoteWorkspace
-from resources.gpu.lease import HOST_FILE, Host
+from resources.gpu.lease import Host
 from resources.gpu.leases.file_lock import HeldError, hold_lock
 from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.pod_names import new_lease_id, owner_token

@@ -7,13 +7,16 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from doubles.processes import wait_until
 from doubles.sum_job import SUM, SumEvent, write_sum_job
 
-from pipeline.jobs.events import JobEvent
-from pipeline.jobs.failures import JobFailedError
+from pipeline.jobs.events import JobEvent, MessageEvent, read_events
+from pipeline.jobs.failures import JobFailedError, job_failure
 from pipeline.jobs.folder import JobError, pack_program, write_job_folder
 from pipeline.jobs.local import run_job
 from pipeline.jobs.program.constants import EXIT_NO_MEMORY
+from pipeline.jobs.program.outputs import Outputs
+from pipeline.jobs.program.runner import run_and_explain
 
 
 def total(outputs: Path) -> int:
@@ -129,3 +132,36 @@ def test_a_folder_in_use_and_a_checkpoint_that_is_not_there_are_refused(tmp_path
             tmp_path / "new", "doubles.sum_program", "{}", {}, tmp_path / "checkpoint.pt"
         )
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks with a signal")
+@pytest.mark.parametrize("finished", [False, True])
+def test_who_is_asked_to_end_says_what_was_kept_and_how_to_go_on(
+    tmp_path: Path, finished: bool
+) -> None:
+    job = write_sum_job(tmp_path / "job", epochs=1000, seconds=0.05 if finished else 60)
+    outputs = job.parent / "outputs"
+    marker = outputs / ("checkpoint.json" if finished else "environment.json")
+    process = subprocess.Popen([sys.executable, job.parent / "program.pyz", job])
+    wait_until(marker.is_file, 60)
+    process.terminate()
+
+    failure = job_failure(SUM, process.wait(), outputs)
+
+    (message,) = [
+        event.message
+        for event in read_events(outputs / "metrics.jsonl", SUM.event_types)
+        if isinstance(event, MessageEvent)
+    ]
+    kept = "; the newest checkpoint was kept" if finished else ""
+    assert message == f"Asked to end at once{kept}"
+    assert "The sum was asked to end from outside." in failure.problem
+    assert "`resume`" in failure.fix
+    assert failure.was_killed
+
+
+def test_a_program_that_ends_itself_was_asked_by_nobody(tmp_path: Path) -> None:
+    with Outputs(tmp_path) as outputs, pytest.raises(SystemExit):
+        run_and_explain({}, tmp_path, outputs, lambda *_: sys.exit(7))
+
+    assert "Asked" not in (tmp_path / "metrics.jsonl").read_text()

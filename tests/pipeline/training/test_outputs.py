@@ -20,7 +20,7 @@ def job(tmp_path: Path) -> Path:
     outputs = tmp_path / "job" / "outputs"
     (outputs / "plots").mkdir(parents=True)
     (outputs / "plots" / "results.png").write_bytes(b"drawn")
-    for name in ("best.pt", "last.pt", "best.onnx", "results.csv", "log.txt"):
+    for name in ("best.pt", "last.pt", "best.onnx", "results.csv", "log.txt", "host.json"):
         (outputs / name).write_text(name)
     (outputs / "metrics.jsonl").write_text(EPOCH)
     (outputs / "environment.json").write_text('{"device": "CPU, 2 cores", "cores": 2}')
@@ -49,7 +49,15 @@ def test_what_was_written_is_opened_the_same(job: Path, folder: Path) -> None:
         "gpu": None,
         "cores": 2,
     }
-    kept = (opened.best, opened.last, opened.results, opened.log, opened.plots / "results.png")
+    assert (opened.folder / "host.json").is_file()
+    kept = (
+        host,
+        opened.best,
+        opened.last,
+        opened.results,
+        opened.log,
+        opened.plots / "results.png",
+    )
     assert all(file.is_file() for file in kept)
     assert not opened.onnx.exists(), "the export is an artifact of its own"
     assert (job / "outputs" / "best.onnx").is_file(), "the job's folder stays as it is"
