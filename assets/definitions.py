@@ -50,6 +50,7 @@ def build_definitions(
     Raises:
         PackError: the pack cannot be read.
         ExecutorError: the environment asks for an executor that is not there.
+        GpuSettingsError: the environment describes a GPU that is not possible.
     """
     pack = game if isinstance(game, GamePack) else load_pack(game)
     retrain, given = retrain_job(pack), resources or {}

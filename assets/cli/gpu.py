@@ -147,10 +147,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         document = {
             "provider": gpu.provider.value,
-            "findings": [
-                {"what": item.check, "well": item.ok, "said": item.detail, "fix": item.fix}
-                for item in found.diagnoses
-            ],
+            "findings": [asdict(item) for item in found.diagnoses],
             "billed": [_entry_as_json(entry) for item in found.accounts for entry in item.entries],
             "billed_unknown": [
                 f"{item.provider}: {one}" for item in found.accounts for one in item.unknown
@@ -175,7 +172,7 @@ def _as_json(look: Reaping) -> dict[str, Any]:
     return {
         "provider": look.provider,
         "pods": look.pods,
-        "verdicts": [
+        "actions": [
             {
                 "action": action.kind.value,
                 "name": action.name,
@@ -194,7 +191,7 @@ def _entry_as_json(entry: Entry) -> dict[str, Any]:
     return {
         "provider": entry.provider,
         **item,
-        "whose": entry.ownership.value,
+        "ownership": entry.ownership.value,
         "lease": entry.lease or None,
         "age_seconds": entry.age_seconds,
     }
@@ -218,7 +215,7 @@ def _print_account(account: Account) -> None:
     for said in account.unknown:
         console.print(f"[red]Could not be looked at[/]: {escape(said)}", soft_wrap=True)
     if any(entry.ownership is Ownership.LEFT_BEHIND for entry in account.entries):
-        console.print("What was left behind of ours is ended by `outpost gpu reap`.")
+        console.print("Run `outpost gpu reap` to end what was left behind.")
 
 
 def _age(seconds: float | None) -> str:

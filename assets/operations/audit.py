@@ -118,10 +118,12 @@ def _folder_of(pack: GamePack, files: GameFiles) -> Path:
     folder = files.located(pack)
     if folder.is_dir():
         return folder
-    fix = how_to_point_at(pack)
-    if pack.drawn:
-        fix = "Materialize game_files, which draws the game again."
-    raise GameFolderError(f"There is no folder {folder}.", fix)
+    raise GameFolderError(
+        f"There is no folder {folder}.",
+        "Materialize game_files, which draws the game again."
+        if pack.drawn
+        else how_to_point_at(pack),
+    )
 
 
 def _difference(file: Path, sha256: str) -> str | None:

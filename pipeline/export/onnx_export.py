@@ -20,7 +20,7 @@ CONTRACT_FILE = "contract.json"
 PARITY_FILE = "parity.json"
 SHEET_FILE = "parity.jpg"
 PARITY_IMAGES = 8
-EXPORT_AGAIN = "Materialize onnx_export again."
+MATERIALIZE_AGAIN = "Materialize onnx_export again."
 
 
 class OnnxExportError(OutpostError):
@@ -56,7 +56,8 @@ class OnnxExport:
         size = export.model.stat().st_size if export.model.is_file() else 0
         if size != export.contract.bytes:
             raise OnnxExportError(
-                f"{export.model} has {size} bytes instead of {export.contract.bytes}.", EXPORT_AGAIN
+                f"{export.model} has {size} bytes instead of {export.contract.bytes}.",
+                MATERIALIZE_AGAIN,
             )
         return export
 
@@ -109,4 +110,4 @@ class OnnxExport:
 
 
 def _damaged(file: Path, why: Exception) -> OnnxExportError:
-    return OnnxExportError(f"{file} does not belong to a whole export: {why}", EXPORT_AGAIN)
+    return OnnxExportError(f"{file} does not belong to a whole export: {why}", MATERIALIZE_AGAIN)

@@ -146,7 +146,7 @@ def _model_file(subject: Path) -> Path:
             if (subject / name).is_file():
                 return subject / name
         raise AuditError(
-            f"The folder {subject} holds no model.onnx.",
+            f"The folder {subject} holds no {' and no '.join(MODELS)}.",
             "Give the path of a model file, a wheel, or a bundle's folder.",
         )
     if not subject.is_file():

@@ -37,6 +37,8 @@ PROGRAM: str | Path = "pipeline.training.detector_program"
 REQUIREMENTS = ("ultralytics-opencv-headless", "onnx", "onnxruntime", "onnxslim")
 """What the program needs beside torch."""
 LARGE_OUTPUTS = (CHECKPOINT_FILE, BEST_WEIGHTS, LAST_WEIGHTS, ONNX_FILE)
+PRETRAINED = "pretrain"
+"""The first of two stages, and what the registry calls its weights."""
 OWN_OUTPUTS = ("best", "last", "checkpoint")
 """Names in the outputs that no stage of training may have."""
 
@@ -260,7 +262,9 @@ def two_stages(
     """
     return (
         TrainingStage(
-            name="pretrain", train_on=ImageOrigin.SYNTHETIC, hyperparameters=dict(pretraining or {})
+            name=PRETRAINED,
+            train_on=ImageOrigin.SYNTHETIC,
+            hyperparameters=dict(pretraining or {}),
         ),
         TrainingStage(
             name="finetune",

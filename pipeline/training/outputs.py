@@ -24,10 +24,10 @@ from pipeline.training.detector_program.constants import (
     PLOTS,
     RESULTS_FILE,
 )
-from pipeline.training.job import TrainingSpec, read_job
+from pipeline.training.job import PRETRAINED, TrainingSpec, read_job
 from pipeline.training.results import EpochMetrics, epochs_of, read_training_events
 
-PRETRAINED_WEIGHTS = "pretrain.pt"
+PRETRAINED_WEIGHTS = f"{PRETRAINED}.pt"
 KEPT_FILES = (
     BEST_WEIGHTS,
     LAST_WEIGHTS,

@@ -21,6 +21,7 @@ from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
 from resources.gpu.leases.reaper import ReapError
+from resources.gpu.pod_names import new_lease_id
 from resources.gpu.resource import Gpu, gpu_from_environment
 from resources.gpu.settings import GpuSettingsError, Provider
 from resources.paths import Paths
@@ -49,7 +50,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Renting
 
 def abandon(account: Renting) -> LeaseRow:
     """A pod whose process has died."""
-    made = account.ledger.intend("runpod", OFFER, LIMITS)
+    made = account.ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     created = account.cloud.create(PodRequest(made.name, OFFER, "ssh-ed25519 AAAA x", 3600))
     return account.ledger.created(made.id, created.id, created.usd_per_hour)
 
@@ -159,7 +160,7 @@ def test_reap_ends_pods_and_a_dry_run_only_tells(account: Renting) -> None:
     done = outpost("reap", "--json")
 
     assert done.exit_code == 0
-    assert json.loads(done.stdout)[0]["verdicts"][0]["pod"] == left.pod_id
+    assert json.loads(done.stdout)[0]["actions"][0]["pod"] == left.pod_id
     assert account.ledger.row(left.id).state is LeaseState.TERMINATED
     account.assert_all_is_over()
 
@@ -205,7 +206,7 @@ def test_a_damaged_ledger_is_explained_by_every_command(
         assert "cannot be used" in result.output
         assert "move it and its -wal and -shm away" in result.output
     told = json.loads(outpost("doctor", "--json").stdout)
-    assert [item["what"] for item in told["findings"] if not item["well"]] == ["ledger"]
+    assert [item["check"] for item in told["findings"] if not item["ok"]] == ["ledger"]
     # What costs money is listed all the same.
     assert len(told["billed"]) == len(account.runpod.alive) == 1
     assert "which of it is ours" in told["billed_unknown"][-1]
@@ -247,7 +248,7 @@ def test_doctor_is_content_with_a_good_setup_and_rents_nothing(
 
     diagnoses = json.loads(result.stdout)["findings"]
     assert result.exit_code == 0, diagnoses
-    assert {finding["what"] for finding in diagnoses} >= {"SSH key", "budget", "last resort"}
+    assert {finding["check"] for finding in diagnoses} >= {"SSH key", "budget", "last resort"}
     assert account.runpod.count("create") == 0
     assert account.runpod.key not in result.stdout
 
@@ -263,9 +264,9 @@ def test_doctor_lists_all_that_is_billed_whoever_made_it(account: Renting) -> No
     shown = outpost("doctor").stdout
 
     by_name = {item["name"]: item for item in told["billed"]}
-    assert by_name[left.name]["whose"] == "ours, left behind"
+    assert by_name[left.name]["ownership"] == "ours, left behind"
     assert by_name[left.name]["lease"] == left.id
-    assert by_name["my-notebook"]["whose"] == "not ours"
+    assert by_name["my-notebook"]["ownership"] == "not ours"
     assert by_name["my-notebook"]["age_seconds"] == pytest.approx(3 * 86400.0, abs=60.0)
     assert by_name["sets"]["price_is"] == "estimated"
     assert told["billed_usd_per_hour"] == pytest.approx(2 * 0.69 + 100 * 0.07 / 730)
@@ -306,7 +307,7 @@ def test_commands_work_in_the_state_folder_that_their_caller_gives(
 ) -> None:
     other = Resources.of(Paths.below(tmp_path / "other"))
     ledger = Ledger(other.state.gpu)
-    left = ledger.intend("runpod", OFFER, LIMITS)
+    left = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     ledger.draining(left.id, "no key for it")
     ledger.terminated(left.id)
 

@@ -30,6 +30,7 @@ from resources.gpu import Gpu, Provider
 from resources.gpu.clouds.base import Offer, PodRequest
 from resources.gpu.hosts.keys import own_key, public_line
 from resources.gpu.leases.ledger import LeaseState, Ledger
+from resources.gpu.pod_names import new_lease_id
 from resources.paths import Paths
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_sshd]
@@ -287,7 +288,7 @@ def test_the_daemon_of_outpost_dev_ends_what_a_killed_run_left(
     runpod: RunPodDouble, tmp_path: Path
 ) -> None:
     ledger, offer = Ledger(tmp_path / "state" / "gpu"), Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
-    left = ledger.intend("runpod", offer, LIMITS)
+    left = ledger.intend("runpod", offer, LIMITS, new_lease_id())
     cloud_at(runpod.url).create(PodRequest(left.name, offer, "ssh-ed25519 AAAA x", 3600))
     foreign = runpod.add_foreign()
     log = tmp_path / "dev.log"

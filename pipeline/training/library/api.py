@@ -25,7 +25,7 @@ from pipeline.labels.training_set import read_class_names
 from pipeline.links import link_file
 from pipeline.manifests import sha256_of
 from pipeline.training.detector_program.constants import METRIC_NAMES
-from pipeline.training.job import job_spec, write_job
+from pipeline.training.job import PRETRAINED, job_spec, write_job
 from pipeline.training.library.checkpoints import (
     MANIFEST_FILE,
     CheckpointKind,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from detector_runtime import Detector
 
 CONFIG_FILE = "config.json"
-PRETRAINED = "pretrain"
 
 Callback = Callable[[JobEvent], None]
 """Told of everything as it happens; may raise `StopTraining`. What else it raises ends the training

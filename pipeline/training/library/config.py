@@ -15,6 +15,7 @@ from pipeline.training.job import (
     ImageOrigin,
     JobStage,
     TrainingSpec,
+    TrainingStage,
     hyperparameters,
     problems_of,
     two_stages,
@@ -95,7 +96,7 @@ class TrainingConfig(Hyperparameters):
         Raises:
             TrainingConfigError: a field cannot have its value, such as weights of another kind.
         """
-        training = SINGLE_STAGE
+        training: tuple[TrainingStage, ...] = SINGLE_STAGE
         if self.two_stage:
             finetune_on = ImageOrigin(self.finetune_on)
             training = two_stages(self.pretraining, self.finetuning, finetune_on)

@@ -139,7 +139,7 @@ class LambdaCloud:
         """Register the key under the instance's name, then launch.
 
         A launch that is refused takes the key back; a launch that may have happened does not, as
-        the instance needs it: see `_try_to_tidy`.
+        the instance needs it: see `_try_clean_up`.
         """
         name, public_key = checked_name(request.name), checked_public_key(request.public_key)
         launch = {
@@ -154,7 +154,7 @@ class LambdaCloud:
         except AmbiguousCreateError:
             raise
         except CloudError:
-            self._try_to_tidy(name)
+            self._try_clean_up(name)
             raise
         price = request.offer.usd_per_hour
         return Pod(instance_id, request.name, PodStatus.STARTING, price, ssh=None)
@@ -178,7 +178,7 @@ class LambdaCloud:
         if not _is_unknown(reply):
             reply.raise_for_error()
         if name:
-            self._try_to_tidy(name)
+            self._try_clean_up(name)
 
     def clean_up(self, name: str) -> None:
         """Remove the SSH key that `create` registered under a name."""
@@ -292,7 +292,7 @@ class LambdaCloud:
             return ""
         return instance.name or ""
 
-    def _try_to_tidy(self, name: str) -> None:
+    def _try_clean_up(self, name: str) -> None:
         try:
             self.clean_up(name)
         except CloudError as error:

@@ -48,11 +48,12 @@ def diagnose_offers(
             f"Write names as the cloud does: {names}.",
         )
     priced = [offer for offer in offers if offer.usd_per_hour > 0]
-    if dear := sorted((offer for offer in priced if offer.gpu in gpu_request.gpus), key=_worth):
+    too_expensive = [offer for offer in priced if offer.gpu in gpu_request.gpus]
+    if too_expensive:
         return Diagnosis(
             what,
             False,
-            f"{_in_words(dear[0])} is the cheapest, above the limit of "
+            f"{_in_words(min(too_expensive, key=_worth))} is the cheapest, above the limit of "
             f"USD {gpu_request.max_usd_per_hour:.2f}/h.",
             "Raise the limit, or add a cheaper GPU to the list.",
         )

@@ -38,7 +38,10 @@ UNUSED_SECONDS = 14 * 24 * 3600.0
 
 def main(arguments: list[str]) -> int:
     """Run one command; its answer is JSON on standard output."""
-    acts = (probe, environment, packages, lacking, unpack, lay, look, stop, files, clear)
+    acts = (
+        *(probe, environment, packages),
+        *(missing_blobs, unpack, link_job, status, stop, files, clear),
+    )
     commands: dict[str, Callable[..., Any]] = {act.__name__: act for act in acts}
     answer = json.dumps(commands[arguments[0]](*arguments[1:]))
     # On a line of its own, whatever libraries have printed.
@@ -176,7 +179,7 @@ def packages() -> list[str]:
     return sorted({f"{item.metadata['Name']}=={item.version}" for item in found})
 
 
-def lacking(folder: str) -> list[str]:
+def missing_blobs(folder: str) -> list[str]:
     """Which of the digests on standard input are not among the blobs; a damaged blob is removed."""
     missing = []
     for digest in sys.stdin.read().split():
@@ -212,7 +215,7 @@ def unpack(archive: str, members: str, folder: str) -> int:
     return count
 
 
-def lay(blobs: str, folder: str) -> int:
+def link_job(blobs: str, folder: str) -> int:
     """Fill a job's folder: standard input is JSON of relative path and digest."""
     wanted = json.load(sys.stdin)
     job = Path(folder)
@@ -232,7 +235,7 @@ def lay(blobs: str, folder: str) -> int:
     return len(wanted)
 
 
-def look(folder: str, log_offset: str, events_offset: str) -> dict[str, Any]:
+def status(folder: str, log_offset: str, events_offset: str) -> dict[str, Any]:
     """How a job is getting on, and what was written since these offsets."""
     job = Path(folder)
     outputs = job / "outputs"

@@ -83,7 +83,7 @@ def known_host(file: Path, address: SshAddress) -> KnownHost:
     """What a known_hosts file says of a host.
 
     Raises:
-        SshError: nothing.
+        SshError: the file cannot be read, or does not know the host.
     """
     named = address.host
     if address.port != DEFAULT_PORT:

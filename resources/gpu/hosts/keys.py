@@ -135,7 +135,7 @@ def read_key(file: Path) -> paramiko.PKey:
     if found.locked or not found.text or found.kind.startswith(HARDWARE):
         if found.public is not None and _agent_holds(found.public):
             return AgentKey(found.public)
-        _raise_for_want_of_an_agent(found)
+        _require_agent_or_passphrase(found)
     return _with_certificate(_opened(found), file)
 
 
@@ -211,7 +211,7 @@ def _with_certificate(key: paramiko.PKey, file: Path) -> paramiko.PKey:
     return key
 
 
-def _raise_for_want_of_an_agent(found: _KeyFile) -> None:
+def _require_agent_or_passphrase(found: _KeyFile) -> None:
     """Raise unless the passphrase is at hand."""
     has_agent = os.environ.get("SSH_AUTH_SOCK")
     asked = "the SSH agent does not hold it" if has_agent else "no SSH agent answers"

@@ -26,6 +26,10 @@ from pipeline.jobs.environment import HOST_FILE
 from pipeline.jobs.program.constants import (
     CHECKPOINT_DESCRIPTION,
     CHECKPOINT_FILE,
+    JOB_FILE,
+    LOG_FILE,
+    OUTPUTS_FOLDER,
+    PROGRAM_FILE,
     STOP_FILE,
     WORK_FOLDER,
 )
@@ -197,17 +201,18 @@ class RemoteWorkspace:
         digests = digests_of(folder, LEFT_OUT)
         by_digest = {digest: folder / name for name, digest in digests.items()}
         listed = "\n".join(sorted(by_digest)).encode()
-        lacking = self._ask_agent("lacking", f"{self.base}/blobs", given=listed)
-        sent = sum(by_digest[digest].stat().st_size for digest in lacking)
-        if lacking:
-            self._send({digest: by_digest[digest] for digest in lacking}, folder.parent)
+        missing = self._ask_agent("missing_blobs", f"{self.base}/blobs", given=listed)
+        sent = sum(by_digest[digest].stat().st_size for digest in missing)
+        if missing:
+            self._send({digest: by_digest[digest] for digest in missing}, folder.parent)
         laid_out = json.dumps(digests).encode()
-        self._ask_agent("lay", f"{self.base}/blobs", self.job, given=laid_out)
+        self._ask_agent("link_job", f"{self.base}/blobs", self.job, given=laid_out)
         return sent
 
     def start(self) -> None:
         """Start the job, detached from any connection; nothing happens when it was started."""
-        program = f"{quoted(self.python)} program.pyz job.json >> outputs/log.txt 2>&1 < /dev/null"
+        command = quoted(self.python, PROGRAM_FILE, JOB_FILE)
+        program = f"{command} >> {OUTPUTS_FOLDER}/{LOG_FILE} 2>&1 < /dev/null"
         # Where no switch is armed, nothing is written outside of the folder.
         looked_after = f'[ ! -e "{DEADMAN_FILE}" ] || touch "{IDLE_FILE}"'
         supervised = (
@@ -217,13 +222,13 @@ class RemoteWorkspace:
         detached = f"setsid sh -c {quoted(supervised)} > /dev/null 2>&1 < /dev/null &"
         has_begun = "n=0; while [ ! -e pid ] && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done"
         self.host.run(
-            f"cd {quoted(self.job)} && mkdir -p outputs && if mkdir started 2> /dev/null; then "
-            f"{detached} fi; {has_begun}"
+            f"cd {quoted(self.job)} && mkdir -p {OUTPUTS_FOLDER} && "
+            f"if mkdir started 2> /dev/null; then {detached} fi; {has_begun}"
         )
 
     def status(self, log_offset: int, events_offset: int) -> JobStatus:
         """How the job is getting on, and what it wrote from these offsets on."""
-        seen = self._ask_agent("look", self.job, str(log_offset), str(events_offset))
+        seen = self._ask_agent("status", self.job, str(log_offset), str(events_offset))
         told = seen["checkpoint"]
         return JobStatus(
             seen["state"],
@@ -247,17 +252,19 @@ class RemoteWorkspace:
         Raises:
             TransferError: it has been replaced meanwhile.
         """
-        remote = f"{self.job}/outputs/{CHECKPOINT_FILE}"
+        remote = f"{self.job}/{OUTPUTS_FOLDER}/{CHECKPOINT_FILE}"
         fetch(self.host, remote, outputs / CHECKPOINT_FILE, told.sha256)
         told.write(outputs)
 
     def fetch_outputs(self, outputs: Path, left_out: Sequence[str] = ()) -> None:
         """Bring everything that the job has made and that is not here already, verified."""
-        there = self._ask_agent("files", f"{self.job}/outputs")
+        there = self._ask_agent("files", f"{self.job}/{OUTPUTS_FOLDER}")
         here = digests_of(outputs)
         for name, file in there.items():
             if name not in left_out and here.get(name) != file["sha256"]:
-                fetch(self.host, f"{self.job}/outputs/{name}", outputs / name, file["sha256"])
+                fetch(
+                    self.host, f"{self.job}/{OUTPUTS_FOLDER}/{name}", outputs / name, file["sha256"]
+                )
 
     def clear(self, prefix: str) -> list[str]:
         """End and remove jobs whose names begin with a prefix; the names of others that run."""
@@ -317,7 +324,7 @@ OWN_FILES = (BILL_FILE, HOST_FILE)
 """In the outputs, but written here."""
 LEFT_OUT = (
     WORK_FOLDER,
-    *(f"outputs/{name}" for name in (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION, *OWN_FILES)),
+    *(f"{OUTPUTS_FOLDER}/{name}" for name in (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION, *OWN_FILES)),
 )
 """What stays here when a job's folder is brought to a host."""
 

@@ -29,7 +29,7 @@ from typing import Any, Literal
 from pipeline.errors import OutpostError
 from resources.gpu.clouds.base import Offer
 from resources.gpu.leases.migrations import VERSION, upgrade, version_of
-from resources.gpu.pod_names import PodName, new_lease_id, owner_token
+from resources.gpu.pod_names import PodName, owner_token
 
 Clock = Callable[[], float]
 
@@ -200,16 +200,14 @@ class Ledger:
         """Locked by the process that holds the lease, for as long as it lives."""
         return self.folder / "leases" / f"{lease}.lock"
 
-    def intend(
-        self, provider: str, offer: Offer, limits: Limits, lease: str | None = None
-    ) -> LeaseRow:
+    def intend(self, provider: str, offer: Offer, limits: Limits, lease: str) -> LeaseRow:
         """Announce that a pod will be asked for.
 
         The lease gets what is left of the month, its own maximum at most, and the time that this
         pays for. Leases that go on count with all that they may cost.
 
         Args:
-            lease: its id, from `new_lease_id`, for whoever has to lock it beforehand.
+            lease: its id, from `new_lease_id`; whoever announces it has locked it beforehand.
 
         Raises:
             LeaseLimitError: there are as many leases as allowed.
@@ -226,7 +224,7 @@ class Ledger:
                     "Raise max_usd_per_month, or wait for the next month. `outpost gpu list` shows "
                     "what was spent.",
                 )
-            name = PodName(self.owner(), lease or new_lease_id(), int(now), ttl)
+            name = PodName(self.owner(), lease, int(now), ttl)
             values: dict[str, Any] = {
                 "id": name.lease,
                 "provider": provider,

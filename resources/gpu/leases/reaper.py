@@ -251,7 +251,8 @@ def _carry_out(
             failures.append(f"{action.name}: {error.problem}")
     if failures:
         raise ReapError(
-            f"{len(failures)} of ours could not be ended on {cloud.name}. {'; '.join(failures)}",
+            f"{len(failures)} pods or leases could not be ended on {cloud.name}. "
+            f"{'; '.join(failures)}",
             "Run `outpost gpu reap` again, and look at the provider's own console.",
         )
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.labels.merge import REAL_PREFIX
+from pipeline.training.detector_program.constants import PREFIXES
 from pipeline.training.job import (
     HyperparameterError,
     Hyperparameters,
@@ -34,6 +36,11 @@ def training_set(tmp_path: Path) -> Path:
 
 def spec(**changes: object) -> TrainingSpec:
     return TrainingSpec.model_validate({"game": "demo", "class_names": CLASSES, **changes})
+
+
+def test_the_program_knows_real_images_by_the_prefix_that_the_merge_gives_them() -> None:
+    """It travels to hosts without the rest of Outpost."""
+    assert PREFIXES[ImageOrigin.REAL] == REAL_PREFIX
 
 
 def test_the_defaults_are_those_of_the_runbook() -> None:

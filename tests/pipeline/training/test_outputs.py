@@ -50,14 +50,7 @@ def test_what_was_written_is_opened_the_same(job: Path, folder: Path) -> None:
         "cores": 2,
     }
     assert (opened.folder / "host.json").is_file()
-    kept = (
-        host,
-        opened.best,
-        opened.last,
-        opened.results,
-        opened.log,
-        opened.plots / "results.png",
-    )
+    kept = (opened.best, opened.last, opened.results, opened.log, opened.plots / "results.png")
     assert all(file.is_file() for file in kept)
     assert not opened.onnx.exists(), "the export is an artifact of its own"
     assert (job / "outputs" / "best.onnx").is_file(), "the job's folder stays as it is"

@@ -12,6 +12,7 @@ from resources.gpu.clouds.base import CloudError, Offer
 from resources.gpu.clouds.lambda_cloud import LambdaCloud
 from resources.gpu.leases.charges import ASKED_SECONDS, MOST_ASKED, SETTLED_SECONDS, reconcile
 from resources.gpu.leases.ledger import LeaseRow, Ledger, Limits
+from resources.gpu.pod_names import new_lease_id
 
 OFFER = Offer("RTX 4090", "US-1", "secure", 0.60)
 LIMITS = Limits(per_hour=0.8, per_lease=1.2, per_month=90.0, leases=1, ttl_seconds=2 * 3600)
@@ -36,7 +37,7 @@ class Tells(LambdaCloud):
 
 def lease(ledger: Ledger, clock: Clock, hours: float = 1.0, ready: bool = True) -> LeaseRow:
     """One that was ready after a minute, and ended within another."""
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     clock.now += 60
     ledger.created(row.id, f"pod-{row.id}", None)
     if ready:
@@ -114,7 +115,7 @@ def test_a_bill_is_asked_for_once_more_when_it_has_settled_and_then_never_again(
     "change",
     [
         lambda ledger, clock, row: setattr(clock, "now", clock.now + ASKED_SECONDS + 1),
-        lambda ledger, clock, row: ledger.intend("runpod", OFFER, LIMITS),
+        lambda ledger, clock, row: ledger.intend("runpod", OFFER, LIMITS, new_lease_id()),
     ],
     ids=["long ago", "one goes on"],
 )

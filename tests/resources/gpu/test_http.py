@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resources.gpu.clouds import lambda_cloud, runpod
 from resources.gpu.clouds.base import (
     CloudBusyError,
     CloudError,
@@ -30,6 +31,7 @@ from resources.gpu.clouds.http import (
     shared_limiter,
 )
 from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
+from resources.gpu.settings import API_KEYS, Provider
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -42,6 +44,12 @@ ENVELOPES = st.fixed_dictionaries({}, optional=dict.fromkeys(WORDS, JSON))
 
 class Thing(ResponseBody):
     size: int
+
+
+def test_settings_and_clouds_name_the_same_variables() -> None:
+    """The clouds import nothing of the settings, and those load no cloud."""
+    keys = {Provider.RUNPOD: runpod.KEY, Provider.LAMBDA: lambda_cloud.KEY}
+    assert {provider: key.variable for provider, key in keys.items()} == API_KEYS
 
 
 def test_threads_take_turns_at_one_pace() -> None:

@@ -13,6 +13,7 @@ from resources.gpu.clouds.billed import HOURS_A_MONTH
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.inventory import Entry, Ownership, account_of
 from resources.gpu.leases.ledger import LeaseRow, Ledger
+from resources.gpu.pod_names import new_lease_id
 
 pytestmark = needs_sshd
 OFFER = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
@@ -21,7 +22,7 @@ FAST = {**VOLUME, "id": "v2", "name": "fast", "type": "HIGH_PERFORMANCE"}
 
 
 def lease(account: Renting, ledger: Ledger) -> LeaseRow:
-    made = ledger.intend("runpod", OFFER, LIMITS)
+    made = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     created = account.cloud.create(PodRequest(made.name, OFFER, "ssh-ed25519 AAAA x", 3600))
     return ledger.created(made.id, created.id, created.usd_per_hour)
 
@@ -50,7 +51,7 @@ def test_pods_are_told_apart_by_whose_they_are(account: Renting, tmp_path: Path)
 
 
 def test_a_pod_whose_answer_was_lost_is_ours_by_its_name(account: Renting) -> None:
-    row = account.ledger.intend("runpod", OFFER, LIMITS)
+    row = account.ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     account.cloud.create(PodRequest(row.name, OFFER, "ssh-ed25519 AAAA x", 3600))
 
     assert looked_at(account)[row.name].ownership is Ownership.LEFT_BEHIND

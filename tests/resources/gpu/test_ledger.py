@@ -34,7 +34,7 @@ def limits(**changes: float) -> Limits:
 
 
 def test_a_lease_goes_from_intent_to_a_verified_end(ledger: Ledger, clock: Clock) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     assert row.state is LeaseState.INTENT
     assert parse_name(row.name) == PodName(ledger.owner(), row.id, int(MORNING), 2 * 3600)
 
@@ -53,7 +53,7 @@ def test_a_lease_goes_from_intent_to_a_verified_end(ledger: Ledger, clock: Clock
 
 
 def test_time_and_money_of_a_lease_are_what_pays_for_it(ledger: Ledger) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
 
     assert row.max_usd == 1.2
     assert row.expires_at == MORNING + 2 * 3600
@@ -61,17 +61,17 @@ def test_time_and_money_of_a_lease_are_what_pays_for_it(ledger: Ledger) -> None:
 
 
 def test_no_more_leases_at_once_than_allowed(ledger: Ledger) -> None:
-    first = ledger.intend("runpod", OFFER, LIMITS)
+    first = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     with pytest.raises(LeaseLimitError, match="1 are allowed"):
-        ledger.intend("lambda", OFFER, LIMITS)
-    ledger.intend("runpod", OFFER, limits(leases=2))
+        ledger.intend("lambda", OFFER, LIMITS, new_lease_id())
+    ledger.intend("runpod", OFFER, limits(leases=2), new_lease_id())
     ledger.not_created(first.id, "no capacity")
 
-    ledger.intend("runpod", OFFER, limits(leases=2))
+    ledger.intend("runpod", OFFER, limits(leases=2), new_lease_id())
 
 
 def test_the_database_itself_refuses_a_second_lease_in_a_slot(ledger: Ledger) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
 
     with sqlite3.connect(ledger.file) as connection, pytest.raises(sqlite3.IntegrityError):
         connection.execute(
@@ -84,17 +84,17 @@ def test_the_database_itself_refuses_a_second_lease_in_a_slot(ledger: Ledger) ->
 
 def test_the_month_is_not_overspent_not_even_by_what_goes_on(ledger: Ledger, clock: Clock) -> None:
     tight = limits(per_month=2.0, leases=9)
-    ledger.intend("runpod", OFFER, tight)
-    second = ledger.intend("runpod", OFFER, tight)
+    ledger.intend("runpod", OFFER, tight, new_lease_id())
+    second = ledger.intend("runpod", OFFER, tight, new_lease_id())
     assert second.max_usd == pytest.approx(0.8)
 
     with pytest.raises(BudgetError, match="a month"):
-        ledger.intend("runpod", OFFER, tight)
+        ledger.intend("runpod", OFFER, tight, new_lease_id())
 
 
 def test_a_new_month_has_a_budget_of_its_own(ledger: Ledger, clock: Clock) -> None:
     clock.now = datetime.datetime(2026, 11, 30, 23, tzinfo=datetime.UTC).timestamp()
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     ledger.created(row.id, "pod1", None)
     clock.now += 2 * 3600
     ledger.terminated(row.id)
@@ -105,14 +105,14 @@ def test_a_new_month_has_a_budget_of_its_own(ledger: Ledger, clock: Clock) -> No
 
 
 def test_what_never_was_costs_nothing(ledger: Ledger, clock: Clock) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     clock.now += 600
 
     assert ledger.not_created(row.id, "no capacity").usd(clock.now) == 0.0
 
 
 def test_an_ended_lease_stays_ended(ledger: Ledger) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     ledger.created(row.id, "pod1", None)
     ledger.terminated(row.id)
 
@@ -124,7 +124,7 @@ def test_an_ended_lease_stays_ended(ledger: Ledger) -> None:
 
 
 def test_a_pod_that_is_known_cannot_be_declared_never_created(ledger: Ledger) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     ledger.created(row.id, "pod1", None)
 
     with pytest.raises(LedgerError, match="CREATED"):
@@ -132,7 +132,7 @@ def test_a_pod_that_is_known_cannot_be_declared_never_created(ledger: Ledger) ->
 
 
 def test_the_first_host_key_is_kept(ledger: Ledger) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     ledger.trust(row.id, "SHA256:one")
     ledger.trust(row.id, "SHA256:two")
 
@@ -140,7 +140,7 @@ def test_the_first_host_key_is_kept(ledger: Ledger) -> None:
 
 
 def test_the_first_absence_is_kept_until_the_pod_is_seen(ledger: Ledger, clock: Clock) -> None:
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
     ledger.mark_absent(row.id)
     clock.now += 60
     ledger.mark_absent(row.id)
@@ -207,7 +207,9 @@ def test_however_many_ask_at_once_only_as_many_leases_as_allowed_begin(tmp_path:
         start.wait()
         with contextlib.suppress(LeaseLimitError):
             ledger = Ledger(tmp_path / "gpu")
-            began.append(ledger.intend("runpod", OFFER, limits(leases=3, per_month=100.0)).id)
+            began.append(
+                ledger.intend("runpod", OFFER, limits(leases=3, per_month=100.0), new_lease_id()).id
+            )
 
     askers = [threading.Thread(target=ask) for _ in range(8)]
     for asker in askers:

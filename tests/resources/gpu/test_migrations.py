@@ -23,6 +23,7 @@ from resources.gpu.leases.ledger import (
     Limits,
 )
 from resources.gpu.leases.migrations import MIGRATIONS, VERSION, Migration, upgrade
+from resources.gpu.pod_names import new_lease_id
 
 OLD = sorted((Path(__file__).parent / "ledgers").glob("*.sql"))
 """Dumps of files that the code of earlier commits has written."""
@@ -87,7 +88,7 @@ def test_an_old_ledger_goes_on_with_its_open_leases(tmp_path: Path, dump: Path) 
     rows, leases = ledger.rows(), table(ledger, "lease")
 
     with pytest.raises(LeaseLimitError, match="3 leases already"):
-        ledger.intend("runpod", OFFER, LIMITS)
+        ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
 
     assert version(ledger) == VERSION
     assert ledger.rows() == rows
@@ -99,7 +100,7 @@ def test_an_old_ledger_goes_on_with_its_open_leases(tmp_path: Path, dump: Path) 
     ledger.terminated("00000004")
     ledger.not_created("00000005", "it never appeared")
     assert ledger.open_rows() == ()
-    assert ledger.intend("runpod", OFFER, LIMITS).state is LeaseState.INTENT
+    assert ledger.intend("runpod", OFFER, LIMITS, new_lease_id()).state is LeaseState.INTENT
 
 
 def test_reading_makes_nothing(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_reading_makes_nothing(tmp_path: Path) -> None:
 
 def test_reading_does_not_wait_for_a_writer_nor_see_what_is_not_committed(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "a folder with ? and # and %20")
-    row = ledger.intend("runpod", OFFER, LIMITS)
+    row = ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
 
     with closing(sqlite3.connect(ledger.file, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -126,7 +127,7 @@ def test_reading_does_not_wait_for_a_writer_nor_see_what_is_not_committed(tmp_pa
 
 def test_a_connection_to_read_from_cannot_write(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "gpu")
-    ledger.intend("runpod", OFFER, LIMITS)
+    ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
 
     with (
         ledger._snapshot() as connection,
@@ -144,7 +145,7 @@ def test_a_newer_ledger_is_refused_and_not_touched(tmp_path: Path, dump: Path) -
         ledger.rows,
         lambda: ledger.row("00000003"),
         lambda: ledger.terminated("00000003"),
-        lambda: ledger.intend("runpod", OFFER, LIMITS),
+        lambda: ledger.intend("runpod", OFFER, LIMITS, new_lease_id()),
     ):
         with pytest.raises(LedgerVersionError, match=f"version {VERSION + 1}") as caught:
             act()
@@ -249,7 +250,7 @@ def test_a_migration_that_fails_leaves_the_old_version_whole(tmp_path: Path) -> 
 
 def test_a_file_of_this_version_takes_the_migrations_that_it_lacks_only(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "gpu")
-    ledger.intend("runpod", OFFER, LIMITS)
+    ledger.intend("runpod", OFFER, LIMITS, new_lease_id())
 
     with closing(sqlite3.connect(ledger.file, isolation_level=None)) as connection:
         upgrade(connection, (*MIGRATIONS, LATER))

@@ -104,15 +104,15 @@ def job(tmp_path: Path) -> Path:
     [
         ("python3 probe", KILLED, "Asking"),
         ("python3 packages", HALF, "Preparing"),
-        ("python3 lacking", KILLED, "Preparing"),
+        ("python3 missing_blobs", KILLED, "Preparing"),
         ("cat", KILLED, "Preparing"),
         ("openssl", FAILS, "Preparing"),
         ("python3 unpack", FAILS, "Preparing"),
-        ("python3 lay", HALF, "Preparing"),
+        ("python3 link_job", HALF, "Preparing"),
         ("mkdir", FAILS, "Brought the job"),
-        ("python3 look", KILLED, "epoch 2"),
-        ("python3 look", FAILS, "epoch 2"),
-        ("python3 look", HALF, "epoch 2"),
+        ("python3 status", KILLED, "epoch 2"),
+        ("python3 status", FAILS, "epoch 2"),
+        ("python3 status", HALF, "epoch 2"),
         ("tail", KILLED, "epoch 2"),
         ("python3 files", KILLED, "epoch 2"),
         ("python3 files", HALF, "epoch 2"),
@@ -177,7 +177,9 @@ def test_a_job_that_is_killed_with_its_pod_goes_on_elsewhere(
 def test_a_container_that_was_begun_anew_with_an_empty_disk_is_a_lost_host(
     account: Renting, job: Path, tmp_path: Path
 ) -> None:
-    doom = Doom(account, tmp_path, "python3 look", "rm -rf $HOME/.outpost; exit 2", vanishes=False)
+    doom = Doom(
+        account, tmp_path, "python3 status", "rm -rf $HOME/.outpost; exit 2", vanishes=False
+    )
     doom.install()
 
     outputs = doom.train(job, "epoch 2")

@@ -21,7 +21,7 @@ from resources.gpu.clouds.base import CloudError, Offer, Pod, PodRequest, PodSta
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger, LedgerFileError
 from resources.gpu.leases.reaper import ReapError, ReapKind, judge, reap, reap_until_done
-from resources.gpu.pod_names import OwnerError, PodName
+from resources.gpu.pod_names import OwnerError, PodName, new_lease_id
 
 pytestmark = needs_sshd
 
@@ -126,7 +126,7 @@ def test_pods_of_others_are_never_touched(
 def abandon(account: Renting) -> LeaseRow:
     """A pod whose process has died."""
     offer = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
-    made = account.ledger.intend("runpod", offer, LIMITS)
+    made = account.ledger.intend("runpod", offer, LIMITS, new_lease_id())
     created = account.cloud.create(PodRequest(made.name, offer, "ssh-ed25519 AAAA x", 3600))
     return account.ledger.created(made.id, created.id, created.usd_per_hour)
 
@@ -245,7 +245,7 @@ def test_where_only_the_token_is_lost_the_ledger_tells_which_pods_are_ours(
 ) -> None:
     created, asked_for = abandon(account), replace(LIMITS, leases=2)
     offer = Offer(RTX_4090, "EU-RO-1", "secure", 0.69)
-    intended = account.ledger.intend("runpod", offer, asked_for)
+    intended = account.ledger.intend("runpod", offer, asked_for, new_lease_id())
     account.cloud.create(PodRequest(intended.name, offer, "ssh-ed25519 AAAA x", 3600))
     (account.ledger.folder / "owner").unlink()
 
@@ -305,7 +305,7 @@ def test_a_damaged_ledger_is_told_and_once_it_is_away_all_pods_of_ours_end(
 def test_a_clock_that_was_set_back_leaves_no_lease_open(account: Renting) -> None:
     clock = WallClock()
     ledger = Ledger(account.ledger.folder, clock)
-    left = ledger.intend("runpod", Offer(RTX_4090, "", "secure", 0.69), LIMITS)
+    left = ledger.intend("runpod", Offer(RTX_4090, "", "secure", 0.69), LIMITS, new_lease_id())
     ledger.mark_absent(left.id)
     clock.ahead = -86400.0
 
@@ -319,7 +319,7 @@ def test_a_clock_that_was_set_back_leaves_no_lease_open(account: Renting) -> Non
 
 def test_an_intent_without_pod_is_closed_only_after_two_clean_lists(account: Renting) -> None:
     offer = Offer(RTX_4090, "", "secure", 0.69)
-    left = account.ledger.intend("runpod", offer, LIMITS)
+    left = account.ledger.intend("runpod", offer, LIMITS, new_lease_id())
 
     look = reap(account.cloud, account.ledger, QUICK)
     assert [one.kind for one in look.actions] == [ReapKind.WAIT]

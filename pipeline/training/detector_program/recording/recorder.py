@@ -59,7 +59,7 @@ class History:
         return "".join(f"{line}\n" for line in lines)
 
 
-class Work(Protocol):
+class RecordedTraining(Protocol):
     """What a recorder has to know of the training that it records."""
 
     outputs: Outputs
@@ -71,7 +71,7 @@ class Work(Protocol):
 class Recorder:
     """Turns what ultralytics calls back into events, and keeps a whole checkpoint at all times."""
 
-    def __init__(self, training: Work, stage: StageSettings) -> None:
+    def __init__(self, training: RecordedTraining, stage: StageSettings) -> None:
         self.training = training
         self.outputs = training.outputs
         self.history = training.history
