@@ -61,6 +61,10 @@ class PortTakenError(OutpostError):
     """Something else listens where the UI should."""
 
 
+class HostError(OutpostError):
+    """Nothing on this computer can listen there."""
+
+
 class ServerEndedError(OutpostError):
     """Dagster ended by itself."""
 
@@ -69,8 +73,18 @@ def require_free_port(host: str, port: int) -> None:
     """Find out before anything is started.
 
     Raises:
+        HostError: the host is no address of this computer.
         PortTakenError: the port is taken.
     """
+    try:
+        family, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have.
+        raise HostError(
+            f"Nothing can listen on '{host}': {error}.",
+            "Name an address of this computer: 127.0.0.1 for itself alone, 0.0.0.0 for all.",
+        ) from error
     try:
         socket.create_connection((host, port), SECONDS_TO_CONNECT).close()
     except OSError:

@@ -15,7 +15,7 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 
 from assets.operations import dev
-from assets.operations.dev import DevServer, PortTakenError, require_free_port
+from assets.operations.dev import DevServer, HostError, PortTakenError, require_free_port
 from assets.operations.run_news import RunNews
 from resources.instance import open_instance
 from resources.state import StateFolder
@@ -123,6 +123,12 @@ def test_a_port_that_is_taken_is_found_out_on_any_address(
         taken.listen()
         with pytest.raises(PortTakenError, match=str(port)):
             require_free_port(host, port)
+
+
+@pytest.mark.parametrize("host", ["256.1.1.1", "192.0.2.1", "no host", "x" * 70])
+def test_a_host_that_is_not_this_computer_is_told_before_anything_starts(host: str) -> None:
+    with pytest.raises(HostError, match=r"0\.0\.0\.0 for all"):
+        require_free_port(host, 3000)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import onnx
 import pytest
+from doubles.artifacts import recorded
 from onnx import TensorProto, helper
 
 from pipeline.progress import Progress
-from pipeline.provenance import ArtifactVersion, Provenance, Recipe
+from pipeline.provenance import ArtifactVersion, Recipe
 from pipeline.release.audit import AuditError, AuditReport, Findings, audit, embedded_lineage
 from resources.artifacts import ArtifactStore
 
@@ -33,20 +34,9 @@ def build(
     write: Callable[[Path], None],
 ) -> ArtifactVersion:
     recipe = Recipe(asset=f"toy/{asset}", code_version="c", config={}, inputs=inputs)
-
-    def describe(data_version: str) -> Provenance:
-        return Provenance(
-            recipe=recipe,
-            data_version=data_version,
-            run_id="run",
-            made_at="2026-01-01T00:00:00+00:00",
-            seconds=1.0,
-            outpost_version="0",
-        )
-
     with store.staging(recipe.asset) as staged:
         write(staged)
-        artifact, _ = store.commit(staged, describe)
+        artifact, _ = store.commit(staged, recorded(recipe))
     return artifact.version
 
 
