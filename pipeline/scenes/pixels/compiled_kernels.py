@@ -521,7 +521,7 @@ def _turn(pixels: Words | Bytes, shape: tuple[int, int], out: Words | Bytes) -> 
 
 
 @compiled
-def level_for(place: Whole, rows: int, columns: int) -> tuple[int, int, int]:
+def _level_for(place: Whole, rows: int, columns: int) -> tuple[int, int, int]:
     """Where the smallest level begins that is no smaller than that, its rows and its columns."""
     _, height, width, levels = place
     start = 0
@@ -550,7 +550,7 @@ def resize(
         out: pixels, row by row.
     """
     (rows, columns), (once, turned) = shape, scratch
-    start, height, width = level_for(place, rows, columns)
+    start, height, width = _level_for(place, rows, columns)
     level = carray(_pixels_at(place[0], out), start + height * width)[start:]
     _interpolate(level, (width, height), once, columns)
     _turn(once, (columns, height), turned)
@@ -566,10 +566,8 @@ def draw_sprites(sprites: Sprites, bgra: Words, table: Table, tints: Words) -> N
         most = max(most, sprites[number, BGRA, 1] * columns, sprites[number, LIGHT, 1] * columns)
         largest = max(largest, rows * columns)
     scratch = np.empty(most, np.uint32), np.empty(most, np.uint32)
-    light_scratch, light = (
-        (np.empty(most, np.uint8), np.empty(most, np.uint8)),
-        np.empty(largest, np.uint8),
-    )
+    light_scratch = np.empty(most, np.uint8), np.empty(most, np.uint8)
+    light = np.empty(largest, np.uint8)
     for number in range(table.shape[0]):
         first, rows, columns, _, _ = table[number]
         pixels = bgra[first : first + rows * columns]
@@ -611,18 +609,14 @@ def cast_shadows(
         rows, columns, x, y = sprites[number, CAST]
         row = rows_of_table[number]
         if scale > 0.0 and sprites[number, SHADOW, 0]:
-            row[1], row[2] = (
-                max(1, int(np.rint(rows * scale))),
-                max(1, int(np.rint(columns * scale))),
-            )
+            row[1] = max(1, int(np.rint(rows * scale)))
+            row[2] = max(1, int(np.rint(columns * scale)))
             row[3] = corners[number, 0] + int(np.rint(x * scale))
             row[4] = corners[number, 1] + int(np.rint(y * scale))
             most = max(most, sprites[number, SHADOW, 1] * row[2])
             largest = max(largest, row[1] * row[2])
-    scratch, shadow = (
-        (np.empty(most, np.uint8), np.empty(most, np.uint8)),
-        np.empty(largest, np.uint8),
-    )
+    scratch = np.empty(most, np.uint8), np.empty(most, np.uint8)
+    shadow = np.empty(largest, np.uint8)
     for number in range(len(scales)):
         row = rows_of_table[number]
         if row[1]:

@@ -38,12 +38,7 @@ UNUSED_SECONDS = 14 * 24 * 3600.0
 
 def main(arguments: list[str]) -> int:
     """Run one command; its answer is JSON on standard output."""
-    acts = (
-        *(probe, environment, packages),
-        *(missing_blobs, unpack, link_job, status, stop, files, clear),
-    )
-    commands: dict[str, Callable[..., Any]] = {act.__name__: act for act in acts}
-    answer = json.dumps(commands[arguments[0]](*arguments[1:]))
+    answer = json.dumps(COMMANDS[arguments[0]](*arguments[1:]))
     # On a line of its own, whatever libraries have printed.
     print(f"\n{answer}", flush=True)
     return 0
@@ -381,6 +376,22 @@ def sha256_of(file: Path) -> str:
             digest.update(chunk)
     return digest.hexdigest()
 
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    command.__name__: command
+    for command in (
+        probe,
+        environment,
+        packages,
+        missing_blobs,
+        unpack,
+        link_job,
+        status,
+        stop,
+        files,
+        clear,
+    )
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
