@@ -248,7 +248,7 @@ def show_evaluation(evaluation: Evaluation) -> Metadata:
     return {
         **{name: value for name, value in figures.items() if value is not None},
         "preview": [
-            image(file.read_bytes(), f"{errors[name]} errors: {name}")
+            image(file.read_bytes(), f"{errors[name]} error{'s' * (errors[name] != 1)}: {name}")
             for name, file in zip(names, evaluation.worst(), strict=True)
         ],
         "report": dg.MetadataValue.md(markdown(report)),

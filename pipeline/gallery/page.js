@@ -134,7 +134,8 @@ function makeTile(index) {
   image.alt = item.name;
   image.decoding = "async";
   const caption = document.createElement("figcaption");
-  caption.textContent = item.errors ? `${item.name} · ${item.errors} errors` : item.name;
+  const errors = item.errors === 1 ? "1 error" : `${item.errors} errors`;
+  caption.textContent = item.errors ? `${item.name} · ${errors}` : item.name;
   tile.append(image, drawing(item, item.marks.filter(wantedMark)), caption);
   tile.title = item.name;
   tile.tabIndex = 0;

@@ -152,3 +152,16 @@ def test_a_box_under_the_mouse_is_found_in_the_list(page: Any) -> None:
     page.mouse.wheel(0, -400)
     page.wait_for_function("document.querySelector('.frame').style.transform !== ''")
     assert page.locator(".frame").bounding_box()["width"] > 2 * wide
+
+
+def test_a_single_error_is_one_error(page: Any, tmp_path: Path) -> None:
+    file = tmp_path / "image.jpg"
+    cv2.imwrite(str(file), np.full((180, 320, 3), 90, np.uint8))
+    missed, found = (Mark(Box(9, 9, 40, 40), CLASSES[0], kind) for kind in ("missed", "found"))
+    items = tuple(
+        Item(file, f"frame {number}", 320, 180, "val", "real", marks)
+        for number, marks in enumerate([(found,), (missed,), (missed, missed)])
+    )
+    page.goto(write_gallery(tmp_path / "g", Collection("few", CLASSES, items, "score")).as_uri())
+    captions = page.locator("figcaption").all_text_contents()
+    assert captions == ["frame 0", "frame 1 · 1 error", "frame 2 · 2 errors"]

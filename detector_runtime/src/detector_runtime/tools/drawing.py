@@ -32,7 +32,7 @@ def draw(image: ImageLike, detections: Detections, *, color: Color = "rgb") -> I
     for entity in reversed(detections.entities):
         ink = class_colour(detections.class_names.index(entity.class_name))
         canvas.rectangle(entity.bbox, outline=ink, width=1 if entity.tentative else width)
-        text = f"{entity.id} {entity.confidence:.2f}"
+        text = f"{entity.id}: {entity.confidence:.2f}"  # A space alone is two pixels wide.
         left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
         x = min(entity.bbox[0], frame.width - (right - left) - 2)
         y = entity.bbox[1] - (bottom - top) - 3
