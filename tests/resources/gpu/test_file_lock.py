@@ -18,10 +18,9 @@ from pathlib import Path
 from resources.gpu.leases.file_lock import hold_lock
 
 with hold_lock(Path(sys.argv[1])):
-    child = os.fork()
-    if child == 0:
-        time.sleep(600)
-    print(child, flush=True)
+    if os.fork() == 0:
+        # Said by the child: it lets go of what it inherited before it gets here.
+        print(os.getpid(), flush=True)
     time.sleep(600)
 """
 
