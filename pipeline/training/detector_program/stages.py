@@ -8,7 +8,10 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from detector_runtime.system.cores import usable_cores
+
 from .acceleration.cpu import compute_in_bfloat16, cpu_precision, use_channels_last
+from .acceleration.data_parallel import DataParallel, workers_for
 from .acceleration.resizing import ProgressiveResizing
 from .constants import PREFIXES
 from .recording.checkpoints import Checkpoint
@@ -56,12 +59,18 @@ class StageSettings:
         if trainer.device.type != "cpu":
             return
         precision = cpu_precision(self.options["precision"])
-        print(f"Training on a processor: {precision}")
-        patch_muon(precision)
+        workers = workers_for(trainer.batch_size, usable_cores())
+        at_once = f", {workers.count} parts of each batch at once" if workers else ""
+        print(f"Training on a processor: {precision}{at_once}")
+        patch_muon(precision, workers)
         if self.options["channels_last"]:
             use_channels_last(trainer)
         if precision.layers == "bfloat16":
             compute_in_bfloat16(trainer.model)
+        if workers:
+            parallel = DataParallel(workers)
+            parallel.take_over(trainer.model)
+            trainer.add_callback("on_train_epoch_start", lambda _: parallel.renew_replicas())
 
     def restore(self, saved: Checkpoint) -> None:
         """Lay out the files of a stage as they were when a checkpoint was written.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .acceleration.cpu import CpuPrecision
+from .acceleration.data_parallel import Workers
 from .acceleration.muon import muon_update
 
 
@@ -73,7 +74,20 @@ PATCHES = (
         "ultralytics.engine.trainer:BaseTrainer._do_train",
         "8.4.190",
         "87a635e3bfc4fd3f",
-        "calls preprocess_batch, optimizer_step and the callbacks in the order relied on",
+        "calls preprocess_batch, the model, backward, optimizer_step and the callbacks in the order"
+        " relied on",
+    ),
+    UltralyticsPatch(
+        "ultralytics.nn.tasks:BaseModel.loss",
+        "8.4.190",
+        "a0651df7e7644d01",
+        "has all threads share each layer of the whole batch",
+    ),
+    UltralyticsPatch(
+        "ultralytics.utils.loss:E2ELoss.update",
+        "8.4.190",
+        "c3563dc11a928dfb",
+        "changes the loss once an epoch, when replicas are copied anew",
     ),
     UltralyticsPatch(
         "ultralytics.utils.tqdm:is_noninteractive_console",
@@ -151,8 +165,13 @@ def _local_font(*_: Any) -> Path:
     return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
-def patch_muon(precision: CpuPrecision) -> None:
-    """Have MuSGD update in a processor's own arithmetic, each shape of matrix in one batch."""
+def patch_muon(precision: CpuPrecision, workers: Workers | None) -> None:
+    """Have MuSGD update in a processor's own arithmetic, each shape of matrix in one batch.
+
+    Args:
+        precision: of this processor.
+        workers: that share the matrices.
+    """
     import torch
     from ultralytics.optim import muon
 
@@ -161,7 +180,7 @@ def patch_muon(precision: CpuPrecision) -> None:
     def update(
         grad: list[Any], momentum: list[Any], beta: float = 0.95, nesterov: bool = True
     ) -> list[Any]:
-        return muon_update(grad, momentum, beta, nesterov, dtype)
+        return muon_update(grad, momentum, beta, nesterov, dtype, workers)
 
     muon.muon_update = update
 

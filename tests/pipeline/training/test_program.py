@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
+from detector_runtime.system.cores import usable_cores
 from doubles.trainings import rows_of
 from PIL import Image
 
@@ -254,8 +256,6 @@ def test_the_export_answers_as_the_weights(trained: Path, training_set: Path) ->
 
 @pytest.mark.slow
 def test_nothing_of_the_host_is_in_what_comes_back(trained: Path) -> None:
-    import torch
-
     checkpoint = torch.load(trained / "outputs" / "best.pt", weights_only=False)
     exported = (trained / "outputs" / "best.onnx").read_bytes()
 
@@ -435,7 +435,6 @@ def test_a_figure_that_is_no_number_is_left_out(value: float | None, written: fl
 
 @pytest.mark.slow
 def test_a_copy_of_a_model_in_bfloat16_computes_with_its_own_weights(tmp_path: Path) -> None:
-    import torch
     from ultralytics.nn.tasks import DetectionModel
 
     model = DetectionModel("yolo26n.yaml", nc=2, verbose=False).eval()
@@ -489,3 +488,23 @@ def test_both_kinds_of_processor_train(
     (epoch,) = epochs_of(read_training_events(job.parent / "outputs" / "metrics.jsonl"))
     assert all(loss is not None for loss in epoch.train_losses.values())
     assert set(epoch.step_seconds) == {"load", "layers", "optimizer"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(usable_cores() < 2, reason="on one core a batch is not split")
+def test_a_batch_is_trained_on_in_parts_and_checkpoints_are_whole_models(tmp_path: Path) -> None:
+    images = write_training_set(tmp_path / "set", images=16)
+    asked = hyperparameters({**TINY, "epochs": 2, "batch": 16})
+    spec = tiny_spec(stages=(JobStage.TRAIN,), hyperparameters=asked)
+    job = write_job(tmp_path / "job", spec, images)
+
+    done = run_program(job)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 parts of each batch at once" in done.stdout
+    outputs = job.parent / "outputs"
+    first, second = epochs_of(read_training_events(outputs / "metrics.jsonl"))
+    assert sum(second.train_losses.values()) != sum(first.train_losses.values())
+    model = torch.load(outputs / "best.pt", weights_only=False)["model"]
+    assert type(model).__module__.startswith("ultralytics")
+    assert "loss" not in vars(model)

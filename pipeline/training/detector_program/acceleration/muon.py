@@ -9,7 +9,10 @@ the coefficients of `ultralytics.optim.muon`.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from .data_parallel import Workers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +28,7 @@ def muon_update(
     beta: float,
     nesterov: bool,
     dtype: Any,
+    workers: Workers | None = None,
 ) -> list[Tensor]:
     """Update the momenta in place, and return what to subtract from each weight, orthogonalized.
 
@@ -34,6 +38,7 @@ def muon_update(
         beta: share of the momentum that is kept, 0 to 1.
         nesterov: whether the gradient is added once more.
         dtype: that the orthogonalization multiplies in, `torch.float32` or `torch.bfloat16`.
+        workers: that share the matrices.
     """
     import torch
 
@@ -43,18 +48,56 @@ def muon_update(
     if nesterov:
         updates = list(torch._foreach_mul(momenta, beta))
         torch._foreach_add_(updates, gradients, alpha=1 - beta)
-    groups: dict[tuple[int, int, float], list[int]] = {}
     matrices = [as_matrix(update) for update in updates]
-    for index, matrix in enumerate(matrices):
-        rows, columns = matrix.shape
-        scale = max(1.0, gradients[index].size(-2) / gradients[index].size(-1)) ** 0.5
-        groups.setdefault((rows, columns, scale), []).append(index)
-    for (_, _, scale), indices in groups.items():
-        stacked = torch.stack([matrices[index] for index in indices])
-        turned = orthogonalize(stacked, dtype).mul_(scale)
-        for index, matrix in zip(indices, turned, strict=True):
-            updates[index] = as_weight(matrix, gradients[index])
+
+    def orthogonalize_all(indices: list[int]) -> None:
+        for group in groups_of([matrices[index].shape for index in indices]):
+            chosen = [indices[position] for position in group]
+            stacked = torch.stack([matrices[index] for index in chosen])
+            for index, matrix in zip(chosen, orthogonalize(stacked, dtype), strict=True):
+                rows, columns = gradients[index].shape[-2:]
+                scale = max(1.0, rows / columns) ** 0.5
+                updates[index] = as_weight(matrix.mul_(scale), gradients[index])
+
+    if workers is None:
+        orthogonalize_all(list(range(len(matrices))))
+    else:
+        shapes = [tuple(matrix.shape) for matrix in matrices]
+        workers.map(torch.no_grad()(orthogonalize_all), even_shares(shapes, workers.count))
     return updates
+
+
+def groups_of(shapes: Sequence[Hashable]) -> list[list[int]]:
+    """The positions of equal shapes, in the order in which the shapes are met."""
+    groups: dict[Hashable, list[int]] = {}
+    for position, shape in enumerate(shapes):
+        groups.setdefault(shape, []).append(position)
+    return list(groups.values())
+
+
+def even_shares(shapes: Sequence[tuple[int, int]], count: int) -> list[list[int]]:
+    """Positions of matrices, shared out by the multiplications that they take.
+
+    Matrices of one shape are spread over all shares, and what is left of them, the largest first,
+    goes to whoever has least.
+    """
+    shares: list[list[int]] = [[] for _ in range(count)]
+    left = []
+    for group in groups_of(shapes):
+        each = len(group) // count
+        for number, share in enumerate(shares):
+            share += group[number * each : (number + 1) * each]
+        left += group[each * count :]
+    work = [0] * count
+    for position in sorted(left, key=lambda position: -_work(shapes[position])):
+        least = work.index(min(work))
+        shares[least].append(position)
+        work[least] += _work(shapes[position])
+    return shares
+
+
+def _work(shape: tuple[int, int]) -> int:
+    return min(shape) ** 2 * max(shape)
 
 
 def as_matrix(weight: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from typing import Any
 from detector_runtime.system.cores import usable_cores
 
 from ..recording.timing import StepTime
-from .cpu import as_float32, cpu_precision
+from .cpu import compute_in_bfloat16, cpu_precision
+from .data_parallel import DataParallel, Workers, workers_for
 from .muon import muon_update
 from .waiting import ThreadsGiveWay, prepare_to_share
 
@@ -39,16 +40,21 @@ def measure_step(asked: dict[str, Any]) -> StepTime:
 
     torch.set_num_threads(usable_cores())
     precision = cpu_precision(asked["precision"])
+    workers = workers_for(asked["batch"], usable_cores())
     model, batch = _model(asked), _batch(asked)
     if asked["channels_last"]:
         model.to(memory_format=torch.channels_last)
         batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+    if precision.layers == "bfloat16":
+        compute_in_bfloat16(model)
+    if workers:
+        DataParallel(workers).take_over(model)
     layers, optimizer = [], []
     began = time.perf_counter()
     for _ in range(1 + STEPS):
-        layers.append(_seconds(lambda: _pass(model, batch, precision.layers)))
+        layers.append(_seconds(lambda: _pass(model, batch)))
         muon = asked["optimizer"] == "MuSGD"
-        optimizer.append(_seconds(lambda: _update(model, precision.muon)) if muon else 0.0)
+        optimizer.append(_seconds(lambda: _update(model, precision.muon, workers)) if muon else 0.0)
         model.zero_grad()
         if time.perf_counter() - began > MOST_SECONDS:
             break
@@ -84,23 +90,19 @@ def _batch(asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pass(model: Any, batch: dict[str, Any], dtype: str) -> None:
-    import torch
-
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
-        predictions = model.predict(batch["img"])
-    loss, _ = model.loss(batch, as_float32(predictions))
+def _pass(model: Any, batch: dict[str, Any]) -> None:
+    loss, _ = model.loss(batch)
     loss.sum().backward()
 
 
-def _update(model: Any, dtype: str) -> None:
+def _update(model: Any, dtype: str, workers: Workers | None) -> None:
     import torch
 
     gradients = [weight.grad for weight in model.parameters() if weight.ndim >= 2]
     known = [gradient for gradient in gradients if gradient is not None]
     momenta = [torch.zeros_like(gradient) for gradient in known]
     with torch.no_grad():
-        muon_update(known, momenta, 0.9, True, getattr(torch, dtype))
+        muon_update(known, momenta, 0.9, True, getattr(torch, dtype), workers)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from ultralytics.optim import muon as upstream
 
 from pipeline.training.detector_program.acceleration.cpu import CpuPrecision
-from pipeline.training.detector_program.acceleration.muon import as_matrix, as_weight, orthogonalize
+from pipeline.training.detector_program.acceleration.data_parallel import Workers
+from pipeline.training.detector_program.acceleration.muon import (
+    as_matrix,
+    as_weight,
+    even_shares,
+    orthogonalize,
+)
 from pipeline.training.detector_program.ultralytics_patches import patch_muon
 
 STOCK_UPDATE = upstream.muon_update
@@ -60,7 +66,7 @@ def test_in_bfloat16_weights_train_as_upstreams_do(
     patched: pytest.MonkeyPatch, memory_format: torch.memory_format
 ) -> None:
     expected = trained(memory_format)
-    patch_muon(CpuPrecision("bfloat16", "bfloat16", ""))
+    patch_muon(CpuPrecision("bfloat16", "bfloat16", ""), None)
     assert difference(trained(memory_format), expected) < 4e-3
 
 
@@ -75,15 +81,35 @@ def test_in_float32_weights_train_nearer_to_the_exact_ones(
 
     patched.setattr(upstream, "zeropower_via_newtonschulz5", exact)
     expected = trained(memory_format)
-    patch_muon(CpuPrecision("float32", "float32", ""))
+    patch_muon(CpuPrecision("float32", "float32", ""), None)
     ours = difference(trained(memory_format), expected)
     assert ours < 1e-4 < difference(rounded, expected)
 
 
 def test_both_memory_formats_train_alike(patched: pytest.MonkeyPatch) -> None:
-    patch_muon(CpuPrecision("float32", "float32", ""))
+    patch_muon(CpuPrecision("float32", "float32", ""), None)
     found = [trained(of) for of in (torch.contiguous_format, torch.channels_last)]
     assert difference(*found) < 1e-4
+
+
+def test_workers_that_share_the_matrices_train_alike(patched: pytest.MonkeyPatch) -> None:
+    patch_muon(CpuPrecision("float32", "float32", ""), None)
+    expected = trained(torch.channels_last)
+    patch_muon(CpuPrecision("float32", "float32", ""), Workers(2, cores=2))
+    assert difference(trained(torch.channels_last), expected) < 1e-4
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=40), st.integers(2, 5))
+def test_matrices_are_shared_out_evenly(shapes: list[tuple[int, int]], count: int) -> None:
+    """No share takes longer than another by more than its largest matrix."""
+    shares = even_shares(shapes, count)
+    work = [
+        [min(shapes[position]) ** 2 * max(shapes[position]) for position in share]
+        for share in shares
+    ]
+    assert sorted(position for share in shares for position in share) == [*range(len(shapes))]
+    largest = max((max(share) for share in work if share), default=0)
+    assert max(map(sum, work)) - min(map(sum, work)) <= largest
 
 
 @settings(deadline=None, max_examples=60)

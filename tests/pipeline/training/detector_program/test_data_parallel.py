@@ -1,0 +1,301 @@
+"""Parts of a batch are trained on at once, and what is learned is what a whole batch teaches."""
+
+import copy
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ultralytics.cfg import get_cfg
+from ultralytics.nn.tasks import DetectionModel
+
+from pipeline.training.detector_program.acceleration.data_parallel import (
+    LEAST_IMAGES,
+    DataParallel,
+    Workers,
+    parts_of,
+    statistics_of,
+    workers_for,
+)
+
+CLASSES = 3
+
+
+@pytest.fixture(scope="module")
+def workers() -> Workers:
+    return Workers(2, cores=2)
+
+
+@pytest.fixture(scope="module")
+def untrained() -> DetectionModel:
+    torch.manual_seed(3)
+    model = DetectionModel("yolo26n.yaml", nc=CLASSES, verbose=False)
+    model.args = get_cfg(overrides={"nms": False})
+    return model.train()
+
+
+@pytest.fixture
+def model(untrained: DetectionModel) -> DetectionModel:
+    return copy.deepcopy(untrained)
+
+
+def batch_of(images: torch.Tensor, objects: int = 4) -> dict[str, Any]:
+    """Each image has the same objects."""
+    generator = torch.Generator().manual_seed(5)
+    centres = torch.rand(objects, 2, generator=generator) * 0.6 + 0.2
+    boxes = torch.cat([centres, torch.full((objects, 2), 0.3)], dim=1)
+    count = len(images)
+    return {
+        "img": images,
+        "cls": (torch.arange(objects) % CLASSES).float().repeat(count)[:, None],
+        "bboxes": boxes.repeat(count, 1),
+        "batch_idx": torch.arange(count).repeat_interleave(objects).float(),
+    }
+
+
+def noise(count: int, seed: int = 1) -> torch.Tensor:
+    return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(seed))
+
+
+def learned(model: DetectionModel, batch: dict[str, Any]) -> tuple[list[torch.Tensor], Any, Any]:
+    """Gradients, loss and its items of one step, as the trainer asks for them."""
+    model.zero_grad()
+    loss, items = model(batch)
+    loss.sum().backward()
+    gradients = [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+    return gradients, loss.detach(), items
+
+
+def relative(found: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
+    off = sum((a - b).square().sum() for a, b in zip(found, expected, strict=True))
+    return float((off / sum(b.square().sum() for b in expected)).sqrt())
+
+
+def test_two_equal_halves_teach_what_the_whole_batch_does(
+    model: DetectionModel, workers: Workers
+) -> None:
+    """Their statistics and their number of objects are those of the whole."""
+    batch = batch_of(noise(8).repeat(2, 1, 1, 1))
+    split = copy.deepcopy(model)
+    DataParallel(workers).take_over(split)
+
+    expected, whole_loss, whole_items = learned(model, batch)
+    found, loss, items = learned(split, batch)
+
+    assert len(found) == len(expected) > 100
+    assert relative(found, expected) < 1e-3
+    assert torch.allclose(loss, whole_loss, rtol=1e-4)
+    assert items.keys() == whole_items.keys()
+    assert all(torch.allclose(items[name], whole_items[name], rtol=1e-4) for name in items)
+
+
+def test_parts_of_unequal_size_count_by_their_images(
+    model: DetectionModel, workers: Workers
+) -> None:
+    batch = batch_of(noise(17))
+    DataParallel(workers).take_over(model)
+    parts = parts_of(batch, 2)
+    apart = [learned(copy.deepcopy(model), part) for part in parts]
+
+    found, loss, items = learned(model, batch)
+
+    assert [len(part["img"]) for part in parts] == [9, 8]
+    summed = [first + second for first, second in zip(apart[0][0], apart[1][0], strict=True)]
+    assert relative(found, summed) < 1e-3
+    assert torch.allclose(loss, apart[0][1] + apart[1][1], rtol=1e-4)
+    for name, value in items.items():
+        expected = (9 * apart[0][2][name] + 8 * apart[1][2][name]) / 17
+        assert torch.allclose(value, expected, rtol=1e-4)
+
+
+def test_running_statistics_are_means_over_all_images(
+    model: DetectionModel, workers: Workers
+) -> None:
+    batch = batch_of(noise(16))
+    halves = [copy.deepcopy(model) for _ in range(2)]
+    for half, part in zip(halves, parts_of(batch, 2), strict=True):
+        half(part)
+    DataParallel(workers).take_over(model)
+
+    model(batch)
+
+    first, second = (statistics_of(half) for half in halves)
+    for found, one, other in zip(statistics_of(model), first, second, strict=True):
+        assert torch.allclose(found, (one + other) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_training_twice_gives_the_same_weights(model: DetectionModel, workers: Workers) -> None:
+    """In whatever order threads end, and over steps whose gradients are accumulated."""
+
+    def trained() -> list[torch.Tensor]:
+        copied = copy.deepcopy(model)
+        parallel = DataParallel(workers)
+        parallel.take_over(copied)
+        optimizer = torch.optim.SGD(copied.parameters(), lr=0.01, momentum=0.9)
+        for step in range(4):
+            loss, _ = copied(batch_of(noise(16, step)))
+            loss.sum().backward()
+            if step % 2:
+                optimizer.step()
+                optimizer.zero_grad()
+        return list(copied.state_dict().values())
+
+    assert all(torch.equal(a, b) for a, b in zip(trained(), trained(), strict=True))
+
+
+def test_replicas_train_on_the_weights_of_the_model(
+    model: DetectionModel, workers: Workers
+) -> None:
+    batch = batch_of(noise(16))
+    parallel = DataParallel(workers)
+    parallel.take_over(model)
+    learned(model, batch)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(0.9)
+    fresh = copy.deepcopy(model)
+    fresh_parallel = DataParallel(workers)
+    fresh_parallel.take_over(fresh)
+
+    assert relative(learned(model, batch)[0], learned(fresh, batch)[0]) < 1e-5
+
+
+def test_what_changed_in_the_criterion_holds_once_replicas_are_renewed(
+    model: DetectionModel, workers: Workers
+) -> None:
+    batch = batch_of(noise(16))
+    parallel = DataParallel(workers)
+    parallel.take_over(model)
+    learned(model, batch)
+    model.criterion.o2m, model.criterion.o2o = 0.0, 0.0
+    parallel.renew_replicas()
+
+    gradients, loss, _ = learned(model, batch)
+
+    assert float(loss.abs().sum()) == 0
+    assert all(not gradient.any() for gradient in gradients)
+
+
+def test_a_copy_of_the_model_learns_by_itself(model: DetectionModel, workers: Workers) -> None:
+    batch = batch_of(noise(16))
+    DataParallel(workers).take_over(model)
+    learned(model, batch)
+    copied = copy.deepcopy(model)
+    model.zero_grad()
+
+    gradients, _, _ = learned(copied, batch)
+
+    assert gradients
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_a_frozen_layer_stays_frozen(model: DetectionModel, workers: Workers) -> None:
+    for weight in model.model[0].parameters():
+        weight.requires_grad_(False)
+    DataParallel(workers).take_over(model)
+
+    learned(model, batch_of(noise(16)))
+
+    assert all(weight.grad is None for weight in model.model[0].parameters())
+    assert all(weight.grad is not None for weight in model.model[1].parameters())
+
+
+@pytest.fixture
+def used(monkeypatch: pytest.MonkeyPatch, workers: Workers) -> Iterator[list[str]]:
+    """Names of the threads that computed a loss."""
+    names: list[str] = []
+    loss = DetectionModel.loss
+
+    def noted(self: Any, batch: Any, preds: Any = None) -> Any:
+        names.append(threading.current_thread().name)
+        return loss(self, batch, preds)
+
+    monkeypatch.setattr(DetectionModel, "loss", noted)
+    return names
+
+
+def test_each_part_has_a_thread_of_its_own(
+    model: DetectionModel, workers: Workers, used: list[str]
+) -> None:
+    DataParallel(workers).take_over(model)
+
+    model(batch_of(noise(16)))
+
+    assert len(used) == 2
+    assert all(name.startswith("data-parallel") for name in used)
+
+
+def test_validation_and_small_batches_are_not_split(
+    model: DetectionModel, workers: Workers, used: list[str]
+) -> None:
+    DataParallel(workers).take_over(model)
+    here = threading.current_thread().name
+
+    model(batch_of(noise(2 * LEAST_IMAGES - 1)))
+    batch = batch_of(noise(16))
+    model.loss(batch, model.predict(batch["img"]))
+
+    assert used == [here, here]
+
+
+def test_an_error_of_a_part_is_that_of_the_step(model: DetectionModel, workers: Workers) -> None:
+    """ultralytics halves the batch when memory runs out, which is a RuntimeError."""
+    batch = batch_of(noise(16))
+    DataParallel(workers).take_over(model)
+    model.args.box = "no number"
+
+    with pytest.raises((RuntimeError, TypeError, ValueError)):
+        model(batch)
+
+
+def test_threads_share_the_cores_and_leave_the_others_theirs() -> None:
+    before = torch.get_num_threads()
+
+    workers = Workers(2, cores=6)
+
+    assert workers.map(lambda _: torch.get_num_threads(), range(2)) == [3, 3]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("batch", "cores", "count"),
+    [(16, 2, 2), (16, 1, None), (15, 8, None), (64, 4, 4), (32, 16, 4), (1, 2, None)],
+)
+def test_there_are_as_many_parts_as_cores_and_images_allow(
+    batch: int, cores: int, count: int | None
+) -> None:
+    workers = workers_for(batch, cores)
+    assert (workers and workers.count) == count
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=2, max_size=40),
+    st.integers(2, 8),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None)
+def test_objects_stay_with_their_images(objects: list[int], count: int, random: Any) -> None:
+    """Each object is told by its class number, and each image by its pixels."""
+    owners = [image for image, number in enumerate(objects) for _ in range(number)]
+    random.shuffle(owners)
+    batch = {
+        "img": torch.arange(len(objects))[:, None, None, None].float(),
+        "cls": torch.arange(len(owners))[:, None].float(),
+        "bboxes": torch.arange(len(owners))[:, None].repeat(1, 4).float(),
+        "batch_idx": torch.tensor(owners, dtype=torch.float32),
+    }
+
+    parts = parts_of(batch, min(count, len(objects)))
+
+    sizes = [len(part["img"]) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    assert torch.equal(torch.cat([part["img"] for part in parts]), batch["img"])
+    found = {}
+    for part in parts:
+        for number, box, image in zip(part["cls"], part["bboxes"], part["batch_idx"], strict=True):
+            assert box.tolist() == [float(number)] * 4
+            found[int(number)] = int(part["img"][int(image)])
+    assert found == dict(enumerate(owners))
