@@ -17,12 +17,7 @@ import numpy.typing as npt
 from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
 from pipeline.demo_game.art.raycasting import SolidView
 from pipeline.demo_game.game_folder import TEAM_COLOURS
-from pipeline.demo_game.interface import (
-    draw_bar,
-    draw_ellipse,
-    draw_minimap,
-    draw_resources,
-)
+from pipeline.demo_game.interface import draw_bar, draw_ellipse, draw_minimap, draw_resources
 from pipeline.demo_game.world import (
     FOOTPRINTS,
     HEIGHT,

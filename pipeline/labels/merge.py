@@ -198,8 +198,7 @@ def _check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) ->
     for batch in batches:
         if batch.batch.class_names != tuple(class_names):
             raise MergeError(
-                f"Batch '{batch.name}' was read for another list of classes.",
-                READ_AGAIN,
+                f"Batch '{batch.name}' was read for another list of classes.", READ_AGAIN
             )
     repeated = [name for name, n in Counter(b.name for b in batches).items() if n > 1]
     if repeated:
@@ -243,11 +242,7 @@ def _placed(batch: NamedBatch, frame: Frame, split: Split) -> RealImage:
 
 
 def _summarise(
-    batches: Sequence[NamedBatch],
-    chosen: _Chosen,
-    split: Split,
-    images: _Images,
-    rules: MergeRules,
+    batches: Sequence[NamedBatch], chosen: _Chosen, split: Split, images: _Images, rules: MergeRules
 ) -> MergeSummary:
     real_train, real_val = images.real_in("train"), images.real_in("val")
     drawn_train, drawn_val = images.synthetic_in("train"), images.synthetic_in("val")

@@ -198,11 +198,7 @@ class Cone:
         z = np.where(outside, side.z, np.where(high, 1.0, np.where(low, -1.0, side.z)))
         flat = ~outside & (low | high)
         return self.axes.outward(
-            Points(
-                np.where(flat, 0.0, side.x),
-                np.where(flat, 0.0, side.y),
-                z.astype(np.float32),
-            )
+            Points(np.where(flat, 0.0, side.x), np.where(flat, 0.0, side.y), z.astype(np.float32))
         )
 
 
@@ -251,9 +247,7 @@ class Convex:
             height = local.dot(normal) - offset
             nearer = height > closest
             closest = np.where(nearer, height, closest)
-            result = Points(
-                *(np.where(nearer, normal[i], result[i]) for i in range(3)),
-            )
+            result = Points(*(np.where(nearer, normal[i], result[i]) for i in range(3)))
         return result
 
 

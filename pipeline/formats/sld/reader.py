@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import overload
 
 from pipeline.formats.sld.decoder import DecodeOptions, decode_frames
-from pipeline.formats.sld.model import (
-    MAX_FILE_BYTES,
-    LayerKind,
-    SldError,
-    SldFrame,
-    heading_starts,
-)
+from pipeline.formats.sld.model import MAX_FILE_BYTES, LayerKind, SldError, SldFrame, heading_starts
 from pipeline.formats.sld.structure import Structure, parse, too_large
 
 
