@@ -23,7 +23,7 @@ from detector_runtime.system.cores import usable_cores
 from PIL import Image
 
 from pipeline.demo_game.art.catalogue import DECOY, DISTRACTOR, sprite_files
-from pipeline.demo_game.drawing_code import drawing_version
+from pipeline.demo_game.game_folder import drawing_version
 from pipeline.demo_game.renderer import FRAMES, Pixels, Screenshot, SeenObject, screenshot
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_json
@@ -142,7 +142,8 @@ def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
 
 
 def _coco(frames: list[Screenshot], shape_of: Callable[[SeenObject], Shape]) -> dict[str, Any]:
-    labels = _labels()
+    # In alphabetical order, which is not that of the pack.
+    labels = sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
     annotations: list[dict[str, Any]] = []
     for image_id, frame in enumerate(frames, start=1):
         for seen in frame.objects:
@@ -180,11 +181,6 @@ def _image_entry(image_id: int, frame: Screenshot) -> dict[str, Any]:
         "coco_url": "",
         "date_captured": 0,
     }
-
-
-def _labels() -> list[str]:
-    """The project's labels: in alphabetical order, which is not that of the pack."""
-    return sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
 
 
 def _outlines(seen: SeenObject) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:

@@ -52,11 +52,6 @@ PLACEHOLDER = "o_placeholder"
 """A chequered file that stands for a missing one; no background either."""
 
 
-def terrain_named(name: str) -> Terrain:
-    """The terrain whose file has that name."""
-    return next(terrain for terrain in TERRAINS if terrain.name == name)
-
-
 def tile_of(terrain: Terrain, seed: int) -> Pixels:
     """The texture, uint8 [TILE, TILE, 3]; opposite edges fit each other."""
     rng = np.random.default_rng([*terrain.name.encode(), seed])

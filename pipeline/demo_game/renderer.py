@@ -82,11 +82,6 @@ class Screenshot:
     objects: tuple[SeenObject, ...]
 
 
-def session_named(name: str) -> Session:
-    """The session of that name."""
-    return next(session for session in SESSIONS if session.name == name)
-
-
 def screenshot(name: str, number: int) -> Screenshot:
     """One frame of the session of that name, the same in whatever order frames are drawn.
 
@@ -98,7 +93,7 @@ def screenshot(name: str, number: int) -> Screenshot:
 
 @lru_cache(maxsize=1)
 def _played(name: str) -> tuple[Session, World, tuple[tuple[int, int], ...]]:
-    session = session_named(name)
+    session = next(session for session in SESSIONS if session.name == name)
     return session, world_of(session), tuple(_camera_path(session))
 
 

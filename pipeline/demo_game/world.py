@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, HEADINGS, SpriteFile, sprite_files
 from pipeline.demo_game.art.solids import unit_circle
-from pipeline.demo_game.ground import TILE, smooth_noise, terrain_named, tile_of
+from pipeline.demo_game.ground import TERRAINS, TILE, smooth_noise, tile_of
 
 Pixels = npt.NDArray[np.uint8]
 Field = npt.NDArray[np.float32]
@@ -292,7 +292,8 @@ def _paint(rng: np.random.Generator, elevation: Field, entities: tuple[Entity, .
 
 def _texture(name: str, rng: np.random.Generator) -> Field:
     """A terrain's tile laid out over the map."""
-    tile = tile_of(terrain_named(name), int(rng.integers(1 << 30)))
+    terrain = next(terrain for terrain in TERRAINS if terrain.name == name)
+    tile = tile_of(terrain, int(rng.integers(1 << 30)))
     rows, columns = (np.arange(side) % TILE for side in (HEIGHT, WIDTH))
     return tile[rows][:, columns].astype(np.float32)
 

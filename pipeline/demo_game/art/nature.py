@@ -87,7 +87,7 @@ def gold_mine(variant: int) -> list[Part]:
         rock = Ellipsoid((x + shift, y, radius * 0.45), (radius, radius * 0.9, radius * 0.95))
         parts.append(Part(rock, ROCK))
         for _ in range(5):
-            lump = _on_ball(rng, rock.centre, radius * 0.9)
+            lump = _on_ball(rng, rock.middle, radius * 0.9)
             size = rng.uniform(3.6, 5.6)
             cube = box(lump, (size, size, size), turned(float(rng.uniform(0, 90))))
             parts.append(Part(cube, GOLD))
