@@ -23,8 +23,9 @@ from detector_runtime.system.cores import usable_cores
 from PIL import Image
 
 from pipeline.demo_game.art.catalogue import DECOY, DISTRACTOR, sprite_files
+from pipeline.demo_game.art.raycasting import Pixels
 from pipeline.demo_game.game_folder import drawing_version
-from pipeline.demo_game.renderer import FRAMES, Pixels, Screenshot, SeenObject, screenshot
+from pipeline.demo_game.renderer import FRAMES, Screenshot, SeenObject, screenshot
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_json
 from pipeline.processes import end_with_parent

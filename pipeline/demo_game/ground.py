@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
+from pipeline.demo_game.art.raycasting import Pixels
+from pipeline.demo_game.art.solids import Field
 
 TILE = 512
 """Pixels of a side; a whole scene fits, also before it is enlarged."""

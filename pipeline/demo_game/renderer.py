@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
-from pipeline.demo_game.art.raycasting import SolidView
+from pipeline.demo_game.art.raycasting import Mask, Pixels, SolidView
 from pipeline.demo_game.game_folder import TEAM_COLOURS
 from pipeline.demo_game.interface import draw_bar, draw_ellipse, draw_minimap, draw_resources
 from pipeline.demo_game.world import (
@@ -29,9 +28,6 @@ from pipeline.demo_game.world import (
     world_of,
 )
 from pipeline.labels.boxes import Box
-
-Pixels = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 
 FRAME_WIDTH, FRAME_HEIGHT = 320, 256
 FRAMES = 24

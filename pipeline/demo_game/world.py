@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, HEADINGS, SpriteFile, sprite_files
-from pipeline.demo_game.art.solids import unit_circle
+from pipeline.demo_game.art.raycasting import Pixels
+from pipeline.demo_game.art.solids import Field, unit_circle
 from pipeline.demo_game.ground import TERRAINS, TILE, smooth_noise, tile_of
-
-Pixels = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
 
 WIDTH, HEIGHT = 1800, 964
 CELLS = (6, 10)

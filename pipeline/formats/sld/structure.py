@@ -24,12 +24,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.formats.blocks import BLOCK_BYTES, SIDE
+from pipeline.formats.blocks import BLOCK_BYTES, SIDE, Array, Bytes
 from pipeline.formats.ranges import Numbers, joined_ranges
 from pipeline.formats.sld.model import (
     DELTA,
@@ -65,9 +64,6 @@ KINDS = tuple(LayerKind)
 NONE_BEFORE = -1
 NO_LAYER = -1
 WHOLE = (slice(None), slice(None))
-
-Array = npt.NDArray[Any]
-Bytes = npt.NDArray[np.uint8]
 
 
 class LayerBox(NamedTuple):
