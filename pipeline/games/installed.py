@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.games.files import (
     Overlay,
@@ -29,7 +29,8 @@ from pipeline.games.matching import FileMatches, by_prefix, match_files, match_t
 from pipeline.games.mods import Mod, PlayerMods
 from pipeline.games.pack import GameClass, GamePack, SpriteRules, TerrainRules
 from pipeline.games.patterns import expand_braces, matcher
-from pipeline.games.steam import Libraries, expanded, in_steam_apps, steam_libraries
+from pipeline.games.steam import expanded, in_steam_apps, steam_libraries
+from pipeline.manifests import Record
 
 STEAM = "steam:"
 """Begins an install folder that is looked for in every Steam library."""
@@ -55,10 +56,8 @@ WITHOUT_RULES = (
 """What it means that a class is missing for which the pack has no rule."""
 
 
-class ClassFiles(BaseModel):
+class ClassFiles(Record):
     """What an installed game has of one class."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: int
     name: str
@@ -71,10 +70,8 @@ class ClassFiles(BaseModel):
     meaning: str = Field(description="What the state means, and what to do about a miss.")
 
 
-class TerrainCoverage(BaseModel):
+class TerrainCoverage(Record):
     """What an installed game has of terrain textures."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     land: int
     water: int
@@ -83,10 +80,8 @@ class TerrainCoverage(BaseModel):
     idle_patterns: tuple[str, ...] = Field(description="Patterns that match no texture.")
 
 
-class ModCoverage(BaseModel):
+class ModCoverage(Record):
     """What a mod changes of what the pack looks at."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Its kind and its folder.")
     title: str
@@ -104,10 +99,8 @@ class ModCoverage(BaseModel):
         return "on in the game, not used" if self.enabled else "off"
 
 
-class CoverageReport(BaseModel):
+class CoverageReport(Record):
     """How the rules of a pack fit an installed game."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     game: str
     folder: str
@@ -160,9 +153,12 @@ def usual_folders(entries: list[str], steam_roots: tuple[str, ...] | None = None
             do, or `steam:NAME` for that game in every Steam library.
         steam_roots: where to look for Steam; by default the usual places of this system.
     """
-    libraries = steam_libraries(steam_roots)
+    libraries = steam_libraries(steam_roots).there
     for entry in entries:
-        found = _in_steam(entry, libraries) if entry.startswith(STEAM) else expanded(entry)
+        found = expanded(entry)
+        if entry.startswith(STEAM):
+            name = entry.removeprefix(STEAM)
+            found = (in_steam_apps(library, "common", name) for library in libraries)
         yield from (folder for folder in found if folder.is_dir())
 
 
@@ -405,8 +401,3 @@ def _ends(names: Iterator[str]) -> dict[str, int]:
         for name in names
     )
     return dict(sorted(ends.items(), key=lambda end: (-end[1], end[0])))
-
-
-def _in_steam(entry: str, libraries: Libraries) -> Iterator[Path]:
-    name = entry.removeprefix(STEAM)
-    return (in_steam_apps(library, "common", name) for library in libraries.there)

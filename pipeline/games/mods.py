@@ -95,14 +95,13 @@ def read_mods(folder: Path) -> PlayerMods:
 
 def that_show(mods: Iterable[Mod], pack: GamePack) -> tuple[Mod, ...]:
     """Those that have any file where the pack looks; mods of maps or of sounds do not."""
-
-    def shows(mod: Mod) -> bool:
-        palette = pack.sprites.palette
-        return any(
-            list_files(mod.folder, place).found for place in (pack.sprites, pack.terrain)
-        ) or (palette is not None and find_file(mod.folder, palette) is not None)
-
-    return tuple(mod for mod in mods if shows(mod))
+    palette = pack.sprites.palette
+    return tuple(
+        mod
+        for mod in mods
+        if any(list_files(mod.folder, place).found for place in (pack.sprites, pack.terrain))
+        or (palette is not None and find_file(mod.folder, palette) is not None)
+    )
 
 
 def choose_mods(players: Sequence[PlayerMods], choice: str, pack: GamePack) -> tuple[Mod, ...]:
