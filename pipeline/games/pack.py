@@ -391,7 +391,7 @@ class GamePack(Section):
     def _names_are_known(cls, section: NamingSection, info: ValidationInfo) -> NamingSection:
         if "classes" not in info.data:  # They are wrong themselves, which is reported.
             return section
-        known = [*(one.name for one in info.data["classes"]), "distractor"]
+        known: list[str] = [*(one.name for one in info.data["classes"]), "distractor"]
         problems = _unknown(section.named_classes(), known, "there is no class")
         if isinstance(section, SceneRules):
             lists = {*known, *(one.group for one in info.data["classes"])}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -56,7 +56,7 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
     """
     with open_export(path) as files:
         subsets = tuple(_subsets(path, files))
-        images = [(subset, image) for subset in subsets for image in subset.coco.images]
+        images = [(subset, image) for subset in subsets for image in subset.images]
         _check_frames(path, images)
         members = _locate_images(path, files, images)
         reader = _FrameReader(path, files, tuple(class_names))
@@ -124,8 +124,8 @@ class _Subset:
 
     name: str
     root: str
-    coco: _Coco
-    by_image: dict[int, list[_Annotation]]
+    images: list[_Image]
+    by_image: Mapping[int, list[_Annotation]]
     category_names: dict[int, str]
 
     def annotations_of(self, image: _Image) -> list[_Annotation]:
@@ -208,7 +208,7 @@ def _subsets(path: Path, files: ExportFiles) -> Iterator[_Subset]:
         root = PurePosixPath(name).parent.parent.as_posix()
         categories = {category.id: category.name for category in coco.categories}
         _check_references(f"{path}: {name}", coco, set(by_image), set(categories))
-        yield _Subset(subset, root, coco, dict(by_image), categories)
+        yield _Subset(subset, root, coco.images, by_image, categories)
 
 
 def _is_annotation_file(name: PurePosixPath) -> bool:
@@ -232,18 +232,16 @@ def _parse(origin: str, content: bytes) -> _Coco:
 
 
 def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[int]) -> None:
-    strange = sorted(used - {image.id for image in coco.images})
-    if strange:
-        raise ExportError(
-            f"{origin}: annotations belong to images that it doesn't list: {strange[:5]}.",
-            EXPORT_AGAIN,
-        )
-    strange = sorted({a.category_id for a in coco.annotations} - categories)
-    if strange:
-        raise ExportError(
-            f"{origin}: annotations have categories that it doesn't list: {strange[:5]}.",
-            EXPORT_AGAIN,
-        )
+    strange = {
+        "belong to images": used - {image.id for image in coco.images},
+        "have categories": {each.category_id for each in coco.annotations} - categories,
+    }
+    for what, ids in strange.items():
+        if ids:
+            raise ExportError(
+                f"{origin}: annotations {what} that it doesn't list: {sorted(ids)[:5]}.",
+                EXPORT_AGAIN,
+            )
 
 
 def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
@@ -277,9 +275,11 @@ def _locate_images(
     there = set(files.names)
     found: dict[str, str] = {}
     for subset, image in images:
-        place = next((name for name in _places(subset, image) if name in there), None)
-        if place is not None:
-            found[image.file_name] = place
+        name = _posix(image.file_name)
+        for folder in (f"images/{subset.name}", "images", "."):
+            place = (PurePosixPath(subset.root) / folder / name).as_posix()
+            if place in there:
+                found.setdefault(image.file_name, place)
     missing = [image.file_name for _, image in images if image.file_name not in found]
     if images and not found:
         raise ExportError(f"{path} holds annotations but no images.", EXPORT_AGAIN)
@@ -291,12 +291,6 @@ def _locate_images(
     for name in found.values():
         _check_name(path, name)
     return found
-
-
-def _places(subset: _Subset, image: _Image) -> Iterator[str]:
-    root, name = PurePosixPath(subset.root), _posix(image.file_name)
-    for folder in (f"images/{subset.name}", "images", "."):
-        yield (root / folder / name).as_posix()
 
 
 def _check_name(path: Path, name: str) -> None:
@@ -368,9 +362,9 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
     if any(frame.boxes for frame in batch.frames):
         return
     if batch.unknown_labels:
+        labels = [_explain(label, batch.class_names) for label in batch.unknown_labels]
         raise ExportError(
-            f"{path}: none of its labels is a class of this game: "
-            f"{_explain_unknown(batch.unknown_labels, batch.class_names)}.",
+            f"{path}: none of its labels is a class of this game: {_few(labels)}.",
             "Rename the labels in CVAT as the game pack's classes.yaml spells them.",
         )
     raise ExportError(
@@ -380,13 +374,10 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
     )
 
 
-def _explain_unknown(unknown: Sequence[UnknownLabel], class_names: Sequence[str]) -> str:
-    def explain(label: UnknownLabel) -> str:
-        close = difflib.get_close_matches(label.name.lower(), class_names, n=1)
-        hint = f", perhaps {close[0]}" if close else ""
-        return f"'{label.name}' ({label.shapes} shapes{hint})"
-
-    return _few([explain(label) for label in unknown])
+def _explain(label: UnknownLabel, class_names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(label.name.lower(), class_names, n=1)
+    hint = f", perhaps {close[0]}" if close else ""
+    return f"'{label.name}' ({label.shapes} shapes{hint})"
 
 
 def _posix(name: str) -> str:
