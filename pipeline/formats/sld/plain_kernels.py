@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.formats.blocks import (
+    BLOCK_BYTES,
     SIDE,
     TRANSPARENT_BC1,
     TRANSPARENT_BC4,
@@ -190,12 +191,10 @@ def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
     ahead = np.repeat(starts_of(sizes) - starts_of(reached), layers.commands[blocks])
     first_drawn = starts_of(skip + draw) + skip + ahead
     cells = np.full(sizes.sum(), NO_BLOCK, np.int64)
-    cells[joined_ranges(first_drawn, draw)] = _block_offsets(layers.first_block[blocks], drawn)
+    first = layers.first_block[blocks]
+    offsets = BLOCK_BYTES * joined_ranges(first // BLOCK_BYTES, drawn)
+    cells[joined_ranges(first_drawn, draw)] = offsets + np.repeat(first % BLOCK_BYTES, drawn)
     return cells
-
-
-def _block_offsets(first: Numbers, count: Numbers) -> Numbers:
-    return 8 * joined_ranges(first // 8, count) + np.repeat(first % 8, count)
 
 
 def _codes(data: bytes, offsets: Numbers, blank: int) -> Codes:

@@ -176,6 +176,7 @@ def parse(data: bytes) -> Structure:
     places, end = _walk(data, frame_count, header_size)
     frames = _frames(data, places)
     layers, odd_padding = _layers(data, places, header_size)
+    trailing = [f"{len(data) - end} bytes follow the last frame"] if end < len(data) else []
     layer_of = np.full((frame_count, len(KINDS)), NO_LAYER, np.int64)
     layer_of[layers.frame, np.searchsorted(KINDS, layers.kind)] = np.arange(len(layers))
     return Structure(
@@ -183,7 +184,7 @@ def parse(data: bytes) -> Structure:
         hotspot=np.stack((frames["f2"], frames["f3"]), axis=1).astype(np.int64),
         layers=layers,
         layer_of=layer_of,
-        warnings=(*_odd_numbers(frames["f6"]), *odd_padding, *_trailing(data, end)),
+        warnings=(*_odd_numbers(frames["f6"]), *odd_padding, *trailing),
     )
 
 
@@ -452,10 +453,6 @@ def _odd_padding(
         f"the {name(layer)} is followed by bytes other than zero"
         for layer in np.flatnonzero(odd).tolist()
     ]
-
-
-def _trailing(data: bytes, end: int) -> list[str]:
-    return [f"{len(data) - end} bytes follow the last frame"] if end < len(data) else []
 
 
 def _refuse(wrong: Mask, says: Callable[[int], SldError]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel, stem_of
+from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles, open_export
@@ -74,7 +74,9 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
         class_names=tuple(class_names),
         frames=tuple(frame for frame in frames if frame.name in labelled),
         unlabelled=tuple(frame for frame in frames if frame.name not in labelled),
-        unknown_labels=reader.unknown_labels,
+        unknown_labels=tuple(
+            UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())
+        ),
         rejected=tuple(reader.rejected),
     )
     _check_not_empty(path, batch)
@@ -137,14 +139,10 @@ class _FrameReader:
 
     def __init__(self, path: Path, files: ExportFiles, class_names: tuple[str, ...]) -> None:
         self.rejected: list[RejectedShape] = []
+        self.unknown: Counter[str] = Counter()
         self._path = path
         self._files = files
         self._ids = {name: index for index, name in enumerate(class_names)}
-        self._unknown: Counter[str] = Counter()
-
-    @property
-    def unknown_labels(self) -> tuple[UnknownLabel, ...]:
-        return tuple(UnknownLabel(name, shapes) for name, shapes in sorted(self._unknown.items()))
 
     def read(self, subset: _Subset, image: _Image, member: str) -> Frame:
         content = self._files.read(member)
@@ -164,7 +162,7 @@ class _FrameReader:
             name = subset.category_names[annotation.category_id]
             class_id = self._ids.get(name)
             if class_id is None:
-                self._unknown[name] += 1
+                self.unknown[name] += 1
                 continue
             try:
                 box = box_in_image(_box_of(annotation, image), image.width, image.height)
@@ -259,7 +257,7 @@ def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
             "export again.",
         )
     # Names that differ only by case are one file on Windows and macOS.
-    stems = Counter(stem_of(_posix(image.file_name)).casefold() for _, image in images)
+    stems = Counter(PurePosixPath(_posix(image.file_name)).stem.casefold() for _, image in images)
     collisions = sorted(stem for stem, n in stems.items() if n > 1)
     if collisions:
         raise ExportError(
