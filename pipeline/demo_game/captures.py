@@ -56,7 +56,12 @@ def write_export_batches(exports_folder: Path, report: Report = silent) -> tuple
     """
     files = tuple(exports_folder / name for name in BATCHES)
     try:
-        missing = [file for file in files if not _is_current(file)]
+        drawn = _versions(exports_folder)
+        missing = [
+            file
+            for file in files
+            if drawn.get(file.name) != drawing_version() or not file.is_file()
+        ]
         if missing:
             exports_folder.mkdir(parents=True, exist_ok=True)
         for file, archive in zip(missing, _archives(missing, report), strict=True):
@@ -213,10 +218,6 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     # By default these two depend on the operating system.
     entry.create_system, entry.external_attr = 3, 0o644 << 16
     archive.writestr(entry, data)
-
-
-def _is_current(file: Path) -> bool:
-    return file.is_file() and _versions(file.parent).get(file.name) == drawing_version()
 
 
 def _replace(file: Path, data: bytes) -> None:

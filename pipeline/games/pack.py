@@ -497,23 +497,16 @@ def _explain(problem: ErrorDetails, folder: Path) -> str:
 def _complaint(problem: ErrorDetails) -> str:
     name = str(problem["loc"][-1]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        return f"there is no such key{_suggestion(name, _known_keys())}"
+        keys = (key for section in Section.__subclasses__() for key in section.model_fields)
+        return f"there is no such key{_suggestion(name, keys)}"
     if problem["type"] == "missing":
         return "this key is missing"
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
-    return f"{problem['msg']} (got {_short(problem['input'])})"
-
-
-def _known_keys() -> Iterator[str]:
-    return (key for section in Section.__subclasses__() for key in section.model_fields)
+    got = repr(problem["input"])
+    return f"{problem['msg']} (got {got if len(got) <= 80 else f'{got[:77]}...'})"
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, sorted(set(known)), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
