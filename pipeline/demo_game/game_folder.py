@@ -111,7 +111,7 @@ def _frame_of(file: SpriteFile, drawing: SolidView) -> SldFrame:
     x, y = HOTSPOT[0] - drawing.hotspot[0], HOTSPOT[1] - drawing.hotspot[1]
     shadow_x, shadow_y = x + drawing.shadow_offset[0], y + drawing.shadow_offset[1]
     shadow = PlacedLayer(shadow_x, shadow_y, drawing.shadow)
-    if file.is_shadow:
+    if "_shadow" in file.name:  # Parts of large buildings hold a shadow alone.
         return SldFrame(CANVAS, CANVAS, HOTSPOT, shadow=shadow)
     owned = bool(drawing.player.any())
     return SldFrame(

@@ -147,7 +147,8 @@ class _Frame:
 
     def _moved(self, entity: Entity) -> Entity:
         """In the image's coordinates, some steps along its way when it walks."""
-        along = (self._number * 5 + entity.phase * 7) % 12 - 6 if entity.walks else 0
+        walks = "_walk" in entity.file.name
+        along = (self._number * 5 + entity.phase * 7) % 12 - 6 if walks else 0
         dx, dy = heading_step(entity.heading)
         return replace(
             entity,

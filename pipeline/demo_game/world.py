@@ -111,11 +111,6 @@ class Entity:
     selected: bool
     health: float | None
 
-    @property
-    def walks(self) -> bool:
-        """Whether it is on its way, so that it is elsewhere in another frame."""
-        return "_walk" in self.file.name
-
 
 @dataclass(frozen=True, eq=False)
 class World:

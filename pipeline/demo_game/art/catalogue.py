@@ -42,11 +42,6 @@ class SpriteFile:
     headings: int = 1
     facing: float = 0.0
 
-    @property
-    def is_shadow(self) -> bool:
-        """Whether it holds a shadow alone, as some parts of large buildings do."""
-        return "_shadow" in self.name
-
 
 @cache
 def sprite_files() -> tuple[SpriteFile, ...]:
