@@ -503,8 +503,12 @@ def _complaint(problem: ErrorDetails) -> str:
         return "this key is missing"
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
-    got = repr(problem["input"])
-    return f"{problem['msg']} (got {got if len(got) <= 80 else f'{got[:77]}...'})"
+    return f"{problem['msg']} (got {_short(problem['input'])})"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:

@@ -230,16 +230,18 @@ def _parse(origin: str, content: bytes) -> _Coco:
 
 
 def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[int]) -> None:
-    strange = {
-        "belong to images": used - {image.id for image in coco.images},
-        "have categories": {each.category_id for each in coco.annotations} - categories,
-    }
-    for what, ids in strange.items():
-        if ids:
-            raise ExportError(
-                f"{origin}: annotations {what} that it doesn't list: {sorted(ids)[:5]}.",
-                EXPORT_AGAIN,
-            )
+    strange = sorted(used - {image.id for image in coco.images})
+    if strange:
+        raise ExportError(
+            f"{origin}: annotations belong to images that it doesn't list: {strange[:5]}.",
+            EXPORT_AGAIN,
+        )
+    strange = sorted({each.category_id for each in coco.annotations} - categories)
+    if strange:
+        raise ExportError(
+            f"{origin}: annotations have categories that it doesn't list: {strange[:5]}.",
+            EXPORT_AGAIN,
+        )
 
 
 def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
@@ -360,9 +362,9 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
     if any(frame.boxes for frame in batch.frames):
         return
     if batch.unknown_labels:
-        labels = [_explain(label, batch.class_names) for label in batch.unknown_labels]
         raise ExportError(
-            f"{path}: none of its labels is a class of this game: {_few(labels)}.",
+            f"{path}: none of its labels is a class of this game: "
+            f"{_explain_unknown(batch.unknown_labels, batch.class_names)}.",
             "Rename the labels in CVAT as the game pack's classes.yaml spells them.",
         )
     raise ExportError(
@@ -372,10 +374,13 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
     )
 
 
-def _explain(label: UnknownLabel, class_names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(label.name.lower(), class_names, n=1)
-    hint = f", perhaps {close[0]}" if close else ""
-    return f"'{label.name}' ({label.shapes} shapes{hint})"
+def _explain_unknown(unknown: Sequence[UnknownLabel], class_names: Sequence[str]) -> str:
+    def explain(label: UnknownLabel) -> str:
+        close = difflib.get_close_matches(label.name.lower(), class_names, n=1)
+        hint = f", perhaps {close[0]}" if close else ""
+        return f"'{label.name}' ({label.shapes} shapes{hint})"
+
+    return _few([explain(label) for label in unknown])
 
 
 def _posix(name: str) -> str:
