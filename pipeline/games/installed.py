@@ -15,7 +15,6 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.games.files import (
-    Overlay,
     files_in,
     find_file,
     first_folder,
@@ -179,10 +178,6 @@ class ModChoice:
         """What could not be read of mods."""
         return tuple(problem for player in self.players for problem in player.problems)
 
-    @property
-    def overlays(self) -> tuple[Overlay, ...]:
-        return tuple(mod.overlay for mod in self.used)
-
 
 def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None) -> CoverageReport:
     """Compare the file names of an installed game with the rules of its pack.
@@ -192,7 +187,7 @@ def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None)
             the text says what the folder looks like and where to look instead.
     """
     rules, mods = pack.sprites, mods or ModChoice()
-    listing = list_files(folder, rules, mods.overlays)
+    listing = list_files(folder, rules, mods.used)
     names = list(listing.found)
     stems = [stem for name in names if (stem := stem_of(name, rules)) is not None]
     if not stems:
@@ -216,9 +211,9 @@ def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None)
         terrain=_terrain(pack, folder),
         mods=covered_mods(pack, folder, mods),
         mod_problems=mods.problems,
-        oddities=Oddities.of([listing, list_files(folder, pack.terrain, mods.overlays)]),
+        oddities=Oddities.of([listing, list_files(folder, pack.terrain, mods.used)]),
         palette_found=(
-            find_file(folder, rules.palette, mods.overlays) is not None if rules.palette else None
+            find_file(folder, rules.palette, mods.used) is not None if rules.palette else None
         ),
     )
 
@@ -232,7 +227,7 @@ def covered_mods(pack: GamePack, folder: Path, choice: ModChoice) -> tuple[ModCo
     shown = Counter(
         found.overlay
         for place in places
-        for name, found in list_files(folder, place, choice.overlays).found.items()
+        for name, found in list_files(folder, place, choice.used).found.items()
         if has_suffix(name, place.suffix)
     )
     others = (mod for player in choice.players for mod in player.mods)

@@ -31,26 +31,18 @@ LAST = 1 << 31
 
 
 @dataclass(frozen=True)
-class Mod:
-    """A mod on this machine.
+class Mod(Overlay):
+    """A mod on this machine; its name is its kind and its folder.
 
     Attributes:
-        name: its kind and its folder, such as `subscribed/12345_Small trees`.
-        folder: laid out as the game's own.
         title: what the game calls it.
         enabled: whether the player has turned it on.
         rank: of two mods with the same file, the one with the smaller rank is shown.
     """
 
-    name: str
-    folder: Path
     title: str
     enabled: bool
     rank: int
-
-    @property
-    def overlay(self) -> Overlay:
-        return Overlay(self.name, self.folder)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from pipeline.labels.formats.shapes import (
     box_of_rectangle,
 )
 from pipeline.labels.images import (
-    IMAGE_FORMATS,
+    IMAGE_SUFFIXES,
     MAX_PIXELS,
     UNREADABLE,
     open_image,
@@ -295,10 +295,10 @@ def _locate_images(
 
 def _check_name(path: Path, name: str) -> None:
     file = PurePosixPath(name)
-    if file.suffix.lower() not in IMAGE_FORMATS:
+    if file.suffix.lower() not in IMAGE_SUFFIXES:
         raise ExportError(
             f"{path}: {name} is not an image that trainers read.",
-            f"Use one of {', '.join(IMAGE_FORMATS)}.",
+            f"Use one of {', '.join(IMAGE_SUFFIXES)}.",
         )
     if not file.name.isprintable():
         raise ExportError(
