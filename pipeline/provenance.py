@@ -78,9 +78,7 @@ class Provenance(Record):
     def version(self) -> ArtifactVersion:
         """The artifact that this record belongs to."""
         return ArtifactVersion(
-            asset=self.recipe.asset,
-            partition=self.recipe.partition,
-            data_version=self.data_version,
+            asset=self.recipe.asset, partition=self.recipe.partition, data_version=self.data_version
         )
 
 

@@ -138,7 +138,7 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
     def index(self, folder: Path, pack: GamePack, report: Report) -> Indexed:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
         known = self._known_digests(pack)
-        indexed = index_game(folder, pack, known.digest, report, self.mod_choice(pack).overlays)
+        indexed = index_game(folder, pack, known.digest, report, self.mod_choice(pack).used)
         known.save()
         return indexed
 

@@ -139,7 +139,7 @@ def _sprites(pack: GamePack) -> dg.AssetsDefinition:
             located = game.located(pack)
             _files(build, game, pack, "sprites")
             writer, options = LibraryWriter(folder), game.extraction_options(pack)
-            overlays = game.mod_choice(pack).overlays
+            overlays = game.mod_choice(pack).used
             report = extract_library(located, pack, writer.add, build.report, options, overlays)
             for problem in report.problems:
                 notice(context.log.warning, problem)

@@ -61,7 +61,7 @@ def compared_game_files(artifact: Path, files: GameFiles, given: GamePack | None
         return Findings(
             notes=(f"The files of {index.game} were not compared. {error.problem} {error.fix}",)
         )
-    overlays = [mod.overlay for player in players for mod in player.mods]
+    overlays = [mod for player in players for mod in player.mods]
     return Findings(
         problems=tuple(
             problem

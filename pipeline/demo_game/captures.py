@@ -23,14 +23,9 @@ from detector_runtime.system.cores import usable_cores
 from PIL import Image
 
 from pipeline.demo_game.art.catalogue import DECOY, DISTRACTOR, sprite_files
-from pipeline.demo_game.drawing_code import drawing_version
-from pipeline.demo_game.renderer import (
-    FRAMES,
-    Pixels,
-    Screenshot,
-    SeenObject,
-    screenshot,
-)
+from pipeline.demo_game.art.raycasting import Pixels
+from pipeline.demo_game.game_folder import drawing_version
+from pipeline.demo_game.renderer import FRAMES, Screenshot, SeenObject, screenshot
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_json
 from pipeline.processes import end_with_parent
@@ -61,7 +56,12 @@ def write_export_batches(exports_folder: Path, report: Report = silent) -> tuple
     """
     files = tuple(exports_folder / name for name in BATCHES)
     try:
-        missing = [file for file in files if not _is_current(file)]
+        drawn = _versions(exports_folder)
+        missing = [
+            file
+            for file in files
+            if drawn.get(file.name) != drawing_version() or not file.is_file()
+        ]
         if missing:
             exports_folder.mkdir(parents=True, exist_ok=True)
         for file, archive in zip(missing, _archives(missing, report), strict=True):
@@ -148,7 +148,8 @@ def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
 
 
 def _coco(frames: list[Screenshot], shape_of: Callable[[SeenObject], Shape]) -> dict[str, Any]:
-    labels = _labels()
+    # In alphabetical order, which is not that of the pack.
+    labels = sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
     annotations: list[dict[str, Any]] = []
     for image_id, frame in enumerate(frames, start=1):
         for seen in frame.objects:
@@ -188,11 +189,6 @@ def _image_entry(image_id: int, frame: Screenshot) -> dict[str, Any]:
     }
 
 
-def _labels() -> list[str]:
-    """The project's labels: in alphabetical order, which is not that of the pack."""
-    return sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
-
-
 def _outlines(seen: SeenObject) -> Iterator[np.ndarray[Any, np.dtype[np.int64]]]:
     """Corners (x, y) around each visible piece."""
     count, pieces = cv2.connectedComponents(seen.mask.astype(np.uint8), connectivity=8)
@@ -222,10 +218,6 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     # By default these two depend on the operating system.
     entry.create_system, entry.external_attr = 3, 0o644 << 16
     archive.writestr(entry, data)
-
-
-def _is_current(file: Path) -> bool:
-    return file.is_file() and _versions(file.parent).get(file.name) == drawing_version()
 
 
 def _replace(file: Path, data: bytes) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pipeline.demo_game.art.catalogue import SpriteFile, drawings_of, sprite_files
 from pipeline.demo_game.art.raycasting import SolidView
-from pipeline.demo_game.drawing_code import drawing_version
 from pipeline.demo_game.ground import BLACK, PLACEHOLDER, TERRAINS, placeholder, tile_of
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
 from pipeline.formats.dds import write_dds
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
 from pipeline.progress import Report, silent, track
+from pipeline.provenance import code_version_of
 
 SPRITES = Path("resources/_common/drs/graphics")
 TEXTURES = Path("resources/_common/terrain/textures/2x")
@@ -42,6 +42,14 @@ TEAM_COLOURS = {
 
 class DrawnGameError(OutpostError):
     """The built-in game cannot be drawn where it was asked for."""
+
+
+def drawing_version() -> str:
+    """A digest of the code that draws and writes the game; changes when the art may have changed.
+
+    It only decides whether to draw again, and is no part of what is drawn.
+    """
+    return code_version_of("pipeline.demo_game", "pipeline.formats")
 
 
 def draw_game(folder: Path, report: Report = silent) -> None:
@@ -103,7 +111,7 @@ def _frame_of(file: SpriteFile, drawing: SolidView) -> SldFrame:
     x, y = HOTSPOT[0] - drawing.hotspot[0], HOTSPOT[1] - drawing.hotspot[1]
     shadow_x, shadow_y = x + drawing.shadow_offset[0], y + drawing.shadow_offset[1]
     shadow = PlacedLayer(shadow_x, shadow_y, drawing.shadow)
-    if file.is_shadow:
+    if "_shadow" in file.name:  # Parts of large buildings hold a shadow alone.
         return SldFrame(CANVAS, CANVAS, HOTSPOT, shadow=shadow)
     owned = bool(drawing.player.any())
     return SldFrame(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
+from pipeline.demo_game.art.raycasting import Pixels
+from pipeline.demo_game.art.solids import Field
 
 TILE = 512
 """Pixels of a side; a whole scene fits, also before it is enlarged."""
@@ -50,11 +50,6 @@ BLACK = Terrain("g_bla", (0, 0, 0), (2, 2, 2))
 """What the game draws where nothing has been explored; no background."""
 PLACEHOLDER = "o_placeholder"
 """A chequered file that stands for a missing one; no background either."""
-
-
-def terrain_named(name: str) -> Terrain:
-    """The terrain whose file has that name."""
-    return next(terrain for terrain in TERRAINS if terrain.name == name)
 
 
 def tile_of(terrain: Terrain, seed: int) -> Pixels:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from pipeline.demo_game.art.raycasting import Mask, Pixels
+from pipeline.demo_game.art.solids import Field
+
 Colour = tuple[int, int, int]
 
 TOP_HEIGHT = 13

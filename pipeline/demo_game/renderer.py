@@ -12,17 +12,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, drawing
-from pipeline.demo_game.art.raycasting import SolidView
+from pipeline.demo_game.art.raycasting import Mask, Pixels, SolidView
 from pipeline.demo_game.game_folder import TEAM_COLOURS
-from pipeline.demo_game.interface import (
-    draw_bar,
-    draw_ellipse,
-    draw_minimap,
-    draw_resources,
-)
+from pipeline.demo_game.interface import draw_bar, draw_ellipse, draw_minimap, draw_resources
 from pipeline.demo_game.world import (
     FOOTPRINTS,
     HEIGHT,
@@ -34,9 +28,6 @@ from pipeline.demo_game.world import (
     world_of,
 )
 from pipeline.labels.boxes import Box
-
-Pixels = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 
 FRAME_WIDTH, FRAME_HEIGHT = 320, 256
 FRAMES = 24
@@ -87,11 +78,6 @@ class Screenshot:
     objects: tuple[SeenObject, ...]
 
 
-def session_named(name: str) -> Session:
-    """The session of that name."""
-    return next(session for session in SESSIONS if session.name == name)
-
-
 def screenshot(name: str, number: int) -> Screenshot:
     """One frame of the session of that name, the same in whatever order frames are drawn.
 
@@ -103,7 +89,7 @@ def screenshot(name: str, number: int) -> Screenshot:
 
 @lru_cache(maxsize=1)
 def _played(name: str) -> tuple[Session, World, tuple[tuple[int, int], ...]]:
-    session = session_named(name)
+    session = next(session for session in SESSIONS if session.name == name)
     return session, world_of(session), tuple(_camera_path(session))
 
 
@@ -161,7 +147,8 @@ class _Frame:
 
     def _moved(self, entity: Entity) -> Entity:
         """In the image's coordinates, some steps along its way when it walks."""
-        along = (self._number * 5 + entity.phase * 7) % 12 - 6 if entity.walks else 0
+        walks = "_walk" in entity.file.name
+        along = (self._number * 5 + entity.phase * 7) % 12 - 6 if walks else 0
         dx, dy = heading_step(entity.heading)
         return replace(
             entity,

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.demo_game.art.catalogue import DISTRACTOR, HEADINGS, SpriteFile, sprite_files
-from pipeline.demo_game.art.solids import unit_circle
-from pipeline.demo_game.ground import TILE, smooth_noise, terrain_named, tile_of
-
-Pixels = npt.NDArray[np.uint8]
-Field = npt.NDArray[np.float32]
+from pipeline.demo_game.art.raycasting import Pixels
+from pipeline.demo_game.art.solids import Field, unit_circle
+from pipeline.demo_game.ground import TERRAINS, TILE, smooth_noise, tile_of
 
 WIDTH, HEIGHT = 1800, 964
 CELLS = (6, 10)
@@ -113,11 +110,6 @@ class Entity:
     player: int | None
     selected: bool
     health: float | None
-
-    @property
-    def walks(self) -> bool:
-        """Whether it is on its way, so that it is elsewhere in another frame."""
-        return "_walk" in self.file.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,7 +284,8 @@ def _paint(rng: np.random.Generator, elevation: Field, entities: tuple[Entity, .
 
 def _texture(name: str, rng: np.random.Generator) -> Field:
     """A terrain's tile laid out over the map."""
-    tile = tile_of(terrain_named(name), int(rng.integers(1 << 30)))
+    terrain = next(terrain for terrain in TERRAINS if terrain.name == name)
+    tile = tile_of(terrain, int(rng.integers(1 << 30)))
     rows, columns = (np.arange(side) % TILE for side in (HEIGHT, WIDTH))
     return tile[rows][:, columns].astype(np.float32)
 

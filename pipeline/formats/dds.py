@@ -42,16 +42,16 @@ def read_dds(path: Path) -> Pixels:
     with path.open("rb") as stream:
         try:
             image = Image.open(stream, formats=["DDS"])
+            if max(image.size) <= MAX_SIDE:
+                return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
         except Exception as error:
-            raise _unreadable(path, error) from error
-        if max(image.size) > MAX_SIDE:
-            width, height = image.size
-            raise _too_large(path, f"it is {width}x{height}, longer than {MAX_SIDE} pixels")
-        try:
-            mode = "RGBA" if image.has_transparency_data else "RGB"
-            return np.array(image.convert(mode))
-        except Exception as error:
-            raise _unreadable(path, error) from error
+            # Pillow reports damage in a dozen kinds of exception, from SyntaxError to struct.error.
+            reason = str(error) or type(error).__name__
+            raise DdsError(
+                f"{path} cannot be read as DDS: {reason}.",
+                "Let the game's launcher verify its files, or exclude the texture in terrain.yaml.",
+            ) from error
+    raise _too_large(path, f"it is {image.width}x{image.height}, longer than {MAX_SIDE} pixels")
 
 
 def write_dds(path: Path, pixels: Pixels) -> None:
@@ -66,13 +66,4 @@ def write_dds(path: Path, pixels: Pixels) -> None:
 def _too_large(path: Path, how: str) -> DdsError:
     return DdsError(
         f"{path} is too large: {how}.", "Scale the texture down, or exclude it in terrain.yaml."
-    )
-
-
-def _unreadable(path: Path, error: Exception) -> DdsError:
-    # Pillow reports damage in a dozen kinds of exception, from SyntaxError to struct.error.
-    reason = str(error) or type(error).__name__
-    return DdsError(
-        f"{path} cannot be read as DDS: {reason}.",
-        "Let the game's launcher verify its files, or exclude the texture in terrain.yaml.",
     )

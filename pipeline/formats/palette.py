@@ -7,7 +7,6 @@ lie palettes in the JASC-PAL format, one per colour, whose first entry is the co
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +67,11 @@ def _from_json(file: Path) -> tuple[Colour, ...]:
 
 
 def _colour(fractions: dict[str, Any]) -> Colour:
-    red, green, blue = (_byte(float(fractions[channel])) for channel in "rgb")
-    return red, green, blue
-
-
-def _byte(fraction: float) -> int:
-    if not (math.isfinite(fraction) and 0 <= fraction <= 1):
-        raise ValueError(f"{fraction} is not between 0 and 1")
-    return round(fraction * 255)
+    red, green, blue = (float(fractions[channel]) for channel in "rgb")
+    for fraction in (red, green, blue):
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"{fraction} is not between 0 and 1")
+    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def _first_of_jasc(file: Path) -> Colour:

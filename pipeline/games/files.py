@@ -29,7 +29,7 @@ class Overlay:
     """A folder whose files stand in the place of the game's own: a mod that is turned on.
 
     Attributes:
-        name: what records call it, such as `local/Small trees`.
+        name: what records call it, such as `subscribed/12345_Small trees`.
         folder: laid out as the game's own.
     """
 

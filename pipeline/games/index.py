@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
@@ -25,7 +25,7 @@ from pipeline.games.files import (
     paths_in,
 )
 from pipeline.games.pack import GamePack, SpriteRules, TerrainRules
-from pipeline.manifests import FileEntry
+from pipeline.manifests import FileEntry, Record
 from pipeline.progress import Report, silent, track
 
 INDEX_FILE = "index.json"
@@ -64,10 +64,8 @@ class GameFile(FileEntry):
         return {key: value for key, value in write(self).items() if key != "mod" or value}
 
 
-class GameIndex(BaseModel):
+class GameIndex(Record):
     """Sprite and terrain files of an installed game, paths relative to its folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     game: str
     sprites: tuple[GameFile, ...]
@@ -98,10 +96,8 @@ class GameIndex(BaseModel):
         return (*self.sprites, *self.terrain, *self.other)
 
 
-class Oddities(BaseModel):
+class Oddities(Record):
     """What is odd about a game's files, and harms nothing but themselves; paths are whole."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unreadable: dict[str, str] = Field({}, description="What cannot be read, and why.")
     alike: dict[str, tuple[str, ...]] = Field(

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pipeline.games.files import (
-    Overlay,
     files_in,
     find_file,
     first_folder,
@@ -29,7 +28,8 @@ from pipeline.games.matching import FileMatches, by_prefix, match_files, match_t
 from pipeline.games.mods import Mod, PlayerMods
 from pipeline.games.pack import GameClass, GamePack, SpriteRules, TerrainRules
 from pipeline.games.patterns import expand_braces, matcher
-from pipeline.games.steam import Libraries, expanded, in_steam_apps, steam_libraries
+from pipeline.games.steam import expanded, in_steam_apps, steam_libraries
+from pipeline.manifests import Record
 
 STEAM = "steam:"
 """Begins an install folder that is looked for in every Steam library."""
@@ -55,10 +55,8 @@ WITHOUT_RULES = (
 """What it means that a class is missing for which the pack has no rule."""
 
 
-class ClassFiles(BaseModel):
+class ClassFiles(Record):
     """What an installed game has of one class."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: int
     name: str
@@ -71,10 +69,8 @@ class ClassFiles(BaseModel):
     meaning: str = Field(description="What the state means, and what to do about a miss.")
 
 
-class TerrainCoverage(BaseModel):
+class TerrainCoverage(Record):
     """What an installed game has of terrain textures."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     land: int
     water: int
@@ -83,10 +79,8 @@ class TerrainCoverage(BaseModel):
     idle_patterns: tuple[str, ...] = Field(description="Patterns that match no texture.")
 
 
-class ModCoverage(BaseModel):
+class ModCoverage(Record):
     """What a mod changes of what the pack looks at."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Its kind and its folder.")
     title: str
@@ -104,10 +98,8 @@ class ModCoverage(BaseModel):
         return "on in the game, not used" if self.enabled else "off"
 
 
-class CoverageReport(BaseModel):
+class CoverageReport(Record):
     """How the rules of a pack fit an installed game."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     game: str
     folder: str
@@ -160,9 +152,12 @@ def usual_folders(entries: list[str], steam_roots: tuple[str, ...] | None = None
             do, or `steam:NAME` for that game in every Steam library.
         steam_roots: where to look for Steam; by default the usual places of this system.
     """
-    libraries = steam_libraries(steam_roots)
+    libraries = steam_libraries(steam_roots).there
     for entry in entries:
-        found = _in_steam(entry, libraries) if entry.startswith(STEAM) else expanded(entry)
+        found = expanded(entry)
+        if entry.startswith(STEAM):
+            name = entry.removeprefix(STEAM)
+            found = (in_steam_apps(library, "common", name) for library in libraries)
         yield from (folder for folder in found if folder.is_dir())
 
 
@@ -183,10 +178,6 @@ class ModChoice:
         """What could not be read of mods."""
         return tuple(problem for player in self.players for problem in player.problems)
 
-    @property
-    def overlays(self) -> tuple[Overlay, ...]:
-        return tuple(mod.overlay for mod in self.used)
-
 
 def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None) -> CoverageReport:
     """Compare the file names of an installed game with the rules of its pack.
@@ -196,7 +187,7 @@ def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None)
             the text says what the folder looks like and where to look instead.
     """
     rules, mods = pack.sprites, mods or ModChoice()
-    listing = list_files(folder, rules, mods.overlays)
+    listing = list_files(folder, rules, mods.used)
     names = list(listing.found)
     stems = [stem for name in names if (stem := stem_of(name, rules)) is not None]
     if not stems:
@@ -220,9 +211,9 @@ def check_installed(pack: GamePack, folder: Path, mods: ModChoice | None = None)
         terrain=_terrain(pack, folder),
         mods=covered_mods(pack, folder, mods),
         mod_problems=mods.problems,
-        oddities=Oddities.of([listing, list_files(folder, pack.terrain, mods.overlays)]),
+        oddities=Oddities.of([listing, list_files(folder, pack.terrain, mods.used)]),
         palette_found=(
-            find_file(folder, rules.palette, mods.overlays) is not None if rules.palette else None
+            find_file(folder, rules.palette, mods.used) is not None if rules.palette else None
         ),
     )
 
@@ -236,7 +227,7 @@ def covered_mods(pack: GamePack, folder: Path, choice: ModChoice) -> tuple[ModCo
     shown = Counter(
         found.overlay
         for place in places
-        for name, found in list_files(folder, place, choice.overlays).found.items()
+        for name, found in list_files(folder, place, choice.used).found.items()
         if has_suffix(name, place.suffix)
     )
     others = (mod for player in choice.players for mod in player.mods)
@@ -405,8 +396,3 @@ def _ends(names: Iterator[str]) -> dict[str, int]:
         for name in names
     )
     return dict(sorted(ends.items(), key=lambda end: (-end[1], end[0])))
-
-
-def _in_steam(entry: str, libraries: Libraries) -> Iterator[Path]:
-    name = entry.removeprefix(STEAM)
-    return (in_steam_apps(library, "common", name) for library in libraries.there)

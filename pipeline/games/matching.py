@@ -106,13 +106,7 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
     apart, rest = _set_apart(rules, kept)
     claims = _claims(rules, rest)
     by_rule, conflicts = _assign(rules, claims)
-    choices = {
-        stem: [_named(part, stem, kept) for part in match.rule.parts]
-        for match in by_rule
-        if match.rule.parts
-        for stem in match.stems
-    }
-    pieces = {stem: _variants(stem, found) for stem, found in choices.items() if any(found)}
+    pieces, lacking = _with_parts(by_rule, kept)
     drawn = {piece.stem for variants in pieces.values() for each in variants for piece in each}
     unmatched = tuple(stem for stem in rest if stem not in claims and stem not in drawn)
     if rules.rest is not None:
@@ -120,7 +114,7 @@ def match_files(rules: SpriteRules, stems: Iterable[str]) -> FileMatches:
     return FileMatches(
         by_rule=by_rule,
         pieces=pieces,
-        lacking=_lacking(by_rule, choices),
+        lacking=lacking,
         excluded=tuple(stem for stem in every if never.fullmatch(stem)),
         apart=apart,
         conflicts=conflicts,
@@ -191,30 +185,32 @@ def _assign(
     return tuple(matches), dict(sorted(conflicts.items()))
 
 
-def _named(part: SpritePart, stem: str, stems: list[str]) -> list[Piece]:
-    """The files that may be this part of a stem's sprite."""
-    pattern = matcher([with_stem(part.name, stem)])
+def _with_parts(
+    by_rule: Iterable[RuleMatch], stems: list[str]
+) -> tuple[dict[str, tuple[tuple[Piece, ...], ...]], dict[str, tuple[str, ...]]]:
+    """The pieces of sprites of several files, and the patterns of parts that no file matches."""
+    pieces: dict[str, tuple[tuple[Piece, ...], ...]] = {}
+    lacking: dict[str, tuple[str, ...]] = {}
+    for match in by_rule:
+        for stem in match.stems if match.rule.parts else ():
+            parts = [(with_stem(part.name, stem), part) for part in match.rule.parts]
+            found = [(name, _named(name, part, stems)) for name, part in parts]
+            if missing := tuple(name for name, named in found if not named):
+                lacking[stem] = missing
+            if choices := [named for _, named in found if named]:
+                pieces[stem] = _variants(stem, choices)
+    return pieces, lacking
+
+
+def _named(name: str, part: SpritePart, stems: list[str]) -> list[Piece]:
+    """The files that may be this part of a sprite, by the pattern of its name."""
+    pattern = matcher([name])
     return [Piece(other, part.dx, part.dy) for other in stems if pattern.fullmatch(other)]
 
 
 def _variants(stem: str, choices: list[list[Piece]]) -> tuple[tuple[Piece, ...], ...]:
     """One of every part that was found, in every combination, from back to front."""
-    combinations = product(*(found for found in choices if found))
     return tuple(
-        tuple(sorted((Piece(stem), *chosen), key=lambda piece: piece.dy)) for chosen in combinations
+        tuple(sorted((Piece(stem), *chosen), key=lambda piece: piece.dy))
+        for chosen in product(*choices)
     )
-
-
-def _lacking(
-    by_rule: Iterable[RuleMatch], choices: Mapping[str, list[list[Piece]]]
-) -> dict[str, tuple[str, ...]]:
-    parts = {stem: match.rule.parts for match in by_rule for stem in match.stems}
-    lacking = {
-        stem: tuple(
-            with_stem(part.name, stem)
-            for part, pieces in zip(parts[stem], found, strict=True)
-            if not pieces
-        )
-        for stem, found in choices.items()
-    }
-    return {stem: patterns for stem, patterns in lacking.items() if patterns}

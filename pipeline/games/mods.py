@@ -31,26 +31,18 @@ LAST = 1 << 31
 
 
 @dataclass(frozen=True)
-class Mod:
-    """A mod on this machine.
+class Mod(Overlay):
+    """A mod on this machine; its name is its kind and its folder.
 
     Attributes:
-        name: its kind and its folder, such as `subscribed/12345_Small trees`.
-        folder: laid out as the game's own.
         title: what the game calls it.
         enabled: whether the player has turned it on.
         rank: of two mods with the same file, the one with the smaller rank is shown.
     """
 
-    name: str
-    folder: Path
     title: str
     enabled: bool
     rank: int
-
-    @property
-    def overlay(self) -> Overlay:
-        return Overlay(self.name, self.folder)
 
 
 @dataclass(frozen=True)
@@ -95,14 +87,13 @@ def read_mods(folder: Path) -> PlayerMods:
 
 def that_show(mods: Iterable[Mod], pack: GamePack) -> tuple[Mod, ...]:
     """Those that have any file where the pack looks; mods of maps or of sounds do not."""
-
-    def shows(mod: Mod) -> bool:
-        palette = pack.sprites.palette
-        return any(
-            list_files(mod.folder, place).found for place in (pack.sprites, pack.terrain)
-        ) or (palette is not None and find_file(mod.folder, palette) is not None)
-
-    return tuple(mod for mod in mods if shows(mod))
+    palette = pack.sprites.palette
+    return tuple(
+        mod
+        for mod in mods
+        if any(list_files(mod.folder, place).found for place in (pack.sprites, pack.terrain))
+        or (palette is not None and find_file(mod.folder, palette) is not None)
+    )
 
 
 def choose_mods(players: Sequence[PlayerMods], choice: str, pack: GamePack) -> tuple[Mod, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -391,38 +391,26 @@ class GamePack(Section):
     def _names_are_known(cls, section: NamingSection, info: ValidationInfo) -> NamingSection:
         if "classes" not in info.data:  # They are wrong themselves, which is reported.
             return section
-        known = [*(known.name for known in info.data["classes"]), "distractor"]
-        problems = [
-            f"{key}: there is no class '{name}'{_suggestion(name, known)}"
-            for key, name in section.named_classes()
-            if name not in known
-        ]
+        known: list[str] = [*(one.name for one in info.data["classes"]), "distractor"]
+        problems = _unknown(section.named_classes(), known, "there is no class")
         if isinstance(section, SceneRules):
-            problems += _unknown_lists(section, info.data["classes"])
-            problems += _unknown_marks(section, info.data.get("sprites"))
+            lists = {*known, *(one.group for one in info.data["classes"])}
+            problems += _unknown(section.named_lists(), lists, "there is no class and no group")
+            if "sprites" in info.data:  # Else they are wrong themselves.
+                marks = info.data["sprites"].marks
+                problems += _unknown(section.named_marks(), marks, "sprites.marks has no")
             problems += [] if problems else section.unplaced_members()
         if problems:
             raise ValueError("; ".join(problems))
         return section
 
 
-def _unknown_lists(rules: SceneRules, classes: list[GameClass]) -> list[str]:
-    known = {name for one in classes for name in (one.name, one.group)} | {"distractor"}
+def _unknown(named: Iterable[tuple[str, str]], known: Collection[str], lacks: str) -> list[str]:
+    """A message for each key that names what is not known."""
     return [
-        f"{key}: there is no class and no group '{name}'{_suggestion(name, known)}"
-        for key, name in rules.named_lists()
+        f"{key}: {lacks} '{name}'{_suggestion(name, known)}"
+        for key, name in named
         if name not in known
-    ]
-
-
-def _unknown_marks(rules: SceneRules, sprites: SpriteRules | None) -> list[str]:
-    if sprites is None:  # They are wrong themselves, which is reported.
-        return []
-    return [
-        f"overlays.marks[{number}].image: sprites.marks has no '{mark.image}'"
-        f"{_suggestion(mark.image, sprites.marks)}"
-        for number, mark in enumerate(rules.overlays.marks)
-        if mark.image not in sprites.marks
     ]
 
 
@@ -509,7 +497,8 @@ def _explain(problem: ErrorDetails, folder: Path) -> str:
 def _complaint(problem: ErrorDetails) -> str:
     name = str(problem["loc"][-1]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        return f"there is no such key{_suggestion(name, _known_keys())}"
+        keys = (key for section in Section.__subclasses__() for key in section.model_fields)
+        return f"there is no such key{_suggestion(name, keys)}"
     if problem["type"] == "missing":
         return "this key is missing"
     if problem["type"] == "value_error":
@@ -517,15 +506,11 @@ def _complaint(problem: ErrorDetails) -> str:
     return f"{problem['msg']} (got {_short(problem['input'])})"
 
 
-def _known_keys() -> Iterator[str]:
-    return (key for section in Section.__subclasses__() for key in section.model_fields)
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, sorted(set(known)), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -54,11 +54,9 @@ def with_stem(pattern: str, stem: str) -> str:
     `<stem>` is the stem itself, and `<stem-2>` the stem without its last two words, which are what
     stands between underscores.
     """
-
-    def words(found: re.Match[str]) -> str:
-        return stem.rsplit("_", int(found[1] or 0))[0] if found[1] else stem
-
-    return _STEM.sub(words, pattern)
+    return _STEM.sub(
+        lambda found: stem.rsplit("_", int(found[1]))[0] if found[1] else stem, pattern
+    )
 
 
 def _checked(pattern: str) -> str:

@@ -145,11 +145,7 @@ def library_paths(text: str) -> tuple[str, ...]:
                 continue
             is_path = key == "path" if depth == 2 else depth == 1 and key.isdecimal()
             if is_path and value:
-                paths.append(_unescaped(value))
+                # Steam escapes quotes and backslashes alone; people write single backslashes.
+                paths.append(re.sub(r'\\(["\\])', r"\1", value))
             key = None
     return tuple(dict.fromkeys(paths))
-
-
-def _unescaped(text: str) -> str:
-    """Only a quote and a backslash are escaped by Steam; people write single backslashes."""
-    return re.sub(r'\\(["\\])', r"\1", text)

@@ -54,7 +54,7 @@ class Frame:
     @property
     def stem(self) -> str:
         """The name without suffix, by which frames of different batches are the same frame."""
-        return stem_of(self.name)
+        return PurePosixPath(self.name).stem
 
     @property
     def session(self) -> str:
@@ -223,11 +223,6 @@ class ExportBatch:
     def image_of(self, frame: Frame) -> Path:
         """The file of a frame of the batch."""
         return self.folder / frame.path
-
-
-def stem_of(name: str) -> str:
-    """A file name without its folders and its suffix."""
-    return PurePosixPath(name).stem
 
 
 def _damaged(file: Path, why: Exception) -> BatchError:

@@ -14,8 +14,8 @@ from typing import Any
 from detector_runtime.images import orientation_of, upright
 from PIL import Image
 
-IMAGE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
-"""Suffixes that trainers read, with Pillow's names of the formats."""
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+"""What trainers read."""
 
 MAX_PIXELS = 80_000_000
 """Above any screen, and below the size from which Pillow suspects an attack."""

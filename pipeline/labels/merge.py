@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -158,13 +159,12 @@ def is_held_out(batch: str, rules: MergeRules) -> bool:
     return any(fnmatchcase(batch, pattern) for pattern in rules.held_out)
 
 
-@dataclass
-class _Chosen:
+class _Chosen(NamedTuple):
     """Frames of all batches, each stem once, and what was met on the way."""
 
-    frames: list[tuple[NamedBatch, Frame]] = field(default_factory=list)
-    duplicates: list[SameStem] = field(default_factory=list)
-    collisions: list[SameStem] = field(default_factory=list)
+    frames: list[tuple[NamedBatch, Frame]]
+    duplicates: list[SameStem]
+    collisions: list[SameStem]
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,7 @@ def _check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) ->
     for batch in batches:
         if batch.batch.class_names != tuple(class_names):
             raise MergeError(
-                f"Batch '{batch.name}' was read for another list of classes.",
-                READ_AGAIN,
+                f"Batch '{batch.name}' was read for another list of classes.", READ_AGAIN
             )
     repeated = [name for name, n in Counter(b.name for b in batches).items() if n > 1]
     if repeated:
@@ -211,23 +210,21 @@ def _choose_frames(batches: Iterable[NamedBatch], rules: MergeRules) -> _Chosen:
 
     Stems that differ only by case count as one: they would be one file on Windows and macOS.
     """
-    chosen = _Chosen()
+    duplicates: list[SameStem] = []
+    collisions: list[SameStem] = []
     first: dict[str, tuple[NamedBatch, Frame]] = {}
     for batch in batches:
-        for frame in _usable_frames(batch.batch, rules):
+        unlabelled = batch.batch.unlabelled if rules.unlabelled == "background" else ()
+        for frame in (*batch.batch.frames, *unlabelled):
             key = frame.stem.casefold()
             if key not in first:
                 first[key] = (batch, frame)
                 continue
             kept, other = first[key]
             same = SameStem(stem=frame.stem, kept=kept.name, dropped=batch.name)
-            (chosen.duplicates if _alike(other, frame) else chosen.collisions).append(same)
-    chosen.frames = sorted(first.values(), key=lambda item: item[1].stem)
-    return chosen
-
-
-def _usable_frames(batch: Batch, rules: MergeRules) -> tuple[Frame, ...]:
-    return batch.frames if rules.unlabelled == "drop" else (*batch.frames, *batch.unlabelled)
+            (duplicates if _alike(other, frame) else collisions).append(same)
+    frames = sorted(first.values(), key=lambda item: item[1].stem)
+    return _Chosen(frames, duplicates, collisions)
 
 
 def _alike(one: Frame, other: Frame) -> bool:
@@ -243,11 +240,7 @@ def _placed(batch: NamedBatch, frame: Frame, split: Split) -> RealImage:
 
 
 def _summarise(
-    batches: Sequence[NamedBatch],
-    chosen: _Chosen,
-    split: Split,
-    images: _Images,
-    rules: MergeRules,
+    batches: Sequence[NamedBatch], chosen: _Chosen, split: Split, images: _Images, rules: MergeRules
 ) -> MergeSummary:
     real_train, real_val = images.real_in("train"), images.real_in("val")
     drawn_train, drawn_val = images.synthetic_in("train"), images.synthetic_in("val")

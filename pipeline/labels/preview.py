@@ -31,7 +31,12 @@ def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
     """
     listed = sorted(set(training_set.listed["train"]))
     images = [line for line in listed if is_real(line)] or listed
-    tiles = [_labelled_tile(training_set, image) for image in spread_over(images, count)]
+    tiles = []
+    for line in spread_over(images, count):
+        image = _opened(training_set.folder / line)
+        rows = training_set.rows_of(line)
+        boxes = [row.labelled_box(image.width, image.height) for row in rows]
+        tiles.append(_tile(image, boxes, training_set.class_names))
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles))))
 
 
@@ -42,12 +47,6 @@ def batch_samples(export: ExportBatch, count: int = 6) -> bytes | None:
         for frame in spread_over(export.batch.frames, count)
     ]
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)))) if tiles else None
-
-
-def _labelled_tile(training_set: TrainingSet, line: str) -> Image.Image:
-    image, names = _opened(training_set.folder / line), training_set.class_names
-    rows = training_set.rows_of(line)
-    return _tile(image, [row.labelled_box(image.width, image.height) for row in rows], names)
 
 
 def _opened(file: Path) -> Image.Image:

@@ -49,7 +49,9 @@ def split_frames(frames: Sequence[Frame], rules: MergeRules) -> Split:
     """
     ordered = sorted(frames, key=lambda frame: frame.stem)
     if rules.split == "legacy":
-        return _split_singly(ordered, rules)
+        count = round(len(ordered) * rules.validation_fraction)
+        order = np.random.default_rng([rules.seed]).permutation(len(ordered))
+        return Split(_stems(ordered, order[:count].tolist()), "frames", len(ordered))
     near = near_duplicates(ordered)
     sessions: list[Hashable] = [frame.session for frame in ordered]
     by_session = _split_units(_joined(sessions, near), rules)
@@ -67,12 +69,6 @@ def near_duplicates(frames: Sequence[Frame]) -> tuple[tuple[int, int], ...]:
     hashes = [frame.phash for frame in frames]
     near = np.triu(hash_distances(hashes, hashes) <= NEAR_DUPLICATE_BITS, k=1)
     return tuple((int(i), int(j)) for i, j in zip(*np.nonzero(near), strict=True))
-
-
-def _split_singly(frames: Sequence[Frame], rules: MergeRules) -> Split:
-    count = round(len(frames) * rules.validation_fraction)
-    order = np.random.default_rng([rules.seed]).permutation(len(frames))
-    return Split(_stems(frames, order[:count].tolist()), "frames", len(frames))
 
 
 def _split_units(units: list[list[int]], rules: MergeRules) -> list[int] | None:

@@ -13,8 +13,7 @@ from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from assets.graph.game import show_backgrounds
 from pipeline.backgrounds.sets import BackgroundSet
-from pipeline.demo_game.drawing_code import drawing_version
-from pipeline.demo_game.game_folder import MARKER, SPRITES, TEXTURES
+from pipeline.demo_game.game_folder import MARKER, SPRITES, TEXTURES, drawing_version
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, load_pack

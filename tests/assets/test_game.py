@@ -20,8 +20,7 @@ from assets.graph.game import (
     SPRITE_CODE,
     game_assets,
 )
-from pipeline.demo_game.drawing_code import drawing_version
-from pipeline.demo_game.game_folder import MARKER, PALETTE, SPRITES, TEXTURES
+from pipeline.demo_game.game_folder import MARKER, PALETTE, SPRITES, TEXTURES, drawing_version
 from pipeline.games.index import GameFolderError
 from pipeline.games.pack import ModRules, load_pack
 from pipeline.provenance import modules_behind

@@ -9,6 +9,7 @@ in a hundred.
 Run with `outpost bench extraction`, or `python tests/bench/extraction.py`.
 """
 
+import csv
 import json
 import os
 import struct
@@ -23,7 +24,6 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.formats.sld import PlacedLayer, SldFrame, encode
-from pipeline.games.match_table import HEADER
 from pipeline.games.pack import PACKS_FOLDER, load_pack
 from pipeline.sprites.extract import ExtractionOptions, extract_library
 from pipeline.sprites.library import LibraryWriter
@@ -135,7 +135,7 @@ def write_game(game: Path) -> int:
 def stock_names() -> list[str]:
     """The names that the classes of the pack take, from its committed table."""
     table = (PACKS_FOLDER / PACK / "matches.tsv").read_text("utf-8").splitlines()
-    rows = [dict(zip(HEADER, line.split("\t"), strict=True)) for line in table[1:]]
+    rows = csv.DictReader(table, delimiter="\t")
     return sorted(name for row in rows if row["kind"] == "class" for name in row["stems"].split())
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.demo_game.drawing_code import drawing_version
-from pipeline.demo_game.game_folder import MARKER
+from pipeline.demo_game.game_folder import MARKER, drawing_version
 from pipeline.games.index import GameFolderError
 from pipeline.games.pack import GamePack, load_pack
 from resources.game_files import DigestCache, GameFiles

@@ -17,7 +17,7 @@ from pipeline.demo_game.art.materials import (
     WOOL,
 )
 from pipeline.demo_game.art.raycasting import Part
-from pipeline.demo_game.art.solids import Cone, Ellipsoid, Vector, axes_along, ball, tilted, turned
+from pipeline.demo_game.art.solids import Cone, Ellipsoid, Vector, ball, tilted, turned
 
 
 def sheep(pose: FigurePose) -> list[Part]:
@@ -118,9 +118,8 @@ def _ring(centre: Vector, reach: float) -> list[Part]:
 def _spout(base: Vector, stride: float) -> list[Part]:
     x, y, z = base
     height = 8.0 + 1.5 * stride
-    up = axes_along((0.0, 0.0, 1.0))
     parts = [Part(Cone(base, (x, y, z + height), 1.0, 1.7), FOAM)]
     for dx, dy in ((-2.8, 0.0), (2.8, 0.0), (0.0, 2.8), (0.0, -2.8)):
         drop = (x + dx, y + dy, z + height)
-        parts.append(Part(Ellipsoid(drop, (2.2, 2.2, 1.9), up), FOAM))
+        parts.append(Part(Ellipsoid(drop, (2.2, 2.2, 1.9)), FOAM))
     return parts

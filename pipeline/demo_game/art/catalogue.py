@@ -12,6 +12,7 @@ from functools import cache
 
 from pipeline.demo_game.art import animals, buildings, figures, nature, ships
 from pipeline.demo_game.art.figures import ATTACK, IDLE, WALK, FigurePose
+from pipeline.demo_game.art.materials import AUTUMN_LEAVES, LIGHT_LEAVES, OAK_LEAVES
 from pipeline.demo_game.art.raycasting import Part, SolidView, draw
 
 HEADINGS = 16
@@ -40,11 +41,6 @@ class SpriteFile:
     steps: tuple[Model, ...]
     headings: int = 1
     facing: float = 0.0
-
-    @property
-    def is_shadow(self) -> bool:
-        """Whether it holds a shadow alone, as some parts of large buildings do."""
-        return "_shadow" in self.name
 
 
 @cache
@@ -111,10 +107,10 @@ def _buildings() -> Iterator[SpriteFile]:
 
 
 def _nature() -> Iterator[SpriteFile]:
-    growing = (
-        ("n_tree_oak_x1", "tree", nature.oak, 4),
-        ("n_tree_birch_x1", "tree", nature.birch, 3),
-        ("n_tree_oak_autumn_x1", "tree", nature.autumn_oak, 2),
+    growing: tuple[tuple[str, str, Callable[[int], list[Part]], int], ...] = (
+        ("n_tree_oak_x1", "tree", lambda n: nature.leafy(n, OAK_LEAVES), 4),
+        ("n_tree_birch_x1", "tree", lambda n: nature.leafy(n + 10, LIGHT_LEAVES), 3),
+        ("n_tree_oak_autumn_x1", "tree", lambda n: nature.leafy(n + 20, AUTUMN_LEAVES), 2),
         ("n_tree_pine_x1", "tree", nature.pine, 3),
         ("n_mine_gold_x1", "gold_mine", nature.gold_mine, 4),
         ("n_forage_bush_x1", "berry_bush", nature.berry_bush, 4),

@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.demo_game.art.materials import (
-    AUTUMN_LEAVES,
     BARK,
     BERRY,
     BUSH_LEAVES,
     GOLD,
     GRASS_BLADE,
     GREY_ROCK,
-    LIGHT_LEAVES,
-    OAK_LEAVES,
     PETAL_BLUE,
     PETAL_PINK,
     PETAL_WHITE,
@@ -25,19 +22,18 @@ from pipeline.demo_game.art.solids import Cone, Ellipsoid, Vector, ball, box, tu
 from pipeline.demo_game.art.surfaces import Material
 
 
-def oak(variant: int) -> list[Part]:
-    """A round dark crown."""
-    return _leafy(variant, OAK_LEAVES)
-
-
-def birch(variant: int) -> list[Part]:
-    """A round light crown."""
-    return _leafy(variant + 10, LIGHT_LEAVES)
-
-
-def autumn_oak(variant: int) -> list[Part]:
-    """A crown that has turned yellow."""
-    return _leafy(variant + 20, AUTUMN_LEAVES)
+def leafy(variant: int, leaves: Material) -> list[Part]:
+    """A tree with a round crown."""
+    rng = _rng("leafy", variant)
+    parts = [Part(Cone((0.0, 0.0, 0.0), (0.0, 0.0, 20.0), 3.6, 2.6), BARK)]
+    crown: Vector = (0.0, 0.0, 32.0 + rng.uniform(-2, 2))
+    parts.append(Part(Ellipsoid(crown, (13.0, 13.0, 11.5)), leaves))
+    for _ in range(9):
+        x, y, z = _on_ball(rng, crown, 10.0)
+        radius = rng.uniform(5.5, 8.0)
+        shade = leaves.lit(float(rng.uniform(0.88, 1.12)))
+        parts.append(Part(Ellipsoid((x, y, z), (radius, radius, radius * 0.85)), shade))
+    return parts
 
 
 def pine(variant: int) -> list[Part]:
@@ -87,7 +83,7 @@ def gold_mine(variant: int) -> list[Part]:
         rock = Ellipsoid((x + shift, y, radius * 0.45), (radius, radius * 0.9, radius * 0.95))
         parts.append(Part(rock, ROCK))
         for _ in range(5):
-            lump = _on_ball(rng, rock.centre, radius * 0.9)
+            lump = _on_ball(rng, rock.middle, radius * 0.9)
             size = rng.uniform(3.6, 5.6)
             cube = box(lump, (size, size, size), turned(float(rng.uniform(0, 90))))
             parts.append(Part(cube, GOLD))
@@ -114,19 +110,6 @@ def flowers(variant: int) -> list[Part]:
         x, y, height = rng.uniform(-8, 8), rng.uniform(-7, 7), rng.uniform(2.5, 5.0)
         parts.append(Part(Cone((x, y, 0.0), (x, y, height), 0.8, 0.6), GRASS_BLADE))
         parts.append(Part(Ellipsoid((x, y, height), (1.5, 1.5, 1.1)), petals))
-    return parts
-
-
-def _leafy(variant: int, leaves: Material) -> list[Part]:
-    rng = _rng("leafy", variant)
-    parts = [Part(Cone((0.0, 0.0, 0.0), (0.0, 0.0, 20.0), 3.6, 2.6), BARK)]
-    crown: Vector = (0.0, 0.0, 32.0 + rng.uniform(-2, 2))
-    parts.append(Part(Ellipsoid(crown, (13.0, 13.0, 11.5)), leaves))
-    for _ in range(9):
-        x, y, z = _on_ball(rng, crown, 10.0)
-        radius = rng.uniform(5.5, 8.0)
-        shade = leaves.lit(float(rng.uniform(0.88, 1.12)))
-        parts.append(Part(Ellipsoid((x, y, z), (radius, radius, radius * 0.85)), shade))
     return parts
 
 

@@ -15,15 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.demo_game.art.solids import (
-    MISSED,
-    Field,
-    Points,
-    Solid,
-    Vector,
-    dot,
-    unit_circle,
-)
+from pipeline.demo_game.art.solids import MISSED, Field, Points, Solid, Vector, dot, unit_circle
 from pipeline.demo_game.art.surfaces import Material
 
 Pixels = npt.NDArray[np.uint8]
@@ -319,10 +311,7 @@ def _region(bounds: _Bounds, window: _Window, fineness: int) -> tuple[slice, sli
     right = math.ceil(bounds.x + bounds.half_width) - window.left
     top = math.floor(bounds.y - bounds.half_height) - window.top
     bottom = math.ceil(bounds.y + bounds.half_height) - window.top
-    return (
-        slice(top * fineness, bottom * fineness),
-        slice(left * fineness, right * fineness),
-    )
+    return (slice(top * fineness, bottom * fineness), slice(left * fineness, right * fineness))
 
 
 def _extent(mask: Mask) -> tuple[int, int, int, int]:

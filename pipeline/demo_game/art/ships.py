@@ -88,9 +88,8 @@ def _lateen(corner: Vector, length: float, height: float) -> Convex:
 
 def _wash(length: float, beam: float) -> list[Part]:
     """Foam along the waterline, broken at the bow."""
-    bow = turned(0)
     parts = [Part(Ellipsoid((-1.0, 0.0, 0.0), (length * 0.49, beam * 0.5, 0.5)), FOAM.lit(0.78))]
     for side in (-1.0, 1.0):
         wave = (length * 0.36, side * beam * 0.34, 0.3)
-        parts.append(Part(Ellipsoid(wave, (length * 0.13, 2.0, 0.9), bow), FOAM))
+        parts.append(Part(Ellipsoid(wave, (length * 0.13, 2.0, 0.9)), FOAM))
     return parts

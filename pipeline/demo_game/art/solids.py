@@ -91,13 +91,9 @@ UPRIGHT = Axes((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 class Ellipsoid:
     """A ball, stretched along its axes."""
 
-    centre: Vector
+    middle: Vector
     radii: Vector
     axes: Axes = UPRIGHT
-
-    @property
-    def middle(self) -> Vector:
-        return self.centre
 
     def half_extent(self, vector: Vector) -> float:
         """How far the product of its points with `vector` strays from that of its middle."""
@@ -121,7 +117,7 @@ class Ellipsoid:
         return self.axes.outward(scaled).normalised()
 
     def _unit(self, points: Points) -> Points:
-        local = self.axes.local(points.minus(self.centre))
+        local = self.axes.local(points.minus(self.middle))
         return Points(local.x / self.radii[0], local.y / self.radii[1], local.z / self.radii[2])
 
 
@@ -141,7 +137,8 @@ class Cone:
 
     @property
     def middle(self) -> Vector:
-        return _halfway(self.start, self.end)
+        a, b = self.start, self.end
+        return ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2)
 
     def half_extent(self, vector: Vector) -> float:
         along = (dot(self.end, vector) - dot(self.start, vector)) / 2
@@ -198,11 +195,7 @@ class Cone:
         z = np.where(outside, side.z, np.where(high, 1.0, np.where(low, -1.0, side.z)))
         flat = ~outside & (low | high)
         return self.axes.outward(
-            Points(
-                np.where(flat, 0.0, side.x),
-                np.where(flat, 0.0, side.y),
-                z.astype(np.float32),
-            )
+            Points(np.where(flat, 0.0, side.x), np.where(flat, 0.0, side.y), z.astype(np.float32))
         )
 
 
@@ -211,25 +204,21 @@ class Convex:
     """What lies behind every one of some planes: boxes, roofs, hulls.
 
     Attributes:
-        planes: for each plane its outward unit normal and its distance from `centre`.
-        size: full extents, along `axes`, of a box around `centre` that holds the shape.
+        planes: for each plane its outward unit normal and its distance from `middle`.
+        size: full extents, along `axes`, of a box around `middle` that holds the shape.
     """
 
-    centre: Vector
+    middle: Vector
     planes: tuple[tuple[Vector, float], ...]
     size: Vector
     axes: Axes = UPRIGHT
-
-    @property
-    def middle(self) -> Vector:
-        return self.centre
 
     def half_extent(self, vector: Vector) -> float:
         local = self.axes.local_vector(vector)
         return sum(abs(v) * side / 2 for v, side in zip(local, self.size, strict=True))
 
     def distance(self, origins: Points, direction: Vector) -> Field:
-        start = origins.minus(self.centre)
+        start = origins.minus(self.middle)
         enter = np.full_like(start.x, -np.inf)
         leave = np.full_like(start.x, np.inf)
         for normal, offset in self.planes:
@@ -244,16 +233,14 @@ class Convex:
         return np.where(enter < leave, enter, MISSED)
 
     def normal(self, points: Points) -> Points:
-        local = points.minus(self.centre)
+        local = points.minus(self.middle)
         closest = np.full_like(local.x, -np.inf)
         result = Points(*(np.zeros_like(local.x) for _ in range(3)))
         for normal, offset in self.planes:
             height = local.dot(normal) - offset
             nearer = height > closest
             closest = np.where(nearer, height, closest)
-            result = Points(
-                *(np.where(nearer, normal[i], result[i]) for i in range(3)),
-            )
+            result = Points(*(np.where(nearer, normal[i], result[i]) for i in range(3)))
         return result
 
 
@@ -356,7 +343,3 @@ def _scaled(vector: Vector, factor: float) -> Vector:
 
 def _unit_vector(vector: Vector) -> Vector:
     return _scaled(vector, 1.0 / math.sqrt(dot(vector, vector)))
-
-
-def _halfway(a: Vector, b: Vector) -> Vector:
-    return ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2)

@@ -11,20 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.formats.blocks import SIDE
+from pipeline.formats.blocks import SIDE, Array
 from pipeline.formats.ranges import Numbers, joined_ranges
 from pipeline.formats.sld.grid import ALL_COVERED, Grid, Resolved, Stack
 from pipeline.formats.sld.kernels import BlockKernels, loops_for
 from pipeline.formats.sld.model import COLOUR_KINDS, LayerKind, PlacedLayer, SldFrame
 from pipeline.formats.sld.outline import Outlines, Tiles, bits_of
 from pipeline.formats.sld.structure import KINDS, NO_LAYER, NONE_BEFORE, Layers, Structure
-
-Array = npt.NDArray[Any]
 
 BATCH_BLOCKS = 1 << 16
 """Blocks of frames that are resolved together: 4 MiB of colours."""

@@ -41,20 +41,15 @@ def loops_of(module: ModuleType) -> BlockKernels:
 PLAIN = loops_of(plain_kernels)
 
 
-class _Meter:
-    """How many blocks this process has worked on."""
-
-    def __init__(self) -> None:
-        self.blocks = 0
-
-
-_METER = _Meter()
+_blocks_done = 0
+"""How many blocks this process has worked on."""
 
 
 def loops_for(blocks: int) -> BlockKernels:
     """The way that suits a process which now has so many more blocks to work on."""
-    _METER.blocks += blocks
-    return fastest_loops() if _METER.blocks > WORTH_COMPILING else PLAIN
+    global _blocks_done
+    _blocks_done += blocks
+    return fastest_loops() if _blocks_done > WORTH_COMPILING else PLAIN
 
 
 @cache

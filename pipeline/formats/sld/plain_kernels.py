@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.formats.blocks import (
+    BLOCK_BYTES,
     SIDE,
     TRANSPARENT_BC1,
     TRANSPARENT_BC4,
@@ -47,19 +48,19 @@ def resolve(data: bytes, layers: Layers, blocks: Numbers, before: Grid) -> Resol
         np.concatenate((before.cells, _drawn_cells(data, layers, blocks))),
     )
     skipped, inherited = grid.cells == NO_BLOCK, np.zeros(len(grid.cells), np.bool_)
-    for heir in _heirs(layers, grid, blocks):
+    for layer, parent, first, parent_first, reached, same_box in _heirs(layers, grid, blocks):
         # What the commands did not reach inherits nothing.
-        mine = slice(heir.first, heir.first + heir.reached)
+        mine = slice(first, first + reached)
         inherited[mine] = skipped[mine]
-        if heir.same_box:
-            source = grid.cells[heir.parent_first : heir.parent_first + heir.reached]
+        if same_box:
+            source = grid.cells[parent_first : parent_first + reached]
             np.copyto(grid.cells[mine], source, where=skipped[mine])
         else:
-            box, parent_box = _box_of(layers, heir.layer), _box_of(layers, heir.parent)
+            box, parent_box = _box_of(layers, layer), _box_of(layers, parent)
             here, there = overlap(box, parent_box)
-            source = _area(grid.cells, heir.parent_first, parent_box)[there]
-            target = _area(grid.cells, heir.first, box)[here]
-            np.copyto(target, source, where=_area(inherited, heir.first, box)[here])
+            source = _area(grid.cells, parent_first, parent_box)[there]
+            target = _area(grid.cells, first, box)[here]
+            np.copyto(target, source, where=_area(inherited, first, box)[here])
     return Resolved(grid, inherited)
 
 
@@ -141,24 +142,14 @@ def values(data: bytes, stack: Stack, cells: Numbers) -> Bytes:
     return image.reshape(stack.height, stack.width)
 
 
-class _Heir(NamedTuple):
-    """A layer that inherits, and the one that it inherits from.
+def _heirs(
+    layers: Layers, grid: Grid, blocks: Numbers
+) -> Iterator[tuple[int, int, int, int, int, bool]]:
+    """Layers that inherit, and those that they inherit from.
 
-    Attributes:
-        first, parent_first: the first cells of the two in the grid.
-        reached: how many cells the commands of the layer cover.
-        same_box: whether both lie at the same place.
+    The numbers of the two, their first cells in the grid, how many cells the commands of the former
+    cover, and whether both lie at the same place.
     """
-
-    layer: int
-    parent: int
-    first: int
-    parent_first: int
-    reached: int
-    same_box: bool
-
-
-def _heirs(layers: Layers, grid: Grid, blocks: Numbers) -> Iterator[_Heir]:
     own = blocks[layers.inherits[blocks] != NONE_BEFORE]
     parent = layers.inherits[own]
     columns = (
@@ -169,7 +160,7 @@ def _heirs(layers: Layers, grid: Grid, blocks: Numbers) -> Iterator[_Heir]:
         layers.reached[own],
         (layers.box[own] == layers.box[parent]).all(axis=1),
     )
-    return map(_Heir, *(column.tolist() for column in columns))
+    return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def _box_of(layers: Layers, layer: int) -> LayerBox:
@@ -190,12 +181,10 @@ def _drawn_cells(data: bytes, layers: Layers, blocks: Numbers) -> Numbers:
     ahead = np.repeat(starts_of(sizes) - starts_of(reached), layers.commands[blocks])
     first_drawn = starts_of(skip + draw) + skip + ahead
     cells = np.full(sizes.sum(), NO_BLOCK, np.int64)
-    cells[joined_ranges(first_drawn, draw)] = _block_offsets(layers.first_block[blocks], drawn)
+    first = layers.first_block[blocks]
+    offsets = BLOCK_BYTES * joined_ranges(first // BLOCK_BYTES, drawn)
+    cells[joined_ranges(first_drawn, draw)] = offsets + np.repeat(first % BLOCK_BYTES, drawn)
     return cells
-
-
-def _block_offsets(first: Numbers, count: Numbers) -> Numbers:
-    return 8 * joined_ranges(first // 8, count) + np.repeat(first % 8, count)
 
 
 def _codes(data: bytes, offsets: Numbers, blank: int) -> Codes:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 from pipeline.formats.sld.decoder import DecodeOptions, decode_frames
-from pipeline.formats.sld.model import (
-    MAX_FILE_BYTES,
-    LayerKind,
-    SldError,
-    SldFrame,
-    heading_starts,
-)
+from pipeline.formats.sld.model import MAX_FILE_BYTES, LayerKind, SldError, SldFrame, heading_starts
 from pipeline.formats.sld.structure import Structure, parse, too_large
 
 
-class SldFrames(Sequence[SldFrame]):
+class SldFrames:
     """The frames of a file, decoded when they are asked for.
 
-    Iterating decodes every frame once. Asking for one frame, a slice or a `select`ion decodes only
-    what those frames inherit from. Nothing is kept: asking twice decodes twice.
+    Iterating decodes every frame once. Asking for one frame or a `select`ion decodes only what
+    those frames inherit from. Nothing is kept: asking twice decodes twice.
 
     Raises:
         SldError: while decoding, when an outline is damaged.
@@ -39,15 +32,7 @@ class SldFrames(Sequence[SldFrame]):
     def __iter__(self) -> Iterator[SldFrame]:
         return self._decode(range(len(self)))
 
-    @overload
-    def __getitem__(self, index: int) -> SldFrame: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[SldFrame, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> SldFrame | tuple[SldFrame, ...]:
-        if isinstance(index, slice):
-            return self.select(range(len(self))[index])
+    def __getitem__(self, index: int) -> SldFrame:
         return self.select([range(len(self))[index]])[0]
 
     def select(self, indices: Iterable[int]) -> tuple[SldFrame, ...]:

@@ -24,12 +24,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.formats.blocks import BLOCK_BYTES, SIDE
+from pipeline.formats.blocks import BLOCK_BYTES, SIDE, Array, Bytes
 from pipeline.formats.ranges import Numbers, joined_ranges
 from pipeline.formats.sld.model import (
     DELTA,
@@ -65,9 +64,6 @@ KINDS = tuple(LayerKind)
 NONE_BEFORE = -1
 NO_LAYER = -1
 WHOLE = (slice(None), slice(None))
-
-Array = npt.NDArray[Any]
-Bytes = npt.NDArray[np.uint8]
 
 
 class LayerBox(NamedTuple):
@@ -180,6 +176,7 @@ def parse(data: bytes) -> Structure:
     places, end = _walk(data, frame_count, header_size)
     frames = _frames(data, places)
     layers, odd_padding = _layers(data, places, header_size)
+    trailing = [f"{len(data) - end} bytes follow the last frame"] if end < len(data) else []
     layer_of = np.full((frame_count, len(KINDS)), NO_LAYER, np.int64)
     layer_of[layers.frame, np.searchsorted(KINDS, layers.kind)] = np.arange(len(layers))
     return Structure(
@@ -187,7 +184,7 @@ def parse(data: bytes) -> Structure:
         hotspot=np.stack((frames["f2"], frames["f3"]), axis=1).astype(np.int64),
         layers=layers,
         layer_of=layer_of,
-        warnings=(*_odd_numbers(frames["f6"]), *odd_padding, *_trailing(data, end)),
+        warnings=(*_odd_numbers(frames["f6"]), *odd_padding, *trailing),
     )
 
 
@@ -456,10 +453,6 @@ def _odd_padding(
         f"the {name(layer)} is followed by bytes other than zero"
         for layer in np.flatnonzero(odd).tolist()
     ]
-
-
-def _trailing(data: bytes, end: int) -> list[str]:
-    return [f"{len(data) - end} bytes follow the last frame"] if end < len(data) else []
 
 
 def _refuse(wrong: Mask, says: Callable[[int], SldError]) -> None:

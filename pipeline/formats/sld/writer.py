@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.formats.blocks import (
     SIDE,
     TRANSPARENT_BC1,
     TRANSPARENT_BC4,
+    Array,
+    Codes,
     blocks_of,
     encode_bc1,
     encode_bc4,
@@ -47,8 +47,6 @@ from pipeline.formats.sld.structure import (
     LayerBox,
     overlap,
 )
-
-Array = npt.NDArray[Any]
 
 OPAQUE = 128
 """Alpha from which a pixel counts as opaque: BC1 knows nothing between."""
@@ -111,7 +109,7 @@ class _Grid:
     """A layer's blocks as numbers of eight bytes, [rows, columns], and which of them show."""
 
     box: LayerBox
-    codes: npt.NDArray[np.uint64]
+    codes: Codes
     visible: Mask
 
 

@@ -6,14 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 Scene = Literal["land", "water", "both", "shore"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]

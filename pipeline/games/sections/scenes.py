@@ -325,6 +325,11 @@ class SceneRules(Section):
         for key, names in lists.items():
             yield from ((key, name) for name in names)
 
+    def named_marks(self) -> Iterator[Named]:
+        """Every key that names a mark, and the name."""
+        for number, mark in enumerate(self.overlays.marks):
+            yield f"overlays.marks[{number}].image", mark.image
+
     @model_validator(mode="after")
     def _fractions_fit(self) -> SceneRules:
         if self.water_fraction + self.shore_fraction > 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel, stem_of
+from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles, open_export
@@ -30,7 +30,7 @@ from pipeline.labels.formats.shapes import (
     box_of_rectangle,
 )
 from pipeline.labels.images import (
-    IMAGE_FORMATS,
+    IMAGE_SUFFIXES,
     MAX_PIXELS,
     UNREADABLE,
     open_image,
@@ -56,7 +56,7 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
     """
     with open_export(path) as files:
         subsets = tuple(_subsets(path, files))
-        images = [(subset, image) for subset in subsets for image in subset.coco.images]
+        images = [(subset, image) for subset in subsets for image in subset.images]
         _check_frames(path, images)
         members = _locate_images(path, files, images)
         reader = _FrameReader(path, files, tuple(class_names))
@@ -74,7 +74,9 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
         class_names=tuple(class_names),
         frames=tuple(frame for frame in frames if frame.name in labelled),
         unlabelled=tuple(frame for frame in frames if frame.name not in labelled),
-        unknown_labels=reader.unknown_labels,
+        unknown_labels=tuple(
+            UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())
+        ),
         rejected=tuple(reader.rejected),
     )
     _check_not_empty(path, batch)
@@ -124,8 +126,8 @@ class _Subset:
 
     name: str
     root: str
-    coco: _Coco
-    by_image: dict[int, list[_Annotation]]
+    images: list[_Image]
+    by_image: Mapping[int, list[_Annotation]]
     category_names: dict[int, str]
 
     def annotations_of(self, image: _Image) -> list[_Annotation]:
@@ -137,14 +139,10 @@ class _FrameReader:
 
     def __init__(self, path: Path, files: ExportFiles, class_names: tuple[str, ...]) -> None:
         self.rejected: list[RejectedShape] = []
+        self.unknown: Counter[str] = Counter()
         self._path = path
         self._files = files
         self._ids = {name: index for index, name in enumerate(class_names)}
-        self._unknown: Counter[str] = Counter()
-
-    @property
-    def unknown_labels(self) -> tuple[UnknownLabel, ...]:
-        return tuple(UnknownLabel(name, shapes) for name, shapes in sorted(self._unknown.items()))
 
     def read(self, subset: _Subset, image: _Image, member: str) -> Frame:
         content = self._files.read(member)
@@ -164,7 +162,7 @@ class _FrameReader:
             name = subset.category_names[annotation.category_id]
             class_id = self._ids.get(name)
             if class_id is None:
-                self._unknown[name] += 1
+                self.unknown[name] += 1
                 continue
             try:
                 box = box_in_image(_box_of(annotation, image), image.width, image.height)
@@ -208,7 +206,7 @@ def _subsets(path: Path, files: ExportFiles) -> Iterator[_Subset]:
         root = PurePosixPath(name).parent.parent.as_posix()
         categories = {category.id: category.name for category in coco.categories}
         _check_references(f"{path}: {name}", coco, set(by_image), set(categories))
-        yield _Subset(subset, root, coco, dict(by_image), categories)
+        yield _Subset(subset, root, coco.images, by_image, categories)
 
 
 def _is_annotation_file(name: PurePosixPath) -> bool:
@@ -238,7 +236,7 @@ def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[
             f"{origin}: annotations belong to images that it doesn't list: {strange[:5]}.",
             EXPORT_AGAIN,
         )
-    strange = sorted({a.category_id for a in coco.annotations} - categories)
+    strange = sorted({each.category_id for each in coco.annotations} - categories)
     if strange:
         raise ExportError(
             f"{origin}: annotations have categories that it doesn't list: {strange[:5]}.",
@@ -261,7 +259,7 @@ def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
             "export again.",
         )
     # Names that differ only by case are one file on Windows and macOS.
-    stems = Counter(stem_of(_posix(image.file_name)).casefold() for _, image in images)
+    stems = Counter(PurePosixPath(_posix(image.file_name)).stem.casefold() for _, image in images)
     collisions = sorted(stem for stem, n in stems.items() if n > 1)
     if collisions:
         raise ExportError(
@@ -277,9 +275,11 @@ def _locate_images(
     there = set(files.names)
     found: dict[str, str] = {}
     for subset, image in images:
-        place = next((name for name in _places(subset, image) if name in there), None)
-        if place is not None:
-            found[image.file_name] = place
+        name = _posix(image.file_name)
+        for folder in (f"images/{subset.name}", "images", "."):
+            place = (PurePosixPath(subset.root) / folder / name).as_posix()
+            if place in there:
+                found.setdefault(image.file_name, place)
     missing = [image.file_name for _, image in images if image.file_name not in found]
     if images and not found:
         raise ExportError(f"{path} holds annotations but no images.", EXPORT_AGAIN)
@@ -293,18 +293,12 @@ def _locate_images(
     return found
 
 
-def _places(subset: _Subset, image: _Image) -> Iterator[str]:
-    root, name = PurePosixPath(subset.root), _posix(image.file_name)
-    for folder in (f"images/{subset.name}", "images", "."):
-        yield (root / folder / name).as_posix()
-
-
 def _check_name(path: Path, name: str) -> None:
     file = PurePosixPath(name)
-    if file.suffix.lower() not in IMAGE_FORMATS:
+    if file.suffix.lower() not in IMAGE_SUFFIXES:
         raise ExportError(
             f"{path}: {name} is not an image that trainers read.",
-            f"Use one of {', '.join(IMAGE_FORMATS)}.",
+            f"Use one of {', '.join(IMAGE_SUFFIXES)}.",
         )
     if not file.name.isprintable():
         raise ExportError(

@@ -12,10 +12,10 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 from pipeline.errors import OutpostError
 from pipeline.manifests import manifest_of, sha256_of
@@ -35,39 +35,18 @@ UNREADABLE = (
 """What Python's zip reader raises for damaged, encrypted or exotic members."""
 
 EXPORT_AGAIN = "Export the task again in CVAT as 'COCO 1.0' with 'Save images' turned on."
+COPY_AGAIN = f"Copy the file again; it may be cut off. {EXPORT_AGAIN}"
 
 
 class ExportError(OutpostError):
     """A CVAT export that cannot be read."""
 
 
-@dataclass(frozen=True)
-class _FolderFiles:
-    folder: Path
+class ExportFiles(NamedTuple):
+    """The files of one export: relative paths with forward slashes, sorted; bytes by path."""
+
     names: tuple[str, ...]
-
-    def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
-
-
-@dataclass(frozen=True)
-class _ZipFiles:
-    path: Path
-    archive: zipfile.ZipFile
-    names: tuple[str, ...]
-
-    def read(self, name: str) -> bytes:
-        try:
-            return self.archive.read(name)
-        except UNREADABLE as error:
-            raise ExportError(
-                f"{self.path}: {name} cannot be unpacked ({error}).",
-                f"Copy the file again; it may be cut off. {EXPORT_AGAIN}",
-            ) from error
-
-
-ExportFiles = _FolderFiles | _ZipFiles
-"""The files of one export: their relative paths with forward slashes, sorted, and their bytes."""
+    read: Callable[[str], bytes]
 
 
 @contextmanager
@@ -78,19 +57,25 @@ def open_export(path: Path) -> Iterator[ExportFiles]:
         ExportError: nothing is there, it is neither a zip archive nor a folder, or it is hostile.
     """
     if path.is_dir():
-        yield _FolderFiles(path, _names_in_folder(path))
+        yield ExportFiles(_names_in_folder(path), lambda name: (path / name).read_bytes())
         return
     if not path.is_file():
         raise ExportError(f"There is no export at {path}.", "Give the path of a zip or a folder.")
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
-        raise ExportError(
-            f"{path} is not a readable zip archive ({error}).",
-            f"Copy the file again; it may be cut off. {EXPORT_AGAIN}",
-        ) from error
+        raise ExportError(f"{path} is not a readable zip archive ({error}).", COPY_AGAIN) from error
+
+    def read(name: str) -> bytes:
+        try:
+            return archive.read(name)
+        except UNREADABLE as error:
+            raise ExportError(
+                f"{path}: {name} cannot be unpacked ({error}).", COPY_AGAIN
+            ) from error
+
     with archive:
-        yield _ZipFiles(path, archive, _names_in_archive(path, archive))
+        yield ExportFiles(_names_in_archive(path, archive), read)
 
 
 def digest_of_export(path: Path) -> str:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.labels.boxes import Box
 
@@ -82,7 +81,15 @@ def box_of_mask(counts: Sequence[int] | str, height: int, width: int) -> Box:
     ends = np.cumsum(runs)
     starts = ends - runs
     is_set = (np.arange(runs.size) % 2 == 1) & (runs > 0)
-    return _box_of_runs(starts[is_set], ends[is_set] - 1, height)
+    if not is_set.any():
+        raise ShapeError("its mask is empty")
+    first, last = starts[is_set], ends[is_set] - 1
+    left, right = first // height, last // height
+    # A run that goes on in the next column touches the image's bottom and its top.
+    spans = left != right
+    top = np.where(spans, 0, first % height).min()
+    bottom = np.where(spans, height - 1, last % height).max()
+    return Box(float(left.min()), float(top), float(right.max() + 1), float(bottom + 1))
 
 
 def decompress(text: str) -> list[int]:
@@ -109,17 +116,3 @@ def decompress(text: str) -> list[int]:
     if shift:
         raise ShapeError("its mask is cut off")
     return runs
-
-
-def _box_of_runs(first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], height: int) -> Box:
-    """The box around runs of pixels counted down the columns, both ends included."""
-    if first.size == 0:
-        raise ShapeError("its mask is empty")
-    columns_first, columns_last = first // height, last // height
-    # A run that goes on in the next column touches the image's bottom and its top.
-    spans = columns_first != columns_last
-    top = np.where(spans, 0, first % height).min()
-    bottom = np.where(spans, height - 1, last % height).max()
-    return Box(
-        float(columns_first.min()), float(top), float(columns_last.max() + 1), float(bottom + 1)
-    )

@@ -351,9 +351,9 @@ class TestHeadings:
             with pytest.raises(SldError, match="headings below 16 and steps below 2"):
                 file.frame_index(heading, step)
 
-    def test_frames_are_a_sequence(self) -> None:
+    def test_frames_are_counted_from_either_end(self) -> None:
         frames = decode(sld(*[[]] * 5)).frames
-        assert (len(frames), len(frames[1:4]), frames[-1].canvas_width) == (5, 3, 16)
+        assert (len(frames), frames[-1].canvas_width) == (5, 16)
         with pytest.raises(IndexError):
             frames[5]
 

@@ -115,7 +115,7 @@ def test_every_block_has_the_pixels_that_pillow_gives_it() -> None:
 def test_a_process_changes_to_the_compiled_loops_when_it_has_done_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kernels, "_METER", kernels._Meter())
+    monkeypatch.setattr(kernels, "_blocks_done", 0)
     assert kernels.loops_for(1000) == kernels.PLAIN
     assert kernels.loops_for(kernels.WORTH_COMPILING - 1000) == kernels.PLAIN
     assert kernels.loops_for(1) == kernels.fastest_loops() != kernels.PLAIN

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipeline.games.match_table import match_table, read_names
+from tests.pipeline.games.match_table import match_table, read_names
 from tests.pipeline.games.test_installed import PACK
 
 

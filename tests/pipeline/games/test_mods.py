@@ -48,7 +48,7 @@ def chosen(folder: Path, choice: str = "enabled", pack: GamePack = PACK) -> ModC
 
 
 def indexed(game: Path, choice: ModChoice) -> GameIndex:
-    return index_game(game, PACK, sha256_of, overlays=choice.overlays).index
+    return index_game(game, PACK, sha256_of, overlays=choice.used).index
 
 
 class TestWhatIsThere:
@@ -148,7 +148,7 @@ class TestWhichIsShown:
         }
         assert index.by_mod == {"local/Strong": 1, "subscribed/7_Weak": 1}
         for entry in index.files:
-            (file,) = files_of(entry, game, choice.overlays)
+            (file,) = files_of(entry, game, choice.used)
             assert sha256_of(file) == entry.sha256
         assert GameIndex.model_validate(index.model_dump(mode="json")) == index
 

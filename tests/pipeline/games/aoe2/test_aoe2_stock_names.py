@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.games.installed import CoverageReport, check_installed
-from pipeline.games.match_table import match_table, read_names
 from pipeline.games.matching import FileMatches, Piece, match_files
 from pipeline.games.pack import PACKS_FOLDER, GamePack
 from pipeline.games.patterns import expand_braces, matcher
+from tests.pipeline.games.match_table import match_table, read_names
 
 ROOT = Path(__file__).parents[4]
 NAMES = ROOT.parent / "shared" / "data" / "aoe2" / "sld_names_x1.txt"
@@ -229,7 +229,7 @@ def test_no_part_is_lacking(matches: FileMatches) -> None:
 def test_the_committed_table_is_current(pack: GamePack, stems: tuple[str, ...]) -> None:
     committed = (PACKS_FOLDER / "aoe2" / "matches.tsv").read_text("utf-8")
     assert match_table(pack, stems) == committed, (
-        "print it anew: python -m pipeline.games.match_table aoe2 NAMES > "
+        "print it anew: python -m tests.pipeline.games.match_table aoe2 NAMES > "
         "pipeline/games/aoe2/matches.tsv"
     )
 

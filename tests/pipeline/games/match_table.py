@@ -2,7 +2,7 @@
 
 It is committed beside the pack, so that a change of a rule shows what it gains and loses:
 
-    python -m pipeline.games.match_table aoe2 NAMES.txt > pipeline/games/aoe2/matches.tsv
+    python -m tests.pipeline.games.match_table aoe2 NAMES.txt > pipeline/games/aoe2/matches.tsv
 """
 
 from __future__ import annotations
