@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.scenes.pixels.atlas import Atlas, Ids, Plane, Table, pairs, view_of
+from pipeline.scenes.pixels.atlas import Ids, Plane, Table, atlas_of, pairs, view_of
 from pipeline.scenes.pixels.kernels import cast_shadows, composite, draw_sprites
 from pipeline.scenes.pixels.prepared import Sprites
 from pipeline.scenes.plan import ScenePlan
@@ -55,15 +55,15 @@ def composite_objects(
         sprites: one for each placement.
         team_colours: RGB by player.
     """
-    atlas = Atlas([(item.height, item.width) for item in plan.placements])
+    sizes = [(item.height, item.width) for item in plan.placements]
     corners = [(item.left, item.top) for item in plan.placements]
-    layer = SpriteLayer(atlas.plane(4), atlas.table(corners))
-    draw_sprites(sprites, layer.bgra, layer.table, _tints(plan, team_colours))
-    for number, placement in enumerate(plan.placements):
+    bgra, table = atlas_of(sizes, corners)
+    draw_sprites(sprites, bgra, table, _tints(plan, team_colours))
+    for placement, row in zip(plan.placements, table.tolist(), strict=True):
         if placement.edge != "as it is" or placement.waterline is not None:
-            apply_edges(view_of(layer.bgra, atlas.spans[number]), placement, plan.surface)
-    composite(image, ids, layer.bgra, layer.table)
-    return layer
+            apply_edges(view_of(bgra, row), placement, plan.surface)
+    composite(image, ids, bgra, table)
+    return SpriteLayer(bgra, table)
 
 
 def _tints(plan: ScenePlan, team_colours: Sequence[Colour]) -> npt.NDArray[np.uint8]:

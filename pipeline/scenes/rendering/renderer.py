@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from pipeline.scenes.pixels.atlas import Ids
-from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
-from pipeline.scenes.plan import Placement, ScenePlan
+from pipeline.scenes.pixels.prepared import numbers_of
+from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.rendering.compositing import SpriteLayer, composite_objects, shade_ground
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (
@@ -27,22 +26,8 @@ from pipeline.scenes.rendering.overlays import (
     draw_selection,
     health_bar_of,
 )
-from pipeline.scenes.sources.catalogue import TEAM_COLOURS, Colour
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundCache, Colour, SpriteCache
 from pipeline.sprites.library import Pixels
-
-
-class SpriteSource(Protocol):
-    """Prepared sprites by id; `pipeline.scenes.sources.catalogue.SpriteCache` is one."""
-
-    def plain(self, sprite_id: str) -> PreparedSprite: ...
-
-    def for_teams(self, sprite_id: str) -> PreparedSprite: ...
-
-
-class BackgroundSource(Protocol):
-    """Backgrounds (uint8 [h, w, 3], RGB) by id; `BackgroundCache` and a plain dict are such."""
-
-    def __getitem__(self, background_id: str, /) -> Pixels: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +53,8 @@ class RenderedScene:
 
 def draw(
     plan: ScenePlan,
-    sprites: SpriteSource,
-    backgrounds: BackgroundSource,
+    sprites: SpriteCache,
+    backgrounds: BackgroundCache,
     team_colours: Sequence[Colour] = TEAM_COLOURS,
 ) -> RenderedScene:
     """Draw a plan: ground, shadows, ellipses, objects from the back to the front, light, bars and
@@ -82,7 +67,10 @@ def draw(
     """
     image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
-    prepared = [_prepared(placement, sprites) for placement in plan.placements]
+    prepared = [
+        sprites.prepared(placement.sprite_id, for_teams=placement.player is not None)
+        for placement in plan.placements
+    ]
     numbers = numbers_of(prepared)
     shade_ground(image, plan, numbers)
     for placement in plan.placements:
@@ -119,9 +107,3 @@ def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     if plan.mirrored:  # With four channels, because of three it takes six times as long.
         cv2.flip(image, 1, image)
     return np.asarray(image, np.uint8)
-
-
-def _prepared(placement: Placement, sprites: SpriteSource) -> PreparedSprite:
-    if placement.player is None:
-        return sprites.plain(placement.sprite_id)
-    return sprites.for_teams(placement.sprite_id)

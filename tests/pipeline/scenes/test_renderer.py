@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.scenes.pixels.atlas import Atlas
+from pipeline.scenes.pixels.atlas import atlas_of
 from pipeline.scenes.pixels.kernels import draw_sprites, measure
 from pipeline.scenes.pixels.mipmaps import pyramid_of
 from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
@@ -13,7 +13,7 @@ from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteCache, prepare_for_teams
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteCache, prepare
 from pipeline.sprites.library import Sprite
 from pipeline.sprites.recolour import recolour
 from tests.pipeline.scenes.plain_kernels import levels_of
@@ -116,9 +116,9 @@ def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
 def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
-    atlas = Atlas([(round(90 * scale), round(70 * scale))])
-    small, sprite = atlas.plane(4), PreparedSprite(pyramid_of(pixels), None, None, (0, 0))
-    draw_sprites(numbers_of([sprite]), small, atlas.table([(0, 0)]), np.zeros((1, 4), np.uint8))
+    small, table = atlas_of([(round(90 * scale), round(70 * scale))], [(0, 0)])
+    sprite = PreparedSprite(pyramid_of(pixels), None, None, (0, 0))
+    draw_sprites(numbers_of([sprite]), small, table, np.zeros((1, 4), np.uint8))
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
 
 
@@ -275,7 +275,7 @@ def test_the_same_plan_gives_the_same_pixels(pack, catalogue, sprite_cache, grou
 
 def test_preparing_splits_a_colour_into_its_own_and_the_teams_part(sprite):
     soldier = sprite("soldier", width=20, height=20, colour=(100, 100, 100))
-    prepared = prepare_for_teams(soldier)
+    prepared = prepare(soldier, for_teams=True)
     body, light = (next(levels_of(part)) for part in (prepared.bgra, prepared.team_light))
     assert tuple(body[15, 10]) == (100, 100, 100, 255)
     assert tuple(body[5, 10]) == (0, 0, 0, 255)
