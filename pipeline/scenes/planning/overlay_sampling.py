@@ -65,26 +65,15 @@ def light_of(stream: RandomStream, rules: LightRules) -> Light | None:
     bright = stream.between(rules.brightness)
     red, green, blue = (bright * factor for factor in time.factor)
     vignette = stream.between(rules.vignette_darkness) if stream.one() < rules.vignette else 0.0
-    light = Light(
-        factor=(_stepped(red * (1 + warmer)), _stepped(green), _stepped(blue * (1 - warmer))),
-        add=time.add,
-        vignette=vignette,
-    )
+    factor = _stepped(red * (1 + warmer)), _stepped(green), _stepped(blue * (1 - warmer))
+    light = Light(factor, time.add, vignette)
     return None if light == UNCHANGED else light
 
 
 def marks_of(stream: RandomStream, overlays: OverlayRules) -> Marks:
     """How the ellipses, bars and badges of one scene look."""
-    bar = overlays.health_bar
-    return Marks(
-        reach=stream.between(overlays.selection.reach),
-        bar_width=bar.width,
-        bar_height=bar.height,
-        bar_tallest=bar.tallest,
-        bar_gap=bar.gap,
-        badge_radius=overlays.garrison.radius,
-        upright=bar.upright,
-    )
+    reach = stream.between(overlays.selection.reach)
+    return Marks(reach, overlays.health_bar, overlays.garrison.radius)
 
 
 def _time(chance: float, times: list[TimeOfDay]) -> TimeOfDay:

@@ -57,12 +57,13 @@ def health_bar_of(placement: Placement, marks: Marks) -> tuple[Patch, ...]:
     """The patches that make up the bar above an object; its filled part is `placement.health`."""
     if placement.health is None:
         return ()
-    if marks.upright is not None:
-        return _upright_bar_of(placement, marks.upright, placement.health)
-    width = max(6, int(placement.width * marks.bar_width))
-    height = min(max(2, int(placement.height * marks.bar_height)), marks.bar_tallest)
+    bar = marks.bar
+    if bar.upright is not None:
+        return _upright_bar_of(placement, bar.upright, placement.health)
+    width = max(6, int(placement.width * bar.width))
+    height = min(max(2, int(placement.height * bar.height)), bar.tallest)
     left = placement.left + (placement.width - width) // 2
-    top = placement.top - marks.bar_gap - height
+    top = placement.top - bar.gap - height
     filled = max(1, round(width * placement.health))
     return (
         (left - 1, top - 1, width + 2, height + 2, BAR_EDGE),
@@ -213,7 +214,7 @@ PANEL_CONTENTS: dict[PanelKind, Callable[[Pixels, np.random.Generator], None]] =
 
 def _bright(rng: np.random.Generator) -> Ink:
     red, green, blue = rng.integers(60, 240, 3).tolist()
-    return blue, green, red, 255
+    return _ink((red, green, blue))
 
 
 def _ink(colour: Colour) -> Ink:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.games.sections.overlays import OverlayRules
+from pipeline.games.sections.overlays import HealthBarRules, OverlayRules
 from pipeline.games.sections.scenes import LightRules, SceneRules
 from pipeline.scenes.plan import FogBank, Light, Marks, Placement, ScenePlan, Surface
 from pipeline.scenes.planning.overlay_sampling import light_of
@@ -232,7 +232,7 @@ def test_a_badge_lies_at_the_lower_left_in_its_teams_colour():
 def test_a_bar_is_no_higher_than_the_rules_say():
     keep = Placement("k", "keep", 20, 40, 100, 45, (70, 80), 1.0, 1, False, 0.5)
     for tallest in (2, 5):
-        marks = Marks(bar_height=0.5, bar_tallest=tallest)
+        marks = Marks(bar=HealthBarRules(height=0.5, tallest=tallest))
         image = drawn_on(plain_image(), draw_patches, health_bar_of(keep, marks))
         rows = np.nonzero((image != plain_image()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2
