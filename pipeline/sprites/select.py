@@ -56,23 +56,21 @@ class Pose:
     step: int
 
 
-@dataclass(frozen=True)
-class SpriteSelection:
-    """Everything to extract, and where each file name went."""
+def select_files(
+    files: Mapping[str, Path], rules: SpriteRules
+) -> tuple[list[SpriteTask], FileMatches]:
+    """Choose files by name; nothing is read.
 
-    tasks: tuple[SpriteTask, ...]
-    matches: FileMatches
-
-
-def select_files(files: Mapping[str, Path], rules: SpriteRules) -> SpriteSelection:
-    """Choose files by name; nothing is read. Tasks come in the order of the pack's rules."""
+    Returns:
+        Everything to extract, in the order of the pack's rules, and where each file name went.
+    """
     by_stem = {
         stem: file
         for name, file in sorted(files.items())
         if (stem := stem_of(name, rules)) is not None
     }
     matches = match_files(rules, by_stem)
-    return SpriteSelection(tuple(_tasks(matches, by_stem, rules)), matches)
+    return list(_tasks(matches, by_stem, rules)), matches
 
 
 class FrameSource(Protocol):
