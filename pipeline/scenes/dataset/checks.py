@@ -143,11 +143,7 @@ def _problem_of(
     if item.visible_fraction < policy.min_visible - slack:
         return f"a label of '{name}' of which {item.visible_fraction:.0%} is visible"
     measured = item.visible if policy.box == "visible" else item.full
-    corners = (box.x1, box.y1, box.x2, box.y2)
-    if (
-        measured is None
-        or _distance(corners, (measured.x1, measured.y1, measured.x2, measured.y2)) > slack
-    ):
+    if measured is None or max(abs(a - b) for a, b in zip(box, measured, strict=True)) > slack:
         return f"the label of '{name}' is not the box that was measured"
     return None
 
@@ -155,10 +151,6 @@ def _problem_of(
 def rounding_slack(scene: WrittenScene) -> float:
     """Pixels by which the decimals of a label file may move a side."""
     return 2 * max(scene.width, scene.height) * 10.0**-DECIMALS
-
-
-def _distance(first: Sequence[float], second: Sequence[float]) -> float:
-    return max(abs(a - b) for a, b in zip(first, second, strict=True))
 
 
 def _finding(scene: WrittenScene, problem: str) -> Finding:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from pipeline.errors import OutpostError
 from pipeline.games.sections.scenes import SceneRules
-from pipeline.labels.synthetic import Subset
+from pipeline.labels.synthetic import SUBSETS, Subset
 
 SHARD_IMAGES = 50
 """Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
@@ -62,6 +62,13 @@ def _validation_share(train_fraction: float) -> tuple[int, int]:
 def image_name(index: int) -> str:
     """The stem of an image's three files."""
     return f"synth_{index:06d}"
+
+
+def make_folders(folder: Path) -> None:
+    """Make the folders of a set that are not there yet."""
+    for part in PARTS:
+        for subset in SUBSETS:
+            (folder / part / subset).mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

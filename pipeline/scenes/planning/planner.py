@@ -133,10 +133,7 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
     """
     choices = catalogue.backgrounds.get(kind, ())
     if not choices:
-        raise BackgroundError(
-            f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-            f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
-        )
+        raise missing_backgrounds(kind)
     background = choices[index * len(choices) // rules.images % len(choices)]
     if background.width < rules.width or background.height < rules.height:
         raise BackgroundError(
@@ -145,6 +142,14 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
             "Materialize the backgrounds again, with the scene's present size.",
         )
     return background
+
+
+def missing_backgrounds(kind: Kind) -> BackgroundError:
+    """The error about a kind of background that scenes need."""
+    return BackgroundError(
+        f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
+        f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
+    )
 
 
 def _jpeg_quality(stream: RandomStream, rules: SceneRules) -> int | None:
