@@ -98,14 +98,13 @@ class Catalogue:
 
 
 def catalogue_of(
-    sprites: Iterable[Sprite | SpriteShape],
+    sprites: Iterable[SpriteShape],
     backgrounds: Mapping[Kind, tuple[BackgroundShape, ...]],
     classes: Iterable[GameClass],
 ) -> Catalogue:
     """List what there is, in an order that depends on ids alone."""
     by_class: dict[str, list[SpriteShape]] = {}
-    for sprite in sorted(sprites, key=lambda sprite: sprite.id):
-        shape = sprite if isinstance(sprite, SpriteShape) else _shape_of(sprite)
+    for shape in sorted(sprites, key=lambda shape: shape.id):
         by_class.setdefault(shape.class_name or DISTRACTOR, []).append(shape)
     known_classes = tuple(classes)
     return Catalogue(
@@ -135,15 +134,11 @@ class SpriteCache:
     """The sprites of a library, read and prepared when they are drawn; keeps those drawn last.
 
     Args:
-        sprites: all of them, or a mapping that reads them by id.
+        sprites: by id, such as a library that reads them.
         scales: at which they will be drawn; larger, they lose detail.
     """
 
-    def __init__(
-        self, sprites: Iterable[Sprite] | Mapping[str, Sprite], scales: Scales = ANY_SCALE
-    ) -> None:
-        if not isinstance(sprites, Mapping):
-            sprites = {sprite.id: sprite for sprite in sprites}
+    def __init__(self, sprites: Mapping[str, Sprite], scales: Scales = ANY_SCALE) -> None:
         self._sprites = sprites
         self._scales = scales
         self._recent: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
@@ -222,19 +217,6 @@ def prepare(
         team_light=None if team_light is None else pyramid_of(team_light, scales),
         shadow=None if sprite.shadow is None else pyramid_of(sprite.shadow, scales),
         shadow_offset=sprite.shadow_offset,
-    )
-
-
-def _shape_of(sprite: Sprite) -> SpriteShape:
-    height, width = sprite.rgba.shape[:2]
-    return SpriteShape(
-        id=sprite.id,
-        class_name=sprite.class_name,
-        width=width,
-        height=height,
-        hotspot=sprite.hotspot,
-        owned=sprite.player_weight is not None and bool(sprite.player_weight.any()),
-        heading=sprite.heading,
     )
 
 

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from doubles.sprites import cache_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering import compositing, effects, overlays
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources import catalogue as stock
-from pipeline.scenes.sources.catalogue import SpriteCache
 from tests.pipeline.scenes import plain_kernels as plain_loops
 
 WIDTH, HEIGHT = 70, 50
@@ -220,13 +220,13 @@ def box_of(points: list[tuple[int, int]]) -> list[int]:
 def test_whole_scenes_look_the_same(pack, catalogue, sprites, grounds):
     rule_table = RuleTable(pack().scenes, catalogue)
     scenes = [plan(index, rule_table) for index in range(8)]
-    compiled = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
+    compiled = [draw(scene, cache_of(sprites), grounds) for scene in scenes]
     with pytest.MonkeyPatch.context() as patch:
         for module in (stock, compositing, effects, overlays):
             names = {"premultiply", "draw_sprites", "cast_shadows", "shade", "composite", "fill"}
             for name in names & vars(module).keys():
                 patch.setattr(module, name, getattr(plain_loops, name))
-        plain = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
+        plain = [draw(scene, cache_of(sprites), grounds) for scene in scenes]
     for one, other in zip(plain, compiled, strict=True):
         assert np.array_equal(one.image, other.image)
         assert np.array_equal(one.ids, other.ids)
