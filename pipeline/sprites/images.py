@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formats.png import Rgba, read_png
+from pipeline.formats.png import Rgba
 from pipeline.formats.sld import PlacedLayer, SldFrame
 from pipeline.games.sections.images import Rgb, parse_shades
 from pipeline.sprites.library import Pixels
@@ -54,16 +53,6 @@ class SpriteImage:
 
     def frame_index(self, heading: int, step: int) -> int:
         return heading + step
-
-
-def read_image(file: Path, team_shades: tuple[str, ...] = ()) -> SpriteImage:
-    """Read an image that is a sprite.
-
-    Raises:
-        PngError: it cannot be read as a PNG.
-        OSError: the file cannot be opened.
-    """
-    return SpriteImage(read_png(file), team_shades)
 
 
 def frame_of(image: Rgba, team_shades: tuple[str, ...] = ()) -> SldFrame:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.formats.png import PngError
+from pipeline.formats.png import PngError, read_png
 from pipeline.formats.sld import LayerKind, SldError, SldFrame, read_sld
 from pipeline.sprites.compose import compose
-from pipeline.sprites.images import read_image
+from pipeline.sprites.images import SpriteImage
 from pipeline.sprites.library import DISTRACTOR, Sprite
 from pipeline.sprites.select import FrameSource, PieceFile, Pose, SpriteTask, poses
 
@@ -76,7 +76,7 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
 def _open(file: Path, task: SpriteTask) -> FrameSource:
     """A file of frames, read as the end of its name says."""
     if file.suffix.lower() == IMAGE:
-        return read_image(file, task.team_shades)
+        return SpriteImage(read_png(file), task.team_shades)
     return read_sld(file, layers=DRAWN_LAYERS)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.games.sections.images import parse_shades
-from pipeline.sprites.images import frame_of, read_image
+from pipeline.sprites.images import SpriteImage, frame_of
 from pipeline.sprites.recolour import recolour
 from pipeline.sprites.select import PieceFile, SpriteTask
 from pipeline.sprites.take import Source, take_sprites
@@ -67,11 +67,10 @@ def test_half_transparent_dark_pixels_are_the_shadow() -> None:
     assert frame.main.pixels[3].max() == 0
 
 
-def test_two_headings_are_the_image_and_its_mirror_image(tmp_path: Path) -> None:
+def test_two_headings_are_the_image_and_its_mirror_image() -> None:
     image = np.zeros((8, 8, 4), np.uint8)
     image[2:6, 1:4] = (200, 10, 10, 255)
-    Image.fromarray(image).save(tmp_path / "unit.png")
-    right, left = read_image(tmp_path / "unit.png").frames.select([0, 1])
+    right, left = SpriteImage(image).frames.select([0, 1])
     assert right.main is not None
     assert left.main is not None
     np.testing.assert_array_equal(left.main.pixels, right.main.pixels[:, ::-1])
