@@ -25,7 +25,7 @@ from pipeline.provenance import code_version_of
 from pipeline.sprites.cache import FileSpritesCache
 from pipeline.sprites.library import DISTRACTOR, Sprite, SpriteLibraryError, folder_of
 from pipeline.sprites.select import SpriteTask, select_files
-from pipeline.sprites.take import FileSprites, Source, take_sprites
+from pipeline.sprites.take import FileSprites, take_sprites
 
 REPORT_FILE = "extraction.json"
 STAGE = "extracting sprites"
@@ -159,7 +159,7 @@ def extract_library(
         for job in track(jobs, len(jobs), KEEPING_STAGE, report):
             with _explain_write_errors(Path(folder)):
                 taken = failed.get(job.key) or cache.load(job.key) or job.take(cache)
-            tally.add(job.source.path, taken)
+            tally.add(job.path, taken)
             for sprite in taken.sprites:
                 keep(sprite)
         cache.keep_only({job.key for job in jobs})
@@ -189,9 +189,9 @@ def _sprite_files(
     found = files_in(game_folder, rules, overlays).items()
     files = {name: file for name, file in found if has_suffix(name, rules.suffix)}
     if not files:
-        folder = game_folder / first_folder(rules)
+        first = first_folder(rules)
         raise GameFolderError(
-            f"There are no {rules.suffix} files in {folder}.", how_to_point_at(pack)
+            f"There are no {rules.suffix} files in {game_folder / first}.", how_to_point_at(pack)
         )
     return files
 
@@ -229,12 +229,13 @@ class _Job:
     """A task with the key under which its result is kept."""
 
     task: SpriteTask
-    source: Source
+    path: str
+    sha256: str
     key: str
 
     def take(self, cache: FileSpritesCache) -> FileSprites:
         """Read the file and keep what it gave; failures are not kept, as they may pass."""
-        taken = take_sprites(self.task, self.source)
+        taken = take_sprites(self.task, self.path, self.sha256)
         if taken.failed is None:
             cache.store(self.key, taken)
         return taken
@@ -250,14 +251,14 @@ def _path_in_records(file: Path, game_folder: Path, overlays: Sequence[Overlay])
 
 def _job_of(task: SpriteTask, path: str, options: ExtractionOptions) -> _Job:
     """The key states everything that decides a task's sprites."""
-    source = Source(path, _digest(task.file, options))
+    sha256 = _digest(task.file, options)
     pieces = [
         (_digest(piece.file, options), piece.file == task.file, piece.dx, piece.dy)
         for piece in task.pieces
     ]
     rule = task.class_name, task.name, task.headings, task.steps, task.team_shades
-    key = digest_of([code_version_of(*CODE), source.path, source.sha256, pieces, rule])
-    return _Job(task, source, key)
+    key = digest_of([code_version_of(*CODE), path, sha256, pieces, rule])
+    return _Job(task, path, sha256, key)
 
 
 def _digest(file: Path, options: ExtractionOptions) -> str:

@@ -18,14 +18,6 @@ DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
 IMAGE = ".png"
 
 
-@dataclass(frozen=True)
-class Source:
-    """The file of a task as its sprites name it: relative to the game's folder, and its digest."""
-
-    path: str
-    sha256: str
-
-
 @dataclass(frozen=True, eq=False)
 class FileSprites:
     """What a file gave.
@@ -41,10 +33,14 @@ class FileSprites:
     failed: str | None = None
 
 
-def take_sprites(task: SpriteTask, source: Source) -> FileSprites:
-    """Read a file, and the pieces that are drawn with it; what is wrong with one is returned."""
+def take_sprites(task: SpriteTask, path: str, sha256: str) -> FileSprites:
+    """Read a file, and the pieces that are drawn with it; what is wrong with one is returned.
+
+    Args:
+        path, sha256: of the file, as its sprites state them; see `library.Sprite.source`.
+    """
     try:
-        sprites = list(_sprites(task, source))
+        sprites = list(_sprites(task, path, sha256))
     except (SldError, PngError) as error:
         return FileSprites((), failed=error.problem)
     except OSError as error:
@@ -53,7 +49,7 @@ def take_sprites(task: SpriteTask, source: Source) -> FileSprites:
     return FileSprites(visible, blank=len(sprites) - len(visible))
 
 
-def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
+def _sprites(task: SpriteTask, path: str, sha256: str) -> Iterator[Sprite | None]:
     """A sprite for each chosen pose, None where nothing shows."""
     file = _open(task.file, task)
     chosen = poses(file, task.headings, task.steps)
@@ -66,8 +62,8 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
         yield Sprite(
             id=f"{task.class_name or DISTRACTOR}/{task.name}_h{pose.heading}_s{pose.step}",
             class_name=task.class_name,
-            source=source.path,
-            source_sha256=source.sha256,
+            source=path,
+            source_sha256=sha256,
             **vars(pose),
             **vars(drawing),
         )
