@@ -34,7 +34,7 @@ class BackgroundSetError(OutpostError):
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """One image of ground and the textures that it was made from."""
+    """One image of ground; all but its pixels are fields of a `BackgroundEntry`."""
 
     id: str
     pixels: Pixels
@@ -170,18 +170,8 @@ def write_backgrounds(
     for background in track(map(make, range(count)), count, f"{kind} backgrounds", report):
         file = f"{background.id}.jpg"
         (folder / file).write_bytes(_jpeg(background.pixels))
-        entries.append(
-            BackgroundEntry(
-                id=background.id,
-                kind=kind,
-                file=file,
-                sources=background.sources,
-                seed=rules.seed,
-                shore=background.shore,
-                grid=background.grid,
-                wading=background.wading,
-            )
-        )
+        facts = {name: fact for name, fact in vars(background).items() if name != "pixels"}
+        entries.append(BackgroundEntry(kind=kind, file=file, seed=rules.seed, **facts))
     content = [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries]
     write_json(folder / INDEX_FILE, content, ascii_only=True)
 

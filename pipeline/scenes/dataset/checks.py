@@ -135,7 +135,8 @@ def _problem_of(
 ) -> str | None:
     policy, name = pack.scenes.labels, pack.class_names[row.class_id]
     box = row.labelled_box(scene.width, scene.height).box
-    slack = rounding_slack(scene)
+    # Pixels by which the decimals of a label file may move a side.
+    slack = 2 * max(scene.width, scene.height) * 10.0**-DECIMALS
     if name != item.class_name:
         return f"a label of '{name}' where '{item.class_name}' was drawn"
     if min(box.width, box.height) < policy.min_side - slack:
@@ -146,11 +147,6 @@ def _problem_of(
     if measured is None or max(abs(a - b) for a, b in zip(box, measured, strict=True)) > slack:
         return f"the label of '{name}' is not the box that was measured"
     return None
-
-
-def rounding_slack(scene: WrittenScene) -> float:
-    """Pixels by which the decimals of a label file may move a side."""
-    return 2 * max(scene.width, scene.height) * 10.0**-DECIMALS
 
 
 def _finding(scene: WrittenScene, problem: str) -> Finding:

@@ -16,9 +16,8 @@ def expected_counts(rules: SceneRules, catalogue: Catalogue) -> dict[str, float]
     """
     factors = factors_of(rules, catalogue)
     crowding = 1.0 + rules.distant.share * (rules.distant.crowding - 1.0)
-    land = 1.0 - rules.water_fraction - rules.shore_fraction
     shares: dict[Kind, float] = {
-        "land": land,
+        "land": 1.0 - rules.water_fraction - rules.shore_fraction,
         "water": rules.water_fraction,
         "shore": rules.shore_fraction,
     }
