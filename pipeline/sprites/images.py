@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pipeline.formats.png import Rgba
 from pipeline.formats.sld import PlacedLayer, SldFrame
-from pipeline.games.sections.images import Rgb, parse_shades
+from pipeline.games.sections.images import parse_shades
 from pipeline.sprites.library import Pixels
 
 SHADOW_ALPHA = 204
@@ -106,15 +106,12 @@ def _greys_and_weights(
     """By colour, which is written as one number."""
     table = {}
     for shade in (shade for entry in team_shades for shade in parse_shades(entry)):
+        red, green, blue = shade
         mean = sum(shade) / 3
         lighter = max(mean - reference, 0.0) / max(255.0 - reference, 1.0)
         grey = 255 if lighter else round(255 * mean / max(reference, 1.0))
-        table[_code(shade)] = grey, round(255 * (1 - lighter))
+        table[red << 16 | green << 8 | blue] = grey, round(255 * (1 - lighter))
     return table
-
-
-def _code(shade: Rgb) -> int:
-    return shade[0] << 16 | shade[1] << 8 | shade[2]
 
 
 def _codes(image: Rgba) -> npt.NDArray[np.uint32]:

@@ -216,7 +216,10 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
         if found != channels:
             raise ValueError(f"{file} has {found} channels instead of {channels}")
         pixels = stored_png.decode(data)
-        return _read_otherwise(folder / file) if pixels is None else pixels
+        if pixels is None:  # Packed in another way than ours.
+            with Image.open(folder / file, formats=["PNG"]) as image:
+                return np.array(image)
+        return pixels
 
     pixels = {
         "rgba": read(entry.rgba, 4),
@@ -229,9 +232,3 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
 def _opened(folder: Path, file: str) -> FileIO:
     """A file of a library; without a `Path`, which takes as long as it takes to read the file."""
     return open(f"{folder}/{file}", "rb", buffering=0)  # noqa: PTH123
-
-
-def _read_otherwise(file: Path) -> Pixels:
-    """A PNG that is packed in another way than ours."""
-    with Image.open(file, formats=["PNG"]) as image:
-        return np.array(image)

@@ -101,10 +101,6 @@ class ShardWriter:
     def write(self, shard: Shard, folder: Path) -> ShardCounts:
         """Draw and write a shard's images, over whatever an earlier attempt left there.
 
-        Args:
-            shard: which images.
-            folder: the set's.
-
         Raises:
             SceneSetError: a file cannot be written.
         """

@@ -42,7 +42,6 @@ def with_marks(
 
     Args:
         placements: from the back to the front.
-        marks: what is laid on them.
         stream: the only source of chance; untouched when there are no marks.
     """
     if not marks:

@@ -55,7 +55,7 @@ class Exported(NamedTuple):
 
 def label(plan: ScenePlan, drawing: RenderedScene) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = measure(drawing.ids, drawing.layer.bgra, drawing.layer.table).tolist()
+    measures = measure(drawing.ids, drawing.bgra, drawing.table).tolist()
     at_shore = plan.shore is not None
     return tuple(
         [

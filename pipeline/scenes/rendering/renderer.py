@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.scenes.pixels.atlas import Ids
+from pipeline.scenes.pixels.atlas import Ids, Plane, Table
 from pipeline.scenes.pixels.prepared import numbers_of
 from pipeline.scenes.plan import ScenePlan
-from pipeline.scenes.rendering.compositing import SpriteLayer, composite_objects, shade_ground
+from pipeline.scenes.rendering.compositing import composite_objects, shade_ground
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (
     Patch,
@@ -38,12 +38,13 @@ class RenderedScene:
         bgrx: uint8 [height, width, 4]: blue, green, red and a channel without meaning, so that a
             pixel is one number of 32 bits, and JPEG encoders take it as it is.
         ids: uint16 [height, width]; n where `plan.placements[n - 1]` is seen, else 0.
-        layer: what was drawn of each placement, covered or not.
+        bgra, table: what was drawn of each placement, covered or not, and where it lies.
     """
 
     bgrx: Pixels
     ids: Ids
-    layer: SpriteLayer
+    bgra: Plane
+    table: Table
 
     @property
     def image(self) -> Pixels:
@@ -61,8 +62,6 @@ def draw(
     badges, fog, interface.
 
     Args:
-        plan: what is drawn where.
-        sprites, backgrounds: pixels by id.
         team_colours: RGB of players 1 to 8.
     """
     image = _ground(plan, backgrounds[plan.background_id])
@@ -76,7 +75,7 @@ def draw(
     for placement in plan.placements:
         if placement.selected:
             draw_selection(image, placement, plan.marks)
-    layer = composite_objects(image, ids, plan, numbers, team_colours)
+    bgra, table = composite_objects(image, ids, plan, numbers, team_colours)
     if plan.light is not None:
         shed_light(image, plan.light)
     _draw_marks(image, plan, team_colours)
@@ -85,7 +84,7 @@ def draw(
     for panel in plan.panels:
         draw_panel(image, panel, team_colours)
         ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
-    return RenderedScene(image, ids, layer)
+    return RenderedScene(image, ids, bgra, table)
 
 
 def _draw_marks(image: Pixels, plan: ScenePlan, team_colours: Sequence[Colour]) -> None:

@@ -204,7 +204,7 @@ def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
     inside = np.zeros((80, 100), bool)
     inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
     assert not (drawing.ids.astype(bool) & ~inside).any()
-    [measured] = measure(drawing.ids, drawing.layer.bgra, drawing.layer.table)
+    [measured] = measure(drawing.ids, drawing.bgra, drawing.table)
     assert measured[0] == (soldier.rgba[..., 3] >= 128).sum()
     assert measured[1] == measured[2] == (drawing.ids == 1).sum()
 
