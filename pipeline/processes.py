@@ -5,7 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from pipeline.errors import OutpostError
+
+T = TypeVar("T")
 
 SECRET_WORDS = frozenset({"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTIALS"})
 """A variable of the environment with one of them in its name is told to nobody."""
@@ -33,3 +40,23 @@ def end_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def results_of(
+    function: Callable[..., T], calls: Iterable[tuple[Any, ...]], workers: int, killed: OutpostError
+) -> Iterator[T]:
+    """What a function gives in processes of their own, in the order in which calls end.
+
+    Args:
+        calls: arguments of each.
+        killed: raised when a process was killed from outside.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
+        futures = [pool.submit(function, *call) for call in calls]
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        except BrokenProcessPool as error:
+            raise killed from error
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -136,11 +136,11 @@ def draw_map(
     hexes = images.hexes
     left, top = -int(rng.integers(2 * hexes.column)), -int(rng.integers(hexes.height))
     grid = HexGrid(left, top, hexes.column, hexes.height)
-    shore = None
+    cells = list(_cells(grid, size))
+    shore, wet = None, dict.fromkeys(cells, kind == "water")
     if kind == "shore" and shores is not None:
         shore = drawn_shoreline(size, shores, rng)
-    cells = list(_cells(grid, size))
-    wet = {cell: kind == "water" if shore is None else _is_wet(cell, grid, shore) for cell in cells}
+        wet = {cell: shore.side(*grid.middle(cell)) < 0 for cell in cells}
     ground = _ground(cells, wet, grid, hexes, rng)
     painter = _Painter(images, hexes, grid, rng, np.zeros((size[1], size[0], 3), np.uint8))
     painter.paint(ground)
@@ -156,11 +156,6 @@ def _cells(grid: HexGrid, size: tuple[int, int]) -> Iterator[Cell]:
     for column in range(-1, columns):
         for row in range(-2, rows):
             yield column, row
-
-
-def _is_wet(cell: Cell, grid: HexGrid, shore: Shoreline) -> bool:
-    x, y = grid.middle(cell)
-    return shore.side(x, y) < 0
 
 
 def _ground(

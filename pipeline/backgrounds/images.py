@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -35,7 +34,7 @@ class BackgroundSetError(OutpostError):
 
 @dataclass(frozen=True, eq=False)
 class Background:
-    """One image of ground and the textures that it was made from."""
+    """One image of ground; all but its pixels are fields of a `BackgroundEntry`."""
 
     id: str
     pixels: Pixels
@@ -62,14 +61,6 @@ class BackgroundEntry(BaseModel):
     )
 
 
-class ShoreTextures(NamedTuple):
-    """The choices of the three surfaces that a shore is made of."""
-
-    land: Sequence[Texture]
-    beach: Sequence[Texture]
-    water: Sequence[Texture]
-
-
 def make_background(
     index: int, kind: Kind, textures: Sequence[Texture], rules: TerrainRules, size: tuple[int, int]
 ) -> Background:
@@ -88,39 +79,40 @@ def make_background(
     count = 2 if rng.random() < rules.softening.blend_probability and len(textures) > 1 else 1
     chosen = rng.choice(len(textures), size=count, replace=False, p=weights / weights.sum())
     first, *rest = (textures[i] for i in chosen)
-    pixels = ground(
-        (first.read(), rest[0].read() if rest else None),
-        size,
-        rules.softening,
-        rng,
-        rules.sampling,
-    )
+    read = first.read(), rest[0].read() if rest else None
+    pixels = ground(read, size, rules.softening, rng, rules.sampling)
     names = tuple(texture.name for texture in (first, *rest))
     return Background(f"{kind}_{index:04d}", pixels, names)
 
 
 def choose_shore_textures(
     files: Sequence[Path], rules: TerrainRules
-) -> tuple[ShoreTextures, dict[str, str]]:
-    """Choose the textures of all three surfaces.
+) -> tuple[list[tuple[Texture, ...]], dict[str, str]]:
+    """Choose the textures of land, beach and water.
 
     Returns:
-        The choices, and why each texture that none of them takes is left out.
+        The choices in this order, and why each texture that none of them takes is left out.
 
     Raises:
         TextureError: nothing is left for one of the surfaces.
     """
     surfaces: tuple[Surface, ...] = ("land", "beach", "water")
-    land, beach, water = (choose_textures(files, surface, rules) for surface in surfaces)
-    unused = land.left_out.keys() & beach.left_out.keys() & water.left_out.keys()
-    textures = ShoreTextures(land.textures, beach.textures, water.textures)
-    return textures, {name: land.left_out[name] for name in sorted(unused)}
+    choices = [choose_textures(files, surface, rules) for surface in surfaces]
+    unused = set.intersection(*(set(choice.left_out) for choice in choices))
+    left_out = {name: choices[0].left_out[name] for name in sorted(unused)}
+    return [choice.textures for choice in choices], left_out
 
 
 def make_shore(
-    index: int, textures: ShoreTextures, rules: TerrainRules, size: tuple[int, int]
+    index: int,
+    textures: Sequence[Sequence[Texture]],
+    rules: TerrainRules,
+    size: tuple[int, int],
 ) -> Background:
     """Background `index` of land and water with a beach; pure, like `make_background`.
+
+    Args:
+        textures: the choices of land, beach and water.
 
     Raises:
         DdsError: a texture has become unreadable since it was chosen.
@@ -178,18 +170,8 @@ def write_backgrounds(
     for background in track(map(make, range(count)), count, f"{kind} backgrounds", report):
         file = f"{background.id}.jpg"
         (folder / file).write_bytes(_jpeg(background.pixels))
-        entries.append(
-            BackgroundEntry(
-                id=background.id,
-                kind=kind,
-                file=file,
-                sources=background.sources,
-                seed=rules.seed,
-                shore=background.shore,
-                grid=background.grid,
-                wading=background.wading,
-            )
-        )
+        facts = {name: fact for name, fact in vars(background).items() if name != "pixels"}
+        entries.append(BackgroundEntry(kind=kind, file=file, seed=rules.seed, **facts))
     content = [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries]
     write_json(folder / INDEX_FILE, content, ascii_only=True)
 

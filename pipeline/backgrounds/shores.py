@@ -7,7 +7,7 @@ it can be asked without decoding an image, and it moves and mirrors exactly with
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -90,10 +90,7 @@ class Shoreline:
         return Shoreline(
             self.angle,
             self.offset - left * cosine - top * sine,
-            tuple(
-                Wave(w.amplitude, w.length, w.phase + 2 * math.pi * along / w.length)
-                for w in self.waves
-            ),
+            tuple(replace(w, phase=w.phase + 2 * math.pi * along / w.length) for w in self.waves),
         )
 
     def mirrored(self, width: int) -> Shoreline:
@@ -104,11 +101,7 @@ class Shoreline:
             math.pi - self.angle,
             self.offset - last * cosine,
             tuple(
-                Wave(
-                    w.amplitude,
-                    w.length,
-                    math.pi - w.phase + 2 * math.pi * last * sine / w.length,
-                )
+                replace(w, phase=math.pi - w.phase + 2 * math.pi * last * sine / w.length)
                 for w in self.waves
             ),
         )

@@ -6,12 +6,12 @@ frozen dataclass takes almost three times as long to make.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pipeline.backgrounds.shores import Footprint, Shoreline
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.sections.overlays import UprightBar
+from pipeline.games.sections.overlays import HealthBarRules
 
 PanelKind = Literal["resource_bar", "minimap", "command_panel"]
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
@@ -109,20 +109,13 @@ class Marks:
 
     Attributes:
         reach: how far an ellipse goes beyond its object, on either side.
-        bar_width, bar_height: of a health bar.
-        bar_tallest: pixels that a bar is high at most.
-        bar_gap: pixels between an object and its bar.
+        bar: how a health bar looks.
         badge_radius: of the shorter side.
-        upright: of bars that stand beside their object, or None.
     """
 
     reach: float = 0.125
-    bar_width: float = 0.8
-    bar_height: float = 0.083
-    bar_tallest: int = 64
-    bar_gap: int = 2
+    bar: HealthBarRules = field(default_factory=HealthBarRules)
     badge_radius: float = 0.125
-    upright: UprightBar | None = None
 
 
 @dataclass(frozen=True)

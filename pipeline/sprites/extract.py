@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +19,13 @@ from pipeline.games.index import GameFolderError, how_to_point_at
 from pipeline.games.matching import FileMatches
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of, sha256_of
-from pipeline.processes import end_with_parent
+from pipeline.processes import results_of
 from pipeline.progress import Progress, Report, silent, track
 from pipeline.provenance import code_version_of
 from pipeline.sprites.cache import FileSpritesCache
 from pipeline.sprites.library import DISTRACTOR, Sprite, SpriteLibraryError, folder_of
 from pipeline.sprites.select import SpriteTask, select_files
-from pipeline.sprites.take import FileSprites, Source, take_sprites
+from pipeline.sprites.take import FileSprites, take_sprites
 
 REPORT_FILE = "extraction.json"
 STAGE = "extracting sprites"
@@ -148,23 +145,25 @@ def extract_library(
         ExtractionError: a worker was killed, or the cache cannot be written.
         Whatever `keep` raises.
     """
-    selection = select_files(_sprite_files(game_folder, pack, overlays), pack.sprites)
-    roots = _Roots(game_folder, tuple(overlays))
+    tasks, matches = select_files(_sprite_files(game_folder, pack, overlays), pack.sprites)
     options = options or ExtractionOptions()
     tally = _Tally()
     with nullcontext(options.cache) if options.cache else TemporaryDirectory() as folder:
-        jobs = [_job_of(task, roots, options) for task in selection.tasks]
+        jobs = [
+            _job_of(task, _path_in_records(task.file, game_folder, overlays), options)
+            for task in tasks
+        ]
         cache = FileSpritesCache(Path(folder))
         with _explain_write_errors(Path(folder)):
             failed = _take_new(jobs, cache, options.workers, report)
         for job in track(jobs, len(jobs), KEEPING_STAGE, report):
             with _explain_write_errors(Path(folder)):
                 taken = failed.get(job.key) or cache.load(job.key) or job.take(cache)
-            tally.add(job.source.path, taken)
+            tally.add(job.path, taken)
             for sprite in taken.sprites:
                 keep(sprite)
         cache.keep_only({job.key for job in jobs})
-    return _report(pack, selection.matches, tally)
+    return _report(pack, matches, tally)
 
 
 @dataclass
@@ -192,8 +191,7 @@ def _sprite_files(
     if not files:
         first = first_folder(rules)
         raise GameFolderError(
-            f"There are no {rules.suffix} files in {game_folder / first}.",
-            how_to_point_at(pack),
+            f"There are no {rules.suffix} files in {game_folder / first}.", how_to_point_at(pack)
         )
     return files
 
@@ -231,42 +229,36 @@ class _Job:
     """A task with the key under which its result is kept."""
 
     task: SpriteTask
-    source: Source
+    path: str
+    sha256: str
     key: str
 
     def take(self, cache: FileSpritesCache) -> FileSprites:
         """Read the file and keep what it gave; failures are not kept, as they may pass."""
-        taken = take_sprites(self.task, self.source)
+        taken = take_sprites(self.task, self.path, self.sha256)
         if taken.failed is None:
             cache.store(self.key, taken)
         return taken
 
 
-@dataclass(frozen=True)
-class _Roots:
-    """Where files come from."""
-
-    game_folder: Path
-    overlays: tuple[Overlay, ...]
-
-    def named(self, file: Path) -> str:
-        """A file as records call it: by its path in the game's folder, or in a mod's."""
-        for overlay in self.overlays:
-            if file.is_relative_to(overlay.folder):
-                return f"{MODS}/{overlay.name}/{file.relative_to(overlay.folder).as_posix()}"
-        return file.relative_to(self.game_folder).as_posix()
+def _path_in_records(file: Path, game_folder: Path, overlays: Sequence[Overlay]) -> str:
+    """A file's path in the game's folder, or in a mod's."""
+    for overlay in overlays:
+        if file.is_relative_to(overlay.folder):
+            return f"{MODS}/{overlay.name}/{file.relative_to(overlay.folder).as_posix()}"
+    return file.relative_to(game_folder).as_posix()
 
 
-def _job_of(task: SpriteTask, roots: _Roots, options: ExtractionOptions) -> _Job:
+def _job_of(task: SpriteTask, path: str, options: ExtractionOptions) -> _Job:
     """The key states everything that decides a task's sprites."""
-    source = Source(roots.named(task.file), _digest(task.file, options))
+    sha256 = _digest(task.file, options)
     pieces = [
         (_digest(piece.file, options), piece.file == task.file, piece.dx, piece.dy)
         for piece in task.pieces
     ]
     rule = task.class_name, task.name, task.headings, task.steps, task.team_shades
-    key = digest_of([code_version_of(*CODE), source.path, source.sha256, pieces, rule])
-    return _Job(task, source, key)
+    key = digest_of([code_version_of(*CODE), path, sha256, pieces, rule])
+    return _Job(task, path, sha256, key)
 
 
 def _digest(file: Path, options: ExtractionOptions) -> str:
@@ -285,21 +277,14 @@ def _outcomes(
         for job in jobs:
             yield from _work([job], cache)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
-        shares = [jobs[at : at + SHARE] for at in range(0, len(jobs), SHARE)]
-        futures = [pool.submit(_work, share, cache) for share in shares]
-        try:
-            for future in as_completed(futures):
-                yield from future.result()
-        except BrokenProcessPool as error:
-            raise ExtractionError(
-                "A process that read sprites was killed, most often because memory ran out.",
-                f"Set `workers` of the resource `game` to fewer than {workers}, or close other "
-                "programs, and run again; what was read is kept.",
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    killed = ExtractionError(
+        "A process that read sprites was killed, most often because memory ran out.",
+        f"Set `workers` of the resource `game` to fewer than {workers}, or close other programs, "
+        "and run again; what was read is kept.",
+    )
+    shares = [(jobs[at : at + SHARE], cache) for at in range(0, len(jobs), SHARE)]
+    for results in results_of(_work, shares, workers, killed):
+        yield from results
 
 
 def _work(jobs: Sequence[_Job], cache: FileSpritesCache) -> list[tuple[str, FileSprites | None]]:

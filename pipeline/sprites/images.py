@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formats.png import Rgba, read_png
+from pipeline.formats.png import Rgba
 from pipeline.formats.sld import PlacedLayer, SldFrame
-from pipeline.games.sections.images import Rgb, parse_shades
+from pipeline.games.sections.images import parse_shades
 from pipeline.sprites.library import Pixels
 
 SHADOW_ALPHA = 204
@@ -54,16 +53,6 @@ class SpriteImage:
 
     def frame_index(self, heading: int, step: int) -> int:
         return heading + step
-
-
-def read_image(file: Path, team_shades: tuple[str, ...] = ()) -> SpriteImage:
-    """Read an image that is a sprite.
-
-    Raises:
-        PngError: it cannot be read as a PNG.
-        OSError: the file cannot be opened.
-    """
-    return SpriteImage(read_png(file), team_shades)
 
 
 def frame_of(image: Rgba, team_shades: tuple[str, ...] = ()) -> SldFrame:
@@ -117,15 +106,12 @@ def _greys_and_weights(
     """By colour, which is written as one number."""
     table = {}
     for shade in (shade for entry in team_shades for shade in parse_shades(entry)):
+        red, green, blue = shade
         mean = sum(shade) / 3
         lighter = max(mean - reference, 0.0) / max(255.0 - reference, 1.0)
         grey = 255 if lighter else round(255 * mean / max(reference, 1.0))
-        table[_code(shade)] = grey, round(255 * (1 - lighter))
+        table[red << 16 | green << 8 | blue] = grey, round(255 * (1 - lighter))
     return table
-
-
-def _code(shade: Rgb) -> int:
-    return shade[0] << 16 | shade[1] << 8 | shade[2]
 
 
 def _codes(image: Rgba) -> npt.NDArray[np.uint32]:

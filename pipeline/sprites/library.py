@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import OutpostError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.formats.palette import Colour
 from pipeline.sprites import stored_png
 
@@ -152,11 +152,7 @@ class OpenLibrary(Mapping[str, Sprite]):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        try:
-            text = (folder / INDEX_FILE).read_text(encoding="utf-8")
-            index = LibraryIndex.model_validate_json(text)
-        except (OSError, ValidationError, ValueError) as error:
-            raise _damaged(folder, error) from error
+        index = read_json(folder / INDEX_FILE, LibraryIndex, lambda _, why: _damaged(folder, why))
         self.entries = {entry.id: entry for entry in index.sprites}
         self.team_colours = index.team_colours
 
@@ -220,7 +216,10 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
         if found != channels:
             raise ValueError(f"{file} has {found} channels instead of {channels}")
         pixels = stored_png.decode(data)
-        return _read_otherwise(folder / file) if pixels is None else pixels
+        if pixels is None:  # Packed in another way than ours.
+            with Image.open(folder / file, formats=["PNG"]) as image:
+                return np.array(image)
+        return pixels
 
     pixels = {
         "rgba": read(entry.rgba, 4),
@@ -233,9 +232,3 @@ def _read_sprite(folder: Path, entry: SpriteEntry) -> Sprite:
 def _opened(folder: Path, file: str) -> FileIO:
     """A file of a library; without a `Path`, which takes as long as it takes to read the file."""
     return open(f"{folder}/{file}", "rb", buffering=0)  # noqa: PTH123
-
-
-def _read_otherwise(file: Path) -> Pixels:
-    """A PNG that is packed in another way than ours."""
-    with Image.open(file, formats=["PNG"]) as image:
-        return np.array(image)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from pipeline.formats.sld import SldFrame
+from pipeline.formats.sld import SldFile
 from pipeline.games.matching import FileMatches, Piece, match_files, stem_of
 from pipeline.games.pack import SpriteRules
 from pipeline.games.patterns import matcher
+from pipeline.sprites.images import SpriteImage
 from pipeline.sprites.library import DISTRACTOR
 from pipeline.subsampling import spread_over
+
+FrameSource = SldFile | SpriteImage
+"""A file of frames by index, several of which are decoded at once."""
 
 
 @dataclass(frozen=True)
@@ -56,46 +59,21 @@ class Pose:
     step: int
 
 
-@dataclass(frozen=True)
-class SpriteSelection:
-    """Everything to extract, and where each file name went."""
+def select_files(
+    files: Mapping[str, Path], rules: SpriteRules
+) -> tuple[list[SpriteTask], FileMatches]:
+    """Choose files by name; nothing is read.
 
-    tasks: tuple[SpriteTask, ...]
-    matches: FileMatches
-
-
-def select_files(files: Mapping[str, Path], rules: SpriteRules) -> SpriteSelection:
-    """Choose files by name; nothing is read. Tasks come in the order of the pack's rules."""
+    Returns:
+        Everything to extract, in the order of the pack's rules, and where each file name went.
+    """
     by_stem = {
         stem: file
         for name, file in sorted(files.items())
         if (stem := stem_of(name, rules)) is not None
     }
     matches = match_files(rules, by_stem)
-    return SpriteSelection(tuple(_tasks(matches, by_stem, rules)), matches)
-
-
-class FrameSource(Protocol):
-    """A file of frames; `SldFile` and `pipeline.sprites.images.SpriteImage` are such."""
-
-    @property
-    def frames(self) -> SelectableFrames: ...
-
-    @property
-    def headings(self) -> int: ...
-
-    @property
-    def steps(self) -> int: ...
-
-    def frame_index(self, heading: int, step: int) -> int: ...
-
-
-class SelectableFrames(Protocol):
-    """Frames by index, several of which are decoded at once."""
-
-    def __len__(self) -> int: ...
-
-    def select(self, indices: Iterable[int], /) -> Sequence[SldFrame]: ...
+    return list(_tasks(matches, by_stem, rules)), matches
 
 
 def poses(file: FrameSource, headings: int, steps: int) -> list[Pose]:

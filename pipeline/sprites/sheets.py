@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image, ImageDraw
 
-from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Pixels, Sprite, SpriteEntry
+from pipeline.sprites.library import DISTRACTOR, OpenLibrary, Sprite, SpriteEntry
 from pipeline.sprites.recolour import recolour
 from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import font_of
@@ -81,22 +81,21 @@ def _draw_label(sheet: Image.Image, top: int, name: str, entries: Sequence[Sprit
 
 def _draw_cell(sheet: Image.Image, corner: tuple[int, int], sprite: Sprite, zoom: int) -> None:
     left, top = corner
-    pixels = _in_team_colour(sprite).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    image = Image.fromarray(pixels)
+    pixels = sprite.rgba
+    if sprite.player_weight is not None:
+        pixels = recolour(pixels, sprite.player_weight, TEAM)
+    image = Image.fromarray(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1))
     image.thumbnail((ROOM, ROOM))
     place = (left + (CELL - image.width) // 2, top + 2 + (CELL - image.height) // 2)
     sheet.paste(image, place, image)
     height, width = sprite.rgba.shape[:2]
     pen = ImageDraw.Draw(sheet)
-    lines = [*_two_lines(_file_name(sprite)), f"{width}x{height} h{sprite.heading} s{sprite.step}"]
+    # The file as the pack's rules name it: without what all names end with.
+    name = PurePosixPath(sprite.source).stem.removesuffix("_x1")
+    lines = [*_two_lines(name), f"{width}x{height} h{sprite.heading} s{sprite.step}"]
     pen.multiline_text(
         (left + 2, top + CELL), "\n".join(lines), fill=INK, font=font_of(10), spacing=1
     )
-
-
-def _file_name(sprite: Sprite) -> str:
-    """The source file as the pack's rules name it: without what all names end with."""
-    return PurePosixPath(sprite.source).stem.removesuffix("_x1")
 
 
 def _two_lines(name: str) -> tuple[str, str]:
@@ -107,9 +106,3 @@ def _two_lines(name: str) -> tuple[str, str]:
     first = name[:cut]
     # The beginning is what the files of a class have in common.
     return first if cut <= LETTERS else f"…{first[-LETTERS + 1 :]}", name[cut:]
-
-
-def _in_team_colour(sprite: Sprite) -> Pixels:
-    if sprite.player_weight is None:
-        return sprite.rgba
-    return recolour(sprite.rgba, sprite.player_weight, TEAM)

@@ -6,24 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.formats.png import PngError
+from pipeline.formats.png import PngError, read_png
 from pipeline.formats.sld import LayerKind, SldError, SldFrame, read_sld
 from pipeline.sprites.compose import compose
-from pipeline.sprites.images import read_image
+from pipeline.sprites.images import SpriteImage
 from pipeline.sprites.library import DISTRACTOR, Sprite
 from pipeline.sprites.select import FrameSource, PieceFile, Pose, SpriteTask, poses
 
 DRAWN_LAYERS = (LayerKind.MAIN, LayerKind.SHADOW, LayerKind.PLAYER)
 """Those that `compose` looks at."""
 IMAGE = ".png"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The file of a task as its sprites name it: relative to the game's folder, and its digest."""
-
-    path: str
-    sha256: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +33,14 @@ class FileSprites:
     failed: str | None = None
 
 
-def take_sprites(task: SpriteTask, source: Source) -> FileSprites:
-    """Read a file, and the pieces that are drawn with it; what is wrong with one is returned."""
+def take_sprites(task: SpriteTask, path: str, sha256: str) -> FileSprites:
+    """Read a file, and the pieces that are drawn with it; what is wrong with one is returned.
+
+    Args:
+        path, sha256: of the file, as its sprites state them; see `library.Sprite.source`.
+    """
     try:
-        sprites = list(_sprites(task, source))
+        sprites = list(_sprites(task, path, sha256))
     except (SldError, PngError) as error:
         return FileSprites((), failed=error.problem)
     except OSError as error:
@@ -53,7 +49,7 @@ def take_sprites(task: SpriteTask, source: Source) -> FileSprites:
     return FileSprites(visible, blank=len(sprites) - len(visible))
 
 
-def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
+def _sprites(task: SpriteTask, path: str, sha256: str) -> Iterator[Sprite | None]:
     """A sprite for each chosen pose, None where nothing shows."""
     file = _open(task.file, task)
     chosen = poses(file, task.headings, task.steps)
@@ -66,8 +62,8 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
         yield Sprite(
             id=f"{task.class_name or DISTRACTOR}/{task.name}_h{pose.heading}_s{pose.step}",
             class_name=task.class_name,
-            source=source.path,
-            source_sha256=source.sha256,
+            source=path,
+            source_sha256=sha256,
             **vars(pose),
             **vars(drawing),
         )
@@ -76,7 +72,7 @@ def _sprites(task: SpriteTask, source: Source) -> Iterator[Sprite | None]:
 def _open(file: Path, task: SpriteTask) -> FrameSource:
     """A file of frames, read as the end of its name says."""
     if file.suffix.lower() == IMAGE:
-        return read_image(file, task.team_shades)
+        return SpriteImage(read_png(file), task.team_shades)
     return read_sld(file, layers=DRAWN_LAYERS)
 
 

@@ -37,11 +37,7 @@ def draw_box(
 
 
 def draw_label(
-    pen: ImageDraw.ImageDraw,
-    text: str,
-    corner: tuple[float, float],
-    colour: Colour,
-    font_size: int,
+    pen: ImageDraw.ImageDraw, text: str, corner: tuple[float, float], colour: Colour, font_size: int
 ) -> None:
     """A text on black above the left and top `corner` of a box, or as near as the edges let it."""
     font = font_of(font_size)

@@ -1,4 +1,4 @@
-"""Sprite libraries of sprites that a test made."""
+"""Libraries, shapes and caches of sprites that a test made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.formats.palette import Colour
+from pipeline.scenes.sources.catalogue import SpriteCache, SpriteShape
 from pipeline.sprites.library import LibraryWriter, Sprite
 
 
@@ -17,3 +18,22 @@ def write_library(
     for sprite in sprites:
         writer.add(sprite)
     writer.finish(team_colours)
+
+
+def shape_of(sprite: Sprite) -> SpriteShape:
+    """What planning needs to know of a sprite."""
+    height, width = sprite.rgba.shape[:2]
+    return SpriteShape(
+        id=sprite.id,
+        class_name=sprite.class_name,
+        width=width,
+        height=height,
+        hotspot=sprite.hotspot,
+        owned=sprite.player_weight is not None,
+        heading=sprite.heading,
+    )
+
+
+def cache_of(sprites: Iterable[Sprite]) -> SpriteCache:
+    """A cache of sprites that are in memory."""
+    return SpriteCache({sprite.id: sprite for sprite in sprites})

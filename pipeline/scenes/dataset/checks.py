@@ -135,7 +135,8 @@ def _problem_of(
 ) -> str | None:
     policy, name = pack.scenes.labels, pack.class_names[row.class_id]
     box = row.labelled_box(scene.width, scene.height).box
-    slack = rounding_slack(scene)
+    # Pixels by which the decimals of a label file may move a side.
+    slack = 2 * max(scene.width, scene.height) * 10.0**-DECIMALS
     if name != item.class_name:
         return f"a label of '{name}' where '{item.class_name}' was drawn"
     if min(box.width, box.height) < policy.min_side - slack:
@@ -143,22 +144,9 @@ def _problem_of(
     if item.visible_fraction < policy.min_visible - slack:
         return f"a label of '{name}' of which {item.visible_fraction:.0%} is visible"
     measured = item.visible if policy.box == "visible" else item.full
-    corners = (box.x1, box.y1, box.x2, box.y2)
-    if (
-        measured is None
-        or _distance(corners, (measured.x1, measured.y1, measured.x2, measured.y2)) > slack
-    ):
+    if measured is None or max(abs(a - b) for a, b in zip(box, measured, strict=True)) > slack:
         return f"the label of '{name}' is not the box that was measured"
     return None
-
-
-def rounding_slack(scene: WrittenScene) -> float:
-    """Pixels by which the decimals of a label file may move a side."""
-    return 2 * max(scene.width, scene.height) * 10.0**-DECIMALS
-
-
-def _distance(first: Sequence[float], second: Sequence[float]) -> float:
-    return max(abs(a - b) for a, b in zip(first, second, strict=True))
 
 
 def _finding(scene: WrittenScene, problem: str) -> Finding:

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import OutpostError
 from pipeline.games.sections.scenes import SceneRules
-from pipeline.labels.synthetic import Subset
+from pipeline.labels.synthetic import SUBSETS, Subset
 
 SHARD_IMAGES = 50
 """Large enough that a worker decodes few backgrounds twice, small enough to show progress."""
@@ -49,19 +48,21 @@ def shards(images: int, size: int = SHARD_IMAGES) -> tuple[Shard, ...]:
 
 def subset_of(index: int, rules: SceneRules) -> Subset:
     """Where image `index` goes; the validation images are spread evenly over the set."""
-    share, whole = _validation_share(rules.train_fraction)
+    # What is not for training, as a fraction of whole numbers: 0.8 leaves exactly 1 of 5.
+    share, whole = (1 - Fraction(str(rules.train_fraction))).as_integer_ratio()
     return "val" if (index + 1) * share // whole > index * share // whole else "train"
-
-
-@cache
-def _validation_share(train_fraction: float) -> tuple[int, int]:
-    """What is not for training, as a fraction of whole numbers: 0.8 leaves exactly 1 of 5."""
-    return (1 - Fraction(str(train_fraction))).as_integer_ratio()
 
 
 def image_name(index: int) -> str:
     """The stem of an image's three files."""
     return f"synth_{index:06d}"
+
+
+def make_folders(folder: Path) -> None:
+    """Make the folders of a set that are not there yet."""
+    for part in PARTS:
+        for subset in SUBSETS:
+            (folder / part / subset).mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

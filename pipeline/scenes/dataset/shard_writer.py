@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,29 +24,26 @@ from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.formats.yolo import format_labels
-from pipeline.labels.synthetic import SUBSETS, Subset
 from pipeline.scenes.dataset.layout import (
-    PARTS,
     SUFFIXES,
-    Part,
     SceneSetError,
     Shard,
     explain_write_errors,
     image_name,
+    make_folders,
     shards,
     subset_of,
 )
 from pipeline.scenes.dataset.sidecar import measurements_of
 from pipeline.scenes.pixels.mipmaps import Scales
 from pipeline.scenes.plan import ScenePlan
-from pipeline.scenes.planning.planner import HOW_TO_AVOID, plan
+from pipeline.scenes.planning.planner import missing_backgrounds, plan
 from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources.catalogue import (
     TEAM_COLOURS,
     BackgroundCache,
-    BackgroundError,
     Catalogue,
     Colour,
     SpriteCache,
@@ -104,28 +101,22 @@ class ShardWriter:
     def write(self, shard: Shard, folder: Path) -> ShardCounts:
         """Draw and write a shard's images, over whatever an earlier attempt left there.
 
-        Args:
-            shard: which images.
-            folder: the set's.
-
         Raises:
             SceneSetError: a file cannot be written.
         """
         counts = ShardCounts(shard, Counter(), Counter(), Counter())
         with explain_write_errors(folder), _no_garbage_collection():
-            places = _made_folders(folder)
+            make_folders(folder)
             for part in shards(shard.images, PLANNED_AT_ONCE):
                 # Planned one after another: when an image has been drawn, what planning needs is
                 # no longer in the processor's cache, and takes three times as long.
                 indices = range(shard.first + part.first, shard.first + part.stop)
                 scenes = [plan(index, self.rule_table) for index in indices]
                 for scene in scenes:
-                    self._write_image(scene, places[subset_of(scene.index, self.rules)], counts)
+                    self._write_image(scene, folder, counts)
         return counts
 
-    def _write_image(
-        self, scene: ScenePlan, places: Mapping[Part, str], counts: ShardCounts
-    ) -> None:
+    def _write_image(self, scene: ScenePlan, folder: Path, counts: ShardCounts) -> None:
         drawing = draw(scene, self.sprites, self.backgrounds, self.team_colours)
         decisions = export(label(scene, drawing), self.rules.labels, self.class_names)
         # All about the objects comes before the image is encoded, which takes them out of the
@@ -134,10 +125,10 @@ class ShardWriter:
         measurements = measurements_of(scene, decisions)
         _count(counts, scene, decisions)
         image = _jpeg(drawing.bgrx, scene.jpeg_quality or self.rules.jpeg_quality)
-        name = image_name(scene.index)
-        _write_file(f"{places['images']}/{name}{SUFFIXES['images']}", image.data)
-        _write_file(f"{places['labels']}/{name}{SUFFIXES['labels']}", labels.encode())
-        _write_file(f"{places['objects']}/{name}{SUFFIXES['objects']}", measurements.encode())
+        name = f"{subset_of(scene.index, self.rules)}/{image_name(scene.index)}"
+        _write_file(f"{folder}/images/{name}{SUFFIXES['images']}", image.data)
+        _write_file(f"{folder}/labels/{name}{SUFFIXES['labels']}", labels.encode())
+        _write_file(f"{folder}/objects/{name}{SUFFIXES['objects']}", measurements.encode())
 
 
 def open_shard_writer(pack: GamePack, sources: Sources) -> ShardWriter:
@@ -218,42 +209,21 @@ def _needed_folders(rules: SceneRules, sources: Sources) -> dict[Kind, Path]:
         folders["water"] = sources.water
     if rules.shore_fraction > 0:
         if sources.shore is None:
-            raise BackgroundError(
-                "There are no shore backgrounds, but the rules ask for shore scenes.",
-                f"Materialize the shore backgrounds, or {HOW_TO_AVOID['shore']}.",
-            )
+            raise missing_backgrounds("shore")
         folders["shore"] = sources.shore
     return folders
 
 
 def _check_sources(shard_writer: ShardWriter, sources: Sources) -> None:
-    placed = {rule.class_name for rule in shard_writer.rules.placements} & set(
-        shard_writer.class_names
-    )
-    if placed.isdisjoint(shard_writer.catalogue.sprites):
+    drawn = shard_writer.catalogue.sprites.keys() & set(shard_writer.class_names)
+    if drawn.isdisjoint(rule.class_name for rule in shard_writer.rules.placements):
         raise SceneSetError(
             f"{sources.sprites} has no sprite of any class that the scene rules place.",
             "Look at the misses on the sprites asset, and correct the pack's sprite rules.",
         )
     for kind, shapes in shard_writer.backgrounds.shapes.items():
         if not shapes:
-            raise BackgroundError(
-                f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-                f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
-            )
-
-
-def _made_folders(folder: Path) -> dict[Subset, dict[Part, str]]:
-    """The folders of a set, which are there from now on."""
-    return {
-        subset: {part: _made(f"{folder}/{part}/{subset}") for part in PARTS} for subset in SUBSETS
-    }
-
-
-def _made(folder: str) -> str:
-    if not os.access(folder, os.F_OK):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return folder
+            raise missing_backgrounds(kind)
 
 
 def _write_file(path: str, data: bytes | memoryview) -> None:

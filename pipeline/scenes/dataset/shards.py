@@ -22,21 +22,20 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.files import replacing, write_text
+from pipeline.files import read_json, replacing, write_text
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
-from pipeline.labels.synthetic import SUBSETS
 from pipeline.links import link_file
 from pipeline.manifests import FileEntry, Manifest, joined, manifest_of, sha256_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.dataset.layout import (
-    PARTS,
     SceneSetError,
     Shard,
     explain_write_errors,
+    make_folders,
     shards,
 )
 from pipeline.scenes.dataset.shard_writer import ShardCounts, Sources, open_shard_writer
@@ -91,14 +90,15 @@ def read_set_spec(scratch: Path) -> SetSpec:
     Raises:
         SceneSetError: there is no scratch folder at that place.
     """
-    try:
-        return SetSpec.model_validate_json((scratch / SPEC_FILE).read_text("utf-8"))
-    except (OSError, ValidationError) as error:
-        raise SceneSetError(
-            f"No synthetic set was started in {scratch}.",
-            "All machines that draw must share the state folder; if they do, materialize the set "
-            "again.",
-        ) from error
+    return read_json(scratch / SPEC_FILE, SetSpec, _not_started)
+
+
+def _not_started(file: Path, _: Exception) -> SceneSetError:
+    return SceneSetError(
+        f"No synthetic set was started in {file.parent}.",
+        "All machines that draw must share the state folder; if they do, materialize the set "
+        "again.",
+    )
 
 
 def missing_shards(scratch: Path, spec: SetSpec) -> tuple[Shard, ...]:
@@ -157,9 +157,7 @@ def assemble(scratch: Path, folder: Path, pack: GamePack) -> Manifest:
     _require_all(scratch, spec)
     finished = [_read_finished(_shard_folder(scratch, shard), shard) for shard in spec.shards]
     with explain_write_errors(folder):
-        for part in PARTS:
-            for subset in SUBSETS:
-                (folder / part / subset).mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         for _, manifest, files in finished:
             for entry in manifest.files:
                 link_file(files / entry.path, folder / entry.path)

@@ -8,18 +8,15 @@ bytes depend on none of it. `dataset.synthetic_set` says what the folder holds.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.synthetic import SUBSETS
-from pipeline.processes import end_with_parent
+from pipeline.processes import results_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.scenes.dataset.layout import (
     PARTS,
@@ -68,16 +65,15 @@ def write_set(
     return finish_set(folder, pack, finished)
 
 
-def finish_set(folder: Path, pack: GamePack, finished: Iterable[ShardCounts]) -> SetSummary:
+def finish_set(folder: Path, pack: GamePack, finished: Sequence[ShardCounts]) -> SetSummary:
     """Check that every image of the set is there, and write its summary.
 
     Raises:
         SceneSetError: images, labels or measurements are missing, or do not belong to the set;
             the summary cannot be written.
     """
-    counts = list(finished)
     _check_complete(folder, pack.scenes)
-    return SyntheticSet.write(folder, _summary(pack, counts)).summary
+    return SyntheticSet.write(folder, _summary(pack, finished)).summary
 
 
 def worker_shards(images: int, workers: int) -> tuple[Shard, ...]:
@@ -105,18 +101,12 @@ def _written(
         shard_writer = open_shard_writer(pack, sources)
         yield from (shard_writer.write(shard, folder) for shard in planned)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
-        futures = [pool.submit(_write_in_worker, shard, folder, pack, sources) for shard in planned]
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        except BrokenProcessPool as error:
-            raise SceneSetError(
-                "A process that drew scenes was killed, most often because memory ran out.",
-                f"Run it again with fewer than {workers} workers.",
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    killed = SceneSetError(
+        "A process that drew scenes was killed, most often because memory ran out.",
+        f"Run it again with fewer than {workers} workers.",
+    )
+    calls = [(shard, folder, pack, sources) for shard in planned]
+    yield from results_of(_write_in_worker, calls, workers, killed)
 
 
 _shard_writer: ShardWriter | None = None

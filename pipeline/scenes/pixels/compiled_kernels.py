@@ -6,9 +6,8 @@ processor has: AVX2, SSE2, NEON. Left to itself the compiler widens numba's whol
 bits, so that an AVX2 processor handles four pixels at a time, and takes the last pixels of each row
 one by one, which for sprites as wide as these are half of them. Here the end of a row is its last
 eight pixels once more, of which the first `skip` are left as they are; only rows of fewer than
-eight are done one by one. Blending,
-resizing and measuring are on whole numbers, premultiplying and scaling round single operations:
-every processor gives the same result.
+eight are done one by one. Blending, resizing and measuring are on whole numbers, premultiplying and
+scaling round single operations: every processor gives the same result.
 
 Steps and loops stand in one file because numba compiles a loop anew when its own file changes, and
 looks at no other. A step takes numba's types where the loops that call it have their values.
@@ -17,6 +16,7 @@ looks at no other. A step takes numba's types where the loops that call it have 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -39,9 +39,9 @@ Words: TypeAlias = npt.NDArray[np.uint32]
 Whole: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Scales: TypeAlias = npt.NDArray[np.float64]
-Generate: TypeAlias = Callable[
-    [BaseContext, ir.IRBuilder, Signature, tuple[ir.Value, ...]], ir.Value
-]
+Type: TypeAlias = types.Type
+Arguments: TypeAlias = tuple[ir.Value, ...]
+Generate: TypeAlias = Callable[[BaseContext, ir.IRBuilder, Signature, Arguments], ir.Value]
 """A code generator, as numba wants it."""
 Intrinsic: TypeAlias = tuple[Signature, Generate]
 
@@ -88,22 +88,6 @@ def _window(row: Whole, width: int, height: int) -> tuple[int, int, int, int]:
     return max(0, -top), min(rows, height - top), max(0, -left), min(columns, width - left)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _pixels_at(_: BaseContext, address: types.Type, like: types.Type) -> Intrinsic:
-    """A pointer to the pixels at an address, of the type of those of an array."""
-    pointer = types.CPointer(like.dtype)
-
-    def generate(
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        _signature: Signature,
-        arguments: tuple[ir.Value, ...],
-    ) -> ir.Value:
-        return builder.inttoptr(arguments[0], context.get_value_type(pointer))
-
-    return pointer(address, like), generate
-
-
 @inlined
 def _between(one: np.uint8 | np.uint32, other: np.uint8 | np.uint32, share: np.uint32) -> np.uint32:
     """Two pixels mixed, with a share of the other in 1/256; of four channels or of one."""
@@ -119,6 +103,7 @@ def _between(one: np.uint8 | np.uint32, other: np.uint8 | np.uint32, share: np.u
     return (low & PAIR) | (high & (PAIR << np.uint32(8)))
 
 
+@dataclass(frozen=True)
 class _Writer:
     """Writes the instructions of one step.
 
@@ -126,17 +111,10 @@ class _Writer:
         signature, arguments: of the call, as numba's code generators get them.
     """
 
-    def __init__(
-        self,
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        signature: Signature,
-        arguments: tuple[ir.Value, ...],
-    ) -> None:
-        self.builder = builder
-        self.arguments = arguments
-        self._context = context
-        self._types = signature.args
+    context: BaseContext
+    builder: ir.IRBuilder
+    signature: Signature
+    arguments: Arguments
 
     def place(self, array: int, at: int, lanes: int, bits: int) -> ir.Value:
         """Where a vector lies: from element number argument `at` of argument `array` on."""
@@ -144,7 +122,8 @@ class _Writer:
 
     def vector_at(self, array: int, element: ir.Value, lanes: int, bits: int) -> ir.Value:
         """As `place`, from an element whose number was computed."""
-        data = make_array(self._types[array])(self._context, self.builder, self.arguments[array])
+        array_type = make_array(self.signature.args[array])
+        data = array_type(self.context, self.builder, self.arguments[array])
         pointer = self.builder.gep(data.data, [element])
         return self.builder.bitcast(pointer, _vector(lanes, bits).as_pointer())
 
@@ -219,10 +198,7 @@ def _written(write: Callable[[_Writer], ir.Value | None]) -> Generate:
     """The code generator of a step; what the step gives back, if anything."""
 
     def generate(
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        signature: Signature,
-        arguments: tuple[ir.Value, ...],
+        context: BaseContext, builder: ir.IRBuilder, signature: Signature, arguments: Arguments
     ) -> ir.Value:
         result = write(_Writer(context, builder, signature, arguments))
         return context.get_dummy_value() if result is None else result
@@ -231,7 +207,18 @@ def _written(write: Callable[[_Writer], ir.Value | None]) -> Generate:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _ask_for(_: BaseContext, array: types.Type, at: types.Type) -> Intrinsic:
+def _pixels_at(_: BaseContext, address: Type, like: Type) -> Intrinsic:
+    """A pointer to the pixels at an address, of the type of those of an array."""
+    pointer = types.CPointer(like.dtype)
+
+    def write(code: _Writer) -> ir.Value:
+        return code.builder.inttoptr(code.arguments[0], code.context.get_value_type(pointer))
+
+    return pointer(address, like), _written(write)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _ask_for(_: BaseContext, array: Type, at: Type) -> Intrinsic:
     """Have the processor bring the memory around an element into its cache."""
     return types.void(array, at), _written(_write_ask_for)
 
@@ -246,13 +233,7 @@ def _write_ask_for(code: _Writer) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _composite_step(
-    _: BaseContext,
-    image: types.Type,
-    ids: types.Type,
-    bgra: types.Type,
-    at: types.Type,
-    skip: types.Type,
-    own: types.Type,
+    _: BaseContext, image: Type, ids: Type, bgra: Type, at: Type, skip: Type, own: Type
 ) -> Intrinsic:
     """Blend eight pixels `bgra` over `image`, and write `own` into `ids` where they are opaque."""
     return types.void(image, ids, bgra, at, skip, own), _written(_write_composite)
@@ -277,12 +258,7 @@ def _write_composite(code: _Writer) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _shade_step(
-    _: BaseContext,
-    image: types.Type,
-    shadows: types.Type,
-    at: types.Type,
-    skip: types.Type,
-    opacity: types.Type,
+    _: BaseContext, image: Type, shadows: Type, at: Type, skip: Type, opacity: Type
 ) -> Intrinsic:
     """Darken eight pixels by `opacity` of what `shadows` says."""
     return types.void(image, shadows, at, skip, opacity), _written(_write_shade)
@@ -301,12 +277,7 @@ def _write_shade(code: _Writer) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _tint_step(
-    _: BaseContext,
-    bgra: types.Type,
-    light: types.Type,
-    at: types.Type,
-    skip: types.Type,
-    tint: types.Type,
+    _: BaseContext, bgra: Type, light: Type, at: Type, skip: Type, tint: Type
 ) -> Intrinsic:
     """Add to eight pixels what `light` says of a colour `tint`, which is a whole pixel."""
     return types.void(bgra, light, at, skip, tint), _written(_write_tint)
@@ -324,38 +295,24 @@ def _write_tint(code: _Writer) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _mix_wide(
-    _: BaseContext,
-    rows: types.Type,
-    one: types.Type,
-    other: types.Type,
-    share: types.Type,
-    out: types.Type,
-    to: types.Type,
+    _: BaseContext, rows: Type, one: Type, other: Type, share: Type, out: Type, to: Type
 ) -> Intrinsic:
     """Mix `WIDE` bytes of two rows, with a share of the other in 1/256; rounded.
 
     The rows begin with elements `one` and `other` of `rows`; what comes out is written into `out`
     from element `to` on.
     """
-    return types.void(rows, one, other, share, out, to), _written(
-        lambda code: _write_mix(code, WIDE)
-    )
+    signature = types.void(rows, one, other, share, out, to)
+    return signature, _written(lambda code: _write_mix(code, WIDE))
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _mix_narrow(
-    _: BaseContext,
-    rows: types.Type,
-    one: types.Type,
-    other: types.Type,
-    share: types.Type,
-    out: types.Type,
-    to: types.Type,
+    _: BaseContext, rows: Type, one: Type, other: Type, share: Type, out: Type, to: Type
 ) -> Intrinsic:
     """As `_mix_wide`, `NARROW` bytes."""
-    return types.void(rows, one, other, share, out, to), _written(
-        lambda code: _write_mix(code, NARROW)
-    )
+    signature = types.void(rows, one, other, share, out, to)
+    return signature, _written(lambda code: _write_mix(code, NARROW))
 
 
 def _write_mix(code: _Writer, lanes: int) -> None:
@@ -373,13 +330,7 @@ def _write_mix(code: _Writer, lanes: int) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _turn_step(
-    _: BaseContext,
-    pixels: types.Type,
-    at: types.Type,
-    stride: types.Type,
-    out: types.Type,
-    to: types.Type,
-    out_stride: types.Type,
+    _: BaseContext, pixels: Type, at: Type, stride: Type, out: Type, to: Type, out_stride: Type
 ) -> Intrinsic:
     """Turn the rows of a square of pixels, `TURNED_SIDES` of each, into columns.
 
@@ -387,9 +338,8 @@ def _turn_step(
         pixels, at: where its first row begins; each further one lies `stride` elements later.
         out, to: where its first column begins, likewise.
     """
-    return types.void(pixels, at, stride, out, to, out_stride), _written(
-        lambda code: _write_turn(code, pixels.dtype.bitwidth)
-    )
+    signature = types.void(pixels, at, stride, out, to, out_stride)
+    return signature, _written(lambda code: _write_turn(code, pixels.dtype.bitwidth))
 
 
 def _write_turn(code: _Writer, bits: int) -> None:
@@ -417,13 +367,7 @@ def _write_turn(code: _Writer, bits: int) -> None:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _count_step(
-    _: BaseContext,
-    ids: types.Type,
-    bgra: types.Type,
-    at: types.Type,
-    skip: types.Type,
-    own: types.Type,
-    columns: types.Type,
+    _: BaseContext, ids: Type, bgra: Type, at: Type, skip: Type, own: Type, columns: Type
 ) -> Intrinsic:
     """Count the opaque ones among eight pixels, and those of them where `ids` is `own`.
 

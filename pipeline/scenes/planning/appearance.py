@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.backgrounds.shores import Shoreline
 from pipeline.backgrounds.textures import Kind
-from pipeline.games.sections.scenes import EdgeRules, GroupRule
+from pipeline.games.sections.scenes import EdgeRules
 from pipeline.scenes.plan import Edge, Placement
 from pipeline.scenes.planning.placement import PlacedObjects, Point
 from pipeline.scenes.planning.random_stream import RandomStream
@@ -77,6 +77,7 @@ def placements_of(
     bars = dressed & (chance[2] < overlays.health_bar.chance)
     empty, full = overlays.health_bar.filled
     health = empty + chance[3] * (full - empty)
+    group_names = [None if group is None else group.name for group in objects.groups]
     columns = (
         rule_table.ids[objects.shape].tolist(),
         rule_table.class_names[objects.shape].tolist(),
@@ -93,7 +94,7 @@ def placements_of(
         _edges(rule_table.rules.edges, chance[4]),
         _waterlines(objects, water, (x, y), chance[5]),
         (owned & (objects.integers.garrison > 0) & (chance[6] < overlays.garrison.chance)).tolist(),
-        _group_names(objects),
+        [group_names[group_id] for group_id in objects.group_id.tolist()],
     )
     return [Placement._make(row) for row in zip(*columns, strict=True)]
 
@@ -111,14 +112,12 @@ def _players(objects: SampledObjects, chance: Floats, stream: RandomStream) -> W
     own = (chance * len(TEAM_COLOURS)).astype(np.int64)
     if len(objects.groups) == 1:
         return own
-    common = np.array([_common_player(group, stream) for group in objects.groups])[objects.group_id]
+    players = [
+        stream.below(len(TEAM_COLOURS)) if group is not None and group.one_player else EACH_ITS_OWN
+        for group in objects.groups
+    ]
+    common = np.array(players)[objects.group_id]
     return np.where(common == EACH_ITS_OWN, own, common)
-
-
-def _common_player(group: GroupRule | None, stream: RandomStream) -> int:
-    if group is None or not group.one_player:
-        return EACH_ITS_OWN
-    return stream.below(len(TEAM_COLOURS))
 
 
 def _edges(rules: EdgeRules, chance: Floats) -> list[Edge]:
@@ -140,8 +139,3 @@ def _waterlines(
         lines[deep[wet]] = np.maximum(rows[wet], 0).astype(np.int64)
     waterlines: list[int | None] = lines.tolist()
     return waterlines
-
-
-def _group_names(objects: SampledObjects) -> list[str | None]:
-    names = [None if group is None else group.name for group in objects.groups]
-    return [names[group_id] for group_id in objects.group_id.tolist()]

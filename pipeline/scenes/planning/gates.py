@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
 
 from pipeline.backgrounds.textures import Kind
 from pipeline.games.sections.base import Scene
-from pipeline.games.sections.scenes import PlacementRule, SceneRules
+from pipeline.games.sections.scenes import GroupRule, PlacementRule, SceneRules
 from pipeline.scenes.sources.catalogue import Catalogue
 from pipeline.sprites.library import DISTRACTOR
 
@@ -22,6 +23,19 @@ def may_stand(place: Scene, kind: Kind, rules: SceneRules) -> bool:
 def place_of(rule: PlacementRule, catalogue: Catalogue) -> Scene:
     """Where a rule's things belong; distractors on land, unless their rule says otherwise."""
     return rule.scene or catalogue.scene_of.get(rule.class_name, "land")
+
+
+def kinds_of(group: GroupRule, rules: SceneRules, catalogue: Catalogue) -> frozenset[Kind]:
+    """The kinds of scenes in which a group may come: all of its members may stand there."""
+    by_class = {rule.class_name: rule for rule in reversed(rules.placements)}
+    places = [place_of(by_class[member.class_name], catalogue) for member in group.members]
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    return frozenset(
+        kind
+        for kind in kinds
+        if group.scene in (None, "both", kind)
+        and all(may_stand(place, kind, rules) for place in places)
+    )
 
 
 def factors_of(rules: SceneRules, catalogue: Catalogue) -> dict[str, float]:

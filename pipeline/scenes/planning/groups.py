@@ -38,7 +38,7 @@ def offsets_of(
     if group.shape == "beside":
         offsets = _beside(widths, spacing, stream, arc)
     else:
-        offsets = _SHAPES[group.shape](widths, spacing, stream)
+        offsets = _SHAPES[group.shape](len(widths), spacing * max(widths), stream)
     if group.shape == "row":
         return offsets
     reach = 0.1 * spacing * max(widths)
@@ -52,32 +52,29 @@ def seaward(shore: Shoreline) -> Arc:
     return towards - OFFSHORE, towards + OFFSHORE
 
 
-def _row(widths: Sequence[int], spacing: float, stream: RandomStream) -> list[Offset]:
+def _row(count: int, pitch: float, stream: RandomStream) -> list[Offset]:
     x, y = AXES[stream.below(len(AXES))]
-    pitch = spacing * max(widths)
-    middle = (len(widths) - 1) / 2
-    return [((n - middle) * pitch * x, (n - middle) * pitch * y) for n in range(len(widths))]
+    middle = (count - 1) / 2
+    return [((n - middle) * pitch * x, (n - middle) * pitch * y) for n in range(count)]
 
 
-def _block(widths: Sequence[int], spacing: float, stream: RandomStream) -> list[Offset]:
+def _block(count: int, pitch: float, stream: RandomStream) -> list[Offset]:
     """Ranks that are longer than the block is deep, seen from the front or along an axis."""
-    files = max(1, math.ceil(math.sqrt(len(widths) * stream.between((1.0, 2.5)))))
+    files = max(1, math.ceil(math.sqrt(count * stream.between((1.0, 2.5)))))
     along, back = (AXES[0], AXES[1]) if stream.one() < 0.5 else ((1.0, 0.0), (0.0, 0.7))
-    ranks = math.ceil(len(widths) / files)
-    pitch = spacing * max(widths)
+    ranks = math.ceil(count / files)
     offsets: list[Offset] = []
-    for number in range(len(widths)):
+    for number in range(count):
         u, v = number % files - (files - 1) / 2, number // files - (ranks - 1) / 2
         offsets.append((pitch * (u * along[0] + v * back[0]), pitch * (u * along[1] + v * back[1])))
     return offsets
 
 
-def _clump(widths: Sequence[int], spacing: float, stream: RandomStream) -> list[Offset]:
+def _clump(count: int, pitch: float, stream: RandomStream) -> list[Offset]:
     """A spiral that fills a disc evenly, lying on the ground."""
-    pitch = spacing * max(widths)
     start = stream.between((0.0, 2 * math.pi))
     offsets: list[Offset] = []
-    for number in range(len(widths)):
+    for number in range(count):
         radius, angle = 0.62 * pitch * math.sqrt(number), start + number * GOLDEN_ANGLE
         offsets.append((radius * math.cos(angle), radius * math.sin(angle) * FLATTENING * 1.2))
     return offsets
@@ -95,7 +92,7 @@ def _beside(widths: Sequence[int], spacing: float, stream: RandomStream, arc: Ar
     return offsets
 
 
-_SHAPES: dict[Shape, Callable[[Sequence[int], float, RandomStream], list[Offset]]] = {
+_SHAPES: dict[Shape, Callable[[int, float, RandomStream], list[Offset]]] = {
     "row": _row,
     "block": _block,
     "clump": _clump,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipeline.games.sections.overlays import OverlayRules
 from pipeline.games.sections.scenes import LightRules, SceneRules, TimeOfDay
-from pipeline.scenes.plan import CORNERS, Corner, FogBank, FogPatch, Light, Marks, Panel
+from pipeline.scenes.plan import CORNERS, FogBank, FogPatch, Light, Marks, Panel
 from pipeline.scenes.planning.random_stream import RandomStream
 
 UNCHANGED = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
@@ -29,7 +29,9 @@ def panels_of(stream: RandomStream, rules: SceneRules) -> Iterator[Panel]:
     if stream.one() < overlays.minimap.chance:
         side = min(_share(stream, height, overlays.minimap.side), width)
         corner = overlays.minimap.corners[stream.below(len(overlays.minimap.corners))]
-        yield Panel("minimap", *_corner_of(corner, side, rules), side, side, stream.below(1 << 31))
+        left = 0 if "left" in corner else width - side
+        top = 0 if "top" in corner else height - side
+        yield Panel("minimap", left, top, side, side, stream.below(1 << 31))
 
 
 def fog_of(stream: RandomStream, rules: SceneRules) -> Iterator[FogPatch | FogBank]:
@@ -65,26 +67,15 @@ def light_of(stream: RandomStream, rules: LightRules) -> Light | None:
     bright = stream.between(rules.brightness)
     red, green, blue = (bright * factor for factor in time.factor)
     vignette = stream.between(rules.vignette_darkness) if stream.one() < rules.vignette else 0.0
-    light = Light(
-        factor=(_stepped(red * (1 + warmer)), _stepped(green), _stepped(blue * (1 - warmer))),
-        add=time.add,
-        vignette=vignette,
-    )
+    factor = _stepped(red * (1 + warmer)), _stepped(green), _stepped(blue * (1 - warmer))
+    light = Light(factor, time.add, vignette)
     return None if light == UNCHANGED else light
 
 
 def marks_of(stream: RandomStream, overlays: OverlayRules) -> Marks:
     """How the ellipses, bars and badges of one scene look."""
-    bar = overlays.health_bar
-    return Marks(
-        reach=stream.between(overlays.selection.reach),
-        bar_width=bar.width,
-        bar_height=bar.height,
-        bar_tallest=bar.tallest,
-        bar_gap=bar.gap,
-        badge_radius=overlays.garrison.radius,
-        upright=bar.upright,
-    )
+    reach = stream.between(overlays.selection.reach)
+    return Marks(reach, overlays.health_bar, overlays.garrison.radius)
 
 
 def _time(chance: float, times: list[TimeOfDay]) -> TimeOfDay:
@@ -94,12 +85,6 @@ def _time(chance: float, times: list[TimeOfDay]) -> TimeOfDay:
         if left < 0:
             return time
     return times[-1] if times else TimeOfDay(name="any")
-
-
-def _corner_of(corner: Corner, side: int, rules: SceneRules) -> tuple[int, int]:
-    """Left and top of a square in a corner of the image."""
-    left = 0 if "left" in corner else rules.width - side
-    return left, 0 if "top" in corner else rules.height - side
 
 
 def _stepped(factor: float) -> float:

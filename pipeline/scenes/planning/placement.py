@@ -192,12 +192,8 @@ def placement_records(objects: SampledObjects, offsets: Floats) -> Rows[Placemen
     items["x"], items["y"] = objects.hotspots
     # At least one row and column stay inside.
     items["margin_x"], items["margin_y"] = np.maximum(cut, 1 - sides)
-    items["kind"], items["place"], items["on_cell"] = (
-        integers.kind,
-        integers.place,
-        integers.on_cell,
-    )
-    items["group_id"] = objects.group_id
+    items["kind"], items["place"] = integers.kind, integers.place
+    items["on_cell"], items["group_id"] = integers.on_cell, objects.group_id
     items["max_overlap"], items["spacing"] = floats.overlap * area, floats.spacing
     overlaps = [0.0 if group is None else group.overlap for group in objects.groups]
     items["group_overlap"] = np.array(overlaps)[objects.group_id]

@@ -7,6 +7,7 @@ other images, the number of workers or the order of work. So any image can be dr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,14 +25,13 @@ from pipeline.scenes.planning.placement import (
     PlacementGround,
     Point,
     Rows,
-    SceneBounds,
     cells_of,
     placement_records,
     shore_records,
 )
 from pipeline.scenes.planning.random_stream import RandomStream
 from pipeline.scenes.planning.rule_table import PLACES, Floats, RuleTable, Whole
-from pipeline.scenes.planning.sampling import SampledObjects, SamplingRequest, sample_objects
+from pipeline.scenes.planning.sampling import SampledObjects, sample_objects
 from pipeline.scenes.planning.unit_marks import with_marks
 from pipeline.scenes.sources.catalogue import BackgroundError, BackgroundShape, Catalogue
 
@@ -64,8 +64,7 @@ def plan(index: int, rule_table: RuleTable) -> ScenePlan:
     )
     mirrored = stream.one() < 0.5
     view = _View(background, crop, mirrored, rules.width)
-    shore = view.shore()
-    filling = _SceneFilling(rule_table, stream, kind, zoom, distant, view, shore)
+    crowding = rules.distant.crowding if distant else 1.0
     return ScenePlan(
         seed=rules.seed,
         index=index,
@@ -77,10 +76,10 @@ def plan(index: int, rule_table: RuleTable) -> ScenePlan:
         mirrored=mirrored,
         zoom=zoom,
         shadow_opacity=rules.shadow_opacity,
-        placements=filling.fill(),
+        placements=_SceneFilling(rule_table, stream, kind, zoom, view).fill(crowding),
         panels=tuple(panels_of(stream, rules)),
         fog=tuple(fog_of(stream, rules)),
-        shore=shore,
+        shore=view.shore,
         light=light_of(stream, rules.light),
         marks=marks_of(stream, rules.overlays),
         surface=Surface(rules.water.opacity, max(1.0, rules.water.fade * zoom)),
@@ -104,6 +103,7 @@ class _View:
     mirrored: bool
     width: int
 
+    @cached_property
     def shore(self) -> Shoreline | None:
         """The background's shoreline, in pixels of the image."""
         if self.background.shore is None:
@@ -133,10 +133,7 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
     """
     choices = catalogue.backgrounds.get(kind, ())
     if not choices:
-        raise BackgroundError(
-            f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
-            f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
-        )
+        raise missing_backgrounds(kind)
     background = choices[index * len(choices) // rules.images % len(choices)]
     if background.width < rules.width or background.height < rules.height:
         raise BackgroundError(
@@ -145,6 +142,14 @@ def _background(index: int, kind: Kind, rules: SceneRules, catalogue: Catalogue)
             "Materialize the backgrounds again, with the scene's present size.",
         )
     return background
+
+
+def missing_backgrounds(kind: Kind) -> BackgroundError:
+    """The error about a kind of background that scenes need."""
+    return BackgroundError(
+        f"There are no {kind} backgrounds, but the rules ask for {kind} scenes.",
+        f"Materialize the {kind} backgrounds, or {HOW_TO_AVOID[kind]}.",
+    )
 
 
 def _jpeg_quality(stream: RandomStream, rules: SceneRules) -> int | None:
@@ -160,29 +165,23 @@ class _SceneFilling:
     stream: RandomStream
     kind: Kind
     zoom: float
-    distant: bool
     view: _View
-    shore: Shoreline | None
 
     @property
     def border(self) -> Shoreline | None:
         """Where land ends, when it matters; None when anything may stand anywhere."""
-        return self.shore if self.rule_table.rules.gated else None
+        return self.view.shore if self.rule_table.rules.gated else None
 
-    def fill(self) -> tuple[Placement, ...]:
+    def fill(self, crowding: float) -> tuple[Placement, ...]:
         """Choose what comes, place it, and say how each thing looks, from the back to the front."""
-        from pipeline.scenes.planning.placement_kernels import (
-            place_objects,  # Late: it loads numba.
-        )
+        # Late: it loads numba.
+        from pipeline.scenes.planning.placement_kernels import place_objects
 
-        rules, stream = self.rule_table.rules, self.stream
-        crowding = rules.distant.crowding if self.distant else 1.0
-        objects = sample_objects(
-            SamplingRequest(self.kind, self.zoom, crowding), self.rule_table, stream
-        )
+        stream = self.stream
+        objects = sample_objects(self.kind, self.zoom, crowding, self.rule_table, stream)
         items = placement_records(objects, self._offsets(objects))
         placed = place_objects(items, self._ground(), self._cells(), stream.rng)
-        water = Water(self.kind, self.shore, self.view.wading())
+        water = Water(self.kind, self.view.shore, self.view.wading())
         placements = placements_of(objects, placed, water, self.rule_table, stream)
         return with_marks(placements, self.rule_table.marks, stream)
 
@@ -207,9 +206,7 @@ class _SceneFilling:
         low, high = (0.0, 0.0) if rules.grid is None else rules.grid.jitter
         jitter = low * self._cell_zoom, (high - low) * self._cell_zoom
         size, divided = (rules.width, rules.height), self.border is not None
-        bounds: Rows[SceneBounds] = np.array(
-            [(*size, rules.attempts, divided, *jitter)], SCENE_BOUNDS
-        )
+        bounds = np.array([(*size, rules.attempts, divided, *jitter)], SCENE_BOUNDS)
         return PlacementGround(bounds, *shore_records(self.border), self.rule_table.limits)
 
     @property

@@ -6,7 +6,7 @@ so for a few of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
@@ -17,7 +17,7 @@ from pipeline.backgrounds.textures import Kind
 from pipeline.games.patterns import matcher
 from pipeline.games.sections.base import Scene
 from pipeline.games.sections.scenes import GroupMember, GroupRule, PlacementRule, SceneRules
-from pipeline.scenes.planning.gates import factors_of, may_stand, members_of, place_of
+from pipeline.scenes.planning.gates import factors_of, kinds_of, may_stand, members_of, place_of
 from pipeline.scenes.planning.unit_marks import unit_marks
 from pipeline.scenes.sources.catalogue import Catalogue, SpriteShape
 from pipeline.sprites.library import DISTRACTOR
@@ -147,13 +147,8 @@ class RuleTable:
         self.limits = _limits(kinds, rules, catalogue)
         self._integers = np.array(_integers(kinds, rules, catalogue), np.int64)
         self._floats = np.array(_floats(rules), np.float64)
-        self._measures = (
-            np.array(
-                [(shape.width, shape.height, *shape.hotspot) for shape in self._shapes], np.float64
-            )
-            .reshape(-1, 4)
-            .T.copy()
-        )
+        measures = [(shape.width, shape.height, *shape.hotspot) for shape in self._shapes]
+        self._measures = np.array(measures, np.float64).reshape(-1, 4).T.copy()
         self.ids: Objects = np.array([shape.id for shape in self._shapes], object)
         self.class_names: Objects = np.array([shape.class_name for shape in self._shapes], object)
         self.owned = np.array([shape.owned for shape in self._shapes], np.bool_)
@@ -177,25 +172,21 @@ class RuleTable:
         return first, len(self._shapes) - first
 
     def _group(self, group: GroupRule) -> GroupSpec:
-        numbers = {rule.class_name: number for number, rule in _numbered(self.rules)}
-        rules = [self.rules.placements[numbers[member.class_name]] for member in group.members]
         members = tuple(
-            self._member(member, numbers[member.class_name], group.one_heading)
-            for member, rule in zip(group.members, rules, strict=True)
-            if _shapes_of(rule, self.catalogue)
+            spec
+            for member in group.members
+            if (spec := self._member(member, group.one_heading)) is not None
         )
-        places = [place_of(rule, self.catalogue) for rule in rules]
-        kinds: Iterator[Kind] = (
-            kind
-            for kind in get_args(Kind)
-            if group.scene in (None, "both", kind)
-            and all(may_stand(place, kind, self.rules) for place in places)
-        )
-        return GroupSpec(group, frozenset(kinds) if members else frozenset(), members)
+        kinds = kinds_of(group, self.rules, self.catalogue) if members else frozenset()
+        return GroupSpec(group, kinds, members)
 
-    def _member(self, member: GroupMember, number: int, one_heading: bool) -> MemberSpec:
+    def _member(self, member: GroupMember, one_heading: bool) -> MemberSpec | None:
         """With one heading, the choices are those of each of the sprites' headings."""
+        classes = [rule.class_name for rule in self.rules.placements]
+        number = classes.index(member.class_name)
         shapes = _shapes_of(self.rules.placements[number], self.catalogue)
+        if not shapes:
+            return None
         shapes = _named(shapes, member.include) or shapes
         if not one_heading:
             return MemberSpec(number, member.count, (self._choice(shapes),))
@@ -204,11 +195,6 @@ class RuleTable:
             alike.setdefault(shape.heading, []).append(shape)
         choices = {heading: self._choice(some) for heading, some in alike.items()}
         return MemberSpec(number, member.count, tuple(choices[shape.heading] for shape in shapes))
-
-
-def _numbered(rules: SceneRules) -> Iterator[tuple[int, PlacementRule]]:
-    """The last one of a class is the one that counts for its groups: the first that is written."""
-    return reversed(list(enumerate(rules.placements)))
 
 
 def _single_rules(

@@ -59,31 +59,22 @@ class SampledObjects:
         )
 
 
-@dataclass(frozen=True)
-class SamplingRequest:
-    """What a scene asks for.
+def sample_objects(
+    kind: Kind, zoom: float, crowding: float, rule_table: RuleTable, stream: RandomStream
+) -> SampledObjects:
+    """Choose what comes. Chance is asked for all classes at once, and for all objects at once.
 
-    Attributes:
+    Args:
         kind: of the scene.
         zoom: that all sprites share.
         crowding: factor on the counts of what comes alone.
     """
-
-    kind: Kind
-    zoom: float
-    crowding: float
-
-
-def sample_objects(
-    request: SamplingRequest, rule_table: RuleTable, stream: RandomStream
-) -> SampledObjects:
-    """Choose what comes. Chance is asked for all classes at once, and for all objects at once."""
     rng = stream.rng
-    alone = rule_table.single_rules[request.kind]
+    alone = rule_table.single_rules[kind]
     chance = rng.random((2, len(alone.factor)))
-    counts = request.crowding * alone.factor * (alone.fewest + np.floor(chance[0] * alone.span))
+    counts = crowding * alone.factor * (alone.fewest + np.floor(chance[0] * alone.span))
     numbers = (counts + chance[1]).astype(np.int64)
-    groups, rows, counted = _groups(request.kind, rule_table, stream)
+    groups, rows, counted = _groups(kind, rule_table, stream)
     if rows:
         every = np.concatenate((np.array(rows).T, alone.rows), axis=1)
         numbers = np.concatenate((counted, numbers))
@@ -93,7 +84,7 @@ def sample_objects(
     pick, jitter = rng.random((2, len(rule)))
     shape = first + (pick * choices).astype(np.int64)
     size, low, span, *_ = rule_table.floats(rule)
-    scale = request.zoom * size * (low + jitter * span)
+    scale = zoom * size * (low + jitter * span)
     drawn = np.rint(rule_table.measures(shape) * scale).astype(np.int64)
     np.maximum(drawn[:2], 1, out=drawn[:2])
     order = np.argsort(-_largest(drawn[0] * drawn[1], group_id, len(groups)), kind="stable")

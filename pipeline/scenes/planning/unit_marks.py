@@ -27,10 +27,12 @@ class UnitMark:
 
 def unit_marks(rules: Sequence[MarkRule], catalogue: Catalogue) -> tuple[UnitMark, ...]:
     """The marks of a pack, whose images the catalogue holds under their names."""
-    return tuple(
-        UnitMark(rule, _classes(rule, catalogue), catalogue.sprites.get(rule.image, ()))
-        for rule in rules
-    )
+    marks: list[UnitMark] = []
+    for rule in rules:
+        named = members_of(rule.classes or catalogue.scene_of, catalogue)
+        classes = frozenset(named).difference(members_of(rule.without, catalogue))
+        marks.append(UnitMark(rule, classes, catalogue.sprites.get(rule.image, ())))
+    return tuple(marks)
 
 
 def with_marks(
@@ -40,7 +42,6 @@ def with_marks(
 
     Args:
         placements: from the back to the front.
-        marks: what is laid on them.
         stream: the only source of chance; untouched when there are no marks.
     """
     if not marks:
@@ -56,12 +57,6 @@ def with_marks(
                 (below if mark.rule.under else above).extend(_laid(placement, mark, player))
         below.append(placement)
     return (*below, *above)
-
-
-def _classes(rule: MarkRule, catalogue: Catalogue) -> frozenset[str]:
-    named = rule.classes or list(catalogue.scene_of)
-    without = members_of(rule.without, catalogue)
-    return frozenset(members_of(named, catalogue)).difference(without)
 
 
 def _laid(placement: Placement, mark: UnitMark, player: int) -> Iterator[Placement]:

@@ -7,31 +7,17 @@ does not depend on the image beneath is done for all of them at once, see `pixel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.scenes.pixels.atlas import Atlas, Ids, Plane, Table, pairs, view_of
+from pipeline.scenes.pixels.atlas import Ids, Plane, Table, atlas_of, pairs, view_of
 from pipeline.scenes.pixels.kernels import cast_shadows, composite, draw_sprites
 from pipeline.scenes.pixels.prepared import Sprites
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.rendering.effects import apply_edges
 from pipeline.scenes.sources.catalogue import Colour
 from pipeline.sprites.library import Pixels
-
-
-@dataclass(frozen=True, eq=False)
-class SpriteLayer:
-    """A scene's sprites as they were blended, before anything covers them.
-
-    Attributes:
-        bgra: premultiplied, at their drawn size.
-        table: where each of the plan's placements lies in `bgra`, and its corner in the image.
-    """
-
-    bgra: Plane
-    table: Table
 
 
 def shade_ground(image: Pixels, plan: ScenePlan, sprites: Sprites) -> None:
@@ -45,25 +31,28 @@ def shade_ground(image: Pixels, plan: ScenePlan, sprites: Sprites) -> None:
 
 def composite_objects(
     image: Pixels, ids: Ids, plan: ScenePlan, sprites: Sprites, team_colours: Sequence[Colour]
-) -> SpriteLayer:
+) -> tuple[Plane, Table]:
     """Blend a scene's sprites over its image from back to front, each claiming its pixels.
 
     Args:
         image: uint8 [height, width, 4], BGRX; changed in place.
         ids: [height, width]; number n - 1 of the placements leaves n on its opaque pixels.
-        plan: what lies where.
         sprites: one for each placement.
         team_colours: RGB by player.
+
+    Returns:
+        The sprites as they were blended, before anything covers them: premultiplied, at their drawn
+        size; and where each lies.
     """
-    atlas = Atlas([(item.height, item.width) for item in plan.placements])
+    sizes = [(item.height, item.width) for item in plan.placements]
     corners = [(item.left, item.top) for item in plan.placements]
-    layer = SpriteLayer(atlas.plane(4), atlas.table(corners))
-    draw_sprites(sprites, layer.bgra, layer.table, _tints(plan, team_colours))
-    for number, placement in enumerate(plan.placements):
+    bgra, table = atlas_of(sizes, corners)
+    draw_sprites(sprites, bgra, table, _tints(plan, team_colours))
+    for placement, row in zip(plan.placements, table.tolist(), strict=True):
         if placement.edge != "as it is" or placement.waterline is not None:
-            apply_edges(view_of(layer.bgra, atlas.spans[number]), placement, plan.surface)
-    composite(image, ids, layer.bgra, layer.table)
-    return layer
+            apply_edges(view_of(bgra, row), placement, plan.surface)
+    composite(image, ids, bgra, table)
+    return bgra, table
 
 
 def _tints(plan: ScenePlan, team_colours: Sequence[Colour]) -> npt.NDArray[np.uint8]:

@@ -55,20 +55,14 @@ class Exported(NamedTuple):
 
 def label(plan: ScenePlan, drawing: RenderedScene) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = measure(drawing.ids, drawing.layer.bgra, drawing.layer.table).tolist()
-    objects = tuple(
+    measures = measure(drawing.ids, drawing.bgra, drawing.table).tolist()
+    at_shore = plan.shore is not None
+    return tuple(
         [
-            _object(placement, placement.class_name, measured)
+            _object(placement, placement.class_name, measured, at_shore)
             for placement, measured in zip(plan.placements, measures, strict=True)
             if placement.class_name is not None
         ]
-    )
-    if plan.shore is None:
-        return objects
-    standing = (footprint_of(item) for item in plan.placements if item.class_name is not None)
-    return tuple(
-        item._replace(footprint=footprint)
-        for item, footprint in zip(objects, standing, strict=True)
     )
 
 
@@ -98,7 +92,9 @@ def labels_of(exported: Sequence[Exported]) -> list[LabelledBox]:
     return [outcome for _, outcome in exported if isinstance(outcome, LabelledBox)]
 
 
-def _object(placement: Placement, class_name: str, measured: Sequence[int]) -> SceneObject:
+def _object(
+    placement: Placement, class_name: str, measured: Sequence[int], at_shore: bool
+) -> SceneObject:
     """An object from its row of `measure`."""
     pixels, inside, seen, under_hud, x1, y1, x2, y2, left, top, right, bottom = measured
     full = Box(x1, y1, x2, y2) if inside else None
@@ -112,6 +108,7 @@ def _object(placement: Placement, class_name: str, measured: Sequence[int]) -> S
         player=placement.player,
         sprite_id=placement.sprite_id,
         scale=placement.scale,
+        footprint=footprint_of(placement) if at_shore else None,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.games.sections.overlays import UprightBar
 from pipeline.scenes.pixels.kernels import fill
@@ -57,12 +58,13 @@ def health_bar_of(placement: Placement, marks: Marks) -> tuple[Patch, ...]:
     """The patches that make up the bar above an object; its filled part is `placement.health`."""
     if placement.health is None:
         return ()
-    if marks.upright is not None:
-        return _upright_bar_of(placement, marks.upright, placement.health)
-    width = max(6, int(placement.width * marks.bar_width))
-    height = min(max(2, int(placement.height * marks.bar_height)), marks.bar_tallest)
+    bar = marks.bar
+    if bar.upright is not None:
+        return _upright_bar_of(placement, bar.upright, placement.health)
+    width = max(6, int(placement.width * bar.width))
+    height = min(max(2, int(placement.height * bar.height)), bar.tallest)
     left = placement.left + (placement.width - width) // 2
-    top = placement.top - marks.bar_gap - height
+    top = placement.top - bar.gap - height
     filled = max(1, round(width * placement.health))
     return (
         (left - 1, top - 1, width + 2, height + 2, BAR_EDGE),
@@ -123,33 +125,24 @@ def draw_panel(image: Pixels, panel: Panel, team_colours: Sequence[Colour]) -> N
 def dim(image: Pixels, patch: FogPatch | FogBank) -> None:
     """Darken a corner or an oval, most where its fog lies thickest and not at all at its edge."""
     if isinstance(patch, FogBank):
-        darken(image, _bank_light(patch), patch.left, patch.top)
-        return
-    left = 0 if "left" in patch.corner else image.shape[1] - patch.width
-    top = 0 if "top" in patch.corner else image.shape[0] - patch.height
-    darken(image, _fog_light(patch), left, top)
+        left, top = patch.left, patch.top
+        near = _towards_corner(np.linspace(-1.0, 1.0, 25))
+        fade = (near * (2.0 - near)).clip(0.0, 1.0)
+    else:
+        left = 0 if "left" in patch.corner else image.shape[1] - patch.width
+        top = 0 if "top" in patch.corner else image.shape[0] - patch.height
+        fade = _towards_corner(np.linspace(0.0, 1.0, 24))
+        fade = fade[:, ::-1] if "right" in patch.corner else fade
+        fade = fade[::-1] if "bottom" in patch.corner else fade
+    # Smooth, so it is made small.
+    light = np.ascontiguousarray(np.rint(255.0 * (1.0 - patch.darkness * fade)), np.uint8)
+    resized = cv2.resize(light, (patch.width, patch.height))
+    darken(image, np.asarray(resized, np.uint8), left, top)
 
 
-def _bank_light(bank: FogBank) -> Pixels:
-    """uint8 [height, width], 255 where the image keeps its light."""
-    steps = np.linspace(-1.0, 1.0, 25) ** 2
-    near = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
-    fade = (near * (2.0 - near)).clip(0.0, 1.0)
-    light = np.rint(255.0 * (1.0 - bank.darkness * fade)).astype(np.uint8)
-    return np.asarray(cv2.resize(light, (bank.width, bank.height)), dtype=np.uint8)
-
-
-def _fog_light(patch: FogPatch) -> Pixels:
-    """uint8 [height, width], 255 where the image keeps its light; smooth, so made small."""
-    steps = np.linspace(0.0, 1.0, 24) ** 2
-    fade = (1.0 - steps[:, None] - steps[None, :]).clip(0.0, 1.0)
-    light = np.rint(255.0 * (1.0 - patch.darkness * fade)).astype(np.uint8)
-    if "right" in patch.corner:
-        light = light[:, ::-1]
-    if "bottom" in patch.corner:
-        light = light[::-1]
-    size = (patch.width, patch.height)
-    return np.asarray(cv2.resize(np.ascontiguousarray(light), size), dtype=np.uint8)
+def _towards_corner(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """1 where rows and columns are at step 0, and 0 from a distance of 1 on."""
+    return (1.0 - steps[:, None] ** 2 - steps[None, :] ** 2).clip(0.0, 1.0)
 
 
 def _draw_board(box: Pixels, rng: np.random.Generator) -> None:
@@ -213,7 +206,7 @@ PANEL_CONTENTS: dict[PanelKind, Callable[[Pixels, np.random.Generator], None]] =
 
 def _bright(rng: np.random.Generator) -> Ink:
     red, green, blue = rng.integers(60, 240, 3).tolist()
-    return blue, green, red, 255
+    return _ink((red, green, blue))
 
 
 def _ink(colour: Colour) -> Ink:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 
-from pipeline.scenes.pixels.atlas import Ids
-from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
-from pipeline.scenes.plan import Placement, ScenePlan
-from pipeline.scenes.rendering.compositing import SpriteLayer, composite_objects, shade_ground
+from pipeline.scenes.pixels.atlas import Ids, Plane, Table
+from pipeline.scenes.pixels.prepared import numbers_of
+from pipeline.scenes.plan import ScenePlan
+from pipeline.scenes.rendering.compositing import composite_objects, shade_ground
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (
     Patch,
@@ -27,22 +26,8 @@ from pipeline.scenes.rendering.overlays import (
     draw_selection,
     health_bar_of,
 )
-from pipeline.scenes.sources.catalogue import TEAM_COLOURS, Colour
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundCache, Colour, SpriteCache
 from pipeline.sprites.library import Pixels
-
-
-class SpriteSource(Protocol):
-    """Prepared sprites by id; `pipeline.scenes.sources.catalogue.SpriteCache` is one."""
-
-    def plain(self, sprite_id: str) -> PreparedSprite: ...
-
-    def for_teams(self, sprite_id: str) -> PreparedSprite: ...
-
-
-class BackgroundSource(Protocol):
-    """Backgrounds (uint8 [h, w, 3], RGB) by id; `BackgroundCache` and a plain dict are such."""
-
-    def __getitem__(self, background_id: str, /) -> Pixels: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +38,13 @@ class RenderedScene:
         bgrx: uint8 [height, width, 4]: blue, green, red and a channel without meaning, so that a
             pixel is one number of 32 bits, and JPEG encoders take it as it is.
         ids: uint16 [height, width]; n where `plan.placements[n - 1]` is seen, else 0.
-        layer: what was drawn of each placement, covered or not.
+        bgra, table: what was drawn of each placement, covered or not, and where it lies.
     """
 
     bgrx: Pixels
     ids: Ids
-    layer: SpriteLayer
+    bgra: Plane
+    table: Table
 
     @property
     def image(self) -> Pixels:
@@ -68,27 +54,28 @@ class RenderedScene:
 
 def draw(
     plan: ScenePlan,
-    sprites: SpriteSource,
-    backgrounds: BackgroundSource,
+    sprites: SpriteCache,
+    backgrounds: BackgroundCache,
     team_colours: Sequence[Colour] = TEAM_COLOURS,
 ) -> RenderedScene:
     """Draw a plan: ground, shadows, ellipses, objects from the back to the front, light, bars and
     badges, fog, interface.
 
     Args:
-        plan: what is drawn where.
-        sprites, backgrounds: pixels by id.
         team_colours: RGB of players 1 to 8.
     """
     image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
-    prepared = [_prepared(placement, sprites) for placement in plan.placements]
+    prepared = [
+        sprites.prepared(placement.sprite_id, for_teams=placement.player is not None)
+        for placement in plan.placements
+    ]
     numbers = numbers_of(prepared)
     shade_ground(image, plan, numbers)
     for placement in plan.placements:
         if placement.selected:
             draw_selection(image, placement, plan.marks)
-    layer = composite_objects(image, ids, plan, numbers, team_colours)
+    bgra, table = composite_objects(image, ids, plan, numbers, team_colours)
     if plan.light is not None:
         shed_light(image, plan.light)
     _draw_marks(image, plan, team_colours)
@@ -97,7 +84,7 @@ def draw(
     for panel in plan.panels:
         draw_panel(image, panel, team_colours)
         ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
-    return RenderedScene(image, ids, layer)
+    return RenderedScene(image, ids, bgra, table)
 
 
 def _draw_marks(image: Pixels, plan: ScenePlan, team_colours: Sequence[Colour]) -> None:
@@ -119,9 +106,3 @@ def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     if plan.mirrored:  # With four channels, because of three it takes six times as long.
         cv2.flip(image, 1, image)
     return np.asarray(image, np.uint8)
-
-
-def _prepared(placement: Placement, sprites: SpriteSource) -> PreparedSprite:
-    if placement.player is None:
-        return sprites.plain(placement.sprite_id)
-    return sprites.for_teams(placement.sprite_id)

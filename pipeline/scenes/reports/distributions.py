@@ -6,7 +6,6 @@ figure is drawn whether there are real frames or not; without any, their half st
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -119,8 +118,12 @@ def _row(
 
 
 def _rate(found: Sequence[SeenBox], whole: Sequence[SeenBox]) -> str:
-    images = len({box.image for box in whole})
+    images = _images(whole)
     return f"{len(found) / images:.2f}" if images else "-"
+
+
+def _images(boxes: Sequence[SeenBox]) -> int:
+    return len({box.image for box in boxes})
 
 
 def _bar(boxes: Sequence[SeenBox], top: float, colour: str) -> str:
@@ -152,10 +155,9 @@ def _map(boxes: Sequence[SeenBox], title: str, left: int, top: int) -> str:
         f'<rect x="{left}" y="{top}" width="{columns * width:.1f}" height="{rows * height:.1f}" '
         f'fill="none" stroke="{INK}"/>'
     )
-    images = Counter(box.image for box in boxes)
     return (
         f'<text x="{left}" y="{top - 5}">Where boxes lie, {title}: {len(boxes)} in '
-        f"{len(images)} images</text>{cells}{frame}"
+        f"{_images(boxes)} images</text>{cells}{frame}"
     )
 
 

@@ -69,14 +69,9 @@ def _outline(
     box = item.visible if policy.box == "visible" else item.full
     if item.covered_by:
         _draw(pen, item.full, zoom, colour)
-    _draw(pen, box, zoom, colour, _caption(item), width=2)
-
-
-def _caption(item: WrittenObject) -> str:
-    """The class, and how much is to be seen where that is not all of it."""
-    if item.visible_fraction >= MOSTLY_VISIBLE:
-        return item.class_name
-    return f"{item.class_name} {item.visible_fraction:.0%}"
+    is_hidden = item.visible_fraction < MOSTLY_VISIBLE
+    caption = f"{item.class_name} {item.visible_fraction:.0%}" if is_hidden else item.class_name
+    _draw(pen, box, zoom, colour, caption, width=2)
 
 
 def _draw(

@@ -90,13 +90,12 @@ class ScaleFit:
     def lines(self) -> tuple[str, ...]:
         """What to write in the pack's scenes.yaml."""
         low, high = self.zoom
-        sizes = (
+        sizes = [
             f"  - {{class_name: {known.name}, size: {known.proposed:.2f}, ...}}"
             for known in self.classes
             if known.changes
-        )
-        listed = tuple(sizes)
-        return (f"zoom: [{low:.2f}, {high:.2f}]", *(("placements:", *listed) if listed else ()))
+        ]
+        return (f"zoom: [{low:.2f}, {high:.2f}]", *(("placements:", *sizes) if sizes else ()))
 
 
 def fit_scale(

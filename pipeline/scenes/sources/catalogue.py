@@ -98,14 +98,13 @@ class Catalogue:
 
 
 def catalogue_of(
-    sprites: Iterable[Sprite | SpriteShape],
+    sprites: Iterable[SpriteShape],
     backgrounds: Mapping[Kind, tuple[BackgroundShape, ...]],
     classes: Iterable[GameClass],
 ) -> Catalogue:
     """List what there is, in an order that depends on ids alone."""
     by_class: dict[str, list[SpriteShape]] = {}
-    for sprite in sorted(sprites, key=lambda sprite: sprite.id):
-        shape = sprite if isinstance(sprite, SpriteShape) else _shape_of(sprite)
+    for shape in sorted(sprites, key=lambda shape: shape.id):
         by_class.setdefault(shape.class_name or DISTRACTOR, []).append(shape)
     known_classes = tuple(classes)
     return Catalogue(
@@ -135,36 +134,25 @@ class SpriteCache:
     """The sprites of a library, read and prepared when they are drawn; keeps those drawn last.
 
     Args:
-        sprites: all of them, or a mapping that reads them by id.
+        sprites: by id, such as a library that reads them.
         scales: at which they will be drawn; larger, they lose detail.
     """
 
-    def __init__(
-        self, sprites: Iterable[Sprite] | Mapping[str, Sprite], scales: Scales = ANY_SCALE
-    ) -> None:
-        self._sprites: Mapping[str, Sprite] = (
-            sprites if isinstance(sprites, Mapping) else {sprite.id: sprite for sprite in sprites}
-        )
+    def __init__(self, sprites: Mapping[str, Sprite], scales: Scales = ANY_SCALE) -> None:
+        self._sprites = sprites
         self._scales = scales
         self._recent: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
         self._bytes = 0
 
-    def plain(self, sprite_id: str) -> PreparedSprite:
-        """The sprite in its own colours."""
-        return self._prepared(sprite_id, for_teams=False)
-
-    def for_teams(self, sprite_id: str) -> PreparedSprite:
-        """The sprite ready for any team's colour."""
-        return self._prepared(sprite_id, for_teams=True)
-
-    def _prepared(self, sprite_id: str, *, for_teams: bool) -> PreparedSprite:
+    def prepared(self, sprite_id: str, *, for_teams: bool) -> PreparedSprite:
+        """The sprite in its own colours, or ready for any team's."""
         key = sprite_id, for_teams
         found = self._recent.get(key)
         if found is not None:
             self._recent.move_to_end(key)
             return found
-        bring = prepare_for_teams if for_teams else prepare
-        found = self._recent[key] = bring(self._sprites[sprite_id], self._scales)
+        sprite = self._sprites[sprite_id]
+        found = self._recent[key] = prepare(sprite, self._scales, for_teams=for_teams)
         self._bytes += found.nbytes
         while len(self._recent) > 1 and self._bytes > SPRITE_CACHE_BYTES:
             self._bytes -= self._recent.popitem(last=False)[1].nbytes
@@ -215,36 +203,20 @@ class BackgroundCache:
             yield BackgroundShape(entry.id, width, height, entry.shore, entry.grid, entry.wading)
 
 
-def prepare(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
-    """Bring a sprite into the form in which it is blended, in its own colours."""
-    return _prepared(sprite, None, scales)
+def prepare(
+    sprite: Sprite, scales: Scales = ANY_SCALE, *, for_teams: bool = False
+) -> PreparedSprite:
+    """Bring a sprite into the form in which it is blended.
 
-
-def prepare_for_teams(sprite: Sprite, scales: Scales = ANY_SCALE) -> PreparedSprite:
-    """Like `prepare`, but without what a team's colour replaces, so that any can be put in."""
-    return _prepared(sprite, sprite.player_weight, scales)
-
-
-def _prepared(sprite: Sprite, player_weight: Pixels | None, scales: Scales) -> PreparedSprite:
-    bgra, team_light = premultiply(sprite.rgba, player_weight)
+    Args:
+        for_teams: without what a team's colour replaces, so that any can be put in.
+    """
+    bgra, team_light = premultiply(sprite.rgba, sprite.player_weight if for_teams else None)
     return PreparedSprite(
         bgra=pyramid_of(bgra, scales),
         team_light=None if team_light is None else pyramid_of(team_light, scales),
         shadow=None if sprite.shadow is None else pyramid_of(sprite.shadow, scales),
         shadow_offset=sprite.shadow_offset,
-    )
-
-
-def _shape_of(sprite: Sprite) -> SpriteShape:
-    height, width = sprite.rgba.shape[:2]
-    return SpriteShape(
-        id=sprite.id,
-        class_name=sprite.class_name,
-        width=width,
-        height=height,
-        hotspot=sprite.hotspot,
-        owned=sprite.player_weight is not None and bool(sprite.player_weight.any()),
-        heading=sprite.heading,
     )
 
 

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.backgrounds.images import (
-    ShoreTextures,
     choose_shore_textures,
     make_shore,
     read_index,
     write_backgrounds,
 )
 from pipeline.backgrounds.shores import Footprint, Shoreline, Wave, drawn_shoreline
-from pipeline.backgrounds.textures import TextureError
+from pipeline.backgrounds.textures import Texture, TextureError
 from pipeline.formats.dds import write_dds
 from pipeline.games.pack import ShoreRules, TerrainRules
 from pipeline.manifests import manifest_of
@@ -74,7 +73,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def textures(files: list[Path]) -> ShoreTextures:
+def textures(files: list[Path]) -> list[tuple[Texture, ...]]:
     return choose_shore_textures(files, terrain())[0]
 
 
@@ -122,7 +121,7 @@ def test_every_drawn_shore_has_room_on_both_sides(seed: int) -> None:
 
 
 def test_the_image_shows_land_beach_and_water_where_the_formula_says(
-    textures: ShoreTextures,
+    textures: list[tuple[Texture, ...]],
 ) -> None:
     for index in range(6):
         made = make_shore(index, textures, terrain(), SIZE)
@@ -140,7 +139,7 @@ def test_the_image_shows_land_beach_and_water_where_the_formula_says(
 
 
 def test_the_set_is_the_same_every_time_and_its_index_says_where_the_shore_runs(
-    tmp_path: Path, textures: ShoreTextures
+    tmp_path: Path, textures: list[tuple[Texture, ...]]
 ) -> None:
     folders = [tmp_path / name for name in "ab"]
     for folder in folders:

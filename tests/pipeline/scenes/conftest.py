@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from doubles.sprites import write_library
+from doubles.sprites import cache_of, shape_of, write_library
 
 from pipeline.games.pack import GamePack
 from pipeline.scenes.dataset.shard_writer import Sources
@@ -61,7 +61,7 @@ def sprites() -> tuple[Sprite, ...]:
 
 @pytest.fixture(scope="session")
 def sprite_cache(sprites) -> SpriteCache:
-    return SpriteCache(sprites)
+    return cache_of(sprites)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +85,7 @@ def catalogue(sprites, grounds, pack) -> Catalogue:
         )
         for kind in ("land", "water")
     }
-    return catalogue_of(sprites, shapes, pack().classes)
+    return catalogue_of(map(shape_of, sprites), shapes, pack().classes)
 
 
 @pytest.fixture(scope="session")

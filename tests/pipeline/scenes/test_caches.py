@@ -1,7 +1,7 @@
 """Caches: what is kept between scenes never changes what is drawn."""
 
 import numpy as np
-from doubles.sprites import write_library
+from doubles.sprites import cache_of, write_library
 
 from pipeline.scenes.dataset.shard_writer import scales_of
 from pipeline.scenes.planning.planner import plan
@@ -17,10 +17,10 @@ def test_a_shelf_that_keeps_almost_nothing_draws_the_same(
 ):
     rule_table = RuleTable(pack().scenes, catalogue)
     scenes = [plan(index, rule_table) for index in range(6)]
-    roomy = SpriteCache(sprites)
+    roomy = cache_of(sprites)
     expected = [draw(scene, roomy, grounds).image for scene in scenes]
     monkeypatch.setattr(stock, "SPRITE_CACHE_BYTES", 1)
-    forgetful = SpriteCache(sprites)
+    forgetful = cache_of(sprites)
     for scene, image in reversed(list(zip(scenes, expected, strict=True))):
         assert np.array_equal(draw(scene, forgetful, grounds).image, image)
 
@@ -33,7 +33,7 @@ def test_a_library_on_disk_gives_the_catalogue_and_the_images_of_its_sprites(
     listed = catalogue_of(shapes_of(library), catalogue.backgrounds, pack().classes)
     assert listed == catalogue
     scene = plan(1, RuleTable(pack().scenes, catalogue))
-    from_disk, in_memory = SpriteCache(library), SpriteCache(sprites)
+    from_disk, in_memory = SpriteCache(library), cache_of(sprites)
     drawings = [draw(scene, sprite_cache, grounds).image for sprite_cache in (from_disk, in_memory)]
     assert np.array_equal(*drawings)
 

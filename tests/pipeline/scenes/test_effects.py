@@ -5,8 +5,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from doubles.sprites import cache_of
 
-from pipeline.games.sections.overlays import OverlayRules
+from pipeline.games.sections.overlays import HealthBarRules, OverlayRules
 from pipeline.games.sections.scenes import LightRules, SceneRules
 from pipeline.scenes.plan import FogBank, Light, Marks, Placement, ScenePlan, Surface
 from pipeline.scenes.planning.overlay_sampling import light_of
@@ -17,7 +18,6 @@ from pipeline.scenes.rendering.effects import apply_edges, feather, harden, shed
 from pipeline.scenes.rendering.measuring import label
 from pipeline.scenes.rendering.overlays import dim, draw_badge, draw_patches, health_bar_of
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.scenes.sources.catalogue import SpriteCache
 
 PLAIN = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
 
@@ -158,7 +158,7 @@ def test_the_label_of_a_submerged_unit_is_what_looks_out_of_the_water(block):
         0, 0, "water", 100, 80, "sea", (0, 0), False, 1.0, 0.5, (item,), (), (),
         surface=Surface(0.3, 16.0),
     )  # fmt: skip
-    drawing = draw(sea, SpriteCache([crate]), water)
+    drawing = draw(sea, cache_of([crate]), water)
     [measured] = label(sea, drawing)
     assert (measured.visible.y1, measured.visible.y2) == (20, 38)
     assert measured.full == measured.visible
@@ -194,8 +194,8 @@ def test_a_submerged_unit_casts_no_shadow(block):
     dry = Placement(crate.id, "house", 40, 20, 10, 10, (45, 29), 1.0, None, False, None)
     sea = ScenePlan(0, 0, "water", 100, 80, "sea", (0, 0), False, 1.0, 0.5, (dry,), (), ())
     wet = replace(sea, placements=(dry._replace(waterline=6),))
-    assert draw(sea, SpriteCache([crate]), water).image[25, 65, 0] < 60
-    assert draw(wet, SpriteCache([crate]), water).image[25, 65, 0] == 60
+    assert draw(sea, cache_of([crate]), water).image[25, 65, 0] < 60
+    assert draw(wet, cache_of([crate]), water).image[25, 65, 0] == 60
 
 
 def test_the_light_does_not_reach_bars_and_panels(pack, catalogue, sprite_cache, grounds):
@@ -232,7 +232,7 @@ def test_a_badge_lies_at_the_lower_left_in_its_teams_colour():
 def test_a_bar_is_no_higher_than_the_rules_say():
     keep = Placement("k", "keep", 20, 40, 100, 45, (70, 80), 1.0, 1, False, 0.5)
     for tallest in (2, 5):
-        marks = Marks(bar_height=0.5, bar_tallest=tallest)
+        marks = Marks(bar=HealthBarRules(height=0.5, tallest=tallest))
         image = drawn_on(plain_image(), draw_patches, health_bar_of(keep, marks))
         rows = np.nonzero((image != plain_image()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2

@@ -3,12 +3,13 @@
 import cv2
 import numpy as np
 import pytest
+from doubles.sprites import cache_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.scenes.pixels import compiled_kernels
 from pipeline.scenes.pixels import kernels as compiled_loops
-from pipeline.scenes.pixels.atlas import Atlas, pairs, view_of
+from pipeline.scenes.pixels.atlas import atlas_of, pairs, view_of
 from pipeline.scenes.pixels.mipmaps import Pyramid, Scales, pyramid_of
 from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
 from pipeline.scenes.planning.planner import plan
@@ -16,7 +17,6 @@ from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering import compositing, effects, overlays
 from pipeline.scenes.rendering.renderer import draw
 from pipeline.scenes.sources import catalogue as stock
-from pipeline.scenes.sources.catalogue import SpriteCache
 from tests.pipeline.scenes import plain_kernels as plain_loops
 
 WIDTH, HEIGHT = 70, 50
@@ -24,15 +24,14 @@ SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 
 
-def sprites_of(sizes, seed: int):
+def sprites_of(placed, seed: int):
     """Premultiplied pixels with all kinds of alpha, some of them wholly opaque or transparent."""
     rng = np.random.default_rng(seed)
-    atlas = Atlas(sizes)
-    bgra = atlas.plane(4)
+    bgra, table = atlas_of([size for size, _ in placed], [corner for _, corner in placed])
     alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], bgra.shape[:2])
     bgra[..., 3] = alpha
     bgra[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
-    return atlas, bgra
+    return bgra, table
 
 
 @given(SIDES, st.booleans(), st.integers(0, 2**32))
@@ -67,8 +66,7 @@ def test_both_premultiply_every_alpha_colour_and_weight_the_same():
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=8), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=150)
 def test_both_draw_and_measure_the_same(placed, seed):
-    atlas, bgra = sprites_of([size for size, _ in placed], seed)
-    table = atlas.table(corner for _, corner in placed)
+    bgra, table = sprites_of(placed, seed)
     rng = np.random.default_rng(seed)
     ground = rng.integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
     light = rng.integers(0, 256, bgra.shape[:2], dtype=np.uint8)
@@ -121,15 +119,15 @@ def test_both_bring_sprites_and_shadows_to_their_size(wanted, seed):
     rng = np.random.default_rng(seed)
     sprites = [prepared(rng, size, parts, offset) for (size, *parts, _, offset), *_ in wanted]
     numbers = numbers_of(sprites)
-    atlas = Atlas(size for _, size, _, _ in wanted)
     corners = pairs([corner for _, _, corner, _ in wanted])
-    table, scales = atlas.table(corners.tolist()), np.array([scale for *_, scale in wanted])
+    empty, table = atlas_of([size for _, size, _, _ in wanted], corners.tolist())
+    scales = np.array([scale for *_, scale in wanted])
     somebodys = np.array([[owned] for (*_, owned, _), *_ in wanted], np.uint8).reshape(-1, 1)
     tints = rng.integers(1, 256, (len(wanted), 4), dtype=np.uint8) * somebodys
     ground = rng.integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
     results = []
     for loops in (plain_loops, compiled_loops):
-        image, plane = ground.copy(), np.full_like(atlas.plane(4), 77)
+        image, plane = ground.copy(), np.full_like(empty, 77)
         loops.draw_sprites(numbers, plane, table, tints)
         loops.cast_shadows(image, numbers, (corners, scales), 150)
         results.append((plane, image))
@@ -198,13 +196,12 @@ def test_pixels_at_their_own_size_stay_as_they_are():
 @given(st.lists(st.tuples(SIDES, CORNERS), min_size=1, max_size=6), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=60)
 def test_measures_are_what_counting_pixels_one_by_one_gives(placed, seed):
-    atlas, bgra = sprites_of([size for size, _ in placed], seed)
-    table = atlas.table(corner for _, corner in placed)
+    bgra, table = sprites_of(placed, seed)
     ids = np.random.default_rng(seed).integers(0, len(placed) + 2, (HEIGHT, WIDTH), dtype=np.uint16)
     measured = compiled_loops.measure(ids, bgra, table).tolist()
-    for number, (span, (_, (left, top))) in enumerate(zip(atlas.spans, placed, strict=True)):
+    for number, (row, (_, (left, top))) in enumerate(zip(table, placed, strict=True)):
         opaque = [
-            (x + left, y + top) for y, x in np.argwhere(view_of(bgra, span)[..., 3] >= 128).tolist()
+            (x + left, y + top) for y, x in np.argwhere(view_of(bgra, row)[..., 3] >= 128).tolist()
         ]
         inside = [(x, y) for x, y in opaque if 0 <= x < WIDTH and 0 <= y < HEIGHT]
         seen = [(x, y) for x, y in inside if ids[y, x] == number + 1]
@@ -223,13 +220,13 @@ def box_of(points: list[tuple[int, int]]) -> list[int]:
 def test_whole_scenes_look_the_same(pack, catalogue, sprites, grounds):
     rule_table = RuleTable(pack().scenes, catalogue)
     scenes = [plan(index, rule_table) for index in range(8)]
-    compiled = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
+    compiled = [draw(scene, cache_of(sprites), grounds) for scene in scenes]
     with pytest.MonkeyPatch.context() as patch:
         for module in (stock, compositing, effects, overlays):
             names = {"premultiply", "draw_sprites", "cast_shadows", "shade", "composite", "fill"}
             for name in names & vars(module).keys():
                 patch.setattr(module, name, getattr(plain_loops, name))
-        plain = [draw(scene, SpriteCache(sprites), grounds) for scene in scenes]
+        plain = [draw(scene, cache_of(sprites), grounds) for scene in scenes]
     for one, other in zip(plain, compiled, strict=True):
         assert np.array_equal(one.image, other.image)
         assert np.array_equal(one.ids, other.ids)

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from doubles.sprites import cache_of
 
-from pipeline.scenes.pixels.atlas import Atlas
+from pipeline.scenes.pixels.atlas import atlas_of
 from pipeline.scenes.pixels.kernels import draw_sprites, measure
 from pipeline.scenes.pixels.mipmaps import pyramid_of
 from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
@@ -13,7 +14,7 @@ from pipeline.scenes.plan import FogPatch, Panel, Placement, ScenePlan
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.renderer import draw
-from pipeline.scenes.sources.catalogue import TEAM_COLOURS, SpriteCache, prepare_for_teams
+from pipeline.scenes.sources.catalogue import TEAM_COLOURS, prepare
 from pipeline.sprites.library import Sprite
 from pipeline.sprites.recolour import recolour
 from tests.pipeline.scenes.plain_kernels import levels_of
@@ -66,13 +67,13 @@ def test_an_empty_scene_is_its_part_of_the_background():
 
 def test_drawing_leaves_the_background_as_it_was(block, field):
     crate = block()
-    draw(scene(placed(crate, 5, 5)), SpriteCache([crate]), field)
+    draw(scene(placed(crate, 5, 5)), cache_of([crate]), field)
     assert (field["field"] == GREY).all()
 
 
 def test_an_opaque_sprite_shows_its_colour_and_owns_its_pixels(block, field):
     crate = block(width=20, height=10, colour=RED)
-    drawing = draw(scene(placed(crate, 30, 40)), SpriteCache([crate]), field)
+    drawing = draw(scene(placed(crate, 30, 40)), cache_of([crate]), field)
     inside = np.zeros((80, 100), bool)
     inside[40:50, 30:50] = True
     assert (drawing.image[inside] == RED).all()
@@ -83,7 +84,7 @@ def test_an_opaque_sprite_shows_its_colour_and_owns_its_pixels(block, field):
 def test_what_comes_later_in_the_plan_lies_in_front(block, field):
     back, front = block("back", colour=RED), block("front", colour=BLUE)
     order = scene(placed(back, 30, 30), placed(front, 40, 35))
-    drawing = draw(order, SpriteCache([back, front]), field)
+    drawing = draw(order, cache_of([back, front]), field)
     assert tuple(drawing.image[40, 45]) == BLUE
     assert drawing.ids[40, 45] == 2
     assert drawing.ids[32, 32] == 1
@@ -95,7 +96,7 @@ def test_half_transparent_pixels_mix_and_belong_to_the_sprite_from_alpha_128_on(
         rgba = veil.rgba.copy()
         rgba[..., 3] = alpha
         thin = replace(veil, rgba=rgba)
-        drawing = draw(scene(placed(thin, 30, 30)), SpriteCache([thin]), field)
+        drawing = draw(scene(placed(thin, 30, 30)), cache_of([thin]), field)
         expected = (np.array(RED) * alpha + np.array(GREY) * (255 - alpha)) / 255
         assert np.abs(drawing.image[40, 40] - expected).max() <= 1.5
         assert drawing.ids[40, 40] == owner
@@ -108,7 +109,7 @@ def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
     rgba = crate.rgba.copy()
     rgba[:, 30:] = (0, 255, 0, 0)
     half = replace(crate, rgba=rgba)
-    drawing = draw(scene(placed(half, 2, 2, scale)), SpriteCache([half]), field)
+    drawing = draw(scene(placed(half, 2, 2, scale)), cache_of([half]), field)
     assert np.abs(drawing.image.astype(int) - GREY).max() <= 2
 
 
@@ -116,9 +117,9 @@ def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
 def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
-    atlas = Atlas([(round(90 * scale), round(70 * scale))])
-    small, sprite = atlas.plane(4), PreparedSprite(pyramid_of(pixels), None, None, (0, 0))
-    draw_sprites(numbers_of([sprite]), small, atlas.table([(0, 0)]), np.zeros((1, 4), np.uint8))
+    small, table = atlas_of([(round(90 * scale), round(70 * scale))], [(0, 0)])
+    sprite = PreparedSprite(pyramid_of(pixels), None, None, (0, 0))
+    draw_sprites(numbers_of([sprite]), small, table, np.zeros((1, 4), np.uint8))
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4
 
 
@@ -129,15 +130,15 @@ def test_a_players_sprite_looks_as_recolouring_it_whole_would(player, field):
     weight = rng.integers(0, 256, (40, 50), dtype=np.uint8)
     noise = Sprite("n", "house", "n.sld", "0", 0, 0, 0, (25, 39), rgba, weight, None, (0, 0))
     painted = replace(noise, rgba=recolour(rgba, weight, TEAM_COLOURS[player]))
-    ours = draw(scene(placed(noise, 20, 20, player=player)), SpriteCache([noise]), field)
-    whole = draw(scene(placed(painted, 20, 20)), SpriteCache([painted]), field)
+    ours = draw(scene(placed(noise, 20, 20, player=player)), cache_of([noise]), field)
+    whole = draw(scene(placed(painted, 20, 20)), cache_of([painted]), field)
     assert np.abs(ours.image.astype(int) - whole.image).max() <= 2
 
 
 def test_the_colours_are_those_that_the_game_states(sprite, field):
     soldier = replace(sprite("soldier", width=40, height=40, colour=(200, 200, 200)), shadow=None)
     own = tuple((n, 255 - n, 10 * n) for n in range(8))
-    drawing = draw(scene(placed(soldier, 30, 20, player=3)), SpriteCache([soldier]), field, own)
+    drawing = draw(scene(placed(soldier, 30, 20, player=3)), cache_of([soldier]), field, own)
     assert np.abs(drawing.image[30, 50] - np.array(own[3]) * 200 / 255).max() <= 2
 
 
@@ -148,7 +149,7 @@ def test_sprites_badges_and_the_map_share_one_set_of_colours(sprite, field):
         placed(house, 5, 5, player=3, garrisoned=True),
         panels=(Panel("minimap", 60, 40, 40, 40, 11),),
     )
-    image = draw(plan_, SpriteCache([house]), field, own).image
+    image = draw(plan_, cache_of([house]), field, own).image
     of_three = (np.abs(image.astype(int) - own[3]) <= 2).all(axis=2)
     assert of_three[5:35, 5:65].sum() > 500, "the roof"
     assert of_three[45:65, 5:30].sum() > 30, "the badge"
@@ -161,7 +162,7 @@ def test_the_player_colour_replaces_the_weighted_part_alone(sprite, field):
     soldier = sprite("soldier", width=40, height=40, colour=(200, 200, 200))
     flat = replace(soldier, shadow=None)
     for player, team in enumerate(TEAM_COLOURS):
-        drawing = draw(scene(placed(flat, 30, 20, player=player)), SpriteCache([flat]), field)
+        drawing = draw(scene(placed(flat, 30, 20, player=player)), cache_of([flat]), field)
         expected = np.array(team) * 200 / 255
         assert np.abs(drawing.image[30, 50] - expected).max() <= 2
         assert np.abs(drawing.image[50, 50].astype(int) - 200).max() <= 1
@@ -169,17 +170,17 @@ def test_the_player_colour_replaces_the_weighted_part_alone(sprite, field):
 
 def test_an_object_of_nobody_keeps_its_own_colours(sprite, field):
     soldier = replace(sprite("soldier", width=40, height=40, colour=(210, 150, 90)), shadow=None)
-    drawing = draw(scene(placed(soldier, 30, 20)), SpriteCache([soldier]), field)
+    drawing = draw(scene(placed(soldier, 30, 20)), cache_of([soldier]), field)
     assert np.abs(drawing.image[30, 50].astype(int) - (210, 150, 90)).max() <= 1
 
 
 def test_a_shadow_darkens_the_ground_and_belongs_to_nobody(block, field):
     crate = replace(block(), shadow=np.full((10, 30), 255, np.uint8), shadow_offset=(10, 12))
     plain = scene(placed(crate, 20, 20))
-    drawing = draw(plain, SpriteCache([crate]), field)
+    drawing = draw(plain, cache_of([crate]), field)
     assert np.abs(drawing.image[36, 50] - np.array(GREY) * 0.4).max() <= 1
     assert drawing.ids[36, 50] == 0
-    bright = draw(replace(plain, shadow_opacity=0.0), SpriteCache([crate]), field)
+    bright = draw(replace(plain, shadow_opacity=0.0), cache_of([crate]), field)
     assert tuple(bright.image[36, 50]) == GREY
 
 
@@ -190,7 +191,7 @@ def test_a_shadow_falls_on_no_object(block, field):
         block("caster"), shadow=np.full((20, 20), 255, np.uint8), shadow_offset=(-20, 0)
     )
     drawing = draw(
-        scene(placed(back, 20, 20), placed(caster, 40, 22)), SpriteCache([back, caster]), field
+        scene(placed(back, 20, 20), placed(caster, 40, 22)), cache_of([back, caster]), field
     )
     assert (drawing.image[22:40, 20:40] == RED).all()
 
@@ -199,11 +200,11 @@ def test_a_shadow_falls_on_no_object(block, field):
 def test_sprites_are_cut_at_the_edges(left, top, sprite, field):
     soldier = sprite("soldier", width=20, height=20)
     cut = placed(soldier, left, top, player=0, selected=True, health=0.5)
-    drawing = draw(scene(cut), SpriteCache([soldier]), field)
+    drawing = draw(scene(cut), cache_of([soldier]), field)
     inside = np.zeros((80, 100), bool)
     inside[max(top, 0) : max(top + 20, 0), max(left, 0) : max(left + 20, 0)] = True
     assert not (drawing.ids.astype(bool) & ~inside).any()
-    [measured] = measure(drawing.ids, drawing.layer.bgra, drawing.layer.table)
+    [measured] = measure(drawing.ids, drawing.bgra, drawing.table)
     assert measured[0] == (soldier.rgba[..., 3] >= 128).sum()
     assert measured[1] == measured[2] == (drawing.ids == 1).sum()
 
@@ -212,7 +213,7 @@ def test_the_interface_covers_the_scene_and_clears_the_ids_below(block, field):
     crate = block(width=30, height=30, colour=RED)
     for kind in ("resource_bar", "minimap", "command_panel"):
         panel = Panel(kind, 20, 50, 60, 30, seed=4)
-        drawing = draw(scene(placed(crate, 30, 35), panels=(panel,)), SpriteCache([crate]), field)
+        drawing = draw(scene(placed(crate, 30, 35), panels=(panel,)), cache_of([crate]), field)
         assert not drawing.ids[50:80, 20:80].any()
         assert (drawing.ids[35:50, 30:60] == 1).all()
         assert (drawing.image[50:65, 30:60] != RED).any()
@@ -223,7 +224,7 @@ def test_the_interface_covers_the_scene_and_clears_the_ids_below(block, field):
 def test_fog_dims_its_corner_and_hides_nothing(corner, block, field):
     crate = block(width=100, height=80, colour=RED)
     fog = FogPatch(corner, 40, 30, darkness=0.5)
-    drawing = draw(scene(placed(crate, 0, 0), fog=(fog,)), SpriteCache([crate]), field)
+    drawing = draw(scene(placed(crate, 0, 0), fog=(fog,)), cache_of([crate]), field)
     x, y = (0 if "left" in corner else 99), (0 if "top" in corner else 79)
     assert drawing.image[y, x, 0] == pytest.approx(100, abs=5)
     assert tuple(drawing.image[79 - y, 99 - x]) == RED
@@ -234,7 +235,7 @@ def test_the_ellipse_lies_under_its_unit_and_the_bar_over_all(block, field):
     unit = block("unit", width=30, height=30, colour=RED)
     other = block("other", width=60, height=12, colour=BLUE)
     chosen = placed(unit, 30, 30, selected=True, health=0.5)
-    sprite_cache = SpriteCache([unit, other])
+    sprite_cache = cache_of([unit, other])
     drawing = draw(scene(placed(other, 20, 22), chosen), sprite_cache, field)
     assert (drawing.image[34:60, 30:60] == RED).all()
     assert (drawing.image[60:75, 20:70] != GREY).any()
@@ -268,14 +269,14 @@ def test_the_same_plan_gives_the_same_pixels(pack, catalogue, sprite_cache, grou
     for index in range(5):
         scene_plan = plan(index, rule_table)
         first = draw(scene_plan, sprite_cache, grounds)
-        again = draw(scene_plan, SpriteCache(sprites), grounds)
+        again = draw(scene_plan, cache_of(sprites), grounds)
         assert np.array_equal(first.image, again.image)
         assert np.array_equal(first.ids, again.ids)
 
 
 def test_preparing_splits_a_colour_into_its_own_and_the_teams_part(sprite):
     soldier = sprite("soldier", width=20, height=20, colour=(100, 100, 100))
-    prepared = prepare_for_teams(soldier)
+    prepared = prepare(soldier, for_teams=True)
     body, light = (next(levels_of(part)) for part in (prepared.bgra, prepared.team_light))
     assert tuple(body[15, 10]) == (100, 100, 100, 255)
     assert tuple(body[5, 10]) == (0, 0, 0, 255)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.scenes.planning.random_stream import RandomStream
 from pipeline.scenes.planning.rule_table import RuleTable
-from pipeline.scenes.planning.sampling import ALONE, SamplingRequest, sample_objects
+from pipeline.scenes.planning.sampling import ALONE, sample_objects
 
 GROUPS = [
     {
@@ -27,9 +27,9 @@ def rule_table(pack, catalogue) -> RuleTable:
 
 
 def casts(rule_table: RuleTable, count: int = 40):
-    call = SamplingRequest("land", 1.0, 1.0)
     for seed in range(count):
-        yield sample_objects(call, rule_table, RandomStream(np.random.default_rng(seed)))
+        stream = RandomStream(np.random.default_rng(seed))
+        yield sample_objects("land", 1.0, 1.0, rule_table, stream)
 
 
 def test_the_largest_come_first_and_a_group_with_its_largest(rule_table) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.backgrounds.images import ShoreTextures, make_shore, write_backgrounds
+from pipeline.backgrounds.images import make_shore, write_backgrounds
 from pipeline.backgrounds.textures import Texture
 from pipeline.formats.dds import write_dds
 from pipeline.games.pack import GamePack, TerrainRules
@@ -51,7 +51,7 @@ def shores(tmp_path_factory):
         }
     )
     (folder / "shore").mkdir()
-    make = partial(make_shore, textures=ShoreTextures(*textures), rules=rules, size=SIZE)
+    make = partial(make_shore, textures=textures, rules=rules, size=SIZE)
     write_backgrounds(folder / "shore", "shore", make, rules)
     return folder / "shore"
 

@@ -20,7 +20,7 @@ from pipeline.sprites import extract
 from pipeline.sprites.cache import FileSpritesCache
 from pipeline.sprites.extract import ExtractionOptions, ExtractionReport, extract_library
 from pipeline.sprites.library import Sprite
-from pipeline.sprites.take import FileSprites, Source, take_sprites
+from pipeline.sprites.take import FileSprites, take_sprites
 from tests.pipeline.sprites.test_extract import GRAPHICS, drawn, game_pack
 
 FILES = 6
@@ -43,9 +43,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The files that are read."""
     seen: list[str] = []
 
-    def counting(task: extract.SpriteTask, source: Source) -> FileSprites:
+    def counting(task: extract.SpriteTask, path: str, sha256: str) -> FileSprites:
         seen.append(task.name)
-        return take_sprites(task, source)
+        return take_sprites(task, path, sha256)
 
     monkeypatch.setattr(extract, "take_sprites", counting)
     return seen

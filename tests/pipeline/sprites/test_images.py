@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.games.sections.images import parse_shades
-from pipeline.sprites.images import frame_of, read_image
+from pipeline.sprites.images import SpriteImage, frame_of
 from pipeline.sprites.recolour import recolour
 from pipeline.sprites.select import PieceFile, SpriteTask
-from pipeline.sprites.take import Source, take_sprites
+from pipeline.sprites.take import take_sprites
 
 SHADES = ("F49AC1", "3F0016", "EC008C", "FDE9F1", "D6007F")
 MEAN = (0xF4 + 0x9A + 0xC1) / 3
@@ -67,11 +67,10 @@ def test_half_transparent_dark_pixels_are_the_shadow() -> None:
     assert frame.main.pixels[3].max() == 0
 
 
-def test_two_headings_are_the_image_and_its_mirror_image(tmp_path: Path) -> None:
+def test_two_headings_are_the_image_and_its_mirror_image() -> None:
     image = np.zeros((8, 8, 4), np.uint8)
     image[2:6, 1:4] = (200, 10, 10, 255)
-    Image.fromarray(image).save(tmp_path / "unit.png")
-    right, left = read_image(tmp_path / "unit.png").frames.select([0, 1])
+    right, left = SpriteImage(image).frames.select([0, 1])
     assert right.main is not None
     assert left.main is not None
     np.testing.assert_array_equal(left.main.pixels, right.main.pixels[:, ::-1])
@@ -87,7 +86,7 @@ def test_a_task_takes_as_many_headings_as_the_rule_asks(
     file = tmp_path / "unit.png"
     Image.fromarray(image).save(file)
     task = SpriteTask("knight", "units.unit", file, (PieceFile(file),), headings, 1)
-    taken = take_sprites(task, Source("units/unit.png", "0" * 64))
+    taken = take_sprites(task, "units/unit.png", "0" * 64)
     assert taken.failed is None
     assert [sprite.heading for sprite in taken.sprites] == list(range(count))
     first = taken.sprites[0]
@@ -99,6 +98,6 @@ def test_a_task_takes_as_many_headings_as_the_rule_asks(
 def test_a_damaged_image_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "unit.png"
     file.write_bytes(b"no image")
-    taken = take_sprites(SpriteTask("knight", "unit", file, (), 1, 1), Source("unit.png", ""))
+    taken = take_sprites(SpriteTask("knight", "unit", file, (), 1, 1), "unit.png", "")
     assert taken.failed is not None
     assert "unit.png" in taken.failed

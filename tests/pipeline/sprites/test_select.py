@@ -29,10 +29,10 @@ def file_of(frames: int) -> SldFile:
 
 
 def tasks_for(*names: str) -> list[tuple[str | None, str, tuple[str, ...]]]:
-    selection = select_files({name: Path(name) for name in names}, RULES)
+    tasks, _ = select_files({name: Path(name) for name in names}, RULES)
     return [
         (task.class_name, task.name, tuple(piece.file.name for piece in task.pieces))
-        for task in selection.tasks
+        for task in tasks
     ]
 
 
