@@ -34,13 +34,17 @@ class BatchError(OutpostError):
 class Frame:
     """One screenshot with the boxes of what is labelled in it.
 
+    Within a batch it is told by its subset, its folder and its name.
+
     Attributes:
-        name: file name, unique in the batch even without its suffix.
+        name: file name.
         path: where the image lies, relative to the export or the batch folder, forward slashes.
         width, height: pixels.
         sha256: digest of the image's file.
         phash: perceptual hash, 16 hexadecimal digits; see `fingerprints`.
         boxes: inside the image, each side at least a pixel, in the order of the export.
+        subset: of the export, as CVAT names it: "default", "Train", "Validation", "Test".
+        folder: where the image lies in the task, forward slashes; empty at its top.
     """
 
     name: str
@@ -50,6 +54,8 @@ class Frame:
     sha256: str
     phash: str
     boxes: tuple[LabelledBox, ...]
+    subset: str = "default"
+    folder: str = ""
 
     @property
     def stem(self) -> str:
