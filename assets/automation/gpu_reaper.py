@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from assets.core.lease_table import LEASE_COLUMNS, lease_cells, other_pod
+from assets.core.lease_table import lease_cells, other_pod
 from assets.core.metadata import table
 from pipeline.manifests import digest_of
 from resources.gpu.leases.ledger import Ledger
@@ -18,7 +18,6 @@ from resources.gpu.timeouts import Timeouts
 from resources.paths import Paths
 
 LEASES = dg.AssetKey(["gpu_leases"])
-REAPER_SECONDS = 120
 REAPER_TIMEOUTS = Timeouts(termination=15.0, list_lag=90.0, poll_interval=2.0)
 """A tick has a minute; what it cannot verify by then is verified by the next one."""
 SHOWN_LEASES = 20
@@ -32,14 +31,13 @@ def gpu_reaper() -> dg.SensorDefinition:
 
     @dg.sensor(
         name="gpu_reaper",
-        minimum_interval_seconds=REAPER_SECONDS,
+        minimum_interval_seconds=120,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Ends rented GPUs that no living run has leased. Pods of others are untouched.",
     )
     def sense(context: dg.SensorEvaluationContext, paths: Paths) -> dg.SensorResult:
         ledger = Ledger(paths.state.gpu)
-        said = _reap(ledger, context.log.warning)
-        return _told(ledger, said, context.cursor or "")
+        return _told(ledger, _reap(ledger, context.log.warning), context.cursor or "")
 
     return sense
 
@@ -55,17 +53,11 @@ def _reap(ledger: Ledger, warn: Callable[[str], None]) -> str:
     if not clouds and not ledger.exists():
         return "No cloud's API key is set, and nothing was ever rented."
     looks = reap_everywhere(clouds, ledger, lambda cloud: [reap(cloud, ledger, REAPER_TIMEOUTS)])
-    actions = [
-        f"{action.kind.value} {action.name}: {action.reason}"
-        for look in looks
-        for action in look.actions
-    ]
-    for line in actions:
+    actions = [f"{a.kind.value} {a.name}: {a.reason}" for look in looks for a in look.actions]
+    now = ledger.clock()
+    others = (pod for look in looks for pod in look.others)
+    for line in (*actions, *(other_pod(pod, now) for pod in others if is_overdue(pod, now))):
         warn(line)
-    for look in looks:
-        for pod in look.others:
-            if is_overdue(pod, ledger.clock()):
-                warn(other_pod(pod, ledger.clock()))
     counted = ", ".join(f"{look.pods} pods of ours on {look.provider}" for look in looks)
     return "; ".join([counted or "No cloud's API key is set", *actions])
 
@@ -77,13 +69,14 @@ def _told(ledger: Ledger, said: str, seen: str) -> dg.SensorResult:
     if not rows or digest == seen:
         return dg.SensorResult(skip_reason=said, cursor=seen)
     now = ledger.clock()
+    shown = [lease_cells(row, now) for row in rows[:SHOWN_LEASES]]
     event = dg.AssetMaterialization(
         LEASES,
         description=said,
         metadata={
             "usd_this_month": round(ledger.usd_this_month(), 3),
             "open_leases": len(ledger.open_rows()),
-            "leases": table(LEASE_COLUMNS, [lease_cells(row, now) for row in rows[:SHOWN_LEASES]]),
+            "leases": table(shown[0], (cells.values() for cells in shown)),
         },
     )
     return dg.SensorResult(asset_events=[event], cursor=digest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import webbrowser
 from dataclasses import asdict
@@ -15,12 +14,21 @@ from rich.table import Table
 
 from assets.cli.context import resources_of
 from assets.cli.gpu import gpu_app
-from assets.cli.output import Json, console, errors, explained, note, plain
+from assets.cli.output import (
+    Json,
+    console,
+    errors,
+    explained,
+    note,
+    plain,
+    print_json,
+    print_table,
+)
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
     from assets.core.runs import Outcome
-    from assets.operations.demo import DemoResult, Expectation
+    from assets.operations.demo import DemoResult
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
@@ -55,6 +63,7 @@ def demo(
     """
     from assets.core.terminal import progress_shown
     from assets.operations.demo import DemoOptions, run_demo
+    from resources.state import is_checkout
 
     resources, began = resources_of(context), time.monotonic()
     shown = errors if as_json else console
@@ -64,15 +73,12 @@ def demo(
         shown,
     )
 
-    def tell_expectation(expectation: Expectation) -> None:
-        plain(str(expectation), shown)
-
+    options = DemoOptions(pack, images, epochs, seed)
     with explained(), progress_shown(shown):
-        result = run_demo(resources, DemoOptions(pack, images, epochs, seed), tell_expectation)
+        result = run_demo(resources, options, lambda expected: plain(str(expected), shown))
     if as_json:
-        outcomes = [asdict(outcome) for outcome in result.outcomes]
-        document = {"assets": outcomes, "evaluation": result.evaluation.model_dump(mode="json")}
-        print(json.dumps({**document, "bundle": str(result.bundle)}, indent=1))
+        parts = {"assets": result.outcomes, "evaluation": result.evaluation}
+        print_json({**parts, "bundle": result.bundle})
         return
     _print_outcomes(result.outcomes)
     console.print(f"All of it took {seconds_in_words(time.monotonic() - began)}.")
@@ -84,7 +90,7 @@ def demo(
         f"    detector = get_detector({str(result.bundle)!r})\n"
         f'    entities = detector.detect_fast("screenshot.png")\n'
     )
-    outpost = _outpost()
+    outpost = "uv run outpost" if is_checkout() else "outpost"
     console.print(f"Look at every step, with its images: [bold]{outpost} dev[/]")
     plain(f"Ask where the model comes from: {outpost} audit {result.bundle}")
 
@@ -135,7 +141,7 @@ def audit(
     with explained(), progress_shown(errors):
         report = audit_model(path, resources_of(context), pack)
     if as_json:
-        print(json.dumps(asdict(report), indent=1, default=_as_json))
+        print_json(report)
     else:
         _print_audit(report)
     raise typer.Exit(0 if report.is_clean else 1)
@@ -156,7 +162,7 @@ def gc(
     with explained():
         removals = collect_garbage(resources_of(context), delete=delete)
     if as_json:
-        print(json.dumps([asdict(item) for item in removals], indent=1, default=_as_json))
+        print_json(removals)
         return
     for item in removals:
         plain(f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})")
@@ -231,9 +237,9 @@ def fit_scale(
     with explained():
         fit = fitted_scale(resources_of(context), game, against or (), synthetic, frame_scale)
     if as_json:
-        print(json.dumps({**asdict(fit), "write": fit.lines()}, indent=1))
-        return
-    _print_fit(fit)
+        print_json({**asdict(fit), "write": fit.lines()})
+    else:
+        _print_fit(fit)
 
 
 @app.command()
@@ -253,13 +259,11 @@ def bench(
     with explained():
         measurement = run_benchmark(name, full)
     if as_json:
-        print(json.dumps(asdict(measurement), indent=1))
+        print_json(measurement)
         return
     machine = ", ".join(str(part) for part in measurement.machine.values())
-    table = Table(escape(name), "", title=escape(machine))
-    for figure, value in measurement.figures.items():
-        table.add_row(escape(figure), f"{value:.4g}")
-    console.print(table)
+    rows = ((figure, f"{value:.4g}") for figure, value in measurement.figures.items())
+    print_table((name, ""), rows, machine)
 
 
 @app.command()
@@ -316,27 +320,15 @@ def check_game(
     raise typer.Exit(0 if report.covered else 1)
 
 
-def _outpost() -> str:
-    """How this program is started."""
-    from resources.state import is_checkout
-
-    return "uv run outpost" if is_checkout() else "outpost"
-
-
-def _as_json(value: object) -> object:
-    model_dump = getattr(value, "model_dump", None)
-    return model_dump(mode="json") if model_dump else str(value)
-
-
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
     from pipeline.provenance import asset_name
 
-    table = Table("asset", "data version", "seconds", "")
+    rows = []
     for outcome in outcomes:
         name = asset_name(outcome.asset, outcome.partition)
         what = "unchanged" if outcome.skipped else "made"
-        table.add_row(escape(name), outcome.data_version[:12], f"{outcome.seconds:.1f}", what)
-    console.print(table)
+        rows.append((name, outcome.data_version[:12], f"{outcome.seconds:.1f}", what))
+    print_table(("asset", "data version", "seconds", ""), rows)
     if all(outcome.skipped for outcome in outcomes):
         console.print("Nothing has changed since the last run: no work was done.")
 
@@ -359,11 +351,11 @@ def _print_audit(report: AuditReport) -> None:
 
 
 def _print_summary(summary: MergeSummary) -> None:
-    table = Table("class", "real train", "real val", "synthetic train", "synthetic val")
-    for name, counts in summary.per_class.items():
-        figures = counts.real_train, counts.real_val, counts.synthetic_train, counts.synthetic_val
-        table.add_row(escape(name), *(str(figure) for figure in figures))
-    console.print(table)
+    rows = (
+        (name, str(c.real_train), str(c.real_val), str(c.synthetic_train), str(c.synthetic_val))
+        for name, c in summary.per_class.items()
+    )
+    print_table(("class", "real train", "real val", "synthetic train", "synthetic val"), rows)
     console.print(
         f"Training: {summary.real_train} real images listed {summary.oversample_real} times and "
         f"{summary.synthetic_train} synthetic ones; validation: {summary.real_val} real and "
@@ -406,17 +398,17 @@ def _print_fit(fit: ScaleFit) -> None:
 
 def _print_coverage(report: CoverageReport) -> None:
     plain(f"{report.folder}: {report.sprite_files} sprite files")
-    table = Table("id", "class", "files", "state", "meaning")
-    for known in report.classes:
-        cells = (str(known.id), known.name, str(known.files), known.state, known.meaning)
-        table.add_row(*map(escape, cells))
-    console.print(table)
-    if report.mods:
-        mods = Table("mod", "title", "state", "files", "shown", "in an older format")
-        for mod in report.mods:
-            counts = (str(mod.files), str(mod.shown), str(mod.older_files))
-            mods.add_row(escape(mod.name), escape(mod.title), mod.state, *counts)
-        console.print(mods)
+    classes = (
+        (str(known.id), known.name, str(known.files), known.state, known.meaning)
+        for known in report.classes
+    )
+    print_table(("id", "class", "files", "state", "meaning"), classes)
+    mods = [
+        (mod.name, mod.title, mod.state, str(mod.files), str(mod.shown), str(mod.older_files))
+        for mod in report.mods
+    ]
+    if mods:
+        print_table(("mod", "title", "state", "files", "shown", "in an older format"), mods)
     for text in report.notes:
         note(text)
 

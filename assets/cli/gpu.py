@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from assets.cli.context import resources_of
-from assets.cli.output import Json, console, explained
+from assets.cli.output import Json, console, explained, print_json, print_table
 
 if TYPE_CHECKING:
     from resources.gpu.clouds.base import Diagnosis
@@ -33,27 +31,25 @@ def list_leases(context: typer.Context, as_json: Json = False) -> None:
 
     Example: `outpost gpu list`
     """
-    from assets.core.lease_table import LEASE_COLUMNS, lease_cells
-    from assets.operations.leases import known_leases
+    from assets.core.lease_table import lease_cells
+    from assets.operations.leases import update_bills
 
     with explained():
-        known = known_leases(_ledger(context))
-    rows, now = known.rows, known.now
+        ledger = _ledger(context)
+        update_bills(ledger)
+        rows, this_month, now = ledger.rows(), ledger.usd_this_month(), ledger.clock()
     if as_json:
         leases = [
             asdict(row) | {"usd": row.usd(now), "usd_is": row.usd_is, "seconds": row.seconds(now)}
             for row in rows
         ]
-        print(json.dumps({"leases": leases, "usd_this_month": known.usd_this_month}, indent=1))
-        return
-    if not rows:
+        print_json({"leases": leases, "usd_this_month": this_month})
+    elif rows:
+        shown = [lease_cells(row, now) for row in rows]
+        print_table(shown[0], (cells.values() for cells in shown))
+        console.print(f"This month (UTC): ${this_month:.2f}.")
+    else:
         console.print("Nothing was ever rented.")
-        return
-    table = Table(*LEASE_COLUMNS)
-    for row in rows:
-        table.add_row(*map(escape, lease_cells(row, now)))
-    console.print(table)
-    console.print(f"This month (UTC): ${known.usd_this_month:.2f}.")
 
 
 @gpu_app.command()
@@ -88,7 +84,7 @@ def reap(
         ledger = _ledger(context)
         looks = reap_leases(ledger, lost or (), dry_run=dry_run)
     if as_json:
-        print(json.dumps([_as_json(look) for look in looks], indent=1))
+        print_json([_as_json(look) for look in looks])
         return
     if not looks:
         console.print("No cloud's API key is set, and no lease is open.")
@@ -139,27 +135,28 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
     Example: `OUTPOST_GPU=runpod outpost gpu doctor`
     """
-    from assets.operations.leases import examine_gpu
+    from assets.operations.leases import known_accounts
+    from resources.gpu.doctor import diagnose
 
     with explained():
-        gpu = resources_of(context).gpu
-        found = examine_gpu(gpu)
+        gpu, ledger = resources_of(context).gpu, _ledger(context)
+        diagnoses, accounts = diagnose(gpu, ledger.folder), known_accounts(ledger)
     if as_json:
-        document = {
-            "provider": gpu.provider.value,
-            "findings": [asdict(item) for item in found.diagnoses],
-            "billed": [_entry_as_json(entry) for item in found.accounts for entry in item.entries],
-            "billed_unknown": [
-                f"{item.provider}: {one}" for item in found.accounts for one in item.unknown
-            ],
-            "billed_usd_per_hour": sum(account.usd_per_hour for account in found.accounts),
-        }
-        print(json.dumps(document, indent=1))
+        unknown = [f"{account.provider}: {one}" for account in accounts for one in account.unknown]
+        print_json(
+            {
+                "provider": gpu.provider,
+                "findings": diagnoses,
+                "billed": [_entry_as_json(entry) for item in accounts for entry in item.entries],
+                "billed_unknown": unknown,
+                "billed_usd_per_hour": sum(account.usd_per_hour for account in accounts),
+            }
+        )
     else:
-        _print_diagnoses(found.diagnoses)
-        for account in found.accounts:
+        _print_diagnoses(diagnoses)
+        for account in accounts:
             _print_account(account)
-    raise typer.Exit(0 if found.is_well else 1)
+    raise typer.Exit(0 if all(diagnosis.ok for diagnosis in diagnoses) else 1)
 
 
 def _ledger(context: typer.Context) -> Ledger:
@@ -174,7 +171,7 @@ def _as_json(look: Reaping) -> dict[str, Any]:
         "pods": look.pods,
         "actions": [
             {
-                "action": action.kind.value,
+                "action": action.kind,
                 "name": action.name,
                 "pod": action.pod.id if action.pod else None,
                 "reason": action.reason,
@@ -191,7 +188,7 @@ def _entry_as_json(entry: Entry) -> dict[str, Any]:
     return {
         "provider": entry.provider,
         **item,
-        "ownership": entry.ownership.value,
+        "ownership": entry.ownership,
         "lease": entry.lease or None,
         "age_seconds": entry.age_seconds,
     }
@@ -202,20 +199,22 @@ def _print_account(account: Account) -> None:
     from resources.gpu.leases.inventory import Ownership
 
     if account.entries:
-        table = Table("billed", "name", "id", "status", "age", "USD/h", "whose")
-        for entry in account.entries:
-            item = entry.item
-            price = "not told" if item.usd_per_hour is None else f"{item.usd_per_hour:.4f}"
-            price = f"about {price}" if item.price_is == "estimated" else price
-            cells = (item.kind, item.name, item.id, item.status, _age(entry.age_seconds), price)
-            table.add_row(*map(escape, (*cells, entry.ownership.value)))
-        console.print(table)
+        columns = ("billed", "name", "id", "status", "age", "USD/h", "whose")
+        print_table(columns, map(_entry_cells, account.entries))
     known = f"{account.provider} bills USD {account.usd_per_hour:.4f}/h"
     console.print(f"{known} for {len(account.entries)} things, as far as prices are told.")
     for said in account.unknown:
         console.print(f"[red]Could not be looked at[/]: {escape(said)}", soft_wrap=True)
     if any(entry.ownership is Ownership.LEFT_BEHIND for entry in account.entries):
         console.print("Run `outpost gpu reap` to end what was left behind.")
+
+
+def _entry_cells(entry: Entry) -> tuple[str, ...]:
+    item = entry.item
+    price = "not told" if item.usd_per_hour is None else f"{item.usd_per_hour:.4f}"
+    price = f"about {price}" if item.price_is == "estimated" else price
+    cells = (item.kind, item.name, item.id, item.status, _age(entry.age_seconds), price)
+    return (*cells, entry.ownership.value)
 
 
 def _age(seconds: float | None) -> str:

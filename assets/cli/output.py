@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 console = Console()
 errors = Console(stderr=True)
@@ -38,6 +40,22 @@ def explained() -> Iterator[None]:
 def plain(text: str, to: Console = console) -> None:
     """Print text as it is, whatever it would mean to the terminal."""
     to.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document of plain values, dataclasses, models and paths."""
+    # Not above: it takes its time, for which `--help` need not wait.
+    from pydantic_core import to_jsonable_python
+
+    print(json.dumps(to_jsonable_python(document), indent=1))
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
+    """Print texts as they are, in a table."""
+    table = Table(*map(escape, columns), title=escape(title) or None)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
 
 
 def note(text: str, to: Console = console) -> None:

@@ -11,37 +11,23 @@ from resources.gpu.pod_names import parse_name
 if TYPE_CHECKING:
     from resources.gpu.clouds.base import Pod
 
-LEASE_COLUMNS = (
-    "lease",
-    "begun (UTC)",
-    "provider",
-    "host",
-    "state",
-    "minutes",
-    "USD",
-    "USD is",
-    "USD at most",
-    "pod",
-    "why it ended",
-)
 
-
-def lease_cells(row: LeaseRow, now: float) -> tuple[str, ...]:
-    """A lease as people read it: the cells of `LEASE_COLUMNS`."""
+def lease_cells(row: LeaseRow, now: float) -> dict[str, str]:
+    """A lease as people read it: cells by column."""
     begun = datetime.fromtimestamp(row.created_at, UTC)
-    return (
-        row.id,
-        f"{begun:%Y-%m-%d %H:%M}",
-        row.provider,
-        " ".join(filter(None, (row.gpu, row.tier, row.place))),
-        row.state.value,
-        f"{row.seconds(now) / 60:.1f}",
-        f"{row.usd(now):.3f}",
-        row.usd_is,
-        f"{row.max_usd:.2f}",
-        row.pod_id or "",
-        row.note,
-    )
+    return {
+        "lease": row.id,
+        "begun (UTC)": f"{begun:%Y-%m-%d %H:%M}",
+        "provider": row.provider,
+        "host": " ".join(filter(None, (row.gpu, row.tier, row.place))),
+        "state": row.state.value,
+        "minutes": f"{row.seconds(now) / 60:.1f}",
+        "USD": f"{row.usd(now):.3f}",
+        "USD is": row.usd_is,
+        "USD at most": f"{row.max_usd:.2f}",
+        "pod": row.pod_id or "",
+        "why it ended": row.note,
+    }
 
 
 def other_pod(pod: Pod, now: float) -> str:

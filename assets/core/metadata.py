@@ -6,7 +6,7 @@ browser.
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def drawing(svg: str, title: str) -> ShownImage:
     return ShownImage(title, svg.encode(), _narrowed(svg).encode(), "svg")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue[Any]:
+def table(columns: Collection[str], rows: Iterable[Iterable[object]]) -> dg.MetadataValue[Any]:
     """A table in markdown, or the word none where it would have no rows."""
     lines = [_row(row) for row in rows]
     if not lines:
