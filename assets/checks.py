@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import dagster as dg
 
-from assets.core.building import latest, latest_version
+from assets.core.building import latest, latest_version, made_from
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from assets.graph.annotations import held_out_batches
@@ -28,12 +28,12 @@ from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.leakage import find_leaks, fingerprint_of
 from pipeline.labels.merge import REAL_PREFIX
 from pipeline.labels.training_set import TrainingSet, is_real
-from pipeline.provenance import ArtifactVersion
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifacts, ArtifactStore
 
 PROBLEMS_SHOWN = 20
+WARN = dg.AssetCheckSeverity.WARN
 
 T = TypeVar("T")
 
@@ -58,22 +58,15 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
     keys = GameKeys.of(pack)
     return [
         _check(pack, keys.synthetic_set, SyntheticSet.open, _scene_separation),
-        _warning(pack, keys.synthetic_set, SyntheticSet.open, _gated),
+        _check(pack, keys.synthetic_set, SyntheticSet.open, _gated, WARN),
         _check(pack, keys.synthetic_set, SyntheticSet.open, _label_sanity),
         _check(pack, keys.cvat_merge, TrainingSet.open, _dataset_integrity),
         _check(pack, keys.cvat_merge, TrainingSet.open, _leakage),
-        _warning(pack, keys.cvat_merge, TrainingSet.open, _class_coverage),
+        _check(pack, keys.cvat_merge, TrainingSet.open, _class_coverage, WARN),
         _check(pack, keys.onnx_export, OnnxExport.open, _onnx_contract),
         _check(pack, keys.onnx_export, OnnxExport.open, _parity),
-        _warning(pack, keys.real_evaluation, Evaluation.open, _not_worse_than_packaged),
+        _check(pack, keys.real_evaluation, Evaluation.open, _not_worse_than_packaged, WARN),
     ]
-
-
-def _warning(
-    pack: GamePack, key: dg.AssetKey, opener: Opener[T], judge: Judge[T]
-) -> dg.AssetChecksDefinition:
-    """A check whose failure is shown and stops nothing."""
-    return _check(pack, key, opener, judge, dg.AssetCheckSeverity.WARN)
 
 
 def _check(
@@ -83,7 +76,7 @@ def _check(
     judge: Judge[T],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetChecksDefinition:
-    """A check whose failure stops what follows; it has the name of its judge."""
+    """A check with the name of its judge; its failure stops what follows, unless it only warns."""
 
     @dg.asset_check(
         asset=key,
@@ -93,20 +86,20 @@ def _check(
     )
     def check(context: dg.AssetCheckExecutionContext, artifacts: Artifacts) -> dg.AssetCheckResult:
         artifact = latest(context.instance, artifacts.store, key)
+        problems: Sequence[object]
         try:
             opened = opener(artifact.path)
         except OutpostError as error:
-            problems = [str(error)]
+            problems = [error]
         else:
-            found = judge(Case(context, artifacts.store, pack), opened)
-            problems = [str(problem) for problem in found]
+            problems = judge(Case(context, artifacts.store, pack), opened)
         return dg.AssetCheckResult(
             passed=not problems,
             severity=severity,
             metadata={
                 "checked": artifact.version.data_version[:12],
                 "problems": len(problems),
-                "which": table(["problem"], [[text] for text in problems[:PROBLEMS_SHOWN]]),
+                "which": table(["problem"], ([one] for one in problems[:PROBLEMS_SHOWN])),
             },
         )
 
@@ -186,9 +179,7 @@ def _not_worse_than_packaged(case: Case, evaluation: Evaluation) -> Sequence[obj
 
     By a paired bootstrap over the same frames. The first model has nothing to be compared with.
     """
-    keys = GameKeys.of(case.pack)
-    packaged = latest_version(case.context.instance, keys.runtime_package)
-    champion = _packaged_report(case.store, packaged, keys) if packaged else None
+    champion = _packaged_report(case)
     if champion is None:
         return []
     try:
@@ -204,15 +195,11 @@ def _not_worse_than_packaged(case: Case, evaluation: Evaluation) -> Sequence[obj
     ]
 
 
-def _packaged_report(
-    store: ArtifactStore, packaged: ArtifactVersion, keys: GameKeys
-) -> EvaluationReport | None:
+def _packaged_report(case: Case) -> EvaluationReport | None:
     """What the packaged model scored, if its evaluation is still in the store."""
-    evaluated = keys.real_evaluation.to_user_string()
-    inputs = (
-        version for record in store.provenance_of(packaged) for version in record.recipe.inputs
-    )
-    version = next((version for version in inputs if version.asset == evaluated), None)
-    if version is None or store.problems_of(version):
+    keys, store = GameKeys.of(case.pack), case.store
+    packaged = latest_version(case.context.instance, keys.runtime_package)
+    evaluated = made_from(store, packaged, keys.real_evaluation) if packaged else ()
+    if not evaluated or store.problems_of(evaluated[0]):
         return None
-    return Evaluation.open(store.open(version).path).report
+    return Evaluation.open(store.open(evaluated[0]).path).report

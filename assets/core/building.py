@@ -161,6 +161,15 @@ def latest_version(
     return version_of(materialization) if materialization else None
 
 
+def made_from(
+    store: ArtifactStore, version: ArtifactVersion, key: dg.AssetKey
+) -> tuple[ArtifactVersion, ...]:
+    """What a version was made from of another asset: of each recorded way in turn."""
+    name = key.to_user_string()
+    records = store.provenance_of(version)
+    return tuple(used for made in records for used in made.recipe.inputs if used.asset == name)
+
+
 def version_of(materialization: dg.AssetMaterialization) -> ArtifactVersion | None:
     """The version that a materialization reported; None for one that is not ours."""
     data_version = (materialization.tags or {}).get(DATA_VERSION_TAG)

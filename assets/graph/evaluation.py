@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from detector_runtime.images import upright
 from PIL import Image
 from pydantic import Field
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, made_from
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image
@@ -19,12 +20,7 @@ from detector_runtime import Detector, DetectorSettings, Thresholds, open_detect
 from pipeline.evaluation.conventions import under_both
 from pipeline.evaluation.drawing import draw_comparison
 from pipeline.evaluation.evaluation import Evaluation, WorstFrame
-from pipeline.evaluation.frames import (
-    JudgedFrame,
-    TrueFrame,
-    batch_frames,
-    validation_frames,
-)
+from pipeline.evaluation.frames import JudgedFrame, TrueFrame, batch_frames, validation_frames
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics import counting
 from pipeline.evaluation.report import (
@@ -113,19 +109,13 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             real = detect(detector, truths, "evaluating real frames", build.report)
             drawn = validation_frames(merged, real=False)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
-            report = evaluate(real, synthetic, judgement, _inputs(build.inputs))
+            report = evaluate(real, synthetic, judgement, _inputs(inputs))
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
-            verdicts = (
-                _verdicts(
-                    build.inputs, domain, frame, counting(result.detections, judgement.thresholds)
-                )
-                for domain, frames, results in (
-                    ("real", truths, real),
-                    ("synthetic", drawn, synthetic),
-                )
-                for frame, result in zip(frames, results, strict=True)
+            verdicts = chain(
+                _verdicts("real", truths, real, inputs, judgement),
+                _verdicts("synthetic", drawn, synthetic, inputs, judgement),
             )
             worst = _drawn_worst(report, truths, real, judgement)
             Evaluation.write(folder, report, verdicts, worst)
@@ -136,17 +126,23 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
 
 def _verdicts(
-    artifacts: Sequence[Artifact], domain: str, frame: TrueFrame, found: Sequence[ScoredBox]
-) -> FrameVerdicts:
-    """What became of everything in a frame, and in which of the artifacts its image is kept."""
-    home = next(a for a in artifacts if frame.image.is_relative_to(a.path))
-    path = frame.image.relative_to(home.path).as_posix()
-    return FrameVerdicts(
-        name=frame.name,
-        domain=domain,
-        image=ImageReference(version=home.version, path=path),
-        verdicts=tuple(verdicts_on(frame.truths, found)),
-    )
+    domain: str,
+    frames: Sequence[TrueFrame],
+    judged: Sequence[JudgedFrame],
+    artifacts: Sequence[Artifact],
+    judgement: Judgement,
+) -> Iterator[FrameVerdicts]:
+    """What became of everything in each frame, and in which of the artifacts its image is kept."""
+    for frame, result in zip(frames, judged, strict=True):
+        home = next(a for a in artifacts if frame.image.is_relative_to(a.path))
+        path = frame.image.relative_to(home.path).as_posix()
+        found = counting(result.detections, judgement.thresholds)
+        yield FrameVerdicts(
+            name=frame.name,
+            domain=domain,
+            image=ImageReference(version=home.version, path=path),
+            verdicts=tuple(verdicts_on(frame.truths, found)),
+        )
 
 
 def shipped_detector(model: Path) -> Detector:
@@ -185,14 +181,8 @@ def _drawn_set(
     store: ArtifactStore, training_set: Artifact, key: dg.AssetKey
 ) -> tuple[Artifact, ...]:
     """The synthetic set that was merged, if the store still has it whole; else nothing."""
-    name = key.to_user_string()
-    merged = [
-        version
-        for record in store.provenance_of(training_set.version)
-        for version in record.recipe.inputs
-        if version.asset == name
-    ]
     with suppress(ArtifactMissingError):
+        merged = made_from(store, training_set.version, key)
         return tuple(store.open(version) for version in merged[-1:])
     return ()
 

@@ -12,7 +12,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice, reporter
+from assets.core.building import (
+    AssetBuild,
+    Metadata,
+    build_asset,
+    latest,
+    made_from,
+    notice,
+    reporter,
+)
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
@@ -42,7 +50,7 @@ from pipeline.training.job import (
 from pipeline.training.library.checkpoints import find_checkpoint
 from pipeline.training.outputs import TrainedWeights, TrainingOutputs
 from pipeline.training.results import BatchEvent, EpochMetrics, batch_sizes, best_epoch
-from resources.artifacts import Artifact, Artifacts
+from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
 from resources.gpu import Gpu
 
@@ -135,11 +143,10 @@ def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.MaterializeResult[Any]]:
         chosen = config.model_dump(exclude={"two_stage", "finetune_epochs", "resume"})
         overrides = {**pack.training.hyperparameters, **chosen}
-        stages = stages_of(pack.training.two_stage, config.finetune_epochs)
-        request = TrainingRequest(
-            overrides, stages if config.two_stage else SINGLE_STAGE, config.resume
-        )
-        session = TrainingSession(context, artifacts, gpu, pack, request)
+        two = stages_of(pack.training.two_stage, config.finetune_epochs)
+        stages = two if config.two_stage else SINGLE_STAGE
+        store = artifacts.store
+        session = TrainingSession(context, store, gpu, pack, overrides, stages, config.resume)
         if keys.trained_weights in context.selected_asset_keys:
             yield session.make_weights(training_code)
         if keys.onnx_export in context.selected_asset_keys:
@@ -157,45 +164,53 @@ def stages_of(rules: TwoStageRules | None, finetune_epochs: int) -> tuple[Traini
 
 
 @dataclass(frozen=True)
-class TrainingRequest:
-    """What the pack and the launchpad ask for.
+class TrainingSession:
+    """One run of the two assets: what they share is decided and done once.
 
     Attributes:
         overrides: what changes in the default hyperparameters.
-        stages: of training.
+        stages: of training, as they are asked for.
         resume: where to look for a checkpoint to go on from; empty to begin anew. It is no part of
             the recipe: the training is the same one.
     """
 
-    overrides: Mapping[str, Any]
-    stages: tuple[TrainingStage, ...]
-    resume: str = ""
-
-
-@dataclass(frozen=True)
-class TrainingSession:
-    """One run of the two assets: what they share is decided and done once."""
-
     context: dg.AssetExecutionContext
-    artifacts: Artifacts
+    store: ArtifactStore
     gpu: Gpu
     pack: GamePack
-    request: TrainingRequest
+    overrides: Mapping[str, Any]
+    stages: tuple[TrainingStage, ...]
+    resume: str
 
     def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
         """Train, unless the same training has been done before."""
-        training_set = self._latest(self.keys.cvat_merge)
-        spec = self._spec(training_set)
+        training_set = latest(self.context.instance, self.store, self.keys.cvat_merge)
+        spec = TrainingSpec(
+            game=self.pack.name,
+            class_names=self.pack.class_names,
+            hyperparameters=hyperparameters(self.overrides),
+            training=self._training_stages(TrainingSet.open(training_set.path)),
+        )
         recipe = {
             **spec.model_copy(update={"stages": (JobStage.TRAIN,)}).model_dump(mode="json"),
             "ultralytics": installed_version("ultralytics-opencv-headless"),
         }
-        build = self._build(self.keys.trained_weights, code, recipe, training_set)
-        lineage = self._lineage(training_set, code)
+        key, inputs = self.keys.trained_weights, (training_set,)
+        build = AssetBuild(self.context, self.store, key, code, recipe, inputs)
+        # What the ONNX file says of itself wherever it goes.
+        lineage = {
+            "game": self.pack.name,
+            "training_set": training_set.version.data_version,
+            "code_version": code,
+            "run_id": self.context.run.run_id,
+        }
+        # On one host where both assets are asked for.
+        both = self.keys.onnx_export in self.context.selected_asset_keys
+        stages = (JobStage.TRAIN, JobStage.EXPORT) if both else (JobStage.TRAIN,)
 
         def write(folder: Path) -> None:
-            resume = find_checkpoint(Path(self.request.resume)) if self.request.resume else None
-            whole = spec.model_copy(update={"stages": self._stages, "lineage": lineage})
+            resume = find_checkpoint(Path(self.resume)) if self.resume else None
+            whole = spec.model_copy(update={"stages": stages, "lineage": lineage})
             job = write_job(self.job_folder, whole, training_set.path, resume=resume)
             self._run(whole, job, self.gpu)
             TrainedWeights.write(folder, self.job_folder)
@@ -204,17 +219,20 @@ class TrainingSession:
 
     def make_export(self, code: str) -> dg.MaterializeResult[Any]:
         """Take the export that the training job made, or export the weights on this machine."""
-        weights = self._latest(self.keys.trained_weights)
+        weights = latest(self.context.instance, self.store, self.keys.trained_weights)
         trained = TrainedWeights.open(weights.path)
         recipe = {
             "classes": list(self.pack.class_names),
             "imgsz": trained.spec.imgsz,
             "export": trained.spec.export.model_dump(mode="json"),
         }
-        build = self._build(self.keys.onnx_export, code, recipe, weights)
+        key = self.keys.onnx_export
+        build = AssetBuild(self.context, self.store, key, code, recipe, (weights,))
 
         def write(folder: Path) -> None:
-            images = TrainingSet.open(self._trained_on(weights).path).images("val")
+            # The set that the weights were made from, which need not be the newest.
+            version = made_from(self.store, weights.version, self.keys.cvat_merge)[0]
+            images = TrainingSet.open(self.store.open(version).path).images("val")
             OnnxExport.write(
                 folder, self._exported(trained), trained.best, self.pack.class_names, images
             )
@@ -234,35 +252,13 @@ class TrainingSession:
     def job_folder(self) -> Path:
         return self.gpu.paths.state.jobs / f"{self.context.run.run_id[:8]}-{time.time_ns()}"
 
-    @property
-    def _stages(self) -> tuple[JobStage, ...]:
-        """Export on the same host where both assets are asked for."""
-        both = self.keys.onnx_export in self.context.selected_asset_keys
-        return (JobStage.TRAIN, JobStage.EXPORT) if both else (JobStage.TRAIN,)
-
-    def _latest(self, key: dg.AssetKey) -> Artifact:
-        return latest(self.context.instance, self.artifacts.store, key)
-
-    def _build(
-        self, key: dg.AssetKey, code: str, recipe: dict[str, Any], made_from: Artifact
-    ) -> AssetBuild:
-        return AssetBuild(self.context, self.artifacts.store, key, code, recipe, (made_from,))
-
-    def _spec(self, training_set: Artifact) -> TrainingSpec:
-        return TrainingSpec(
-            game=self.pack.name,
-            class_names=self.pack.class_names,
-            hyperparameters=hyperparameters(self.request.overrides),
-            training=self._training_stages(TrainingSet.open(training_set.path)),
-        )
-
     def _training_stages(self, training_set: TrainingSet) -> tuple[TrainingStage, ...]:
         """Those that were asked for, as far as there are images for them."""
         listed = training_set.listed["train"]
         real = sum(map(is_real, listed))
-        if len(self.request.stages) == 1 or 0 < real < len(listed):
+        if len(self.stages) == 1 or 0 < real < len(listed):
             self._warn_of_forgetting(training_set)
-            return self.request.stages
+            return self.stages
         kind = "real" if real == 0 else "synthetic"
         notice(
             self.context.log.info,
@@ -271,7 +267,7 @@ class TrainingSession:
         return SINGLE_STAGE
 
     def _warn_of_forgetting(self, training_set: TrainingSet) -> None:
-        if self.request.stages[-1].train_on is not ImageOrigin.REAL:
+        if self.stages[-1].train_on is not ImageOrigin.REAL:
             return
         per_class = training_set.summary.per_class.items()
         unreal = [name for name, c in per_class if c.real_train == 0 and c.synthetic_train > 0]
@@ -282,21 +278,12 @@ class TrainingSession:
                 "forgets them. 'finetune_on: all' in training.yaml keeps the synthetic ones.",
             )
 
-    def _lineage(self, training_set: Artifact, code: str) -> dict[str, str]:
-        """What the ONNX file says of itself wherever it goes."""
-        return {
-            "game": self.pack.name,
-            "training_set": training_set.version.data_version,
-            "code_version": code,
-            "run_id": self.context.run.run_id,
-        }
-
     def _run(self, spec: TrainingSpec, job: Path, gpu: Gpu) -> Path:
         outputs = TrainingOutputs(job.parent / OUTPUTS_FOLDER)
+        log = self.context.log
         with self._explaining(outputs), gpu.rent(job_spec(spec)) as lease:
-            host = lease.host
-            self.context.log.info(f"Training on {host.name} ({host.provider}).")
-            return lease.run(job, _listener(self.context.log), self.context.log.debug)
+            log.info(f"Training on {lease.host.name} ({lease.host.provider}).")
+            return lease.run(job, _listener(log), log.debug)
 
     @contextmanager
     def _explaining(self, outputs: TrainingOutputs) -> Iterator[None]:
@@ -305,9 +292,8 @@ class TrainingSession:
             yield
         except JobFailedError as error:
             self.context.log.error(_left_behind(outputs))
-            raise dg.Failure(
-                description=f"{error}\n{_left_behind(outputs)}", metadata=show_failure(outputs)
-            ) from error
+            text = f"{error}\n{_left_behind(outputs)}"
+            raise dg.Failure(text, metadata=show_failure(outputs)) from error
         except BaseException:
             if outputs.folder.is_dir():  # A host was had.
                 self.context.log.error(_left_behind(outputs))
@@ -326,11 +312,6 @@ class TrainingSession:
         )
         job = write_job(self.job_folder, spec, weights=trained.best)
         return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx
-
-    def _trained_on(self, weights: Artifact) -> Artifact:
-        """The training set that the weights were made from, which need not be the newest."""
-        made = self.artifacts.store.provenance_of(weights.version)[0]
-        return self.artifacts.store.open(made.recipe.inputs[0])
 
 
 def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
@@ -359,22 +340,22 @@ def show_weights(folder: Path) -> Metadata:
     """Curves and plots, the best epoch, the host and what it cost, and the job."""
     trained = TrainedWeights.open(folder)
     epochs = trained.epochs()
-    best, environment = best_epoch(epochs), trained.environment
+    shown: dict[str, Any] = {}
+    if (best := best_epoch(epochs)) is not None:
+        figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
+        shown |= {name: value for name, value in figures.items() if value is not None}
+    if (environment := trained.environment) is not None:
+        shown["device"] = environment.device
+        shown["environment"] = dg.MetadataValue.json(environment.model_dump(mode="json"))
     curves = drawing(curves_svg(epochs), "losses and mAP by epoch")
-    shown: Metadata = {
+    return {
+        **shown,
         "epochs": len(epochs),
         **show_batch_sizes(epochs, trained.spec),
         "preview": [curves, *plots_of(trained.plots, epochs, SHOWN_PLOTS)],
         "job": dg.MetadataValue.json(trained.spec.model_dump(mode="json")),
         **show_bill(trained.bill),
     }
-    figures: dict[str, Any] = {}
-    if best is not None:
-        figures = {"best_epoch": best.epoch, "map50": best.map50, "map50_95": best.map50_95}
-    if environment is not None:
-        figures["device"] = environment.device
-        figures["environment"] = dg.MetadataValue.json(environment.model_dump(mode="json"))
-    return {**{name: value for name, value in figures.items() if value is not None}, **shown}
 
 
 def show_batch_sizes(epochs: Sequence[EpochMetrics], asked_for: TrainingSpec) -> Metadata:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import platform
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,27 +50,22 @@ def run_benchmark(name: str, full: bool = False) -> Measurement:
             no longer form.
     """
     measure = _measure_of(name)
-    if not full:
-        return Measurement(name, measure(), describe_machine())
-    if "full" not in inspect.signature(measure).parameters:
+    if full and "full" not in inspect.signature(measure).parameters:
         raise BenchmarkError(f"'{name}' always measures everything.", "Leave out --full.")
-    return Measurement(name, measure(full=True), describe_machine())
+    figures = measure(full=True) if full else measure()
+    machine: dict[str, str | int] = {
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+    return Measurement(name, figures, machine)
 
 
 def benchmark_names() -> tuple[str, ...]:
     """Every benchmark that can be run, sorted; a file without `measure` only helps others."""
     files = BENCH_FOLDER.glob("*.py")
     return tuple(sorted(file.stem for file in files if "def measure(" in file.read_text("utf-8")))
-
-
-def describe_machine() -> dict[str, str | int]:
-    """Processor, cores, system and Python."""
-    return {
-        "processor": _processor(),
-        "cores": usable_cores(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-    }
 
 
 def _measure_of(name: str) -> Callable[..., dict[str, float]]:
@@ -83,25 +79,15 @@ def _measure_of(name: str) -> Callable[..., dict[str, float]]:
         raise BenchmarkError(
             f"There is no benchmark '{name}'.", f"Name one of these: {', '.join(names)}."
         )
-    file = BENCH_FOLDER / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise BenchmarkError(f"{file} cannot be loaded.", "Restore it with git.")
-    module = importlib.util.module_from_spec(spec)
     # As when the file is run by itself: other processes, which get the same path, find its
     # functions by the module's name.
     sys.path.insert(0, str(BENCH_FOLDER))
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    measure: Callable[..., dict[str, float]] = module.measure
+    measure: Callable[..., dict[str, float]] = importlib.import_module(name).measure
     return measure
 
 
 def _processor() -> str:
     """The processor's name where the system tells it, else its family."""
-    if CPU_INFO.is_file():
-        for line in CPU_INFO.read_text("utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
+    told = CPU_INFO.read_text("utf-8", errors="replace") if CPU_INFO.is_file() else ""
+    name = re.search(r"^model name\s*:\s*(.*\S)", told, re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()
