@@ -63,7 +63,6 @@ def demo(
     """
     from assets.core.terminal import progress_shown
     from assets.operations.demo import DemoOptions, run_demo
-    from resources.state import is_checkout
 
     resources, began = resources_of(context), time.monotonic()
     shown = errors if as_json else console
@@ -90,7 +89,7 @@ def demo(
         f"    detector = get_detector({str(result.bundle)!r})\n"
         f'    entities = detector.detect_fast("screenshot.png")\n'
     )
-    outpost = "uv run outpost" if is_checkout() else "outpost"
+    outpost = _outpost()
     console.print(f"Look at every step, with its images: [bold]{outpost} dev[/]")
     plain(f"Ask where the model comes from: {outpost} audit {result.bundle}")
 
@@ -318,6 +317,13 @@ def check_game(
     else:
         _print_coverage(report)
     raise typer.Exit(0 if report.covered else 1)
+
+
+def _outpost() -> str:
+    """How this program is started."""
+    from resources.state import is_checkout
+
+    return "uv run outpost" if is_checkout() else "outpost"
 
 
 def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:

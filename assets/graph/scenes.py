@@ -24,7 +24,6 @@ from assets.graph.annotations import merged_batches
 from pipeline.games.pack import GamePack
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.batches import ExportBatch
-from pipeline.manifests import Manifest
 from pipeline.provenance import ArtifactVersion, code_version_behind
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import Sources
@@ -105,7 +104,7 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
     @dg.op(
         name=f"{pack.name}__order_scenes",
-        ins={_input_name(key): dg.In(dg.Nothing) for key in keys.scene_sources},
+        ins={key.path[-1]: dg.In(dg.Nothing) for key in keys.scene_sources},
         out={"shards": dg.DynamicOut(dict), "scratch": dg.Out(str)},
         description="Decide what is drawn, and cut it into shards.",
     )
@@ -114,7 +113,7 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     ) -> Iterator[Any]:
         inputs = tuple(latest(context.instance, artifacts.store, key) for key in keys.scene_sources)
         spec = _spec_of(pack, config.model_dump(), tuple(item.version for item in inputs))
-        drawing = SetDrawing.begun(context, artifacts.store, pack, code, spec)
+        drawing = SetDrawing(context, artifacts.store, pack, code).begun(spec)
         yield dg.Output(drawing.name, "scratch")
         for shard in drawing.to_draw():
             request = {"scratch": drawing.name, "first": shard.first, "stop": shard.stop}
@@ -146,8 +145,7 @@ def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
         name="synthetic_set",
         key_prefix=[pack.name],
         ins={
-            _input_name(key): dg.AssetIn(key=key, dagster_type=dg.Nothing)
-            for key in keys.scene_sources
+            key.path[-1]: dg.AssetIn(key=key, dagster_type=dg.Nothing) for key in keys.scene_sources
         },
         config=dg.ConfigMapping(
             lambda config: {"order_scenes": {"config": config}}, SyntheticConfig.to_config_schema()
@@ -173,39 +171,31 @@ class SetDrawing:
 
     Attributes:
         code: version of the code that draws.
-        name: of the scratch folder in the store, which all steps share.
+        name: of the scratch folder in the store, which all steps share; empty before it is there.
     """
 
     context: dg.OpExecutionContext
     store: ArtifactStore
     pack: GamePack
     code: str
-    name: str
+    name: str = ""
 
-    @classmethod
-    def begun(
-        cls,
-        context: dg.OpExecutionContext,
-        store: ArtifactStore,
-        pack: GamePack,
-        code: str,
-        spec: SetSpec,
-    ) -> "SetDrawing":
+    def begun(self, spec: SetSpec) -> "SetDrawing":
         """Open the run's scratch folder. A run that is repeated after a failure finds it again."""
-        unnamed = cls(context, store, pack, code, "")
-        drawing = replace(unnamed, name=unnamed._name_for(spec))
+        drawing = replace(self, name=self._name_for(spec))
         write_set_spec(drawing.scratch, spec)
         return drawing
 
     def to_draw(self) -> tuple[Shard, ...]:
         """What is left to draw: nothing where the same set was made before."""
-        recipe = self._build(self.spec).recipe
+        spec = read_set_spec(self.scratch)
+        recipe = self._build(spec).recipe
         if self.store.find_build(recipe.asset, recipe.partition, recipe.input_key) is not None:
             return ()
-        missing = missing_shards(self.scratch, self.spec)
+        missing = missing_shards(self.scratch, spec)
         self.context.log.info(
-            f"{self.spec.rules.images} images in {len(self.spec.shards)} shards, of which "
-            f"{len(missing)} are to be drawn."
+            f"{spec.rules.images} images in {len(spec.shards)} shards, of which {len(missing)} are "
+            "to be drawn."
         )
         return missing
 
@@ -234,19 +224,17 @@ class SetDrawing:
         spec = self._checked_spec()
         chosen = self._chosen_pack(spec)
 
-        def write(folder: Path) -> Manifest:
-            return assemble(self.scratch, folder, chosen)
-
         def show(folder: Path) -> Metadata:
             drawn = SyntheticSet.open(folder)
             return show_set(drawn, chosen, self._asked_for(spec), self._real_boxes())
 
-        result = build_asset(self._build(spec), write, show)
+        build = self._build(spec)
+        result = build_asset(build, lambda folder: assemble(self.scratch, folder, chosen), show)
         # The specification goes last: should this step die here and be repeated, it finds the set
         # made.
         remove_tree(self.scratch / SHARDS_FOLDER)
         remove_tree(self.scratch)
-        return _with_speed(result, chosen.scenes.images)
+        return result
 
     def _asked_for(self, spec: SetSpec) -> dict[str, float]:
         """How many objects of each class the rules come to in the whole set."""
@@ -274,10 +262,6 @@ class SetDrawing:
         return self.store.scratch(self._key.to_user_string(), self.name)
 
     @property
-    def spec(self) -> SetSpec:
-        return read_set_spec(self.scratch)
-
-    @property
     def _key(self) -> dg.AssetKey:
         return GameKeys.of(self.pack).synthetic_set
 
@@ -287,7 +271,7 @@ class SetDrawing:
         A run that is executed again from its failure begins in the middle, and what is drawn now
         must go with what was drawn then.
         """
-        spec = self.spec
+        spec = read_set_spec(self.scratch)
         if self._name_for(spec) != self.name:
             raise SceneSetError(
                 "The code that draws scenes or the game's classes have changed since this set was "
@@ -317,16 +301,17 @@ class SetDrawing:
 
 
 def _output_of(result: dg.MaterializeResult[Any]) -> dg.Output[None]:
-    """What a graph's last step gives of an artifact.
+    """What a graph's last step gives of a set, with how fast it was drawn.
 
     A graph has no other way to report a data version, of which Dagster would say in every run that
     it may change one day.
     """
+    shown: dict[str, Any] = dict(result.metadata or {})
+    speed = shown["images"] / max(shown["made_in_seconds"], 1e-3)
+    shown["images_per_second"] = round(speed, 1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Parameter `data_version`", dg.BetaWarning)
-        return dg.Output(
-            None, metadata=dict(result.metadata or {}), data_version=result.data_version
-        )
+        return dg.Output(None, metadata=shown, data_version=result.data_version)
 
 
 def _spec_of(
@@ -351,21 +336,8 @@ def _spec_of(
     return spec
 
 
-def _input_name(key: dg.AssetKey) -> str:
-    return key.path[-1]
-
-
-def _with_speed(result: dg.MaterializeResult[Any], images: int) -> dg.MaterializeResult[Any]:
-    metadata = dict(result.metadata or {})
-    speed = images / max(float(str(metadata["made_in_seconds"])), 1e-3)
-    return result._replace(metadata={**metadata, "images_per_second": round(speed, 1)})
-
-
 def show_set(
-    synthetic: SyntheticSet,
-    pack: GamePack,
-    asked_for: Mapping[str, float],
-    real: Sequence[SeenBox],
+    synthetic: SyntheticSet, pack: GamePack, asked_for: Mapping[str, float], real: Sequence[SeenBox]
 ) -> Metadata:
     """Samples with their boxes, counts, sizes and positions, and what was dropped and why.
 
@@ -375,17 +347,13 @@ def show_set(
         real: boxes of annotated frames, beside which the drawn ones are shown.
     """
     summary = synthetic.summary
-    dropped, names, policy = summary.dropped, pack.class_names, pack.scenes.labels
-    rows = [
-        [
-            name,
-            round(asked_for.get(name, 0.0)),
-            summary.counts[name],
-            sum(dropped.get(name, {}).values()),
-            _reasons(dropped.get(name, {})),
-        ]
-        for name in names
-    ]
+    names, policy = pack.class_names, pack.scenes.labels
+    rows = []
+    for name in names:
+        dropped = summary.dropped.get(name, {})
+        why = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
+        asked = round(asked_for.get(name, 0.0))
+        rows.append([name, asked, summary.counts[name], sum(dropped.values()), why])
     drawn = synthetic_boxes(synthetic.some_scenes(PLOTTED))
     return {
         "images": summary.images,
@@ -398,7 +366,3 @@ def show_set(
         ],
         "per_class": table(["class", "asked for", "labels", "dropped", "why"], rows),
     }
-
-
-def _reasons(dropped: dict[str, int]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))

@@ -18,14 +18,13 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.report import EvaluationReport
 from pipeline.games.pack import GamePack, load_pack
+from pipeline.labels.merge import is_held_out
 from pipeline.release.package import RuntimePackage
 from pipeline.training.estimate import TrainingImages, estimate_seconds
 from pipeline.training.job import TrainingSpec, hyperparameters
 from resources.defaults import Resources
 from resources.instance import open_instance
 
-GAME = "demo"
-HELD_OUT = "heldout"
 REST_IN_SCREENSHOTS = 130
 """All that the demo does beside training takes about as long as drawing so many screenshots on one
 core, of two."""
@@ -43,8 +42,7 @@ class DemoOptions:
         pack: name or folder of the pack of a game that Outpost draws.
     """
 
-    pack: str | Path = GAME
-
+    pack: str | Path = "demo"
     images: int | None = None
     epochs: int | None = None
     seed: int | None = None
@@ -72,10 +70,10 @@ class Expectation:
     rest: float
 
     def __str__(self) -> str:
+        whole, training = _minutes(self.training + self.rest), _minutes(self.training)
         return (
-            f"On this computer it takes about {_minutes(self.training + self.rest)}, of "
-            f"which training {_minutes(self.training)}; longer if other programs compute "
-            "meanwhile."
+            f"On this computer it takes about {whole}, of which training {training}; longer if "
+            "other programs compute meanwhile."
         )
 
 
@@ -127,12 +125,11 @@ def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
     Raises:
         SpeedError: no step of training could be timed.
     """
-    chosen = hyperparameters(
-        pack.training.hyperparameters, {"epochs": options.epochs} if options.epochs else {}
-    )
+    epochs = {"epochs": options.epochs} if options.epochs else {}
+    chosen = hyperparameters(pack.training.hyperparameters, epochs)
     spec = TrainingSpec(game=pack.name, class_names=pack.class_names, hyperparameters=chosen)
     drawn = options.images or pack.scenes.images
-    real = FRAMES * sum(not name.startswith(HELD_OUT) for name in BATCHES)
+    real = FRAMES * sum(not is_held_out(name, pack.merge) for name in BATCHES)
     train_share = pack.scenes.train_fraction
     images = TrainingImages(
         train=round(train_share * (drawn + real * pack.merge.oversample_real)),
@@ -141,16 +138,10 @@ def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
         height=pack.scenes.height,
     )
     training = estimate_seconds(spec, images)
-    return Expectation(training, REST_IN_SCREENSHOTS * _screenshot_seconds())
-
-
-def _screenshot_seconds() -> float:
-    """What drawing a screenshot takes one core, once its map is drawn."""
-    session = SESSIONS[0].name
-    screenshot(session, 0)
+    screenshot(SESSIONS[0].name, 0)  # Draws the map too, which the others of the session share.
     began = time.perf_counter()
-    screenshot(session, 1)
-    return time.perf_counter() - began
+    screenshot(SESSIONS[0].name, 1)
+    return Expectation(training, REST_IN_SCREENSHOTS * (time.perf_counter() - began))
 
 
 def _stages(
@@ -160,21 +151,15 @@ def _stages(
     batches: tuple[str, ...],
     options: DemoOptions,
 ) -> Iterator[Outcome]:
-    config = _run_config(keys.game, options)
-    before = {op: config[op] for op in config if op.endswith("synthetic_set")}
-    yield from materialize(definitions, instance, keys.before_annotation, config=before)
+    scenes = _config(f"{keys.game}__synthetic_set", images=options.images, seed=options.seed)
+    training = _config(f"{keys.game}__training", epochs=options.epochs, seed=options.seed)
+    yield from materialize(definitions, instance, keys.before_annotation, config=scenes)
     for batch in batches:
         yield from materialize(definitions, instance, [keys.cvat_export], partition=batch)
-    after = {op: config[op] for op in config if op not in before}
-    yield from materialize(definitions, instance, keys.after_annotation, config=after)
+    yield from materialize(definitions, instance, keys.after_annotation, config=training)
 
 
-def _run_config(game: str, options: DemoOptions) -> dict[str, Any]:
-    scenes = {"images": options.images, "seed": options.seed}
-    training = {"epochs": options.epochs, "seed": options.seed}
-    asked = {f"{game}__synthetic_set": scenes, f"{game}__training": training}
-    given = {
-        op: {key: value for key, value in config.items() if value is not None}
-        for op, config in asked.items()
-    }
-    return {op: {"config": config} for op, config in given.items() if config}
+def _config(op: str, **asked: int | None) -> dict[str, Any]:
+    """What of it was asked for, as a run wants it."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    return {op: {"config": given}} if given else {}

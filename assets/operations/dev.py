@@ -28,11 +28,11 @@ from assets.core.runs import register_batches
 from assets.core.terminal import progress_shown
 from assets.definitions import games_served
 from assets.operations.run_news import SHORT, RunNews
+from pipeline.demo_game.captures import write_export_batches
 from pipeline.errors import OutpostError
 from pipeline.games.pack import load_pack
 from pipeline.progress import seconds_in_words
 from resources.defaults import Resources
-from resources.exports import ExportsFolder
 from resources.instance import open_instance
 from resources.state import STATE_VARIABLE, StateFolder, project_file
 
@@ -108,17 +108,10 @@ def prepare_to_serve(resources: Resources, host: str, port: int) -> "DevServer":
             pack = load_pack(game)
             exports.path(pack.name).mkdir(parents=True, exist_ok=True)
             if pack.drawn:
-                _drop_drawn_exports(exports, pack.name)
+                with progress_shown(Console()):
+                    write_export_batches(exports.path(pack.name), reporter())
             register_batches(instance, pack, exports)
-    environment = {STATE_VARIABLE: str(state.root), "DAGSTER_HOME": str(state.instance)}
-    return DevServer(state, host, port, environment)
-
-
-def _drop_drawn_exports(exports: ExportsFolder, game: str) -> None:
-    from pipeline.demo_game.captures import write_export_batches
-
-    with progress_shown(Console()):
-        write_export_batches(exports.path(game), reporter())
+    return DevServer(state, host, port)
 
 
 @dataclass(frozen=True)
@@ -133,7 +126,6 @@ class DevServer:
     state: StateFolder
     host: str
     port: int
-    environment: dict[str, str]
 
     @property
     def address(self) -> str:
@@ -181,10 +173,11 @@ class DevServer:
             *("-w", str(project_file("workspace.yaml"))),
             *("-h", self.host, "-p", str(self.port), "--log-level", "warning"),
         ]
+        state = {STATE_VARIABLE: str(self.state.root), "DAGSTER_HOME": str(self.state.instance)}
         with self.log.open("wb") as log:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **state},
                 cwd=self.state.root,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -249,11 +242,11 @@ class DevServer:
 
 def what_is_where(server: DevServer, resources: Resources) -> Iterator[str]:
     """What is started, and where its parts are, for somebody who sees it for the first time."""
-    games = ", ".join(load_pack(game).title for game in games_served())
-    yield f"Starting Dagster for {games} ..."
+    packs = [load_pack(game) for game in games_served()]
+    yield f"Starting Dagster for {', '.join(pack.title for pack in packs)} ..."
     yield f"  web interface  {server.address}/asset-groups: Materialize all makes everything"
-    for game in games_served():
-        yield f"  CVAT exports   {resources.exports.path(load_pack(game).name)}"
+    for pack in packs:
+        yield f"  CVAT exports   {resources.exports.path(pack.name)}"
     yield f"  artifacts      {server.state.artifacts}"
     yield f"  log            {server.log}"
 
@@ -286,13 +279,10 @@ def _told_to_end() -> Iterator[threading.Event]:
     wants it.
     """
     end = threading.Event()
-    names = ["SIGINT", "SIGTERM"]
+    numbers = [signal.SIGINT, signal.SIGTERM]
     if POSIX and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        names.append("SIGHUP")
-    before = {
-        getattr(signal, name): signal.signal(getattr(signal, name), lambda *_: end.set())
-        for name in names
-    }
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: end.set()) for number in numbers}
     try:
         yield end
     finally:

@@ -23,7 +23,7 @@ from resources.state import StateFolder
 
 @pytest.fixture
 def server(tmp_path: Path) -> DevServer:
-    return DevServer(StateFolder(tmp_path), "127.0.0.1", 3000, {})
+    return DevServer(StateFolder(tmp_path), "127.0.0.1", 3000)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_host_that_is_not_this_computer_is_told_before_anything_starts(host: s
     ],
 )
 def test_the_address_can_be_opened(host: str, address: str, tmp_path: Path) -> None:
-    assert DevServer(StateFolder(tmp_path), host, 80, {}).address == address
+    assert DevServer(StateFolder(tmp_path), host, 80).address == address
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no process groups")
