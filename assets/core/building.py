@@ -74,15 +74,19 @@ class AssetBuild:
         )
 
     @property
+    def earlier(self) -> Provenance | None:
+        """The record of an earlier build of the same recipe, if its artifact is still whole."""
+        recipe = self.recipe
+        return self.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
+
+    @property
     def report(self) -> Report:
         """Progress into the run's log, and to whoever listens to the progress logger."""
         return reporter(self.context.log.info)
 
 
 def build_asset(
-    build: AssetBuild,
-    write: Callable[[Path], Manifest | None],
-    show: Callable[[Path], Metadata],
+    build: AssetBuild, write: Callable[[Path], Manifest | None], show: Callable[[Path], Metadata]
 ) -> dg.MaterializeResult[Any]:
     """Reuse an earlier build of the same recipe, or write, commit and record a new one.
 
@@ -92,16 +96,14 @@ def build_asset(
             hashed them already.
         show: turns the finished directory into what the asset's page shows.
     """
-    recipe = build.recipe
-    earlier = build.store.find_build(recipe.asset, recipe.partition, recipe.input_key)
-    if earlier is not None:
-        build.context.log.info(
-            f"{build.name}: nothing that it depends on has changed since {earlier.made_at}; "
-            f"version {earlier.data_version[:12]} is kept and no work was done."
-        )
-        return _result(build, earlier, show, skipped=True)
-    record = _build(build, write)
-    return _result(build, record, show, skipped=False)
+    earlier = build.earlier
+    if earlier is None:
+        return _result(build, _build(build, write), show, skipped=False)
+    build.context.log.info(
+        f"{build.name}: nothing that it depends on has changed since {earlier.made_at}; "
+        f"version {earlier.data_version[:12]} is kept and no work was done."
+    )
+    return _result(build, earlier, show, skipped=True)
 
 
 def reporter(log: Callable[[str], None] | None = None) -> Report:
@@ -210,7 +212,7 @@ def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Prove
 def _result(
     build: AssetBuild, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
 ) -> dg.MaterializeResult[Any]:
-    artifact = build.store.open(record.version)
+    artifact, inputs = build.store.open(record.version), record.recipe.inputs
     return dg.MaterializeResult(
         asset_key=build.key,
         data_version=dg.DataVersion(record.data_version),
@@ -225,10 +227,7 @@ def _result(
             "files": len(artifact.manifest.files),
             "made_from": table(
                 ["asset", "partition", "version"],
-                [
-                    [made.asset, made.partition or "", f"`{made.data_version[:12]}`"]
-                    for made in record.recipe.inputs
-                ],
+                ([v.asset, v.partition or "", f"`{v.data_version[:12]}`"] for v in inputs),
             ),
         },
     )

@@ -14,13 +14,13 @@ from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
 from resources.exports import ExportsFolder
 
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+ENDED = {
+    dg.DagsterRunStatus.SUCCESS: "succeeded",
+    dg.DagsterRunStatus.FAILURE: "FAILED",
+    dg.DagsterRunStatus.CANCELED: "was canceled",
+}
+"""How a run can end, in words."""
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in ENDED]
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's own log lines stay in the run's log; the terminal shows progress instead."""
 

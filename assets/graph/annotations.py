@@ -18,12 +18,17 @@ from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_
 from pipeline.labels.preview import batch_samples, training_samples
 from pipeline.labels.synthetic import SyntheticImage
 from pipeline.labels.training_set import TrainingSet
-from pipeline.provenance import code_version_of
+from pipeline.provenance import ArtifactVersion, code_version_of
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import ExportsFolder
 
 GROUP = "annotations"
+SHOWN_COUNTS = {
+    *("real_train", "real_val", "synthetic_train", "synthetic_val"),
+    *("oversample_real", "listed_train"),
+}
+"""Of a merge, on its page."""
 
 
 def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -35,16 +40,16 @@ def held_out_batches(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[Artifact, ...]:
     """Batches that serve evaluation alone, by name."""
-    batches = _batches(instance, store, GameKeys.of(pack))
-    return tuple(b for b in batches if is_held_out(_name(b), pack.merge))
+    versions = _known_batches(instance, pack, held_out=True)
+    return tuple(store.open(version) for version in versions.values() if version)
 
 
 def merged_batches(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[Artifact, ...]:
     """Batches for training and validation, by name: the first one's labels win."""
-    batches = _batches(instance, store, GameKeys.of(pack))
-    return tuple(b for b in batches if not is_held_out(_name(b), pack.merge))
+    versions = _known_batches(instance, pack, held_out=False)
+    return tuple(store.open(version) for version in versions.values() if version)
 
 
 def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str, ...]:
@@ -52,13 +57,8 @@ def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str,
 
     A merge goes on without them.
     """
-    keys = GameKeys.of(pack)
-    return tuple(
-        batch
-        for batch in _known_batches(instance, keys)
-        if latest_version(instance, keys.cvat_export, batch) is None
-        and not is_held_out(batch, pack.merge)
-    )
+    versions = _known_batches(instance, pack, held_out=False)
+    return tuple(batch for batch, version in versions.items() if version is None)
 
 
 def outdated_batches(
@@ -69,11 +69,8 @@ def outdated_batches(
     So it is with a replacement that was refused, or that nobody has materialized yet.
     """
     dropped = {export.batch: export for export in exports.exports(pack.name)}
-    return tuple(
-        name
-        for name, batch in ((_name(batch), batch) for batch in batches)
-        if name in dropped and dropped[name].digest() != ExportBatch.open(batch.path).source.sha256
-    )
+    read = {_name(b): ExportBatch.open(b.path).source for b in batches if _name(b) in dropped}
+    return tuple(name for name in read if dropped[name].digest() != read[name].sha256)
 
 
 def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
@@ -161,9 +158,8 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         for warning in _warnings(left_out, outdated, keys):
             notice(context.log.warning, warning)
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
-        build = AssetBuild(
-            context, store, keys.cvat_merge, code, recipe, inputs=(synthetic, *batches)
-        )
+        inputs = (synthetic, *batches)
+        build = AssetBuild(context, store, keys.cvat_merge, code, recipe, inputs)
 
         def write(folder: Path) -> None:
             plan = plan_merge(_opened(batches), _drawn(synthetic, pack), pack.class_names, rules)
@@ -202,12 +198,7 @@ def show_merge(training_set: TrainingSet) -> Metadata:
     """The training set's summary."""
     summary = training_set.summary
     return {
-        "real_train": summary.real_train,
-        "real_val": summary.real_val,
-        "synthetic_train": summary.synthetic_train,
-        "synthetic_val": summary.synthetic_val,
-        "oversample_real": summary.oversample_real,
-        "listed_train": summary.listed_train,
+        **summary.model_dump(include=SHOWN_COUNTS),
         "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
         "preview": [image(training_samples(training_set), "labelled training images")],
         "coverage": table(
@@ -253,17 +244,15 @@ def _warnings(left_out: Sequence[str], outdated: Sequence[str], keys: GameKeys) 
         )
 
 
-def _batches(
-    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
-) -> tuple[Artifact, ...]:
-    return tuple(
-        latest(instance, store, keys.cvat_export, batch)
-        for batch in _known_batches(instance, keys)
-        if latest_version(instance, keys.cvat_export, batch) is not None
-    )
-
-
-def _known_batches(instance: dg.DagsterInstance, keys: GameKeys) -> list[str]:
+def _known_batches(
+    instance: dg.DagsterInstance, pack: GamePack, *, held_out: bool
+) -> dict[str, ArtifactVersion | None]:
+    """The newest version of each batch, by name; None for one that was never read."""
+    keys = GameKeys.of(pack)
     name = keys.export_batches.name
     assert name is not None
-    return sorted(instance.get_dynamic_partitions(name))
+    return {
+        batch: latest_version(instance, keys.cvat_export, batch)
+        for batch in sorted(instance.get_dynamic_partitions(name))
+        if is_held_out(batch, pack.merge) is held_out
+    }

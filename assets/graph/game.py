@@ -1,6 +1,7 @@
 """What the game's own files hold: their index, the sprite library, backgrounds of each kind."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -85,33 +86,28 @@ def _game_files(pack: GamePack) -> dg.AssetsDefinition:
         build = AssetBuild(context, artifacts.store, keys.game_files, code, recipe, began_at=began)
 
         def show(folder: Path) -> Metadata:
-            shown = show_game_files(GameIndex.open(folder))
-            return {**shown, **show_surroundings(mods, indexed.oddities)}
+            return show_game_files(GameIndex.open(folder), mods, indexed.oddities)
 
         return build_asset(build, indexed.index.write, show)
 
     return game_files
 
 
-def show_game_files(index: GameIndex) -> Metadata:
-    """Counts and sizes of the game's files, and how many come from each mod."""
-    by_mod = {"files_from_mods": table(["mod", "files"], index.by_mod.items())}
+def show_game_files(index: GameIndex, mods: Sequence[ModCoverage], oddities: Oddities) -> Metadata:
+    """Counts and sizes of the game's files, what comes from mods, and what was left out."""
+    columns = ["mod", "title", "state", "files", "shown", "in an older format"]
+    rows = [[mod.name, mod.title, mod.state, mod.files, mod.shown, mod.older_files] for mod in mods]
+    tables: dict[str, tuple[list[str], list[Any]]] = {
+        "files_from_mods": (["mod", "files"], list(index.by_mod.items())),
+        "mods": (columns, rows),
+        "left_out": (["problem"], [[note] for note in oddities.notes]),
+    }
     return {
-        **(by_mod if index.by_mod else {}),
         "sprite_files": len(index.sprites),
         "terrain_files": len(index.terrain),
         "game_megabytes": round(sum(entry.size for entry in index.files) / 1e6, 1),
+        **{name: table(columns, rows) for name, (columns, rows) in tables.items() if rows},
     }
-
-
-def show_surroundings(mods: Sequence[ModCoverage], oddities: Oddities) -> Metadata:
-    """What an index does not hold: mods that are not used, and files that were left out."""
-    rows = [[mod.name, mod.title, mod.state, mod.files, mod.shown, mod.older_files] for mod in mods]
-    columns = ["mod", "title", "state", "files", "shown", "in an older format"]
-    shown: dict[str, Any] = {"mods": table(columns, rows)} if rows else {}
-    if oddities.notes:
-        shown["left_out"] = table(["problem"], [[note] for note in oddities.notes])
-    return shown
 
 
 def _sprites(pack: GamePack) -> dg.AssetsDefinition:
@@ -162,8 +158,7 @@ def _team_colours(
     try:
         folder, overlays = game
         found = find_file(folder, pack.sprites.palette, overlays)
-        palette = found.file if found else path_in(folder, pack.sprites.palette)
-        return read_team_colours(palette)
+        return read_team_colours(found.file if found else path_in(folder, pack.sprites.palette))
     except (PaletteError, OSError) as error:
         notice(warn, str(error))
         return None
@@ -215,15 +210,14 @@ def _backgrounds(pack: GamePack, kind: Kind) -> dg.AssetsDefinition:
 
 def show_backgrounds(backgrounds: BackgroundSet) -> Metadata:
     """Thumbnails, how often each texture was taken, and why the others were not."""
-    names = [name for entry in backgrounds.entries for name in entry.sources]
-    counts = {name: names.count(name) for name in sorted(set(names))}
+    counts = Counter(name for entry in backgrounds.entries for name in entry.sources)
     images = [image(background_sheet(backgrounds.folder), "backgrounds")]
     if (sheet := backgrounds.samplings()) is not None:
         images.append(image(sheet, "textures stretched and isometric"))
     return {
         "backgrounds": len(backgrounds.entries),
         "preview": images,
-        "textures": table(["texture", "images"], counts.items()),
+        "textures": table(["texture", "images"], sorted(counts.items())),
         "left_out": table(["texture", "why"], backgrounds.left_out.items()),
     }
 

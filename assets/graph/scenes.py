@@ -189,8 +189,7 @@ class SetDrawing:
     def to_draw(self) -> tuple[Shard, ...]:
         """What is left to draw: nothing where the same set was made before."""
         spec = read_set_spec(self.scratch)
-        recipe = self._build(spec).recipe
-        if self.store.find_build(recipe.asset, recipe.partition, recipe.input_key) is not None:
+        if self._build(spec).earlier is not None:
             return ()
         missing = missing_shards(self.scratch, spec)
         self.context.log.info(

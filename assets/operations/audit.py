@@ -6,18 +6,12 @@ from pathlib import Path
 from assets.core.building import reporter
 from pipeline.errors import OutpostError
 from pipeline.games.files import Overlay
-from pipeline.games.index import (
-    GameFile,
-    GameFolderError,
-    GameIndex,
-    files_of,
-    how_to_point_at,
-)
+from pipeline.games.index import GameFile, GameFolderError, GameIndex, files_of, how_to_point_at
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
 from pipeline.provenance import ArtifactVersion
-from pipeline.release.audit import AuditReport, Findings, audit
+from pipeline.release.audit import AuditReport, Findings, SourceCheck, audit
 from resources.defaults import Resources
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
@@ -36,14 +30,11 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
         PackError: the given pack cannot be read.
     """
     given = load_pack(pack) if pack is not None else None
-
-    def check_game_files(_version: ArtifactVersion, artifact: Path) -> Findings:
-        return compared_game_files(artifact, resources.game, given)
-
-    def check_export(version: ArtifactVersion, artifact: Path) -> Findings:
-        return compared_export(version, artifact, resources.exports)
-
-    sources = {"game_files": check_game_files, "cvat_export": check_export}
+    game, exports = resources.game, resources.exports
+    sources: dict[str, SourceCheck] = {
+        "game_files": lambda _version, artifact: compared_game_files(artifact, game, given),
+        "cvat_export": lambda version, artifact: compared_export(version, artifact, exports),
+    }
     return audit(subject.absolute(), resources.artifacts.store, sources, reporter())
 
 
@@ -58,17 +49,11 @@ def compared_game_files(artifact: Path, files: GameFiles, given: GamePack | None
         pack = _pack_of(index.game, given)
         folder, players = _folder_of(pack, files), files.players(pack)
     except OutpostError as error:
-        return Findings(
-            notes=(f"The files of {index.game} were not compared. {error.problem} {error.fix}",)
-        )
+        note = f"The files of {index.game} were not compared. {error.problem} {error.fix}"
+        return Findings(notes=(note,))
     overlays = [mod for player in players for mod in player.mods]
-    return Findings(
-        problems=tuple(
-            problem
-            for entry in index.files
-            if (problem := _changed(entry, folder, overlays)) is not None
-        )
-    )
+    problems = (_changed(entry, folder, overlays) for entry in index.files)
+    return Findings(problems=tuple(problem for problem in problems if problem is not None))
 
 
 def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str | None:
@@ -96,11 +81,7 @@ def compared_export(version: ArtifactVersion, artifact: Path, exports: ExportsFo
 
 
 def _pack_of(game: str, given: GamePack | None) -> GamePack:
-    """The given pack, where it is that game's; else the one of that name.
-
-    Raises:
-        PackError: there is none.
-    """
+    """The given pack, where it is that game's; else the one of that name."""
     if given is not None and given.name == game:
         return given
     try:
@@ -110,19 +91,12 @@ def _pack_of(game: str, given: GamePack | None) -> GamePack:
 
 
 def _folder_of(pack: GamePack, files: GameFiles) -> Path:
-    """Where a game's files are.
-
-    Raises:
-        GameFolderError: nobody knows, or there is no such folder.
-    """
     folder = files.located(pack)
     if folder.is_dir():
         return folder
+    draw = "Materialize game_files, which draws the game again."
     raise GameFolderError(
-        f"There is no folder {folder}.",
-        "Materialize game_files, which draws the game again."
-        if pack.drawn
-        else how_to_point_at(pack),
+        f"There is no folder {folder}.", draw if pack.drawn else how_to_point_at(pack)
     )
 
 

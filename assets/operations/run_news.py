@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus, RunsFilter
 
-from assets.core.runs import UNFINISHED
+from assets.core.runs import ENDED, UNFINISHED
 from pipeline.progress import seconds_in_words
 from pipeline.provenance import asset_name
 
@@ -17,11 +17,6 @@ TOLD = {
     DagsterEventType.ASSET_MATERIALIZATION,
     DagsterEventType.ASSET_CHECK_EVALUATION,
     DagsterEventType.STEP_FAILURE,
-}
-ENDED = {
-    DagsterRunStatus.SUCCESS: "succeeded",
-    DagsterRunStatus.FAILURE: "FAILED",
-    DagsterRunStatus.CANCELED: "was canceled",
 }
 NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED)
 CLASS_NAME = re.compile(r"^[\w.]+: ")
