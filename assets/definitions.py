@@ -26,14 +26,11 @@ from resources.defaults import Resources
 from resources.executors import executor_from_environment
 from resources.paths import Paths
 
-GAMES_VARIABLE = "OUTPOST_GAMES"
-DEFAULT_GAME = "demo"
-
 
 def games_served() -> tuple[str, ...]:
     """Names or folders of the packs that Dagster's server shows, never none."""
-    names = os.environ.get(GAMES_VARIABLE, "").split(",")
-    return tuple(name.strip() for name in names if name.strip()) or (DEFAULT_GAME,)
+    names = os.environ.get("OUTPOST_GAMES", "").split(",")
+    return tuple(name.strip() for name in names if name.strip()) or ("demo",)
 
 
 def build_definitions(

@@ -71,19 +71,20 @@ def _next_step(
     keys: GameKeys,
 ) -> dg.SensorResult:
     stamps = {export.batch: export.stamp for export in exports}
-    new = [
-        export
+    new = {
+        export.batch: export.path.name
         for export in exports
         if memory.taken.get(export.batch) != stamps[export.batch] and export.has_arrived
-    ]
-    unchanged = [export for export in new if memory.seen.get(export.batch) == stamps[export.batch]]
+    }
+    unchanged = {batch: stamps[batch] for batch in new if memory.seen.get(batch) == stamps[batch]}
     memory = memory.model_copy(update={"seen": stamps})
     if unchanged:
-        return _take({export.batch: stamps[export.batch] for export in unchanged}, memory, keys)
+        return _take(unchanged, memory, keys)
     if new:
-        names = ", ".join(export.path.name for export in new)
+        names = ", ".join(new.values())
         return _skip(f"Left alone until it has been the same for one tick: {names}.", memory)
-    if _exports_under_way(instance, keys):
+    unfinished = dg.RunsFilter(tags={SENSOR_TAG: keys.game}, statuses=UNFINISHED)
+    if instance.get_run_records(unfinished, limit=1):
         return _skip("Waiting for runs of cvat_export to end.", memory)
     return _merge_if_changed(instance, memory, keys)
 
@@ -103,11 +104,6 @@ def _take(stamps: dict[str, str], memory: SensorMemory, keys: GameKeys) -> dg.Se
         dynamic_partitions_requests=[keys.export_batches.build_add_request(list(stamps))],
         cursor=_kept(memory, taken=taken, requests=memory.requests + 1),
     )
-
-
-def _exports_under_way(instance: dg.DagsterInstance, keys: GameKeys) -> bool:
-    unfinished = dg.RunsFilter(tags={SENSOR_TAG: keys.game}, statuses=UNFINISHED)
-    return bool(instance.get_run_records(unfinished, limit=1))
 
 
 def _merge_if_changed(

@@ -1,8 +1,7 @@
 """How every asset of Outpost is made: look for an earlier build, else stage, hash and commit one.
 
 An asset's body names its recipe (code, configuration, inputs), how to write its files and how to
-show them. Everything else is the same for all of them and stands here: skipping what is unchanged,
-finding the versions of the inputs, progress, provenance and the result for Dagster.
+show them. Everything else is the same for all of them and stands here.
 """
 
 import logging

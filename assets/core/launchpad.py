@@ -17,11 +17,16 @@ LIMITS = {
     "literal_error": "must be {expected}",
 }
 """By pydantic's type of error, which has the limit that was broken."""
-FIX = "Correct the asset's configuration in the launchpad."
 
 
 class LaunchpadError(OutpostError):
     """A value in an asset's configuration that is out of range."""
+
+    @classmethod
+    def of(cls, error: ValidationError) -> Self:
+        """Every field and what is wrong with it."""
+        complaints = "; ".join(_complaint(problem) for problem in error.errors())
+        return cls(complaints, "Correct the asset's configuration in the launchpad.")
 
 
 class LaunchpadConfig(dg.Config):
@@ -37,12 +42,7 @@ class LaunchpadConfig(dg.Config):
         try:
             return validate(values)
         except ValidationError as error:
-            raise LaunchpadError(complaints_of(error), FIX) from None
-
-
-def complaints_of(error: ValidationError) -> str:
-    """Every field and what is wrong with it."""
-    return "; ".join(_complaint(problem) for problem in error.errors())
+            raise LaunchpadError.of(error) from None
 
 
 def _complaint(problem: ErrorDetails) -> str:

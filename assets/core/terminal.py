@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
@@ -20,21 +20,32 @@ from assets.core.building import NOTICE_LOGGER, PROGRESS_LOGGER
 from pipeline.progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
+Listener = Callable[[logging.LogRecord], None]
 
 
 @contextmanager
 def progress_shown(console: Console) -> Iterator[None]:
     """Show every stage that reports while the block runs."""
     with (
-        _bars(console) if console.is_terminal else nullcontext(_LineHandler(console)) as shown,
-        _listening(PROGRESS_LOGGER, shown),
-        _listening(NOTICE_LOGGER, _NoticeHandler(console)),
+        _bars(console) if console.is_terminal else nullcontext(_lines(console)) as show,
+        _listening(PROGRESS_LOGGER, show),
+        _listening(NOTICE_LOGGER, _notices(console)),
     ):
         yield
 
 
+class _Handler(logging.Handler):
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._listener(record)
+
+
 @contextmanager
-def _listening(logger: logging.Logger, handler: logging.Handler) -> Iterator[None]:
+def _listening(logger: logging.Logger, listener: Listener) -> Iterator[None]:
+    handler = _Handler(listener)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -45,7 +56,8 @@ def _listening(logger: logging.Logger, handler: logging.Handler) -> Iterator[Non
 
 
 @contextmanager
-def _bars(console: Console) -> Iterator[logging.Handler]:
+def _bars(console: Console) -> Iterator[Listener]:
+    """One bar per stage."""
     columns = (
         TextColumn("{task.description:<34}", markup=False),
         BarColumn(),
@@ -53,48 +65,32 @@ def _bars(console: Console) -> Iterator[logging.Handler]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    tasks: dict[str, TaskID] = {}
     with Bars(*columns, console=console) as bars:
-        yield _BarHandler(bars)
+
+        def show(record: logging.LogRecord) -> None:
+            progress: Progress = record.progress  # type: ignore[attr-defined]
+            if progress.stage not in tasks or progress.done == 0:
+                tasks[progress.stage] = bars.add_task(progress.stage)
+            bars.update(tasks[progress.stage], total=progress.total, completed=progress.done)
+
+        yield show
 
 
-class _BarHandler(logging.Handler):
-    """One bar per stage."""
-
-    def __init__(self, bars: Bars) -> None:
-        super().__init__()
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        progress: Progress = record.progress  # type: ignore[attr-defined]
-        if progress.stage not in self._tasks or progress.done == 0:
-            self._tasks[progress.stage] = self._bars.add_task(progress.stage)
-        task = self._tasks[progress.stage]
-        self._bars.update(task, total=progress.total, completed=progress.done)
-
-
-class _NoticeHandler(logging.Handler):
+def _notices(console: Console) -> Listener:
     """Prints each notice on a line of its own, above the bars."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(f"  {record.getMessage()}", highlight=False, markup=False)
+    return lambda record: console.print(f"  {record.getMessage()}", highlight=False, markup=False)
 
 
-class _LineHandler(logging.Handler):
+def _lines(console: Console) -> Listener:
     """The first and last reading of a stage, and one now and then between."""
+    last: dict[str, float] = {}
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-        self._last: dict[str, float] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
+    def show(record: logging.LogRecord) -> None:
         progress: Progress = record.progress  # type: ignore[attr-defined]
-        waited = time.monotonic() - self._last.get(progress.stage, 0.0)
+        waited = time.monotonic() - last.get(progress.stage, 0.0)
         if waited > SECONDS_BETWEEN_LINES or progress.done == progress.total:
-            self._last[progress.stage] = time.monotonic()
-            self._console.print(str(progress), highlight=False, markup=False)
+            last[progress.stage] = time.monotonic()
+            console.print(str(progress), highlight=False, markup=False)
+
+    return show

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from assets.core.building import AssetBuild, Metadata, build_asset, latest, reporter
 from assets.core.keys import GameKeys
 from assets.core.known_errors import KNOWN_ERRORS
-from assets.core.launchpad import FIX, LaunchpadError, complaints_of
+from assets.core.launchpad import LaunchpadError
 from assets.core.metadata import drawing, image, table
 from assets.graph.annotations import merged_batches
 from pipeline.games.pack import GamePack
@@ -326,7 +326,7 @@ def _spec_of(
             began_at=time.time(),
         )
     except ValidationError as error:
-        raise LaunchpadError(complaints_of(error), FIX) from None
+        raise LaunchpadError.of(error) from None
     if spec.rules.shore_fraction > 0 and not GameKeys.of(pack).has_shores:
         raise LaunchpadError(
             f"There are no shore backgrounds of {pack.name}: its scenes.yaml asks for none.",

@@ -60,7 +60,6 @@ TRAINING_CODE = (
     "pipeline.training.detector_program",
     "pipeline.training.job",
 )
-GPU_POOL = "gpu"
 SHOWN_PLOTS = {
     "results": "results.png",
     "precision and recall": "BoxPR_curve.png",
@@ -136,7 +135,7 @@ def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             ),
         ],
         can_subset=True,
-        pool=GPU_POOL,
+        pool="gpu",
     )
     def training(
         context: dg.AssetExecutionContext, config: TrainingConfig, artifacts: Artifacts, gpu: Gpu

@@ -37,7 +37,6 @@ from resources.instance import open_instance
 from resources.state import STATE_VARIABLE, StateFolder, project_file
 
 Tell = Callable[[str], None]
-LOG = "dev.log"
 POSIX = os.name != "nt"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that are listened on, and cannot be opened."""
@@ -52,9 +51,7 @@ SECONDS_TO_START = 300.0
 LAST_LINES = 20
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 ALARM = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|Warning: |^Traceback ")
-TERMINATE = """
-mutation($run: String!) { terminateRun(runId: $run) { __typename } }
-"""
+TERMINATE = "mutation($run: String!) { terminateRun(runId: $run) { __typename } }"
 
 
 class PortTakenError(OutpostError):
@@ -135,7 +132,7 @@ class DevServer:
 
     @property
     def log(self) -> Path:
-        return self.state.instance / LOG
+        return self.state.instance / "dev.log"
 
     def run(self, tell: Tell) -> None:
         """Serve until SIGINT, SIGTERM or SIGHUP; then end the runs that go on, and all processes.
