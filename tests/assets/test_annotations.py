@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 from doubles.artifacts import write_set_summary
 from doubles.exports import write_export
+from doubles.pages import shown
 from PIL import Image
 
 from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset
@@ -47,10 +48,7 @@ class Desk:
     def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
         """Materialize one asset; returns what its page shows."""
         materialize(self.definitions, self.instance, [key], partition=partition)
-        event = self.instance.get_latest_materialization_event(key)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+        return shown(self.instance, key)
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from click.testing import Result
+from doubles import exports
 from doubles.models import write_no_detector
+from doubles.pages import shown
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -26,6 +28,7 @@ from resources.game_files import GameFiles
 from resources.paths import Paths
 
 KEYS = GameKeys("demo")
+IMAGE = Image.new("RGB", (64, 48), (60, 120, 60))
 ANNOTATIONS = "annotations/instances_default.json"
 Batch = Callable[[Mapping[str, bytes | str]], dg.DagsterInstance]
 
@@ -103,14 +106,14 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
     with dg.instance_for_test() as instance:
 
         def read(changes: Mapping[str, bytes | str]) -> dg.DagsterInstance:
-            exports, store = tmp_path / "exports", tmp_path / "artifacts"
-            exports.mkdir()
-            with zipfile.ZipFile(exports / "batch.zip", "w") as archive:
+            folder, store = tmp_path / "exports", tmp_path / "artifacts"
+            folder.mkdir()
+            with zipfile.ZipFile(folder / "batch.zip", "w") as archive:
                 for name, content in {**good_members(), **changes}.items():
                     archive.writestr(name, content)
             paths = Paths.below(tmp_path)
             resources = {
-                "exports": ExportsFolder(paths=paths, folder=str(exports)),
+                "exports": ExportsFolder(paths=paths, folder=str(folder)),
                 "artifacts": Artifacts(paths=paths),
             }
             definitions = build_definitions("demo", resources)
@@ -128,48 +131,22 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
 def good_members() -> dict[str, bytes | str]:
     """One image with one sheep, as CVAT exports it."""
     buffer = io.BytesIO()
-    Image.new("RGB", (64, 48), (60, 120, 60)).save(buffer, "PNG")
+    IMAGE.save(buffer, "PNG")
     return {"images/default/a_00.png": buffer.getvalue(), ANNOTATIONS: annotations("sheep")}
 
 
 def annotations(*labels: str, boxes: bool = True) -> str:
-    shapes = [
-        {
-            "id": number,
-            "image_id": 1,
-            "category_id": number,
-            "bbox": [10, 10, 20, 16],
-            "segmentation": [],
-            "area": 320,
-            "iscrowd": 0,
-            "attributes": {"occluded": False},
-        }
-        for number, _ in enumerate(labels, start=1)
-    ]
-    return json.dumps(
-        {
-            "licenses": [],
-            "info": {},
-            "categories": [{"id": n, "name": name} for n, name in enumerate(labels, start=1)],
-            "images": [{"id": 1, "file_name": "a_00.png", "width": 64, "height": 48}],
-            "annotations": shapes if boxes else [],
-        }
-    )
-
-
-def shown(instance: dg.DagsterInstance) -> dict[str, object]:
-    event = instance.get_latest_materialization_event(KEYS.cvat_export)
-    assert event is not None
-    assert event.asset_materialization is not None
-    return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+    shapes = [("a_00.png", label, (10, 10, 20, 16)) for label in labels]
+    return exports.annotations({"a_00.png": IMAGE}, labels, shapes if boxes else [])
 
 
 def test_a_good_batch_is_read(batch: Batch) -> None:
-    assert shown(batch({}))["boxes"] == 1
+    assert shown(batch({}), KEYS.cvat_export)["boxes"] == 1
 
 
 def test_an_unknown_label_is_counted_and_shown(batch: Batch) -> None:
-    metadata = shown(batch({ANNOTATIONS: annotations("sheep", "dragon")}))
+    instance = batch({ANNOTATIONS: annotations("sheep", "dragon")})
+    metadata = shown(instance, KEYS.cvat_export)
     assert metadata["boxes"] == 1
     assert "dragon" in str(metadata["unknown_labels"])
 

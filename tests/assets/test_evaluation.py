@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports, write_stored_batch
 from doubles.models import NOTHING, export_metadata, write_detector
+from doubles.pages import shown
 from doubles.toy import CLASSES, SIDE
 
 from assets.core.runs import materialize
@@ -57,8 +58,7 @@ def make(toy_game: Any, name: str, config: dict[str, Any] | None = None) -> dict
     given = {f"toy__{name}": {"config": config}} if config else None
     with toy_game.instance() as instance:
         materialize(build_definitions(toy_game.pack), instance, [key], config=given)
-        event = instance.get_latest_materialization_event(key)
-        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+        return shown(instance, key)
 
 
 def evaluated(toy_game: Any) -> tuple[dict[str, Any], EvaluationReport]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from doubles.pages import newest, shown
 
 from assets.core.building import AssetBuild, NotMaterializedError, build_asset, latest
 from resources.artifacts import ArtifactMissingError, Artifacts
@@ -74,10 +75,7 @@ class Bench:
         return WRITES[before:]
 
     def metadata(self, key: dg.AssetKey) -> dict[str, Any]:
-        event = self.instance.get_latest_materialization_event(key)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+        return shown(self.instance, key)
 
 
 @pytest.fixture
@@ -107,15 +105,10 @@ def test_going_back_to_an_earlier_configuration_costs_nothing(bench: Bench) -> N
     bench.run(source, copy)
     bench.run(source, copy, text="two")
     assert bench.run(source, copy) == []
-    event = bench.instance.get_latest_materialization_event(COPY)
-    assert event is not None
-    assert event.asset_materialization is not None
-    version = (event.asset_materialization.tags or {})["dagster/data_version"]
-    assert (
-        bench.artifacts.store.open(latest(bench.instance, bench.artifacts.store, COPY).version).path
-        / "copy.txt"
-    ).read_text() == "one"
-    assert version == latest(bench.instance, bench.artifacts.store, COPY).version.data_version
+    version = (newest(bench.instance, COPY).tags or {})["dagster/data_version"]
+    kept = latest(bench.instance, bench.artifacts.store, COPY)
+    assert (kept.path / "copy.txt").read_text() == "one"
+    assert version == kept.version.data_version
 
 
 def test_a_failed_asset_leaves_nothing_and_the_next_run_completes(bench: Bench) -> None:

@@ -17,6 +17,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from assets.core.building import latest_version
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.writer import write_set
@@ -101,10 +102,9 @@ def assert_set_is_right(toy_game: Any, folder: Path) -> None:
     sources = Sources(*(next(toy_game.store.root.glob(f"toy/{n}/*/files")) for n in names))
     write_set(folder / "alone", pack.model_copy(update={"scenes": rules}), sources)
     with toy_game.instance() as instance:
-        event = instance.get_latest_materialization_event(KEY)
-        assert event is not None
-        version = (event.asset_materialization.tags or {})["dagster/data_version"]
-    assert manifest_of(folder / "alone").digest == version
+        version = latest_version(instance, KEY)
+    assert version is not None
+    assert manifest_of(folder / "alone").digest == version.data_version
 
 
 class Cluster:

@@ -46,18 +46,20 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def watcher(instance: dg.DagsterInstance, exports: Path) -> "Watcher":
-    """The sensor of a game whose synthetic set is made."""
-    watching = Watcher(instance, exports)
-    watching.synthetic_set_finished()
-    return watching
+def fresh_watcher(
+    instance: dg.DagsterInstance, tmp_path: Path, captures: dict[str, Path]
+) -> "Watcher":
+    """The sensor of a game of which nothing is made."""
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    return Watcher(instance, folder, captures)
 
 
 @pytest.fixture
-def exports(tmp_path: Path) -> Path:
-    folder = tmp_path / "exports"
-    folder.mkdir()
-    return folder
+def watcher(fresh_watcher: "Watcher") -> "Watcher":
+    """The sensor of a game whose synthetic set is made."""
+    fresh_watcher.synthetic_set_finished()
+    return fresh_watcher
 
 
 @cache
@@ -69,8 +71,12 @@ def definitions() -> dg.Definitions:
 class Watcher:
     """The sensor, ticked as the daemon ticks it."""
 
-    def __init__(self, instance: dg.DagsterInstance, exports: Path) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    ) -> None:
         self.instance = instance
+        self.exports = exports
+        self.captures = captures
         self.cursor: str | None = None
         paths = Paths.below(exports.parent)
         self.resources = {"exports": ExportsFolder(paths=paths, folder=str(exports))}
@@ -99,6 +105,15 @@ class Watcher:
     def settle(self) -> None:
         """The tick that sees a newly copied export for the first time, and leaves it alone."""
         assert "same for one tick" in self.reason()
+
+    def drop(self, capture: str = "session_harbour", name: str = "batch.zip") -> None:
+        shutil.copy(self.captures[capture], self.exports / name)
+
+    def read(self, data_version: str = "v1") -> None:
+        """The ticks that see an export and ask for a run that reads it, and what that leaves."""
+        self.settle()
+        assert self.asked() == [("batch", ("cvat_export",))]
+        self.export_finished("batch", data_version)
 
     def asked(self) -> list[tuple[str | None, tuple[str, ...]]]:
         """Partition and assets of every run that one tick requests."""
@@ -136,55 +151,40 @@ class Watcher:
 AFTER = tuple(key.path[-1] for key in KEYS.after_annotation)
 
 
-def test_an_empty_or_absent_folder_asks_for_nothing(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
-    assert Watcher(instance, tmp_path / "no such folder").asked() == []
+def test_an_absent_folder_asks_for_nothing(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    assert Watcher(instance, tmp_path / "no such folder", {}).asked() == []
 
 
-def test_a_dropped_export_becomes_a_partition_then_one_merge(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    shutil.copy(captures["session_harbour"], exports)
-    watcher.settle()
-    assert watcher.asked() == [("session_harbour", ("cvat_export",))]
-    assert watcher.instance.get_dynamic_partitions("demo_export_batches") == ["session_harbour"]
-    watcher.export_finished("session_harbour", "v1")
+def test_a_dropped_export_becomes_a_partition_then_one_merge(watcher: Watcher) -> None:
+    watcher.drop()
+    watcher.read()
+    assert watcher.instance.get_dynamic_partitions("demo_export_batches") == ["batch"]
     assert watcher.asked() == [(None, AFTER)]
     assert watcher.asked() == [], "the merge is asked for once"
 
 
-def test_batches_that_come_together_are_merged_once(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    for capture in captures.values():
-        shutil.copy(capture, exports)
+def test_batches_that_come_together_are_merged_once(watcher: Watcher) -> None:
+    for batch in watcher.captures:
+        watcher.drop(batch, f"{batch}.zip")
     watcher.settle()
     asked = watcher.asked()
-    assert sorted(partition or "" for partition, _ in asked) == sorted(captures)
-    for batch in captures:
+    assert sorted(partition or "" for partition, _ in asked) == sorted(watcher.captures)
+    for batch in watcher.captures:
         watcher.export_finished(batch, "v1")
     assert watcher.asked() == [(None, AFTER)]
 
 
-def test_a_replaced_export_is_read_again(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    target = exports / "batch.zip"
-    for version, capture in enumerate(("session_harbour", "session_valley")):
-        shutil.copy(captures[capture], target)
-        watcher.settle()
-        assert watcher.asked() == [("batch", ("cvat_export",))]
-        watcher.export_finished("batch", f"v{version}")
+def test_a_replaced_export_is_read_again(watcher: Watcher) -> None:
+    for capture in ("session_harbour", "session_valley"):
+        watcher.drop(capture)
+        watcher.read(capture)
         assert watcher.asked() == [(None, AFTER)]
 
 
-def test_an_export_that_is_put_back_as_it_was_is_read_and_merged_again(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
+def test_an_export_that_is_put_back_as_it_was_is_read_and_merged_again(watcher: Watcher) -> None:
     keys = []
     for capture in ("session_harbour", "session_valley", "session_harbour"):
-        shutil.copy2(captures[capture], exports / "batch.zip")
+        shutil.copy2(watcher.captures[capture], watcher.exports / "batch.zip")
         watcher.settle()
         keys += [request.run_key for request in watcher.tick().run_requests or []]
         watcher.export_finished("batch", capture)
@@ -193,35 +193,26 @@ def test_an_export_that_is_put_back_as_it_was_is_read_and_merged_again(
     assert len(set(keys)) == 6, "Dagster starts one run per key"
 
 
-def test_a_replaced_export_with_the_same_content_starts_no_training(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    target = exports / "batch.zip"
+def test_a_replaced_export_with_the_same_content_starts_no_training(watcher: Watcher) -> None:
     for _ in range(2):
-        shutil.copyfile(captures["session_harbour"], target)
-        watcher.settle()
-        assert watcher.asked() == [("batch", ("cvat_export",))]
-        watcher.export_finished("batch", "v1")
+        watcher.drop()
+        watcher.read()
         last = watcher.asked()
     assert last == []
 
 
-def test_a_half_copied_archive_is_left_alone_until_it_is_whole(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    whole = captures["session_harbour"].read_bytes()
-    (exports / "batch.zip").write_bytes(whole[: len(whole) // 2])
+def test_a_half_copied_archive_is_left_alone_until_it_is_whole(watcher: Watcher) -> None:
+    whole = watcher.captures["session_harbour"].read_bytes()
+    (watcher.exports / "batch.zip").write_bytes(whole[: len(whole) // 2])
     assert watcher.asked() == []
     assert watcher.asked() == []
-    (exports / "batch.zip").write_bytes(whole)
-    watcher.settle()
-    assert watcher.asked() == [("batch", ("cvat_export",))]
+    watcher.drop()
+    watcher.read()
 
 
-def test_a_folder_is_left_alone_while_images_are_copied_into_it(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    unpacked = unpack(captures["session_harbour"], exports.parent / "unpacked")
+def test_a_folder_is_left_alone_while_images_are_copied_into_it(watcher: Watcher) -> None:
+    exports = watcher.exports
+    unpacked = unpack(watcher.captures["session_harbour"], exports.parent / "unpacked")
     images = unpacked / "images/default"
     shutil.copytree(unpacked / "annotations", exports / "batch/annotations")
     (exports / "batch/images/default").mkdir(parents=True)
@@ -231,25 +222,18 @@ def test_a_folder_is_left_alone_while_images_are_copied_into_it(
     assert watcher.asked() == [("batch", ("cvat_export",))]
 
 
-def test_annotations_replaced_inside_a_folder_are_read_again(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    folder = unpack(captures["session_harbour"], exports / "batch")
-    watcher.settle()
-    watcher.asked()
-    watcher.export_finished("batch", "v1")
+def test_annotations_replaced_inside_a_folder_are_read_again(watcher: Watcher) -> None:
+    folder = unpack(watcher.captures["session_harbour"], watcher.exports / "batch")
+    watcher.read()
     watcher.asked()
     (annotations,) = (folder / "annotations").glob("instances_*.json")
     annotations.write_text(annotations.read_text("utf-8") + "\n", "utf-8")
-    watcher.settle()
-    assert watcher.asked() == [("batch", ("cvat_export",))]
+    watcher.read()
 
 
-def test_an_archive_and_its_unpacked_self_are_one_batch_that_is_merged(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    shutil.copy(captures["session_harbour"], exports / "batch.zip")
-    unpack(captures["session_harbour"], exports / "batch")
+def test_an_archive_and_its_unpacked_self_are_one_batch_that_is_merged(watcher: Watcher) -> None:
+    watcher.drop()
+    unpack(watcher.captures["session_harbour"], watcher.exports / "batch")
     assert "batch is passed over, because batch.zip" in watcher.reason()
     assert watcher.asked() == [("batch", ("cvat_export",))]
     watcher.export_finished("batch", "v1")
@@ -257,13 +241,9 @@ def test_an_archive_and_its_unpacked_self_are_one_batch_that_is_merged(
     assert "batch is passed over" in watcher.reason()
 
 
-def test_the_merge_waits_for_runs_that_still_read_batches(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    shutil.copy(captures["session_harbour"], exports)
-    watcher.settle()
-    watcher.asked()
-    watcher.export_finished("session_harbour", "v1")
+def test_the_merge_waits_for_runs_that_still_read_batches(watcher: Watcher) -> None:
+    watcher.drop()
+    watcher.read()
     run = watcher.instance.create_run_for_job(
         definitions().resolve_implicit_global_asset_job_def(),
         status=dg.DagsterRunStatus.STARTED,
@@ -275,25 +255,18 @@ def test_the_merge_waits_for_runs_that_still_read_batches(
 
 
 def test_the_merge_waits_for_a_synthetic_set_and_then_starts_by_itself(
-    instance: dg.DagsterInstance, exports: Path, captures: dict[str, Path]
+    fresh_watcher: Watcher,
 ) -> None:
-    watcher = Watcher(instance, exports)
-    shutil.copy(captures["session_harbour"], exports)
-    watcher.settle()
-    watcher.asked()
-    watcher.export_finished("session_harbour", "v1")
-    assert "demo/synthetic_set has not been materialized" in watcher.reason()
-    watcher.synthetic_set_finished()
-    assert watcher.asked() == [(None, AFTER)]
+    fresh_watcher.drop()
+    fresh_watcher.read()
+    assert "demo/synthetic_set has not been materialized" in fresh_watcher.reason()
+    fresh_watcher.synthetic_set_finished()
+    assert fresh_watcher.asked() == [(None, AFTER)]
 
 
-def test_a_merge_that_failed_is_named_and_not_tried_again(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    shutil.copy(captures["session_harbour"], exports / "batch.zip")
-    watcher.settle()
-    watcher.asked()
-    watcher.export_finished("batch", "v1")
+def test_a_merge_that_failed_is_named_and_not_tried_again(watcher: Watcher) -> None:
+    watcher.drop()
+    watcher.read()
     request = watcher.merge_requested()
     failed = watcher.run_ended(request, dg.DagsterRunStatus.FAILURE)
     assert failed.run_id in watcher.reason()
@@ -303,14 +276,10 @@ def test_a_merge_that_failed_is_named_and_not_tried_again(
     assert watcher.reason() == "No export has arrived since the last merge."
 
 
-def test_an_export_that_arrives_after_a_failed_merge_is_merged(
-    watcher: Watcher, exports: Path, captures: dict[str, Path]
-) -> None:
-    for version, capture in enumerate(("session_harbour", "session_valley")):
-        shutil.copy(captures[capture], exports / "batch.zip")
-        watcher.settle()
-        watcher.asked()
-        watcher.export_finished("batch", f"v{version}")
+def test_an_export_that_arrives_after_a_failed_merge_is_merged(watcher: Watcher) -> None:
+    for capture in ("session_harbour", "session_valley"):
+        watcher.drop(capture)
+        watcher.read(capture)
         watcher.run_ended(watcher.merge_requested(), dg.DagsterRunStatus.FAILURE)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from doubles import pages
 
 import assets.graph.scenes
 from assets.core.launchpad import LaunchpadError
@@ -57,10 +58,7 @@ def materialize_in_steps(toy_game: Any, **config: Any) -> dict[str, int]:
 
 def newest(toy_game: Any) -> dg.AssetMaterialization:
     with toy_game.instance() as instance:
-        event = instance.get_latest_materialization_event(KEY)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return event.asset_materialization
+        return pages.newest(instance, KEY)
 
 
 def plot_of(toy_game: Any) -> str:

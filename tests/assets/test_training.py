@@ -15,6 +15,7 @@ import dagster as dg
 import pytest
 import yaml
 from doubles.artifacts import write_training_set_files
+from doubles.pages import shown
 from doubles.processes import is_alive, wait_until
 
 import pipeline.training.job as job_module
@@ -137,10 +138,7 @@ class Bench:
         return [f"{entry.level} {entry.user_message}" for entry in entries]
 
     def shown(self) -> dict[str, Any]:
-        event = self.instance.get_latest_materialization_event(KEYS.trained_weights)
-        assert event is not None
-        assert event.asset_materialization is not None
-        return {name: item.value for name, item in event.asset_materialization.metadata.items()}
+        return shown(self.instance, KEYS.trained_weights)
 
 
 @pytest.fixture

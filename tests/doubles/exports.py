@@ -24,6 +24,22 @@ def write_export(
         labels: of the task, whether used or not.
         boxes: image, label, and x, y, width, height in pixels.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, image in images.items():
+            png = io.BytesIO()
+            image.save(png, "PNG")
+            archive.writestr(f"images/default/{name}", png.getvalue())
+        archive.writestr("annotations/instances_default.json", annotations(images, labels, boxes))
+    return path
+
+
+def annotations(
+    images: Mapping[str, Image.Image],
+    labels: Sequence[str],
+    boxes: Iterable[tuple[str, str, Sequence[float]]],
+) -> str:
+    """What an archive says of its images."""
     files, ids = list(images), {label: number for number, label in enumerate(labels, start=1)}
     document = {
         "images": [
@@ -43,11 +59,4 @@ def write_export(
             for number, (name, label, bbox) in enumerate(boxes, start=1)
         ],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, image in images.items():
-            png = io.BytesIO()
-            image.save(png, "PNG")
-            archive.writestr(f"images/default/{name}", png.getvalue())
-        archive.writestr("annotations/instances_default.json", json.dumps(document))
-    return path
+    return json.dumps(document)
