@@ -24,7 +24,6 @@ from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.coverage import coverage_warnings
-from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.leakage import find_leaks, fingerprint_of
 from pipeline.labels.merge import REAL_PREFIX
 from pipeline.labels.training_set import TrainingSet, is_real
@@ -47,12 +46,6 @@ class Case:
     pack: GamePack
 
 
-Opener = Callable[[Path], T]
-"""Opens an artifact's folder; what it raises is what is wrong."""
-Judge = Callable[[Case, T], Sequence[object]]
-"""Returns what is wrong with an artifact; nothing wrong, nothing returned."""
-
-
 def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
     """Every check of a game's assets."""
     keys = GameKeys.of(pack)
@@ -72,11 +65,14 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
 def _check(
     pack: GamePack,
     key: dg.AssetKey,
-    opener: Opener[T],
-    judge: Judge[T],
+    opener: Callable[[Path], T],
+    judge: Callable[[Case, T], Sequence[object]],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetChecksDefinition:
-    """A check with the name of its judge; its failure stops what follows, unless it only warns."""
+    """A check with the name of its judge; its failure stops what follows, unless it only warns.
+
+    What the opener of the artifact's folder raises is wrong, and what the judge returns.
+    """
 
     @dg.asset_check(
         asset=key,
@@ -144,15 +140,10 @@ def _leakage(case: Case, training_set: TrainingSet) -> Sequence[object]:
     ]
     # Validation frames choose the checkpoint, so the model has learned from them too.
     seen = {line for lines in training_set.listed.values() for line in lines}
-    real = (training_set.folder / line for line in sorted(seen) if is_real(line))
-    prints = [_fingerprint(image) for image in real]
+    real = (fingerprint_of(training_set.folder / line) for line in sorted(seen) if is_real(line))
+    # Under the names that they had in their batches.
+    prints = [replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX)) for merged in real]
     return [*training_set.summary.validation_leaks, *find_leaks(prints, judged)]
-
-
-def _fingerprint(image: Path) -> Fingerprint:
-    """A merged frame's fingerprint under the name that it had in its batch."""
-    merged = fingerprint_of(image)
-    return replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX))
 
 
 def _class_coverage(_case: Case, training_set: TrainingSet) -> Sequence[object]:

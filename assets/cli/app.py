@@ -14,16 +14,7 @@ from rich.table import Table
 
 from assets.cli.context import resources_of
 from assets.cli.gpu import gpu_app
-from assets.cli.output import (
-    Json,
-    console,
-    errors,
-    explained,
-    note,
-    plain,
-    print_json,
-    print_table,
-)
+from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from doubles.sshd import free_port
 
 from assets.core.building import latest_version
 from pipeline.manifests import manifest_of
@@ -205,13 +206,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, log: Callable[[], 
     while not condition():
         assert time.monotonic() < deadline, log()
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:
