@@ -17,14 +17,7 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.intervals import STORED_DIGITS, Interval, bootstrap_f1, wilson
 from pipeline.evaluation.matching import MIN_IOU
-from pipeline.evaluation.metrics import (
-    Counts,
-    Outcomes,
-    average_precision,
-    confusion,
-    count,
-    judge,
-)
+from pipeline.evaluation.metrics import Counts, Outcomes, average_precision, confusion, count, judge
 from pipeline.manifests import Record
 
 BoxConvention = Literal["visible", "full"]

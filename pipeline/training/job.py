@@ -262,9 +262,7 @@ def two_stages(
     """
     return (
         TrainingStage(
-            name=PRETRAINED,
-            train_on=ImageOrigin.SYNTHETIC,
-            hyperparameters=dict(pretraining or {}),
+            name=PRETRAINED, train_on=ImageOrigin.SYNTHETIC, hyperparameters=dict(pretraining or {})
         ),
         TrainingStage(
             name="finetune",
@@ -345,8 +343,7 @@ def _check_parts(spec: TrainingSpec, training_set: Path | None, weights: Path | 
     for name in ("train.txt", "val.txt"):
         if training_set is None or not (training_set / name).is_file():
             raise JobError(
-                f"The training set {training_set} has no {name}.",
-                "Materialize cvat_merge first.",
+                f"The training set {training_set} has no {name}.", "Materialize cvat_merge first."
             )
         listed = (training_set / name).read_text(encoding="utf-8").splitlines()
         for stage in spec.training:

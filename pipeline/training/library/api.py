@@ -16,11 +16,7 @@ from pipeline.jobs.checkpoints import CheckpointDescription
 from pipeline.jobs.events import JobEvent, MessageEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.local import run_job
-from pipeline.jobs.program.constants import (
-    CHECKPOINT_FILE,
-    OUTPUTS_FOLDER,
-    STOP_FILE,
-)
+from pipeline.jobs.program.constants import CHECKPOINT_FILE, OUTPUTS_FOLDER, STOP_FILE
 from pipeline.labels.training_set import read_class_names
 from pipeline.links import link_file
 from pipeline.manifests import sha256_of
@@ -36,11 +32,7 @@ from pipeline.training.library.checkpoints import (
 from pipeline.training.library.config import TrainingConfig, TrainingConfigError
 from pipeline.training.library.registry import ModelRegistry, RegistryEntry
 from pipeline.training.outputs import TrainingOutputs
-from pipeline.training.results import (
-    BatchEvent,
-    EpochMetrics,
-    best_epoch,
-)
+from pipeline.training.results import BatchEvent, EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
     from detector_runtime import Detector
