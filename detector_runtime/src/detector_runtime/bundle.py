@@ -34,7 +34,7 @@ from pydantic import (
 
 from detector_runtime._version import __version__
 from detector_runtime.errors import BundleError
-from detector_runtime.models.base import ModelFacts, Preprocess, TrainedOn
+from detector_runtime.models.base import Preprocess, TrainedOn
 from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import DEFAULT_CONFIDENCE, Thresholds
@@ -285,8 +285,7 @@ def _check_age(values: Any, name: str) -> None:
 
 
 def _check_contract(manifest: BundleManifest, model: OnnxModel) -> None:
-    facts: ModelFacts = model.facts
-    problems = []
+    facts, problems = model.facts, []
     if model.input_name != manifest.io.input_name:
         problems.append(f"input '{model.input_name}', not '{manifest.io.input_name}'")
     if not model.has_free_size and facts.input_size != manifest.io.input_size:

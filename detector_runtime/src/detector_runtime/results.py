@@ -189,11 +189,8 @@ class Detections(Sequence[DetectedEntity]):
             "scale_ratio": round(self.scale_ratio, 3),
             "truncated": self.truncated,
             "timings_ms": {
-                "preprocess": round(self.timings.preprocess_ms, 3),
-                "inference": round(self.timings.inference_ms, 3),
-                "postprocess": round(self.timings.postprocess_ms, 3),
-                "tracking": round(self.timings.tracking_ms, 3),
-                "total": round(self.timings.total_ms, 3),
+                name.removesuffix("_ms"): round(value, 3)
+                for name, value in {**asdict(self.timings), "total": self.timings.total_ms}.items()
             },
             "entities": [entity.to_dict() for entity in self.entities],
         }

@@ -58,12 +58,10 @@ class ServerLimits:
         check_count("the number at once", self.at_once, 1)
 
 
-class _RefusedError(Exception):
+class _RefusedError(DetectorError):
     def __init__(self, status: HTTPStatus, problem: str, fix: str) -> None:
-        super().__init__(problem)
+        super().__init__(problem, fix)
         self.status = status
-        self.problem = problem
-        self.fix = fix
 
 
 class _Budget:
@@ -158,12 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
                     "Use GET /health, GET /info or POST /detect.",
                 )
             self._send(HTTPStatus.OK, routes[path]())
-        except _RefusedError as refusal:
-            self._refuse(refusal.status, refusal.problem, refusal.fix)
+        except _RefusedError as error:
+            self._refuse(error.status, error)
         except (ImageError, ConfigurationError) as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, error.problem, error.fix)
+            self._refuse(HTTPStatus.BAD_REQUEST, error)
         except DetectorError as error:
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.problem, error.fix)
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
@@ -252,10 +250,10 @@ class _Handler(BaseHTTPRequestHandler):
             "Send image/png, image/jpeg, application/octet-stream, a form upload or JSON.",
         )
 
-    def _refuse(self, status: HTTPStatus, problem: str, fix: str) -> None:
+    def _refuse(self, status: HTTPStatus, error: DetectorError) -> None:
         # What is left of the body was not read: the connection cannot go on.
         self.close_connection = True
-        self._send(status, {"error": {"problem": problem, "fix": fix}})
+        self._send(status, {"error": {"problem": error.problem, "fix": error.fix}})
 
     def _send(self, status: HTTPStatus, values: dict[str, Any]) -> None:
         content = json.dumps(values).encode()

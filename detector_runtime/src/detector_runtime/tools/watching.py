@@ -21,10 +21,9 @@ def new_images(
     before: dict[Path, tuple[int, int]] = {}
     while True:
         now = _listing(folder)
-        settled = [path for path, state in now.items() if before.get(path) == state]
-        for path in sorted(settled, key=lambda path: (now[path][0], path.name)):
-            if done.get(path) != now[path]:
-                done[path] = now[path]
+        for path, state in now.items():
+            if before.get(path) == state and done.get(path) != state:
+                done[path] = state
                 yield path
         done = {path: state for path, state in done.items() if path in now}
         before = now
@@ -35,12 +34,11 @@ def new_images(
 
 def present_images(folder: Path) -> list[Path]:
     """Images in the folder now, oldest first."""
-    listing = _listing(folder)
-    return sorted(listing, key=lambda path: (listing[path][0], path.name))
+    return list(_listing(folder))
 
 
 def _listing(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Modification time in ns and size of each image."""
+    """Modification time in ns and size of each image, oldest first."""
     found = {}
     for path in folder.iterdir():
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -49,4 +47,4 @@ def _listing(folder: Path) -> dict[Path, tuple[int, int]]:
             except FileNotFoundError:
                 continue
             found[path] = (state.st_mtime_ns, state.st_size)
-    return found
+    return dict(sorted(found.items(), key=lambda item: (item[1][0], item[0].name)))
