@@ -13,11 +13,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_once
-from pipeline.manifests import sha256_of
+from pipeline.manifests import Record, sha256_of
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -34,10 +34,8 @@ class RegisteredFileError(OutpostError, FileNotFoundError):
     """A registered file that is gone, or that is no longer what was registered."""
 
 
-class RegistryEntry(BaseModel):
+class RegistryEntry(Record):
     """One registered model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     game: str = Field(pattern=NAME_PATTERN)
     purpose: str = Field(pattern=NAME_PATTERN, description="For example 'detector', 'pretrain'.")
