@@ -33,9 +33,13 @@ def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
     """
     starts = _starts(epochs)
     marks = "".join(_marks(epochs, starts))
+    maps = (
+        Curve("mAP50", COLOURS[0], tuple(epoch.map50 for epoch in epochs)),
+        Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
+    )
     panels = (
         _panel("loss (dashed: validation)", _loss_curves(epochs), starts, ceiling=None) + marks,
-        _panel("mAP on the validation list", _map_curves(epochs), starts, ceiling=1.0) + marks,
+        _panel("mAP on the validation list", maps, starts, ceiling=1.0) + marks,
     )
     placed = (
         f'<g transform="translate({index * PANEL_WIDTH},0)">{panel}</g>'
@@ -58,13 +62,6 @@ def _loss_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
         curves.append(Curve(name, colour, train))
         curves.append(Curve("", colour, validation, dashes="3 2"))
     return tuple(curves)
-
-
-def _map_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
-    return (
-        Curve("mAP50", COLOURS[0], tuple(epoch.map50 for epoch in epochs)),
-        Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
-    )
 
 
 def _starts(epochs: Sequence[EpochMetrics]) -> list[int]:

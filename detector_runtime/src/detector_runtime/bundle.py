@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -163,12 +164,17 @@ class Bundle:
         """
         path = Path(path)
         if path.is_dir():
-            return cls._read(_Folder(path))
+            return cls._read(
+                str(path),
+                lambda name: _size_of(path / name),
+                lambda name: (path / name).read_bytes(),
+            )
         if not path.is_file():
             raise BundleError(f"there is no bundle at {path}", "Check the path.")
         try:
             with zipfile.ZipFile(path) as archive:
-                return cls._read(_Zip(path, archive))
+                sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+                return cls._read(str(path), sizes.get, archive.read)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
             raise BundleError(
                 f"{path} is not a readable zip: {error}", "Fetch it again."
@@ -197,14 +203,19 @@ class Bundle:
         return model
 
     @classmethod
-    def _read(cls, files: _Folder | _Zip) -> Bundle:
-        manifest = parse_manifest(files.read(MANIFEST_NAME, LARGEST_MANIFEST), files.name)
+    def _read(
+        cls, where: str, size_of: Callable[[str], int | None], read: Callable[[str], bytes]
+    ) -> Bundle:
+        # Sizes come before anything is read or unpacked: a zip can claim to hold terabytes.
+        _check_size(MANIFEST_NAME, where, size_of(MANIFEST_NAME), LARGEST_MANIFEST)
+        manifest = parse_manifest(read(MANIFEST_NAME), where)
         contents = {}
         for name, expected in manifest.files.items():
-            content = files.read(name, expected.size)
+            _check_size(name, where, size_of(name), expected.size)
+            content = read(name)
             if hashlib.sha256(content).hexdigest() != expected.sha256:
                 raise BundleError(
-                    f"{name} in {files.name} is not the file that the bundle was made with",
+                    f"{name} in {where} is not the file that the bundle was made with",
                     "It was altered or damaged after the bundle was built; fetch the bundle again.",
                 )
             contents[name] = content
@@ -303,29 +314,8 @@ def _version_key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-class _Folder:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.name = str(path)
-
-    def read(self, name: str, size: int) -> bytes:
-        path = self._path / name
-        _check_size(name, self.name, path.stat().st_size if path.is_file() else None, size)
-        return path.read_bytes()
-
-
-class _Zip:
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self.name = str(path)
-
-    def read(self, name: str, size: int) -> bytes:
-        is_there = name in self._archive.namelist()
-        # Before anything is unpacked: a zip can claim to hold terabytes.
-        _check_size(
-            name, self.name, self._archive.getinfo(name).file_size if is_there else None, size
-        )
-        return self._archive.read(name)
+def _size_of(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None
 
 
 def _check_size(name: str, where: str, found: int | None, expected: int) -> None:
