@@ -269,8 +269,7 @@ def write_job(
 ) -> Path:
     """Fill an empty folder with everything that the job needs; the path of its job file.
 
-    The training set is linked file by file: ultralytics writes caches beside the labels, and what
-    it is given must not change. Where links are impossible, files are copied.
+    The training set is linked file by file, or copied: ultralytics writes caches beside the labels.
 
     Args:
         folder: created; must be absent or empty.
@@ -278,8 +277,7 @@ def write_job(
         training_set: directory with train.txt, val.txt, images/ and labels/; needed to train.
         weights: the checkpoint that `spec.weights` names, when it is at hand; needed to export
             without training.
-        resume: the `checkpoint.pt` of a job with the same stages of training, from which this one
-            goes on; its `checkpoint.json` is taken along where it lies beside it.
+        resume: as of `write_job_folder`, of a job with the same stages of training.
 
     Raises:
         JobError: something that the stages need is missing.

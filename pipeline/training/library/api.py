@@ -288,19 +288,15 @@ class _Run:
     def _register(self, epochs: Sequence[EpochMetrics]) -> RegistryEntry | None:
         if self.config.registry is None:
             return None
-        registry = ModelRegistry(self.config.registry)
+        registry, game = ModelRegistry(self.config.registry), self.config.game
 
         def enter(
             purpose: str, file: Path, version: str | None, told: Sequence[EpochMetrics]
         ) -> RegistryEntry:
             best = best_epoch(told)
+            metrics = _metrics_of(best) if best else {}
             return registry.register(
-                self.config.game,
-                purpose,
-                file,
-                version=version,
-                metrics=_metrics_of(best) if best else {},
-                run_id=self.run_id,
+                game, purpose, file, version=version, metrics=metrics, run_id=self.run_id
             )
 
         made = TrainingOutputs(self.folder)

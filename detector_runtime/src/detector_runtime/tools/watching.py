@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 
 
-def new_images(
-    folder: Path, interval: float, go_on: Callable[[], bool] = lambda: True
-) -> Iterator[Path]:
+def new_images(folder: Path, interval: float) -> Iterator[Path]:
     """Images that appear in the folder, oldest first, each once it is wholly written.
 
     An image counts as written when its size did not change from one look at the folder to the
-    next. An image that is written anew is given again. Ends when `go_on` says so.
+    next. An image that is written anew is given again.
     """
     done: dict[Path, tuple[int, int]] = {}
     before: dict[Path, tuple[int, int]] = {}
@@ -27,8 +25,6 @@ def new_images(
                 yield path
         done = {path: state for path, state in done.items() if path in now}
         before = now
-        if not go_on():
-            return
         time.sleep(interval)
 
 
