@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import OutpostError
-from pipeline.jobs.events import EventError, last_failure, read_events
+from pipeline.jobs.events import EventError, FailedEvent, read_events
 from pipeline.jobs.program.constants import (
     EVENTS_FILE,
     EXIT_DISK_FULL,
@@ -42,9 +42,10 @@ def job_failure(spec: JobSpec, code: int, outputs: Path) -> JobFailedError:
         outputs: the folder that it wrote to, with its log and its events.
     """
     try:
-        told = last_failure(read_events(outputs / EVENTS_FILE, spec.event_types))
+        *_, last_event = (None, *read_events(outputs / EVENTS_FILE, spec.event_types))
     except (OSError, EventError):
-        told = ""
+        last_event = None
+    told = last_event.message if isinstance(last_event, FailedEvent) else ""
     problem, fix = _explain(spec, code, told)
     log = outputs / LOG_FILE
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
