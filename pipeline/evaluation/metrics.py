@@ -48,8 +48,8 @@ def judge(frames: Sequence[JudgedFrame], class_count: int) -> Outcomes:
     rows: list[tuple[int, int, float, bool]] = []
     for index, frame in enumerate(frames):
         np.add.at(truths[index], [truth.class_id for truth in frame.truths], 1)
-        matching = match_within_classes(frame.truths, frame.detections)
-        hits = {match.detection for match in matching.matches}
+        matches = match_within_classes(frame.truths, frame.detections).matches
+        hits = {detection for _, detection in matches}
         rows += [
             (index, found.class_id, found.score, number in hits)
             for number, found in enumerate(frame.detections)
