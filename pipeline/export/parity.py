@@ -185,31 +185,27 @@ def _reference_rows(weights: Path, batch: Rows) -> list[Rows]:
         source, target = Path(folder) / "in.npy", Path(folder) / "out.npy"
         np.save(source, batch)
         try:
-            done = _run_reference(str(weights), str(source), str(target))
+            subprocess.run(
+                [sys.executable, str(REFERENCE), str(weights), str(source), str(target)],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env={**without_secrets(os.environ), "PYTHONUTF8": "1"},
+                timeout=TIMEOUT_SECONDS,
+                check=True,
+            )
         except subprocess.TimeoutExpired as error:
             raise ParityError(
                 f"The weights {weights} were not run on {len(batch)} images within "
                 f"{TIMEOUT_SECONDS} s.",
                 "Run it again while nothing else keeps this computer busy.",
             ) from error
-        if done.returncode != 0:
+        except subprocess.CalledProcessError as error:
             raise ParityError(
-                f"The weights {weights} could not be run:\n{done.stderr[-2000:]}",
+                f"The weights {weights} could not be run:\n{error.stderr[-2000:]}",
                 "Check that best.pt is whole and that ultralytics is the version that trained it.",
-            )
+            ) from error
         return list(np.load(target))
-
-
-def _run_reference(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(REFERENCE), *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**without_secrets(os.environ), "PYTHONUTF8": "1"},
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
 
 
 def _letterboxed(file: Path, height: int, width: int) -> Rows:

@@ -172,9 +172,7 @@ class Detections(Sequence[DetectedEntity]):
         self, x: float, y: float, radius: float, class_name: str | None = None
     ) -> list[DetectedEntity]:
         """Entities whose centre lies within `radius` pixels of (x, y), nearest first."""
-        candidates = (
-            self.entities if class_name is None else self.find_entities_by_class(class_name)
-        )
+        candidates = [each for each in self.entities if class_name in (None, each.class_name)]
         distances = [
             ((entity.center[0] - x) ** 2 + (entity.center[1] - y) ** 2, index)
             for index, entity in enumerate(candidates)
