@@ -84,10 +84,6 @@ class ThresholdTable(_Part):
     default: Score = DEFAULT_CONFIDENCE
     per_class: dict[str, Score] = {}
 
-    def as_thresholds(self) -> Thresholds:
-        """The same for the detector."""
-        return Thresholds(self.default, dict(self.per_class))
-
 
 class Interval(_Part):
     """A measured value with its 95 % confidence interval."""
@@ -194,7 +190,7 @@ class Bundle:
             input_size=manifest.io.input_size,
             preprocess=manifest.io.preprocess,
             color=manifest.io.color,
-            thresholds=manifest.thresholds.as_thresholds(),
+            thresholds=Thresholds(manifest.thresholds.default, manifest.thresholds.per_class),
             trained_on=manifest.io.trained_on,
         )
         content = self.contents[manifest.model]
