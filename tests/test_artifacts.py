@@ -23,7 +23,7 @@ from PIL import Image
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
-from pipeline.evaluation.evaluation import Evaluation, WorstFrame
+from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import (
     JudgedFrame,
     batch_frames,
@@ -285,7 +285,7 @@ def _evaluated(folder: Path, batch: ExportBatch) -> object:
         for frame in frames
     )
     report = evaluate(frames, [], Judgement(CLASSES, (0.3, 0.3)), {"model": "abc"})
-    worst = [WorstFrame(Path(frames[0].name).stem, Image.new("RGB", (8, 8)))]
+    worst = [(Path(frames[0].name).stem, Image.new("RGB", (8, 8)))]
     return Evaluation.write(folder, report, verdicts, worst), verdicts
 
 

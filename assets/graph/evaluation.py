@@ -19,7 +19,7 @@ from assets.graph.annotations import held_out_batches
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.conventions import under_both
 from pipeline.evaluation.drawing import draw_comparison
-from pipeline.evaluation.evaluation import Evaluation, WorstFrame
+from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame, batch_frames, validation_frames
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics import counting
@@ -211,7 +211,7 @@ def _drawn_worst(
     truths: Sequence[TrueFrame],
     judged: Sequence[JudgedFrame],
     judgement: Judgement,
-) -> Iterator[WorstFrame]:
+) -> Iterator[tuple[str, Image.Image]]:
     """The frames with most errors, with what counts drawn in."""
     by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
     for name in worst_frames(report.real, WORST_FRAMES):
@@ -219,7 +219,7 @@ def _drawn_worst(
         found = counting(result.detections, judgement.thresholds)
         with Image.open(frame.image) as image:
             drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
-        yield WorstFrame(frame.image.stem, drawn)
+        yield frame.image.stem, drawn
 
 
 def show_evaluation(evaluation: Evaluation) -> Metadata:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector_runtime.tracking.assignment import assign, greedy
+from detector_runtime.tracking.assignment import assign
 
 
 def best_sum(matrix: np.ndarray, gate: float) -> float:
@@ -53,8 +53,3 @@ def test_nothing_to_choose_from() -> None:
     assert [len(each) for each in assign(none, none, np.empty(0), 0.5)] == [0, 0]
     one = np.array([0])
     assert len(assign(one, one, np.array([0.9]), 0.5)[0]) == 0
-
-
-def test_greedy_takes_the_cheapest_first() -> None:
-    rows, columns = greedy(np.array([[0.2, 0.1], [0.9, 0.15]]))
-    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 0)]

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from detector_runtime import open_detector
+from detector_runtime.tools import watching
 from detector_runtime.tools.cli import main
 from detector_runtime.tools.drawing import draw
 from detector_runtime.tools.palette import class_colour, text_colour_on
-from detector_runtime.tools.watching import new_images
 
 
 @pytest.fixture
@@ -109,21 +109,26 @@ def test_watch_goes_on_after_a_bad_image(
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
 
 
-def test_watched_images_are_given_when_they_are_whole(tmp_path: Path) -> None:
+def test_watched_images_are_given_when_they_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "watched"
     folder.mkdir()
     rounds = iter(range(100))
     seen: list[str] = []
 
-    def step() -> bool:
+    def step(_seconds: float) -> None:
         number = next(rounds)
         if number < 3:
             (folder / "growing.png").write_bytes(b"x" * (number + 1))
         if number == 1:
             (folder / "note.txt").write_text("no image")
-        return number < 6
+        if number == 6:
+            raise KeyboardInterrupt
 
-    seen = [path.name for path in new_images(folder, 0.0, step)]
+    monkeypatch.setattr(watching.time, "sleep", step)
+    with pytest.raises(KeyboardInterrupt):
+        seen.extend(path.name for path in watching.new_images(folder, 0.0))
     assert seen == ["growing.png"]
 
 

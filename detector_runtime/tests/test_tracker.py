@@ -340,19 +340,6 @@ def test_confidence_is_honest() -> None:
     assert right_array[doubtful].mean() < right_array[~doubtful].mean()
 
 
-def test_without_scipy_tracks_are_matched_greedily(monkeypatch: pytest.MonkeyPatch) -> None:
-    from detector_runtime.tracking import assignment
-
-    assignment._solver.cache_clear()
-    monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
-    try:
-        frames = [seen((100 + 12 * i, 100), (130 - 9 * i, 110)) for i in range(6)]
-        assert len(walk(tracker(), frames)[-1]) == 2
-        assert assignment._solver() is assignment.greedy
-    finally:
-        assignment._solver.cache_clear()
-
-
 def test_the_greedy_tracker_keeps_ids_by_overlap() -> None:
     following = GreedyTracker(NAMES)
     assert following.update(seen((100, 100), (300, 100, 1))).ids == ("sheep_0", "villager_0")

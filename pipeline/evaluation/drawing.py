@@ -58,10 +58,9 @@ def draw_comparison(
 def _text(verdict: Verdict, class_names: Sequence[str]) -> str:
     truth = "" if verdict.truth is None else class_names[verdict.truth]
     found = "" if verdict.found is None else class_names[verdict.found]
-    texts = {
+    return {
         Outcome.FOUND: "",
         Outcome.MISSED: truth,
         Outcome.CONFUSED: f"{truth} > {found}",
         Outcome.FALSE: f"{found} {verdict.score or 0.0:.2f}",
-    }
-    return texts[verdict.outcome]
+    }[verdict.outcome]

@@ -20,14 +20,6 @@ EVALUATE_AGAIN = "Materialize real_evaluation again."
 
 
 @dataclass(frozen=True)
-class WorstFrame:
-    """A frame with many errors: its name without suffix, and what was found drawn into it."""
-
-    stem: str
-    drawn: Image.Image
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """The artifact of `real_evaluation`.
 
@@ -54,20 +46,20 @@ class Evaluation:
         folder: Path,
         report: EvaluationReport,
         verdicts: Iterable[FrameVerdicts],
-        worst: Iterable[WorstFrame] = (),
+        worst: Iterable[tuple[str, Image.Image]] = (),
     ) -> Evaluation:
         """Write an evaluation into a folder that exists.
 
         Args:
-            worst: worst first.
+            worst: name without suffix and drawing of the frames with most errors, worst first.
         """
         write_json(folder / REPORT_FILE, report.model_dump(mode="json"))
         text = "".join(f"{frame.model_dump_json()}\n" for frame in verdicts)
         write_text(folder / VERDICTS_FILE, text)
         frames = folder / FRAMES_FOLDER
         frames.mkdir(exist_ok=True)
-        for rank, frame in enumerate(worst):
-            frame.drawn.save(frames / f"worst_{rank}_{frame.stem}.jpg", quality=JPEG_QUALITY)
+        for rank, (stem, drawn) in enumerate(worst):
+            drawn.save(frames / f"worst_{rank}_{stem}.jpg", quality=JPEG_QUALITY)
         return cls(folder, report)
 
     @staticmethod

@@ -30,18 +30,11 @@ class ScoredBox:
 
 
 @dataclass(frozen=True)
-class Match:
-    """Indices of a true box and of the detection that found it."""
-
-    truth: int
-    detection: int
-
-
-@dataclass(frozen=True)
 class Matching:
-    """The matches in the order they were made, and the indices that are left over, ascending."""
+    """Indices of true boxes and of the detections that found them, in the order of their matching,
+    and the indices that are left over, ascending."""
 
-    matches: tuple[Match, ...]
+    matches: tuple[tuple[int, int], ...]
     missed_truths: tuple[int, ...]
     false_detections: tuple[int, ...]
 
@@ -75,8 +68,8 @@ def _match(overlaps: npt.NDArray[np.float64], detections: Sequence[ScoredBox]) -
         truth = int(candidates.argmax())
         if candidates[truth] >= MIN_IOU:
             free[truth] = False
-            matches.append(Match(truth, detection))
-    used = {match.detection for match in matches}
+            matches.append((truth, detection))
+    used = {detection for _, detection in matches}
     return Matching(
         matches=tuple(matches),
         missed_truths=tuple(int(index) for index in np.flatnonzero(free)),

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.evaluation.frames import JudgedFrame
-from pipeline.evaluation.matching import ScoredBox, match_across_classes, match_within_classes
+from pipeline.evaluation.matching import ScoredBox, match_within_classes
+from pipeline.evaluation.verdicts import verdicts_on
 
 Counts = npt.NDArray[np.int64]
 """Columns of the last axis: true positives, false positives, false negatives."""
@@ -47,8 +48,8 @@ def judge(frames: Sequence[JudgedFrame], class_count: int) -> Outcomes:
     rows: list[tuple[int, int, float, bool]] = []
     for index, frame in enumerate(frames):
         np.add.at(truths[index], [truth.class_id for truth in frame.truths], 1)
-        matching = match_within_classes(frame.truths, frame.detections)
-        hits = {match.detection for match in matching.matches}
+        matches = match_within_classes(frame.truths, frame.detections).matches
+        hits = {detection for _, detection in matches}
         rows += [
             (index, found.class_id, found.score, number in hits)
             for number, found in enumerate(frame.detections)
@@ -114,14 +115,10 @@ def confusion(frames: Sequence[JudgedFrame], thresholds: Sequence[float]) -> npt
     background = len(thresholds)
     table = np.zeros((background + 1, background + 1), dtype=np.int64)
     for frame in frames:
-        found = counting(frame.detections, thresholds)
-        matching = match_across_classes(frame.truths, found)
-        for match in matching.matches:
-            table[frame.truths[match.truth].class_id, found[match.detection].class_id] += 1
-        for truth in matching.missed_truths:
-            table[frame.truths[truth].class_id, background] += 1
-        for detection in matching.false_detections:
-            table[background, found[detection].class_id] += 1
+        for verdict in verdicts_on(frame.truths, counting(frame.detections, thresholds)):
+            row = background if verdict.truth is None else verdict.truth
+            column = background if verdict.found is None else verdict.found
+            table[row, column] += 1
     return table
 
 

@@ -17,14 +17,7 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.intervals import STORED_DIGITS, Interval, bootstrap_f1, wilson
 from pipeline.evaluation.matching import MIN_IOU
-from pipeline.evaluation.metrics import (
-    Counts,
-    Outcomes,
-    average_precision,
-    confusion,
-    count,
-    judge,
-)
+from pipeline.evaluation.metrics import Counts, Outcomes, average_precision, confusion, count, judge
 from pipeline.manifests import Record
 
 BoxConvention = Literal["visible", "full"]
@@ -135,13 +128,7 @@ class ConventionScore(Record):
     @classmethod
     def of(cls, box: BoxConvention, scores: Scores) -> ConventionScore:
         """The summary of a whole set of scores."""
-        return cls(
-            box=box,
-            truths=scores.truths,
-            micro=scores.micro,
-            micro_f1_interval=scores.micro_f1_interval,
-            map50=scores.map50,
-        )
+        return cls(box=box, **scores.model_dump(include=set(cls.model_fields)))
 
 
 class EvaluationReport(Record):
@@ -242,7 +229,10 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
         insufficient_support=tuple(
             one.name for one in per_class if one.truths and not one.enough_truths
         ),
-        confusion=_confusion(frames, judgement),
+        confusion=Confusion(
+            labels=(*judgement.class_names, BACKGROUND),
+            counts=confusion(frames, judgement.thresholds).tolist(),
+        ),
         per_frame=tuple(
             FrameScore(
                 name=frame.name,
@@ -282,14 +272,6 @@ def _class_scores(outcomes: Outcomes, counts: Counts, judgement: Judgement) -> I
             ap50=_rounded(average_precision(outcomes, class_id)),
             enough_truths=truths >= ENOUGH_TRUTHS,
         )
-
-
-def _confusion(frames: Sequence[JudgedFrame], judgement: Judgement) -> Confusion:
-    table = confusion(frames, judgement.thresholds)
-    return Confusion(
-        labels=(*judgement.class_names, BACKGROUND),
-        counts=tuple(tuple(row) for row in table.tolist()),
-    )
 
 
 def _gap(real: Scores, synthetic: Scores | None) -> float | None:

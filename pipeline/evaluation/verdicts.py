@@ -55,8 +55,8 @@ def verdicts_on(
 ) -> Iterator[Verdict]:
     """Judge the detections that count; objects and detections meet whatever their classes."""
     matching = match_across_classes(truths, detections)
-    for match in matching.matches:
-        truth, found = truths[match.truth], detections[match.detection]
+    for truth_index, index in matching.matches:
+        truth, found = truths[truth_index], detections[index]
         same = truth.class_id == found.class_id
         yield Verdict(
             outcome=Outcome.FOUND if same else Outcome.CONFUSED,

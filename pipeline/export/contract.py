@@ -8,15 +8,15 @@ counts as well as the shape.
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from detector_runtime.models.onnx import quiet_onnxruntime
+from pydantic import Field
 
 from pipeline.errors import OutpostError
-from pipeline.manifests import sha256_of
+from pipeline.manifests import Record, sha256_of
 from pipeline.training.detector_program.constants import LINEAGE_PREFIX, MAX_DETECTIONS, ROW_VALUES
 
 EXPORT_AGAIN = (
@@ -29,10 +29,8 @@ class OnnxContractError(OutpostError):
     """An ONNX model that the runtime must not load."""
 
 
-class ContractReport(BaseModel):
+class ContractReport(Record):
     """A model that keeps the contract."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
     bytes: int
@@ -109,14 +107,10 @@ def open_session(path: Path) -> Any:
     Raises:
         OnnxContractError: there is none, or onnxruntime refuses it.
     """
-    # Official builds report to Microsoft unless this is set before the first import.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
     if not path.is_file():
         raise OnnxContractError(f"There is no model at {path}.", "Materialize onnx_export.")
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return quiet_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own types are not public
         raise OnnxContractError(
             f"{path} cannot be loaded by onnxruntime: {error}", EXPORT_AGAIN

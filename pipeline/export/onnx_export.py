@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.errors import OutpostError
-from pipeline.export.contract import ContractReport, check_onnx_contract
-from pipeline.export.latency import measure_latency
+from pipeline.export.contract import ContractReport, check_onnx_contract, open_session
 from pipeline.export.parity import ParityReport, answers_of, compare, require_parity
 from pipeline.export.parity_sheet import parity_sheet
 from pipeline.files import read_json, write_json
@@ -20,6 +23,7 @@ CONTRACT_FILE = "contract.json"
 PARITY_FILE = "parity.json"
 SHEET_FILE = "parity.jpg"
 PARITY_IMAGES = 8
+LATENCY_RUNS = 10
 MATERIALIZE_AGAIN = "Materialize onnx_export again."
 
 
@@ -105,8 +109,15 @@ class OnnxExport:
         return file.read_bytes() if file.is_file() else None
 
     def latency_ms(self) -> float:
-        """What one image takes on this machine's CPU; see `measure_latency`."""
-        return measure_latency(self.model, self.contract)
+        """Median milliseconds of one image on this machine's CPU, after one to warm up."""
+        session = open_session(self.model)
+        images = {self.contract.input_name: np.zeros((1, 3, *self.contract.imgsz), np.float32)}
+        seconds = []
+        for _ in range(1 + LATENCY_RUNS):
+            began = time.perf_counter()
+            session.run(None, images)
+            seconds.append(time.perf_counter() - began)
+        return statistics.median(seconds[1:]) * 1000
 
 
 def _damaged(file: Path, why: Exception) -> OnnxExportError:

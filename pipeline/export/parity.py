@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.geometry.letterbox import PAD
 from detector_runtime.images import upright
 from PIL import Image, ImageOps
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from pipeline.errors import OutpostError
 from pipeline.export.contract import input_size, open_session
+from pipeline.manifests import Record
 from pipeline.processes import without_secrets
 
 Rows = npt.NDArray[np.float32]
@@ -32,7 +34,6 @@ LEAST_SCORE = 1e-6
 """Rows below it are padding."""
 MAX_BOX_PIXELS = 0.5
 MAX_SCORE_DIFFERENCE = 0.01
-PADDING_GREY = 114
 TIMEOUT_SECONDS = 600
 
 
@@ -40,12 +41,10 @@ class ParityError(OutpostError):
     """An export that answers otherwise than its weights, or that could not be compared."""
 
 
-class ParityReport(BaseModel):
+class ParityReport(Record):
     """How far an export is from its weights."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
-    )
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     images: int = Field(alias="pictures", description="Its key in files is older.")
     detections: int = Field(description="Rows of the weights above the score floor.")
@@ -186,37 +185,31 @@ def _reference_rows(weights: Path, batch: Rows) -> list[Rows]:
         source, target = Path(folder) / "in.npy", Path(folder) / "out.npy"
         np.save(source, batch)
         try:
-            done = _run_reference(str(weights), str(source), str(target))
+            subprocess.run(
+                [sys.executable, str(REFERENCE), str(weights), str(source), str(target)],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env={**without_secrets(os.environ), "PYTHONUTF8": "1"},
+                timeout=TIMEOUT_SECONDS,
+                check=True,
+            )
         except subprocess.TimeoutExpired as error:
             raise ParityError(
                 f"The weights {weights} were not run on {len(batch)} images within "
                 f"{TIMEOUT_SECONDS} s.",
                 "Run it again while nothing else keeps this computer busy.",
             ) from error
-        if done.returncode != 0:
+        except subprocess.CalledProcessError as error:
             raise ParityError(
-                f"The weights {weights} could not be run:\n{done.stderr[-2000:]}",
+                f"The weights {weights} could not be run:\n{error.stderr[-2000:]}",
                 "Check that best.pt is whole and that ultralytics is the version that trained it.",
-            )
+            ) from error
         return list(np.load(target))
-
-
-def _run_reference(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(REFERENCE), *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env={**without_secrets(os.environ), "PYTHONUTF8": "1"},
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
 
 
 def _letterboxed(file: Path, height: int, width: int) -> Rows:
     """float32 [3, height, width] in 0..1, padded with the grey that training pads with."""
     with Image.open(file) as image:
-        padded = ImageOps.pad(
-            upright(image).convert("RGB"), (width, height), color=(PADDING_GREY,) * 3
-        )
+        padded = ImageOps.pad(upright(image).convert("RGB"), (width, height), color=(PAD,) * 3)
     return np.ascontiguousarray(np.asarray(padded).transpose(2, 0, 1), np.float32) / np.float32(255)

@@ -10,28 +10,25 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from pathlib import Path
 
 
 def main(weights: str, source: str, target: str) -> None:
-    """Run the weights on the images of `source` and write the rows to `target`."""
+    """Run the weights on the images of `source` and write the rows to `target`.
+
+    Without the batching, letterboxing and filtering that ultralytics' own predict adds.
+    """
     with tempfile.TemporaryDirectory() as settings:
         os.environ.update(YOLO_CONFIG_DIR=settings, YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
-        predict(Path(weights), Path(source), Path(target))
+        import numpy as np
+        import torch
+        from ultralytics import YOLO
 
-
-def predict(weights: Path, source: Path, target: Path) -> None:
-    """Without the batching, letterboxing and filtering that ultralytics' own predict adds."""
-    import numpy as np
-    import torch
-    from ultralytics import YOLO
-
-    model = YOLO(str(weights), task="detect").model.float().eval()
-    model.end2end = True
-    model.fuse(verbose=False)
-    with torch.inference_mode():
-        rows = [model(torch.from_numpy(image[None]))[0] for image in np.load(source)]
-    np.save(target, torch.cat(rows).numpy())
+        model = YOLO(weights, task="detect").model.float().eval()
+        model.end2end = True
+        model.fuse(verbose=False)
+        with torch.inference_mode():
+            rows = [model(torch.from_numpy(image[None]))[0] for image in np.load(source)]
+        np.save(target, torch.cat(rows).numpy())
 
 
 if __name__ == "__main__":

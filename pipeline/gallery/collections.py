@@ -121,7 +121,6 @@ def _exported(export: ExportBatch, frame: Frame) -> Item:
         name=frame.name,
         width=frame.width,
         height=frame.height,
-        split="",
         source=_source(frame),
         marks=_labels(frame.boxes, export.batch.class_names),
     )
@@ -140,7 +139,6 @@ def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFind
         name=frame.name,
         width=width,
         height=height,
-        split="",
         source=frame.domain,
         marks=tuple(
             Mark(

@@ -33,17 +33,17 @@ class Item:
     Attributes:
         image: the file; its size in pixels is width and height.
         name: as a person knows it; need not be unique.
-        split: "train", "val" or "".
         source: where it comes from: the kind of scene, the session, real or synthetic.
+        split: "train", "val" or "".
     """
 
     image: Path
     name: str
     width: int
     height: int
-    split: str
     source: str
     marks: tuple[Mark, ...]
+    split: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,19 +55,14 @@ class Bill(BaseModel):
         (), description="What was rented, in order; none where the machine is one's own."
     )
 
-    def write(self, outputs: Path) -> None:
-        """Write it among the outputs of the job; it appears whole.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        with replacing(outputs / BILL_FILE) as neighbour:
-            write_json(neighbour, self.model_dump(mode="json"))
-
     def write_if_possible(self, outputs: Path, on_log: OnLog) -> None:
-        """Write it; where the disk is full, only say so: how the job ended matters more."""
+        """Write it among the outputs of the job, where it appears whole.
+
+        Where the disk is full, only say so: how the job ended matters more.
+        """
         try:
-            self.write(outputs)
+            with replacing(outputs / BILL_FILE) as neighbour:
+                write_json(neighbour, self.model_dump(mode="json"))
         except OSError as error:
             on_log(f"The bill could not be written: {error}")
 

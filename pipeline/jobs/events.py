@@ -7,7 +7,7 @@ fields, in the `event_types` of its `JobSpec`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -128,9 +128,3 @@ def read_events(
     """
     whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n")
     return tuple(parse_event(line, types) for line in whole.splitlines() if line.strip())
-
-
-def last_failure(events: Iterable[JobEvent]) -> str:
-    """Why the job failed in its own words; "" where it did not say so last."""
-    *_, last = (None, *events)
-    return last.message if isinstance(last, FailedEvent) else ""

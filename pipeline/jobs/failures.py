@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import OutpostError
-from pipeline.jobs.events import EventError, last_failure, read_events
+from pipeline.jobs.events import EventError, FailedEvent, read_events
 from pipeline.jobs.program.constants import (
     EVENTS_FILE,
     EXIT_DISK_FULL,
@@ -41,21 +41,18 @@ def job_failure(spec: JobSpec, code: int, outputs: Path) -> JobFailedError:
         code: its exit code: as `subprocess` or as a shell has it.
         outputs: the folder that it wrote to, with its log and its events.
     """
-    problem, fix = _explain(spec, code, _told(spec, outputs))
+    try:
+        *_, last_event = (None, *read_events(outputs / EVENTS_FILE, spec.event_types))
+    except (OSError, EventError):
+        last_event = None
+    told = last_event.message if isinstance(last_event, FailedEvent) else ""
+    problem, fix = _explain(spec, code, told)
     log = outputs / LOG_FILE
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     last = [line for line in map(without_colours, text.splitlines()) if line][-LAST_LINES:]
     quoted = "\n".join(f"  | {line}" for line in last) or "  | (nothing)"
     ends = f"{problem} The log ends with:\n{quoted}"
     return JobFailedError(ends, f"{fix} Log: {log}", was_killed=code in KILLED)
-
-
-def _told(spec: JobSpec, outputs: Path) -> str:
-    """What the program itself says last; nothing where it was ended from outside."""
-    try:
-        return last_failure(read_events(outputs / EVENTS_FILE, spec.event_types))
-    except (OSError, EventError):
-        return ""
 
 
 def _explain(spec: JobSpec, code: int, told: str) -> tuple[str, str]:

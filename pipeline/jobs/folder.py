@@ -87,7 +87,8 @@ def pack_program(program: str | Path, target: Path) -> None:
         shutil.copyfile(program, target)
         return
     modules = dict(item for name in (program, *SHARED) for item in _modules_of(name))
-    entries = {f"{parent}/__init__.py": b"" for file in modules for parent in _folders_above(file)}
+    above = {parent for file in modules for parent in PurePosixPath(file).parents if parent.name}
+    entries = {f"{parent}/__init__.py": b"" for parent in above}
     entries["__main__.py"] = ENTRY.format(package=program).encode()
     # A checkout on Windows may have other line ends.
     entries |= {file: path.read_bytes().replace(b"\r\n", b"\n") for file, path in modules.items()}
@@ -109,7 +110,3 @@ def _modules_of(name: str) -> Iterator[tuple[str, Path]]:
         return
     for file in origin.parent.rglob("*.py"):
         yield f"{place}/{file.relative_to(origin.parent).as_posix()}", file
-
-
-def _folders_above(file: str) -> Iterator[str]:
-    return (parent.as_posix() for parent in PurePosixPath(file).parents if parent.name)

@@ -108,15 +108,14 @@ def audit(
     file = _model_file(subject)
     digest = sha256_of(file)
     claims = embedded_lineage(file)
-    origin = (
-        _origin_of_folder(subject, records)
-        if subject.is_dir()
-        else _Origin(records.versions_holding(digest))
-    )
-    if not origin.versions:
+    if subject.is_dir():
+        versions, differences = _origin_of_folder(subject, records)
+    else:
+        versions, differences = records.versions_holding(digest), ()
+    if not versions:
         return AuditReport(subject, digest, (), _unknown_bytes(file, digest, claims))
-    chain = tuple(_chain(origin.versions, records, sources, report))
-    problems = [*origin.problems, *(problem for link in chain for problem in link.problems)]
+    chain = tuple(_chain(versions, records, sources, report))
+    problems = [*differences, *(problem for link in chain for problem in link.problems)]
     problems += _contradictions(claims, chain)
     notes = tuple(note for link in chain for note in link.notes)
     # A folder of the store itself is met twice: as the subject and in the chain.
@@ -158,30 +157,24 @@ def _model_file(subject: Path) -> Path:
     return subject
 
 
-@dataclass(frozen=True)
-class _Origin:
-    """The versions that a subject is a copy of, or a part of, and where it differs from them."""
-
-    versions: tuple[ArtifactVersion, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
-def _origin_of_folder(folder: Path, records: Records) -> _Origin:
-    """The artifact, or the folder within one, from which a folder differs least.
+def _origin_of_folder(
+    folder: Path, records: Records
+) -> tuple[tuple[ArtifactVersion, ...], tuple[str, ...]]:
+    """The artifact, or the folder within one, from which a folder differs least, and in what.
 
     A single file of it that is as it was is enough to know the artifact again.
     """
     listing = manifest_of(folder)
     held = records.versions_holding(*(entry.sha256 for entry in listing.files))
     origins = [
-        _Origin(
+        (
             (version,),
             tuple(f"{folder / item.path}: {item.problem}" for item in problems_in(folder, part)),
         )
         for version in held
         for part in _parts_like(listing, records.listing_of(version))
     ]
-    return min(origins, key=lambda origin: len(origin.problems), default=_Origin())
+    return min(origins, key=lambda origin: len(origin[1]), default=((), ()))
 
 
 def _parts_like(listing: Manifest, whole: Manifest) -> Iterator[Manifest]:
@@ -247,11 +240,9 @@ def _verified(
 def _contradictions(claims: Mapping[str, str], chain: tuple[AuditedVersion, ...]) -> list[str]:
     """Where the model's own words differ from the records."""
     claimed = claims.get("training_set")
-    if claimed is None:
-        return []
     sets = {
         link.version.data_version for link in chain if link.version.asset.endswith("/cvat_merge")
     }
-    if claimed in sets:
+    if claimed is None or claimed in sets:
         return []
     return [f"the model says that it was trained on {claimed[:12]}, which is not in its chain"]

@@ -11,6 +11,8 @@ from pipeline.training.results import EpochMetrics
 PANEL_WIDTH = 330
 PANEL_HEIGHT = 190
 MARGIN = 36
+TOP, BOTTOM = 22, PANEL_HEIGHT - MARGIN
+RIGHT = PANEL_WIDTH - 10
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#9333ea", "#d97706", "#0891b2")
 GREY = "#6b7280"
 
@@ -33,9 +35,13 @@ def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
     """
     starts = _starts(epochs)
     marks = "".join(_marks(epochs, starts))
+    maps = (
+        Curve("mAP50", COLOURS[0], tuple(epoch.map50 for epoch in epochs)),
+        Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
+    )
     panels = (
         _panel("loss (dashed: validation)", _loss_curves(epochs), starts, ceiling=None) + marks,
-        _panel("mAP on the validation list", _map_curves(epochs), starts, ceiling=1.0) + marks,
+        _panel("mAP on the validation list", maps, starts, ceiling=1.0) + marks,
     )
     placed = (
         f'<g transform="translate({index * PANEL_WIDTH},0)">{panel}</g>'
@@ -60,13 +66,6 @@ def _loss_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
     return tuple(curves)
 
 
-def _map_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
-    return (
-        Curve("mAP50", COLOURS[0], tuple(epoch.map50 for epoch in epochs)),
-        Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
-    )
-
-
 def _starts(epochs: Sequence[EpochMetrics]) -> list[int]:
     """Where the first epoch of each stage stands."""
     return [
@@ -83,23 +82,19 @@ def _marks(epochs: Sequence[EpochMetrics], starts: Sequence[int]) -> Iterator[st
         yield _axis_label(x, epochs[index].epoch)
         if len(starts) > 1:
             yield (
-                f'<text x="{x + 7:.1f}" y="{PANEL_HEIGHT - MARGIN + 13}" fill="{GREY}">'
+                f'<text x="{x + 7:.1f}" y="{BOTTOM + 13}" fill="{GREY}">'
                 f"{escape(epochs[index].stage)}</text>"
             )
         if index > 0:
-            bottom = PANEL_HEIGHT - MARGIN
-            yield (
-                f'<path d="M{x:.1f} 22V{bottom}" class="stage" stroke="{GREY}" '
-                'stroke-dasharray="2 3"/>'
-            )
+            path = f'<path d="M{x:.1f} {TOP}V{BOTTOM}" class="stage" stroke="{GREY}" '
+            yield f'{path}stroke-dasharray="2 3"/>'
     if epochs and starts[-1] != len(epochs) - 1:
-        yield _axis_label(PANEL_WIDTH - 10, epochs[-1].epoch)
+        yield _axis_label(RIGHT, epochs[-1].epoch)
 
 
 def _x_of(index: int, count: int) -> float:
     """Where the value of an epoch stands."""
-    width = PANEL_WIDTH - 10 - MARGIN
-    return MARGIN + width * (index / (count - 1) if count > 1 else 0.5)
+    return MARGIN + (RIGHT - MARGIN) * (index / (count - 1) if count > 1 else 0.5)
 
 
 def _panel(
@@ -114,10 +109,9 @@ def _panel(
 
 
 def _axes(top: float) -> Iterator[str]:
-    bottom, right = PANEL_HEIGHT - MARGIN, PANEL_WIDTH - 10
     for fraction in (0.0, 0.5, 1.0):
-        y = bottom - fraction * (bottom - 22)
-        yield f'<path d="M{MARGIN} {y:.1f}H{right}" stroke="#e5e7eb"/>'
+        y = BOTTOM - fraction * (BOTTOM - TOP)
+        yield f'<path d="M{MARGIN} {y:.1f}H{RIGHT}" stroke="#e5e7eb"/>'
         yield (
             f'<text x="{MARGIN - 4}" y="{y + 3:.1f}" text-anchor="end" fill="{GREY}">'
             f"{fraction * top:.3g}</text>"
@@ -125,8 +119,7 @@ def _axes(top: float) -> Iterator[str]:
 
 
 def _axis_label(x: float, epoch: int) -> str:
-    y = PANEL_HEIGHT - MARGIN + 13
-    return f'<text x="{x:.1f}" y="{y}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
+    return f'<text x="{x:.1f}" y="{BOTTOM + 13}" text-anchor="middle" fill="{GREY}">{epoch}</text>'
 
 
 def _line(curve: Curve, starts: Sequence[int], top: float) -> str:
@@ -134,15 +127,14 @@ def _line(curve: Curve, starts: Sequence[int], top: float) -> str:
 
     A dot where it has one point.
     """
-    bottom, count = PANEL_HEIGHT - MARGIN, len(curve.values)
     commands, pen_down, points = [], False, []
     for index, value in enumerate(curve.values):
         pen_down = pen_down and index not in starts
         if value is None:
             pen_down = False
             continue
-        x = _x_of(index, count)
-        y = bottom - min(value / top, 1.0) * (bottom - 22)
+        x = _x_of(index, len(curve.values))
+        y = BOTTOM - min(value / top, 1.0) * (BOTTOM - TOP)
         commands.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
         points.append((x, y))
         pen_down = True

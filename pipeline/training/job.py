@@ -12,19 +12,13 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from pipeline.errors import OutpostError
 from pipeline.jobs.folder import JobError, write_job_folder
 from pipeline.jobs.program.constants import CHECKPOINT_FILE
 from pipeline.jobs.spec import JobSpec, pinned
+from pipeline.manifests import Record
 from pipeline.training.detector_program.constants import (
     BEST_WEIGHTS,
     LAST_WEIGHTS,
@@ -67,13 +61,7 @@ class ImageOrigin(StrEnum):
         return [line for line in lines if line and PurePosixPath(line).name.startswith(prefix)]
 
 
-class JobPart(BaseModel):
-    """Base of every part of a job: read-only, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Hyperparameters(JobPart):
+class Hyperparameters(Record):
     """How a detector is trained; names and meanings are those of ultralytics.
 
     The defaults suit images in isometric projection on one GPU with 24 GB.
@@ -141,7 +129,7 @@ class Hyperparameters(JobPart):
     channels_last: bool = Field(True, description="Memory order of images; faster on most hosts.")
 
 
-class ExportOptions(JobPart):
+class ExportOptions(Record):
     """How the ONNX model is written."""
 
     opset: int = Field(12, ge=11, le=20, description="ONNX operator set.")
@@ -152,7 +140,7 @@ class ExportOptions(JobPart):
 StageName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class TrainingStage(JobPart):
+class TrainingStage(Record):
     """One training among those of a job; it starts from the best checkpoint of the one before."""
 
     name: StageName = "train"
@@ -175,7 +163,7 @@ FINETUNING: Mapping[str, Any] = {
 what was learned before. An optimizer is named because 'auto' would choose its own learning rate."""
 
 
-class TrainingSpec(JobPart):
+class TrainingSpec(Record):
     """Everything that a host has to know to train and to export."""
 
     game: str = Field(min_length=1)
@@ -262,9 +250,7 @@ def two_stages(
     """
     return (
         TrainingStage(
-            name=PRETRAINED,
-            train_on=ImageOrigin.SYNTHETIC,
-            hyperparameters=dict(pretraining or {}),
+            name=PRETRAINED, train_on=ImageOrigin.SYNTHETIC, hyperparameters=dict(pretraining or {})
         ),
         TrainingStage(
             name="finetune",
@@ -283,8 +269,7 @@ def write_job(
 ) -> Path:
     """Fill an empty folder with everything that the job needs; the path of its job file.
 
-    The training set is linked file by file: ultralytics writes caches beside the labels, and what
-    it is given must not change. Where links are impossible, files are copied.
+    The training set is linked file by file, or copied: ultralytics writes caches beside the labels.
 
     Args:
         folder: created; must be absent or empty.
@@ -292,8 +277,7 @@ def write_job(
         training_set: directory with train.txt, val.txt, images/ and labels/; needed to train.
         weights: the checkpoint that `spec.weights` names, when it is at hand; needed to export
             without training.
-        resume: the `checkpoint.pt` of a job with the same stages of training, from which this one
-            goes on; its `checkpoint.json` is taken along where it lies beside it.
+        resume: as of `write_job_folder`, of a job with the same stages of training.
 
     Raises:
         JobError: something that the stages need is missing.
@@ -345,8 +329,7 @@ def _check_parts(spec: TrainingSpec, training_set: Path | None, weights: Path | 
     for name in ("train.txt", "val.txt"):
         if training_set is None or not (training_set / name).is_file():
             raise JobError(
-                f"The training set {training_set} has no {name}.",
-                "Materialize cvat_merge first.",
+                f"The training set {training_set} has no {name}.", "Materialize cvat_merge first."
             )
         listed = (training_set / name).read_text(encoding="utf-8").splitlines()
         for stage in spec.training:

@@ -47,7 +47,7 @@ def item(rng: np.random.Generator, file: Path, number: int) -> Item:
         for x, y in rng.integers(0, 150, (20, 2)).tolist()
     )
     split = "val" if number % 5 == 0 else "train"
-    return Item(file, f"frame {number:04d}", 320, 180, split, "real", marks)
+    return Item(file, f"frame {number:04d}", 320, 180, "real", marks, split)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_single_error_is_one_error(page: Any, tmp_path: Path) -> None:
     cv2.imwrite(str(file), np.full((180, 320, 3), 90, np.uint8))
     missed, found = (Mark(Box(9, 9, 40, 40), CLASSES[0], kind) for kind in ("missed", "found"))
     items = tuple(
-        Item(file, f"frame {number}", 320, 180, "val", "real", marks)
+        Item(file, f"frame {number}", 320, 180, "real", marks, "val")
         for number, marks in enumerate([(found,), (missed,), (missed, missed)])
     )
     page.goto(write_gallery(tmp_path / "g", Collection("few", CLASSES, items, "score")).as_uri())

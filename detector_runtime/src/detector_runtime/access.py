@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,8 @@ SEARCHED_FOLDERS = (Path(), Path("models"))
 logger = logging.getLogger("detector_runtime")
 
 _lock = threading.Lock()
-_shared: _Shared | None = None
-
-
-@dataclass(frozen=True)
-class _Shared:
-    detector: Detector
-    asked: tuple[str | None, bool, DetectorSettings]
+_shared: tuple[Detector, tuple[str | None, bool, DetectorSettings]] | None = None
+"""The shared detector, and what it was asked for with."""
 
 
 def get_detector(
@@ -65,16 +59,17 @@ def get_detector(
     nothing_asked = asked == (None, False, DetectorSettings())
     with _lock:
         if _shared is not None and not reconfigure:
-            if nothing_asked or asked == _shared.asked:
-                return _shared.detector
+            detector, asked_before = _shared
+            if nothing_asked or asked == asked_before:
+                return detector
             raise ConfigurationError(
-                f"the shared detector is open already, with other arguments ({_shared.asked})",
+                f"the shared detector is open already, with other arguments ({asked_before})",
                 "Call get_detector() without arguments, pass reconfigure=True to replace it, or "
                 "use open_detector() for a second one.",
             )
         detector = open_detector(model_path, use_mock, chosen)
         _close_shared()
-        _shared = _Shared(detector, asked)
+        _shared = detector, asked
         return detector
 
 
@@ -224,7 +219,7 @@ def _mock(settings: DetectorSettings) -> Model:
 def _close_shared() -> None:
     global _shared
     if _shared is not None:
-        _shared.detector.close()
+        _shared[0].close()
     _shared = None
 
 

@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -34,7 +35,7 @@ from pydantic import (
 
 from detector_runtime._version import __version__
 from detector_runtime.errors import BundleError
-from detector_runtime.models.base import ModelFacts, Preprocess, TrainedOn
+from detector_runtime.models.base import Preprocess, TrainedOn
 from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import DEFAULT_CONFIDENCE, Thresholds
@@ -82,10 +83,6 @@ class ThresholdTable(_Part):
 
     default: Score = DEFAULT_CONFIDENCE
     per_class: dict[str, Score] = {}
-
-    def as_thresholds(self) -> Thresholds:
-        """The same for the detector."""
-        return Thresholds(self.default, dict(self.per_class))
 
 
 class Interval(_Part):
@@ -163,12 +160,17 @@ class Bundle:
         """
         path = Path(path)
         if path.is_dir():
-            return cls._read(_Folder(path))
+            return cls._read(
+                str(path),
+                lambda name: _size_of(path / name),
+                lambda name: (path / name).read_bytes(),
+            )
         if not path.is_file():
             raise BundleError(f"there is no bundle at {path}", "Check the path.")
         try:
             with zipfile.ZipFile(path) as archive:
-                return cls._read(_Zip(path, archive))
+                sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+                return cls._read(str(path), sizes.get, archive.read)
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
             raise BundleError(
                 f"{path} is not a readable zip: {error}", "Fetch it again."
@@ -188,7 +190,7 @@ class Bundle:
             input_size=manifest.io.input_size,
             preprocess=manifest.io.preprocess,
             color=manifest.io.color,
-            thresholds=manifest.thresholds.as_thresholds(),
+            thresholds=Thresholds(manifest.thresholds.default, manifest.thresholds.per_class),
             trained_on=manifest.io.trained_on,
         )
         content = self.contents[manifest.model]
@@ -197,14 +199,19 @@ class Bundle:
         return model
 
     @classmethod
-    def _read(cls, files: _Folder | _Zip) -> Bundle:
-        manifest = parse_manifest(files.read(MANIFEST_NAME, LARGEST_MANIFEST), files.name)
+    def _read(
+        cls, where: str, size_of: Callable[[str], int | None], read: Callable[[str], bytes]
+    ) -> Bundle:
+        # Sizes come before anything is read or unpacked: a zip can claim to hold terabytes.
+        _check_size(MANIFEST_NAME, where, size_of(MANIFEST_NAME), LARGEST_MANIFEST)
+        manifest = parse_manifest(read(MANIFEST_NAME), where)
         contents = {}
         for name, expected in manifest.files.items():
-            content = files.read(name, expected.size)
+            _check_size(name, where, size_of(name), expected.size)
+            content = read(name)
             if hashlib.sha256(content).hexdigest() != expected.sha256:
                 raise BundleError(
-                    f"{name} in {files.name} is not the file that the bundle was made with",
+                    f"{name} in {where} is not the file that the bundle was made with",
                     "It was altered or damaged after the bundle was built; fetch the bundle again.",
                 )
             contents[name] = content
@@ -285,8 +292,7 @@ def _check_age(values: Any, name: str) -> None:
 
 
 def _check_contract(manifest: BundleManifest, model: OnnxModel) -> None:
-    facts: ModelFacts = model.facts
-    problems = []
+    facts, problems = model.facts, []
     if model.input_name != manifest.io.input_name:
         problems.append(f"input '{model.input_name}', not '{manifest.io.input_name}'")
     if not model.has_free_size and facts.input_size != manifest.io.input_size:
@@ -304,29 +310,8 @@ def _version_key(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-class _Folder:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.name = str(path)
-
-    def read(self, name: str, size: int) -> bytes:
-        path = self._path / name
-        _check_size(name, self.name, path.stat().st_size if path.is_file() else None, size)
-        return path.read_bytes()
-
-
-class _Zip:
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        self.name = str(path)
-
-    def read(self, name: str, size: int) -> bytes:
-        is_there = name in self._archive.namelist()
-        # Before anything is unpacked: a zip can claim to hold terabytes.
-        _check_size(
-            name, self.name, self._archive.getinfo(name).file_size if is_there else None, size
-        )
-        return self._archive.read(name)
+def _size_of(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None
 
 
 def _check_size(name: str, where: str, found: int | None, expected: int) -> None:

@@ -190,9 +190,8 @@ class Detector:
 
     def _look_at_all(self, frame: Frame, timestamp: float | None) -> Detections:
         self._scans_since_full = 0
-        if not self._needs_tiles(frame):
-            return self._look("detect", frame, [_whole(frame)], timestamp)
-        cut = tiles(_whole(frame), self.model.facts.input_size)
+        whole = _whole(frame)
+        cut = tiles(whole, self.model.facts.input_size) if self._needs_tiles(frame) else [whole]
         return self._look("detect", frame, cut, timestamp)
 
     def _look_where_it_matters(self, frame: Frame, timestamp: float | None) -> Detections:

@@ -87,7 +87,9 @@ def load_frame(image: ImageLike, color: Color = "rgb") -> Frame:
         return Frame(_checked(image), color)
     if isinstance(image, (str, os.PathLike)):
         return Frame(_read(Path(image)), "rgb")
-    if _is_pil(image):
+    # Whoever holds a PIL image has imported PIL: this package need not.
+    pil = sys.modules.get("PIL.Image")
+    if pil is not None and isinstance(image, pil.Image):
         return Frame(_from_pil(image), "rgb")
     raise ImageError(
         f"a {type(image).__name__} is not an image",
@@ -208,12 +210,6 @@ def check_sides(width: int, height: int) -> None:
             f"Sides must lie between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels, and there may be "
             f"{MOST_PIXELS // 1_000_000} million in all.",
         )
-
-
-def _is_pil(image: object) -> bool:
-    # Whoever holds a PIL image has imported PIL: this package need not.
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(image, module.Image)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -172,9 +172,7 @@ class Detections(Sequence[DetectedEntity]):
         self, x: float, y: float, radius: float, class_name: str | None = None
     ) -> list[DetectedEntity]:
         """Entities whose centre lies within `radius` pixels of (x, y), nearest first."""
-        candidates = (
-            self.entities if class_name is None else self.find_entities_by_class(class_name)
-        )
+        candidates = [each for each in self.entities if class_name in (None, each.class_name)]
         distances = [
             ((entity.center[0] - x) ** 2 + (entity.center[1] - y) ** 2, index)
             for index, entity in enumerate(candidates)
@@ -189,11 +187,8 @@ class Detections(Sequence[DetectedEntity]):
             "scale_ratio": round(self.scale_ratio, 3),
             "truncated": self.truncated,
             "timings_ms": {
-                "preprocess": round(self.timings.preprocess_ms, 3),
-                "inference": round(self.timings.inference_ms, 3),
-                "postprocess": round(self.timings.postprocess_ms, 3),
-                "tracking": round(self.timings.tracking_ms, 3),
-                "total": round(self.timings.total_ms, 3),
+                name.removesuffix("_ms"): round(value, 3)
+                for name, value in {**asdict(self.timings), "total": self.timings.total_ms}.items()
             },
             "entities": [entity.to_dict() for entity in self.entities],
         }

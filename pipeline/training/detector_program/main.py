@@ -16,6 +16,7 @@ checkpoint by itself.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from pipeline.jobs.program.runner import run_program
 
 from .acceleration.waiting import ThreadsGiveWay, prepare_to_share
 from .export import export
-from .folder import keep_to_the_folder
 from .recording.checkpoints import newest_checkpoint
 from .training import Training
 from .ultralytics_patches import patch_ultralytics
@@ -62,3 +62,21 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
             raise FileNotFoundError(f"{job['weights']} is not in the job's folder to be exported")
         export(job, weights, work, outputs)
     outputs.finish()
+
+
+def keep_to_the_folder(work: Path) -> None:
+    """Have libraries write below `work` and nowhere else, and install nothing by themselves."""
+    work.mkdir(parents=True, exist_ok=True)
+    os.environ.update(
+        YOLO_CONFIG_DIR=str(work / "config"),
+        MPLCONFIGDIR=str(work / "config"),
+        # Others open windows, or look for a screen.
+        MPLBACKEND="Agg",
+        YOLO_AUTOINSTALL="false",
+        # No look-up of newer releases and no usage statistics, both of which hang behind a
+        # firewall. Weights are downloaded all the same.
+        YOLO_OFFLINE="true",
+        # Official builds of onnxruntime write an identifier to the home folder and report to
+        # Microsoft unless this is set before the first import.
+        ORT_DISABLE_TELEMETRY="1",
+    )

@@ -87,7 +87,8 @@ class Training:
 
         model = YOLO(model_file, task="detect")
         model.add_callback("on_pretrain_routine_end", stage.prepare)
-        for name, callback in Recorder(self, stage).callbacks().items():
+        recorder = Recorder(self.outputs, self.history, stage, self.stop_requested)
+        for name, callback in recorder.callbacks().items():
             model.add_callback(name, callback)
         try:
             model.train(**options, **stage.fixed_options())

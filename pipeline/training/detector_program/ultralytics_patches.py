@@ -87,7 +87,7 @@ PATCHES = (
         "ultralytics.utils.loss:E2ELoss.update",
         "8.4.190",
         "c3563dc11a928dfb",
-        "changes the loss once an epoch, when replicas are copied anew",
+        "changes the loss once an epoch, when replicas are copied again",
     ),
     UltralyticsPatch(
         "ultralytics.utils.tqdm:is_noninteractive_console",

@@ -16,11 +16,7 @@ from pipeline.jobs.checkpoints import CheckpointDescription
 from pipeline.jobs.events import JobEvent, MessageEvent
 from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.local import run_job
-from pipeline.jobs.program.constants import (
-    CHECKPOINT_FILE,
-    OUTPUTS_FOLDER,
-    STOP_FILE,
-)
+from pipeline.jobs.program.constants import CHECKPOINT_FILE, OUTPUTS_FOLDER, STOP_FILE
 from pipeline.labels.training_set import read_class_names
 from pipeline.links import link_file
 from pipeline.manifests import sha256_of
@@ -36,11 +32,7 @@ from pipeline.training.library.checkpoints import (
 from pipeline.training.library.config import TrainingConfig, TrainingConfigError
 from pipeline.training.library.registry import ModelRegistry, RegistryEntry
 from pipeline.training.outputs import TrainingOutputs
-from pipeline.training.results import (
-    BatchEvent,
-    EpochMetrics,
-    best_epoch,
-)
+from pipeline.training.results import BatchEvent, EpochMetrics, best_epoch
 
 if TYPE_CHECKING:
     from detector_runtime import Detector
@@ -296,19 +288,15 @@ class _Run:
     def _register(self, epochs: Sequence[EpochMetrics]) -> RegistryEntry | None:
         if self.config.registry is None:
             return None
-        registry = ModelRegistry(self.config.registry)
+        registry, game = ModelRegistry(self.config.registry), self.config.game
 
         def enter(
             purpose: str, file: Path, version: str | None, told: Sequence[EpochMetrics]
         ) -> RegistryEntry:
             best = best_epoch(told)
+            metrics = _metrics_of(best) if best else {}
             return registry.register(
-                self.config.game,
-                purpose,
-                file,
-                version=version,
-                metrics=_metrics_of(best) if best else {},
-                run_id=self.run_id,
+                game, purpose, file, version=version, metrics=metrics, run_id=self.run_id
             )
 
         made = TrainingOutputs(self.folder)

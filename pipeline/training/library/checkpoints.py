@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.jobs.program.constants import CHECKPOINT_FILE
+from pipeline.manifests import Record
 
 MANIFEST_FILE = "manifest.jsonl"
 METRIC = "map50_95"
@@ -36,10 +37,8 @@ class CheckpointKind(StrEnum):
     """The finished weights of the last epoch."""
 
 
-class CheckpointRecord(BaseModel):
+class CheckpointRecord(Record):
     """One line of a manifest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str = Field(description="Relative to the manifest's folder, with slashes.")
     kind: CheckpointKind

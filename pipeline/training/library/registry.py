@@ -13,11 +13,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_once
-from pipeline.manifests import sha256_of
+from pipeline.manifests import Record, sha256_of
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -34,10 +34,8 @@ class RegisteredFileError(OutpostError, FileNotFoundError):
     """A registered file that is gone, or that is no longer what was registered."""
 
 
-class RegistryEntry(BaseModel):
+class RegistryEntry(Record):
     """One registered model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     game: str = Field(pattern=NAME_PATTERN)
     purpose: str = Field(pattern=NAME_PATTERN, description="For example 'detector', 'pretrain'.")
@@ -141,7 +139,8 @@ class ModelRegistry:
         """Entries, of one game or purpose where asked for, in the order of their registration."""
         files = self.folder.glob(f"{game or '*'}/{purpose or '*'}/*.json")
         entries = [entry for file in files if (entry := _read(file)) is not None]
-        return tuple(sorted(entries, key=_place_in_order))
+        # Those that two processes entered in the same microsecond go by version, 9 before 10.
+        return tuple(sorted(entries, key=lambda e: (e.registered_at, len(e.version), e.version)))
 
     def latest(self, game: str, purpose: str) -> RegistryEntry:
         """The entry that was registered last.
@@ -210,11 +209,6 @@ class ModelRegistry:
         with replacing(file) as fresh:
             fresh.write_bytes(content)
         return True
-
-
-def _place_in_order(entry: RegistryEntry) -> tuple[datetime, int, str]:
-    """By time; entries that two processes made in the same microsecond by version, 9 before 10."""
-    return entry.registered_at, len(entry.version), entry.version
 
 
 def _read(file: Path) -> RegistryEntry | None:

@@ -34,7 +34,7 @@ def found(x: float, score: float, class_id: int = 0) -> ScoredBox:
 
 
 def pairs(matching: Matching) -> list[tuple[int, int]]:
-    return [(match.truth, match.detection) for match in matching.matches]
+    return list(matching.matches)
 
 
 @settings(deadline=None)
@@ -44,14 +44,14 @@ def test_matching_is_one_to_one_and_complete(
     match: Any, truths: list[LabelledBox], detections: list[ScoredBox]
 ) -> None:
     matching = match(truths, detections)
-    matched_truths = [one.truth for one in matching.matches]
-    matched_detections = [one.detection for one in matching.matches]
+    matched_truths = [truth for truth, _ in matching.matches]
+    matched_detections = [detection for _, detection in matching.matches]
     assert sorted([*matched_truths, *matching.missed_truths]) == list(range(len(truths)))
     assert sorted([*matched_detections, *matching.false_detections]) == list(range(len(detections)))
     overlaps = iou_matrix([t.box for t in truths], [d.box for d in detections])
-    for one in matching.matches:
-        assert overlaps[one.truth, one.detection] >= MIN_IOU
-        same = truths[one.truth].class_id == detections[one.detection].class_id
+    for i, j in matching.matches:
+        assert overlaps[i, j] >= MIN_IOU
+        same = truths[i].class_id == detections[j].class_id
         assert same or match is match_across_classes
     # No detection is left over beside a free object that it would fit.
     for i in matching.missed_truths:
@@ -65,11 +65,11 @@ def test_matching_is_one_to_one_and_complete(
 def test_detections_of_low_score_never_change_the_matches_of_others(
     truths: list[LabelledBox], detections: list[ScoredBox]
 ) -> None:
-    every = {(m.truth, m.detection) for m in match_within_classes(truths, detections).matches}
+    every = set(match_within_classes(truths, detections).matches)
     sure = [index for index, one in enumerate(detections) if one.score >= 0.5]
     kept = match_within_classes(truths, [detections[index] for index in sure])
     expected = {(i, j) for i, j in every if detections[j].score >= 0.5}
-    assert {(m.truth, sure[m.detection]) for m in kept.matches} == expected
+    assert {(i, sure[j]) for i, j in kept.matches} == expected
 
 
 def test_the_surer_detection_takes_the_object() -> None:

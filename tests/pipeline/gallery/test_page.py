@@ -21,7 +21,7 @@ from pipeline.visualization.palette import hex_of
 def item(file: Path, width: int = 80, height: int = 60, name: str = "a", note: str = "") -> Item:
     cv2.imwrite(str(file), np.full((height, width, 3), 99, np.uint8))
     mark = Mark(Box(1, 2, 30.25, 40), "tree", "label", note)
-    return Item(file, name, width, height, "train", "land scene", (mark,))
+    return Item(file, name, width, height, "land scene", (mark,), "train")
 
 
 def collection(*items: Item, title: str = "set") -> Collection:

@@ -27,7 +27,7 @@ from pipeline.jobs.program.process import exit_code_of
 from pipeline.manifests import sha256_of
 from pipeline.training.detector_program.acceleration.cpu import compute_in_bfloat16
 from pipeline.training.detector_program.export import WrongExportError, check_export
-from pipeline.training.detector_program.recording.figures import number
+from pipeline.training.detector_program.recording.recorder import number
 from pipeline.training.job import JobStage, TrainingSpec, hyperparameters, write_job
 from pipeline.training.results import (
     BatchEvent,

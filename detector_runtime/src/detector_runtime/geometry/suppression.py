@@ -45,10 +45,7 @@ def suppress_same_box(boxes: Boxes, iou_threshold: float) -> NDArray[np.bool_]:
 
 
 def drop_cut_duplicates(
-    boxes: Boxes,
-    class_ids: NDArray[np.intp],
-    cut: NDArray[np.bool_],
-    share: float = 0.6,
+    boxes: Boxes, class_ids: NDArray[np.intp], cut: NDArray[np.bool_], share: float = 0.6
 ) -> NDArray[np.bool_]:
     """Which boxes stay when pieces of a thing, cut off by the edge of a tile, give way.
 

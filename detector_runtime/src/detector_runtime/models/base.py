@@ -72,11 +72,8 @@ def default_threads() -> int:
 
     No more than the CPU quota of a container pays for, where there is one.
     """
-    return max(1, min(_physical_cores(), usable_cores(), 4))
-
-
-def _physical_cores() -> int:
     shown = cores_to_run_on()
     # x86 desktop processors show each core twice; two are more likely two real ones of a guest.
     shows_twice = platform.machine().lower() in ("x86_64", "amd64") and shown > 2
-    return shown // 2 if shows_twice else shown
+    physical = shown // 2 if shows_twice else shown
+    return max(1, min(physical, usable_cores(), 4))

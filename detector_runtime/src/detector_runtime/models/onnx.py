@@ -152,9 +152,8 @@ class OnnxModel:
         size = self.facts.input_size
         if self._card.preprocess == "stretch":
             return stretch(source, size)
-        return letterbox(
-            source, self._roomy(smallest_canvas(source, size)) if self.has_free_size else size
-        )
+        free = self.has_free_size
+        return letterbox(source, self._roomy(smallest_canvas(source, size)) if free else size)
 
     def _roomy(self, canvas: Size) -> Size:
         # The export fixes how many rows the model picks: it must have that many cells to pick from.

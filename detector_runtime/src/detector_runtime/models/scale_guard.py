@@ -29,7 +29,8 @@ class ScaleGuard:
 
         Of several parts with scales of their own, the one that differs most counts.
         """
-        trained = self._trained_scale(image)
+        is_tiled = self._facts.trained_on == "tile"
+        trained = 1.0 if is_tiled else letterbox(image, self._facts.input_size).scale
         ratios = [scale / trained for scale in scales]
         return max(ratios, key=lambda ratio: max(ratio, 1 / ratio), default=1.0)
 
@@ -46,8 +47,3 @@ class ScaleGuard:
             times,
             self._facts.trained_on,
         )
-
-    def _trained_scale(self, image: Size) -> float:
-        if self._facts.trained_on == "tile":
-            return 1.0
-        return letterbox(image, self._facts.input_size).scale

@@ -121,8 +121,6 @@ def _ultralytics() -> Any:
 
 
 def _open(path: Path) -> Any:
-    if not path.is_file():
-        raise ModelLoadError(f"there is no model at {path}", "Check the path.")
     try:
         ultralytics = _ultralytics()
     except ImportError as error:

@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 CONTROLLER = "cpu"
@@ -43,26 +42,14 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
-@dataclass(frozen=True)
-class _Mount:
-    """A mounted hierarchy: v2's, or v1's with the CPU controller.
-
-    `top` is the control group that `point` shows: in a container not always the highest one.
-    """
-
-    is_v2: bool
-    top: PurePosixPath
-    point: PurePosixPath
-
-
 def _control_groups(root: Path) -> Iterator[Path]:
     """Folders of the process's control groups and of all above them, as far as they are shown."""
     members = dict(_memberships(root))
-    for mount in _mounts(root):
-        if mount.is_v2 not in members:
+    for is_v2, top, point in _mounts(root):
+        if is_v2 not in members:
             continue
-        parts = _below(members[mount.is_v2], mount.top)
-        shown = root.joinpath(*mount.point.parts[1:])
+        parts = _below(members[is_v2], top)
+        shown = root.joinpath(*point.parts[1:])
         yield shown
         for depth in range(1, len(parts) + 1):
             yield shown.joinpath(*parts[:depth])
@@ -79,7 +66,9 @@ def _memberships(root: Path) -> Iterator[tuple[bool, PurePosixPath]]:
             yield False, PurePosixPath(path)
 
 
-def _mounts(root: Path) -> Iterator[_Mount]:
+def _mounts(root: Path) -> Iterator[tuple[bool, PurePosixPath, PurePosixPath]]:
+    """Of each hierarchy with a CPU controller, whether it is v2, the control group that is mounted
+    (in a container not always the highest one), and where it is."""
     for line in _lines(root / "proc" / "self" / "mountinfo"):
         before, _, after = line.partition(" - ")
         place, kind = before.split(" "), after.split(" ")
@@ -88,7 +77,7 @@ def _mounts(root: Path) -> Iterator[_Mount]:
         is_v2 = kind[0] == "cgroup2"
         if is_v2 or (kind[0] == "cgroup" and CONTROLLER in kind[2].split(",")):
             top, point = (PurePosixPath(_unescaped(field)) for field in place[3:5])
-            yield _Mount(is_v2, top, point)
+            yield is_v2, top, point
 
 
 def _below(group: PurePosixPath, top: PurePosixPath) -> tuple[str, ...]:

@@ -200,19 +200,15 @@ def _bench(chosen: argparse.Namespace) -> None:
 def _watch(chosen: argparse.Namespace) -> None:
     from detector_runtime.tools.watching import new_images, present_images
 
-    check_number("--interval", chosen.interval, 0.01)
-    if not chosen.folder.is_dir():
-        raise ConfigurationError(f"there is no folder {chosen.folder}", "Check the path.")
+    folder, interval = chosen.folder, chosen.interval
+    check_number("--interval", interval, 0.01)
+    if not folder.is_dir():
+        raise ConfigurationError(f"there is no folder {folder}", "Check the path.")
     if chosen.save is not None:
         with _writing(chosen.save):
             chosen.save.mkdir(parents=True, exist_ok=True)
     with _open(chosen) as detector:
-        images = (
-            present_images(chosen.folder)
-            if chosen.once
-            else new_images(chosen.folder, chosen.interval)
-        )
-        for path in images:
+        for path in present_images(folder) if chosen.once else new_images(folder, interval):
             print(json.dumps(_seen(detector, path, chosen)), flush=True)
 
 

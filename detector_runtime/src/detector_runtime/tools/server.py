@@ -58,12 +58,10 @@ class ServerLimits:
         check_count("the number at once", self.at_once, 1)
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: HTTPStatus, problem: str, fix: str) -> None:
-        super().__init__(problem)
+class _RefusedError(DetectorError):
+    def __init__(self, problem: str, fix: str, status: HTTPStatus) -> None:
+        super().__init__(problem, fix)
         self.status = status
-        self.problem = problem
-        self.fix = fix
 
 
 class _Budget:
@@ -153,17 +151,17 @@ class _Handler(BaseHTTPRequestHandler):
             path = urlsplit(self.path).path
             if path not in routes:
                 raise _RefusedError(
-                    HTTPStatus.NOT_FOUND,
                     f"{self.command} {path[:80]} is nothing that this server knows",
                     "Use GET /health, GET /info or POST /detect.",
+                    HTTPStatus.NOT_FOUND,
                 )
             self._send(HTTPStatus.OK, routes[path]())
-        except _RefusedError as refusal:
-            self._refuse(refusal.status, refusal.problem, refusal.fix)
+        except _RefusedError as error:
+            self._refuse(error.status, error)
         except (ImageError, ConfigurationError) as error:
-            self._refuse(HTTPStatus.BAD_REQUEST, error.problem, error.fix)
+            self._refuse(HTTPStatus.BAD_REQUEST, error)
         except DetectorError as error:
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.problem, error.fix)
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
@@ -174,9 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         allowed = _is_local(host) or host == self.server.host or not _is_local(self.server.host)
         if not allowed or (origin is not None and not _is_local(urlsplit(origin).hostname or "")):
             raise _RefusedError(
-                HTTPStatus.FORBIDDEN,
                 "the request comes from another site",
                 "Call this server as http://127.0.0.1, from a program and not from a web page.",
+                HTTPStatus.FORBIDDEN,
             )
 
     def _health(self) -> dict[str, Any]:
@@ -199,17 +197,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _detect(self) -> dict[str, Any]:
         if not self.server.slots.acquire(blocking=False):
             raise _RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
                 "too many requests wait already",
                 "Wait for an answer before sending the next image.",
+                HTTPStatus.SERVICE_UNAVAILABLE,
             )
         try:
             content, mode = self._image(self._body())
             if not self.server.budget.take():
                 raise _RefusedError(
-                    HTTPStatus.TOO_MANY_REQUESTS,
                     f"more than {self.server.limits.per_second:g} images a second",
                     "Send fewer, or start the server with a higher --rate.",
+                    HTTPStatus.TOO_MANY_REQUESTS,
                 )
             frame = decode_image(content)
             found: Detections = look(self.server.detector, frame.pixels, mode)
@@ -221,18 +219,18 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdecimal()):
             raise _RefusedError(
-                HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing", "Send it with the body."
+                "Content-Length is missing", "Send it with the body.", HTTPStatus.LENGTH_REQUIRED
             )
         most = self.server.limits.body_bytes
         if int(length) > most:
             raise _RefusedError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body has {int(length)} bytes, at most {most} are taken",
                 "Send a JPEG or a smaller image, or start the server with a higher --max-mb.",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             )
         body = self.rfile.read(int(length))
         if len(body) != int(length):
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, "the body was cut off", "Send it again.")
+            raise _RefusedError("the body was cut off", "Send it again.", HTTPStatus.BAD_REQUEST)
         return body
 
     def _image(self, body: bytes) -> tuple[bytes, str]:
@@ -247,15 +245,15 @@ class _Handler(BaseHTTPRequestHandler):
         if kind.startswith("image/") or kind == "application/octet-stream":
             return body, mode
         raise _RefusedError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"a body of type {kind} is not an image",
             "Send image/png, image/jpeg, application/octet-stream, a form upload or JSON.",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
 
-    def _refuse(self, status: HTTPStatus, problem: str, fix: str) -> None:
+    def _refuse(self, status: HTTPStatus, error: DetectorError) -> None:
         # What is left of the body was not read: the connection cannot go on.
         self.close_connection = True
-        self._send(status, {"error": {"problem": problem, "fix": fix}})
+        self._send(status, {"error": {"problem": error.problem, "fix": error.fix}})
 
     def _send(self, status: HTTPStatus, values: dict[str, Any]) -> None:
         content = json.dumps(values).encode()
@@ -278,7 +276,7 @@ def _from_json(body: bytes, mode: str) -> tuple[bytes, str]:
         content = base64.b64decode(values["image"], validate=True)
     except (ValueError, binascii.Error, KeyError, TypeError, RecursionError) as error:
         raise _RefusedError(
-            HTTPStatus.BAD_REQUEST, f"the JSON holds no image: {type(error).__name__}", fix
+            f"the JSON holds no image: {type(error).__name__}", fix, HTTPStatus.BAD_REQUEST
         ) from error
     return content, str(values.get("mode", mode))
 
@@ -292,7 +290,7 @@ def _from_form(content_type: str, body: bytes) -> bytes:
         if part.get_filename() is not None and isinstance(content, bytes):
             return content
     raise _RefusedError(
-        HTTPStatus.BAD_REQUEST, "the form holds no file", "Send it as: curl -F image=@shot.png URL"
+        "the form holds no file", "Send it as: curl -F image=@shot.png URL", HTTPStatus.BAD_REQUEST
     )
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.intp]
-Solver = Callable[[NDArray[np.float64]], tuple[Indices, Indices]]
-
-logger = logging.getLogger("detector_runtime")
 
 
 def assign(
@@ -48,10 +42,12 @@ def _solve(
     if len(row_names) == 1 or len(column_names) == 1:
         best = int(np.argmin(costs))
         return rows[best : best + 1], columns[best : best + 1]
+    from scipy.optimize import linear_sum_assignment
+
     # Clamped before solving: otherwise a hopeless pair could push a good one aside.
     matrix = np.full((len(row_names), len(column_names)), gate)
     matrix[row_index, column_index] = costs
-    row, column = _solver()(matrix)
+    row, column = linear_sum_assignment(matrix)
     taken = matrix[row, column] < gate
     return row_names[row[taken]], column_names[column[taken]]
 
@@ -72,28 +68,3 @@ def _components(rows: Indices, columns: Indices) -> list[Indices]:
     for index, (row, _) in enumerate(ends):
         groups.setdefault(root(row), []).append(index)
     return [np.array(group, np.intp) for group in groups.values()]
-
-
-@lru_cache(maxsize=1)
-def _solver() -> Solver:
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError:
-        logger.warning("scipy is not installed: tracks are matched greedily, ids change more often")
-        return greedy
-    solve: Solver = linear_sum_assignment
-    return solve
-
-
-def greedy(matrix: NDArray[np.float64]) -> tuple[Indices, Indices]:
-    """Takes the cheapest pair that is left until none is: not always the best sum."""
-    rows, columns = [], []
-    used_rows, used_columns = set[int](), set[int]()
-    for flat in np.argsort(matrix, axis=None, kind="stable").tolist():
-        row, column = divmod(flat, matrix.shape[1])
-        if row not in used_rows and column not in used_columns:
-            rows.append(row)
-            columns.append(column)
-            used_rows.add(row)
-            used_columns.add(column)
-    return np.array(rows, np.intp), np.array(columns, np.intp)

@@ -163,20 +163,14 @@ def _proposals(before: Grey, now: Grey) -> Iterator[Points]:
     from scipy import fft
 
     shape = tuple(fft.next_fast_len(side, real=True) for side in now.shape)
-    surface = _phase(before, now, shape)
+    surface, near = _phase(before, now, shape), np.arange(-2, 3)
     for _ in range(PROPOSALS):
         row, column = np.unravel_index(int(np.argmax(surface)), surface.shape)
         for y in (row, row - shape[0]):
             for x in (column, column - shape[1]):
                 if abs(y) < now.shape[0] and abs(x) < now.shape[1]:
                     yield np.array([-x, -y], np.intp)
-        _blank(surface, int(row), int(column))
-
-
-def _blank(surface: Grey, row: int, column: int) -> None:
-    rows = np.arange(row - 2, row + 3) % surface.shape[0]
-    columns = np.arange(column - 2, column + 3) % surface.shape[1]
-    surface[np.ix_(rows, columns)] = -1.0
+        surface[np.ix_((row + near) % shape[0], (column + near) % shape[1])] = -1.0
 
 
 def _phase(before: Grey, now: Grey, shape: tuple[Any, ...]) -> Grey:

@@ -428,10 +428,7 @@ class EntityTracker:
         )
 
     def _new_tracks(
-        self,
-        measured: NDArray[np.float64],
-        scores: NDArray[np.float32],
-        class_ids: Indices,
+        self, measured: NDArray[np.float64], scores: NDArray[np.float32], class_ids: Indices
     ) -> _Tracks:
         count = len(measured)
         votes = np.zeros((count, len(self.class_names)))

@@ -82,7 +82,7 @@ class DataParallel:
         model.loss = types.MethodType(loss, model)
 
     def renew_replicas(self) -> None:
-        """Copy the model anew before the next step: its criterion and its modes have changed."""
+        """Copy the model again before the next step: its criterion and its modes have changed."""
         self._replicas = []
 
     def _loss(self, model: Any, parts: list[dict[str, Any]]) -> Loss:

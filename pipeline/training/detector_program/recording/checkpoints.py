@@ -33,14 +33,12 @@ class Checkpoint:
     @property
     def stage(self) -> str:
         """The stage of training that it is of."""
-        name: str = self.state["stage"]
-        return name
+        return str(self.state["stage"])
 
     @property
     def epoch(self) -> int:
         """Finished epochs of that stage."""
-        finished: int = self.content["epoch"] + 1
-        return finished
+        return int(self.content["epoch"]) + 1
 
 
 def newest_checkpoint(job: dict[str, Any], folder: Path, outputs: Outputs) -> Checkpoint | None:

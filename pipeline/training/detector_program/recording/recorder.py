@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from pipeline.jobs.program.outputs import Outputs
 
 from ..constants import METRIC_NAMES, PROGRESS_SECONDS, RESULTS_FILE, STATE_KEY
 from ..stages import StageSettings
 from .checkpoints import without_optimizer
-from .figures import losses, number
 from .timing import StepClock, TimeLeft
 
 
@@ -59,23 +60,20 @@ class History:
         return "".join(f"{line}\n" for line in lines)
 
 
-class RecordedTraining(Protocol):
-    """What a recorder has to know of the training that it records."""
-
-    outputs: Outputs
-    history: History
-
-    def stop_requested(self) -> bool: ...
-
-
 class Recorder:
     """Turns what ultralytics calls back into events, and keeps a whole checkpoint at all times."""
 
-    def __init__(self, training: RecordedTraining, stage: StageSettings) -> None:
-        self.training = training
-        self.outputs = training.outputs
-        self.history = training.history
+    def __init__(
+        self,
+        outputs: Outputs,
+        history: History,
+        stage: StageSettings,
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        self.outputs = outputs
+        self.history = history
         self.stage = stage
+        self.stop_requested = stop_requested
         self.clock = StepClock()
         self.epoch_began = self.told = time.monotonic()
         self.batch = self.batch_size = 0
@@ -156,7 +154,7 @@ class Recorder:
         self.stop_if_asked(trainer)
 
     def stop_if_asked(self, trainer: Any) -> None:
-        trainer.stop |= self.training.stop_requested()
+        trainer.stop |= self.stop_requested()
 
     def epoch_ends(self, trainer: Any) -> None:
         """Keep the checkpoint, then tell the epoch: what was told is never trained again."""
@@ -231,3 +229,19 @@ class Recorder:
 def metrics_of(trainer: Any) -> dict[str, float | None]:
     """The figures of the last validation."""
     return {name: number(trainer.metrics.get(key)) for name, key in METRIC_NAMES.items()}
+
+
+def losses(items: dict[str, Any], prefix: str) -> dict[str, float | None]:
+    """The losses among ultralytics' figures, without prefix and the word 'loss'."""
+    return {
+        key.removeprefix(prefix).removesuffix("_loss"): number(value)
+        for key, value in items.items()
+        if key.startswith(prefix)
+    }
+
+
+def number(value: Any) -> float | None:
+    """A finite number in plain figures, else None: JSON knows no NaN."""
+    if value is None or not math.isfinite(float(value)):
+        return None
+    return round(float(value), 6)
