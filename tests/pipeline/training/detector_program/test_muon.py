@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ultralytics.nn.tasks import DetectionModel
 from ultralytics.optim import muon as upstream
 
 from pipeline.training.detector_program.acceleration.cpu import CpuPrecision
@@ -12,6 +13,7 @@ from pipeline.training.detector_program.acceleration.muon import (
     as_matrix,
     as_weight,
     even_shares,
+    operations,
     orthogonalize,
 )
 from pipeline.training.detector_program.ultralytics_patches import patch_muon
@@ -100,16 +102,24 @@ def test_workers_that_share_the_matrices_train_alike(patched: pytest.MonkeyPatch
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=40), st.integers(2, 5))
-def test_matrices_are_shared_out_evenly(shapes: list[tuple[int, int]], count: int) -> None:
-    """No share takes longer than another by more than its largest matrix."""
+def test_each_matrix_is_in_one_share(shapes: list[tuple[int, int]], count: int) -> None:
     shares = even_shares(shapes, count)
-    work = [
-        [min(shapes[position]) ** 2 * max(shapes[position]) for position in share]
-        for share in shares
-    ]
+    assert len(shares) == count
     assert sorted(position for share in shares for position in share) == [*range(len(shapes))]
-    largest = max((max(share) for share in work if share), default=0)
-    assert max(map(sum, work)) - min(map(sum, work)) <= largest
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_shares_of_a_network_take_as_long_and_few_calls(count: int) -> None:
+    """Of YOLO26n: a shape is parted only where it would keep one worker busy for long."""
+    weights = DetectionModel("yolo26n.yaml", nc=16, verbose=False).parameters()
+    shapes = [(len(weight), weight[0].numel()) for weight in weights if weight.ndim >= 2]
+
+    shares = even_shares(shapes, count)
+
+    work = [sum(operations(shapes[position]) for position in share) for share in shares]
+    assert max(work) < 1.1 * min(work)
+    calls = sum(len({shapes[position] for position in share}) for share in shares)
+    assert calls <= len(set(shapes)) + 2 * count
 
 
 @settings(deadline=None, max_examples=60)
