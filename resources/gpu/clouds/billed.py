@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from resources.gpu.clouds.base import Billed, CloudError, Inventory
 
 HOURS_A_MONTH = 730.0
-"""By which prices a month become prices an hour: 365 days of 24 hours in 12 months."""
+"""A price for a month, by this, is one for an hour: 365 days of 24 hours in 12 months."""
 
 
 def collected(looks: Iterable[tuple[str, Callable[[], Iterable[Billed]]]]) -> Inventory:
@@ -26,18 +25,3 @@ def collected(looks: Iterable[tuple[str, Callable[[], Iterable[Billed]]]]) -> In
         except CloudError as error:
             unknown.append(f"{what}: {error.problem}")
     return Inventory(tuple(items), tuple(unknown))
-
-
-def per_hour(usd_a_month: float) -> float:
-    """A price for a month as one for an hour."""
-    return usd_a_month / HOURS_A_MONTH
-
-
-def seconds_since_1970(told: str | None) -> float | None:
-    """A time as an API tells it (RFC 3339); None where it tells none."""
-    if not told:
-        return None
-    try:
-        return datetime.fromisoformat(told).timestamp()
-    except ValueError:
-        return None

@@ -344,4 +344,5 @@ def test_a_key_that_is_made_is_one_that_ssh_keygen_reads(tmp_path: Path) -> None
     told = subprocess.run(["ssh-keygen", "-y", "-f", str(file)], capture_output=True, text=True)
 
     assert told.stdout.split()[:2] == line.split()[:2]
+    assert len(line.splitlines()) == 1
     assert file.stat().st_mode & 0o077 == 0

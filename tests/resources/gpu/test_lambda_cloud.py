@@ -191,7 +191,7 @@ def test_a_key_that_an_earlier_instance_has_left_is_used_again(
         "public_key": PUBLIC_KEY,
     }
 
-    pod = cloud.create(replace(REQUEST, public_key=f"{PUBLIC_KEY}\n"))
+    pod = cloud.create(REQUEST)
 
     assert double.newest().public_key == PUBLIC_KEY
     cloud.terminate(pod.id)
