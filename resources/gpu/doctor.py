@@ -8,9 +8,8 @@ from pathlib import Path
 from pipeline.errors import OutpostError
 from resources.gpu.clouds.base import Cloud, Diagnosis
 from resources.gpu.factory import cloud_of, ssh_settings
-from resources.gpu.hosts.host_keys import known_host
-from resources.gpu.hosts.keys import SshKeyError, own_key, public_line, read_key
-from resources.gpu.hosts.ssh import Login, RemoteHost
+from resources.gpu.hosts.keys import SshKeyError, own_key, public_line
+from resources.gpu.hosts.ssh import RemoteHost
 from resources.gpu.hosts.workspace import RemoteWorkspace
 from resources.gpu.leases.ledger import MIN_USEFUL_SECONDS, Ledger
 from resources.gpu.pod_names import new_lease_id, owner_token
@@ -90,9 +89,7 @@ def _diagnose_budget(gpu: GpuSettings, ledger: Ledger) -> Diagnosis:
 def _diagnose_host(gpu: GpuSettings, folder: Path) -> tuple[Diagnosis, ...]:
     try:
         settings = ssh_settings(gpu)
-        trust = known_host(settings.known_hosts, settings.address)
-        login = Login(settings.address, read_key(settings.key), trust)
-        with closing(RemoteHost(login, PATIENCE_SECONDS)) as host:
+        with closing(RemoteHost(settings.login(), PATIENCE_SECONDS)) as host:
             name = f"outpost-{owner_token(folder)}-{new_lease_id()}"
             environment = RemoteWorkspace(host, name, {}).probe()
     except OutpostError as error:

@@ -464,11 +464,11 @@ def find_by_name(cloud: Cloud, name: str, timeouts: Timeouts) -> Pod | None:
             first_clean = now if first_clean is None else first_clean
             if now - first_clean >= timeouts.list_lag:
                 return None
-        except CloudKeyError:
-            raise
         except CloudError as error:
             trouble, now = error.problem, time.monotonic()
-        if now > gives_up:
+            if isinstance(error, CloudKeyError):
+                gives_up = now
+        if now >= gives_up:
             raise EndNotVerifiedError(
                 f"Whether the pod {name} was created on {cloud.name} could not be found out: "
                 f"{trouble}",
@@ -508,14 +508,7 @@ def _resolve(
     cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, timeouts: Timeouts
 ) -> LeaseRow:
     """Find out what a request became that nobody knows the answer of."""
-    try:
-        pod = find_by_name(cloud, row.name, timeouts)
-    except CloudError as error:
-        raise EndNotVerifiedError(
-            f"Whether the pod {row.name} was created on {row.provider} could not be found out: "
-            f"{error.problem}",
-            "Run `outpost gpu reap` as soon as the cloud answers again.",
-        ) from error
+    pod = find_by_name(cloud, row.name, timeouts)
     return ledger.not_created(row.id, note) if pod is None else adopt(ledger, row, pod)
 
 
