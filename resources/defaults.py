@@ -57,10 +57,4 @@ class Resources:
         Raises:
             GpuSettingsError: the environment describes a GPU that is not possible.
         """
-        return {
-            "paths": self.paths,
-            "artifacts": self.artifacts,
-            "exports": self.exports,
-            "game": self.game,
-            "gpu": self.gpu,
-        }
+        return {**vars(self), "gpu": self.gpu}
