@@ -235,7 +235,7 @@ def _require_agent_or_passphrase(found: _KeyFile) -> None:
 
 
 def _agent_holds(public: bytes) -> bool:
-    with closing(paramiko.Agent()) as agent, suppress(paramiko.SSHException):
+    with suppress(paramiko.SSHException), closing(paramiko.Agent()) as agent:
         return any(key.blob == public for key in agent.get_keys())
     return False
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519
 from doubles.agents import (
     SecurityKey,
     add_to_agent,
+    agent_that_refuses,
     agent_with_security_keys,
     needs_agent,
     ssh_agent,
@@ -237,6 +238,16 @@ def test_an_agent_without_the_key_is_told_of(
     monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
 
     with ssh_agent(socket), pytest.raises(SshKeyError, match="the SSH agent does not hold it"):
+        read_key(file)
+
+
+def test_an_agent_that_lists_no_keys_is_as_good_as_none(
+    tmp_path: Path, socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = keygen(tmp_path / "key", "ed25519", passphrase="five5")
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+
+    with agent_that_refuses(socket), pytest.raises(SshKeyError, match="does not hold it"):
         read_key(file)
 
 
