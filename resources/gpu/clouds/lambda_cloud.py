@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import Field
 
 from resources.gpu.clouds.base import (
+    HOURS_A_MONTH,
     AmbiguousCreateError,
     Billed,
     CloudBalanceError,
@@ -34,7 +35,6 @@ from resources.gpu.clouds.base import (
     PodStatus,
     SshAddress,
 )
-from resources.gpu.clouds.billed import HOURS_A_MONTH, collected
 from resources.gpu.clouds.http import (
     ApiClient,
     ApiKey,
@@ -114,20 +114,17 @@ class LambdaCloud:
     name = "lambda"
     arms_deadman = False
 
-    def __init__(self, settings: LambdaSettings | None = None) -> None:
+    def __init__(self, settings: LambdaSettings) -> None:
         """Nothing is asked yet.
 
         Raises:
             CloudError: the base URL would send the key unencrypted over a network.
         """
-        self.settings = settings or LambdaSettings()
-        service = Service(
-            "Lambda Cloud", self.settings.base_url, KEY, self.settings.seconds_apart, _CODES
-        )
-        self._api = ApiClient(service, self.settings.retries)
-        self._launches = shared_limiter(
-            f"{self._api.base_url} launches", self.settings.launch_seconds_apart
-        )
+        self.settings = settings
+        service = Service("Lambda Cloud", settings.base_url, KEY, settings.seconds_apart, _CODES)
+        self._api = ApiClient(service, settings.retries)
+        launches = f"{self._api.base_url} launches"
+        self._launches = shared_limiter(launches, settings.launch_seconds_apart)
 
     def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
         """What could be rented, region by region; the CUDA version is Lambda's, a recent one."""
@@ -154,11 +151,9 @@ class LambdaCloud:
         except CloudError:
             self._try_clean_up(name)
             raise
-        price = request.offer.usd_per_hour
-        return Pod(instance_id, name, PodStatus.STARTING, price, ssh=None)
+        return Pod(instance_id, name, PodStatus.STARTING, request.offer.usd_per_hour, ssh=None)
 
     def get(self, pod_id: str) -> Pod | None:
-        """An instance by its id."""
         instance = self._instance(pod_id)
         return None if instance is None else self._pod(instance)
 
@@ -196,8 +191,8 @@ class LambdaCloud:
 
     def billed(self) -> Inventory:
         """Instances and file systems."""
-        return collected(
-            (("instances", self._billed_instances), ("file systems", self._billed_file_systems))
+        return Inventory.collected(
+            {"instances": self._billed_instances, "file systems": self._billed_file_systems}
         )
 
     def _billed_instances(self) -> Iterator[Billed]:
@@ -205,10 +200,8 @@ class LambdaCloud:
         for instance in listed.data:
             pod = self._pod(instance)
             if pod.status is not PodStatus.ENDED:
-                how: Literal["told", "unknown"] = "told" if pod.usd_per_hour else "unknown"
-                yield Billed(
-                    *("instance", pod.id, pod.name, instance.status, None, pod.usd_per_hour, how)
-                )
+                what = ("instance", pod.id, pod.name, instance.status, None)
+                yield Billed(*what, pod.usd_per_hour, "told" if pod.usd_per_hour else "unknown")
         listed.require_all("instances")
 
     def _billed_file_systems(self) -> Iterator[Billed]:
@@ -295,7 +288,6 @@ class _Answer(ResponseBody, Generic[T]):
 
 
 class _InstanceType(ResponseBody):
-    name: str = ""
     price_cents_per_hour: int | None = None
 
 

@@ -17,6 +17,7 @@ from pydantic import AliasPath, Field
 
 from resources.gpu.clouds.base import (
     DEADMAN_FILE,
+    HOURS_A_MONTH,
     IDLE_FILE,
     IDLE_MINUTES,
     Billed,
@@ -32,7 +33,6 @@ from resources.gpu.clouds.base import (
     PodStatus,
     SshAddress,
 )
-from resources.gpu.clouds.billed import HOURS_A_MONTH, collected
 from resources.gpu.clouds.http import (
     ApiClient,
     ApiKey,
@@ -101,15 +101,14 @@ class RunPod:
     name = "runpod"
     arms_deadman = True
 
-    def __init__(self, settings: RunPodSettings | None = None) -> None:
+    def __init__(self, settings: RunPodSettings) -> None:
         """Nothing is asked yet.
 
         Raises:
             CloudError: the base URL would send the key unencrypted over a network.
         """
-        self.settings = settings or RunPodSettings()
-        service = Service("RunPod", self.settings.base_url, KEY)
-        self._api = ApiClient(service, self.settings.retries)
+        self.settings = settings
+        self._api = ApiClient(Service("RunPod", settings.base_url, KEY), settings.retries)
 
     def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
         """What could be rented, data centre by data centre where they are told."""
@@ -137,7 +136,6 @@ class RunPod:
             raise self._api.ambiguous(error.problem) from None
 
     def get(self, pod_id: str) -> Pod | None:
-        """A pod by its id."""
         reply = self._api.ask("GET", f"/pods/{checked_id(pod_id)}")
         return None if reply.status == 404 else reply.read(_Pod).pod()
 
@@ -148,7 +146,6 @@ class RunPod:
         return [pod.pod() for pod in listed.pods]
 
     def terminate(self, pod_id: str) -> None:
-        """Ask for a pod's end."""
         reply = self._api.ask("DELETE", f"/pods/{checked_id(pod_id)}")
         if reply.status != 404:
             reply.raise_for_error()
@@ -185,12 +182,12 @@ class RunPod:
 
     def billed(self) -> Inventory:
         """Pods, those of clusters and stopped ones with disks among them, volumes, endpoints."""
-        return collected(
-            (
-                ("pods", self._billed_pods),
-                ("network volumes", self._billed_volumes),
-                ("serverless endpoints", self._billed_endpoints),
-            )
+        return Inventory.collected(
+            {
+                "pods": self._billed_pods,
+                "network volumes": self._billed_volumes,
+                "serverless endpoints": self._billed_endpoints,
+            }
         )
 
     def _billed_pods(self) -> Iterator[Billed]:
@@ -239,17 +236,17 @@ class RunPod:
         return diagnose_offers(list(_offers(catalogues)), known, gpu_request)
 
     def _catalogues(self, gpu_request: GpuRequest) -> list[tuple[Tier, list[_Gpu]]]:
-        return [(tier, self._catalogue(tier, gpu_request)) for tier in self.settings.tiers]
-
-    def _catalogue(self, tier: Tier, gpu_request: GpuRequest) -> list[_Gpu]:
-        query: Query = {
-            "include": "AVAILABILITY",
-            "product": "POD",
-            "cloud": tier.upper(),
-            "count": 1,
-            "minCudaVersion": gpu_request.min_cuda,
-        }
-        return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
+        found = []
+        for tier in self.settings.tiers:
+            query: Query = {
+                "include": "AVAILABILITY",
+                "product": "POD",
+                "cloud": tier.upper(),
+                "count": 1,
+                "minCudaVersion": gpu_request.min_cuda,
+            }
+            found.append((tier, self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus))
+        return found
 
     def _body(self, request: PodRequest) -> dict[str, Any]:
         place, name = request.offer.region, parse_name(request.name)
