@@ -271,9 +271,8 @@ class ArtifactStore:
 
     def _record_files(self, version: ArtifactVersion) -> list[Path]:
         """The records of all versions of an asset or partition."""
-        return sorted(
-            (self._asset_folder(version.asset, version.partition) / "builds").glob("*.json")
-        )
+        folder = self._asset_folder(version.asset, version.partition)
+        return sorted(folder.glob("builds/*.json"))
 
     def _version_in(self, home: Path, manifest: Manifest) -> ArtifactVersion:
         """The version that a directory holds, or should hold if its manifest was changed."""

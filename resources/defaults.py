@@ -16,14 +16,7 @@ from resources.state import StateFolder
 
 @dataclass(frozen=True)
 class Resources:
-    """What assets and commands work with.
-
-    Attributes:
-        paths: the state folder, on which the others depend.
-        artifacts: the store of artifacts.
-        exports: where CVAT exports are dropped.
-        game: the installed games.
-    """
+    """What assets and commands work with."""
 
     paths: Paths
     artifacts: Artifacts

@@ -68,10 +68,7 @@ _BY_STATUS: Mapping[int, Meaning] = {
     402: (CloudBalanceError, "Top up the account, then run again."),
     403: _NOT_ALLOWED,
     408: _NOT_NOW,
-    422: (
-        CloudError,
-        "This is a mistake in Outpost, or the API has changed: please report it.",
-    ),
+    422: (CloudError, "This is a mistake in Outpost, or the API has changed: please report it."),
     429: (CloudBusyError, "Wait a minute and try again."),
 }
 _OTHERWISE: Meaning = (CloudError, "Read its message; trying again changes nothing.")
@@ -401,7 +398,10 @@ class ApiClient:
                 if not response.is_success:
                     response.read()
                     self._learned(response).raise_for_error()
-                yield from _until(ends, response.iter_lines())
+                for line in response.iter_lines():
+                    yield line
+                    if time.monotonic() > ends:
+                        return
         except httpx.ReadTimeout:
             return
         except httpx.HTTPError as error:
@@ -544,13 +544,6 @@ def _may_get_a_key(url: str) -> bool:
     except ValueError:
         return False
     return is_port and (parts.scheme == "https" or parts.hostname in LOOPBACK)
-
-
-def _until(ends: float, lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield line
-        if time.monotonic() > ends:
-            return
 
 
 @cache

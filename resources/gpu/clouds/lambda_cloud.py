@@ -115,11 +115,7 @@ class LambdaCloud:
     arms_deadman = False
 
     def __init__(self, settings: LambdaSettings) -> None:
-        """Nothing is asked yet.
-
-        Raises:
-            CloudError: the base URL would send the key unencrypted over a network.
-        """
+        """Nothing is asked yet; raises as `ApiClient` does."""
         self.settings = settings
         service = Service("Lambda Cloud", settings.base_url, KEY, settings.seconds_apart, _CODES)
         self._api = ApiClient(service, settings.retries)

@@ -102,11 +102,7 @@ class RunPod:
     arms_deadman = True
 
     def __init__(self, settings: RunPodSettings) -> None:
-        """Nothing is asked yet.
-
-        Raises:
-            CloudError: the base URL would send the key unencrypted over a network.
-        """
+        """Nothing is asked yet; raises as `ApiClient` does."""
         self.settings = settings
         self._api = ApiClient(Service("RunPod", settings.base_url, KEY), settings.retries)
 

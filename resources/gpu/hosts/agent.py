@@ -86,28 +86,27 @@ def environment(folder: str, *pins: str) -> str:
     """
     import fcntl
 
-    complete = Path(folder, "complete")
+    complete, python = Path(folder, "complete"), str(Path(folder, "bin", "python"))
     with Path(f"{folder}.lock").open("w") as lock:
         # Nobody else on this host makes it meanwhile.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            python = empty_environment(folder)
+            make_empty_environment(folder)
             inherit(python)
             install(python, Path(folder), pins)
             complete.touch()
-    return str(Path(folder, "bin", "python"))
+    return python
 
 
-def empty_environment(folder: str) -> str:
-    """An environment without packages but, where that can be had, pip; its interpreter."""
+def make_empty_environment(folder: str) -> None:
+    """An environment without packages but, where that can be had, pip."""
     try:
         run(sys.executable, "-m", "venv", folder)
     except SystemExit:
         # Debian has the part that brings pip in a package of its own.
         shutil.rmtree(folder, ignore_errors=True)
         run(sys.executable, "-m", "venv", "--without-pip", folder)
-    return str(Path(folder, "bin", "python"))
 
 
 def inherit(python: str) -> None:

@@ -72,11 +72,9 @@ class AgentKey(paramiko.PKey):
         self.kind: str = paramiko.Message(public).get_text()
 
     def get_name(self) -> str:
-        """The kind of key."""
         return self.kind
 
     def asbytes(self) -> bytes:
-        """The public half as it goes over the line."""
         return self.public
 
     @property

@@ -126,7 +126,8 @@ class SshHostLease:
         try:
             record = self.workspace.prepare(self.environment)
             write_json(remote_job.outputs / HOST_FILE, record)
-            return follower.run(_while_wanted)
+            # Nothing bounds a job on one's own machine, except that somebody still waits for it.
+            return follower.run(lambda _: require_a_parent())
         except BaseException:
             if not follower.has_ended:
                 with shielded(), suppress(OutpostError):
@@ -151,8 +152,3 @@ def parse_address(text: str) -> SshAddress:
             "Write it as user@host or user@host:port.",
         )
     return SshAddress(match["host"], int(match["port"] or DEFAULT_PORT), match["user"])
-
-
-def _while_wanted(_: RemoteWorkspace) -> None:
-    """Nothing bounds a job on one's own machine, except that somebody still waits for it."""
-    require_a_parent()
