@@ -31,7 +31,7 @@ _ADDRESS = re.compile(r"(?P<user>[^@\s]+)@(?P<host>[^@:\s]+)(:(?P<port>\d{1,5}))
 
 
 class SshHostError(OutpostError):
-    """A host that cannot be used as it was described, or whom somebody else uses."""
+    """A host that cannot be used as it was described, or that somebody else uses."""
 
 
 @dataclass(frozen=True)
