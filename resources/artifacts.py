@@ -21,16 +21,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_text
-from pipeline.manifests import Manifest, manifest_of, problems_in
+from pipeline.manifests import Manifest, Record, manifest_of, problems_in
 from pipeline.provenance import ArtifactVersion, Provenance
 from resources.files import last_touched, remove_tree, size_of
 from resources.paths import Paths
+
+Parsed = TypeVar("Parsed", bound=Record)
 
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
@@ -120,10 +123,7 @@ class ArtifactStore:
         return self._asset_folder(asset, None) / "staging" / name
 
     def commit(
-        self,
-        staged: Path,
-        describe: Callable[[str], Provenance],
-        manifest: Manifest | None = None,
+        self, staged: Path, describe: Callable[[str], Provenance], manifest: Manifest | None = None
     ) -> tuple[Artifact, Provenance]:
         """Hash what was staged, rename it into place and record how it was made.
 
@@ -198,7 +198,7 @@ class ArtifactStore:
         An unreadable record may be the one of this version.
         """
         for file in self._record_files(version):
-            claim = _parse_record(file)
+            claim = _parsed(file, Provenance)
             concerned = claim is None or claim.data_version == version.data_version
             if concerned and _read_record(file) is None:
                 yield f"{file}: the record was changed after the build"
@@ -215,7 +215,7 @@ class ArtifactStore:
         """Versions whose manifest lists a file with one of these digests, recorded or not."""
         found = []
         for home in self._homes():
-            manifest = _read_manifest(home)
+            manifest = _parsed(home / "manifest.json", Manifest)
             if manifest and any(entry.sha256 in sha256 for entry in manifest.files):
                 found.append(self._version_in(home, manifest))
         return tuple(found)
@@ -248,7 +248,7 @@ class ArtifactStore:
         for removal in removals:
             remove_tree(removal.path)
         for file in self.root.glob("*/*/builds/*.json"):
-            record = _parse_record(file)
+            record = _parsed(file, Provenance)
             # One that cannot be read may be another version's, of an artifact that is in use.
             if record is not None and not self._artifact(record.version).home.exists():
                 file.unlink()
@@ -271,9 +271,8 @@ class ArtifactStore:
 
     def _record_files(self, version: ArtifactVersion) -> list[Path]:
         """The records of all versions of an asset or partition."""
-        return sorted(
-            (self._asset_folder(version.asset, version.partition) / "builds").glob("*.json")
-        )
+        folder = self._asset_folder(version.asset, version.partition)
+        return sorted(folder.glob("builds/*.json"))
 
     def _version_in(self, home: Path, manifest: Manifest) -> ArtifactVersion:
         """The version that a directory holds, or should hold if its manifest was changed."""
@@ -353,23 +352,16 @@ def _is_young(home: Path) -> bool:
     return time.time() - since <= ABANDONED_AFTER_SECONDS
 
 
-def _read_manifest(home: Path) -> Manifest | None:
-    try:
-        return Manifest.model_validate_json((home / "manifest.json").read_text("utf-8"))
-    except (OSError, ValidationError):
-        return None
-
-
 def _read_record(file: Path) -> Provenance | None:
     """A record that is filed under the key of its own recipe; any other was changed."""
-    record = _parse_record(file)
+    record = _parsed(file, Provenance)
     return record if record is not None and record.recipe.input_key == file.stem else None
 
 
-def _parse_record(file: Path) -> Provenance | None:
-    """What a record says, true or not."""
+def _parsed(file: Path, kind: type[Parsed]) -> Parsed | None:
+    """What a record or a manifest says, true or not."""
     try:
-        return Provenance.model_validate_json(file.read_text("utf-8"))
+        return kind.model_validate_json(file.read_text("utf-8"))
     except (OSError, ValidationError):
         return None
 

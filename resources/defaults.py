@@ -16,14 +16,7 @@ from resources.state import StateFolder
 
 @dataclass(frozen=True)
 class Resources:
-    """What assets and commands work with.
-
-    Attributes:
-        paths: the state folder, on which the others depend.
-        artifacts: the store of artifacts.
-        exports: where CVAT exports are dropped.
-        game: the installed games.
-    """
+    """What assets and commands work with."""
 
     paths: Paths
     artifacts: Artifacts
@@ -57,10 +50,4 @@ class Resources:
         Raises:
             GpuSettingsError: the environment describes a GPU that is not possible.
         """
-        return {
-            "paths": self.paths,
-            "artifacts": self.artifacts,
-            "exports": self.exports,
-            "game": self.game,
-            "gpu": self.gpu,
-        }
+        return {**vars(self), "gpu": self.gpu}

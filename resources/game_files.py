@@ -117,15 +117,12 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             GameFolderError: the folder of mods that is named is not there.
         """
-        return tuple(read_mods(folder) for folder in self._mods_folders(pack))
-
-    def _mods_folders(self, pack: GamePack) -> tuple[Path, ...]:
         if pack.mods is None:
             return ()
         variable = mods_folder_variable(pack)
         named = self.mods_folder or _environment(variable, MODS_DIR_VARIABLE)
         if not named:
-            return mods_folders(pack)
+            return tuple(map(read_mods, mods_folders(pack)))
         folder = Path(named).expanduser()
         if not folder.is_dir():
             raise GameFolderError(
@@ -133,7 +130,7 @@ class GameFiles(dg.ConfigurableResource):  # type: ignore[type-arg]
                 f"Set {variable} to a player's folder that holds 'local' and 'subscribed', or to "
                 "nothing.",
             )
-        return (folder,)
+        return (read_mods(folder),)
 
     def index(self, folder: Path, pack: GamePack, report: Report) -> Indexed:
         """Hash the game's files, reusing the digest of a file whose size and time are the same."""
@@ -194,13 +191,11 @@ class DigestCache:
 
 def _named_by_environment(pack: GamePack) -> Path | None:
     for variable in (game_variable(pack), GAME_DIR_VARIABLE):
-        if not (named := os.environ.get(variable)):
-            continue
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
+        if named := os.environ.get(variable):
+            folder = Path(named).expanduser()
+            if folder.is_dir():
+                return folder
             raise GameFolderError(
-                f"{variable} is {named}, and there is no such folder.",
-                how_to_point_at(pack),
+                f"{variable} is {named}, and there is no such folder.", how_to_point_at(pack)
             )
-        return folder
     return None

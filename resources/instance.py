@@ -8,8 +8,8 @@ import dagster as dg
 from resources.state import StateFolder, project_file
 
 
-def prepare_instance(state: StateFolder) -> None:
-    """Give Dagster a home in the state folder, with the project's `dagster.yaml`.
+def open_instance(state: StateFolder) -> dg.DagsterInstance:
+    """The instance that keeps this state folder's runs, by the project's `dagster.yaml`.
 
     Sets `DAGSTER_HOME` for this process and those that it starts.
 
@@ -20,9 +20,4 @@ def prepare_instance(state: StateFolder) -> None:
     state.instance.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(project_file("dagster.yaml"), state.instance / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(state.instance)
-
-
-def open_instance(state: StateFolder) -> dg.DagsterInstance:
-    """The instance that keeps this state folder's runs."""
-    prepare_instance(state)
     return dg.DagsterInstance.get()

@@ -8,9 +8,8 @@ from pathlib import Path
 from pipeline.errors import OutpostError
 from resources.gpu.clouds.base import Cloud, Diagnosis
 from resources.gpu.factory import cloud_of, ssh_settings
-from resources.gpu.hosts.host_keys import known_host
-from resources.gpu.hosts.keys import SshKeyError, own_key, public_line, read_key
-from resources.gpu.hosts.ssh import Login, RemoteHost
+from resources.gpu.hosts.keys import SshKeyError, own_key, public_line
+from resources.gpu.hosts.ssh import RemoteHost
 from resources.gpu.hosts.workspace import RemoteWorkspace
 from resources.gpu.leases.ledger import MIN_USEFUL_SECONDS, Ledger
 from resources.gpu.pod_names import new_lease_id, owner_token
@@ -44,14 +43,13 @@ def diagnose(gpu: GpuSettings, folder: Path) -> tuple[Diagnosis, ...]:
 
 def _last_resort(gpu: GpuSettings, cloud: Cloud) -> Diagnosis:
     """What ends a host if Outpost never comes back."""
-    if cloud.arms_deadman:
-        return Diagnosis("last resort", True, f"A host ends itself after {gpu.ttl_hours:g} hours.")
-    return Diagnosis(
-        "last resort",
-        True,
-        f"None: a host of {cloud.name} does not end itself. Only runs and the reaper end it, so "
-        "keep `outpost dev` running, or call `outpost gpu reap` from a timer.",
-    )
+    detail = f"A host ends itself after {gpu.ttl_hours:g} hours."
+    if not cloud.arms_deadman:
+        detail = (
+            f"None: a host of {cloud.name} does not end itself. Only runs and the reaper end it, "
+            "so keep `outpost dev` running, or call `outpost gpu reap` from a timer."
+        )
+    return Diagnosis("last resort", True, detail)
 
 
 def _diagnose_key(folder: Path) -> Diagnosis:
@@ -77,22 +75,18 @@ def _diagnose_budget(gpu: GpuSettings, ledger: Ledger) -> Diagnosis:
         f"${spent:.2f} of ${limits.per_month:.2f} spent this month (UTC); a lease costs at most "
         f"${limits.per_lease:.2f}, at most ${limits.per_hour:.2f} an hour; {len(leases)} open."
     )
+    fix = ""
     if len(leases) >= limits.leases:
-        return Diagnosis(
-            "budget", False, detail, "Wait until the lease ends, or run `outpost gpu reap`."
-        )
-    useful = limits.per_hour * MIN_USEFUL_SECONDS / 3600
-    if limits.per_month - spent < useful:
-        return Diagnosis("budget", False, detail, "Raise max_usd_per_month.")
-    return Diagnosis("budget", True, detail)
+        fix = "Wait until the lease ends, or run `outpost gpu reap`."
+    elif limits.per_month - spent < limits.per_hour * MIN_USEFUL_SECONDS / 3600:
+        fix = "Raise max_usd_per_month."
+    return Diagnosis("budget", not fix, detail, fix)
 
 
 def _diagnose_host(gpu: GpuSettings, folder: Path) -> tuple[Diagnosis, ...]:
     try:
         settings = ssh_settings(gpu)
-        trust = known_host(settings.known_hosts, settings.address)
-        login = Login(settings.address, read_key(settings.key), trust)
-        with closing(RemoteHost(login, PATIENCE_SECONDS)) as host:
+        with closing(RemoteHost(settings.login(), PATIENCE_SECONDS)) as host:
             name = f"outpost-{owner_token(folder)}-{new_lease_id()}"
             environment = RemoteWorkspace(host, name, {}).probe()
     except OutpostError as error:

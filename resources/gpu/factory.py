@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
+from resources.gpu.clouds import lambda_cloud, runpod
 from resources.gpu.clouds.base import Cloud
 from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.clouds.runpod import RunPod, RunPodSettings, Tier
@@ -17,20 +17,9 @@ from resources.gpu.leases.local import LocalProvider
 from resources.gpu.leases.pod import PodTerms
 from resources.gpu.leases.rented import RentedProvider
 from resources.gpu.leases.ssh_host import SshHostProvider, SshHostSettings, parse_address
-from resources.gpu.settings import (
-    API_KEYS,
-    VARIABLE,
-    GpuSettings,
-    GpuSettingsError,
-    Provider,
-)
+from resources.gpu.settings import API_KEYS, VARIABLE, GpuSettings, GpuSettingsError, Provider
 from resources.gpu.timeouts import Timeouts
 
-TIERS: dict[str, tuple[Tier, ...]] = {
-    "secure": ("secure",),
-    "community": ("community",),
-    "any": ("secure", "community"),
-}
 RUNPOD_URL_VARIABLE = "OUTPOST_RUNPOD_URL"
 LAMBDA_URL_VARIABLE = "OUTPOST_LAMBDA_URL"
 """Where the APIs answer, for those who reach them by another way."""
@@ -104,14 +93,15 @@ def ssh_settings(settings: GpuSettings) -> SshHostSettings:
 
 
 def _runpod(settings: GpuSettings) -> Cloud:
-    account = RunPodSettings(tiers=TIERS[settings.tier])
-    url = os.environ.get(RUNPOD_URL_VARIABLE)
-    return RunPod(replace(account, base_url=url) if url else account)
+    url = os.environ.get(RUNPOD_URL_VARIABLE) or runpod.BASE_URL
+    tiers: tuple[Tier, ...] = ("secure", "community")
+    if settings.tier != "any":
+        tiers = (settings.tier,)
+    return RunPod(RunPodSettings(url, tiers))
 
 
 def _lambda(_settings: GpuSettings) -> Cloud:
-    url = os.environ.get(LAMBDA_URL_VARIABLE)
-    return LambdaCloud(LambdaSettings(base_url=url) if url else LambdaSettings())
+    return LambdaCloud(LambdaSettings(os.environ.get(LAMBDA_URL_VARIABLE) or lambda_cloud.BASE_URL))
 
 
 CLOUDS: dict[Provider, Callable[[GpuSettings], Cloud]] = {

@@ -53,7 +53,9 @@ def gpu_from_environment(paths: Paths) -> Gpu:
     for name in Gpu.model_fields:
         text = os.environ.get(variable_of(name), "").strip()
         if text and name != "paths":
-            values[name] = _list_of(text) if name == "gpus" else text
+            values[name] = text
+    if "gpus" in values:
+        values["gpus"] = [gpu.strip() for gpu in values["gpus"].split(",") if gpu.strip()]
     try:
         return Gpu(paths=paths, **values)
     except ValidationError as error:
@@ -68,7 +70,3 @@ def gpu_from_environment(paths: Paths) -> Gpu:
             f"The environment describes a GPU that is not possible. {error}",
             f"Correct the variables that begin with {VARIABLE}.",
         ) from error
-
-
-def _list_of(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]

@@ -19,8 +19,6 @@ from typing import NoReturn
 
 from pipeline.errors import OutpostError
 
-Handler = Callable[[int, FrameType | None], object]
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -15,8 +15,8 @@ import socketserver
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,10 +128,26 @@ class _Conversation(socketserver.StreamRequestHandler):
         return b"\x05"
 
 
-@contextmanager
-def agent_with_security_keys(socket: Path, *keys: SecurityKey) -> Iterator[None]:
+class _Refusal(_Conversation):
+    def _answer(self, message: bytes) -> bytes:
+        return b"\x05"
+
+
+def agent_with_security_keys(socket: Path, *keys: SecurityKey) -> AbstractContextManager[None]:
     """An agent at a socket, for the time of a block."""
-    with socketserver.ThreadingUnixStreamServer(str(socket), _Conversation) as server:
+    return _agent(socket, _Conversation, keys)
+
+
+def agent_that_refuses(socket: Path) -> AbstractContextManager[None]:
+    """An agent that answers whatever it is asked with its failure."""
+    return _agent(socket, _Refusal, ())
+
+
+@contextmanager
+def _agent(
+    socket: Path, conversation: type[_Conversation], keys: Sequence[SecurityKey]
+) -> Iterator[None]:
+    with socketserver.ThreadingUnixStreamServer(str(socket), conversation) as server:
         server.keys = keys  # type: ignore[attr-defined]
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -1,5 +1,5 @@
 """APIs of GPU clouds: one interface, a module for each cloud.
 
 Read `base` (what a cloud can be asked), `http` (requests, retries, limits), `offers` (what is to be
-had), `validation`, then `runpod` and `lambda_cloud`. Nothing here knows of the ledger.
+had), then `runpod` and `lambda_cloud`. Nothing here knows of the ledger.
 """

@@ -6,7 +6,7 @@ next (another offer, another try, giving up) is decided by whoever holds the lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -28,6 +28,9 @@ work done, and ends itself before its time. While the file does not exist, only 
 
 IDLE_MINUTES = 30
 """Long enough to fetch what a training has made over a slow line."""
+
+HOURS_A_MONTH = 730.0
+"""A price for a month, by this, is one for an hour: 365 days of 24 hours in 12 months."""
 
 
 class CloudError(OutpostError):
@@ -181,6 +184,23 @@ class Inventory:
 
     items: tuple[Billed, ...]
     unknown: tuple[str, ...] = ()
+
+    @classmethod
+    def collected(cls, looks: Mapping[str, Callable[[], Iterable[Billed]]]) -> Inventory:
+        """What several looks find; one that fails keeps what it had found, and is told of.
+
+        Args:
+            looks: by the name of what is looked for.
+        """
+        items: list[Billed] = []
+        unknown = []
+        for what, look in looks.items():
+            try:
+                for item in look():
+                    items.append(item)
+            except CloudError as error:
+                unknown.append(f"{what}: {error.problem}")
+        return cls(tuple(items), tuple(unknown))
 
 
 @dataclass(frozen=True)

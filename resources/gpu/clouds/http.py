@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
@@ -42,6 +42,8 @@ from resources.gpu.clouds.base import (
     CloudKeyError,
     CloudUnavailableError,
     Diagnosis,
+    Pod,
+    PodStatus,
 )
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -53,7 +55,23 @@ CLOCK_MINUTES = 15
 QUOTED_CHARACTERS = 400
 
 Query = Mapping[str, str | int]
-Classify = Callable[["ApiResponse"], CloudError | None]
+Meaning = tuple[type[CloudError], str]
+"""What an error is, and what to do about it."""
+
+_NOT_ALLOWED: Meaning = (
+    CloudKeyError,
+    "Check the API key and what it may do; it needs to read and write pods.",
+)
+_NOT_NOW: Meaning = (CloudUnavailableError, "Try again in a few minutes.")
+_BY_STATUS: Mapping[int, Meaning] = {
+    401: _NOT_ALLOWED,
+    402: (CloudBalanceError, "Top up the account, then run again."),
+    403: _NOT_ALLOWED,
+    408: _NOT_NOW,
+    422: (CloudError, "This is a mistake in Outpost, or the API has changed: please report it."),
+    429: (CloudBusyError, "Wait a minute and try again."),
+}
+_OTHERWISE: Meaning = (CloudError, "Read its message; trying again changes nothing.")
 
 
 class ResponseBody(BaseModel):
@@ -137,11 +155,6 @@ def incomplete_list(service: str, what: str) -> CloudError:
     )
 
 
-def no_codes(_reply: ApiResponse) -> CloudError | None:
-    """For services whose errors have no codes: the status decides."""
-    return None
-
-
 @dataclass(frozen=True)
 class ApiResponse:
     """What came back. The key is in none of it, even if the service should repeat it.
@@ -149,13 +162,13 @@ class ApiResponse:
     Attributes:
         service: its name, as messages write it.
         status: of HTTP.
-        classify: see `Service`.
+        codes: see `Service`.
     """
 
     service: str
     status: int
     text: str
-    classify: Classify = no_codes
+    codes: Mapping[str, Meaning] = field(default_factory=dict)
 
     def json(self) -> object:
         """The body.
@@ -215,9 +228,11 @@ class ApiResponse:
         told = " ".join(str(part) for part in parts if part)
         return told or self._start() or "nothing more"
 
-    def problem(self) -> str:
-        """An error's first sentence, with what the service says."""
-        return f"{self.service} refused ({self.status}): {self.message}"
+    @property
+    def code(self) -> str:
+        """The code of an error, for services that have such; else ""."""
+        error = self.fields().get("error")
+        return str(error.get("code", "")) if isinstance(error, dict) else ""
 
     @property
     def turned_away(self) -> bool:
@@ -243,26 +258,9 @@ class ApiResponse:
                 "This is not about your API key. A proxy that changes the User-Agent header, or "
                 "a blocked network, causes it; try from another network.",
             )
-        return self.classify(self) or self._error_by_status()
-
-    def _error_by_status(self) -> CloudError:
-        if self.status == 402:
-            return CloudBalanceError(self.problem(), "Top up the account, then run again.")
-        if self.status in (401, 403):
-            return CloudKeyError(
-                self.problem(),
-                "Check the API key and what it may do; it needs to read and write pods.",
-            )
-        if self.status == 429:
-            return CloudBusyError(self.problem(), "Wait a minute and try again.")
-        if self.status >= 500 or self.status == 408:
-            return CloudUnavailableError(self.problem(), "Try again in a few minutes.")
-        if self.status == 422:
-            return CloudError(
-                self.problem(),
-                "This is a mistake in Outpost, or the API has changed: please report it.",
-            )
-        return CloudError(self.problem(), "Read its message; trying again changes nothing.")
+        by_status = _BY_STATUS.get(self.status, _NOT_NOW if self.status >= 500 else _OTHERWISE)
+        kind, fix = self.codes.get(self.code, by_status)
+        return kind(f"{self.service} refused ({self.status}): {self.message}", fix)
 
     def _start(self) -> str:
         return " ".join(self.text.split())[:QUOTED_CHARACTERS]
@@ -276,15 +274,14 @@ class Service:
         name: as messages write it.
         base_url: what paths are appended to.
         seconds_apart: between two requests of this process, whoever sends them.
-        classify: what an error of this service means, where that shows in its body whatever the
-            status says; None where the status decides.
+        codes: what an error with such a code in its body means, whatever the status says.
     """
 
     name: str
     base_url: str
     key: ApiKey
     seconds_apart: float = 0.0
-    classify: Classify = no_codes
+    codes: Mapping[str, Meaning] = field(default_factory=dict)
 
 
 class ApiClient:
@@ -312,15 +309,20 @@ class ApiClient:
         minutes = round(self._clock_ahead / 60)
         if abs(minutes) <= CLOCK_MINUTES:
             return (Diagnosis("clock", True, f"agrees with {self.service.name}'s."),)
-        detail = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}"
-        return (
-            Diagnosis(
-                "clock",
-                False,
-                f"This machine's clock is {detail} {self.service.name}'s.",
-                "Set it: by it a pod is told when to end.",
-            ),
-        )
+        apart = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}"
+        detail = f"This machine's clock is {apart} {self.service.name}'s."
+        return (Diagnosis("clock", False, detail, "Set it: by it a pod is told when to end."),)
+
+    def diagnose_key(self, check: str, things: str, pods: Callable[[], Sequence[Pod]]) -> Diagnosis:
+        """Whether the key is accepted, and what runs in the account; `things` names its pods."""
+        try:
+            alive = [pod for pod in pods() if pod.status is not PodStatus.ENDED]
+        except CloudError as error:
+            failed = check if isinstance(error, CloudKeyError) else self.service.name
+            return Diagnosis(failed, False, error.problem, error.fix)
+        rate = sum(pod.usd_per_hour or 0.0 for pod in alive)
+        detail = f"accepted; {len(alive)} {things} in the account, USD {rate:.2f}/h together"
+        return Diagnosis(check, True, detail)
 
     def ask(
         self, method: str, path: str, query: Query | None = None, body: object = None
@@ -396,7 +398,10 @@ class ApiClient:
                 if not response.is_success:
                     response.read()
                     self._learned(response).raise_for_error()
-                yield from _until(ends, response.iter_lines())
+                for line in response.iter_lines():
+                    yield line
+                    if time.monotonic() > ends:
+                        return
         except httpx.ReadTimeout:
             return
         except httpx.HTTPError as error:
@@ -441,7 +446,7 @@ class ApiClient:
             there = parsedate_to_datetime(response.headers.get("date", ""))
             self._clock_ahead = time.time() - there.timestamp()
         text = response.text.replace(self.service.key.read(), "***")
-        return ApiResponse(self.service.name, response.status_code, text, self.service.classify)
+        return ApiResponse(self.service.name, response.status_code, text, self.service.codes)
 
     def _unreachable(self, error: httpx.HTTPError) -> CloudUnavailableError:
         return CloudUnavailableError(
@@ -499,13 +504,11 @@ class RateLimiter:
 
 
 _limiters: dict[tuple[str, float], RateLimiter] = {}
-_limiters_lock = threading.Lock()
 
 
 def shared_limiter(what: str, seconds_apart: float) -> RateLimiter:
     """This process's only limiter for a service, or for one kind of request to it."""
-    with _limiters_lock:
-        return _limiters.setdefault((what, seconds_apart), RateLimiter(seconds_apart))
+    return _limiters.setdefault((what, seconds_apart), RateLimiter(seconds_apart))
 
 
 def checked_url(url: str) -> str:
@@ -523,6 +526,17 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def checked_id(pod_id: str) -> str:
+    """A pod's id, fit to be part of a path.
+
+    Raises:
+        CloudError: it would lead elsewhere.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", pod_id):
+        raise CloudError(f"{pod_id!r} is not the id of a pod.", "Run `outpost gpu list`.")
+    return pod_id
+
+
 def _may_get_a_key(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -530,13 +544,6 @@ def _may_get_a_key(url: str) -> bool:
     except ValueError:
         return False
     return is_port and (parts.scheme == "https" or parts.hostname in LOOPBACK)
-
-
-def _until(ends: float, lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield line
-        if time.monotonic() > ends:
-            return
 
 
 @cache

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from datetime import datetime
+from typing import Generic, TypeVar
 
 from pydantic import Field
 
 from resources.gpu.clouds.base import (
+    HOURS_A_MONTH,
     AmbiguousCreateError,
     Billed,
     CloudBalanceError,
@@ -33,20 +35,20 @@ from resources.gpu.clouds.base import (
     PodStatus,
     SshAddress,
 )
-from resources.gpu.clouds.billed import collected, per_hour, seconds_since_1970
 from resources.gpu.clouds.http import (
     ApiClient,
     ApiKey,
     ApiResponse,
     Lenient,
+    Meaning,
     ResponseBody,
     RetryPolicy,
     Service,
+    checked_id,
     incomplete_list,
     shared_limiter,
 )
 from resources.gpu.clouds.offers import diagnose_offers, suitable
-from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
 
 BASE_URL = "https://cloud.lambda.ai/api/v1"
 KEY = ApiKey("LAMBDA_API_KEY", "https://cloud.lambda.ai/api-keys")
@@ -62,7 +64,7 @@ _STATUS = {
     "terminated": PodStatus.ENDED,
     "preempted": PodStatus.ENDED,
 }
-_BY_CODE: Mapping[str, tuple[type[CloudError], str]] = {
+_CODES: Mapping[str, Meaning] = {
     "instance-operations/launch/insufficient-capacity": (
         NoCapacityError,
         "Another type of instance or region may be available; or try again later.",
@@ -112,24 +114,13 @@ class LambdaCloud:
     name = "lambda"
     arms_deadman = False
 
-    def __init__(self, settings: LambdaSettings | None = None) -> None:
-        """Nothing is asked yet.
-
-        Raises:
-            CloudError: the base URL would send the key unencrypted over a network.
-        """
-        self.settings = settings or LambdaSettings()
-        service = Service(
-            "Lambda Cloud",
-            self.settings.base_url,
-            KEY,
-            self.settings.seconds_apart,
-            classify,
-        )
-        self._api = ApiClient(service, self.settings.retries)
-        self._launches = shared_limiter(
-            f"{self._api.base_url} launches", self.settings.launch_seconds_apart
-        )
+    def __init__(self, settings: LambdaSettings) -> None:
+        """Nothing is asked yet; raises as `ApiClient` does."""
+        self.settings = settings
+        service = Service("Lambda Cloud", settings.base_url, KEY, settings.seconds_apart, _CODES)
+        self._api = ApiClient(service, settings.retries)
+        launches = f"{self._api.base_url} launches"
+        self._launches = shared_limiter(launches, settings.launch_seconds_apart)
 
     def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
         """What could be rented, region by region; the CUDA version is Lambda's, a recent one."""
@@ -141,11 +132,11 @@ class LambdaCloud:
         A launch that is refused takes the key back; a launch that may have happened does not, as
         the instance needs it: see `_try_clean_up`.
         """
-        name, public_key = checked_name(request.name), checked_public_key(request.public_key)
+        name = request.name
         launch = {
             "region_name": request.offer.region,
             "instance_type_name": request.offer.gpu,
-            "ssh_key_names": [self._register(name, public_key)],
+            "ssh_key_names": [self._register(name, request.public_key)],
             "file_system_names": [],
             "name": name,
         }
@@ -156,11 +147,9 @@ class LambdaCloud:
         except CloudError:
             self._try_clean_up(name)
             raise
-        price = request.offer.usd_per_hour
-        return Pod(instance_id, request.name, PodStatus.STARTING, price, ssh=None)
+        return Pod(instance_id, name, PodStatus.STARTING, request.offer.usd_per_hour, ssh=None)
 
     def get(self, pod_id: str) -> Pod | None:
-        """An instance by its id."""
         instance = self._instance(pod_id)
         return None if instance is None else self._pod(instance)
 
@@ -198,8 +187,8 @@ class LambdaCloud:
 
     def billed(self) -> Inventory:
         """Instances and file systems."""
-        return collected(
-            (("instances", self._billed_instances), ("file systems", self._billed_file_systems))
+        return Inventory.collected(
+            {"instances": self._billed_instances, "file systems": self._billed_file_systems}
         )
 
     def _billed_instances(self) -> Iterator[Billed]:
@@ -207,10 +196,8 @@ class LambdaCloud:
         for instance in listed.data:
             pod = self._pod(instance)
             if pod.status is not PodStatus.ENDED:
-                how: Literal["told", "unknown"] = "told" if pod.usd_per_hour else "unknown"
-                yield Billed(
-                    *("instance", pod.id, pod.name, instance.status, None, pod.usd_per_hour, how)
-                )
+                what = ("instance", pod.id, pod.name, instance.status, None)
+                yield Billed(*what, pod.usd_per_hour, "told" if pod.usd_per_hour else "unknown")
         listed.require_all("instances")
 
     def _billed_file_systems(self) -> Iterator[Billed]:
@@ -220,32 +207,15 @@ class LambdaCloud:
 
     def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, instances, capacity and price; Lambda tells no balance."""
-        looks: tuple[Callable[[], Diagnosis], ...] = (
-            self._diagnose_key,
-            lambda: self._diagnose_capacity(gpu_request),
-        )
-        diagnoses = []
-        for look in looks:
-            try:
-                diagnosis = look()
-            except CloudError as error:
-                diagnosis = Diagnosis("Lambda Cloud", False, error.problem, error.fix)
-            diagnoses.append(diagnosis)
-            if not diagnosis.ok:
-                break
-        return [*self._api.diagnose_clock(), *diagnoses]
-
-    def _diagnose_key(self) -> Diagnosis:
-        try:
-            pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
-        except CloudKeyError as error:
-            return Diagnosis("Lambda API key", False, error.problem, error.fix)
-        rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
-        detail = f"accepted; {len(pods)} instances in the account, USD {rate:.2f}/h together"
-        return Diagnosis("Lambda API key", True, detail)
+        key = self._api.diagnose_key("Lambda API key", "instances", self.pods)
+        diagnoses = [*self._api.diagnose_clock(), key]
+        return [*diagnoses, self._diagnose_capacity(gpu_request)] if key.ok else diagnoses
 
     def _diagnose_capacity(self, gpu_request: GpuRequest) -> Diagnosis:
-        types = self._types()
+        try:
+            types = self._types()
+        except CloudError as error:
+            return Diagnosis("Lambda Cloud", False, error.problem, error.fix)
         return diagnose_offers(list(_offers(types)), types.keys(), gpu_request)
 
     def _types(self) -> dict[str, _Type]:
@@ -314,7 +284,6 @@ class _Answer(ResponseBody, Generic[T]):
 
 
 class _InstanceType(ResponseBody):
-    name: str = ""
     price_cents_per_hour: int | None = None
 
 
@@ -338,16 +307,17 @@ class _WholeList(_Answer[list[T]]):
 class _FileSystem(ResponseBody):
     id: str
     name: str = ""
-    created: Lenient[str] = None
+    created: Lenient[datetime] = None
     bytes_used: Lenient[float] = None
 
     def billed(self) -> Billed:
-        gigabytes = None if self.bytes_used is None else self.bytes_used / 1e9
-        price = None if gigabytes is None else per_hour(gigabytes * FILE_SYSTEM_USD)
-        status = "" if gigabytes is None else f"{gigabytes:.1f} GB used"
-        how: Literal["estimated", "unknown"] = "unknown" if price is None else "estimated"
-        created = seconds_since_1970(self.created)
-        return Billed("file system", self.id, self.name, status, created, price, how)
+        created = self.created.timestamp() if self.created else None
+        what = ("file system", self.id, self.name)
+        if self.bytes_used is None:
+            return Billed(*what, "", created, None, "unknown")
+        gigabytes = self.bytes_used / 1e9
+        price = gigabytes * FILE_SYSTEM_USD / HOURS_A_MONTH
+        return Billed(*what, f"{gigabytes:.1f} GB used", created, price, "estimated")
 
 
 class _Region(ResponseBody):
@@ -382,16 +352,5 @@ def _same_key(one: str, other: str) -> bool:
     return one.split()[:2] == other.split()[:2]
 
 
-def classify(reply: ApiResponse) -> CloudError | None:
-    """What an error of Lambda Cloud means by its code; None where that says nothing."""
-    kind = _BY_CODE.get(_code_of(reply))
-    return None if kind is None else kind[0](reply.problem(), kind[1])
-
-
-def _code_of(reply: ApiResponse) -> str:
-    error = reply.fields().get("error")
-    return str(error.get("code", "")) if isinstance(error, dict) else ""
-
-
 def _is_unknown(reply: ApiResponse) -> bool:
-    return reply.status == 404 or _code_of(reply) == _UNKNOWN
+    return reply.status == 404 or reply.code == _UNKNOWN

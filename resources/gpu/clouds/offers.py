@@ -35,36 +35,23 @@ def diagnose_offers(
         offers: all that can be had at present, at any price.
         known: names of all GPUs that the cloud has, free or not.
     """
-    what = "a GPU within the price"
+    what, limit = "a GPU within the price", gpu_request.max_usd_per_hour
     if good := suitable(offers, gpu_request):
         groups = groupby(good, key=lambda offer: offer.gpu)
         return Diagnosis(what, True, "; ".join(_in_words(next(group)) for _, group in groups))
+    priced = sorted((offer for offer in offers if offer.usd_per_hour > 0), key=_worth)
     if unknown := [gpu for gpu in gpu_request.gpus if gpu not in known]:
-        names = ", ".join(sorted(known))
-        return Diagnosis(
-            what,
-            False,
-            f"The cloud knows no GPU named {', '.join(unknown)}.",
-            f"Write names as the cloud does: {names}.",
-        )
-    priced = [offer for offer in offers if offer.usd_per_hour > 0]
-    too_expensive = [offer for offer in priced if offer.gpu in gpu_request.gpus]
-    if too_expensive:
-        return Diagnosis(
-            what,
-            False,
-            f"{_in_words(min(too_expensive, key=_worth))} is the cheapest, above the limit of "
-            f"USD {gpu_request.max_usd_per_hour:.2f}/h.",
-            "Raise the limit, or add a cheaper GPU to the list.",
-        )
-    others = sorted(priced, key=_worth)[:CHEAPEST]
-    free = "; ".join(map(_in_words, others)) or "nothing else either"
-    return Diagnosis(
-        what,
-        False,
-        f"None is free of {', '.join(gpu_request.gpus)}.",
-        f"Try again later, or add another GPU to the list. Free now: {free}.",
-    )
+        detail = f"The cloud knows no GPU named {', '.join(unknown)}."
+        fix = f"Write names as the cloud does: {', '.join(sorted(known))}."
+    elif too_expensive := [offer for offer in priced if offer.gpu in gpu_request.gpus]:
+        cheapest = _in_words(too_expensive[0])
+        detail = f"{cheapest} is the cheapest, above the limit of USD {limit:.2f}/h."
+        fix = "Raise the limit, or add a cheaper GPU to the list."
+    else:
+        free = "; ".join(map(_in_words, priced[:CHEAPEST])) or "nothing else either"
+        detail = f"None is free of {', '.join(gpu_request.gpus)}."
+        fix = f"Try again later, or add another GPU to the list. Free now: {free}."
+    return Diagnosis(what, False, detail, fix)
 
 
 def _worth(offer: Offer) -> tuple[float, int, str, str]:

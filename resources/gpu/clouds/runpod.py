@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 
 from resources.gpu.clouds.base import (
     DEADMAN_FILE,
+    HOURS_A_MONTH,
     IDLE_FILE,
     IDLE_MINUTES,
     Billed,
     CloudError,
-    CloudKeyError,
     CloudUnavailableError,
     Diagnosis,
     GpuRequest,
@@ -33,7 +33,6 @@ from resources.gpu.clouds.base import (
     PodStatus,
     SshAddress,
 )
-from resources.gpu.clouds.billed import collected, per_hour, seconds_since_1970
 from resources.gpu.clouds.http import (
     ApiClient,
     ApiKey,
@@ -42,11 +41,11 @@ from resources.gpu.clouds.http import (
     ResponseBody,
     RetryPolicy,
     Service,
+    checked_id,
     checked_url,
     incomplete_list,
 )
 from resources.gpu.clouds.offers import diagnose_offers, suitable
-from resources.gpu.clouds.validation import checked_id, checked_name, checked_public_key
 from resources.gpu.pod_names import parse_name
 
 BASE_URL = "https://api.runpod.io/v2"
@@ -102,15 +101,10 @@ class RunPod:
     name = "runpod"
     arms_deadman = True
 
-    def __init__(self, settings: RunPodSettings | None = None) -> None:
-        """Nothing is asked yet.
-
-        Raises:
-            CloudError: the base URL would send the key unencrypted over a network.
-        """
-        self.settings = settings or RunPodSettings()
-        service = Service("RunPod", self.settings.base_url, KEY)
-        self._api = ApiClient(service, self.settings.retries)
+    def __init__(self, settings: RunPodSettings) -> None:
+        """Nothing is asked yet; raises as `ApiClient` does."""
+        self.settings = settings
+        self._api = ApiClient(Service("RunPod", settings.base_url, KEY), settings.retries)
 
     def offers(self, gpu_request: GpuRequest) -> Sequence[Offer]:
         """What could be rented, data centre by data centre where they are told."""
@@ -138,7 +132,6 @@ class RunPod:
             raise self._api.ambiguous(error.problem) from None
 
     def get(self, pod_id: str) -> Pod | None:
-        """A pod by its id."""
         reply = self._api.ask("GET", f"/pods/{checked_id(pod_id)}")
         return None if reply.status == 404 else reply.read(_Pod).pod()
 
@@ -149,7 +142,6 @@ class RunPod:
         return [pod.pod() for pod in listed.pods]
 
     def terminate(self, pod_id: str) -> None:
-        """Ask for a pod's end."""
         reply = self._api.ask("DELETE", f"/pods/{checked_id(pod_id)}")
         if reply.status != 404:
             reply.raise_for_error()
@@ -186,12 +178,12 @@ class RunPod:
 
     def billed(self) -> Inventory:
         """Pods, those of clusters and stopped ones with disks among them, volumes, endpoints."""
-        return collected(
-            (
-                ("pods", self._billed_pods),
-                ("network volumes", self._billed_volumes),
-                ("serverless endpoints", self._billed_endpoints),
-            )
+        return Inventory.collected(
+            {
+                "pods": self._billed_pods,
+                "network volumes": self._billed_volumes,
+                "serverless endpoints": self._billed_endpoints,
+            }
         )
 
     def _billed_pods(self) -> Iterator[Billed]:
@@ -213,38 +205,23 @@ class RunPod:
 
     def diagnose(self, gpu_request: GpuRequest) -> Sequence[Diagnosis]:
         """Key, pods, spending, capacity and price."""
-        diagnoses = []
-        for look in (self._diagnose_key, self._diagnose_spending):
-            diagnosis = look()
-            diagnoses.append(diagnosis)
-            if not diagnosis.ok:
-                return diagnoses
-        return [*diagnoses, *self._api.diagnose_clock(), self._diagnose_capacity(gpu_request)]
-
-    def _diagnose_key(self) -> Diagnosis:
-        try:
-            pods = [pod for pod in self.pods() if pod.status is not PodStatus.ENDED]
-        except CloudKeyError as error:
-            return Diagnosis("RunPod API key", False, error.problem, error.fix)
-        except CloudError as error:
-            return Diagnosis("RunPod", False, error.problem, error.fix)
-        rate = sum(pod.usd_per_hour or 0.0 for pod in pods)
-        detail = f"accepted; {len(pods)} pods in the account, USD {rate:.2f}/h together"
-        return Diagnosis("RunPod API key", True, detail)
+        key = self._api.diagnose_key("RunPod API key", "pods", self.pods)
+        if not key.ok:
+            return [key]
+        spending, capacity = self._diagnose_spending(), self._diagnose_capacity(gpu_request)
+        return [key, spending, *self._api.diagnose_clock(), capacity]
 
     def _diagnose_spending(self) -> Diagnosis:
-        what = "RunPod balance"
         try:
             reply = self._api.ask("GET", "/billing/pods", {"bucketSize": "day", "lastN": 30})
-            spent = reply.read(_Billing).metadata.totals.total
+            detail = (
+                f"not told by the API; USD {reply.read(_Billing).total:.2f} for pods in the last "
+                "30 days. With less than an hour of credit, a pod is refused."
+            )
         except CloudError as error:
             # A key that may create pods need not be one that may see bills.
-            return Diagnosis(what, True, f"not told: {error.problem}")
-        detail = (
-            f"not told by the API; USD {spent:.2f} for pods in the last 30 days. With less than "
-            "an hour of credit, a pod is refused."
-        )
-        return Diagnosis(what, True, detail)
+            detail = f"not told: {error.problem}"
+        return Diagnosis("RunPod balance", True, detail)
 
     def _diagnose_capacity(self, gpu_request: GpuRequest) -> Diagnosis:
         try:
@@ -255,30 +232,30 @@ class RunPod:
         return diagnose_offers(list(_offers(catalogues)), known, gpu_request)
 
     def _catalogues(self, gpu_request: GpuRequest) -> list[tuple[Tier, list[_Gpu]]]:
-        return [(tier, self._catalogue(tier, gpu_request)) for tier in self.settings.tiers]
-
-    def _catalogue(self, tier: Tier, gpu_request: GpuRequest) -> list[_Gpu]:
-        query: Query = {
-            "include": "AVAILABILITY",
-            "product": "POD",
-            "cloud": tier.upper(),
-            "count": 1,
-            "minCudaVersion": gpu_request.min_cuda,
-        }
-        return self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus
+        found = []
+        for tier in self.settings.tiers:
+            query: Query = {
+                "include": "AVAILABILITY",
+                "product": "POD",
+                "cloud": tier.upper(),
+                "count": 1,
+                "minCudaVersion": gpu_request.min_cuda,
+            }
+            found.append((tier, self._api.ask("GET", "/catalog/gpus", query).read(_Gpus).gpus))
+        return found
 
     def _body(self, request: PodRequest) -> dict[str, Any]:
         place, name = request.offer.region, parse_name(request.name)
         latest = name.expires + RESTART_SLACK_SECONDS if name else None
         return {
-            "name": checked_name(request.name),
+            "name": request.name,
             "image": IMAGE,
             # Without a count RunPod finds no instance, whatever its documentation says.
             "gpu": {"id": request.offer.gpu, "count": 1, "minCudaVersion": request.min_cuda},
             "cloud": "COMMUNITY" if request.offer.tier == "community" else "SECURE",
             "disk": request.disk_gb,
             "ports": ["22/tcp"],
-            "env": {"PUBLIC_KEY": checked_public_key(request.public_key)},
+            "env": {"PUBLIC_KEY": request.public_key},
             "args": deadman_args(request.ttl_seconds, self.settings.base_url, latest),
             **({"dataCenterIds": [place]} if place else {}),
         }
@@ -333,45 +310,33 @@ class _Endpoint(ResponseBody):
     username: str
 
 
-class _Ssh(ResponseBody):
-    direct: _Endpoint | None = None
-
-
-class _Disk(ResponseBody):
-    size: float
-
-
-class _Mounts(ResponseBody):
-    persistent: Lenient[_Disk] = None
-
-
 class _Pod(ResponseBody):
     id: str = Field(min_length=1)
     name: str
     status: str
     cost: Lenient[float] = None
-    ssh: Lenient[_Ssh] = None
-    mounts: Lenient[_Mounts] = None
+    ssh: Lenient[_Endpoint] = Field(None, validation_alias=AliasPath("ssh", "direct"))
+    disk_gb: Lenient[float] = Field(
+        None, validation_alias=AliasPath("mounts", "persistent", "size")
+    )
     cluster: Lenient[dict[str, object]] = None
-    createdAt: Lenient[str] = None  # noqa: N815
+    created: Lenient[datetime] = Field(None, validation_alias="createdAt")
 
     def billed(self) -> Billed:
         """A stopped pod costs nothing an hour, as RunPod tells it, but its disk does."""
-        created = seconds_since_1970(self.createdAt)
-        stopped = _STATUS.get(self.status) is PodStatus.STOPPED
+        what = (self.id, self.name, self.status)
+        created = self.created.timestamp() if self.created else None
         kind = "pod of a cluster" if self.cluster else "pod"
-        kind = f"disk of a stopped {kind}" if stopped else kind
-        gigabytes = self.mounts.persistent.size if self.mounts and self.mounts.persistent else 0.0
-        price = per_hour(gigabytes * STOPPED_DISK_USD) if stopped else self.cost or None
-        how: Literal["told", "estimated", "unknown"] = "estimated" if stopped else "told"
-        how = "unknown" if price is None else how
-        return Billed(kind, self.id, self.name, self.status, created, price, how)
+        if _STATUS.get(self.status) is PodStatus.STOPPED:
+            price = (self.disk_gb or 0.0) * STOPPED_DISK_USD / HOURS_A_MONTH
+            return Billed(f"disk of a stopped {kind}", *what, created, price, "estimated")
+        return Billed(kind, *what, created, self.cost or None, "told" if self.cost else "unknown")
 
     def pod(self) -> Pod:
         # A status that is not known yet: such a pod is there and billed, but not of use.
         status = _STATUS.get(self.status, PodStatus.STARTING)
-        direct = self.ssh.direct if self.ssh and status is PodStatus.RUNNING else None
-        address = SshAddress(direct.host, direct.port, direct.username) if direct else None
+        ssh = self.ssh if status is PodStatus.RUNNING else None
+        address = SshAddress(ssh.host, ssh.port, ssh.username) if ssh else None
         # A cost of nothing is what RunPod says while it has none to say.
         return Pod(self.id, self.name, status, self.cost or None, address)
 
@@ -402,11 +367,11 @@ class _Volume(ResponseBody):
     type: str = ""
 
     def billed(self) -> Billed:
-        priced = self.type == "STANDARD" and self.size is not None
-        price = per_hour((self.size or 0.0) * VOLUME_USD) if priced else None
         size = "" if self.size is None else f"{self.size:g} GB"
-        how: Literal["estimated", "unknown"] = "estimated" if priced else "unknown"
-        return Billed("network volume", self.id, self.name, size, None, price, how)
+        what = ("network volume", self.id, self.name, size, None)
+        if self.size is None or self.type != "STANDARD":
+            return Billed(*what, None, "unknown")
+        return Billed(*what, self.size * VOLUME_USD / HOURS_A_MONTH, "estimated")
 
 
 class _Volumes(_Page):
@@ -421,12 +386,13 @@ class _ServerlessEndpoint(ResponseBody):
     id: str
     name: str = ""
     workers: _Workers = Field(default_factory=_Workers)
-    createdAt: Lenient[str] = None  # noqa: N815
+    created: Lenient[datetime] = Field(None, validation_alias="createdAt")
 
     def billed(self) -> Billed:
-        status, created = f"{self.workers.min} workers always", seconds_since_1970(self.createdAt)
-        kind = "serverless endpoint"
-        return Billed(kind, self.id, self.name, status, created, None, "unknown")
+        status = f"{self.workers.min} workers always"
+        created = self.created.timestamp() if self.created else None
+        what = ("serverless endpoint", self.id, self.name)
+        return Billed(*what, status, created, None, "unknown")
 
 
 class _Endpoints(_Page):
@@ -449,14 +415,6 @@ class _Gpus(ResponseBody):
     gpus: list[_Gpu]
 
 
-class _Totals(ResponseBody):
-    total: float = Field(alias="totalAmount")
-
-
-class _Metadata(ResponseBody):
-    totals: _Totals
-
-
 class _Charge(ResponseBody):
     pod_id: str = Field(alias="podId")
     total: float = Field(alias="totalAmount")
@@ -464,7 +422,7 @@ class _Charge(ResponseBody):
 
 class _Billing(ResponseBody):
     records: list[_Charge]
-    metadata: _Metadata
+    total: float = Field(validation_alias=AliasPath("metadata", "totals", "totalAmount"))
 
 
 def _offers(catalogues: list[tuple[Tier, list[_Gpu]]]) -> Iterator[Offer]:

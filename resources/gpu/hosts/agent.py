@@ -7,7 +7,6 @@ once, in a folder `blobs`, under the SHA-256 of what they hold; a job's folder l
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +45,13 @@ def main(arguments: list[str]) -> int:
 
 def probe(*distributions: str) -> dict[str, Any]:
     """This Python, the versions of some distributions, and whether torch sees a GPU."""
-    import importlib.metadata
-
-    found: dict[str, str | None] = {}
-    for name in distributions:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
     answer: dict[str, Any] = {
         "python": sys.executable,
         "torch": None,
         "cuda": None,
         "gpu": None,
         "trouble": "",
-        "found": found,
+        "found": {name: version_of(name) for name in distributions},
     }
     try:
         import torch
@@ -74,6 +65,16 @@ def probe(*distributions: str) -> dict[str, Any]:
     return {**answer, "torch": torch.__version__, "cuda": torch.version.cuda, "gpu": gpu}
 
 
+def version_of(distribution: str) -> str | None:
+    """The version that this Python has; None where it is missing."""
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def environment(folder: str, *pins: str) -> str:
     """An environment with pinned packages that sees all that this Python sees; its interpreter.
 
@@ -83,36 +84,29 @@ def environment(folder: str, *pins: str) -> str:
     it came by them (an environment, a chain of them, conda, the user's or Debian's folders).
     torch and its companions stay in the versions that are there.
     """
-    complete = Path(folder, "complete")
-    with held(Path(f"{folder}.lock")):
+    import fcntl
+
+    complete, python = Path(folder, "complete"), str(Path(folder, "bin", "python"))
+    with Path(f"{folder}.lock").open("w") as lock:
+        # Nobody else on this host makes it meanwhile.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            python = empty_environment(folder)
+            make_empty_environment(folder)
             inherit(python)
             install(python, Path(folder), pins)
             complete.touch()
-    return str(Path(folder, "bin", "python"))
+    return python
 
 
-@contextlib.contextmanager
-def held(lock: Path) -> Iterator[None]:
-    """Wait until nobody else on this host is in such a block."""
-    import fcntl
-
-    with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def empty_environment(folder: str) -> str:
-    """An environment without packages but, where that can be had, pip; its interpreter."""
+def make_empty_environment(folder: str) -> None:
+    """An environment without packages but, where that can be had, pip."""
     try:
         run(sys.executable, "-m", "venv", folder)
     except SystemExit:
         # Debian has the part that brings pip in a package of its own.
         shutil.rmtree(folder, ignore_errors=True)
         run(sys.executable, "-m", "venv", "--without-pip", folder)
-    return str(Path(folder, "bin", "python"))
 
 
 def inherit(python: str) -> None:
@@ -130,8 +124,10 @@ def inherit(python: str) -> None:
 
 def install(python: str, folder: Path, pins: Sequence[str]) -> None:
     """Install pinned packages by the environment's pip, or the one that it inherits."""
+    # Another torch may be one without the GPU, and is gigabytes.
+    kept = {name: version for name in KEPT if (version := version_of(name))}
     constraints = folder / "constraints.txt"
-    constraints.write_text("".join(f"{line}\n" for line in kept_versions()))
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in kept.items()))
     try:
         run(python, "-m", "pip", "--version")
     except SystemExit:
@@ -140,17 +136,6 @@ def install(python: str, folder: Path, pins: Sequence[str]) -> None:
         ) from None
     options = ("--quiet", "--no-input", "--disable-pip-version-check")
     run(python, "-m", "pip", "install", *options, "--constraint", str(constraints), *pins)
-
-
-def kept_versions() -> list[str]:
-    """What must stay as it is: another torch may be one without the GPU, and is gigabytes."""
-    import importlib.metadata
-
-    found = []
-    for name in KEPT:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{name}=={importlib.metadata.version(name)}")
-    return found
 
 
 def run(*words: str) -> str:
@@ -268,15 +253,14 @@ def stop(folder: str) -> str:
     return "ended"
 
 
-def files(folder: str) -> dict[str, dict[str, Any]]:
-    """Every file below a folder, with size and digest; those that are not whole left out."""
+def files(folder: str) -> dict[str, str]:
+    """The digest of every file below a folder; those that are not whole left out."""
     root = Path(folder)
     found = {}
     for file in sorted(root.rglob("*")):
         is_part = file.name.startswith(".") and file.name.endswith(".part")
         if file.is_file() and not file.name.endswith(".tmp") and not is_part:
-            name = file.relative_to(root).as_posix()
-            found[name] = {"size": file.stat().st_size, "sha256": sha256_of(file)}
+            found[file.relative_to(root).as_posix()] = sha256_of(file)
     return found
 
 

@@ -13,7 +13,7 @@ import binascii
 import io
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,9 @@ class AgentKey(paramiko.PKey):
         self.kind: str = paramiko.Message(public).get_text()
 
     def get_name(self) -> str:
-        """The kind of key."""
         return self.kind
 
     def asbytes(self) -> bytes:
-        """The public half as it goes over the line."""
         return self.public
 
     @property
@@ -93,18 +91,16 @@ class AgentKey(paramiko.PKey):
         Raises:
             SshKeyError: the agent has gone, was locked, or refuses.
         """
-        agent = paramiko.Agent()
         try:
-            for key in agent.get_keys():
-                if key.blob == self.public:
-                    return key.sign_ssh_data(data, algorithm)
+            with closing(paramiko.Agent()) as agent:
+                for key in agent.get_keys():
+                    if key.blob == self.public:
+                        return key.sign_ssh_data(data, algorithm)
         except paramiko.SSHException as error:
             raise SshKeyError(
                 f"The SSH agent did not sign with its {self.kind} key: {error}",
                 "Touch the security key when it blinks, or confirm the agent's question, in time.",
             ) from None
-        finally:
-            agent.close()
         raise SshKeyError(
             f"The SSH agent does not hold the {self.kind} key any more.",
             "Start it, unlock it (ssh-add -X) or add the key again (ssh-add FILE).",
@@ -118,7 +114,8 @@ def own_key(file: Path) -> paramiko.PKey:
         SshKeyError: what lies there cannot be used.
     """
     if not file.is_file():
-        _make_key(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_once(file, _as_openssh(Ed25519PrivateKey.generate()).encode(), private=True)
     return read_key(file)
 
 
@@ -236,13 +233,9 @@ def _require_agent_or_passphrase(found: _KeyFile) -> None:
 
 
 def _agent_holds(public: bytes) -> bool:
-    agent = paramiko.Agent()
-    try:
+    with suppress(paramiko.SSHException), closing(paramiko.Agent()) as agent:
         return any(key.blob == public for key in agent.get_keys())
-    except paramiko.SSHException:
-        return False
-    finally:
-        agent.close()
+    return False
 
 
 def _openssh_header(file: Path, text: str) -> tuple[bytes, bytes]:
@@ -287,8 +280,3 @@ def _no_key(file: Path, why: str) -> SshKeyError:
         f"{file} is not a private SSH key that can be used: {why}",
         "Name a key that `ssh-keygen -y -f FILE` can read, or make one: ssh-keygen -t ed25519",
     )
-
-
-def _make_key(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_once(file, _as_openssh(Ed25519PrivateKey.generate()).encode(), private=True)

@@ -97,14 +97,10 @@ def _possible_beginning(content: bytes, mark: bytes) -> int:
 def _words(script: str) -> Iterator[str]:
     """A script in octal escapes, cut into words, none of them within an escape."""
     word = ""
-    for part in re.findall(r"\\0\d{3}|[^\\]", _escaped(script)):
+    escaped = _ESCAPED.sub(lambda match: b"\\0%03o" % match[0][0], script.encode())
+    for part in re.findall(r"\\0\d{3}|[^\\]", escaped.decode("ascii")):
         if len(word) + len(part) > WORD_CHARACTERS:
             yield word
             word = ""
         word += part
     yield word
-
-
-def _escaped(script: str) -> str:
-    escaped = _ESCAPED.sub(lambda match: b"\\0%03o" % match[0][0], script.encode())
-    return escaped.decode("ascii")

@@ -237,15 +237,11 @@ class RemoteHost:
     """A host that is reached again and again: a broken connection does not end the work."""
 
     def __init__(
-        self,
-        login: Login,
-        patience: float,
-        lost_because: Callable[[], str | None] = lambda: None,
+        self, login: Login, patience: float, lost_because: Callable[[], str | None] = lambda: None
     ) -> None:
         """Nothing is connected yet.
 
         Args:
-            login: how to reach it.
             patience: seconds without a connection after which the host is given up.
             lost_because: asked after a failure; a reason means that the host is gone for good.
         """
@@ -275,7 +271,8 @@ class RemoteHost:
                     gives_up = max(gives_up, stood_from + self.patience / 4)
                 return act(self._connection)
             except SshDroppedError as error:
-                if self._moved() - stood_from > self.patience / 4:
+                moved = 0.0 if self._connection is None else self._connection.moved
+                if moved - stood_from > self.patience / 4:
                     # It broke in the midst of long work, not for lack of a host.
                     gives_up, pause = time.monotonic() + self.patience, FIRST_PAUSE
                 self.close()
@@ -292,9 +289,6 @@ class RemoteHost:
     def run(self, command: str, given: bytes = b"", seconds: float = SILENCE_SECONDS) -> bytes:
         """Run a command that does no harm twice; see `Connection.run`."""
         return self.call(lambda connection: connection.run(command, given, seconds))
-
-    def _moved(self) -> float:
-        return 0.0 if self._connection is None else self._connection.moved
 
     def close(self) -> None:
         """Close the connection, if there is one."""

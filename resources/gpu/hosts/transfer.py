@@ -43,7 +43,6 @@ def digests_of(folder: Path, left_out: Iterable[str] = ()) -> dict[str, str]:
     """Digest by relative path of all files of a folder, but those that only came in part.
 
     Args:
-        folder: what is to be sent.
         left_out: files, and folders with all that is in them.
     """
     skipped = tuple(left_out)
@@ -56,12 +55,7 @@ def digests_of(folder: Path, left_out: Iterable[str] = ()) -> dict[str, str]:
 
 
 def pack(sources: Mapping[str, Path], archive: Path) -> None:
-    """Write a plain tar.
-
-    Args:
-        sources: file by the name that it gets in the tar.
-        archive: written.
-    """
+    """Write a plain tar of files, by the names that they get in it."""
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
         for name, source in sorted(sources.items()):
             member = tarfile.TarInfo(name)
@@ -74,7 +68,6 @@ def send(host: RemoteHost, file: Path, target: str) -> None:
     """Send a file; a dropped connection goes on where it broke.
 
     Args:
-        host: receives it.
         file: must not change meanwhile.
         target: absolute path on the host; its folder exists.
 
@@ -103,7 +96,6 @@ def fetch(host: RemoteHost, source: str, file: Path, digest: str) -> None:
     """Fetch a file; a dropped connection goes on where it broke. It appears whole.
 
     Args:
-        host: has it.
         source: absolute path on the host.
         file: replaced when all of it has come.
         digest: what its SHA-256 must be.

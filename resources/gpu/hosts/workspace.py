@@ -258,13 +258,11 @@ class RemoteWorkspace:
 
     def fetch_outputs(self, outputs: Path, left_out: Sequence[str] = ()) -> None:
         """Bring everything that the job has made and that is not here already, verified."""
-        there = self._ask_agent("files", f"{self.job}/{OUTPUTS_FOLDER}")
-        here = digests_of(outputs)
-        for name, file in there.items():
-            if name not in left_out and here.get(name) != file["sha256"]:
-                fetch(
-                    self.host, f"{self.job}/{OUTPUTS_FOLDER}/{name}", outputs / name, file["sha256"]
-                )
+        remote, here = f"{self.job}/{OUTPUTS_FOLDER}", digests_of(outputs)
+        there: dict[str, str] = self._ask_agent("files", remote)
+        for name, digest in there.items():
+            if name not in left_out and here.get(name) != digest:
+                fetch(self.host, f"{remote}/{name}", outputs / name, digest)
 
     def clear(self, prefix: str) -> list[str]:
         """End and remove jobs whose names begin with a prefix; the names of others that run."""
@@ -281,8 +279,8 @@ class RemoteWorkspace:
             self._ask_agent("unpack", f"{target}.tar", str(len(blobs)), f"{self.base}/blobs")
 
     def _probe_python(self, python: str) -> Environment:
-        answer = self._ask_agent("probe", *self.requirements, python=python, seconds=PROBE_SECONDS)
-        return Environment(**answer)
+        words = ("probe", *self.requirements)
+        return Environment(**self._ask_agent(*words, python=python, seconds=PROBE_SECONDS))
 
     def _virtual_environment(self, wanted: Mapping[str, str]) -> str:
         """The interpreter of an environment with the pinned packages over the host's own torch."""
@@ -320,12 +318,8 @@ class RemoteWorkspace:
             ) from error
 
 
-OWN_FILES = (BILL_FILE, HOST_FILE)
-"""In the outputs, but written here."""
-LEFT_OUT = (
-    WORK_FOLDER,
-    *(f"{OUTPUTS_FOLDER}/{name}" for name in (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION, *OWN_FILES)),
-)
+_OUTPUTS_LEFT_OUT = (CHECKPOINT_FILE, CHECKPOINT_DESCRIPTION, BILL_FILE, HOST_FILE)
+LEFT_OUT = (WORK_FOLDER, *(f"{OUTPUTS_FOLDER}/{name}" for name in _OUTPUTS_LEFT_OUT))
 """What stays here when a job's folder is brought to a host."""
 
 

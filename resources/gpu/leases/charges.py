@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from pipeline.jobs.bill import Bill, LeaseCost
 from resources.gpu.clouds.base import Cloud, CloudError
+from resources.gpu.lease import Host
 from resources.gpu.leases.ledger import LeaseRow, LeaseState, Ledger
 
 SETTLED_SECONDS = 24 * 3600.0
@@ -73,6 +74,18 @@ def bill_of(rows: Sequence[LeaseRow], gpu: str | None, now: float) -> Bill:
         usd=round(sum(row.usd(now) for row in rows), 4),
         usd_is="billed" if all(row.is_billed for row in rows) else "estimated",
         leases=costs,
+    )
+
+
+def own_machine_bill(host: Host, gpu: str | None, seconds: float) -> Bill:
+    """The bill of a job on a machine that is rented from nobody."""
+    return Bill(
+        provider=host.provider,
+        host=host.name,
+        gpu=gpu,
+        usd_per_hour=host.usd_per_hour,
+        seconds=round(seconds, 1),
+        usd=round(host.usd_per_hour * seconds / 3600, 4),
     )
 
 

@@ -129,16 +129,8 @@ class JobFollower:
 
     def _append_new(self) -> JobStatus:
         """Take over what was written since the last time."""
-        status = self.workspace.status(_size(self.log), _size(self.events))
-        _append(self.log, status.log)
-        _append(self.events, status.events)
+        with self.log.open("ab") as log, self.events.open("ab") as events:
+            status = self.workspace.status(log.tell(), events.tell())
+            log.write(status.log)
+            events.write(status.events)
         return status
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.is_file() else 0
-
-
-def _append(file: Path, content: bytes) -> None:
-    with file.open("ab") as stream:
-        stream.write(content)

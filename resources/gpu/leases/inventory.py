@@ -71,7 +71,7 @@ def account_of(cloud: Cloud, ledger: Ledger) -> Account:
     rows: tuple[LeaseRow, ...] = ()
     owner, unknown = "", found.unknown
     try:
-        rows = ledger.rows()
+        rows = tuple(row for row in ledger.rows() if row.provider == cloud.name)
         owner = ledger.owner() if ledger.exists() else ""
     except LedgerError as error:
         unknown = (*unknown, f"which of it is ours: {error.problem}")
@@ -83,29 +83,19 @@ def account_of(cloud: Cloud, ledger: Ledger) -> Account:
 
 
 def _entry(
-    provider: str,
-    item: Billed,
-    rows: Sequence[LeaseRow],
-    owner: str,
-    held: set[str],
-    now: float,
+    provider: str, item: Billed, rows: Sequence[LeaseRow], owner: str, held: set[str], now: float
 ) -> Entry:
     name = parse_name(item.name)
-    row = next(
-        (
-            row
-            for row in rows
-            if row.provider == provider and (row.pod_id == item.id or row.name == item.name)
-        ),
-        None,
-    )
+    row = next((row for row in rows if row.pod_id == item.id or row.name == item.name), None)
     ownership = Ownership.FOREIGN
     if row is not None or (name is not None and name.owner == owner):
         ownership = Ownership.OURS if row is not None and row.id in held else Ownership.LEFT_BEHIND
     elif name is not None:
         ownership = Ownership.OTHER
     created = item.created_at
-    if created is None and (row is not None or name is not None):
-        created = row.created_at if row is not None else float(name.created if name else 0)
+    if created is None and row is not None:
+        created = row.created_at
+    elif created is None and name is not None:
+        created = name.created
     age = None if created is None else max(0.0, now - created)
     return Entry(provider, item, ownership, row.id if row else "", age)

@@ -280,15 +280,11 @@ class Ledger:
 
     def outlived(self, lease: str, pod_id: str) -> None:
         """A pod was there although its lease had ended, and has been ended now: it cost more."""
+        note = "its pod was found after it had ended"
         self._set(
             lease,
             "state = ?, ended_at = ?, pod_id = coalesce(pod_id, ?), note = ?",
-            (
-                LeaseState.TERMINATED.value,
-                self.clock(),
-                pod_id,
-                "its pod was found after it had ended",
-            ),
+            (LeaseState.TERMINATED.value, self.clock(), pod_id, note),
         )
 
     def trust(self, lease: str, fingerprint: str) -> None:
@@ -310,9 +306,7 @@ class Ledger:
                 "SELECT state, min(at) FROM transition WHERE lease = ? GROUP BY state", (lease,)
             )
             began: dict[str, float] = dict(found.fetchall())
-        ready, draining = (
-            began.get(state.value) for state in (LeaseState.READY, LeaseState.DRAINING)
-        )
+        ready, draining = began.get(LeaseState.READY), began.get(LeaseState.DRAINING)
         return 0.0 if ready is None or draining is None else max(0.0, draining - ready)
 
     def mark_seen(self, lease: str) -> None:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.jobs.bill import Bill
 from pipeline.jobs.environment import JobEnvironment
 from pipeline.jobs.events import OnEvent, OnLog, ignore
 from pipeline.jobs.local import run_job
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.jobs.spec import JobSpec
 from resources.gpu.lease import Host
+from resources.gpu.leases.charges import own_machine_bill
 from resources.gpu.signals import require_a_parent
 
 
@@ -43,13 +43,7 @@ class LocalLease:
         try:
             return run_job(job, self.spec, on_event, on_log, require_a_parent)
         finally:
-            seconds = round(time.monotonic() - began, 1)
             environment = JobEnvironment.of(outputs)
-            Bill(
-                provider=self.host.provider,
-                host=self.host.name,
-                gpu=environment.gpu if environment else None,
-                usd_per_hour=0.0,
-                seconds=seconds,
-                usd=0.0,
-            ).write_if_possible(outputs, on_log)
+            gpu = environment.gpu if environment else None
+            bill = own_machine_bill(self.host, gpu, time.monotonic() - began)
+            bill.write_if_possible(outputs, on_log)

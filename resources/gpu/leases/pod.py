@@ -90,8 +90,6 @@ class PodLease:
         """Announce the lease; nothing has been asked for yet.
 
         Args:
-            terms: what all pods have in common.
-            offer: what is asked for.
             requirements: of the job, see `pipeline.jobs.spec.JobSpec`.
 
         Raises:
@@ -297,7 +295,10 @@ class PodLease:
     def _prepared(self, host: RemoteHost, on_log: OnLog) -> ReadyPod:
         workspace = RemoteWorkspace(host, self.known.name, self.requirements)
         self._check_deadman(host)
-        environment = _usable(workspace)
+        environment, driver = workspace.probe(), workspace.nvidia_smi()
+        if driver is None or environment.gpu is None:
+            missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
+            raise HostUnfitError(f"Its GPU cannot be used: {missing}.", "Another host may work.")
         on_log(f"Preparing {environment.gpu} ({self.pod_id}).")
         return ReadyPod(self, workspace, environment, workspace.prepare(environment))
 
@@ -464,26 +465,17 @@ def find_by_name(cloud: Cloud, name: str, timeouts: Timeouts) -> Pod | None:
             first_clean = now if first_clean is None else first_clean
             if now - first_clean >= timeouts.list_lag:
                 return None
-        except CloudKeyError:
-            raise
         except CloudError as error:
             trouble, now = error.problem, time.monotonic()
-        if now > gives_up:
+            if isinstance(error, CloudKeyError):
+                gives_up = now
+        if now >= gives_up:
             raise EndNotVerifiedError(
                 f"Whether the pod {name} was created on {cloud.name} could not be found out: "
                 f"{trouble}",
                 "Run `outpost gpu reap` as soon as the cloud answers again.",
             )
         time.sleep(timeouts.poll_interval)
-
-
-def _usable(workspace: RemoteWorkspace) -> Environment:
-    """What a pod offers, its GPU among it."""
-    environment, driver = workspace.probe(), workspace.nvidia_smi()
-    if driver is None or environment.gpu is None:
-        missing = "nvidia-smi fails" if driver is None else "torch sees no GPU"
-        raise HostUnfitError(f"Its GPU cannot be used: {missing}.", "Another host may work.")
-    return environment
 
 
 def retry_while(error: type[CloudError], ask: Callable[[], T], timeouts: Timeouts) -> T:
@@ -508,14 +500,7 @@ def _resolve(
     cloud: Cloud, ledger: Ledger, row: LeaseRow, note: str, timeouts: Timeouts
 ) -> LeaseRow:
     """Find out what a request became that nobody knows the answer of."""
-    try:
-        pod = find_by_name(cloud, row.name, timeouts)
-    except CloudError as error:
-        raise EndNotVerifiedError(
-            f"Whether the pod {row.name} was created on {row.provider} could not be found out: "
-            f"{error.problem}",
-            "Run `outpost gpu reap` as soon as the cloud answers again.",
-        ) from error
+    pod = find_by_name(cloud, row.name, timeouts)
     return ledger.not_created(row.id, note) if pod is None else adopt(ledger, row, pod)
 
 

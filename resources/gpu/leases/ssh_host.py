@@ -6,12 +6,11 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.files import write_json
-from pipeline.jobs.bill import Bill
 from pipeline.jobs.environment import HOST_FILE
 from pipeline.jobs.events import OnEvent, OnLog, ignore
 from pipeline.jobs.spec import JobSpec
@@ -21,7 +20,8 @@ from resources.gpu.hosts.keys import read_key
 from resources.gpu.hosts.ssh import Login, RemoteHost
 from resources.gpu.hosts.workspace import Environment, RemoteWorkspace
 from resources.gpu.lease import Host
-from resources.gpu.leases.file_lock import HeldError, hold_lock
+from resources.gpu.leases.charges import own_machine_bill
+from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.follow import JobFollower, RemoteJob
 from resources.gpu.pod_names import new_lease_id, owner_token
 from resources.gpu.signals import interruptible, require_a_parent, shielded
@@ -31,7 +31,7 @@ _ADDRESS = re.compile(r"(?P<user>[^@\s]+)@(?P<host>[^@:\s]+)(:(?P<port>\d{1,5}))
 
 
 class SshHostError(OutpostError):
-    """A host that cannot be used as it was described, or is in use."""
+    """A host that cannot be used as it was described, or that somebody else uses."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,15 @@ class SshHostSettings:
     key: Path
     known_hosts: Path
     usd_per_hour: float = 0.0
+
+    def login(self) -> Login:
+        """How to log in.
+
+        Raises:
+            SshError: the key cannot be used, or the host is not known.
+        """
+        trust = known_host(self.known_hosts, self.address)
+        return Login(self.address, read_key(self.key), trust)
 
 
 @dataclass(frozen=True)
@@ -68,14 +77,15 @@ class SshHostProvider:
         """Lease the machine; whatever happens in the block, nothing runs on it afterwards.
 
         Raises:
+            HeldError: another job of this state folder runs on it.
             SshHostError: somebody else's job runs on it.
             SshError: it cannot be reached or trusted.
         """
         address, owner = self.settings.address, owner_token(self.folder)
         lock = self.folder / "hosts" / f"{address.host}-{address.port}.lock"
-        host = RemoteHost(self._login(), self.timeouts.reconnect)
+        host = RemoteHost(self.settings.login(), self.timeouts.reconnect)
         workspace = RemoteWorkspace(host, f"outpost-{owner}-{new_lease_id()}", spec.requirements)
-        with interruptible(), _locked(lock), closing(host):
+        with interruptible(), hold_lock(lock), closing(host):
             environment = workspace.probe()
             # Whoever of us has left a job behind is gone: the lock is ours.
             if others := workspace.clear(f"outpost-{owner}-"):
@@ -89,11 +99,6 @@ class SshHostProvider:
             finally:
                 with shielded():
                     workspace.clear(workspace.job_name)
-
-    def _login(self) -> Login:
-        settings = self.settings
-        trust = known_host(settings.known_hosts, settings.address)
-        return Login(settings.address, read_key(settings.key), trust)
 
 
 @dataclass(frozen=True)
@@ -121,26 +126,17 @@ class SshHostLease:
         try:
             record = self.workspace.prepare(self.environment)
             write_json(remote_job.outputs / HOST_FILE, record)
-            return follower.run(_while_wanted)
+            # Nothing bounds a job on one's own machine, except that somebody still waits for it.
+            return follower.run(lambda _: require_a_parent())
         except BaseException:
             if not follower.has_ended:
                 with shielded(), suppress(OutpostError):
                     follower.rescue_outputs()
             raise
         finally:
-            self._bill(time.time() - began).write_if_possible(remote_job.outputs, on_log)
-
-    def _bill(self, seconds: float) -> Bill:
-        address, price = self.provider.settings.address, self.host.usd_per_hour
-        usd = round(price * seconds / 3600, 4)
-        return Bill(
-            provider="ssh",
-            host=address.host,
-            gpu=self.environment.gpu,
-            usd_per_hour=price,
-            seconds=round(seconds, 1),
-            usd=usd,
-        )
+            host = replace(self.host, name=self.provider.settings.address.host)
+            bill = own_machine_bill(host, self.environment.gpu, time.time() - began)
+            bill.write_if_possible(remote_job.outputs, on_log)
 
 
 def parse_address(text: str) -> SshAddress:
@@ -156,19 +152,3 @@ def parse_address(text: str) -> SshAddress:
             "Write it as user@host or user@host:port.",
         )
     return SshAddress(match["host"], int(match["port"] or DEFAULT_PORT), match["user"])
-
-
-@contextmanager
-def _locked(lock: Path) -> Iterator[None]:
-    try:
-        with hold_lock(lock):
-            yield
-    except HeldError as error:
-        raise SshHostError(
-            f"{lock.stem} is in use by another run.", "Wait until that one has ended."
-        ) from error
-
-
-def _while_wanted(_: RemoteWorkspace) -> None:
-    """Nothing bounds a job on one's own machine, except that somebody still waits for it."""
-    require_a_parent()

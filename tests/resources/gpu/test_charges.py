@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.gpu.clouds.base import CloudError, Offer
-from resources.gpu.clouds.lambda_cloud import LambdaCloud
+from resources.gpu.clouds.lambda_cloud import LambdaCloud, LambdaSettings
 from resources.gpu.leases.charges import ASKED_SECONDS, MOST_ASKED, SETTLED_SECONDS, reconcile
 from resources.gpu.leases.ledger import LeaseRow, Ledger, Limits
 from resources.gpu.pod_names import new_lease_id
@@ -136,7 +136,7 @@ def test_other_clouds_are_not_asked_and_never_too_many_at_a_time(
     ledger: Ledger, clock: Clock
 ) -> None:
     rows = [lease(ledger, clock, hours=0.1) for _ in range(MOST_ASKED + 2)]
-    other, cloud = LambdaCloud(), Tells(None)
+    other, cloud = LambdaCloud(LambdaSettings()), Tells(None)
 
     reconcile(other, ledger, ledger.rows())
     reconcile(cloud, ledger, ledger.rows())

@@ -8,8 +8,7 @@ from doubles.renting import LIMITS, RTX_4090, Renting, RentingFromLambda
 from doubles.servers import Fault, Reply, cloudflare, drop, status
 from doubles.sshd import needs_sshd
 
-from resources.gpu.clouds.base import Offer, PodRequest
-from resources.gpu.clouds.billed import HOURS_A_MONTH
+from resources.gpu.clouds.base import HOURS_A_MONTH, Offer, PodRequest
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.leases.inventory import Entry, Ownership, account_of
 from resources.gpu.leases.ledger import LeaseRow, Ledger

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519
 from doubles.agents import (
     SecurityKey,
     add_to_agent,
+    agent_that_refuses,
     agent_with_security_keys,
     needs_agent,
     ssh_agent,
@@ -240,6 +241,16 @@ def test_an_agent_without_the_key_is_told_of(
         read_key(file)
 
 
+def test_an_agent_that_lists_no_keys_is_as_good_as_none(
+    tmp_path: Path, socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = keygen(tmp_path / "key", "ed25519", passphrase="five5")
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+
+    with agent_that_refuses(socket), pytest.raises(SshKeyError, match="does not hold it"):
+        read_key(file)
+
+
 @pytest.mark.slow
 def test_a_wrong_passphrase_is_named_and_told_to_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -344,4 +355,5 @@ def test_a_key_that_is_made_is_one_that_ssh_keygen_reads(tmp_path: Path) -> None
     told = subprocess.run(["ssh-keygen", "-y", "-f", str(file)], capture_output=True, text=True)
 
     assert told.stdout.split()[:2] == line.split()[:2]
+    assert len(line.splitlines()) == 1
     assert file.stat().st_mode & 0o077 == 0

@@ -191,7 +191,7 @@ def test_a_key_that_an_earlier_instance_has_left_is_used_again(
         "public_key": PUBLIC_KEY,
     }
 
-    pod = cloud.create(replace(REQUEST, public_key=f"{PUBLIC_KEY}\n"))
+    pod = cloud.create(REQUEST)
 
     assert double.newest().public_key == PUBLIC_KEY
     cloud.terminate(pod.id)
@@ -335,7 +335,7 @@ def test_a_detail_that_cannot_be_read_spoils_no_list(
     double: LambdaCloudDouble, cloud: Cloud
 ) -> None:
     odd = {"id": "x", "name": None, "status": "resting", "ip": 7, "ssh_key_names": "all"}
-    odd["instance_type"] = {"name": None, "price_cents_per_hour": "129"}
+    odd["instance_type"] = {"price_cents_per_hour": "cheap"}
     double.script("list", Fault(Reply(200, {"data": [odd]})))
 
     (pod,) = cloud.pods()

@@ -10,6 +10,7 @@ from doubles.sshd import SshMachine, needs_sshd
 from pipeline.jobs.failures import JobFailedError
 from resources.gpu.clouds.base import SshAddress
 from resources.gpu.hosts.host_keys import SshError
+from resources.gpu.leases.file_lock import HeldError
 from resources.gpu.leases.ssh_host import (
     SshHostError,
     SshHostProvider,
@@ -81,7 +82,7 @@ def test_a_job_is_done_and_the_machine_left_as_it_was(
 def test_one_machine_does_one_job_at_a_time(provider: SshHostProvider) -> None:
     with (
         provider.rent(SPEC),
-        pytest.raises(SshHostError, match="in use by another run"),
+        pytest.raises(HeldError, match="in use by another process"),
         provider.rent(SPEC),
     ):
         pass
