@@ -127,7 +127,7 @@ def test_the_bill_says_what_was_charged_once_it_covers_the_lease(
 @pytest.mark.parametrize(
     "hide",
     [
-        lambda runpod: setattr(runpod, "billed_share", 0.5),
+        lambda runpod: setattr(runpod, "billed_share", 0.05),
         lambda runpod: setattr(runpod, "billed_share", 0.0),
         lambda runpod: runpod.always("billing", status(403)),
         lambda runpod: runpod.always("billing", status(500)),
