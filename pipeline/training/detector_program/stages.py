@@ -12,6 +12,7 @@ from detector_runtime.system.cores import usable_cores
 
 from .acceleration.cpu import compute_in_bfloat16, cpu_precision, use_channels_last
 from .acceleration.data_parallel import DataParallel, workers_for
+from .acceleration.muon import step_in_parallel
 from .acceleration.resizing import ProgressiveResizing
 from .constants import PREFIXES
 from .recording.checkpoints import Checkpoint
@@ -55,6 +56,8 @@ class StageSettings:
 
     def prepare(self, trainer: Any) -> None:
         """Make a trainer that is set up train as this stage's options and the host's device ask."""
+        from ultralytics.optim import MuSGD
+
         after_preprocessing(trainer, lambda batch: self.resizing.resized(batch, trainer.epoch))
         if trainer.device.type != "cpu":
             return
@@ -62,7 +65,7 @@ class StageSettings:
         workers = workers_for(trainer.batch_size, usable_cores())
         at_once = f", {workers.count} parts of each batch at once" if workers else ""
         print(f"Training on a processor: {precision}{at_once}")
-        patch_muon(precision, workers)
+        patch_muon(precision)
         if self.options["channels_last"]:
             use_channels_last(trainer)
         if precision.layers == "bfloat16":
@@ -70,6 +73,8 @@ class StageSettings:
         if workers:
             parallel = DataParallel(workers)
             parallel.take_over(trainer.model)
+            if isinstance(trainer.optimizer, MuSGD):
+                step_in_parallel(trainer.optimizer, workers)
             trainer.add_callback("on_train_epoch_start", lambda _: parallel.renew_replicas())
 
     def restore(self, saved: Checkpoint) -> None:

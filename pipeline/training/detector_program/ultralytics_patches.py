@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from .acceleration.cpu import CpuPrecision
-from .acceleration.data_parallel import Workers
 from .acceleration.muon import muon_update
 
 
@@ -56,7 +55,7 @@ PATCHES = (
         "ultralytics.optim.muon:MuSGD.step",
         "8.4.190",
         "b5df0189d9c5616a",
-        "calls muon_update by its name in the module, with lists of all matrices",
+        "calls muon_update by its name in the module, and treats each weight apart from the others",
     ),
     UltralyticsPatch(
         "ultralytics.optim.muon:zeropower_via_newtonschulz5",
@@ -165,13 +164,8 @@ def _local_font(*_: Any) -> Path:
     return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
-def patch_muon(precision: CpuPrecision, workers: Workers | None) -> None:
-    """Have MuSGD update in a processor's own arithmetic, each shape of matrix in one batch.
-
-    Args:
-        precision: of this processor.
-        workers: that share the matrices.
-    """
+def patch_muon(precision: CpuPrecision) -> None:
+    """Have MuSGD update in a processor's own arithmetic, each shape of matrix in one batch."""
     import torch
     from ultralytics.optim import muon
 
@@ -180,7 +174,7 @@ def patch_muon(precision: CpuPrecision, workers: Workers | None) -> None:
     def update(
         grad: list[Any], momentum: list[Any], beta: float = 0.95, nesterov: bool = True
     ) -> list[Any]:
-        return muon_update(grad, momentum, beta, nesterov, dtype, workers)
+        return muon_update(grad, momentum, beta, nesterov, dtype)
 
     muon.muon_update = update
 

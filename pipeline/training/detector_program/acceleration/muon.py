@@ -9,6 +9,7 @@ the coefficients of `ultralytics.optim.muon`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,7 @@ that multiplies bfloat16)."""
 
 
 def muon_update(
-    gradients: list[Tensor],
-    momenta: list[Tensor],
-    beta: float,
-    nesterov: bool,
-    dtype: Any,
-    workers: Workers | None = None,
+    gradients: list[Tensor], momenta: list[Tensor], beta: float, nesterov: bool, dtype: Any
 ) -> list[Tensor]:
     """Update the momenta in place, and return what to subtract from each weight, orthogonalized.
 
@@ -41,35 +37,54 @@ def muon_update(
         beta: share of the momentum that is kept, 0 to 1.
         nesterov: whether the gradient is added once more.
         dtype: that the orthogonalization multiplies in, `torch.float32` or `torch.bfloat16`.
-        workers: that share the matrices.
     """
     import torch
 
-    updates = list(gradients)
-
-    def update(indices: list[int]) -> None:
-        own_gradients = [gradients[index] for index in indices]
-        own_momenta = [momenta[index] for index in indices]
-        torch._foreach_mul_(own_momenta, beta)
-        torch._foreach_add_(own_momenta, own_gradients, alpha=1 - beta)
-        turned = own_momenta
-        if nesterov:
-            turned = torch._foreach_mul(own_momenta, beta)
-            torch._foreach_add_(turned, own_gradients, alpha=1 - beta)
-        matrices = [as_matrix(matrix) for matrix in turned]
-        for group in groups_of([matrix.shape for matrix in matrices]):
-            stacked = torch.stack([matrices[position] for position in group])
-            for position, matrix in zip(group, orthogonalize(stacked, dtype), strict=True):
-                gradient = own_gradients[position]
-                scale = max(1.0, gradient.size(-2) / gradient.size(-1)) ** 0.5
-                updates[indices[position]] = as_weight(matrix.mul_(scale), gradient)
-
-    if workers is None:
-        update(list(range(len(gradients))))
-    else:
-        shapes = [(len(gradient), gradient[0].numel()) for gradient in gradients]
-        workers.map(torch.no_grad()(update), even_shares(shapes, workers.count))
+    torch._foreach_mul_(momenta, beta)
+    torch._foreach_add_(momenta, gradients, alpha=1 - beta)
+    updates = list(momenta)
+    if nesterov:
+        updates = list(torch._foreach_mul(momenta, beta))
+        torch._foreach_add_(updates, gradients, alpha=1 - beta)
+    matrices = [as_matrix(update) for update in updates]
+    for group in groups_of([matrix.shape for matrix in matrices]):
+        stacked = torch.stack([matrices[index] for index in group])
+        for index, matrix in zip(group, orthogonalize(stacked, dtype), strict=True):
+            scale = max(1.0, gradients[index].size(-2) / gradients[index].size(-1)) ** 0.5
+            updates[index] = as_weight(matrix.mul_(scale), gradients[index])
     return updates
+
+
+def step_in_parallel(optimizer: Any, workers: Workers) -> None:
+    """Have the weights of a MuSGD updated by several threads, each a share of them.
+
+    A share is the optimizer again with fewer weights in its groups: the same settings, as the
+    schedule changes them, and the same momenta.
+    """
+    step = type(optimizer).step
+
+    @functools.wraps(optimizer.step)
+    def step_of_all() -> None:
+        workers.map(step, optimizers_of_shares(optimizer, workers.count))
+
+    optimizer.step = step_of_all
+
+
+def optimizers_of_shares(optimizer: Any, count: int) -> list[Any]:
+    """A MuSGD `count` times, each with other weights, which together are all of them."""
+    import torch
+
+    groups: list[list[dict[str, Any]]] = [[] for _ in range(count)]
+    for group in optimizer.param_groups:
+        weights = group["params"]
+        shapes = [(len(weight), weight[0].numel()) for weight in map(torch.atleast_1d, weights)]
+        for share, indices in zip(groups, even_shares(shapes, count), strict=True):
+            share.append({**group, "params": [weights[index] for index in indices]})
+    shares: list[Any] = [object.__new__(type(optimizer)) for _ in groups]
+    for share, of_share in zip(shares, groups, strict=True):
+        # Its own way of copying leaves out what a checkpoint does not hold.
+        share.__dict__ = {**optimizer.__dict__, "param_groups": of_share}
+    return shares
 
 
 def groups_of(shapes: Sequence[Hashable]) -> list[list[int]]:

@@ -16,9 +16,10 @@ from typing import Any
 from detector_runtime.system.cores import usable_cores
 
 from ..recording.timing import StepTime
-from .cpu import compute_in_bfloat16, cpu_precision
+from ..ultralytics_patches import patch_muon
+from .cpu import CpuPrecision, compute_in_bfloat16, cpu_precision
 from .data_parallel import DataParallel, Workers, workers_for
-from .muon import muon_update
+from .muon import step_in_parallel
 from .waiting import ThreadsGiveWay, prepare_to_share
 
 OBJECTS = 16
@@ -49,16 +50,16 @@ def measure_step(asked: dict[str, Any]) -> StepTime:
         compute_in_bfloat16(model)
     if workers:
         DataParallel(workers).take_over(model)
-    layers, optimizer = [], []
+    update = _optimizer(model, precision, workers).step if asked["optimizer"] == "MuSGD" else None
+    layers, updates = [], []
     began = time.perf_counter()
     for _ in range(1 + STEPS):
         layers.append(_seconds(lambda: _pass(model, batch)))
-        muon = asked["optimizer"] == "MuSGD"
-        optimizer.append(_seconds(lambda: _update(model, precision.muon, workers)) if muon else 0.0)
+        updates.append(_seconds(update) if update else 0.0)
         model.zero_grad()
         if time.perf_counter() - began > MOST_SECONDS:
             break
-    return StepTime(1.0, LOAD_SHARE * min(layers), min(layers), min(optimizer))
+    return StepTime(1.0, LOAD_SHARE * min(layers), min(layers), min(updates))
 
 
 def _seconds(action: Any) -> float:
@@ -95,14 +96,15 @@ def _pass(model: Any, batch: dict[str, Any]) -> None:
     loss.sum().backward()
 
 
-def _update(model: Any, dtype: str, workers: Workers | None) -> None:
-    import torch
+def _optimizer(model: Any, precision: CpuPrecision, workers: Workers | None) -> Any:
+    from ultralytics.optim import MuSGD
 
-    gradients = [weight.grad for weight in model.parameters() if weight.ndim >= 2]
-    known = [gradient for gradient in gradients if gradient is not None]
-    momenta = [torch.zeros_like(gradient) for gradient in known]
-    with torch.no_grad():
-        muon_update(known, momenta, 0.9, True, getattr(torch, dtype), workers)
+    patch_muon(precision)
+    weights = [weight for weight in model.parameters() if weight.ndim >= 2]
+    optimizer = MuSGD([{"params": weights, "lr": 1e-3, "momentum": 0.9, "use_muon": True}])
+    if workers:
+        step_in_parallel(optimizer, workers)
+    return optimizer
 
 
 if __name__ == "__main__":

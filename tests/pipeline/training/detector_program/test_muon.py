@@ -15,6 +15,7 @@ from pipeline.training.detector_program.acceleration.muon import (
     even_shares,
     operations,
     orthogonalize,
+    step_in_parallel,
 )
 from pipeline.training.detector_program.ultralytics_patches import patch_muon
 
@@ -40,17 +41,27 @@ def parameters(memory_format: torch.memory_format) -> list[torch.nn.Parameter]:
     return made
 
 
-def trained(memory_format: torch.memory_format, steps: int = 3) -> list[torch.Tensor]:
-    """Weights after some steps of MuSGD."""
+def trained(
+    memory_format: torch.memory_format, steps: int = 3, workers: Workers | None = None
+) -> list[torch.Tensor]:
+    """Weights after some steps of MuSGD, whose learning rate changes meanwhile."""
     weights = parameters(memory_format)
-    group = {"params": weights, "lr": 0.02, "momentum": 0.9, "nesterov": True, "use_muon": True}
-    optimizer = upstream.MuSGD([group])
+    chosen = {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}
+    groups = [
+        {"params": weights[:-1], "lr": 0.02, "use_muon": True, **chosen},
+        {"params": weights[-1:], "lr": 0.01, "use_muon": False, **chosen},
+    ]
+    optimizer = upstream.MuSGD(groups)
+    if workers is not None:
+        step_in_parallel(optimizer, workers)
     generator = torch.Generator().manual_seed(8)
     for _ in range(steps):
         for weight in weights:
             gradient = torch.randn(weight.shape, generator=generator)
             weight.grad = torch.empty_like(weight).copy_(gradient)
         optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] *= 0.8
     return [weight.detach() for weight in weights]
 
 
@@ -68,7 +79,7 @@ def test_in_bfloat16_weights_train_as_upstreams_do(
     patched: pytest.MonkeyPatch, memory_format: torch.memory_format
 ) -> None:
     expected = trained(memory_format)
-    patch_muon(CpuPrecision("bfloat16", "bfloat16", ""), None)
+    patch_muon(CpuPrecision("bfloat16", "bfloat16", ""))
     assert difference(trained(memory_format), expected) < 4e-3
 
 
@@ -83,22 +94,22 @@ def test_in_float32_weights_train_nearer_to_the_exact_ones(
 
     patched.setattr(upstream, "zeropower_via_newtonschulz5", exact)
     expected = trained(memory_format)
-    patch_muon(CpuPrecision("float32", "float32", ""), None)
+    patch_muon(CpuPrecision("float32", "float32", ""))
     ours = difference(trained(memory_format), expected)
     assert ours < 1e-4 < difference(rounded, expected)
 
 
 def test_both_memory_formats_train_alike(patched: pytest.MonkeyPatch) -> None:
-    patch_muon(CpuPrecision("float32", "float32", ""), None)
+    patch_muon(CpuPrecision("float32", "float32", ""))
     found = [trained(of) for of in (torch.contiguous_format, torch.channels_last)]
     assert difference(*found) < 1e-4
 
 
 def test_workers_that_share_the_matrices_train_alike(patched: pytest.MonkeyPatch) -> None:
-    patch_muon(CpuPrecision("float32", "float32", ""), None)
+    patch_muon(CpuPrecision("float32", "float32", ""))
     expected = trained(torch.channels_last)
-    patch_muon(CpuPrecision("float32", "float32", ""), Workers(2, cores=2))
-    assert difference(trained(torch.channels_last), expected) < 1e-4
+    found = trained(torch.channels_last, workers=Workers(2, cores=2))
+    assert difference(found, expected) < 1e-4
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=40), st.integers(2, 5))
