@@ -14,8 +14,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CHUNK_BYTES = 1 << 20
-
 
 class Record(BaseModel):
     """Base of what artifacts keep as JSON: read-only, and an unknown key is an error."""
@@ -61,11 +59,8 @@ def digest_of(value: Any) -> str:
 
 def sha256_of(file: Path) -> str:
     """SHA-256 of a file's bytes, read in chunks."""
-    digest = hashlib.sha256()
     with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def manifest_of(directory: Path) -> Manifest:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 from pipeline.errors import OutpostError
@@ -48,13 +49,16 @@ def estimate_seconds(spec: TrainingSpec, images: TrainingImages) -> float:
         SpeedError: the step failed.
     """
     chosen = spec.hyperparameters
+    began = time.monotonic()
     step = measured_step(spec, images)
+    # A training begins with the same: it loads PyTorch, builds the network and makes kernels.
+    start = time.monotonic() - began
     resizing = ProgressiveResizing(
         chosen.initial_scale, chosen.full_size_fraction, chosen.epochs, chosen.imgsz
     )
     areas = [resizing.area(epoch) for epoch in range(chosen.epochs)]
     batches = -(-images.train // chosen.batch)
-    return TimeLeft(areas, batches, images.validation / chosen.batch).seconds(step, 0, 0)
+    return start + TimeLeft(areas, batches, images.validation / chosen.batch).seconds(step, 0, 0)
 
 
 def measured_step(spec: TrainingSpec, images: TrainingImages) -> StepTime:

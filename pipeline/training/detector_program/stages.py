@@ -71,11 +71,9 @@ class StageSettings:
         if precision.layers == "bfloat16":
             compute_in_bfloat16(trainer.model)
         if workers:
-            parallel = DataParallel(workers)
-            parallel.take_over(trainer.model)
+            DataParallel(workers).take_over(trainer.model)
             if isinstance(trainer.optimizer, MuSGD):
                 step_in_parallel(trainer.optimizer, workers)
-            trainer.add_callback("on_train_epoch_start", lambda _: parallel.renew_replicas())
 
     def restore(self, saved: Checkpoint) -> None:
         """Lay out the files of a stage as they were when a checkpoint was written.

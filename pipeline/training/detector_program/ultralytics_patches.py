@@ -83,12 +83,6 @@ PATCHES = (
         "has all threads share each layer of the whole batch",
     ),
     UltralyticsPatch(
-        "ultralytics.utils.loss:E2ELoss.update",
-        "8.4.190",
-        "c3563dc11a928dfb",
-        "changes the loss once an epoch, when replicas are copied again",
-    ),
-    UltralyticsPatch(
         "ultralytics.utils.tqdm:is_noninteractive_console",
         "8.4.190",
         "d44f1b563dec61cb",

@@ -2,9 +2,9 @@
 
 A layer of a small network is little work. Threads that share each layer wait for each other a
 thousand times in a step, and beside other programs each time may cost a time slice; here they wait
-once. Each part of a batch is normalized by its own statistics and its own number of objects, and
-gradients are added, as `torch.nn.parallel.DistributedDataParallel` has it. Running statistics are
-means over the parts.
+twice. As in `torch.nn.DataParallel`, each part is normalized by statistics of its own images, the
+loss is that of the whole batch, and gradients are added. Running statistics are means over the
+parts.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import copy
 import threading
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,7 +60,7 @@ def workers_for(batch_size: int, cores: int) -> Workers | None:
 
 
 class DataParallel:
-    """Computes the training loss of a detection model of ultralytics by parts of the batch."""
+    """Takes the parts of a batch through the layers of a detection model of ultralytics at once."""
 
     def __init__(self, workers: Workers) -> None:
         self.workers = workers
@@ -77,55 +77,66 @@ class DataParallel:
             if preds is not None or parts < 2 or not model.training:
                 whole: Loss = type(model).loss(model, batch, preds)
                 return whole
-            return self._loss(model, parts_of(batch, parts))
+            return self._loss(model, batch, parts)
 
         model.loss = types.MethodType(loss, model)
 
-    def renew_replicas(self) -> None:
-        """Copy the model again before the next step: its criterion and its modes have changed."""
-        self._replicas = []
+    def _loss(self, model: Any, batch: dict[str, Any], parts: int) -> Loss:
+        """The loss of the whole batch; its backward pass is done, too.
 
-    def _loss(self, model: Any, parts: list[dict[str, Any]]) -> Loss:
-        """The backward pass is done too: who is through with his part need not wait for the rest.
-
-        What `backward` of the returned loss does to it, which is a leaf, changes nothing.
+        What is returned is a leaf, and what `backward` does to it changes nothing.
         """
         if not self._replicas or self._replicas[0] is not model:
             others = range(1, self.workers.count)
             self._replicas = [model, *(replica_of(model) for _ in others)]
-        replicas = self._replicas[: len(parts)]
+        replicas = self._replicas[:parts]
         share_statistics(replicas)
-        losses = self.workers.map(_forward_and_backward, zip(replicas, parts, strict=True))
+        pairs = list(zip(replicas, batch["img"].tensor_split(parts), strict=True))
+        predicted = self.workers.map(lambda pair: pair[0].forward(pair[1]), pairs)
+        joined: list[Joined] = []
+        loss, items = type(model).loss(model, batch, join(predicted, joined))
+        loss.sum().backward()
+        used = [each for each in joined if each.whole.grad is not None]
+        self.workers.map(lambda part: backward_of_part(used, part), range(parts))
         add_gradients(replicas)
         average_statistics(replicas)
-        images = sum(len(part["img"]) for part in parts)
-        items = {
-            name: sum(
-                of_part[name] * (len(part["img"]) / images)
-                for part, (_, of_part) in zip(parts, losses, strict=True)
-            )
-            for name in losses[0][1]
-        }
-        return sum(loss for loss, _ in losses).requires_grad_(), items
+        return loss.detach().requires_grad_(), items
 
 
-def parts_of(batch: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """Split the images of a batch, and what the loss needs of their labels.
+class Joined(NamedTuple):
+    """A tensor of predictions for all images, shape (n, ...), and those that it was joined from."""
+
+    whole: Any
+    parts: list[Any]
+
+
+def join(predicted: Sequence[Any], joined: list[Joined]) -> Any:
+    """Join what a model predicts for the parts of a batch, along the images.
 
     Args:
-        batch: "img" of the shape (n, channels, height, width); "cls" (m, 1), "bboxes" (m, 4) and
-            "batch_idx" (m,), the number of an object's image from 0.
-        count: of the parts, at most n; their numbers of images differ by one at most.
+        predicted: for each part tensors in dictionaries, lists and tuples, nested alike.
+        joined: receives every tensor; those that are joined are leaves, which keep gradients.
     """
-    parts = []
-    first = 0
-    for images in batch["img"].tensor_split(count):
-        end = first + len(images)
-        inside = (batch["batch_idx"] >= first) & (batch["batch_idx"] < end)
-        labels = {name: batch[name][inside] for name in ("cls", "bboxes")}
-        parts.append({"img": images, **labels, "batch_idx": batch["batch_idx"][inside] - first})
-        first = end
-    return parts
+    import torch
+
+    first = predicted[0]
+    if isinstance(first, dict):
+        return {name: join([part[name] for part in predicted], joined) for name in first}
+    if isinstance(first, list | tuple):
+        same = zip(*predicted, strict=True)
+        return type(first)(join(of_parts, joined) for of_parts in same)
+    whole = torch.cat([part.detach() for part in predicted])
+    joined.append(Joined(whole.requires_grad_(first.requires_grad), list(predicted)))
+    return whole
+
+
+def backward_of_part(joined: Sequence[Joined], part: int) -> None:
+    """Take the gradients of joined predictions back through the layers that a part went through."""
+    import torch
+
+    tensors = [each.parts[part] for each in joined]
+    gradients = [each.whole.grad.split([len(p) for p in each.parts])[part] for each in joined]
+    torch.autograd.backward(tensors, gradients)
 
 
 def replica_of(model: Any) -> Any:
@@ -137,13 +148,6 @@ def replica_of(model: Any) -> Any:
         for weight in model.parameters()
     }
     return copy.deepcopy(model, shared)
-
-
-def _forward_and_backward(replica_and_part: tuple[Any, dict[str, Any]]) -> Loss:
-    replica, part = replica_and_part
-    loss, items = type(replica).loss(replica, part)
-    loss.sum().backward()
-    return loss.detach(), items
 
 
 def add_gradients(replicas: list[Any]) -> None:
