@@ -115,10 +115,10 @@ def test_subsets_of_a_project_are_read_together(export: Any, shapes: Any) -> Non
     ]
 
 
-def test_frames_in_folders_lose_the_folder_in_their_name(export: Any, shapes: Any) -> None:
+def test_a_frame_in_a_folder_keeps_the_folder_beside_its_name(export: Any, shapes: Any) -> None:
     export.frame("day/a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
     frame = read_export(export.write(), CLASSES).frames[0]
-    assert (frame.name, frame.stem, frame.session) == ("a_0.png", "a_0", "a")
+    assert (frame.folder, frame.name, frame.stem) == ("day", "a_0.png", "a_0")
 
 
 def test_an_export_without_images_says_what_to_tick(export: Any, shapes: Any) -> None:
@@ -169,10 +169,49 @@ def test_frames_that_share_an_id_are_refused(export: Any, shapes: Any) -> None:
         read_export(export.folder, CLASSES)
 
 
-@pytest.mark.parametrize("other", ["a_0.jpg", "night/a_0.png", "A_0.png"])
-def test_frames_that_share_a_stem_are_refused(export: Any, shapes: Any, other: str) -> None:
-    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame(other)
-    with pytest.raises(ExportError, match="several images are named a_0"):
+@pytest.mark.parametrize("other", ["a_0.jpg", "night/a_0.png", "A_0.png", "night\\a_0.png"])
+def test_a_frame_is_told_by_its_whole_path(export: Any, shapes: Any, other: str) -> None:
+    place = f"images/default/{other}".replace("\\", "/")
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
+    export.frame(other, shapes.rectangle("ship", 9, 9, 5, 5), look="other", place=place)
+    frames = read_export(export.zip(), CLASSES).frames
+    found = {frame.path: (frame.folder, frame.name, frame.boxes[0].class_id) for frame in frames}
+    folder, _, name = other.replace("\\", "/").rpartition("/")
+    assert found == {"images/default/a_0.png": ("", "a_0.png", 1), place: (folder, name, 2)}
+    assert len({frame.sha256 for frame in frames}) == 2
+
+
+def test_equal_names_in_two_subsets_are_two_frames(export: Any, shapes: Any) -> None:
+    export.frame("day/a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5), look="one").write()
+    other = type(export)(export.folder, subset="Test")
+    other.frame("day/a_0.png", shapes.rectangle("ship", 0, 0, 5, 5), look="two")
+    # Without any shape, and yet not confused with a frame of its name that has some.
+    other.frame("a_1.png", look="three").write()
+    export.frame("a_1.png", shapes.rectangle("wolf", 0, 0, 5, 5), look="four").write()
+    batch = read_export(export.folder, CLASSES)
+    assert [(f.subset, f.folder, f.name, f.boxes[0].class_id) for f in batch.frames] == [
+        ("Test", "day", "a_0.png", 2),
+        ("default", "day", "a_0.png", 1),
+        ("default", "", "a_1.png", 1),
+    ]
+    assert [(f.subset, f.name) for f in batch.unlabelled] == [("Test", "a_1.png")]
+    assert len({frame.sha256 for frame in (*batch.frames, *batch.unlabelled)}) == 4
+
+
+def test_exports_that_were_put_into_one_folder_are_told_by_it(export: Any, shapes: Any) -> None:
+    for task, label in (("task_1", "wolf"), ("task_2", "ship")):
+        part = type(export)(export.folder / task)
+        part.frame("a_0.png", shapes.rectangle(label, 0, 0, 5, 5), look=task).write()
+    frames = read_export(export.folder, CLASSES).frames
+    assert [(f.folder, f.name, f.boxes[0].class_id) for f in frames] == [
+        ("task_1", "a_0.png", 1),
+        ("task_2", "a_0.png", 2),
+    ]
+
+
+def test_two_frames_of_one_file_are_refused(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame("a_0.png")
+    with pytest.raises(ExportError, match="shown by one file"):
         read_export(export.write(), CLASSES)
 
 
