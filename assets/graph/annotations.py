@@ -115,6 +115,10 @@ def show_batch(export: ExportBatch) -> Metadata:
         "rejected_shapes": report.rejected_shapes,
         "preview": [image(samples, "labelled frames")] if samples else [],
         "per_class": table(["class", "boxes"], report.per_class.items()),
+        "sessions": table(
+            ["session", "frames"],
+            [[session or "unknown", frames] for session, frames in report.sessions.items()],
+        ),
         "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
         "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
     }

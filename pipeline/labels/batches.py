@@ -16,6 +16,7 @@ from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.images import UNREADABLE, upright_content
+from pipeline.labels.inspection.sessions import sessions_of
 from pipeline.manifests import Record
 from pipeline.progress import Report, silent, track
 
@@ -61,15 +62,6 @@ class Frame:
     def stem(self) -> str:
         """The name without suffix, by which frames of different batches are the same frame."""
         return PurePosixPath(self.name).stem
-
-    @property
-    def session(self) -> str:
-        """The capture that the frame comes from: its name before the first underscore.
-
-        Empty for a name without one: such frames may all come from one capture.
-        """
-        session, underscore, _ = self.stem.partition("_")
-        return session if underscore else ""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -127,6 +119,7 @@ class BatchReport(Record):
     boxes: int
     per_class: dict[str, int]
     sessions: dict[str, int]
+    """Annotated frames of each session; of those whose session is unknown, under an empty name."""
     unknown_labels: dict[str, int]
     rejected_shapes: int
     rejected_reasons: dict[str, int]
@@ -141,7 +134,7 @@ class BatchReport(Record):
             unlabelled_frames=tuple(frame.name for frame in batch.unlabelled),
             boxes=sum(batch.per_class.values()),
             per_class=batch.per_class,
-            sessions=Counter(frame.session for frame in batch.frames),
+            sessions=Counter(session or "" for session in sessions_of(batch.frames)),
             unknown_labels={label.name: label.shapes for label in batch.unknown_labels},
             rejected_shapes=len(batch.rejected),
             rejected_reasons=Counter(shape.reason for shape in batch.rejected),

@@ -84,12 +84,11 @@ def test_a_folder_that_holds_no_batch_is_refused(tmp_path: Path, content: str | 
         ExportBatch.open(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "session"),
-    [("harbour_00.png", "harbour"), ("a_b_c.jpg", "a"), ("screenshot.png", ""), ("_x.png", "")],
-)
-def test_the_session_is_the_name_before_the_first_underscore(
-    export: Any, shapes: Any, name: str, session: str
+def test_the_report_counts_frames_of_unknown_sessions_under_no_name(
+    export: Any, shapes: Any, tmp_path: Path
 ) -> None:
-    export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
-    assert read_export(export.write(), CLASSES).frames[0].session == session
+    for name in ("harbour_0.png", "harbour_1.png", "Screenshot (12).png"):
+        export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
+    source = export.write()
+    written = ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
+    assert written.report.sessions == {"harbour": 2, "": 1}

@@ -14,6 +14,7 @@ from pipeline.labels.batches import UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.formats.cvat_export import ExportError
+from pipeline.labels.inspection.sessions import sessions_of
 
 CLASSES = ("sheep", "wolf", "ship")
 WESNOTH = Path(__file__).parents[4] / "shared" / "data" / "wesnoth"
@@ -296,6 +297,5 @@ def test_the_wesnoth_batches_are_read_whole() -> None:
     assert [len(batch.frames) for batch in batches] == [24, 36]
     assert [sum(batch.per_class.values()) for batch in batches] == [1411, 2117]
     assert [batch.rejected for batch in batches] == [(), ()]
-    assert {frame.session for batch in batches for frame in batch.frames} == {
-        f"session00{number}" for number in range(1, 6)
-    }
+    sessions = {session for batch in batches for session in sessions_of(batch.frames)}
+    assert sessions == {f"session00{number}" for number in range(1, 6)}
