@@ -120,6 +120,7 @@ def show_batch(export: ExportBatch) -> Metadata:
             [[session or "unknown", frames] for session, frames in report.sessions.items()],
         ),
         "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
+        "respelt_labels": table(["label", "taken for"], report.respelt_labels.items()),
         "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
@@ -77,6 +77,15 @@ class UnknownLabel:
 
 
 @dataclass(frozen=True)
+class RespeltLabel:
+    """A label that was taken for a class although it is spelt otherwise, and its shapes."""
+
+    name: str
+    class_name: str
+    shapes: int
+
+
+@dataclass(frozen=True)
 class RejectedShape:
     """A shape of a known class that has no box, and why."""
 
@@ -96,6 +105,7 @@ class Batch:
             not annotated yet; whoever uses the batch decides.
         unknown_labels: sorted by name.
         rejected: in the order of the export.
+        respelt_labels: sorted by name.
     """
 
     class_names: tuple[str, ...]
@@ -103,6 +113,7 @@ class Batch:
     unlabelled: tuple[Frame, ...]
     unknown_labels: tuple[UnknownLabel, ...]
     rejected: tuple[RejectedShape, ...]
+    respelt_labels: tuple[RespeltLabel, ...] = ()
 
     @property
     def per_class(self) -> dict[str, int]:
@@ -125,6 +136,8 @@ class BatchReport(Record):
     rejected_reasons: dict[str, int]
     rejected: tuple[dict[str, str], ...]
     """Frame, class and reason of each shape that has no box."""
+    respelt_labels: dict[str, str] = Field({})
+    """The class that each label was taken for which is spelt otherwise."""
 
     @classmethod
     def of(cls, batch: Batch) -> BatchReport:
@@ -142,6 +155,7 @@ class BatchReport(Record):
                 {"frame": shape.frame, "class": shape.class_name, "reason": shape.reason}
                 for shape in batch.rejected
             ),
+            respelt_labels={label.name: label.class_name for label in batch.respelt_labels},
         )
 
 

@@ -6,12 +6,11 @@ What is particular to CVAT's files, and why reading them takes care: the format 
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel
+from pipeline.labels.batches import Batch, Frame, RejectedShape, RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.annotation_files import (
     CocoAnnotation,
@@ -23,6 +22,7 @@ from pipeline.labels.formats.annotation_files import (
 )
 from pipeline.labels.formats.cvat_export import ExportError, ExportFiles, open_export
 from pipeline.labels.formats.frame_images import check_image
+from pipeline.labels.formats.label_names import LabelIndex, nearest_class
 from pipeline.labels.formats.shapes import (
     ShapeError,
     box_in_image,
@@ -38,8 +38,9 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
 
     Args:
         path: a zip archive or an unpacked folder.
-        class_names: of the game pack, in the order of their ids. Labels are matched by name; the
-            export's own numbers mean nothing.
+        class_names: of the game pack, in the order of their ids. Labels are matched by name,
+            regardless of case, spaces, hyphens and underscores; the export's own numbers mean
+            nothing.
         report: told after every frame.
 
     Raises:
@@ -60,6 +61,10 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
             UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())
         ),
         rejected=tuple(reader.rejected),
+        respelt_labels=tuple(
+            RespeltLabel(name, class_names[class_id], shapes)
+            for (name, class_id), shapes in sorted(reader.respelt.items())
+        ),
     )
     _check_not_empty(path, batch)
     return batch
@@ -71,9 +76,10 @@ class _FrameReader:
     def __init__(self, path: Path, files: ExportFiles, class_names: tuple[str, ...]) -> None:
         self.rejected: list[RejectedShape] = []
         self.unknown: Counter[str] = Counter()
+        self.respelt: Counter[tuple[str, int]] = Counter()
         self._path = path
         self._files = files
-        self._ids = {name: index for index, name in enumerate(class_names)}
+        self._classes = LabelIndex(class_names)
 
     def read(self, one: ExportedImage) -> Frame:
         """An image and the boxes of its shapes."""
@@ -96,10 +102,12 @@ class _FrameReader:
         image = one.image
         for annotation in one.annotations:
             name = one.subset.labels[annotation.category_id]
-            class_id = self._ids.get(name)
+            class_id = self._classes.class_of(name)
             if class_id is None:
                 self.unknown[name] += 1
                 continue
+            if not self._classes.is_exact(name):
+                self.respelt[name, class_id] += 1
             try:
                 box = box_in_image(_box_of(annotation, image), image.width, image.height)
             except ShapeError as reason:
@@ -154,8 +162,8 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
 
 def _explain_unknown(unknown: Sequence[UnknownLabel], class_names: Sequence[str]) -> str:
     def explain(label: UnknownLabel) -> str:
-        close = difflib.get_close_matches(label.name.lower(), class_names, n=1)
-        hint = f", perhaps {close[0]}" if close else ""
+        near = nearest_class(label.name, class_names)
+        hint = f", perhaps {near}" if near else ""
         return f"'{label.name}' ({label.shapes} shapes{hint})"
 
     return few([explain(label) for label in unknown])

@@ -11,6 +11,18 @@ from pipeline.labels.formats.coco import read_export
 from pipeline.manifests import manifest_of
 
 CLASSES = ("sheep", "wolf", "ship")
+OLD_LABELS = ("class_names", "frames", "unlabelled", "unknown_labels", "rejected")
+OLD_REPORT = (
+    "frames",
+    "unlabelled_frames",
+    "boxes",
+    "per_class",
+    "sessions",
+    "unknown_labels",
+    "rejected_shapes",
+    "rejected_reasons",
+    "rejected",
+)
 
 
 @pytest.fixture
@@ -59,6 +71,26 @@ def test_the_report_counts_what_was_not_used(source: Any, tmp_path: Path) -> Non
     assert report["unknown_labels"] == {"dragon": 1}
     assert report["rejected_reasons"] == {"has no area": 1}
     assert report["unlabelled_frames"] == ["b_0.png"]
+
+
+def test_the_report_names_labels_that_are_spelt_otherwise(
+    export: Any, shapes: Any, tmp_path: Path
+) -> None:
+    export.labels = ("Sheep",)
+    source = export.frame("a_0.png", shapes.rectangle("Sheep", 0, 0, 5, 5)).write()
+    batch = ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
+    assert batch.report.respelt_labels == {"Sheep": "sheep"}
+
+
+def test_a_batch_that_was_stored_by_an_earlier_version_is_read(source: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "batch"
+    written = ExportBatch.write(folder, read_export(source.write(), CLASSES), source.folder)
+    for name, kept in (("labels.json", OLD_LABELS), ("report.json", OLD_REPORT)):
+        document = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({key: document[key] for key in kept}))
+    read = ExportBatch.open(folder)
+    assert read.batch.frames == written.batch.frames
+    assert read.batch.respelt_labels == ()
 
 
 def test_the_source_is_named_without_its_folder(source: Any, tmp_path: Path) -> None:

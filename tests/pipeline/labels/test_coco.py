@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.labels.batches import UnknownLabel
+from pipeline.labels.batches import RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.formats.cvat_export import ExportError
@@ -82,6 +82,21 @@ def test_labels_are_matched_by_name_and_unknown_ones_counted(export: Any, shapes
     batch = read_export(export.write(), CLASSES)
     assert [box.class_id for box in batch.frames[0].boxes] == [1]
     assert batch.unknown_labels == (UnknownLabel("dragon", 2),)
+
+
+def test_a_label_spelt_otherwise_is_matched_and_said_so(export: Any, shapes: Any) -> None:
+    export.labels = ("Town Center", "town_center", "villager")
+    export.frame(
+        "a_0.png",
+        shapes.rectangle("villager", 0, 0, 5, 5),
+        shapes.rectangle("Town Center", 9, 9, 5, 5),
+        shapes.rectangle("town_center", 20, 9, 5, 5),
+        shapes.rectangle("Town Center", 30, 9, 5, 5),
+    )
+    batch = read_export(export.write(), ("villager", "town_center"))
+    assert [box.class_id for box in batch.frames[0].boxes] == [0, 1, 1, 1]
+    assert batch.unknown_labels == ()
+    assert batch.respelt_labels == (RespeltLabel("Town Center", "town_center", 2),)
 
 
 def test_unlabelled_frames_are_kept_apart(export: Any, shapes: Any) -> None:
@@ -228,9 +243,9 @@ def test_an_export_without_frames_is_empty(export: Any) -> None:
 
 
 def test_an_export_of_another_game_names_its_labels(export: Any, shapes: Any) -> None:
-    export.labels = ("Sheep",)
-    export.frame("a_0.png", shapes.rectangle("Sheep", 0, 0, 5, 5))
-    with pytest.raises(ExportError, match=r"'Sheep' \(1 shapes, perhaps sheep\)"):
+    export.labels = ("Shep",)
+    export.frame("a_0.png", shapes.rectangle("Shep", 0, 0, 5, 5))
+    with pytest.raises(ExportError, match=r"'Shep' \(1 shapes, perhaps sheep\)"):
         read_export(export.write(), CLASSES)
 
 
