@@ -58,12 +58,13 @@ class CocoAnnotation(BaseModel):
     category_id: int
     bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     segmentation: CocoMask | list[list[FiniteFloat]] | None = None
-    attributes: dict[str, Any] = {}
+    attributes: Any = None
+    """What people defined in CVAT, beside `rotation`, `track_id` and `keyframe` of CVAT's own. Any
+    value may be of any type, and is judged where it is used."""
 
-    @property
-    def rotation(self) -> float:
-        """Degrees; CVAT leaves the bbox of a turned rectangle unturned (cvat#4745, #7367)."""
-        return float(self.attributes.get("rotation") or 0.0)
+    def attribute(self, name: str) -> Any:
+        """One of them; None where there is none."""
+        return self.attributes.get(name) if isinstance(self.attributes, dict) else None
 
 
 class CocoFile(BaseModel):

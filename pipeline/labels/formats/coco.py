@@ -29,6 +29,7 @@ from pipeline.labels.formats.shapes import (
     box_of_mask,
     box_of_polygons,
     box_of_rectangle,
+    degrees_of,
 )
 from pipeline.progress import Report, silent, track
 
@@ -135,7 +136,8 @@ def _box_of(annotation: CocoAnnotation, image: CocoImage) -> Box:
         return box_of_polygons(parts)
     if annotation.bbox is None:
         raise ShapeError("has neither a box nor an outline")
-    return box_of_rectangle(annotation.bbox, annotation.rotation)
+    # CVAT leaves the bbox of a turned rectangle unturned (cvat#4745, #7367).
+    return box_of_rectangle(annotation.bbox, degrees_of(annotation.attribute("rotation")))
 
 
 def _check_not_empty(path: Path, batch: Batch) -> None:
