@@ -1,5 +1,6 @@
 """What people annotated: CVAT export batches, and their merge with synthetic scenes."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import ExportBatch
+from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
 from pipeline.labels.preview import batch_samples, training_samples
@@ -24,6 +26,7 @@ from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import ExportsFolder
 
 GROUP = "annotations"
+FINDINGS_SHOWN = 50
 SHOWN_COUNTS = {
     *("real_train", "real_val", "synthetic_train", "synthetic_val"),
     *("oversample_real", "listed_train"),
@@ -122,7 +125,21 @@ def show_batch(export: ExportBatch) -> Metadata:
         "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
         "respelt_labels": table(["label", "taken for"], report.respelt_labels.items()),
         "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
+        "finding_counts": table(
+            ["what looks wrong", "times"], Counter(found.kind for found in report.findings).items()
+        ),
+        "findings": table(
+            ["image", "class", "box", "what looks wrong"],
+            [
+                [found.frame, found.class_name, _corners(found.box), found.problem]
+                for found in report.findings[:FINDINGS_SHOWN]
+            ],
+        ),
     }
+
+
+def _corners(box: Box | None) -> str:
+    return "" if box is None else ", ".join(f"{side:g}" for side in box)
 
 
 def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:

@@ -16,6 +16,7 @@ from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.images import UNREADABLE, upright_content
+from pipeline.labels.inspection.findings import LabelFinding
 from pipeline.labels.inspection.sessions import sessions_of
 from pipeline.manifests import Record
 from pipeline.progress import Report, silent, track
@@ -106,6 +107,7 @@ class Batch:
         unknown_labels: sorted by name.
         rejected: in the order of the export.
         respelt_labels: sorted by name.
+        findings: what a person should look at, in the order of the export.
     """
 
     class_names: tuple[str, ...]
@@ -114,6 +116,7 @@ class Batch:
     unknown_labels: tuple[UnknownLabel, ...]
     rejected: tuple[RejectedShape, ...]
     respelt_labels: tuple[RespeltLabel, ...] = ()
+    findings: tuple[LabelFinding, ...] = ()
 
     @property
     def per_class(self) -> dict[str, int]:
@@ -138,6 +141,7 @@ class BatchReport(Record):
     """Frame, class and reason of each shape that has no box."""
     respelt_labels: dict[str, str] = Field({})
     """The class that each label was taken for which is spelt otherwise."""
+    findings: tuple[LabelFinding, ...] = ()
 
     @classmethod
     def of(cls, batch: Batch) -> BatchReport:
@@ -156,6 +160,7 @@ class BatchReport(Record):
                 for shape in batch.rejected
             ),
             respelt_labels={label.name: label.class_name for label in batch.respelt_labels},
+            findings=batch.findings,
         )
 
 

@@ -42,6 +42,10 @@ class Box(NamedTuple):
         y1, y2 = (min(max(y, 0.0), float(height)) for y in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)
 
+    def scaled(self, across: float, down: float) -> Box:
+        """The same box in an image that is so many times as wide and as high."""
+        return Box(self.x1 * across, self.y1 * down, self.x2 * across, self.y2 * down)
+
     def rounded(self) -> Box:
         """The box to a thousandth of a pixel, as it is stored."""
         x1, y1, x2, y2 = (round(v, STORED_DIGITS) for v in (self.x1, self.y1, self.x2, self.y2))

@@ -169,3 +169,14 @@ def test_a_label_that_the_pack_leaves_out_fails_nothing(tmp_path: Path) -> None:
 def test_a_label_spelt_otherwise_fails_nothing_and_is_shown(desk: Desk) -> None:
     desk.drop("good.zip", also="Gold Mine")
     assert "| Gold Mine | gold_mine |" in desk.make(KEYS.cvat_export, "good")["respelt_labels"]
+
+
+def test_what_looks_wrong_is_on_the_page_of_the_batch(desk: Desk) -> None:
+    file = desk.exports.path("demo") / "good.zip"
+    image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+    boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, 20, 3)]
+    write_export(file, {"a_0.png": image}, ["sheep"], boxes)
+    register_batches(desk.instance, PACK, desk.exports)
+    page = desk.make(KEYS.cvat_export, "good")
+    assert "| double | 1 |" in page["finding_counts"]
+    assert "| a_0.png | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]

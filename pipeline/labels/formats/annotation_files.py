@@ -20,6 +20,7 @@ from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, Expor
 from pipeline.labels.images import IMAGE_SUFFIXES
 
 NAMES_SHOWN = 5
+DEFAULT_SUBSET = "default"
 
 
 class CocoImage(BaseModel):
@@ -109,6 +110,12 @@ class ExportedImage(NamedTuple):
     image: CocoImage
     member: str
     folder: str
+
+    @property
+    def title(self) -> str:
+        """The image for a person: its path in the task, below its subset if that has a name."""
+        subset = "" if self.subset.name == DEFAULT_SUBSET else self.subset.name
+        return "/".join(part for part in (subset, self.folder, self.image.path.name) if part)
 
     @property
     def annotations(self) -> Sequence[CocoAnnotation]:

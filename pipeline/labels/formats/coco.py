@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from pipeline.labels.batches import Batch, Frame, RejectedShape, RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.annotation_files import (
@@ -31,6 +33,13 @@ from pipeline.labels.formats.shapes import (
     box_of_rectangle,
     degrees_of,
 )
+from pipeline.labels.inspection.findings import (
+    FindingKind,
+    LabelFinding,
+    box_problems,
+    without_doubles,
+)
+from pipeline.labels.inspection.tracks import TrackedBox, TrackWatch, look_of
 from pipeline.progress import Report, silent, track
 
 
@@ -46,7 +55,8 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
 
     Raises:
         ExportError: the export is unreadable, empty or without images; two images of one of its
-            files share an id; an image is corrupt or not of the size stated; or no label is known.
+            files share an id; an image is corrupt or not of the proportions stated; or no label is
+            known.
     """
     with open_export(path) as files:
         images = read_images(path, files)
@@ -66,6 +76,7 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
             RespeltLabel(name, class_names[class_id], shapes)
             for (name, class_id), shapes in sorted(reader.respelt.items())
         ),
+        findings=reader.all_findings(),
     )
     _check_not_empty(path, batch)
     return batch
@@ -80,27 +91,40 @@ class _FrameReader:
         self.respelt: Counter[tuple[str, int]] = Counter()
         self._path = path
         self._files = files
+        self._class_names = class_names
         self._classes = LabelIndex(class_names)
+        self._findings: list[LabelFinding] = []
+        self._tracks = TrackWatch()
 
     def read(self, one: ExportedImage) -> Frame:
         """An image and the boxes of its shapes."""
-        checked = check_image(
-            f"{self._path}: {one.member}", self._files.read(one.member), one.image
-        )
+        origin = f"{self._path}: {one.member}"
+        checked = check_image(origin, self._files.read(one.member), one.image)
+        width, height = checked.pixels.size
+        if (width, height) != (one.image.width, one.image.height):
+            self._find_scaled(one, (width, height))
+        boxes, doubles = without_doubles(tuple(self._boxes(one, checked.pixels)))
+        for double in doubles:
+            self._find(one, "double", double, "was labelled twice; one of both was kept")
         return Frame(
             name=one.image.path.name,
             path=one.member,
-            width=one.image.width,
-            height=one.image.height,
+            width=width,
+            height=height,
             sha256=checked.sha256,
             phash=checked.phash,
-            boxes=tuple(self._boxes(one)),
+            boxes=boxes,
             subset=one.subset.name,
             folder=one.folder,
         )
 
-    def _boxes(self, one: ExportedImage) -> Iterator[LabelledBox]:
-        image = one.image
+    def all_findings(self) -> tuple[LabelFinding, ...]:
+        """What looks wrong, when every frame is read."""
+        return (*self._findings, *self._tracks.findings())
+
+    def _boxes(self, one: ExportedImage, pixels: Image.Image) -> Iterator[LabelledBox]:
+        width, height = pixels.size
+        across, down = width / one.image.width, height / one.image.height
         for annotation in one.annotations:
             name = one.subset.labels[annotation.category_id]
             class_id = self._classes.class_of(name)
@@ -110,11 +134,49 @@ class _FrameReader:
             if not self._classes.is_exact(name):
                 self.respelt[name, class_id] += 1
             try:
-                box = box_in_image(_box_of(annotation, image), image.width, image.height)
+                drawn = _box_of(annotation, one.image).scaled(across, down)
+                labelled = LabelledBox(class_id, box_in_image(drawn, width, height))
             except ShapeError as reason:
-                self.rejected.append(RejectedShape(image.file_name, name, str(reason)))
+                self.rejected.append(RejectedShape(one.title, name, str(reason)))
                 continue
-            yield LabelledBox(class_id, box)
+            for kind, problem in box_problems(drawn, width, height):
+                self._find(one, kind, labelled, problem)
+            self._follow(one, annotation, labelled, pixels)
+            yield labelled
+
+    def _follow(
+        self,
+        one: ExportedImage,
+        annotation: CocoAnnotation,
+        labelled: LabelledBox,
+        pixels: Image.Image,
+    ) -> None:
+        track = annotation.attribute("track_id")
+        if isinstance(track, bool) or not isinstance(track, int | str):
+            return
+        self._tracks.see(
+            TrackedBox(
+                frame=one.title,
+                track=(one.subset.name, one.folder, str(track)),
+                class_name=self._class_names[labelled.class_id],
+                box=labelled.box,
+                is_key=str(annotation.attribute("keyframe")).lower() in ("true", "1"),
+                look=look_of(pixels, labelled.box),
+            )
+        )
+
+    def _find(
+        self, one: ExportedImage, kind: FindingKind, labelled: LabelledBox, problem: str
+    ) -> None:
+        name = self._class_names[labelled.class_id]
+        self._findings.append(LabelFinding(kind, one.title, name, labelled.box, problem))
+
+    def _find_scaled(self, one: ExportedImage, size: tuple[int, int]) -> None:
+        problem = (
+            f"was annotated at {one.image.width}x{one.image.height} and is {size[0]}x{size[1]} "
+            "pixels large; its boxes were scaled"
+        )
+        self._findings.append(LabelFinding("scaled", one.title, "", None, problem))
 
 
 def _order(frame: Frame) -> tuple[str, str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
+from PIL import Image
+
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.annotation_files import CocoImage
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError
@@ -12,10 +14,18 @@ from pipeline.labels.images import MAX_PIXELS, UNREADABLE, open_image, upright_c
 
 
 class CheckedImage(NamedTuple):
-    """An image that is sound: the SHA-256 of its file as it is stored, and the hash of its look."""
+    """An image that is sound.
+
+    Attributes:
+        sha256: digest of its file as it is stored.
+        phash: hash of its look.
+        pixels: decoded and upright. Its size may be another than that at which it was annotated,
+            in the same proportions.
+    """
 
     sha256: str
     phash: str
+    pixels: Image.Image
 
 
 def check_image(origin: str, content: bytes, image: CocoImage) -> CheckedImage:
@@ -29,7 +39,7 @@ def check_image(origin: str, content: bytes, image: CocoImage) -> CheckedImage:
         image: what the export says of it.
 
     Raises:
-        ExportError: it is damaged, enormous, or of another size than the export says.
+        ExportError: it is damaged, enormous, or of other proportions than the export says.
     """
     try:
         with open_image(content) as opened:
@@ -43,7 +53,8 @@ def check_image(origin: str, content: bytes, image: CocoImage) -> CheckedImage:
         stored = upright_content(content)
         with open_image(stored) as turned:
             _check_size(origin, size, turned.size, image)
-            return CheckedImage(sha256(stored).hexdigest(), perceptual_hash(turned))
+            turned.load()
+        return CheckedImage(sha256(stored).hexdigest(), perceptual_hash(turned), turned)
     except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",
@@ -65,8 +76,19 @@ def _check_size(
             "Turn the image itself, for example with ImageMagick's `mogrify -auto-orient`, and "
             "annotate it again in a current CVAT, which shows such images upright.",
         )
+    if _are_in_proportion(turned, annotated):
+        return
     raise ExportError(
         f"{origin} is {turned[0]}x{turned[1]} pixels large, but was annotated "
         f"at {image.width}x{image.height}.",
         EXPORT_AGAIN,
+    )
+
+
+def _are_in_proportion(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one size is the other enlarged, with sides that were rounded to whole pixels."""
+    (width, height), (other_width, other_height) = one, other
+    return (
+        abs(height * other_width / width - other_height) < 1
+        and abs(other_height * width / other_width - height) < 1
     )

@@ -165,11 +165,87 @@ def test_a_corrupt_image_is_named(export: Any, shapes: Any, damage: str, suffix:
         read_export(export.folder, CLASSES)
 
 
-def test_an_image_of_another_size_is_refused(export: Any, shapes: Any) -> None:
+@pytest.mark.parametrize("size", [(32, 25), (48, 64), (64, 46), (128, 48)])
+def test_an_image_of_other_proportions_is_refused(
+    export: Any, shapes: Any, size: tuple[int, int]
+) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
-    shapes.image("a", (32, 24)).save(export.folder / "images/default/a_0.png")
-    with pytest.raises(ExportError, match="32x24 pixels large, but was annotated at 64x48"):
+    shapes.image("a", size).save(export.folder / "images/default/a_0.png")
+    told = f"{size[0]}x{size[1]} pixels large, but was annotated at 64x48"
+    with pytest.raises(ExportError, match=told):
         read_export(export.folder, CLASSES)
+
+
+@pytest.mark.parametrize("size", [(32, 24), (128, 96), (100, 75), (33, 25)])
+def test_boxes_of_an_image_that_was_annotated_at_another_size_are_scaled(
+    export: Any, shapes: Any, size: tuple[int, int]
+) -> None:
+    mask = [10 * 48 + 4, 8, 64 * 48 - 10 * 48 - 12]
+    export.frame(
+        "a_0.png",
+        shapes.rectangle("wolf", 4, 8, 32, 16),
+        shapes.polygon("ship", [0, 0, 64, 0, 64, 48]),
+        shapes.mask("sheep", mask, (48, 64)),
+    ).write()
+    shapes.image("a", size).save(export.folder / "images/default/a_0.png")
+    batch = read_export(export.folder, CLASSES)
+    frame, (x, y) = batch.frames[0], (size[0] / 64, size[1] / 48)
+    assert (frame.width, frame.height) == size
+    expected = [Box(4, 8, 36, 24), Box(0, 0, 64, 48), Box(10, 4, 11, 12)]
+    if x < 1:  # Less than a pixel of the mask is left.
+        expected.pop()
+    assert [labelled.box for labelled in frame.boxes] == [
+        Box(b.x1 * x, b.y1 * y, b.x2 * x, b.y2 * y).rounded() for b in expected
+    ]
+    (found,) = [finding for finding in batch.findings if finding.kind == "scaled"]
+    assert f"at 64x48 and is {size[0]}x{size[1]} pixels large" in found.problem
+
+
+def test_what_looks_wrong_about_boxes_is_found(export: Any, shapes: Any) -> None:
+    export.subset = "Train"
+    export.frame(
+        "day/a_0.png",
+        shapes.rectangle("wolf", 4, 8, 30, 16),
+        shapes.rectangle("wolf", 4, 8, 30, 15.8),
+        shapes.rectangle("ship", 4, 8, 30, 16),
+        shapes.rectangle("sheep", 40, 8, 3, 16),
+        shapes.rectangle("sheep", -20, 8, 30, 16),
+    )
+    batch = read_export(export.write(), CLASSES)
+    assert [box.class_id for box in batch.frames[0].boxes] == [1, 2, 0, 0]
+    found = [(f.kind, f.frame, f.class_name, f.box) for f in batch.findings]
+    assert found == [
+        ("tiny", "Train/day/a_0.png", "sheep", Box(40, 8, 43, 24)),
+        ("outside", "Train/day/a_0.png", "sheep", Box(0, 8, 10, 24)),
+        ("double", "Train/day/a_0.png", "wolf", Box(4, 8, 34, 23.8)),
+    ]
+
+
+def tracked(shapes: Any, track: int, x: float, *, key: bool) -> dict[str, Any]:
+    shape: dict[str, Any] = shapes.rectangle("sheep", x, 10, 16, 12)
+    shape["attributes"] |= {"track_id": track, "keyframe": key}
+    return shape
+
+
+def test_a_track_that_was_never_ended_is_found(export: Any, shapes: Any) -> None:
+    """One goes on for 20 frames in which the image changes, another one walks."""
+    for n in range(24):
+        export.frame(
+            f"frame_{n:06d}.png",
+            tracked(shapes, 3, min(2 * n, 8), key=n == 4),
+            tracked(shapes, 5, 20 + n, key=n == 0),
+        )
+    batch = read_export(export.write(), CLASSES)
+    (found,) = batch.findings
+    assert (found.kind, found.frame) == ("still track", "frame_000004.png")
+    assert "track 3 does not move over 20 frames, to frame_000023.png" in found.problem
+    assert sum(batch.per_class.values()) == 48, "a warning, nothing more"
+
+
+def test_a_track_whose_image_stays_is_a_building(export: Any, shapes: Any) -> None:
+    for n in range(24):
+        export.frame(f"frame_{n:06d}.png", tracked(shapes, 3, 8, key=n == 0), look="same")
+    assert read_export(export.write(), CLASSES).findings == ()
 
 
 def test_an_image_of_another_kind_is_refused(export: Any, shapes: Any) -> None:
