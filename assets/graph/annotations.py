@@ -80,6 +80,15 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of("pipeline.labels", "pipeline.files")
 
+    class ExportConfig(LaunchpadConfig):
+        """How one export is read."""
+
+        accept_yolo: bool = Field(
+            False,
+            description="Read a 'YOLO 1.1' export too. CVAT leaves polygons, masks and the "
+            "rotation of rectangles out of it.",
+        )
+
     @dg.asset(
         key=keys.cvat_export,
         partitions_def=keys.export_batches,
@@ -90,17 +99,24 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
         "by name. Drop the zip into the exports folder; its name becomes the partition.",
     )
     def cvat_export(
-        context: dg.AssetExecutionContext, artifacts: Artifacts, exports: ExportsFolder
+        context: dg.AssetExecutionContext,
+        config: ExportConfig,
+        artifacts: Artifacts,
+        exports: ExportsFolder,
     ) -> dg.MaterializeResult[Any]:
         export = exports.export(pack.name, context.partition_key)
         for passed in exports.passed_over(pack.name):
             if passed.batch == export.batch:
                 notice(context.log.warning, str(passed))
-        config = {"export": export.digest(), "classes": list(pack.class_names)}
-        build = AssetBuild(context, artifacts.store, keys.cvat_export, code, config)
+        recipe: dict[str, Any] = {"export": export.digest(), "classes": list(pack.class_names)}
+        if config.accept_yolo:  # Elsewhere batches that were read before stay what they are.
+            recipe["accept_yolo"] = True
+        build = AssetBuild(context, artifacts.store, keys.cvat_export, code, recipe)
 
         def write(folder: Path) -> None:
-            batch = read_export(export.path, pack.class_names, build.report)
+            batch = read_export(
+                export.path, pack.class_names, build.report, accept_yolo=config.accept_yolo
+            )
             ExportBatch.write(folder, batch, export.path, build.report)
 
         return build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))

@@ -1,5 +1,7 @@
 """What a merge and a batch say about exports that they do without."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import CheckFailedError, materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import dry_run, left_out_batches
+from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
@@ -180,3 +183,20 @@ def test_what_looks_wrong_is_on_the_page_of_the_batch(desk: Desk) -> None:
     page = desk.make(KEYS.cvat_export, "good")
     assert "| double | 1 |" in page["finding_counts"]
     assert "| a_0.png | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]
+
+
+def test_a_yolo_export_is_read_when_the_launchpad_says_so(desk: Desk) -> None:
+    image = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(image, "PNG")
+    with zipfile.ZipFile(desk.exports.path("demo") / "good.zip", "w") as archive:
+        archive.writestr("obj.names", "sheep")
+        archive.writestr("obj_train_data/a_0.png", image.getvalue())
+        archive.writestr("obj_train_data/a_0.txt", "0 0.5 0.5 0.5 0.5")
+    register_batches(desk.instance, PACK, desk.exports)
+    with pytest.raises(OutpostError, match="only rectangles"):
+        desk.make(KEYS.cvat_export, "good")
+    config = {"demo__cvat_export": {"config": {"accept_yolo": True}}}
+    materialize(
+        desk.definitions, desk.instance, [KEYS.cvat_export], partition="good", config=config
+    )
+    assert shown(desk.instance, KEYS.cvat_export)["boxes"] == 1

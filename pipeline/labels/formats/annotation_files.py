@@ -21,6 +21,7 @@ from pipeline.labels.images import IMAGE_SUFFIXES
 
 NAMES_SHOWN = 5
 DEFAULT_SUBSET = "default"
+YOLO_FILES = ("obj.data", "obj.names", "data.yaml")
 
 
 class CocoImage(BaseModel):
@@ -140,6 +141,13 @@ def read_images(path: Path, files: ExportFiles) -> tuple[ExportedImage, ...]:
     return tuple(_locate(path, files, subsets))
 
 
+def is_yolo(names: Iterable[str]) -> bool:
+    """Whether files are those of CVAT's YOLO 1.1 or of ultralytics' formats, and not of COCO."""
+    paths = [PurePosixPath(name) for name in names]
+    has_yolo = any(path.name in YOLO_FILES for path in paths)
+    return has_yolo and not any(_is_annotation_file(path) for path in paths)
+
+
 def few(names: Sequence[str]) -> str:
     """The first few of many names, for a message."""
     rest = len(names) - NAMES_SHOWN
@@ -149,6 +157,13 @@ def few(names: Sequence[str]) -> str:
 def _read_subsets(path: Path, files: ExportFiles) -> Iterator[ExportSubset]:
     found = [PurePosixPath(name) for name in files.names]
     found = [name for name in found if _is_annotation_file(name)]
+    if not found and is_yolo(files.names):
+        raise ExportError(
+            f"{path} is a YOLO export. CVAT writes only rectangles into one: polygons, masks and "
+            "the rotation of rectangles are not in it.",
+            f"{EXPORT_AGAIN} Where all shapes are plain rectangles, accept_yolo in the launchpad "
+            "of cvat_export has a 'YOLO 1.1' export read as it is.",
+        )
     if not found:
         raise ExportError(
             f"{path} holds no annotations/instances_*.json, so it is not a COCO 1.0 export.",

@@ -20,6 +20,7 @@ from pipeline.labels.formats.annotation_files import (
     CocoMask,
     ExportedImage,
     few,
+    is_yolo,
     read_images,
 )
 from pipeline.labels.formats.cvat_export import ExportError, ExportFiles, open_export
@@ -33,6 +34,7 @@ from pipeline.labels.formats.shapes import (
     box_of_rectangle,
     degrees_of,
 )
+from pipeline.labels.formats.yolo_export import read_yolo_images
 from pipeline.labels.inspection.findings import (
     FindingKind,
     LabelFinding,
@@ -43,7 +45,9 @@ from pipeline.labels.inspection.tracks import TrackedBox, TrackWatch, look_of
 from pipeline.progress import Report, silent, track
 
 
-def read_export(path: Path, class_names: Sequence[str], report: Report = silent) -> Batch:
+def read_export(
+    path: Path, class_names: Sequence[str], report: Report = silent, *, accept_yolo: bool = False
+) -> Batch:
     """Read an export and make one box of every shape whose label is a class.
 
     Args:
@@ -52,14 +56,17 @@ def read_export(path: Path, class_names: Sequence[str], report: Report = silent)
             regardless of case, spaces, hyphens and underscores; the export's own numbers mean
             nothing.
         report: told after every frame.
+        accept_yolo: read a YOLO 1.1 export too, which lacks whatever is no plain rectangle.
 
     Raises:
+        LabelFileError: a label file of a YOLO export is damaged.
         ExportError: the export is unreadable, empty or without images; two images of one of its
             files share an id; an image is corrupt or not of the proportions stated; or no label is
             known.
     """
     with open_export(path) as files:
-        images = read_images(path, files)
+        is_accepted = accept_yolo and is_yolo(files.names)
+        images = read_yolo_images(path, files) if is_accepted else read_images(path, files)
         reader = _FrameReader(path, files, tuple(class_names))
         read = [reader.read(one) for one in track(images, len(images), "read frames", report)]
     labelled = [frame for frame, one in zip(read, images, strict=True) if one.annotations]
