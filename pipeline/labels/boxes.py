@@ -36,6 +36,15 @@ class Box(NamedTuple):
     def area(self) -> float:
         return max(self.width, 0.0) * max(self.height, 0.0)
 
+    def is_inside(self, other: Box, tolerance: float = 0.0) -> bool:
+        """Whether no side lies more than so many pixels outside another box."""
+        return (
+            self.x1 >= other.x1 - tolerance
+            and self.y1 >= other.y1 - tolerance
+            and self.x2 <= other.x2 + tolerance
+            and self.y2 <= other.y2 + tolerance
+        )
+
     def clipped(self, width: int, height: int) -> Box:
         """The part inside an image of that size; empty (area 0) when it lies outside."""
         x1, x2 = (min(max(x, 0.0), float(width)) for x in (self.x1, self.x2))

@@ -44,6 +44,14 @@ from pipeline.labels.inspection.findings import (
 from pipeline.labels.inspection.tracks import TrackedBox, TrackWatch, look_of
 from pipeline.progress import Report, silent, track
 
+BBOX_TOLERANCE = 1.5
+"""Pixels by which a `bbox` may differ from the outline that it belongs to: earlier versions of
+datumaro wrote that of a mask a pixel short (`find_mask_bbox`)."""
+GROUPED = (
+    "has an outline and a box that differ, as a group in CVAT makes one of several shapes; the {} "
+    "was taken"
+)
+
 
 def read_export(
     path: Path, class_names: Sequence[str], report: Report = silent, *, accept_yolo: bool = False
@@ -141,11 +149,14 @@ class _FrameReader:
             if not self._classes.is_exact(name):
                 self.respelt[name, class_id] += 1
             try:
-                drawn = _box_of(annotation, one.image).scaled(across, down)
+                drawn, group = _box_of(annotation, one.image)
+                drawn = drawn.scaled(across, down)
                 labelled = LabelledBox(class_id, box_in_image(drawn, width, height))
             except ShapeError as reason:
                 self.rejected.append(RejectedShape(one.title, name, str(reason)))
                 continue
+            if group:
+                self._find(one, "group", labelled, group)
             for kind, problem in box_problems(drawn, width, height):
                 self._find(one, kind, labelled, problem)
             self._follow(one, annotation, labelled, pixels)
@@ -190,8 +201,34 @@ def _order(frame: Frame) -> tuple[str, str, str]:
     return frame.name, frame.subset, frame.folder
 
 
-def _box_of(annotation: CocoAnnotation, image: CocoImage) -> Box:
-    """The box of whatever shape the annotation has.
+def _box_of(annotation: CocoAnnotation, image: CocoImage) -> tuple[Box, str]:
+    """The box of whatever shape the annotation has, and what is wrong with it, or nothing.
+
+    The outline says more than the `bbox`. But datumaro 1.13.12 makes one annotation of a rectangle
+    and an outline that have one group in CVAT: its `bbox` is that of the rectangle alone, its
+    `segmentation` that of the outline (`exporter.py`, `find_instance_parts`). Where the rectangle
+    holds the outline, as where both are of one object, it is the box.
+    """
+    outline = _outline_of(annotation, image)
+    if outline is None:
+        if annotation.bbox is None:
+            raise ShapeError("has neither a box nor an outline")
+        # CVAT leaves the bbox of a turned rectangle unturned (cvat#4745, #7367).
+        degrees = degrees_of(annotation.attribute("rotation"))
+        return box_of_rectangle(annotation.bbox, degrees), ""
+    if annotation.bbox is None:
+        return outline, ""
+    x, y, width, height = annotation.bbox
+    bbox = Box(x, y, x + width, y + height)
+    if max(abs(a - b) for a, b in zip(bbox, outline, strict=True)) <= BBOX_TOLERANCE:
+        return outline, ""
+    if outline.is_inside(bbox, BBOX_TOLERANCE):
+        return bbox, GROUPED.format("box")
+    return outline, GROUPED.format("outline")
+
+
+def _outline_of(annotation: CocoAnnotation, image: CocoImage) -> Box | None:
+    """The box around a mask or a polygon; None where there is neither.
 
     `iscrowd` is ignored on purpose: CVAT sets it on every brush mask of a single object.
     """
@@ -201,12 +238,7 @@ def _box_of(annotation: CocoAnnotation, image: CocoImage) -> Box:
             raise ShapeError("its mask is of another size than the image")
         return box_of_mask(shape.counts, image.height, image.width)
     parts = [part for part in shape or [] if part]
-    if parts:
-        return box_of_polygons(parts)
-    if annotation.bbox is None:
-        raise ShapeError("has neither a box nor an outline")
-    # CVAT leaves the bbox of a turned rectangle unturned (cvat#4745, #7367).
-    return box_of_rectangle(annotation.bbox, degrees_of(annotation.attribute("rotation")))
+    return box_of_polygons(parts) if parts else None
 
 
 def _check_not_empty(path: Path, batch: Batch) -> None:

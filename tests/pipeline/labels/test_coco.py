@@ -221,6 +221,25 @@ def test_what_looks_wrong_about_boxes_is_found(export: Any, shapes: Any) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("bbox", "box", "taken"),
+    [
+        ([5, 5, 20, 25], Box(5, 5, 25, 30), None),
+        ([5, 5, 19, 24], Box(5, 5, 25, 30), None),  # As of masks once.
+        ([2, 3, 40, 30], Box(2, 3, 42, 33), "box"),
+        ([40, 3, 10, 10], Box(5, 5, 25, 30), "outline"),
+    ],
+)
+def test_a_group_of_a_rectangle_and_an_outline_is_told_by_its_box(
+    export: Any, shapes: Any, bbox: list[float], box: Box, taken: str | None
+) -> None:
+    shape = {**shapes.polygon("ship", [5, 5, 25, 5, 25, 30]), "bbox": bbox}
+    batch = read_export(export.frame("a_0.png", shape).write(), CLASSES)
+    assert batch.frames[0].boxes == (LabelledBox(2, box),)
+    assert [finding.kind for finding in batch.findings] == (["group"] if taken else [])
+    assert all(f"the {taken} was taken" in finding.problem for finding in batch.findings)
+
+
 def tracked(shapes: Any, track: int, x: float, *, key: bool) -> dict[str, Any]:
     shape: dict[str, Any] = shapes.rectangle("sheep", x, 10, 16, 12)
     shape["attributes"] |= {"track_id": track, "keyframe": key}
