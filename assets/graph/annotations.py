@@ -15,7 +15,7 @@ from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
-from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
 from pipeline.labels.preview import batch_samples, training_samples
 from pipeline.labels.synthetic import SyntheticImage
@@ -88,6 +88,11 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
             description="Read a 'YOLO 1.1' export too. CVAT leaves polygons, masks and the "
             "rotation of rectangles out of it.",
         )
+        left_out_labels: list[str] = Field(
+            [],
+            description="Labels of this export that are no class on purpose; what they mark "
+            "counts as background.",
+        )
 
     @dg.asset(
         key=keys.cvat_export,
@@ -108,15 +113,14 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
         for passed in exports.passed_over(pack.name):
             if passed.batch == export.batch:
                 notice(context.log.warning, str(passed))
-        recipe: dict[str, Any] = {"export": export.digest(), "classes": list(pack.class_names)}
-        if config.accept_yolo:  # Elsewhere batches that were read before stay what they are.
-            recipe["accept_yolo"] = True
+        # Batches that were read before, without options, stay what they are.
+        asked = config.model_dump(exclude_defaults=True)
+        recipe = {"export": export.digest(), "classes": list(pack.class_names), **asked}
+        options = ReadOptions(config.accept_yolo, tuple(config.left_out_labels))
         build = AssetBuild(context, artifacts.store, keys.cvat_export, code, recipe)
 
         def write(folder: Path) -> None:
-            batch = read_export(
-                export.path, pack.class_names, build.report, accept_yolo=config.accept_yolo
-            )
+            batch = read_export(export.path, pack.class_names, build.report, options)
             ExportBatch.write(folder, batch, export.path, build.report)
 
         return build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))
@@ -139,6 +143,7 @@ def show_batch(export: ExportBatch) -> Metadata:
             [[session or "unknown", frames] for session, frames in report.sessions.items()],
         ),
         "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
+        "left_out_labels": table(["label", "shapes"], report.left_out_labels.items()),
         "respelt_labels": table(["label", "taken for"], report.respelt_labels.items()),
         "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
         "finding_counts": table(

@@ -104,10 +104,11 @@ class Batch:
         frames: with at least one annotation, sorted by name.
         unlabelled: frames without any annotation, sorted by name. They may be empty of objects or
             not annotated yet; whoever uses the batch decides.
-        unknown_labels: sorted by name.
+        unknown_labels: sorted by name, without those that are left out on purpose.
         rejected: in the order of the export.
         respelt_labels: sorted by name.
         findings: what a person should look at, in the order of the export.
+        left_out_labels: those that this export was to be read without, sorted by name.
     """
 
     class_names: tuple[str, ...]
@@ -117,6 +118,7 @@ class Batch:
     rejected: tuple[RejectedShape, ...]
     respelt_labels: tuple[RespeltLabel, ...] = ()
     findings: tuple[LabelFinding, ...] = ()
+    left_out_labels: tuple[UnknownLabel, ...] = ()
 
     @property
     def per_class(self) -> dict[str, int]:
@@ -142,6 +144,7 @@ class BatchReport(Record):
     respelt_labels: dict[str, str] = Field({})
     """The class that each label was taken for which is spelt otherwise."""
     findings: tuple[LabelFinding, ...] = ()
+    left_out_labels: dict[str, int] = Field({})
 
     @classmethod
     def of(cls, batch: Batch) -> BatchReport:
@@ -161,6 +164,7 @@ class BatchReport(Record):
             ),
             respelt_labels={label.name: label.class_name for label in batch.respelt_labels},
             findings=batch.findings,
+            left_out_labels={label.name: label.shapes for label in batch.left_out_labels},
         )
 
 

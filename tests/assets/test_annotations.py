@@ -169,6 +169,16 @@ def test_a_label_that_the_pack_leaves_out_fails_nothing(tmp_path: Path) -> None:
     assert "| Gold Mime | 1 |" in page["unknown_labels"]
 
 
+def test_a_label_that_a_batch_leaves_out_fails_nothing(desk: Desk) -> None:
+    desk.drop("good.zip", also="Gold Mime")
+    config = {"demo__cvat_export": {"config": {"left_out_labels": ["gold_mime"]}}}
+    materialize(
+        desk.definitions, desk.instance, [KEYS.cvat_export], partition="good", config=config
+    )
+    assert "| Gold Mime | 1 |" in shown(desk.instance, KEYS.cvat_export)["left_out_labels"]
+    assert desk.make(KEYS.cvat_merge)["unknown_labels"] == "none"
+
+
 def test_a_label_spelt_otherwise_fails_nothing_and_is_shown(desk: Desk) -> None:
     desk.drop("good.zip", also="Gold Mine")
     assert "| Gold Mine | gold_mine |" in desk.make(KEYS.cvat_export, "good")["respelt_labels"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -25,7 +26,7 @@ from pipeline.labels.formats.annotation_files import (
 )
 from pipeline.labels.formats.cvat_export import ExportError, ExportFiles, open_export
 from pipeline.labels.formats.frame_images import check_image
-from pipeline.labels.formats.label_names import LabelIndex, nearest_class
+from pipeline.labels.formats.label_names import LabelIndex, is_left_out, nearest_class
 from pipeline.labels.formats.shapes import (
     ShapeError,
     box_in_image,
@@ -53,8 +54,24 @@ GROUPED = (
 )
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a person asks for one export.
+
+    Attributes:
+        accept_yolo: read a YOLO 1.1 export too, which lacks whatever is no plain rectangle.
+        left_out_labels: labels that are no class on purpose, however they are spelt.
+    """
+
+    accept_yolo: bool = False
+    left_out_labels: tuple[str, ...] = ()
+
+
 def read_export(
-    path: Path, class_names: Sequence[str], report: Report = silent, *, accept_yolo: bool = False
+    path: Path,
+    class_names: Sequence[str],
+    report: Report = silent,
+    options: ReadOptions = ReadOptions(),
 ) -> Batch:
     """Read an export and make one box of every shape whose label is a class.
 
@@ -64,7 +81,7 @@ def read_export(
             regardless of case, spaces, hyphens and underscores; the export's own numbers mean
             nothing.
         report: told after every frame.
-        accept_yolo: read a YOLO 1.1 export too, which lacks whatever is no plain rectangle.
+        options: what is asked for this export.
 
     Raises:
         LabelFileError: a label file of a YOLO export is damaged.
@@ -73,25 +90,26 @@ def read_export(
             known.
     """
     with open_export(path) as files:
-        is_accepted = accept_yolo and is_yolo(files.names)
+        is_accepted = options.accept_yolo and is_yolo(files.names)
         images = read_yolo_images(path, files) if is_accepted else read_images(path, files)
         reader = _FrameReader(path, files, tuple(class_names))
         read = [reader.read(one) for one in track(images, len(images), "read frames", report)]
     labelled = [frame for frame, one in zip(read, images, strict=True) if one.annotations]
     unlabelled = [frame for frame, one in zip(read, images, strict=True) if not one.annotations]
+    unknown = [UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())]
+    left_out = options.left_out_labels
     batch = Batch(
         class_names=tuple(class_names),
         frames=tuple(sorted(labelled, key=_order)),
         unlabelled=tuple(sorted(unlabelled, key=_order)),
-        unknown_labels=tuple(
-            UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())
-        ),
+        unknown_labels=tuple(label for label in unknown if not is_left_out(label.name, left_out)),
         rejected=tuple(reader.rejected),
         respelt_labels=tuple(
             RespeltLabel(name, class_names[class_id], shapes)
             for (name, class_id), shapes in sorted(reader.respelt.items())
         ),
         findings=reader.all_findings(),
+        left_out_labels=tuple(label for label in unknown if is_left_out(label.name, left_out)),
     )
     _check_not_empty(path, batch)
     return batch
@@ -250,10 +268,11 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
         )
     if any(frame.boxes for frame in batch.frames):
         return
-    if batch.unknown_labels:
+    unknown = (*batch.unknown_labels, *batch.left_out_labels)
+    if unknown:
         raise ExportError(
             f"{path}: none of its labels is a class of this game: "
-            f"{_explain_unknown(batch.unknown_labels, batch.class_names)}.",
+            f"{_explain_unknown(unknown, batch.class_names)}.",
             "Rename the labels in CVAT as the game pack's classes.yaml spells them.",
         )
     raise ExportError(

@@ -48,6 +48,11 @@ def nearest_class(label: str, class_names: Sequence[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
+def is_left_out(label: str, left_out: Collection[str]) -> bool:
+    """Whether a label is among those that are left out on purpose, however it is spelt."""
+    return plain_spelling(label) in map(plain_spelling, left_out)
+
+
 def unknown_label_problems(
     unknown: Mapping[str, int], left_out: Collection[str], class_names: Sequence[str]
 ) -> Iterator[str]:
@@ -58,14 +63,13 @@ def unknown_label_problems(
         left_out: labels, however they are spelt.
         class_names: of the game pack.
     """
-    accepted = {plain_spelling(label) for label in left_out}
     for label, shapes in sorted(unknown.items()):
-        if plain_spelling(label) in accepted:
+        if is_left_out(label, left_out):
             continue
         near = nearest_class(label, class_names)
         hint = f"; the nearest class is '{near}'" if near else ""
         yield (
             f"'{label}' is no class of this game{hint}. Its {shapes} shapes would be learned as "
             "background: rename the label in CVAT and export again, or list it under "
-            "left_out_labels in the pack's merge.yaml"
+            "left_out_labels in the pack's merge.yaml or in the launchpad of cvat_export"
         )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.labels.batches import RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.formats.cvat_export import ExportError
 from pipeline.labels.inspection.sessions import sessions_of
 
@@ -82,6 +82,25 @@ def test_labels_are_matched_by_name_and_unknown_ones_counted(export: Any, shapes
     batch = read_export(export.write(), CLASSES)
     assert [box.class_id for box in batch.frames[0].boxes] == [1]
     assert batch.unknown_labels == (UnknownLabel("dragon", 2),)
+
+
+def test_a_label_that_this_export_is_to_be_read_without_is_not_unknown(
+    export: Any, shapes: Any
+) -> None:
+    export.labels = ("wolf", "Mini map", "dragon")
+    labels = ("wolf", "Mini map", "dragon")
+    export.frame("a_0.png", *(shapes.rectangle(label, 0, 0, 5, 5) for label in labels)).write()
+    options = ReadOptions(left_out_labels=("mini-map", "hud"))
+    batch = read_export(export.folder, CLASSES, options=options)
+    assert batch.left_out_labels == (UnknownLabel("Mini map", 1),)
+    assert batch.unknown_labels == (UnknownLabel("dragon", 1),)
+
+
+def test_an_export_of_left_out_labels_alone_is_refused(export: Any, shapes: Any) -> None:
+    export.labels = ("hud",)
+    export.frame("a_0.png", shapes.rectangle("hud", 0, 0, 5, 5)).write()
+    with pytest.raises(ExportError, match="none of its labels is a class"):
+        read_export(export.folder, CLASSES, options=ReadOptions(left_out_labels=("hud",)))
 
 
 def test_a_label_spelt_otherwise_is_matched_and_said_so(export: Any, shapes: Any) -> None:

@@ -10,11 +10,12 @@ from PIL import Image
 
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.formats.cvat_export import ExportError
 from pipeline.labels.formats.yolo import LabelFileError
 
 CLASSES = ("sheep", "wolf", "ship")
+YOLO = ReadOptions(accept_yolo=True)
 NAMES = "wolf\r\nSheep\r\ndragon\r\n"
 
 
@@ -63,7 +64,7 @@ def test_a_yolo_export_is_refused_with_the_reason(
 
 def test_yolo_1_1_is_read_where_it_is_accepted(tmp_path: Path, shapes: Any) -> None:
     source = archive(tmp_path / "a.zip", yolo_1_1(shapes))
-    batch = read_export(source, CLASSES, accept_yolo=True)
+    batch = read_export(source, CLASSES, options=YOLO)
     assert [(f.subset, f.folder, f.name, f.boxes) for f in batch.frames] == [
         ("Test", "", "a_0.png", (LabelledBox(1, Box(0, 0, 64, 48)),)),
         (
@@ -82,14 +83,14 @@ def test_a_coco_export_is_read_as_ever_where_yolo_is_accepted(
     export: Any, shapes: Any, tmp_path: Path
 ) -> None:
     source = export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
-    assert read_export(source, CLASSES, accept_yolo=True) == read_export(source, CLASSES)
+    assert read_export(source, CLASSES, options=YOLO) == read_export(source, CLASSES)
 
 
 def test_a_yolo_batch_is_stored_like_any_other(tmp_path: Path, shapes: Any) -> None:
     members = yolo_1_1(shapes)
     del members["obj_Test_data/a_0.png"]
     source = archive(tmp_path / "a.zip", members)
-    batch = read_export(source, CLASSES, accept_yolo=True)
+    batch = read_export(source, CLASSES, options=YOLO)
     written = ExportBatch.write(tmp_path / "batch", batch, source)
     assert ExportBatch.open(tmp_path / "batch") == written
 
@@ -113,7 +114,7 @@ def test_a_damaged_yolo_export_names_the_place(
 ) -> None:
     source = archive(tmp_path / "a.zip", {**yolo_1_1(shapes), **changes})
     with pytest.raises(error, match=problem):
-        read_export(source, CLASSES, accept_yolo=True)
+        read_export(source, CLASSES, options=YOLO)
 
 
 def test_a_turned_image_has_the_size_that_it_is_shown_at(tmp_path: Path, shapes: Any) -> None:
@@ -126,5 +127,5 @@ def test_a_turned_image_has_the_size_that_it_is_shown_at(tmp_path: Path, shapes:
         "obj_train_data/a_0.jpg": turned.getvalue(),
         "obj_train_data/a_0.txt": "0 0.5 0.5 1 1",
     }
-    batch = read_export(archive(tmp_path / "a.zip", members), CLASSES, accept_yolo=True)
+    batch = read_export(archive(tmp_path / "a.zip", members), CLASSES, options=YOLO)
     assert batch.frames[0].boxes == (LabelledBox(1, Box(0, 0, 64, 48)),)
