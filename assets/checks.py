@@ -24,6 +24,7 @@ from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.coverage import coverage_warnings
+from pipeline.labels.formats.label_names import unknown_label_problems
 from pipeline.labels.leakage import find_leaks, fingerprint_of
 from pipeline.labels.merge import REAL_PREFIX
 from pipeline.labels.training_set import TrainingSet, is_real
@@ -53,6 +54,8 @@ def asset_checks(pack: GamePack) -> list[dg.AssetChecksDefinition]:
         _check(pack, keys.synthetic_set, SyntheticSet.open, _scene_separation),
         _check(pack, keys.synthetic_set, SyntheticSet.open, _gated, WARN),
         _check(pack, keys.synthetic_set, SyntheticSet.open, _label_sanity),
+        _check(pack, keys.cvat_export, ExportBatch.open, _known_labels),
+        _check(pack, keys.cvat_merge, TrainingSet.open, _known_labels),
         _check(pack, keys.cvat_merge, TrainingSet.open, _dataset_integrity),
         _check(pack, keys.cvat_merge, TrainingSet.open, _leakage),
         _check(pack, keys.cvat_merge, TrainingSet.open, _class_coverage, WARN),
@@ -81,7 +84,9 @@ def _check(
         description=judge.__doc__,
     )
     def check(context: dg.AssetCheckExecutionContext, artifacts: Artifacts) -> dg.AssetCheckResult:
-        artifact = latest(context.instance, artifacts.store, key)
+        run = context.op_execution_context
+        partition = run.partition_key if run.has_partition_key else None
+        artifact = latest(context.instance, artifacts.store, key, partition)
         problems: Sequence[object]
         try:
             opened = opener(artifact.path)
@@ -124,6 +129,13 @@ def _gated(_case: Case, drawn: SyntheticSet) -> Sequence[object]:
 def _label_sanity(case: Case, drawn: SyntheticSet) -> Sequence[object]:
     """Every label is readable, inside its image, large enough and what was drawn."""
     return label_problems(drawn, case.pack)
+
+
+def _known_labels(case: Case, labelled: ExportBatch | TrainingSet) -> Sequence[object]:
+    """Every label is a class of the game, or left out on purpose (merge.left_out_labels)."""
+    counts = labelled.report if isinstance(labelled, ExportBatch) else labelled.summary
+    left_out, classes = case.pack.merge.left_out_labels, case.pack.class_names
+    return list(unknown_label_problems(counts.unknown_labels, left_out, classes))
 
 
 def _dataset_integrity(_case: Case, training_set: TrainingSet) -> Sequence[object]:

@@ -1,5 +1,6 @@
 """What people annotated: CVAT export batches, and their merge with synthetic scenes."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import ExportBatch
-from pipeline.labels.formats.coco import read_export
+from pipeline.labels.boxes import Box
+from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
 from pipeline.labels.preview import batch_samples, training_samples
 from pipeline.labels.synthetic import SyntheticImage
@@ -24,6 +26,7 @@ from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import ExportsFolder
 
 GROUP = "annotations"
+FINDINGS_SHOWN = 50
 SHOWN_COUNTS = {
     *("real_train", "real_val", "synthetic_train", "synthetic_val"),
     *("oversample_real", "listed_train"),
@@ -77,6 +80,20 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
     code = code_version_of("pipeline.labels", "pipeline.files")
 
+    class ExportConfig(LaunchpadConfig):
+        """How one export is read."""
+
+        accept_yolo: bool = Field(
+            False,
+            description="Read a 'YOLO 1.1' export too. CVAT leaves polygons, masks and the "
+            "rotation of rectangles out of it.",
+        )
+        left_out_labels: list[str] = Field(
+            [],
+            description="Labels of this export that are no class on purpose; what they mark "
+            "counts as background.",
+        )
+
     @dg.asset(
         key=keys.cvat_export,
         partitions_def=keys.export_batches,
@@ -87,17 +104,23 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
         "by name. Drop the zip into the exports folder; its name becomes the partition.",
     )
     def cvat_export(
-        context: dg.AssetExecutionContext, artifacts: Artifacts, exports: ExportsFolder
+        context: dg.AssetExecutionContext,
+        config: ExportConfig,
+        artifacts: Artifacts,
+        exports: ExportsFolder,
     ) -> dg.MaterializeResult[Any]:
         export = exports.export(pack.name, context.partition_key)
         for passed in exports.passed_over(pack.name):
             if passed.batch == export.batch:
                 notice(context.log.warning, str(passed))
-        config = {"export": export.digest(), "classes": list(pack.class_names)}
-        build = AssetBuild(context, artifacts.store, keys.cvat_export, code, config)
+        # Batches that were read before, without options, stay what they are.
+        asked = config.model_dump(exclude_defaults=True)
+        recipe = {"export": export.digest(), "classes": list(pack.class_names), **asked}
+        options = ReadOptions(config.accept_yolo, tuple(config.left_out_labels))
+        build = AssetBuild(context, artifacts.store, keys.cvat_export, code, recipe)
 
         def write(folder: Path) -> None:
-            batch = read_export(export.path, pack.class_names, build.report)
+            batch = read_export(export.path, pack.class_names, build.report, options)
             ExportBatch.write(folder, batch, export.path, build.report)
 
         return build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))
@@ -115,9 +138,29 @@ def show_batch(export: ExportBatch) -> Metadata:
         "rejected_shapes": report.rejected_shapes,
         "preview": [image(samples, "labelled frames")] if samples else [],
         "per_class": table(["class", "boxes"], report.per_class.items()),
+        "sessions": table(
+            ["session", "frames"],
+            [[session or "unknown", frames] for session, frames in report.sessions.items()],
+        ),
         "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
+        "left_out_labels": table(["label", "shapes"], report.left_out_labels.items()),
+        "respelt_labels": table(["label", "taken for"], report.respelt_labels.items()),
         "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
+        "finding_counts": table(
+            ["what looks wrong", "times"], Counter(found.kind for found in report.findings).items()
+        ),
+        "findings": table(
+            ["image", "class", "box", "what looks wrong"],
+            [
+                [found.frame, found.class_name, _corners(found.box), found.problem]
+                for found in report.findings[:FINDINGS_SHOWN]
+            ],
+        ),
     }
+
+
+def _corners(box: Box | None) -> str:
+    return "" if box is None else ", ".join(f"{side:g}" for side in box)
 
 
 def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:

@@ -14,6 +14,7 @@ from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome,
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.labels.batches import ExportBatch, Frame
 from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.inspection.sessions import sessions_of
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
@@ -49,7 +50,9 @@ def read_collection(folder: Path, title: str, find_image: ImageFinder) -> Collec
     if ExportBatch.is_in(folder):
         export = ExportBatch.open(folder)
         frames = (*export.batch.frames, *export.batch.unlabelled)
-        items = tuple(_exported(export, frame) for frame in frames)
+        sessions = sessions_of(frames)
+        pairs = zip(frames, sessions, strict=True)
+        items = tuple(_exported(export, frame, session) for frame, session in pairs)
         return Collection(title, export.batch.class_names, items)
     if Evaluation.is_in(folder):
         evaluation = Evaluation.open(folder)
@@ -115,20 +118,20 @@ def _labels(boxes: Sequence[LabelledBox], names: Sequence[str]) -> tuple[Mark, .
     return tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes)
 
 
-def _exported(export: ExportBatch, frame: Frame) -> Item:
+def _exported(export: ExportBatch, frame: Frame, session: str | None) -> Item:
     return Item(
         image=export.image_of(frame),
         name=frame.name,
         width=frame.width,
         height=frame.height,
-        source=_source(frame),
+        source=_source(frame, session),
         marks=_labels(frame.boxes, export.batch.class_names),
     )
 
 
-def _source(frame: Frame) -> str:
-    session = f"session {frame.session}" if frame.session else "no session"
-    return session if frame.boxes else f"{session}, without labels"
+def _source(frame: Frame, session: str | None) -> str:
+    told = f"session {session}" if session else "no session"
+    return told if frame.boxes else f"{told}, without labels"
 
 
 def _evaluated(frame: FrameVerdicts, names: Sequence[str], find_image: ImageFinder) -> Item:

@@ -277,6 +277,11 @@ class MergeRules(Section):
         "drop",
         description="Frames without any annotation: not annotated yet, or truly empty background.",
     )
+    left_out_labels: list[str] = Field(
+        [],
+        description="Labels of exports that are no class on purpose, however they are spelt; what "
+        "they mark counts as background.",
+    )
 
 
 class TwoStageRules(Section):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
@@ -16,6 +16,8 @@ from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.images import UNREADABLE, upright_content
+from pipeline.labels.inspection.findings import LabelFinding
+from pipeline.labels.inspection.sessions import sessions_of
 from pipeline.manifests import Record
 from pipeline.progress import Report, silent, track
 
@@ -63,15 +65,6 @@ class Frame:
         return PurePosixPath(self.name).stem
 
     @property
-    def session(self) -> str:
-        """The capture that the frame comes from: its name before the first underscore.
-
-        Empty for a name without one: such frames may all come from one capture.
-        """
-        session, underscore, _ = self.stem.partition("_")
-        return session if underscore else ""
-
-    @property
     def fingerprint(self) -> Fingerprint:
         return Fingerprint(self.stem, self.sha256, self.phash)
 
@@ -81,6 +74,15 @@ class UnknownLabel:
     """A label name that the game pack lacks, and how many shapes carry it."""
 
     name: str
+    shapes: int
+
+
+@dataclass(frozen=True)
+class RespeltLabel:
+    """A label that was taken for a class although it is spelt otherwise, and its shapes."""
+
+    name: str
+    class_name: str
     shapes: int
 
 
@@ -102,8 +104,11 @@ class Batch:
         frames: with at least one annotation, sorted by name.
         unlabelled: frames without any annotation, sorted by name. They may be empty of objects or
             not annotated yet; whoever uses the batch decides.
-        unknown_labels: sorted by name.
+        unknown_labels: sorted by name, without those that are left out on purpose.
         rejected: in the order of the export.
+        respelt_labels: sorted by name.
+        findings: what a person should look at, in the order of the export.
+        left_out_labels: those that this export was to be read without, sorted by name.
     """
 
     class_names: tuple[str, ...]
@@ -111,6 +116,9 @@ class Batch:
     unlabelled: tuple[Frame, ...]
     unknown_labels: tuple[UnknownLabel, ...]
     rejected: tuple[RejectedShape, ...]
+    respelt_labels: tuple[RespeltLabel, ...] = ()
+    findings: tuple[LabelFinding, ...] = ()
+    left_out_labels: tuple[UnknownLabel, ...] = ()
 
     @property
     def per_class(self) -> dict[str, int]:
@@ -127,11 +135,16 @@ class BatchReport(Record):
     boxes: int
     per_class: dict[str, int]
     sessions: dict[str, int]
+    """Annotated frames of each session; of those whose session is unknown, under an empty name."""
     unknown_labels: dict[str, int]
     rejected_shapes: int
     rejected_reasons: dict[str, int]
     rejected: tuple[dict[str, str], ...]
     """Frame, class and reason of each shape that has no box."""
+    respelt_labels: dict[str, str] = Field({})
+    """The class that each label was taken for which is spelt otherwise."""
+    findings: tuple[LabelFinding, ...] = ()
+    left_out_labels: dict[str, int] = Field({})
 
     @classmethod
     def of(cls, batch: Batch) -> BatchReport:
@@ -141,7 +154,7 @@ class BatchReport(Record):
             unlabelled_frames=tuple(frame.name for frame in batch.unlabelled),
             boxes=sum(batch.per_class.values()),
             per_class=batch.per_class,
-            sessions=Counter(frame.session for frame in batch.frames),
+            sessions=Counter(session or "" for session in sessions_of(batch.frames)),
             unknown_labels={label.name: label.shapes for label in batch.unknown_labels},
             rejected_shapes=len(batch.rejected),
             rejected_reasons=Counter(shape.reason for shape in batch.rejected),
@@ -149,6 +162,9 @@ class BatchReport(Record):
                 {"frame": shape.frame, "class": shape.class_name, "reason": shape.reason}
                 for shape in batch.rejected
             ),
+            respelt_labels={label.name: label.class_name for label in batch.respelt_labels},
+            findings=batch.findings,
+            left_out_labels={label.name: label.shapes for label in batch.left_out_labels},
         )
 
 

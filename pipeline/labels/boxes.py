@@ -36,11 +36,24 @@ class Box(NamedTuple):
     def area(self) -> float:
         return max(self.width, 0.0) * max(self.height, 0.0)
 
+    def is_inside(self, other: Box, tolerance: float = 0.0) -> bool:
+        """Whether no side lies more than so many pixels outside another box."""
+        return (
+            self.x1 >= other.x1 - tolerance
+            and self.y1 >= other.y1 - tolerance
+            and self.x2 <= other.x2 + tolerance
+            and self.y2 <= other.y2 + tolerance
+        )
+
     def clipped(self, width: int, height: int) -> Box:
         """The part inside an image of that size; empty (area 0) when it lies outside."""
         x1, x2 = (min(max(x, 0.0), float(width)) for x in (self.x1, self.x2))
         y1, y2 = (min(max(y, 0.0), float(height)) for y in (self.y1, self.y2))
         return Box(x1, y1, x2, y2)
+
+    def scaled(self, across: float, down: float) -> Box:
+        """The same box in an image that is so many times as wide and as high."""
+        return Box(self.x1 * across, self.y1 * down, self.x2 * across, self.y2 * down)
 
     def rounded(self) -> Box:
         """The box to a thousandth of a pixel, as it is stored."""

@@ -7,7 +7,7 @@ Planning reads and decides everything and writes nothing, so a dry run is the pl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -289,15 +289,21 @@ def _use_of(batch: NamedBatch, real: Iterable[RealImage], rules: MergeRules) -> 
     )
 
 
-def _warnings(split: Split, images: _Images) -> tuple[str, ...]:
+def _warnings(split: Split, images: _Images) -> Iterator[str]:
     if not images.real:
-        return ("there are no real frames: the model will know synthetic images alone",)
-    if not images.real_in("val"):
-        return (
-            "no real frame validates: the frames are too alike to be split "
-            f"({len(images.real)} frames, {split.units} groups); add another session",
+        yield "there are no real frames: the model will know synthetic images alone"
+        return
+    if split.unknown:
+        yield (
+            f"{split.unknown} of {len(images.real)} real frames do not tell by their names in "
+            "which session they were captured, so sessions could not be kept apart; name captures "
+            "<session>_<number>, or keep the names that screenshot tools give"
         )
-    return ()
+    if not images.real_in("val"):
+        yield (
+            "no real frame validates: the frames are too alike to be split "
+            f"({len(images.real)} frames, {split.units} groups); add another session"
+        )
 
 
 def _count(labels: Iterable[Sequence[LabelledBox | YoloRow]]) -> Counter[int]:

@@ -4,6 +4,7 @@ Neighbouring frames of one capture show nearly the same image. A split that tear
 measures memory instead of skill, so frames are kept together as well as the data allows:
 
 1. *Sessions*: whole sessions validate. Sessions that share a near-duplicate frame count as one.
+   The session of every frame must be known: a frame of an unknown one may belong to any.
 2. *Groups*: where no choice of whole sessions comes near the wanted share (two sessions would make
    it a half), groups of near-duplicate frames validate, each of them whole.
 3. *None*: where groups don't come near it either (one camera that never moves), no real frame
@@ -27,17 +28,22 @@ import numpy as np
 from pipeline.games.pack import MergeRules
 from pipeline.labels.batches import Frame
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
+from pipeline.labels.inspection.sessions import sessions_of
 
 SplitRule = Literal["sessions", "groups", "frames", "none"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Stems of the frames that validate; by what they were kept together; how many such units."""
+    """Stems of the frames that validate; by what they were kept together; how many such units.
+
+    Where a split by sessions was wanted, `unknown` frames have a session that is not known.
+    """
 
     validation: frozenset[str]
     rule: SplitRule
     units: int
+    unknown: int = 0
 
 
 def split_frames(frames: Sequence[Frame], rules: MergeRules) -> Split:
@@ -53,15 +59,16 @@ def split_frames(frames: Sequence[Frame], rules: MergeRules) -> Split:
         order = np.random.default_rng([rules.seed]).permutation(len(ordered))
         return Split(_stems(ordered, order[:count].tolist()), "frames", len(ordered))
     near = near_duplicates(ordered)
-    sessions: list[Hashable] = [frame.session for frame in ordered]
-    by_session = _split_units(_joined(sessions, near), rules)
+    sessions = sessions_of(ordered)
+    unknown = sessions.count(None)
+    by_session = None if unknown else _split_units(_joined(sessions, near), rules)
     if by_session is not None:
         return Split(_stems(ordered, by_session), "sessions", len(set(sessions)))
     groups = _joined(list(range(len(ordered))), near)
     by_group = _split_units(groups, rules)
     if by_group is not None:
-        return Split(_stems(ordered, by_group), "groups", len(groups))
-    return Split(frozenset(), "none", len(groups))
+        return Split(_stems(ordered, by_group), "groups", len(groups), unknown)
+    return Split(frozenset(), "none", len(groups), unknown)
 
 
 def near_duplicates(frames: Sequence[Frame]) -> tuple[tuple[int, int], ...]:

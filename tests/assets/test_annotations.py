@@ -1,5 +1,7 @@
 """What a merge and a batch say about exports that they do without."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ from PIL import Image
 
 from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset
 from assets.core.keys import GameKeys
-from assets.core.runs import materialize, register_batches
+from assets.core.runs import CheckFailedError, materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import dry_run, left_out_batches
-from pipeline.games.pack import load_pack
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack, load_pack
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 from resources.paths import Paths
@@ -28,21 +31,23 @@ KEYS = GameKeys.of(PACK)
 class Desk:
     """An instance, a store and an exports folder of one game."""
 
-    def __init__(self, instance: dg.DagsterInstance, folder: Path) -> None:
+    def __init__(self, instance: dg.DagsterInstance, folder: Path, pack: GamePack = PACK) -> None:
         self.instance = instance
         paths = Paths.below(folder)
         self.exports = ExportsFolder(paths=paths, folder=str(folder / "exports"))
         self.exports.path("demo").mkdir()
         self.artifacts = Artifacts(paths=paths)
         resources = {"exports": self.exports, "artifacts": self.artifacts}
-        self.definitions = build_definitions(PACK, resources)
+        self.definitions = build_definitions(pack, resources)
 
-    def drop(self, name: str, label: str = "sheep") -> None:
-        """An export with one image of one thing becomes a partition."""
+    def drop(self, name: str, label: str = "sheep", also: str | None = None) -> None:
+        """An export with one image of one thing, or two, becomes a partition."""
         file = self.exports.path("demo") / name
         frame = f"{file.stem}_00.png"
         image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
-        write_export(file, {frame: image}, [label], [(frame, label, (10, 10, 20, 16))])
+        labels = [label] if also is None else [label, also]
+        boxes = [(frame, name, (10 + 25 * n, 10, 20, 16)) for n, name in enumerate(labels)]
+        write_export(file, {frame: image}, labels, boxes)
         register_batches(self.instance, PACK, self.exports)
 
     def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
@@ -145,3 +150,63 @@ def test_a_batch_says_which_export_of_its_name_was_passed_over(
     with caplog.at_level("INFO", NOTICE_LOGGER.name):
         assert desk.make(KEYS.cvat_export, "a_b")["frames"] == 1
     assert "a_b.zip is passed over, because a b.zip" in caplog.text
+
+
+def test_an_unknown_label_fails_a_check_that_names_the_nearest_class(desk: Desk) -> None:
+    desk.drop("good.zip", also="Goldmime")
+    with pytest.raises(CheckFailedError, match="nearest class is 'gold_mine'"):
+        desk.make(KEYS.cvat_export, "good")
+    with pytest.raises(CheckFailedError, match="'Goldmime' is no class of this game"):
+        desk.make(KEYS.cvat_merge)
+
+
+def test_a_label_that_the_pack_leaves_out_fails_nothing(tmp_path: Path) -> None:
+    rules = PACK.merge.model_copy(update={"left_out_labels": ["gold-mime"]})
+    with dg.instance_for_test() as instance:
+        desk = Desk(instance, tmp_path, PACK.model_copy(update={"merge": rules}))
+        desk.drop("good.zip", also="Gold Mime")
+        page = desk.make(KEYS.cvat_export, "good")
+    assert "| Gold Mime | 1 |" in page["unknown_labels"]
+
+
+def test_a_label_that_a_batch_leaves_out_fails_nothing(desk: Desk) -> None:
+    desk.drop("good.zip", also="Gold Mime")
+    config = {"demo__cvat_export": {"config": {"left_out_labels": ["gold_mime"]}}}
+    materialize(
+        desk.definitions, desk.instance, [KEYS.cvat_export], partition="good", config=config
+    )
+    assert "| Gold Mime | 1 |" in shown(desk.instance, KEYS.cvat_export)["left_out_labels"]
+    assert desk.make(KEYS.cvat_merge)["unknown_labels"] == "none"
+
+
+def test_a_label_spelt_otherwise_fails_nothing_and_is_shown(desk: Desk) -> None:
+    desk.drop("good.zip", also="Gold Mine")
+    assert "| Gold Mine | gold_mine |" in desk.make(KEYS.cvat_export, "good")["respelt_labels"]
+
+
+def test_what_looks_wrong_is_on_the_page_of_the_batch(desk: Desk) -> None:
+    file = desk.exports.path("demo") / "good.zip"
+    image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+    boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, 20, 3)]
+    write_export(file, {"a_0.png": image}, ["sheep"], boxes)
+    register_batches(desk.instance, PACK, desk.exports)
+    page = desk.make(KEYS.cvat_export, "good")
+    assert "| double | 1 |" in page["finding_counts"]
+    assert "| a_0.png | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]
+
+
+def test_a_yolo_export_is_read_when_the_launchpad_says_so(desk: Desk) -> None:
+    image = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(image, "PNG")
+    with zipfile.ZipFile(desk.exports.path("demo") / "good.zip", "w") as archive:
+        archive.writestr("obj.names", "sheep")
+        archive.writestr("obj_train_data/a_0.png", image.getvalue())
+        archive.writestr("obj_train_data/a_0.txt", "0 0.5 0.5 0.5 0.5")
+    register_batches(desk.instance, PACK, desk.exports)
+    with pytest.raises(OutpostError, match="only rectangles"):
+        desk.make(KEYS.cvat_export, "good")
+    config = {"demo__cvat_export": {"config": {"accept_yolo": True}}}
+    materialize(
+        desk.definitions, desk.instance, [KEYS.cvat_export], partition="good", config=config
+    )
+    assert shown(desk.instance, KEYS.cvat_export)["boxes"] == 1

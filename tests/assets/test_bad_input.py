@@ -144,11 +144,9 @@ def test_a_good_batch_is_read(batch: Batch) -> None:
     assert shown(batch({}), KEYS.cvat_export)["boxes"] == 1
 
 
-def test_an_unknown_label_is_counted_and_shown(batch: Batch) -> None:
-    instance = batch({ANNOTATIONS: annotations("sheep", "dragon")})
-    metadata = shown(instance, KEYS.cvat_export)
-    assert metadata["boxes"] == 1
-    assert "dragon" in str(metadata["unknown_labels"])
+def test_an_unknown_label_is_named(batch: Batch) -> None:
+    with pytest.raises(OutpostError, match="'dragon' is no class of this game"):
+        batch({ANNOTATIONS: annotations("sheep", "dragon")})
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ DESIGNED = {
     "runtime_package": {"onnx_export", "real_evaluation"},
 }
 BLOCKING = {
+    ("cvat_export", "known_labels"),
+    ("cvat_merge", "known_labels"),
     ("synthetic_set", "scene_separation"),
     ("synthetic_set", "label_sanity"),
     ("cvat_merge", "dataset_integrity"),

@@ -1,5 +1,6 @@
 """Labels of other programs: CVAT's COCO exports in, YOLO's text files in and out.
 
-Read `cvat_export` (files of an export), `shapes` (a shape as a box), `coco`, `yolo`. What is done
-with labels afterwards is in `pipeline.labels`.
+Read `cvat_export` (files of an export), `annotation_files` (what is written in them),
+`frame_images` (what they show), `shapes` (a shape as a box), `label_names`, `coco`, `yolo`,
+`yolo_export`. What is done with labels afterwards is in `pipeline.labels`.
 """

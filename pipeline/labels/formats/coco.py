@@ -1,137 +1,118 @@
 """CVAT's COCO 1.0 exports, checked and normalised.
 
-An export is `annotations/instances_<subset>.json` with the images in `images/<subset>/` or
-`images/`. What is particular to CVAT's files, and why reading them takes care: the format page of
-datumaro (`format-coco.md`) and the issues of cvat-ai/cvat named below.
+What is particular to CVAT's files, and why reading them takes care: the format page of datumaro
+(`format-coco.md`) and the issues of cvat-ai/cvat named below.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from PIL import Image
 
-from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel
+from pipeline.labels.batches import Batch, Frame, RejectedShape, RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.fingerprints import perceptual_hash
-from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles, open_export
+from pipeline.labels.formats.annotation_files import (
+    CocoAnnotation,
+    CocoImage,
+    CocoMask,
+    ExportedImage,
+    few,
+    is_yolo,
+    read_images,
+)
+from pipeline.labels.formats.cvat_export import ExportError, ExportFiles, open_export
+from pipeline.labels.formats.frame_images import check_image
+from pipeline.labels.formats.label_names import LabelIndex, is_left_out, nearest_class
 from pipeline.labels.formats.shapes import (
     ShapeError,
     box_in_image,
     box_of_mask,
     box_of_polygons,
     box_of_rectangle,
+    degrees_of,
 )
-from pipeline.labels.images import (
-    IMAGE_SUFFIXES,
-    MAX_PIXELS,
-    UNREADABLE,
-    open_image,
-    upright_content,
+from pipeline.labels.formats.yolo_export import read_yolo_images
+from pipeline.labels.inspection.findings import (
+    FindingKind,
+    LabelFinding,
+    box_problems,
+    without_doubles,
 )
+from pipeline.labels.inspection.tracks import TrackedBox, TrackWatch, look_of
 from pipeline.progress import Report, silent, track
 
-NAMES_SHOWN = 5
+BBOX_TOLERANCE = 1.5
+"""Pixels by which a `bbox` may differ from the outline that it belongs to: earlier versions of
+datumaro wrote that of a mask a pixel short (`find_mask_bbox`)."""
+GROUPED = (
+    "has an outline and a box that differ, as a group in CVAT makes one of several shapes; the {} "
+    "was taken"
+)
 
 
-def read_export(path: Path, class_names: Sequence[str], report: Report = silent) -> Batch:
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a person asks for one export.
+
+    Attributes:
+        accept_yolo: read a YOLO 1.1 export too, which lacks whatever is no plain rectangle.
+        left_out_labels: labels that are no class on purpose, however they are spelt.
+    """
+
+    accept_yolo: bool = False
+    left_out_labels: tuple[str, ...] = ()
+
+
+def read_export(
+    path: Path,
+    class_names: Sequence[str],
+    report: Report = silent,
+    options: ReadOptions = ReadOptions(),
+) -> Batch:
     """Read an export and make one box of every shape whose label is a class.
 
     Args:
         path: a zip archive or an unpacked folder.
-        class_names: of the game pack, in the order of their ids. Labels are matched by name; the
-            export's own numbers mean nothing.
+        class_names: of the game pack, in the order of their ids. Labels are matched by name,
+            regardless of case, spaces, hyphens and underscores; the export's own numbers mean
+            nothing.
         report: told after every frame.
+        options: what is asked for this export.
 
     Raises:
-        ExportError: the export is unreadable, empty or without images; two of its frames share an
-            id or a name; an image is corrupt or not of the size stated; or no label is known.
+        LabelFileError: a label file of a YOLO export is damaged.
+        ExportError: the export is unreadable, empty or without images; two images of one of its
+            files share an id; an image is corrupt or not of the proportions stated; or no label is
+            known.
     """
     with open_export(path) as files:
-        subsets = tuple(_subsets(path, files))
-        images = [(subset, image) for subset in subsets for image in subset.images]
-        _check_frames(path, images)
-        members = _locate_images(path, files, images)
+        is_accepted = options.accept_yolo and is_yolo(files.names)
+        images = read_yolo_images(path, files) if is_accepted else read_images(path, files)
         reader = _FrameReader(path, files, tuple(class_names))
-        frames = [
-            reader.read(subset, image, members[image.file_name])
-            for subset, image in track(images, len(images), "read frames", report)
-        ]
-    labelled = {
-        frame.name
-        for frame, (subset, image) in zip(frames, images, strict=True)
-        if subset.annotations_of(image)
-    }
-    frames.sort(key=lambda frame: frame.name)
+        read = [reader.read(one) for one in track(images, len(images), "read frames", report)]
+    labelled = [frame for frame, one in zip(read, images, strict=True) if one.annotations]
+    unlabelled = [frame for frame, one in zip(read, images, strict=True) if not one.annotations]
+    unknown = [UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())]
+    left_out = options.left_out_labels
     batch = Batch(
         class_names=tuple(class_names),
-        frames=tuple(frame for frame in frames if frame.name in labelled),
-        unlabelled=tuple(frame for frame in frames if frame.name not in labelled),
-        unknown_labels=tuple(
-            UnknownLabel(name, shapes) for name, shapes in sorted(reader.unknown.items())
-        ),
+        frames=tuple(sorted(labelled, key=_order)),
+        unlabelled=tuple(sorted(unlabelled, key=_order)),
+        unknown_labels=tuple(label for label in unknown if not is_left_out(label.name, left_out)),
         rejected=tuple(reader.rejected),
+        respelt_labels=tuple(
+            RespeltLabel(name, class_names[class_id], shapes)
+            for (name, class_id), shapes in sorted(reader.respelt.items())
+        ),
+        findings=reader.all_findings(),
+        left_out_labels=tuple(label for label in unknown if is_left_out(label.name, left_out)),
     )
     _check_not_empty(path, batch)
     return batch
-
-
-class _Image(BaseModel):
-    id: int
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    file_name: str = Field(min_length=1)
-
-
-class _Category(BaseModel):
-    id: int
-    name: str
-
-
-class _Mask(BaseModel):
-    size: tuple[int, int]
-    """Height, width."""
-    counts: list[int] | str
-
-
-class _Annotation(BaseModel):
-    image_id: int
-    category_id: int
-    bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
-    segmentation: _Mask | list[list[FiniteFloat]] | None = None
-    attributes: dict[str, Any] = {}
-
-    @property
-    def rotation(self) -> float:
-        """Degrees; CVAT leaves the bbox of a turned rectangle unturned (cvat#4745, #7367)."""
-        return float(self.attributes.get("rotation") or 0.0)
-
-
-class _Coco(BaseModel):
-    images: list[_Image]
-    categories: list[_Category]
-    annotations: list[_Annotation]
-
-
-@dataclass(frozen=True, eq=False)
-class _Subset:
-    """One annotation file: its name, the folder that holds the export, and its content."""
-
-    name: str
-    root: str
-    images: list[_Image]
-    by_image: Mapping[int, list[_Annotation]]
-    category_names: dict[int, str]
-
-    def annotations_of(self, image: _Image) -> list[_Annotation]:
-        return self.by_image.get(image.id, [])
 
 
 class _FrameReader:
@@ -140,216 +121,142 @@ class _FrameReader:
     def __init__(self, path: Path, files: ExportFiles, class_names: tuple[str, ...]) -> None:
         self.rejected: list[RejectedShape] = []
         self.unknown: Counter[str] = Counter()
+        self.respelt: Counter[tuple[str, int]] = Counter()
         self._path = path
         self._files = files
-        self._ids = {name: index for index, name in enumerate(class_names)}
+        self._class_names = class_names
+        self._classes = LabelIndex(class_names)
+        self._findings: list[LabelFinding] = []
+        self._tracks = TrackWatch()
 
-    def read(self, subset: _Subset, image: _Image, member: str) -> Frame:
-        content = self._files.read(member)
-        digest, phash = _check_image(f"{self._path}: {member}", content, image)
+    def read(self, one: ExportedImage) -> Frame:
+        """An image and the boxes of its shapes."""
+        origin = f"{self._path}: {one.member}"
+        checked = check_image(origin, self._files.read(one.member), one.image)
+        width, height = checked.pixels.size
+        if (width, height) != (one.image.width, one.image.height):
+            self._find_scaled(one, (width, height))
+        boxes, doubles = without_doubles(tuple(self._boxes(one, checked.pixels)))
+        for double in doubles:
+            self._find(one, "double", double, "was labelled twice; one of both was kept")
         return Frame(
-            name=PurePosixPath(member).name,
-            path=member,
-            width=image.width,
-            height=image.height,
-            sha256=digest,
-            phash=phash,
-            boxes=tuple(self._boxes(subset, image)),
+            name=one.image.path.name,
+            path=one.member,
+            width=width,
+            height=height,
+            sha256=checked.sha256,
+            phash=checked.phash,
+            boxes=boxes,
+            subset=one.subset.name,
+            folder=one.folder,
         )
 
-    def _boxes(self, subset: _Subset, image: _Image) -> Iterator[LabelledBox]:
-        for annotation in subset.annotations_of(image):
-            name = subset.category_names[annotation.category_id]
-            class_id = self._ids.get(name)
+    def all_findings(self) -> tuple[LabelFinding, ...]:
+        """What looks wrong, when every frame is read."""
+        return (*self._findings, *self._tracks.findings())
+
+    def _boxes(self, one: ExportedImage, pixels: Image.Image) -> Iterator[LabelledBox]:
+        width, height = pixels.size
+        across, down = width / one.image.width, height / one.image.height
+        for annotation in one.annotations:
+            name = one.subset.labels[annotation.category_id]
+            class_id = self._classes.class_of(name)
             if class_id is None:
                 self.unknown[name] += 1
                 continue
+            if not self._classes.is_exact(name):
+                self.respelt[name, class_id] += 1
             try:
-                box = box_in_image(_box_of(annotation, image), image.width, image.height)
+                drawn, group = _box_of(annotation, one.image)
+                drawn = drawn.scaled(across, down)
+                labelled = LabelledBox(class_id, box_in_image(drawn, width, height))
             except ShapeError as reason:
-                self.rejected.append(RejectedShape(image.file_name, name, str(reason)))
+                self.rejected.append(RejectedShape(one.title, name, str(reason)))
                 continue
-            yield LabelledBox(class_id, box)
+            if group:
+                self._find(one, "group", labelled, group)
+            for kind, problem in box_problems(drawn, width, height):
+                self._find(one, kind, labelled, problem)
+            self._follow(one, annotation, labelled, pixels)
+            yield labelled
+
+    def _follow(
+        self,
+        one: ExportedImage,
+        annotation: CocoAnnotation,
+        labelled: LabelledBox,
+        pixels: Image.Image,
+    ) -> None:
+        track = annotation.attribute("track_id")
+        if isinstance(track, bool) or not isinstance(track, int | str):
+            return
+        self._tracks.see(
+            TrackedBox(
+                frame=one.title,
+                track=(one.subset.name, one.folder, str(track)),
+                class_name=self._class_names[labelled.class_id],
+                box=labelled.box,
+                is_key=str(annotation.attribute("keyframe")).lower() in ("true", "1"),
+                look=look_of(pixels, labelled.box),
+            )
+        )
+
+    def _find(
+        self, one: ExportedImage, kind: FindingKind, labelled: LabelledBox, problem: str
+    ) -> None:
+        name = self._class_names[labelled.class_id]
+        self._findings.append(LabelFinding(kind, one.title, name, labelled.box, problem))
+
+    def _find_scaled(self, one: ExportedImage, size: tuple[int, int]) -> None:
+        problem = (
+            f"was annotated at {one.image.width}x{one.image.height} and is {size[0]}x{size[1]} "
+            "pixels large; its boxes were scaled"
+        )
+        self._findings.append(LabelFinding("scaled", one.title, "", None, problem))
 
 
-def _box_of(annotation: _Annotation, image: _Image) -> Box:
-    """The box of whatever shape the annotation has.
+def _order(frame: Frame) -> tuple[str, str, str]:
+    return frame.name, frame.subset, frame.folder
+
+
+def _box_of(annotation: CocoAnnotation, image: CocoImage) -> tuple[Box, str]:
+    """The box of whatever shape the annotation has, and what is wrong with it, or nothing.
+
+    The outline says more than the `bbox`. But datumaro 1.13.12 makes one annotation of a rectangle
+    and an outline that have one group in CVAT: its `bbox` is that of the rectangle alone, its
+    `segmentation` that of the outline (`exporter.py`, `find_instance_parts`). Where the rectangle
+    holds the outline, as where both are of one object, it is the box.
+    """
+    outline = _outline_of(annotation, image)
+    if outline is None:
+        if annotation.bbox is None:
+            raise ShapeError("has neither a box nor an outline")
+        # CVAT leaves the bbox of a turned rectangle unturned (cvat#4745, #7367).
+        degrees = degrees_of(annotation.attribute("rotation"))
+        return box_of_rectangle(annotation.bbox, degrees), ""
+    if annotation.bbox is None:
+        return outline, ""
+    x, y, width, height = annotation.bbox
+    bbox = Box(x, y, x + width, y + height)
+    if max(abs(a - b) for a, b in zip(bbox, outline, strict=True)) <= BBOX_TOLERANCE:
+        return outline, ""
+    if outline.is_inside(bbox, BBOX_TOLERANCE):
+        return bbox, GROUPED.format("box")
+    return outline, GROUPED.format("outline")
+
+
+def _outline_of(annotation: CocoAnnotation, image: CocoImage) -> Box | None:
+    """The box around a mask or a polygon; None where there is neither.
 
     `iscrowd` is ignored on purpose: CVAT sets it on every brush mask of a single object.
     """
     shape = annotation.segmentation
-    if isinstance(shape, _Mask):
+    if isinstance(shape, CocoMask):
         if shape.size != (image.height, image.width):
             raise ShapeError("its mask is of another size than the image")
         return box_of_mask(shape.counts, image.height, image.width)
     parts = [part for part in shape or [] if part]
-    if parts:
-        return box_of_polygons(parts)
-    if annotation.bbox is None:
-        raise ShapeError("has neither a box nor an outline")
-    return box_of_rectangle(annotation.bbox, annotation.rotation)
-
-
-def _subsets(path: Path, files: ExportFiles) -> Iterator[_Subset]:
-    found = [name for name in files.names if _is_annotation_file(PurePosixPath(name))]
-    if not found:
-        raise ExportError(
-            f"{path} holds no annotations/instances_*.json, so it is not a COCO 1.0 export.",
-            EXPORT_AGAIN,
-        )
-    for name in found:
-        coco = _parse(f"{path}: {name}", files.read(name))
-        by_image = defaultdict(list)
-        for annotation in coco.annotations:
-            by_image[annotation.image_id].append(annotation)
-        subset = PurePosixPath(name).stem.removeprefix("instances_")
-        root = PurePosixPath(name).parent.parent.as_posix()
-        categories = {category.id: category.name for category in coco.categories}
-        _check_references(f"{path}: {name}", coco, set(by_image), set(categories))
-        yield _Subset(subset, root, coco.images, by_image, categories)
-
-
-def _is_annotation_file(name: PurePosixPath) -> bool:
-    # macOS adds a "__MACOSX" folder with files of the same names to archives that it packs.
-    return (
-        name.match("annotations/instances_*.json")
-        and not name.name.startswith("._")
-        and "__MACOSX" not in name.parts
-    )
-
-
-def _parse(origin: str, content: bytes) -> _Coco:
-    try:
-        return _Coco.model_validate(json.loads(content))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        raise ExportError(f"{origin}: {key}: {problem['msg']}.", EXPORT_AGAIN) from error
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"{origin} is not JSON ({error}).", EXPORT_AGAIN) from error
-
-
-def _check_references(origin: str, coco: _Coco, used: set[int], categories: set[int]) -> None:
-    strange = sorted(used - {image.id for image in coco.images})
-    if strange:
-        raise ExportError(
-            f"{origin}: annotations belong to images that it doesn't list: {strange[:5]}.",
-            EXPORT_AGAIN,
-        )
-    strange = sorted({each.category_id for each in coco.annotations} - categories)
-    if strange:
-        raise ExportError(
-            f"{origin}: annotations have categories that it doesn't list: {strange[:5]}.",
-            EXPORT_AGAIN,
-        )
-
-
-def _check_frames(path: Path, images: Sequence[tuple[_Subset, _Image]]) -> None:
-    """Refuse frames that cannot be told apart.
-
-    CVAT before 2.16.1 gives images that share a stem one id, and mixes up their boxes (cvat#4185,
-    #8171); stems of different folders collide when the batch becomes one folder.
-    """
-    ids = Counter((subset.name, image.id) for subset, image in images)
-    repeated = sorted(number for (_, number), n in ids.items() if n > 1)
-    if repeated:
-        raise ExportError(
-            f"{path}: several images share the id {repeated[0]}; their boxes are mixed up.",
-            "Update CVAT to 2.16.1 or later, or rename images that differ only by suffix, and "
-            "export again.",
-        )
-    # Names that differ only by case are one file on Windows and macOS.
-    stems = Counter(PurePosixPath(_posix(image.file_name)).stem.casefold() for _, image in images)
-    collisions = sorted(stem for stem, n in stems.items() if n > 1)
-    if collisions:
-        raise ExportError(
-            f"{path}: several images are named {_few(collisions)} (without folder and suffix).",
-            "Rename them so that each name is unique, and export again.",
-        )
-
-
-def _locate_images(
-    path: Path, files: ExportFiles, images: Sequence[tuple[_Subset, _Image]]
-) -> dict[str, str]:
-    """Where the image of every `file_name` lies in the export."""
-    there = set(files.names)
-    found: dict[str, str] = {}
-    for subset, image in images:
-        name = _posix(image.file_name)
-        for folder in (f"images/{subset.name}", "images", "."):
-            place = (PurePosixPath(subset.root) / folder / name).as_posix()
-            if place in there:
-                found.setdefault(image.file_name, place)
-    missing = [image.file_name for _, image in images if image.file_name not in found]
-    if images and not found:
-        raise ExportError(f"{path} holds annotations but no images.", EXPORT_AGAIN)
-    if missing:
-        raise ExportError(
-            f"{path} lacks the images of {len(missing)} of {len(images)} frames: {_few(missing)}.",
-            EXPORT_AGAIN,
-        )
-    for name in found.values():
-        _check_name(path, name)
-    return found
-
-
-def _check_name(path: Path, name: str) -> None:
-    file = PurePosixPath(name)
-    if file.suffix.lower() not in IMAGE_SUFFIXES:
-        raise ExportError(
-            f"{path}: {name} is not an image that trainers read.",
-            f"Use one of {', '.join(IMAGE_SUFFIXES)}.",
-        )
-    if not file.name.isprintable():
-        raise ExportError(
-            f"{path}: {name!r} holds characters that no list of files can.", "Rename the image."
-        )
-
-
-def _check_image(origin: str, content: bytes, image: _Image) -> tuple[str, str]:
-    """Decode the image whole, and compare its size with what the export says.
-
-    Pillow's `verify` would be cheaper, but accepts JPEG files that are cut off.
-
-    Returns the SHA-256 of its file as it is stored, and the hash of its look.
-    """
-    try:
-        with open_image(content) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise ExportError(
-                    f"{origin} has {opened.width}x{opened.height} pixels; at most "
-                    f"{MAX_PIXELS // 10**6} million are read.",
-                    "Leave it out of the task.",
-                )
-            size = opened.size
-        stored = upright_content(content)
-        with open_image(stored) as turned:
-            _check_size(origin, size, turned.size, image)
-            return sha256(stored).hexdigest(), perceptual_hash(turned)
-    except UNREADABLE as error:
-        raise ExportError(
-            f"{origin} is corrupt ({error}).",
-            "Replace the image in the CVAT task, or remove its frame, and export again.",
-        ) from error
-
-
-def _check_size(origin: str, size: tuple[int, int], turned: tuple[int, int], image: _Image) -> None:
-    """Compare the size of the turned image, as CVAT shows it, with what the export says."""
-    annotated = (image.width, image.height)
-    if turned == annotated:
-        return
-    if size == annotated:
-        raise ExportError(
-            f"{origin} was annotated at {image.width}x{image.height} pixels, without the turn that "
-            "its EXIF orientation asks for.",
-            "Turn the image itself, for example with ImageMagick's `mogrify -auto-orient`, and "
-            "annotate it again in a current CVAT, which shows such images upright.",
-        )
-    raise ExportError(
-        f"{origin} is {turned[0]}x{turned[1]} pixels large, but was annotated "
-        f"at {image.width}x{image.height}.",
-        EXPORT_AGAIN,
-    )
+    return box_of_polygons(parts) if parts else None
 
 
 def _check_not_empty(path: Path, batch: Batch) -> None:
@@ -361,10 +268,11 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
         )
     if any(frame.boxes for frame in batch.frames):
         return
-    if batch.unknown_labels:
+    unknown = (*batch.unknown_labels, *batch.left_out_labels)
+    if unknown:
         raise ExportError(
             f"{path}: none of its labels is a class of this game: "
-            f"{_explain_unknown(batch.unknown_labels, batch.class_names)}.",
+            f"{_explain_unknown(unknown, batch.class_names)}.",
             "Rename the labels in CVAT as the game pack's classes.yaml spells them.",
         )
     raise ExportError(
@@ -376,17 +284,8 @@ def _check_not_empty(path: Path, batch: Batch) -> None:
 
 def _explain_unknown(unknown: Sequence[UnknownLabel], class_names: Sequence[str]) -> str:
     def explain(label: UnknownLabel) -> str:
-        close = difflib.get_close_matches(label.name.lower(), class_names, n=1)
-        hint = f", perhaps {close[0]}" if close else ""
+        near = nearest_class(label.name, class_names)
+        hint = f", perhaps {near}" if near else ""
         return f"'{label.name}' ({label.shapes} shapes{hint})"
 
-    return _few([explain(label) for label in unknown])
-
-
-def _posix(name: str) -> str:
-    return name.replace("\\", "/")
-
-
-def _few(names: Sequence[str]) -> str:
-    rest = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return few([explain(label) for label in unknown])

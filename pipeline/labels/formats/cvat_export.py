@@ -2,7 +2,8 @@
 
 Nothing is ever unpacked by the name that an archive gives: a member is read into memory, and only
 its last name is used for a new file. Archives are still refused when they hold names that climb out
-of their folder, links, or members larger than any screenshot: such a file is no export.
+of their folder, links, or more than any export has: such a file is none. Archives inside an archive
+are not opened.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
@@ -20,8 +21,18 @@ from typing import NamedTuple
 from pipeline.errors import OutpostError
 from pipeline.manifests import manifest_of, sha256_of
 
-MAX_FILES = 100_000
+MAX_FILES = 250_000
+"""A task of 100,000 screenshots has as many files and an annotation file."""
 MAX_FILE_BYTES = 512 << 20
+"""Of an image; none within `MAX_PIXELS` comes near."""
+MAX_TEXT_BYTES = 2 << 30
+"""Of an annotation file: two million shapes take 600 MB."""
+MAX_TOTAL_BYTES = 2 << 40
+"""Of all files: 100,000 screenshots of 3840x2160 as PNG take 1 TB."""
+MAX_RATIO = 100
+"""Of what an archive unpacks to and its own size: images hardly shrink, annotations to a tenth."""
+UNSUSPECTED_BYTES = 1 << 30
+"""What an archive may unpack to whatever its size."""
 
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -84,48 +95,71 @@ def digest_of_export(path: Path) -> str:
 
 
 def _names_in_folder(folder: Path) -> tuple[str, ...]:
-    files = (file for file in folder.rglob("*") if file.is_file())
-    names = sorted(file.relative_to(folder).as_posix() for file in files)
-    if len(names) > MAX_FILES:
-        raise ExportError(
-            f"{folder} holds {len(names)} files; an export has at most {MAX_FILES}.",
-            "Give the folder of one export.",
-        )
-    for name in names:
-        _check_size(folder / name, (folder / name).stat().st_size)
-    return tuple(names)
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    _check_count(folder, len(files))
+    inside = folder.resolve()
+    for file in files:
+        if file.is_symlink() and not file.resolve().is_relative_to(inside):
+            raise ExportError(
+                f"{file} is a link that leads out of the export.",
+                "Copy the file itself into the folder.",
+            )
+    sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
+    _check_sizes(folder, sizes)
+    return tuple(sorted(sizes))
 
 
 def _names_in_archive(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
     members = [member for member in archive.infolist() if not member.is_dir()]
-    if len(members) > MAX_FILES:
-        raise ExportError(
-            f"{path} holds {len(members)} files; an export has at most {MAX_FILES}.",
-            "Split the export.",
-        )
+    _check_count(path, len(members))
     for member in members:
         _check_member(path, member)
     repeated = [name for name, n in Counter(m.filename for m in members).items() if n > 1]
     if repeated:
         raise ExportError(f"{path} holds {repeated[0]} more than once.", EXPORT_AGAIN)
-    return tuple(sorted(member.filename for member in members))
+    sizes = {member.filename: member.file_size for member in members}
+    _check_sizes(path, sizes)
+    total, packed = sum(sizes.values()), path.stat().st_size
+    if total > max(UNSUSPECTED_BYTES, MAX_RATIO * packed):
+        raise ExportError(
+            f"{path} would unpack to {total >> 20} MiB, {total // packed} times its size; an "
+            f"export is at most {MAX_RATIO} times as large.",
+            "Don't use this file: images do not shrink like that.",
+        )
+    return tuple(sorted(sizes))
+
+
+def _check_count(path: Path, count: int) -> None:
+    if count > MAX_FILES:
+        raise ExportError(
+            f"{path} holds {count} files; an export has at most {MAX_FILES}.",
+            "Give one export by itself, or split the task.",
+        )
 
 
 def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
-    name = PurePosixPath(member.filename)
+    # Tools on Windows may write backslashes.
+    name = PurePosixPath(member.filename.replace("\\", "/"))
     drive = PureWindowsPath(member.filename).drive
     climbs = name.is_absolute() or ".." in name.parts or bool(drive)
-    if climbs or stat.S_ISLNK(member.external_attr >> 16):
+    if climbs or stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
         raise ExportError(
             f"{path}: {member.filename} points out of the archive.",
             "Don't use this file: CVAT does not write such names.",
         )
-    _check_size(path / member.filename, member.file_size)
 
 
-def _check_size(file: Path, size: int) -> None:
-    if size > MAX_FILE_BYTES:
+def _check_sizes(path: Path, sizes: Mapping[str, int]) -> None:
+    for name, size in sizes.items():
+        most = MAX_TEXT_BYTES if name.endswith(".json") else MAX_FILE_BYTES
+        if size > most:
+            raise ExportError(
+                f"{path / name} is {size >> 20} MiB large; at most {most >> 20} MiB are read.",
+                "Split the export into smaller tasks.",
+            )
+    total = sum(sizes.values())
+    if total > MAX_TOTAL_BYTES:
         raise ExportError(
-            f"{file} is {size >> 20} MiB large; at most {MAX_FILE_BYTES >> 20} MiB are read.",
+            f"{path} holds {total >> 30} GiB; at most {MAX_TOTAL_BYTES >> 30} GiB are read.",
             "Split the export into smaller tasks.",
         )

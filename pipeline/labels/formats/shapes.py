@@ -40,13 +40,30 @@ def box_in_image(box: Box, width: int, height: int) -> Box:
     return clipped
 
 
+def degrees_of(rotation: object) -> float:
+    """The angle that an attribute tells: a number, or one written as text; 0 where there is none.
+
+    Raises:
+        ShapeError: it is something else, so that nobody knows how the shape is turned.
+    """
+    if rotation is None:
+        return 0.0
+    if isinstance(rotation, bool) or not isinstance(rotation, int | float | str):
+        raise ShapeError("its rotation is not a number")
+    try:
+        degrees = float(rotation)
+    except (ValueError, OverflowError):
+        raise ShapeError("its rotation is not a number") from None
+    if not math.isfinite(degrees):
+        raise ShapeError("its rotation is not a number")
+    return degrees
+
+
 def box_of_rectangle(bbox: tuple[float, float, float, float], degrees: float) -> Box:
     """The box around a rectangle (x, y, width, height) turned by an angle about its centre."""
     x, y, width, height = bbox
     if width <= 0 or height <= 0:
         raise ShapeError("has no area")
-    if not math.isfinite(degrees):
-        raise ShapeError("its rotation is not a number")
     if degrees % 180 == 0:
         return Box(x, y, x + width, y + height)
     cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))

@@ -11,6 +11,18 @@ from pipeline.labels.formats.coco import read_export
 from pipeline.manifests import manifest_of
 
 CLASSES = ("sheep", "wolf", "ship")
+OLD_LABELS = ("class_names", "frames", "unlabelled", "unknown_labels", "rejected")
+OLD_REPORT = (
+    "frames",
+    "unlabelled_frames",
+    "boxes",
+    "per_class",
+    "sessions",
+    "unknown_labels",
+    "rejected_shapes",
+    "rejected_reasons",
+    "rejected",
+)
 
 
 @pytest.fixture
@@ -61,6 +73,26 @@ def test_the_report_counts_what_was_not_used(source: Any, tmp_path: Path) -> Non
     assert report["unlabelled_frames"] == ["b_0.png"]
 
 
+def test_the_report_names_labels_that_are_spelt_otherwise(
+    export: Any, shapes: Any, tmp_path: Path
+) -> None:
+    export.labels = ("Sheep",)
+    source = export.frame("a_0.png", shapes.rectangle("Sheep", 0, 0, 5, 5)).write()
+    batch = ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
+    assert batch.report.respelt_labels == {"Sheep": "sheep"}
+
+
+def test_a_batch_that_was_stored_by_an_earlier_version_is_read(source: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "batch"
+    written = ExportBatch.write(folder, read_export(source.write(), CLASSES), source.folder)
+    for name, kept in (("labels.json", OLD_LABELS), ("report.json", OLD_REPORT)):
+        document = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({key: document[key] for key in kept}))
+    read = ExportBatch.open(folder)
+    assert read.batch.frames == written.batch.frames
+    assert read.batch.respelt_labels == ()
+
+
 def test_the_source_is_named_without_its_folder(source: Any, tmp_path: Path) -> None:
     archive = source.zip()
     ExportBatch.write(tmp_path / "batch", read_export(archive, CLASSES), archive)
@@ -84,12 +116,11 @@ def test_a_folder_that_holds_no_batch_is_refused(tmp_path: Path, content: str | 
         ExportBatch.open(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "session"),
-    [("harbour_00.png", "harbour"), ("a_b_c.jpg", "a"), ("screenshot.png", ""), ("_x.png", "")],
-)
-def test_the_session_is_the_name_before_the_first_underscore(
-    export: Any, shapes: Any, name: str, session: str
+def test_the_report_counts_frames_of_unknown_sessions_under_no_name(
+    export: Any, shapes: Any, tmp_path: Path
 ) -> None:
-    export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
-    assert read_export(export.write(), CLASSES).frames[0].session == session
+    for name in ("harbour_0.png", "harbour_1.png", "Screenshot (12).png"):
+        export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
+    source = export.write()
+    written = ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
+    assert written.report.sessions == {"harbour": 2, "": 1}

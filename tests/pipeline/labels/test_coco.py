@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.labels.batches import UnknownLabel
+from pipeline.labels.batches import RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.formats.coco import read_export
+from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.formats.cvat_export import ExportError
+from pipeline.labels.inspection.sessions import sessions_of
 
 CLASSES = ("sheep", "wolf", "ship")
 WESNOTH = Path(__file__).parents[4] / "shared" / "data" / "wesnoth"
@@ -83,6 +84,40 @@ def test_labels_are_matched_by_name_and_unknown_ones_counted(export: Any, shapes
     assert batch.unknown_labels == (UnknownLabel("dragon", 2),)
 
 
+def test_a_label_that_this_export_is_to_be_read_without_is_not_unknown(
+    export: Any, shapes: Any
+) -> None:
+    export.labels = ("wolf", "Mini map", "dragon")
+    labels = ("wolf", "Mini map", "dragon")
+    export.frame("a_0.png", *(shapes.rectangle(label, 0, 0, 5, 5) for label in labels)).write()
+    options = ReadOptions(left_out_labels=("mini-map", "hud"))
+    batch = read_export(export.folder, CLASSES, options=options)
+    assert batch.left_out_labels == (UnknownLabel("Mini map", 1),)
+    assert batch.unknown_labels == (UnknownLabel("dragon", 1),)
+
+
+def test_an_export_of_left_out_labels_alone_is_refused(export: Any, shapes: Any) -> None:
+    export.labels = ("hud",)
+    export.frame("a_0.png", shapes.rectangle("hud", 0, 0, 5, 5)).write()
+    with pytest.raises(ExportError, match="none of its labels is a class"):
+        read_export(export.folder, CLASSES, options=ReadOptions(left_out_labels=("hud",)))
+
+
+def test_a_label_spelt_otherwise_is_matched_and_said_so(export: Any, shapes: Any) -> None:
+    export.labels = ("Town Center", "town_center", "villager")
+    export.frame(
+        "a_0.png",
+        shapes.rectangle("villager", 0, 0, 5, 5),
+        shapes.rectangle("Town Center", 9, 9, 5, 5),
+        shapes.rectangle("town_center", 20, 9, 5, 5),
+        shapes.rectangle("Town Center", 30, 9, 5, 5),
+    )
+    batch = read_export(export.write(), ("villager", "town_center"))
+    assert [box.class_id for box in batch.frames[0].boxes] == [0, 1, 1, 1]
+    assert batch.unknown_labels == ()
+    assert batch.respelt_labels == (RespeltLabel("Town Center", "town_center", 2),)
+
+
 def test_unlabelled_frames_are_kept_apart(export: Any, shapes: Any) -> None:
     export.frame("a_1.png").frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
     batch = read_export(export.write(), CLASSES)
@@ -115,10 +150,10 @@ def test_subsets_of_a_project_are_read_together(export: Any, shapes: Any) -> Non
     ]
 
 
-def test_frames_in_folders_lose_the_folder_in_their_name(export: Any, shapes: Any) -> None:
+def test_a_frame_in_a_folder_keeps_the_folder_beside_its_name(export: Any, shapes: Any) -> None:
     export.frame("day/a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
     frame = read_export(export.write(), CLASSES).frames[0]
-    assert (frame.name, frame.stem, frame.session) == ("a_0.png", "a_0", "a")
+    assert (frame.folder, frame.name, frame.stem) == ("day", "a_0.png", "a_0")
 
 
 def test_an_export_without_images_says_what_to_tick(export: Any, shapes: Any) -> None:
@@ -149,11 +184,106 @@ def test_a_corrupt_image_is_named(export: Any, shapes: Any, damage: str, suffix:
         read_export(export.folder, CLASSES)
 
 
-def test_an_image_of_another_size_is_refused(export: Any, shapes: Any) -> None:
+@pytest.mark.parametrize("size", [(32, 25), (48, 64), (64, 46), (128, 48)])
+def test_an_image_of_other_proportions_is_refused(
+    export: Any, shapes: Any, size: tuple[int, int]
+) -> None:
     export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
-    shapes.image("a", (32, 24)).save(export.folder / "images/default/a_0.png")
-    with pytest.raises(ExportError, match="32x24 pixels large, but was annotated at 64x48"):
+    shapes.image("a", size).save(export.folder / "images/default/a_0.png")
+    told = f"{size[0]}x{size[1]} pixels large, but was annotated at 64x48"
+    with pytest.raises(ExportError, match=told):
         read_export(export.folder, CLASSES)
+
+
+@pytest.mark.parametrize("size", [(32, 24), (128, 96), (100, 75), (33, 25)])
+def test_boxes_of_an_image_that_was_annotated_at_another_size_are_scaled(
+    export: Any, shapes: Any, size: tuple[int, int]
+) -> None:
+    mask = [10 * 48 + 4, 8, 64 * 48 - 10 * 48 - 12]
+    export.frame(
+        "a_0.png",
+        shapes.rectangle("wolf", 4, 8, 32, 16),
+        shapes.polygon("ship", [0, 0, 64, 0, 64, 48]),
+        shapes.mask("sheep", mask, (48, 64)),
+    ).write()
+    shapes.image("a", size).save(export.folder / "images/default/a_0.png")
+    batch = read_export(export.folder, CLASSES)
+    frame, (x, y) = batch.frames[0], (size[0] / 64, size[1] / 48)
+    assert (frame.width, frame.height) == size
+    expected = [Box(4, 8, 36, 24), Box(0, 0, 64, 48), Box(10, 4, 11, 12)]
+    if x < 1:  # Less than a pixel of the mask is left.
+        expected.pop()
+    assert [labelled.box for labelled in frame.boxes] == [
+        Box(b.x1 * x, b.y1 * y, b.x2 * x, b.y2 * y).rounded() for b in expected
+    ]
+    (found,) = [finding for finding in batch.findings if finding.kind == "scaled"]
+    assert f"at 64x48 and is {size[0]}x{size[1]} pixels large" in found.problem
+
+
+def test_what_looks_wrong_about_boxes_is_found(export: Any, shapes: Any) -> None:
+    export.subset = "Train"
+    export.frame(
+        "day/a_0.png",
+        shapes.rectangle("wolf", 4, 8, 30, 16),
+        shapes.rectangle("wolf", 4, 8, 30, 15.8),
+        shapes.rectangle("ship", 4, 8, 30, 16),
+        shapes.rectangle("sheep", 40, 8, 3, 16),
+        shapes.rectangle("sheep", -20, 8, 30, 16),
+    )
+    batch = read_export(export.write(), CLASSES)
+    assert [box.class_id for box in batch.frames[0].boxes] == [1, 2, 0, 0]
+    found = [(f.kind, f.frame, f.class_name, f.box) for f in batch.findings]
+    assert found == [
+        ("tiny", "Train/day/a_0.png", "sheep", Box(40, 8, 43, 24)),
+        ("outside", "Train/day/a_0.png", "sheep", Box(0, 8, 10, 24)),
+        ("double", "Train/day/a_0.png", "wolf", Box(4, 8, 34, 23.8)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bbox", "box", "taken"),
+    [
+        ([5, 5, 20, 25], Box(5, 5, 25, 30), None),
+        ([5, 5, 19, 24], Box(5, 5, 25, 30), None),  # As of masks once.
+        ([2, 3, 40, 30], Box(2, 3, 42, 33), "box"),
+        ([40, 3, 10, 10], Box(5, 5, 25, 30), "outline"),
+    ],
+)
+def test_a_group_of_a_rectangle_and_an_outline_is_told_by_its_box(
+    export: Any, shapes: Any, bbox: list[float], box: Box, taken: str | None
+) -> None:
+    shape = {**shapes.polygon("ship", [5, 5, 25, 5, 25, 30]), "bbox": bbox}
+    batch = read_export(export.frame("a_0.png", shape).write(), CLASSES)
+    assert batch.frames[0].boxes == (LabelledBox(2, box),)
+    assert [finding.kind for finding in batch.findings] == (["group"] if taken else [])
+    assert all(f"the {taken} was taken" in finding.problem for finding in batch.findings)
+
+
+def tracked(shapes: Any, track: int, x: float, *, key: bool) -> dict[str, Any]:
+    shape: dict[str, Any] = shapes.rectangle("sheep", x, 10, 16, 12)
+    shape["attributes"] |= {"track_id": track, "keyframe": key}
+    return shape
+
+
+def test_a_track_that_was_never_ended_is_found(export: Any, shapes: Any) -> None:
+    """One goes on for 20 frames in which the image changes, another one walks."""
+    for n in range(24):
+        export.frame(
+            f"frame_{n:06d}.png",
+            tracked(shapes, 3, min(2 * n, 8), key=n == 4),
+            tracked(shapes, 5, 20 + n, key=n == 0),
+        )
+    batch = read_export(export.write(), CLASSES)
+    (found,) = batch.findings
+    assert (found.kind, found.frame) == ("still track", "frame_000004.png")
+    assert "track 3 does not move over 20 frames, to frame_000023.png" in found.problem
+    assert sum(batch.per_class.values()) == 48, "a warning, nothing more"
+
+
+def test_a_track_whose_image_stays_is_a_building(export: Any, shapes: Any) -> None:
+    for n in range(24):
+        export.frame(f"frame_{n:06d}.png", tracked(shapes, 3, 8, key=n == 0), look="same")
+    assert read_export(export.write(), CLASSES).findings == ()
 
 
 def test_an_image_of_another_kind_is_refused(export: Any, shapes: Any) -> None:
@@ -169,10 +299,49 @@ def test_frames_that_share_an_id_are_refused(export: Any, shapes: Any) -> None:
         read_export(export.folder, CLASSES)
 
 
-@pytest.mark.parametrize("other", ["a_0.jpg", "night/a_0.png", "A_0.png"])
-def test_frames_that_share_a_stem_are_refused(export: Any, shapes: Any, other: str) -> None:
-    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame(other)
-    with pytest.raises(ExportError, match="several images are named a_0"):
+@pytest.mark.parametrize("other", ["a_0.jpg", "night/a_0.png", "A_0.png", "night\\a_0.png"])
+def test_a_frame_is_told_by_its_whole_path(export: Any, shapes: Any, other: str) -> None:
+    place = f"images/default/{other}".replace("\\", "/")
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5))
+    export.frame(other, shapes.rectangle("ship", 9, 9, 5, 5), look="other", place=place)
+    frames = read_export(export.zip(), CLASSES).frames
+    found = {frame.path: (frame.folder, frame.name, frame.boxes[0].class_id) for frame in frames}
+    folder, _, name = other.replace("\\", "/").rpartition("/")
+    assert found == {"images/default/a_0.png": ("", "a_0.png", 1), place: (folder, name, 2)}
+    assert len({frame.sha256 for frame in frames}) == 2
+
+
+def test_equal_names_in_two_subsets_are_two_frames(export: Any, shapes: Any) -> None:
+    export.frame("day/a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5), look="one").write()
+    other = type(export)(export.folder, subset="Test")
+    other.frame("day/a_0.png", shapes.rectangle("ship", 0, 0, 5, 5), look="two")
+    # Without any shape, and yet not confused with a frame of its name that has some.
+    other.frame("a_1.png", look="three").write()
+    export.frame("a_1.png", shapes.rectangle("wolf", 0, 0, 5, 5), look="four").write()
+    batch = read_export(export.folder, CLASSES)
+    assert [(f.subset, f.folder, f.name, f.boxes[0].class_id) for f in batch.frames] == [
+        ("Test", "day", "a_0.png", 2),
+        ("default", "day", "a_0.png", 1),
+        ("default", "", "a_1.png", 1),
+    ]
+    assert [(f.subset, f.name) for f in batch.unlabelled] == [("Test", "a_1.png")]
+    assert len({frame.sha256 for frame in (*batch.frames, *batch.unlabelled)}) == 4
+
+
+def test_exports_that_were_put_into_one_folder_are_told_by_it(export: Any, shapes: Any) -> None:
+    for task, label in (("task_1", "wolf"), ("task_2", "ship")):
+        part = type(export)(export.folder / task)
+        part.frame("a_0.png", shapes.rectangle(label, 0, 0, 5, 5), look=task).write()
+    frames = read_export(export.folder, CLASSES).frames
+    assert [(f.folder, f.name, f.boxes[0].class_id) for f in frames] == [
+        ("task_1", "a_0.png", 1),
+        ("task_2", "a_0.png", 2),
+    ]
+
+
+def test_two_frames_of_one_file_are_refused(export: Any, shapes: Any) -> None:
+    export.frame("a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5)).frame("a_0.png")
+    with pytest.raises(ExportError, match="shown by one file"):
         read_export(export.write(), CLASSES)
 
 
@@ -188,9 +357,9 @@ def test_an_export_without_frames_is_empty(export: Any) -> None:
 
 
 def test_an_export_of_another_game_names_its_labels(export: Any, shapes: Any) -> None:
-    export.labels = ("Sheep",)
-    export.frame("a_0.png", shapes.rectangle("Sheep", 0, 0, 5, 5))
-    with pytest.raises(ExportError, match=r"'Sheep' \(1 shapes, perhaps sheep\)"):
+    export.labels = ("Shep",)
+    export.frame("a_0.png", shapes.rectangle("Shep", 0, 0, 5, 5))
+    with pytest.raises(ExportError, match=r"'Shep' \(1 shapes, perhaps sheep\)"):
         read_export(export.write(), CLASSES)
 
 
@@ -257,6 +426,5 @@ def test_the_wesnoth_batches_are_read_whole() -> None:
     assert [len(batch.frames) for batch in batches] == [24, 36]
     assert [sum(batch.per_class.values()) for batch in batches] == [1411, 2117]
     assert [batch.rejected for batch in batches] == [(), ()]
-    assert {frame.session for batch in batches for frame in batch.frames} == {
-        f"session00{number}" for number in range(1, 6)
-    }
+    sessions = {session for batch in batches for session in sessions_of(batch.frames)}
+    assert sessions == {f"session00{number}" for number in range(1, 6)}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -28,16 +29,28 @@ def test_a_folder_and_its_archive_hold_the_same_files(tmp_path: Path) -> None:
             assert {name: files.read(name) for name in files.names} == members
 
 
-@pytest.mark.parametrize("name", ["../evil.json", "a/../../evil", "/etc/evil", "C:/evil"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.json",
+        "a/../../evil",
+        "/etc/evil",
+        "C:/evil",
+        "..\\evil",
+        "a\\..\\..\\evil",
+        "\\\\host\\evil",
+    ],
+)
 def test_names_that_leave_the_archive_are_refused(tmp_path: Path, name: str) -> None:
     path = archive(tmp_path / "a.zip", {name: b"x"})
     with pytest.raises(ExportError, match="points out of the archive"), open_export(path):
         pass
 
 
-def test_links_in_an_archive_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK])
+def test_links_and_devices_in_an_archive_are_refused(tmp_path: Path, kind: int) -> None:
     link = zipfile.ZipInfo("images/link.png")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    link.external_attr = (kind | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as target:
         target.writestr(link, "/etc/passwd")
     with pytest.raises(ExportError, match="points out"), open_export(tmp_path / "a.zip"):
@@ -61,6 +74,83 @@ def test_a_file_beyond_any_screenshot_is_refused(
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
         target.writestr("images/a.png", bytes(100_000))
     with pytest.raises(ExportError, match="large"), open_export(bomb):
+        pass
+
+
+def bomb(path: Path, files: int, size: int) -> Path:
+    """An archive of zeros, which shrink to a thousandth."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for number in range(files):
+            target.writestr(f"images/{number}.png", bytes(size))
+    return path
+
+
+def test_an_archive_that_unpacks_to_many_times_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bomb(tmp_path / "a.zip", files=20, size=1_000_000)
+    with open_export(path):
+        pass  # Too little to do harm.
+    monkeypatch.setattr(export_files, "UNSUSPECTED_BYTES", 10_000_000)
+    with pytest.raises(ExportError, match="times its size"), open_export(path):
+        pass
+
+
+def test_images_and_annotations_are_no_bomb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_files, "UNSUSPECTED_BYTES", 1000)
+    shape = b'{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1.25, 2.5, 30.0, 40.0]}, '
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("annotations/instances_default.json", shape * 2000)
+        target.writestr("images/default/a.png", os.urandom(2000))
+    with open_export(tmp_path / "a.zip") as files:
+        assert len(files.names) == 2
+
+
+@pytest.mark.parametrize("kind", ["archive", "folder"])
+def test_more_than_any_export_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    members = {"images/a.png": bytes(600), "images/b.png": bytes(600)}
+    path = tmp_path / "folder"
+    if kind == "archive":
+        path = archive(tmp_path / "a.zip", members)
+    else:
+        (path / "images").mkdir(parents=True)
+        for name, content in members.items():
+            (path / name).write_bytes(content)
+    monkeypatch.setattr(export_files, "MAX_TOTAL_BYTES", 1000)
+    with pytest.raises(ExportError, match="at most 0 GiB"), open_export(path):
+        pass
+    monkeypatch.setattr(export_files, "MAX_FILES", 1)
+    with pytest.raises(ExportError, match="holds 2 files"), open_export(path):
+        pass
+
+
+def test_the_limits_hold_100000_screenshots() -> None:
+    assert export_files.MAX_FILES > 100_001
+    assert export_files.MAX_TOTAL_BYTES > 100_000 * (10 << 20)
+    assert export_files.MAX_TEXT_BYTES > 100_000 * 20 * 300
+
+
+def test_an_archive_inside_an_archive_is_a_file_like_others(tmp_path: Path) -> None:
+    inner = archive(tmp_path / "inner.zip", {"annotations/instances_default.json": b"{}"})
+    outer = archive(tmp_path / "a.zip", {"inner.zip": inner.read_bytes()})
+    with open_export(outer) as files:
+        assert files.names == ("inner.zip",)
+
+
+def test_a_link_that_leads_out_of_a_folder_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "a.png").write_bytes(b"1")
+    (folder / "images" / "b.png").symlink_to(folder / "images" / "a.png")
+    with open_export(folder) as files:
+        assert files.names == ("images/a.png", "images/b.png")
+    (tmp_path / "secret.png").write_bytes(b"2")
+    (folder / "images" / "c.png").symlink_to(Path("..") / ".." / "secret.png")
+    with pytest.raises(ExportError, match="leads out of the export"), open_export(folder):
         pass
 
 

@@ -26,7 +26,7 @@ def capture(session: str, count: int, run: int = 1) -> list[Frame]:
     return [frame(session, n, f"{int(views[n // run]):016x}") for n in range(count)]
 
 
-def sessions_of(stems: Sequence[str] | frozenset[str]) -> set[str]:
+def prefixes_of(stems: Sequence[str] | frozenset[str]) -> set[str]:
     return {stem.partition("_")[0] for stem in stems}
 
 
@@ -35,13 +35,13 @@ def test_whole_sessions_validate_where_there_are_enough() -> None:
     split = split_frames(frames, RULES)
     assert split.rule == "sessions"
     assert len(split.validation) == 10
-    assert len(sessions_of(split.validation)) == 1
+    assert len(prefixes_of(split.validation)) == 1
 
 
 def test_of_unequal_sessions_those_nearest_to_the_share_validate() -> None:
     sizes = {"a": 60, "b": 25, "c": 9, "d": 6}
     split = split_frames([f for name, n in sizes.items() for f in capture(name, n)], RULES)
-    assert sessions_of(split.validation) == {"c", "d"}
+    assert prefixes_of(split.validation) == {"c", "d"}
 
 
 def test_two_sessions_are_split_by_groups_of_like_frames() -> None:
@@ -64,7 +64,35 @@ def test_sessions_that_share_a_view_stay_together() -> None:
     frames = [f for name in "abcdefghijklmn" for f in capture(name, 5)]
     # With this frame, a and b together have 11 of 71: nearer to the share than any two others.
     shared = frame("b", 99, frames[0].phash)
-    assert sessions_of(split_frames([*frames, shared], RULES).validation) == {"a", "b"}
+    assert prefixes_of(split_frames([*frames, shared], RULES).validation) == {"a", "b"}
+
+
+def test_frames_of_unknown_sessions_are_not_split_by_sessions() -> None:
+    frames = [f for name in ("a", "b", "c", "d", "e", "f") for f in capture(name, 10)]
+    rng = np.random.default_rng(7)
+    unknown = [
+        Frame(f"Screenshot ({n}).png", "", 64, 48, "0" * 64, f"{int(rng.integers(2**63)):016x}", ())
+        for n in range(3)
+    ]
+    split = split_frames([*frames, *unknown], RULES)
+    assert (split.rule, split.unknown) == ("groups", 3)
+    assert split_frames(frames, RULES).unknown == 0
+
+
+def test_names_of_screenshot_tools_are_split_by_the_time_in_them() -> None:
+    """One evening is one session, whether a name begins with the time or with a number."""
+    rng = np.random.default_rng(7)
+    names = [f"813780_202601{day:02d}1200{n:02d}_1" for day in range(1, 7) for n in range(8)]
+    frames = [
+        Frame(f"{name}.png", "", 64, 48, "0" * 64, f"{int(rng.integers(2**63)):016x}", ())
+        for name in names
+    ]
+    split = split_frames(frames, RULES)
+    assert (split.rule, split.units) == ("sessions", 6)
+    assert len({stem[7:15] for stem in split.validation}) == 1
+    assert len(split.validation) == 8
+    single = split_frames(frames[:8], RULES)
+    assert single.rule == "groups", "eight frames of one minute are no eight sessions"
 
 
 def test_the_legacy_split_takes_single_frames_as_the_runbook_counts_them() -> None:
