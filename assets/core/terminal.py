@@ -26,10 +26,14 @@ Listener = Callable[[logging.LogRecord], None]
 @contextmanager
 def progress_shown(console: Console) -> Iterator[None]:
     """Show every stage that reports while the block runs."""
+
+    def show_notice(record: logging.LogRecord) -> None:
+        console.print(f"  {record.getMessage()}", highlight=False, markup=False)
+
     with (
         _bars(console) if console.is_terminal else nullcontext(_lines(console)) as show,
         _listening(PROGRESS_LOGGER, show),
-        _listening(NOTICE_LOGGER, _notices(console)),
+        _listening(NOTICE_LOGGER, show_notice),
     ):
         yield
 
@@ -75,11 +79,6 @@ def _bars(console: Console) -> Iterator[Listener]:
             bars.update(tasks[progress.stage], total=progress.total, completed=progress.done)
 
         yield show
-
-
-def _notices(console: Console) -> Listener:
-    """Prints each notice on a line of its own, above the bars."""
-    return lambda record: console.print(f"  {record.getMessage()}", highlight=False, markup=False)
 
 
 def _lines(console: Console) -> Listener:

@@ -255,15 +255,11 @@ def _limits(kinds: Sequence[str], rules: SceneRules, catalogue: Catalogue) -> Fl
     limits = np.full((len(kinds), len(kinds)), NO_LIMIT)
     for rule in rules.overlaps:
         some, others = (
-            [number for number, name in enumerate(kinds) if _is_among(name, names, catalogue)]
+            [n for n, name in enumerate(kinds) if {name, catalogue.group_of.get(name)} & {*names}]
             for names in (rule.classes, rule.others)
         )
         limits[np.ix_(some, others)] = limits[np.ix_(others, some)] = rule.limit
     return limits
-
-
-def _is_among(name: str, names: Sequence[str], catalogue: Catalogue) -> bool:
-    return name in names or catalogue.group_of.get(name, "") in names
 
 
 def _shapes_of(rule: PlacementRule, catalogue: Catalogue) -> tuple[SpriteShape, ...]:

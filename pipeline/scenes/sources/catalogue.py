@@ -179,12 +179,10 @@ class BackgroundCache:
         if image is None:
             image = _read_image(self._files[background_id])
         self._recent[background_id] = image
-        while len(self._recent) > 1 and self._cached_bytes() > BACKGROUND_CACHE_BYTES:
-            self._recent.popitem(last=False)
+        kept = sum(image.nbytes for image in self._recent.values())
+        while len(self._recent) > 1 and kept > BACKGROUND_CACHE_BYTES:
+            kept -= self._recent.popitem(last=False)[1].nbytes
         return image
-
-    def _cached_bytes(self) -> int:
-        return sum(image.nbytes for image in self._recent.values())
 
     def _register(self, folder: Path, kind: Kind) -> Iterable[BackgroundShape]:
         for entry in sorted(_index_of(folder), key=lambda entry: entry.id):

@@ -232,7 +232,8 @@ class LambdaCloud:
         if error is None:
             return name
         for key in self._api.ask("GET", "/ssh-keys").read(_Answer[list[_Key]]).data:
-            if _same_key(key.public_key, public_key):
+            # Whatever they are called, which is the third part.
+            if key.public_key.split()[:2] == public_key.split()[:2]:
                 return key.name
         raise error
 
@@ -345,11 +346,6 @@ def _offers(types: dict[str, _Type]) -> Iterator[Offer]:
         for region in kind.regions_with_capacity_available:
             price = (kind.instance_type.price_cents_per_hour or 0) / 100
             yield Offer(name, region.name, tier="", usd_per_hour=price)
-
-
-def _same_key(one: str, other: str) -> bool:
-    """Whether two public keys are the same, whatever they are called."""
-    return one.split()[:2] == other.split()[:2]
 
 
 def _is_unknown(reply: ApiResponse) -> bool:

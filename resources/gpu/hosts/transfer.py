@@ -46,7 +46,8 @@ def digests_of(folder: Path, left_out: Iterable[str] = ()) -> dict[str, str]:
         left_out: files, and folders with all that is in them.
     """
     skipped = tuple(left_out)
-    files = (file for file in folder.rglob("*") if file.is_file() and not _is_part(file))
+    # What a fetch has left of which the process was killed is no file of the folder.
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.match(f".*{PART}"))
     return {
         name: sha256_of(folder / name)
         for name in sorted(file.relative_to(folder).as_posix() for file in files)
@@ -120,11 +121,6 @@ def fetch(host: RemoteHost, source: str, file: Path, digest: str) -> None:
         f"{Path(source).name} did not arrive as the host has it.",
         "It changed during the transfer, or something between here and the host changes bytes.",
     )
-
-
-def _is_part(file: Path) -> bool:
-    """Whether a file is what a fetch has left of which the process was killed."""
-    return file.name.startswith(".") and file.name.endswith(PART)
 
 
 def _send_rest(connection: Connection, file: Path, part: str) -> None:

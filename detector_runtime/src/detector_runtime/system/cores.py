@@ -76,7 +76,9 @@ def _mounts(root: Path) -> Iterator[tuple[bool, PurePosixPath, PurePosixPath]]:
             continue
         is_v2 = kind[0] == "cgroup2"
         if is_v2 or (kind[0] == "cgroup" and CONTROLLER in kind[2].split(",")):
-            top, point = (PurePosixPath(_unescaped(field)) for field in place[3:5])
+            # Blanks and backslashes are octal numbers there.
+            paths = (re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), p) for p in place[3:5])
+            top, point = map(PurePosixPath, paths)
             yield is_v2, top, point
 
 
@@ -106,8 +108,3 @@ def _lines(file: Path) -> list[str]:
         return file.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return []
-
-
-def _unescaped(field: str) -> str:
-    """A path of mountinfo, where blanks and backslashes are octal numbers."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
