@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from pipeline.labels.batches import Batch, Frame, RejectedShape, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.comparing.looks import look_of
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles, open_export
 from pipeline.labels.formats.shapes import (
@@ -146,7 +147,7 @@ class _FrameReader:
 
     def read(self, subset: _Subset, image: _Image, member: str) -> Frame:
         content = self._files.read(member)
-        digest, phash = _check_image(f"{self._path}: {member}", content, image)
+        digest, phash, look = _check_image(f"{self._path}: {member}", content, image)
         return Frame(
             name=PurePosixPath(member).name,
             path=member,
@@ -155,6 +156,7 @@ class _FrameReader:
             sha256=digest,
             phash=phash,
             boxes=tuple(self._boxes(subset, image)),
+            look=look,
         )
 
     def _boxes(self, subset: _Subset, image: _Image) -> Iterator[LabelledBox]:
@@ -306,12 +308,12 @@ def _check_name(path: Path, name: str) -> None:
         )
 
 
-def _check_image(origin: str, content: bytes, image: _Image) -> tuple[str, str]:
+def _check_image(origin: str, content: bytes, image: _Image) -> tuple[str, str, str]:
     """Decode the image whole, and compare its size with what the export says.
 
     Pillow's `verify` would be cheaper, but accepts JPEG files that are cut off.
 
-    Returns the SHA-256 of its file as it is stored, and the hash of its look.
+    Returns the SHA-256 of its file as it is stored, its perceptual hash and its look.
     """
     try:
         with open_image(content) as opened:
@@ -325,7 +327,7 @@ def _check_image(origin: str, content: bytes, image: _Image) -> tuple[str, str]:
         stored = upright_content(content)
         with open_image(stored) as turned:
             _check_size(origin, size, turned.size, image)
-            return sha256(stored).hexdigest(), perceptual_hash(turned)
+            return sha256(stored).hexdigest(), perceptual_hash(turned), look_of(turned)
     except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",
