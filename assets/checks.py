@@ -5,7 +5,7 @@ asset, so it can be run again by itself.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ import dagster as dg
 from assets.core.building import latest, latest_version, made_from
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
-from assets.graph.annotations import held_out_batches
+from assets.graph.annotations import judged_frames
 from pipeline.errors import OutpostError
 from pipeline.evaluation.champion import compare
 from pipeline.evaluation.evaluation import Evaluation
@@ -23,11 +23,10 @@ from pipeline.export.contract import check_onnx_contract
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import ExportBatch
+from pipeline.labels.comparing.leakage import find_leaks
 from pipeline.labels.coverage import coverage_warnings
 from pipeline.labels.formats.label_names import unknown_label_problems
-from pipeline.labels.leakage import find_leaks, fingerprint_of
-from pipeline.labels.merge import REAL_PREFIX
-from pipeline.labels.training_set import TrainingSet, is_real
+from pipeline.labels.training_set import TrainingSet
 from pipeline.scenes.dataset.checks import label_problems, scene_separation_problems
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifacts, ArtifactStore
@@ -144,18 +143,13 @@ def _dataset_integrity(_case: Case, training_set: TrainingSet) -> Sequence[objec
 
 
 def _leakage(case: Case, training_set: TrainingSet) -> Sequence[object]:
-    """No frame that a model is judged on was trained on: by name, by bytes, nearly."""
+    """No frame that a model is judged on was trained on: by its bytes, or nearly by its look."""
     judged = [
-        frame.fingerprint
-        for batch in held_out_batches(case.context.instance, case.store, case.pack)
-        for frame in ExportBatch.open(batch.path).batch.frames
+        one.fingerprint for one in judged_frames(case.context.instance, case.store, case.pack)
     ]
     # Validation frames choose the checkpoint, so the model has learned from them too.
-    seen = {line for lines in training_set.listed.values() for line in lines}
-    real = (fingerprint_of(training_set.folder / line) for line in sorted(seen) if is_real(line))
-    # Under the names that they had in their batches.
-    prints = [replace(merged, stem=merged.stem.removeprefix(REAL_PREFIX)) for merged in real]
-    return [*training_set.summary.validation_leaks, *find_leaks(prints, judged)]
+    seen = training_set.fingerprints()
+    return [*training_set.summary.validation_leaks, *find_leaks(seen, judged)]
 
 
 def _class_coverage(_case: Case, training_set: TrainingSet) -> Sequence[object]:

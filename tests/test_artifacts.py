@@ -81,7 +81,8 @@ def read_drawn(folder: Path) -> object:
 
 def parts_of(merged: TrainingSet) -> object:
     frames = [validation_frames(merged, real=real) for real in (True, False)]
-    return merged, frames, [merged.rows_of(image) for image in merged.images("train")]
+    rows = [merged.rows_of(image) for image in merged.images("train")]
+    return merged, frames, rows, merged.fingerprints()
 
 
 def read_evaluation(folder: Path) -> object:
@@ -140,13 +141,14 @@ KINDS = {
         (
             "dataset.yaml",
             "merge_summary.json",
+            "real_frames.jsonl",
             "train.txt",
             "val.txt",
             "labels/train/synth_000000.txt",
         ),
         {
             "pipeline/labels/training_set.py": frozenset(
-                {"dataset.yaml", "merge_summary.json", "train.txt", "val.txt"}
+                {"dataset.yaml", "merge_summary.json", "real_frames.jsonl", "train.txt", "val.txt"}
             )
         },
     ),

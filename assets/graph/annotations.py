@@ -13,10 +13,17 @@ from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
-from pipeline.labels.batches import ExportBatch
+from pipeline.labels.batches import BatchFrame, BatchReport, ExportBatch, NamedBatch, purpose_of
 from pipeline.labels.boxes import Box
+from pipeline.labels.comparing.box_differences import counted
 from pipeline.labels.formats.coco import ReadOptions, read_export
-from pipeline.labels.merge import MergeSummary, is_held_out, open_batches, plan_merge
+from pipeline.labels.merge import (
+    MergeSummary,
+    held_out_frames,
+    is_held_out,
+    open_batches,
+    plan_merge,
+)
 from pipeline.labels.preview import batch_samples, training_samples
 from pipeline.labels.synthetic import SyntheticImage
 from pipeline.labels.training_set import TrainingSet
@@ -26,10 +33,11 @@ from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import ExportsFolder
 
 GROUP = "annotations"
-FINDINGS_SHOWN = 50
+MOST_ROWS = 50
+"""Of a table of frames; the batch's report and the training set's summary have them all."""
 SHOWN_COUNTS = {
     *("real_train", "real_val", "synthetic_train", "synthetic_val"),
-    *("oversample_real", "listed_train"),
+    *("oversample_real", "listed_train", "held_out_by_subset"),
 }
 """Of a merge, on its page."""
 
@@ -42,17 +50,39 @@ def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 def held_out_batches(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[Artifact, ...]:
-    """Batches that serve evaluation alone, by name."""
-    versions = _known_batches(instance, pack, held_out=True)
-    return tuple(store.open(version) for version in versions.values() if version)
+    """Batches that serve evaluation alone, whole or by their subset Test, by name."""
+    whole = _read_batches(instance, store, pack, held_out=True)
+    tested = (b for b in merged_batches(instance, store, pack) if _has_test_frames(b))
+    return tuple(sorted((*whole, *tested), key=_name))
+
+
+def judged_frames(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
+) -> tuple[BatchFrame, ...]:
+    """The frames that serve evaluation alone, each image once."""
+    whole = _read_batches(instance, store, pack, held_out=True)
+    merged = merged_batches(instance, store, pack)
+    # All of them where one has such frames: a newer export may have taken them out of the subset.
+    tested = merged if any(map(_has_test_frames, merged)) else ()
+    return held_out_frames(_opened((*whole, *tested)), pack.merge)
 
 
 def merged_batches(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[Artifact, ...]:
-    """Batches for training and validation, by name: the first one's labels win."""
-    versions = _known_batches(instance, pack, held_out=False)
+    """Batches for training and validation, by name."""
+    return _read_batches(instance, store, pack, held_out=False)
+
+
+def _read_batches(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack, *, held_out: bool
+) -> tuple[Artifact, ...]:
+    versions = _known_batches(instance, pack, held_out=held_out)
     return tuple(store.open(version) for version in versions.values() if version)
+
+
+def _has_test_frames(batch: Artifact) -> bool:
+    return any(purpose_of(subset) == "test" for subset in BatchReport.open(batch.path).subsets)
 
 
 def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str, ...]:
@@ -133,6 +163,7 @@ def show_batch(export: ExportBatch) -> Metadata:
     report, samples = export.report, batch_samples(export)
     return {
         "frames": report.frames,
+        "subsets": table(["subset", "frames"], report.subsets.items()),
         "boxes": report.boxes,
         "unlabelled_frames": len(report.unlabelled_frames),
         "rejected_shapes": report.rejected_shapes,
@@ -153,7 +184,7 @@ def show_batch(export: ExportBatch) -> Metadata:
             ["image", "class", "box", "what looks wrong"],
             [
                 [found.frame, found.class_name, _corners(found.box), found.problem]
-                for found in report.findings[:FINDINGS_SHOWN]
+                for found in report.findings[:MOST_ROWS]
             ],
         ),
     }
@@ -255,12 +286,26 @@ def show_merge(training_set: TrainingSet) -> Metadata:
             ["trained", "validated", "kind"],
             [[leak.trained, leak.judged, leak.kind] for leak in summary.validation_leaks],
         ),
+        "replaced_batches": table(
+            ["batch", "by", "why"], [[one.name, one.by, one.why] for one in summary.replaced]
+        ),
+        "duplicates": table(
+            ["taken", "left out", "why"],
+            [[one.taken, one.left_out, one.why] for one in summary.duplicates[:MOST_ROWS]],
+        ),
+        "differences": table(
+            ["taken", "left out", "why", "boxes"],
+            [
+                [one.taken, one.left_out, one.why, counted(one.boxes)]
+                for one in summary.differences[:MOST_ROWS]
+            ],
+        ),
         "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
         "warnings": table(["warning"], [[warning] for warning in summary.warnings]),
     }
 
 
-def _opened(batches: Sequence[Artifact]) -> Any:
+def _opened(batches: Sequence[Artifact]) -> tuple[NamedBatch, ...]:
     return open_batches({_name(batch): batch.path for batch in batches})
 
 

@@ -15,12 +15,12 @@ from assets.core.building import AssetBuild, Metadata, build_asset, latest, made
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image
-from assets.graph.annotations import held_out_batches
+from assets.graph.annotations import held_out_batches, judged_frames
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.conventions import under_both
 from pipeline.evaluation.drawing import draw_comparison
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.frames import JudgedFrame, TrueFrame, batch_frames, validation_frames
+from pipeline.evaluation.frames import JudgedFrame, TrueFrame, true_frames, validation_frames
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics import counting
 from pipeline.evaluation.report import (
@@ -34,7 +34,6 @@ from pipeline.evaluation.report import (
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
-from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
 from pipeline.labels.training_set import TrainingSet
 from pipeline.progress import Report, track
@@ -80,9 +79,9 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
         group_name=GROUP,
         kinds={"onnx", "json"},
         code_version=code,
-        description="Precision, recall and F1 on real frames: the held-out batches where there "
-        "are any, else the real validation frames. Synthetic frames are scored apart, by visible "
-        "and by full boxes.",
+        description="Precision, recall and F1 on real frames: held-out batches and frames of the "
+        "subset Test where there are any, else the real validation frames. Synthetic frames are "
+        "scored apart, by visible and by full boxes.",
     )
     def real_evaluation(
         context: dg.AssetExecutionContext, config: EvaluationConfig, artifacts: Artifacts
@@ -105,7 +104,8 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
         def write(folder: Path) -> None:
             detector = shipped_detector(OnnxExport.open(export.path).model)
             merged = TrainingSet.open(training_set.path)
-            truths = _real_frames(merged, held_out)
+            held_out_frames = true_frames(judged_frames(instance, store, pack))
+            truths = held_out_frames or validation_frames(merged, real=True)
             real = detect(detector, truths, "evaluating real frames", build.report)
             drawn = validation_frames(merged, real=False)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
@@ -168,13 +168,6 @@ def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
         ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
         for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)
     )
-
-
-def _real_frames(merged: TrainingSet, held_out: Sequence[Artifact]) -> tuple[TrueFrame, ...]:
-    if not held_out:
-        return validation_frames(merged, real=True)
-    batches = (ExportBatch.open(batch.path) for batch in held_out)
-    return tuple(frame for batch in batches for frame in batch_frames(batch))
 
 
 def _drawn_set(

@@ -38,9 +38,12 @@ def compare(challenger: Scores, champion: Scores) -> Comparison:
     Raises:
         EvaluationError: they were judged on different frames.
     """
-    names = [frame.name for frame in challenger.per_frame]
-    order = {frame.name: index for index, frame in enumerate(champion.per_frame)}
-    if set(names) != set(order):
+    names, old_names = ([frame.name for frame in s.per_frame] for s in (challenger, champion))
+    if set(names) != set(old_names):
+        # Reports of before have file names alone.
+        names, old_names = ([name.rpartition("/")[2] for name in n] for n in (names, old_names))
+    order = {name: index for index, name in enumerate(old_names)}
+    if sorted(names) != sorted(order):
         raise EvaluationError(
             "The two detectors were judged on different frames "
             f"({challenger.frames} and {champion.frames}).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from detector_runtime.images import upright_size
 from PIL import Image
 
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.labels.batches import ExportBatch
+from pipeline.labels.batches import BatchFrame, ExportBatch
 from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.training_set import TrainingSet, is_real
 
@@ -41,10 +42,15 @@ class JudgedFrame:
 
 
 def batch_frames(export: ExportBatch) -> tuple[TrueFrame, ...]:
-    """The annotated frames of a batch, by name."""
+    """The annotated frames of a batch, by their place in it."""
     return tuple(
-        TrueFrame(frame.name, export.image_of(frame), frame.boxes) for frame in export.batch.frames
+        TrueFrame(frame.place, export.image_of(frame), frame.boxes) for frame in export.batch.frames
     )
+
+
+def true_frames(frames: Iterable[BatchFrame]) -> tuple[TrueFrame, ...]:
+    """Annotated frames of any batches, by batch and place."""
+    return tuple(TrueFrame(one.title, one.image, one.frame.boxes) for one in frames)
 
 
 def validation_frames(training_set: TrainingSet, *, real: bool) -> tuple[TrueFrame, ...]:

@@ -121,7 +121,7 @@ def _labels(boxes: Sequence[LabelledBox], names: Sequence[str]) -> tuple[Mark, .
 def _exported(export: ExportBatch, frame: Frame, session: str | None) -> Item:
     return Item(
         image=export.image_of(frame),
-        name=frame.name,
+        name=frame.place,
         width=frame.width,
         height=frame.height,
         source=_source(frame, session),

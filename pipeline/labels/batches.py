@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter
 
@@ -18,6 +21,7 @@ from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.images import UNREADABLE, upright_content
 from pipeline.labels.inspection.findings import LabelFinding
 from pipeline.labels.inspection.sessions import sessions_of
+from pipeline.labels.portable_names import portable_paths
 from pipeline.manifests import Record
 from pipeline.progress import Report, silent, track
 
@@ -25,28 +29,52 @@ IMAGES_FOLDER = "images"
 LABELS_FILE = "labels.json"
 REPORT_FILE = "report.json"
 SOURCE_FILE = "source.json"
+DEFAULT_SUBSET = "default"
+"""As CVAT calls the subset of what was given none."""
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip archive can name."""
 READ_AGAIN = "Materialize cvat_export for this batch again."
+
+
+Purpose = Literal["train", "validation", "test", "any"]
+PURPOSES: Mapping[str, Purpose] = {
+    "train": "train",
+    "validation": "validation",
+    "test": "test",
+}
+"""The subsets that CVAT offers; any other name leaves it open."""
+
+FrameKey = tuple[str, str, str, str]
+"""Batch, subset, folder and name of a frame."""
 
 
 class BatchError(OutpostError):
     """A batch that cannot be written or read."""
 
 
+def purpose_of(subset: str) -> Purpose:
+    """What the frames of a subset are for, however its name is written."""
+    return PURPOSES.get(subset.casefold(), "any")
+
+
 @dataclass(frozen=True)
 class Frame:
     """One screenshot with the boxes of what is labelled in it.
 
-    Within a batch it is told by its subset, its folder and its name.
+    Within a batch it is told by its subset, its folder and its name; names alone repeat.
 
     Attributes:
         name: file name.
         path: where the image lies, relative to the export or the batch folder, forward slashes.
+            In a batch it may be spelt otherwise than the frame; see `place`.
         width, height: pixels.
         sha256: digest of the image's file.
         phash: perceptual hash, 16 hexadecimal digits; see `fingerprints`.
         boxes: inside the image, each side at least a pixel, in the order of the export.
         subset: of the export, as CVAT names it: "default", "Train", "Validation", "Test".
         folder: where the image lies in the task, forward slashes; empty at its top.
+        look: what near duplicates are confirmed by, see `comparing.looks`; empty in batches that
+            were stored before there was one.
     """
 
     name: str
@@ -56,17 +84,30 @@ class Frame:
     sha256: str
     phash: str
     boxes: tuple[LabelledBox, ...]
-    subset: str = "default"
+    subset: str = DEFAULT_SUBSET
     folder: str = ""
+    look: str = ""
 
     @property
     def stem(self) -> str:
-        """The name without suffix, by which frames of different batches are the same frame."""
+        """The name without suffix."""
         return PurePosixPath(self.name).stem
 
     @property
-    def fingerprint(self) -> Fingerprint:
-        return Fingerprint(self.stem, self.sha256, self.phash)
+    def place(self) -> str:
+        """Subset, unless it is the default one, folder and name: what people tell it by."""
+        parts = (self.subset if self.subset != DEFAULT_SUBSET else "", self.folder, self.name)
+        return "/".join(part for part in parts if part)
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the annotators want the frame for, by its subset, however that is written."""
+        return purpose_of(self.subset)
+
+    def fingerprint(self, batch: str) -> Fingerprint:
+        """What it is compared by as a frame of that batch."""
+        size = (self.width, self.height)
+        return Fingerprint(self.place, self.sha256, self.phash, self.look, size, batch)
 
 
 @dataclass(frozen=True)
@@ -127,10 +168,63 @@ class Batch:
         return {name: counts[index] for index, name in enumerate(self.class_names)}
 
 
+class BatchFrame(NamedTuple):
+    """A frame together with the batch that it belongs to, and that batch's folder."""
+
+    batch: str
+    folder: Path
+    frame: Frame
+
+    @property
+    def image(self) -> Path:
+        """The file of the frame."""
+        return self.folder / self.frame.path
+
+    @property
+    def key(self) -> FrameKey:
+        """What tells it from all other frames of all batches."""
+        return (self.batch, self.frame.subset, self.frame.folder, self.frame.name)
+
+    @property
+    def title(self) -> str:
+        """Batch and place, for people."""
+        return f"{self.batch}/{self.frame.place}"
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self.frame.fingerprint(self.batch)
+
+
+@dataclass(frozen=True)
+class NamedBatch:
+    """A batch with its name and the folder that holds its images.
+
+    Attributes:
+        written: when its export was, as far as its archive tells.
+    """
+
+    name: str
+    folder: Path
+    batch: Batch
+    written: datetime | None = None
+
+    @property
+    def frames(self) -> tuple[BatchFrame, ...]:
+        return self._of(self.batch.frames)
+
+    @property
+    def unlabelled(self) -> tuple[BatchFrame, ...]:
+        return self._of(self.batch.unlabelled)
+
+    def _of(self, frames: Sequence[Frame]) -> tuple[BatchFrame, ...]:
+        return tuple(BatchFrame(self.name, self.folder, one) for one in frames)
+
+
 class BatchReport(Record):
     """What a person wants to know of a batch; counts are of frames, boxes or shapes."""
 
     frames: int
+    subsets: dict[str, int] = Field({}, description="Annotated frames of each.")
     unlabelled_frames: tuple[str, ...]
     boxes: int
     per_class: dict[str, int]
@@ -147,11 +241,21 @@ class BatchReport(Record):
     left_out_labels: dict[str, int] = Field({})
 
     @classmethod
+    def open(cls, folder: Path) -> BatchReport:
+        """Read the report of a stored batch alone.
+
+        Raises:
+            BatchError: there is none, or one of another version.
+        """
+        return read_json(folder / REPORT_FILE, cls, _damaged)
+
+    @classmethod
     def of(cls, batch: Batch) -> BatchReport:
         """Count what is in a batch."""
         return cls(
             frames=len(batch.frames),
-            unlabelled_frames=tuple(frame.name for frame in batch.unlabelled),
+            subsets=Counter(frame.subset for frame in batch.frames),
+            unlabelled_frames=tuple(frame.place for frame in batch.unlabelled),
             boxes=sum(batch.per_class.values()),
             per_class=batch.per_class,
             sessions=Counter(session or "" for session in sessions_of(batch.frames)),
@@ -173,13 +277,15 @@ class SourceExport(Record):
 
     file: str
     sha256: str
+    written: datetime | None = None
+    """When CVAT wrote it, as far as its archive tells, by the clock of who wrote it."""
 
 
 @dataclass(frozen=True)
 class ExportBatch:
     """The artifact of `cvat_export`: a batch with its images.
 
-        images/         every frame of the batch, upright
+        images/         every frame of the batch, upright, by subset and folder
         labels.json     the batch
         report.json     what a person wants to know of it
         source.json     the export that it came from
@@ -203,7 +309,7 @@ class ExportBatch:
         return cls(
             folder,
             read_json(folder / LABELS_FILE, Batch, _damaged),
-            read_json(folder / REPORT_FILE, BatchReport, _damaged),
+            BatchReport.open(folder),
             read_json(folder / SOURCE_FILE, SourceExport, _damaged),
         )
 
@@ -222,15 +328,21 @@ class ExportBatch:
         Raises:
             BatchError: an image has changed since the batch was read.
         """
-        images = folder / IMAGES_FOLDER
-        images.mkdir(parents=True, exist_ok=True)
+        (folder / IMAGES_FOLDER).mkdir(parents=True, exist_ok=True)
         frames = [*batch.frames, *batch.unlabelled]
+        moved = _moved(frames)
         with open_export(source) as files:
-            for frame in track(frames, len(frames), "copy frames", report):
-                target = images / frame.name
-                target.write_bytes(_unchanged(files.read(frame.path), frame))
-        stored = replace(batch, frames=_moved(batch.frames), unlabelled=_moved(batch.unlabelled))
-        read_from = SourceExport(file=source.name, sha256=digest_of_export(source))
+            for frame, target in track(
+                list(zip(frames, moved, strict=True)), len(frames), "copy frames", report
+            ):
+                file = folder / target.path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(_unchanged(files.read(frame.path), frame))
+        labelled = len(batch.frames)
+        stored = replace(batch, frames=moved[:labelled], unlabelled=moved[labelled:])
+        read_from = SourceExport(
+            file=source.name, sha256=digest_of_export(source), written=_written(source)
+        )
         written = cls(folder, stored, BatchReport.of(batch), read_from)
         write_json(folder / LABELS_FILE, TypeAdapter(Batch).dump_python(stored, mode="json"))
         write_json(folder / REPORT_FILE, written.report.model_dump(mode="json"))
@@ -252,7 +364,26 @@ def _damaged(file: Path, why: Exception) -> BatchError:
 
 
 def _moved(frames: Sequence[Frame]) -> tuple[Frame, ...]:
-    return tuple(replace(frame, path=f"{IMAGES_FOLDER}/{frame.name}") for frame in frames)
+    paths = portable_paths([frame.place for frame in frames])
+    return tuple(
+        replace(frame, path=f"{IMAGES_FOLDER}/{path}")
+        for frame, path in zip(frames, paths, strict=True)
+    )
+
+
+def _written(source: Path) -> datetime | None:
+    """When the annotations were written into an archive; 1980 is what those say that don't know."""
+    if source.is_dir():
+        return None
+    with zipfile.ZipFile(source) as archive:
+        dates = [
+            entry.date_time for entry in archive.infolist() if entry.filename.endswith(".json")
+        ]
+    try:
+        written = datetime(*max(dates, default=NO_DATE))
+    except ValueError:
+        return None
+    return written if written.year > NO_DATE[0] else None
 
 
 def _unchanged(content: bytes, frame: Frame) -> bytes:

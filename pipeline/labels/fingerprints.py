@@ -20,21 +20,38 @@ FREQUENCIES = 8
 COSINE_UNIT = 1 << 14
 
 NEAR_DUPLICATE_BITS = 10
-"""Hashes this close show the same view.
+"""Hashes this close may show the same view; `comparing.looks` decides.
 
 Measured over 25 camera positions at 1280x720: a pan of 16 px is 4 bits apart, of 32 px 8 bits, the
-same view with all units recoloured 10; unrelated views lie 32 apart and never below 18.
+same view with all units recoloured 10; unrelated views that fill the frame lie 32 apart and never
+below 18. Where most of the frame is black, unrelated views lie as near as 0.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """An image's name without suffix, the SHA-256 of its file, and its perceptual hash."""
+    """What is known of an image for comparing it with others.
 
-    stem: str
+    Attributes:
+        name: what people tell it by within its batch.
+        sha256: digest of its file.
+        phash: 64 bits as 16 hexadecimal digits.
+        look: see `comparing.looks`; empty where it is not known.
+        size: width, height in pixels.
+        batch: that it belongs to, if any.
+    """
+
+    name: str
     sha256: str
     phash: str
-    """64 bits as 16 hexadecimal digits."""
+    look: str = ""
+    size: tuple[int, int] = (0, 0)
+    batch: str = ""
+
+    @property
+    def title(self) -> str:
+        """Batch and name."""
+        return f"{self.batch}/{self.name}" if self.batch else self.name
 
 
 def perceptual_hash(image: Image.Image) -> str:

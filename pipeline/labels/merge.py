@@ -6,28 +6,45 @@ Planning reads and decides everything and writes nothing, so a dry run is the pl
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.errors import OutpostError
 from pipeline.games.pack import MergeRules
-from pipeline.labels.batches import READ_AGAIN, Batch, ExportBatch, Frame
+from pipeline.labels.batches import (
+    DEFAULT_SUBSET,
+    READ_AGAIN,
+    BatchFrame,
+    ExportBatch,
+    Frame,
+    NamedBatch,
+)
 from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.comparing.choosing import (
+    Choice,
+    Duplicate,
+    LabelDifference,
+    ReplacedBatch,
+    choice_warnings,
+    choose_frames,
+)
+from pipeline.labels.comparing.leakage import Leak, find_leaks
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
-from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
 from pipeline.labels.formats.yolo import YoloRow
-from pipeline.labels.leakage import Leak, find_leaks
+from pipeline.labels.portable_names import flat_name
 from pipeline.labels.splits import Split, SplitRule, split_frames
 from pipeline.labels.synthetic import Subset, SyntheticImage
 from pipeline.manifests import Record
 
 REAL_PREFIX = "real_"
+MOST_LEAKS = 100
+"""Listed in a summary; all are counted."""
 
 
 class MergeError(OutpostError):
@@ -35,35 +52,23 @@ class MergeError(OutpostError):
 
 
 @dataclass(frozen=True)
-class NamedBatch:
-    """A batch with its name and the folder that holds its images."""
-
-    name: str
-    folder: Path
-    batch: Batch
-
-
-@dataclass(frozen=True)
 class RealImage:
-    """A real frame with the subset that it goes to and the file that it is copied from."""
+    """A real frame with the subset that it goes to."""
 
     subset: Subset
-    batch: str
-    image: Path
-    frame: Frame
+    source: BatchFrame
+
+    @property
+    def frame(self) -> Frame:
+        return self.source.frame
 
     @property
     def name(self) -> str:
-        """File name in the training set; the prefix tells real frames from synthetic ones."""
-        return f"{REAL_PREFIX}{self.frame.stem}{PurePosixPath(self.frame.name).suffix}"
+        """File name in the training set; the prefix tells real frames from synthetic ones.
 
-
-class SameStem(Record):
-    """A frame that two batches hold: whose labels were kept and whose were dropped."""
-
-    stem: str
-    kept: str
-    dropped: str
+        Made of the batch and the frame's place in it, so that other batches change nothing.
+        """
+        return flat_name(self.source.key, REAL_PREFIX, left_out=DEFAULT_SUBSET)
 
 
 class BatchUse(Record):
@@ -71,7 +76,9 @@ class BatchUse(Record):
 
     name: str
     held_out: bool
+    replaced_by: str | None = Field(None, description="The batch that is a newer export of it.")
     frames: int = Field(description="Annotated frames of the batch.")
+    subsets: dict[str, int] = Field({}, description="The same by subset of the export.")
     used: int = Field(description="Frames that came into the training set.")
     unlabelled: int = Field(description="Frames without any annotation.")
     rejected_shapes: int
@@ -96,12 +103,30 @@ class MergeSummary(Record):
     per_class: dict[str, ClassCoverage]
     zero_real_classes: tuple[str, ...]
     batches: tuple[BatchUse, ...]
-    duplicates: tuple[SameStem, ...] = Field(description="Same stem, same image.")
-    collisions: tuple[SameStem, ...] = Field(description="Same stem, another image.")
+    duplicates: tuple[Duplicate, ...] = Field(description="Images that several batches have.")
+    replaced: tuple[ReplacedBatch, ...] = Field((), description="Newer exports are there of them.")
+    differences: tuple[LabelDifference, ...] = Field(
+        (), description="Images that batches label differently, box by box."
+    )
+    held_out_by_subset: int = Field(0, description="Frames of the subset Test, in no other count.")
     unknown_labels: dict[str, int]
-    validation_leaks: tuple[Leak, ...] = Field(description="Training against validation.")
-    held_out_leaks: tuple[Leak, ...] = Field(description="Training against held-out batches.")
+    validation_leaks: tuple[Leak, ...] = Field(
+        description=f"Validation frames that are trained on; {MOST_LEAKS} at most."
+    )
+    validation_leak_count: int | None = Field(None, description="None in summaries of before.")
+    held_out_leaks: tuple[Leak, ...] = Field(
+        description=f"Held-out frames that are trained on or validate; {MOST_LEAKS} at most."
+    )
+    held_out_leak_count: int | None = Field(None, description="None in summaries of before.")
     warnings: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_collisions(cls, value: Any) -> Any:
+        """Training sets of before tell of images that were dropped for their names."""
+        if isinstance(value, dict) and "collisions" in value:
+            return {key: told for key, told in value.items() if key != "collisions"}
+        return value
 
 
 @dataclass(frozen=True)
@@ -115,9 +140,11 @@ class MergePlan:
 
 
 def open_batches(folders: Mapping[str, Path]) -> tuple[NamedBatch, ...]:
-    """Read batch folders by name, in the order given: the first one's labels win."""
+    """Read batch folders by name, in the order given: it decides where no time is known."""
+    opened = ((name, folder, ExportBatch.open(folder)) for name, folder in folders.items())
     return tuple(
-        NamedBatch(name, folder, ExportBatch.open(folder).batch) for name, folder in folders.items()
+        NamedBatch(name, folder, export.batch, export.source.written)
+        for name, folder, export in opened
     )
 
 
@@ -127,11 +154,11 @@ def plan_merge(
     class_names: Sequence[str],
     rules: MergeRules,
 ) -> MergePlan:
-    """Decide what the training set holds; nothing is written.
+    """Decide what the training set holds; nothing is written, and no image is read.
 
     Args:
-        batches: in order of precedence. Those that `rules.held_out` names are kept out, and only
-            compared with what is trained on.
+        batches: in the order that decides where it is not known when they were exported. Those
+            that `rules.held_out` names are kept out, and only compared with what is trained on.
         synthetic: the drawn images with their labels.
         class_names: of the game pack, in the order of their ids.
         rules: split, seed, oversampling, held-out batches.
@@ -140,17 +167,21 @@ def plan_merge(
         MergeError: a batch was read for other classes, or two have one name.
     """
     _check_batches(batches, class_names)
+    held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
-    chosen = _choose_frames(usable, rules)
-    split = split_frames([frame for _, frame in chosen.frames], rules)
-    real = tuple(_placed(batch, frame, split) for batch, frame in chosen.frames)
-    drawn = tuple(synthetic)
-    images = _Images(real, drawn, tuple(class_names))
+    choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
+    tested = [one for one in choice.frames if one.frame.purpose == "test"]
+    frames = [one for one in choice.frames if one.frame.purpose != "test"]
+    split = split_frames(frames, rules)
+    real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
+    images = _Images(real, tuple(synthetic), tuple(class_names))
+    judged = [*(frame for batch in held_out for frame in batch.frames), *tested]
+    leaks = _Leaks.of(real, judged)
     return MergePlan(
         class_names=tuple(class_names),
         real=real,
-        synthetic=drawn,
-        summary=_summarise(batches, chosen, split, images, rules),
+        synthetic=images.synthetic,
+        summary=_summarise(_Decisions(batches, choice, split, leaks, len(tested)), images, rules),
     )
 
 
@@ -159,12 +190,50 @@ def is_held_out(batch: str, rules: MergeRules) -> bool:
     return any(fnmatchcase(batch, pattern) for pattern in rules.held_out)
 
 
-class _Chosen(NamedTuple):
-    """Frames of all batches, each stem once, and what was met on the way."""
+def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[BatchFrame, ...]:
+    """The annotated frames that serve evaluation alone, each image once.
 
-    frames: list[tuple[NamedBatch, Frame]]
-    duplicates: list[SameStem]
-    collisions: list[SameStem]
+    Those of the batches that `rules.held_out` names, and those of the subset Test of the others.
+    """
+    usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
+    tested = defaultdict(list)
+    for one in choose_frames(usable).frames:
+        if one.frame.purpose == "test":
+            tested[one.batch].append(one.frame)
+    parts = (
+        replace(b, batch=replace(b.batch, frames=tuple(tested[b.name]), unlabelled=()))
+        for b in usable
+    )
+    held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
+    return choose_frames([*held_out, *parts]).frames
+
+
+@dataclass(frozen=True)
+class _Leaks:
+    """Frames that are judged although they are trained on."""
+
+    validation: tuple[Leak, ...]
+    held_out: tuple[Leak, ...]
+
+    @classmethod
+    def of(cls, real: Sequence[RealImage], judged: Sequence[BatchFrame]) -> _Leaks:
+        trained = [image.source.fingerprint for image in real if image.subset == "train"]
+        validated = [image.source.fingerprint for image in real if image.subset == "val"]
+        return cls(
+            find_leaks(trained, validated),
+            find_leaks([*trained, *validated], [one.fingerprint for one in judged]),
+        )
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """What was decided on the way to a plan; `tested` frames are held out by their subset."""
+
+    batches: Sequence[NamedBatch]
+    choice: Choice
+    split: Split
+    leaks: _Leaks
+    tested: int
 
 
 @dataclass(frozen=True)
@@ -205,52 +274,13 @@ def _check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) ->
         raise MergeError(f"Two batches are named '{repeated[0]}'.", "Give each its own name.")
 
 
-def _choose_frames(batches: Iterable[NamedBatch], rules: MergeRules) -> _Chosen:
-    """Each stem once, from the first batch that has it.
-
-    Stems that differ only by case count as one: they would be one file on Windows and macOS.
-    """
-    duplicates: list[SameStem] = []
-    collisions: list[SameStem] = []
-    first: dict[str, tuple[NamedBatch, Frame]] = {}
-    for batch in batches:
-        unlabelled = batch.batch.unlabelled if rules.unlabelled == "background" else ()
-        for frame in (*batch.batch.frames, *unlabelled):
-            key = frame.stem.casefold()
-            if key not in first:
-                first[key] = (batch, frame)
-                continue
-            kept, other = first[key]
-            same = SameStem(stem=frame.stem, kept=kept.name, dropped=batch.name)
-            (duplicates if _alike(other, frame) else collisions).append(same)
-    frames = sorted(first.values(), key=lambda item: item[1].stem)
-    return _Chosen(frames, duplicates, collisions)
-
-
-def _alike(one: Frame, other: Frame) -> bool:
-    """The same file, or the same image encoded anew."""
-    if one.sha256 == other.sha256:
-        return True
-    return int(hash_distances([one.phash], [other.phash])[0, 0]) <= NEAR_DUPLICATE_BITS
-
-
-def _placed(batch: NamedBatch, frame: Frame, split: Split) -> RealImage:
-    subset: Subset = "val" if frame.stem in split.validation else "train"
-    return RealImage(subset, batch.name, batch.folder / frame.path, frame)
-
-
-def _summarise(
-    batches: Sequence[NamedBatch], chosen: _Chosen, split: Split, images: _Images, rules: MergeRules
-) -> MergeSummary:
+def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> MergeSummary:
     real_train, real_val = images.real_in("train"), images.real_in("val")
     drawn_train, drawn_val = images.synthetic_in("train"), images.synthetic_in("val")
+    choice, split, leaks = decisions.choice, decisions.split, decisions.leaks
     per_class = images.per_class()
-    trained = [image.frame.fingerprint for image in real_train]
-    validated = [image.frame.fingerprint for image in real_val]
-    held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
-    judged = [frame.fingerprint for batch in held_out for frame in batch.batch.frames]
     unknown: Counter[str] = Counter()
-    for batch in batches:
+    for batch in decisions.batches:
         unknown.update({label.name: label.shapes for label in batch.batch.unknown_labels})
     return MergeSummary(
         real_train=len(real_train),
@@ -268,25 +298,38 @@ def _summarise(
         unlabelled=rules.unlabelled,
         per_class=per_class,
         zero_real_classes=zero_real_classes(per_class),
-        batches=tuple(_use_of(batch, images.real, rules) for batch in batches),
-        duplicates=tuple(chosen.duplicates),
-        collisions=tuple(chosen.collisions),
+        batches=tuple(_uses(decisions, images, rules)),
+        duplicates=choice.duplicates,
+        replaced=choice.replaced,
+        differences=choice.differences,
+        held_out_by_subset=decisions.tested,
         unknown_labels=dict(sorted(unknown.items())),
-        validation_leaks=find_leaks(trained, validated),
-        held_out_leaks=find_leaks([*trained, *validated], judged),
-        warnings=(*_warnings(split, images), *coverage_warnings(per_class)),
+        validation_leaks=leaks.validation[:MOST_LEAKS],
+        validation_leak_count=len(leaks.validation),
+        held_out_leaks=leaks.held_out[:MOST_LEAKS],
+        held_out_leak_count=len(leaks.held_out),
+        warnings=(
+            *_warnings(split, images),
+            *choice_warnings(choice),
+            *coverage_warnings(per_class),
+        ),
     )
 
 
-def _use_of(batch: NamedBatch, real: Iterable[RealImage], rules: MergeRules) -> BatchUse:
-    return BatchUse(
-        name=batch.name,
-        held_out=is_held_out(batch.name, rules),
-        frames=len(batch.batch.frames),
-        used=sum(image.batch == batch.name for image in real),
-        unlabelled=len(batch.batch.unlabelled),
-        rejected_shapes=len(batch.batch.rejected),
-    )
+def _uses(decisions: _Decisions, images: _Images, rules: MergeRules) -> Iterator[BatchUse]:
+    used = Counter(image.source.batch for image in images.real)
+    replaced = {one.name: one.by for one in decisions.choice.replaced}
+    for batch in decisions.batches:
+        yield BatchUse(
+            name=batch.name,
+            held_out=is_held_out(batch.name, rules),
+            replaced_by=replaced.get(batch.name),
+            frames=len(batch.batch.frames),
+            subsets=Counter(frame.subset for frame in batch.batch.frames),
+            used=used[batch.name],
+            unlabelled=len(batch.batch.unlabelled),
+            rejected_shapes=len(batch.batch.rejected),
+        )
 
 
 def _warnings(split: Split, images: _Images) -> Iterator[str]:

@@ -1,5 +1,8 @@
 """Which real frames train and which validate.
 
+Frames of CVAT's subsets Train and Validation do what these say, and so do those that show the same
+view as one of them. The others are split.
+
 Neighbouring frames of one capture show nearly the same image. A split that tears them apart
 measures memory instead of skill, so frames are kept together as well as the data allows:
 
@@ -14,68 +17,90 @@ measures memory instead of skill, so frames are kept together as well as the dat
 taken, and among equals the one that the seed prefers. `legacy` picks single frames, as of old: it
 leaks, and is kept to compare with earlier figures.
 
-A pan of 64 pixels already escapes the perceptual hash, so groups are weaker than sessions.
+A pan of 64 pixels often escapes the perceptual hash, so groups are weaker than sessions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from pipeline.games.pack import MergeRules
-from pipeline.labels.batches import Frame
-from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, hash_distances
+from pipeline.labels.batches import BatchFrame, FrameKey
+from pipeline.labels.comparing.views import Views
 from pipeline.labels.inspection.sessions import sessions_of
 
-SplitRule = Literal["sessions", "groups", "frames", "none"]
+SplitRule = Literal["sessions", "groups", "frames", "none", "subsets"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Stems of the frames that validate; by what they were kept together; how many such units.
+    """The frames that validate; by what they were kept together; how many such units.
 
     Where a split by sessions was wanted, `unknown` frames have a session that is not known.
+
+    Where the subsets of CVAT leave nothing to split, the rule is "subsets".
     """
 
-    validation: frozenset[str]
+    validation: frozenset[FrameKey]
     rule: SplitRule
     units: int
     unknown: int = 0
 
 
-def split_frames(frames: Sequence[Frame], rules: MergeRules) -> Split:
+def split_frames(frames: Sequence[BatchFrame], rules: MergeRules) -> Split:
     """Choose the validation frames; the order of `frames` does not matter.
 
     Args:
-        frames: with stems that are unique among them.
+        frames: each once.
         rules: share, seed, and whether frames are kept together at all.
     """
-    ordered = sorted(frames, key=lambda frame: frame.stem)
+    ordered = sorted(frames, key=lambda one: (one.frame.stem, one.key))
+    views = near_groups(ordered) if rules.split == "session" else list(range(len(ordered)))
+    given = _given(ordered, views)
+    free = [index for index, purpose in enumerate(given) if purpose == "any"]
+    rest = _split([ordered[index] for index in free], [views[index] for index in free], rules)
+    validating = {ordered[i].key for i, purpose in enumerate(given) if purpose == "validation"}
+    rule = rest.rule if free or not ordered else "subsets"
+    return replace(rest, validation=rest.validation | validating, rule=rule)
+
+
+def near_groups(frames: Sequence[BatchFrame]) -> list[int]:
+    """A number for each frame, the same for those that chains of same views connect."""
+    return [int(label) for label in Views.of([one.fingerprint for one in frames]).groups()]
+
+
+def _given(frames: Sequence[BatchFrame], views: Sequence[int]) -> list[str]:
+    """What each frame is for, by its subset, or by that of a frame with the same view."""
+    of_view: dict[int, str] = {}
+    for one, view in zip(frames, views, strict=True):
+        # A frame that was trained on must not judge.
+        if one.frame.purpose == "train" or of_view.get(view, "any") == "any":
+            of_view[view] = one.frame.purpose
+    return [
+        one.frame.purpose if one.frame.purpose != "any" else of_view[view]
+        for one, view in zip(frames, views, strict=True)
+    ]
+
+
+def _split(ordered: Sequence[BatchFrame], views: Sequence[int], rules: MergeRules) -> Split:
     if rules.split == "legacy":
         count = round(len(ordered) * rules.validation_fraction)
         order = np.random.default_rng([rules.seed]).permutation(len(ordered))
-        return Split(_stems(ordered, order[:count].tolist()), "frames", len(ordered))
-    near = near_duplicates(ordered)
-    sessions = sessions_of(ordered)
+        return Split(_keys(ordered, order[:count].tolist()), "frames", len(ordered))
+    sessions = sessions_of([one.frame for one in ordered], [one.batch for one in ordered])
     unknown = sessions.count(None)
-    by_session = None if unknown else _split_units(_joined(sessions, near), rules)
+    by_session = None if unknown else _split_units(_joined(sessions, views), rules)
     if by_session is not None:
-        return Split(_stems(ordered, by_session), "sessions", len(set(sessions)))
-    groups = _joined(list(range(len(ordered))), near)
+        return Split(_keys(ordered, by_session), "sessions", len(set(sessions)))
+    groups = _joined(views, views)
     by_group = _split_units(groups, rules)
     if by_group is not None:
-        return Split(_stems(ordered, by_group), "groups", len(groups), unknown)
+        return Split(_keys(ordered, by_group), "groups", len(groups), unknown)
     return Split(frozenset(), "none", len(groups), unknown)
-
-
-def near_duplicates(frames: Sequence[Frame]) -> tuple[tuple[int, int], ...]:
-    """Index pairs (i < j) of frames that show nearly the same image."""
-    hashes = [frame.phash for frame in frames]
-    near = np.triu(hash_distances(hashes, hashes) <= NEAR_DUPLICATE_BITS, k=1)
-    return tuple((int(i), int(j)) for i, j in zip(*np.nonzero(near), strict=True))
 
 
 def _split_units(units: list[list[int]], rules: MergeRules) -> list[int] | None:
@@ -84,26 +109,40 @@ def _split_units(units: list[list[int]], rules: MergeRules) -> list[int] | None:
     target = total * rules.validation_fraction
     order = np.random.default_rng([rules.seed]).permutation(len(units))
     shuffled = [units[index] for index in order]
-    choices = _reachable_sums([len(unit) for unit in shuffled], int(2 * target))
-    fitting = [size for size in choices if target / 2 <= size < total]
+    sums = _reachable_sums([len(unit) for unit in shuffled], int(2 * target))
+    fitting = [size for size in sums if target / 2 <= size < total]
     if not fitting:
         return None
     best = min(fitting, key=lambda size: (abs(size - target), size))
-    return [frame for index in choices[best] for frame in shuffled[index]]
+    chosen = []
+    while best:
+        chosen.append(shuffled[sums[best]])
+        best -= len(chosen[-1])
+    return [frame for unit in chosen for frame in unit]
 
 
-def _reachable_sums(sizes: Sequence[int], limit: int) -> dict[int, tuple[int, ...]]:
-    """Every sum up to `limit` that some of the sizes make, with the first choice that makes it."""
-    choices: dict[int, tuple[int, ...]] = {0: ()}
+def _reachable_sums(sizes: Sequence[int], limit: int) -> dict[int, int]:
+    """Every sum up to `limit` that some of the sizes make, with the index of the last of them.
+
+    Without that one, what is left is a sum of sizes before it, and so on down to 0. The sums are
+    the bits of one number: of a hundred thousand frames there are tens of thousands of sums, and
+    may be as many units.
+    """
+    within = (1 << (limit + 1)) - 1
+    reached = 1
+    made_by = {0: -1}
     for index, size in enumerate(sizes):
-        for known, chosen in list(choices.items()):
-            if known + size <= limit and known + size not in choices:
-                choices[known + size] = (*chosen, index)
-    return choices
+        fresh = (reached << size) & within & ~reached
+        reached |= fresh
+        while fresh:
+            lowest = fresh & -fresh
+            made_by[lowest.bit_length() - 1] = index
+            fresh ^= lowest
+    return made_by
 
 
-def _joined(keys: Sequence[Hashable], pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Indices in groups: together when they share a key or a pair connects them (union-find)."""
+def _joined(keys: Sequence[Hashable], views: Sequence[int]) -> list[list[int]]:
+    """Indices in units: together when they share a key or a view (union-find)."""
     parent = list(range(len(keys)))
 
     def root(index: int) -> int:
@@ -113,15 +152,14 @@ def _joined(keys: Sequence[Hashable], pairs: Sequence[tuple[int, int]]) -> list[
         return index
 
     first: dict[Hashable, int] = {}
-    for index, key in enumerate(keys):
-        parent[root(index)] = root(first.setdefault(key, index))
-    for i, j in pairs:
-        parent[root(j)] = root(i)
-    groups: dict[int, list[int]] = {}
+    for index, (key, view) in enumerate(zip(keys, views, strict=True)):
+        for shared in (("key", key), ("view", view)):
+            parent[root(index)] = root(first.setdefault(shared, index))
+    units: dict[int, list[int]] = {}
     for index in range(len(keys)):
-        groups.setdefault(root(index), []).append(index)
-    return list(groups.values())
+        units.setdefault(root(index), []).append(index)
+    return list(units.values())
 
 
-def _stems(frames: Sequence[Frame], indices: Sequence[int]) -> frozenset[str]:
-    return frozenset(frames[index].stem for index in indices)
+def _keys(frames: Sequence[BatchFrame], indices: Sequence[int]) -> frozenset[FrameKey]:
+    return frozenset(frames[index].key for index in indices)

@@ -16,18 +16,23 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 from PIL import Image
+from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json, write_text
+from pipeline.labels.comparing.leakage import fingerprint_of
+from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.yolo import LabelFileError, YoloRow, format_labels, read_rows
 from pipeline.labels.images import UNREADABLE
 from pipeline.labels.merge import REAL_PREFIX, MergePlan, MergeSummary, RealImage
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
 from pipeline.links import link_file
+from pipeline.manifests import Record
 from pipeline.progress import Report, silent, track
 
 DATASET_FILE = "dataset.yaml"
 SUMMARY_FILE = "merge_summary.json"
+REAL_FRAMES_FILE = "real_frames.jsonl"
 LIST_FILES: Mapping[Subset, str] = {"train": "train.txt", "val": "val.txt"}
 
 MERGE_AGAIN = "Materialize cvat_merge again."
@@ -35,6 +40,38 @@ MERGE_AGAIN = "Materialize cvat_merge again."
 
 class TrainingSetError(OutpostError):
     """A training set that cannot be read."""
+
+
+class MergedFrame(Record):
+    """Where a real image of a training set comes from, and what it is compared by."""
+
+    image: str = Field(description="Path relative to the training set, forward slashes.")
+    batch: str
+    place: str = Field(description="Subset, folder and name within the batch.")
+    width: int
+    height: int
+    sha256: str
+    phash: str
+    look: str
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        size = (self.width, self.height)
+        return Fingerprint(self.place, self.sha256, self.phash, self.look, size, self.batch)
+
+    @classmethod
+    def of(cls, real: RealImage) -> MergedFrame:
+        frame = real.frame
+        return cls(
+            image=f"images/{real.subset}/{real.name}",
+            batch=real.source.batch,
+            place=frame.place,
+            width=frame.width,
+            height=frame.height,
+            sha256=frame.sha256,
+            phash=frame.phash,
+            look=frame.look,
+        )
 
 
 @dataclass(frozen=True)
@@ -45,6 +82,7 @@ class TrainingSet:
         labels/{train,val}      its label file, of the same stem
         train.txt, val.txt      what an epoch goes through
         dataset.yaml            lists and classes, for ultralytics
+        real_frames.jsonl       where each real image comes from, one a line
         merge_summary.json      what the set holds
 
     Attributes:
@@ -98,6 +136,8 @@ class TrainingSet:
         names = dict(enumerate(plan.class_names))
         dataset = {"train": LIST_FILES["train"], "val": LIST_FILES["val"], "names": names}
         write_text(folder / DATASET_FILE, yaml.safe_dump(dataset, sort_keys=False))
+        frames = (MergedFrame.of(real).model_dump_json() for real in plan.real)
+        write_text(folder / REAL_FRAMES_FILE, "".join(f"{line}\n" for line in frames))
         write_json(folder / SUMMARY_FILE, plan.summary.model_dump(mode="json"))
         return cls(folder, plan.class_names, listed, plan.summary)
 
@@ -125,6 +165,28 @@ class TrainingSet:
             return read_rows(self.labels_of(image), len(self.class_names))
         except LabelFileError as error:
             raise TrainingSetError(error.problem, MERGE_AGAIN) from error
+
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """What the real images are compared by, read from the images if the set is of before.
+
+        Raises:
+            TrainingSetError: it is damaged.
+        """
+        if self.summary.validation_leak_count is None:
+            listed = sorted({line for lines in self.listed.values() for line in lines})
+            return tuple(fingerprint_of(self.folder / line) for line in listed if is_real(line))
+        file = self.folder / REAL_FRAMES_FILE
+        try:
+            with file.open(encoding="utf-8") as lines:
+                frames = [MergedFrame.model_validate_json(line) for line in lines]
+        except (OSError, ValueError) as error:
+            raise TrainingSetError(f"{file} cannot be read: {error}", MERGE_AGAIN) from error
+        real = self.summary.real_train + self.summary.real_val
+        if len(frames) != real:
+            raise TrainingSetError(
+                f"{file} tells of {len(frames)} of {real} real images.", MERGE_AGAIN
+            )
+        return tuple(frame.fingerprint for frame in frames)
 
     def problems(self) -> tuple[str, ...]:
         """Everything about the set that would spoil training or its judgement.
@@ -177,7 +239,7 @@ def _write_image(folder: Path, source: RealImage | SyntheticImage) -> None:
     if isinstance(source, RealImage):
         frame = source.frame
         image = folder / "images" / source.subset / source.name
-        link_file(source.image, image)
+        link_file(source.source.image, image)
         labels = folder / "labels" / source.subset / f"{image.stem}.txt"
         write_text(labels, format_labels(frame.boxes, frame.width, frame.height))
         return

@@ -91,7 +91,6 @@ def _merge_summary(train: int, val: int, per_class: Mapping[str, ClassCoverage])
         zero_real_classes=(),
         batches=(),
         duplicates=(),
-        collisions=(),
         unknown_labels={},
         validation_leaks=(),
         held_out_leaks=(),

@@ -149,6 +149,7 @@ class _FrameReader:
             boxes=boxes,
             subset=one.subset.name,
             folder=one.folder,
+            look=checked.look,
         )
 
     def all_findings(self) -> tuple[LabelFinding, ...]:

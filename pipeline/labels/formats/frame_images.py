@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from pipeline.labels.comparing.looks import look_of
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.annotation_files import CocoImage
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError
@@ -18,13 +19,15 @@ class CheckedImage(NamedTuple):
 
     Attributes:
         sha256: digest of its file as it is stored.
-        phash: hash of its look.
+        phash: perceptual hash.
+        look: that a suspicion of the hash is confirmed by; see `comparing.looks`.
         pixels: decoded and upright. Its size may be another than that at which it was annotated,
             in the same proportions.
     """
 
     sha256: str
     phash: str
+    look: str
     pixels: Image.Image
 
 
@@ -54,7 +57,8 @@ def check_image(origin: str, content: bytes, image: CocoImage) -> CheckedImage:
         with open_image(stored) as turned:
             _check_size(origin, size, turned.size, image)
             turned.load()
-        return CheckedImage(sha256(stored).hexdigest(), perceptual_hash(turned), turned)
+        digest, phash = sha256(stored).hexdigest(), perceptual_hash(turned)
+        return CheckedImage(digest, phash, look_of(turned), turned)
     except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",

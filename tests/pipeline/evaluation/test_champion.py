@@ -51,3 +51,15 @@ def test_the_order_of_frames_does_not_matter(scored: Any) -> None:
 def test_scores_on_other_frames_cannot_be_compared(scored: Any) -> None:
     with pytest.raises(EvaluationError, match="different frames"):
         compare(scored([5, 2, 7]), scored([5, 2]))
+
+
+def test_a_report_of_before_has_file_names_alone(scored: Any) -> None:
+    now, before = scored([5, 2, 7]), scored([5, 2, 7])
+    frames = tuple(
+        frame.model_copy(update={"name": f"heldout/day/{frame.name}"}) for frame in now.per_frame
+    )
+    now = now.model_copy(update={"per_frame": frames})
+    assert compare(now, before).verdict == "undecided"
+    twice = tuple(frame.model_copy(update={"name": "a/f0"}) for frame in frames)
+    with pytest.raises(EvaluationError, match="different frames"):
+        compare(now.model_copy(update={"per_frame": twice}), before)

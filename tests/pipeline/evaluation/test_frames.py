@@ -1,17 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from doubles.artifacts import write_stored_batch, write_training_set_files
 from PIL import Image
 
-from pipeline.evaluation.frames import (
-    batch_frames,
-    validation_frames,
-)
+from pipeline.evaluation.frames import batch_frames, true_frames, validation_frames
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.labels.batches import Batch, ExportBatch, Frame
+from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.labels.batches import Batch, BatchFrame, ExportBatch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.training_set import TrainingSet
 
@@ -53,6 +52,24 @@ def test_the_frames_of_a_batch_leave_out_unlabelled_ones(tmp_path: Path) -> None
     frames = batch_frames(ExportBatch.open(tmp_path))
     assert [(one.name, one.image, one.truths) for one in frames] == [
         ("h_0.png", tmp_path / "images" / "h_0.png", (TRUTH,))
+    ]
+
+
+def test_frames_of_one_name_are_judged_by_batch_and_place(
+    tmp_path: Path, judgement: Judgement
+) -> None:
+    frame = Frame("frame_000000.PNG", "images/a.png", 100, 50, "0" * 64, "0" * 16, (TRUTH,))
+    frames = true_frames(
+        BatchFrame(batch, tmp_path, replace(frame, folder=folder))
+        for batch in ("heldout_a", "heldout_b")
+        for folder in ("", "day 1")
+    )
+    scores = score_frames([one.judged(()) for one in frames], judgement)
+    assert [one.name for one in scores.per_frame] == [
+        "heldout_a/frame_000000.PNG",
+        "heldout_a/day 1/frame_000000.PNG",
+        "heldout_b/frame_000000.PNG",
+        "heldout_b/day 1/frame_000000.PNG",
     ]
 
 

@@ -14,9 +14,8 @@ import pytest
 from doubles.artifacts import write_set_summary
 from PIL import Image
 
-from pipeline.labels.batches import ExportBatch
+from pipeline.labels.batches import ExportBatch, NamedBatch
 from pipeline.labels.formats.coco import read_export
-from pipeline.labels.merge import NamedBatch
 from pipeline.labels.synthetic import SyntheticImage
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 

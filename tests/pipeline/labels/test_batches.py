@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +127,55 @@ def test_the_report_counts_frames_of_unknown_sessions_under_no_name(
     source = export.write()
     written = ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
     assert written.report.sessions == {"harbour": 2, "": 1}
+
+
+def test_frames_of_one_name_lie_in_their_folders(export: Any, shapes: Any, tmp_path: Path) -> None:
+    source = export.frame("a.png", shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    (frame,) = read_export(source, CLASSES).frames
+    frames = tuple(
+        replace(frame, folder=folder, subset=subset)
+        for folder in ("", "day1", "Day1")
+        for subset in ("default", "Test")
+    )
+    batch = replace(read_export(source, CLASSES), frames=frames)
+    stored = ExportBatch.write(tmp_path / "batch", batch, source)
+    paths = [one.path for one in stored.batch.frames]
+    assert paths[:2] == ["images/a.png", "images/Test/a.png"]
+    assert [path for path in paths if "Day1" in path and "~" not in path] == [
+        "images/Day1/a.png",
+        "images/Test/Day1/a.png",
+    ]
+    assert len({path.casefold() for path in paths}) == 6
+    assert all(stored.image_of(one).is_file() for one in stored.batch.frames)
+    assert stored.report.subsets == {"default": 3, "Test": 3}
+
+
+def test_an_archive_tells_when_it_was_written(export: Any, shapes: Any, tmp_path: Path) -> None:
+    source = export.frame("a.png", shapes.rectangle("wolf", 0, 0, 5, 5)).zip()
+    for name, date in (("known", (2026, 1, 9, 10, 0, 0)), ("unknown", (1980, 1, 1, 0, 0, 0))):
+        dated = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(source) as read, zipfile.ZipFile(dated, "w") as archive:
+            for entry in read.namelist():
+                archive.writestr(zipfile.ZipInfo(entry, date), read.read(entry))
+        batch = read_export(dated, CLASSES)
+        written = ExportBatch.write(tmp_path / name, batch, dated)
+        assert written.source.written == (datetime(*date) if name == "known" else None)
+        assert ExportBatch.open(tmp_path / name).source == written.source
+
+
+def test_a_batch_of_before_is_still_read(source: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "batch"
+    ExportBatch.write(folder, read_export(source.write(), CLASSES), source.folder)
+    for file, fields in (
+        ("report.json", ("subsets",)),
+        ("source.json", ("written",)),
+        ("labels.json", ("look", "subset", "folder")),
+    ):
+        told = json.loads((folder / file).read_text())
+        records = [*told["frames"], *told["unlabelled"]] if file == "labels.json" else [told]
+        for record in records:
+            for field in fields:
+                del record[field]
+        (folder / file).write_text(json.dumps(told))
+    (frame,) = ExportBatch.open(folder).batch.frames
+    assert (frame.look, frame.subset, frame.place) == ("", "default", "a_0.png")

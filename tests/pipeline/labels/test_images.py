@@ -14,10 +14,10 @@ from PIL import Image, ImageOps
 from pipeline.evaluation.frames import batch_frames
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
+from pipeline.labels.comparing.leakage import fingerprint_of
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.formats.cvat_export import ExportError
 from pipeline.labels.images import upright_content
-from pipeline.labels.leakage import fingerprint_of
 
 CLASSES = ("sheep", "wolf", "ship")
 ORIENTATION = 0x0112

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.games.pack import MergeRules
-from pipeline.labels.batches import Batch, ExportBatch, Frame, UnknownLabel
+from pipeline.labels.batches import Batch, ExportBatch, Frame, NamedBatch, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.coco import read_export
-from pipeline.labels.merge import MergeError, NamedBatch, open_batches, plan_merge
+from pipeline.labels.merge import (
+    MergeError,
+    MergePlan,
+    MergeSummary,
+    held_out_frames,
+    open_batches,
+    plan_merge,
+)
 from pipeline.labels.training_set import TrainingSet
 from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.layout import SceneSetError
@@ -28,44 +37,164 @@ def names(*numbers: int) -> dict[str, str]:
     return {f"a_{n}.png": f"view {n}" for n in numbers}
 
 
-def test_the_first_batch_wins_a_stem(make_batch: Any, shapes: Any, drawn: Any) -> None:
+def used(plan: MergePlan) -> dict[str, str]:
+    """The batch of each frame that is used, by name."""
+    return {real.frame.name: real.source.batch for real in plan.real}
+
+
+def test_the_first_batch_wins_an_image_whatever_it_is_called(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
     fish = make_batch("fish", names(0, 1), shapes=(shapes.rectangle("ship", 1, 1, 9, 9),))
-    full = make_batch("full", names(1, 2))
+    full = make_batch("full", {"other.png": "view 1", "a_2.png": "view 2"})
     plan = plan_merge([fish, full], drawn, CLASSES, RULES)
-    assert {real.frame.stem: real.batch for real in plan.real} == {
-        "a_0": "fish",
-        "a_1": "fish",
-        "a_2": "full",
-    }
-    assert [(same.stem, same.kept, same.dropped) for same in plan.summary.duplicates] == [
-        ("a_1", "fish", "full")
-    ]
-    assert plan.summary.collisions == ()
+    assert used(plan) == {"a_0.png": "fish", "a_1.png": "fish", "a_2.png": "full"}
+    [same] = plan.summary.duplicates
+    assert (same.taken, same.left_out) == ("fish/a_1.png", "full/other.png")
+    assert "first by name" in same.why
     assert [(batch.frames, batch.used) for batch in plan.summary.batches] == [(2, 2), (2, 1)]
-
-
-def test_a_stem_of_different_images_is_a_collision(make_batch: Any, drawn: Any) -> None:
-    batches = [
-        make_batch("one", {"a_0.png": "view"}),
-        make_batch("two", {"a_0.png": "another view"}),
-        make_batch("three", {"a_0.jpg": "view"}),
+    [difference] = plan.summary.differences
+    assert [(box.change, box.class_name) for box in difference.boxes] == [
+        ("added", "ship"),
+        ("removed", "sheep"),
     ]
-    summary = plan_merge(batches, drawn, CLASSES, RULES).summary
-    assert [same.dropped for same in summary.collisions] == ["two"]
-    assert [same.dropped for same in summary.duplicates] == ["three"]
+    assert any("1 images of 'full' are in 'fish' too" in text for text in plan.summary.warnings)
+    assert any("1 added, 1 removed" in text for text in plan.summary.warnings)
 
 
-def test_stems_that_differ_by_case_are_one_frame(make_batch: Any, drawn: Any) -> None:
-    batches = [make_batch("one", {"a_0.png": "v"}), make_batch("two", {"A_0.png": "v"})]
-    assert len(plan_merge(batches, drawn, CLASSES, RULES).real) == 1
+def test_frames_of_one_name_are_all_used(make_batch: Any, drawn: Any, tmp_path: Path) -> None:
+    frames = [f"frame_{n:06d}.PNG" for n in range(6)]
+    batches = [
+        make_batch(match, {name: f"{match} {name}" for name in frames}) for match in ("one", "two")
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert [batch.used for batch in plan.summary.batches] == [6, 6]
+    assert plan.summary.duplicates == ()
+    assert TrainingSet.write(tmp_path / "set", plan).problems() == ()
+    held_out = [replace(batches[1], name="heldout_two")]
+    summary = plan_merge([batches[0], *held_out], drawn, CLASSES, RULES).summary
+    assert summary.held_out_leaks == ()
+
+
+def test_names_that_differ_by_case_are_two_files_everywhere(
+    make_batch: Any, drawn: Any, tmp_path: Path
+) -> None:
+    batches = [make_batch("one", {"a_0.png": "v"}), make_batch("One", {"A_0.png": "w"})]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert len({real.name.casefold() for real in plan.real}) == 2
+
+
+def test_a_newer_export_of_a_task_replaces_the_older_one(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    old, new = (f"task_7-2026_01_0{day}_10_00_00-coco_1.0" for day in (1, 9))
+    corrected = (shapes.rectangle("sheep", 4, 4, 10, 8), shapes.rectangle("wolf", 30, 4, 10, 8))
+    batches = [
+        make_batch(old, names(0, 1, 2, 3)),
+        make_batch(new, names(0, 1, 2), shapes=corrected),
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert set(used(plan).values()) == {new}
+    assert len(plan.real) == 3, "a frame that was taken out of the task is not used any more"
+    [replaced] = plan.summary.replaced
+    assert (replaced.name, replaced.by) == (old, new)
+    assert [batch.replaced_by for batch in plan.summary.batches] == [new, None]
+    assert len(plan.summary.differences) == 3
+    for difference in plan.summary.differences:
+        assert [(box.change, box.class_name) for box in difference.boxes] == [("added", "wolf")]
+        assert difference.why == "a newer export of task_7"
+    assert plan.summary.duplicates == ()
+    assert f"'{old}' is not used: '{new}' is a newer export of task_7" in plan.summary.warnings
+
+
+def test_tasks_of_one_name_and_other_images_are_both_used(make_batch: Any, drawn: Any) -> None:
+    batches = [
+        make_batch(f"task_match-2026_01_0{day}_10_00_00-coco_1.0", {"a.png": f"day {day}"})
+        for day in (1, 9)
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert (len(plan.real), plan.summary.replaced) == (2, ())
+
+
+def test_of_other_batches_the_one_exported_later_wins(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    batches = [
+        replace(make_batch("early", names(0)), written=datetime(2026, 1, 1)),
+        replace(make_batch("late", names(0)), written=datetime(2026, 1, 9)),
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert used(plan) == {"a_0.png": "late"}
+    assert [same.why for same in plan.summary.duplicates] == ["exported later"]
+    assert plan.summary.differences == ()
+
+
+def test_an_image_encoded_anew_is_the_same_image(make_batch: Any, drawn: Any) -> None:
+    batches = [make_batch("one", {"a_0.png": "view"}), make_batch("two", {"b_1.bmp": "view"})]
+    assert used(plan_merge(batches, drawn, CLASSES, RULES)) == {"a_0.png": "one"}
+
+
+def test_equal_frames_of_one_batch_are_all_used(make_batch: Any, drawn: Any) -> None:
+    """A paused game: a label for each is no contradiction."""
+    batch = make_batch("one", {"a_0.png": "view", "a_1.png": "view"})
+    assert len(plan_merge([batch], drawn, CLASSES, RULES).real) == 2
+
+
+def test_test_frames_are_held_out_and_validation_frames_validate(
+    make_batch: Any, drawn: Any
+) -> None:
+    batch = make_batch("b", {f"a_{n}.png": f"view {n}" for n in range(4)})
+    subsets = ("Test", "validation", "Train", "somewhere")
+    frames = tuple(
+        replace(frame, subset=subset)
+        for frame, subset in zip(batch.batch.frames, subsets, strict=True)
+    )
+    batch = replace(batch, batch=replace(batch.batch, frames=frames))
+    other = make_batch("c", {"double.png": "view 0"})
+    plan = plan_merge([batch, other], drawn, CLASSES, RULES)
+    assert {real.frame.name: real.subset for real in plan.real} == {
+        "a_1.png": "val",
+        "a_2.png": "train",
+        "a_3.png": "train",
+    }
+    assert plan.summary.held_out_by_subset == 1
+    assert [same.why for same in plan.summary.duplicates] == ["it is held out there, by its subset"]
+    assert plan.summary.batches[0].subsets == dict.fromkeys(subsets, 1)
+    assert [one.title for one in held_out_frames([batch, other], RULES)] == ["b/Test/a_0.png"]
+
+
+def test_what_is_held_out_twice_is_judged_once(make_batch: Any) -> None:
+    batches = [make_batch(name, names(0, 1)) for name in ("heldout_a", "heldout_b", "train")]
+    assert [one.title for one in held_out_frames(batches, RULES)] == [
+        "heldout_a/a_0.png",
+        "heldout_a/a_1.png",
+    ]
+
+
+def test_leaks_are_counted_and_some_are_listed(make_batch: Any, drawn: Any) -> None:
+    frames = {f"a_{n}.png": "one view" for n in range(120)}
+    train = make_batch("train", {"b_0.png": "one view"})
+    summary = plan_merge([train, make_batch("heldout_x", frames)], drawn, CLASSES, RULES).summary
+    assert (len(summary.held_out_leaks), summary.held_out_leak_count) == (100, 120)
+
+
+def test_a_summary_of_before_is_still_read(make_batch: Any, drawn: Any) -> None:
+    summary = plan_merge([make_batch("one", names(0))], drawn, CLASSES, RULES).summary
+    same = {"stem": "a_0", "kept": "one", "dropped": "two"}
+    new = ("replaced", "differences", "held_out_by_subset", "validation_leak_count")
+    told = {key: value for key, value in summary.model_dump(mode="json").items() if key not in new}
+    read = MergeSummary.model_validate({**told, "duplicates": [same], "collisions": [same]})
+    assert read.duplicates[0].taken == "one/a_0"
 
 
 def test_held_out_batches_never_enter_and_are_compared_with(make_batch: Any, drawn: Any) -> None:
     train = make_batch("train", names(0, 1, 2))
     held_out = make_batch("heldout_x", {"h_0.png": "view 1", "h_1.png": "elsewhere"})
     plan = plan_merge([held_out, train], drawn, CLASSES, RULES)
-    assert {real.batch for real in plan.real} == {"train"}
-    assert [(leak.judged, leak.trained) for leak in plan.summary.held_out_leaks] == [("h_0", "a_1")]
+    assert {real.source.batch for real in plan.real} == {"train"}
+    assert [(leak.judged, leak.trained) for leak in plan.summary.held_out_leaks] == [
+        ("heldout_x/h_0.png", "train/a_1.png")
+    ]
     assert [batch.held_out for batch in plan.summary.batches] == [True, False]
 
 
@@ -220,16 +349,14 @@ def test_whatever_the_batches_hold(
     rules = MergeRules(oversample_real=oversample, split=split)
     plan = plan_merge(batches, drawn, CLASSES, rules)
     plain = plan_merge(batches, drawn, CLASSES, MergeRules(oversample_real=1, split=split))
-    first: dict[str, str] = {}
-    for batch in batches:
-        for frame in batch.batch.frames:
-            first.setdefault(frame.stem, batch.name)
-    # Every stem once, from the first batch that has it.
-    assert {real.frame.stem: real.batch for real in plan.real} == first
-    assert len(plan.real) == len(first)
-    # What was left out is accounted for.
-    left_out = len(plan.summary.duplicates) + len(plan.summary.collisions)
-    assert left_out == sum(len(frames) for frames in contents) - len(first)
+    # Every image is used, from one batch, and what was left out is accounted for.
+    there = {frame.sha256 for frames in contents for frame in frames}
+    taken = {real.frame.sha256: real.source.batch for real in plan.real}
+    assert taken.keys() == there
+    assert all(taken[real.frame.sha256] == real.source.batch for real in plan.real)
+    assert len({real.name for real in plan.real}) == len(plan.real)
+    left_out = sum(len(frames) for frames in contents) - len(plan.real)
+    assert len(plan.summary.duplicates) == left_out
     # Counts know nothing of oversampling.
     assert plan.real == plain.real
     assert plan.summary.per_class == plain.summary.per_class

@@ -66,14 +66,14 @@ def test_validation_is_listed_once_and_never_trained_on(written: Path) -> None:
 
 
 def test_labels_hold_the_frames_boxes(written: Path) -> None:
-    label = next((written / "labels").rglob("real_s0_0.txt"))
+    label = next((written / "labels").rglob("real_b_s0_0-*.txt"))
     assert label.read_text() == "0 0.140625 0.166667 0.156250 0.166667\n"
 
 
 def test_images_share_their_bytes_with_the_batches(written: Path, plan: MergePlan) -> None:
     real = plan.real[0]
     copied = written / "images" / real.subset / real.name
-    assert copied.samefile(real.image)
+    assert copied.samefile(real.source.image)
 
 
 def test_where_links_are_impossible_images_are_copied(
@@ -86,7 +86,7 @@ def test_where_links_are_impossible_images_are_copied(
     TrainingSet.write(tmp_path / "copied", plan)
     assert manifest_of(tmp_path / "copied") == manifest_of(written)
     real = plan.real[0]
-    assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.image)
+    assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.source.image)
 
 
 def test_the_set_names_no_place_on_this_machine(written: Path, tmp_path: Path) -> None:
@@ -231,3 +231,29 @@ def test_images_are_those_of_the_lists_and_no_stray_file(written: Path, tmp_path
     opened = TrainingSet.open(copied)
     names = [image.name for image in opened.images("train")]
     assert names == sorted({Path(line).name for line in opened.listed["train"]})
+
+
+def test_where_each_real_image_comes_from_is_kept(written: Path, plan: MergePlan) -> None:
+    expected = [real.source.fingerprint for real in plan.real]
+    assert list(TrainingSet.open(written).fingerprints()) == expected
+    lines = [json.loads(line) for line in (written / "real_frames.jsonl").read_text().splitlines()]
+    assert all((written / line["image"]).is_file() for line in lines)
+    assert {line["batch"] for line in lines} == {"b"}
+
+
+def test_of_a_set_of_before_the_images_are_read(written: Path, plan: MergePlan) -> None:
+    (written / "real_frames.jsonl").unlink()
+    with pytest.raises(TrainingSetError, match="cannot be read"):
+        TrainingSet.open(written).fingerprints()
+    summary = json.loads((written / "merge_summary.json").read_text())
+    summary["validation_leak_count"] = None
+    (written / "merge_summary.json").write_text(json.dumps(summary))
+    read = TrainingSet.open(written).fingerprints()
+    assert {one.sha256 for one in read} == {real.frame.sha256 for real in plan.real}
+
+
+def test_a_record_of_real_images_that_was_cut_is_refused(written: Path) -> None:
+    file = written / "real_frames.jsonl"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(TrainingSetError, match="tells of 11 of 12 real images"):
+        TrainingSet.open(written).fingerprints()

@@ -3,12 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.labels.comparing.leakage import Leak, find_leaks, fingerprint_of
 from pipeline.labels.fingerprints import Fingerprint
-from pipeline.labels.leakage import Leak, find_leaks, fingerprint_of
 
 
-def fingerprint(stem: str, content: str, phash: int) -> Fingerprint:
-    return Fingerprint(stem, content * 64, f"{phash:016x}")
+def fingerprint(name: str, content: str, phash: int) -> Fingerprint:
+    return Fingerprint(name, content * 64, f"{phash:016x}")
 
 
 TRAINED = (fingerprint("a", "1", 0), fingerprint("b", "2", 2**64 - 1))
@@ -20,7 +20,11 @@ def test_frames_that_differ_do_not_leak() -> None:
     assert find_leaks([], TRAINED) == ()
 
 
-def test_each_pair_is_found_once_by_its_plainest_sign() -> None:
+def test_a_name_is_no_leak() -> None:
+    assert find_leaks(TRAINED, [fingerprint("a", "3", 0xFFFFFFFF)]) == ()
+
+
+def test_each_judged_frame_is_found_once_by_its_plainest_sign() -> None:
     judged = [
         fingerprint("a", "1", 0),
         fingerprint("c", "2", 2**64 - 1),
@@ -28,7 +32,7 @@ def test_each_pair_is_found_once_by_its_plainest_sign() -> None:
         fingerprint("e", "5", 0x7FF),
     ]
     assert find_leaks(TRAINED, judged) == (
-        Leak("same name", "a", "a", 0),
+        Leak("same bytes", "a", "a", 0),
         Leak("same bytes", "b", "c", 0),
         Leak("near duplicate", "a", "d", 10),
     )

@@ -1,0 +1,72 @@
+"""File names that every system takes, and tells apart."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]+$')
+"""What Windows takes in no name, or drops at its end."""
+DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+"""Names that Windows takes for a device, whatever their suffix."""
+UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")
+LONGEST = 120
+"""Characters of a name; file systems take 255 bytes, and paths have an end too."""
+DIGITS = 8
+"""Hexadecimal ones that tell apart what would have one name."""
+
+
+def portable_paths(paths: Sequence[str]) -> tuple[str, ...]:
+    """A file's path for each of some different ones, in their order; forward slashes.
+
+    A path stays as it is unless a system would refuse it, or take it for another one: on Windows
+    and macOS names that differ by case alone are one file.
+    """
+    taken: set[str] = set()
+    portable: dict[str, str] = {}
+    for path in sorted(paths):
+        name = "/".join(_portable(part) for part in path.split("/"))
+        if _folded(name) in taken:
+            name = _marked(name, path)
+        taken.add(_folded(name))
+        portable[path] = name
+    return tuple(portable[path] for path in paths)
+
+
+def flat_name(parts: Sequence[str], prefix: str, left_out: str) -> str:
+    """One file name out of several parts, of which the last is a file name with its suffix.
+
+    It can be read, every system takes it, no other parts have it, and it depends on nothing else.
+
+    Args:
+        left_out: a part that nobody needs to read.
+    """
+    file = PurePosixPath(parts[-1])
+    shown = "_".join(part for part in (*parts[:-1], file.stem) if part not in ("", left_out))
+    readable = UNUSUAL.sub("_", shown)[:LONGEST]
+    suffix = UNUSUAL.sub("_", file.suffix.lower())
+    return f"{prefix}{readable}-{_digest(chr(0).join(parts))}{suffix}"
+
+
+def _portable(part: str) -> str:
+    name = RESERVED.sub("_", part)
+    if DEVICES.match(name):
+        name = f"_{name}"
+    return name if len(name) <= LONGEST else _marked(name, part)
+
+
+def _marked(name: str, told_by: str) -> str:
+    path = PurePosixPath(name)
+    mark = f"{path.stem[: LONGEST - DIGITS]}~{_digest(told_by)}{path.suffix}"
+    return str(path.with_name(mark))
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:DIGITS]
