@@ -37,11 +37,11 @@ class Desk:
         resources = {"exports": self.exports, "artifacts": self.artifacts}
         self.definitions = build_definitions(PACK, resources)
 
-    def drop(self, name: str, label: str = "sheep") -> None:
+    def drop(self, name: str, label: str = "sheep", frame: str = "", turned: bool = False) -> None:
         """An export with one image of one thing becomes a partition."""
         file = self.exports.path("demo") / name
-        frame = f"{file.stem}_00.png"
-        image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+        frame = frame or f"{file.stem}_00.png"
+        image = Image.linear_gradient("L").rotate(90 * turned).resize((64, 48)).convert("RGB")
         write_export(file, {frame: image}, [label], [(frame, label, (10, 10, 20, 16))])
         register_batches(self.instance, PACK, self.exports)
 
@@ -145,3 +145,28 @@ def test_a_batch_says_which_export_of_its_name_was_passed_over(
     with caplog.at_level("INFO", NOTICE_LOGGER.name):
         assert desk.make(KEYS.cvat_export, "a_b")["frames"] == 1
     assert "a_b.zip is passed over, because a b.zip" in caplog.text
+
+
+def test_frames_of_one_name_are_no_leak_and_the_same_image_is(desk: Desk) -> None:
+    desk.drop("match.zip", frame="frame_000000.PNG")
+    desk.drop("heldout_other.zip", frame="frame_000000.PNG", turned=True)
+    desk.make(KEYS.cvat_export, "match")
+    desk.make(KEYS.cvat_export, "heldout_other")
+    assert desk.make(KEYS.cvat_merge)["real_train"] == 1
+    desk.drop("heldout_same.zip", frame="quite_another.png")
+    desk.make(KEYS.cvat_export, "heldout_same")
+    with pytest.raises(Exception, match="leakage"):
+        desk.make(KEYS.cvat_merge)
+
+
+def test_a_merge_shows_what_was_corrected_and_how(desk: Desk) -> None:
+    old, new = (f"task_7-2026_01_0{day}_10_00_00-coco 1.0" for day in (1, 9))
+    for name, label in ((old, "sheep"), (new, "rider")):
+        desk.drop(f"{name}.zip", label, frame="frame_000000.PNG")
+        desk.make(KEYS.cvat_export, name.replace(" ", "_"))
+    shown = desk.make(KEYS.cvat_merge)
+    old, new = (name.replace(" ", "_") for name in (old, new))
+    assert f"| {old} | {new} | a newer export of task_7 |" in shown["replaced_batches"]
+    assert "1 relabelled" in shown["differences"]
+    assert f"'{old}' is not used" in shown["warnings"]
+    assert "| rider | 1 | 0 | 0 | 0 |" in shown["coverage"]
