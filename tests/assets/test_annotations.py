@@ -40,14 +40,14 @@ class Desk:
         resources = {"exports": self.exports, "artifacts": self.artifacts}
         self.definitions = build_definitions(pack, resources)
 
-    def drop(self, name: str, label: str = "sheep", also: str | None = None) -> None:
-        """An export with one image of one thing, or two, becomes a partition."""
+    def drop(self, name: str, *labels: str, frame: str = "", turned: bool = False) -> None:
+        """An export with one image, of a sheep or of things so labelled, becomes a partition."""
         file = self.exports.path("demo") / name
-        frame = f"{file.stem}_00.png"
-        image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
-        labels = [label] if also is None else [label, also]
-        boxes = [(frame, name, (10 + 25 * n, 10, 20, 16)) for n, name in enumerate(labels)]
-        write_export(file, {frame: image}, labels, boxes)
+        frame = frame or f"{file.stem}_00.png"
+        image = Image.linear_gradient("L").rotate(90 * turned).resize((64, 48)).convert("RGB")
+        used = labels or ("sheep",)
+        boxes = [(frame, name, (10 + 25 * n, 10, 20, 16)) for n, name in enumerate(used)]
+        write_export(file, {frame: image}, used, boxes)
         register_batches(self.instance, PACK, self.exports)
 
     def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_merge_names_the_batches_that_were_never_read(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.drop("good.zip")
-    desk.drop("refused.zip", label="dragon")
+    desk.drop("refused.zip", "dragon")
     desk.drop("heldout_later.zip")
     desk.make(KEYS.cvat_export, "good")
     with pytest.raises(Exception, match="dragon"):
@@ -114,7 +114,7 @@ def test_a_merge_names_the_batches_whose_replacement_was_refused(
 ) -> None:
     desk.drop("good.zip")
     desk.make(KEYS.cvat_export, "good")
-    desk.drop("good.zip", label="dragon")
+    desk.drop("good.zip", "dragon")
     with pytest.raises(Exception, match="dragon"):
         desk.make(KEYS.cvat_export, "good")
     with caplog.at_level("INFO", NOTICE_LOGGER.name):
@@ -132,7 +132,7 @@ def test_a_merge_of_what_lies_there_is_up_to_date(desk: Desk) -> None:
 def test_a_dry_run_warns_of_the_same(desk: Desk) -> None:
     desk.drop("good.zip")
     desk.make(KEYS.cvat_export, "good")
-    desk.drop("good.zip", label="dragon")
+    desk.drop("good.zip", "dragon")
     desk.drop("unread.zip")
     store, rules = desk.artifacts.store, PACK.merge
     summary = dry_run(desk.instance, store, desk.exports, PACK, rules)
@@ -153,7 +153,7 @@ def test_a_batch_says_which_export_of_its_name_was_passed_over(
 
 
 def test_an_unknown_label_fails_a_check_that_names_the_nearest_class(desk: Desk) -> None:
-    desk.drop("good.zip", also="Goldmime")
+    desk.drop("good.zip", "sheep", "Goldmime")
     with pytest.raises(CheckFailedError, match="nearest class is 'gold_mine'"):
         desk.make(KEYS.cvat_export, "good")
     with pytest.raises(CheckFailedError, match="'Goldmime' is no class of this game"):
@@ -164,13 +164,13 @@ def test_a_label_that_the_pack_leaves_out_fails_nothing(tmp_path: Path) -> None:
     rules = PACK.merge.model_copy(update={"left_out_labels": ["gold-mime"]})
     with dg.instance_for_test() as instance:
         desk = Desk(instance, tmp_path, PACK.model_copy(update={"merge": rules}))
-        desk.drop("good.zip", also="Gold Mime")
+        desk.drop("good.zip", "sheep", "Gold Mime")
         page = desk.make(KEYS.cvat_export, "good")
     assert "| Gold Mime | 1 |" in page["unknown_labels"]
 
 
 def test_a_label_that_a_batch_leaves_out_fails_nothing(desk: Desk) -> None:
-    desk.drop("good.zip", also="Gold Mime")
+    desk.drop("good.zip", "sheep", "Gold Mime")
     config = {"demo__cvat_export": {"config": {"left_out_labels": ["gold_mime"]}}}
     materialize(
         desk.definitions, desk.instance, [KEYS.cvat_export], partition="good", config=config
@@ -180,7 +180,7 @@ def test_a_label_that_a_batch_leaves_out_fails_nothing(desk: Desk) -> None:
 
 
 def test_a_label_spelt_otherwise_fails_nothing_and_is_shown(desk: Desk) -> None:
-    desk.drop("good.zip", also="Gold Mine")
+    desk.drop("good.zip", "sheep", "Gold Mine")
     assert "| Gold Mine | gold_mine |" in desk.make(KEYS.cvat_export, "good")["respelt_labels"]
 
 
@@ -210,3 +210,28 @@ def test_a_yolo_export_is_read_when_the_launchpad_says_so(desk: Desk) -> None:
         desk.definitions, desk.instance, [KEYS.cvat_export], partition="good", config=config
     )
     assert shown(desk.instance, KEYS.cvat_export)["boxes"] == 1
+
+
+def test_frames_of_one_name_are_no_leak_and_the_same_image_is(desk: Desk) -> None:
+    desk.drop("match.zip", frame="frame_000000.PNG")
+    desk.drop("heldout_other.zip", frame="frame_000000.PNG", turned=True)
+    desk.make(KEYS.cvat_export, "match")
+    desk.make(KEYS.cvat_export, "heldout_other")
+    assert desk.make(KEYS.cvat_merge)["real_train"] == 1
+    desk.drop("heldout_same.zip", frame="quite_another.png")
+    desk.make(KEYS.cvat_export, "heldout_same")
+    with pytest.raises(Exception, match="leakage"):
+        desk.make(KEYS.cvat_merge)
+
+
+def test_a_merge_shows_what_was_corrected_and_how(desk: Desk) -> None:
+    old, new = (f"task_7-2026_01_0{day}_10_00_00-coco 1.0" for day in (1, 9))
+    for name, label in ((old, "sheep"), (new, "rider")):
+        desk.drop(f"{name}.zip", label, frame="frame_000000.PNG")
+        desk.make(KEYS.cvat_export, name.replace(" ", "_"))
+    shown = desk.make(KEYS.cvat_merge)
+    old, new = (name.replace(" ", "_") for name in (old, new))
+    assert f"| {old} | {new} | a newer export of task_7 |" in shown["replaced_batches"]
+    assert "1 relabelled" in shown["differences"]
+    assert f"'{old}' is not used" in shown["warnings"]
+    assert "| rider | 1 | 0 | 0 | 0 |" in shown["coverage"]

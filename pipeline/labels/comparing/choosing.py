@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
@@ -72,8 +73,8 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
     """Choose frames by content; names tell nothing, as all videos call their frames alike.
 
     A newer export of the same task, job or project replaces the older one, if half of the frames
-    show that it is the same. Of any other batches that hold an image, the one that was exported
-    later is taken; an image that one of them holds in its Test subset stays there.
+    of one of them are in the other. Of any other batches that hold an image, the one that was
+    exported later is taken; an image that one of them holds in its Test subset stays there.
 
     Args:
         batches: of different names, in the order that decides where no time is known.
@@ -154,8 +155,9 @@ def _replaced(ordered: Sequence[NamedBatch], everything: _Everything) -> tuple[R
     """Older exports of what there is a newer export of."""
     shared: Counter[tuple[str, str]] = Counter()
     for group in everything.groups:
-        names = [everything.frames[index].batch for index in group]
-        shared.update({(one, other) for one in names for other in set(names) if one != other})
+        frames = Counter(everything.frames[index].batch for index in group)
+        for one, other in permutations(frames, 2):
+            shared[one, other] += frames[one]
     newest: dict[str, NamedBatch] = {}
     found = []
     for batch in ordered:
@@ -163,8 +165,10 @@ def _replaced(ordered: Sequence[NamedBatch], everything: _Everything) -> tuple[R
         if source is None:
             continue
         newer = newest.setdefault(source, batch)
-        fewest = min(_size(newer.batch), _size(batch.batch))
-        if newer is not batch and 2 * shared[newer.name, batch.name] >= fewest:
+        pairs = ((batch, newer), (newer, batch))
+        if newer is not batch and any(
+            2 * shared[one.name, other.name] >= _size(one.batch) for one, other in pairs
+        ):
             why = why_taken(newer, batch)
             found.append(ReplacedBatch(name=batch.name, by=newer.name, why=why))
     return tuple(sorted(found, key=lambda one: one.name))

@@ -93,10 +93,11 @@ class Views:
         labels = self._joined(labels, neighbours.where(neighbours.bits <= NEAR_DUPLICATE_BITS))
         told_by = zip(labels[shown].tolist(), self.hashes[shown].tolist(), strict=True)
         left = shown[np.unique(first_of_equal(told_by))]
-        index = HashIndex(self.hashes[left])
-        for pairs in index.pairs(self.hashes[left], NEAR_DUPLICATE_BITS):
+        hashes, known = self.hashes[left], labels[left]
+        for pairs in HashIndex(hashes).pairs(hashes, NEAR_DUPLICATE_BITS, labels=known):
             found = Pairs(left[pairs.first], left[pairs.second], pairs.bits)
             labels = self._joined(labels, found.where(found.first < found.second))
+            known[:] = labels[left]
         return labels
 
     def _joined(self, labels: Indices, pairs: Pairs) -> Indices:

@@ -107,6 +107,17 @@ def test_a_newer_export_of_a_task_replaces_the_older_one(
     assert f"'{old}' is not used: '{new}' is a newer export of task_7" in plan.summary.warnings
 
 
+def test_a_newer_export_of_a_paused_recording_replaces_the_older_one(
+    make_batch: Any, drawn: Any
+) -> None:
+    """All frames show one image."""
+    frames = {f"frame_{n:06d}.PNG": "paused" for n in range(6)}
+    old, new = (make_batch(f"job_3-2026_01_0{day}_10_00_00-coco_1.0", frames) for day in (1, 9))
+    plan = plan_merge([old, new], drawn, CLASSES, RULES)
+    assert set(used(plan)) == set(frames)
+    assert [one.name for one in plan.summary.replaced] == [old.name]
+
+
 def test_tasks_of_one_name_and_other_images_are_both_used(make_batch: Any, drawn: Any) -> None:
     batches = [
         make_batch(f"task_match-2026_01_0{day}_10_00_00-coco_1.0", {"a.png": f"day {day}"})
