@@ -19,6 +19,8 @@ QUARTERS = 4
 QUARTER_BITS = 16
 AT_ONCE = 1 << 19
 """Pairs that are looked at together: 30 MB."""
+FEW_PAIRS = 1 << 20
+"""So many are compared each with each, which is quicker."""
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.intp]
@@ -59,6 +61,9 @@ class HashIndex:
                 out. Whoever gets the pairs may change them: thousands of frames of a camera that
                 stands still are never compared with each other.
         """
+        if len(hashes) * len(self.hashes) <= FEW_PAIRS:
+            yield from self._each_with_each(hashes, bits)
+            return
         turned = bits // QUARTERS
         for mask in _masks(turned):
             for number, quarter in enumerate(self._quarters):
@@ -75,6 +80,12 @@ class HashIndex:
                     near = near[_nearest_quarters(turned_over[near]) == number]
                     if len(near):
                         yield Pairs(first[near], places[near], found[near])
+
+    def _each_with_each(self, hashes: Hashes, bits: int) -> Iterator[Pairs]:
+        found = np.bitwise_count(hashes[:, None] ^ self.hashes[None, :])
+        first, second = np.nonzero(found <= bits)
+        if len(first):
+            yield Pairs(first, second, found[first, second])
 
 
 class _Quarter(NamedTuple):

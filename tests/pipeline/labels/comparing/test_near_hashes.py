@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,15 @@ from hypothesis import strategies as st
 
 from pipeline.labels.comparing import near_hashes
 from pipeline.labels.comparing.near_hashes import HashIndex, as_numbers
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, near_hashes.FEW_PAIRS])
+def few_pairs(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The index as it is for many hashes, and for few."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_hashes, "FEW_PAIRS", request.param)
+        yield request.param
+
 
 hashes = st.integers(0, 2**64 - 1)
 flips = st.lists(st.integers(0, 63), max_size=13, unique=True)
@@ -44,6 +55,7 @@ def test_exactly_the_near_pairs_are_found(
 
 def test_many_of_one_hash_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near_hashes, "AT_ONCE", 100)
+    monkeypatch.setattr(near_hashes, "FEW_PAIRS", 0)
     same = np.zeros(40, np.uint64)
     blocks = list(HashIndex(same).pairs(same, 0))
     assert max(len(block.first) for block in blocks) <= 120
@@ -51,7 +63,8 @@ def test_many_of_one_hash_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(pairs) == 1600
 
 
-def test_what_is_done_gets_no_more_pairs() -> None:
+def test_what_is_done_gets_no_more_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_hashes, "FEW_PAIRS", 0)
     values = np.arange(3, dtype=np.uint64)
     done = np.array([False, True, False])
     found = {int(i) for block in HashIndex(values).pairs(values, 11, done) for i in block.first}
@@ -84,8 +97,8 @@ def test_pairs_of_different_labels_are_found_whatever_is_left_out(
 
 
 def test_what_has_one_label_is_not_compared() -> None:
-    same = np.zeros(1000, np.uint64)
-    labels = np.zeros(1000, np.intp)
+    same = np.zeros(2000, np.uint64)
+    labels = np.zeros(2000, np.intp)
     assert list(HashIndex(same).pairs(same, 10, labels=labels)) == []
 
 
