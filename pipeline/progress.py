@@ -19,18 +19,27 @@ class Progress:
     total: int
     seconds: float
     """Seconds since the stage began."""
+    known_left: float | None = None
+    """Seconds that are left, where that is known better than by the pace so far."""
 
     @property
     def seconds_left(self) -> float | None:
-        """What is left at the pace so far, or None before the first item is done."""
-        if self.done == 0:
-            return None
+        """What is left, or None before the first item is done and nothing better is known."""
+        if self.known_left is not None or self.done == 0:
+            return self.known_left
         return self.seconds / self.done * (self.total - self.done)
 
     def __str__(self) -> str:
+        tail = self.time_left
+        return f"{self.stage}: {self.done}/{self.total}" + (f", {tail}" if tail else "")
+
+    @property
+    def time_left(self) -> str:
+        """What is left, in words; empty where it is not known."""
         left = self.seconds_left
-        tail = "" if left is None else f", {left:.0f} s left"
-        return f"{self.stage}: {self.done}/{self.total}{tail}"
+        if left is None:
+            return ""
+        return f"{left:.0f} s left" if left < 60 else f"{seconds_in_words(left)} left"
 
 
 Report = Callable[[Progress], None]

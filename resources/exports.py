@@ -14,11 +14,17 @@ from pipeline.labels.formats.cvat_export import digest_of_export
 from pipeline.manifests import digest_of
 from resources.paths import Paths
 
+RETIRED_FOLDER = ".retired"
+"""Below the exports folder, which passes over hidden names."""
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 class ExportMissingError(OutpostError):
     """An export batch whose archive is no longer in the folder."""
+
+
+class NotRestoredError(OutpostError):
+    """A retired export that cannot be put back."""
 
 
 @dataclass(frozen=True)
@@ -109,20 +115,62 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
                 return export
         raise ExportMissingError(
             f"The export batch '{batch}' is not in {self.path(game)}.",
-            f"Put {batch}.zip back into that folder, or delete the partition '{batch}'.",
+            f"Put {batch}.zip back into that folder, or take the batch out of all that follows "
+            f"with `outpost batches retire {batch} --game {game}`.",
         )
+
+    def retired(self, game: str) -> tuple[DroppedExport, ...]:
+        """Exports that were taken out and may be put back, by batch name and then by time."""
+        away = self.path(game) / RETIRED_FOLDER
+        folders = sorted(away.iterdir(), key=lambda each: int(each.name)) if away.is_dir() else ()
+        found = [export for folder in folders for export in _exports_in(folder)]
+        return tuple(sorted(found, key=lambda export: export.batch))
+
+    def retire(self, game: str, batch: str) -> None:
+        """Move whatever is an export of that batch out of the way; it may be none."""
+        away = self.path(game) / RETIRED_FOLDER
+        for export in [one for one in self._found(game) if one.batch == batch]:
+            # In a folder of its own: an export of that name may have been retired before.
+            numbers = [int(each.name) for each in away.iterdir()] if away.is_dir() else []
+            folder = away / str(max(numbers, default=0) + 1)
+            folder.mkdir(parents=True)
+            export.path.rename(folder / export.path.name)
+
+    def restore(self, game: str, batch: str) -> None:
+        """Put a retired export back.
+
+        Raises:
+            NotRestoredError: there is none of that batch, or another export has its place.
+        """
+        retired = [export for export in self.retired(game) if export.batch == batch]
+        if not retired:
+            raise NotRestoredError(
+                f"No export of a batch '{batch}' was retired.",
+                f"`outpost batches list --game {game}` shows those that were.",
+            )
+        taken = [export.path.name for export in self._found(game) if export.batch == batch]
+        if taken:
+            raise NotRestoredError(
+                f"{taken[0]} is the batch '{batch}' now.",
+                "Rename or retire that one first.",
+            )
+        newest = retired[-1].path
+        newest.rename(self.path(game) / newest.name)
+        newest.parent.rmdir()
 
     def _found(self, game: str) -> list[DroppedExport]:
         """Every export, archives first, then by file name."""
-        folder = self.path(game)
-        entries = folder.iterdir() if folder.is_dir() else ()
-        found = [
-            path
-            for path in entries
-            if (path.is_dir() or path.suffix.lower() == ".zip") and not path.name.startswith(".")
-        ]
-        found.sort(key=lambda path: (path.is_dir(), path.name))
-        return [DroppedExport(batch_name(path), path) for path in found]
+        found = _exports_in(self.path(game))
+        return sorted(found, key=lambda one: (one.path.is_dir(), one.path.name))
+
+
+def _exports_in(folder: Path) -> list[DroppedExport]:
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return [
+        DroppedExport(batch_name(path), path)
+        for path in entries
+        if (path.is_dir() or path.suffix.lower() == ".zip") and not path.name.startswith(".")
+    ]
 
 
 def batch_name(path: Path) -> str:

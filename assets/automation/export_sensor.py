@@ -109,7 +109,11 @@ def _take(stamps: dict[str, str], memory: SensorMemory, keys: GameKeys) -> dg.Se
 def _merge_if_changed(
     instance: dg.DagsterInstance, memory: SensorMemory, keys: GameKeys
 ) -> dg.SensorResult:
-    found = (latest_version(instance, keys.cvat_export, batch) for batch in sorted(memory.taken))
+    name = keys.export_batches.name
+    assert name is not None
+    # Those that were retired are partitions no longer.
+    known = memory.taken.keys() & set(instance.get_dynamic_partitions(name))
+    found = (latest_version(instance, keys.cvat_export, batch) for batch in sorted(known))
     versions = [version.model_dump() for version in found if version is not None]
     digest = digest_of(versions)
     if not versions:

@@ -12,7 +12,6 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
 
@@ -67,7 +66,7 @@ def _bars(console: Console) -> Iterator[Listener]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
     )
     tasks: dict[str, TaskID] = {}
     with Bars(*columns, console=console) as bars:
@@ -75,8 +74,13 @@ def _bars(console: Console) -> Iterator[Listener]:
         def show(record: logging.LogRecord) -> None:
             progress: Progress = record.progress  # type: ignore[attr-defined]
             if progress.stage not in tasks or progress.done == 0:
-                tasks[progress.stage] = bars.add_task(progress.stage)
-            bars.update(tasks[progress.stage], total=progress.total, completed=progress.done)
+                tasks[progress.stage] = bars.add_task(progress.stage, left="")
+            bars.update(
+                tasks[progress.stage],
+                total=progress.total,
+                completed=progress.done,
+                left=progress.time_left,
+            )
 
         yield show
 

@@ -13,7 +13,14 @@ from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
 from pipeline.games.pack import GamePack, MergeRules
-from pipeline.labels.batches import BatchFrame, BatchReport, ExportBatch, NamedBatch, purpose_of
+from pipeline.labels.batches import (
+    BatchFrame,
+    BatchReport,
+    ExportBatch,
+    NamedBatch,
+    SourceExport,
+    purpose_of,
+)
 from pipeline.labels.boxes import Box
 from pipeline.labels.comparing.box_differences import counted
 from pipeline.labels.formats.coco import ReadOptions, read_export
@@ -102,8 +109,45 @@ def outdated_batches(
     So it is with a replacement that was refused, or that nobody has materialized yet.
     """
     dropped = {export.batch: export for export in exports.exports(pack.name)}
-    read = {_name(b): ExportBatch.open(b.path).source for b in batches if _name(b) in dropped}
+    read = {_name(b): SourceExport.open(b.path) for b in batches if _name(b) in dropped}
     return tuple(name for name in read if dropped[name].digest() != read[name].sha256)
+
+
+def withdrawn_batches(
+    batches: Sequence[Artifact], exports: ExportsFolder, pack: GamePack
+) -> tuple[str, ...]:
+    """Those whose export is no longer in its folder, and that still serve, by name."""
+    dropped = {export.batch for export in exports.exports(pack.name)}
+    return tuple(name for name in map(_name, batches) if name not in dropped)
+
+
+def forget_batch(instance: dg.DagsterInstance, pack: GamePack, batch: str) -> None:
+    """Have nothing that is made from now on use a batch; what was made of it stays."""
+    instance.delete_dynamic_partition(_partitions(pack), batch)
+
+
+def _forget_renamed(
+    context: dg.AssetExecutionContext,
+    store: ArtifactStore,
+    exports: ExportsFolder,
+    pack: GamePack,
+    digest: str,
+) -> None:
+    """Forget the batches that were read from the same export when it had another name."""
+    batches = [
+        *_read_batches(context.instance, store, pack, held_out=True),
+        *_read_batches(context.instance, store, pack, held_out=False),
+    ]
+    withdrawn = withdrawn_batches(batches, exports, pack)
+    for batch in batches:
+        name = _name(batch)
+        if name in withdrawn and SourceExport.open(batch.path).sha256 == digest:
+            forget_batch(context.instance, pack, name)
+            notice(
+                context.log.warning,
+                f"The batch '{name}' gives way to '{context.partition_key}', which is the same "
+                "export under a new name.",
+            )
 
 
 def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
@@ -145,7 +189,8 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
                 notice(context.log.warning, str(passed))
         # Batches that were read before, without options, stay what they are.
         asked = config.model_dump(exclude_defaults=True)
-        recipe = {"export": export.digest(), "classes": list(pack.class_names), **asked}
+        digest = export.digest()
+        recipe = {"export": digest, "classes": list(pack.class_names), **asked}
         options = ReadOptions(config.accept_yolo, tuple(config.left_out_labels))
         build = AssetBuild(context, artifacts.store, keys.cvat_export, code, recipe)
 
@@ -153,7 +198,9 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
             batch = read_export(export.path, pack.class_names, build.report, options)
             ExportBatch.write(folder, batch, export.path, build.report)
 
-        return build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))
+        made = build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))
+        _forget_renamed(context, artifacts.store, exports, pack, digest)
+        return made
 
     return cvat_export
 
@@ -229,7 +276,8 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         batches = merged_batches(instance, store, pack)
         left_out = left_out_batches(instance, pack)
         outdated = outdated_batches(batches, exports, pack)
-        for warning in _warnings(left_out, outdated, keys):
+        withdrawn = withdrawn_batches(batches, exports, pack)
+        for warning in _warnings(left_out, outdated, withdrawn, keys):
             notice(context.log.warning, warning)
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
         inputs = (synthetic, *batches)
@@ -242,6 +290,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         shown = {
             "left_out_batches": ", ".join(left_out) or "none",
             "outdated_batches": ", ".join(outdated) or "none",
+            "withdrawn_batches": ", ".join(withdrawn) or "none",
         }
         return build_asset(
             build, write, lambda folder: {**show_merge(TrainingSet.open(folder)), **shown}
@@ -263,8 +312,12 @@ def dry_run(
     batches = merged_batches(instance, store, pack)
     drawn = _drawn(synthetic, pack)
     summary = plan_merge(_opened(batches), drawn, pack.class_names, rules).summary
-    left_out = left_out_batches(instance, pack)
-    notes = _warnings(left_out, outdated_batches(batches, exports, pack), keys)
+    notes = _warnings(
+        left_out_batches(instance, pack),
+        outdated_batches(batches, exports, pack),
+        withdrawn_batches(batches, exports, pack),
+        keys,
+    )
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 
@@ -318,7 +371,9 @@ def _name(batch: Artifact) -> str:
     return batch.version.partition
 
 
-def _warnings(left_out: Sequence[str], outdated: Sequence[str], keys: GameKeys) -> Iterator[str]:
+def _warnings(
+    left_out: Sequence[str], outdated: Sequence[str], withdrawn: Sequence[str], keys: GameKeys
+) -> Iterator[str]:
     export = keys.cvat_export.to_user_string()
     for batch in left_out:
         yield (
@@ -330,17 +385,27 @@ def _warnings(left_out: Sequence[str], outdated: Sequence[str], keys: GameKeys) 
             f"The export batch '{batch}' was replaced since it was read; the merge uses what was "
             f"read before. Materialize {export} [{batch}] and see what it says."
         )
+    for batch in withdrawn:
+        yield (
+            f"The export of the batch '{batch}' is no longer in its folder; the merge uses what "
+            "was read of it. Put it back, or take the batch out with `outpost batches retire "
+            f"{batch} --game {keys.game}`."
+        )
 
 
 def _known_batches(
     instance: dg.DagsterInstance, pack: GamePack, *, held_out: bool
 ) -> dict[str, ArtifactVersion | None]:
     """The newest version of each batch, by name; None for one that was never read."""
-    keys = GameKeys.of(pack)
-    name = keys.export_batches.name
-    assert name is not None
     return {
-        batch: latest_version(instance, keys.cvat_export, batch)
-        for batch in sorted(instance.get_dynamic_partitions(name))
+        batch: latest_version(instance, GameKeys.of(pack).cvat_export, batch)
+        for batch in sorted(instance.get_dynamic_partitions(_partitions(pack)))
         if is_held_out(batch, pack.merge) is held_out
     }
+
+
+def _partitions(pack: GamePack) -> str:
+    """The name of the batches' partitions in Dagster."""
+    name = GameKeys.of(pack).export_batches.name
+    assert name is not None
+    return name

@@ -328,7 +328,7 @@ def _listener(log: dg.DagsterLogManager) -> Callable[[JobEvent], None]:
             done = (event.epoch - 1) * event.batches + event.batch
             total = event.epochs * event.batches
             stage = "training" if event.stage == SINGLE_STAGE[0].name else event.stage
-            report(Progress(f"{stage} batches", done, total, event.seconds))
+            report(Progress(f"{stage} batches", done, total, event.seconds, event.seconds_left))
         elif isinstance(event, EpochMetrics) and not event.restored:
             notice(log.info, _epoch_line(event))
 

@@ -280,6 +280,15 @@ class SourceExport(Record):
     written: datetime | None = None
     """When CVAT wrote it, as far as its archive tells, by the clock of who wrote it."""
 
+    @classmethod
+    def open(cls, folder: Path) -> SourceExport:
+        """Read it of a stored batch alone.
+
+        Raises:
+            BatchError: there is none, or one of another version.
+        """
+        return read_json(folder / SOURCE_FILE, cls, _damaged)
+
 
 @dataclass(frozen=True)
 class ExportBatch:
@@ -310,7 +319,7 @@ class ExportBatch:
             folder,
             read_json(folder / LABELS_FILE, Batch, _damaged),
             BatchReport.open(folder),
-            read_json(folder / SOURCE_FILE, SourceExport, _damaged),
+            SourceExport.open(folder),
         )
 
     @classmethod

@@ -16,6 +16,7 @@ from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
+from assets.graph.annotations import forget_batch
 from pipeline.games.pack import load_pack
 from resources.exports import ExportsFolder
 from resources.paths import Paths
@@ -288,3 +289,19 @@ def unpack(archive: Path, folder: Path) -> Path:
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(folder)
     return folder
+
+
+def test_a_retired_batch_is_merged_without(watcher: Watcher) -> None:
+    watcher.drop("session_harbour", "match.zip")
+    watcher.drop("session_valley", "other.zip")
+    watcher.settle()
+    watcher.tick()
+    for batch in ("match", "other"):
+        watcher.export_finished(batch, f"{batch}1")
+    first = watcher.merge_requested()
+    assert "since the last merge" in watcher.reason()
+
+    forget_batch(watcher.instance, load_pack("demo"), "match")
+
+    assert watcher.merge_requested().tags[MERGE_TAG] != first.tags[MERGE_TAG]
+    assert "since the last merge" in watcher.reason()

@@ -1,8 +1,8 @@
-"""How a duration is said."""
+"""How a duration is said, and what is left of one."""
 
 import pytest
 
-from pipeline.progress import seconds_in_words
+from pipeline.progress import Progress, seconds_in_words
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,11 @@ from pipeline.progress import seconds_in_words
 )
 def test_a_duration_is_said_in_words(seconds: float, words: str) -> None:
     assert seconds_in_words(seconds) == words
+
+
+def test_what_is_left_is_told_by_the_pace_unless_something_better_is_known() -> None:
+    """The first steps of a training are no pace: PyTorch is loaded, images grow later."""
+    assert str(Progress("drawing", 0, 10, 0.0)) == "drawing: 0/10"
+    assert str(Progress("drawing", 5, 10, 20.0)) == "drawing: 5/10, 20 s left"
+    assert str(Progress("drawing", 1, 10, 20.0)) == "drawing: 1/10, 3 min 0 s left"
+    assert str(Progress("training", 1, 10, 20.0, 65.2)) == "training: 1/10, 1 min 5 s left"

@@ -1,0 +1,78 @@
+"""`outpost batches`: the export batches of a game, and which of them are used."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from assets.cli.context import resources_of
+from assets.cli.output import Json, console, explained, print_json, print_table
+
+batches_app = typer.Typer(
+    no_args_is_help=True, help="Look at export batches, take them out, put them back."
+)
+Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
+Batch = Annotated[str, typer.Argument(help="Its name, as `outpost batches list` shows it.")]
+
+
+@batches_app.command("list")
+def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = False) -> None:
+    """Show every export batch: whether it is used, held out, waits, or was retired.
+
+    Example: `outpost batches list --game aoe2`
+    """
+    from assets.operations.export_batches import batch_rows
+
+    with explained():
+        rows = batch_rows(resources_of(context), game)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(
+            ("batch", "state", "serves", "frames", "boxes"),
+            (
+                (
+                    row.batch,
+                    row.state,
+                    "evaluation" if row.held_out else "training",
+                    _number(row.frames),
+                    _number(row.boxes),
+                )
+                for row in rows
+            ),
+        )
+    else:
+        console.print("No export has arrived yet.")
+
+
+@batches_app.command()
+def retire(context: typer.Context, batch: Batch, game: Game = "demo") -> None:
+    """Take a batch out of all that is made from now on; what was made of it stays.
+
+    Its export is moved into `.retired` below the exports folder.
+
+    Example: `outpost batches retire match7 --game aoe2`
+    """
+    from assets.operations.export_batches import retire as retire_batch
+
+    with explained():
+        retire_batch(resources_of(context), game, batch)
+    console.print(f"{batch} is retired. `outpost batches restore {batch}` puts it back.")
+
+
+@batches_app.command()
+def restore(context: typer.Context, batch: Batch, game: Game = "demo") -> None:
+    """Put a retired batch back.
+
+    Example: `outpost batches restore match7 --game aoe2`
+    """
+    from assets.operations.export_batches import restore as restore_batch
+
+    with explained():
+        restore_batch(resources_of(context), game, batch)
+    console.print(f"{batch} is used again.")
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
