@@ -6,7 +6,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from assets.operations.export_batches import UnknownBatchError, batch_rows, retire
 from doubles.exports import write_export
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -16,6 +15,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import judged_frames, left_out_batches, merged_batches
+from assets.operations.export_batches import UnknownBatchError, batch_rows, retire
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import ExportBatch
 from resources.defaults import Resources
