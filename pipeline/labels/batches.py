@@ -73,8 +73,8 @@ class Frame:
         boxes: inside the image, each side at least a pixel, in the order of the export.
         subset: of the export, as CVAT names it: "default", "Train", "Validation", "Test".
         folder: where the image lies in the task, forward slashes; empty at its top.
-        look: what near duplicates are confirmed by, see `comparing.looks`; empty in batches that
-            were stored before there was one.
+        thumbnail: what near duplicates are confirmed by, see `comparing.thumbnails`; empty in
+            batches that were stored before there was one.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Frame:
     boxes: tuple[LabelledBox, ...]
     subset: str = DEFAULT_SUBSET
     folder: str = ""
-    look: str = ""
+    thumbnail: str = ""
 
     @property
     def stem(self) -> str:
@@ -107,7 +107,7 @@ class Frame:
     def fingerprint(self, batch: str) -> Fingerprint:
         """What it is compared by as a frame of that batch."""
         size = (self.width, self.height)
-        return Fingerprint(self.place, self.sha256, self.phash, self.look, size, batch)
+        return Fingerprint(self.place, self.sha256, self.phash, self.thumbnail, size, batch)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ FREQUENCIES = 8
 COSINE_UNIT = 1 << 14
 
 NEAR_DUPLICATE_BITS = 10
-"""Hashes this close may show the same view; `comparing.looks` decides.
+"""Hashes this close may show the same view; `comparing.thumbnails` decides.
 
 Measured over 25 camera positions at 1280x720: a pan of 16 px is 4 bits apart, of 32 px 8 bits, the
 same view with all units recoloured 10; unrelated views that fill the frame lie 32 apart and never
@@ -36,7 +36,7 @@ class Fingerprint:
         name: what people tell it by within its batch.
         sha256: digest of its file.
         phash: 64 bits as 16 hexadecimal digits.
-        look: see `comparing.looks`; empty where it is not known.
+        thumbnail: see `comparing.thumbnails`; empty where it is not known.
         size: width, height in pixels.
         batch: that it belongs to, if any.
     """
@@ -44,7 +44,7 @@ class Fingerprint:
     name: str
     sha256: str
     phash: str
-    look: str = ""
+    thumbnail: str = ""
     size: tuple[int, int] = (0, 0)
     batch: str = ""
 

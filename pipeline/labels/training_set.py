@@ -52,12 +52,12 @@ class MergedFrame(Record):
     height: int
     sha256: str
     phash: str
-    look: str
+    thumbnail: str
 
     @property
     def fingerprint(self) -> Fingerprint:
         size = (self.width, self.height)
-        return Fingerprint(self.place, self.sha256, self.phash, self.look, size, self.batch)
+        return Fingerprint(self.place, self.sha256, self.phash, self.thumbnail, size, self.batch)
 
     @classmethod
     def of(cls, real: RealImage) -> MergedFrame:
@@ -70,7 +70,7 @@ class MergedFrame(Record):
             height=frame.height,
             sha256=frame.sha256,
             phash=frame.phash,
-            look=frame.look,
+            thumbnail=frame.thumbnail,
         )
 
 

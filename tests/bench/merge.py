@@ -28,7 +28,7 @@ from pipeline.files import write_json
 from pipeline.games.pack import MergeRules
 from pipeline.labels.batches import Batch, BatchReport, Frame, SourceExport
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.comparing.looks import COLUMNS, ROWS
+from pipeline.labels.comparing.thumbnails import COLUMNS, ROWS
 from pipeline.labels.merge import open_batches, plan_merge
 
 CLASSES = tuple(f"class_{number}" for number in range(60))
@@ -81,14 +81,14 @@ def write_stored(folder: Path, batch: Batch) -> None:
 
 def _frames(video: int, count: int, boxes: int) -> Iterator[Frame]:
     rng = np.random.default_rng([7, video])
-    looks = rng.integers(40, 180, (count, ROWS, COLUMNS), np.uint8)
+    thumbnails = rng.integers(40, 180, (count, ROWS, COLUMNS), np.uint8)
     hashes = rng.integers(0, 2**64, count, np.uint64)
     still, black = int(count * STILL), int(count * (STILL + BLACK))
-    looks[:still] = looks[0]
+    thumbnails[:still] = thumbnails[0]
     hashes[:still] = hashes[0] ^ _few_bits(rng, still, 3)
-    looks[still:black, :4] = 0
-    looks[still:black, :, :8] = 0
-    looks[still:black, :, -8:] = 0
+    thumbnails[still:black, :4] = 0
+    thumbnails[still:black, :, :8] = 0
+    thumbnails[still:black, :, -8:] = 0
     hashes[still:black] = hashes[0] ^ np.uint64(0xFFFF) ^ _few_bits(rng, black - still, 5)
     corners = rng.integers(0, 900, (count, boxes, 2))
     for n in range(count):
@@ -103,7 +103,7 @@ def _frames(video: int, count: int, boxes: int) -> Iterator[Frame]:
                 LabelledBox(k, Box(float(x), float(y), x + 40.5, y + 30.25))
                 for k, (x, y) in enumerate(corners[n].tolist())
             ),
-            look=base64.b64encode(looks[n].tobytes()).decode("ascii"),
+            thumbnail=base64.b64encode(thumbnails[n].tobytes()).decode("ascii"),
         )
 
 

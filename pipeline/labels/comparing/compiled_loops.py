@@ -1,4 +1,4 @@
-"""The loop over pairs of looks: a set of a hundred thousand frames has millions of near hashes."""
+"""The loop over pairs of thumbnails: of 100,000 frames, millions of pairs have near hashes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ CHANCE = 9
 """Two frames show one view when they correlate by SAME_VIEW + CHANCE / cells, because the fewer
 cells there are, the higher unrelated ground correlates by chance."""
 HOPELESS = 0.4
-"""Below this, moving one look by a cell does not make the same view of it."""
+"""Below this, moving one thumbnail by a cell does not make the same view of it."""
 
-Looks = npt.NDArray[np.uint8]
+Thumbnails = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
 
 
 @part
-def excess(one: Looks, other: Looks, dy: int, dx: int) -> tuple[float, float]:
+def excess(one: Thumbnails, other: Thumbnails, dy: int, dx: int) -> tuple[float, float]:
     """Correlation of the cells that both have, and by how much it passes what it must reach.
 
-    The other look is moved by so many cells. Sums are of whole numbers, so that the same pairs are
-    confirmed on every machine.
+    The other thumbnail is moved by so many cells. Sums are of whole numbers, so that the same
+    pairs are confirmed on every machine.
     """
     rows, columns = one.shape
     count = sum_a = sum_b = sum_aa = sum_bb = sum_ab = 0
@@ -48,12 +48,12 @@ def excess(one: Looks, other: Looks, dy: int, dx: int) -> tuple[float, float]:
 
 @compiled
 def same_views(
-    looks: Looks, others: Looks, first: Indices, second: Indices
+    thumbnails: Thumbnails, others: Thumbnails, first: Indices, second: Indices
 ) -> npt.NDArray[np.bool_]:
     """Whether each pair shows one view, as they lie or with one moved by a cell."""
     same = np.zeros(len(first), np.bool_)
     for pair in range(len(first)):
-        one, other = looks[first[pair]], others[second[pair]]
+        one, other = thumbnails[first[pair]], others[second[pair]]
         found, over = excess(one, other, 0, 0)
         if found > HOPELESS:
             for move in range(9):

@@ -10,7 +10,7 @@ from typing import Literal
 from detector_runtime.images import upright
 from PIL import Image
 
-from pipeline.labels.comparing.looks import look_of
+from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.fingerprints import Fingerprint, perceptual_hash
 from pipeline.manifests import sha256_of
@@ -59,11 +59,11 @@ def find_leaks(trained: Sequence[Fingerprint], judged: Sequence[Fingerprint]) ->
 
 
 def fingerprint_of(file: Path) -> Fingerprint:
-    """Read an image's file and take down its bytes and its look."""
+    """Read an image's file and take down its bytes and its thumbnail."""
     with Image.open(file) as image:
         turned = upright(image)
-        look, phash = look_of(turned), perceptual_hash(turned)
-        return Fingerprint(file.stem, sha256_of(file), phash, look, turned.size)
+        thumbnail, phash = thumbnail_of(turned), perceptual_hash(turned)
+        return Fingerprint(file.stem, sha256_of(file), phash, thumbnail, turned.size)
 
 
 def _kind(trained: Fingerprint, judged: Fingerprint) -> LeakKind:

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.labels.comparing.looks import decoded
 from pipeline.labels.comparing.near_hashes import HashIndex, Pairs, as_numbers
+from pipeline.labels.comparing.thumbnails import decoded
 from pipeline.labels.comparing.views import first_of_equal, joined, members
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint
 
 ENCODED_ANEW_BITS = 3
 ENCODED_ANEW_GREY = 3
-"""What JPEG of quality 90 and above leaves: its hash is at most 2 bits off, and a cell of its look
-2 grey levels. A unit of 22x30 pixels that takes a step in a frame of 1920x1080 makes 8."""
+"""What JPEG of quality 90 and above leaves: its hash is at most 2 bits off, and a cell of its
+thumbnail 2 grey levels. A unit of 22x30 pixels that takes a step in 1920x1080 pixels makes 8."""
 PAIRS_AT_ONCE = 4096
 
 
 def same_images(prints: Sequence[Fingerprint]) -> tuple[tuple[int, ...], ...]:
     """Indices of frames that show one image, for each image that several batches have; in order.
 
-    The same image has the same bytes, or other bytes and, as far as size, hash and look tell, the
-    same pixels. Where a frame was stored without a look, the same name must stand for it.
+    The same image has the same bytes, or other bytes and, as far as size, hash and thumbnail tell,
+    the same pixels. Where a frame was stored without a thumbnail, the same name must stand for it.
     """
     if len({one.batch for one in prints}) < 2:
         return ()
@@ -45,8 +45,8 @@ class _EncodedAnew:
     """Decides which pairs of frames of different batches hold the same pixels in other bytes."""
 
     def __init__(self, prints: Sequence[Fingerprint]) -> None:
-        self._looks = decoded([one.look for one in prints])
-        self._known = np.array([bool(one.look) for one in prints], np.bool_)
+        self._thumbnails = decoded([one.thumbnail for one in prints])
+        self._known = np.array([bool(one.thumbnail) for one in prints], np.bool_)
         self._batches = first_of_equal([one.batch for one in prints])
         self._sizes = first_of_equal([one.size for one in prints])
         self._names = first_of_equal([one.name for one in prints])
@@ -62,7 +62,7 @@ class _EncodedAnew:
         same: npt.NDArray[np.bool_] = possible & ~known & (self._names[one] == self._names[other])
         near = np.flatnonzero(possible & known & (pairs.bits <= ENCODED_ANEW_BITS))
         for part in np.array_split(near, len(near) // PAIRS_AT_ONCE + 1):
-            looks = (self._looks[side[part]].astype(np.int16) for side in (one, other))
-            differences = np.abs(np.subtract(*looks))
+            thumbnails = (self._thumbnails[side[part]].astype(np.int16) for side in (one, other))
+            differences = np.abs(np.subtract(*thumbnails))
             same[part] = differences.max(axis=(1, 2)) <= ENCODED_ANEW_GREY
         return same

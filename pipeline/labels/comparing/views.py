@@ -1,8 +1,8 @@
 """Many frames compared with each other: which show the same view, and which of others' they show.
 
 Two frames show the same view when they have the same bytes, or when their perceptual hashes lie
-near each other and their looks confirm it. Frames of batches that were stored without looks are
-compared by hash alone.
+near each other and their thumbnails confirm it. Frames of batches that were stored without
+thumbnails are compared by hash alone.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.labels.comparing.looks import (
+from pipeline.labels.comparing.near_hashes import Hashes, HashIndex, Indices, Pairs, as_numbers
+from pipeline.labels.comparing.thumbnails import (
     MOST_SAMPLED,
-    Looks,
+    Thumbnails,
     can_be_compared,
     decoded,
     interface_of,
     same_views,
 )
-from pipeline.labels.comparing.near_hashes import Hashes, HashIndex, Indices, Pairs, as_numbers
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, hash_distances
 from pipeline.subsampling import spread_over
 
@@ -33,36 +33,36 @@ class Views:
     Attributes:
         prints: of the frames.
         hashes: their perceptual hashes.
-        looks: without the interface.
-        known: whether there is a look, bool [frames].
-        shown: whether enough is seen to compare it, or there is no look to tell, bool [frames].
+        thumbnails: without the interface.
+        known: whether there is a thumbnail, bool [frames].
+        shown: whether enough is seen to compare it, or nothing is there to tell, bool [frames].
     """
 
     prints: Sequence[Fingerprint]
     hashes: Hashes
-    looks: Looks
+    thumbnails: Thumbnails
     known: npt.NDArray[np.bool_]
     shown: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, prints: Sequence[Fingerprint]) -> Views:
         """Interfaces are what is constant in the frames of one batch, and in those of one size."""
-        looks = decoded([one.look for one in prints])
-        known = np.array([bool(one.look) for one in prints], np.bool_)
+        thumbnails = decoded([one.thumbnail for one in prints])
+        known = np.array([bool(one.thumbnail) for one in prints], np.bool_)
         together = (
             *members(one.size for one in prints),
             *members((one.batch, one.size) for one in prints),
         )
-        interfaces = [_interface(prints, looks, indices) for indices in together]
+        interfaces = [_interface(prints, thumbnails, indices) for indices in together]
         for indices, interface in zip(together, interfaces, strict=True):
             if interface.any():
-                looks[indices] *= ~interface
+                thumbnails[indices] *= ~interface
         return cls(
             prints,
             as_numbers([p.phash for p in prints]),
-            looks,
+            thumbnails,
             known,
-            can_be_compared(looks) | ~known,
+            can_be_compared(thumbnails) | ~known,
         )
 
     def part(self, start: int, stop: int) -> Views:
@@ -71,7 +71,7 @@ class Views:
         return Views(
             self.prints[part],
             self.hashes[part],
-            self.looks[part],
+            self.thumbnails[part],
             self.known[part],
             self.shown[part],
         )
@@ -81,7 +81,7 @@ class Views:
         same = ~(self.known[pairs.first] & others.known[pairs.second])
         open_ = np.flatnonzero(~same)
         pairs = pairs.where(open_)
-        same[open_] = same_views(self.looks, others.looks, pairs.first, pairs.second)
+        same[open_] = same_views(self.thumbnails, others.thumbnails, pairs.first, pairs.second)
         return same
 
     def groups(self) -> Indices:
@@ -144,12 +144,12 @@ def seen_among(views: Views, others: Views) -> Iterator[tuple[int, int, int]]:
 
 
 def _interface(
-    prints: Sequence[Fingerprint], looks: Looks, indices: Indices
+    prints: Sequence[Fingerprint], thumbnails: Thumbnails, indices: Indices
 ) -> npt.NDArray[np.bool_]:
     some = np.array(spread_over(indices.tolist(), MOST_SAMPLED), np.intp)
-    some = some[[bool(prints[index].look) for index in some]]
+    some = some[[bool(prints[index].thumbnail) for index in some]]
     hashes = [prints[index].phash for index in some]
-    return interface_of(looks[some], hash_distances(hashes, hashes), NEAR_DUPLICATE_BITS)
+    return interface_of(thumbnails[some], hash_distances(hashes, hashes), NEAR_DUPLICATE_BITS)
 
 
 def members(keys: Iterable[Hashable]) -> list[Indices]:

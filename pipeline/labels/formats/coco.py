@@ -42,7 +42,7 @@ from pipeline.labels.inspection.findings import (
     box_problems,
     without_doubles,
 )
-from pipeline.labels.inspection.tracks import TrackedBox, TrackWatch, look_of
+from pipeline.labels.inspection.tracks import TrackedBox, TrackWatch, thumbnail_of
 from pipeline.progress import Report, silent, track
 
 BBOX_TOLERANCE = 1.5
@@ -149,7 +149,7 @@ class _FrameReader:
             boxes=boxes,
             subset=one.subset.name,
             folder=one.folder,
-            look=checked.look,
+            thumbnail=checked.thumbnail,
         )
 
     def all_findings(self) -> tuple[LabelFinding, ...]:
@@ -198,7 +198,7 @@ class _FrameReader:
                 class_name=self._class_names[labelled.class_id],
                 box=labelled.box,
                 is_key=str(annotation.attribute("keyframe")).lower() in ("true", "1"),
-                look=look_of(pixels, labelled.box),
+                thumbnail=thumbnail_of(pixels, labelled.box),
             )
         )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from pipeline.labels.comparing.looks import look_of
+from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.annotation_files import CocoImage
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError
@@ -20,14 +20,14 @@ class CheckedImage(NamedTuple):
     Attributes:
         sha256: digest of its file as it is stored.
         phash: perceptual hash.
-        look: that a suspicion of the hash is confirmed by; see `comparing.looks`.
+        thumbnail: that a suspicion of the hash is confirmed by; see `comparing.thumbnails`.
         pixels: decoded and upright. Its size may be another than that at which it was annotated,
             in the same proportions.
     """
 
     sha256: str
     phash: str
-    look: str
+    thumbnail: str
     pixels: Image.Image
 
 
@@ -58,7 +58,7 @@ def check_image(origin: str, content: bytes, image: CocoImage) -> CheckedImage:
             _check_size(origin, size, turned.size, image)
             turned.load()
         digest, phash = sha256(stored).hexdigest(), perceptual_hash(turned)
-        return CheckedImage(digest, phash, look_of(turned), turned)
+        return CheckedImage(digest, phash, thumbnail_of(turned), turned)
     except UNREADABLE as error:
         raise ExportError(
             f"{origin} is corrupt ({error}).",

@@ -30,7 +30,7 @@ animation changes a few of the cells that are compared.
 """
 LOOK_SIDE = 8
 
-Look = npt.NDArray[np.float32]
+Thumbnail = npt.NDArray[np.float32]
 
 
 class TrackedBox(NamedTuple):
@@ -39,7 +39,7 @@ class TrackedBox(NamedTuple):
     Attributes:
         track: tells it from other tracks of the batch.
         is_key: a person has set the box in this frame.
-        look: of the image under the box, see `look_of`.
+        thumbnail: of the image under the box, see `thumbnail_of`.
     """
 
     frame: str
@@ -47,7 +47,7 @@ class TrackedBox(NamedTuple):
     class_name: str
     box: Box
     is_key: bool
-    look: Look
+    thumbnail: Thumbnail
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class TrackWatch:
         """The next frame of a track; frames come in the order of the video."""
         run = self._runs.get(seen.track)
         if run is not None and not seen.is_key and _stands(run.first, seen):
-            changed = run.changed + _differ(run.first.look, seen.look)
+            changed = run.changed + _differ(run.first.thumbnail, seen.thumbnail)
             self._runs[seen.track] = replace(run, last=seen, frames=run.frames + 1, changed=changed)
             return
         if run is not None:
@@ -85,7 +85,7 @@ class TrackWatch:
         return (*self._findings, *at_the_end)
 
 
-def look_of(image: Image.Image, box: Box) -> Look:
+def thumbnail_of(image: Image.Image, box: Box) -> Thumbnail:
     """The image under a box: float32 [64], grey values of eight by eight cells.
 
     Args:
@@ -101,8 +101,8 @@ def _stands(first: TrackedBox, seen: TrackedBox) -> bool:
     return seen.class_name == first.class_name and moved <= STILL_PIXELS
 
 
-def _differ(one: Look, other: Look) -> bool:
-    """Whether two looks are of different things; where both are plain, that is never known."""
+def _differ(one: Thumbnail, other: Thumbnail) -> bool:
+    """Whether two thumbnails are of different things; where both are plain, that is never known."""
     a, b = one - one.mean(), other - other.mean()
     lengths = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     if min(lengths) < LOOK_SIDE:  # Less than one grey value a cell.

@@ -169,7 +169,7 @@ def test_a_batch_of_before_is_still_read(source: Any, tmp_path: Path) -> None:
     for file, fields in (
         ("report.json", ("subsets",)),
         ("source.json", ("written",)),
-        ("labels.json", ("look", "subset", "folder")),
+        ("labels.json", ("thumbnail", "subset", "folder")),
     ):
         told = json.loads((folder / file).read_text())
         records = [*told["frames"], *told["unlabelled"]] if file == "labels.json" else [told]
@@ -178,4 +178,4 @@ def test_a_batch_of_before_is_still_read(source: Any, tmp_path: Path) -> None:
                 del record[field]
         (folder / file).write_text(json.dumps(told))
     (frame,) = ExportBatch.open(folder).batch.frames
-    assert (frame.look, frame.subset, frame.place) == ("", "default", "a_0.png")
+    assert (frame.thumbnail, frame.subset, frame.place) == ("", "default", "a_0.png")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipeline.labels.boxes import Box
 from pipeline.labels.inspection.findings import LabelFinding
-from pipeline.labels.inspection.tracks import STILL_FRAMES, TrackedBox, TrackWatch, look_of
+from pipeline.labels.inspection.tracks import STILL_FRAMES, TrackedBox, TrackWatch, thumbnail_of
 
 BOX = Box(10, 8, 26, 24)
 FRAMES = 20
@@ -28,8 +28,10 @@ def watched(
 ) -> tuple[LabelFinding, ...]:
     watch = TrackWatch()
     for n in range(frames):
-        look = look_of(image(n), box(n))
-        watch.see(TrackedBox(f"{n}.png", ("default", "", "3"), "sheep", box(n), is_key(n), look))
+        thumbnail = thumbnail_of(image(n), box(n))
+        watch.see(
+            TrackedBox(f"{n}.png", ("default", "", "3"), "sheep", box(n), is_key(n), thumbnail)
+        )
     return watch.findings()
 
 

@@ -1,8 +1,8 @@
 """Whether two frames show the same view: the second test of what the perceptual hash suspects.
 
-A look is a frame of 32x18 grey cells. Ground that nobody has explored is black in every match, and
-the interface lies over every frame of one, so both make unrelated frames alike; neither is
-compared. Of what is left the correlation decides, as it lies or with one look moved by a cell.
+A thumbnail is a frame of 32x18 grey cells. Ground that nobody has explored is black in every match,
+and the interface lies over every frame of one, so both make unrelated frames alike; neither is
+compared. Of what is left the correlation decides, as it lies or with one thumbnail moved by a cell.
 
 Measured on 120 made frames of 1920x1080 with one panel, by the share of the width that a diamond of
 explored ground takes; of 25 of them again after a pan, or with 12 units moved:
@@ -51,14 +51,14 @@ MOST_SAMPLED = 256
 FEWEST_CELLS = 46
 """With fewer no correlation is high enough, see `compiled_loops`."""
 
-Looks = npt.NDArray[np.uint8]
+Thumbnails = npt.NDArray[np.uint8]
 """Grey levels from 1, or 0 where a cell is not compared; [frames, ROWS, COLUMNS]."""
 Cells = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
 
-def look_of(image: Image.Image) -> str:
-    """The look of an image of any mode and size, as base64 of its cells, row by row.
+def thumbnail_of(image: Image.Image) -> str:
+    """The thumbnail of an image of any mode and size, as base64 of its cells, row by row.
 
     Integer arithmetic, so that it is the same on every machine.
     """
@@ -71,12 +71,12 @@ def look_of(image: Image.Image) -> str:
     return base64.b64encode(cells.tobytes()).decode("ascii")
 
 
-def decoded(looks: Sequence[str]) -> Looks:
-    """Looks as arrays; one that is missing or damaged has no cell to compare."""
-    cells = np.zeros((len(looks), CELLS), np.uint8)
-    for row, look in enumerate(looks):
+def decoded(thumbnails: Sequence[str]) -> Thumbnails:
+    """Thumbnails as arrays; one that is missing or damaged has no cell to compare."""
+    cells = np.zeros((len(thumbnails), CELLS), np.uint8)
+    for row, thumbnail in enumerate(thumbnails):
         try:
-            content = base64.b64decode(look)
+            content = base64.b64decode(thumbnail)
         except (binascii.Error, ValueError):
             continue
         if len(content) == CELLS:
@@ -84,7 +84,7 @@ def decoded(looks: Sequence[str]) -> Looks:
     return cells.reshape(-1, ROWS, COLUMNS)
 
 
-def interface_of(looks: Looks, distances: npt.NDArray[np.uint8], near: int) -> Cells:
+def interface_of(thumbnails: Thumbnails, distances: npt.NDArray[np.uint8], near: int) -> Cells:
     """Which cells are the same in frames that show different views, bool [ROWS, COLUMNS].
 
     Where a camera never moves, all that stands still is the same, and is no interface. Views are
@@ -92,14 +92,14 @@ def interface_of(looks: Looks, distances: npt.NDArray[np.uint8], near: int) -> C
     diamond of ground amid black, whereas units move over ground that stays.
 
     Args:
-        looks: some frames of one batch, or of one size.
+        thumbnails: some frames of one batch, or of one size.
         distances: bits between their perceptual hashes, [frames, frames].
         near: so many bits or fewer may be one view.
     """
     none = np.zeros((ROWS, COLUMNS), np.bool_)
-    if not len(looks):
+    if not len(thumbnails):
         return none
-    least, most = looks.min(axis=0), looks.max(axis=0)
+    least, most = thumbnails.min(axis=0), thumbnails.max(axis=0)
     constant = (least > 0) & (most - least <= CONSTANT)
     varying = (most > 0) & ~constant
     if not varying.any():
@@ -122,25 +122,25 @@ def _beside(cells: Cells) -> Cells:
     return padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
 
 
-def can_be_compared(looks: Looks) -> npt.NDArray[np.bool_]:
-    """Which looks have enough cells, bool [frames]."""
-    enough: npt.NDArray[np.bool_] = (looks > 0).sum(axis=(1, 2)) >= FEWEST_CELLS
+def can_be_compared(thumbnails: Thumbnails) -> npt.NDArray[np.bool_]:
+    """Which thumbnails have enough cells, bool [frames]."""
+    enough: npt.NDArray[np.bool_] = (thumbnails > 0).sum(axis=(1, 2)) >= FEWEST_CELLS
     return enough
 
 
 def same_views(
-    looks: Looks, others: Looks, first: Indices, second: Indices
+    thumbnails: Thumbnails, others: Thumbnails, first: Indices, second: Indices
 ) -> npt.NDArray[np.bool_]:
-    """Whether pairs of looks show the same view, bool [pairs].
+    """Whether pairs of thumbnails show the same view, bool [pairs].
 
     Args:
-        first, second: indices of each pair into `looks` and `others`.
+        first, second: indices of each pair into `thumbnails` and `others`.
     """
     if not len(first):
         return np.zeros(0, np.bool_)
     from pipeline.labels.comparing import compiled_loops
 
-    return compiled_loops.same_views(looks, others, first, second)
+    return compiled_loops.same_views(thumbnails, others, first, second)
 
 
 def _cells(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -11,7 +11,14 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pipeline.labels.comparing.looks import CELLS, COLUMNS, ROWS, decoded, interface_of, look_of
+from pipeline.labels.comparing.thumbnails import (
+    CELLS,
+    COLUMNS,
+    ROWS,
+    decoded,
+    interface_of,
+    thumbnail_of,
+)
 from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.fingerprints import Fingerprint, hash_distances, perceptual_hash
 
@@ -54,7 +61,7 @@ def frame(ground: Grey, explored: float, pan: int = 0) -> Image.Image:
 def fingerprint(name: str, image: Image.Image) -> Fingerprint:
     content = image.tobytes().hex()[:64].ljust(64, name[0])
     size = (image.width, image.height)
-    return Fingerprint(name, f"{name}{content}", perceptual_hash(image), look_of(image), size)
+    return Fingerprint(name, f"{name}{content}", perceptual_hash(image), thumbnail_of(image), size)
 
 
 @pytest.mark.parametrize("explored", [0.25, 0.4, 0.6, 0.8, 1.0])
@@ -84,7 +91,7 @@ def test_too_little_to_compare_confirms_nothing_but_the_same_bytes() -> None:
     one, other = fingerprint("a", image), fingerprint("b", image)
     others = [fingerprint(f"o{n}", frame(terrain(n), 0.25)) for n in range(2, 16)]
     assert len(set(Views.of([one, other, *others]).groups().tolist())) == 16
-    same = Fingerprint("b", one.sha256, one.phash, one.look, one.size)
+    same = Fingerprint("b", one.sha256, one.phash, one.thumbnail, one.size)
     assert len(set(Views.of([one, same, *others]).groups().tolist())) == 15
 
 
@@ -98,7 +105,7 @@ def test_a_camera_that_never_moves_shows_one_view() -> None:
     assert len(set(Views.of(prints).groups().tolist())) == 1
 
 
-def test_frames_without_a_look_are_compared_by_hash_alone() -> None:
+def test_frames_without_a_thumbnail_are_compared_by_hash_alone() -> None:
     prints = [
         Fingerprint(str(n), str(n) * 64, perceptual_hash(frame(terrain(n), 0.25)))
         for n in range(1, 9)
@@ -106,46 +113,46 @@ def test_frames_without_a_look_are_compared_by_hash_alone() -> None:
     assert len(set(Views.of(prints).groups().tolist())) < len(prints)
 
 
-def test_a_look_is_the_same_everywhere_and_leaves_out_black() -> None:
+def test_a_thumbnail_is_the_same_everywhere_and_leaves_out_black() -> None:
     ramp = np.add.outer(np.arange(180) % 120, np.arange(320) // 4 + 20).astype(np.uint8)
     ramp[:90] = 0
-    cells = decoded([look_of(Image.fromarray(ramp))])[0]
+    cells = decoded([thumbnail_of(Image.fromarray(ramp))])[0]
     assert cells.shape == (ROWS, COLUMNS)
     assert not cells[:9].any()
     assert cells[9:].min() > 0
     assert cells[17, [0, 16, 31]].tolist() == [75, 115, 152]
 
 
-def test_a_look_hardly_changes_with_the_encoding() -> None:
+def test_a_thumbnail_hardly_changes_with_the_encoding() -> None:
     image = frame(terrain(1), 1.0).convert("RGB")
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=90)
-    one, other = decoded([look_of(image), look_of(Image.open(stream))]).astype(int)
+    one, other = decoded([thumbnail_of(image), thumbnail_of(Image.open(stream))]).astype(int)
     assert np.abs(one - other).max() <= 2
 
 
-@pytest.mark.parametrize("look", ["", "no base64!", base64.b64encode(b"short").decode()])
-def test_a_look_that_is_missing_or_damaged_shows_nothing(look: str) -> None:
-    assert decoded([look]).tolist() == [[[0] * COLUMNS] * ROWS]
+@pytest.mark.parametrize("thumbnail", ["", "no base64!", base64.b64encode(b"short").decode()])
+def test_a_thumbnail_that_is_missing_or_damaged_shows_nothing(thumbnail: str) -> None:
+    assert decoded([thumbnail]).tolist() == [[[0] * COLUMNS] * ROWS]
 
 
 def test_the_interface_is_what_different_views_have_in_common() -> None:
     frames = [frame(terrain(n), 1.0) for n in range(1, 6)]
     hashes = [perceptual_hash(one) for one in frames]
-    looks = decoded([look_of(one) for one in frames])
-    found = interface_of(looks, hash_distances(hashes, hashes), 10)
+    thumbnails = decoded([thumbnail_of(one) for one in frames])
+    found = interface_of(thumbnails, hash_distances(hashes, hashes), 10)
     assert found[15:].all(), "the panel's rows"
     assert found[2:14].sum() < CELLS // 10, "the ground's"
-    alone = interface_of(looks[:1], hash_distances(hashes[:1], hashes[:1]), 10)
+    alone = interface_of(thumbnails[:1], hash_distances(hashes[:1], hashes[:1]), 10)
     assert not alone.any()
 
 
-def test_with_the_fewest_cells_a_look_can_still_be_confirmed() -> None:
-    from pipeline.labels.comparing import compiled_loops, looks
+def test_with_the_fewest_cells_a_thumbnail_can_still_be_confirmed() -> None:
+    from pipeline.labels.comparing import compiled_loops, thumbnails
 
     needed = [
         compiled_loops.SAME_VIEW + compiled_loops.CHANCE / cells
-        for cells in (looks.FEWEST_CELLS, looks.FEWEST_CELLS - 2)
+        for cells in (thumbnails.FEWEST_CELLS, thumbnails.FEWEST_CELLS - 2)
     ]
     assert needed[0] < 1 < needed[1]
 
