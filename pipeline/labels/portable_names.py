@@ -20,20 +20,24 @@ DIGITS = 8
 
 
 def portable_paths(paths: Sequence[str]) -> tuple[str, ...]:
-    """A file's path for each of some different ones, in their order; forward slashes.
+    """A file's path for each of some paths, in their order; forward slashes. No two are one file.
 
     A path stays as it is unless a system would refuse it, or take it for another one: on Windows
-    and macOS names that differ by case alone are one file.
+    and macOS names that differ by case alone are one file. A path that is there several times
+    becomes as many.
     """
     taken: set[str] = set()
-    portable: dict[str, str] = {}
-    for path in sorted(paths):
-        name = "/".join(_portable(part) for part in path.split("/"))
-        if _folded(name) in taken:
-            name = _marked(name, path)
+    portable = [""] * len(paths)
+    for index in sorted(range(len(paths)), key=paths.__getitem__):
+        path = told_by = paths[index]
+        plain = name = "/".join(_portable(part) for part in path.split("/"))
+        while _folded(name) in taken:
+            name = _marked(plain, told_by)
+            # Only what one path is not enough to tell apart is told by its place among them.
+            told_by = f"{told_by}\0{index}"
         taken.add(_folded(name))
-        portable[path] = name
-    return tuple(portable[path] for path in paths)
+        portable[index] = name
+    return tuple(portable)
 
 
 def flat_name(parts: Sequence[str], prefix: str, left_out: str) -> str:

@@ -141,6 +141,24 @@ def read_images(path: Path, files: ExportFiles) -> tuple[ExportedImage, ...]:
     return tuple(_locate(path, files, subsets))
 
 
+def check_told_apart(path: Path, images: Sequence[ExportedImage]) -> None:
+    """Refuse images that share what a frame is told by: their subset, their folder and their name.
+
+    So it is where annotation files of several folders name an image of one folder.
+
+    Raises:
+        ExportError: there are such images.
+    """
+    shared = _repeated((one.subset.name, one.folder, one.image.path.name) for one in images)
+    if shared:
+        titles = ["/".join(part for part in parts if part) for parts in shared]
+        raise ExportError(
+            f"{path}: several images have one subset, folder and name: {few(titles)}.",
+            "Give each image a name of its own in the CVAT task, or put each task into an export "
+            "of its own.",
+        )
+
+
 def is_yolo(names: Iterable[str]) -> bool:
     """Whether files are those of CVAT's YOLO 1.1 or of ultralytics' formats, and not of COCO."""
     paths = [PurePosixPath(name) for name in names]

@@ -20,6 +20,7 @@ from pipeline.labels.formats.annotation_files import (
     CocoImage,
     CocoMask,
     ExportedImage,
+    check_told_apart,
     few,
     is_yolo,
     read_images,
@@ -86,12 +87,13 @@ def read_export(
     Raises:
         LabelFileError: a label file of a YOLO export is damaged.
         ExportError: the export is unreadable, empty or without images; two images of one of its
-            files share an id; an image is corrupt or not of the proportions stated; or no label is
-            known.
+            files share an id, or two of all their subset, folder and name; an image is corrupt or
+            not of the proportions stated; or no label is known.
     """
     with open_export(path) as files:
         is_accepted = options.accept_yolo and is_yolo(files.names)
         images = read_yolo_images(path, files) if is_accepted else read_images(path, files)
+        check_told_apart(path, images)
         reader = _FrameReader(path, files, tuple(class_names))
         read = [reader.read(one) for one in track(images, len(images), "read frames", report)]
     labelled = [frame for frame, one in zip(read, images, strict=True) if one.annotations]

@@ -24,7 +24,7 @@ from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, Expor
 from pipeline.labels.formats.yolo import parse_rows
 from pipeline.labels.images import IMAGE_SUFFIXES, UNREADABLE, open_image, upright_content
 
-SUBSETS = {"train": DEFAULT_SUBSET, "valid": "Validation", "test": "Test"}
+SUBSETS = {"valid": "Validation", "test": "Test"}
 DATA_FOLDER = re.compile(r"obj_(.+)_data")
 
 
@@ -84,10 +84,14 @@ def _images(
             )
             for row in parse_rows(text, len(labels), f"{path}: {text_file}")
         ]
-        name_of_subset = SUBSETS.get(subset[1].lower(), subset[1])
-        one = ExportSubset(name_of_subset, root, [image], {number: shapes}, labels)
+        one = ExportSubset(_subset_of(subset[1]), root, [image], {number: shapes}, labels)
         folder = task_path.parent
         yield ExportedImage(one, image, name, "" if folder.name == "" else folder.as_posix())
+
+
+def _subset_of(name: str) -> str:
+    # CVAT's own subset is "Train": only the small letter tells of none.
+    return DEFAULT_SUBSET if name == "train" else SUBSETS.get(name.lower(), name)
 
 
 def _size(origin: str, content: bytes) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.labels.batches import BatchError, ExportBatch
 from pipeline.labels.formats.coco import read_export
-from pipeline.manifests import manifest_of
+from pipeline.manifests import manifest_of, sha256_of
 
 CLASSES = ("sheep", "wolf", "ship")
 OLD_LABELS = ("class_names", "frames", "unlabelled", "unknown_labels", "rejected")
@@ -179,3 +179,15 @@ def test_a_batch_of_before_is_still_read(source: Any, tmp_path: Path) -> None:
         (folder / file).write_text(json.dumps(told))
     (frame,) = ExportBatch.open(folder).batch.frames
     assert (frame.thumbnail, frame.subset, frame.place) == ("", "default", "a_0.png")
+
+
+def test_a_folder_that_is_named_like_a_subset_keeps_its_images(
+    export: Any, shapes: Any, tmp_path: Path
+) -> None:
+    export.frame("Train/a.png", shapes.rectangle("wolf", 0, 0, 5, 5), look="folder").write()
+    export.subset, export.images, export.annotations = "Train", [], []
+    source = export.frame("a.png", shapes.rectangle("sheep", 0, 0, 5, 5), look="subset").write()
+    stored = ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
+    assert {one.place for one in stored.batch.frames} == {"Train/a.png"}
+    for frame in stored.batch.frames:
+        assert sha256_of(stored.image_of(frame)) == frame.sha256

@@ -428,3 +428,12 @@ def test_the_wesnoth_batches_are_read_whole() -> None:
     assert [batch.rejected for batch in batches] == [(), ()]
     sessions = {session for batch in batches for session in sessions_of(batch.frames)}
     assert sessions == {f"session00{number}" for number in range(1, 6)}
+
+
+def test_images_of_one_subset_folder_and_name_are_refused(export: Any, shapes: Any) -> None:
+    wolf = shapes.rectangle("wolf", 0, 0, 5, 5)
+    source = export.frame("day1/0001.png", wolf, look="top").write()
+    export.folder, export.images, export.annotations = source / "day1", [], []
+    export.frame("0001.png", wolf, look="below").write()
+    with pytest.raises(ExportError, match=r"one subset, folder and name: default/day1/0001\.png"):
+        read_export(source, CLASSES)

@@ -62,3 +62,9 @@ def test_flat_names_are_different_files_everywhere(
     names = [flat_name(one, "real_", left_out="default") for one in given_parts]
     assert len({name.casefold() for name in names}) == len(given_parts)
     assert all(name.isascii() for name in names)
+
+
+def test_a_path_that_is_there_twice_becomes_two() -> None:
+    stored = portable_paths(["Train/a.png", "b.png", "Train/a.png", "Train/a.png"])
+    assert stored[:2] == ("Train/a.png", "b.png")
+    assert len(set(stored)) == 4

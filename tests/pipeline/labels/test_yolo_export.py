@@ -129,3 +129,17 @@ def test_a_turned_image_has_the_size_that_it_is_shown_at(tmp_path: Path, shapes:
     }
     batch = read_export(archive(tmp_path / "a.zip", members), CLASSES, options=YOLO)
     assert batch.frames[0].boxes == (LabelledBox(1, Box(0, 0, 64, 48)),)
+
+
+def test_the_subset_train_is_told_from_none(tmp_path: Path, shapes: Any) -> None:
+    members = {
+        "obj.names": NAMES,
+        "obj_train_data/a_0.png": image(shapes, "none"),
+        "obj_train_data/a_0.txt": "0 0.5 0.5 1 1",
+        "obj_Train_data/a_0.png": image(shapes, "subset"),
+    }
+    batch = read_export(archive(tmp_path / "a.zip", members), CLASSES, options=YOLO)
+    assert [frame.subset for frame in (*batch.frames, *batch.unlabelled)] == ["default", "Train"]
+    members["obj_default_data/a_0.png"] = image(shapes, "another")
+    with pytest.raises(ExportError, match=r"one subset, folder and name: default/a_0\.png"):
+        read_export(archive(tmp_path / "b.zip", members), CLASSES, options=YOLO)
