@@ -6,13 +6,25 @@ import os
 import shutil
 from pathlib import Path
 
+COPIED_AT_ONCE = 1 << 20
+"""Bytes."""
+
 
 def link_file(source: Path, target: Path) -> None:
-    """A hard link to a file, or a copy where the file system refuses that."""
+    """A hard link to a file, or a copy where the file system refuses that.
+
+    Raises:
+        FileExistsError: there is a `target`. Nothing is written over it: it may be a hard link
+            itself, so that what it is linked to would change too.
+        OSError: the file cannot be read, or no copy be written.
+    """
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
-        shutil.copyfile(source, target)
+        with source.open("rb") as content, target.open("xb") as copy:
+            shutil.copyfileobj(content, copy, COPIED_AT_ONCE)
 
 
 def link_tree(source: Path, target: Path) -> None:

@@ -16,7 +16,10 @@ UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")
 LONGEST = 120
 """Characters of a name; file systems take 255 bytes, and paths have an end too."""
 DIGITS = 8
-"""Hexadecimal ones that tell apart what would have one name."""
+"""Hexadecimal ones of a marked part, which is then compared with all others."""
+FLAT_DIGITS = 16
+"""Those of a flat name, which is compared with no other: of a million that look alike, two would
+have one name with eight digits; with sixteen it is so in one of 37 million sets."""
 
 
 def portable_paths(paths: Sequence[str]) -> tuple[str, ...]:
@@ -52,7 +55,7 @@ def flat_name(parts: Sequence[str], prefix: str, left_out: str) -> str:
     shown = "_".join(part for part in (*parts[:-1], file.stem) if part not in ("", left_out))
     readable = UNUSUAL.sub("_", shown)[:LONGEST]
     suffix = UNUSUAL.sub("_", file.suffix.lower())
-    return f"{prefix}{readable}-{_digest(chr(0).join(parts))}{suffix}"
+    return f"{prefix}{readable}-{_digest(chr(0).join(parts), FLAT_DIGITS)}{suffix}"
 
 
 def _portable(part: str) -> str:
@@ -64,7 +67,7 @@ def _portable(part: str) -> str:
 
 def _marked(name: str, told_by: str) -> str:
     path = PurePosixPath(name)
-    mark = f"{path.stem[: LONGEST - DIGITS]}~{_digest(told_by)}{path.suffix}"
+    mark = f"{path.stem[: LONGEST - DIGITS]}~{_digest(told_by, DIGITS)}{path.suffix}"
     return str(path.with_name(mark))
 
 
@@ -72,5 +75,5 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:DIGITS]
+def _digest(text: str, digits: int) -> str:
+    return sha256(text.encode()).hexdigest()[:digits]

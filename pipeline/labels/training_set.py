@@ -123,13 +123,22 @@ class TrainingSet:
             folder: new or empty.
             plan: its images must still lie where they were.
             report: told after every image.
+
+        Raises:
+            TrainingSetError: a file of it is there already.
         """
         for kind in ("images", "labels"):
             for subset in SUBSETS:
                 (folder / kind / subset).mkdir(parents=True, exist_ok=True)
         images: list[RealImage | SyntheticImage] = [*plan.synthetic, *plan.real]
         for image in track(images, len(images), "merge images", report):
-            _write_image(folder, image)
+            try:
+                _write_image(folder, image)
+            except FileExistsError as error:
+                raise TrainingSetError(
+                    f"Two files of the training set have one name ({error}).",
+                    "Write it into an empty folder; if it was one, rename the frame's batch.",
+                ) from error
         listed = {subset: tuple(_lines(plan, subset)) for subset in SUBSETS}
         for subset, lines in listed.items():
             write_text(folder / LIST_FILES[subset], "".join(f"./{line}\n" for line in lines))

@@ -54,6 +54,13 @@ def test_a_flat_name_can_be_read_and_depends_on_its_parts_alone() -> None:
     assert other[:21] == name[:21]
 
 
+def test_flat_names_that_are_cut_alike_are_still_different() -> None:
+    long = "task_" + "x" * 118  # Eight digits would be the same.
+    frames = ("frame_017435.png", "frame_040224.png")
+    one, other = (flat_name((long, "default", "", f), "real_", "default") for f in frames)
+    assert one != other
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(parts, parts, parts, parts), max_size=8, unique=True))
 def test_flat_names_are_different_files_everywhere(

@@ -15,7 +15,7 @@ import yaml
 
 from pipeline import links
 from pipeline.games.pack import MergeRules
-from pipeline.labels.merge import MergePlan, plan_merge
+from pipeline.labels.merge import MergePlan, RealImage, plan_merge
 from pipeline.labels.synthetic import SUBSETS
 from pipeline.labels.training_set import TrainingSet, TrainingSetError
 from pipeline.manifests import manifest_of
@@ -87,6 +87,22 @@ def test_where_links_are_impossible_images_are_copied(
     assert manifest_of(tmp_path / "copied") == manifest_of(written)
     real = plan.real[0]
     assert not (tmp_path / "copied/images" / real.subset / real.name).samefile(real.source.image)
+
+
+@pytest.mark.parametrize("are_links_possible", [True, False])
+def test_an_image_is_never_written_over_another(
+    plan: MergePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, are_links_possible: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    if not are_links_possible:
+        monkeypatch.setattr(links.os, "link", refuse)
+    monkeypatch.setattr(RealImage, "name", "real.png")
+    before = [manifest_of(real.source.folder) for real in plan.real]
+    with pytest.raises(TrainingSetError, match="have one name"):
+        TrainingSet.write(tmp_path / "set", plan)
+    assert [manifest_of(real.source.folder) for real in plan.real] == before
 
 
 def test_the_set_names_no_place_on_this_machine(written: Path, tmp_path: Path) -> None:
