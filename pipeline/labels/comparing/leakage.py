@@ -15,7 +15,8 @@ from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.fingerprints import Fingerprint, perceptual_hash
 from pipeline.manifests import sha256_of
 
-LeakKind = Literal["same bytes", "near duplicate"]
+LeakKind = Literal["same bytes", "near duplicate", "same name"]
+"""The last one is found no more, and stands in the summaries of training sets of before."""
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,9 @@ def test_a_summary_of_before_is_still_read(make_batch: Any, drawn: Any) -> None:
     told = {key: value for key, value in summary.model_dump(mode="json").items() if key not in new}
     read = MergeSummary.model_validate({**told, "duplicates": [same], "collisions": [same]})
     assert read.duplicates[0].taken == "one/a_0"
+    leak = {"kind": "same name", "trained": "a_0", "judged": "a_0", "bits": 30}
+    read = MergeSummary.model_validate({**told, "held_out_leaks": [leak]})
+    assert read.held_out_leaks[0].kind == "same name"
 
 
 def test_held_out_batches_never_enter_and_are_compared_with(make_batch: Any, drawn: Any) -> None:
