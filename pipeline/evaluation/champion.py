@@ -39,9 +39,9 @@ def compare(challenger: Scores, champion: Scores) -> Comparison:
         EvaluationError: they were judged on different frames.
     """
     names, old_names = ([frame.name for frame in s.per_frame] for s in (challenger, champion))
-    if set(names) != set(old_names):
+    if not any("/" in name for name in old_names):
         # Reports of before have file names alone.
-        names, old_names = ([name.rpartition("/")[2] for name in n] for n in (names, old_names))
+        names = [name.rpartition("/")[2] for name in names]
     order = {name: index for index, name in enumerate(old_names)}
     if sorted(names) != sorted(order):
         raise EvaluationError(

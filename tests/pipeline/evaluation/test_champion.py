@@ -53,6 +53,22 @@ def test_scores_on_other_frames_cannot_be_compared(scored: Any) -> None:
         compare(scored([5, 2, 7]), scored([5, 2]))
 
 
+def test_frames_of_two_batches_that_are_called_alike_are_different_frames(scored: Any) -> None:
+    new, old = (
+        scores.model_copy(
+            update={
+                "per_frame": tuple(
+                    frame.model_copy(update={"name": f"{batch}/{frame.name}"})
+                    for frame in scores.per_frame
+                )
+            }
+        )
+        for batch, scores in (("heldout_2", scored([5, 2])), ("heldout_1", scored([5, 2])))
+    )
+    with pytest.raises(EvaluationError, match="different frames"):
+        compare(new, old)
+
+
 def test_a_report_of_before_has_file_names_alone(scored: Any) -> None:
     now, before = scored([5, 2, 7]), scored([5, 2, 7])
     frames = tuple(
