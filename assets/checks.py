@@ -73,7 +73,7 @@ def _check(
 ) -> dg.AssetChecksDefinition:
     """A check with the name of its judge; its failure stops what follows, unless it only warns.
 
-    What the opener of the artifact's folder raises is wrong, and what the judge returns.
+    What the judge returns is wrong, and what it or the opener of the artifact's folder raises.
     """
 
     @dg.asset_check(
@@ -88,11 +88,9 @@ def _check(
         artifact = latest(context.instance, artifacts.store, key, partition)
         problems: Sequence[object]
         try:
-            opened = opener(artifact.path)
+            problems = judge(Case(context, artifacts.store, pack), opener(artifact.path))
         except OutpostError as error:
             problems = [error]
-        else:
-            problems = judge(Case(context, artifacts.store, pack), opened)
         return dg.AssetCheckResult(
             passed=not problems,
             severity=severity,

@@ -26,6 +26,7 @@ from pipeline.labels.comparing.box_differences import counted
 from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.merge import (
     MergeSummary,
+    check_batches,
     held_out_frames,
     is_held_out,
     open_batches,
@@ -66,12 +67,18 @@ def held_out_batches(
 def judged_frames(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[BatchFrame, ...]:
-    """The frames that serve evaluation alone, each image once."""
+    """The frames that serve evaluation alone, each image once.
+
+    Raises:
+        MergeError: a batch was read for other classes.
+    """
     whole = _read_batches(instance, store, pack, held_out=True)
     merged = merged_batches(instance, store, pack)
     # All of them where one has such frames: a newer export may have taken them out of the subset.
     tested = merged if any(map(_has_test_frames, merged)) else ()
-    return held_out_frames(_opened((*whole, *tested)), pack.merge)
+    batches = _opened((*whole, *tested))
+    check_batches(batches, pack.class_names)
+    return held_out_frames(batches, pack.merge)
 
 
 def merged_batches(

@@ -166,7 +166,7 @@ def plan_merge(
     Raises:
         MergeError: a batch was read for other classes, or two have one name.
     """
-    _check_batches(batches, class_names)
+    check_batches(batches, class_names)
     held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
@@ -263,7 +263,15 @@ class _Images:
         }
 
 
-def _check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) -> None:
+def check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) -> None:
+    """Refuse batches whose class ids mean something else, or that have one name.
+
+    Args:
+        class_names: of the game pack, in the order of their ids.
+
+    Raises:
+        MergeError: a batch was read for other classes, or two have one name.
+    """
     for batch in batches:
         if batch.batch.class_names != tuple(class_names):
             raise MergeError(

@@ -18,6 +18,7 @@ from assets.graph.annotations import judged_frames, left_out_batches, merged_bat
 from assets.operations.export_batches import UnknownBatchError, batch_rows, retire
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import ExportBatch
+from pipeline.labels.merge import MergeError
 from resources.defaults import Resources
 from resources.exports import NotRestoredError
 from resources.instance import open_instance
@@ -148,6 +149,14 @@ def test_a_renamed_export_takes_the_place_of_its_batch(state: State) -> None:
     assert state.merged() == []
     assert [one.batch for one in judged_frames(state.instance, store, PACK)] == ["heldout_match"]
     assert states(state) == {"heldout_match": "used"}
+
+
+def test_frames_that_were_read_for_other_classes_are_not_judged(state: State) -> None:
+    state.drop("heldout_match.zip")
+    state.read()
+    pack = PACK.model_copy(update={"classes": PACK.classes[:-1]})
+    with pytest.raises(MergeError, match="'heldout_match' was read for another list of classes"):
+        judged_frames(state.instance, state.resources.artifacts.store, pack)
 
 
 def test_a_copy_under_another_name_takes_no_place(state: State) -> None:
