@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,9 +122,7 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def retired(self, game: str) -> tuple[DroppedExport, ...]:
         """Exports that were taken out and may be put back, by batch name and then by time."""
-        away = self.path(game) / RETIRED_FOLDER
-        folders = sorted(away.iterdir(), key=lambda each: int(each.name)) if away.is_dir() else ()
-        found = [export for folder in folders for export in _exports_in(folder)]
+        found = [e for folder in self._retired_folders(game) for e in _exports_in(folder)]
         return tuple(sorted(found, key=lambda export: export.batch))
 
     def retire(self, game: str, batch: str) -> None:
@@ -131,7 +130,7 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         away = self.path(game) / RETIRED_FOLDER
         for export in [one for one in self._found(game) if one.batch == batch]:
             # In a folder of its own: an export of that name may have been retired before.
-            numbers = [int(each.name) for each in away.iterdir()] if away.is_dir() else []
+            numbers = (int(each.name) for each in self._retired_folders(game))
             folder = away / str(max(numbers, default=0) + 1)
             folder.mkdir(parents=True)
             export.path.rename(folder / export.path.name)
@@ -156,7 +155,17 @@ class ExportsFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
             )
         newest = retired[-1].path
         newest.rename(self.path(game) / newest.name)
-        newest.parent.rmdir()
+        # What file managers put beside it, such as .DS_Store, may stay.
+        with suppress(OSError):
+            newest.parent.rmdir()
+
+    def _retired_folders(self, game: str) -> list[Path]:
+        """Those of retired exports, from the first to the last."""
+        away = self.path(game) / RETIRED_FOLDER
+        entries = away.iterdir() if away.is_dir() else ()
+        return sorted(
+            (each for each in entries if each.name.isdecimal()), key=lambda each: int(each.name)
+        )
 
     def _found(self, game: str) -> list[DroppedExport]:
         """Every export, archives first, then by file name."""

@@ -129,6 +129,20 @@ def test_an_archives_stamp_changes_when_it_is_replaced(exports: ExportsFolder) -
     assert export.stamp != before
 
 
+def test_what_a_file_manager_adds_to_retired_exports_does_no_harm(exports: ExportsFolder) -> None:
+    folder = exports.path("demo")
+    archive(folder / "a.zip")
+    archive(folder / "b.zip")
+    exports.retire("demo", "a")
+    (folder / ".retired" / ".DS_Store").touch()
+    (folder / ".retired" / "1" / ".DS_Store").touch()
+    exports.retire("demo", "b")
+    assert [export.batch for export in exports.retired("demo")] == ["a", "b"]
+    exports.restore("demo", "a")
+    assert [export.batch for export in exports.retired("demo")] == ["b"]
+    assert chosen(exports) == {"a": "a.zip"}
+
+
 def test_a_link_to_nothing_does_not_stop_the_stamp(exports: ExportsFolder) -> None:
     folder = unpacked(exports.path("demo") / "a")
     try:
