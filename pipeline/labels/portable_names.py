@@ -14,7 +14,11 @@ DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE
 """Names that Windows takes for a device, whatever their suffix."""
 UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")
 LONGEST = 120
-"""Characters of a name; file systems take 255 bytes, and paths have an end too."""
+"""Characters of a name: paths have an end too."""
+LONGEST_BYTES = 255
+"""Of a name, as Linux and macOS take it: most letters of Asia have three bytes."""
+LONGEST_SUFFIX = 16
+"""Bytes of what is kept after a name's last dot."""
 DIGITS = 8
 """Hexadecimal ones of a marked part, which is then compared with all others."""
 FLAT_DIGITS = 16
@@ -62,13 +66,18 @@ def _portable(part: str) -> str:
     name = RESERVED.sub("_", part)
     if DEVICES.match(name):
         name = f"_{name}"
-    return name if len(name) <= LONGEST else _marked(name, part)
+    is_short = len(name) <= LONGEST and len(name.encode()) <= LONGEST_BYTES
+    return name if is_short else _marked(name, part)
 
 
 def _marked(name: str, told_by: str) -> str:
     path = PurePosixPath(name)
-    mark = f"{path.stem[: LONGEST - DIGITS]}~{_digest(told_by, DIGITS)}{path.suffix}"
-    return str(path.with_name(mark))
+    suffix = path.suffix if len(path.suffix.encode()) <= LONGEST_SUFFIX else ""
+    end = f"~{_digest(told_by, DIGITS)}{suffix}"
+    stem = path.name.removesuffix(suffix)[: LONGEST - DIGITS]
+    # Where it ends within a letter, that one is left out.
+    cut = stem.encode()[: LONGEST_BYTES - len(end.encode())].decode(errors="ignore")
+    return str(path.with_name(cut + end))
 
 
 def _folded(name: str) -> str:

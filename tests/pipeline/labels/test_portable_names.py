@@ -34,6 +34,13 @@ def test_what_windows_refuses_is_spelt_otherwise(name: str) -> None:
     assert len(stored) < 140
 
 
+@pytest.mark.parametrize("name", ["\u5bfe" * 100 + ".png", "a." + "x" * 300, "\u5bfe" * 300])
+def test_names_are_as_long_as_a_file_system_takes(name: str) -> None:
+    stored = portable_paths([name, f"{name}/{name}", name])
+    assert len(set(stored)) == 3
+    assert all(len(part.encode()) <= 255 for path in stored for part in path.split("/"))
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(paths, max_size=8, unique=True))
 def test_no_two_paths_become_one(given_paths: list[str]) -> None:
