@@ -43,7 +43,7 @@ UNREADABLE = (
     EOFError,
     ValueError,
 )
-"""What Python's zip reader raises for damaged, encrypted or exotic members."""
+"""What Python's zip reader raises for damaged, encrypted or exotic archives and members."""
 
 EXPORT_AGAIN = "Export the task again in CVAT as 'COCO 1.0' with 'Save images' turned on."
 COPY_AGAIN = f"Copy the file again; it may be cut off. {EXPORT_AGAIN}"
@@ -74,19 +74,21 @@ def open_export(path: Path) -> Iterator[ExportFiles]:
         raise ExportError(f"There is no export at {path}.", "Give the path of a zip or a folder.")
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except UNREADABLE as error:
         raise ExportError(f"{path} is not a readable zip archive ({error}).", COPY_AGAIN) from error
 
-    def read(name: str) -> bytes:
-        try:
-            return archive.read(name)
-        except UNREADABLE as error:
-            raise ExportError(
-                f"{path}: {name} cannot be unpacked ({error}).", COPY_AGAIN
-            ) from error
-
     with archive:
-        yield ExportFiles(_names_in_archive(path, archive), read)
+        members = _members(path, archive)
+
+        def read(name: str) -> bytes:
+            try:
+                return archive.read(members[name])
+            except UNREADABLE as error:
+                raise ExportError(
+                    f"{path}: {name} cannot be unpacked ({error}).", COPY_AGAIN
+                ) from error
+
+        yield ExportFiles(tuple(sorted(members)), read)
 
 
 def digest_of_export(path: Path) -> str:
@@ -109,15 +111,18 @@ def _names_in_folder(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(sizes))
 
 
-def _names_in_archive(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
-    members = [member for member in archive.infolist() if not member.is_dir()]
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of an archive by their path with forward slashes; tools on Windows write others."""
+    named = [(member.filename.replace("\\", "/"), member) for member in archive.infolist()]
+    named = [(name, member) for name, member in named if not name.endswith("/")]
+    members = [member for _, member in named]
     _check_count(path, len(members))
     for member in members:
         _check_member(path, member)
-    repeated = [name for name, n in Counter(m.filename for m in members).items() if n > 1]
+    repeated = [name for name, n in Counter(name for name, _ in named).items() if n > 1]
     if repeated:
         raise ExportError(f"{path} holds {repeated[0]} more than once.", EXPORT_AGAIN)
-    sizes = {member.filename: member.file_size for member in members}
+    sizes = {name: member.file_size for name, member in named}
     _check_sizes(path, sizes)
     total, packed = sum(sizes.values()), path.stat().st_size
     if total > max(UNSUSPECTED_BYTES, MAX_RATIO * packed):
@@ -126,7 +131,7 @@ def _names_in_archive(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
             f"export is at most {MAX_RATIO} times as large.",
             "Don't use this file: images do not shrink like that.",
         )
-    return tuple(sorted(sizes))
+    return dict(named)
 
 
 def _check_count(path: Path, count: int) -> None:
@@ -138,7 +143,6 @@ def _check_count(path: Path, count: int) -> None:
 
 
 def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
-    # Tools on Windows may write backslashes.
     name = PurePosixPath(member.filename.replace("\\", "/"))
     drive = PureWindowsPath(member.filename).drive
     climbs = name.is_absolute() or ".." in name.parts or bool(drive)

@@ -161,6 +161,31 @@ def test_an_archive_that_is_cut_off_says_to_copy_it_again(tmp_path: Path) -> Non
         pass
 
 
+@pytest.mark.parametrize("change", ["a name that is no UTF-8", "an unknown version"])
+def test_a_damaged_directory_is_no_readable_archive(tmp_path: Path, change: str) -> None:
+    path = archive(tmp_path / "a.zip", {"images/b.png": b"1"})
+    content = bytearray(path.read_bytes())
+    entry = content.rfind(b"PK\x01\x02")
+    if change == "an unknown version":
+        content[entry + 6] = 255
+    else:
+        content[entry + 9] |= 0x08
+        content[entry + 46] = 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ExportError, match="not a readable zip"), open_export(path):
+        pass
+
+
+def test_backslashes_in_an_archive_are_read_as_slashes(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", {"images\\": b"", "images\\default\\b.png": b"1"})
+    with open_export(path) as files:
+        assert files.names == ("images/default/b.png",)
+        assert files.read("images/default/b.png") == b"1"
+    path = archive(tmp_path / "b.zip", {"images\\b.png": b"1", "images/b.png": b"2"})
+    with pytest.raises(ExportError, match="more than once"), open_export(path):
+        pass
+
+
 def test_a_damaged_member_is_named(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.zip", {"images/a.png": bytes(5000)})
     content = bytearray(path.read_bytes())
