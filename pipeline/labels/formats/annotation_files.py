@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError, field_validator
 
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles
 from pipeline.labels.images import IMAGE_SUFFIXES
@@ -43,6 +43,14 @@ class CocoCategory(BaseModel):
 
     id: int
     name: str
+
+    @field_validator("name")
+    @classmethod
+    def _can_be_written(cls, name: str) -> str:
+        # JSON may hold half a character, which no file in UTF-8 can.
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise ValueError("holds half a character (a lone surrogate)")
+        return name
 
 
 class CocoMask(BaseModel):
@@ -188,6 +196,7 @@ def _read_subsets(path: Path, files: ExportFiles) -> Iterator[ExportSubset]:
             EXPORT_AGAIN,
         )
     for name in found:
+        _check_printable(path, name.as_posix())
         origin = f"{path}: {name}"
         coco = _parse(origin, files.read(name.as_posix()))
         by_image = defaultdict(list)
@@ -302,9 +311,13 @@ def _check_name(path: Path, member: str) -> None:
             f"{path}: {member} is not an image that trainers read.",
             f"Use one of {', '.join(IMAGE_SUFFIXES)}.",
         )
+    _check_printable(path, member)
+
+
+def _check_printable(path: Path, member: str) -> None:
     if not member.isprintable():
         raise ExportError(
-            f"{path}: {member!r} holds characters that no list of files can.", "Rename the image."
+            f"{path}: {member!r} holds characters that no list of files can.", "Rename the file."
         )
 
 

@@ -196,7 +196,8 @@ class _FrameReader:
         self._tracks.see(
             TrackedBox(
                 frame=one.title,
-                track=(one.subset.name, one.folder, str(track)),
+                # Half a character, which JSON may hold, can be written into no report.
+                track=(one.subset.name, one.folder, str(track).encode(errors="replace").decode()),
                 class_name=self._class_names[labelled.class_id],
                 box=labelled.box,
                 is_key=str(annotation.attribute("keyframe")).lower() in ("true", "1"),

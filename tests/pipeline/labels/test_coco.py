@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.labels.batches import RespeltLabel, UnknownLabel
+from pipeline.labels.batches import ExportBatch, RespeltLabel, UnknownLabel
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.formats.cvat_export import ExportError
 from pipeline.labels.inspection.sessions import sessions_of
+from pipeline.labels.inspection.tracks import STILL_FRAMES
 
 CLASSES = ("sheep", "wolf", "ship")
 WESNOTH = Path(__file__).parents[4] / "shared" / "data" / "wesnoth"
@@ -428,6 +429,19 @@ def test_the_wesnoth_batches_are_read_whole() -> None:
     assert [batch.rejected for batch in batches] == [(), ()]
     sessions = {session for batch in batches for session in sessions_of(batch.frames)}
     assert sessions == {f"session00{number}" for number in range(1, 6)}
+
+
+def test_half_a_character_is_refused_in_a_label_and_spelt_otherwise_in_a_track(
+    export: Any, shapes: Any, tmp_path: Path
+) -> None:
+    track = {**shapes.rectangle("wolf", 0, 0, 9, 9), "attributes": {"track_id": "\ud83d"}}
+    for n in range(STILL_FRAMES):
+        export.frame(f"{n}.png", track)
+    source = export.write()
+    ExportBatch.write(tmp_path / "batch", read_export(source, CLASSES), source)
+    export.labels = (*CLASSES, "a \ud83d")
+    with pytest.raises(ExportError, match="half a character"):
+        read_export(export.write(), CLASSES)
 
 
 def test_images_of_one_subset_folder_and_name_are_refused(export: Any, shapes: Any) -> None:
