@@ -59,6 +59,8 @@ class _StillRun:
     frames: int
     changed: int
     """Those in which the image is another than in the first."""
+    changed_last: int
+    """The same, of those in a row that the run ends with."""
 
 
 class TrackWatch:
@@ -72,12 +74,18 @@ class TrackWatch:
         """The next frame of a track; frames come in the order of the video."""
         run = self._runs.get(seen.track)
         if run is not None and not seen.is_key and _stands(run.first, seen):
-            changed = run.changed + _differ(run.first.thumbnail, seen.thumbnail)
-            self._runs[seen.track] = replace(run, last=seen, frames=run.frames + 1, changed=changed)
+            differs = _differ(run.first.thumbnail, seen.thumbnail)
+            self._runs[seen.track] = replace(
+                run,
+                last=seen,
+                frames=run.frames + 1,
+                changed=run.changed + differs,
+                changed_last=run.changed_last + 1 if differs else 0,
+            )
             return
         if run is not None:
             self._findings += _finding_of(run)
-        self._runs[seen.track] = _StillRun(seen, seen, frames=1, changed=0)
+        self._runs[seen.track] = _StillRun(seen, seen, frames=1, changed=0, changed_last=0)
 
     def findings(self) -> tuple[LabelFinding, ...]:
         """One for each track that stands still while the image changes, once all is seen."""
@@ -111,7 +119,9 @@ def _differ(one: Thumbnail, other: Thumbnail) -> bool:
 
 
 def _finding_of(run: _StillRun) -> Iterator[LabelFinding]:
-    if run.frames < STILL_FRAMES or 2 * run.changed < run.frames:
+    # A unit may stand still for long before it dies: then only the end of the run has changed.
+    mostly_changed = run.frames >= STILL_FRAMES and 2 * run.changed >= run.frames
+    if not mostly_changed and run.changed_last < STILL_FRAMES:
         return
     yield LabelFinding(
         kind="still track",

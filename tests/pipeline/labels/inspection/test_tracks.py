@@ -53,6 +53,14 @@ def test_a_unit_that_is_gone_before_a_still_camera_is_told() -> None:
     assert len(watched(lambda n: with_unit if n < 3 else ground(1))) == 1
 
 
+def test_a_unit_that_stands_for_long_before_it_is_gone_is_told() -> None:
+    def died_at(frame: int) -> tuple[LabelFinding, ...]:
+        return watched(lambda n: ground(1 if n < frame else 2), frames=60)
+
+    assert len(died_at(60 - STILL_FRAMES)) == 1
+    assert died_at(61 - STILL_FRAMES) == ()
+
+
 @pytest.mark.parametrize(
     "image",
     [
