@@ -53,6 +53,10 @@ GROUPED = (
     "has an outline and a box that differ, as a group in CVAT makes one of several shapes; the {} "
     "was taken"
 )
+NO_BOX = (
+    "has shapes, but none of them has a box, so it is learned as an image without objects; see the "
+    "rejected shapes, and correct them in CVAT if an object is there"
+)
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,11 @@ class _FrameReader:
         checked = check_image(origin, self._files.read(one.member), one.image)
         width, height = checked.pixels.size
         if (width, height) != (one.image.width, one.image.height):
-            self._find_scaled(one, (width, height))
+            self._find_in_image(one, "scaled", _scaled(one.image, (width, height)))
+        rejected_before = len(self.rejected)
         boxes, doubles = without_doubles(tuple(self._boxes(one, checked.pixels)))
+        if not boxes and len(self.rejected) > rejected_before:
+            self._find_in_image(one, "no box", NO_BOX)
         for double in doubles:
             self._find(one, "double", double, "was labelled twice; one of both was kept")
         return Frame(
@@ -211,12 +218,15 @@ class _FrameReader:
         name = self._class_names[labelled.class_id]
         self._findings.append(LabelFinding(kind, one.title, name, labelled.box, problem))
 
-    def _find_scaled(self, one: ExportedImage, size: tuple[int, int]) -> None:
-        problem = (
-            f"was annotated at {one.image.width}x{one.image.height} and is {size[0]}x{size[1]} "
-            "pixels large; its boxes were scaled"
-        )
-        self._findings.append(LabelFinding("scaled", one.title, "", None, problem))
+    def _find_in_image(self, one: ExportedImage, kind: FindingKind, problem: str) -> None:
+        self._findings.append(LabelFinding(kind, one.title, "", None, problem))
+
+
+def _scaled(image: CocoImage, size: tuple[int, int]) -> str:
+    return (
+        f"was annotated at {image.width}x{image.height} and is {size[0]}x{size[1]} pixels large; "
+        "its boxes were scaled"
+    )
 
 
 def _order(frame: Frame) -> tuple[str, str, str]:

@@ -19,7 +19,9 @@ TINY_SIDE = 4.0
 LEAST_INSIDE = 0.5
 """Share of a box's area that is expected inside the image."""
 
-FindingKind = Literal["double", "tiny", "outside", "too large", "group", "still track", "scaled"]
+FindingKind = Literal[
+    "double", "tiny", "outside", "too large", "group", "still track", "scaled", "no box"
+]
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,15 @@ def test_shapes_are_clipped_and_those_outside_rejected_with_a_reason(
     ]
 
 
+def test_an_image_of_which_every_shape_was_rejected_is_told(export: Any, shapes: Any) -> None:
+    export.labels = (*CLASSES, "dragon")
+    empty, dragon = shapes.rectangle("wolf", 5, 5, 0, 20), shapes.rectangle("dragon", 5, 5, 9, 9)
+    export.frame("a_0.png", empty, dragon).frame("a_1.png", dragon)
+    export.frame("a_2.png", empty, shapes.rectangle("wolf", 5, 5, 9, 9))
+    findings = read_export(export.write(), CLASSES).findings
+    assert [(found.kind, found.frame) for found in findings] == [("no box", "a_0.png")]
+
+
 def test_labels_are_matched_by_name_and_unknown_ones_counted(export: Any, shapes: Any) -> None:
     export.labels = ("dragon", "wolf", "sheep")
     export.frame(
