@@ -203,6 +203,7 @@ def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[B
     parts = (
         replace(b, batch=replace(b.batch, frames=tuple(tested[b.name]), unlabelled=()))
         for b in usable
+        if tested[b.name]
     )
     held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     return choose_frames([*held_out, *parts]).frames

@@ -158,20 +158,26 @@ def _replaced(ordered: Sequence[NamedBatch], everything: _Everything) -> tuple[R
         frames = Counter(everything.frames[index].batch for index in group)
         for one, other in permutations(frames, 2):
             shared[one, other] += frames[one]
-    newest: dict[str, NamedBatch] = {}
-    found = []
+    of_source: dict[str, list[NamedBatch]] = defaultdict(list)
+    found: dict[str, ReplacedBatch] = {}
     for batch in ordered:
         source = source_of(batch)
         if source is None:
             continue
-        newer = newest.setdefault(source, batch)
-        pairs = ((batch, newer), (newer, batch))
-        if newer is not batch and any(
-            2 * shared[one.name, other.name] >= _size(one.batch) for one, other in pairs
-        ):
+        # Any of them: the newest may be of another task of that name.
+        newer = next((one for one in of_source[source] if _are_alike(one, batch, shared)), None)
+        if newer is not None:
+            by = found[newer.name].by if newer.name in found else newer.name
             why = why_taken(newer, batch)
-            found.append(ReplacedBatch(name=batch.name, by=newer.name, why=why))
-    return tuple(sorted(found, key=lambda one: one.name))
+            found[batch.name] = ReplacedBatch(name=batch.name, by=by, why=why)
+        of_source[source].append(batch)
+    return tuple(sorted(found.values(), key=lambda one: one.name))
+
+
+def _are_alike(one: NamedBatch, other: NamedBatch, shared: Mapping[tuple[str, str], int]) -> bool:
+    """Whether half of the images of one of them are in the other."""
+    counts = ((shared.get((a.name, b.name), 0), a) for a, b in permutations((one, other)))
+    return any(0 < count and 2 * count >= _size(batch.batch) for count, batch in counts)
 
 
 def _is_test(frame: BatchFrame) -> bool:

@@ -37,6 +37,12 @@ def names(*numbers: int) -> dict[str, str]:
     return {f"a_{n}.png": f"view {n}" for n in numbers}
 
 
+def in_subset(batch: NamedBatch, subset: str) -> NamedBatch:
+    """All annotated frames of it in that subset."""
+    frames = tuple(replace(frame, subset=subset) for frame in batch.batch.frames)
+    return replace(batch, batch=replace(batch.batch, frames=frames))
+
+
 def used(plan: MergePlan) -> dict[str, str]:
     """The batch of each frame that is used, by name."""
     return {real.frame.name: real.source.batch for real in plan.real}
@@ -125,6 +131,32 @@ def test_tasks_of_one_name_and_other_images_are_both_used(make_batch: Any, drawn
     ]
     plan = plan_merge(batches, drawn, CLASSES, RULES)
     assert (len(plan.real), plan.summary.replaced) == (2, ())
+
+
+def test_frames_of_the_subset_test_are_judged_beside_a_newer_task_of_that_name(
+    make_batch: Any,
+) -> None:
+    old, new = (
+        make_batch(f"task_match-2026_01_0{day}_10_00_00-coco_1.0", {"a.png": f"day {day}"})
+        for day in (1, 9)
+    )
+    old = in_subset(old, "Test")
+    assert [one.batch for one in held_out_frames([old, new], RULES)] == [old.name]
+
+
+def test_an_export_is_replaced_whatever_else_has_the_name_of_its_task(
+    make_batch: Any, drawn: Any
+) -> None:
+    frames = (names(0, 1, 2, 3), names(2, 3, 4, 5), names(4, 5, 6), {"b.png": "another task"})
+    batches = [
+        make_batch(f"task_m-2026_01_0{day}_10_00_00-coco_1.0", shown)
+        for day, shown in enumerate(frames, 1)
+    ]
+    replaced = plan_merge(batches, drawn, CLASSES, RULES).summary.replaced
+    # The oldest has no image of the one that is used, but of the one that was replaced by it.
+    assert [(one.name, one.by) for one in replaced] == [
+        (older.name, batches[2].name) for older in batches[:2]
+    ]
 
 
 def test_of_other_batches_the_one_exported_later_wins(
