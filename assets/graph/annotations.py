@@ -57,10 +57,16 @@ def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 def held_out_batches(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[Artifact, ...]:
-    """Batches that serve evaluation alone, whole or by their subset Test, by name."""
+    """Batches that serve evaluation, by name.
+
+    Those that serve it alone, those with a subset Test, and those that label images of it anew.
+    """
     whole = _read_batches(instance, store, pack, held_out=True)
-    tested = (b for b in merged_batches(instance, store, pack) if _has_test_frames(b))
-    return tuple(sorted((*whole, *tested), key=_name))
+    merged = merged_batches(instance, store, pack)
+    tested = {_name(batch) for batch in merged if _has_test_frames(batch)}
+    if tested:
+        tested |= {frame.batch for frame in judged_frames(instance, store, pack)}
+    return tuple(sorted((*whole, *(b for b in merged if _name(b) in tested)), key=_name))
 
 
 def judged_frames(

@@ -170,8 +170,8 @@ def plan_merge(
     held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
-    tested = [one for one in choice.frames if one.frame.purpose == "test"]
-    frames = [one for one in choice.frames if one.frame.purpose != "test"]
+    tested = [one for one in choice.frames if one.purpose == "test"]
+    frames = [one for one in choice.frames if one.purpose != "test"]
     split = split_frames(frames, rules)
     real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
     images = _Images(real, tuple(synthetic), tuple(class_names))
@@ -198,7 +198,7 @@ def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[B
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     tested = defaultdict(list)
     for one in choose_frames(usable).frames:
-        if one.frame.purpose == "test":
+        if one.purpose == "test":
             tested[one.batch].append(one.frame)
     parts = (
         replace(b, batch=replace(b.batch, frames=tuple(tested[b.name]), unlabelled=()))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from pipeline.labels.batches import Batch, BatchFrame, NamedBatch
+from pipeline.labels.batches import Batch, BatchFrame, FrameKey, NamedBatch, Purpose
 from pipeline.labels.comparing.box_differences import BoxDifference, box_differences, counted
 from pipeline.labels.comparing.corrections import in_precedence, source_of, why_taken
 from pipeline.labels.comparing.same_images import same_images
 from pipeline.manifests import Record
 
 FIRST_BY_NAME = "the first by name"
+PRECEDENCE: tuple[Purpose, ...] = ("test", "validation", "train", "any")
+"""What an image is for that batches have in several subsets: the first of these."""
 
 
 class Duplicate(Record):
@@ -74,7 +76,8 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
 
     A newer export of the same task, job or project replaces the older one, if half of the frames
     of one of them are in the other. Of any other batches that hold an image, the one that was
-    exported later is taken; an image that one of them holds in its Test subset stays there.
+    exported later is taken; an image that one of them holds in its subset Test, Validation or
+    Train, in this order, is for that, whichever is taken.
 
     Args:
         batches: of different names, in the order that decides where no time is known.
@@ -88,8 +91,6 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
     duplicates, differences, left_out = [], [], set()
     for taken, other in images.left_out():
         why = why_taken(named[taken.batch], named[other.batch])
-        if _is_test(taken) and not _is_test(other):
-            why = "it is held out there, by its subset"
         left_out.add(other.key)
         if other.batch not in images.replaced:
             duplicates.append(Duplicate(taken=taken.title, left_out=other.title, why=why))
@@ -100,7 +101,12 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
             differences.append(
                 LabelDifference(taken=taken.title, left_out=other.title, why=why, boxes=boxes)
             )
-    frames = [frame for frame in images.usable() if frame.key not in left_out]
+    purposes = dict(images.purposes())
+    frames = [
+        frame._replace(given=purposes.get(frame.key))
+        for frame in images.usable()
+        if frame.key not in left_out
+    ]
     frames.sort(key=lambda one: (one.frame.stem, one.key))
     return Choice(tuple(frames), tuple(duplicates), tuple(differences), replaced)
 
@@ -113,6 +119,12 @@ def choice_warnings(choice: Choice) -> Iterator[str]:
     for (left_out, taken, why), count in duplicates.items():
         yield (
             f"{count} images of '{left_out}' are in '{taken}' too, and were taken from there: {why}"
+        )
+    given = Counter((one.batch, one.given) for one in choice.frames if one.given)
+    for (batch, purpose), count in given.items():
+        yield (
+            f"{count} images of '{batch}' are for {purpose}, because another batch has them in "
+            "that subset"
         )
     differing: dict[tuple[str, str], list[LabelDifference]] = defaultdict(list)
     for found in choice.differences:
@@ -177,11 +189,7 @@ def _replaced(ordered: Sequence[NamedBatch], everything: _Everything) -> tuple[R
 def _are_alike(one: NamedBatch, other: NamedBatch, shared: Mapping[tuple[str, str], int]) -> bool:
     """Whether half of the images of one of them are in the other."""
     counts = ((shared.get((a.name, b.name), 0), a) for a, b in permutations((one, other)))
-    return any(0 < count and 2 * count >= _size(batch.batch) for count, batch in counts)
-
-
-def _is_test(frame: BatchFrame) -> bool:
-    return frame.frame.purpose == "test"
+    return any(count > 0 and 2 * count >= _size(batch.batch) for count, batch in counts)
 
 
 def _size(batch: Batch) -> int:
@@ -203,33 +211,62 @@ class _SameImages:
 
     def left_out(self) -> Iterator[tuple[BatchFrame, BatchFrame]]:
         """The frame that is taken with each that shows the same image and is not."""
-        frames = self.everything.frames
         for group in self.everything.groups:
-            usable = [index for index in group if self._is_usable(index)]
-            # In order of precedence, as all frames are.
-            tested = [index for index in usable if _is_test(frames[index])]
-            first = next(iter((*tested, *usable)), None)
-            if first is not None:
-                taken = [i for i in usable if frames[i].batch == frames[first].batch]
-                for index in usable:
-                    if frames[index].batch != frames[first].batch:
-                        yield self._like(index, taken), frames[index]
-            for index in group:
-                by = self.replaced.get(frames[index].batch)
-                there = [i for i in group if frames[i].batch == by]
-                if there and self.everything.labelled[index]:
-                    yield self._like(index, there), frames[index]
+            usable = self._usable_of(group)
+            if usable:
+                taken = _Alike(one for one in usable if one.batch == usable[0].batch)
+                for frame in usable:
+                    if frame.batch != usable[0].batch:
+                        yield taken.most_like(frame), frame
+            yield from self._replaced_of(group)
+
+    def purposes(self) -> Iterator[tuple[FrameKey, Purpose]]:
+        """What frames are for whose image another batch has in a subset that goes before."""
+        for group in self.everything.groups:
+            usable = self._usable_of(group)
+            held = {one.purpose for one in usable}
+            given: Purpose = next((purpose for purpose in PRECEDENCE if purpose in held), "any")
+            if given != "any" and len({one.batch for one in usable}) > 1:
+                for frame in usable:
+                    if frame.purpose != given:
+                        yield frame.key, given
+
+    def _replaced_of(self, group: Sequence[int]) -> Iterator[tuple[BatchFrame, BatchFrame]]:
+        frames = [self.everything.frames[index] for index in group]
+        if self.replaced.keys().isdisjoint(one.batch for one in frames):
+            return
+        of_batch: dict[str, list[BatchFrame]] = defaultdict(list)
+        for frame in frames:
+            of_batch[frame.batch].append(frame)
+        alike = {batch: _Alike(found) for batch, found in of_batch.items()}
+        for index, frame in zip(group, frames, strict=True):
+            there = alike.get(self.replaced.get(frame.batch, ""))
+            if there and self.everything.labelled[index]:
+                yield there.most_like(frame), frame
+
+    def _usable_of(self, group: Sequence[int]) -> list[BatchFrame]:
+        """In order of precedence, as all frames are."""
+        return [self.everything.frames[index] for index in group if self._is_usable(index)]
 
     def _is_usable(self, index: int) -> bool:
         labelled = self.everything.labelled[index] or self.unlabelled
         return labelled and self.everything.frames[index].batch not in self.replaced
 
-    def _like(self, index: int, taken: Sequence[int]) -> BatchFrame:
-        """The one of them that is most surely the same: by bytes, then by place, then the first."""
-        wanted = self.everything.frames[index].frame
 
-        def unlikeness(other: int) -> tuple[bool, bool]:
-            frame = self.everything.frames[other].frame
-            return frame.place != wanted.place, frame.sha256 != wanted.sha256
+class _Alike:
+    """Frames of one batch that show one image, by their places and their bytes."""
 
-        return self.everything.frames[min(taken, key=unlikeness)]
+    def __init__(self, frames: Iterable[BatchFrame]) -> None:
+        self._found: dict[tuple[str | None, str | None], BatchFrame] = {}
+        for frame in frames:
+            for key in self._keys(frame):
+                self._found.setdefault(key, frame)
+
+    def most_like(self, wanted: BatchFrame) -> BatchFrame:
+        """The one that is most surely the same: by place, then by bytes, then the first."""
+        return next(self._found[key] for key in self._keys(wanted) if key in self._found)
+
+    @staticmethod
+    def _keys(frame: BatchFrame) -> tuple[tuple[str | None, str | None], ...]:
+        place, sha256 = frame.frame.place, frame.frame.sha256
+        return ((place, sha256), (place, None), (None, sha256), (None, None))

@@ -201,9 +201,29 @@ def test_test_frames_are_held_out_and_validation_frames_validate(
         "a_3.png": "train",
     }
     assert plan.summary.held_out_by_subset == 1
-    assert [same.why for same in plan.summary.duplicates] == ["it is held out there, by its subset"]
+    assert [same.taken for same in plan.summary.duplicates] == ["b/Test/a_0.png"]
     assert plan.summary.batches[0].subsets == dict.fromkeys(subsets, 1)
     assert [one.title for one in held_out_frames([batch, other], RULES)] == ["b/Test/a_0.png"]
+
+
+def test_the_labels_of_an_image_are_the_newest_and_its_subset_is_that_of_any(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    newest = make_batch("new", names(0, 1, 2), shapes=(shapes.rectangle("wolf", 4, 4, 10, 8),))
+    batches = [
+        replace(newest, written=datetime(2026, 1, 9)),
+        in_subset(make_batch("test", names(0)), "Test"),
+        in_subset(make_batch("valid", names(1)), "Validation"),
+        in_subset(make_batch("train", names(0, 1, 2)), "Train"),
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert [(one.source.title, one.subset) for one in plan.real] == [
+        ("new/a_1.png", "val"),
+        ("new/a_2.png", "train"),
+    ]
+    [judged] = held_out_frames(batches, RULES)
+    assert (judged.title, judged.frame.boxes[0].class_id) == ("new/a_0.png", CLASSES.index("wolf"))
+    assert any("1 images of 'new' are for validation" in text for text in plan.summary.warnings)
 
 
 def test_what_is_held_out_twice_is_judged_once(make_batch: Any) -> None:
