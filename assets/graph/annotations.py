@@ -44,7 +44,7 @@ MOST_ROWS = 50
 """Of a table of frames; the batch's report and the training set's summary have them all."""
 SHOWN_COUNTS = {
     *("real_train", "real_val", "synthetic_train", "synthetic_val"),
-    *("oversample_real", "listed_train", "held_out_by_subset"),
+    *("oversample_real", "listed_train", "held_out_by_subset", "left_out_near_test"),
 }
 """Of a merge, on its page."""
 

@@ -35,6 +35,7 @@ from pipeline.labels.comparing.choosing import (
     choose_frames,
 )
 from pipeline.labels.comparing.leakage import Leak, find_leaks
+from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 from pipeline.labels.formats.yolo import YoloRow
 from pipeline.labels.portable_names import flat_name
@@ -109,7 +110,10 @@ class MergeSummary(Record):
         (), description="Images that batches label differently, box by box."
     )
     held_out_by_subset: int = Field(0, description="Frames of the subset Test, in no other count.")
-    unknown_labels: dict[str, int]
+    left_out_near_test: int = Field(
+        0, description="Frames of no subset that show the view of one of Test, in no other count."
+    )
+    unknown_labels: dict[str, int] = Field(description="Of batches that were not replaced.")
     validation_leaks: tuple[Leak, ...] = Field(
         description=f"Validation frames that are trained on; {MOST_LEAKS} at most."
     )
@@ -171,7 +175,8 @@ def plan_merge(
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
     tested = [one for one in choice.frames if one.purpose == "test"]
-    frames = [one for one in choice.frames if one.purpose != "test"]
+    others = [one for one in choice.frames if one.purpose != "test"]
+    frames = _without_views_of(tested, others)
     split = split_frames(frames, rules)
     real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
     images = _Images(real, tuple(synthetic), tuple(class_names))
@@ -181,8 +186,24 @@ def plan_merge(
         class_names=tuple(class_names),
         real=real,
         synthetic=images.synthetic,
-        summary=_summarise(_Decisions(batches, choice, split, leaks, len(tested)), images, rules),
+        summary=_summarise(
+            _Decisions(batches, choice, split, leaks, len(tested), len(others) - len(frames)),
+            images,
+            rules,
+        ),
     )
+
+
+def _without_views_of(
+    tested: Sequence[BatchFrame], frames: Sequence[BatchFrame]
+) -> list[BatchFrame]:
+    """Frames without those of no subset that show the view of a frame that is held out."""
+    if not tested:
+        return list(frames)
+    both = Views.of([one.fingerprint for one in (*frames, *tested)])
+    shown, held_out = both.part(0, len(frames)), both.part(len(frames), len(both.prints))
+    near = {index for index, _, _ in seen_among(shown, held_out)}
+    return [one for i, one in enumerate(frames) if one.purpose != "any" or i not in near]
 
 
 def is_held_out(batch: str, rules: MergeRules) -> bool:
@@ -228,13 +249,19 @@ class _Leaks:
 
 @dataclass(frozen=True)
 class _Decisions:
-    """What was decided on the way to a plan; `tested` frames are held out by their subset."""
+    """What was decided on the way to a plan.
+
+    Attributes:
+        tested: frames that are held out by their subset.
+        near_tested: frames that are left out because they show the view of one of those.
+    """
 
     batches: Sequence[NamedBatch]
     choice: Choice
     split: Split
     leaks: _Leaks
     tested: int
+    near_tested: int
 
 
 @dataclass(frozen=True)
@@ -281,8 +308,10 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
     choice, split, leaks = decisions.choice, decisions.split, decisions.leaks
     per_class = images.per_class()
     unknown: Counter[str] = Counter()
+    replaced = {one.name for one in choice.replaced}
     for batch in decisions.batches:
-        unknown.update({label.name: label.shapes for label in batch.batch.unknown_labels})
+        if batch.name not in replaced:
+            unknown.update({label.name: label.shapes for label in batch.batch.unknown_labels})
     return MergeSummary(
         real_train=len(real_train),
         real_val=len(real_val),
@@ -304,6 +333,7 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         replaced=choice.replaced,
         differences=choice.differences,
         held_out_by_subset=decisions.tested,
+        left_out_near_test=decisions.near_tested,
         unknown_labels=dict(sorted(unknown.items())),
         validation_leaks=leaks.validation[:MOST_LEAKS],
         validation_leak_count=len(leaks.validation),
@@ -311,6 +341,7 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         held_out_leak_count=len(leaks.held_out),
         warnings=(
             *_warnings(split, images),
+            *_view_warnings(decisions),
             *choice_warnings(choice),
             *coverage_warnings(per_class),
         ),
@@ -348,6 +379,23 @@ def _warnings(split: Split, images: _Images) -> Iterator[str]:
             "no real frame validates: the frames are too alike to be split "
             f"({len(images.real)} frames, {split.units} groups); add another session"
         )
+
+
+def _view_warnings(decisions: _Decisions) -> Iterator[str]:
+    if decisions.near_tested:
+        yield (
+            f"{decisions.near_tested} frames of no subset show the view of a frame of the subset "
+            "Test, and are left out, neither trained on nor judged"
+        )
+    for leaks, judged in (
+        (decisions.leaks.validation, "validation frames are trained on"),
+        (decisions.leaks.held_out, "held-out frames are trained on or validate"),
+    ):
+        if leaks:
+            yield (
+                f"{len(leaks)} {judged}, or their views, and the check 'leakage' will fail: "
+                f"{leaks[0].judged} is like {leaks[0].trained}"
+            )
 
 
 def _count(labels: Iterable[Sequence[LabelledBox | YoloRow]]) -> Counter[int]:

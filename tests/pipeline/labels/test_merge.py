@@ -226,6 +226,23 @@ def test_the_labels_of_an_image_are_the_newest_and_its_subset_is_that_of_any(
     assert any("1 images of 'new' are for validation" in text for text in plan.summary.warnings)
 
 
+def test_a_frame_that_shows_the_view_of_a_test_frame_is_left_out(
+    make_batch: Any, drawn: Any
+) -> None:
+    test = in_subset(make_batch("test", {"t_0.png": "view 0"}), "Test")
+    free = make_batch("free", {"f_0.png": "other", "f_1.png": "view 1"})
+    # Other bytes and pixels, near by its hash, as a unit that walked on.
+    [seen, other] = free.batch.frames
+    near = replace(seen, phash=test.batch.frames[0].phash, thumbnail="")
+    free = replace(free, batch=replace(free.batch, frames=(near, other)))
+    plan = plan_merge([test, free], drawn, CLASSES, RULES)
+    assert used(plan) == {"f_1.png": "free"}
+    assert (plan.summary.left_out_near_test, plan.summary.held_out_leak_count) == (1, 0)
+    assert any("1 frames of no subset show the view" in text for text in plan.summary.warnings)
+    trained = plan_merge([test, in_subset(free, "Train")], drawn, CLASSES, RULES).summary
+    assert (trained.left_out_near_test, trained.held_out_leak_count) == (0, 1), "as it was asked"
+
+
 def test_what_is_held_out_twice_is_judged_once(make_batch: Any) -> None:
     batches = [make_batch(name, names(0, 1)) for name in ("heldout_a", "heldout_b", "train")]
     assert [one.title for one in held_out_frames(batches, RULES)] == [
@@ -258,6 +275,8 @@ def test_held_out_batches_never_enter_and_are_compared_with(make_batch: Any, dra
     assert [(leak.judged, leak.trained) for leak in plan.summary.held_out_leaks] == [
         ("heldout_x/h_0.png", "train/a_1.png")
     ]
+    leaks = "heldout_x/h_0.png is like train/a_1.png"
+    assert any("1 held-out frames" in one and leaks in one for one in plan.summary.warnings)
     assert [batch.held_out for batch in plan.summary.batches] == [True, False]
 
 
@@ -322,6 +341,12 @@ def test_unknown_labels_are_summed_over_batches(make_batch: Any, drawn: Any) -> 
     other = NamedBatch("d", batch.folder, Batch(CLASSES, (), (), (UnknownLabel("dragon", 3),), ()))
     summary = plan_merge([batch, foreign, other], drawn, CLASSES, RULES).summary
     assert summary.unknown_labels == {"dragon": 5, "elf": 1}
+
+
+def test_unknown_labels_of_a_replaced_batch_are_corrected(make_batch: Any, drawn: Any) -> None:
+    old, new = (make_batch(f"task_7-2026_01_0{day}_10_00_00-coco_1.0", names(0)) for day in (1, 9))
+    old = replace(old, batch=replace(old.batch, unknown_labels=(UnknownLabel("dragon", 2),)))
+    assert plan_merge([old, new], drawn, CLASSES, RULES).summary.unknown_labels == {}
 
 
 def test_batches_of_other_classes_are_refused(make_batch: Any, drawn: Any) -> None:
