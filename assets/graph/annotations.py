@@ -41,9 +41,10 @@ from resources.exports import ExportsFolder
 
 GROUP = "annotations"
 MOST_ROWS = 50
-"""Of a table of frames; the batch's report and the training set's summary have them all."""
+"""Of a table of frames; the batch's report and the training set's summary have more."""
 SHOWN_COUNTS = {
     *("real_train", "real_val", "synthetic_train", "synthetic_val"),
+    "difference_count",
     *("oversample_real", "listed_train", "held_out_by_subset", "left_out_near_test"),
 }
 """Of a merge, on its page."""
@@ -72,7 +73,7 @@ def held_out_batches(
 def judged_frames(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[BatchFrame, ...]:
-    """The frames that serve evaluation alone, each image once."""
+    """The frames that serve evaluation alone, each image of one batch."""
     whole = _read_batches(instance, store, pack, held_out=True)
     merged = merged_batches(instance, store, pack)
     # All of them where one has such frames: a newer export may have taken them out of the subset.

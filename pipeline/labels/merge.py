@@ -33,6 +33,7 @@ from pipeline.labels.comparing.choosing import (
     ReplacedBatch,
     choice_warnings,
     choose_frames,
+    contradiction_warnings,
 )
 from pipeline.labels.comparing.leakage import Leak, find_leaks
 from pipeline.labels.comparing.views import Views, seen_among
@@ -44,7 +45,7 @@ from pipeline.labels.synthetic import Subset, SyntheticImage
 from pipeline.manifests import Record
 
 REAL_PREFIX = "real_"
-MOST_LEAKS = 100
+MOST_LEAKS = MOST_DIFFERENCES = 100
 """Listed in a summary; all are counted."""
 
 
@@ -107,8 +108,11 @@ class MergeSummary(Record):
     duplicates: tuple[Duplicate, ...] = Field(description="Images that several batches have.")
     replaced: tuple[ReplacedBatch, ...] = Field((), description="Newer exports are there of them.")
     differences: tuple[LabelDifference, ...] = Field(
-        (), description="Images that batches label differently, box by box."
+        (),
+        description=f"Images that batches label differently, box by box; {MOST_DIFFERENCES} at "
+        "most, all in summaries of before.",
     )
+    difference_count: int | None = Field(None, description="None in summaries of before.")
     held_out_by_subset: int = Field(0, description="Frames of the subset Test, in no other count.")
     left_out_near_test: int = Field(
         0, description="Frames of no subset that show the view of one of Test, in no other count."
@@ -212,7 +216,7 @@ def is_held_out(batch: str, rules: MergeRules) -> bool:
 
 
 def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[BatchFrame, ...]:
-    """The annotated frames that serve evaluation alone, each image once.
+    """The annotated frames that serve evaluation alone, each image of one batch.
 
     Those of the batches that `rules.held_out` names, and those of the subset Test of the others.
     """
@@ -331,7 +335,8 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         batches=tuple(_uses(decisions, images, rules)),
         duplicates=choice.duplicates,
         replaced=choice.replaced,
-        differences=choice.differences,
+        differences=choice.differences[:MOST_DIFFERENCES],
+        difference_count=len(choice.differences),
         held_out_by_subset=decisions.tested,
         left_out_near_test=decisions.near_tested,
         unknown_labels=dict(sorted(unknown.items())),
@@ -343,6 +348,7 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
             *_warnings(split, images),
             *_view_warnings(decisions),
             *choice_warnings(choice),
+            *contradiction_warnings(choice.frames, images.class_names),
             *coverage_warnings(per_class),
         ),
     )

@@ -1,21 +1,27 @@
-"""Which frames of several batches are used, each image once, and what that leaves out."""
+"""Which frames of several batches are used, each image of one batch, and what is left out."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, takewhile
 from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
 from pipeline.labels.batches import Batch, BatchFrame, FrameKey, NamedBatch, Purpose
 from pipeline.labels.comparing.box_differences import BoxDifference, box_differences, counted
-from pipeline.labels.comparing.corrections import in_precedence, source_of, why_taken
+from pipeline.labels.comparing.corrections import (
+    in_precedence,
+    is_later,
+    source_of,
+    why_taken,
+)
 from pipeline.labels.comparing.same_images import same_images
 from pipeline.manifests import Record
 
+EMPTIED = "the other, which was exported later, has no labels there"
 FIRST_BY_NAME = "the first by name"
 PRECEDENCE: tuple[Purpose, ...] = ("test", "validation", "train", "any")
 """What an image is for that batches have in several subsets: the first of these."""
@@ -57,12 +63,13 @@ class ReplacedBatch(Record):
 
 @dataclass(frozen=True)
 class Choice:
-    """Frames of all batches, each image once.
+    """Frames of all batches, each image of one batch, as often as that holds it.
 
     Attributes:
         frames: sorted by name, then by batch, subset and folder.
         duplicates: frames left out, apart from those of batches that were replaced whole.
-        differences: where labels of one image differ, those of replaced batches included.
+        differences: where labels of one image differ, those of replaced batches included, and
+            those that a later batch has without labels.
     """
 
     frames: tuple[BatchFrame, ...]
@@ -94,13 +101,10 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
         left_out.add(other.key)
         if other.batch not in images.replaced:
             duplicates.append(Duplicate(taken=taken.title, left_out=other.title, why=why))
-        boxes = box_differences(
-            taken.frame.boxes, other.frame.boxes, named[taken.batch].batch.class_names
-        )
-        if boxes:
-            differences.append(
-                LabelDifference(taken=taken.title, left_out=other.title, why=why, boxes=boxes)
-            )
+        differences.extend(_difference(taken, other, why, named))
+    for taken, other in images.later_unlabelled():
+        if is_later(named[other.batch], named[taken.batch]):
+            differences.extend(_difference(taken, other, EMPTIED, named))
     purposes = dict(images.purposes())
     frames = [
         frame._replace(given=purposes.get(frame.key))
@@ -109,6 +113,32 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
     ]
     frames.sort(key=lambda one: (one.frame.stem, one.key))
     return Choice(tuple(frames), tuple(duplicates), tuple(differences), replaced)
+
+
+def _difference(
+    taken: BatchFrame, other: BatchFrame, why: str, named: Mapping[str, NamedBatch]
+) -> Iterator[LabelDifference]:
+    class_names = named[taken.batch].batch.class_names
+    boxes = box_differences(taken.frame.boxes, other.frame.boxes, class_names)
+    if boxes:
+        yield LabelDifference(taken=taken.title, left_out=other.title, why=why, boxes=boxes)
+
+
+def contradiction_warnings(
+    frames: Sequence[BatchFrame], class_names: Sequence[str]
+) -> Iterator[str]:
+    """One sentence for each batch that labels images of the same bytes differently."""
+    first: dict[tuple[str, str], BatchFrame] = {}
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in frames:
+        other = first.setdefault((one.batch, one.frame.sha256), one)
+        if box_differences(other.frame.boxes, one.frame.boxes, class_names):
+            found[one.batch].append(f"'{other.title}' and '{one.title}'")
+    for batch, pairs in found.items():
+        yield (
+            f"{len(pairs)} images of '{batch}' are the same as another one of it and have other "
+            f"labels, and both are used: {pairs[0]}"
+        )
 
 
 def choice_warnings(choice: Choice) -> Iterator[str]:
@@ -130,6 +160,14 @@ def choice_warnings(choice: Choice) -> Iterator[str]:
     for found in choice.differences:
         differing[_batch(found.left_out), _batch(found.taken)].append(found)
     for (left_out, taken), found_all in differing.items():
+        if found_all[0].why == EMPTIED:
+            yield (
+                f"{len(found_all)} images that '{taken}' labels are without labels in "
+                f"'{left_out}', which was exported later; the labels are used, because these "
+                "frames may be not annotated yet: if they are empty on purpose, take "
+                f"'{taken}' out"
+            )
+            continue
         boxes = counted([box for one in found_all for box in one.boxes])
         yield (
             f"'{taken}' labels {len(found_all)} images otherwise than '{left_out}', and its labels "
@@ -219,6 +257,17 @@ class _SameImages:
                     if frame.batch != usable[0].batch:
                         yield taken.most_like(frame), frame
             yield from self._replaced_of(group)
+
+    def later_unlabelled(self) -> Iterator[tuple[BatchFrame, BatchFrame]]:
+        """The frame that is taken with each unlabelled one of a batch that goes before its own."""
+        for group in self.everything.groups:
+            before = list(takewhile(lambda index: not self._is_usable(index), group))
+            usable = self._usable_of(group)
+            if before and usable:
+                taken = _Alike(one for one in usable if one.batch == usable[0].batch)
+                for frame in (self.everything.frames[index] for index in before):
+                    if frame.batch not in self.replaced:
+                        yield taken.most_like(frame), frame
 
     def purposes(self) -> Iterator[tuple[FrameKey, Purpose]]:
         """What frames are for whose image another batch has in a subset that goes before."""

@@ -178,9 +178,45 @@ def test_an_image_encoded_anew_is_the_same_image(make_batch: Any, drawn: Any) ->
 
 
 def test_equal_frames_of_one_batch_are_all_used(make_batch: Any, drawn: Any) -> None:
-    """A paused game: a label for each is no contradiction."""
+    """A paused game: a label for each is no contradiction, other labels are."""
     batch = make_batch("one", {"a_0.png": "view", "a_1.png": "view"})
-    assert len(plan_merge([batch], drawn, CLASSES, RULES).real) == 2
+    plan = plan_merge([batch], drawn, CLASSES, RULES)
+    assert len(plan.real) == 2
+    contradiction = "'one/a_0.png' and 'one/a_1.png'"
+    assert not any(contradiction in text for text in plan.summary.warnings)
+    [first, second] = batch.batch.frames
+    second = replace(second, boxes=(*second.boxes, LabelledBox(1, Box(0, 0, 9, 9))))
+    batch = replace(batch, batch=replace(batch.batch, frames=(first, second)))
+    plan = plan_merge([batch], drawn, CLASSES, RULES)
+    assert len(plan.real) == 2
+    assert any(contradiction in text for text in plan.summary.warnings)
+
+
+def test_labels_that_a_later_batch_lacks_are_used_with_a_warning(
+    make_batch: Any, drawn: Any
+) -> None:
+    # The image of an unlabelled frame is made from its name.
+    labelled = replace(make_batch("a", {"u.png": "u.png"}), written=datetime(2026, 1, 1))
+    emptied = make_batch("b", names(1), unlabelled=("u.png",))
+    for day, told in ((9, 1), (1, 0)):
+        later = replace(emptied, written=datetime(2026, 1, day))
+        plan = plan_merge([labelled, later], drawn, CLASSES, RULES)
+        assert used(plan) == {"u.png": "a", "a_1.png": "b"}
+        assert [(one.taken, one.left_out) for one in plan.summary.differences] == told * [
+            ("a/u.png", "b/u.png")
+        ]
+        warned = "1 images that 'a' labels are without labels in 'b'"
+        assert sum(warned in text for text in plan.summary.warnings) == told
+
+
+def test_differences_are_counted_and_some_are_listed(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    frames = {f"a_{n}.png": "one view" for n in range(120)}
+    wolf = (shapes.rectangle("wolf", 4, 4, 10, 8),)
+    batches = [make_batch("one", frames), make_batch("two", frames, shapes=wolf)]
+    summary = plan_merge(batches, drawn, CLASSES, RULES).summary
+    assert (len(summary.differences), summary.difference_count) == (100, 120)
 
 
 def test_test_frames_are_held_out_and_validation_frames_validate(
@@ -261,7 +297,10 @@ def test_leaks_are_counted_and_some_are_listed(make_batch: Any, drawn: Any) -> N
 def test_a_summary_of_before_is_still_read(make_batch: Any, drawn: Any) -> None:
     summary = plan_merge([make_batch("one", names(0))], drawn, CLASSES, RULES).summary
     same = {"stem": "a_0", "kept": "one", "dropped": "two"}
-    new = ("replaced", "differences", "held_out_by_subset", "validation_leak_count")
+    new = (
+        *("replaced", "differences", "difference_count"),
+        *("held_out_by_subset", "left_out_near_test", "validation_leak_count"),
+    )
     told = {key: value for key, value in summary.model_dump(mode="json").items() if key not in new}
     read = MergeSummary.model_validate({**told, "duplicates": [same], "collisions": [same]})
     assert read.duplicates[0].taken == "one/a_0"
