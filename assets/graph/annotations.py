@@ -27,6 +27,7 @@ from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.merge import (
     MergeSummary,
     held_out_frames,
+    held_out_leak_warnings,
     is_held_out,
     open_batches,
     plan_merge,
@@ -313,18 +314,24 @@ def dry_run(
     pack: GamePack,
     rules: MergeRules,
 ) -> MergeSummary:
-    """What the merge would hold now, with a warning for each export that it does without."""
+    """What the merge would hold now, with a warning of what it does without and what it leaks."""
     keys = GameKeys.of(pack)
     synthetic = latest(instance, store, keys.synthetic_set)
     batches = merged_batches(instance, store, pack)
     drawn = _drawn(synthetic, pack)
-    summary = plan_merge(_opened(batches), drawn, pack.class_names, rules).summary
-    notes = _warnings(
-        left_out_batches(instance, pack),
-        outdated_batches(batches, exports, pack),
-        withdrawn_batches(batches, exports, pack),
-        keys,
+    plan = plan_merge(_opened(batches), drawn, pack.class_names, rules)
+    # These are no input of the merge, and the check of it compares with them.
+    held_out = _opened(_read_batches(instance, store, pack, held_out=True))
+    notes = (
+        *held_out_leak_warnings(plan, held_out_frames(held_out, rules)),
+        *_warnings(
+            left_out_batches(instance, pack),
+            outdated_batches(batches, exports, pack),
+            withdrawn_batches(batches, exports, pack),
+            keys,
+        ),
     )
+    summary = plan.summary
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 

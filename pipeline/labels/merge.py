@@ -47,6 +47,7 @@ from pipeline.manifests import Record
 REAL_PREFIX = "real_"
 MOST_LEAKS = MOST_DIFFERENCES = 100
 """Listed in a summary; all are counted."""
+HELD_OUT_LEAKS = "held-out frames are trained on or validate"
 
 
 class MergeError(OutpostError):
@@ -234,6 +235,12 @@ def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[B
     return choose_frames([*held_out, *parts]).frames
 
 
+def held_out_leak_warnings(plan: MergePlan, judged: Sequence[BatchFrame]) -> Iterator[str]:
+    """A sentence if held-out frames that a plan knows nothing of are among what it holds."""
+    seen = [image.source.fingerprint for image in plan.real]
+    yield from _leak_warnings(find_leaks(seen, [one.fingerprint for one in judged]), HELD_OUT_LEAKS)
+
+
 @dataclass(frozen=True)
 class _Leaks:
     """Frames that are judged although they are trained on."""
@@ -393,15 +400,16 @@ def _view_warnings(decisions: _Decisions) -> Iterator[str]:
             f"{decisions.near_tested} frames of no subset show the view of a frame of the subset "
             "Test, and are left out, neither trained on nor judged"
         )
-    for leaks, judged in (
-        (decisions.leaks.validation, "validation frames are trained on"),
-        (decisions.leaks.held_out, "held-out frames are trained on or validate"),
-    ):
-        if leaks:
-            yield (
-                f"{len(leaks)} {judged}, or their views, and the check 'leakage' will fail: "
-                f"{leaks[0].judged} is like {leaks[0].trained}"
-            )
+    yield from _leak_warnings(decisions.leaks.validation, "validation frames are trained on")
+    yield from _leak_warnings(decisions.leaks.held_out, HELD_OUT_LEAKS)
+
+
+def _leak_warnings(leaks: Sequence[Leak], which: str) -> Iterator[str]:
+    if leaks:
+        yield (
+            f"{len(leaks)} {which}, or their views, and the check 'leakage' will fail: "
+            f"{leaks[0].judged} is like {leaks[0].trained}"
+        )
 
 
 def _count(labels: Iterable[Sequence[LabelledBox | YoloRow]]) -> Counter[int]:
