@@ -95,7 +95,8 @@ def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Ch
     replaced = _replaced(ordered, everything)
     images = _SameImages(everything, {one.name: one.by for one in replaced}, unlabelled)
     named = {batch.name: batch for batch in batches}
-    duplicates, differences, left_out = [], [], set()
+    duplicates, left_out = [], set()
+    differences: list[LabelDifference] = []
     for taken, other in images.left_out():
         why = why_taken(named[taken.batch], named[other.batch])
         left_out.add(other.key)
