@@ -28,6 +28,7 @@ from pipeline.labels.merge import (
     MergeSummary,
     check_batches,
     held_out_frames,
+    held_out_leak_warnings,
     is_held_out,
     open_batches,
     plan_merge,
@@ -42,10 +43,11 @@ from resources.exports import ExportsFolder
 
 GROUP = "annotations"
 MOST_ROWS = 50
-"""Of a table of frames; the batch's report and the training set's summary have them all."""
+"""Of a table of frames; the batch's report and the training set's summary have more."""
 SHOWN_COUNTS = {
     *("real_train", "real_val", "synthetic_train", "synthetic_val"),
-    *("oversample_real", "listed_train", "held_out_by_subset"),
+    "difference_count",
+    *("oversample_real", "listed_train", "held_out_by_subset", "left_out_near_test"),
 }
 """Of a merge, on its page."""
 
@@ -58,16 +60,22 @@ def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 def held_out_batches(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[Artifact, ...]:
-    """Batches that serve evaluation alone, whole or by their subset Test, by name."""
+    """Batches that serve evaluation, by name.
+
+    Those that serve it alone, those with a subset Test, and those that label images of it anew.
+    """
     whole = _read_batches(instance, store, pack, held_out=True)
-    tested = (b for b in merged_batches(instance, store, pack) if _has_test_frames(b))
-    return tuple(sorted((*whole, *tested), key=_name))
+    merged = merged_batches(instance, store, pack)
+    tested = {_name(batch) for batch in merged if _has_test_frames(batch)}
+    if tested:
+        tested |= {frame.batch for frame in judged_frames(instance, store, pack)}
+    return tuple(sorted((*whole, *(b for b in merged if _name(b) in tested)), key=_name))
 
 
 def judged_frames(
     instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
 ) -> tuple[BatchFrame, ...]:
-    """The frames that serve evaluation alone, each image once.
+    """The frames that serve evaluation alone, each image of one batch.
 
     Raises:
         MergeError: a batch was read for other classes.
@@ -313,18 +321,24 @@ def dry_run(
     pack: GamePack,
     rules: MergeRules,
 ) -> MergeSummary:
-    """What the merge would hold now, with a warning for each export that it does without."""
+    """What the merge would hold now, with a warning of what it does without and what it leaks."""
     keys = GameKeys.of(pack)
     synthetic = latest(instance, store, keys.synthetic_set)
     batches = merged_batches(instance, store, pack)
     drawn = _drawn(synthetic, pack)
-    summary = plan_merge(_opened(batches), drawn, pack.class_names, rules).summary
-    notes = _warnings(
-        left_out_batches(instance, pack),
-        outdated_batches(batches, exports, pack),
-        withdrawn_batches(batches, exports, pack),
-        keys,
+    plan = plan_merge(_opened(batches), drawn, pack.class_names, rules)
+    # These are no input of the merge, and the check of it compares with them.
+    held_out = _opened(_read_batches(instance, store, pack, held_out=True))
+    notes = (
+        *held_out_leak_warnings(plan, held_out_frames(held_out, rules)),
+        *_warnings(
+            left_out_batches(instance, pack),
+            outdated_batches(batches, exports, pack),
+            withdrawn_batches(batches, exports, pack),
+            keys,
+        ),
     )
+    summary = plan.summary
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 

@@ -169,11 +169,21 @@ class Batch:
 
 
 class BatchFrame(NamedTuple):
-    """A frame together with the batch that it belongs to, and that batch's folder."""
+    """A frame together with the batch that it belongs to, and that batch's folder.
+
+    Attributes:
+        given: what it is for where the subset that another batch has the image in says so.
+    """
 
     batch: str
     folder: Path
     frame: Frame
+    given: Purpose | None = None
+
+    @property
+    def purpose(self) -> Purpose:
+        """What it is for, by its own subset or by what it was given."""
+        return self.given or self.frame.purpose
 
     @property
     def image(self) -> Path:

@@ -33,8 +33,10 @@ from pipeline.labels.comparing.choosing import (
     ReplacedBatch,
     choice_warnings,
     choose_frames,
+    contradiction_warnings,
 )
 from pipeline.labels.comparing.leakage import Leak, find_leaks
+from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
 from pipeline.labels.formats.yolo import YoloRow
 from pipeline.labels.portable_names import flat_name
@@ -43,8 +45,9 @@ from pipeline.labels.synthetic import Subset, SyntheticImage
 from pipeline.manifests import Record
 
 REAL_PREFIX = "real_"
-MOST_LEAKS = 100
+MOST_LEAKS = MOST_DIFFERENCES = 100
 """Listed in a summary; all are counted."""
+HELD_OUT_LEAKS = "held-out frames are trained on or validate"
 
 
 class MergeError(OutpostError):
@@ -106,10 +109,16 @@ class MergeSummary(Record):
     duplicates: tuple[Duplicate, ...] = Field(description="Images that several batches have.")
     replaced: tuple[ReplacedBatch, ...] = Field((), description="Newer exports are there of them.")
     differences: tuple[LabelDifference, ...] = Field(
-        (), description="Images that batches label differently, box by box."
+        (),
+        description=f"Images that batches label differently, box by box; {MOST_DIFFERENCES} at "
+        "most, all in summaries of before.",
     )
+    difference_count: int | None = Field(None, description="None in summaries of before.")
     held_out_by_subset: int = Field(0, description="Frames of the subset Test, in no other count.")
-    unknown_labels: dict[str, int]
+    left_out_near_test: int = Field(
+        0, description="Frames of no subset that show the view of one of Test, in no other count."
+    )
+    unknown_labels: dict[str, int] = Field(description="Of batches that were not replaced.")
     validation_leaks: tuple[Leak, ...] = Field(
         description=f"Validation frames that are trained on; {MOST_LEAKS} at most."
     )
@@ -170,8 +179,9 @@ def plan_merge(
     held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
-    tested = [one for one in choice.frames if one.frame.purpose == "test"]
-    frames = [one for one in choice.frames if one.frame.purpose != "test"]
+    tested = [one for one in choice.frames if one.purpose == "test"]
+    others = [one for one in choice.frames if one.purpose != "test"]
+    frames = _without_views_of(tested, others)
     split = split_frames(frames, rules)
     real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
     images = _Images(real, tuple(synthetic), tuple(class_names))
@@ -181,8 +191,24 @@ def plan_merge(
         class_names=tuple(class_names),
         real=real,
         synthetic=images.synthetic,
-        summary=_summarise(_Decisions(batches, choice, split, leaks, len(tested)), images, rules),
+        summary=_summarise(
+            _Decisions(batches, choice, split, leaks, len(tested), len(others) - len(frames)),
+            images,
+            rules,
+        ),
     )
+
+
+def _without_views_of(
+    tested: Sequence[BatchFrame], frames: Sequence[BatchFrame]
+) -> list[BatchFrame]:
+    """Frames without those of no subset that show the view of a frame that is held out."""
+    if not tested:
+        return list(frames)
+    both = Views.of([one.fingerprint for one in (*frames, *tested)])
+    shown, held_out = both.part(0, len(frames)), both.part(len(frames), len(both.prints))
+    near = {index for index, _, _ in seen_among(shown, held_out)}
+    return [one for i, one in enumerate(frames) if one.purpose != "any" or i not in near]
 
 
 def is_held_out(batch: str, rules: MergeRules) -> bool:
@@ -191,21 +217,28 @@ def is_held_out(batch: str, rules: MergeRules) -> bool:
 
 
 def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[BatchFrame, ...]:
-    """The annotated frames that serve evaluation alone, each image once.
+    """The annotated frames that serve evaluation alone, each image of one batch.
 
     Those of the batches that `rules.held_out` names, and those of the subset Test of the others.
     """
     usable = [batch for batch in batches if not is_held_out(batch.name, rules)]
     tested = defaultdict(list)
     for one in choose_frames(usable).frames:
-        if one.frame.purpose == "test":
+        if one.purpose == "test":
             tested[one.batch].append(one.frame)
     parts = (
         replace(b, batch=replace(b.batch, frames=tuple(tested[b.name]), unlabelled=()))
         for b in usable
+        if tested[b.name]
     )
     held_out = [batch for batch in batches if is_held_out(batch.name, rules)]
     return choose_frames([*held_out, *parts]).frames
+
+
+def held_out_leak_warnings(plan: MergePlan, judged: Sequence[BatchFrame]) -> Iterator[str]:
+    """A sentence if held-out frames that a plan knows nothing of are among what it holds."""
+    seen = [image.source.fingerprint for image in plan.real]
+    yield from _leak_warnings(find_leaks(seen, [one.fingerprint for one in judged]), HELD_OUT_LEAKS)
 
 
 @dataclass(frozen=True)
@@ -227,13 +260,19 @@ class _Leaks:
 
 @dataclass(frozen=True)
 class _Decisions:
-    """What was decided on the way to a plan; `tested` frames are held out by their subset."""
+    """What was decided on the way to a plan.
+
+    Attributes:
+        tested: frames that are held out by their subset.
+        near_tested: frames that are left out because they show the view of one of those.
+    """
 
     batches: Sequence[NamedBatch]
     choice: Choice
     split: Split
     leaks: _Leaks
     tested: int
+    near_tested: int
 
 
 @dataclass(frozen=True)
@@ -288,8 +327,10 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
     choice, split, leaks = decisions.choice, decisions.split, decisions.leaks
     per_class = images.per_class()
     unknown: Counter[str] = Counter()
+    replaced = {one.name for one in choice.replaced}
     for batch in decisions.batches:
-        unknown.update({label.name: label.shapes for label in batch.batch.unknown_labels})
+        if batch.name not in replaced:
+            unknown.update({label.name: label.shapes for label in batch.batch.unknown_labels})
     return MergeSummary(
         real_train=len(real_train),
         real_val=len(real_val),
@@ -309,8 +350,10 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         batches=tuple(_uses(decisions, images, rules)),
         duplicates=choice.duplicates,
         replaced=choice.replaced,
-        differences=choice.differences,
+        differences=choice.differences[:MOST_DIFFERENCES],
+        difference_count=len(choice.differences),
         held_out_by_subset=decisions.tested,
+        left_out_near_test=decisions.near_tested,
         unknown_labels=dict(sorted(unknown.items())),
         validation_leaks=leaks.validation[:MOST_LEAKS],
         validation_leak_count=len(leaks.validation),
@@ -318,7 +361,9 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         held_out_leak_count=len(leaks.held_out),
         warnings=(
             *_warnings(split, images),
+            *_view_warnings(decisions),
             *choice_warnings(choice),
+            *contradiction_warnings(choice.frames, images.class_names),
             *coverage_warnings(per_class),
         ),
     )
@@ -354,6 +399,24 @@ def _warnings(split: Split, images: _Images) -> Iterator[str]:
         yield (
             "no real frame validates: the frames are too alike to be split "
             f"({len(images.real)} frames, {split.units} groups); add another session"
+        )
+
+
+def _view_warnings(decisions: _Decisions) -> Iterator[str]:
+    if decisions.near_tested:
+        yield (
+            f"{decisions.near_tested} frames of no subset show the view of a frame of the subset "
+            "Test, and are left out, neither trained on nor judged"
+        )
+    yield from _leak_warnings(decisions.leaks.validation, "validation frames are trained on")
+    yield from _leak_warnings(decisions.leaks.held_out, HELD_OUT_LEAKS)
+
+
+def _leak_warnings(leaks: Sequence[Leak], which: str) -> Iterator[str]:
+    if leaks:
+        yield (
+            f"{len(leaks)} {which}, or their views, and the check 'leakage' will fail: "
+            f"{leaks[0].judged} is like {leaks[0].trained}"
         )
 
 

@@ -78,10 +78,10 @@ def _given(frames: Sequence[BatchFrame], views: Sequence[int]) -> list[str]:
     of_view: dict[int, str] = {}
     for one, view in zip(frames, views, strict=True):
         # A frame that was trained on must not judge.
-        if one.frame.purpose == "train" or of_view.get(view, "any") == "any":
-            of_view[view] = one.frame.purpose
+        if one.purpose == "train" or of_view.get(view, "any") == "any":
+            of_view[view] = one.purpose
     return [
-        one.frame.purpose if one.frame.purpose != "any" else of_view[view]
+        one.purpose if one.purpose != "any" else of_view[view]
         for one, view in zip(frames, views, strict=True)
     ]
 

@@ -139,6 +139,11 @@ def test_a_dry_run_warns_of_the_same(desk: Desk) -> None:
     texts = " ".join(summary.warnings)
     assert "'unread' is left out of the merge" in texts
     assert "'good' was replaced since it was read" in texts
+    assert "leakage" not in texts
+    desk.drop("heldout_match.zip")
+    desk.make(KEYS.cvat_export, "heldout_match")
+    warnings = dry_run(desk.instance, store, desk.exports, PACK, rules).warnings
+    assert any("1 held-out frames are trained on" in text for text in warnings)
 
 
 def test_a_batch_says_which_export_of_its_name_was_passed_over(

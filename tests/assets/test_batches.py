@@ -14,7 +14,12 @@ from assets.cli.app import app
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.graph.annotations import judged_frames, left_out_batches, merged_batches
+from assets.graph.annotations import (
+    held_out_batches,
+    judged_frames,
+    left_out_batches,
+    merged_batches,
+)
 from assets.operations.export_batches import UnknownBatchError, batch_rows, retire
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import ExportBatch
@@ -187,3 +192,11 @@ def test_frames_of_the_subset_test_are_judged_and_never_trained_on(state: State)
     (judged,) = judged_frames(state.instance, store, PACK)
     assert judged.frame.subset == "Test"
     assert state.merged() == ["project"]
+
+    # What labels a frame of it anew is an input of the evaluation too, as the image is its own.
+    state.drop("match.zip", turn=2)
+    state.read()
+    (judged,) = judged_frames(state.instance, store, PACK)
+    assert judged.batch == "match"
+    held_out = held_out_batches(state.instance, store, PACK)
+    assert [one.version.partition for one in held_out] == ["match", "project"]

@@ -69,6 +69,12 @@ def in_precedence(batches: Iterable[NamedBatch]) -> list[NamedBatch]:
     return sorted(batches, key=lambda batch: time_of(batch) or datetime.min, reverse=True)
 
 
+def is_later(one: NamedBatch, other: NamedBatch) -> bool:
+    """Whether it is known of both when they were exported, and the first was exported later."""
+    times = (time_of(one), time_of(other))
+    return times[0] is not None and times[1] is not None and times[0] > times[1]
+
+
 def why_taken(taken: NamedBatch, other: NamedBatch) -> str:
     """Why the labels of one batch are taken and not those of another one after it."""
     source, times = source_of(taken), (time_of(taken), time_of(other))

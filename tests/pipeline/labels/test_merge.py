@@ -37,6 +37,12 @@ def names(*numbers: int) -> dict[str, str]:
     return {f"a_{n}.png": f"view {n}" for n in numbers}
 
 
+def in_subset(batch: NamedBatch, subset: str) -> NamedBatch:
+    """All annotated frames of it in that subset."""
+    frames = tuple(replace(frame, subset=subset) for frame in batch.batch.frames)
+    return replace(batch, batch=replace(batch.batch, frames=frames))
+
+
 def used(plan: MergePlan) -> dict[str, str]:
     """The batch of each frame that is used, by name."""
     return {real.frame.name: real.source.batch for real in plan.real}
@@ -127,6 +133,32 @@ def test_tasks_of_one_name_and_other_images_are_both_used(make_batch: Any, drawn
     assert (len(plan.real), plan.summary.replaced) == (2, ())
 
 
+def test_frames_of_the_subset_test_are_judged_beside_a_newer_task_of_that_name(
+    make_batch: Any,
+) -> None:
+    old, new = (
+        make_batch(f"task_match-2026_01_0{day}_10_00_00-coco_1.0", {"a.png": f"day {day}"})
+        for day in (1, 9)
+    )
+    old = in_subset(old, "Test")
+    assert [one.batch for one in held_out_frames([old, new], RULES)] == [old.name]
+
+
+def test_an_export_is_replaced_whatever_else_has_the_name_of_its_task(
+    make_batch: Any, drawn: Any
+) -> None:
+    frames = (names(0, 1, 2, 3), names(2, 3, 4, 5), names(4, 5, 6), {"b.png": "another task"})
+    batches = [
+        make_batch(f"task_m-2026_01_0{day}_10_00_00-coco_1.0", shown)
+        for day, shown in enumerate(frames, 1)
+    ]
+    replaced = plan_merge(batches, drawn, CLASSES, RULES).summary.replaced
+    # The oldest has no image of the one that is used, but of the one that was replaced by it.
+    assert [(one.name, one.by) for one in replaced] == [
+        (older.name, batches[2].name) for older in batches[:2]
+    ]
+
+
 def test_of_other_batches_the_one_exported_later_wins(
     make_batch: Any, shapes: Any, drawn: Any
 ) -> None:
@@ -146,9 +178,45 @@ def test_an_image_encoded_anew_is_the_same_image(make_batch: Any, drawn: Any) ->
 
 
 def test_equal_frames_of_one_batch_are_all_used(make_batch: Any, drawn: Any) -> None:
-    """A paused game: a label for each is no contradiction."""
+    """A paused game: a label for each is no contradiction, other labels are."""
     batch = make_batch("one", {"a_0.png": "view", "a_1.png": "view"})
-    assert len(plan_merge([batch], drawn, CLASSES, RULES).real) == 2
+    plan = plan_merge([batch], drawn, CLASSES, RULES)
+    assert len(plan.real) == 2
+    contradiction = "'one/a_0.png' and 'one/a_1.png'"
+    assert not any(contradiction in text for text in plan.summary.warnings)
+    [first, second] = batch.batch.frames
+    second = replace(second, boxes=(*second.boxes, LabelledBox(1, Box(0, 0, 9, 9))))
+    batch = replace(batch, batch=replace(batch.batch, frames=(first, second)))
+    plan = plan_merge([batch], drawn, CLASSES, RULES)
+    assert len(plan.real) == 2
+    assert any(contradiction in text for text in plan.summary.warnings)
+
+
+def test_labels_that_a_later_batch_lacks_are_used_with_a_warning(
+    make_batch: Any, drawn: Any
+) -> None:
+    # The image of an unlabelled frame is made from its name.
+    labelled = replace(make_batch("a", {"u.png": "u.png"}), written=datetime(2026, 1, 1))
+    emptied = make_batch("b", names(1), unlabelled=("u.png",))
+    for day, told in ((9, 1), (1, 0)):
+        later = replace(emptied, written=datetime(2026, 1, day))
+        plan = plan_merge([labelled, later], drawn, CLASSES, RULES)
+        assert used(plan) == {"u.png": "a", "a_1.png": "b"}
+        assert [(one.taken, one.left_out) for one in plan.summary.differences] == told * [
+            ("a/u.png", "b/u.png")
+        ]
+        warned = "1 images that 'a' labels are without labels in 'b'"
+        assert sum(warned in text for text in plan.summary.warnings) == told
+
+
+def test_differences_are_counted_and_some_are_listed(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    frames = {f"a_{n}.png": "one view" for n in range(120)}
+    wolf = (shapes.rectangle("wolf", 4, 4, 10, 8),)
+    batches = [make_batch("one", frames), make_batch("two", frames, shapes=wolf)]
+    summary = plan_merge(batches, drawn, CLASSES, RULES).summary
+    assert (len(summary.differences), summary.difference_count) == (100, 120)
 
 
 def test_test_frames_are_held_out_and_validation_frames_validate(
@@ -169,9 +237,46 @@ def test_test_frames_are_held_out_and_validation_frames_validate(
         "a_3.png": "train",
     }
     assert plan.summary.held_out_by_subset == 1
-    assert [same.why for same in plan.summary.duplicates] == ["it is held out there, by its subset"]
+    assert [same.taken for same in plan.summary.duplicates] == ["b/Test/a_0.png"]
     assert plan.summary.batches[0].subsets == dict.fromkeys(subsets, 1)
     assert [one.title for one in held_out_frames([batch, other], RULES)] == ["b/Test/a_0.png"]
+
+
+def test_the_labels_of_an_image_are_the_newest_and_its_subset_is_that_of_any(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    newest = make_batch("new", names(0, 1, 2), shapes=(shapes.rectangle("wolf", 4, 4, 10, 8),))
+    batches = [
+        replace(newest, written=datetime(2026, 1, 9)),
+        in_subset(make_batch("test", names(0)), "Test"),
+        in_subset(make_batch("valid", names(1)), "Validation"),
+        in_subset(make_batch("train", names(0, 1, 2)), "Train"),
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    assert [(one.source.title, one.subset) for one in plan.real] == [
+        ("new/a_1.png", "val"),
+        ("new/a_2.png", "train"),
+    ]
+    [judged] = held_out_frames(batches, RULES)
+    assert (judged.title, judged.frame.boxes[0].class_id) == ("new/a_0.png", CLASSES.index("wolf"))
+    assert any("1 images of 'new' are for validation" in text for text in plan.summary.warnings)
+
+
+def test_a_frame_that_shows_the_view_of_a_test_frame_is_left_out(
+    make_batch: Any, drawn: Any
+) -> None:
+    test = in_subset(make_batch("test", {"t_0.png": "view 0"}), "Test")
+    free = make_batch("free", {"f_0.png": "other", "f_1.png": "view 1"})
+    # Other bytes and pixels, near by its hash, as a unit that walked on.
+    [seen, other] = free.batch.frames
+    near = replace(seen, phash=test.batch.frames[0].phash, thumbnail="")
+    free = replace(free, batch=replace(free.batch, frames=(near, other)))
+    plan = plan_merge([test, free], drawn, CLASSES, RULES)
+    assert used(plan) == {"f_1.png": "free"}
+    assert (plan.summary.left_out_near_test, plan.summary.held_out_leak_count) == (1, 0)
+    assert any("1 frames of no subset show the view" in text for text in plan.summary.warnings)
+    trained = plan_merge([test, in_subset(free, "Train")], drawn, CLASSES, RULES).summary
+    assert (trained.left_out_near_test, trained.held_out_leak_count) == (0, 1), "as it was asked"
 
 
 def test_what_is_held_out_twice_is_judged_once(make_batch: Any) -> None:
@@ -192,7 +297,10 @@ def test_leaks_are_counted_and_some_are_listed(make_batch: Any, drawn: Any) -> N
 def test_a_summary_of_before_is_still_read(make_batch: Any, drawn: Any) -> None:
     summary = plan_merge([make_batch("one", names(0))], drawn, CLASSES, RULES).summary
     same = {"stem": "a_0", "kept": "one", "dropped": "two"}
-    new = ("replaced", "differences", "held_out_by_subset", "validation_leak_count")
+    new = (
+        *("replaced", "differences", "difference_count"),
+        *("held_out_by_subset", "left_out_near_test", "validation_leak_count"),
+    )
     told = {key: value for key, value in summary.model_dump(mode="json").items() if key not in new}
     read = MergeSummary.model_validate({**told, "duplicates": [same], "collisions": [same]})
     assert read.duplicates[0].taken == "one/a_0"
@@ -209,6 +317,8 @@ def test_held_out_batches_never_enter_and_are_compared_with(make_batch: Any, dra
     assert [(leak.judged, leak.trained) for leak in plan.summary.held_out_leaks] == [
         ("heldout_x/h_0.png", "train/a_1.png")
     ]
+    leaks = "heldout_x/h_0.png is like train/a_1.png"
+    assert any("1 held-out frames" in one and leaks in one for one in plan.summary.warnings)
     assert [batch.held_out for batch in plan.summary.batches] == [True, False]
 
 
@@ -273,6 +383,12 @@ def test_unknown_labels_are_summed_over_batches(make_batch: Any, drawn: Any) -> 
     other = NamedBatch("d", batch.folder, Batch(CLASSES, (), (), (UnknownLabel("dragon", 3),), ()))
     summary = plan_merge([batch, foreign, other], drawn, CLASSES, RULES).summary
     assert summary.unknown_labels == {"dragon": 5, "elf": 1}
+
+
+def test_unknown_labels_of_a_replaced_batch_are_corrected(make_batch: Any, drawn: Any) -> None:
+    old, new = (make_batch(f"task_7-2026_01_0{day}_10_00_00-coco_1.0", names(0)) for day in (1, 9))
+    old = replace(old, batch=replace(old.batch, unknown_labels=(UnknownLabel("dragon", 2),)))
+    assert plan_merge([old, new], drawn, CLASSES, RULES).summary.unknown_labels == {}
 
 
 def test_batches_of_other_classes_are_refused(make_batch: Any, drawn: Any) -> None:
