@@ -72,11 +72,11 @@ def all_close(
     for pair in range(len(first)):
         one, other = thumbnails[first[pair]], thumbnails[second[pair]]
         for y in range(one.shape[0]):
-            worst = 0
+            far = 0
             for x in range(one.shape[1]):
                 a, b = np.int16(one[y, x]), np.int16(other[y, x])
-                worst = max(worst, abs(a - b))
-            if worst > most[pair]:
+                far += int(abs(a - b) > most[pair])
+            if far:
                 close[pair] = False
                 break
     return close
