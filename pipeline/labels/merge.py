@@ -172,7 +172,7 @@ def plan_merge(
     choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
     tested = [one for one in choice.frames if one.frame.purpose == "test"]
     frames = [one for one in choice.frames if one.frame.purpose != "test"]
-    split = split_frames(frames, rules)
+    split = split_frames(frames, rules, choice.sharing)
     real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
     images = _Images(real, tuple(synthetic), tuple(class_names))
     judged = [*(frame for batch in held_out for frame in batch.frames), *tested]
