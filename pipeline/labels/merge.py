@@ -182,7 +182,7 @@ def plan_merge(
     tested = [one for one in choice.frames if one.purpose == "test"]
     others = [one for one in choice.frames if one.purpose != "test"]
     frames = _without_views_of(tested, others)
-    split = split_frames(frames, rules)
+    split = split_frames(frames, rules, choice.sharing)
     real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
     images = _Images(real, tuple(synthetic), tuple(class_names))
     judged = [*(frame for batch in held_out for frame in batch.frames), *tested]

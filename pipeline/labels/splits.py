@@ -1,7 +1,7 @@
 """Which real frames train and which validate.
 
 Frames of CVAT's subsets Train and Validation do what these say, and so do those that show the same
-view as one of them. The others are split.
+view as one of them or are of the same session. The others are split.
 
 Neighbouring frames of one capture show nearly the same image. A split that tears them apart
 measures memory instead of skill, so frames are kept together as well as the data allows:
@@ -22,7 +22,7 @@ A pan of 64 pixels often escapes the perceptual hash, so groups are weaker than 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -51,18 +51,33 @@ class Split:
     unknown: int = 0
 
 
-def split_frames(frames: Sequence[BatchFrame], rules: MergeRules) -> Split:
+def split_frames(
+    frames: Sequence[BatchFrame], rules: MergeRules, sharing: Iterable[tuple[str, str]] = ()
+) -> Split:
     """Choose the validation frames; the order of `frames` does not matter.
 
     Args:
         frames: each once.
         rules: share, seed, and whether frames are kept together at all.
+        sharing: batches that had images in common, two by two: a video in them is one.
     """
     ordered = sorted(frames, key=lambda one: (one.frame.stem, one.key))
-    views = near_groups(ordered) if rules.split == "session" else list(range(len(ordered)))
-    given = _given(ordered, views)
+    views, sessions = list(range(len(ordered))), list[str | None]([None] * len(ordered))
+    if rules.split == "session":
+        batch = _common_names(sharing)
+        views = near_groups(ordered)
+        sessions = sessions_of(
+            [one.frame for one in ordered],
+            [batch.get(one.batch, one.batch) for one in ordered],
+        )
+    given = _given(ordered, views, sessions)
     free = [index for index, purpose in enumerate(given) if purpose == "any"]
-    rest = _split([ordered[index] for index in free], [views[index] for index in free], rules)
+    rest = _split(
+        [ordered[index] for index in free],
+        [views[index] for index in free],
+        [sessions[index] for index in free],
+        rules,
+    )
     validating = {ordered[i].key for i, purpose in enumerate(given) if purpose == "validation"}
     rule = rest.rule if free or not ordered else "subsets"
     return replace(rest, validation=rest.validation | validating, rule=rule)
@@ -73,25 +88,60 @@ def near_groups(frames: Sequence[BatchFrame]) -> list[int]:
     return [int(label) for label in Views.of([one.fingerprint for one in frames]).groups()]
 
 
-def _given(frames: Sequence[BatchFrame], views: Sequence[int]) -> list[str]:
-    """What each frame is for, by its subset, or by that of a frame with the same view."""
-    of_view: dict[int, str] = {}
-    for one, view in zip(frames, views, strict=True):
-        # A frame that was trained on must not judge.
-        if one.purpose == "train" or of_view.get(view, "any") == "any":
-            of_view[view] = one.purpose
+def _common_names(sharing: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """For each batch that shares images the first, by name, of all that this connects."""
+    pairs = sorted(tuple(sorted(pair)) for pair in sharing)
+    names: dict[str, str] = {}
+    for one, other in pairs:
+        low, high = sorted((names.get(one, one), names.get(other, other)))
+        names |= {name: low for name, common in names.items() if common == high}
+        names |= {one: low, other: low}
+    return names
+
+
+def _given(
+    frames: Sequence[BatchFrame], views: Sequence[int], sessions: Sequence[str | None]
+) -> list[str]:
+    """What each frame is for, by its subset, or by that of a frame with the same view or session.
+
+    The view comes first, as it is what a model would remember.
+    """
+    keys = [index if one is None else one for index, one in enumerate(sessions)]
+    together = {i: number for number, unit in enumerate(_joined(keys, views)) for i in unit}
+    units = [together[index] for index in range(len(frames))]
+    purposes = [one.purpose for one in frames]
+    of_view, of_unit = _purposes(purposes, views), _purposes(purposes, units)
     return [
-        one.purpose if one.purpose != "any" else of_view[view]
-        for one, view in zip(frames, views, strict=True)
+        next((told for told in each if told != "any"), "any")
+        for each in zip(
+            purposes,
+            (of_view[view] for view in views),
+            (of_unit[unit] for unit in units),
+            strict=True,
+        )
     ]
 
 
-def _split(ordered: Sequence[BatchFrame], views: Sequence[int], rules: MergeRules) -> Split:
+def _purposes(purposes: Sequence[str], groups: Sequence[int]) -> dict[int, str]:
+    """What the frames of each group are for, as far as some of them say so."""
+    found: dict[int, str] = {}
+    for purpose, group in zip(purposes, groups, strict=True):
+        # A frame that was trained on must not judge.
+        if purpose == "train" or found.get(group, "any") == "any":
+            found[group] = purpose
+    return found
+
+
+def _split(
+    ordered: Sequence[BatchFrame],
+    views: Sequence[int],
+    sessions: Sequence[str | None],
+    rules: MergeRules,
+) -> Split:
     if rules.split == "legacy":
         count = round(len(ordered) * rules.validation_fraction)
         order = np.random.default_rng([rules.seed]).permutation(len(ordered))
         return Split(_keys(ordered, order[:count].tolist()), "frames", len(ordered))
-    sessions = sessions_of([one.frame for one in ordered], [one.batch for one in ordered])
     unknown = sessions.count(None)
     by_session = None if unknown else _split_units(_joined(sessions, views), rules)
     if by_session is not None:

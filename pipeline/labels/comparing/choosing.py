@@ -77,6 +77,11 @@ class Choice:
     differences: tuple[LabelDifference, ...]
     replaced: tuple[ReplacedBatch, ...]
 
+    @property
+    def sharing(self) -> set[tuple[str, str]]:
+        """Batches that have images in common, two by two."""
+        return {(_batch(one.taken), _batch(one.left_out)) for one in self.duplicates}
+
 
 def choose_frames(batches: Sequence[NamedBatch], unlabelled: bool = False) -> Choice:
     """Choose frames by content; names tell nothing, as all videos call their frames alike.

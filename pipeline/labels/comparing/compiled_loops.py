@@ -61,3 +61,22 @@ def same_views(
                     _, over = excess(one, other, move // 3 - 1, move % 3 - 1)
         same[pair] = over >= 0
     return same
+
+
+@compiled
+def all_close(
+    thumbnails: Thumbnails, first: Indices, second: Indices, most: Indices
+) -> npt.NDArray[np.bool_]:
+    """Whether in each pair no cell differs by more grey levels than are given for it."""
+    close = np.ones(len(first), np.bool_)
+    for pair in range(len(first)):
+        one, other = thumbnails[first[pair]], thumbnails[second[pair]]
+        for y in range(one.shape[0]):
+            far = 0
+            for x in range(one.shape[1]):
+                a, b = np.int16(one[y, x]), np.int16(other[y, x])
+                far += int(abs(a - b) > most[pair])
+            if far:
+                close[pair] = False
+                break
+    return close

@@ -1,68 +1,85 @@
-"""Frames of several batches that are one and the same image, whatever they are called."""
+"""Frames of several batches that are one and the same image, whatever they are called.
+
+Where in doubt they are not: labels of an image that is there twice are used twice, but those of one
+that is taken for another are lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.labels.comparing.near_hashes import HashIndex, Pairs, as_numbers
-from pipeline.labels.comparing.thumbnails import decoded
-from pipeline.labels.comparing.views import first_of_equal, joined, members
-from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint
+from pipeline.labels.comparing.near_hashes import Hashes, HashIndex, Indices, Pairs
+from pipeline.labels.comparing.thumbnails import CELLS, all_close, decoded
+from pipeline.labels.comparing.views import Views, first_of_equal, joined, members
+from pipeline.labels.fingerprints import Fingerprint
 
 ENCODED_ANEW_BITS = 3
-ENCODED_ANEW_GREY = 3
+ENCODED_ANEW_GREY = 2
 """What JPEG of quality 90 and above leaves: its hash is at most 2 bits off, and a cell of its
 thumbnail 2 grey levels. A unit of 22x30 pixels that takes a step in 1920x1080 pixels makes 8."""
-PAIRS_AT_ONCE = 4096
+LARGEST_CELL = 60 * 60
+"""Pixels of a cell up to which a unit makes so much more than encoding leaves."""
+FEWEST_SEEN = CELLS // 2
+"""Cells beside the interface. With fewer the rest could be one panel and the same black ground."""
 
 
 def same_images(prints: Sequence[Fingerprint]) -> tuple[tuple[int, ...], ...]:
     """Indices of frames that show one image, for each image that several batches have; in order.
 
     The same image has the same bytes, or other bytes and, as far as size, hash and thumbnail tell,
-    the same pixels. Where a frame was stored without a thumbnail, the same name must stand for it.
+    the same pixels. Where thumbnails tell too little, because there is none, because little of the
+    map is explored, or because a unit could hide in a cell, the same bytes alone count.
     """
     if len({one.batch for one in prints}) < 2:
         return ()
     labels = first_of_equal([one.sha256 for one in prints])
-    hashes = as_numbers([one.phash for one in prints])
-    encoded = _EncodedAnew(prints)
-    for pairs in HashIndex(hashes).pairs(hashes, encoded.bits):
-        pairs = pairs.where(
-            (pairs.first < pairs.second) & (labels[pairs.first] != labels[pairs.second])
-        )
-        labels = joined(labels, pairs.where(encoded.are(pairs)))
+    for pairs in _encoded_anew(prints):
+        labels = joined(labels, pairs)
     groups = members(labels.tolist())
     return tuple(
         tuple(group.tolist()) for group in groups if len({prints[i].batch for i in group}) > 1
     )
 
 
-class _EncodedAnew:
-    """Decides which pairs of frames of different batches hold the same pixels in other bytes."""
+def _encoded_anew(prints: Sequence[Fingerprint]) -> list[Pairs]:
+    """Pairs of frames that hold the same pixels in other bytes, enough of them to connect all."""
+    views = Views.of(prints)
+    tolerance = np.array([_tolerance(one.size) for one in prints], np.intp)
+    told = (tolerance > 0) & ((views.thumbnails > 0).sum(axis=(1, 2)) >= FEWEST_SEEN)
+    # Of a camera that stands still, thousands of frames are alike: one of each batch is compared.
+    alike = first_of_equal((one.batch, one.size, one.phash, one.thumbnail) for one in prints)
+    compared = np.flatnonzero(told & (alike == np.arange(len(prints))))
+    found = list(_same_pixels(prints, views.hashes, compared, tolerance))
+    matched = np.zeros(len(prints), np.bool_)
+    for pairs in found:
+        matched[pairs.first] = matched[pairs.second] = True
+    others = np.flatnonzero(matched[alike])
+    return [*found, Pairs(others, alike[others], np.zeros(len(others), np.uint8))]
 
-    def __init__(self, prints: Sequence[Fingerprint]) -> None:
-        self._thumbnails = decoded([one.thumbnail for one in prints])
-        self._known = np.array([bool(one.thumbnail) for one in prints], np.bool_)
-        self._batches = first_of_equal([one.batch for one in prints])
-        self._sizes = first_of_equal([one.size for one in prints])
-        self._names = first_of_equal([one.name for one in prints])
-        self.bits = ENCODED_ANEW_BITS if self._known.all() else NEAR_DUPLICATE_BITS
 
-    def are(self, pairs: Pairs) -> npt.NDArray[np.bool_]:
-        """For each pair."""
+def _same_pixels(
+    prints: Sequence[Fingerprint], all_hashes: Hashes, compared: Indices, tolerance: Indices
+) -> Iterator[Pairs]:
+    """Pairs of some frames, each once, of different batches."""
+    hashes = all_hashes[compared]
+    thumbnails = decoded([prints[index].thumbnail for index in compared])
+    batches = first_of_equal([prints[index].batch for index in compared])
+    sizes = first_of_equal([prints[index].size for index in compared])
+    for pairs in HashIndex(hashes).pairs(hashes, ENCODED_ANEW_BITS, labels=batches):
         one, other = pairs.first, pairs.second
-        possible = (self._batches[one] != self._batches[other]) & (
-            self._sizes[one] == self._sizes[other]
+        pairs = pairs.where(
+            (one < other) & (batches[one] != batches[other]) & (sizes[one] == sizes[other])
         )
-        known = self._known[one] & self._known[other]
-        same: npt.NDArray[np.bool_] = possible & ~known & (self._names[one] == self._names[other])
-        near = np.flatnonzero(possible & known & (pairs.bits <= ENCODED_ANEW_BITS))
-        for part in np.array_split(near, len(near) // PAIRS_AT_ONCE + 1):
-            thumbnails = (self._thumbnails[side[part]].astype(np.int16) for side in (one, other))
-            differences = np.abs(np.subtract(*thumbnails))
-            same[part] = differences.max(axis=(1, 2)) <= ENCODED_ANEW_GREY
-        return same
+        greys = tolerance[compared[pairs.first]]
+        pairs = pairs.where(all_close(thumbnails, pairs.first, pairs.second, greys))
+        yield Pairs(compared[pairs.first], compared[pairs.second], pairs.bits)
+
+
+def _tolerance(size: tuple[int, int]) -> int:
+    """Grey levels by which a cell may differ; none where a unit could make so little."""
+    return min(
+        ENCODED_ANEW_GREY, ENCODED_ANEW_GREY * LARGEST_CELL * CELLS // max(1, math.prod(size))
+    )

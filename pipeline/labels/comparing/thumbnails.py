@@ -143,6 +143,21 @@ def same_views(
     return compiled_loops.same_views(thumbnails, others, first, second)
 
 
+def all_close(
+    thumbnails: Thumbnails, first: Indices, second: Indices, most: Indices
+) -> npt.NDArray[np.bool_]:
+    """Whether no cell of a pair differs by more than so many grey levels, bool [pairs].
+
+    Args:
+        most: of each pair.
+    """
+    if not len(first):
+        return np.zeros(0, np.bool_)
+    from pipeline.labels.comparing import compiled_loops
+
+    return compiled_loops.all_close(thumbnails, first, second, most)
+
+
 def _cells(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     resized = Image.fromarray(grey).resize((COLUMNS, ROWS), Image.Resampling.BOX)
     return np.asarray(resized, dtype=np.int64)

@@ -57,12 +57,14 @@ class CaptureName:
     Attributes:
         day: on which it was taken, by the clock of the computer that took it.
         taken_at: the same with the time of day.
+        is_recorded: it is a frame of a recording that began then, and was taken any time after.
         video_frame: its number in a video; the name tells nothing else then.
         prefix: what stands before the first underscore; empty without one.
     """
 
     day: date | None
     taken_at: datetime | None
+    is_recorded: bool
     video_frame: int | None
     prefix: str
 
@@ -76,6 +78,7 @@ def read_capture_name(stem: str) -> CaptureName:
     return CaptureName(
         day=day,
         taken_at=datetime.combine(day, moment) if day is not None and moment is not None else None,
+        is_recorded=moment is not None and _VIDEO_FRAME.search(rest) is not None,
         video_frame=int(video[1]) if video else None,
         prefix=prefix if underscore else "",
     )

@@ -159,6 +159,32 @@ def test_the_subsets_of_cvat_are_kept_and_the_rest_is_split() -> None:
     assert (split.rule, split.units) == ("sessions", 6)
 
 
+def test_the_rest_of_a_session_goes_where_its_subset_goes() -> None:
+    for subset in ("Train", "Validation"):
+        given = [f._replace(frame=replace(f.frame, subset=subset)) for f in capture("a1", 10)]
+        rest = [f for name in ("b", "c", "d", "e", "f", "g") for f in capture(name, 4)]
+        late = capture("a1", 13)[10:]
+        validating = prefixes_of(split_frames([*given, *late, *rest], RULES).validation)
+        assert ("a1" in validating) == (subset == "Validation")
+        assert len(validating) > (subset == "Validation")
+        keys = {one.key for one in (*given, *late)}
+        assert len(keys & split_frames([*given, *late, *rest], RULES).validation) in (0, 13)
+
+
+def test_batches_that_share_images_hold_one_video() -> None:
+    batches = ["a"] * 10 + ["b"] * 2 + ["c"] * 2
+    frames = [
+        one._replace(batch=batch)
+        for batch, one in zip(
+            batches, random_frames(f"frame_{n:06}.png" for n in range(14)), strict=True
+        )
+    ]
+    assert {batch for batch, *_ in split_frames(frames, RULES).validation} < {"b", "c"}
+    split = split_frames(frames, RULES, [("b", "a")])
+    assert {batch for batch, *_ in split.validation} == {"c"}
+    assert split_frames(frames, RULES, [("a", "c"), ("c", "b")]).rule == "groups"
+
+
 def test_where_all_frames_have_a_subset_nothing_is_split() -> None:
     given = [
         frame("v", 0, f"{1 << 60:016x}", "Validation"),

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
+from pipeline.labels.comparing import same_images as same_images_module
+from pipeline.labels.comparing import thumbnails
 from pipeline.labels.comparing.same_images import same_images
 from pipeline.labels.comparing.thumbnails import CELLS
 from pipeline.labels.fingerprints import Fingerprint
@@ -46,10 +50,47 @@ def test_another_size_makes_another_image() -> None:
     assert same_images([ONE, smaller]) == ()
 
 
-def test_without_thumbnails_the_name_must_be_the_same() -> None:
+def test_without_thumbnails_only_the_same_bytes_are_the_same_image() -> None:
     old = replace(ONE, thumbnail="")
     others = [
-        replace(old, sha256="2" * 64, batch="b", name="g"),
-        replace(old, sha256="3" * 64, batch="c", phash=f"{0x3FF ^ 5:016x}"),
+        replace(old, sha256="2" * 64, batch="b"),
+        replace(old, batch="c", name="g"),
     ]
     assert same_images([old, *others]) == ((0, 2),)
+
+
+def test_where_little_is_seen_only_the_same_bytes_are_the_same_image() -> None:
+    """A panel over black, unexplored ground: it is alike in all frames of a match."""
+    dark = np.where(np.arange(CELLS) < CELLS - 5 * 32, 0, LOOK).astype(np.uint8)
+    panel = base64.b64encode(dark.tobytes()).decode()
+    one = replace(ONE, thumbnail=panel)
+    assert same_images([one, replace(one, sha256="2" * 64, batch="b")]) == ()
+    assert same_images([one, replace(one, batch="b")]) == ((0, 1),)
+
+
+def test_in_large_cells_a_unit_could_hide() -> None:
+    for size, grey, same in (((1920, 1080), 2, True), ((2560, 1440), 2, False)):
+        one = replace(ONE, size=size)
+        other = replace(one, sha256="2" * 64, batch="b", thumbnail=thumbnail(grey))
+        assert bool(same_images([one, other])) is same
+    large = replace(ONE, size=(3840, 2160))
+    assert same_images([large, replace(large, sha256="2" * 64, batch="b")]) == ()
+
+
+def test_all_that_are_alike_in_one_batch_belong_to_the_image() -> None:
+    still = [replace(ONE, sha256=f"{n}" * 64) for n in (2, 3)]
+    other = replace(ONE, sha256="4" * 64, batch="b", thumbnail=thumbnail(1))
+    assert same_images([*still, other]) == ((0, 1, 2),)
+
+
+def test_a_camera_that_stands_still_is_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def counted(*arguments: Any) -> Any:
+        compared.append(len(arguments[1]))
+        return thumbnails.all_close(*arguments)
+
+    monkeypatch.setattr(same_images_module, "all_close", counted)
+    frames = [replace(ONE, sha256=f"{n:064x}", batch="ab"[n % 2]) for n in range(3000)]
+    assert [len(group) for group in same_images(frames)] == [3000]
+    assert compared == [1]

@@ -57,6 +57,15 @@ def test_frames_of_one_recording_are_one_session() -> None:
     assert sessions_of(frames(*names)) == ["2026-01-01 12:00:09"] * 2
 
 
+def test_a_recording_goes_on_after_its_start() -> None:
+    names = [f"2026-01-01 12-00-09_frame_{n:06d}.png" for n in (0, 72_000)]
+    others = ["20260101124100_1.jpg", "20260101152000_1.jpg"]
+    assert sessions_of(frames(*names, *others)) == [
+        *["2026-01-01 12:00:09"] * 3,
+        "2026-01-01 15:20:00",
+    ]
+
+
 def test_a_video_task_is_a_session_of_its_own() -> None:
     two = [*frames("frame_000000.PNG", "frame_000001.PNG")] * 2
     assert len(set(sessions_of(two, ["a", "a", "b", "b"]))) == 2
@@ -67,8 +76,28 @@ def test_a_video_task_is_a_session_of_its_own() -> None:
 
 
 def test_a_name_before_an_underscore_is_a_session() -> None:
-    names = ["harbour_00.png", "harbour_01.png", "valley_a_b.png", "session001_12.png"]
-    assert sessions_of(frames(*names)) == ["harbour", "harbour", "valley", "session001"]
+    names = ["harbour_00.png", "harbour_01.png", "valley_a_b.png"]
+    assert sessions_of(frames(*names)) == ["harbour", "harbour", "valley"]
+
+
+def test_a_name_that_ends_in_a_number_is_a_session_where_such_names_come_back() -> None:
+    names = ["arabia1_1.png", "arabia1_2.png", "arabia1_3.png", "arabia2_1.png"]
+    assert sessions_of(frames(*names)) == ["arabia1"] * 3 + ["arabia2"]
+    kept = [*frames("arabia1_1.png", "arabia1_2.png", subset="Train"), *frames("arabia1_3.png")]
+    assert sessions_of(kept) == ["arabia1"] * 3
+    for counting in ("img{}_edited.png", "shot{}_jpg.rf.0f3a.png"):
+        assert set(sessions_of(frames(*[counting.format(n) for n in range(20)]))) == {None}
+
+
+def test_a_job_goes_on_with_the_video_of_the_job_before_it() -> None:
+    jobs = [("job_9", 0), ("job_10", 1), ("job_11", 0), ("x_job_12-2026", 1), ("match", 2)]
+    videos = [(job, 10 * part + n) for job, part in jobs for n in range(2)]
+    found = sessions_of(
+        frames(*[f"frame_{n:06d}.PNG" for _, n in videos]), [job for job, _ in videos]
+    )
+    assert found[::2] == ["video job_9 default"] * 2 + ["video job_11 default"] * 2 + [
+        "video match default"
+    ]
 
 
 def test_it_is_the_same_session_in_every_batch() -> None:
