@@ -20,6 +20,8 @@ from assets.definitions import build_definitions
 from assets.graph.annotations import dry_run, left_out_batches
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, load_pack
+from pipeline.labels.batches import READ_AGAIN
+from pipeline.labels.merge import MergeError
 from resources.artifacts import Artifacts
 from resources.exports import ExportsFolder
 from resources.paths import Paths
@@ -226,6 +228,19 @@ def test_frames_of_one_name_are_no_leak_and_the_same_image_is(desk: Desk) -> Non
     desk.drop("heldout_same.zip", frame="quite_another.png")
     desk.make(KEYS.cvat_export, "heldout_same")
     with pytest.raises(Exception, match="leakage"):
+        desk.make(KEYS.cvat_merge)
+
+
+def test_held_out_frames_that_cannot_be_judged_fail_the_check_of_leaks(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MergeError("Batch 'heldout_x' was read for another list of classes.", READ_AGAIN)
+
+    monkeypatch.setattr("assets.checks.judged_frames", refuse)
+    desk.drop("match.zip")
+    desk.make(KEYS.cvat_export, "match")
+    with pytest.raises(CheckFailedError, match="another list of classes"):
         desk.make(KEYS.cvat_merge)
 
 
