@@ -31,8 +31,8 @@ REPORT_FILE = "report.json"
 SOURCE_FILE = "source.json"
 DEFAULT_SUBSET = "default"
 """As CVAT calls the subset of what was given none."""
-FIRST_YEAR = 1980
-"""That a zip archive can name, and what those name that know no time."""
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip archive can name."""
 READ_AGAIN = "Materialize cvat_export for this batch again."
 
 
@@ -210,7 +210,7 @@ class NamedBatch:
     """A batch with its name and the folder that holds its images.
 
     Attributes:
-        written: when its export was, as far as its archive or its files tell.
+        written: when its export was, as far as its archive tells.
     """
 
     name: str
@@ -288,7 +288,7 @@ class SourceExport(Record):
     file: str
     sha256: str
     written: datetime | None = None
-    """When CVAT wrote it, as far as its archive or its files tell, by the clock of who wrote it."""
+    """When CVAT wrote it, as far as its archive tells, by the clock of who wrote it."""
 
     @classmethod
     def open(cls, folder: Path) -> SourceExport:
@@ -391,23 +391,18 @@ def _moved(frames: Sequence[Frame]) -> tuple[Frame, ...]:
 
 
 def _written(source: Path) -> datetime | None:
-    """When the annotations were written, as an archive tells, or the files that came out of one."""
+    """When the annotations were written into an archive; 1980 is what those say that don't know."""
+    if source.is_dir():
+        return None
+    with zipfile.ZipFile(source) as archive:
+        dates = [
+            entry.date_time for entry in archive.infolist() if entry.filename.endswith(".json")
+        ]
     try:
-        written = max(_times_in_folder(source) if source.is_dir() else _times_in_archive(source))
+        written = datetime(*max(dates, default=NO_DATE))
     except ValueError:
         return None
-    return written if written.year > FIRST_YEAR else None
-
-
-def _times_in_folder(folder: Path) -> list[datetime]:
-    files = folder.rglob("annotations/instances_*.json")
-    return [datetime.fromtimestamp(int(file.stat().st_mtime)) for file in files]
-
-
-def _times_in_archive(file: Path) -> list[datetime]:
-    with zipfile.ZipFile(file) as archive:
-        entries = [entry for entry in archive.infolist() if entry.filename.endswith(".json")]
-    return [datetime(*max(entry.date_time for entry in entries))] if entries else []
+    return written if written.year > NO_DATE[0] else None
 
 
 def _unchanged(content: bytes, frame: Frame) -> bytes:

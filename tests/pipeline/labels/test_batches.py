@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import replace
 from datetime import datetime
@@ -162,14 +161,6 @@ def test_an_archive_tells_when_it_was_written(export: Any, shapes: Any, tmp_path
         written = ExportBatch.write(tmp_path / name, batch, dated)
         assert written.source.written == (datetime(*date) if name == "known" else None)
         assert ExportBatch.open(tmp_path / name).source == written.source
-
-
-def test_a_folder_tells_when_its_annotations_were_written(source: Any, tmp_path: Path) -> None:
-    folder = source.write()
-    moment = datetime(2026, 1, 9, 10, 0, 0)
-    os.utime(folder / "annotations/instances_default.json", (0, moment.timestamp() + 0.5))
-    written = ExportBatch.write(tmp_path / "batch", read_export(folder, CLASSES), folder)
-    assert written.source.written == moment
 
 
 def test_a_batch_of_before_is_still_read(source: Any, tmp_path: Path) -> None:
