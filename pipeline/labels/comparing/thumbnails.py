@@ -143,6 +143,19 @@ def same_views(
     return compiled_loops.same_views(thumbnails, others, first, second)
 
 
+def connected_views(
+    hashes: npt.NDArray[np.uint64],
+    thumbnails: Thumbnails,
+    known: Cells,
+    parents: Indices,
+    most_bits: int,
+) -> Indices:
+    """For each frame the first that chains of same views connect it with; see `compiled_loops`."""
+    from pipeline.labels.comparing import compiled_loops
+
+    return compiled_loops.connected_views(hashes, thumbnails, known, parents, most_bits)
+
+
 def all_close(
     thumbnails: Thumbnails, first: Indices, second: Indices, most: Indices
 ) -> npt.NDArray[np.bool_]:

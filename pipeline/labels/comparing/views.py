@@ -18,6 +18,7 @@ from pipeline.labels.comparing.thumbnails import (
     MOST_SAMPLED,
     Thumbnails,
     can_be_compared,
+    connected_views,
     decoded,
     interface_of,
     same_views,
@@ -89,31 +90,20 @@ class Views:
         labels = first_of_equal([one.sha256 for one in self.prints])
         shown = np.flatnonzero(self.shown)
         # A camera that stands still: its frames follow each other.
-        neighbours = Pairs(shown[:-1], shown[1:], _bits(self.hashes, shown[:-1], shown[1:]))
-        labels = self._joined(labels, neighbours.where(neighbours.bits <= NEAR_DUPLICATE_BITS))
+        following = Pairs(shown[:-1], shown[1:], _bits(self.hashes, shown[:-1], shown[1:]))
+        following = following.where(following.bits <= NEAR_DUPLICATE_BITS)
+        labels = joined(labels, following.where(self.confirmed(following, self)))
         told_by = zip(labels[shown].tolist(), self.hashes[shown].tolist(), strict=True)
         left = shown[np.unique(first_of_equal(told_by))]
-        hashes, known = self.hashes[left], labels[left]
-        for pairs in HashIndex(hashes).pairs(hashes, NEAR_DUPLICATE_BITS, labels=known):
-            found = Pairs(left[pairs.first], left[pairs.second], pairs.bits)
-            labels = self._joined(labels, found.where(found.first < found.second))
-            known[:] = labels[left]
-        return labels
-
-    def _joined(self, labels: Indices, pairs: Pairs) -> Indices:
-        """The labels, of which those that a same view connects have become one."""
-        for whole in (False, True):
-            pairs = pairs.where(labels[pairs.first] != labels[pairs.second])
-            if not len(pairs.first):
-                break
-            # One pair of each frame joins most of what there is to be joined.
-            chosen = np.arange(len(pairs.first)) if whole else _firsts(pairs.first)
-            tested = pairs.where(chosen)
-            labels = joined(labels, tested.where(self.confirmed(tested, self)))
-            untested = np.ones(len(pairs.first), np.bool_)
-            untested[chosen] = False
-            pairs = pairs.where(untested)
-        return labels
+        connected = connected_views(
+            self.hashes[left],
+            self.thumbnails[left],
+            self.known[left],
+            first_of_equal(labels[left].tolist()),
+            NEAR_DUPLICATE_BITS,
+        )
+        bits = np.zeros(len(left), np.uint8)
+        return joined(labels, Pairs(left, left[connected], bits))
 
 
 def seen_among(views: Views, others: Views) -> Iterator[tuple[int, int, int]]:

@@ -15,8 +15,10 @@ from pipeline.labels.comparing.thumbnails import (
     CELLS,
     COLUMNS,
     ROWS,
+    connected_views,
     decoded,
     interface_of,
+    same_views,
     thumbnail_of,
 )
 from pipeline.labels.comparing.views import Views, seen_among
@@ -167,3 +169,22 @@ def test_a_frame_is_seen_among_others_once() -> None:
     both = Views.of([*trained, *judged])
     found = list(seen_among(both.part(6, 8), both.part(0, 6)))
     assert [(one, other) for one, other, _ in found] == [(0, 3)]
+
+
+def test_views_are_connected_as_if_each_pair_were_looked_at() -> None:
+    rng = np.random.default_rng(5)
+    hashes = rng.integers(0, 2**64, 12, dtype=np.uint64)[rng.integers(0, 12, 90)]
+    for _ in range(3):
+        hashes ^= np.uint64(1) << rng.integers(0, 64, 90, dtype=np.uint64)
+    ground = rng.integers(0, 256, (4, ROWS, COLUMNS))[rng.integers(0, 4, 90)]
+    cells = np.clip(ground + rng.integers(-60, 60, ground.shape), 0, 255).astype(np.uint8)
+    known = rng.random(90) < 0.9
+    connected = connected_views(hashes, cells, known, np.arange(90), 10)
+    expected = np.arange(90)
+    first, second = np.nonzero(np.bitwise_count(hashes[:, None] ^ hashes) <= 10)
+    same = same_views(cells, cells, first, second) | ~(known[first] & known[second])
+    for one, other in zip(first[same], second[same], strict=True):
+        low, high = sorted((expected[one], expected[other]))
+        expected[expected == high] = low
+    assert connected.tolist() == expected.tolist()
+    assert 12 < len(set(connected.tolist())) < 80
