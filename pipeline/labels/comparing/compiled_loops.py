@@ -128,20 +128,47 @@ def connected_views(
     return parents
 
 
+@part
+def all_close(one: Thumbnails, other: Thumbnails, most: int) -> bool:
+    """Whether no cell differs by more grey levels."""
+    for y in range(one.shape[0]):
+        far = 0
+        for x in range(one.shape[1]):
+            a, b = np.int16(one[y, x]), np.int16(other[y, x])
+            far += int(abs(a - b) > most)
+        if far:
+            return False
+    return True
+
+
 @compiled
-def all_close(
-    thumbnails: Thumbnails, first: Indices, second: Indices, most: Indices
-) -> npt.NDArray[np.bool_]:
-    """Whether in each pair no cell differs by more grey levels than are given for it."""
-    close = np.ones(len(first), np.bool_)
-    for pair in range(len(first)):
-        one, other = thumbnails[first[pair]], thumbnails[second[pair]]
-        for y in range(one.shape[0]):
-            far = 0
-            for x in range(one.shape[1]):
-                a, b = np.int16(one[y, x]), np.int16(other[y, x])
-                far += int(abs(a - b) > most[pair])
-            if far:
-                close[pair] = False
-                break
-    return close
+def same_pixels(
+    hashes: Hashes, thumbnails: Thumbnails, batches: Indices, most_bits: int, most_grey: Indices
+) -> tuple[Indices, Indices]:
+    """Pairs of frames of different batches that hold the same pixels, as far as that is told.
+
+    Pairs that others connect are left out.
+
+    Args:
+        most_grey: levels by which each cell may differ, of each frame.
+    """
+    parents = np.arange(len(hashes))
+    near = np.empty(len(hashes), np.intp)
+    first, second = np.empty_like(near), np.empty_like(near)
+    found = 0
+    for one in range(len(hashes)):
+        count = 0
+        for other in range(one):
+            near[count] = other
+            count += int(ones(hashes[one] ^ hashes[other]) <= most_bits)
+        for place in range(count):
+            other = near[place]
+            if batches[one] != batches[other] and all_close(
+                thumbnails[one], thumbnails[other], most_grey[one]
+            ):
+                low, high = root_of(parents, one), root_of(parents, other)
+                if low != high:
+                    parents[max(low, high)] = min(low, high)
+                    first[found], second[found] = one, other
+                    found += 1
+    return first[:found], second[:found]

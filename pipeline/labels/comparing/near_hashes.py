@@ -45,11 +45,7 @@ class HashIndex:
         self._quarters = [_Quarter.of(hashes, number) for number in range(QUARTERS)]
 
     def pairs(
-        self,
-        hashes: Hashes,
-        bits: int,
-        done: npt.NDArray[np.bool_] | None = None,
-        labels: Indices | None = None,
+        self, hashes: Hashes, bits: int, done: npt.NDArray[np.bool_] | None = None
     ) -> Iterator[Pairs]:
         """Every pair of a given hash and one of the index, once, in blocks.
 
@@ -57,9 +53,6 @@ class HashIndex:
             hashes: may be those of the index; a pair then comes both ways.
             bits: at most so many differ, 0 to 11.
             done: of `hashes`; whoever gets the pairs may set those that need no more of them.
-            labels: of `hashes`, which are then those of the index; pairs of one label may be left
-                out. Whoever gets the pairs may change them: thousands of frames of a camera that
-                stands still are never compared with each other.
         """
         if len(hashes) * len(self.hashes) <= FEW_PAIRS:
             yield from self._each_with_each(hashes, bits)
@@ -69,9 +62,6 @@ class HashIndex:
             for number, quarter in enumerate(self._quarters):
                 open_ = np.arange(len(hashes)) if done is None else np.flatnonzero(~done)
                 wanted = _quarter_of(hashes[open_], number) ^ mask
-                if labels is not None:
-                    others = quarter.hold_others(wanted, labels)
-                    open_, wanted = open_[others], wanted[others]
                 for rows, places in quarter.members(wanted):
                     first = open_[rows]
                     turned_over = hashes[first] ^ self.hashes[places]
@@ -99,23 +89,6 @@ class _Quarter(NamedTuple):
         values = _quarter_of(hashes, number)
         counts = np.bincount(values, minlength=1 << QUARTER_BITS)
         return cls(np.argsort(values, kind="stable"), np.concatenate([[0], np.cumsum(counts)]))
-
-    def hold_others(self, values: Indices, labels: Indices) -> npt.NDArray[np.bool_]:
-        """Whether the hashes with a value have another label than the one that asks for it.
-
-        Args:
-            values: that each hash of the index asks for.
-            labels: of the hashes of the index.
-        """
-        filled = np.flatnonzero(np.diff(self.starts))
-        lowest, highest = (np.full(1 << QUARTER_BITS, -1, np.intp) for _ in range(2))
-        ordered = labels[self.order]
-        lowest[filled] = np.minimum.reduceat(ordered, self.starts[filled])
-        highest[filled] = np.maximum.reduceat(ordered, self.starts[filled])
-        others: npt.NDArray[np.bool_] = (lowest[values] >= 0) & (
-            (lowest[values] != labels) | (highest[values] != labels)
-        )
-        return others
 
     def members(self, values: Indices) -> Iterator[tuple[Indices, Indices]]:
         """Rows of `values`, with the hashes that have each; a block of rows at a time."""

@@ -7,12 +7,12 @@ that is taken for another are lost.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.labels.comparing.near_hashes import Hashes, HashIndex, Indices, Pairs
-from pipeline.labels.comparing.thumbnails import CELLS, all_close, decoded
+from pipeline.labels.comparing.near_hashes import Indices, Pairs
+from pipeline.labels.comparing.thumbnails import CELLS, decoded, same_pixels
 from pipeline.labels.comparing.views import Views, first_of_equal, joined, members
 from pipeline.labels.fingerprints import Fingerprint
 
@@ -52,30 +52,26 @@ def _encoded_anew(prints: Sequence[Fingerprint]) -> list[Pairs]:
     # Of a camera that stands still, thousands of frames are alike: one of each batch is compared.
     alike = first_of_equal((one.batch, one.size, one.phash, one.thumbnail) for one in prints)
     compared = np.flatnonzero(told & (alike == np.arange(len(prints))))
-    found = list(_same_pixels(prints, views.hashes, compared, tolerance))
-    matched = np.zeros(len(prints), np.bool_)
-    for pairs in found:
-        matched[pairs.first] = matched[pairs.second] = True
-    others = np.flatnonzero(matched[alike])
-    return [*found, Pairs(others, alike[others], np.zeros(len(others), np.uint8))]
-
-
-def _same_pixels(
-    prints: Sequence[Fingerprint], all_hashes: Hashes, compared: Indices, tolerance: Indices
-) -> Iterator[Pairs]:
-    """Pairs of some frames, each once, of different batches."""
-    hashes = all_hashes[compared]
-    thumbnails = decoded([prints[index].thumbnail for index in compared])
-    batches = first_of_equal([prints[index].batch for index in compared])
-    sizes = first_of_equal([prints[index].size for index in compared])
-    for pairs in HashIndex(hashes).pairs(hashes, ENCODED_ANEW_BITS, labels=batches):
-        one, other = pairs.first, pairs.second
-        pairs = pairs.where(
-            (one < other) & (batches[one] != batches[other]) & (sizes[one] == sizes[other])
+    found = []
+    for indices in members(prints[index].size for index in compared.tolist()):
+        same = compared[indices]
+        first, second = same_pixels(
+            views.hashes[same],
+            decoded([prints[index].thumbnail for index in same.tolist()]),
+            first_of_equal([prints[index].batch for index in same.tolist()]),
+            ENCODED_ANEW_BITS,
+            tolerance[same],
         )
-        greys = tolerance[compared[pairs.first]]
-        pairs = pairs.where(all_close(thumbnails, pairs.first, pairs.second, greys))
-        yield Pairs(compared[pairs.first], compared[pairs.second], pairs.bits)
+        found.append((same[first], same[second]))
+    matched = np.zeros(len(prints), np.bool_)
+    for pair in found:
+        matched[np.concatenate(pair)] = True
+    others = np.flatnonzero(matched[alike])
+    return [_pairs(one, other) for one, other in (*found, (others, alike[others]))]
+
+
+def _pairs(first: Indices, second: Indices) -> Pairs:
+    return Pairs(first, second, np.zeros(len(first), np.uint8))
 
 
 def _tolerance(size: tuple[int, int]) -> int:

@@ -156,19 +156,17 @@ def connected_views(
     return compiled_loops.connected_views(hashes, thumbnails, known, parents, most_bits)
 
 
-def all_close(
-    thumbnails: Thumbnails, first: Indices, second: Indices, most: Indices
-) -> npt.NDArray[np.bool_]:
-    """Whether no cell of a pair differs by more than so many grey levels, bool [pairs].
-
-    Args:
-        most: of each pair.
-    """
-    if not len(first):
-        return np.zeros(0, np.bool_)
+def same_pixels(
+    hashes: npt.NDArray[np.uint64],
+    thumbnails: Thumbnails,
+    batches: Indices,
+    most_bits: int,
+    most_grey: Indices,
+) -> tuple[Indices, Indices]:
+    """Pairs of frames of different batches with the same pixels; see `compiled_loops`."""
     from pipeline.labels.comparing import compiled_loops
 
-    return compiled_loops.all_close(thumbnails, first, second, most)
+    return compiled_loops.same_pixels(hashes, thumbnails, batches, most_bits, most_grey)
 
 
 def _cells(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -219,6 +219,15 @@ def test_differences_are_counted_and_some_are_listed(
     assert (len(summary.differences), summary.difference_count) == (100, 120)
 
 
+def test_corrected_frames_of_a_video_are_no_video_of_their_own(make_batch: Any, drawn: Any) -> None:
+    video = {f"frame_{n:06d}.png": f"view {n}" for n in range(12)}
+    match = make_batch("match", video)
+    fixed = make_batch("fixed", dict(list(video.items())[:2]))
+    plan = plan_merge([fixed, match], drawn, CLASSES, RULES)
+    assert set(used(plan).values()) == {"match", "fixed"}
+    assert plan.summary.split != "sessions"
+
+
 def test_test_frames_are_held_out_and_validation_frames_validate(
     make_batch: Any, drawn: Any
 ) -> None:

@@ -71,36 +71,5 @@ def test_what_is_done_gets_no_more_pairs(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found == {0, 2}
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.lists(st.tuples(st.integers(0, 2), flips, st.integers(0, 2)), min_size=1, max_size=9),
-    st.integers(0, 11),
-)
-def test_pairs_of_different_labels_are_found_whatever_is_left_out(
-    near: list[tuple[int, list[int], int]], bits: int
-) -> None:
-    values = [turned(start << 40, flipped) for start, flipped, _ in near]
-    hashes = np.array(values, np.uint64)
-    labels = np.array([label for _, _, label in near])
-    found = {
-        (int(i), int(j))
-        for pairs in HashIndex(hashes).pairs(hashes, bits, labels=labels)
-        for i, j in zip(pairs.first, pairs.second, strict=True)
-    }
-    expected = {
-        (i, j)
-        for i, a in enumerate(values)
-        for j, b in enumerate(values)
-        if (a ^ b).bit_count() <= bits and labels[i] != labels[j]
-    }
-    assert expected <= found
-
-
-def test_what_has_one_label_is_not_compared() -> None:
-    same = np.zeros(2000, np.uint64)
-    labels = np.zeros(2000, np.intp)
-    assert list(HashIndex(same).pairs(same, 10, labels=labels)) == []
-
-
 def test_hashes_are_read_as_numbers() -> None:
     assert as_numbers(["00000000000000ff", "f" * 16]).tolist() == [255, 2**64 - 1]
