@@ -92,6 +92,19 @@ def root_of(parents: Indices, index: int) -> int:
     return index
 
 
+@part
+def near_before(hashes: Hashes, one: int, most_bits: int, near: Indices) -> int:
+    """Fill `near` with the frames before one whose hashes lie near its own; how many there are.
+
+    Without a branch, so that the processor compares several at once.
+    """
+    count = 0
+    for other in range(one):
+        near[count] = other
+        count += int(ones(hashes[one] ^ hashes[other]) <= most_bits)
+    return count
+
+
 @compiled
 def connected_views(
     hashes: Hashes,
@@ -112,12 +125,7 @@ def connected_views(
     parents = parents.copy()
     near = np.empty(len(hashes), np.intp)
     for one in range(len(hashes)):
-        count = 0
-        for other in range(one):
-            near[count] = other
-            count += int(ones(hashes[one] ^ hashes[other]) <= most_bits)
-        for place in range(count):
-            other = near[place]
+        for other in near[: near_before(hashes, one, most_bits, near)]:
             low, high = root_of(parents, one), root_of(parents, other)
             if low != high and (
                 not (known[one] and known[other]) or same_view(thumbnails[one], thumbnails[other])
@@ -157,12 +165,7 @@ def same_pixels(
     first, second = np.empty_like(near), np.empty_like(near)
     found = 0
     for one in range(len(hashes)):
-        count = 0
-        for other in range(one):
-            near[count] = other
-            count += int(ones(hashes[one] ^ hashes[other]) <= most_bits)
-        for place in range(count):
-            other = near[place]
+        for other in near[: near_before(hashes, one, most_bits, near)]:
             if batches[one] != batches[other] and all_close(
                 thumbnails[one], thumbnails[other], most_grey[one]
             ):

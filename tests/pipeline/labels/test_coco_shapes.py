@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from doubles.masks import Mask, compressed, runs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -21,7 +21,6 @@ from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 
 WIDTH, HEIGHT = 64, 48
-Mask = npt.NDArray[np.bool_]
 
 
 def read(shapes: list[dict[str, Any]]) -> Batch:
@@ -49,31 +48,6 @@ def boxes_of(shapes: list[dict[str, Any]]) -> list[Box]:
     batch = read(shapes)
     assert batch.rejected == ()
     return [labelled.box for labelled in batch.frames[0].boxes]
-
-
-def runs_of(mask: Mask) -> list[int]:
-    """Alternating run lengths down the columns, unset first."""
-    runs, current = [0], False
-    for value in mask.ravel(order="F"):
-        if value != current:
-            runs.append(0)
-            current = bool(value)
-        runs[-1] += 1
-    return runs
-
-
-def compressed(runs: list[int]) -> str:
-    """COCO's text form, written after cocoapi's rleToString."""
-    text = ""
-    for index, run in enumerate(runs):
-        value = run - runs[index - 2] if index > 2 else run
-        more = True
-        while more:
-            group = value & 0x1F
-            value >>= 5
-            more = value != -1 if group & 0x10 else value != 0
-            text += chr(group + (0x20 if more else 0) + 48)
-    return text
 
 
 def parts_of(mask: Mask) -> list[list[int]]:

@@ -4,8 +4,8 @@ import contextlib
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from doubles.masks import Mask, compressed, runs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +19,6 @@ from pipeline.labels.formats.shapes import (
     decompress,
 )
 
-Mask = npt.NDArray[np.bool_]
-
 sizes = st.tuples(st.integers(1, 12), st.integers(1, 12))
 masks = sizes.flatmap(
     lambda size: st.lists(
@@ -29,36 +27,11 @@ masks = sizes.flatmap(
 )
 
 
-def runs_of(mask: Mask) -> list[int]:
-    """The plain definition: alternating run lengths down the columns, unset first."""
-    runs, current = [0], False
-    for value in mask.ravel(order="F"):
-        if value != current:
-            runs.append(0)
-            current = bool(value)
-        runs[-1] += 1
-    return runs
-
-
-def compress(runs: list[int]) -> str:
-    """COCO's text form, written after cocoapi's rleToString."""
-    text = ""
-    for index, run in enumerate(runs):
-        value = run - runs[index - 2] if index > 2 else run
-        more = True
-        while more:
-            group = value & 0x1F
-            value >>= 5
-            more = value != -1 if group & 0x10 else value != 0
-            text += chr(group + (0x20 if more else 0) + 48)
-    return text
-
-
 @settings(deadline=None)
 @given(masks)
 def test_a_masks_box_holds_its_set_pixels_exactly(mask: Mask) -> None:
     height, width = mask.shape
-    for counts in (runs_of(mask), compress(runs_of(mask))):
+    for counts in (runs_of(mask), compressed(runs_of(mask))):
         if not mask.any():
             with pytest.raises(ShapeError, match="empty"):
                 box_of_mask(counts, height, width)
@@ -72,7 +45,7 @@ def test_a_masks_box_holds_its_set_pixels_exactly(mask: Mask) -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000_000), max_size=12))
 def test_compressed_runs_are_read_back(runs: list[int]) -> None:
-    assert decompress(compress(runs)) == runs
+    assert decompress(compressed(runs)) == runs
 
 
 @pytest.mark.parametrize(
