@@ -71,7 +71,7 @@ def restore(context: typer.Context, batch: Batch, game: Game = "demo") -> None:
 
     with explained():
         restore_batch(resources_of(context), game, batch)
-    console.print(f"{batch} is used again.")
+    console.print(f"{batch} is back. `outpost batches list` shows whether it is used.")
 
 
 def _number(value: int | None) -> str:

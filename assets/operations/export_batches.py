@@ -27,7 +27,7 @@ class BatchRow:
 
     Attributes:
         state: "used", "used as it was read before" (its export was replaced since),
-            "used, export withdrawn", "not read", "not taken yet" or "retired".
+            "used, export withdrawn", "not read", "not taken yet", "no whole export" or "retired".
         frames, boxes: as far as it was read.
     """
 
@@ -57,16 +57,17 @@ def retire(resources: Resources, game: str | Path, batch: str) -> None:
         dropped = {export.batch for export in exports.exports(pack.name)}
         known = dropped | set(_partitions(instance, pack))
         if batch not in known:
+            others = f"Give one of these: {', '.join(sorted(known))}."
             raise UnknownBatchError(
                 f"There is no batch '{batch}' of {pack.title}.",
-                f"Give one of these: {', '.join(sorted(known)) or 'there is none yet'}.",
+                others if known else f"Drop an export into {exports.path(pack.name)} first.",
             )
         exports.retire(pack.name, batch)
         forget_batch(instance, pack, batch)
 
 
 def restore(resources: Resources, game: str | Path, batch: str) -> None:
-    """Put a retired batch back, as it was read before.
+    """Put a retired batch back: as it was read before, or to be read.
 
     Raises:
         NotRestoredError: it was not retired, or another export has its place.
@@ -74,7 +75,8 @@ def restore(resources: Resources, game: str | Path, batch: str) -> None:
     pack = load_pack(game)
     with open_instance(resources.state) as instance:
         resources.exports.restore(pack.name, batch)
-        instance.add_dynamic_partitions(_partitions_name(pack), [batch])
+        if latest_version(instance, GameKeys.of(pack).cvat_export, batch) is not None:
+            instance.add_dynamic_partitions(_partitions_name(pack), [batch])
 
 
 def _rows(resources: Resources, pack: GamePack, instance: dg.DagsterInstance) -> Iterator[BatchRow]:
@@ -85,8 +87,9 @@ def _rows(resources: Resources, pack: GamePack, instance: dg.DagsterInstance) ->
         held_out = is_held_out(batch, pack.merge)
         version = latest_version(instance, GameKeys.of(pack).cvat_export, batch)
         if batch not in partitions or version is None:
-            state = "not read" if batch in partitions else "not taken yet"
-            yield BatchRow(batch, state, held_out)
+            whole = batch in dropped and dropped[batch].has_arrived
+            waits = "not read" if batch in partitions else "not taken yet"
+            yield BatchRow(batch, waits if whole else "no whole export", held_out)
             continue
         folder = store.open(version).path
         report, state = BatchReport.open(folder), "used"

@@ -129,6 +129,24 @@ def test_a_batch_may_be_retired_twice_and_the_newest_comes_back(state: State) ->
     assert [frame.name for frame in ExportBatch.open(batch.path).batch.frames] == ["b_0.png"]
 
 
+def test_what_was_never_read_is_no_batch_that_is_used(state: State) -> None:
+    (state.exports / "empty.zip").touch()
+    (state.exports / "folder").mkdir()
+    assert states(state) == {"empty": "no whole export", "folder": "no whole export"}
+
+    assert state.run("retire", "empty").exit_code == 0
+    assert state.run("restore", "empty").exit_code == 0
+
+    assert left_out_batches(state.instance, PACK) == ()
+    assert (state.exports / "empty.zip").is_file()
+
+
+def test_where_no_export_has_arrived_it_is_said_where_to_drop_one(state: State) -> None:
+    told = state.run("retire", "match")
+    assert told.exit_code == 1
+    assert "Drop an export into" in told.output
+
+
 def test_what_cannot_be_done_says_so_and_changes_nothing(state: State) -> None:
     state.drop("match.zip")
     state.read()
