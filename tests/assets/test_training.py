@@ -165,6 +165,16 @@ def test_log_lines_and_epochs_are_in_the_run(bench: Bench) -> None:
     assert "20 Reading the training set" in lines
 
 
+def test_the_time_left_is_what_the_training_works_out(bench: Bench) -> None:
+    """Not the pace since it began: the first steps are slow, and images grow."""
+    progress = "tell('progress', epoch=1, epochs=2, batch=1, batches=4, seconds_left=77.0)\n"
+
+    result = bench.run(BEGIN + progress + END)
+
+    assert result.success
+    assert "10 training batches: 1/8, 1 min 17 s left" in bench.lines(result)
+
+
 def test_a_training_on_this_machine_says_where_and_how_long(bench: Bench) -> None:
     bench.run(BEGIN + END)
 

@@ -13,11 +13,11 @@ from pipeline.labels.comparing.same_images import same_images
 from pipeline.labels.comparing.thumbnails import CELLS
 from pipeline.labels.fingerprints import Fingerprint
 
-LOOK = np.random.default_rng(1).integers(20, 200, CELLS).astype(np.uint8)
+GREY = np.random.default_rng(1).integers(20, 200, CELLS).astype(np.uint8)
 
 
 def thumbnail(change: int = 0) -> str:
-    cells = LOOK.copy()
+    cells = GREY.copy()
     cells[100] += change
     return base64.b64encode(cells.tobytes()).decode()
 
@@ -38,6 +38,14 @@ def test_frames_of_one_batch_are_left_alone() -> None:
 def test_other_bytes_of_the_same_thumbnail_are_the_same_image() -> None:
     encoded = replace(ONE, sha256="2" * 64, batch="b", phash=f"{4:016x}", thumbnail=thumbnail(2))
     assert same_images([ONE, encoded]) == ((0, 1),)
+
+
+def test_frames_of_one_batch_that_lie_near_do_not_connect_others() -> None:
+    """Of a still camera: one of them is the same image as another batch's, its neighbour is not."""
+    one = replace(ONE, thumbnail=thumbnail(2))
+    neighbour = replace(ONE, name="g", sha256="2" * 64, thumbnail=thumbnail(4))
+    encoded = replace(ONE, sha256="3" * 64, batch="b")
+    assert same_images([one, neighbour, encoded]) == ((0, 2),)
 
 
 def test_a_unit_that_took_a_step_makes_another_image() -> None:
@@ -61,7 +69,7 @@ def test_without_thumbnails_only_the_same_bytes_are_the_same_image() -> None:
 
 def test_where_little_is_seen_only_the_same_bytes_are_the_same_image() -> None:
     """A panel over black, unexplored ground: it is alike in all frames of a match."""
-    dark = np.where(np.arange(CELLS) < CELLS - 5 * 32, 0, LOOK).astype(np.uint8)
+    dark = np.where(np.arange(CELLS) < CELLS - 5 * 32, 0, GREY).astype(np.uint8)
     panel = base64.b64encode(dark.tobytes()).decode()
     one = replace(ONE, thumbnail=panel)
     assert same_images([one, replace(one, sha256="2" * 64, batch="b")]) == ()

@@ -1,5 +1,7 @@
 """The Muon update for processors does what that of ultralytics does."""
 
+import threading
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -108,8 +110,18 @@ def test_both_memory_formats_train_alike(patched: pytest.MonkeyPatch) -> None:
 def test_workers_that_share_the_matrices_train_alike(patched: pytest.MonkeyPatch) -> None:
     patch_muon(CpuPrecision("float32", "float32", ""))
     expected = trained(torch.channels_last)
+    threads = []
+    update = upstream.muon_update
+
+    def noted(*arguments: object, **options: object) -> object:
+        threads.append(threading.current_thread().name)
+        return update(*arguments, **options)
+
+    patched.setattr(upstream, "muon_update", noted)
     found = trained(torch.channels_last, workers=Workers(2, cores=2))
     assert difference(found, expected) < 1e-4
+    assert len(threads) == 6, "three steps in two shares"
+    assert all(name.startswith("data-parallel") for name in threads)
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=40), st.integers(2, 5))
