@@ -7,9 +7,9 @@ what it does now, adapt what stands in for it, and note the new version and dige
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,15 @@ class UltralyticsPatch:
     reason: str
 
     def source_digest(self) -> str:
-        """The digest of the source as it is installed."""
+        """The digest of the source as it is installed, whatever stands in for it by now."""
         module, _, name = self.target.partition(":")
-        found: Any = importlib.import_module(module)
+        source = Path(importlib.import_module(module).__file__ or "").read_text("utf-8")
+        found: Any = ast.parse(source)
         for part in name.split("."):
-            found = getattr(found, part)
-        return hashlib.sha256(inspect.getsource(found).encode()).hexdigest()[:16]
+            found = next(node for node in found.body if getattr(node, "name", None) == part)
+        start = min([found, *found.decorator_list], key=lambda node: node.lineno).lineno
+        lines = source.splitlines(keepends=True)[start - 1 : found.end_lineno]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 
 PATCHES = (
@@ -103,8 +106,14 @@ PATCHES = (
     UltralyticsPatch(
         "ultralytics.utils.plotting:plot_images",
         "8.4.190",
-        "8e5f6489bd520fc9",
-        "draws in a thread, where failures are lost, and images too small to read",
+        "91b81d315b760a7f",
+        "draws images too small to read",
+    ),
+    UltralyticsPatch(
+        "ultralytics.utils:threaded",
+        "8.4.190",
+        "9a3cd4cfe6bbcb54",
+        "has plot_images draw in a thread, where failures are lost",
     ),
     UltralyticsPatch(
         "ultralytics.models.yolo.detect.train:DetectionTrainer.plot_training_labels",

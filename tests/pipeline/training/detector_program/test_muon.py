@@ -21,15 +21,7 @@ from pipeline.training.detector_program.acceleration.muon import (
 )
 from pipeline.training.detector_program.ultralytics_patches import patch_muon
 
-STOCK_UPDATE = upstream.muon_update
 SHAPES = [(16, 3, 3, 3), (32, 16, 3, 3), (32, 16, 3, 3), (64, 32, 1, 1), (8, 1, 3, 3), (24, 40)]
-
-
-@pytest.fixture
-def patched(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """`muon_update` is put back afterwards, whatever a test replaces it with."""
-    monkeypatch.setattr(upstream, "muon_update", STOCK_UPDATE)
-    return monkeypatch
 
 
 def parameters(memory_format: torch.memory_format) -> list[torch.nn.Parameter]:
@@ -77,9 +69,7 @@ def difference(found: list[torch.Tensor], expected: list[torch.Tensor]) -> float
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.slow
-def test_in_bfloat16_weights_train_as_upstreams_do(
-    patched: pytest.MonkeyPatch, memory_format: torch.memory_format
-) -> None:
+def test_in_bfloat16_weights_train_as_upstreams_do(memory_format: torch.memory_format) -> None:
     expected = trained(memory_format)
     patch_muon(CpuPrecision("bfloat16", "bfloat16", ""))
     assert difference(trained(memory_format), expected) < 4e-3
@@ -87,27 +77,27 @@ def test_in_bfloat16_weights_train_as_upstreams_do(
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_in_float32_weights_train_nearer_to_the_exact_ones(
-    patched: pytest.MonkeyPatch, memory_format: torch.memory_format
+    monkeypatch: pytest.MonkeyPatch, memory_format: torch.memory_format
 ) -> None:
     rounded = trained(memory_format)
 
     def exact(gradients: torch.Tensor, eps: float = 1e-7) -> torch.Tensor:
         return orthogonalize(gradients.double(), torch.float64)
 
-    patched.setattr(upstream, "zeropower_via_newtonschulz5", exact)
+    monkeypatch.setattr(upstream, "zeropower_via_newtonschulz5", exact)
     expected = trained(memory_format)
     patch_muon(CpuPrecision("float32", "float32", ""))
     ours = difference(trained(memory_format), expected)
     assert ours < 1e-4 < difference(rounded, expected)
 
 
-def test_both_memory_formats_train_alike(patched: pytest.MonkeyPatch) -> None:
+def test_both_memory_formats_train_alike() -> None:
     patch_muon(CpuPrecision("float32", "float32", ""))
     found = [trained(of) for of in (torch.contiguous_format, torch.channels_last)]
     assert difference(*found) < 1e-4
 
 
-def test_workers_that_share_the_matrices_train_alike(patched: pytest.MonkeyPatch) -> None:
+def test_workers_that_share_the_matrices_train_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     patch_muon(CpuPrecision("float32", "float32", ""))
     expected = trained(torch.channels_last)
     threads = []
@@ -117,7 +107,7 @@ def test_workers_that_share_the_matrices_train_alike(patched: pytest.MonkeyPatch
         threads.append(threading.current_thread().name)
         return update(*arguments, **options)
 
-    patched.setattr(upstream, "muon_update", noted)
+    monkeypatch.setattr(upstream, "muon_update", noted)
     found = trained(torch.channels_last, workers=Workers(2, cores=2))
     assert difference(found, expected) < 1e-4
     assert len(threads) == 6, "three steps in two shares"
