@@ -62,13 +62,11 @@ def same_view(one: Thumbnails, other: Thumbnails) -> bool:
 
 
 @compiled
-def same_views(
-    thumbnails: Thumbnails, others: Thumbnails, first: Indices, second: Indices
-) -> npt.NDArray[np.bool_]:
+def same_views(thumbnails: Thumbnails, first: Indices, second: Indices) -> npt.NDArray[np.bool_]:
     """Whether each pair shows one view."""
     same = np.zeros(len(first), np.bool_)
     for pair in range(len(first)):
-        same[pair] = same_view(thumbnails[first[pair]], others[second[pair]])
+        same[pair] = same_view(thumbnails[first[pair]], thumbnails[second[pair]])
     return same
 
 
@@ -93,15 +91,15 @@ def root_of(parents: Indices, index: int) -> int:
 
 
 @part
-def near_before(hashes: Hashes, one: int, most_bits: int, near: Indices) -> int:
-    """Fill `near` with the frames before one whose hashes lie near its own; how many there are.
+def near(hashes: Hashes, wanted: np.uint64, most_bits: int, found: Indices) -> int:
+    """Fill `found` with the places of hashes that lie near one; how many there are.
 
     Without a branch, so that the processor compares several at once.
     """
     count = 0
-    for other in range(one):
-        near[count] = other
-        count += int(ones(hashes[one] ^ hashes[other]) <= most_bits)
+    for place in range(len(hashes)):
+        found[count] = place
+        count += int(ones(wanted ^ hashes[place]) <= most_bits)
     return count
 
 
@@ -123,9 +121,9 @@ def connected_views(
         parents: of each frame itself, or one before it that it is connected with.
     """
     parents = parents.copy()
-    near = np.empty(len(hashes), np.intp)
+    found = np.empty(len(hashes) + 1, np.intp)
     for one in range(len(hashes)):
-        for other in near[: near_before(hashes, one, most_bits, near)]:
+        for other in found[: near(hashes[:one], hashes[one], most_bits, found)]:
             low, high = root_of(parents, one), root_of(parents, other)
             if low != high and (
                 not (known[one] and known[other]) or same_view(thumbnails[one], thumbnails[other])
@@ -150,6 +148,34 @@ def all_close(one: Thumbnails, other: Thumbnails, most: int) -> bool:
 
 
 @compiled
+def nearest_views(
+    hashes: Hashes,
+    thumbnails: Thumbnails,
+    known: npt.NDArray[np.bool_],
+    others: Hashes,
+    other_thumbnails: Thumbnails,
+    other_known: npt.NDArray[np.bool_],
+    most_bits: int,
+) -> tuple[Indices, Indices]:
+    """For each frame the nearest of others that shows its view, or -1; and the bits between.
+
+    Args:
+        known, other_known: whether there is a thumbnail; without one the hash decides.
+    """
+    nearest, bits = np.full(len(hashes), -1), np.full(len(hashes), most_bits + 1)
+    found = np.empty(len(others) + 1, np.intp)
+    for one in range(len(hashes)):
+        for other in found[: near(others, hashes[one], most_bits, found)]:
+            apart = int(ones(hashes[one] ^ others[other]))
+            if apart < bits[one] and (
+                not (known[one] and other_known[other])
+                or same_view(thumbnails[one], other_thumbnails[other])
+            ):
+                nearest[one], bits[one] = other, apart
+    return nearest, bits
+
+
+@compiled
 def same_pixels(
     hashes: Hashes, thumbnails: Thumbnails, batches: Indices, most_bits: int, most_grey: Indices
 ) -> tuple[Indices, Indices]:
@@ -161,17 +187,17 @@ def same_pixels(
         most_grey: levels by which each cell may differ, of each frame.
     """
     parents = np.arange(len(hashes))
-    near = np.empty(len(hashes), np.intp)
-    first, second = np.empty_like(near), np.empty_like(near)
-    found = 0
+    found = np.empty(len(hashes) + 1, np.intp)
+    first, second = np.empty_like(found), np.empty_like(found)
+    pairs = 0
     for one in range(len(hashes)):
-        for other in near[: near_before(hashes, one, most_bits, near)]:
+        for other in found[: near(hashes[:one], hashes[one], most_bits, found)]:
             if batches[one] != batches[other] and all_close(
                 thumbnails[one], thumbnails[other], most_grey[one]
             ):
                 low, high = root_of(parents, one), root_of(parents, other)
                 if low != high:
                     parents[max(low, high)] = min(low, high)
-                    first[found], second[found] = one, other
-                    found += 1
-    return first[:found], second[:found]
+                    first[pairs], second[pairs] = one, other
+                    pairs += 1
+    return first[:pairs], second[:pairs]

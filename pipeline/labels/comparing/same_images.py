@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.labels.comparing.near_hashes import Indices, Pairs
-from pipeline.labels.comparing.thumbnails import CELLS, decoded, same_pixels
+from pipeline.labels.comparing.thumbnails import CELLS, Indices, decoded
 from pipeline.labels.comparing.views import Views, first_of_equal, joined, members
 from pipeline.labels.fingerprints import Fingerprint
 
@@ -36,16 +35,18 @@ def same_images(prints: Sequence[Fingerprint]) -> tuple[tuple[int, ...], ...]:
     if len({one.batch for one in prints}) < 2:
         return ()
     labels = first_of_equal([one.sha256 for one in prints])
-    for pairs in _encoded_anew(prints):
-        labels = joined(labels, pairs)
+    for first, second in _encoded_anew(prints):
+        labels = joined(labels, first, second)
     groups = members(labels.tolist())
     return tuple(
         tuple(group.tolist()) for group in groups if len({prints[i].batch for i in group}) > 1
     )
 
 
-def _encoded_anew(prints: Sequence[Fingerprint]) -> list[Pairs]:
+def _encoded_anew(prints: Sequence[Fingerprint]) -> list[tuple[Indices, Indices]]:
     """Pairs of frames that hold the same pixels in other bytes, enough of them to connect all."""
+    from pipeline.labels.comparing import compiled_loops
+
     views = Views.of(prints)
     tolerance = np.array([_tolerance(one.size) for one in prints], np.intp)
     told = (tolerance > 0) & ((views.thumbnails > 0).sum(axis=(1, 2)) >= FEWEST_SEEN)
@@ -55,7 +56,7 @@ def _encoded_anew(prints: Sequence[Fingerprint]) -> list[Pairs]:
     found = []
     for indices in members(prints[index].size for index in compared.tolist()):
         same = compared[indices]
-        first, second = same_pixels(
+        first, second = compiled_loops.same_pixels(
             views.hashes[same],
             decoded([prints[index].thumbnail for index in same.tolist()]),
             first_of_equal([prints[index].batch for index in same.tolist()]),
@@ -67,11 +68,7 @@ def _encoded_anew(prints: Sequence[Fingerprint]) -> list[Pairs]:
     for pair in found:
         matched[np.concatenate(pair)] = True
     others = np.flatnonzero(matched[alike])
-    return [_pairs(one, other) for one, other in (*found, (others, alike[others]))]
-
-
-def _pairs(first: Indices, second: Indices) -> Pairs:
-    return Pairs(first, second, np.zeros(len(first), np.uint8))
+    return [*found, (others, alike[others])]
 
 
 def _tolerance(size: tuple[int, int]) -> int:

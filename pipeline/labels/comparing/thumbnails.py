@@ -128,47 +128,6 @@ def can_be_compared(thumbnails: Thumbnails) -> npt.NDArray[np.bool_]:
     return enough
 
 
-def same_views(
-    thumbnails: Thumbnails, others: Thumbnails, first: Indices, second: Indices
-) -> npt.NDArray[np.bool_]:
-    """Whether pairs of thumbnails show the same view, bool [pairs].
-
-    Args:
-        first, second: indices of each pair into `thumbnails` and `others`.
-    """
-    if not len(first):
-        return np.zeros(0, np.bool_)
-    from pipeline.labels.comparing import compiled_loops
-
-    return compiled_loops.same_views(thumbnails, others, first, second)
-
-
-def connected_views(
-    hashes: npt.NDArray[np.uint64],
-    thumbnails: Thumbnails,
-    known: Cells,
-    parents: Indices,
-    most_bits: int,
-) -> Indices:
-    """For each frame the first that chains of same views connect it with; see `compiled_loops`."""
-    from pipeline.labels.comparing import compiled_loops
-
-    return compiled_loops.connected_views(hashes, thumbnails, known, parents, most_bits)
-
-
-def same_pixels(
-    hashes: npt.NDArray[np.uint64],
-    thumbnails: Thumbnails,
-    batches: Indices,
-    most_bits: int,
-    most_grey: Indices,
-) -> tuple[Indices, Indices]:
-    """Pairs of frames of different batches with the same pixels; see `compiled_loops`."""
-    from pipeline.labels.comparing import compiled_loops
-
-    return compiled_loops.same_pixels(hashes, thumbnails, batches, most_bits, most_grey)
-
-
 def _cells(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     resized = Image.fromarray(grey).resize((COLUMNS, ROWS), Image.Resampling.BOX)
     return np.asarray(resized, dtype=np.int64)

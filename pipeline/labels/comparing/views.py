@@ -13,15 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.labels.comparing.near_hashes import Hashes, HashIndex, Indices, Pairs, as_numbers
 from pipeline.labels.comparing.thumbnails import (
     MOST_SAMPLED,
+    Indices,
     Thumbnails,
     can_be_compared,
-    connected_views,
     decoded,
     interface_of,
-    same_views,
 )
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, hash_distances
 from pipeline.subsampling import spread_over
@@ -40,7 +38,7 @@ class Views:
     """
 
     prints: Sequence[Fingerprint]
-    hashes: Hashes
+    hashes: npt.NDArray[np.uint64]
     thumbnails: Thumbnails
     known: npt.NDArray[np.bool_]
     shown: npt.NDArray[np.bool_]
@@ -60,7 +58,7 @@ class Views:
                 thumbnails[indices] *= ~interface
         return cls(
             prints,
-            as_numbers([p.phash for p in prints]),
+            np.array([int(one.phash, 16) for one in prints], np.uint64),
             thumbnails,
             known,
             can_be_compared(thumbnails) | ~known,
@@ -77,33 +75,32 @@ class Views:
             self.shown[part],
         )
 
-    def confirmed(self, pairs: Pairs, others: Views) -> npt.NDArray[np.bool_]:
-        """Which pairs of near hashes show the same view, bool [pairs]."""
-        same = ~(self.known[pairs.first] & others.known[pairs.second])
-        open_ = np.flatnonzero(~same)
-        pairs = pairs.where(open_)
-        same[open_] = same_views(self.thumbnails, others.thumbnails, pairs.first, pairs.second)
-        return same
-
     def groups(self) -> Indices:
         """A number for each frame, the same for those that chains of same views connect."""
+        if not self.prints:
+            return np.zeros(0, np.intp)
+        # Not above: loading it takes longer than a small merge without real frames.
+        from pipeline.labels.comparing import compiled_loops
+
         labels = first_of_equal([one.sha256 for one in self.prints])
         shown = np.flatnonzero(self.shown)
         # A camera that stands still: its frames follow each other.
-        following = Pairs(shown[:-1], shown[1:], _bits(self.hashes, shown[:-1], shown[1:]))
-        following = following.where(following.bits <= NEAR_DUPLICATE_BITS)
-        labels = joined(labels, following.where(self.confirmed(following, self)))
+        first, second = shown[:-1], shown[1:]
+        near = np.bitwise_count(self.hashes[first] ^ self.hashes[second]) <= NEAR_DUPLICATE_BITS
+        first, second = first[near], second[near]
+        same = ~(self.known[first] & self.known[second])
+        same |= compiled_loops.same_views(self.thumbnails, first, second)
+        labels = joined(labels, first[same], second[same])
         told_by = zip(labels[shown].tolist(), self.hashes[shown].tolist(), strict=True)
         left = shown[np.unique(first_of_equal(told_by))]
-        connected = connected_views(
+        connected = compiled_loops.connected_views(
             self.hashes[left],
             self.thumbnails[left],
             self.known[left],
             first_of_equal(labels[left].tolist()),
             NEAR_DUPLICATE_BITS,
         )
-        bits = np.zeros(len(left), np.uint8)
-        return joined(labels, Pairs(left, left[connected], bits))
+        return joined(labels, left, left[connected])
 
 
 def seen_among(views: Views, others: Views) -> Iterator[tuple[int, int, int]]:
@@ -111,26 +108,26 @@ def seen_among(views: Views, others: Views) -> Iterator[tuple[int, int, int]]:
 
     Each frame comes once, with one of those that are nearest to it.
     """
-    done = np.zeros(len(views.prints), np.bool_)
+    if not (views.prints and others.prints):
+        return
+    from pipeline.labels.comparing import compiled_loops
+
     bytes_of = {one.sha256: index for index, one in reversed(list(enumerate(others.prints)))}
-    for index, one in enumerate(views.prints):
-        if one.sha256 in bytes_of:
-            done[index] = True
-            yield index, bytes_of[one.sha256], 0
-    done |= ~views.shown
-    shown = np.flatnonzero(others.shown)
-    index_of_others = HashIndex(others.hashes[shown])
-    for pairs in index_of_others.pairs(views.hashes, NEAR_DUPLICATE_BITS, done):
-        left = Pairs(pairs.first, shown[pairs.second], pairs.bits)
-        left = left.where(np.lexsort((left.second, left.bits, left.first)))
-        for whole in (False, True):
-            left = left.where(~done[left.first])
-            chosen = np.arange(len(left.first)) if whole else _firsts(left.first)
-            tested = left.where(chosen)
-            same = tested.where(views.confirmed(tested, others))
-            for row in _firsts(same.first):
-                done[same.first[row]] = True
-                yield int(same.first[row]), int(same.second[row]), int(same.bits[row])
+    of_bytes = np.array([bytes_of.get(one.sha256, -1) for one in views.prints], np.intp)
+    for index in np.flatnonzero(of_bytes >= 0).tolist():
+        yield index, int(of_bytes[index]), 0
+    left, shown = np.flatnonzero(views.shown & (of_bytes < 0)), np.flatnonzero(others.shown)
+    nearest, bits = compiled_loops.nearest_views(
+        views.hashes[left],
+        views.thumbnails[left],
+        views.known[left],
+        others.hashes[shown],
+        others.thumbnails[shown],
+        others.known[shown],
+        NEAR_DUPLICATE_BITS,
+    )
+    for row in np.flatnonzero(nearest >= 0):
+        yield int(left[row]), int(shown[nearest[row]]), int(bits[row])
 
 
 def _interface(
@@ -158,18 +155,7 @@ def first_of_equal(values: Iterable[Hashable]) -> Indices:
     )
 
 
-def _bits(hashes: Hashes, first: Indices, second: Indices) -> npt.NDArray[np.uint8]:
-    bits: npt.NDArray[np.uint8] = np.bitwise_count(hashes[first] ^ hashes[second])
-    return bits
-
-
-def _firsts(values: Indices) -> Indices:
-    """Where each value comes first."""
-    firsts: Indices = np.unique(values, return_index=True)[1]
-    return firsts
-
-
-def joined(labels: Indices, pairs: Pairs) -> Indices:
+def joined(labels: Indices, first: Indices, second: Indices) -> Indices:
     """Labels in which those of each pair have become one: the smaller of them (union-find)."""
     parent: dict[int, int] = {}
 
@@ -179,7 +165,7 @@ def joined(labels: Indices, pairs: Pairs) -> Indices:
             label = above
         return label
 
-    for one, other in zip(labels[pairs.first].tolist(), labels[pairs.second].tolist(), strict=True):
+    for one, other in zip(labels[first].tolist(), labels[second].tolist(), strict=True):
         low, high = sorted((root(one), root(other)))
         if low != high:
             parent[high] = low

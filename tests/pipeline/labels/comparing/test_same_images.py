@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.labels.comparing import same_images as same_images_module
-from pipeline.labels.comparing import thumbnails
+from pipeline.labels.comparing import compiled_loops
 from pipeline.labels.comparing.same_images import same_images
 from pipeline.labels.comparing.thumbnails import CELLS
 from pipeline.labels.fingerprints import Fingerprint
@@ -92,13 +91,13 @@ def test_all_that_are_alike_in_one_batch_belong_to_the_image() -> None:
 
 
 def test_a_camera_that_stands_still_is_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared = []
+    compared, same_pixels = [], compiled_loops.same_pixels
 
     def counted(*arguments: Any) -> Any:
         compared.append(len(arguments[0]))
-        return thumbnails.same_pixels(*arguments)
+        return same_pixels(*arguments)
 
-    monkeypatch.setattr(same_images_module, "same_pixels", counted)
+    monkeypatch.setattr(compiled_loops, "same_pixels", counted)
     frames = [replace(ONE, sha256=f"{n:064x}", batch="ab"[n % 2]) for n in range(3000)]
     assert [len(group) for group in same_images(frames)] == [3000]
     assert compared == [2]

@@ -9,16 +9,17 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.labels.comparing import compiled_loops
 from pipeline.labels.comparing.thumbnails import (
     CELLS,
     COLUMNS,
     ROWS,
-    connected_views,
     decoded,
     interface_of,
-    same_views,
     thumbnail_of,
 )
 from pipeline.labels.comparing.views import Views, seen_among
@@ -179,12 +180,38 @@ def test_views_are_connected_as_if_each_pair_were_looked_at() -> None:
     ground = rng.integers(0, 256, (4, ROWS, COLUMNS))[rng.integers(0, 4, 90)]
     cells = np.clip(ground + rng.integers(-60, 60, ground.shape), 0, 255).astype(np.uint8)
     known = rng.random(90) < 0.9
-    connected = connected_views(hashes, cells, known, np.arange(90), 10)
+    connected = compiled_loops.connected_views(hashes, cells, known, np.arange(90), 10)
     expected = np.arange(90)
     first, second = np.nonzero(np.bitwise_count(hashes[:, None] ^ hashes) <= 10)
-    same = same_views(cells, cells, first, second) | ~(known[first] & known[second])
+    same = compiled_loops.same_views(cells, first, second) | ~(known[first] & known[second])
     for one, other in zip(first[same], second[same], strict=True):
         low, high = sorted((expected[one], expected[other]))
         expected[expected == high] = low
     assert connected.tolist() == expected.tolist()
     assert 12 < len(set(connected.tolist())) < 80
+
+
+@given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 2**31))
+@settings(deadline=None)
+def test_the_nearest_of_others_is_that_of_each_with_each(
+    count: int, others: int, seed: int
+) -> None:
+    """Where nothing but hashes is known: the nearest, the first of equals."""
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, 2**64, 3, dtype=np.uint64)
+    hashes, known = (base[rng.integers(0, 3, n)] for n in (count, others))
+    for values in (hashes, known):
+        for _ in range(6):
+            values ^= np.uint64(1) << rng.integers(0, 64, len(values), dtype=np.uint64)
+    cells = np.zeros((max(count, others), ROWS, COLUMNS), np.uint8)
+    no = np.zeros(max(count, others), np.bool_)
+
+    nearest, bits = compiled_loops.nearest_views(
+        hashes, cells[:count], no[:count], known, cells[:others], no[:others], 10
+    )
+
+    apart = np.bitwise_count(hashes[:, None] ^ known[None, :])
+    for one in range(count):
+        least = int(apart[one].min())
+        assert int(nearest[one]) == (int(apart[one].argmin()) if least <= 10 else -1)
+        assert least > 10 or int(bits[one]) == least
