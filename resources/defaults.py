@@ -11,6 +11,7 @@ from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
 from resources.gpu.resource import Gpu, gpu_from_environment
 from resources.paths import Paths
+from resources.screenshots import Screenshots
 from resources.state import StateFolder
 
 
@@ -22,12 +23,17 @@ class Resources:
     artifacts: Artifacts
     exports: ExportsFolder
     game: GameFiles
+    screenshots: Screenshots
 
     @classmethod
     def of(cls, paths: Paths) -> Resources:
         """All of them in one state folder."""
         return cls(
-            paths, Artifacts(paths=paths), ExportsFolder(paths=paths), GameFiles(paths=paths)
+            paths,
+            Artifacts(paths=paths),
+            ExportsFolder(paths=paths),
+            GameFiles(paths=paths),
+            Screenshots(paths=paths),
         )
 
     @property

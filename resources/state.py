@@ -89,6 +89,10 @@ class StateFolder:
         """Where CVAT exports of a game are dropped."""
         return self.root / "exports" / game
 
+    def screenshots(self, game: str) -> Path:
+        """Where screenshots of a game are dropped that nobody has labelled yet."""
+        return self.root / "screenshots" / game
+
     def drawn_game(self, game: str) -> Path:
         """Where a game that Outpost draws itself lies."""
         return self.root / "games" / game

@@ -35,6 +35,11 @@ class GameKeys:
     onnx_export = _Key()
     real_evaluation = _Key()
     runtime_package = _Key()
+    annotation_batch = _Key()
+    hard_negatives = _Key()
+    prelabels = _Key()
+    cvat_task = _Key()
+    label_corrections = _Key()
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":
@@ -75,3 +80,8 @@ class GameKeys:
     def export_batches(self) -> dg.DynamicPartitionsDefinition:
         """One partition per CVAT export batch."""
         return dg.DynamicPartitionsDefinition(name=f"{self.game}_export_batches")
+
+    @property
+    def annotation_batches(self) -> dg.DynamicPartitionsDefinition:
+        """One partition per batch of frames that goes out to be labelled."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.game}_annotation_batches")
