@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from resources.artifacts import Artifacts
+from resources.cvat import Cvat
 from resources.exports import ExportsFolder
 from resources.game_files import GameFiles
 from resources.gpu.resource import Gpu, gpu_from_environment
@@ -24,6 +25,7 @@ class Resources:
     exports: ExportsFolder
     game: GameFiles
     screenshots: Screenshots
+    cvat: Cvat
 
     @classmethod
     def of(cls, paths: Paths) -> Resources:
@@ -34,6 +36,7 @@ class Resources:
             ExportsFolder(paths=paths),
             GameFiles(paths=paths),
             Screenshots(paths=paths),
+            Cvat(),
         )
 
     @property

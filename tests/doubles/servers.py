@@ -24,13 +24,16 @@ from typing import Any
 
 from doubles.shapes import Shapes
 
+UPLOADS = ("multipart/", "application/offset+octet-stream")
+"""Kinds of content that are handed on as they came."""
+
 
 @dataclass(frozen=True)
 class Reply:
     """What goes back.
 
     Attributes:
-        body: JSON value, or text as it is; None for an empty body.
+        body: JSON value, or text or bytes as they are; None for an empty body.
         stream: writes the body bit by bit instead, until it returns or the client leaves.
     """
 
@@ -153,10 +156,7 @@ class Double:
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
         self._meanwhile: dict[str, Callable[[], object]] = {}
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.daemon = True
-        self._thread.start()
+        self._serve(0)
 
     @property
     def origin(self) -> str:
@@ -191,6 +191,14 @@ class Double:
     def count(self, operation: str) -> int:
         """How many requests of an operation came in."""
         return self.requests.count(operation)
+
+    def restart(self) -> None:
+        """End the server and start it at the same port; what it knows stays."""
+        port = self._server.server_address[1]
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._serve(port)
 
     def close(self) -> None:
         """End the server; open streams end with it."""
@@ -257,6 +265,12 @@ class Double:
             self.violations += [f"reply {route.operation}: {problem}" for problem in problems]
         return reply
 
+    def _serve(self, port: int) -> None:
+        self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.daemon = True
+        self._thread.start()
+
     def _known(self, operation: str) -> None:
         names = {route.operation for route in self.routes()}
         if operation not in names:
@@ -296,7 +310,8 @@ def _handler(double: Double) -> type[BaseHTTPRequestHandler]:
             size = int(self.headers.get("Content-Length", "0"))
             raw = self.rfile.read(size)
             url = urllib.parse.urlsplit(self.path)
-            body = json.loads(raw) if raw else None
+            plain = self.headers.get("Content-Type", "").startswith(UPLOADS)
+            body = raw if plain else json.loads(raw) if raw else None
             query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
             headers = {name.lower(): value for name, value in self.headers.items()}
             return Request(self.command, url.path, query, headers, body)
@@ -334,4 +349,6 @@ def _handler(double: Double) -> type[BaseHTTPRequestHandler]:
 def _encoded(body: object) -> bytes:
     if body is None:
         return b""
+    if isinstance(body, bytes):
+        return body
     return (body if isinstance(body, str) else json.dumps(body)).encode()

@@ -1,0 +1,115 @@
+"""CVAT for Dagster and for commands: nothing is asked of a server before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from pipeline.progress import Report, silent
+
+if TYPE_CHECKING:
+    from cvat_sdk.core.client import Client
+
+    from resources.cvat.connection import Address, Limits
+    from resources.cvat.tasks import CompletedTask, TaskState
+
+
+class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A CVAT server. The access token is read from CVAT_ACCESS_TOKEN when it is used."""
+
+    host: str = Field(
+        default="", description="Address; empty: CVAT_HOST of the environment, or app.cvat.ai."
+    )
+    organization: str = Field(
+        default="",
+        description="Short name of the organization; empty: CVAT_ORGANIZATION of the environment, "
+        "or the workspace of the token's owner.",
+    )
+    answer_seconds: float = Field(
+        default=120.0, gt=0, description="How long one request may wait for its answer."
+    )
+    work_seconds: float = Field(
+        default=1800.0, gt=0, description="How long CVAT may take to export or to take images in."
+    )
+    download_seconds: float = Field(
+        default=3600.0, gt=0, description="How long the download of an export may take."
+    )
+    outage_seconds: float = Field(
+        default=120.0, gt=0, description="How long a server may be silent while it works."
+    )
+    poll_seconds: float = Field(
+        default=2.0, gt=0, description="Pause between two questions whether CVAT has finished."
+    )
+
+    # The SDK takes half a second to import, for which definitions need not wait.
+
+    @property
+    def address(self) -> Address:
+        """Which server is meant."""
+        from resources.cvat.connection import Address
+
+        return Address.of(self.host, self.organization)
+
+    @property
+    def limits(self) -> Limits:
+        """When something is given up."""
+        from resources.cvat.connection import Limits
+
+        return Limits(
+            answer=self.answer_seconds,
+            work=self.work_seconds,
+            download=self.download_seconds,
+            outage=self.outage_seconds,
+            poll=self.poll_seconds,
+        )
+
+    @contextmanager
+    def connected(self) -> Iterator[Client]:
+        """A client of the SDK, for a `with` block.
+
+        Raises:
+            CvatTokenError: there is no token, or it is refused.
+            CvatUnreachableError: nothing answers, or something that is not CVAT.
+        """
+        from resources.cvat.connection import connected
+
+        with connected(self.address, self.limits) as client:
+            yield client
+
+    def tasks(self, game: str) -> tuple[TaskState, ...]:
+        """Every task of a game's project, which bears the game's name.
+
+        Raises:
+            CvatError: see `connected`.
+        """
+        from resources.cvat.listing import list_tasks
+
+        with self.connected() as client:
+            return list_tasks(client, game)
+
+    def completed_tasks(self, game: str) -> tuple[CompletedTask, ...]:
+        """Those whose jobs are all completed, from the first to the last.
+
+        Raises:
+            CvatError: see `connected`.
+        """
+        return tuple(task.completed for task in self.tasks(game) if task.completed)
+
+    def download_export(self, task_id: int, target: Path, report: Report = silent) -> None:
+        """A task with its images as COCO 1.0, put in place whole or not at all.
+
+        Args:
+            target: where the archive is wanted; see `CompletedTask.export_name`.
+
+        Raises:
+            CvatError: it cannot be exported, fetched or written.
+        """
+        from resources.cvat.download import download_export
+
+        with self.connected() as client:
+            download_export(client, task_id, target, self.limits, report)
