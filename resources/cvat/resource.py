@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from pipeline.annotation.project_labels import project_labels
+from pipeline.annotation.task_plan import PlannedTask
 from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
     from cvat_sdk.core.client import Client
 
     from resources.cvat.connection import Address, Limits
+    from resources.cvat.push import PushedTask
     from resources.cvat.tasks import CompletedTask, TaskState
 
 
@@ -91,6 +94,26 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         with self.connected() as client:
             return list_tasks(client, game)
+
+    def push(
+        self,
+        game: str,
+        class_names: Sequence[str],
+        planned: Sequence[PlannedTask],
+        report: Report = silent,
+    ) -> tuple[PushedTask, ...]:
+        """Put tasks into a game's project, which is made where there is none; each task once.
+
+        Raises:
+            CvatTaskError: the project has a task of that name with other frames.
+            CvatRequestError: CVAT does not take the images.
+            CvatError: see `connected`. What was finished stays; pushing again goes on.
+        """
+        from resources.cvat.push import ensure_project, push_tasks
+
+        with self.connected() as client:
+            project = ensure_project(client, game, project_labels(class_names))
+            return push_tasks(client, project, planned, self.limits, report)
 
     def completed_tasks(self, game: str) -> tuple[CompletedTask, ...]:
         """Those whose jobs are all completed, from the first to the last.

@@ -247,6 +247,7 @@ class CvatDouble(Double):
             "id": number,
             "name": one["name"],
             "url": f"{self.origin}/api/projects/{number}",
+            "organization": None,
             "tasks": {"count": len(tasks), "url": f"{self.origin}/api/tasks"},
             "labels": {"url": f"{self.origin}/api/labels"},
         }

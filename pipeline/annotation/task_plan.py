@@ -1,0 +1,82 @@
+"""Which tasks an annotation batch becomes in CVAT, and which boxes go with them.
+
+Frames that are labelled blind form a task of their own, without a box: a person who sees both kinds
+side by side would not label the blind ones as if there were no model. That task is of the subset
+Validation, which the merge keeps for validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.annotation.annotation_batch import AnnotationBatch, ChosenFrame
+from pipeline.annotation.prelabels import Prelabel, PrelabelError, Prelabels
+
+BLIND_SUFFIX = "_blind"
+BLIND_SUBSET = "Validation"
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task that is to be in CVAT.
+
+    Attributes:
+        images: sorted by file name, which no other of them has.
+        boxes: to correct, by the file name of their image; inside it.
+        subset: as CVAT calls it; empty for none.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    boxes: Mapping[str, tuple[Prelabel, ...]]
+    subset: str = ""
+
+    @property
+    def box_count(self) -> int:
+        return sum(map(len, self.boxes.values()))
+
+
+def plan_tasks(
+    name: str, batch: AnnotationBatch, prelabels: Prelabels | None
+) -> tuple[PlannedTask, ...]:
+    """The task of the frames with boxes to correct, and that of the blind ones, if there are any.
+
+    Args:
+        name: of the batch, and of the first task.
+        prelabels: None sends all frames without boxes.
+
+    Raises:
+        PrelabelError: the boxes are those of other frames.
+    """
+    boxes = {} if prelabels is None else _boxes_by_name(batch, prelabels)
+    seen = tuple(frame for frame in batch.frames if not frame.blind)
+    blind = tuple(frame for frame in batch.frames if frame.blind)
+    planned = (
+        PlannedTask(name, _images(batch, seen), {f.name: boxes.get(f.name, ()) for f in seen}),
+        PlannedTask(f"{name}{BLIND_SUFFIX}", _images(batch, blind), {}, BLIND_SUBSET),
+    )
+    return tuple(task for task in planned if task.images)
+
+
+def _images(batch: AnnotationBatch, frames: tuple[ChosenFrame, ...]) -> tuple[Path, ...]:
+    return tuple(batch.image_of(frame) for frame in sorted(frames, key=lambda frame: frame.name))
+
+
+def _boxes_by_name(batch: AnnotationBatch, prelabels: Prelabels) -> dict[str, tuple[Prelabel, ...]]:
+    found = {(frame.name, frame.sha256): frame for frame in prelabels.content.frames}
+    boxes = {}
+    for frame in batch.frames:
+        known = found.get((frame.name, frame.sha256))
+        if known is None:
+            raise PrelabelError(
+                f"The prelabels are those of other frames: {frame.name} is not among them.",
+                "Materialize prelabels again, then push.",
+            )
+        inside = (one.box.clipped(frame.width, frame.height) for one in known.boxes)
+        pairs = zip(known.boxes, inside, strict=True)
+        boxes[frame.name] = tuple(
+            one.model_copy(update={"box": box}) for one, box in pairs if box.area > 0
+        )
+    return boxes

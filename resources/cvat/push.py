@@ -1,0 +1,244 @@
+"""Projects and tasks that are put into CVAT, each once.
+
+A task is given its name at the very end: until it has all of its images and boxes it is called
+`NAME (being pushed)`. So a push that was interrupted, by whatever, leaves a task that says so, and
+the next one removes it and begins that task again. A task that bears its name is whole and is left
+alone, with all that people have changed in it.
+
+Boxes are sent as shapes, not as a COCO file to import: the schema of a shape has a score, and that
+of an import leaves it open.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cvat_sdk import models
+from cvat_sdk.core.client import Client
+from cvat_sdk.core.helpers import get_paginated_collection
+from cvat_sdk.core.progress import ProgressReporter
+from cvat_sdk.core.uploading import DataUploader
+
+from pipeline.annotation.task_plan import PlannedTask
+from pipeline.progress import Progress, Report, silent
+from resources.cvat.connection import Limits, fetch_json
+from resources.cvat.errors import CvatError, CvatRequestError
+from resources.cvat.listing import count_shapes, find_project
+from resources.cvat.requests import wait_for_request
+from resources.cvat.tasks import UNFINISHED_SUFFIX
+
+IMAGE_QUALITY = 95
+"""Of the copies that people see while they label; exports have the images as they were sent."""
+UPLOAD_BYTES = 20 << 20
+"""Of images in one request."""
+
+
+class CvatTaskError(CvatError):
+    """A task that cannot be pushed: its name is taken, or its boxes are of no class."""
+
+
+@dataclass(frozen=True)
+class PushedTask:
+    """A task that is in CVAT with all of its images and boxes.
+
+    Attributes:
+        boxes: that it holds now.
+        is_new: whether this push has made it.
+    """
+
+    id: int
+    name: str
+    url: str
+    frames: int
+    boxes: int
+    is_new: bool
+
+
+def ensure_project(client: Client, name: str, labels: Sequence[Mapping[str, Any]]) -> Any:
+    """The project of that name with at least these labels; none is ever taken away.
+
+    Args:
+        labels: as `pipeline.annotation.project_labels` writes them.
+
+    Raises:
+        CvatError: see `connection`.
+    """
+    project = find_project(client, name)
+    if project is None:
+        spec = models.ProjectWriteRequest(name=name, labels=_label_requests(labels))
+        return client.projects.create(spec)
+    known = _label_ids(client, project.id)
+    missing = [label for label in labels if label["name"] not in known]
+    if missing:
+        project.update(models.PatchedProjectWriteRequest(labels=_label_requests(missing)))
+    return project
+
+
+def push_tasks(
+    client: Client,
+    project: Any,
+    planned: Sequence[PlannedTask],
+    limits: Limits,
+    report: Report = silent,
+) -> tuple[PushedTask, ...]:
+    """Put tasks into a project, or find them there.
+
+    Raises:
+        CvatTaskError: the project has a task of that name with other frames.
+        CvatRequestError: CVAT does not take the images.
+        CvatError: see `connection`. What was finished stays; pushing again goes on.
+    """
+    label_ids = _label_ids(client, project.id)
+    _check_labels(planned, label_ids)
+    present = client.tasks.list(project_id=project.id)
+    pushed = []
+    for plan in planned:
+        for task in present:
+            if task.name == plan.name + UNFINISHED_SUFFIX:
+                task.remove()
+        whole = [task for task in present if task.name == plan.name]
+        if whole:
+            pushed.append(_found(client, whole[0], plan))
+        else:
+            pushed.append(_push(client, project.id, plan, label_ids, limits, report))
+    return tuple(pushed)
+
+
+def _push(
+    client: Client,
+    project_id: int,
+    plan: PlannedTask,
+    label_ids: Mapping[str, int],
+    limits: Limits,
+    report: Report,
+) -> PushedTask:
+    spec = models.TaskWriteRequest(
+        name=plan.name + UNFINISHED_SUFFIX, project_id=project_id, subset=plan.subset
+    )
+    task = client.tasks.create(spec)
+    _send_images(client, task, plan, limits, report)
+    frames = {name: number for number, name in enumerate(_frame_names(client, task.id))}
+    lacking = [image.name for image in plan.images if image.name not in frames]
+    if lacking:
+        raise CvatRequestError(
+            f"CVAT has taken {len(frames)} of the {len(plan.images)} images of '{plan.name}'; "
+            f"{lacking[0]} is not among them.",
+            "Open that image; if it is not damaged, push again.",
+        )
+    shapes = _shapes(plan, frames, label_ids)
+    if shapes:
+        client.tasks.api.update_annotations(
+            task.id, labeled_data_request=models.LabeledDataRequest(shapes=shapes)
+        )
+    client.tasks.api.partial_update(
+        task.id, patched_task_write_request=models.PatchedTaskWriteRequest(name=plan.name)
+    )
+    report(Progress(f"pushed {plan.name}", 1, 1, 0.0))
+    url = _url(client, task.id)
+    return PushedTask(task.id, plan.name, url, len(frames), len(shapes), is_new=True)
+
+
+def _shapes(
+    plan: PlannedTask, frames: Mapping[str, int], label_ids: Mapping[str, int]
+) -> list[models.LabeledShapeRequest]:
+    """The boxes as CVAT wants them: source "auto" marks them as a model's."""
+    return [
+        models.LabeledShapeRequest(
+            type=models.ShapeType("rectangle"),
+            label_id=label_ids[box.class_name],
+            frame=frames[image],
+            points=[float(value) for value in box.box],
+            source="auto",
+            score=float(box.score),
+        )
+        for image, boxes in plan.boxes.items()
+        for box in boxes
+    ]
+
+
+def _label_ids(client: Client, project_id: int) -> dict[str, int]:
+    # Not `project.get_labels`: it wants a field that older servers do not send.
+    labels = get_paginated_collection(
+        client.api_client.labels_api.list_endpoint, project_id=project_id
+    )
+    return {label.name: label.id for label in labels}
+
+
+def _check_labels(planned: Sequence[PlannedTask], label_ids: Mapping[str, int]) -> None:
+    named = {one.class_name for plan in planned for boxes in plan.boxes.values() for one in boxes}
+    if unknown := sorted(named - set(label_ids)):
+        raise CvatTaskError(
+            f"The boxes to correct name '{unknown[0]}', which is no class of the game.",
+            "Materialize prelabels again, then push.",
+        )
+
+
+def _found(client: Client, task: Any, plan: PlannedTask) -> PushedTask:
+    there, wanted = set(_frame_names(client, task.id)), {image.name for image in plan.images}
+    if there != wanted:
+        raise CvatTaskError(
+            f"CVAT has a task '{plan.name}' ({_url(client, task.id)}) with other frames: "
+            f"{len(there - wanted)} that the batch does not have, {len(wanted - there)} that it "
+            "lacks.",
+            "Rename or delete that task in CVAT, or choose frames under another batch name.",
+        )
+    boxes = count_shapes(client, task.id)
+    return PushedTask(task.id, plan.name, _url(client, task.id), len(there), boxes, is_new=False)
+
+
+def _send_images(
+    client: Client, task: Any, plan: PlannedTask, limits: Limits, report: Report
+) -> None:
+    # Not `task.upload_data`: it waits without an end, or does not tell for what to wait.
+    url = client.api_map.make_endpoint_url(
+        task.api.create_data_endpoint.path, kwsub={"id": task.id}
+    )
+    uploader = DataUploader(client, max_request_size=UPLOAD_BYTES)
+    told = _Upload(f"images of {plan.name} (bytes)", report)
+    reply = uploader.upload_files(url, list(plan.images), pbar=told, image_quality=IMAGE_QUALITY)
+    request_id = json.loads(reply.data)["rq_id"]
+    wait_for_request(client, request_id, f"taking in {plan.name}", limits, report)
+
+
+def _frame_names(client: Client, task_id: int) -> list[str]:
+    frames = fetch_json(client, f"/api/tasks/{task_id}/data/meta")["frames"]
+    return [str(frame["name"]) for frame in frames]
+
+
+def _label_requests(labels: Sequence[Mapping[str, Any]]) -> list[Any]:
+    return [
+        models.PatchedLabelRequest(
+            **{
+                **label,
+                "attributes": [models.AttributeRequest(**one) for one in label["attributes"]],
+            }
+        )
+        for label in labels
+    ]
+
+
+def _url(client: Client, task_id: int) -> str:
+    return f"{client.api_map.host}/tasks/{task_id}"
+
+
+class _Upload(ProgressReporter):  # type: ignore[misc]
+    """Hands the SDK's progress on."""
+
+    def __init__(self, stage: str, report: Report) -> None:
+        self._stage, self._report = stage, report
+        self._done, self._total, self._began = 0, 0, 0.0
+
+    def start2(self, total: int, **_named: Any) -> None:
+        self._done, self._total, self._began = 0, total, time.monotonic()
+
+    def report_status(self, progress: int) -> None:
+        self.advance(progress - self._done)
+
+    def advance(self, delta: int) -> None:
+        self._done += delta
+        seconds = time.monotonic() - self._began
+        self._report(Progress(self._stage, self._done, max(self._total, self._done), seconds))

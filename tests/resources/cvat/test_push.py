@@ -1,0 +1,207 @@
+"""Tasks are put into CVAT once, whole, with scores, and come back as they went."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from doubles.cvat import CvatDouble
+from doubles.servers import drop, status
+
+from pipeline.annotation.prelabels import Prelabel
+from pipeline.annotation.task_plan import PlannedTask
+from pipeline.labels.boxes import Box
+from pipeline.labels.formats.coco import read_export
+from resources.cvat import Cvat
+from resources.cvat.connection import connected
+from resources.cvat.errors import CvatError, CvatRequestError, CvatUnreachableError
+from resources.cvat.push import CvatTaskError, PushedTask
+
+from .conftest import add_project, png, quick
+
+CLASSES = ("sheep", "tree", "town_center")
+
+
+def plan(
+    folder: Path, name: str = "first", boxes: Sequence[Prelabel] = (), frames: int = 3
+) -> PlannedTask:
+    images = tuple(folder / f"shot_{number:02d}.png" for number in range(frames))
+    for number, image in enumerate(images):
+        image.write_bytes(png(number))
+    return PlannedTask(name, images, {images[1].name: tuple(boxes)})
+
+
+def box(x: float, score: float = 0.5, class_name: str = "tree") -> Prelabel:
+    return Prelabel(class_name=class_name, box=Box(x, 1.0, x + 9.5, 12.25), score=score)
+
+
+def push(resource: Cvat, *planned: PlannedTask) -> tuple[PushedTask, ...]:
+    return resource.push("toy", CLASSES, planned)
+
+
+def test_a_task_is_there_with_images_boxes_and_scores(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    planned = plan(tmp_path, boxes=(box(3.0, 0.75), box(20.123456, 0.5, "sheep")))
+
+    (pushed,) = push(resource, planned)
+
+    task = cvat.tasks[pushed.id]
+    assert (task.name, task.subset, pushed.boxes, pushed.frames) == ("first", "", 2, 3)
+    assert pushed.url == f"{cvat.origin}/tasks/{task.id}"
+    assert task.frames == {image.name: image.read_bytes() for image in planned.images}
+    labels = {label["id"]: label for label in cvat.labels_of(task.project)}
+    told = [
+        (labels[s["label_id"]]["name"], s["score"], s["source"], s["frame"]) for s in task.shapes
+    ]
+    assert told == [("tree", 0.75, "auto", 1), ("sheep", 0.5, "auto", 1)]
+    assert [label["name"] for label in labels.values()] == list(CLASSES)
+    assert all(one["attributes"][0]["name"] == "owner" for one in labels.values())
+
+
+def test_pushing_twice_makes_no_second_task(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    planned = plan(tmp_path, boxes=(box(3.0),))
+    (first,) = push(resource, planned)
+    cvat.edit(cvat.tasks[first.id], [])
+    (second,) = push(resource, planned)
+    assert (second.id, second.is_new, second.boxes) == (first.id, False, 0)
+    assert len(cvat.tasks) == 1
+    assert len(cvat.projects) == 1
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["create task", "upload", "request", "meta", "put annotations", "update task", "labels"],
+)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_interrupted_push_is_taken_up(
+    cvat: CvatDouble, tmp_path: Path, operation: str, after: bool
+) -> None:
+    """Whether the last request took effect or not: one task, and it is whole."""
+    planned, resource = plan(tmp_path, boxes=(box(3.0),)), quick(outage_seconds=0.05)
+    cvat.always(operation, drop(after))
+    with pytest.raises(CvatError):
+        push(resource, planned)
+    assert resource.completed_tasks("toy") == ()
+    cvat.never(operation)
+
+    push(resource, planned)
+
+    assert [task.name for task in cvat.tasks.values()] == ["first"]
+    assert [len(task.shapes) for task in cvat.tasks.values()] == [1]
+
+
+def test_a_restart_while_images_are_taken_in(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    cvat.polls = 5
+    cvat.script("request", drop(), status(502))
+    restart = threading.Timer(0.05, cvat.restart)
+    restart.start()
+    (pushed,) = push(resource, plan(tmp_path))
+    restart.join()
+    assert pushed.frames == 3
+
+
+def test_images_that_are_not_taken(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:
+    cvat.failures["create"] = "PIL.UnidentifiedImageError: shot_01.png"
+    with pytest.raises(CvatRequestError, match="shot_01"):
+        push(resource, plan(tmp_path))
+
+
+def test_a_server_that_never_takes_them(cvat: CvatDouble, tmp_path: Path) -> None:
+    cvat.never_finishes.add("create")
+    with pytest.raises(CvatRequestError, match="not done"):
+        push(quick(work_seconds=0.1), plan(tmp_path))
+
+
+def test_a_name_that_another_task_has(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:
+    push(resource, plan(tmp_path))
+    with pytest.raises(CvatTaskError, match="other frames"):
+        push(resource, plan(tmp_path, frames=4))
+    assert len(cvat.tasks) == 1
+
+
+def test_boxes_of_a_class_that_is_none(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:
+    with pytest.raises(CvatTaskError, match="castle"):
+        push(resource, plan(tmp_path, boxes=(box(1.0, class_name="castle"),)))
+    assert cvat.tasks == {}
+
+
+def test_a_project_that_people_made_gets_the_labels_that_it_lacks(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    add_project(cvat, "TOY")
+    number = add_project(cvat, "toy")
+    push(resource, plan(tmp_path))
+    assert [one["name"] for one in cvat.labels_of(number)] == ["sheep", "tree", "town_center"]
+    assert len(cvat.projects) == 2
+
+
+def test_an_organization_is_told(
+    cvat: CvatDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CVAT_ORGANIZATION", "our-guild")
+    with connected(quick().address, quick().limits) as client:
+        assert client.api_client.default_headers["X-Organization"] == "our-guild"
+
+
+def test_many_images_go_in_several_requests(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.cvat.push.UPLOAD_BYTES", 2000)
+    readings = []
+    planned = plan(tmp_path, frames=12)
+    resource.push("toy", CLASSES, (planned,), readings.append)
+    assert cvat.count("upload") > 4
+    sent = [reading for reading in readings if reading.stage.startswith("images")]
+    assert sent[-1].done == sent[-1].total
+
+
+def test_ten_thousand_boxes_come_back(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:
+    """Every one within 0.01 px, with its class; the score is in CVAT's shapes and its export."""
+    rng = np.random.default_rng(7)
+    images = tuple(tmp_path / f"frame_{number:03d}.png" for number in range(10))
+    for number, image in enumerate(images):
+        image.write_bytes(png(number, side=1280))
+    sent = {
+        image.name: tuple(random_box(rng, number, n) for n in range(1000))
+        for number, image in enumerate(images)
+    }
+    (pushed,) = push(resource, PlannedTask("many", images, sent))
+    task = cvat.tasks[pushed.id]
+    assert pushed.boxes == 10_000
+    assert [shape["score"] for shape in task.shapes] == [
+        one.score for boxes in sent.values() for one in boxes
+    ]
+    cvat.finish(task)
+    (completed,) = resource.completed_tasks("toy")
+    target = tmp_path / completed.export_name
+    resource.download_export(completed.id, target)
+
+    batch = read_export(target, CLASSES)
+
+    assert [frame.name for frame in batch.frames] == [image.name for image in images]
+    for frame in batch.frames:
+        returned = np.array([one.box for one in frame.boxes])
+        expected = np.array([one.box for one in sent[frame.name]])
+        assert np.abs(returned - expected).max() <= 0.01
+        names = [CLASSES[one.class_id] for one in frame.boxes]
+        assert names == [one.class_name for one in sent[frame.name]]
+
+
+def random_box(rng: np.random.Generator, frame: int, number: int) -> Prelabel:
+    """One for each cell of a grid: doubles would be taken out when they are read."""
+    x, y = 40.0 * (number % 32), 40.0 * (number // 32)
+    dx, dy, width, height = rng.uniform((0, 0, 8, 8), (15, 15, 24, 24))
+    box = Box(x + dx, y + dy, x + dx + width, y + dy + height)
+    return Prelabel(class_name=CLASSES[(frame + number) % 3], box=box, score=rng.uniform(0, 1))
+
+
+def test_what_is_silent_ends(cvat: CvatDouble, tmp_path: Path) -> None:
+    cvat.always("request", drop())
+    with pytest.raises(CvatUnreachableError):
+        push(quick(outage_seconds=0.05), plan(tmp_path))
