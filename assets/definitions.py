@@ -16,6 +16,7 @@ from assets.automation.gpu_reaper import gpu_reaper
 from assets.automation.jobs import retrain_job, weekly_retrain
 from assets.checks import asset_checks
 from assets.graph.annotations import annotation_assets
+from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
 from assets.graph.release import release_assets
@@ -40,9 +41,9 @@ def build_definitions(
 
     Args:
         game: a pack, its name, or its folder.
-        resources: replace the default ones by name: paths, artifacts, exports, game, gpu. The
-            default ones work in the state folder that `paths` names, else in the one that the
-            environment names; training is done where `OUTPOST_GPU` says, or here.
+        resources: replace the default ones by name: paths, artifacts, exports, game, screenshots,
+            cvat, gpu. The default ones work in the state folder that `paths` names, else in the one
+            that the environment names; training is done where `OUTPOST_GPU` says, or here.
 
     Raises:
         PackError: the pack cannot be read.
@@ -57,6 +58,7 @@ def build_definitions(
             *game_assets(pack),
             *synthetic_assets(pack),
             *annotation_assets(pack),
+            *cvat_task_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
             *release_assets(pack),

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from assets.cli.batches import batches_app
 from assets.cli.context import resources_of
+from assets.cli.cvat import cvat_app
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 from pipeline.progress import seconds_in_words
@@ -37,6 +38,7 @@ game_app = typer.Typer(no_args_is_help=True, help="Look at installed games.")
 app.add_typer(game_app, name="game")
 app.add_typer(gpu_app, name="gpu")
 app.add_typer(batches_app, name="batches")
+app.add_typer(cvat_app, name="cvat")
 
 
 @app.command()

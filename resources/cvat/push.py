@@ -23,7 +23,7 @@ from cvat_sdk.core.helpers import get_paginated_collection
 from cvat_sdk.core.progress import ProgressReporter
 from cvat_sdk.core.uploading import DataUploader
 
-from pipeline.annotation.task_plan import PlannedTask
+from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Progress, Report, silent
 from resources.cvat.connection import Limits, fetch_json
 from resources.cvat.errors import CvatError, CvatRequestError
@@ -42,7 +42,7 @@ class CvatTaskError(CvatError):
 
 
 @dataclass(frozen=True)
-class PushedTask:
+class TaskInCvat:
     """A task that is in CVAT with all of its images and boxes.
 
     Attributes:
@@ -62,7 +62,7 @@ def ensure_project(client: Client, name: str, labels: Sequence[Mapping[str, Any]
     """The project of that name with at least these labels; none is ever taken away.
 
     Args:
-        labels: as `pipeline.annotation.project_labels` writes them.
+        labels: as `pipeline.annotation.tasks.project_labels` writes them.
 
     Raises:
         CvatError: see `connection`.
@@ -84,7 +84,7 @@ def push_tasks(
     planned: Sequence[PlannedTask],
     limits: Limits,
     report: Report = silent,
-) -> tuple[PushedTask, ...]:
+) -> tuple[TaskInCvat, ...]:
     """Put tasks into a project, or find them there.
 
     Raises:
@@ -115,7 +115,7 @@ def _push(
     label_ids: Mapping[str, int],
     limits: Limits,
     report: Report,
-) -> PushedTask:
+) -> TaskInCvat:
     spec = models.TaskWriteRequest(
         name=plan.name + UNFINISHED_SUFFIX, project_id=project_id, subset=plan.subset
     )
@@ -139,7 +139,7 @@ def _push(
     )
     report(Progress(f"pushed {plan.name}", 1, 1, 0.0))
     url = _url(client, task.id)
-    return PushedTask(task.id, plan.name, url, len(frames), len(shapes), is_new=True)
+    return TaskInCvat(task.id, plan.name, url, len(frames), len(shapes), is_new=True)
 
 
 def _shapes(
@@ -177,7 +177,7 @@ def _check_labels(planned: Sequence[PlannedTask], label_ids: Mapping[str, int]) 
         )
 
 
-def _found(client: Client, task: Any, plan: PlannedTask) -> PushedTask:
+def _found(client: Client, task: Any, plan: PlannedTask) -> TaskInCvat:
     there, wanted = set(_frame_names(client, task.id)), {image.name for image in plan.images}
     if there != wanted:
         raise CvatTaskError(
@@ -187,7 +187,7 @@ def _found(client: Client, task: Any, plan: PlannedTask) -> PushedTask:
             "Rename or delete that task in CVAT, or choose frames under another batch name.",
         )
     boxes = count_shapes(client, task.id)
-    return PushedTask(task.id, plan.name, _url(client, task.id), len(there), boxes, is_new=False)
+    return TaskInCvat(task.id, plan.name, _url(client, task.id), len(there), boxes, is_new=False)
 
 
 def _send_images(

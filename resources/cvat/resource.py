@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from pipeline.annotation.project_labels import project_labels
-from pipeline.annotation.task_plan import PlannedTask
+from pipeline.annotation.tasks.project_labels import project_labels
+from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Report, silent
 
 if TYPE_CHECKING:
     from cvat_sdk.core.client import Client
 
     from resources.cvat.connection import Address, Limits
-    from resources.cvat.push import PushedTask
+    from resources.cvat.push import TaskInCvat
     from resources.cvat.tasks import CompletedTask, TaskState
 
 
@@ -101,7 +101,7 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
         class_names: Sequence[str],
         planned: Sequence[PlannedTask],
         report: Report = silent,
-    ) -> tuple[PushedTask, ...]:
+    ) -> tuple[TaskInCvat, ...]:
         """Put tasks into a game's project, which is made where there is none; each task once.
 
         Raises:

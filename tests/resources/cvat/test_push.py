@@ -10,13 +10,13 @@ from doubles.cvat import CvatDouble
 from doubles.servers import drop, status
 
 from pipeline.annotation.prelabels import Prelabel
-from pipeline.annotation.task_plan import PlannedTask
+from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 from resources.cvat import Cvat
 from resources.cvat.connection import connected
 from resources.cvat.errors import CvatError, CvatRequestError, CvatUnreachableError
-from resources.cvat.push import CvatTaskError, PushedTask
+from resources.cvat.push import CvatTaskError, TaskInCvat
 
 from .conftest import add_project, png, quick
 
@@ -36,7 +36,7 @@ def box(x: float, score: float = 0.5, class_name: str = "tree") -> Prelabel:
     return Prelabel(class_name=class_name, box=Box(x, 1.0, x + 9.5, 12.25), score=score)
 
 
-def push(resource: Cvat, *planned: PlannedTask) -> tuple[PushedTask, ...]:
+def push(resource: Cvat, *planned: PlannedTask) -> tuple[TaskInCvat, ...]:
     return resource.push("toy", CLASSES, planned)
 
 

@@ -37,6 +37,11 @@ class PlannedTask:
     def box_count(self) -> int:
         return sum(map(len, self.boxes.values()))
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether people label it without seeing what a model found."""
+        return self.subset == BLIND_SUBSET
+
 
 def plan_tasks(
     name: str, batch: AnnotationBatch, prelabels: Prelabels | None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector_runtime.tools.palette import class_colour
+
 from pipeline.visualization.palette import hex_of
 
 OWNERS = ("unknown", "own", "ally", "enemy", "neutral")

@@ -1,0 +1,1 @@
+"""What the commands around an annotation tool carry out: `push_pull`."""

@@ -1,0 +1,198 @@
+"""Going to CVAT and back: labels, batches that go out, finished tasks that come in, how all stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from assets.core.building import latest
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize
+from assets.definitions import build_definitions
+from pipeline.annotation.tasks.project_labels import raw_labels
+from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
+from pipeline.errors import OutpostError
+from pipeline.games.pack import load_pack
+from pipeline.progress import Report, silent
+from resources.cvat import CompletedTask
+from resources.cvat.tasks import TaskState
+from resources.defaults import Resources
+from resources.instance import open_instance
+
+
+class UnknownTaskError(OutpostError):
+    """A batch or a task that there is not, or that is not ready."""
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """Where a batch is labelled.
+
+    Attributes:
+        unchanged: all of it was there before.
+    """
+
+    tasks: tuple[PushedTask, ...]
+    unchanged: bool
+
+
+@dataclass(frozen=True)
+class PulledTask:
+    """What became of a completed task.
+
+    Attributes:
+        outcome: "pulled", "there already", "retired" or "failed".
+        file: in the exports folder, whether it is there or not.
+        problem: why it failed, and what to do.
+    """
+
+    id: int
+    name: str
+    outcome: str
+    file: Path
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task on the server, for people.
+
+    Attributes:
+        pulled: "yes", "before its last change" or "no".
+    """
+
+    id: int
+    name: str
+    state: str
+    frames: int
+    boxes: int
+    jobs: int
+    completed_jobs: int
+    pulled: str
+    url: str
+
+
+def label_json(game: str | Path) -> str:
+    """What CVAT's *Raw* label editor takes, for those who make the project by hand."""
+    return raw_labels(load_pack(game).class_names)
+
+
+def push(
+    resources: Resources, game: str | Path, batch: str, *, with_prelabels: bool = True
+) -> PushReport:
+    """Materialize the tasks of an annotation batch.
+
+    Raises:
+        UnknownTaskError: there is no such batch.
+        NotMaterializedError: the batch or its prelabels were never made.
+        CvatError: CVAT cannot be reached, refuses the token, or does not take the batch.
+    """
+    pack = load_pack(game)
+    keys = GameKeys.of(pack)
+    with open_instance(resources.state) as instance:
+        known = instance.get_dynamic_partitions(str(keys.annotation_batches.name))
+        if batch not in known:
+            others = f"Give one of these: {', '.join(sorted(known))}."
+            raise UnknownTaskError(
+                f"There is no annotation batch '{batch}' of {pack.title}.",
+                others if known else "Materialize annotation_batch first.",
+            )
+        definitions = build_definitions(pack, resources.by_name())
+        config = {"__".join(keys.cvat_task.path): {"config": {"with_prelabels": with_prelabels}}}
+        (made,) = materialize(
+            definitions, instance, [keys.cvat_task], partition=batch, config=config
+        )
+        artifact = latest(instance, resources.artifacts.store, keys.cvat_task, batch)
+        return PushReport(PushedTasks.open(artifact.path).tasks, unchanged=made.skipped)
+
+
+def pull(
+    resources: Resources, game: str | Path, wanted: str | None = None, report: Report = silent
+) -> tuple[PulledTask, ...]:
+    """Download completed tasks into the exports folder; what is there already is left alone.
+
+    Args:
+        wanted: number or name of a task; None for all.
+
+    Raises:
+        UnknownTaskError: there is no such task, or it is not completed.
+        CvatError: CVAT cannot be reached or refuses the token.
+    """
+    pack = load_pack(game)
+    tasks = resources.cvat.tasks(pack.name)
+    if wanted is not None:
+        tasks = tuple(task for task in tasks if wanted in (str(task.id), task.name))
+        _require_completed(tasks, wanted, pack.name)
+    completed = (task.completed for task in tasks)
+    return tuple(_pull(resources, pack.name, one, report) for one in completed if one)
+
+
+def status(resources: Resources, game: str | Path) -> tuple[TaskRow, ...]:
+    """Every task of the game's project, from the first to the last.
+
+    Raises:
+        CvatError: CVAT cannot be reached or refuses the token.
+    """
+    return tuple(_rows(resources, load_pack(game).name))
+
+
+def _rows(resources: Resources, game: str) -> Iterator[TaskRow]:
+    from resources.cvat.listing import count_shapes, list_tasks
+
+    with resources.cvat.connected() as client:
+        for task in list_tasks(client, game):
+            yield TaskRow(
+                id=task.id,
+                name=task.name,
+                state=task.state,
+                frames=task.frames,
+                boxes=count_shapes(client, task.id),
+                jobs=task.jobs,
+                completed_jobs=task.completed_jobs,
+                pulled=_how_far_pulled(resources, game, task),
+                url=task.url,
+            )
+
+
+def _how_far_pulled(resources: Resources, game: str, task: TaskState) -> str:
+    names = _names_taken(resources, game)
+    if CompletedTask(task.id, task.name, task.updated).export_name in names:
+        return "yes"
+    earlier = any(name.startswith(f"task_{task.id}_") for name in names)
+    return "before its last change" if earlier else "no"
+
+
+def _names_taken(resources: Resources, game: str) -> dict[str, str]:
+    """File names of exports that are known, and whether they are there or retired."""
+    folder = resources.exports.path(game)
+    there = {file.name: "there already" for file in folder.glob("*.zip")}
+    retired = {export.path.name: "retired" for export in resources.exports.retired(game)}
+    return {**retired, **there}
+
+
+def _pull(resources: Resources, game: str, task: CompletedTask, report: Report) -> PulledTask:
+    file = resources.exports.path(game) / task.export_name
+    taken = _names_taken(resources, game).get(file.name)
+    if taken:
+        return PulledTask(task.id, task.name, taken, file)
+    try:
+        resources.cvat.download_export(task.id, file, report)
+    except OutpostError as error:
+        return PulledTask(task.id, task.name, "failed", file, str(error))
+    return PulledTask(task.id, task.name, "pulled", file)
+
+
+def _require_completed(tasks: tuple[TaskState, ...], wanted: str, game: str) -> None:
+    if not tasks:
+        raise UnknownTaskError(
+            f"There is no task '{wanted}' in the project '{game}' of CVAT.",
+            f"`outpost cvat status --game {game}` shows all of them.",
+        )
+    if not any(task.completed for task in tasks):
+        (first, *_) = tasks
+        raise UnknownTaskError(
+            f"The task '{wanted}' is {first.state}: {first.completed_jobs} of its {first.jobs} "
+            "jobs are completed.",
+            f"Set the state of each of its jobs to completed: {first.url}",
+        )
