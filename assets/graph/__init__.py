@@ -3,6 +3,6 @@
 Each holds factories that build a game's assets from its pack. What they have in common is `core`,
 what is found out about them is `checks`.
 
-Read `game`, `scenes`, `annotations`, `cvat_tasks`, `training`, `evaluation`, `release`, as the graph
-runs.
+Read `game`, `scenes`, `annotations`, `cvat_tasks`, `training`, `evaluation`, `release`, as the
+graph runs.
 """

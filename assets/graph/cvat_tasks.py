@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 GROUP = "annotations"
 LOCK = "cvat push.lock"
-"""In the state folder: of two pushes at once each would take the other's half task for an old one."""
+"""In the state folder: one push would take another's half task for an old one, and remove it."""
 
 
 def cvat_task_assets(pack: GamePack) -> list[dg.AssetsDefinition]:

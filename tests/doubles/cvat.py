@@ -130,6 +130,7 @@ class CvatDouble(Double):
         tasks = "/api/tasks/{id}"
         return [
             Route("login", "POST", "/api/auth/login", self._login),
+            Route("about", "GET", "/api/server/about", self._about),
             Route("self", "GET", "/api/users/self", self._self),
             Route("projects", "GET", "/api/projects", self._list_projects),
             Route("create project", "POST", "/api/projects", self._create_project),
@@ -200,6 +201,10 @@ class CvatDouble(Double):
             return Reply(400, {"detail": "Unable to log in with provided credentials."})
         cookies = f"sessionid={self.password}, csrftoken={self.password}"
         return Reply(200, {"key": "k"}, headers={"Set-Cookie": cookies.replace(", ", ";")})
+
+    def _about(self, request: Request, values: Values) -> Reply:
+        texts = dict.fromkeys(("name", "description", "logo_url", "subtitle"), "CVAT")
+        return Reply(200, {**texts, "version": "2.80.0"})
 
     def _self(self, request: Request, values: Values) -> Reply:
         return Reply(200, {"id": 1, "username": "anna", "url": f"{self.origin}/api/users/1"})

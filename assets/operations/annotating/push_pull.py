@@ -1,4 +1,4 @@
-"""Going to CVAT and back: labels, batches that go out, finished tasks that come in, how all stand."""
+"""Going to CVAT and back: labels, batches that go out, finished tasks that come in."""
 
 from __future__ import annotations
 
