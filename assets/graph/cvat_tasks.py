@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version, notice
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import table
@@ -84,6 +84,12 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
             if not task.is_new:
                 notice(context.log.info, f"{task.name} is in CVAT already, and was left as it is.")
         tasks = tuple(map(_record_of, pushed, planned))
+        earlier = latest_version(context.instance, keys.cvat_task, name)
+        records = store.provenance_of(earlier) if earlier else ()
+        if earlier and records and not any(task.is_new for task in pushed):
+            # What is there is what went out then, whatever was made since.
+            tasks = PushedTasks.open(store.open(earlier).path).tasks
+            inputs = [store.open(version) for version in records[0].recipe.inputs]
         recipe = {"tasks": [task.url for task in tasks]}
         build = AssetBuild(context, store, keys.cvat_task, code, recipe, tuple(inputs))
 

@@ -180,9 +180,9 @@ def test_pushing_again_makes_what_is_lacking(cvat: CvatDouble, resources: Resour
     make_batch(resources)
     assert run(resources, "push", BATCH, "--no-prelabels").exit_code == 0
     assert by_name(cvat)[BATCH].shapes == []
-    again = run(resources, "push", BATCH, "--no-prelabels")
+    again = run(resources, "push", BATCH)
     assert "nothing was changed" in again.stdout
-    assert len(cvat.tasks) == 2
+    assert (len(cvat.tasks), shown_on_the_page(resources)["boxes"]) == (2, 0)
 
     del cvat.tasks[by_name(cvat)[BATCH].id]
     again = run(resources, "push", BATCH)

@@ -12,6 +12,7 @@ import pytest
 from doubles.cvat import CvatDouble
 from doubles.servers import drop, hang, status, text
 
+from pipeline.annotation.tasks.task_plan import BLIND_SUBSET
 from pipeline.labels.comparing.corrections import CvatDownload
 from pipeline.labels.formats.coco import read_export
 from resources.cvat import CompletedTask, Cvat
@@ -66,6 +67,16 @@ def test_a_task_comes_whole(cvat: CvatDouble, resource: Cvat, tmp_path: Path) ->
     ] * 2
     assert readings[-1].done == target.stat().st_size
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_blind_task_comes_back_for_validation(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    task, target = add_task(cvat), tmp_path / "task.zip"
+    task.subset = BLIND_SUBSET
+    resource.download_export(task.id, target)
+    batch = read_export(target, LABELS)
+    assert {frame.purpose for frame in batch.frames} == {"validation"}
 
 
 def test_a_repeated_download_replaces_the_file(
