@@ -1,5 +1,6 @@
 """Tasks are put into CVAT once, whole, with scores, and come back as they went."""
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -199,6 +200,31 @@ def random_box(rng: np.random.Generator, frame: int, number: int) -> Prelabel:
     dx, dy, width, height = rng.uniform((0, 0, 8, 8), (15, 15, 24, 24))
     box = Box(x + dx, y + dy, x + dx + width, y + dy + height)
     return Prelabel(class_name=CLASSES[(frame + number) % 3], box=box, score=rng.uniform(0, 1))
+
+
+def test_a_coco_file_that_a_person_imports_comes_back_too(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    """Through the SDK's own upload and import; the score is not kept there, as far as is known."""
+    (pushed,) = push(resource, plan(tmp_path))
+    file, corners = tmp_path / "prelabels.json", (3.14159, 2.71828, 30.1234, 40.5678)
+    x1, y1, x2, y2 = corners
+    coco = {
+        "categories": [{"id": n, "name": name} for n, name in enumerate(CLASSES, start=1)],
+        "images": [{"id": 1, "file_name": "shot_02.png", "width": 64, "height": 64}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 2, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        ],
+    }
+    file.write_text(json.dumps(coco), encoding="utf-8")
+    with connected(resource.address, resource.limits) as client:
+        client.tasks.retrieve(pushed.id).import_annotations("COCO 1.0", file)
+    target = tmp_path / "task.zip"
+    resource.download_export(pushed.id, target)
+    (frame,) = read_export(target, CLASSES).frames
+    assert frame.name == "shot_02.png"
+    assert [CLASSES[one.class_id] for one in frame.boxes] == ["tree"]
+    assert frame.boxes[0].box == pytest.approx(corners, abs=0.01)
 
 
 def test_what_is_silent_ends(cvat: CvatDouble, tmp_path: Path) -> None:
