@@ -20,6 +20,7 @@ from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 from PIL import Image
 
+from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
@@ -178,6 +179,12 @@ KINDS = {
         ),
         {"pipeline/release/bundle.py": frozenset({"model.onnx"})},
     ),
+    "pushed_tasks": Kind(
+        PushedTasks.open,
+        "cvat_task",
+        ("tasks.json",),
+        {"pipeline/annotation/tasks/pushed_tasks.py": frozenset({"tasks.json"})},
+    ),
 }
 """By the name of the folder that `written` makes of each."""
 
@@ -251,6 +258,8 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
         "runtime_package",
         RuntimePackage.write(home / "runtime_package", export, Release("toy", "1.0.0+abc")),
     )
+    task = PushedTask(id=7, name="first", url="https://example.org/tasks/7", frames=3, boxes=4)
+    yield "pushed_tasks", PushedTasks.write(home / "pushed_tasks", (task,))
 
 
 def _textures(folder: Path) -> list[Path]:

@@ -47,7 +47,7 @@ GATEWAY_ERRORS = (502, 503, 504)
 
 
 @dataclass(frozen=True)
-class Limits:
+class TimeLimits:
     """Seconds after which something is given up.
 
     Attributes:
@@ -88,7 +88,7 @@ class Address:
 
 
 @contextmanager
-def connected(address: Address, limits: Limits) -> Iterator[Client]:
+def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
     """A client that has shown its token, for a `with` block.
 
     Raises:
@@ -133,7 +133,7 @@ class TimedRestClient(RESTClientObject):  # type: ignore[misc]
         CvatError: instead of whatever `urllib3` and the SDK raise.
     """
 
-    def __init__(self, configuration: Any, limits: Limits) -> None:
+    def __init__(self, configuration: Any, limits: TimeLimits) -> None:
         super().__init__(configuration)
         self._host = configuration.host
         self._default = (limits.connect, limits.answer)
@@ -149,18 +149,28 @@ class TimedRestClient(RESTClientObject):  # type: ignore[misc]
             raise unreachable(self._host, error) from error
 
 
-def fetch_json(client: Client, path: str) -> Any:
-    """The JSON of one of the server's pages, without the SDK's models, which are slow for many.
+def fetch_fields(client: Client, path: str, *names: str) -> list[Any]:
+    """Fields of one of the server's pages, without the SDK's models, which are slow for many.
 
     Raises:
-        CvatError: there is none.
+        CvatError: there is no such page, or it lacks one of them.
     """
     reply = client.api_client.rest_client.GET(
         client.api_map.host + path, headers=make_request_headers(client.api_client)
     )
+    return fields_of(client, reply.data, *names)
+
+
+def fields_of(client: Client, content: bytes, *names: str) -> list[Any]:
+    """Fields of a reply.
+
+    Raises:
+        CvatUnreachableError: it lacks one of them.
+    """
     try:
-        return json.loads(reply.data)
-    except ValueError as error:
+        found = json.loads(content)
+        return [found[name] for name in names]
+    except (ValueError, KeyError, TypeError) as error:
         raise not_cvat(client.api_map.host, error) from error
 
 

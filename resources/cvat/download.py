@@ -14,7 +14,7 @@ from cvat_sdk.core.helpers import make_request_headers
 
 from pipeline.files import replacing
 from pipeline.progress import Progress, Report, silent
-from resources.cvat.connection import Limits
+from resources.cvat.connection import TimeLimits
 from resources.cvat.errors import (
     CvatDownloadError,
     CvatMissingError,
@@ -30,7 +30,7 @@ PIECE = 1 << 20
 
 
 def download_export(
-    client: Client, task_id: int, target: Path, limits: Limits, report: Report = silent
+    client: Client, task_id: int, target: Path, limits: TimeLimits, report: Report = silent
 ) -> None:
     """Export a task with its images as COCO 1.0, and put the archive where it is wanted.
 
@@ -52,7 +52,9 @@ def download_export(
         ) from error
 
 
-def _fetch_whole(client: Client, task_id: int, file: Path, limits: Limits, report: Report) -> None:
+def _fetch_whole(
+    client: Client, task_id: int, file: Path, limits: TimeLimits, report: Report
+) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             _fetch(client, _exported(client, task_id, limits, report), file, limits, report)
@@ -63,7 +65,7 @@ def _fetch_whole(client: Client, task_id: int, file: Path, limits: Limits, repor
                 raise
 
 
-def _exported(client: Client, task_id: int, limits: Limits, report: Report) -> str:
+def _exported(client: Client, task_id: int, limits: TimeLimits, report: Report) -> str:
     """Where the finished export lies."""
     api = client.api_client.tasks_api
 
@@ -83,7 +85,7 @@ def _exported(client: Client, task_id: int, limits: Limits, report: Report) -> s
     return str(url)
 
 
-def _fetch(client: Client, url: str, file: Path, limits: Limits, report: Report) -> None:
+def _fetch(client: Client, url: str, file: Path, limits: TimeLimits, report: Report) -> None:
     reply = client.api_client.rest_client.GET(
         url, headers=make_request_headers(client.api_client), _parse_response=False
     )
@@ -96,7 +98,7 @@ def _fetch(client: Client, url: str, file: Path, limits: Limits, report: Report)
             ) from error
 
 
-def _copy(reply: Any, stream: BinaryIO, limits: Limits, report: Report) -> None:
+def _copy(reply: Any, stream: BinaryIO, limits: TimeLimits, report: Report) -> None:
     total, done, began = int(reply.headers.get("Content-Length") or 0), 0, time.monotonic()
     # Not `read`: it waits for all that was asked for, however slowly it comes.
     while piece := reply.read1(PIECE, decode_content=False):

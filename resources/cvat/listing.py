@@ -9,7 +9,7 @@ from typing import Any
 
 from cvat_sdk.core.client import Client
 
-from resources.cvat.connection import fetch_json
+from resources.cvat.connection import fetch_fields
 from resources.cvat.tasks import UNFINISHED_SUFFIX, State, TaskState
 
 
@@ -35,8 +35,8 @@ def list_tasks(client: Client, project_name: str) -> tuple[TaskState, ...]:
 
 def count_shapes(client: Client, task_id: int) -> int:
     """Shapes of a task; a track counts once."""
-    found = fetch_json(client, f"/api/tasks/{task_id}/annotations/")
-    return len(found["shapes"]) + len(found["tracks"])
+    page = f"/api/tasks/{task_id}/annotations/"
+    return sum(map(len, fetch_fields(client, page, "shapes", "tracks")))
 
 
 def _state_of(client: Client, task: Any, jobs: Iterable[Any]) -> TaskState:

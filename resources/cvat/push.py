@@ -11,7 +11,6 @@ of an import leaves it open.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from cvat_sdk.core.uploading import DataUploader
 
 from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Progress, Report, silent
-from resources.cvat.connection import Limits, fetch_json
+from resources.cvat.connection import TimeLimits, fetch_fields, fields_of
 from resources.cvat.errors import CvatError, CvatRequestError
 from resources.cvat.listing import count_shapes, find_project
 from resources.cvat.requests import wait_for_request
@@ -82,7 +81,7 @@ def push_tasks(
     client: Client,
     project: Any,
     planned: Sequence[PlannedTask],
-    limits: Limits,
+    limits: TimeLimits,
     report: Report = silent,
 ) -> tuple[TaskInCvat, ...]:
     """Put tasks into a project, or find them there.
@@ -113,7 +112,7 @@ def _push(
     project_id: int,
     plan: PlannedTask,
     label_ids: Mapping[str, int],
-    limits: Limits,
+    limits: TimeLimits,
     report: Report,
 ) -> TaskInCvat:
     spec = models.TaskWriteRequest(
@@ -191,7 +190,7 @@ def _found(client: Client, task: Any, plan: PlannedTask) -> TaskInCvat:
 
 
 def _send_images(
-    client: Client, task: Any, plan: PlannedTask, limits: Limits, report: Report
+    client: Client, task: Any, plan: PlannedTask, limits: TimeLimits, report: Report
 ) -> None:
     # Not `task.upload_data`: it waits without an end, or does not tell for what to wait.
     url = client.api_map.make_endpoint_url(
@@ -200,12 +199,12 @@ def _send_images(
     uploader = DataUploader(client, max_request_size=UPLOAD_BYTES)
     told = _Upload(f"images of {plan.name} (bytes)", report)
     reply = uploader.upload_files(url, list(plan.images), pbar=told, image_quality=IMAGE_QUALITY)
-    request_id = json.loads(reply.data)["rq_id"]
+    (request_id,) = fields_of(client, reply.data, "rq_id")
     wait_for_request(client, request_id, f"taking in {plan.name}", limits, report)
 
 
 def _frame_names(client: Client, task_id: int) -> list[str]:
-    frames = fetch_json(client, f"/api/tasks/{task_id}/data/meta")["frames"]
+    (frames,) = fetch_fields(client, f"/api/tasks/{task_id}/data/meta", "frames")
     return [str(frame["name"]) for frame in frames]
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from cvat_sdk.core.client import Client
 
 from pipeline.progress import Progress, Report, silent
-from resources.cvat.connection import Limits
+from resources.cvat.connection import TimeLimits
 from resources.cvat.errors import (
     CvatBusyError,
     CvatMissingError,
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 def wait_for_request(
-    client: Client, request_id: str, what: str, limits: Limits, report: Report = silent
+    client: Client, request_id: str, what: str, limits: TimeLimits, report: Report = silent
 ) -> Any:
     """The finished request, as the SDK gives it.
 
@@ -77,7 +77,7 @@ def wait_for_request(
         time.sleep(limits.poll)
 
 
-def when_free(ask: Callable[[], Result], limits: Limits) -> Result:
+def when_free(ask: Callable[[], Result], limits: TimeLimits) -> Result:
     """The answer to a request that CVAT turns away while it does the same already.
 
     Raises:

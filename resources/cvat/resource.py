@@ -17,7 +17,7 @@ from pipeline.progress import Report, silent
 if TYPE_CHECKING:
     from cvat_sdk.core.client import Client
 
-    from resources.cvat.connection import Address, Limits
+    from resources.cvat.connection import Address, TimeLimits
     from resources.cvat.push import TaskInCvat
     from resources.cvat.tasks import CompletedTask, TaskState
 
@@ -59,11 +59,11 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Address.of(self.host, self.organization)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> TimeLimits:
         """When something is given up."""
-        from resources.cvat.connection import Limits
+        from resources.cvat.connection import TimeLimits
 
-        return Limits(
+        return TimeLimits(
             answer=self.answer_seconds,
             work=self.work_seconds,
             download=self.download_seconds,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pipeline.labels.portable_names import portable_paths
+from pipeline.labels.comparing.corrections import TIME_FORMAT
+from pipeline.labels.portable_names import RESERVED
 
 State = Literal["being pushed", "new", "in progress", "completed"]
 UNFINISHED_SUFFIX = " (being pushed)"
 """Of the name of a task that does not have all of its images and boxes yet."""
-UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]+")
 LONGEST_NAME = 60
-"""Characters of a task's name in that of its export."""
+"""Characters of a task's name in that of its export, whose end, the time, must not be cut off."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,9 @@ class CompletedTask:
         Equal for equal content, so what is there need not be fetched again. `pipeline.labels` reads
         task and time from it.
         """
-        name = UNUSUAL.sub("_", self.name)[:LONGEST_NAME]
-        time = self.updated.astimezone(UTC).strftime("%Y_%m_%d_%H_%M_%S")
-        (portable,) = portable_paths([f"task_{self.id}_{name}-{time}-coco_1.0.zip"])
-        return portable
+        name = RESERVED.sub("_", self.name[:LONGEST_NAME]).replace("/", "_").replace(" ", "_")
+        time = self.updated.astimezone(UTC).strftime(TIME_FORMAT)
+        return f"task_{self.id}_{name}-{time}-coco_1.0.zip"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ DESIGNED = {
     "water_backgrounds": {"game_files"},
     "synthetic_set": {"sprites", "terrain_backgrounds", "water_backgrounds"},
     "cvat_export": set(),
+    "cvat_task": {"annotation_batch", "prelabels"},
     "cvat_merge": {"synthetic_set", "cvat_export"},
     "trained_weights": {"cvat_merge"},
     "onnx_export": {"trained_weights"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from resources.cvat import CompletedTask
 from resources.cvat.tasks import TaskState
 from resources.defaults import Resources
 from resources.instance import open_instance
+
+
+UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]+")
+"""What the name of a batch has an underscore for."""
 
 
 class UnknownTaskError(OutpostError):
@@ -156,26 +161,25 @@ def _rows(resources: Resources, game: str) -> Iterator[TaskRow]:
 
 
 def _how_far_pulled(resources: Resources, game: str, task: TaskState) -> str:
-    names = _names_taken(resources, game)
-    if CompletedTask(task.id, task.name, task.updated).export_name in names:
+    folder = resources.exports.path(game)
+    if (folder / CompletedTask(task.id, task.name, task.updated).export_name).is_file():
         return "yes"
-    earlier = any(name.startswith(f"task_{task.id}_") for name in names)
+    earlier = any(folder.glob(f"task_{task.id}_*.zip"))
     return "before its last change" if earlier else "no"
 
 
-def _names_taken(resources: Resources, game: str) -> dict[str, str]:
-    """File names of exports that are known, and whether they are there or retired."""
-    folder = resources.exports.path(game)
-    there = {file.name: "there already" for file in folder.glob("*.zip")}
-    retired = {export.path.name: "retired" for export in resources.exports.retired(game)}
-    return {**retired, **there}
+def _why_not(resources: Resources, game: str, file: Path) -> str:
+    """Why an export is not wanted; empty if it is."""
+    if file.is_file():
+        return "there already"
+    retired = {export.batch for export in resources.exports.retired(game)}
+    return "retired" if UNUSUAL.sub("_", file.stem) in retired else ""
 
 
 def _pull(resources: Resources, game: str, task: CompletedTask, report: Report) -> PulledTask:
     file = resources.exports.path(game) / task.export_name
-    taken = _names_taken(resources, game).get(file.name)
-    if taken:
-        return PulledTask(task.id, task.name, taken, file)
+    if why := _why_not(resources, game, file):
+        return PulledTask(task.id, task.name, why, file)
     try:
         resources.cvat.download_export(task.id, file, report)
     except OutpostError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.cvat import CvatDouble
-from doubles.servers import drop, status
+from doubles.servers import drop, status, text
 
 from pipeline.annotation.prelabels import Prelabel
 from pipeline.annotation.tasks.task_plan import PlannedTask
@@ -117,6 +117,15 @@ def test_a_server_that_never_takes_them(cvat: CvatDouble, tmp_path: Path) -> Non
     cvat.never_finishes.add("create")
     with pytest.raises(CvatRequestError, match="not done"):
         push(quick(work_seconds=0.1), plan(tmp_path))
+
+
+@pytest.mark.parametrize("operation", ["upload", "meta", "create task", "put annotations"])
+def test_a_server_that_answers_something_else(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path, operation: str
+) -> None:
+    cvat.always(operation, text(202 if operation == "upload" else 500, "[1]"))
+    with pytest.raises(CvatUnreachableError):
+        push(resource, plan(tmp_path, boxes=(box(3.0),)))
 
 
 def test_a_name_that_another_task_has(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:

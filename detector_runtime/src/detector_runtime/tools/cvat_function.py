@@ -11,15 +11,15 @@ The interface is that of `cvat_sdk.auto_annotation` (2.80): CVAT calls `create` 
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
-import cvat_sdk.auto_annotation as cvataa
 from PIL import Image
 
 from detector_runtime.access import find_model, open_detector
 from detector_runtime.detector import Detector
-from detector_runtime.errors import ModelLoadError
+from detector_runtime.errors import MissingDependencyError, ModelLoadError
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.thresholds import Thresholds
 
@@ -33,6 +33,7 @@ def create(model: str = "", tiles: bool = False) -> CvatFunction:
         tiles: look at tiles, which finds more small things and takes several times as long.
 
     Raises:
+        MissingDependencyError: `cvat-sdk` is not installed.
         ModelLoadError: there is no model, or it cannot be opened. The mock is never taken: what it
             makes up would be saved as labels.
     """
@@ -52,15 +53,17 @@ class CvatFunction:
     """
 
     def __init__(self, model: Path, tiles: bool) -> None:
+        self._sdk = _auto_annotation()
         self._model, self._tiles = model, tiles
         self._detectors: dict[float | None, Detector] = {}
         names = self._detector(None).class_names
         labels = [
-            cvataa.label_spec(name, number, type="rectangle") for number, name in enumerate(names)
+            self._sdk.label_spec(name, number, type="rectangle")
+            for number, name in enumerate(names)
         ]
-        self.spec = cvataa.DetectionFunctionSpec(labels=labels)
+        self.spec = self._sdk.DetectionFunctionSpec(labels=labels)
 
-    def detect(self, context: cvataa.DetectionFunctionContext, image: Image.Image) -> list[Any]:
+    def detect(self, context: Any, image: Image.Image) -> list[Any]:
         """The rectangles of one image, each with its score.
 
         Without a threshold of CVAT's (`--conf-threshold`) those of the model decide.
@@ -69,7 +72,8 @@ class CvatFunction:
         found = detector.detect(image) if self._tiles else detector.detect_fast(image)
         rows = zip(found.class_ids.tolist(), found.boxes.tolist(), found.scores.tolist())  # noqa: B905
         return [
-            cvataa.rectangle(class_id, box, score=min(score, 1.0)) for class_id, box, score in rows
+            self._sdk.rectangle(class_id, box, score=min(score, 1.0))
+            for class_id, box, score in rows
         ]
 
     def _detector(self, threshold: float | None) -> Detector:
@@ -79,3 +83,12 @@ class CvatFunction:
             settings = DetectorSettings(thresholds=asked, tracking="none")
             self._detectors[threshold] = open_detector(self._model, settings=settings)
         return self._detectors[threshold]
+
+
+def _auto_annotation() -> Any:
+    try:
+        return importlib.import_module("cvat_sdk.auto_annotation")
+    except ImportError as error:
+        raise MissingDependencyError(
+            "cvat-sdk is not installed", 'pip install "detector-runtime[cvat]"'
+        ) from error
