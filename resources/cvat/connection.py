@@ -122,7 +122,8 @@ def explained(host: str) -> Iterator[None]:
     """Turn what the SDK raises of its own into an error of ours."""
     try:
         yield
-    except (CvatSdkException, AssertionError) as error:
+    except (ApiException, CvatSdkException, AssertionError) as error:
+        # An `ApiException` comes here of a status that is no error, and not the one expected.
         raise not_cvat(host, error) from error
 
 
@@ -216,7 +217,7 @@ def told(host: str, error: ApiException) -> CvatError:
 
 def not_cvat(host: str, error: Exception) -> CvatUnreachableError:
     """What a reply means that the SDK cannot read."""
-    said = str(error) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
     return CvatUnreachableError(
         f"What {host} answers is not what CVAT answers: {said[:QUOTED_CHARACTERS]}.",
         f"Check that {HOST_VARIABLE} is the address of a CVAT server, of about the version of the "

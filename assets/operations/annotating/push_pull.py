@@ -21,7 +21,6 @@ from resources.cvat.tasks import TaskState
 from resources.defaults import Resources
 from resources.instance import open_instance
 
-
 UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]+")
 """What the name of a batch has an underscore for."""
 
