@@ -1,9 +1,9 @@
 """The official SDK, with an end to everything that it waits for.
 
 The SDK (2.80) gives a socket no time limit: a server that accepts a connection and says nothing
-holds it for ever. So every request goes through `TimedRestClient`, which also says in words what
-went wrong. Of a broken TLS connection the SDK makes an `AttributeError` (it decodes the body that
-there is not), so such errors are taken before it sees them.
+holds it for ever (`findings/cvat-sdk-has-no-time-limit-for-an-answer.sh`). And what fails on the way
+comes as an exception of urllib3, which is none of the SDK's. So every request goes through
+`TimedRestClient`, which also says in words what went wrong.
 """
 
 from __future__ import annotations

@@ -275,7 +275,6 @@ def test_a_server_that_is_not_cvat(cvat: CvatDouble, resource: Cvat, page: str) 
 
 
 def test_a_broken_tls_connection(cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of which the SDK alone makes an AttributeError."""
     monkeypatch.setenv("CVAT_HOST", cvat.origin.replace("http:", "https:"))
     with pytest.raises(CvatUnreachableError):
         quick().completed_tasks("toy")
