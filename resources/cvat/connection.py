@@ -1,8 +1,8 @@
 """The official SDK, with an end to everything that it waits for.
 
 The SDK (2.80) gives a socket no time limit: a server that accepts a connection and says nothing
-holds it for ever (`findings/cvat-sdk-has-no-time-limit-for-an-answer.sh`). And what fails on the way
-comes as an exception of urllib3, which is none of the SDK's. So every request goes through
+holds it for ever (`findings/cvat-sdk-has-no-time-limit-for-an-answer.sh`). And what fails on the
+way comes as an exception of urllib3, which is none of the SDK's. So every request goes through
 `TimedRestClient`, which also says in words what went wrong.
 """
 
