@@ -10,12 +10,11 @@ from pathlib import Path, PurePosixPath
 from pipeline.annotation.annotation_batch import (
     IMAGES_FOLDER,
     AnnotationBatch,
-    AnnotationBatchError,
     ChosenFrame,
     Reason,
     SelectionSummary,
 )
-from pipeline.annotation.candidates import Candidates, UnlabelledImage
+from pipeline.annotation.candidates import Candidates, UnlabelledImage, changed
 from pipeline.annotation.scoring import Rating
 from pipeline.annotation.selection import Pick
 from pipeline.labels.images import UNREADABLE, upright_content
@@ -111,8 +110,5 @@ def _unchanged(file: Path, image: UnlabelledImage) -> bytes:
     except UNREADABLE:
         content = b""
     if sha256(content).hexdigest() != image.sha256:
-        raise AnnotationBatchError(
-            f"{image.source} has changed since the screenshots were read.",
-            "Leave the folder alone while frames are chosen, and run again.",
-        )
+        raise changed(image.source)
     return content

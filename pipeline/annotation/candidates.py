@@ -1,4 +1,4 @@
-"""Screenshots that may be labelled next: read, and told apart from each other and from labelled ones.
+"""Screenshots that may be labelled next: read, and told apart from each other and labelled ones.
 
 Which of several screenshots of one view is taken depends on their paths alone, never on the order
 in which they are read.
@@ -14,8 +14,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.images import upright
 from detector_runtime.system.cores import usable_cores
+from PIL import Image
 
+from pipeline.annotation.annotation_batch import AnnotationBatchError
 from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, perceptual_hash
@@ -114,6 +117,27 @@ def read_screenshots(
     )
 
 
+def open_candidate(folder: Path, image: UnlabelledImage) -> Image.Image:
+    """The pixels of a screenshot, upright, RGB.
+
+    Raises:
+        AnnotationBatchError: the file is gone or damaged since it was read.
+    """
+    try:
+        with Image.open(folder / image.source) as opened:
+            return upright(opened).convert("RGB")
+    except UNREADABLE as error:
+        raise changed(image.source) from error
+
+
+def changed(source: str) -> AnnotationBatchError:
+    """What to raise of a screenshot that is not as it was read."""
+    return AnnotationBatchError(
+        f"{source} has changed since the screenshots were read.",
+        "Leave the folder alone while frames are chosen, and run again.",
+    )
+
+
 def find_candidates(
     screenshots: Iterable[UnlabelledImage], labelled: Sequence[Fingerprint]
 ) -> Candidates:
@@ -171,7 +195,8 @@ def _near(
     hashes: npt.NDArray[np.uint64], among: npt.NDArray[np.intp], index: int
 ) -> npt.NDArray[np.intp]:
     bits = np.bitwise_count(hashes[among] ^ hashes[index])
-    return among[bits <= NEAR_DUPLICATE_BITS]
+    near: npt.NDArray[np.intp] = among[bits <= NEAR_DUPLICATE_BITS]
+    return near
 
 
 def _read(file: Path, source: str) -> UnlabelledImage | Unreadable:

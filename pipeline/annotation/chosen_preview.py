@@ -38,7 +38,9 @@ def frames_sheet(batch: AnnotationBatch, *, blind: bool) -> bytes | None:
     """A JPEG of frames with the boxes of their reasons, spread over the batch; None without any."""
     frames = [frame for frame in batch.frames if frame.blind is blind]
     tiles = [_tile(batch, frame) for frame in spread_over(frames, MOST_FRAMES)]
-    return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)), GAP, GROUND)) if tiles else None
+    return (
+        encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)), GAP, GROUND)) if tiles else None
+    )
 
 
 def crops_sheet(batch: AnnotationBatch) -> bytes | None:
@@ -80,10 +82,10 @@ def _crop(batch: AnnotationBatch, frame: ChosenFrame, reason: Reason) -> Image.I
     side = max(CROP_SIDE * max(box.width, box.height), LEAST_CROP)
     left = (box.x1 + box.x2 - side) / 2
     top = (box.y1 + box.y2 - side) / 2
-    window = tuple(round(edge) for edge in (left, top, left + side, top + side))
-    zoom = CROP_TILE / (window[2] - window[0])
+    window = (left, top, left + side, top + side)
     tile = image.crop(window).resize((CROP_TILE, CROP_TILE), Image.Resampling.BICUBIC)
-    moved = Box(box.x1 - window[0], box.y1 - window[1], box.x2 - window[0], box.y2 - window[1])
+    zoom = CROP_TILE / side
+    moved = Box(box.x1 - left, box.y1 - top, box.x2 - left, box.y2 - top)
     _draw_reason(ImageDraw.Draw(tile), reason, moved, zoom)
     return tile
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from detector_runtime import Detector
 from PIL import Image
 
+from detector_runtime import Detector
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.boxes import Box
 
@@ -74,7 +74,9 @@ def look_at(
     mirrored = np.ascontiguousarray(pixels[:, ::-1])
     return Looks(
         plain,
-        _found(detector, mirrored, ids, lambda box: Box(width - box.x2, box.y1, width - box.x1, box.y2)),
+        _found(
+            detector, mirrored, ids, lambda box: Box(width - box.x2, box.y1, width - box.x1, box.y2)
+        ),
         _found(detector, _shrunk(image), ids, lambda box: box.scaled(1 / SMALLER, 1 / SMALLER)),
     )
 

@@ -69,7 +69,7 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Location:
     """Where something may be: the best detection there, and the best of another class."""
 
     best: ScoredBox
@@ -93,9 +93,7 @@ def rate_doubt(looks: Looks, rules: ScoringRules) -> Rating:
     return _rating(reasons, looks.plain, rules)
 
 
-def rate_confusion(
-    looks: Looks, rules: ScoringRules, groups: Sequence[Collection[int]]
-) -> Rating:
+def rate_confusion(looks: Looks, rules: ScoringRules, groups: Sequence[Collection[int]]) -> Rating:
     """Where detections of named classes compete.
 
     Args:
@@ -167,7 +165,7 @@ def _same(one: ScoredBox, other: ScoredBox) -> bool:
     return one.class_id == other.class_id
 
 
-def _confusions(place: _Place, rules: ScoringRules) -> Iterator[Reason]:
+def _confusions(place: _Location, rules: ScoringRules) -> Iterator[Reason]:
     best, rival = place.best, place.rival
     if rival is not None:
         text = f"{_scored(best, rules)} or {_scored(rival, rules)}?"
@@ -178,7 +176,7 @@ def _confusions(place: _Place, rules: ScoringRules) -> Iterator[Reason]:
         yield _reason("confusion", text, 2 * best.score * (1 - best.score), best, rules)
 
 
-def _places(found: Sequence[ScoredBox]) -> list[_Place]:
+def _places(found: Sequence[ScoredBox]) -> list[_Location]:
     """Detections by place: the best first, with the best of another class that overlaps it."""
     overlaps = iou_matrix((a.box for a in found), (b.box for b in found)) >= SAME_PLACE
     free = np.ones(len(found), np.bool_)
@@ -190,14 +188,12 @@ def _places(found: Sequence[ScoredBox]) -> list[_Place]:
         free[here] = False
         free[index] = False
         best = found[index]
-        rivals = [found[other] for other in here if found[other].class_id != best.class_id]
-        places.append(_Place(best, max(rivals, key=lambda one: one.score, default=None)))
+        rivals = [found[other] for other in here.tolist() if found[other].class_id != best.class_id]
+        places.append(_Location(best, max(rivals, key=lambda one: one.score, default=None)))
     return places
 
 
-def _reason(
-    kind: str, text: str, value: float, about: ScoredBox, rules: ScoringRules
-) -> Reason:
+def _reason(kind: str, text: str, value: float, about: ScoredBox, rules: ScoringRules) -> Reason:
     weight, count = rules.weights[about.class_id], rules.labelled[about.class_id]
     rare = f"; {count} labelled so far" if weight > 1 and kind != "confusion" else ""
     return Reason(
