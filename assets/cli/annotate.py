@@ -101,7 +101,7 @@ def demo_screenshots(context: typer.Context, game: Game = "demo") -> None:
 
 def _print_batches(batches: tuple[ChosenBatch, ...]) -> None:
     print_table(
-        ("batch", "chosen by", "state", "frames", "blind", "boxes, about", "sessions"),
+        ("batch", "chosen by", "state", "frames", "blind", "boxes", "sessions"),
         (
             (
                 one.batch,

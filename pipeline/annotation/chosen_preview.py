@@ -91,8 +91,8 @@ def _crop(batch: AnnotationBatch, frame: ChosenFrame, reason: Reason) -> Image.I
 
 
 def _short(reason: Reason) -> str:
-    """What fits beside a box: the text up to how often the class is labelled."""
-    return reason.text.partition(";")[0]
+    """What fits beside a box: the text without the question and how often it is labelled."""
+    return reason.text.partition(";")[0].partition(": ")[0]
 
 
 def _opened(batch: AnnotationBatch, frame: ChosenFrame) -> Image.Image:
