@@ -89,19 +89,23 @@ class Screenshot:
 
 
 def screenshot(name: str, number: int) -> Screenshot:
-    """One frame of the session of that name, the same in whatever order frames are drawn.
+    """One frame of the session of that name, the same in whatever order frames are drawn."""
+    known = (*SESSIONS, *UNLABELLED_SESSIONS)
+    return screenshot_of(next(session for session in known if session.name == name), number)
+
+
+def screenshot_of(session: Session, number: int) -> Screenshot:
+    """One frame of a session, the same in whatever order frames are drawn.
 
     From frame to frame the camera moves over the map, and units move a little.
     """
-    session, world, path = _played(name)
+    world, path = _played(session)
     return _Frame(session, world, number, path[number]).render()
 
 
 @lru_cache(maxsize=1)
-def _played(name: str) -> tuple[Session, World, tuple[tuple[int, int], ...]]:
-    known = (*SESSIONS, *UNLABELLED_SESSIONS)
-    session = next(session for session in known if session.name == name)
-    return session, world_of(session), tuple(_camera_path(session))
+def _played(session: Session) -> tuple[World, tuple[tuple[int, int], ...]]:
+    return world_of(session), tuple(_camera_path(session))
 
 
 def _camera_path(session: Session) -> Iterator[tuple[int, int]]:
