@@ -19,7 +19,7 @@ from assets.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from assets.operations.annotation import ChosenBatch
+    from assets.operations.annotating.batch_choice import ChosenBatch
 
 annotate_app = typer.Typer(no_args_is_help=True, help="Choose what to label next.")
 Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
@@ -52,8 +52,8 @@ def choose(
     Example: `outpost annotate choose first_hundred --boxes 300 --game aoe2`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.annotation import ChoiceOptions
-    from assets.operations.annotation import choose as choose_batch
+    from assets.operations.annotating.batch_choice import ChoiceOptions
+    from assets.operations.annotating.batch_choice import choose as choose_batch
 
     options = ChoiceOptions(boxes, blind_share, seed, confusions)
     with explained(), progress_shown(errors):
@@ -73,7 +73,7 @@ def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = Fa
 
     Example: `outpost annotate list --game aoe2`
     """
-    from assets.operations.annotation import chosen_batches
+    from assets.operations.annotating.batch_choice import chosen_batches
 
     with explained():
         batches = chosen_batches(resources_of(context), game)
@@ -92,7 +92,7 @@ def demo_screenshots(context: typer.Context, game: Game = "demo") -> None:
     Example: `outpost annotate demo-screenshots`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.annotation import draw_screenshots
+    from assets.operations.annotating.batch_choice import draw_screenshots
 
     with explained(), progress_shown(errors):
         files = draw_screenshots(resources_of(context), game)

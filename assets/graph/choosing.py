@@ -184,8 +184,8 @@ class BatchMaking:
         )
         if task is not None:
             raise AnnotationBatchError(
-                f"The batch '{self.context.partition_key}' is in CVAT already, and would be chosen "
-                "anew: screenshots, labels or the model have changed since.",
+                f"The batch '{self.context.partition_key}' is in CVAT already, and other frames "
+                "would be chosen now: screenshots, labels or the model have changed since.",
                 "Choose a batch of another name: `outpost annotate choose NAME`.",
             )
         inputs = self._inputs(later=True)

@@ -181,18 +181,14 @@ def test_what_cannot_be_chosen_says_what_to_do(toy_game: Any) -> None:
         assert instance.get_dynamic_partitions("toy_annotation_batches") == []
 
 
-def test_all_that_is_labelled_already_leaves_nothing(captured: Any) -> None:
-    chosen(captured, "first", "--boxes", "10000")
+def test_broken_files_are_passed_over_and_what_is_out_leaves_nothing(captured: Any) -> None:
+    (screenshots(captured) / "broken.png").write_bytes(b"no image")
+    summary = SelectionSummary.open(chosen(captured, "first", "--boxes", "10000").folder)
+    assert list(summary.unreadable) == ["broken.png"]
+    assert summary.screenshots == 9
     result = outpost(captured, "choose", "second")
     assert result.exit_code == 1
     assert "All 9 screenshots" in result.stderr
-
-
-def test_a_file_that_is_no_image_is_passed_over(captured: Any) -> None:
-    (screenshots(captured) / "broken.png").write_bytes(b"no image")
-    summary = SelectionSummary.open(chosen(captured, "first").folder)
-    assert list(summary.unreadable) == ["broken.png"]
-    assert summary.screenshots == 9
 
 
 @pytest.mark.parametrize("game", ["aoe2", "demo"])

@@ -1,0 +1,1 @@
+"""What the commands around annotation carry out: `batch_choice`, what to label next."""
