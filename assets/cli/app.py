@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from assets.cli.annotate import annotate_app
 from assets.cli.batches import batches_app
 from assets.cli.context import resources_of
 from assets.cli.cvat import cvat_app
@@ -39,6 +40,7 @@ app.add_typer(game_app, name="game")
 app.add_typer(gpu_app, name="gpu")
 app.add_typer(batches_app, name="batches")
 app.add_typer(cvat_app, name="cvat")
+app.add_typer(annotate_app, name="annotate")
 
 
 @app.command()

@@ -24,6 +24,8 @@ DESIGNED = {
     "onnx_export": {"trained_weights"},
     "real_evaluation": {"onnx_export", "cvat_merge", "cvat_export"},
     "runtime_package": {"onnx_export", "real_evaluation"},
+    "annotation_batch": {"onnx_export", "real_evaluation", "cvat_export"},
+    "hard_negatives": {"onnx_export", "real_evaluation", "cvat_export"},
 }
 BLOCKING = {
     ("cvat_export", "known_labels"),

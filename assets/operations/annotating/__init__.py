@@ -1,1 +1,4 @@
-"""What the commands around an annotation tool carry out: `push_pull`."""
+"""What the commands around annotation carry out.
+
+Read `batch_choice` (what to label next), then `push_pull` (to the annotation tool and back).
+"""
