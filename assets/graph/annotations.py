@@ -33,7 +33,7 @@ from pipeline.labels.merge import (
     open_batches,
     plan_merge,
 )
-from pipeline.labels.preview import batch_samples, training_samples
+from pipeline.labels.reports.label_samples import batch_samples, training_samples
 from pipeline.labels.synthetic import SyntheticImage
 from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion, code_version_of
