@@ -351,9 +351,7 @@ def _coverage(
     )
 
 
-def _effects(
-    decisions: _Decisions, images: _Images, rules: MergeRules
-) -> tuple[RuleEffect, ...]:
+def _effects(decisions: _Decisions, images: _Images, rules: MergeRules) -> tuple[RuleEffect, ...]:
     split, leaks = decisions.split, decisions.leaks
     counts = MergeCounts(
         real_train=len(images.real_in("train")),
@@ -479,8 +477,8 @@ def _warnings(split: Split, images: _Images) -> Iterator[str]:
 def _view_warnings(decisions: _Decisions) -> Iterator[str]:
     if decisions.near_tested:
         yield (
-            f"{len(decisions.near_tested)} frames of no subset show the view of a frame of the subset "
-            "Test, and are left out, neither trained on nor judged"
+            f"{len(decisions.near_tested)} frames of no subset show the view of a frame of the "
+            "subset Test, and are left out, neither trained on nor judged"
         )
     yield from _leak_warnings(decisions.leaks.validation, "validation frames are trained on")
     yield from _leak_warnings(decisions.leaks.held_out, HELD_OUT_LEAKS)

@@ -107,8 +107,8 @@ def test_a_merge_of_all_batches_leaves_none_out(desk: Desk) -> None:
     assert left_out_batches(desk.instance, PACK) == ()
     shown = desk.make(KEYS.cvat_merge)
     assert shown["left_out_batches"] == "none"
-    assert "| keep | 0 | 0 | 1 | 1 |" in shown["coverage"]
-    assert "| sheep | 1 | 0 | 0 | 0 |" in shown["coverage"]
+    assert "| keep | 0 | 0 | 0 | 1 | 1 |" in shown["coverage"]
+    assert "| sheep | 1 | 0 | 0 | 0 | 0 |" in shown["coverage"]
 
 
 def test_a_merge_names_the_batches_whose_replacement_was_refused(
@@ -254,4 +254,4 @@ def test_a_merge_shows_what_was_corrected_and_how(desk: Desk) -> None:
     assert f"| {old} | {new} | a newer export of task_7 |" in shown["replaced_batches"]
     assert "1 relabelled" in shown["differences"]
     assert f"'{old}' is not used" in shown["warnings"]
-    assert "| rider | 1 | 0 | 0 | 0 |" in shown["coverage"]
+    assert "| rider | 1 | 0 | 0 | 0 | 0 |" in shown["coverage"]
