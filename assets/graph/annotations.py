@@ -216,8 +216,9 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
             batch = read_export(export.path, pack.class_names, build.report, options)
             ExportBatch.write(folder, batch, export.path, build.report)
 
+        address = f"{keys.cvat_export.to_user_string()}@{context.partition_key}"
         made = build_asset(
-            build, write, lambda folder: show_batch(ExportBatch.open(folder), build.name)
+            build, write, lambda folder: show_batch(ExportBatch.open(folder), address)
         )
         _forget_renamed(context, artifacts.store, exports, pack, digest)
         return made

@@ -25,6 +25,7 @@ from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 LABEL = "label"
 DROPPED = "dropped"
+ALONE = MergedFrom()
 WHOLE_FRAME = "whole frame"
 """Stands for the class of a mark that is about no object."""
 ImageFinder = Callable[[ImageReference], Path]
@@ -35,7 +36,7 @@ class GalleryError(OutpostError):
 
 
 def read_collection(
-    folder: Path, title: str, find_image: ImageFinder, merged_from: MergedFrom = MergedFrom()
+    folder: Path, title: str, find_image: ImageFinder, merged_from: MergedFrom = ALONE
 ) -> Collection:
     """Everything there is to show of an artifact's folder.
 

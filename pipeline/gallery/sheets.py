@@ -1,4 +1,4 @@
-"""What the gallery of labels says of them as a whole: coverage, rules, what a person should look at."""
+"""What a gallery of labels says of all of them: coverage, rules, what a person should look at."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def draw_flagged(image: Image.Image, shape: FlaggedShape, size: tuple[int, int])
     inside = window.clipped(*image.size)
     corner = (round((inside.x1 - window.x1) * zoom), round((inside.y1 - window.y1) * zoom))
     scaled = (max(1, round(inside.width * zoom)), max(1, round(inside.height * zoom)))
-    tile.paste(image.resize(scaled, Image.Resampling.BICUBIC, box=tuple(inside)), corner)
+    tile.paste(image.resize(scaled, Image.Resampling.BICUBIC, box=inside), corner)
     if shape.box is not None:
         pen = ImageDraw.Draw(tile)
         mark = visible_mark(shape.box, window)
