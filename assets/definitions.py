@@ -15,6 +15,7 @@ from assets.automation.export_sensor import export_sensor
 from assets.automation.gpu_reaper import gpu_reaper
 from assets.automation.jobs import retrain_job, weekly_retrain
 from assets.checks import asset_checks
+from assets.graph.annotation_batches import annotation_batch_assets
 from assets.graph.annotations import annotation_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
@@ -57,6 +58,7 @@ def build_definitions(
             *game_assets(pack),
             *synthetic_assets(pack),
             *annotation_assets(pack),
+            *annotation_batch_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
             *release_assets(pack),

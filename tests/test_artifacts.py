@@ -20,6 +20,11 @@ from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 from PIL import Image
 
+from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
+from pipeline.annotation.batch_writer import RatedCandidates, chosen_frames, write_batch
+from pipeline.annotation.candidates import find_candidates, read_screenshots
+from pipeline.annotation.scoring import Rating
+from pipeline.annotation.selection import Pick
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
@@ -94,6 +99,10 @@ def read_sprites(folder: Path) -> object:
     return OpenLibrary(folder).entries, ExtractionReport.open(folder)
 
 
+def read_chosen(folder: Path) -> object:
+    return AnnotationBatch.open(folder), SelectionSummary.open(folder)
+
+
 def read_merged(folder: Path) -> object:
     return parts_of(TrainingSet.open(folder))
 
@@ -134,6 +143,14 @@ KINDS = {
         "cvat_export",
         ("labels.json", "report.json", "source.json"),
         {"pipeline/labels/batches.py": frozenset({"labels.json", "report.json", "source.json"})},
+    ),
+    "annotation_batch": Kind(
+        read_chosen,
+        "annotation_batch",
+        ("frames.json", "summary.json"),
+        {
+            "pipeline/annotation/annotation_batch.py": frozenset({"frames.json", "summary.json"}),
+        },
     ),
     "training_set": Kind(
         read_merged,
@@ -238,6 +255,7 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     source = _cvat_export(home / "cvat.zip")
     batch = ExportBatch.write(home / "export_batch", read_export(source, CLASSES), source)
     yield "export_batch", batch
+    yield "annotation_batch", _chosen(home / "annotation_batch", batch.folder / "images")
     plan = plan_merge(open_batches({"b": batch.folder}), images, CLASSES, MergeRules())
     merged = TrainingSet.write(home / "training_set", plan)
     assert merged.problems() == ()
@@ -269,6 +287,28 @@ def _cvat_export(file: Path) -> Path:
     images = {name: Image.fromarray(pixels) for name, pixels in noise.items()}
     boxes = [(names[0], (10, 10, 40, 50)), (names[1], (20, 20, 30, 30)), (names[0], (5, 5, 0, 9))]
     return write_export(file, images, CLASSES, [(name, "house", box) for name, box in boxes])
+
+
+def _chosen(folder: Path, screenshots: Path) -> object:
+    """Two screenshots to label next, one of them blind."""
+    images, _ = read_screenshots(screenshots, sorted(screenshots.rglob("*.png")))
+    candidates = find_candidates(images, ())
+    rated = RatedCandidates(candidates, (Rating(1.0, 3.0),) * len(candidates.screenshots))
+    picks = [Pick(0, blind=True, bits=64, before=0), Pick(1, blind=False, bits=30, before=0)]
+    summary = SelectionSummary(
+        screenshots=2,
+        unreadable={"c.png": "damaged"},
+        duplicates=0,
+        labelled=0,
+        candidates=2,
+        sessions={"": 2},
+        model="toy/onnx_export abc",
+        boxes_per_detection=1.2,
+        weights={"house": 1.0},
+        boxes=6.0,
+    )
+    chosen = chosen_frames(rated, picks)
+    return write_batch(folder, chosen, screenshots, summary), summary
 
 
 def _evaluated(folder: Path, batch: ExportBatch) -> object:

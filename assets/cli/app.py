@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from assets.cli.annotate import annotate_app
 from assets.cli.batches import batches_app
 from assets.cli.context import resources_of
 from assets.cli.gpu import gpu_app
@@ -37,6 +38,7 @@ game_app = typer.Typer(no_args_is_help=True, help="Look at installed games.")
 app.add_typer(game_app, name="game")
 app.add_typer(gpu_app, name="gpu")
 app.add_typer(batches_app, name="batches")
+app.add_typer(annotate_app, name="annotate")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What to label next, boxes to correct, and what became of them.
 
-Read `annotation_batch` (the frames that go out) and `prelabels` (boxes that go with them). Nothing
-here talks to an annotation tool, and detections come in as values.
+What to label next: read `annotation_batch` (the frames that go out), `candidates`, `looks` (the one
+file that runs a detector), `scoring`, `selection`, `batch_writer`, `chosen_preview`. Boxes to
+correct: `prelabels`. Nothing here talks to an annotation tool.
 """

@@ -14,6 +14,7 @@ from pipeline.manifests import Record
 
 IMAGES_FOLDER = "images"
 FRAMES_FILE = "frames.json"
+SUMMARY_FILE = "summary.json"
 
 
 class AnnotationBatchError(OutpostError):
@@ -23,7 +24,7 @@ class AnnotationBatchError(OutpostError):
 class Reason(Record):
     """Why a frame was chosen."""
 
-    kind: str = Field(description="doubt, disagreement, confusion or random.")
+    kind: str = Field(description="doubt, disagreement, confusion, diversity or random.")
     text: str = Field(description="For people, without the frame's name.")
     value: float = Field(0.0, description="How much it weighs.")
     class_name: str = Field("", description="The class that it is about; empty if none.")
@@ -52,12 +53,46 @@ class ChosenFrames(Record):
     frames: tuple[ChosenFrame, ...]
 
 
+class SelectionSummary(Record):
+    """Out of what the frames were chosen, and how."""
+
+    screenshots: int = Field(description="Images in the folder that could be read.")
+    unreadable: dict[str, str] = Field(description="Files that could not, and why.")
+    duplicates: int = Field(description="Left out: another screenshot shows the same.")
+    labelled: int = Field(
+        description="Left out: they show what a labelled frame shows, or one of another batch."
+    )
+    candidates: int = Field(description="Screenshots that could be chosen.")
+    sessions: dict[str, int] = Field(description="Candidates of each; unknown under no name.")
+    model: str = Field(description="What looked at them, for people; empty if none.")
+    boxes_per_detection: float = Field(
+        description="Boxes that labelled frames have for each detection, or frames without a model."
+    )
+    weights: dict[str, float] = Field(description="Of each class, by how rarely it is labelled.")
+    boxes: float = Field(description="The budget.")
+    notes: tuple[str, ...] = Field((), description="What to pay attention to.")
+
+    @classmethod
+    def open(cls, folder: Path) -> SelectionSummary:
+        """Read it of a stored batch.
+
+        Raises:
+            AnnotationBatchError: there is none, or one of another version.
+        """
+        return read_json(folder / SUMMARY_FILE, cls, _damaged)
+
+    def write(self, folder: Path) -> None:
+        """Write it into a batch's folder."""
+        write_json(folder / SUMMARY_FILE, self.model_dump(mode="json"))
+
+
 @dataclass(frozen=True)
 class AnnotationBatch:
     """The artifact of `annotation_batch` and `hard_negatives`.
 
         images/         the frames, as they were captured
         frames.json     each with its reasons
+        summary.json    out of what they were chosen; see `SelectionSummary`
 
     Attributes:
         frames: sorted by name.

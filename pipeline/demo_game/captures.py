@@ -141,7 +141,7 @@ def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for frame in frames:
-            _add(archive, f"images/default/{frame.name}.png", _png(frame.image))
+            _add(archive, f"images/default/{frame.name}.png", stored_png(frame.image))
         annotations = json.dumps(_coco(frames, shape_of)).encode()
         _add(archive, "annotations/instances_default.json", annotations)
     return stream.getvalue()
@@ -206,7 +206,7 @@ def _area(corners: np.ndarray[Any, np.dtype[np.int64]]) -> float:
     return abs(int((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2
 
 
-def _png(image: Pixels) -> bytes:
+def stored_png(image: Pixels) -> bytes:
     """Stored, not compressed: deflate differs between machines."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, format="PNG", compress_level=0)

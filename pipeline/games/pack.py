@@ -11,7 +11,7 @@ import difflib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -319,6 +319,22 @@ class ThresholdRules(Section):
             yield "per_class", name
 
 
+class AnnotationRules(Section):
+    """What people label next; see `pipeline.annotation`."""
+
+    confusions: list[Annotated[list[str], Field(min_length=1)]] = Field(
+        [],
+        description="Classes that are taken for one another, or groups of classes by their names; "
+        "the asset hard_negatives looks for frames in which they compete.",
+    )
+
+    def named_lists(self) -> Iterator[tuple[str, str]]:
+        """Every key that names a class or a group, and the name."""
+        for number, group in enumerate(self.confusions):
+            for name in group:
+                yield f"confusions[{number}]", name
+
+
 class ModRules(Section):
     """Where the mods of a game's players lie, whose files replace those of the game."""
 
@@ -348,6 +364,7 @@ class GamePack(Section):
     merge: MergeRules = MergeRules()
     training: TrainingRules = TrainingRules()
     thresholds: ThresholdRules = ThresholdRules()
+    annotation: AnnotationRules = AnnotationRules()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -405,6 +422,19 @@ class GamePack(Section):
                 marks = info.data["sprites"].marks
                 problems += _unknown(section.named_marks(), marks, "sprites.marks has no")
             problems += [] if problems else section.unplaced_members()
+        if problems:
+            raise ValueError("; ".join(problems))
+        return section
+
+    @field_validator("annotation")
+    @classmethod
+    def _confusions_are_known(
+        cls, section: AnnotationRules, info: ValidationInfo
+    ) -> AnnotationRules:
+        if "classes" not in info.data:  # They are wrong themselves, which is reported.
+            return section
+        known = {name for one in info.data["classes"] for name in (one.name, one.group)}
+        problems = _unknown(section.named_lists(), known, "there is no class and no group")
         if problems:
             raise ValueError("; ".join(problems))
         return section

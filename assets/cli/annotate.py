@@ -1,0 +1,117 @@
+"""`outpost annotate`: what to label next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.cli.context import resources_of
+from assets.cli.output import (
+    Json,
+    console,
+    errors,
+    explained,
+    note,
+    plain,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from assets.operations.annotation import ChosenBatch
+
+annotate_app = typer.Typer(no_args_is_help=True, help="Choose what to label next.")
+Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
+
+
+@annotate_app.command()
+def choose(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Of the batch; one that is there is chosen again.")],
+    game: Game = "demo",
+    boxes: Annotated[
+        int | None, typer.Option(help="About how many boxes people are to draw or correct.", min=1)
+    ] = None,
+    blind_share: Annotated[
+        float | None,
+        typer.Option(help="Of the boxes, in frames chosen at random.", min=0.0, max=1.0),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the random choice.", min=0)] = None,
+    confusions: Annotated[
+        bool,
+        typer.Option("--confusions", help="Frames in which classes are taken for one another."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Choose a batch of screenshots to label next, each with its reasons.
+
+    Screenshots lie in the state folder's `screenshots/<game>`. The page of the asset shows what was
+    chosen and why.
+
+    Example: `outpost annotate choose first_hundred --boxes 300 --game aoe2`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.annotation import ChoiceOptions
+    from assets.operations.annotation import choose as choose_batch
+
+    options = ChoiceOptions(boxes, blind_share, seed, confusions)
+    with explained(), progress_shown(errors):
+        chosen = choose_batch(resources_of(context), game, name, options)
+    if as_json:
+        print_json(chosen)
+        return
+    for text in chosen.notes:
+        note(text)
+    _print_batches((chosen,))
+    plain(f"Its images and the reasons (frames.json): {chosen.folder}")
+
+
+@annotate_app.command("list")
+def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = False) -> None:
+    """Show every batch that was chosen, and how far it has come.
+
+    Example: `outpost annotate list --game aoe2`
+    """
+    from assets.operations.annotation import chosen_batches
+
+    with explained():
+        batches = chosen_batches(resources_of(context), game)
+    if as_json:
+        print_json(batches)
+    elif batches:
+        _print_batches(batches)
+    else:
+        console.print("No batch was chosen yet: `outpost annotate choose NAME`.")
+
+
+@annotate_app.command("demo-screenshots")
+def demo_screenshots(context: typer.Context, game: Game = "demo") -> None:
+    """Draw unlabelled screenshots of the built-in game, to try `outpost annotate choose` with.
+
+    Example: `outpost annotate demo-screenshots`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.annotation import draw_screenshots
+
+    with explained(), progress_shown(errors):
+        files = draw_screenshots(resources_of(context), game)
+    plain(f"{len(files)} screenshots are in {files[0].parent}.")
+
+
+def _print_batches(batches: tuple[ChosenBatch, ...]) -> None:
+    print_table(
+        ("batch", "chosen by", "state", "frames", "blind", "boxes", "sessions"),
+        (
+            (
+                one.batch,
+                "confusions" if one.asset == "hard_negatives" else "doubt",
+                one.state,
+                str(one.frames),
+                str(one.blind),
+                str(one.expected_boxes),
+                str(one.sessions),
+            )
+            for one in batches
+        ),
+    )

@@ -1,0 +1,407 @@
+"""How a batch of frames to label is made: what was read, looked at, chosen and left out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.core.building import (
+    AssetBuild,
+    Metadata,
+    build_asset,
+    latest_version,
+    made_from,
+    notice,
+    reporter,
+)
+from assets.core.keys import GameKeys
+from assets.graph.annotations import held_out_batches, merged_batches
+from assets.graph.evaluation import shipped_detector, thresholds_of
+from detector_runtime import Detector
+from pipeline.annotation.annotation_batch import (
+    AnnotationBatch,
+    AnnotationBatchError,
+    SelectionSummary,
+)
+from pipeline.annotation.batch_writer import RatedCandidates, chosen_frames, write_batch
+from pipeline.annotation.candidates import (
+    Candidates,
+    UnlabelledImage,
+    Unreadable,
+    find_candidates,
+    open_candidate,
+    read_screenshots,
+)
+from pipeline.annotation.looks import Looks, look_at
+from pipeline.annotation.scoring import Rating, ScoringRules, class_weights
+from pipeline.annotation.selection import Budget, Pick, RatedFrame, select_frames
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.export.onnx_export import OnnxExport
+from pipeline.games.pack import GamePack
+from pipeline.labels.batches import BatchReport, ExportBatch
+from pipeline.labels.fingerprints import Fingerprint
+from pipeline.manifests import digest_of
+from pipeline.progress import track
+from pipeline.provenance import code_version_of
+from pipeline.release.package import BUNDLE_FOLDER, RuntimePackage
+from resources.artifacts import Artifact, ArtifactStore
+from resources.screenshots import Screenshots
+
+BOXES_OF_A_FRAME = 15.0
+"""Expected where neither a model nor a labelled frame tells."""
+LEAST_FACTOR, MOST_FACTOR = 0.5, 5.0
+"""Of boxes by detections: a model that finds next to nothing tells nothing."""
+MOST_NOTICES = 5
+
+Rate = Callable[[Looks, ScoringRules], Rating]
+
+
+def choosing_code() -> str:
+    """The version of all code that decides a batch."""
+    return code_version_of(
+        "assets.graph.choosing",
+        "detector_runtime",
+        "pipeline.annotation.batch_writer",
+        "pipeline.annotation.candidates",
+        "pipeline.annotation.looks",
+        "pipeline.annotation.scoring",
+        "pipeline.annotation.selection",
+        "pipeline.files",
+        "pipeline.labels.comparing",
+        "pipeline.labels.fingerprints",
+        "pipeline.labels.images",
+        "pipeline.labels.inspection",
+    )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        rate: what the labels of a frame are worth by what is detected in it.
+        all_looks: whether frames are looked at mirrored and smaller, too.
+        config: as it was asked for.
+        show: what the page of a finished batch shows.
+        named: it is about named classes: frames without value are left out, and without a model
+            there is nothing to choose.
+    """
+
+    budget: Budget
+    rate: Rate
+    all_looks: bool
+    config: dict[str, Any]
+    show: Callable[[AnnotationBatch], Metadata]
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What a choice depends on beside the screenshots."""
+
+    export: Artifact | None
+    package: Artifact | None
+    evaluation: Artifact | None
+    labelled: tuple[Artifact, ...]
+    others: tuple[Artifact, ...]
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        single = (self.export, self.package, self.evaluation)
+        return (*(one for one in single if one is not None), *self.labelled, *self.others)
+
+    @property
+    def has_model(self) -> bool:
+        return self.export is not None or self.package is not None
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The screenshots as they were read."""
+
+    path: Path
+    images: tuple[UnlabelledImage, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+@dataclass(frozen=True)
+class BatchMaking:
+    """One batch in the making."""
+
+    pack: GamePack
+    context: dg.AssetExecutionContext
+    store: ArtifactStore
+    screenshots: Screenshots
+    key: dg.AssetKey
+
+    def make(self, wish: Wish) -> dg.MaterializeResult[Any]:
+        """Choose, unless the same was chosen before.
+
+        Raises:
+            AnnotationBatchError: there are no screenshots, none that could be chosen, or the batch
+                is at the annotators already.
+        """
+        folder = self._read()
+        build, inputs = self._build(wish, folder)
+        return build_asset(
+            build,
+            lambda staged: self._write(staged, wish, folder, inputs, build),
+            lambda made: wish.show(AnnotationBatch.open(made)),
+        )
+
+    def _read(self) -> _Folder:
+        top = self.screenshots.path(self.pack.name)
+        files = self.screenshots.files(self.pack.name)
+        images, unreadable = read_screenshots(top, files, reporter(self.context.log.info))
+        for one in unreadable[:MOST_NOTICES]:
+            notice(self.context.log.warning, f"{one.source} is passed over: {one.why}")
+        if len(unreadable) > MOST_NOTICES:
+            rest = len(unreadable) - MOST_NOTICES
+            notice(self.context.log.warning, f"{rest} more files could not be read.")
+        if not images:
+            raise AnnotationBatchError(
+                f"There are no screenshots in {top}.",
+                "Drop some there, in folders of any depth; for the built-in game run "
+                "`outpost annotate demo-screenshots`.",
+            )
+        return _Folder(top, images, unreadable)
+
+    def _build(self, wish: Wish, folder: _Folder) -> tuple[AssetBuild, _Inputs]:
+        """As the batch was made before, if nothing has changed for it; else anew.
+
+        A batch that was chosen after this one, and therefore without its frames, doesn't change
+        what this one would be; once it is chosen anew, the frames of that one are not for it.
+        """
+        inputs = self._inputs(later=False)
+        build = self._as_build(wish, folder, inputs)
+        if build.earlier is not None:
+            return build, inputs
+        task = latest_version(
+            self.context.instance, GameKeys.of(self.pack).cvat_task, self.context.partition_key
+        )
+        if task is not None:
+            raise AnnotationBatchError(
+                f"The batch '{self.context.partition_key}' is in CVAT already, and would be chosen "
+                "anew: screenshots, labels or the model have changed since.",
+                "Choose a batch of another name: `outpost annotate choose NAME`.",
+            )
+        inputs = self._inputs(later=True)
+        return self._as_build(wish, folder, inputs), inputs
+
+    def _as_build(self, wish: Wish, folder: _Folder, inputs: _Inputs) -> AssetBuild:
+        recipe = {
+            **wish.config,
+            "screenshots": digest_of([[one.source, one.sha256] for one in folder.images]),
+            "unreadable": [one.source for one in folder.unreadable],
+            "classes": list(self.pack.class_names),
+            "thresholds": thresholds_of(self.pack),
+        }
+        return AssetBuild(
+            self.context, self.store, self.key, choosing_code(), recipe, inputs.artifacts
+        )
+
+    def _inputs(self, *, later: bool) -> _Inputs:
+        instance, keys = self.context.instance, GameKeys.of(self.pack)
+        export = self._latest(keys.onnx_export)
+        package = None if export is not None else self._latest(keys.runtime_package)
+        batches = (
+            *merged_batches(instance, self.store, self.pack),
+            *held_out_batches(instance, self.store, self.pack),
+        )
+        labelled = {batch.version: batch for batch in batches}
+        ordered = sorted(labelled.values(), key=lambda batch: batch.version.partition or "")
+        evaluation = None if export is None else self._evaluation_of(export)
+        return _Inputs(
+            export, package, evaluation, tuple(ordered), tuple(self._others(keys, later=later))
+        )
+
+    def _latest(self, key: dg.AssetKey) -> Artifact | None:
+        version = latest_version(self.context.instance, key)
+        return None if version is None else self.store.open(version)
+
+    def _evaluation_of(self, export: Artifact) -> Artifact | None:
+        """The newest evaluation, if it is of this very model."""
+        keys = GameKeys.of(self.pack)
+        evaluation = self._latest(keys.real_evaluation)
+        if evaluation is None:
+            return None
+        judged = made_from(self.store, evaluation.version, keys.onnx_export)
+        return evaluation if export.version in judged else None
+
+    def _others(self, keys: GameKeys, *, later: bool) -> Iterator[Artifact]:
+        """Other batches, by name; those that were made without the frames of this one, too?"""
+        name = keys.annotation_batches.name
+        assert name is not None
+        own = (self.key.to_user_string(), self.context.partition_key)
+        for partition in sorted(self.context.instance.get_dynamic_partitions(name)):
+            for key in (keys.annotation_batch, keys.hard_negatives):
+                if (key.to_user_string(), partition) == own:
+                    continue
+                version = latest_version(self.context.instance, key, partition)
+                if version is None:
+                    continue
+                used = made_from(self.store, version, self.key)
+                if later or own[1] not in {one.partition for one in used}:
+                    yield self.store.open(version)
+
+    def _write(
+        self, staged: Path, wish: Wish, folder: _Folder, inputs: _Inputs, build: AssetBuild
+    ) -> None:
+        if wish.named and not inputs.has_model:
+            raise AnnotationBatchError(
+                "There is no model whose confusions could be looked for.",
+                "Materialize trained_weights and onnx_export first, or choose frames with "
+                "annotation_batch, which needs no model.",
+            )
+        known = tuple(_fingerprints(inputs, build))
+        candidates = find_candidates(folder.images, known)
+        if not candidates.screenshots:
+            raise AnnotationBatchError(
+                f"All {len(folder.images)} screenshots in {folder.path} show what is labelled "
+                "already, or what another batch has taken.",
+                "Drop other screenshots there.",
+            )
+        detector, model = _model_of(inputs)
+        rules = _rules_of(self.pack, inputs)
+        rated = self._rated(candidates, detector, rules, wish, folder, build)
+        picks = _picks(rated, wish, [one.phash for one in known])
+        if not picks:
+            raise AnnotationBatchError(
+                f"In none of {len(candidates.screenshots)} screenshots do detections of these "
+                "classes compete.",
+                "Name other confusions, or choose by doubt: materialize annotation_batch.",
+            )
+        chosen = chosen_frames(rated, picks)
+        summary = _summary(folder, rated, rules, model, wish)
+        spent = sum(frame.expected_boxes for frame, _ in chosen)
+        summary = summary.model_copy(update={"notes": tuple(_notes(summary, spent))})
+        for note in summary.notes:
+            notice(self.context.log.warning, note)
+        write_batch(staged, chosen, folder.path, summary, build.report)
+
+    def _rated(
+        self,
+        candidates: Candidates,
+        detector: Detector | None,
+        rules: ScoringRules,
+        wish: Wish,
+        folder: _Folder,
+        build: AssetBuild,
+    ) -> RatedCandidates:
+        if detector is None:
+            nothing = Rating(0.0, rules.boxes_per_detection)
+            return RatedCandidates(candidates, (nothing,) * len(candidates.screenshots))
+        images = candidates.screenshots
+        ratings = []
+        with detector:
+            for one in track(images, len(images), "look at screenshots", build.report):
+                shown = open_candidate(folder.path, one)
+                looks = look_at(detector, shown, self.pack.class_names, all_looks=wish.all_looks)
+                ratings.append(wish.rate(looks, rules))
+        return RatedCandidates(candidates, tuple(ratings))
+
+
+def _fingerprints(inputs: _Inputs, build: AssetBuild) -> Iterator[Fingerprint]:
+    """Of every frame that has labels, waits for them in an export, or is in another batch."""
+    for artifact in inputs.labelled:
+        batch = ExportBatch.open(artifact.path).batch
+        for frame in (*batch.frames, *batch.unlabelled):
+            yield frame.fingerprint(artifact.version.partition or "")
+    for artifact in inputs.others:
+        other = AnnotationBatch.open(artifact.path)
+        files = [other.image_of(frame) for frame in other.frames]
+        images, _ = read_screenshots(artifact.path, files, build.report)
+        yield from (one.fingerprint for one in images)
+
+
+def _model_of(inputs: _Inputs) -> tuple[Detector | None, str]:
+    """The detector, and what it is, for people."""
+    if inputs.export is not None:
+        model = OnnxExport.open(inputs.export.path).model
+        return shipped_detector(model), str(inputs.export.version)
+    if inputs.package is not None:
+        bundle = RuntimePackage.open(inputs.package.path).folder / BUNDLE_FOLDER
+        return shipped_detector(bundle), str(inputs.package.version)
+    return None, ""
+
+
+def _rules_of(pack: GamePack, inputs: _Inputs) -> ScoringRules:
+    reports = [BatchReport.open(artifact.path) for artifact in inputs.labelled]
+    labelled = tuple(
+        sum(report.per_class.get(name, 0) for report in reports) for name in pack.class_names
+    )
+    if not inputs.has_model:
+        frames = sum(report.frames for report in reports)
+        boxes = sum(report.boxes for report in reports)
+        factor = boxes / frames if frames and boxes else BOXES_OF_A_FRAME
+    else:
+        factor = _boxes_per_detection(inputs.evaluation)
+    return ScoringRules(
+        class_names=pack.class_names,
+        thresholds=thresholds_of(pack),
+        weights=class_weights(labelled),
+        labelled=labelled,
+        boxes_per_detection=round(factor, 3),
+    )
+
+
+def _boxes_per_detection(evaluation: Artifact | None) -> float:
+    """How many boxes the frames that the model was judged on have for each that it found."""
+    if evaluation is None:
+        return 1.0
+    real = Evaluation.open(evaluation.path).report.real
+    factor = real.truths / max(1, real.detections)
+    return min(max(factor, LEAST_FACTOR), MOST_FACTOR)
+
+
+def _picks(rated: RatedCandidates, wish: Wish, labelled: Sequence[str]) -> tuple[Pick, ...]:
+    candidates = rated.candidates
+    worth = [
+        index for index, rating in enumerate(rated.ratings) if rating.value > 0 or not wish.named
+    ]
+    frames = [
+        RatedFrame(
+            sha256=candidates.screenshots[index].sha256,
+            phash=candidates.screenshots[index].phash,
+            session=candidates.sessions[index] or "",
+            value=rated.ratings[index].value,
+            expected_boxes=rated.ratings[index].expected_boxes,
+        )
+        for index in worth
+    ]
+    picks = select_frames(frames, wish.budget, labelled)
+    return tuple(replace(pick, index=worth[pick.index]) for pick in picks)
+
+
+def _summary(
+    folder: _Folder, rated: RatedCandidates, rules: ScoringRules, model: str, wish: Wish
+) -> SelectionSummary:
+    candidates = rated.candidates
+    return SelectionSummary(
+        screenshots=len(folder.images),
+        unreadable={one.source: one.why for one in folder.unreadable},
+        duplicates=candidates.duplicates,
+        labelled=candidates.labelled,
+        candidates=len(candidates.screenshots),
+        sessions=dict(sorted(Counter(one or "" for one in candidates.sessions).items())),
+        model=model,
+        boxes_per_detection=rules.boxes_per_detection,
+        weights=dict(zip(rules.class_names, rules.weights, strict=True)),
+        boxes=wish.budget.boxes,
+    )
+
+
+def _notes(summary: SelectionSummary, spent: float) -> Iterator[str]:
+    if not summary.model:
+        yield "There is no model yet: frames are chosen by how different they are, and at random."
+    if summary.sessions.get(""):
+        yield (
+            f"{summary.sessions['']} of {summary.candidates} screenshots do not tell by their "
+            "names in which session they were captured, so the choice is not spread over those; "
+            "name them <session>_<number>, or keep a folder for each session."
+        )
+    if spent < summary.boxes:
+        yield f"There are too few screenshots for {summary.boxes:g} boxes: about {spent:.0f}."

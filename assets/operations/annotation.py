@@ -1,0 +1,183 @@
+"""Choosing what to label next, and looking at what was chosen."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from assets.core.building import latest, latest_version, reporter
+from assets.core.keys import GameKeys
+from assets.core.runs import materialize
+from assets.definitions import build_definitions
+from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
+from pipeline.demo_game.unlabelled import write_unlabelled_screenshots
+from pipeline.errors import OutpostError
+from pipeline.games.pack import GamePack, load_pack
+from resources.defaults import Resources
+from resources.instance import open_instance
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
+
+
+class BatchNameError(OutpostError):
+    """A name that no batch can have."""
+
+
+class NoUnlabelledError(OutpostError):
+    """Screenshots were asked for of a game that Outpost does not draw."""
+
+
+@dataclass(frozen=True)
+class ChoiceOptions:
+    """What a caller may change; None keeps what the assets' configuration says.
+
+    Attributes:
+        boxes: the budget.
+        confusions: choose frames in which classes compete, instead of those that are doubted.
+    """
+
+    boxes: int | None = None
+    blind_share: float | None = None
+    seed: int | None = None
+    confusions: bool = False
+
+
+@dataclass(frozen=True)
+class ChosenBatch:
+    """A batch, for people.
+
+    Attributes:
+        state: the last thing that became of it: "chosen", "prelabelled" or "in CVAT".
+        folder: of the images.
+    """
+
+    batch: str
+    asset: str
+    state: str
+    frames: int
+    blind: int
+    expected_boxes: int
+    sessions: int
+    notes: tuple[str, ...]
+    folder: Path
+
+
+def choose(
+    resources: Resources, game: str | Path, name: str, options: ChoiceOptions
+) -> ChosenBatch:
+    """Choose the frames of a batch, and find boxes to correct in them where there is a model.
+
+    Raises:
+        BatchNameError: the name has other characters than it may have.
+        OutpostError: nothing can be chosen; a batch of a new name is not there then.
+    """
+    if not NAME.fullmatch(name):
+        raise BatchNameError(
+            f"A batch cannot be called '{name}'.",
+            "Take at most 60 letters, digits, dots, hyphens and underscores; the first one is a "
+            "letter or a digit.",
+        )
+    pack = load_pack(game)
+    resources.state.require_writable()
+    keys = GameKeys.of(pack)
+    key = keys.hard_negatives if options.confusions else keys.annotation_batch
+    definitions = build_definitions(pack, resources.by_name())
+    with open_instance(resources.state) as instance:
+        is_new = name not in _batches(instance, pack)
+        instance.add_dynamic_partitions(_partitions(pack), [name])
+        try:
+            materialize(definitions, instance, [key], partition=name, config=_config(key, options))
+        except BaseException:
+            if is_new:
+                instance.delete_dynamic_partition(_partitions(pack), name)
+            raise
+        if prelabelled(definitions, instance, keys):
+            materialize(definitions, instance, [keys.prelabels], partition=name)
+        return _chosen(resources, instance, keys, key, name)
+
+
+def prelabelled(definitions: dg.Definitions, instance: dg.DagsterInstance, keys: GameKeys) -> bool:
+    """Whether boxes to correct can be found: the asset exists, and there is a model."""
+    known = definitions.resolve_asset_graph().get_all_asset_keys()
+    models = (keys.onnx_export, keys.runtime_package)
+    has_model = any(latest_version(instance, model) is not None for model in models)
+    return has_model and keys.prelabels in known
+
+
+def chosen_batches(resources: Resources, game: str | Path) -> tuple[ChosenBatch, ...]:
+    """Every batch that was chosen, by name."""
+    pack = load_pack(game)
+    keys = GameKeys.of(pack)
+    with open_instance(resources.state) as instance:
+        return tuple(
+            _chosen(resources, instance, keys, key, name)
+            for name in sorted(_batches(instance, pack))
+            for key in (keys.annotation_batch, keys.hard_negatives)
+            if latest_version(instance, key, name) is not None
+        )
+
+
+def draw_screenshots(resources: Resources, game: str | Path) -> tuple[Path, ...]:
+    """Put unlabelled screenshots of the built-in game into its screenshots folder.
+
+    Raises:
+        NoUnlabelledError: the game is not drawn by Outpost.
+    """
+    pack = load_pack(game)
+    folder = resources.screenshots.path(pack.name)
+    if not pack.drawn:
+        raise NoUnlabelledError(
+            f"{pack.title} is not drawn by Outpost.", f"Drop your own screenshots into {folder}."
+        )
+    resources.state.require_writable()
+    return write_unlabelled_screenshots(folder, reporter())
+
+
+def _chosen(
+    resources: Resources,
+    instance: dg.DagsterInstance,
+    keys: GameKeys,
+    key: dg.AssetKey,
+    name: str,
+) -> ChosenBatch:
+    batch = AnnotationBatch.open(latest(instance, resources.artifacts.store, key, name).path)
+    summary = SelectionSummary.open(batch.folder)
+    return ChosenBatch(
+        batch=name,
+        asset=key.path[-1],
+        state=_state(instance, keys, name),
+        frames=len(batch.frames),
+        blind=sum(frame.blind for frame in batch.frames),
+        expected_boxes=round(sum(frame.expected_boxes for frame in batch.frames)),
+        sessions=len({frame.session for frame in batch.frames}),
+        notes=summary.notes,
+        folder=batch.folder,
+    )
+
+
+def _state(instance: dg.DagsterInstance, keys: GameKeys, name: str) -> str:
+    later = {"in CVAT": keys.cvat_task, "prelabelled": keys.prelabels}
+    states = (
+        state for state, key in later.items() if latest_version(instance, key, name) is not None
+    )
+    return next(states, "chosen")
+
+
+def _config(key: dg.AssetKey, options: ChoiceOptions) -> dict[str, dict[str, dict[str, object]]]:
+    given: dict[str, object] = {"boxes": options.boxes}
+    if not options.confusions:
+        given |= {"blind_share": options.blind_share, "seed": options.seed}
+    asked = {name: value for name, value in given.items() if value is not None}
+    return {"__".join(key.path): {"config": asked}} if asked else {}
+
+
+def _batches(instance: dg.DagsterInstance, pack: GamePack) -> Sequence[str]:
+    return instance.get_dynamic_partitions(_partitions(pack))
+
+
+def _partitions(pack: GamePack) -> str:
+    name = GameKeys.of(pack).annotation_batches.name
+    assert name is not None
+    return name

@@ -1,0 +1,495 @@
+"""How many boxes it takes people to label when frames are chosen, beside frames at random.
+
+On the built-in game, a person replaced by the true boxes. A detector is trained on drawn scenes
+alone. For each seed there is a pool of screenshots of its own, of sessions that no other seed has:
+three long ones, almost all on land, and two short ones on water, as most of real play shows the
+same few things. Some frames of it, the same for both ways, are labelled to begin with. Then frames
+are added until they have as many boxes as a budget says: those that `annotation_batch` would choose
+(without its blind share, which is for validation), or frames at random. Each time the detector is
+fine-tuned anew, for as many steps, on all that is labelled, and scored on sessions held out: half
+land, half water.
+
+F1 grows about with the logarithm of the boxes. Both ways get one slope, and each seed a distance
+between them; the distance over the slope says how many times as many boxes the one needs as the
+other for the same F1 (the relative potency of bioassays).
+
+- `boxes_saved`: the share of boxes that choosing saves; negative where it takes more.
+- `boxes_saved_low`, `boxes_saved_high`: its 95% interval, by Student's t over the seeds, which are
+  paired: one pool, one beginning and one order of steps for both ways.
+- `f1_before`: with what is labelled to begin with; `f1_random_80`, `f1_chosen_80`: with a budget.
+
+Every score is written to `bench/annotation` in the state folder as soon as it is known, and one
+that is there is not measured again: what was interrupted goes on. Takes about 15 minutes on two
+cores; with `--full` twice as many seeds.
+
+Run with `outpost bench annotation`, or `python tests/bench/annotation.py --seeds 2 --steps 2`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from demo_sets import demo_sets
+from detector_runtime.system.cores import usable_cores
+from PIL import Image
+from scipy import stats
+
+from assets.graph.evaluation import thresholds_of
+from pipeline.annotation.looks import look_at
+from pipeline.annotation.scoring import ScoringRules, class_weights, rate_doubt
+from pipeline.annotation.selection import Budget, RatedFrame, blind_order, select_frames
+from pipeline.demo_game.renderer import screenshot_of
+from pipeline.demo_game.world import Session
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.games.pack import GamePack, load_pack
+from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.fingerprints import perceptual_hash
+from pipeline.manifests import digest_of
+from pipeline.training.job import (
+    ImageOrigin,
+    JobStage,
+    TrainingSpec,
+    TrainingStage,
+    hyperparameters,
+    job_spec,
+    write_job,
+)
+from resources.gpu.leases.local import LocalProvider
+from resources.state import StateFolder
+
+WATER_OF_LONG, WATER_OF_SHORT = (0.05, 0.12, 0.2), (0.6, 0.75)
+"""Shares of the maps that sessions of a pool are played on."""
+WATER_HELD_OUT = 0.45
+HELD_OUT_SEEDS = (9001, 9002)
+LOWEST_SCORE = 0.01
+WARM_UP = 0.1
+"""Of the steps, in which the learning rate rises."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured; other settings are other results."""
+
+    seeds: int = 5
+    budgets: tuple[int, ...] = (80, 160, 320)
+    beginning: int = 4
+    """Frames that are labelled to begin with."""
+    long_frames: int = 20
+    short_frames: int = 4
+    held_out_frames: int = 24
+    base_epochs: int = 10
+    steps: int = 50
+    batch: int = 8
+    learning_rate: float = 0.001
+
+    @property
+    def digest(self) -> str:
+        """Of all but the number of seeds: more of them go on where fewer ended."""
+        return digest_of({**asdict(self), "seeds": 0})[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFrame:
+    """A screenshot with its true boxes."""
+
+    session: str
+    pixels: np.ndarray
+    boxes: tuple[LabelledBox, ...]
+
+    @property
+    def digest(self) -> str:
+        return sha256(self.pixels.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One score."""
+
+    seed: int
+    way: str
+    budget: int
+    boxes: int
+    frames: int
+    f1: float
+
+
+def measure(full: bool = False, settings: Settings | None = None) -> dict[str, float]:
+    """Figures by name; F1 is a mean over the seeds."""
+    chosen = settings or Settings(seeds=10 if full else 5)
+    folder = StateFolder.from_environment().root / "bench" / "annotation"
+    folder.mkdir(parents=True, exist_ok=True)
+    pack = load_pack("demo")
+    bench = _Bench(pack, chosen, Scores(folder / f"{chosen.digest}.jsonl"), folder)
+    for seed in range(chosen.seeds):
+        bench.measure_seed(seed)
+    runs = [run for run in bench.scores.runs if run.seed < chosen.seeds]
+    return figures_of(runs)
+
+
+class Scores:
+    """The scores that are known, in a file that grows with each."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+        self.runs = [Run(**json.loads(line)) for line in lines]
+        if self.runs:
+            print(f"{len(self.runs)} scores are taken from {file}", file=sys.stderr)
+
+    def has(self, seed: int, way: str, budget: int) -> bool:
+        return any((run.seed, run.way, run.budget) == (seed, way, budget) for run in self.runs)
+
+    def add(self, run: Run) -> None:
+        self.runs.append(run)
+        line = json.dumps(asdict(run))
+        print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr)
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(f"{line}\n")
+
+
+class _Bench:
+    def __init__(self, pack: GamePack, settings: Settings, scores: Scores, folder: Path) -> None:
+        self.scores = scores
+        self._pack, self._settings, self._folder = pack, settings, folder
+        self._base: Any = None
+        self._held_out: list[LabelledFrame] = []
+
+    def measure_seed(self, seed: int) -> None:
+        """Every budget of one seed, both ways."""
+        settings = self._settings
+        wanted = [(way, budget) for budget in settings.budgets for way in ("chosen", "random")]
+        if all(self.scores.has(seed, *one) for one in [("before", 0), *wanted]):
+            return
+        self._prepare()
+        pool = draw(pool_sessions(seed, settings), self._pack)
+        order = blind_order([frame.digest for frame in pool], 1000 + seed)
+        beginning = [pool[index] for index in order[: settings.beginning]]
+        rest = [pool[index] for index in order[settings.beginning :]]
+        model = self._score(seed, "before", 0, beginning, [])
+        ways = {
+            "chosen": lambda: chosen_order(model, beginning, rest, self._pack),
+            "random": lambda: blind_order([frame.digest for frame in rest], seed),
+        }
+        for way, ordered in ways.items():
+            frames = [rest[index] for index in ordered()]
+            for budget in settings.budgets:
+                if not self.scores.has(seed, way, budget):
+                    self._score(seed, way, budget, beginning, within(frames, budget))
+
+    def _prepare(self) -> None:
+        """The detector of drawn scenes and the frames held out, made for the first seed."""
+        if self._base is None:
+            self._base = base_model(self._folder, self._pack, self._settings.base_epochs)
+            frames = self._settings.held_out_frames
+            sessions = {
+                Session(f"held{seed}", seed, (1.0, 0.97, 0.95), WATER_HELD_OUT): frames
+                for seed in HELD_OUT_SEEDS
+            }
+            self._held_out = draw(sessions, self._pack)
+
+    def _score(
+        self,
+        seed: int,
+        way: str,
+        budget: int,
+        beginning: Sequence[LabelledFrame],
+        added: Sequence[LabelledFrame],
+    ) -> TorchDetector:
+        model = fine_tuned(self._base, [*beginning, *added], self._settings, seed)
+        detector = TorchDetector(model, self._pack.class_names)
+        if not self.scores.has(seed, way, budget):
+            f1 = f1_of(detector, self._held_out, self._pack)
+            boxes = sum(len(frame.boxes) for frame in added)
+            self.scores.add(Run(seed, way, budget, boxes, len(added), round(f1, 4)))
+        return detector
+
+
+def pool_sessions(seed: int, settings: Settings) -> dict[Session, int]:
+    """Sessions of a pool, and how many frames each has."""
+    rng = np.random.default_rng([seed, 7])
+    water = [*WATER_OF_LONG, *WATER_OF_SHORT]
+    counts = [settings.long_frames] * len(WATER_OF_LONG)
+    counts += [settings.short_frames] * len(WATER_OF_SHORT)
+    return {
+        Session(
+            f"pool{seed}{'abcde'[number]}",
+            100 * (seed + 1) + number,
+            tuple(rng.uniform(0.93, 1.05, 3).round(3).tolist()),
+            share,
+        ): frames
+        for number, (share, frames) in enumerate(zip(water, counts, strict=True))
+    }
+
+
+def draw(sessions: dict[Session, int], pack: GamePack) -> list[LabelledFrame]:
+    """Every frame of some sessions, with a process for each core."""
+    asked = [(session, number) for session, frames in sessions.items() for number in range(frames)]
+    with ProcessPoolExecutor(usable_cores(), get_context("spawn")) as pool:
+        drawn = list(pool.map(screenshot_of, *zip(*asked, strict=True), chunksize=10))
+    ids = {name: index for index, name in enumerate(pack.class_names)}
+    return [
+        LabelledFrame(
+            session.name,
+            frame.image,
+            tuple(LabelledBox(ids[seen.class_name], seen.box) for seen in frame.objects),
+        )
+        for (session, _), frame in zip(asked, drawn, strict=True)
+    ]
+
+
+def within(frames: Iterable[LabelledFrame], budget: int) -> list[LabelledFrame]:
+    """The first of them, until they have as many true boxes as the budget."""
+    taken: list[LabelledFrame] = []
+    for frame in frames:
+        if sum(len(one.boxes) for one in taken) >= budget:
+            break
+        taken.append(frame)
+    return taken
+
+
+def chosen_order(
+    detector: TorchDetector,
+    labelled: Sequence[LabelledFrame],
+    rest: Sequence[LabelledFrame],
+    pack: GamePack,
+) -> list[int]:
+    """The order in which `annotation_batch` would take them."""
+    names = pack.class_names
+    counts = [0] * len(names)
+    for frame in labelled:
+        for box in frame.boxes:
+            counts[box.class_id] += 1
+    rules = ScoringRules(names, thresholds_of(pack), class_weights(counts), tuple(counts))
+    rated = []
+    for frame in rest:
+        image = Image.fromarray(frame.pixels)
+        rating = rate_doubt(look_at(detector, image, names), rules)  # type: ignore[arg-type]
+        rated.append(
+            RatedFrame(
+                *(frame.digest, perceptual_hash(image), frame.session),
+                *(rating.value, rating.expected_boxes),
+            )
+        )
+    hashes = [perceptual_hash(Image.fromarray(frame.pixels)) for frame in labelled]
+    return [pick.index for pick in select_frames(rated, Budget(math.inf, 0.0), hashes)]
+
+
+def base_model(folder: Path, pack: GamePack, epochs: int) -> Any:
+    """A detector that has seen drawn scenes alone; trained once and kept."""
+    from ultralytics import YOLO
+
+    file = folder / f"base_{epochs}.pt"
+    if not file.is_file():
+        print(f"Training a detector on drawn scenes for {file}", file=sys.stderr)
+        drawn = TrainingStage(train_on=ImageOrigin.SYNTHETIC, validate_on=ImageOrigin.SYNTHETIC)
+        spec = TrainingSpec(
+            game=pack.name,
+            class_names=pack.class_names,
+            stages=(JobStage.TRAIN,),
+            weights="none.pt",
+            hyperparameters=hyperparameters(pack.training.hyperparameters, {"epochs": epochs}),
+            training=(drawn,),
+        )
+        sets = demo_sets(folder / "state")
+        job = write_job(folder / f"job_{time.time_ns()}", spec, sets.training_set)
+        with LocalProvider().rent(job_spec(spec)) as lease:
+            (lease.run(job) / "best.pt").replace(file)
+    model = YOLO(str(file)).model.float()
+    model.names = dict(enumerate(pack.class_names))
+    return model
+
+
+def fine_tuned(base: Any, frames: Sequence[LabelledFrame], settings: Settings, seed: int) -> Any:
+    """A copy of a model after so many steps on frames, turned left and right by chance."""
+    from ultralytics.cfg import get_cfg
+
+    model = copy.deepcopy(base).to(memory_format=torch.channels_last)
+    # The one-to-one head, which is shipped, gets the weight that it ends with.
+    model.args, model.criterion = get_cfg(overrides={"epochs": 2}), None
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            # So few frames say less of the statistics than the scenes did.
+            module.eval()
+    optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=0.0005)
+    rng = np.random.default_rng([seed, 11])
+    for step, batch in enumerate(batches(frames, settings, rng)):
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * rate_at(step, settings.steps)
+        loss, _ = model.loss(batch)
+        if step == 0:
+            model.criterion.update()
+        optimizer.zero_grad()
+        loss.sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+        optimizer.step()
+    return model.eval()
+
+
+def rate_at(step: int, steps: int) -> float:
+    """The learning rate by its largest: a short rise, then half a cosine."""
+    rise = max(1, round(steps * WARM_UP))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, steps - rise))
+
+
+def batches(
+    frames: Sequence[LabelledFrame], settings: Settings, rng: np.random.Generator
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Batches for so many steps; every frame comes before any comes again."""
+    waiting: list[int] = []
+    for _ in range(settings.steps):
+        while len(waiting) < settings.batch:
+            waiting += rng.permutation(len(frames)).tolist()
+        taken, waiting = waiting[: settings.batch], waiting[settings.batch :]
+        images, rows = [], []
+        for number, index in enumerate(taken):
+            image, boxes = turned(frames[index], rng)
+            images.append(image)
+            rows += [(number, *row) for row in boxes]
+        labels = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+        yield {
+            "img": pixels.contiguous(memory_format=torch.channels_last),
+            "batch_idx": labels[:, 0],
+            "cls": labels[:, 1:2],
+            "bboxes": labels[:, 2:],
+        }
+
+
+def turned(
+    frame: LabelledFrame, rng: np.random.Generator
+) -> tuple[np.ndarray, list[tuple[float, float, float, float, float]]]:
+    """A frame or its mirror image, a little lighter or darker; its labels as YOLO has them."""
+    height, width = frame.pixels.shape[:2]
+    mirrored = bool(rng.integers(2))
+    image = frame.pixels[:, ::-1] if mirrored else frame.pixels
+    light = rng.uniform(0.85, 1.15)
+    rows = []
+    for class_id, box in frame.boxes:
+        x = (box.x1 + box.x2) / 2 / width
+        y = (box.y1 + box.y2) / 2 / height
+        x = 1 - x if mirrored else x
+        rows.append((float(class_id), x, y, box.width / width, box.height / height))
+    return np.clip(image.astype(np.float32) * light, 0, 255), rows
+
+
+class TorchDetector:
+    """Stands for the runtime on a model that was just trained: an export of each takes too long."""
+
+    def __init__(self, model: Any, class_names: tuple[str, ...]) -> None:
+        self._model, self.class_names = model, class_names
+
+    def detect_fast(self, pixels: np.ndarray) -> TorchDetector.Found:
+        image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
+        with torch.no_grad():
+            rows = self._model(image.contiguous(memory_format=torch.channels_last))[0][0].numpy()
+        rows = rows[rows[:, 4] >= LOWEST_SCORE]
+        return self.Found(self.class_names, rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp))
+
+    @dataclass(frozen=True, eq=False)
+    class Found:
+        """As `detector_runtime.Detections` has them."""
+
+        class_names: tuple[str, ...]
+        boxes: np.ndarray
+        scores: np.ndarray
+        class_ids: np.ndarray
+
+
+def f1_of(detector: TorchDetector, frames: Sequence[LabelledFrame], pack: GamePack) -> float:
+    """Micro-F1 at the pack's thresholds."""
+    judged = []
+    for number, frame in enumerate(frames):
+        found = detector.detect_fast(frame.pixels)
+        detections = tuple(
+            ScoredBox(int(class_id), float(score), Box(*map(float, corners)))
+            for class_id, score, corners in zip(
+                found.class_ids, found.scores, found.boxes, strict=True
+            )
+        )
+        judged.append(JudgedFrame(str(number), frame.boxes, detections))
+    judgement = Judgement(pack.class_names, thresholds_of(pack))
+    return score_frames(judged, judgement).micro.f1 or 0.0
+
+
+def figures_of(runs: Sequence[Run]) -> dict[str, float]:
+    """What the scores say; without an interval where there are fewer than two seeds."""
+    budgets = sorted({run.budget for run in runs if run.budget})
+    figures = {
+        f"f1_{way}_{budget}" if budget else "f1_before": statistics.mean(
+            run.f1 for run in runs if (run.way, run.budget) == (way, budget)
+        )
+        for way, budget in [("before", 0), *((w, b) for b in budgets for w in ("random", "chosen"))]
+    }
+    ratios = log_ratios(runs)
+    seeds = len(ratios)
+    if not ratios:
+        return figures
+    middle = statistics.mean(ratios)
+    figures |= {"seeds": float(seeds), "boxes_saved": 1 - 2**-middle}
+    if seeds > 1:
+        reach = stats.t.ppf(0.975, seeds - 1) * statistics.stdev(ratios) / math.sqrt(seeds)
+        figures["boxes_saved_low"] = 1 - 2 ** -(middle - reach)
+        figures["boxes_saved_high"] = 1 - 2 ** -(middle + reach)
+    return figures
+
+
+def log_ratios(runs: Sequence[Run]) -> list[float]:
+    """For each seed the logarithm to base 2 of how many times as many boxes random frames need.
+
+    None where F1 does not grow with the boxes, so that nothing can be said.
+    """
+    ways = {
+        (seed, way): [
+            (math.log2(run.boxes), run.f1) for run in runs if (run.seed, run.way) == (seed, way)
+        ]
+        for seed in sorted({run.seed for run in runs})
+        for way in ("random", "chosen")
+    }
+    middles = {key: np.mean(points, axis=0) for key, points in ways.items()}
+    apart = np.concatenate([np.array(points) - middles[key] for key, points in ways.items()])
+    slope = float((apart[:, 0] * apart[:, 1]).sum() / (apart[:, 0] ** 2).sum())
+    if slope <= 0:
+        return []
+    ratios = []
+    for seed in sorted({seed for seed, _ in ways}):
+        more = middles[seed, "chosen"] - middles[seed, "random"]
+        ratios.append(float((more[1] - slope * more[0]) / slope))
+    return ratios
+
+
+def main() -> None:
+    """Run from the command line; prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--full", action="store_true", help="twice as many seeds")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--base-epochs", type=int)
+    asked = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    full = asked.pop("full")
+    settings = replace(Settings(seeds=10 if full else 5), **asked)
+    print(json.dumps(measure(settings=settings), indent=2))
+
+
+if __name__ == "__main__":
+    main()

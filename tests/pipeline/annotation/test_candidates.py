@@ -1,0 +1,99 @@
+"""Screenshots are told apart from each other and from labelled frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.annotation.annotation_batch import AnnotationBatchError
+from pipeline.annotation.candidates import find_candidates, open_candidate, read_screenshots
+
+
+def view(seed: int) -> Image.Image:
+    """Smooth ground, another one for each seed."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(20, 235, (9, 16, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((320, 180), Image.Resampling.BICUBIC)
+
+
+def save(image: Image.Image, file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image.save(file)
+    return file
+
+
+def read(folder: Path):  # type: ignore[no-untyped-def]
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return read_screenshots(folder, files)
+
+
+def test_one_of_each_view_is_kept(tmp_path: Path) -> None:
+    for number in range(4):
+        save(view(number), tmp_path / f"match_{number}.png")
+    save(view(0), tmp_path / "again" / "match_9.png")
+    moved = view(1)
+    moved.paste((250, 10, 10), (100, 90, 108, 98))
+    save(moved, tmp_path / "match_7.png")
+    images, unreadable = read(tmp_path)
+    assert unreadable == ()
+    found = find_candidates(images, ())
+    assert [one.source for one in found.screenshots] == [
+        *("again/match_9.png", "match_1.png", "match_2.png", "match_3.png"),
+    ]
+    assert (found.duplicates, found.labelled) == (2, 0)
+    assert found.sessions == ("match", "match", "match", "match")
+    assert find_candidates(reversed(images), ()) == found
+
+
+def test_what_a_labelled_frame_shows_is_left_out(tmp_path: Path) -> None:
+    for number in range(3):
+        save(view(number), tmp_path / "new" / f"{number}.png")
+    save(view(2), tmp_path / "old" / "anything.jpg")
+    images, _ = read(tmp_path / "new")
+    labelled, _ = read(tmp_path / "old")
+    found = find_candidates(images, [one.fingerprint for one in labelled])
+    assert [one.source for one in found.screenshots] == ["0.png", "1.png"]
+    assert (found.duplicates, found.labelled) == (0, 1)
+
+
+def test_a_slow_pan_leaves_some_frames(tmp_path: Path) -> None:
+    wide = Image.fromarray(
+        np.random.default_rng(5).integers(20, 235, (9, 80, 3), dtype=np.uint8)
+    ).resize((1600, 180), Image.Resampling.BICUBIC)
+    for number in range(40):
+        part = wide.crop((number * 8, 0, number * 8 + 320, 180))
+        save(part, tmp_path / f"pan_{number:02d}.png")
+    images, _ = read(tmp_path)
+    kept = find_candidates(images, ()).screenshots
+    assert 3 <= len(kept) < 40
+
+
+def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
+    save(view(0), tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    (tmp_path / "cut.jpg").write_bytes(save(view(1), tmp_path / "x.jpg").read_bytes()[:900])
+    (tmp_path / "empty.webp").write_bytes(b"")
+    images, unreadable = read(tmp_path)
+    assert [one.source for one in images] == ["good.png", "x.jpg"]
+    assert [one.source for one in unreadable] == ["bad.png", "cut.jpg", "empty.webp"]
+    assert all(one.why for one in unreadable)
+
+
+def test_an_image_is_told_by_its_upright_file(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    view(0).save(tmp_path / "turned.jpg", exif=exif)
+    (image,), _ = read(tmp_path)
+    assert (image.width, image.height) == (180, 320)
+    assert open_candidate(tmp_path, image).size == (180, 320)
+    (tmp_path / "turned.jpg").unlink()
+    with pytest.raises(AnnotationBatchError, match="has changed"):
+        open_candidate(tmp_path, image)
+
+
+def test_nothing_is_found_in_nothing() -> None:
+    found = find_candidates((), ())
+    assert (found.screenshots, found.duplicates, found.labelled) == ((), 0, 0)
