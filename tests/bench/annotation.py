@@ -6,8 +6,8 @@ three long ones, almost all on land, and two short ones on water, as most of rea
 same few things. Some frames of it, the same for both ways, are labelled to begin with. Then frames
 are added until they have as many boxes as a budget says: those that `annotation_batch` would choose
 (without its blind share, which is for validation), or frames at random. Each time the detector is
-fine-tuned anew, for as many steps, on all that is labelled, and scored on sessions held out: half
-land, half water.
+fine-tuned anew, for as many steps, on all that is labelled and on drawn scenes, and scored on
+sessions held out: half land, half water.
 
 F1 grows about with the logarithm of the boxes. Both ways get one slope, and each seed a distance
 between them; the distance over the slope says how many times as many boxes the one needs as the
@@ -29,9 +29,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
 import math
-import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,10 +44,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from box_savings import Run, figures_of
 from demo_sets import demo_sets
 from detector_runtime.system.cores import usable_cores
 from PIL import Image
-from scipy import stats
 
 from assets.graph.evaluation import thresholds_of
 from pipeline.annotation.looks import look_at
@@ -61,6 +61,7 @@ from pipeline.evaluation.report import Judgement, score_frames
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.fingerprints import perceptual_hash
+from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.manifests import digest_of
 from pipeline.training.job import (
     ImageOrigin,
@@ -71,6 +72,7 @@ from pipeline.training.job import (
     job_spec,
     write_job,
 )
+from resources.files import remove_tree
 from resources.gpu.leases.local import LocalProvider
 from resources.state import StateFolder
 
@@ -87,15 +89,15 @@ WARM_UP = 0.1
 class Settings:
     """What is measured; other settings are other results."""
 
-    seeds: int = 5
-    budgets: tuple[int, ...] = (80, 160, 320)
+    seeds: int = 7
+    budgets: tuple[int, ...] = (80, 320)
     beginning: int = 4
     """Frames that are labelled to begin with."""
     long_frames: int = 20
     short_frames: int = 4
     held_out_frames: int = 24
     base_epochs: int = 10
-    steps: int = 50
+    steps: int = 60
     batch: int = 8
     learning_rate: float = 0.001
 
@@ -118,21 +120,17 @@ class LabelledFrame:
         return sha256(self.pixels.tobytes()).hexdigest()
 
 
-@dataclass(frozen=True)
-class Run:
-    """One score."""
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A detector that has seen drawn scenes alone, and those scenes."""
 
-    seed: int
-    way: str
-    budget: int
-    boxes: int
-    frames: int
-    f1: float
+    model: Any
+    scenes: tuple[LabelledFrame, ...]
 
 
 def measure(full: bool = False, settings: Settings | None = None) -> dict[str, float]:
     """Figures by name; F1 is a mean over the seeds."""
-    chosen = settings or Settings(seeds=10 if full else 5)
+    chosen = settings or Settings(seeds=14 if full else 7)
     folder = StateFolder.from_environment().root / "bench" / "annotation"
     folder.mkdir(parents=True, exist_ok=True)
     pack = load_pack("demo")
@@ -168,7 +166,7 @@ class _Bench:
     def __init__(self, pack: GamePack, settings: Settings, scores: Scores, folder: Path) -> None:
         self.scores = scores
         self._pack, self._settings, self._folder = pack, settings, folder
-        self._base: Any = None
+        self._base: Base | None = None
         self._held_out: list[LabelledFrame] = []
 
     def measure_seed(self, seed: int) -> None:
@@ -212,6 +210,7 @@ class _Bench:
         beginning: Sequence[LabelledFrame],
         added: Sequence[LabelledFrame],
     ) -> TorchDetector:
+        assert self._base is not None
         model = fine_tuned(self._base, [*beginning, *added], self._settings, seed)
         detector = TorchDetector(model, self._pack.class_names)
         if not self.scores.has(seed, way, budget):
@@ -291,10 +290,11 @@ def chosen_order(
     return [pick.index for pick in select_frames(rated, Budget(math.inf, 0.0), hashes)]
 
 
-def base_model(folder: Path, pack: GamePack, epochs: int) -> Any:
-    """A detector that has seen drawn scenes alone; trained once and kept."""
+def base_model(folder: Path, pack: GamePack, epochs: int) -> Base:
+    """A detector that has seen drawn scenes alone, trained once and kept, and those scenes."""
     from ultralytics import YOLO
 
+    training_set = TrainingSet.open(demo_sets(folder / "state").training_set)
     file = folder / f"base_{epochs}.pt"
     if not file.is_file():
         print(f"Training a detector on drawn scenes for {file}", file=sys.stderr)
@@ -307,20 +307,30 @@ def base_model(folder: Path, pack: GamePack, epochs: int) -> Any:
             hyperparameters=hyperparameters(pack.training.hyperparameters, {"epochs": epochs}),
             training=(drawn,),
         )
-        sets = demo_sets(folder / "state")
-        job = write_job(folder / f"job_{time.time_ns()}", spec, sets.training_set)
+        job = write_job(folder / f"job_{time.time_ns()}", spec, training_set.folder)
         with LocalProvider().rent(job_spec(spec)) as lease:
             (lease.run(job) / "best.pt").replace(file)
+        remove_tree(job.parent)
     model = YOLO(str(file)).model.float()
-    model.names = dict(enumerate(pack.class_names))
-    return model
+    return Base(model, tuple(drawn_scenes(training_set)))
 
 
-def fine_tuned(base: Any, frames: Sequence[LabelledFrame], settings: Settings, seed: int) -> Any:
-    """A copy of a model after so many steps on frames, turned left and right by chance."""
+def drawn_scenes(training_set: TrainingSet) -> Iterator[LabelledFrame]:
+    """Those that the training set lists for training, with their labels."""
+    for line in training_set.listed["train"]:
+        if not is_real(line):
+            with Image.open(training_set.folder / line) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            height, width = pixels.shape[:2]
+            boxes = (row.labelled_box(width, height) for row in training_set.rows_of(line))
+            yield LabelledFrame("drawn", pixels, tuple(boxes))
+
+
+def fine_tuned(base: Base, frames: Sequence[LabelledFrame], settings: Settings, seed: int) -> Any:
+    """A copy of a model after so many steps: half of each batch is of frames, half drawn."""
     from ultralytics.cfg import get_cfg
 
-    model = copy.deepcopy(base).to(memory_format=torch.channels_last)
+    model = copy.deepcopy(base.model).to(memory_format=torch.channels_last)
     # The one-to-one head, which is shipped, gets the weight that it ends with.
     model.args, model.criterion = get_cfg(overrides={"epochs": 2}), None
     for parameter in model.parameters():
@@ -331,17 +341,34 @@ def fine_tuned(base: Any, frames: Sequence[LabelledFrame], settings: Settings, s
             # So few frames say less of the statistics than the scenes did.
             module.eval()
     optimizer = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=0.0005)
+    # The mean over the second half of the steps hangs less on the order of the images.
+    averaged = torch.optim.swa_utils.AveragedModel(model)
     rng = np.random.default_rng([seed, 11])
-    for step, batch in enumerate(batches(frames, settings, rng)):
+    for step, batch in enumerate(batches(frames, base.scenes, settings, rng)):
         optimizer.param_groups[0]["lr"] = settings.learning_rate * rate_at(step, settings.steps)
-        loss, _ = model.loss(batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            predictions = model(batch["img"])
+        loss, _ = model.loss(batch, in_full_precision(predictions))
         if step == 0:
             model.criterion.update()
         optimizer.zero_grad()
         loss.sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
         optimizer.step()
-    return model.eval()
+        if step >= settings.steps // 2:
+            averaged.update_parameters(model)
+    return averaged.module.eval()
+
+
+def in_full_precision(predictions: Any) -> Any:
+    """The same, of float32, whatever it is made of."""
+    if isinstance(predictions, torch.Tensor):
+        return predictions.float()
+    if isinstance(predictions, dict):
+        return {name: in_full_precision(one) for name, one in predictions.items()}
+    if isinstance(predictions, list | tuple):
+        return type(predictions)(in_full_precision(one) for one in predictions)
+    return predictions
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -353,17 +380,18 @@ def rate_at(step: int, steps: int) -> float:
 
 
 def batches(
-    frames: Sequence[LabelledFrame], settings: Settings, rng: np.random.Generator
+    frames: Sequence[LabelledFrame],
+    scenes: Sequence[LabelledFrame],
+    settings: Settings,
+    rng: np.random.Generator,
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Batches for so many steps; every frame comes before any comes again."""
-    waiting: list[int] = []
+    """Batches for so many steps, half of them frames and half of them drawn scenes."""
+    half = settings.batch // 2
+    sources = zip(endless(frames, rng), endless(scenes, rng), strict=True)
     for _ in range(settings.steps):
-        while len(waiting) < settings.batch:
-            waiting += rng.permutation(len(frames)).tolist()
-        taken, waiting = waiting[: settings.batch], waiting[settings.batch :]
         images, rows = [], []
-        for number, index in enumerate(taken):
-            image, boxes = turned(frames[index], rng)
+        for number, one in enumerate(itertools.chain(*itertools.islice(sources, half))):
+            image, boxes = turned(one, rng)
             images.append(image)
             rows += [(number, *row) for row in boxes]
         labels = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
@@ -374,6 +402,13 @@ def batches(
             "cls": labels[:, 1:2],
             "bboxes": labels[:, 2:],
         }
+
+
+def endless(frames: Sequence[LabelledFrame], rng: np.random.Generator) -> Iterator[LabelledFrame]:
+    """Every one in a random order before any comes again."""
+    while True:
+        for index in rng.permutation(len(frames)):
+            yield frames[index]
 
 
 def turned(
@@ -432,52 +467,6 @@ def f1_of(detector: TorchDetector, frames: Sequence[LabelledFrame], pack: GamePa
     return score_frames(judged, judgement).micro.f1 or 0.0
 
 
-def figures_of(runs: Sequence[Run]) -> dict[str, float]:
-    """What the scores say; without an interval where there are fewer than two seeds."""
-    budgets = sorted({run.budget for run in runs if run.budget})
-    figures = {
-        f"f1_{way}_{budget}" if budget else "f1_before": statistics.mean(
-            run.f1 for run in runs if (run.way, run.budget) == (way, budget)
-        )
-        for way, budget in [("before", 0), *((w, b) for b in budgets for w in ("random", "chosen"))]
-    }
-    ratios = log_ratios(runs)
-    seeds = len(ratios)
-    if not ratios:
-        return figures
-    middle = statistics.mean(ratios)
-    figures |= {"seeds": float(seeds), "boxes_saved": 1 - 2**-middle}
-    if seeds > 1:
-        reach = stats.t.ppf(0.975, seeds - 1) * statistics.stdev(ratios) / math.sqrt(seeds)
-        figures["boxes_saved_low"] = 1 - 2 ** -(middle - reach)
-        figures["boxes_saved_high"] = 1 - 2 ** -(middle + reach)
-    return figures
-
-
-def log_ratios(runs: Sequence[Run]) -> list[float]:
-    """For each seed the logarithm to base 2 of how many times as many boxes random frames need.
-
-    None where F1 does not grow with the boxes, so that nothing can be said.
-    """
-    ways = {
-        (seed, way): [
-            (math.log2(run.boxes), run.f1) for run in runs if (run.seed, run.way) == (seed, way)
-        ]
-        for seed in sorted({run.seed for run in runs})
-        for way in ("random", "chosen")
-    }
-    middles = {key: np.mean(points, axis=0) for key, points in ways.items()}
-    apart = np.concatenate([np.array(points) - middles[key] for key, points in ways.items()])
-    slope = float((apart[:, 0] * apart[:, 1]).sum() / (apart[:, 0] ** 2).sum())
-    if slope <= 0:
-        return []
-    ratios = []
-    for seed in sorted({seed for seed, _ in ways}):
-        more = middles[seed, "chosen"] - middles[seed, "random"]
-        ratios.append(float((more[1] - slope * more[0]) / slope))
-    return ratios
-
-
 def main() -> None:
     """Run from the command line; prints one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -487,7 +476,7 @@ def main() -> None:
     parser.add_argument("--base-epochs", type=int)
     asked = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     full = asked.pop("full")
-    settings = replace(Settings(seeds=10 if full else 5), **asked)
+    settings = replace(Settings(seeds=14 if full else 7), **asked)
     print(json.dumps(measure(settings=settings), indent=2))
 
 
