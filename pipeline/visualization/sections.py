@@ -30,7 +30,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Section:
+class TileGroup:
     """A heading and what stands below it."""
 
     title: str
@@ -42,7 +42,7 @@ def tile_width(columns: int) -> int:
     return (SHEET_WIDTH - GAP * (columns + 1)) // columns
 
 
-def draw_sections(sections: Sequence[Section], columns: int) -> Image.Image:
+def draw_sections(sections: Sequence[TileGroup], columns: int) -> Image.Image:
     """A sheet, RGB and `SHEET_WIDTH` wide.
 
     Args:

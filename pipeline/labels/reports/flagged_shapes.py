@@ -19,7 +19,7 @@ from pipeline.labels.images import UNREADABLE
 from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import draw_box
 from pipeline.visualization.palette import SKY_BLUE, VERMILION
-from pipeline.visualization.sections import GROUND, Section, Tile, draw_sections, tile_width
+from pipeline.visualization.sections import GROUND, Tile, TileGroup, draw_sections, tile_width
 from pipeline.visualization.tiles import encode_jpeg
 
 REJECTED = "rejected"
@@ -93,13 +93,14 @@ def flagged_sheet(export: ExportBatch, shapes: Sequence[FlaggedShape]) -> bytes 
     most = MOST_OF_A_KIND if len(groups) <= FEW_KINDS else COLUMNS
     frames = {frame.place: frame for frame in (*export.batch.frames, *export.batch.unlabelled)}
     sections = [
-        _section(group, found, most, _Frames(export, frames)) for group, found in groups.items()
+        _section(group, found, most, _BatchFrames(export, frames))
+        for group, found in groups.items()
     ]
     return encode_jpeg(draw_sections(sections, COLUMNS)) if sections else None
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _BatchFrames:
     """The frames of a batch by their places."""
 
     export: ExportBatch
@@ -119,13 +120,15 @@ def opened(file: Path) -> Image.Image | None:
         return None
 
 
-def _section(group: str, found: Sequence[FlaggedShape], most: int, frames: _Frames) -> Section:
+def _section(
+    group: str, found: Sequence[FlaggedShape], most: int, frames: _BatchFrames
+) -> TileGroup:
     some = spread_over(found, most)
     number = f"{len(some)} of {len(found)}" if len(some) < len(found) else f"{len(found)}"
-    return Section(f"{group} ({number})", tuple(_tile(one, frames) for one in some))
+    return TileGroup(f"{group} ({number})", tuple(_tile(one, frames) for one in some))
 
 
-def _tile(shape: FlaggedShape, frames: _Frames) -> Tile:
+def _tile(shape: FlaggedShape, frames: _BatchFrames) -> Tile:
     width = tile_width(COLUMNS)
     size = (width, round(width * SHAPE_OF_TILE))
     image = frames.image_of(shape.frame)

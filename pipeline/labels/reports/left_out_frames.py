@@ -20,8 +20,8 @@ from pipeline.visualization.palette import VERMILION, readable_on_black
 from pipeline.visualization.sections import (
     FONT_SIZE,
     GROUND,
-    Section,
     Tile,
+    TileGroup,
     draw_sections,
     tile_width,
 )
@@ -53,13 +53,13 @@ def left_out_sheet(summary: MergeSummary, folder_of: FolderOf) -> bytes | None:
     Raises:
         BatchError: a batch is damaged.
     """
-    frames = _Frames(folder_of)
+    frames = _PairedFrames(folder_of)
     sections = []
     for title, count, pairs in _examples(summary):
         some = spread_over(pairs, MOST_PAIRS)
         if some:
             tiles = tuple(tile for pair in some for tile in _tiles(pair, frames, summary))
-            sections.append(Section(f"{title} ({len(some)} of {count})", tiles))
+            sections.append(TileGroup(f"{title} ({len(some)} of {count})", tiles))
     return encode_jpeg(draw_sections(sections, COLUMNS)) if sections else None
 
 
@@ -91,7 +91,7 @@ def _examples(summary: MergeSummary) -> Iterator[tuple[str, int, Sequence[FrameP
     )
 
 
-class _Frames:
+class _PairedFrames:
     """Frames by batch and place; each batch is read once, and only if it is asked for."""
 
     def __init__(self, folder_of: FolderOf) -> None:
@@ -113,7 +113,7 @@ class _Frames:
         return {one.place: BatchFrame(batch, folder, one) for one in frames}
 
 
-def _tiles(pair: FramePair, frames: _Frames, summary: MergeSummary) -> Iterator[Tile]:
+def _tiles(pair: FramePair, frames: _PairedFrames, summary: MergeSummary) -> Iterator[Tile]:
     names = tuple(summary.per_class)
     told = f": {counted(pair.differences)}" if pair.differences else ""
     for title, role, marked in (
