@@ -99,6 +99,24 @@ def demo_screenshots(context: typer.Context, game: Game = "demo") -> None:
     plain(f"{len(files)} screenshots are in {files[0].parent}.")
 
 
+@annotate_app.command("demo-labels")
+def demo_labels(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Of the batch.")],
+    game: Game = "demo",
+) -> None:
+    """Label a batch of the built-in game as a person who never errs would, instead of in CVAT.
+
+    Example: `outpost annotate demo-labels first_hundred`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.annotating.batch_choice import label_batch
+
+    with explained(), progress_shown(errors):
+        file = label_batch(resources_of(context), game, name)
+    plain(f"Its labels are in {file}.")
+
+
 def _print_batches(batches: tuple[ChosenBatch, ...]) -> None:
     print_table(
         ("batch", "chosen by", "state", "frames", "blind", "boxes", "sessions"),

@@ -365,6 +365,7 @@ def _print_summary(summary: MergeSummary) -> None:
         f"{summary.synthetic_val} synthetic.",
         soft_wrap=True,
     )
+    print_table(("rule", "what it did"), ((one.rule, one.effect) for one in summary.rules))
     for warning in summary.warnings:
         note(warning)
 

@@ -75,7 +75,8 @@ def write_export_batches(exports_folder: Path, report: Report = silent) -> tuple
     return files
 
 
-def _box_shape(seen: SeenObject) -> Shape:
+def box_shape(seen: SeenObject) -> Shape:
+    """A rectangle, as an annotator draws it."""
     box = seen.box
     return {
         "segmentation": [],
@@ -99,9 +100,9 @@ def _polygon_shape(seen: SeenObject) -> Shape:
 
 
 BATCHES: Mapping[str, tuple[str, Callable[[SeenObject], Shape]]] = {
-    "session_harbour.zip": ("harbour", _box_shape),
+    "session_harbour.zip": ("harbour", box_shape),
     "session_valley.zip": ("valley", _polygon_shape),
-    "heldout_session.zip": ("heldout", _box_shape),
+    "heldout_session.zip": ("heldout", box_shape),
 }
 """The session in each archive, and how it was annotated."""
 
@@ -141,13 +142,16 @@ def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for frame in frames:
-            _add(archive, f"images/default/{frame.name}.png", stored_png(frame.image))
-        annotations = json.dumps(_coco(frames, shape_of)).encode()
-        _add(archive, "annotations/instances_default.json", annotations)
+            add_member(archive, f"images/default/{frame.name}.png", stored_png(frame.image))
+        annotations = json.dumps(coco_document(frames, shape_of)).encode()
+        add_member(archive, "annotations/instances_default.json", annotations)
     return stream.getvalue()
 
 
-def _coco(frames: list[Screenshot], shape_of: Callable[[SeenObject], Shape]) -> dict[str, Any]:
+def coco_document(
+    frames: Sequence[Screenshot], shape_of: Callable[[SeenObject], Shape]
+) -> dict[str, Any]:
+    """What CVAT writes into an annotation file of such frames."""
     # In alphabetical order, which is not that of the pack.
     labels = sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
     annotations: list[dict[str, Any]] = []
@@ -213,7 +217,8 @@ def stored_png(image: Pixels) -> bytes:
     return stream.getvalue()
 
 
-def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+def add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    """A file into an archive, with the same bytes on every system."""
     entry = zipfile.ZipInfo(name, EARLIEST)
     # By default these two depend on the operating system.
     entry.create_system, entry.external_attr = 3, 0o644 << 16

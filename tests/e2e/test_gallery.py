@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.gallery.items import Collection, Item, Mark
+from pipeline.gallery.items import Collection, Item, Mark, Sheet, SheetRow
 from pipeline.gallery.page import write_gallery
 from pipeline.labels.boxes import Box
 
@@ -22,6 +22,7 @@ CHROMIUM = next(
 IMAGES = 5000
 CLASSES = tuple(f"class {number:02d}" for number in range(60))
 KINDS = ("found", "missed", "wrong class", "nothing there")
+REPORT = Sheet("Rejected", ("image",), (SheetRow(("frame 0007",), {"name": "frame 0007"}),))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,9 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(1)
     return write_gallery(
         folder / "g",
-        Collection("many", CLASSES, tuple(item(rng, file, n) for n in range(IMAGES)), "score"),
+        Collection(
+            "many", CLASSES, tuple(item(rng, file, n) for n in range(IMAGES)), "score", (REPORT,)
+        ),
     )
 
 
@@ -165,3 +168,12 @@ def test_a_single_error_is_one_error(page: Any, tmp_path: Path) -> None:
     page.goto(write_gallery(tmp_path / "g", Collection("few", CLASSES, items, "score")).as_uri())
     captions = page.locator("figcaption").all_text_contents()
     assert captions == ["frame 0", "frame 1 · 1 error", "frame 2 · 2 errors"]
+
+
+def test_a_row_of_a_report_leads_to_its_image(page: Any) -> None:
+    page.get_by_role("button", name="Rejected").click()
+    assert page.locator("#report").is_visible()
+    page.locator("#told a").click()
+    assert not page.locator("#report").is_visible()
+    assert page.locator("#count").text_content().startswith("1 of 5000 images")
+    assert page.locator("#name").input_value() == "frame 0007"

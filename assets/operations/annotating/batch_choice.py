@@ -12,6 +12,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
+from pipeline.demo_game.annotator import AskedFrame, write_true_labels
 from pipeline.demo_game.unlabelled import write_unlabelled_screenshots
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, load_pack
@@ -133,6 +134,38 @@ def draw_screenshots(resources: Resources, game: str | Path) -> tuple[Path, ...]
         )
     resources.state.require_writable()
     return write_unlabelled_screenshots(folder, reporter())
+
+
+def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
+    """Put the true labels of a batch of the built-in game into the exports folder.
+
+    They are named as the batch, and blind frames are of the subset Validation, as of a batch that
+    was pushed to CVAT.
+
+    Raises:
+        NoUnlabelledError: the game is not drawn by Outpost.
+        UnknownScreenshotError: the batch holds other screenshots.
+        NotMaterializedError: there is no such batch.
+    """
+    pack = load_pack(game)
+    exports = resources.exports.path(pack.name)
+    if not pack.drawn:
+        raise NoUnlabelledError(
+            f"{pack.title} is not drawn by Outpost.",
+            f"Label the batch in CVAT, and drop its export into {exports}.",
+        )
+    resources.state.require_writable()
+    key = GameKeys.of(pack).annotation_batch
+    with open_instance(resources.state) as instance:
+        batch = AnnotationBatch.open(latest(instance, resources.artifacts.store, key, name).path)
+    asked = [
+        AskedFrame(one.name, one.source, "Validation" if one.blind else "default")
+        for one in batch.frames
+    ]
+    target = exports / f"{name}.zip"
+    exports.mkdir(parents=True, exist_ok=True)
+    write_true_labels(target, asked, reporter())
+    return target
 
 
 def _chosen(

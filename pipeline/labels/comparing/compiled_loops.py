@@ -192,12 +192,12 @@ def same_pixels(
     pairs = 0
     for one in range(len(hashes)):
         for other in found[: near(hashes[:one], hashes[one], most_bits, found)]:
-            if batches[one] != batches[other] and all_close(
-                thumbnails[one], thumbnails[other], most_grey[one]
-            ):
-                low, high = root_of(parents, one), root_of(parents, other)
-                if low != high:
-                    parents[max(low, high)] = min(low, high)
-                    first[pairs], second[pairs] = one, other
-                    pairs += 1
+            if batches[one] == batches[other]:
+                continue
+            # First, because of a camera that stands still nearly all pairs are connected already.
+            low, high = root_of(parents, one), root_of(parents, other)
+            if low != high and all_close(thumbnails[one], thumbnails[other], most_grey[one]):
+                parents[max(low, high)] = min(low, high)
+                first[pairs], second[pairs] = one, other
+                pairs += 1
     return first[:pairs], second[:pairs]
