@@ -4,7 +4,9 @@ CVAT hands the file to datumaro, which takes an id of 0 for none (cvat#4750), an
 the `bbox` for the attribute of that name, whatever `attributes` says (1.13.12, `coco/base.py`).
 CVAT keeps an attribute where the label has one of its name, and drops it where not; `source: auto`
 among them marks the shape as one that a model drew (`import_dm_annotations`). A rectangle is a
-`bbox` with an empty `segmentation`; anything there would become a polygon beside it.
+`bbox` with an empty `segmentation`; anything there would become a polygon beside it. datumaro
+rounds corners to a hundredth of a pixel, so corners are written as such: what it rounds twice may
+be off by twice as much.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.labels.boxes import STORED_DIGITS, LabelledBox
+from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.formats.written_images import (
     Content,
     LabelledImage,
@@ -25,6 +27,8 @@ from pipeline.labels.formats.written_images import (
 SUBSET = "default"
 """As CVAT calls the subset of what was given none."""
 SCORE_DIGITS = 6
+CORNER_DIGITS = 2
+"""Decimals of a pixel that datumaro keeps (`COORDINATE_ROUNDING_DIGITS`)."""
 ABOUT = {
     "licenses": [{"name": "", "id": 0, "url": ""}],
     "info": {
@@ -82,7 +86,7 @@ def write_coco(
     """Write a COCO 1.0 archive.
 
         annotations/instances_default.json
-        images/default/             the images, where their content is given
+        images/default/             the images where their content is given, else empty
 
     Args:
         target: the zip archive; its folder is made, and a file there is replaced.
@@ -103,7 +107,10 @@ def _members(
     text: str, images: Sequence[LabelledImage], content: Content | None
 ) -> Iterator[tuple[str, bytes]]:
     yield f"annotations/instances_{SUBSET}.json", text.encode()
-    if content is not None:
+    if content is None:
+        # datumaro 1.13.12 reads no export without a folder of images, even an empty one.
+        yield f"images/{SUBSET}/", b""
+    else:
         for image in images:
             yield f"images/{SUBSET}/{image.path}", content(image)
 
@@ -132,13 +139,13 @@ def _annotations(images: Sequence[LabelledImage]) -> Iterator[dict[str, Any]]:
 
 
 def _rectangle(labelled: LabelledBox) -> dict[str, Any]:
-    box = labelled.box.rounded()
-    width, height = (round(side, STORED_DIGITS) for side in (box.width, box.height))
+    x1, y1, x2, y2 = (round(side, CORNER_DIGITS) for side in labelled.box)
+    width, height = round(x2 - x1, CORNER_DIGITS), round(y2 - y1, CORNER_DIGITS)
     return {
         "category_id": labelled.class_id + 1,
         "segmentation": [],
-        "area": round(width * height, STORED_DIGITS),
-        "bbox": [box.x1, box.y1, width, height],
+        "area": round(width * height, CORNER_DIGITS),
+        "bbox": [x1, y1, width, height],
         "iscrowd": 0,
         "attributes": {"occluded": False, "rotation": 0.0},
     }

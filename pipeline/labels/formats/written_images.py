@@ -17,6 +17,7 @@ from pipeline.labels.formats.shapes import MIN_SIDE
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip archive can name."""
 READABLE_FILE = 0o100644 << 16
+FOLDER = 0o040755 << 16 | 0x10
 UNIX = 3
 EDGE_TOLERANCE = 0.001
 """Pixels: boxes are kept to a thousandth of one."""
@@ -75,7 +76,8 @@ def check_images(images: Sequence[LabelledImage], class_names: Sequence[str]) ->
 def write_archive(target: Path, members: Iterable[tuple[str, bytes]]) -> None:
     """Write a zip archive whose bytes depend on its members alone; a file there is replaced.
 
-    Members are stored, not deflated: compressors differ between machines.
+    Members are stored, not deflated: compressors differ between machines. A name that ends in a
+    slash is an empty folder.
 
     Raises:
         OSError: it cannot be written.
@@ -83,7 +85,8 @@ def write_archive(target: Path, members: Iterable[tuple[str, bytes]]) -> None:
     with replacing(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:
             entry = zipfile.ZipInfo(name, EARLIEST)
-            entry.external_attr, entry.create_system = READABLE_FILE, UNIX
+            entry.external_attr = FOLDER if name.endswith("/") else READABLE_FILE
+            entry.create_system = UNIX
             archive.writestr(entry, content)
 
 

@@ -22,9 +22,11 @@ from pipeline.labels.formats.written_images import LabelledImage, LabelWriteErro
 from pipeline.labels.formats.yolo_writer import write_yolo
 
 CLASSES = ("sheep", "wolf", "town center")
-SIZES = ((64, 48), (1, 1), (333, 7))
+SIZES = ((64, 48), (2, 2), (333, 7))
 PATHS = ("a.png", "a_1.png", "day1/a.png", "day1/b/x y.png", "day2/é.PNG", "a.b.png")
-COCO_PIXELS = 0.002
+COCO_PIXELS = 0.0051
+SMALLEST = 1.02
+"""Pixels of a side: what is rounded to less than one is refused on reading."""
 YOLO_PIXELS = 0.002
 """A line has six decimals of an image's side; of 333 pixels that is a third of a thousandth."""
 Writer = Callable[..., None]
@@ -44,8 +46,8 @@ def content(image: LabelledImage) -> bytes:
 @st.composite
 def boxes_in(draw: st.DrawFn, width: int, height: int) -> LabelledBox:
     def side(length: int) -> tuple[float, float]:
-        first = draw(st.floats(0, length - 1))
-        return first, draw(st.floats(min(first + 1, length), length))
+        first = draw(st.floats(0, length - SMALLEST))
+        return first, draw(st.floats(min(first + SMALLEST, length), length))
 
     (x1, x2), (y1, y2) = side(width), side(height)
     return LabelledBox(draw(st.integers(0, len(CLASSES) - 1)), Box(x1, y1, x2, y2))
@@ -204,7 +206,7 @@ def test_a_failure_leaves_the_file_that_was_there(tmp_path: Path, write: Writer)
     assert [file.name for file in tmp_path.iterdir()] == ["out.zip"]
 
 
-def test_numbers_are_written_to_a_thousandth_of_a_pixel() -> None:
-    box = Box(1.00049, 2, 10.9999, 3.123456)
+def test_corners_are_written_to_a_hundredth_of_a_pixel() -> None:
+    box = Box(1.0049, 2, 10.9999, 3.123456)
     document = coco_document([LabelledImage("a.png", 64, 48, (LabelledBox(0, box),))], CLASSES)
-    assert document["annotations"][0]["bbox"] == [1.0, 2.0, 11.0 - 1.0, 1.123]
+    assert document["annotations"][0]["bbox"] == [1.0, 2.0, 10.0, 1.12]
