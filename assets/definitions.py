@@ -18,6 +18,7 @@ from assets.checks import asset_checks
 from assets.graph.annotations import annotation_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
+from assets.graph.prelabels import prelabel_assets
 from assets.graph.release import release_assets
 from assets.graph.scenes import synthetic_assets
 from assets.graph.training import training_assets
@@ -57,6 +58,7 @@ def build_definitions(
             *game_assets(pack),
             *synthetic_assets(pack),
             *annotation_assets(pack),
+            *prelabel_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
             *release_assets(pack),
