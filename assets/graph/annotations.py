@@ -1,7 +1,6 @@
 """What people annotated: CVAT export batches, and their merge with synthetic scenes."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from pydantic import Field
 from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version, notice
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import image, table
+from assets.graph.label_pages import MergePage, show_batch, show_merge
+from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, MergeRules
 from pipeline.labels.batches import (
     BatchFrame,
@@ -21,8 +21,7 @@ from pipeline.labels.batches import (
     SourceExport,
     purpose_of,
 )
-from pipeline.labels.boxes import Box
-from pipeline.labels.comparing.box_differences import counted
+from pipeline.labels.coverage import boxes_by_batch
 from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.merge import (
     MergeSummary,
@@ -33,7 +32,6 @@ from pipeline.labels.merge import (
     open_batches,
     plan_merge,
 )
-from pipeline.labels.preview import batch_samples, training_samples
 from pipeline.labels.synthetic import SyntheticImage
 from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion, code_version_of
@@ -42,14 +40,6 @@ from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import ExportsFolder
 
 GROUP = "annotations"
-MOST_ROWS = 50
-"""Of a table of frames; the batch's report and the training set's summary have more."""
-SHOWN_COUNTS = {
-    *("real_train", "real_val", "synthetic_train", "synthetic_val"),
-    "difference_count",
-    *("oversample_real", "listed_train", "held_out_by_subset", "left_out_near_test"),
-}
-"""Of a merge, on its page."""
 
 
 def annotation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -87,6 +77,19 @@ def judged_frames(
     batches = _opened((*whole, *tested))
     check_batches(batches, pack.class_names)
     return held_out_frames(batches, pack.merge)
+
+
+def held_out_boxes(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack
+) -> Mapping[str, Mapping[str, int]]:
+    """Boxes that serve evaluation alone, by batch and class; none where they cannot be judged.
+
+    The check 'leakage' says why they can't.
+    """
+    try:
+        return boxes_by_batch(judged_frames(instance, store, pack), pack.class_names)
+    except OutpostError:
+        return {}
 
 
 def merged_batches(
@@ -213,47 +216,14 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
             batch = read_export(export.path, pack.class_names, build.report, options)
             ExportBatch.write(folder, batch, export.path, build.report)
 
-        made = build_asset(build, write, lambda folder: show_batch(ExportBatch.open(folder)))
+        address = f"{keys.cvat_export.to_user_string()}@{context.partition_key}"
+        made = build_asset(
+            build, write, lambda folder: show_batch(ExportBatch.open(folder), address)
+        )
         _forget_renamed(context, artifacts.store, exports, pack, digest)
         return made
 
     return cvat_export
-
-
-def show_batch(export: ExportBatch) -> Metadata:
-    """Counts of a batch, and what was not understood."""
-    report, samples = export.report, batch_samples(export)
-    return {
-        "frames": report.frames,
-        "subsets": table(["subset", "frames"], report.subsets.items()),
-        "boxes": report.boxes,
-        "unlabelled_frames": len(report.unlabelled_frames),
-        "rejected_shapes": report.rejected_shapes,
-        "preview": [image(samples, "labelled frames")] if samples else [],
-        "per_class": table(["class", "boxes"], report.per_class.items()),
-        "sessions": table(
-            ["session", "frames"],
-            [[session or "unknown", frames] for session, frames in report.sessions.items()],
-        ),
-        "unknown_labels": table(["label", "shapes"], report.unknown_labels.items()),
-        "left_out_labels": table(["label", "shapes"], report.left_out_labels.items()),
-        "respelt_labels": table(["label", "taken for"], report.respelt_labels.items()),
-        "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
-        "finding_counts": table(
-            ["what looks wrong", "times"], Counter(found.kind for found in report.findings).items()
-        ),
-        "findings": table(
-            ["image", "class", "box", "what looks wrong"],
-            [
-                [found.frame, found.class_name, _corners(found.box), found.problem]
-                for found in report.findings[:MOST_ROWS]
-            ],
-        ),
-    }
-
-
-def _corners(box: Box | None) -> str:
-    return "" if box is None else ", ".join(f"{side:g}" for side in box)
 
 
 def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
@@ -307,9 +277,16 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
             "outdated_batches": ", ".join(outdated) or "none",
             "withdrawn_batches": ", ".join(withdrawn) or "none",
         }
-        return build_asset(
-            build, write, lambda folder: {**show_merge(TrainingSet.open(folder)), **shown}
-        )
+
+        def show(folder: Path) -> Metadata:
+            beside = MergePage(
+                held_out=held_out_boxes(instance, store, pack),
+                batches={_name(batch): batch.path for batch in batches},
+                address=keys.cvat_merge.to_user_string(),
+            )
+            return {**show_merge(TrainingSet.open(folder), beside), **shown}
+
+        return build_asset(build, write, show)
 
     return cvat_merge
 
@@ -340,43 +317,6 @@ def dry_run(
     )
     summary = plan.summary
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
-
-
-def show_merge(training_set: TrainingSet) -> Metadata:
-    """The training set's summary."""
-    summary = training_set.summary
-    return {
-        **summary.model_dump(include=SHOWN_COUNTS),
-        "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
-        "preview": [image(training_samples(training_set), "labelled training images")],
-        "coverage": table(
-            ["class", "real train", "real val", "synthetic train", "synthetic val"],
-            [
-                [name, c.real_train, c.real_val, c.synthetic_train, c.synthetic_val]
-                for name, c in summary.per_class.items()
-            ],
-        ),
-        "leakage": table(
-            ["trained", "validated", "kind"],
-            [[leak.trained, leak.judged, leak.kind] for leak in summary.validation_leaks],
-        ),
-        "replaced_batches": table(
-            ["batch", "by", "why"], [[one.name, one.by, one.why] for one in summary.replaced]
-        ),
-        "duplicates": table(
-            ["taken", "left out", "why"],
-            [[one.taken, one.left_out, one.why] for one in summary.duplicates[:MOST_ROWS]],
-        ),
-        "differences": table(
-            ["taken", "left out", "why", "boxes"],
-            [
-                [one.taken, one.left_out, one.why, counted(one.boxes)]
-                for one in summary.differences[:MOST_ROWS]
-            ],
-        ),
-        "unknown_labels": table(["label", "shapes"], summary.unknown_labels.items()),
-        "warnings": table(["warning"], [[warning] for warning in summary.warnings]),
-    }
 
 
 def _opened(batches: Sequence[Artifact]) -> tuple[NamedBatch, ...]:

@@ -1,14 +1,18 @@
 """`outpost gallery`: a page to look through any image set that was materialized."""
 
+import contextlib
 from pathlib import Path
 
 import dagster as dg
 
-from assets.core.building import latest, reporter
+from assets.core.building import latest, made_from, reporter
+from assets.graph.annotations import held_out_boxes
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.page import write_gallery
+from pipeline.gallery.sheets import MergedFrom
+from pipeline.games.pack import PackError, load_pack
 from pipeline.provenance import ArtifactVersion, asset_name
-from resources.artifacts import Artifact, ArtifactStore
+from resources.artifacts import Artifact, ArtifactMissingError, ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
 
@@ -42,10 +46,31 @@ def make_gallery(resources: Resources, address: str, target: Path | None) -> Pat
         artifact.path,
         f"{asset_name(asset, partition)} {digits}",
         lambda found: store.open(found.version).path / found.path,
+        _merged_from(resources, artifact.version),
     )
     name = "-".join(part for part in (*asset.split("/"), partition, digits) if part)
     folder = target or resources.state.galleries / name
     return write_gallery(folder, collection, reporter())
+
+
+def _merged_from(resources: Resources, version: ArtifactVersion) -> MergedFrom:
+    """Batches that a training set was made from, and what is held out now."""
+    game, _, kind = version.asset.partition("/")
+    if kind != "cvat_merge":
+        return MergedFrom()
+    store = resources.artifacts.store
+    batches = {}
+    for used in made_from(store, version, dg.AssetKey([game, "cvat_export"])):
+        # A batch that is gone has no images to show, and its frames are still named.
+        with contextlib.suppress(ArtifactMissingError):
+            batches[used.partition or ""] = store.open(used).path
+    try:
+        pack = load_pack(game)
+    except PackError:
+        # A pack from a folder: nothing tells by its name which batches it holds out.
+        return MergedFrom(batches)
+    with open_instance(resources.state) as instance:
+        return MergedFrom(batches, held_out_boxes(instance, store, pack))
 
 
 def parse_address(address: str) -> tuple[str, str | None, str | None]:

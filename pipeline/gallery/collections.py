@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from detector_runtime.images import upright_size
 from PIL import Image, UnidentifiedImageError
@@ -12,16 +13,21 @@ from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, Verdict
 from pipeline.gallery.items import Collection, Item, Mark
+from pipeline.gallery.sheets import MergedFrom, batch_sheets, merge_sheets
 from pipeline.labels.batches import ExportBatch, Frame
-from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.inspection.sessions import sessions_of
+from pipeline.labels.reports.flagged_shapes import FlaggedShape, flagged_shapes, visible_mark
 from pipeline.labels.synthetic import SUBSETS
-from pipeline.labels.training_set import TrainingSet, is_real
+from pipeline.labels.training_set import MergedFrame, TrainingSet, is_real
 from pipeline.scenes.dataset.reader import WrittenObject, WrittenScene
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 
 LABEL = "label"
 DROPPED = "dropped"
+ALONE = MergedFrom()
+WHOLE_FRAME = "whole frame"
+"""Stands for the class of a mark that is about no object."""
 ImageFinder = Callable[[ImageReference], Path]
 
 
@@ -29,13 +35,16 @@ class GalleryError(OutpostError):
     """An artifact that holds no images, or that cannot be shown."""
 
 
-def read_collection(folder: Path, title: str, find_image: ImageFinder) -> Collection:
+def read_collection(
+    folder: Path, title: str, find_image: ImageFinder, merged_from: MergedFrom = ALONE
+) -> Collection:
     """Everything there is to show of an artifact's folder.
 
     Args:
         folder: of a synthetic set, a training set, an export batch, or an evaluation.
         title: of the page.
         find_image: where an image of another artifact lies; an evaluation refers to such.
+        merged_from: what is shown of other artifacts where it is a training set.
 
     Raises:
         GalleryError: the folder holds nothing of that kind.
@@ -46,14 +55,20 @@ def read_collection(folder: Path, title: str, find_image: ImageFinder) -> Collec
         return Collection(title, drawn.summary.classes, tuple(_synthetic(drawn)), "visible share")
     if TrainingSet.is_in(folder):
         merged = TrainingSet.open(folder)
-        return Collection(title, merged.class_names, tuple(_merged(merged)))
+        sheets = tuple(merge_sheets(merged, merged_from))
+        return Collection(title, merged.class_names, tuple(_merged(merged)), sheets=sheets)
     if ExportBatch.is_in(folder):
         export = ExportBatch.open(folder)
         frames = (*export.batch.frames, *export.batch.unlabelled)
         sessions = sessions_of(frames)
         pairs = zip(frames, sessions, strict=True)
-        items = tuple(_exported(export, frame, session) for frame, session in pairs)
-        return Collection(title, export.batch.class_names, items)
+        flagged = _by_frame(flagged_shapes(export.batch))
+        items = tuple(
+            _exported(export, frame, session, flagged.get(frame.place, ()))
+            for frame, session in pairs
+        )
+        sheets = tuple(batch_sheets(export))
+        return Collection(title, export.batch.class_names, items, sheets=sheets)
     if Evaluation.is_in(folder):
         evaluation = Evaluation.open(folder)
         names = tuple(score.name for score in evaluation.report.real.per_class)
@@ -100,33 +115,60 @@ def _visibility(item: WrittenObject) -> str:
 
 def _merged(merged: TrainingSet) -> Iterator[Item]:
     listed = [(subset, image) for subset in SUBSETS for image in merged.images(subset)]
+    frames = {PurePosixPath(one.image).name: one for one in merged.real_frames()}
     for split, image in listed:
         width, height = _size(image)
+        frame = frames.get(image.name)
         boxes = [row.labelled_box(width, height) for row in merged.rows_of(image)]
         yield Item(
             image=image,
-            name=image.stem,
+            name=frame.title if frame else image.stem,
             width=width,
             height=height,
             split=split,
-            source="real" if is_real(image.name) else "synthetic",
+            source=_merged_source(image, frame),
             marks=_labels(boxes, merged.class_names),
         )
+
+
+def _merged_source(image: Path, frame: MergedFrame | None) -> str:
+    if frame is None:
+        return "real" if is_real(image.name) else "synthetic"
+    return f"batch {frame.batch}"
+
+
+def _by_frame(shapes: Sequence[FlaggedShape]) -> dict[str, list[FlaggedShape]]:
+    found: dict[str, list[FlaggedShape]] = defaultdict(list)
+    for one in shapes:
+        found[one.frame].append(one)
+    return found
 
 
 def _labels(boxes: Sequence[LabelledBox], names: Sequence[str]) -> tuple[Mark, ...]:
     return tuple(Mark(found.box, names[found.class_id], LABEL) for found in boxes)
 
 
-def _exported(export: ExportBatch, frame: Frame, session: str | None) -> Item:
+def _exported(
+    export: ExportBatch, frame: Frame, session: str | None, flagged: Sequence[FlaggedShape]
+) -> Item:
     return Item(
         image=export.image_of(frame),
         name=frame.place,
         width=frame.width,
         height=frame.height,
         source=_source(frame, session),
-        marks=_labels(frame.boxes, export.batch.class_names),
+        marks=(
+            *_labels(frame.boxes, export.batch.class_names),
+            *(_flagged(one, frame) for one in flagged),
+        ),
     )
+
+
+def _flagged(shape: FlaggedShape, frame: Frame) -> Mark:
+    """What is wrong with a shape or a frame, where it can be seen in the frame."""
+    whole = Box(0, 0, frame.width, frame.height)
+    box = whole if shape.box is None else visible_mark(shape.box, whole)
+    return Mark(box, shape.class_name or WHOLE_FRAME, shape.kind, shape.problem)
 
 
 def _source(frame: Frame, session: str | None) -> str:

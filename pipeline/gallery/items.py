@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.labels.boxes import Box
@@ -47,10 +48,40 @@ class Item:
 
 
 @dataclass(frozen=True)
+class SheetRow:
+    """A row of a sheet's table.
+
+    Attributes:
+        filters: values by the name of a filter of the page (name, splits, sources, kinds, classes)
+            that show what the row is about; none where nothing does.
+    """
+
+    cells: tuple[str, ...]
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is to be said of a collection as a whole: an image, a table, or both.
+
+    Attributes:
+        image: bytes of a file; empty without one.
+        suffix: of that file, without a dot: jpg or svg.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[SheetRow, ...]
+    image: bytes = b""
+    suffix: str = "jpg"
+
+
+@dataclass(frozen=True)
 class Collection:
     """Images that belong together, in the order of their names.
 
     Attributes:
+        sheets: about all of them.
         measure: what the values of the marks are, such as "score"; empty without any.
     """
 
@@ -58,3 +89,4 @@ class Collection:
     class_names: tuple[str, ...]
     items: tuple[Item, ...]
     measure: str = ""
+    sheets: tuple[Sheet, ...] = ()

@@ -1,5 +1,5 @@
 "use strict";
-const {classes, kinds, colours, measure, items} = window.GALLERY;
+const {classes, kinds, colours, measure, sheets, items} = window.GALLERY;
 const find = (id) => document.getElementById(id);
 const GAP = 8;
 const SVG = "http://www.w3.org/2000/svg";
@@ -7,6 +7,8 @@ const SVG = "http://www.w3.org/2000/svg";
 // The outcomes of an evaluation have colours of their own; everything else has that of its class.
 const isEvaluation = kinds.some((kind) => kind in colours.outcomes);
 const ERRORS = new Set(["missed", "wrong class", "nothing there"]);
+// What a person should look at, such as a rejected shape.
+const isFlagged = (kind) => !isEvaluation && kind !== "label" && kind !== "dropped";
 const colourOf = (mark) => colours.outcomes[kinds[mark[5]]] ?? colours.classes[mark[4]];
 
 // A mark is [x1, y1, x2, y2, class, kind, value, note]; the value is what `measure` names, or null.
@@ -157,6 +159,7 @@ function drawing(item, marks) {
     rect.setAttribute("stroke", colourOf(mark));
     rect.setAttribute("stroke-width", ERRORS.has(kinds[mark[5]]) ? 2 : 1.3);
     rect.setAttribute("class", kinds[mark[5]]);
+    if (isFlagged(kinds[mark[5]])) rect.classList.add("flagged");
     svg.append(rect);
   }
   return svg;
@@ -279,6 +282,57 @@ for (const part of document.querySelectorAll(".measured")) part.hidden = !measur
 find("measure").textContent = `${measure}, %`;
 find("order").querySelector("[value=lowest]").textContent = `lowest ${measure} first`;
 find("order").querySelector("[value=errors]").hidden = !isEvaluation;
+
+// What is said of all images. A row leads to those that it is about.
+function offer(sheet) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = sheet.title;
+  button.addEventListener("click", () => report(sheet));
+  return button;
+}
+
+function report(sheet) {
+  find("reported").textContent = sheet.title;
+  const parts = [];
+  if (sheet.image) {
+    const image = new Image();
+    image.src = sheet.image;
+    image.alt = sheet.title;
+    parts.push(image);
+  }
+  const table = document.createElement("table");
+  const head = table.createTHead().insertRow();
+  for (const column of sheet.columns) {
+    const cell = document.createElement("th");
+    cell.textContent = column;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const row of sheet.rows) fill(body.insertRow(), row);
+  find("told").replaceChildren(...parts, table);
+  find("report").showModal();
+}
+
+function fill(line, {cells, filters}) {
+  cells.forEach((text, number) => {
+    const cell = line.insertCell();
+    const state = new URLSearchParams(filters);
+    if (number || !state.size) { cell.textContent = text; return; }
+    const link = document.createElement("a");
+    link.href = `#${state}`;
+    link.textContent = text;
+    link.addEventListener("click", () => {
+      find("report").close();
+      location.hash = link.hash;
+      recall();
+    });
+    cell.append(link);
+  });
+}
+
+find("sheets").append(...sheets.map(offer));
+find("closeReport").addEventListener("click", () => find("report").close());
 
 // The address keeps what is chosen, so that it can be sent to somebody.
 function remember() {

@@ -6,6 +6,7 @@
                             for a page that has no server
         images/           hard links to the images (copies where they are impossible)
         thumbnails/         of images that are larger than a tile
+        sheets/             images about all of them
 
 The page draws only the tiles that are in sight, so it stays quick with many thousands of images.
 """
@@ -27,7 +28,7 @@ from detector_runtime.tools.palette import class_colour
 from pipeline.evaluation.drawing import COLOURS
 from pipeline.files import write_text
 from pipeline.gallery.collections import GalleryError
-from pipeline.gallery.items import Collection, Item
+from pipeline.gallery.items import Collection, Item, Sheet
 from pipeline.links import link_file
 from pipeline.progress import Report, silent, track
 from pipeline.visualization.palette import hex_of
@@ -65,7 +66,11 @@ def write_gallery(folder: Path, collection: Collection, report: Report = silent)
     try:
         (draft / "images").mkdir(parents=True)
         (draft / "thumbnails").mkdir()
+        (draft / "sheets").mkdir()
         _write_images(draft, collection, report)
+        for number, sheet in enumerate(collection.sheets):
+            if sheet.image:
+                (draft / _sheet_file(number, sheet)).write_bytes(sheet.image)
         write_text(draft / DATA_FILE, f"window.GALLERY = {_data(collection)};\n")
         write_text(draft / "index.html", _page(collection.title))
         if folder.exists():
@@ -110,6 +115,19 @@ def _file_name(number: int, item: Item) -> str:
     return f"{number:06d}{item.image.suffix.lower()}"
 
 
+def _sheet_file(number: int, sheet: Sheet) -> str:
+    return f"sheets/{number}.{sheet.suffix}"
+
+
+def _sheet(number: int, sheet: Sheet) -> dict[str, Any]:
+    return {
+        "title": sheet.title,
+        "image": _sheet_file(number, sheet) if sheet.image else None,
+        "columns": sheet.columns,
+        "rows": [{"cells": row.cells, "filters": dict(row.filters)} for row in sheet.rows],
+    }
+
+
 def _data(collection: Collection) -> str:
     """One line per image; boxes as [x1, y1, x2, y2, class, kind, value, note]."""
     kinds = sorted({mark.kind for item in collection.items for mark in item.marks})
@@ -118,7 +136,10 @@ def _data(collection: Collection) -> str:
         "classes": [hex_of(class_colour(number)) for number in range(len(classes))],
         "outcomes": {str(outcome): colour for outcome, colour in COLOURS.items()},
     }
-    head = {"classes": classes, "kinds": kinds, "colours": colours, "measure": collection.measure}
+    head = {
+        **{"classes": classes, "kinds": kinds, "colours": colours, "measure": collection.measure},
+        "sheets": [_sheet(number, sheet) for number, sheet in enumerate(collection.sheets)],
+    }
     names = {name: number for number, name in enumerate(classes)}
     lines = (
         _dump(_entry(number, item, names, kinds)) for number, item in enumerate(collection.items)

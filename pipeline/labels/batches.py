@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
-from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.labels.formats.cvat_export import digest_of_export, open_export
 from pipeline.labels.images import UNREADABLE, upright_content
@@ -129,11 +129,20 @@ class RespeltLabel:
 
 @dataclass(frozen=True)
 class RejectedShape:
-    """A shape of a known class that has no box, and why."""
+    """A shape of a known class that has no box, and why.
+
+    Attributes:
+        frame: path of the image in the task.
+        class_name: the label as the export spells it.
+        drawn: around where it was drawn, in pixels of the image; may be without area, and beyond
+            the image's edges. None where nothing tells, and in batches that were stored before it
+            was kept.
+    """
 
     frame: str
     class_name: str
     reason: str
+    drawn: Box | None = None
 
 
 @dataclass(frozen=True)

@@ -37,16 +37,27 @@ from pipeline.labels.comparing.choosing import (
 )
 from pipeline.labels.comparing.leakage import Leak, find_leaks
 from pipeline.labels.comparing.views import Views, seen_among
-from pipeline.labels.coverage import ClassCoverage, coverage_warnings, zero_real_classes
+from pipeline.labels.coverage import (
+    ClassCoverage,
+    SourceCoverage,
+    boxes_by_batch,
+    by_source,
+    coverage_warnings,
+    named_counts,
+    unvalidated_classes,
+    zero_real_classes,
+)
 from pipeline.labels.formats.yolo import YoloRow
 from pipeline.labels.portable_names import flat_name
+from pipeline.labels.rule_effects import MergeCounts, RuleEffect, rule_effects
 from pipeline.labels.splits import Split, SplitRule, split_frames
-from pipeline.labels.synthetic import Subset, SyntheticImage
+from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
 from pipeline.manifests import Record
 
 REAL_PREFIX = "real_"
-MOST_LEAKS = MOST_DIFFERENCES = 100
+MOST_LEAKS = MOST_DIFFERENCES = MOST_NEAR_TEST = 100
 """Listed in a summary; all are counted."""
+NEAR_TEST = "it shows the view of that frame of the subset Test"
 HELD_OUT_LEAKS = "held-out frames are trained on or validate"
 
 
@@ -105,6 +116,15 @@ class MergeSummary(Record):
     unlabelled: str = Field(description="What was done with frames without any annotation.")
     per_class: dict[str, ClassCoverage]
     zero_real_classes: tuple[str, ...]
+    unvalidated_classes: tuple[str, ...] | None = Field(
+        None, description="Without a real box in validation; None in summaries of before."
+    )
+    coverage: tuple[SourceCoverage, ...] = Field(
+        (), description="Boxes by source, split and class. None in summaries of before."
+    )
+    rules: tuple[RuleEffect, ...] = Field(
+        (), description="What each rule did. None in summaries of before."
+    )
     batches: tuple[BatchUse, ...]
     duplicates: tuple[Duplicate, ...] = Field(description="Images that several batches have.")
     replaced: tuple[ReplacedBatch, ...] = Field((), description="Newer exports are there of them.")
@@ -117,6 +137,9 @@ class MergeSummary(Record):
     held_out_by_subset: int = Field(0, description="Frames of the subset Test, in no other count.")
     left_out_near_test: int = Field(
         0, description="Frames of no subset that show the view of one of Test, in no other count."
+    )
+    near_test: tuple[Duplicate, ...] = Field(
+        (), description=f"Those, each with the frame of Test; {MOST_NEAR_TEST} at most."
     )
     unknown_labels: dict[str, int] = Field(description="Of batches that were not replaced.")
     validation_leaks: tuple[Leak, ...] = Field(
@@ -181,7 +204,9 @@ def plan_merge(
     choice = choose_frames(usable, unlabelled=rules.unlabelled == "background")
     tested = [one for one in choice.frames if one.purpose == "test"]
     others = [one for one in choice.frames if one.purpose != "test"]
-    frames = _without_views_of(tested, others)
+    near_tested = _views_of(tested, others)
+    near = {other.key for _, other in near_tested}
+    frames = [one for one in others if one.key not in near]
     split = split_frames(frames, rules, choice.sharing)
     real = tuple(RealImage("val" if f.key in split.validation else "train", f) for f in frames)
     images = _Images(real, tuple(synthetic), tuple(class_names))
@@ -192,23 +217,23 @@ def plan_merge(
         real=real,
         synthetic=images.synthetic,
         summary=_summarise(
-            _Decisions(batches, choice, split, leaks, len(tested), len(others) - len(frames)),
+            _Decisions(batches, choice, split, leaks, tested, near_tested),
             images,
             rules,
         ),
     )
 
 
-def _without_views_of(
+def _views_of(
     tested: Sequence[BatchFrame], frames: Sequence[BatchFrame]
-) -> list[BatchFrame]:
-    """Frames without those of no subset that show the view of a frame that is held out."""
+) -> list[tuple[BatchFrame, BatchFrame]]:
+    """Frames of no subset that show the view of one that is held out, each after that one."""
     if not tested:
-        return list(frames)
+        return []
     both = Views.of([one.fingerprint for one in (*frames, *tested)])
     shown, held_out = both.part(0, len(frames)), both.part(len(frames), len(both.prints))
-    near = {index for index, _, _ in seen_among(shown, held_out)}
-    return [one for i, one in enumerate(frames) if one.purpose != "any" or i not in near]
+    near = sorted(seen_among(shown, held_out))
+    return [(tested[j], frames[i]) for i, j, _ in near if frames[i].purpose == "any"]
 
 
 def is_held_out(batch: str, rules: MergeRules) -> bool:
@@ -264,15 +289,21 @@ class _Decisions:
 
     Attributes:
         tested: frames that are held out by their subset.
-        near_tested: frames that are left out because they show the view of one of those.
+        near_tested: frames that are left out because they show the view of one of those, each
+            after that one.
     """
 
     batches: Sequence[NamedBatch]
     choice: Choice
     split: Split
     leaks: _Leaks
-    tested: int
-    near_tested: int
+    tested: Sequence[BatchFrame]
+    near_tested: Sequence[tuple[BatchFrame, BatchFrame]]
+
+    def held_out(self, rules: MergeRules) -> tuple[BatchFrame, ...]:
+        """Frames that are held out by their batch or their subset."""
+        whole = (batch.frames for batch in self.batches if is_held_out(batch.name, rules))
+        return (*(frame for frames in whole for frame in frames), *self.tested)
 
 
 @dataclass(frozen=True)
@@ -300,6 +331,40 @@ class _Images:
             name: ClassCoverage(**{part: count[index] for part, count in counts.items()})
             for index, name in enumerate(self.class_names)
         }
+
+
+def _coverage(
+    decisions: _Decisions, images: _Images, rules: MergeRules
+) -> tuple[SourceCoverage, ...]:
+    names = images.class_names
+    train, val = (
+        boxes_by_batch((image.source for image in images.real_in(subset)), names)
+        for subset in SUBSETS
+    )
+    drawn_train, drawn_val = (
+        named_counts(_count(image.rows for image in images.synthetic_in(subset)), names)
+        for subset in SUBSETS
+    )
+    return (
+        *by_source(train, val, boxes_by_batch(decisions.held_out(rules), names)),
+        SourceCoverage(batch=None, train=drawn_train, val=drawn_val),
+    )
+
+
+def _effects(decisions: _Decisions, images: _Images, rules: MergeRules) -> tuple[RuleEffect, ...]:
+    split, leaks = decisions.split, decisions.leaks
+    counts = MergeCounts(
+        real_train=len(images.real_in("train")),
+        tested=len(decisions.tested),
+        near_tested=len(decisions.near_tested),
+        validation_leaks=len(leaks.validation),
+        held_out_leaks=len(leaks.held_out),
+        split=split.rule,
+        split_units=split.units,
+        split_validation=len(images.real_in("val")),
+    )
+    names = [one.name for one in decisions.batches if is_held_out(one.name, rules)]
+    return rule_effects(decisions.batches, names, decisions.choice, counts, rules)
 
 
 def check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) -> None:
@@ -347,13 +412,20 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         unlabelled=rules.unlabelled,
         per_class=per_class,
         zero_real_classes=zero_real_classes(per_class),
+        unvalidated_classes=unvalidated_classes(per_class),
+        coverage=tuple(_coverage(decisions, images, rules)),
+        rules=_effects(decisions, images, rules),
         batches=tuple(_uses(decisions, images, rules)),
         duplicates=choice.duplicates,
         replaced=choice.replaced,
         differences=choice.differences[:MOST_DIFFERENCES],
         difference_count=len(choice.differences),
-        held_out_by_subset=decisions.tested,
-        left_out_near_test=decisions.near_tested,
+        held_out_by_subset=len(decisions.tested),
+        left_out_near_test=len(decisions.near_tested),
+        near_test=tuple(
+            Duplicate(taken=held.title, left_out=one.title, why=NEAR_TEST)
+            for held, one in decisions.near_tested[:MOST_NEAR_TEST]
+        ),
         unknown_labels=dict(sorted(unknown.items())),
         validation_leaks=leaks.validation[:MOST_LEAKS],
         validation_leak_count=len(leaks.validation),
@@ -405,8 +477,8 @@ def _warnings(split: Split, images: _Images) -> Iterator[str]:
 def _view_warnings(decisions: _Decisions) -> Iterator[str]:
     if decisions.near_tested:
         yield (
-            f"{decisions.near_tested} frames of no subset show the view of a frame of the subset "
-            "Test, and are left out, neither trained on nor judged"
+            f"{len(decisions.near_tested)} frames of no subset show the view of a frame of the "
+            "subset Test, and are left out, neither trained on nor judged"
         )
     yield from _leak_warnings(decisions.leaks.validation, "validation frames are trained on")
     yield from _leak_warnings(decisions.leaks.held_out, HELD_OUT_LEAKS)

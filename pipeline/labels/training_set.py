@@ -55,6 +55,11 @@ class MergedFrame(Record):
     thumbnail: str
 
     @property
+    def title(self) -> str:
+        """Batch and place, for people."""
+        return f"{self.batch}/{self.place}"
+
+    @property
     def fingerprint(self) -> Fingerprint:
         size = (self.width, self.height)
         return Fingerprint(self.place, self.sha256, self.phash, self.thumbnail, size, self.batch)
@@ -184,6 +189,16 @@ class TrainingSet:
         if self.summary.validation_leak_count is None:
             listed = sorted({line for lines in self.listed.values() for line in lines})
             return tuple(fingerprint_of(self.folder / line) for line in listed if is_real(line))
+        return tuple(frame.fingerprint for frame in self.real_frames())
+
+    def real_frames(self) -> tuple[MergedFrame, ...]:
+        """Where the real images come from; of a set of before that is not known of any.
+
+        Raises:
+            TrainingSetError: it is damaged.
+        """
+        if self.summary.validation_leak_count is None:
+            return ()
         file = self.folder / REAL_FRAMES_FILE
         try:
             with file.open(encoding="utf-8") as lines:
@@ -195,7 +210,7 @@ class TrainingSet:
             raise TrainingSetError(
                 f"{file} tells of {len(frames)} of {real} real images.", MERGE_AGAIN
             )
-        return tuple(frame.fingerprint for frame in frames)
+        return tuple(frames)
 
     def problems(self) -> tuple[str, ...]:
         """Everything about the set that would spoil training or its judgement.

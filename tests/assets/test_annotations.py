@@ -107,8 +107,8 @@ def test_a_merge_of_all_batches_leaves_none_out(desk: Desk) -> None:
     assert left_out_batches(desk.instance, PACK) == ()
     shown = desk.make(KEYS.cvat_merge)
     assert shown["left_out_batches"] == "none"
-    assert "| keep | 0 | 0 | 1 | 1 |" in shown["coverage"]
-    assert "| sheep | 1 | 0 | 0 | 0 |" in shown["coverage"]
+    assert "| keep | 0 | 0 | 0 | 1 | 1 |" in shown["coverage"]
+    assert "| sheep | 1 | 0 | 0 | 0 | 0 |" in shown["coverage"]
 
 
 def test_a_merge_names_the_batches_whose_replacement_was_refused(
@@ -202,6 +202,55 @@ def test_what_looks_wrong_is_on_the_page_of_the_batch(desk: Desk) -> None:
     assert "| a_0.png | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]
 
 
+def test_rejected_shapes_are_on_the_page_with_their_crops(desk: Desk) -> None:
+    file = desk.exports.path("demo") / "good.zip"
+    image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+    boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, 0, 20)]
+    write_export(file, {"a_0.png": image}, ["sheep"], boxes)
+    register_batches(desk.instance, PACK, desk.exports)
+    page = desk.make(KEYS.cvat_export, "good")
+    assert "| a_0.png | sheep | 10, 10, 10, 26 | has no area |" in page["rejected"]
+    titles = ("labelled frames", "rejected shapes", "what looks wrong")
+    assert [title in page["preview"] for title in titles] == [True] * 3
+    assert page["gallery"] == "outpost gallery demo/cvat_export@good"
+
+
+def test_a_long_table_says_how_many_rows_there_are(desk: Desk) -> None:
+    file = desk.exports.path("demo") / "good.zip"
+    image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+    boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, *[0] * 60)]
+    write_export(file, {"a_0.png": image}, ["sheep"], boxes)
+    register_batches(desk.instance, PACK, desk.exports)
+    page = desk.make(KEYS.cvat_export, "good")
+    assert page["rejected"].count("has no area") == 50
+    assert "| ... 50 of 60 are shown |  |  |  |" in page["rejected"]
+
+
+def test_a_merge_shows_its_coverage_with_what_is_held_out(desk: Desk) -> None:
+    desk.drop("good.zip")
+    desk.drop("heldout_x.zip", "rider", turned=True)
+    desk.make(KEYS.cvat_export, "good")
+    desk.make(KEYS.cvat_export, "heldout_x")
+    page = desk.make(KEYS.cvat_merge)
+    assert "| class | train: good | train: synthetic |" in page["coverage_by_source"]
+    assert "held out: heldout_x |" in page["coverage_by_source"]
+    assert "| rider | 0 | 0 | 1 | 0 | 0 |" in page["coverage"]
+    assert "boxes by split and source" in page["preview"]
+    assert "rider" in page["zero_real_classes"]
+    assert "sheep" in page["unvalidated_classes"]
+    assert page["gallery"] == "outpost gallery demo/cvat_merge"
+
+
+def test_a_merge_shows_what_each_rule_did_and_what_it_left_out(desk: Desk) -> None:
+    for name in ("one", "two"):
+        desk.drop(f"{name}.zip", frame="same.png")
+        desk.make(KEYS.cvat_export, name)
+    page = desk.make(KEYS.cvat_merge)
+    assert "| an image of several batches is taken from one | 1 frames left out |" in page["rules"]
+    assert page["duplicate_count"] == 1
+    assert "what rules left out" in page["preview"]
+
+
 def test_a_yolo_export_is_read_when_the_launchpad_says_so(desk: Desk) -> None:
     image = io.BytesIO()
     Image.linear_gradient("L").resize((64, 48)).convert("RGB").save(image, "PNG")
@@ -254,4 +303,4 @@ def test_a_merge_shows_what_was_corrected_and_how(desk: Desk) -> None:
     assert f"| {old} | {new} | a newer export of task_7 |" in shown["replaced_batches"]
     assert "1 relabelled" in shown["differences"]
     assert f"'{old}' is not used" in shown["warnings"]
-    assert "| rider | 1 | 0 | 0 | 0 |" in shown["coverage"]
+    assert "| rider | 1 | 0 | 0 | 0 | 0 |" in shown["coverage"]

@@ -5,14 +5,19 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from doubles.exports import write_export
+from doubles.toy import CLASSES
+from PIL import Image
 from typer.testing import CliRunner
 
 from assets.cli.app import app
 from assets.core.building import NotMaterializedError
-from assets.core.runs import materialize
+from assets.core.runs import CheckFailedError, materialize
 from assets.definitions import build_definitions
 from assets.operations.gallery import make_gallery
 from pipeline.gallery.collections import GalleryError
+from pipeline.labels.batches import ExportBatch
+from pipeline.labels.formats.coco import read_export
 from resources.defaults import Resources
 from resources.paths import Paths
 
@@ -43,6 +48,29 @@ def test_the_newest_set_is_shown_and_older_ones_by_their_digits(
     page = make_gallery(resources, f"toy/synthetic_set:{older[:6]}", tmp_path / "older")
     assert page == tmp_path / "older" / "index.html"
     assert older[:12] in page.read_text("utf-8")
+
+
+def test_a_merge_shows_the_batches_that_it_was_made_from(
+    toy_game: Any, resources: Resources, tmp_path: Path
+) -> None:
+    def write(folder: Path) -> None:
+        image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+        boxes = [("a_0.png", CLASSES[0], (10, 10, 20, 16))]
+        source = write_export(tmp_path / "export.zip", {"a_0.png": image}, CLASSES, boxes)
+        ExportBatch.write(folder, read_export(source, CLASSES), source)
+
+    draw(toy_game, seed=1)
+    toy_game.add_batch("harbour")
+    toy_game.add("cvat_export", write, "harbour")
+    key = dg.AssetKey(["toy", "cvat_merge"])
+    # So few images leave none for validation, which a check tells after the set is made.
+    with toy_game.instance() as instance, pytest.raises(CheckFailedError):
+        materialize(build_definitions(toy_game.pack), instance, [key])
+    page = make_gallery(resources, "toy/cvat_merge", tmp_path / "g")
+    data = (page.parent / "data.js").read_text("utf-8")
+    assert "Boxes by class, split and source" in data
+    assert "batch harbour" in data
+    assert (page.parent / "sheets" / "0.svg").read_text("utf-8").startswith("<svg")
 
 
 @pytest.mark.parametrize("address", ["", "toy", "toy/", "/synthetic_set", "toy/sprites", "a/b/c"])

@@ -49,6 +49,8 @@ from pipeline.progress import Report, silent, track
 BBOX_TOLERANCE = 1.5
 """Pixels by which a `bbox` may differ from the outline that it belongs to: earlier versions of
 datumaro wrote that of a mask a pixel short (`find_mask_bbox`)."""
+FAR = 1e6
+"""Pixels; a shape that lies further away is nowhere."""
 GROUPED = (
     "has an outline and a box that differ, as a group in CVAT makes one of several shapes; the {} "
     "was taken"
@@ -181,7 +183,8 @@ class _FrameReader:
                 drawn = drawn.scaled(across, down)
                 labelled = LabelledBox(class_id, box_in_image(drawn, width, height))
             except ShapeError as reason:
-                self.rejected.append(RejectedShape(one.title, name, str(reason)))
+                place = _place_of(annotation, across, down)
+                self.rejected.append(RejectedShape(one.title, name, str(reason), place))
                 continue
             if group:
                 self._find(one, "group", labelled, group)
@@ -257,6 +260,31 @@ def _box_of(annotation: CocoAnnotation, image: CocoImage) -> tuple[Box, str]:
     if outline.is_inside(bbox, BBOX_TOLERANCE):
         return bbox, GROUPED.format("box")
     return outline, GROUPED.format("outline")
+
+
+def _place_of(annotation: CocoAnnotation, across: float = 1, down: float = 1) -> Box | None:
+    """Around where a shape was drawn, as far as its numbers tell, for a person who looks for it.
+
+    It may have no area, and lie beyond the image's edges.
+
+    Args:
+        across, down: how many times the image is as large as it was annotated.
+    """
+    shape = annotation.segmentation
+    parts = shape if isinstance(shape, list) else []
+    points = [point for part in parts for point in zip(part[0::2], part[1::2], strict=False)]
+    if points:
+        xs, ys = zip(*points, strict=True)
+        drawn = Box(min(xs), min(ys), max(xs), max(ys))
+    elif annotation.bbox is not None:
+        x, y, width, height = annotation.bbox
+        (x1, x2), (y1, y2) = sorted((x, x + width)), sorted((y, y + height))
+        drawn = Box(x1, y1, x2, y2)
+    else:
+        return None
+    found = drawn.scaled(across, down)
+    # Numbers that no image has would be infinite when they are added, and no JSON.
+    return found.rounded() if all(abs(side) < FAR for side in found) else None
 
 
 def _outline_of(annotation: CocoAnnotation, image: CocoImage) -> Box | None:

@@ -1,12 +1,15 @@
 """Every kind of image set can be looked through, with what is to be known of each box."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from doubles.artifacts import write_set_summary, write_training_set_files
+from doubles.exports import write_export
+from PIL import Image
 
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
@@ -15,7 +18,13 @@ from pipeline.evaluation.report import EvaluationError, Judgement, evaluate
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, verdicts_on
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.items import Collection
+from pipeline.gallery.sheets import MergedFrom
+from pipeline.games.pack import MergeRules
+from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.formats.coco import read_export
+from pipeline.labels.merge import open_batches, plan_merge
+from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion
 
 BOX = Box(10, 10, 30, 30)
@@ -116,6 +125,67 @@ def test_an_evaluation_of_before_there_were_verdicts_is_explained(tmp_path: Path
     (tmp_path / "frames.jsonl").unlink()
     with pytest.raises(EvaluationError, match="Materialize real_evaluation again"):
         read(tmp_path)
+
+
+def flagged_batch(tmp_path: Path) -> Path:
+    """A batch with a rejected shape, a double, and a frame whose shapes were all rejected."""
+    frames = {"a_0.png": Image.new("RGB", (80, 60)), "a_1.png": Image.new("RGB", (80, 60), "red")}
+    boxes = [
+        *[("a_0.png", "sheep", (10, 10, 20, 20))] * 2,
+        ("a_0.png", "wolf", (30, 10, 0, 20)),
+        ("a_1.png", "wolf", (200, 10, 5, 20)),
+    ]
+    source = write_export(tmp_path / "export.zip", frames, ["sheep", "wolf"], boxes)
+    batch = read_export(source, ("sheep", "wolf"))
+    return ExportBatch.write(tmp_path / "batch", batch, source).folder
+
+
+def test_a_batch_marks_what_was_rejected_and_what_looks_wrong(tmp_path: Path) -> None:
+    first, second = read(flagged_batch(tmp_path)).items
+    assert [(mark.class_name, mark.kind) for mark in first.marks] == [
+        ("sheep", "label"),
+        ("wolf", "rejected"),
+        ("sheep", "double"),
+    ]
+    assert first.marks[1].note == "has no area"
+    assert first.marks[1].box == Box(27, 10, 33, 30), "wide enough to be seen"
+    outside, whole = second.marks
+    assert (outside.kind, outside.box.x2) == ("rejected", 80), "at the edge that is nearest"
+    assert (whole.class_name, whole.kind, whole.box) == (
+        "whole frame",
+        "no box",
+        Box(0, 0, 80, 60),
+    )
+
+
+def test_a_batch_has_sheets_whose_rows_lead_to_their_frames(tmp_path: Path) -> None:
+    rejected, findings = read(flagged_batch(tmp_path)).sheets
+    assert (rejected.title, findings.title) == ("Rejected shapes (2)", "What looks wrong (2)")
+    assert rejected.image
+    assert rejected.rows[0].cells == ("a_0.png", "wolf", "rejected", "has no area")
+    assert rejected.rows[0].filters == {"name": "a_0.png", "kinds": "rejected"}
+
+
+def test_a_merge_names_real_frames_by_batch_and_place(tmp_path: Path) -> None:
+    folder = flagged_batch(tmp_path)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    batches = {"one": folder, "two": other}
+    plan = plan_merge(open_batches(batches), [], ("sheep", "wolf"), MergeRules())
+    TrainingSet.write(tmp_path / "set", plan)
+    beside = MergedFrom(batches, {"heldout_x": {"wolf": 3}})
+    collection = read_collection(tmp_path / "set", "merged", no_other, beside)
+    assert {(item.name, item.source) for item in collection.items} == {
+        ("one/a_0.png", "batch one"),
+        ("one/a_1.png", "batch one"),
+    }
+    coverage, rules, pairs = collection.sheets
+    assert coverage.columns == ("class", "train: one", "held out: heldout_x")
+    assert coverage.rows[1].cells == ("wolf", "0", "3")
+    assert coverage.rows[1].filters == {"classes": "wolf"}
+    assert any(row.cells[1] == "2 frames left out" for row in rules.rows)
+    assert pairs.rows[0].cells[:2] == ("one/a_0.png", "two/a_0.png")
+    assert pairs.rows[0].filters == {"name": "one/a_0.png"}
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:

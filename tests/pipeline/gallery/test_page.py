@@ -11,7 +11,7 @@ from detector_runtime.tools.palette import class_colour
 
 from pipeline.evaluation.drawing import COLOURS
 from pipeline.gallery.collections import GalleryError
-from pipeline.gallery.items import Collection, Item, Mark
+from pipeline.gallery.items import Collection, Item, Mark, Sheet, SheetRow
 from pipeline.gallery.page import write_gallery
 from pipeline.labels.boxes import Box
 from pipeline.progress import Progress
@@ -42,6 +42,17 @@ def test_the_data_name_every_image_and_box(tmp_path: Path) -> None:
     (entry,) = data["items"]
     assert entry["marks"] == [[1, 2.0, 30.2, 40.0, 1, 0, None, "50% visible"]]
     assert (page.parent / entry["image"]).read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_sheets_lie_beside_the_images(tmp_path: Path) -> None:
+    row = SheetRow(("a", "has no area"), {"name": "a"})
+    sheets = (Sheet("rejected", ("image", "why"), (row,), b"jpeg"), Sheet("rules", ("rule",), ()))
+    some = Collection("set", ("tree",), (item(tmp_path / "a.png"),), sheets=sheets)
+    page = write_gallery(tmp_path / "g", some)
+    first, second = data_of(page.parent)["sheets"]
+    assert (page.parent / first["image"]).read_bytes() == b"jpeg"
+    assert first["rows"] == [{"cells": ["a", "has no area"], "filters": {"name": "a"}}]
+    assert (second["image"], second["rows"]) == (None, [])
 
 
 def test_only_large_images_get_thumbnails(tmp_path: Path) -> None:

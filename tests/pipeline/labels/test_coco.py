@@ -70,6 +70,11 @@ def test_shapes_are_clipped_and_those_outside_rejected_with_a_reason(
         ("wolf", "its mask is empty"),
         ("wolf", "its mask is of another size than the image"),
     ]
+    assert [shape.drawn for shape in batch.rejected] == [
+        Box(100, 2, 110, 22),
+        Box(5, 5, 5, 25),
+        *([Box(0, 0, 1, 1)] * 2),
+    ]
 
 
 def test_an_image_of_which_every_shape_was_rejected_is_told(export: Any, shapes: Any) -> None:

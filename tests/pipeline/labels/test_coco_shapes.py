@@ -15,8 +15,9 @@ from doubles.masks import Mask, compressed, runs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import TypeAdapter
 
-from pipeline.labels.batches import Batch
+from pipeline.labels.batches import Batch, RejectedShape
 from pipeline.labels.boxes import Box
 from pipeline.labels.formats.coco import read_export
 
@@ -175,3 +176,31 @@ def test_no_attribute_spoils_an_export(attributes: dict[str, Any]) -> None:
     boxes = [labelled.box for labelled in batch.frames[0].boxes]
     assert boxes[-1] == Box(30, 5, 40, 13)
     assert len(boxes) + len(batch.rejected) == 2
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.none() | st.tuples(numbers, numbers, numbers, numbers),
+    st.lists(st.lists(numbers, max_size=7), max_size=2),
+)
+def test_where_a_rejected_shape_was_drawn_can_be_stored(
+    bbox: tuple[float, ...] | None, parts: list[list[float]]
+) -> None:
+    batch = read([{"segmentation": parts, "bbox": bbox}, {"bbox": [30, 5, 10, 8]}])
+    for shape in batch.rejected:
+        stored = json.loads(TypeAdapter(RejectedShape).dump_json(shape))
+        assert TypeAdapter(RejectedShape).validate_python(stored) == shape
+
+
+def test_a_rejected_shape_of_before_has_no_place() -> None:
+    told = {"frame": "a.png", "class_name": "sheep", "reason": "has no area"}
+    assert TypeAdapter(RejectedShape).validate_python(told).drawn is None
+
+
+def test_a_rejected_polygon_is_where_its_points_are() -> None:
+    shape = {"segmentation": [[4, 5, 30, 9]], "bbox": [0, 0, 1, 1]}
+    [rejected] = read([shape, {"bbox": [30, 5, 10, 8]}]).rejected
+    assert rejected.drawn == Box(4, 5, 30, 9)

@@ -283,6 +283,8 @@ def test_a_frame_that_shows_the_view_of_a_test_frame_is_left_out(
     plan = plan_merge([test, free], drawn, CLASSES, RULES)
     assert used(plan) == {"f_1.png": "free"}
     assert (plan.summary.left_out_near_test, plan.summary.held_out_leak_count) == (1, 0)
+    [pair] = plan.summary.near_test
+    assert (pair.taken, pair.left_out) == ("test/Test/t_0.png", "free/f_0.png")
     assert any("1 frames of no subset show the view" in text for text in plan.summary.warnings)
     trained = plan_merge([test, in_subset(free, "Train")], drawn, CLASSES, RULES).summary
     assert (trained.left_out_near_test, trained.held_out_leak_count) == (0, 1), "as it was asked"
@@ -309,6 +311,7 @@ def test_a_summary_of_before_is_still_read(make_batch: Any, drawn: Any) -> None:
     new = (
         *("replaced", "differences", "difference_count"),
         *("held_out_by_subset", "left_out_near_test", "validation_leak_count"),
+        *("coverage", "rules", "near_test", "unvalidated_classes"),
     )
     told = {key: value for key, value in summary.model_dump(mode="json").items() if key not in new}
     read = MergeSummary.model_validate({**told, "duplicates": [same], "collisions": [same]})
@@ -503,3 +506,67 @@ def test_whatever_the_batches_hold(
     assert plan.summary.per_class["sheep"].real == boxes
     if split == "session":
         assert plan.summary.validation_leaks == ()
+
+
+def effects(plan: MergePlan) -> dict[str, dict[str, int]]:
+    return {one.rule: one.counts for one in plan.summary.rules}
+
+
+def test_the_coverage_matrix_has_every_box_of_the_plan(
+    make_batch: Any, shapes: Any, drawn: Any
+) -> None:
+    wolf = (shapes.rectangle("wolf", 4, 4, 10, 8),)
+    batches = [
+        in_subset(make_batch("t", {"t_0.png": "tested"}), "Test"),
+        in_subset(make_batch("v", {"v_0.png": "valid"}, shapes=wolf), "Validation"),
+        in_subset(make_batch("b", names(0, 1, 2)), "Train"),
+        make_batch("heldout_h", {"h_0.png": "held"}, shapes=wolf),
+    ]
+    summary = plan_merge(batches, drawn, CLASSES, RULES).summary
+    assert [(one.batch, one.train, one.val, one.held_out) for one in summary.coverage] == [
+        ("b", {"sheep": 3}, {}, {}),
+        ("heldout_h", {}, {}, {"wolf": 1}),
+        ("t", {}, {}, {"sheep": 1}),
+        ("v", {}, {"wolf": 1}, {}),
+        (None, {"wolf": 4}, {"wolf": 1}, {}),
+    ]
+    assert summary.zero_real_classes == ("ship",)
+    assert summary.unvalidated_classes == ("sheep", "ship")
+    for name, found in summary.per_class.items():
+        real = [one for one in summary.coverage if one.batch is not None]
+        assert found.real_train == sum(one.train.get(name, 0) for one in real)
+
+
+def test_every_rule_says_what_it_did(make_batch: Any, shapes: Any, drawn: Any) -> None:
+    wolf = (shapes.rectangle("wolf", 4, 4, 10, 8), shapes.rectangle("wolf", 4, 4, 10, 8))
+    old, new = (f"task_7-2026_01_0{day}_10_00_00-coco_1.0" for day in (1, 9))
+    batches = [
+        make_batch(old, names(0, 1)),
+        make_batch(new, names(0, 1), shapes=wolf),
+        make_batch("other", {"x_0.png": "view 0", "x_1.png": "view 9"}, unlabelled=["u.png"]),
+        in_subset(make_batch("t", {"t_0.png": "tested"}), "Test"),
+        make_batch("heldout_h", {"h_0.png": "held"}),
+    ]
+    found = effects(plan_merge(batches, drawn, CLASSES, RULES))
+    assert found["a newer export of a task replaces the older"] == {
+        "batches left out": 1,
+        "frames of them": 2,
+    }
+    assert found["an image of several batches is taken from one"] == {"frames left out": 1}
+    assert found["where batches label an image otherwise, one is taken"] == {
+        "images": 3,
+        "boxes relabelled": 3,
+    }
+    assert found["frames without annotations"] == {"frames left out": 1}
+    assert found["boxes are repaired where there is one right answer"]["doubles dropped"] == 2
+    assert found["CVAT's subsets are kept"]["are held out (Test)"] == 1
+    assert found["whole batches are held out"] == {"batches": 1, "frames": 1}
+    kept = plan_merge(batches, drawn, CLASSES, RULES)
+    listed = found["real training frames are listed several times"]["lines added"]
+    assert listed == kept.summary.listed_train - kept.summary.total_train
+
+
+def test_a_rule_that_did_nothing_says_so(make_batch: Any, drawn: Any) -> None:
+    summary = plan_merge([make_batch("b", names(0))], drawn, CLASSES, RULES).summary
+    effect = {one.rule: one.effect for one in summary.rules}
+    assert effect["an image of several batches is taken from one"] == "0 frames left out"

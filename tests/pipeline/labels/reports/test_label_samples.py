@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.formats.coco import read_export
-from pipeline.labels.preview import batch_samples
+from pipeline.labels.reports.label_samples import batch_samples
 
 CLASSES = ("sheep", "wolf", "ship")
 
