@@ -23,10 +23,13 @@ from pipeline.labels.formats.written_images import (
 )
 from pipeline.labels.formats.yolo import format_labels
 
-DATA_FOLDER = "obj_train_data"
+SUBSET = "train"
+"""As this format calls the subset of what was given none."""
+DATA_FOLDER = f"obj_{SUBSET}_data"
+LIST_FILE = f"{SUBSET}.txt"
 OBJ_DATA = """\
 classes = {classes}
-train = data/train.txt
+{subset} = data/{list_file}
 names = data/obj.names
 backup = backup/
 """
@@ -78,9 +81,10 @@ def _members(
     images: Sequence[LabelledImage], class_names: Sequence[str], content: Content | None
 ) -> Iterator[tuple[str, bytes]]:
     listed = "".join(f"data/{DATA_FOLDER}/{image.path}\n" for image in images)
-    yield "obj.data", OBJ_DATA.format(classes=len(class_names)).encode()
+    data = OBJ_DATA.format(classes=len(class_names), subset=SUBSET, list_file=LIST_FILE)
+    yield "obj.data", data.encode()
     yield "obj.names", "".join(f"{name}\n" for name in class_names).encode()
-    yield "train.txt", listed.encode()
+    yield LIST_FILE, listed.encode()
     for image in images:
         labels = format_labels(image.boxes, image.width, image.height)
         yield f"{DATA_FOLDER}/{label_file_of(image)}", labels.encode()
