@@ -191,11 +191,7 @@ KINDS = {
         LabelCorrections.open,
         "label_corrections",
         ("corrections.json",),
-        {
-            "pipeline/annotation/corrections/label_corrections.py": frozenset(
-                {"corrections.json"}
-            )
-        },
+        {"pipeline/annotation/corrections/label_corrections.py": frozenset({"corrections.json"})},
     ),
 }
 """By the name of the folder that `written` makes of each."""

@@ -19,7 +19,10 @@ from resources.instance import open_instance
 VERSION_DIGITS = 12
 PER_BATCH = ("cvat_export", "prelabels", "label_corrections")
 """Image sets with a page for each partition."""
-IMAGE_SETS = ("synthetic_set", "cvat_merge", "real_evaluation", *PER_BATCH)
+IMAGE_SETS = (
+    *("synthetic_set", "cvat_export", "cvat_merge", "real_evaluation"),
+    *("prelabels", "label_corrections"),
+)
 
 
 def make_gallery(resources: Resources, address: str, target: Path | None) -> Path:

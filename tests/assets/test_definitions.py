@@ -23,6 +23,11 @@ DESIGNED = {
     "onnx_export": {"trained_weights"},
     "real_evaluation": {"onnx_export", "cvat_merge", "cvat_export"},
     "runtime_package": {"onnx_export", "real_evaluation"},
+    "prelabels": {
+        *("annotation_batch", "hard_negatives"),
+        *("onnx_export", "runtime_package", "sprites"),
+    },
+    "label_corrections": {"cvat_export", "prelabels"},
 }
 BLOCKING = {
     ("cvat_export", "known_labels"),
