@@ -20,6 +20,7 @@ from assets.graph.annotations import annotation_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
+from assets.graph.prelabels import prelabel_assets
 from assets.graph.release import release_assets
 from assets.graph.scenes import synthetic_assets
 from assets.graph.training import training_assets
@@ -61,6 +62,7 @@ def build_definitions(
             *annotation_assets(pack),
             *cvat_task_assets(pack),
             *annotation_batch_assets(pack),
+            *prelabel_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
             *release_assets(pack),

@@ -16,6 +16,7 @@ import pytest
 from doubles.artifacts import write_export_reports
 from doubles.exports import write_export
 from doubles.models import export_metadata, write_detector
+from doubles.prelabels import prelabelled, write_annotation_batch
 from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 from PIL import Image
@@ -26,6 +27,8 @@ from pipeline.annotation.batch_writer import RatedCandidates, chosen_frames, wri
 from pipeline.annotation.candidates import find_candidates, read_screenshots
 from pipeline.annotation.scoring import Rating
 from pipeline.annotation.selection import Pick
+from pipeline.annotation.corrections.label_corrections import LabelCorrections, compare_labels
+from pipeline.annotation.prelabels import Prelabels
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
@@ -202,6 +205,18 @@ KINDS = {
         ("tasks.json",),
         {"pipeline/annotation/tasks/pushed_tasks.py": frozenset({"tasks.json"})},
     ),
+    "prelabels": Kind(
+        Prelabels.open,
+        "prelabels",
+        ("prelabels.json",),
+        {"pipeline/annotation/prelabels.py": frozenset({"prelabels.json", "coco.zip", "yolo.zip"})},
+    ),
+    "label_corrections": Kind(
+        LabelCorrections.open,
+        "label_corrections",
+        ("corrections.json",),
+        {"pipeline/annotation/corrections/label_corrections.py": frozenset({"corrections.json"})},
+    ),
 }
 """By the name of the folder that `written` makes of each."""
 
@@ -278,6 +293,11 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     )
     task = PushedTask(id=7, name="first", url="https://example.org/tasks/7", frames=3, boxes=4)
     yield "pushed_tasks", PushedTasks.write(home / "pushed_tasks", (task,))
+    out = write_annotation_batch(home / "out", ["a"])
+    found = prelabelled(out, {"a": [ScoredBox(0, 0.5, Box(1, 1, 9, 9))]}, CLASSES)
+    yield "prelabels", Prelabels.write(home / "prelabels", found)
+    compared = compare_labels(batch, {"out": found})
+    yield "label_corrections", LabelCorrections.write(home / "label_corrections", compared)
 
 
 def _textures(folder: Path) -> list[Path]:

@@ -17,7 +17,12 @@ from resources.defaults import Resources
 from resources.instance import open_instance
 
 VERSION_DIGITS = 12
-IMAGE_SETS = ("synthetic_set", "cvat_export", "cvat_merge", "real_evaluation")
+PER_BATCH = ("cvat_export", "prelabels", "label_corrections")
+"""Image sets with a page for each partition."""
+IMAGE_SETS = (
+    *("synthetic_set", "cvat_export", "cvat_merge", "real_evaluation"),
+    *("prelabels", "label_corrections"),
+)
 
 
 def make_gallery(resources: Resources, address: str, target: Path | None) -> Path:
@@ -34,7 +39,7 @@ def make_gallery(resources: Resources, address: str, target: Path | None) -> Pat
     """
     store = resources.artifacts.store
     asset, partition, version = parse_address(address)
-    if asset.endswith("/cvat_export") and partition is None:
+    if asset.endswith(tuple(f"/{kind}" for kind in PER_BATCH)) and partition is None:
         raise _which_batch(resources, asset)
     if version:
         artifact = _stored(store, asset, partition, version)
@@ -91,12 +96,12 @@ def parse_address(address: str) -> tuple[str, str | None, str | None]:
 
 
 def _which_batch(resources: Resources, asset: str) -> GalleryError:
-    """What to write instead of an export without its batch."""
+    """What to write instead of an asset without its partition."""
     with open_instance(resources.state) as instance:
         materialized = instance.get_materialized_partitions(dg.AssetKey(asset.split("/")))
     named = ", ".join(f"{asset}@{batch}" for batch in sorted(materialized))
     return GalleryError(
-        f"{asset} has a page for each export batch.",
+        f"{asset} has a page for each batch.",
         f"Write one of {named}." if named else f"Materialize a partition of {asset} first.",
     )
 

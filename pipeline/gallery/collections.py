@@ -9,9 +9,12 @@ from pathlib import Path, PurePosixPath
 from detector_runtime.images import upright_size
 from PIL import Image, UnidentifiedImageError
 
+from pipeline.annotation.corrections.label_corrections import LabelCorrections
+from pipeline.annotation.prelabels import Prelabels
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, Verdict
+from pipeline.gallery.annotation_sets import corrections_collection, prelabel_collection
 from pipeline.gallery.items import Collection, Item, Mark
 from pipeline.gallery.sheets import MergedFrom, batch_sheets, merge_sheets
 from pipeline.labels.batches import ExportBatch, Frame
@@ -41,9 +44,10 @@ def read_collection(
     """Everything there is to show of an artifact's folder.
 
     Args:
-        folder: of a synthetic set, a training set, an export batch, or an evaluation.
+        folder: of a synthetic set, a training set, an export batch, an evaluation, prelabels, or
+            label corrections.
         title: of the page.
-        find_image: where an image of another artifact lies; an evaluation refers to such.
+        find_image: where an image of another artifact lies; the last three refer to such.
         merged_from: what is shown of other artifacts where it is a training set.
 
     Raises:
@@ -74,10 +78,14 @@ def read_collection(
         names = tuple(score.name for score in evaluation.report.real.per_class)
         items = tuple(_evaluated(frame, names, find_image) for frame in evaluation.verdicts())
         return Collection(title, names, items, "score")
+    if Prelabels.is_in(folder):
+        return prelabel_collection(folder, title, find_image)
+    if LabelCorrections.is_in(folder):
+        return corrections_collection(folder, title, find_image)
     raise GalleryError(
         f"{folder} holds no image set.",
-        "Name a synthetic_set, cvat_export, cvat_merge or real_evaluation, "
-        "for example demo/synthetic_set.",
+        "Name a synthetic_set, cvat_export, cvat_merge, real_evaluation, prelabels or "
+        "label_corrections, for example demo/synthetic_set.",
     )
 
 

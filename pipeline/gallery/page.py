@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from detector_runtime.tools.palette import class_colour
 
+from pipeline.annotation.corrections.plot import COLOURS as CORRECTION_COLOURS
 from pipeline.evaluation.drawing import COLOURS
 from pipeline.files import write_text
 from pipeline.gallery.collections import GalleryError
@@ -134,7 +135,10 @@ def _data(collection: Collection) -> str:
     classes = _classes(collection)
     colours = {
         "classes": [hex_of(class_colour(number)) for number in range(len(classes))],
-        "outcomes": {str(outcome): colour for outcome, colour in COLOURS.items()},
+        "outcomes": {
+            **{str(outcome): colour for outcome, colour in COLOURS.items()},
+            **CORRECTION_COLOURS,
+        },
     }
     head = {
         **{"classes": classes, "kinds": kinds, "colours": colours, "measure": collection.measure},

@@ -26,6 +26,11 @@ DESIGNED = {
     "runtime_package": {"onnx_export", "real_evaluation"},
     "annotation_batch": {"onnx_export", "real_evaluation", "cvat_export"},
     "hard_negatives": {"onnx_export", "real_evaluation", "cvat_export"},
+    "prelabels": {
+        *("annotation_batch", "hard_negatives"),
+        *("onnx_export", "runtime_package", "sprites"),
+    },
+    "label_corrections": {"cvat_export", "prelabels"},
 }
 BLOCKING = {
     ("cvat_export", "known_labels"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from detector_runtime.tools.palette import class_colour
 
+from pipeline.annotation.corrections.plot import COLOURS as CORRECTION_COLOURS
 from pipeline.evaluation.drawing import COLOURS
 from pipeline.gallery.collections import GalleryError
 from pipeline.gallery.items import Collection, Item, Mark, Sheet, SheetRow
@@ -38,7 +39,8 @@ def test_the_data_name_every_image_and_box(tmp_path: Path) -> None:
     data = data_of(page.parent)
     assert data["classes"] == ["sheep", "tree"]
     assert data["colours"]["classes"] == [hex_of(class_colour(number)) for number in range(2)]
-    assert data["colours"]["outcomes"] == {str(each): colour for each, colour in COLOURS.items()}
+    outcomes = {str(each): colour for each, colour in COLOURS.items()}
+    assert data["colours"]["outcomes"] == {**outcomes, **CORRECTION_COLOURS}
     (entry,) = data["items"]
     assert entry["marks"] == [[1, 2.0, 30.2, 40.0, 1, 0, None, "50% visible"]]
     assert (page.parent / entry["image"]).read_bytes() == (tmp_path / "a.png").read_bytes()
