@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from resources.artifacts import Artifacts
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 from resources.game_files import GameFiles
 from resources.gpu.resource import Gpu, gpu_from_environment
 from resources.paths import Paths
@@ -21,7 +21,7 @@ class Resources:
 
     paths: Paths
     artifacts: Artifacts
-    exports: ExportsFolder
+    exports: Exports
     game: GameFiles
     screenshots: Screenshots
 
@@ -31,7 +31,7 @@ class Resources:
         return cls(
             paths,
             Artifacts(paths=paths),
-            ExportsFolder(paths=paths),
+            Exports(paths=paths),
             GameFiles(paths=paths),
             Screenshots(paths=paths),
         )

@@ -17,7 +17,8 @@ from assets.core.keys import GameKeys
 from assets.core.runs import UNFINISHED
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of
-from resources.exports import DroppedExport, ExportsFolder
+from resources.exports import Exports
+from resources.exports.base import Export
 
 SENSOR_TAG = "outpost/export_sensor"
 """On runs of cvat_export that the sensor asked for: the game."""
@@ -50,7 +51,7 @@ def export_sensor(pack: GamePack) -> dg.SensorDefinition:
         minimum_interval_seconds=30,
         description=f"Retrains {pack.title} when a CVAT export is dropped into its folder.",
     )
-    def sense(context: dg.SensorEvaluationContext, exports: ExportsFolder) -> dg.SensorResult:
+    def sense(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult:
         memory = SensorMemory.model_validate_json(context.cursor or "{}")
         passed_over = [str(passed) for passed in exports.passed_over(pack.name)]
         for line in passed_over:
@@ -66,13 +67,13 @@ def export_sensor(pack: GamePack) -> dg.SensorDefinition:
 
 def _next_step(
     instance: dg.DagsterInstance,
-    exports: Sequence[DroppedExport],
+    exports: Sequence[Export],
     memory: SensorMemory,
     keys: GameKeys,
 ) -> dg.SensorResult:
     stamps = {export.batch: export.stamp for export in exports}
     new = {
-        export.batch: export.path.name
+        export.batch: export.name
         for export in exports
         if memory.taken.get(export.batch) != stamps[export.batch] and export.has_arrived
     }

@@ -18,7 +18,7 @@ from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.annotations import forget_batch
 from pipeline.games.pack import load_pack
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 from resources.paths import Paths
 
 KEYS = GameKeys("demo")
@@ -80,7 +80,7 @@ class Watcher:
         self.captures = captures
         self.cursor: str | None = None
         paths = Paths.below(exports.parent)
-        self.resources = {"exports": ExportsFolder(paths=paths, folder=str(exports))}
+        self.resources = {"exports": Exports(paths=paths, folder=str(exports))}
         self.sensor = definitions().resolve_sensor_def("demo_export_sensor")
 
     def tick(self) -> dg.SensorResult:
