@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.manifests import digest_of
 from pipeline.progress import Progress, Report
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
+CREDENTIALS = re.compile(r"//[^/]*@")
 LOOK_SECONDS = 8.0
 """For a page of the bucket's list, with its repetition: a tick of the sensor has a minute."""
 PART_BYTES = 16 << 20
@@ -38,34 +39,47 @@ ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 
 @dataclass(frozen=True)
 class ExportsBucket:
-    """One game's prefix of a bucket as a source of exports: the archives right below it.
+    """One game's folder below a place in a bucket as a source of exports: the archives in it.
 
     Attributes:
-        bucket, prefix: the prefix has no slash at its ends, and may be empty.
+        location: s3://bucket or s3://bucket/prefix; the game's name follows.
         copies: where archives are brought to before they are read.
     """
 
-    bucket: str
-    prefix: str
+    location: str
+    game: str
     copies: FetchedExports
     name: str = "bucket"
 
-    @classmethod
-    def at(cls, location: str, game: str, copies: FetchedExports) -> ExportsBucket:
-        """The folder of a game below a location, which is written as s3://bucket/prefix.
+    @property
+    def bucket(self) -> str:
+        """Its name.
 
         Raises:
-            ExportSourceError: it is written otherwise.
+            ExportSourceError: the location is written otherwise than it should be.
         """
-        match = LOCATION.fullmatch(location)
+        return self._parts[0]
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the game's exports begin with, without a slash at its ends.
+
+        Raises:
+            ExportSourceError: as `bucket`.
+        """
+        return "/".join((*self._parts[1:], self.game))
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        match = LOCATION.fullmatch(self.location)
         if match is None:
             raise ExportSourceError(
-                f"{location!r} is no place in a bucket.",
+                f"{CREDENTIALS.sub('//***@', self.location)!r} is no place in a bucket.",
                 "Write it as s3://bucket or s3://bucket/prefix, without credentials: those are "
                 "read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             )
-        parts = [part for part in (match["prefix"] or "").split("/") if part]
-        return cls(match["bucket"], "/".join((*parts, game)), copies)
+        folders = (part for part in (match["prefix"] or "").split("/") if part)
+        return (match["bucket"], *folders)
 
     @property
     def place(self) -> str:
@@ -124,12 +138,11 @@ class ExportsBucket:
         checksum of its own, by which it is read; a tag is not always the digest of the bytes.
         """
         stage, began = f"MiB of {PurePosixPath(path).name}", time.monotonic()
-        options: dict[str, Any] = {"if_match": tag} if tag else {}
         store = self._patient_store
         with self._explained(f"s3://{self.bucket}/{path}"), target.open("wb") as file:
             for start in range(0, size, PART_BYTES):
                 end = min(size, start + PART_BYTES)
-                part = store.get(path, options={**options, "range": (start, end)})
+                part = store.get(path, options={"if_match": tag, "range": (start, end)})
                 file.write(part.bytes())
                 report(Progress(stage, end >> 20, size >> 20, time.monotonic() - began))
             if file.tell() != size:

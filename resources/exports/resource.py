@@ -46,24 +46,16 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Path(self.folder) if self.folder else self.paths.state.exports(game)
 
     def sources(self, game: str) -> tuple[ExportSource, ...]:
-        """Every source; where two have an export of one batch name, the earlier one's is read.
-
-        Raises:
-            ExportSourceError: one is not described rightly.
-        """
+        """Every source; where two have an export of one batch name, the earlier one's is read."""
         return tuple(self._sources(game))
 
     def _sources(self, game: str) -> Iterator[ExportSource]:
         yield ExportsFolder(self.path(game), required=bool(self.folder))
         if bucket := self.bucket or os.environ.get(BUCKET_VARIABLE, ""):
-            yield ExportsBucket.at(bucket, game, self._copies(game, "bucket"))
+            yield ExportsBucket(bucket, game, self._copies(game, "bucket"))
 
     def listing(self, game: str) -> Listing:
-        """What all sources hold now, and which of them could not be asked.
-
-        Raises:
-            ExportSourceError: one is not described rightly.
-        """
+        """What all sources hold now, and which of them could not be asked."""
         return Listing.of(self.sources(game))
 
     def exports(self, game: str) -> tuple[Export, ...]:
