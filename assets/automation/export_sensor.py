@@ -14,6 +14,7 @@ finds them, once, and hold up nothing else.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import dagster as dg
 from pydantic import BaseModel
@@ -135,6 +136,13 @@ class Tick:
         """Of the game."""
         return GameKeys.of(self.pack)
 
+    @cached_property
+    def partitions(self) -> frozenset[str]:
+        """The batches that Dagster knows; those that were retired are partitions no longer."""
+        name = self.keys.export_batches.name
+        assert name is not None
+        return frozenset(self.instance.get_dynamic_partitions(name))
+
     def step(self) -> dg.SensorResult:
         """Tell what is new to tell; else take new exports; else merge what has been read."""
         exports = dict(self._exports())
@@ -142,7 +150,7 @@ class Tick:
         unsettled = {
             batch: exports[batch].name
             for batch in exports
-            if self.memory.taken.get(batch) != stamps[batch] and exports[batch].has_arrived
+            if self._is_new(batch, stamps[batch]) and exports[batch].has_arrived
         }
         settled = {
             batch: stamps[batch]
@@ -163,6 +171,10 @@ class Tick:
         if self.instance.get_run_records(unfinished, limit=1):
             return _skip("Waiting for runs of cvat_export to end.", memory)
         return self._merge_if_changed(memory)
+
+    def _is_new(self, batch: str, stamp: str) -> bool:
+        """Whether an export is to be read: also where it was retired meanwhile and put back."""
+        return self.memory.taken.get(batch) != stamp or batch not in self.partitions
 
     def _remembered(self, stamps: dict[str, str], ended: Sequence[EndedRun]) -> SensorMemory:
         """What is known after this look, before anything is requested."""
@@ -245,10 +257,7 @@ class Tick:
 
     def _merge_if_changed(self, memory: SensorMemory) -> dg.SensorResult:
         instance, keys = self.instance, self.keys
-        name = keys.export_batches.name
-        assert name is not None
-        # Those that were retired are partitions no longer.
-        known = memory.taken.keys() & set(instance.get_dynamic_partitions(name))
+        known = memory.taken.keys() & self.partitions
         found = (latest_version(instance, keys.cvat_export, batch) for batch in sorted(known))
         versions = [version.model_dump() for version in found if version is not None]
         digest = digest_of(versions)

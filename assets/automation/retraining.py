@@ -53,7 +53,7 @@ def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -
         now=now,
         waiting=tuple(waiting),
         new_boxes=_new_boxes(trained, read, before),
-        trainings=(*_made(instance, keys), *_under_way(instance, keys)),
+        trainings=tuple(_trainings(instance, keys)),
     )
 
 
@@ -99,8 +99,11 @@ def _merge_of_last_training(instance: dg.DagsterInstance, keys: GameKeys) -> int
     return merges[0].storage_id if merges else None
 
 
-def _made(instance: dg.DagsterInstance, keys: GameKeys) -> Iterator[PastTraining]:
-    """The trainings that were done, from the first to the last; what was kept as it was is none."""
+def _trainings(instance: dg.DagsterInstance, keys: GameKeys) -> Iterator[PastTraining]:
+    """Those that were done, from the first to the last, then those under way.
+
+    What was kept as it was is none.
+    """
     records = instance.fetch_materializations(keys.trained_weights, limit=MOST_TRAININGS).records
     for record in reversed(records):
         materialization = record.asset_materialization
@@ -108,14 +111,17 @@ def _made(instance: dg.DagsterInstance, keys: GameKeys) -> Iterator[PastTraining
         if materialization and not (outcome and str(outcome.value).startswith("unchanged")):
             at = datetime.fromtimestamp(record.timestamp, UTC)
             yield PastTraining(at, _number(materialization, "cost_usd") or 0.0)
+    done = {record.run_id for record in records}
+    for run in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
+        if _trains(run.dagster_run, keys) and run.dagster_run.run_id not in done:
+            yield PastTraining(run.create_timestamp.astimezone(UTC))
 
 
-def _under_way(instance: dg.DagsterInstance, keys: GameKeys) -> Iterator[PastTraining]:
-    """Runs that are to train and have not done so yet."""
-    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
-        selected = record.dagster_run.asset_selection or ()
-        if keys.trained_weights in selected:
-            yield PastTraining(record.create_timestamp.astimezone(UTC))
+def _trains(run: dg.DagsterRun, keys: GameKeys) -> bool:
+    """Whether a run is to make weights; one of a whole job has no selection."""
+    if run.asset_selection is None:
+        return run.job_name == f"{keys.game}_retrain"
+    return keys.trained_weights in run.asset_selection
 
 
 def _number(materialization: dg.AssetMaterialization, name: str) -> float | None:

@@ -105,7 +105,7 @@ def test_a_run_that_is_to_train_counts_before_it_has(history: History) -> None:
     job = build_definitions(PACK).resolve_implicit_global_asset_job_def()
     history.instance.create_run_for_job(
         job,
-        status=dg.DagsterRunStatus.QUEUED,
+        status=dg.DagsterRunStatus.STARTED,
         asset_selection=frozenset({KEYS.cvat_merge, KEYS.trained_weights, KEYS.onnx_export}),
     )
     (training,) = retrain_state(history.instance, PACK, NOON).trainings

@@ -301,6 +301,7 @@ def test_a_retired_batch_is_merged_without(watcher: Watcher) -> None:
     first = watcher.merge_requested()
     assert "since the last merge" in watcher.reason()
 
+    watcher.resources["exports"].retire("demo", "match")
     forget_batch(watcher.instance, load_pack("demo"), "match")
 
     assert watcher.merge_requested().tags[MERGE_TAG] != first.tags[MERGE_TAG]
