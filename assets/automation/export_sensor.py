@@ -150,7 +150,7 @@ class Tick:
         unsettled = {
             batch: exports[batch].name
             for batch in exports
-            if self._is_new(batch, stamps[batch]) and exports[batch].has_arrived
+            if self.memory.taken.get(batch) != stamps[batch] and exports[batch].has_arrived
         }
         settled = {
             batch: stamps[batch]
@@ -172,21 +172,26 @@ class Tick:
             return _skip("Waiting for runs of cvat_export to end.", memory)
         return self._merge_if_changed(memory)
 
-    def _is_new(self, batch: str, stamp: str) -> bool:
-        """Whether an export is to be read: also where it was retired meanwhile and put back."""
-        return self.memory.taken.get(batch) != stamp or batch not in self.partitions
+    def _is_retired(self, batch: str) -> bool:
+        """Whether a batch that was taken is gone for good: put back, it is to be read again.
+
+        One whose partition alone was deleted stays out, as its export lies there as before.
+        """
+        is_out_of_reach = self.memory.taken_from.get(batch) in self.listing.unreachable
+        return not (batch in self.listing.chosen or batch in self.partitions or is_out_of_reach)
 
     def _remembered(self, stamps: dict[str, str], ended: Sequence[EndedRun]) -> SensorMemory:
         """What is known after this look, before anything is requested."""
         gone = {run.request for run in ended}
         again = {run.batch for run in ended if run.again}
+        kept = {b: s for b, s in self.memory.taken.items() if not self._is_retired(b)}
         tries = {b: n for b, n in self.memory.tries.items() if b not in {r.batch for r in ended}}
         return self.memory.model_copy(
             update={
                 "seen": {**self._seen_out_of_reach(), **stamps},
                 "unreachable": sorted(self.listing.unreachable),
                 "reading": {r: b for r, b in self.memory.reading.items() if r not in gone},
-                "taken": {b: s for b, s in self.memory.taken.items() if b not in again},
+                "taken": {batch: s for batch, s in kept.items() if batch not in again},
                 "tries": {**tries, **{b: self.memory.tries.get(b, 0) + 1 for b in again}},
             }
         )

@@ -14,9 +14,8 @@ from pipeline.labels.comparing.corrections import TIME_FORMAT
 from pipeline.labels.portable_names import RESERVED
 from pipeline.manifests import digest_of
 from pipeline.progress import Report
-from resources.exports.base import Export, ExportSourceError
+from resources.exports.base import ExportSourceError
 from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
-from resources.exports.folder import DroppedExport
 
 LONGEST_TASK_NAME = 60
 """Characters of it in a file's name, whose end, the time, must not be cut off."""
@@ -73,7 +72,7 @@ class CompletedTasks:
         """See `ExportSource.place`."""
         return f"the completed tasks of {self.game} in CVAT"
 
-    def found(self) -> list[Export]:
+    def found(self) -> list[RemoteExport]:
         """The completed tasks by number, then what was fetched of them before.
 
         Raises:
@@ -82,18 +81,17 @@ class CompletedTasks:
         retired = self.copies.retired()
         tasks = not_retired(self._completed(), retired)
         gone = {task.name for task in tasks} | {one.name for one in retired}
-        earlier = (self.copies.copy_of(name) for name in self.copies.names() if name not in gone)
-        return [*tasks, *map(DroppedExport, earlier)]
+        return [*tasks, *(self._earlier(name) for name in self.copies.names() if name not in gone)]
 
-    def retired(self) -> list[Export]:
+    def retired(self) -> list[RemoteExport]:
         """See `ExportSource.retired`: those that are still there as they were, or fetched."""
         completed = {(task.name, task.stamp): task for task in self._completed()}
-        found: list[Export] = []
+        found: list[RemoteExport] = []
         for one in self.copies.retired():
             if (task := completed.get((one.name, one.stamp))) is not None:
                 found.append(task)
             elif self.copies.record_of(one.name) is not None:
-                found.append(DroppedExport(self.copies.copy_of(one.name)))
+                found.append(self._earlier(one.name))
         return found
 
     def retire(self, batch: str) -> None:
@@ -105,6 +103,14 @@ class CompletedTasks:
     def restore(self, batch: str) -> None:
         """See `ExportSource.restore`."""
         self.copies.restore(batch)
+
+    def _earlier(self, name: str) -> RemoteExport:
+        """A task's export that was fetched before the task was changed."""
+        record = self.copies.record_of(name)
+        stamp = record.stamp if record else ""
+        return RemoteExport(
+            name, str(self.copies.copy_of(name)), stamp, True, self.copies, partial(_is_gone, name)
+        )
 
     def _completed(self) -> Iterator[RemoteExport]:
         try:
@@ -122,6 +128,14 @@ class CompletedTasks:
                 self.copies,
                 partial(self.server.download_export, task.id),
             )
+
+
+def _is_gone(name: str, target: Path, report: Report) -> None:
+    del target, report
+    raise ExportSourceError(
+        f"{name} was removed from this machine, and its task has changed since.",
+        "Read the task's newer export instead; the merge takes that one anyway.",
+    )
 
 
 def export_name(task: FinishedTask) -> str:

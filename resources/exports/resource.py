@@ -85,17 +85,15 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         return tuple(sorted(found, key=lambda export: export.batch))
 
     def retire(self, game: str, batch: str) -> None:
-        """Have whatever is an export of that batch passed over, wherever it can be reached.
+        """Have whatever is an export of that batch passed over; it may be none.
 
         Raises:
-            ExportSourceError: there is none, and a source that may have one cannot be reached.
+            ExportSourceError: a source cannot be reached, which may have one too; nothing is done.
         """
-        listing = self.listing(game)
-        if listing.unreachable and batch not in listing.chosen:
-            raise next(iter(listing.unreachable.values()))
+        for error in self.listing(game).unreachable.values():
+            raise error
         for source in self.sources(game):
-            if source.name not in listing.unreachable:
-                source.retire(batch)
+            source.retire(batch)
 
     def restore(self, game: str, batch: str) -> None:
         """Put a retired export back.
