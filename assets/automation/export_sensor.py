@@ -35,6 +35,8 @@ REQUEST_TAG = "outpost/export_request"
 """On the same runs: the key of the request."""
 MERGE_TAG = "outpost/merged_batches"
 """On runs of the merge that the sensor asked for: the digest of the batch versions."""
+MERGE_OF_TAG = "outpost/merge_of"
+"""On the same runs: the game."""
 ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 OUT_OF_REACH = ("ExportSourceError", "ExportMissingError")
 """Errors of an export that says nothing about itself: where it is could not be reached."""
@@ -268,7 +270,8 @@ class Tick:
         digest = digest_of(versions)
         if not versions:
             return _skip("No export has arrived yet.", memory)
-        if digest == memory.merged:
+        if digest in (memory.merged, self._last_asked_for()):
+            memory = memory.model_copy(update={"merged": digest})
             return _skip(_state_of_merge(instance, digest), memory)
         if latest_version(instance, keys.synthetic_set) is None:
             name = keys.synthetic_set.to_user_string()
@@ -286,11 +289,20 @@ class Tick:
                 dg.RunRequest(
                     run_key=f"merge-{digest}-{memory.requests}",
                     asset_selection=list(keys.after_annotation),
-                    tags={MERGE_TAG: digest},
+                    tags={MERGE_TAG: digest, MERGE_OF_TAG: keys.game},
                 )
             ],
             cursor=cursor.model_dump_json(),
         )
+
+    def _last_asked_for(self) -> str:
+        """The digest of the newest merge that was requested.
+
+        A tick may have requested it and died before its cursor was kept.
+        """
+        wanted = dg.RunsFilter(tags={MERGE_OF_TAG: self.keys.game})
+        records = self.instance.get_run_records(wanted, limit=1)
+        return records[0].dagster_run.tags.get(MERGE_TAG, "") if records else ""
 
 
 def _state_of_merge(instance: dg.DagsterInstance, digest: str) -> str:

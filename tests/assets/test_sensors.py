@@ -345,7 +345,8 @@ def test_a_cursor_of_an_earlier_version_is_read(watcher: Watcher) -> None:
 def test_an_export_that_could_not_be_read_is_named_once_with_its_reason(watcher: Watcher) -> None:
     """By a real run of the asset."""
     (watcher.exports / "bad.zip").write_bytes(broken_export())
-    watcher.drop()
+    frame, box = Image.new("RGB", (64, 48)), ("a.png", "sheep", (9, 9, 20, 20))
+    write_export(watcher.exports / "batch.zip", {"a.png": frame}, ["sheep"], [box])
     watcher.settle()
     requests = watcher.tick().run_requests or []
     assert len(requests) == 2
