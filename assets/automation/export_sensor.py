@@ -79,8 +79,8 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         name=f"{pack.name}_export_sensor",
         target=dg.AssetSelection.assets(keys.cvat_export, *keys.after_annotation),
         minimum_interval_seconds=30,
-        description=f"Retrains {pack.title} when a CVAT export arrives in its folder, in its "
-        f"bucket, or as a completed task. {_rules_in_words(pack)}",
+        description=f"Retrains {pack.title} when a CVAT export arrives in its folder or in "
+        f"its bucket. {_rules_in_words(pack)}",
         metadata={"retrain_rules": dg.MetadataValue.json(pack.retrain.model_dump())},
     )
     def sense(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult:
@@ -324,10 +324,10 @@ def _why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, 
         return "", "it was canceled."
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
-        error = event.step_failure_data.error if event else None
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
+        wrapped = event.step_failure_data.error if event else None
+        if wrapped is not None:
+            # What the asset raised is inside one of Dagster's; what caused it is for programmers.
+            error = wrapped.cause or wrapped
             # Python writes the class before the text, with its module.
             said = " ".join(error.message.split()).partition(": ")[2]
             return error.cls_name or "", said[:SHOWN_CHARACTERS]

@@ -318,7 +318,9 @@ class RetrainRules(Section):
         0.0, ge=0, le=24 * 366, description="Hours since the last training."
     )
     max_trainings_per_week: int | None = Field(
-        None, ge=0, description="In any seven days, whoever started them; left out, any number."
+        None,
+        ge=0,
+        description="In any seven days, also those started by hand; left out, any number.",
     )
     max_usd_per_week: float | None = Field(
         None,

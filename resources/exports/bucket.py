@@ -148,7 +148,7 @@ class ExportsBucket:
             if file.tell() != size:
                 raise ExportSourceError(
                     f"s3://{self.bucket}/{path} ended after {file.tell()} of {size} bytes.",
-                    "Try again; if it happens again, upload the file anew.",
+                    "Try again; if it happens again, upload the file again.",
                 )
 
     @cached_property

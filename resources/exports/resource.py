@@ -136,7 +136,9 @@ def _export_of(listing: Listing, folder: Path, game: str, batch: str) -> Export:
     if listing.unreachable:
         problems = " ".join(error.problem for error in listing.unreachable.values())
         fixes = " ".join(error.fix for error in listing.unreachable.values())
-        raise ExportMissingError(f"The export batch '{batch}' was not found. {problems}", fixes)
+        raise ExportMissingError(
+            f"The export batch '{batch}' was not found. {problems}", f"{fixes} Then run it again."
+        )
     raise ExportMissingError(
         f"The export batch '{batch}' is not in {folder}.",
         f"Put {batch}.zip back into that folder, or take the batch out of all that follows "

@@ -341,8 +341,9 @@ class World:
 
     def _failed(self, run: dg.DagsterRun, error: OutpostError) -> None:
         kind = type(error)
+        deeper = SerializableErrorInfo("OSError: no\n", [], "OSError")
         cause = SerializableErrorInfo(
-            f"{kind.__module__}.{kind.__name__}: {error}\n", [], kind.__name__
+            f"{kind.__module__}.{kind.__name__}: {error}\n", [], kind.__name__, deeper
         )
         told = SerializableErrorInfo("DagsterExecutionStepExecutionError: no\n", [], "X", cause)
         event = dg.DagsterEvent(
