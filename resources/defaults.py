@@ -8,7 +8,7 @@ from typing import Any
 
 from resources.artifacts import Artifacts
 from resources.cvat import Cvat
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 from resources.game_files import GameFiles
 from resources.gpu.resource import Gpu, gpu_from_environment
 from resources.paths import Paths
@@ -22,7 +22,7 @@ class Resources:
 
     paths: Paths
     artifacts: Artifacts
-    exports: ExportsFolder
+    exports: Exports
     game: GameFiles
     screenshots: Screenshots
     cvat: Cvat
@@ -33,7 +33,7 @@ class Resources:
         return cls(
             paths,
             Artifacts(paths=paths),
-            ExportsFolder(paths=paths),
+            Exports(paths=paths),
             GameFiles(paths=paths),
             Screenshots(paths=paths),
             Cvat(),

@@ -89,6 +89,10 @@ class StateFolder:
         """Where CVAT exports of a game are dropped."""
         return self.root / "exports" / game
 
+    def fetched_exports(self, game: str) -> Path:
+        """Where exports of a game are brought to that come from a bucket or from CVAT."""
+        return self.root / "fetched_exports" / game
+
     def screenshots(self, game: str) -> Path:
         """Where screenshots of a game are dropped that nobody has labelled yet."""
         return self.root / "screenshots" / game

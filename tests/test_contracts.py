@@ -29,7 +29,7 @@ def test_import_contracts_hold() -> None:
         ("Paths", set()),
         ("Paths.below", set()),
         ("Artifacts", {"resources/defaults.py"}),
-        ("ExportsFolder", {"resources/defaults.py"}),
+        ("Exports", {"resources/defaults.py"}),
         ("GameFiles", {"resources/defaults.py"}),
         ("gpu_from_environment", {"resources/defaults.py"}),
     ],

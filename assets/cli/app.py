@@ -202,6 +202,38 @@ def merge(
         _print_summary(summary)
 
 
+@app.command("retrain")
+def retrain(
+    context: typer.Context,
+    why: Annotated[
+        bool, typer.Option("--why", help="Required: a training itself is a run of assets.")
+    ] = False,
+    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    as_json: Json = False,
+) -> None:
+    """Say whether the sensor of exports would start a training now, and why or why not.
+
+    Nothing is started. To train whatever the rules say, launch the job `<game>_retrain`.
+
+    Example: `outpost retrain --why --game aoe2`
+    """
+    from assets.operations.merge import explained_retrain
+
+    if not why:
+        errors.print("Add --why to see what would be done; launch <game>_retrain to train.")
+        raise typer.Exit(2)
+    with explained():
+        answer = explained_retrain(resources_of(context), game)
+    if as_json:
+        print_json(answer)
+        return
+    plain("A training would start." if answer.start else "No training would start.")
+    for reason in answer.reasons:
+        plain(f"  {reason}")
+    for problem in answer.unreachable:
+        note(problem)
+
+
 @app.command("fit-scale")
 def fit_scale(
     context: typer.Context,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from assets.cli.context import resources_of
-from assets.cli.output import Json, console, explained, print_json, print_table
+from assets.cli.output import Json, console, errors, explained, note, print_json, print_table
 
 batches_app = typer.Typer(
     no_args_is_help=True, help="Look at export batches, take them out, put them back."
@@ -22,10 +22,13 @@ def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = Fa
 
     Example: `outpost batches list --game aoe2`
     """
-    from assets.operations.export_batches import batch_rows
+    from assets.operations.export_batches import batch_rows, unreachable_sources
 
     with explained():
-        rows = batch_rows(resources_of(context), game)
+        resources = resources_of(context)
+        rows = batch_rows(resources, game)
+        for line in unreachable_sources(resources, game):
+            note(line, errors)
     if as_json:
         print_json(rows)
     elif rows:
@@ -50,7 +53,8 @@ def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = Fa
 def retire(context: typer.Context, batch: Batch, game: Game = "demo") -> None:
     """Take a batch out of all that is made from now on; what was made of it stays.
 
-    Its export is moved into `.retired` below the exports folder.
+    Its export is moved into `.retired` below the exports folder; in a bucket and in CVAT it stays
+    and is passed over.
 
     Example: `outpost batches retire match7 --game aoe2`
     """

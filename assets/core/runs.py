@@ -12,7 +12,7 @@ from assets.core.keys import GameKeys
 from assets.core.known_errors import KNOWN_ERRORS
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 
 ENDED = {
     dg.DagsterRunStatus.SUCCESS: "succeeded",
@@ -45,9 +45,9 @@ class Outcome:
 
 
 def register_batches(
-    instance: dg.DagsterInstance, pack: GamePack, exports: ExportsFolder
+    instance: dg.DagsterInstance, pack: GamePack, exports: Exports
 ) -> tuple[str, ...]:
-    """Make a partition of every export that lies in the exports folder."""
+    """Make a partition of every export that has arrived, wherever it is."""
     batches = tuple(export.batch for export in exports.exports(pack.name) if export.has_arrived)
     name = GameKeys.of(pack).export_batches.name
     assert name is not None

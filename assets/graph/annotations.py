@@ -7,7 +7,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version, notice
+from assets.core.building import (
+    AssetBuild,
+    Metadata,
+    build_asset,
+    latest,
+    latest_version,
+    notice,
+    reporter,
+)
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.graph.label_pages import MergePage, show_batch, show_merge
@@ -23,6 +31,7 @@ from pipeline.labels.batches import (
 )
 from pipeline.labels.coverage import boxes_by_batch
 from pipeline.labels.formats.coco import ReadOptions, read_export
+from pipeline.labels.formats.cvat_export import digest_of_export
 from pipeline.labels.merge import (
     MergeSummary,
     check_batches,
@@ -37,7 +46,7 @@ from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion, code_version_of
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 
 GROUP = "annotations"
 
@@ -120,23 +129,28 @@ def left_out_batches(instance: dg.DagsterInstance, pack: GamePack) -> tuple[str,
 
 
 def outdated_batches(
-    batches: Sequence[Artifact], exports: ExportsFolder, pack: GamePack
+    batches: Sequence[Artifact], exports: Exports, pack: GamePack
 ) -> tuple[str, ...]:
     """Those whose export was replaced since they were read, and that still serve, by name.
 
     So it is with a replacement that was refused, or that nobody has materialized yet.
     """
-    dropped = {export.batch: export for export in exports.exports(pack.name)}
-    read = {_name(b): SourceExport.open(b.path) for b in batches if _name(b) in dropped}
-    return tuple(name for name in read if dropped[name].digest() != read[name].sha256)
+    there = {export.batch: export for export in exports.exports(pack.name)}
+    read = {_name(b): SourceExport.open(b.path) for b in batches if _name(b) in there}
+    return tuple(name for name in read if there[name].differs_from(read[name].sha256))
 
 
 def withdrawn_batches(
-    batches: Sequence[Artifact], exports: ExportsFolder, pack: GamePack
+    batches: Sequence[Artifact], exports: Exports, pack: GamePack
 ) -> tuple[str, ...]:
-    """Those whose export is no longer in its folder, and that still serve, by name."""
-    dropped = {export.batch for export in exports.exports(pack.name)}
-    return tuple(name for name in map(_name, batches) if name not in dropped)
+    """Those whose export is no longer in any source, and that still serve, by name.
+
+    None while a source cannot be reached: it may have them.
+    """
+    listing = exports.listing(pack.name)
+    if listing.unreachable:
+        return ()
+    return tuple(name for name in map(_name, batches) if name not in listing.chosen)
 
 
 def forget_batch(instance: dg.DagsterInstance, pack: GamePack, batch: str) -> None:
@@ -147,7 +161,7 @@ def forget_batch(instance: dg.DagsterInstance, pack: GamePack, batch: str) -> No
 def _forget_renamed(
     context: dg.AssetExecutionContext,
     store: ArtifactStore,
-    exports: ExportsFolder,
+    exports: Exports,
     pack: GamePack,
     digest: str,
 ) -> None:
@@ -199,7 +213,7 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: ExportConfig,
         artifacts: Artifacts,
-        exports: ExportsFolder,
+        exports: Exports,
     ) -> dg.MaterializeResult[Any]:
         export = exports.export(pack.name, context.partition_key)
         for passed in exports.passed_over(pack.name):
@@ -207,14 +221,15 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
                 notice(context.log.warning, str(passed))
         # Batches that were read before, without options, stay what they are.
         asked = config.model_dump(exclude_defaults=True)
-        digest = export.digest()
+        path = export.fetch(reporter(context.log.info))
+        digest = digest_of_export(path)
         recipe = {"export": digest, "classes": list(pack.class_names), **asked}
         options = ReadOptions(config.accept_yolo, tuple(config.left_out_labels))
         build = AssetBuild(context, artifacts.store, keys.cvat_export, code, recipe)
 
         def write(folder: Path) -> None:
-            batch = read_export(export.path, pack.class_names, build.report, options)
-            ExportBatch.write(folder, batch, export.path, build.report)
+            batch = read_export(path, pack.class_names, build.report, options)
+            ExportBatch.write(folder, batch, path, build.report)
 
         address = f"{keys.cvat_export.to_user_string()}@{context.partition_key}"
         made = build_asset(
@@ -253,7 +268,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: MergeConfig,
         artifacts: Artifacts,
-        exports: ExportsFolder,
+        exports: Exports,
     ) -> dg.MaterializeResult[Any]:
         rules = pack.merge.model_copy(update=config.model_dump())
         store, instance = artifacts.store, context.instance
@@ -294,7 +309,7 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
 def dry_run(
     instance: dg.DagsterInstance,
     store: ArtifactStore,
-    exports: ExportsFolder,
+    exports: Exports,
     pack: GamePack,
     rules: MergeRules,
 ) -> MergeSummary:
@@ -348,7 +363,7 @@ def _warnings(
         )
     for batch in withdrawn:
         yield (
-            f"The export of the batch '{batch}' is no longer in its folder; the merge uses what "
+            f"The export of the batch '{batch}' is no longer where it was; the merge uses what "
             "was read of it. Put it back, or take the batch out with `outpost batches retire "
             f"{batch} --game {keys.game}`."
         )

@@ -13,7 +13,7 @@ from pipeline.manifests import sha256_of
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.audit import AuditReport, Findings, SourceCheck, audit
 from resources.defaults import Resources
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 from resources.game_files import GameFiles
 
 
@@ -67,7 +67,7 @@ def _changed(entry: GameFile, folder: Path, overlays: Sequence[Overlay]) -> str 
     return "; ".join(f"{file}: {problem}" for file, problem in problems.items())
 
 
-def compared_export(version: ArtifactVersion, artifact: Path, exports: ExportsFolder) -> Findings:
+def compared_export(version: ArtifactVersion, artifact: Path, exports: Exports) -> Findings:
     """The export that a batch was read from, if it is not what it was."""
     source = ExportBatch.open(artifact).source
     game = version.asset.partition("/")[0]
@@ -75,9 +75,9 @@ def compared_export(version: ArtifactVersion, artifact: Path, exports: ExportsFo
         export = exports.export(game, version.partition or "")
     except OutpostError as error:
         return Findings(problems=(error.problem,))
-    if export.digest() == source.sha256:
+    if not export.differs_from(source.sha256):
         return Findings()
-    return Findings(problems=(f"{export.path}: has other bytes than when it was read",))
+    return Findings(problems=(f"{export.place}: has other bytes than when it was read",))
 
 
 def _pack_of(game: str, given: GamePack | None) -> GamePack:

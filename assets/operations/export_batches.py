@@ -46,6 +46,12 @@ def batch_rows(resources: Resources, game: str | Path) -> tuple[BatchRow, ...]:
     return tuple(sorted(rows, key=lambda row: (row.state == "retired", row.batch)))
 
 
+def unreachable_sources(resources: Resources, game: str | Path) -> tuple[str, ...]:
+    """What is wrong with the sources of exports that cannot be reached, and what to do."""
+    listing = resources.exports.listing(load_pack(game).name)
+    return tuple(f"{error.problem} {error.fix}" for error in listing.unreachable.values())
+
+
 def retire(resources: Resources, game: str | Path, batch: str) -> None:
     """Take a batch out of all that is made from now on; its export is kept out of the way.
 
@@ -81,7 +87,8 @@ def restore(resources: Resources, game: str | Path, batch: str) -> None:
 
 def _rows(resources: Resources, pack: GamePack, instance: dg.DagsterInstance) -> Iterator[BatchRow]:
     exports, store = resources.exports, resources.artifacts.store
-    dropped = {export.batch: export for export in exports.exports(pack.name)}
+    listing = exports.listing(pack.name)
+    dropped = {export.batch: export for export in listing.exports}
     partitions = _partitions(instance, pack)
     for batch in sorted({*dropped, *partitions}):
         held_out = is_held_out(batch, pack.merge)
@@ -94,8 +101,8 @@ def _rows(resources: Resources, pack: GamePack, instance: dg.DagsterInstance) ->
         folder = store.open(version).path
         report, state = BatchReport.open(folder), "used"
         if batch not in dropped:
-            state = "used, export withdrawn"
-        elif dropped[batch].digest() != SourceExport.open(folder).sha256:
+            state = "used" if listing.unreachable else "used, export withdrawn"
+        elif dropped[batch].differs_from(SourceExport.open(folder).sha256):
             state = "used as it was read before"
         yield BatchRow(batch, state, held_out, report.frames, report.boxes)
     for export in exports.retired(pack.name):

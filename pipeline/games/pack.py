@@ -1,8 +1,9 @@
 """The model of a game pack, and how one is found and read.
 
 A pack is a folder of YAML files, one per section of `GamePack`: `pack.yaml` holds the sections that
-are short, and `classes.yaml`, `sprites.yaml`, `terrain.yaml`, `scenes.yaml`, `merge.yaml` and
-`training.yaml` one section each. A section may stand in `pack.yaml` instead, never in both.
+are short, and `classes.yaml`, `sprites.yaml`, `terrain.yaml`, `scenes.yaml`, `merge.yaml`,
+`training.yaml` and `retrain.yaml` one section each. A section may stand in `pack.yaml` instead,
+never in both.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from pipeline.games.sections.images import HexRules, Rgb, TeamShades
 from pipeline.games.sections.scenes import SceneRules
 
 PACKS_FOLDER = Path(__file__).parent
-SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training")
+SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training", "retrain")
 
 TerrainClass = Literal[
     "void", "water", "shallows", "beach", "farm", "road", "snow", "ice", "placeholder", "land"
@@ -307,6 +308,28 @@ class TrainingRules(Section):
     )
 
 
+class RetrainRules(Section):
+    """When annotations that arrive start a training by themselves; as they are, whenever any do."""
+
+    min_new_boxes: int = Field(
+        0, ge=0, description="Boxes to train on that are new since the last training."
+    )
+    min_hours_between: float = Field(
+        0.0, ge=0, le=24 * 366, description="Hours since the last training."
+    )
+    max_trainings_per_week: int | None = Field(
+        None,
+        ge=0,
+        description="In any seven days, also those started by hand; left out, any number.",
+    )
+    max_usd_per_week: float | None = Field(
+        None,
+        ge=0,
+        description="Cost of the trainings of any seven days, the next one counted as dear as the "
+        "last; left out, any sum.",
+    )
+
+
 class ThresholdRules(Section):
     """Confidence from which a detection counts."""
 
@@ -363,6 +386,7 @@ class GamePack(Section):
     scenes: SceneRules
     merge: MergeRules = MergeRules()
     training: TrainingRules = TrainingRules()
+    retrain: RetrainRules = RetrainRules()
     thresholds: ThresholdRules = ThresholdRules()
     annotation: AnnotationRules = AnnotationRules()
 

@@ -23,7 +23,7 @@ from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import READ_AGAIN
 from pipeline.labels.merge import MergeError
 from resources.artifacts import Artifacts
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 from resources.paths import Paths
 
 PACK = load_pack("demo")
@@ -36,7 +36,7 @@ class Desk:
     def __init__(self, instance: dg.DagsterInstance, folder: Path, pack: GamePack = PACK) -> None:
         self.instance = instance
         paths = Paths.below(folder)
-        self.exports = ExportsFolder(paths=paths, folder=str(folder / "exports"))
+        self.exports = Exports(paths=paths, folder=str(folder / "exports"))
         self.exports.path("demo").mkdir()
         self.artifacts = Artifacts(paths=paths)
         resources = {"exports": self.exports, "artifacts": self.artifacts}

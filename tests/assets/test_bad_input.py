@@ -23,7 +23,7 @@ from assets.definitions import build_definitions
 from pipeline.errors import OutpostError
 from pipeline.games.pack import PACKS_FOLDER, load_pack
 from resources.artifacts import Artifacts
-from resources.exports import ExportsFolder
+from resources.exports import Exports
 from resources.game_files import GameFiles
 from resources.paths import Paths
 
@@ -113,7 +113,7 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
                     archive.writestr(name, content)
             paths = Paths.below(tmp_path)
             resources = {
-                "exports": ExportsFolder(paths=paths, folder=str(folder)),
+                "exports": Exports(paths=paths, folder=str(folder)),
                 "artifacts": Artifacts(paths=paths),
             }
             definitions = build_definitions("demo", resources)

@@ -25,7 +25,7 @@ from pipeline.games.pack import load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.merge import MergeError
 from resources.defaults import Resources
-from resources.exports import NotRestoredError
+from resources.exports.base import NotRestoredError
 from resources.instance import open_instance
 from resources.paths import Paths
 

@@ -1,5 +1,7 @@
 """The export sensor on a real instance: one batch, one merge, however the files arrive."""
 
+import io
+import json
 import shutil
 import zipfile
 import zlib
@@ -18,7 +20,8 @@ from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.annotations import forget_batch
 from pipeline.games.pack import load_pack
-from resources.exports import ExportsFolder
+from resources.artifacts import Artifacts
+from resources.exports import Exports
 from resources.paths import Paths
 
 KEYS = GameKeys("demo")
@@ -80,7 +83,7 @@ class Watcher:
         self.captures = captures
         self.cursor: str | None = None
         paths = Paths.below(exports.parent)
-        self.resources = {"exports": ExportsFolder(paths=paths, folder=str(exports))}
+        self.resources = {"exports": Exports(paths=paths, folder=str(exports))}
         self.sensor = definitions().resolve_sensor_def("demo_export_sensor")
 
     def tick(self) -> dg.SensorResult:
@@ -305,3 +308,74 @@ def test_a_retired_batch_is_merged_without(watcher: Watcher) -> None:
 
     assert watcher.merge_requested().tags[MERGE_TAG] != first.tags[MERGE_TAG]
     assert "since the last merge" in watcher.reason()
+
+
+def test_a_batch_that_was_retired_unread_is_read_once_it_is_put_back(watcher: Watcher) -> None:
+    exports = watcher.resources["exports"]
+    watcher.drop()
+    watcher.settle()
+    watcher.tick()
+    exports.retire("demo", "batch")
+    forget_batch(watcher.instance, load_pack("demo"), "batch")
+    assert watcher.asked() == []
+    exports.restore("demo", "batch")
+    watcher.read()
+    assert watcher.asked() == [(None, AFTER)]
+
+
+def test_a_batch_whose_partition_was_deleted_stays_out(watcher: Watcher) -> None:
+    watcher.drop()
+    watcher.read()
+    watcher.merge_requested()
+    forget_batch(watcher.instance, load_pack("demo"), "batch")
+    for _ in range(3):
+        assert watcher.asked() == []
+
+
+def test_a_cursor_of_an_earlier_version_is_read(watcher: Watcher) -> None:
+    watcher.drop()
+    watcher.read()
+    watcher.merge_requested()
+    known = json.loads(watcher.cursor or "")
+    earlier = {name: known[name] for name in ("seen", "taken", "merged", "requests")}
+    watcher.cursor = json.dumps(earlier)
+    assert watcher.reason() == "No export has arrived since the last merge."
+
+
+def test_an_export_that_could_not_be_read_is_named_once_with_its_reason(watcher: Watcher) -> None:
+    """By a real run of the asset."""
+    (watcher.exports / "bad.zip").write_bytes(broken_export())
+    frame, box = Image.new("RGB", (64, 48)), ("a.png", "sheep", (9, 9, 20, 20))
+    write_export(watcher.exports / "batch.zip", {"a.png": frame}, ["sheep"], [box])
+    watcher.settle()
+    requests = watcher.tick().run_requests or []
+    assert len(requests) == 2
+    for request in requests:
+        run_for_real(watcher, request)
+    told = watcher.reason()
+    assert "The export of the batch 'bad' could not be read, in run" in told
+    assert "bad.zip" in told
+    assert "What to do" in told
+    assert "outpost batches retire bad --game demo" in told
+    assert watcher.asked() == [(None, AFTER)], "the other one is merged without it"
+    assert "could not be read" not in watcher.reason()
+
+
+def broken_export() -> bytes:
+    """An archive that is whole, with annotations that are not."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("annotations/instances_default.json", '{"images": [')
+    return buffer.getvalue()
+
+
+def run_for_real(watcher: Watcher, request: dg.RunRequest) -> None:
+    store = Artifacts(paths=Paths.below(watcher.exports.parent))
+    own = build_definitions("demo", {**watcher.resources, "artifacts": store})
+    own.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=watcher.instance,
+        asset_selection=list(request.asset_selection or ()),
+        partition_key=request.partition_key,
+        tags=dict(request.tags),
+        raise_on_error=False,
+    )

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from resources.exports import DroppedExport, ExportMissingError, ExportsFolder
+from resources.exports import Exports
+from resources.exports.base import ExportMissingError
+from resources.exports.folder import DroppedExport
 from resources.paths import Paths
 
 ANNOTATIONS = "annotations/instances_default.json"
 
 
 @pytest.fixture
-def exports(tmp_path: Path) -> ExportsFolder:
+def exports(tmp_path: Path) -> Exports:
     folder = tmp_path / "exports"
     folder.mkdir()
-    return ExportsFolder(paths=Paths.below(tmp_path), folder=str(folder))
+    return Exports(paths=Paths.below(tmp_path), folder=str(folder))
 
 
 def archive(path: Path) -> Path:
@@ -32,11 +34,11 @@ def unpacked(path: Path) -> Path:
     return path
 
 
-def chosen(exports: ExportsFolder) -> dict[str, str]:
-    return {export.batch: export.path.name for export in exports.exports("demo")}
+def chosen(exports: Exports) -> dict[str, str]:
+    return {export.batch: export.name for export in exports.exports("demo")}
 
 
-def test_exports_are_named_after_their_files(exports: ExportsFolder) -> None:
+def test_exports_are_named_after_their_files(exports: Exports) -> None:
     folder = exports.path("demo")
     archive(folder / "my batch (2).zip")
     archive(folder / "v1.2.zip")
@@ -48,7 +50,7 @@ def test_exports_are_named_after_their_files(exports: ExportsFolder) -> None:
     }
 
 
-def test_hidden_and_other_files_are_no_exports(exports: ExportsFolder) -> None:
+def test_hidden_and_other_files_are_no_exports(exports: Exports) -> None:
     folder = exports.path("demo")
     archive(folder / ".hidden.zip")
     archive(folder / "batch.zip.part")
@@ -56,23 +58,23 @@ def test_hidden_and_other_files_are_no_exports(exports: ExportsFolder) -> None:
     assert exports.exports("demo") == ()
 
 
-def test_a_suffix_in_capitals_is_one(exports: ExportsFolder) -> None:
+def test_a_suffix_in_capitals_is_one(exports: Exports) -> None:
     archive(exports.path("demo") / "BATCH.ZIP")
     assert chosen(exports) == {"BATCH": "BATCH.ZIP"}
     assert exports.export("demo", "BATCH").has_arrived
 
 
-def test_an_archive_goes_before_its_unpacked_self(exports: ExportsFolder) -> None:
+def test_an_archive_goes_before_its_unpacked_self(exports: Exports) -> None:
     folder = exports.path("demo")
     unpacked(folder / "a")
     archive(folder / "a.zip")
     assert chosen(exports) == {"a": "a.zip"}
-    assert exports.export("demo", "a").path.name == "a.zip"
+    assert exports.export("demo", "a").name == "a.zip"
     (passed,) = exports.passed_over("demo")
-    assert (passed.batch, passed.path.name, passed.chosen.name) == ("a", "a", "a.zip")
+    assert (passed.batch, passed.name, passed.chosen) == ("a", "a", "a.zip")
 
 
-def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: ExportsFolder) -> None:
+def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: Exports) -> None:
     folder = exports.path("demo")
     archive(folder / "a_b.zip")
     archive(folder / "a b.zip")
@@ -82,26 +84,26 @@ def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: Exports
     assert "a b.zip" in str(passed)
 
 
-def test_nothing_is_passed_over_where_names_differ(exports: ExportsFolder) -> None:
+def test_nothing_is_passed_over_where_names_differ(exports: Exports) -> None:
     archive(exports.path("demo") / "a.zip")
     unpacked(exports.path("demo") / "b")
     assert exports.passed_over("demo") == ()
 
 
-def test_an_export_that_is_gone_is_named(exports: ExportsFolder) -> None:
+def test_an_export_that_is_gone_is_named(exports: Exports) -> None:
     with pytest.raises(ExportMissingError, match="'gone'"):
         exports.export("demo", "gone")
 
 
 def test_a_folder_that_does_not_exist_holds_no_exports(tmp_path: Path) -> None:
-    absent = ExportsFolder(paths=Paths.below(tmp_path / "absent"))
+    absent = Exports(paths=Paths.below(tmp_path / "absent"))
     assert absent.exports("demo") == ()
     assert absent.passed_over("demo") == ()
 
 
-def test_a_folders_stamp_changes_with_every_file_below_it(exports: ExportsFolder) -> None:
+def test_a_folders_stamp_changes_with_every_file_below_it(exports: Exports) -> None:
     folder = unpacked(exports.path("demo") / "a")
-    export = DroppedExport("a", folder)
+    export = DroppedExport(folder)
     stamps = [export.stamp]
     top = folder.stat()
     (folder / ANNOTATIONS).write_text('{"images": []}')
@@ -119,9 +121,9 @@ def test_a_folders_stamp_changes_with_every_file_below_it(exports: ExportsFolder
     assert stamps[4] == stamps[1]
 
 
-def test_an_archives_stamp_changes_when_it_is_replaced(exports: ExportsFolder) -> None:
+def test_an_archives_stamp_changes_when_it_is_replaced(exports: Exports) -> None:
     file = archive(exports.path("demo") / "a.zip")
-    export = DroppedExport("a", file)
+    export = DroppedExport(file)
     before = export.stamp
     assert export.stamp == before
     with zipfile.ZipFile(file, "a") as target:
@@ -129,7 +131,7 @@ def test_an_archives_stamp_changes_when_it_is_replaced(exports: ExportsFolder) -
     assert export.stamp != before
 
 
-def test_what_a_file_manager_adds_to_retired_exports_does_no_harm(exports: ExportsFolder) -> None:
+def test_what_a_file_manager_adds_to_retired_exports_does_no_harm(exports: Exports) -> None:
     folder = exports.path("demo")
     archive(folder / "a.zip")
     archive(folder / "b.zip")
@@ -143,10 +145,10 @@ def test_what_a_file_manager_adds_to_retired_exports_does_no_harm(exports: Expor
     assert chosen(exports) == {"a": "a.zip"}
 
 
-def test_a_link_to_nothing_does_not_stop_the_stamp(exports: ExportsFolder) -> None:
+def test_a_link_to_nothing_does_not_stop_the_stamp(exports: Exports) -> None:
     folder = unpacked(exports.path("demo") / "a")
     try:
         (folder / "dangling").symlink_to(folder / "nowhere")
     except OSError:
         pytest.skip("links need a right here")
-    assert DroppedExport("a", folder).stamp
+    assert DroppedExport(folder).stamp

@@ -1,0 +1,130 @@
+"""What the retrain policy is to know, read from Dagster's instance alone.
+
+What is new is told by the order in which events were stored: that a clock was set back changes
+nothing about it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import dagster as dg
+from dagster import AssetRecordsFilter
+
+from assets.core.building import version_of
+from assets.core.keys import GameKeys
+from assets.core.runs import UNFINISHED
+from pipeline.annotation.retrain_policy import PastTraining, RetrainState
+from pipeline.games.pack import GamePack
+from pipeline.labels.comparing.corrections import CvatDownload
+from pipeline.labels.merge import is_held_out
+
+MOST_TRAININGS = 200
+"""Of the newest that are looked at; nobody trains more often in two weeks."""
+
+
+class ReadBatch(NamedTuple):
+    """An export batch as it was read at one time."""
+
+    data_version: str
+    boxes: int
+
+
+def now_utc() -> datetime:
+    """The time, by this machine's clock."""
+    return datetime.now(UTC)
+
+
+def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -> RetrainState:
+    """What has come since the last training, and the trainings so far."""
+    keys = GameKeys.of(pack)
+    merged_at = _merge_of_last_training(instance, keys)
+    name = keys.export_batches.name
+    assert name is not None
+    batches = sorted(instance.get_dynamic_partitions(name))
+    read = {batch: _read(instance, keys, batch) for batch in batches}
+    before = {batch: _read(instance, keys, batch, before=merged_at) for batch in batches}
+    if merged_at is None:
+        before = dict.fromkeys(batches)
+    waiting = [batch for batch in batches if _version(read[batch]) != _version(before[batch])]
+    trained = [batch for batch in batches if not is_held_out(batch, pack.merge)]
+    return RetrainState(
+        now=now,
+        waiting=tuple(waiting),
+        new_boxes=_new_boxes(trained, read, before),
+        trainings=tuple(_trainings(instance, keys)),
+    )
+
+
+def _new_boxes(
+    batches: Iterable[str],
+    read: dict[str, ReadBatch | None],
+    before: dict[str, ReadBatch | None],
+) -> int:
+    """How many more boxes there are; of several exports of one task the fullest counts."""
+    now: dict[str, int] = defaultdict(int)
+    then: dict[str, int] = defaultdict(int)
+    for batch in batches:
+        told = CvatDownload.named(batch)
+        source = told.source if told else batch
+        for counts, known in ((now, read[batch]), (then, before[batch])):
+            counts[source] = max(counts[source], known.boxes if known else 0)
+    return sum(max(0, boxes - then[source]) for source, boxes in now.items())
+
+
+def _version(batch: ReadBatch | None) -> str | None:
+    return batch.data_version if batch else None
+
+
+def _read(
+    instance: dg.DagsterInstance, keys: GameKeys, batch: str, before: int | None = None
+) -> ReadBatch | None:
+    """A batch as its newest materialization tells, or the newest one before an event."""
+    wanted = AssetRecordsFilter(keys.cvat_export, [batch], before_storage_id=before)
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        materialization = record.asset_materialization
+        if materialization and (version := version_of(materialization)):
+            return ReadBatch(version.data_version, int(_number(materialization, "boxes") or 0))
+    return None
+
+
+def _merge_of_last_training(instance: dg.DagsterInstance, keys: GameKeys) -> int | None:
+    """The event of the merge that the newest weights were made from; None without weights."""
+    weights = instance.fetch_materializations(keys.trained_weights, limit=1).records
+    if not weights:
+        return None
+    wanted = AssetRecordsFilter(keys.cvat_merge, before_storage_id=weights[0].storage_id)
+    merges = instance.fetch_materializations(wanted, limit=1).records
+    return merges[0].storage_id if merges else None
+
+
+def _trainings(instance: dg.DagsterInstance, keys: GameKeys) -> Iterator[PastTraining]:
+    """Those that were done, from the first to the last, then those under way.
+
+    What was kept as it was is none.
+    """
+    records = instance.fetch_materializations(keys.trained_weights, limit=MOST_TRAININGS).records
+    for record in reversed(records):
+        materialization = record.asset_materialization
+        outcome = materialization.metadata.get("outcome") if materialization else None
+        if materialization and not (outcome and str(outcome.value).startswith("unchanged")):
+            at = datetime.fromtimestamp(record.timestamp, UTC)
+            yield PastTraining(at, _number(materialization, "cost_usd") or 0.0)
+    done = {record.run_id for record in records}
+    for run in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
+        if _trains(run.dagster_run, keys) and run.dagster_run.run_id not in done:
+            yield PastTraining(run.create_timestamp.astimezone(UTC))
+
+
+def _trains(run: dg.DagsterRun, keys: GameKeys) -> bool:
+    """Whether a run is to make weights; one of a whole job has no selection."""
+    if run.asset_selection is None:
+        return run.job_name == f"{keys.game}_retrain"
+    return keys.trained_weights in run.asset_selection
+
+
+def _number(materialization: dg.AssetMaterialization, name: str) -> float | None:
+    entry = materialization.metadata.get(name)
+    value = entry.value if entry is not None else None
+    return float(value) if isinstance(value, int | float) else None

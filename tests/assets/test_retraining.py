@@ -1,0 +1,145 @@
+"""What the retrain rules are told of an instance, and `outpost retrain --why`."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import freeze_time
+from typer.testing import CliRunner
+
+from assets.automation.retraining import retrain_state
+from assets.cli.app import app
+from assets.core.building import DATA_VERSION_TAG
+from assets.core.keys import GameKeys
+from assets.definitions import build_definitions
+from pipeline.games.pack import load_pack
+from resources.defaults import Resources
+from resources.instance import open_instance
+from resources.paths import Paths
+
+PACK = load_pack("demo")
+KEYS = GameKeys.of(PACK)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class History:
+    """What runs have left in an instance, told by a test."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.made = 0
+
+    def read(self, batch: str, boxes: int) -> None:
+        self.instance.add_dynamic_partitions("demo_export_batches", [batch])
+        self._materialized(KEYS.cvat_export, batch, boxes=boxes)
+
+    def trained(self, at: datetime, usd: float | None = None, outcome: str = "made") -> None:
+        with freeze_time(at):
+            self._materialized(KEYS.cvat_merge)
+            cost = {} if usd is None else {"cost_usd": usd}
+            self._materialized(KEYS.trained_weights, outcome=outcome, **cost)
+
+    def _materialized(
+        self, key: dg.AssetKey, partition: str | None = None, **metadata: float | str
+    ) -> None:
+        self.made += 1
+        tags = {DATA_VERSION_TAG: f"v{self.made}"}
+        event = dg.AssetMaterialization(key, partition=partition, tags=tags, metadata=metadata)
+        self.instance.report_runless_asset_event(event)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def history(instance: dg.DagsterInstance) -> History:
+    return History(instance)
+
+
+def test_what_was_read_since_the_last_training_is_new(history: History) -> None:
+    history.read("match", 40)
+    assert retrain_state(history.instance, PACK, NOON).new_boxes == 40
+    history.trained(NOON - timedelta(days=1), usd=2.5)
+    state = retrain_state(history.instance, PACK, NOON)
+    assert (state.waiting, state.new_boxes) == ((), 0)
+    (training,) = state.trainings
+    assert (training.at, training.usd) == (NOON - timedelta(days=1), 2.5)
+    history.read("match", 45)
+    history.read("other", 7)
+    state = retrain_state(history.instance, PACK, NOON)
+    assert (state.waiting, state.new_boxes) == (("match", "other"), 12)
+
+
+def test_a_corrected_batch_waits_although_it_has_no_more_boxes(history: History) -> None:
+    history.read("match", 40)
+    history.trained(NOON)
+    history.read("match", 38)
+    state = retrain_state(history.instance, PACK, NOON)
+    assert (state.waiting, state.new_boxes) == (("match",), 0)
+
+
+def test_two_exports_of_one_task_are_counted_once(history: History) -> None:
+    for day, boxes in ((1, 40), (2, 44)):
+        history.read(f"task_7_forest-2026_11_0{day}_10_00_00-coco_1.0", boxes)
+    assert retrain_state(history.instance, PACK, NOON).new_boxes == 44
+
+
+def test_held_out_boxes_are_no_boxes_to_train_on(history: History) -> None:
+    history.read("heldout_match", 40)
+    state = retrain_state(history.instance, PACK, NOON)
+    assert (state.waiting, state.new_boxes) == (("heldout_match",), 0)
+
+
+def test_a_training_that_was_kept_is_none(history: History) -> None:
+    history.trained(NOON, outcome="unchanged, no work done")
+    assert retrain_state(history.instance, PACK, NOON).trainings == ()
+
+
+def test_a_run_that_is_to_train_counts_before_it_has(history: History) -> None:
+    job = build_definitions(PACK).resolve_implicit_global_asset_job_def()
+    history.instance.create_run_for_job(
+        job,
+        status=dg.DagsterRunStatus.STARTED,
+        asset_selection=frozenset({KEYS.cvat_merge, KEYS.trained_weights, KEYS.onnx_export}),
+    )
+    (training,) = retrain_state(history.instance, PACK, NOON).trainings
+    assert training.usd is None
+
+
+def test_a_clock_that_is_set_back_makes_nothing_new_or_old(history: History) -> None:
+    with freeze_time(NOON + timedelta(days=300)):
+        history.read("match", 40)
+    history.trained(NOON + timedelta(days=300))
+    with freeze_time(NOON):
+        assert retrain_state(history.instance, PACK, NOON).waiting == ()
+        history.read("other", 5)
+        assert retrain_state(history.instance, PACK, NOON).waiting == ("other",)
+    history.trained(NOON)
+    assert retrain_state(history.instance, PACK, NOON).waiting == ()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_command_says_why(tmp_path: Path, as_json: bool) -> None:
+    resources = Resources.of(Paths.below(tmp_path))
+    with open_instance(resources.state) as instance:
+        History(instance).read("match", 40)
+    words = ["retrain", "--why", *(["--json"] if as_json else [])]
+    told = CliRunner().invoke(app, words, obj=resources)
+    assert told.exit_code == 0, told.output
+    if as_json:
+        answer = json.loads(told.stdout)
+        assert (answer["start"], answer["waiting"], answer["new_boxes"]) == (False, ["match"], 40)
+    assert "1 batch with 40 new boxes since the last training: match." in told.stdout
+    assert "synthetic_set has not been materialized" in told.stdout
+
+
+def test_without_why_it_says_how_to_train(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["retrain"], obj=Resources.of(Paths.below(tmp_path)))
+    assert told.exit_code == 2
+    assert "<game>_retrain" in told.output
