@@ -21,14 +21,14 @@ from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
 from PIL import Image
 
-from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
 from pipeline.annotation.batch_writer import RatedCandidates, chosen_frames, write_batch
 from pipeline.annotation.candidates import find_candidates, read_screenshots
-from pipeline.annotation.scoring import Rating
-from pipeline.annotation.selection import Pick
 from pipeline.annotation.corrections.label_corrections import LabelCorrections, compare_labels
 from pipeline.annotation.prelabels import Prelabels
+from pipeline.annotation.scoring import Rating
+from pipeline.annotation.selection import Pick
+from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
