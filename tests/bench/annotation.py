@@ -80,6 +80,9 @@ WATER_OF_LONG, WATER_OF_SHORT = (0.05, 0.12, 0.2), (0.6, 0.75)
 """Shares of the maps that sessions of a pool are played on."""
 WATER_HELD_OUT = 0.45
 HELD_OUT_SEEDS = (9001, 9002)
+FIRST_SEED = 10
+"""Steps, learning rate and budgets were set by trying them on the pool of seed 0, so it and its
+neighbours are not measured: what was tuned on would flatter."""
 LOWEST_SCORE = 0.01
 WARM_UP = 0.1
 """Of the steps, in which the learning rate rises."""
@@ -135,9 +138,10 @@ def measure(full: bool = False, settings: Settings | None = None) -> dict[str, f
     folder.mkdir(parents=True, exist_ok=True)
     pack = load_pack("demo")
     bench = _Bench(pack, chosen, Scores(folder / f"{chosen.digest}.jsonl"), folder)
-    for seed in range(chosen.seeds):
+    seeds = range(FIRST_SEED, FIRST_SEED + chosen.seeds)
+    for seed in seeds:
         bench.measure_seed(seed)
-    runs = [run for run in bench.scores.runs if run.seed < chosen.seeds]
+    runs = [run for run in bench.scores.runs if run.seed in seeds]
     return figures_of(runs)
 
 
