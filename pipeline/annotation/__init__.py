@@ -1,5 +1,6 @@
 """What to label next, boxes to correct, and what became of them.
 
-Read `annotation_batch` (the frames that go out) and `prelabels` (boxes that go with them). Nothing
-here talks to an annotation tool, and detections come in as values.
+Read `annotation_batch` (the frames that go out), `prelabels` (boxes that go with them),
+`prelabelers` (what finds these) and `corrections` (what people made of them). Nothing here talks to
+an annotation tool.
 """
