@@ -100,8 +100,8 @@ def test_the_same_is_chosen_again_and_nothing_twice(captured: Any) -> None:
     assert chosen(captured, "second", "--boxes", "9").folder == second.folder
     rows = json.loads(outpost(captured, "list", "--json").stdout)
     assert [(row["batch"], row["state"], row["frames"]) for row in rows] == [
-        ("first", "chosen", 3),
-        ("second", "chosen", 3),
+        ("first", "prelabelled", 3),
+        ("second", "prelabelled", 3),
     ]
 
 
