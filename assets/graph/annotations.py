@@ -329,9 +329,26 @@ def dry_run(
             withdrawn_batches(batches, exports, pack),
             keys,
         ),
+        *_untaken_warnings(instance, exports, pack),
     )
     summary = plan.summary
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
+
+
+def _untaken_warnings(
+    instance: dg.DagsterInstance, exports: Exports, pack: GamePack
+) -> Iterator[str]:
+    """Exports for training that have arrived, and that are no partition yet."""
+    known = {*_known_batches(instance, pack, held_out=False)}
+    sensor = f"{GameKeys.of(pack).game}_export_sensor"
+    for export in exports.exports(pack.name):
+        is_new = export.has_arrived and export.batch not in known
+        if is_new and not is_held_out(export.batch, pack.merge):
+            yield (
+                f"The export '{export.batch}' has arrived and was not taken yet, so it is not "
+                f"counted here. Turn on the sensor {sensor}, or start `outpost dev` again and "
+                "materialize its partition of cvat_export."
+            )
 
 
 def _opened(batches: Sequence[Artifact]) -> tuple[NamedBatch, ...]:

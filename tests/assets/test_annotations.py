@@ -1,6 +1,7 @@
 """What a merge and a batch say about exports that they do without."""
 
 import io
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,19 @@ def test_a_dry_run_warns_of_the_same(desk: Desk) -> None:
     desk.make(KEYS.cvat_export, "heldout_match")
     warnings = dry_run(desk.instance, store, desk.exports, PACK, rules).warnings
     assert any("1 held-out frames are trained on" in text for text in warnings)
+
+
+def test_a_dry_run_names_exports_that_are_no_partition_yet(desk: Desk) -> None:
+    desk.drop("good.zip")
+    desk.make(KEYS.cvat_export, "good")
+    for name in ("new.zip", "heldout_new.zip"):
+        shutil.copyfile(desk.exports.path("demo") / "good.zip", desk.exports.path("demo") / name)
+    store, rules = desk.artifacts.store, PACK.merge
+    texts = dry_run(desk.instance, store, desk.exports, PACK, rules).warnings
+    told = [text for text in texts if "was not taken yet" in text]
+    assert len(told) == 1
+    assert told[0].startswith("The export 'new' has arrived")
+    assert "demo_export_sensor" in told[0]
 
 
 def test_a_batch_says_which_export_of_its_name_was_passed_over(

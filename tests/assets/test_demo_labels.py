@@ -17,6 +17,7 @@ from pipeline.demo_game.renderer import screenshot
 from pipeline.games.pack import load_pack
 from pipeline.labels.formats.coco import read_export
 from resources.defaults import Resources
+from resources.instance import open_instance
 from resources.paths import Paths
 
 
@@ -32,6 +33,8 @@ def test_a_chosen_batch_comes_back_as_an_export_of_its_name(
     choose(resources, "demo", "first", ChoiceOptions(boxes=20, blind_share=0.0))
     file = label_batch(resources, "demo", "first")
     assert file == resources.exports.path("demo") / "first.zip"
+    with open_instance(resources.state) as instance:
+        assert instance.get_dynamic_partitions("demo_export_batches") == ["first"]
     batch = read_export(file, load_pack("demo").class_names)
     assert [frame.name for frame in batch.frames] == ["coast_03.png"]
     assert len(batch.frames[0].boxes) == len(screenshot("coast", 3).objects)

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.core.building import latest, latest_version, reporter
 from assets.core.keys import GameKeys
-from assets.core.runs import materialize
+from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
 from pipeline.demo_game.annotator import AskedFrame, write_true_labels
@@ -140,7 +140,8 @@ def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
     """Put the true labels of a batch of the built-in game into the exports folder.
 
     They are named as the batch, and blind frames are of the subset Validation, as of a batch that
-    was pushed to CVAT.
+    was pushed to CVAT. The archive is a partition of cvat_export at once, so that a UI that runs
+    already can read it.
 
     Raises:
         NoUnlabelledError: the game is not drawn by Outpost.
@@ -165,6 +166,8 @@ def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
     target = exports / f"{name}.zip"
     exports.mkdir(parents=True, exist_ok=True)
     write_true_labels(target, asked, reporter())
+    with open_instance(resources.state) as instance:
+        register_batches(instance, pack, resources.exports)
     return target
 
 
