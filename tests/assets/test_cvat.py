@@ -154,6 +154,7 @@ def test_a_batch_goes_out_and_comes_back(cvat: CvatDouble, resources: Resources)
     assert pushed.exit_code == 0, pushed.output
     seen, blind = by_name(cvat)[BATCH], by_name(cvat)[f"{BATCH}_blind"]
     assert (seen.names, len(seen.shapes)) == (["shot_0.png", "shot_1.png"], 4)
+    assert seen.subset == "Train"
     assert (blind.names, blind.shapes, blind.subset) == (["shot_2.png"], [], "Validation")
     told = json.loads(pushed.stdout)["tasks"]
     assert [(one["id"], one["boxes"], one["blind"]) for one in told] == [

@@ -12,6 +12,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
+from pipeline.annotation.tasks.task_plan import BLIND_SUBSET, corrected_subset
 from pipeline.demo_game.annotator import AskedFrame, write_true_labels
 from pipeline.demo_game.unlabelled import write_unlabelled_screenshots
 from pipeline.errors import OutpostError
@@ -139,8 +140,8 @@ def draw_screenshots(resources: Resources, game: str | Path) -> tuple[Path, ...]
 def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
     """Put the true labels of a batch of the built-in game into the exports folder.
 
-    They are named as the batch, and blind frames are of the subset Validation, as of a batch that
-    was pushed to CVAT. The archive is a partition of cvat_export at once, so that a UI that runs
+    They are named as the batch, and blind frames are of the subset Validation, the others of Train,
+    as of a batch that was pushed to CVAT. The archive is a partition of cvat_export at once, so that a UI that runs
     already can read it.
 
     Raises:
@@ -159,8 +160,9 @@ def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
     key = GameKeys.of(pack).annotation_batch
     with open_instance(resources.state) as instance:
         batch = AnnotationBatch.open(latest(instance, resources.artifacts.store, key, name).path)
+    corrected = corrected_subset(batch) or "default"
     asked = [
-        AskedFrame(one.name, one.source, "Validation" if one.blind else "default")
+        AskedFrame(one.name, one.source, BLIND_SUBSET if one.blind else corrected)
         for one in batch.frames
     ]
     target = exports / f"{name}.zip"

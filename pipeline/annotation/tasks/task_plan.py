@@ -2,7 +2,9 @@
 
 Frames that are labelled blind form a task of their own, without a box: a person who sees both kinds
 side by side would not label the blind ones as if there were no model. That task is of the subset
-Validation, which the merge keeps for validation.
+Validation, which the merge keeps for validation, and the other one is of the subset Train then:
+blind frames are drawn from all sessions, and what a subset says goes for the rest of a session
+that says nothing, so that hardly any corrected frame would be trained on.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pipeline.annotation.prelabels import Prelabel, PrelabelError, Prelabels
 
 BLIND_SUFFIX = "_blind"
 BLIND_SUBSET = "Validation"
+CORRECTED_SUBSET = "Train"
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,17 @@ def plan_tasks(
     boxes = {} if prelabels is None else _boxes_by_name(batch, prelabels)
     seen = tuple(frame for frame in batch.frames if not frame.blind)
     blind = tuple(frame for frame in batch.frames if frame.blind)
+    found = {frame.name: boxes.get(frame.name, ()) for frame in seen}
     planned = (
-        PlannedTask(name, _images(batch, seen), {f.name: boxes.get(f.name, ()) for f in seen}),
+        PlannedTask(name, _images(batch, seen), found, corrected_subset(batch)),
         PlannedTask(f"{name}{BLIND_SUFFIX}", _images(batch, blind), {}, BLIND_SUBSET),
     )
     return tuple(task for task in planned if task.images)
+
+
+def corrected_subset(batch: AnnotationBatch) -> str:
+    """Of the frames that are not blind: Train where others are, else none: the merge splits them."""
+    return CORRECTED_SUBSET if any(frame.blind for frame in batch.frames) else ""
 
 
 def _images(batch: AnnotationBatch, frames: tuple[ChosenFrame, ...]) -> tuple[Path, ...]:

@@ -171,6 +171,16 @@ def test_the_rest_of_a_session_goes_where_its_subset_goes() -> None:
         assert len(keys & split_frames([*given, *late, *rest], RULES).validation) in (0, 13)
 
 
+def test_a_subset_of_its_own_outweighs_that_of_the_rest_of_the_session() -> None:
+    frames = [
+        f._replace(frame=replace(f.frame, subset="Train" if n else "Validation"))
+        for name in ("a", "b", "c")
+        for n, f in enumerate(capture(name, 5))
+    ]
+    validating = split_frames(frames, RULES).validation
+    assert validating == {one.key for one in frames if one.frame.subset == "Validation"}
+
+
 def test_batches_that_share_images_hold_one_video() -> None:
     batches = ["a"] * 10 + ["b"] * 2 + ["c"] * 2
     frames = [

@@ -83,6 +83,13 @@ def test_without_prelabels_all_go_out_empty() -> None:
     assert (seen.box_count, blind.box_count, blind.subset) == (0, 0, "Validation")
 
 
+def test_corrected_frames_train_although_blind_ones_of_their_session_validate() -> None:
+    (seen, blind) = plan_tasks("b", batch_of([False, True]), None)
+    assert (seen.subset, blind.subset) == ("Train", "Validation")
+    (alone,) = plan_tasks("b", batch_of([False, False]), None)
+    assert (alone.subset, alone.is_blind) == ("", False)
+
+
 def test_boxes_of_other_frames_are_refused() -> None:
     with pytest.raises(PrelabelError, match=r"shot_002\.png is not among them"):
         plan_tasks("b", batch_of([False] * 3), prelabels_of(batch_of([False] * 2)))
