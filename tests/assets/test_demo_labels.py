@@ -29,15 +29,20 @@ def test_a_chosen_batch_comes_back_as_an_export_of_its_name(
     resources = Resources.of(Paths.below(tmp_path))
     folder = resources.screenshots.path("demo")
     folder.mkdir(parents=True)
-    (folder / "coast_03.png").write_bytes(stored_png(screenshot("coast", 3).image))
-    choose(resources, "demo", "first", ChoiceOptions(boxes=20, blind_share=0.0))
+    for session in ("coast", "ridge"):
+        drawn = stored_png(screenshot(session, 3).image)
+        (folder / f"{session}_03.png").write_bytes(drawn)
+    choose(resources, "demo", "first", ChoiceOptions(boxes=40, blind_share=0.5))
     file = label_batch(resources, "demo", "first")
     assert file == resources.exports.path("demo") / "first.zip"
     with open_instance(resources.state) as instance:
         assert instance.get_dynamic_partitions("demo_export_batches") == ["first"]
     batch = read_export(file, load_pack("demo").class_names)
-    assert [frame.name for frame in batch.frames] == ["coast_03.png"]
-    assert len(batch.frames[0].boxes) == len(screenshot("coast", 3).objects)
+    boxes = {frame.name: len(frame.boxes) for frame in batch.frames}
+    assert boxes == {
+        f"{session}_03.png": len(screenshot(session, 3).objects) for session in ("coast", "ridge")
+    }
+    assert sorted(frame.subset for frame in batch.frames) == ["Train", "Validation"]
     with pytest.raises(NotMaterializedError, match="second"):
         label_batch(resources, "demo", "second")
 

@@ -141,8 +141,8 @@ def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
     """Put the true labels of a batch of the built-in game into the exports folder.
 
     They are named as the batch, and blind frames are of the subset Validation, the others of Train,
-    as of a batch that was pushed to CVAT. The archive is a partition of cvat_export at once, so that a UI that runs
-    already can read it.
+    as of a batch that was pushed to CVAT. The archive is a partition of cvat_export at once, so
+    that a UI that runs already can read it.
 
     Raises:
         NoUnlabelledError: the game is not drawn by Outpost.
