@@ -70,7 +70,7 @@ def plan_tasks(
 
 
 def corrected_subset(batch: AnnotationBatch) -> str:
-    """Of frames that are not blind: Train where others are, else none, and the merge splits them."""
+    """Of frames that are not blind: Train where others are; else none, so the merge splits them."""
     return CORRECTED_SUBSET if any(frame.blind for frame in batch.frames) else ""
 
 
