@@ -12,7 +12,6 @@ from pipeline.annotation.corrections.plot import corrections_svg
 from pipeline.annotation.corrections.summary import (
     ClassCorrections,
     CorrectionSummary,
-    explained,
     totals,
 )
 from pipeline.annotation.prelabels import PrelabelledFrame, PrelabelledFrames, Prelabels
@@ -24,6 +23,11 @@ from pipeline.provenance import ArtifactVersion
 PRELABEL = "prelabel"
 BLIND, SHOWN = "blind", "shown"
 DELETED = "deleted"
+TITLES = {
+    SHOWN: "What became of the boxes",
+    BLIND: "Blind frames: the model's boxes and the labels",
+}
+"""Of sheets; they stand on buttons."""
 ImageFinder = Callable[[ImageReference], Path]
 
 
@@ -112,9 +116,7 @@ def _sheets(summary: CorrectionSummary) -> Iterator[Sheet]:
     for kind, rows in ((SHOWN, summary.shown), (BLIND, summary.blind)):
         if rows:
             yield Sheet(
-                title=f"What became of the boxes in {kind} frames. {explained(summary)}"
-                if kind == SHOWN
-                else "The model's boxes beside labels of people who did not see them",
+                title=TITLES[kind],
                 columns=columns,
                 rows=tuple(_row(one) for one in (totals(rows), *rows)),
                 image=plot.encode() if plot and kind == SHOWN else b"",
