@@ -30,13 +30,14 @@ class Resources:
     @classmethod
     def of(cls, paths: Paths) -> Resources:
         """All of them in one state folder."""
+        cvat = Cvat()
         return cls(
             paths,
             Artifacts(paths=paths),
-            Exports(paths=paths),
+            Exports(paths=paths, cvat=cvat),
             GameFiles(paths=paths),
             Screenshots(paths=paths),
-            Cvat(),
+            cvat,
         )
 
     @property

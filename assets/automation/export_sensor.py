@@ -2,7 +2,8 @@
 
 It works in steps, each on its own ticks, and for all sources in one way. A new or replaced export
 is left alone until two ticks in a row find it the same: it might still be copied. Then it becomes a
-partition and a run of `cvat_export`, which fetches it where it is elsewhere. When no such run is
+partition and a run of `cvat_export`, which fetches it where it is elsewhere, and of
+`label_corrections`, which compares it with the boxes that a model had found. When no such run is
 under way any more, and the batches differ from those that were last merged, the game's retrain
 rules are asked; then one run of the merge and all that follows is requested: once for however many
 batches came together, and not again when it fails.
@@ -28,6 +29,7 @@ from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of
 from resources.exports import Exports
 from resources.exports.base import Export, Listing
+from resources.exports.resource import BUCKET_VARIABLE, CVAT_VARIABLE
 
 SENSOR_TAG = "outpost/export_sensor"
 """On runs of cvat_export that the sensor asked for: the game."""
@@ -77,16 +79,18 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
 
     @dg.sensor(
         name=f"{pack.name}_export_sensor",
-        target=dg.AssetSelection.assets(keys.cvat_export, *keys.after_annotation),
+        target=dg.AssetSelection.assets(*_read_assets(keys), *keys.after_annotation),
         minimum_interval_seconds=30,
-        description=f"Retrains {pack.title} when a CVAT export arrives in its folder or in "
-        f"its bucket. {_rules_in_words(pack)}",
+        description=f"Retrains {pack.title} when a CVAT export arrives in its folder or in its "
+        f"bucket, or a task is completed in CVAT ({BUCKET_VARIABLE} and {CVAT_VARIABLE} switch the "
+        "latter two on), and shows what was changed of a model's boxes. "
+        f"{_rules_in_words(pack)}",
         metadata={"retrain_rules": dg.MetadataValue.json(pack.retrain.model_dump())},
     )
     def sense(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult:
         memory = SensorMemory.model_validate_json(context.cursor or "{}")
         listing = exports.listing(pack.name)
-        passed_over = [str(passed) for passed in listing.passed_over]
+        passed_over = [str(passed) for passed in listing.passed_over if not passed.is_same]
         for line in passed_over:
             context.log.warning(line)
         step = Tick(context.instance, pack, listing, memory, clock).step()
@@ -98,6 +102,11 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         return dg.SensorResult(skip_reason=reason, cursor=step.cursor)
 
     return sense
+
+
+def _read_assets(keys: GameKeys) -> tuple[dg.AssetKey, ...]:
+    """What one export becomes, in one run."""
+    return (keys.cvat_export, keys.label_corrections)
 
 
 def _rules_in_words(pack: GamePack) -> str:
@@ -225,7 +234,10 @@ class Tick:
             if run.status not in ENDED_BADLY:
                 yield EndedRun(request, batch)
                 continue
-            kind, why = _why_failed(self.instance, run)
+            if self._is_read(run):
+                yield EndedRun(request, batch, self._not_compared(run, batch))
+                continue
+            _, kind, why = _why_failed(self.instance, run)
             if kind in OUT_OF_REACH and self.memory.tries.get(batch, 0) < MOST_TRIES - 1:
                 yield EndedRun(request, batch, again=True)
                 continue
@@ -236,6 +248,24 @@ class Tick:
                 "The other batches go on without it; replace the export, or retire it with "
                 f"`outpost batches retire {batch} --game {self.keys.game}`.",
             )
+
+    def _is_read(self, run: dg.DagsterRun) -> bool:
+        """Whether a run that ended badly has read its export, and only failed to compare it."""
+        comparing = self.keys.label_corrections.to_python_identifier()
+        step, _, _ = _why_failed(self.instance, run)
+        if step:
+            return step == comparing
+        started = self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
+        return any(entry.step_key == comparing for entry in started)
+
+    def _not_compared(self, run: dg.DagsterRun, batch: str) -> str:
+        _, _, why = _why_failed(self.instance, run)
+        name = self.keys.label_corrections.to_user_string()
+        return (
+            f"The export of the batch '{batch}' was read, and is used. What was changed of the "
+            f"boxes that a model had found could not be told, in run {run.run_id}: {why} "
+            f"Materialize {name} [{batch}] to try again."
+        )
 
     def _take(self, stamps: dict[str, str], memory: SensorMemory) -> dg.SensorResult:
         requests = {b: f"{b}-{stamp}-{memory.requests}" for b, stamp in stamps.items()}
@@ -253,7 +283,7 @@ class Tick:
                 dg.RunRequest(
                     run_key=request,
                     partition_key=batch,
-                    asset_selection=[self.keys.cvat_export],
+                    asset_selection=list(_read_assets(self.keys)),
                     tags={SENSOR_TAG: self.keys.game, REQUEST_TAG: request},
                 )
                 for batch, request in requests.items()
@@ -318,10 +348,10 @@ def _state_of_merge(instance: dg.DagsterInstance, digest: str) -> str:
     return "No export has arrived since the last merge."
 
 
-def _why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str]:
-    """The class and the text of what the step that failed raised."""
+def _why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, str, str]:
+    """The first step that failed, and the class and the text of what it raised."""
     if run.status is dg.DagsterRunStatus.CANCELED:
-        return "", "it was canceled."
+        return "", "", "it was canceled."
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.dagster_event
         wrapped = event.step_failure_data.error if event else None
@@ -330,8 +360,8 @@ def _why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, 
             error = wrapped.cause or wrapped
             # Python writes the class before the text, with its module.
             said = " ".join(error.message.split()).partition(": ")[2]
-            return error.cls_name or "", said[:SHOWN_CHARACTERS]
-    return "", "its log says why."
+            return entry.step_key or "", error.cls_name or "", said[:SHOWN_CHARACTERS]
+    return "", "", "its log says why."
 
 
 def _skip(reason: str, memory: SensorMemory) -> dg.SensorResult:

@@ -217,7 +217,7 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         export = exports.export(pack.name, context.partition_key)
         for passed in exports.passed_over(pack.name):
-            if passed.batch == export.batch:
+            if passed.batch == export.batch and not passed.is_same:
                 notice(context.log.warning, str(passed))
         # Batches that were read before, without options, stay what they are.
         asked = config.model_dump(exclude_defaults=True)

@@ -9,7 +9,9 @@ way comes as an exception of urllib3, which is none of the SDK's. So every reque
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +44,8 @@ MAKE_TOKEN = (
 )
 QUOTED_CHARACTERS = 400
 """Of what a server writes about an error."""
+HURRIED_TRIES = 3
+"""To send a request where all of them together have little time."""
 GATEWAY_ERRORS = (502, 503, 504)
 """What a proxy answers while the server behind it starts anew."""
 
@@ -57,6 +61,7 @@ class TimeLimits:
         download: until an export has come.
         outage: without any answer, while CVAT works.
         poll: between two questions whether it has finished.
+        total: for all requests of one connection together.
     """
 
     connect: float = 15.0
@@ -65,6 +70,7 @@ class TimeLimits:
     download: float = 3600.0
     outage: float = 120.0
     poll: float = 2.0
+    total: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
             f"Set {HOST_VARIABLE} to an address such as {DEFAULT_HOST}.",
         ) from error
     configuration = client.api_client.configuration
-    configuration.retries = _retries(limits.poll / 4)
+    configuration.retries = _retries(limits)
     client.api_client.rest_client = TimedRestClient(configuration, limits)
     client.api_client.deserialize = _reading(client.api_client.deserialize, address.host)
     if address.organization:
@@ -137,17 +143,28 @@ class TimedRestClient(RESTClientObject):  # type: ignore[misc]
     def __init__(self, configuration: Any, limits: TimeLimits) -> None:
         super().__init__(configuration)
         self._host = configuration.host
-        self._default = (limits.connect, limits.answer)
+        self._limits, self._end = limits, time.monotonic() + limits.total
 
     def request(self, method: str, url: str, *rest: Any, **named: Any) -> Any:
         """As the SDK's own."""
-        named["_request_timeout"] = named.get("_request_timeout") or self._default
+        named["_request_timeout"] = named.get("_request_timeout") or self._time_left()
         try:
             return super().request(method, url, *rest, **named)
         except ApiException as error:
             raise told(self._host, error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self._host, error) from error
+
+    def _time_left(self) -> tuple[float, float]:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise CvatUnreachableError(
+                f"{self._host} has not told everything within {self._limits.total:.0f} s.",
+                "It is asked again by itself; if it stays so, look at what slows the server.",
+            )
+        # A request may be repeated, each time with the same limits.
+        each = left / HURRIED_TRIES
+        return min(self._limits.connect, each), min(self._limits.answer, each)
 
 
 def fetch_fields(client: Client, path: str, *names: str) -> list[Any]:
@@ -252,17 +269,18 @@ def _credentials() -> AccessTokenCredentials | PasswordCredentials:
     raise CvatTokenError("There is no access token for CVAT.", MAKE_TOKEN)
 
 
-def _retries(backoff: float) -> urllib3.Retry:
+def _retries(limits: TimeLimits) -> urllib3.Retry:
     """What changes nothing when repeated is repeated; a server that starts anew is waited for.
 
     `Retry-After` is not obeyed: urllib3 would sleep as long as a server likes.
     """
+    repetitions = HURRIED_TRIES - 1 if math.isfinite(limits.total) else 4
     return urllib3.Retry(
-        total=4,
-        connect=4,
+        total=repetitions,
+        connect=repetitions,
         read=1,
-        status=4,
-        backoff_factor=backoff,
+        status=repetitions,
+        backoff_factor=limits.poll / 4,
         status_forcelist=GATEWAY_ERRORS,
         allowed_methods=("GET", "HEAD", "OPTIONS"),
         raise_on_status=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,12 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     outage_seconds: float = Field(
         default=120.0, gt=0, description="How long a server may be silent while it works."
+    )
+    look_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        description="How long looking for completed tasks may take in all; a sensor's tick has a "
+        "minute.",
     )
     poll_seconds: float = Field(
         default=2.0, gt=0, description="Pause between two questions whether CVAT has finished."
@@ -116,12 +123,17 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
             return push_tasks(client, project, planned, self.limits, report)
 
     def completed_tasks(self, game: str) -> tuple[CompletedTask, ...]:
-        """Those whose jobs are all completed, from the first to the last.
+        """Those whose jobs are all completed, from the first to the last; within `look_seconds`.
 
         Raises:
             CvatError: see `connected`.
         """
-        return tuple(task.completed for task in self.tasks(game) if task.completed)
+        from resources.cvat.connection import connected
+        from resources.cvat.listing import list_tasks
+
+        with connected(self.address, replace(self.limits, total=self.look_seconds)) as client:
+            tasks = list_tasks(client, game)
+        return tuple(task.completed for task in tasks if task.completed)
 
     def download_export(self, task_id: int, target: Path, report: Report = silent) -> None:
         """A task with its images as COCO 1.0, put in place whole or not at all.

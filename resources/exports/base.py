@@ -49,6 +49,14 @@ class Export(Protocol):
     def has_arrived(self) -> bool:
         """Whether it can be an export, as far as can be told cheaply."""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether `fetch` needs nobody else."""
+
+    @property
+    def is_known_by_name(self) -> bool:
+        """Whether no other export has its batch name: one elsewhere is a copy of it."""
+
     def fetch(self, report: Report = silent) -> Path:
         """The export as a zip archive or a folder on this machine, whole.
 
@@ -111,13 +119,17 @@ class PassedOver:
     Attributes:
         name: as `Export.name`, with its place where that is another one than that of `chosen`.
         chosen: the one that is read instead, likewise.
+        is_same: whether both are the same export, so that nobody need do anything.
     """
 
     batch: str
     name: str
     chosen: str
+    is_same: bool = False
 
     def __str__(self) -> str:
+        if self.is_same:
+            return f"{self.name} is the same export as {self.chosen}, which is read."
         return (
             f"{self.name} is passed over, because {self.chosen} is the batch '{self.batch}' too: "
             "rename it if it is another export, else remove it."
@@ -152,7 +164,8 @@ class Listing:
 
     @classmethod
     def of(cls, sources: Sequence[ExportSource]) -> Listing:
-        """Ask every source; where batch names are equal, the earlier source's export is chosen."""
+        """Ask every source; where batch names are equal, the earlier source's export is chosen,
+        unless a later source has the same one, and has brought it here already."""
         chosen: dict[str, FromSource] = {}
         passed_over: list[PassedOver] = []
         unreachable: dict[str, ExportSourceError] = {}
@@ -163,9 +176,15 @@ class Listing:
                 unreachable[source.name] = error
                 continue
             for export in found:
-                first = chosen.setdefault(export.batch, FromSource(source.name, export))
-                if first.export is not export:
-                    passed_over.append(_passed_over(FromSource(source.name, export), first))
+                one = FromSource(source.name, export)
+                first = chosen.setdefault(export.batch, one)
+                if first is one:
+                    continue
+                is_same = export.is_known_by_name
+                if is_same and export.is_here:
+                    # It may have been read from there, and is not to be read twice.
+                    chosen[export.batch], one, first = one, first, one
+                passed_over.append(_passed_over(one, first, is_same=is_same))
         return cls(chosen, tuple(passed_over), unreachable)
 
 
@@ -176,8 +195,8 @@ def batch_name(file_name: str) -> str:
     return FORBIDDEN.sub("_", stem)
 
 
-def _passed_over(one: FromSource, chosen: FromSource) -> PassedOver:
+def _passed_over(one: FromSource, chosen: FromSource, *, is_same: bool) -> PassedOver:
     exports = (one.export, chosen.export)
     apart = one.source != chosen.source
     name, first = (export.place if apart else export.name for export in exports)
-    return PassedOver(one.export.batch, name, first)
+    return PassedOver(one.export.batch, name, first, is_same)

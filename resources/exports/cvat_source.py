@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import OutpostError
-from pipeline.labels.comparing.corrections import TIME_FORMAT
-from pipeline.labels.portable_names import RESERVED
 from pipeline.manifests import digest_of
 from pipeline.progress import Report
 from resources.exports.base import ExportSourceError
 from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
-
-LONGEST_TASK_NAME = 60
-"""Characters of it in a file's name, whose end, the time, must not be cut off."""
 
 
 class FinishedTask(Protocol):
@@ -33,6 +28,10 @@ class FinishedTask(Protocol):
     @property
     def updated(self) -> datetime:
         """When it, or anything in it, was last changed; UTC."""
+
+    @property
+    def export_name(self) -> str:
+        """The file name of its export; another one whenever it was changed."""
 
 
 class TaskServer(Protocol):
@@ -65,7 +64,7 @@ class CompletedTasks:
     server: TaskServer
     game: str
     copies: FetchedExports
-    name: str = "CVAT"
+    name: str = "CVAT server"
 
     @property
     def place(self) -> str:
@@ -109,7 +108,13 @@ class CompletedTasks:
         record = self.copies.record_of(name)
         stamp = record.stamp if record else ""
         return RemoteExport(
-            name, str(self.copies.copy_of(name)), stamp, True, self.copies, partial(_is_gone, name)
+            name,
+            str(self.copies.copy_of(name)),
+            stamp,
+            True,
+            self.copies,
+            partial(_is_gone, name),
+            is_known_by_name=True,
         )
 
     def _completed(self) -> Iterator[RemoteExport]:
@@ -121,12 +126,13 @@ class CompletedTasks:
             raise ExportSourceError(error.problem, error.fix) from error
         for task in sorted(tasks, key=lambda task: task.id):
             yield RemoteExport(
-                export_name(task),
+                task.export_name,
                 f"task {task.id} '{task.name}' in CVAT",
                 digest_of([task.id, task.updated.astimezone(UTC).isoformat()])[:16],
                 True,
                 self.copies,
                 partial(self.server.download_export, task.id),
+                is_known_by_name=True,
             )
 
 
@@ -136,10 +142,3 @@ def _is_gone(name: str, target: Path, report: Report) -> None:
         f"{name} was removed from this machine, and its task has changed since.",
         "Read the task's newer export instead; the merge takes that one anyway.",
     )
-
-
-def export_name(task: FinishedTask) -> str:
-    """The file name of a task's export, as CVAT gives it, made portable."""
-    name = RESERVED.sub("_", task.name[:LONGEST_TASK_NAME]).replace("/", "_").replace(" ", "_")
-    time = task.updated.astimezone(UTC).strftime(TIME_FORMAT)
-    return f"task_{task.id}_{name}-{time}-coco_1.0.zip"

@@ -125,7 +125,11 @@ class FetchedExports:
 
 @dataclass(frozen=True)
 class RemoteExport:
-    """One export that a server holds; see `Export`."""
+    """One export that a server holds; see `Export`.
+
+    Attributes:
+        is_known_by_name: see `Export.is_known_by_name`.
+    """
 
     name: str
     place: str
@@ -133,6 +137,13 @@ class RemoteExport:
     has_arrived: bool
     copies: FetchedExports
     download: Download
+    is_known_by_name: bool = False
+
+    @property
+    def is_here(self) -> bool:
+        """See `Export.is_here`."""
+        record = self.copies.record_of(self.name)
+        return record is not None and record.stamp == self.stamp
 
     @property
     def batch(self) -> str:

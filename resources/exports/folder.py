@@ -39,6 +39,16 @@ class DroppedExport:
         return str(self.path)
 
     @property
+    def is_here(self) -> bool:
+        """See `Export.is_here`."""
+        return True
+
+    @property
+    def is_known_by_name(self) -> bool:
+        """See `Export.is_known_by_name`: a file may be replaced by another one."""
+        return False
+
+    @property
     def stamp(self) -> str:
         """Changes when any of its files is replaced, or one comes or goes; cheap, for polling.
 

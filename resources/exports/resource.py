@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from resources.cvat import Cvat
 from resources.exports.base import (
     Export,
     ExportMissingError,
@@ -20,15 +21,19 @@ from resources.exports.base import (
     PassedOver,
 )
 from resources.exports.bucket import ExportsBucket
+from resources.exports.cvat_source import CompletedTasks
 from resources.exports.fetched import FetchedExports
 from resources.exports.folder import ExportsFolder
 from resources.paths import Paths
 
 BUCKET_VARIABLE = "OUTPOST_EXPORTS_BUCKET"
+CVAT_VARIABLE = "OUTPOST_EXPORTS_CVAT"
+OFF = ("", "0", "false", "no", "off")
+"""What a switch among the environment variables says that is off."""
 
 
 class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where a game's CVAT exports come from: a folder, and a bucket if one is named."""
+    """Where a game's CVAT exports come from: a folder; a bucket and CVAT if that is wanted."""
 
     paths: Paths
     folder: str = Field(
@@ -40,6 +45,15 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         description="s3://bucket/prefix below which exports of a game lie as <game>/<name>.zip. "
         f"Empty: what {BUCKET_VARIABLE} says, else none. Credentials are read from AWS_* alone.",
     )
+    with_cvat: bool = Field(
+        default=False,
+        description="Take the completed tasks of the game's project in CVAT too. False: what "
+        f"{CVAT_VARIABLE} says, such as 1; else no. The access token is read from "
+        "CVAT_ACCESS_TOKEN alone.",
+    )
+    cvat: Cvat | None = None
+    """The server; None for the one that the environment names. (Dagster 1.13 does not take a
+    resource for the default of another one's field.)"""
 
     def path(self, game: str) -> Path:
         """The folder, which need not exist yet."""
@@ -53,6 +67,8 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         yield ExportsFolder(self.path(game), required=bool(self.folder))
         if bucket := self.bucket or os.environ.get(BUCKET_VARIABLE, ""):
             yield ExportsBucket(bucket, game, self._copies(game, "bucket"))
+        if self.with_cvat or os.environ.get(CVAT_VARIABLE, "").strip().lower() not in OFF:
+            yield CompletedTasks(self.cvat or Cvat(), game, self._copies(game, "cvat"))
 
     def listing(self, game: str) -> Listing:
         """What all sources hold now, and which of them could not be asked."""
@@ -61,7 +77,8 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
     def exports(self, game: str) -> tuple[Export, ...]:
         """What is there, by batch name, each of which comes once.
 
-        The folder goes before the other sources; in it an archive goes before a folder of the same
+        The folder goes before the other sources, unless CVAT has the same export and it was fetched
+        from there; in it an archive goes before a folder of the same
         batch name (its unpacked self), else the first by file name. Hidden and temporary files
         don't count, nor does a source that cannot be reached: `listing` tells.
         """

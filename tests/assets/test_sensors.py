@@ -116,7 +116,7 @@ class Watcher:
     def read(self, data_version: str = "v1") -> None:
         """The ticks that see an export and ask for a run that reads it, and what that leaves."""
         self.settle()
-        assert self.asked() == [("batch", ("cvat_export",))]
+        assert self.asked() == [("batch", READ)]
         self.export_finished("batch", data_version)
 
     def asked(self) -> list[tuple[str | None, tuple[str, ...]]]:
@@ -152,6 +152,7 @@ class Watcher:
         return self.instance.create_run_for_job(job, status=status, tags=dict(request.tags))
 
 
+READ = ("cvat_export", "label_corrections")
 AFTER = tuple(key.path[-1] for key in KEYS.after_annotation)
 
 
@@ -223,7 +224,7 @@ def test_a_folder_is_left_alone_while_images_are_copied_into_it(watcher: Watcher
     for image in sorted(images.iterdir())[:3]:
         shutil.copy(image, exports / "batch/images/default")
         watcher.settle()
-    assert watcher.asked() == [("batch", ("cvat_export",))]
+    assert watcher.asked() == [("batch", READ)]
 
 
 def test_annotations_replaced_inside_a_folder_are_read_again(watcher: Watcher) -> None:
@@ -239,7 +240,7 @@ def test_an_archive_and_its_unpacked_self_are_one_batch_that_is_merged(watcher: 
     watcher.drop()
     unpack(watcher.captures["session_harbour"], watcher.exports / "batch")
     assert "batch is passed over, because batch.zip" in watcher.reason()
-    assert watcher.asked() == [("batch", ("cvat_export",))]
+    assert watcher.asked() == [("batch", READ)]
     watcher.export_finished("batch", "v1")
     assert watcher.asked() == [(None, AFTER)]
     assert "batch is passed over" in watcher.reason()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,8 @@ from pipeline.progress import Report, silent
 from resources.cvat import CompletedTask
 from resources.cvat.tasks import TaskState
 from resources.defaults import Resources
+from resources.exports.base import Listing, batch_name
 from resources.instance import open_instance
-
-UNUSUAL = re.compile(r"[^A-Za-z0-9_.-]+")
-"""What the name of a batch has an underscore for."""
 
 
 class UnknownTaskError(OutpostError):
@@ -47,7 +44,7 @@ class PulledTask:
 
     Attributes:
         outcome: "pulled", "there already", "retired" or "failed".
-        file: in the exports folder, whether it is there or not.
+        file: in the exports folder, whether it is there or not; or where it is already.
         problem: why it failed, and what to do.
     """
 
@@ -114,7 +111,8 @@ def push(
 def pull(
     resources: Resources, game: str | Path, wanted: str | None = None, report: Report = silent
 ) -> tuple[PulledTask, ...]:
-    """Download completed tasks into the exports folder; what is there already is left alone.
+    """Download completed tasks into the exports folder; what is there already, or was fetched by a
+    run because CVAT itself is a source, is left alone.
 
     Args:
         wanted: number or name of a task; None for all.
@@ -128,8 +126,19 @@ def pull(
     if wanted is not None:
         tasks = tuple(task for task in tasks if wanted in (str(task.id), task.name))
         _require_completed(tasks, wanted, pack.name)
-    completed = (task.completed for task in tasks)
-    return tuple(_pull(resources, pack.name, one, report) for one in completed if one)
+    listing = resources.exports.listing(pack.name)
+    retired = {export.batch for export in resources.exports.retired(pack.name)}
+    folder = resources.exports.path(pack.name)
+    pulled = []
+    for one in (task.completed for task in tasks if task.completed):
+        file = folder / one.export_name
+        if (there := _place_of(listing, one)) is not None:
+            pulled.append(PulledTask(one.id, one.name, "there already", there))
+        elif batch_name(file.name) in retired:
+            pulled.append(PulledTask(one.id, one.name, "retired", file))
+        else:
+            pulled.append(_download(resources, one, file, report))
+    return tuple(pulled)
 
 
 def status(resources: Resources, game: str | Path) -> tuple[TaskRow, ...]:
@@ -144,6 +153,7 @@ def status(resources: Resources, game: str | Path) -> tuple[TaskRow, ...]:
 def _rows(resources: Resources, game: str) -> Iterator[TaskRow]:
     from resources.cvat.listing import count_shapes, list_tasks
 
+    listing = resources.exports.listing(game)
     with resources.cvat.connected() as client:
         for task in list_tasks(client, game):
             yield TaskRow(
@@ -154,31 +164,28 @@ def _rows(resources: Resources, game: str) -> Iterator[TaskRow]:
                 boxes=count_shapes(client, task.id),
                 jobs=task.jobs,
                 completed_jobs=task.completed_jobs,
-                pulled=_how_far_pulled(resources, game, task),
+                pulled=_how_far_pulled(listing, task),
                 url=task.url,
             )
 
 
-def _how_far_pulled(resources: Resources, game: str, task: TaskState) -> str:
-    folder = resources.exports.path(game)
-    if (folder / CompletedTask(task.id, task.name, task.updated).export_name).is_file():
+def _how_far_pulled(listing: Listing, task: TaskState) -> str:
+    if _place_of(listing, CompletedTask(task.id, task.name, task.updated)) is not None:
         return "yes"
-    earlier = any(folder.glob(f"task_{task.id}_*.zip"))
+    here = (export.batch for export in listing.exports if export.is_here)
+    earlier = any(batch.startswith(f"task_{task.id}_") for batch in here)
     return "before its last change" if earlier else "no"
 
 
-def _why_not(resources: Resources, game: str, file: Path) -> str:
-    """Why an export is not wanted; empty if it is."""
-    if file.is_file():
-        return "there already"
-    retired = {export.batch for export in resources.exports.retired(game)}
-    return "retired" if UNUSUAL.sub("_", file.stem) in retired else ""
+def _place_of(listing: Listing, task: CompletedTask) -> Path | None:
+    """Where the export of a task lies, if it does not have to be downloaded any more."""
+    found = listing.chosen.get(batch_name(task.export_name))
+    if found is None or not found.export.is_here:
+        return None
+    return found.export.fetch()
 
 
-def _pull(resources: Resources, game: str, task: CompletedTask, report: Report) -> PulledTask:
-    file = resources.exports.path(game) / task.export_name
-    if why := _why_not(resources, game, file):
-        return PulledTask(task.id, task.name, why, file)
+def _download(resources: Resources, task: CompletedTask, file: Path, report: Report) -> PulledTask:
     try:
         resources.cvat.download_export(task.id, file, report)
     except OutpostError as error:

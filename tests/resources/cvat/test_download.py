@@ -274,6 +274,19 @@ def test_a_server_that_is_not_cvat(cvat: CvatDouble, resource: Cvat, page: str) 
         resource.completed_tasks("toy")
 
 
+@pytest.mark.parametrize("page", ["self", "projects", "tasks", "jobs"])
+def test_a_look_has_a_limit_of_its_own(cvat: CvatDouble, page: str) -> None:
+    add_task(cvat, "task")
+    cvat.always(page, hang(30))
+    with pytest.raises(CvatUnreachableError):
+        Cvat(poll_seconds=0.01, look_seconds=0.6).completed_tasks("toy")
+
+
+def test_a_look_that_is_answered_too_slowly_ends(cvat: CvatDouble) -> None:
+    with pytest.raises(CvatUnreachableError, match="has not told everything within"):
+        Cvat(poll_seconds=0.01, look_seconds=1e-6).completed_tasks("toy")
+
+
 def test_a_broken_tls_connection(cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CVAT_HOST", cvat.origin.replace("http:", "https:"))
     with pytest.raises(CvatUnreachableError):

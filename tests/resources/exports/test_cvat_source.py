@@ -13,9 +13,11 @@ from pipeline.errors import OutpostError
 from pipeline.labels.comparing.corrections import CvatDownload
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
-from resources.exports.base import Export, ExportSourceError, batch_name
-from resources.exports.cvat_source import CompletedTasks, export_name
+from resources.cvat.tasks import CompletedTask
+from resources.exports.base import Export, ExportSourceError, Listing, batch_name
+from resources.exports.cvat_source import CompletedTasks
 from resources.exports.fetched import FetchedExports
+from resources.exports.folder import ExportsFolder
 
 MORNING = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
 FIRST = "task_7_forest-2026_11_02_08_30_00-coco_1.0"
@@ -25,20 +27,15 @@ class ServerError(OutpostError):
     """What a server's client raises."""
 
 
-@dataclass(frozen=True)
-class Task:
-    id: int = 7
-    name: str = "forest"
-    updated: datetime = MORNING
-
-
 @dataclass
 class Server:
-    tasks: list[Task] = field(default_factory=lambda: [Task()])
+    tasks: list[CompletedTask] = field(
+        default_factory=lambda: [CompletedTask(7, "forest", MORNING)]
+    )
     downloads: list[int] = field(default_factory=list)
     is_down: bool = False
 
-    def completed_tasks(self, game: str) -> Sequence[Task]:
+    def completed_tasks(self, game: str) -> Sequence[CompletedTask]:
         if self.is_down:
             raise ServerError("CVAT did not answer.", "Start it.")
         return self.tasks
@@ -138,6 +135,26 @@ def test_a_retired_task_is_passed_over_until_it_comes_back(
     assert source.retired() == []
 
 
+@pytest.mark.parametrize("is_unpacked", [False, True])
+def test_a_pulled_task_is_the_same_export_and_what_was_fetched_stays_chosen(
+    source: CompletedTasks, tmp_path: Path, is_unpacked: bool
+) -> None:
+    folder = ExportsFolder(tmp_path / "exports")
+    pulled = folder.path / (FIRST if is_unpacked else f"{FIRST}.zip")
+    (pulled if is_unpacked else pulled.parent).mkdir(parents=True)
+    if not is_unpacked:
+        pulled.write_bytes(b"archive")
+    listing = Listing.of((folder, source))
+    assert listing.chosen[FIRST].source == "folder"
+    (passed,) = listing.passed_over
+    assert str(passed) == f"task 7 'forest' in CVAT is the same export as {pulled}, which is read."
+    source.found()[0].fetch()
+    listing = Listing.of((folder, source))
+    assert listing.chosen[FIRST].source == "CVAT server"
+    (passed,) = listing.passed_over
+    assert (passed.is_same, passed.name) == (True, str(pulled))
+
+
 @given(
     st.text(),
     st.integers(1, 10**9),
@@ -146,7 +163,7 @@ def test_a_retired_task_is_passed_over_until_it_comes_back(
 def test_every_task_has_a_name_that_files_take_and_the_merge_reads(
     name: str, number: int, updated: datetime
 ) -> None:
-    file = export_name(Task(number, name, updated))
+    file = CompletedTask(number, name, updated).export_name
     assert "/" not in file
     assert file.endswith(".zip")
     told = CvatDownload.named(batch_name(file))
