@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,7 +22,9 @@ from assets.cli.output import (
 if TYPE_CHECKING:
     from assets.operations.annotating.batch_choice import ChosenBatch
 
-annotate_app = typer.Typer(no_args_is_help=True, help="Choose what to label next.")
+annotate_app = typer.Typer(
+    no_args_is_help=True, help="Choose what to label next, and find boxes to correct in it."
+)
 Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
 
 
@@ -65,6 +68,47 @@ def choose(
         note(text)
     _print_batches((chosen,))
     plain(f"Its images and the reasons (frames.json): {chosen.folder}")
+
+
+@annotate_app.command()
+def prelabel(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Of the batch.")],
+    game: Game = "demo",
+    backend: Annotated[
+        Literal["runtime", "yoloe", "dinox"] | None,
+        typer.Option(help="What finds them; runtime, the game's own model, if left out."),
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="Leave out boxes of a lower score.", min=0.01, max=1.0)
+    ] = None,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="Look at overlapping tiles, which finds smaller things.")
+    ] = False,
+    yoloe_weights: Annotated[
+        Path | None, typer.Option(help="Checkpoint for yoloe, such as yoloe-26s-seg.pt.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find boxes to correct in the frames of a batch. `choose` does so where there is a model.
+
+    Example: `outpost annotate prelabel first_hundred --confidence 0.4 --game aoe2`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.annotating.prelabelling import PrelabelOptions
+    from assets.operations.annotating.prelabelling import prelabel as prelabel_batch
+
+    options = PrelabelOptions(backend, confidence, tiles, yoloe_weights)
+    with explained(), progress_shown(errors):
+        found = prelabel_batch(resources_of(context), game, name, options)
+    if as_json:
+        print_json(found)
+        return
+    plain(
+        f"{found.model} found {found.boxes} boxes to correct in {found.frames - found.blind} "
+        f"frames; {found.blind} more are labelled blind."
+    )
+    plain(f"To import by hand: {found.coco}")
 
 
 @annotate_app.command("list")
@@ -123,7 +167,7 @@ def _print_batches(batches: tuple[ChosenBatch, ...]) -> None:
         (
             (
                 one.batch,
-                "confusions" if one.asset == "hard_negatives" else "doubt",
+                "confusions" if one.asset == "hard_negatives" else "uncertainty",
                 one.state,
                 str(one.frames),
                 str(one.blind),

@@ -217,7 +217,7 @@ def retrain(
 
     Example: `outpost retrain --why --game aoe2`
     """
-    from assets.operations.merge import explained_retrain
+    from assets.operations.annotating.retrain_check import explained_retrain
 
     if not why:
         errors.print("Add --why to see what would be done; launch <game>_retrain to train.")

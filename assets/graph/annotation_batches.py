@@ -1,4 +1,4 @@
-"""What to label next: frames out of the screenshots, chosen by doubt and by named confusions."""
+"""What to label next: screenshots, chosen by uncertainty and by named confusions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import Metadata
+from assets.core.building import Metadata, latest
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
-from assets.graph.choosing import BatchMaking, Wish, choosing_code
+from assets.graph.frame_selection import BatchBuilder, SelectionOptions, selection_code
 from pipeline.annotation.annotation_batch import AnnotationBatch, ChosenFrame, SelectionSummary
 from pipeline.annotation.chosen_preview import crops_sheet, frames_sheet
-from pipeline.annotation.scoring import ids_of_groups, rate_confusion, rate_doubt
+from pipeline.annotation.scoring import ids_of_groups, rate_confusion, rate_uncertainty
 from pipeline.annotation.selection import Budget
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
-from resources.artifacts import Artifacts
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.screenshots import Screenshots
 
 GROUP = "annotations"
@@ -32,8 +32,25 @@ class ConfusionError(OutpostError):
 
 
 def annotation_batch_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
-    """The frames that are to be labelled next, by doubt and by named confusions."""
+    """The frames that are to be labelled next, by uncertainty and by named confusions."""
     return [_annotation_batch(pack), _hard_negatives(pack)]
+
+
+def latest_batch(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, name: str
+) -> Artifact:
+    """The frames of that name, of either asset: those that were made last, if of both.
+
+    Raises:
+        NotMaterializedError: there is no batch of that name.
+    """
+    newest: dict[dg.AssetKey, int] = {}
+    for key in (keys.annotation_batch, keys.hard_negatives):
+        wanted = dg.AssetRecordsFilter(key, asset_partitions=[name])
+        for record in instance.fetch_materializations(wanted, limit=1).records:
+            newest[key] = record.storage_id
+    chosen = max(newest, key=newest.__getitem__, default=keys.annotation_batch)
+    return latest(instance, store, chosen, name)
 
 
 def _annotation_batch(pack: GamePack) -> dg.AssetsDefinition:
@@ -53,10 +70,11 @@ def _annotation_batch(pack: GamePack) -> dg.AssetsDefinition:
             "boxes to correct: an unbiased sample to validate with.",
         )
         seed: int = Field(42, ge=0, description="Of the random choice.")
-        all_looks: bool = Field(
+        augment: bool = Field(
             True,
-            description="Also look at each frame mirrored and smaller, which takes three times as "
-            "long: where these disagree, the model has not learned what it sees.",
+            description="Test-time augmentation: detect in each frame flipped and downscaled, too, "
+            "which takes three times as long. Where these disagree, the model has not learned "
+            "what it sees.",
         )
 
     @dg.asset(
@@ -65,9 +83,9 @@ def _annotation_batch(pack: GamePack) -> dg.AssetsDefinition:
         partitions_def=keys.annotation_batches,
         group_name=GROUP,
         kinds={"cvat"},
-        code_version=choosing_code(),
-        description="The screenshots to label next, for a budget of boxes: those that the model "
-        "doubts, spread over sessions, and a random share that is labelled blind.",
+        code_version=selection_code(),
+        description="The screenshots to label next, for a budget of boxes: those of which the "
+        "model is least sure, spread over sessions, and a random share that is labelled blind.",
     )
     def annotation_batch(
         context: dg.AssetExecutionContext,
@@ -76,9 +94,11 @@ def _annotation_batch(pack: GamePack) -> dg.AssetsDefinition:
         screenshots: Screenshots,
     ) -> dg.MaterializeResult[Any]:
         budget = Budget(config.boxes, config.blind_share, config.seed)
-        making = BatchMaking(pack, context, artifacts.store, screenshots, keys.annotation_batch)
-        wish = Wish(budget, rate_doubt, config.all_looks, config.model_dump(), show_chosen)
-        return making.make(wish)
+        builder = BatchBuilder(pack, context, artifacts.store, screenshots, keys.annotation_batch)
+        options = SelectionOptions(
+            budget, rate_uncertainty, config.augment, config.model_dump(), show_chosen
+        )
+        return builder.build(options)
 
     return annotation_batch
 
@@ -103,7 +123,7 @@ def _hard_negatives(pack: GamePack) -> dg.AssetsDefinition:
         partitions_def=keys.annotation_batches,
         group_name=GROUP,
         kinds={"cvat"},
-        code_version=choosing_code(),
+        code_version=selection_code(),
         description="The screenshots to label next in which the model takes named classes for one "
         "another: detections of them overlap, or hardly reach a score.",
     )
@@ -115,9 +135,11 @@ def _hard_negatives(pack: GamePack) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[Any]:
         rate = partial(rate_confusion, groups=confused_ids(pack, config.confusions))
         budget = Budget(config.boxes, blind_share=0.0)
-        making = BatchMaking(pack, context, artifacts.store, screenshots, keys.hard_negatives)
-        wish = Wish(budget, rate, False, config.model_dump(), show_chosen, named=True)
-        return making.make(wish)
+        builder = BatchBuilder(pack, context, artifacts.store, screenshots, keys.hard_negatives)
+        options = SelectionOptions(
+            budget, rate, False, config.model_dump(), show_chosen, named=True
+        )
+        return builder.build(options)
 
     return hard_negatives
 
@@ -147,13 +169,13 @@ def confused_ids(pack: GamePack, confusions: Sequence[Sequence[str]]) -> tuple[f
 
 
 def show_chosen(batch: AnnotationBatch) -> Metadata:
-    """The chosen frames with what is doubted in them, each with its reasons."""
+    """The chosen frames with what is uncertain in them, each with its reasons."""
     summary = SelectionSummary.open(batch.folder)
     blind = [frame for frame in batch.frames if frame.blind]
     expected = sum(frame.expected_boxes for frame in batch.frames)
     sheets = {
-        "chosen, with what is doubted": frames_sheet(batch, blind=False),
-        "doubted most": crops_sheet(batch),
+        "chosen, with what is uncertain": frames_sheet(batch, blind=False),
+        "most uncertain": crops_sheet(batch),
         "to be labelled blind": frames_sheet(batch, blind=True),
     }
     return {

@@ -10,17 +10,27 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version, notice
+from assets.core.building import (
+    AssetBuild,
+    Metadata,
+    NotMaterializedError,
+    build_asset,
+    latest,
+    latest_version,
+    made_from,
+    notice,
+)
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import table
+from assets.graph.annotation_batches import latest_batch
 from pipeline.annotation.annotation_batch import AnnotationBatch
 from pipeline.annotation.prelabels import Prelabels
 from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.annotation.tasks.task_plan import PlannedTask, plan_tasks
 from pipeline.games.pack import GamePack
-from pipeline.provenance import code_version_of
-from resources.artifacts import Artifacts
+from pipeline.provenance import ArtifactVersion, code_version_of
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.cvat import Cvat
 from resources.gpu.leases.file_lock import hold_lock
 from resources.paths import Paths
@@ -55,7 +65,7 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=keys.cvat_task,
-        deps=[keys.annotation_batch, keys.prelabels],
+        deps=[keys.annotation_batch, keys.hard_negatives, keys.prelabels],
         partitions_def=keys.annotation_batches,
         group_name=GROUP,
         kinds={"cvat"},
@@ -71,9 +81,9 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
         paths: Paths,
     ) -> dg.MaterializeResult[Any]:
         name, store = context.partition_key, artifacts.store
-        inputs = [latest(context.instance, store, keys.annotation_batch, name)]
+        inputs = [latest_batch(context.instance, store, keys, name)]
         if config.with_prelabels:
-            inputs.append(latest(context.instance, store, keys.prelabels, name))
+            inputs.append(_prelabels_of(context.instance, store, keys, name))
         batch = AnnotationBatch.open(inputs[0].path)
         prelabels = Prelabels.open(inputs[1].path) if config.with_prelabels else None
         planned = plan_tasks(name, batch, prelabels)
@@ -86,10 +96,14 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
         tasks = tuple(map(_record_of, pushed, planned))
         earlier = latest_version(context.instance, keys.cvat_task, name)
         records = store.provenance_of(earlier) if earlier else ()
-        if earlier and records and not any(task.is_new for task in pushed):
+        if earlier and records:
             # What is there is what went out then, whatever was made since.
-            tasks = PushedTasks.open(store.open(earlier).path).tasks
-            inputs = [store.open(version) for version in records[0].recipe.inputs]
+            recorded = {task.url: task for task in PushedTasks.open(store.open(earlier).path).tasks}
+            known = {task.url: recorded.get(task.url) for task in pushed if not task.is_new}
+            tasks = tuple(known.get(task.url) or task for task in tasks)
+            if known.get(tasks[0].url):
+                # The first task has the boxes; that of blind frames may have been made again.
+                inputs = [store.open(version) for version in records[0].recipe.inputs]
         recipe = {"tasks": [task.url for task in tasks]}
         build = AssetBuild(context, store, keys.cvat_task, code, recipe, tuple(inputs))
 
@@ -99,6 +113,26 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
         return build_asset(build, write, lambda folder: show_tasks(PushedTasks.open(folder)))
 
     return cvat_task
+
+
+def pushed_prelabels(
+    store: ArtifactStore, task: ArtifactVersion, keys: GameKeys
+) -> ArtifactVersion | None:
+    """The prelabels that went to CVAT with the tasks of a batch; None if they went without."""
+    return next(iter(made_from(store, task, keys.prelabels)), None)
+
+
+def _prelabels_of(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, name: str
+) -> Artifact:
+    if latest_version(instance, keys.prelabels, name) is None:
+        raise NotMaterializedError(
+            f"No boxes to correct have been found for the batch '{name}' yet.",
+            f"Find them: `outpost annotate prelabel {name}`, or materialize "
+            f"{keys.prelabels.to_user_string()}. Or send its frames without: `outpost cvat push "
+            f"{name} --no-prelabels`, in the launchpad with_prelabels: false.",
+        )
+    return latest(instance, store, keys.prelabels, name)
 
 
 def show_tasks(pushed: PushedTasks) -> Metadata:

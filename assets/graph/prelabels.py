@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ from assets.core.building import (
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import drawing, image, table
+from assets.graph.annotation_batches import latest_batch
+from assets.graph.cvat_tasks import pushed_prelabels
 from pipeline.annotation.annotation_batch import AnnotationBatch
 from pipeline.annotation.corrections.label_corrections import LabelCorrections, compare_labels
 from pipeline.annotation.corrections.plot import corrections_svg
@@ -119,7 +122,7 @@ def _prelabels(pack: GamePack) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: PrelabelConfig, artifacts: Artifacts
     ) -> dg.MaterializeResult[Any]:
         store, instance = artifacts.store, context.instance
-        batch = _batch_of(instance, store, keys, context.partition_key)
+        batch = latest_batch(instance, store, keys, context.partition_key)
         sources = _sources_of(instance, store, keys, config.backend)
         recipe = {**_asked(config), "classes": list(pack.class_names)}
         inputs = (batch, *sources)
@@ -179,20 +182,6 @@ def _asked(config: PrelabelConfig) -> dict[str, Any]:
     digest = sha256_of(weights) if config.yoloe_weights and weights.is_file() else ""
     more = config.model_dump(include={"sprites_per_class", "text_prompts"})
     return {**asked, **more, "weights": digest}
-
-
-def _batch_of(
-    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, partition: str
-) -> Artifact:
-    """The frames of that name, chosen by doubt or by confusion: what was made last, if both."""
-    found = []
-    for key in (keys.annotation_batch, keys.hard_negatives):
-        records = instance.fetch_materializations(
-            dg.AssetRecordsFilter(key, asset_partitions=[partition]), limit=1
-        ).records
-        found += [(record.timestamp, key) for record in records]
-    chosen = max(found, key=lambda one: one[0])[1] if found else keys.annotation_batch
-    return latest(instance, store, chosen, partition)
 
 
 def _sources_of(
@@ -265,6 +254,7 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
         deps=[
             keys.cvat_export,
             dg.AssetDep(keys.prelabels, partition_mapping=dg.AllPartitionMapping()),
+            dg.AssetDep(keys.cvat_task, partition_mapping=dg.AllPartitionMapping()),
         ],
         partitions_def=keys.export_batches,
         group_name=GROUP,
@@ -279,12 +269,14 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
         store, instance = artifacts.store, context.instance
         export = latest(instance, store, keys.cvat_export, context.partition_key)
         sent = _sent(instance, store, keys)
-        inputs = (export, *sent.values())
-        build = AssetBuild(context, store, keys.label_corrections, code, {}, inputs)
+        inputs = (export, *(one.artifact for one in sent.values()))
+        unseen = [name for name, one in sent.items() if not one.seen]
+        recipe = {"pushed_without_boxes": unseen} if unseen else {}
+        build = AssetBuild(context, store, keys.label_corrections, code, recipe, inputs)
 
         def write(folder: Path) -> None:
             batch = ExportBatch.open(export.path)
-            found = {name: Prelabels.open(one.path).content for name, one in sent.items()}
+            found = {name: one.content for name, one in sent.items()}
             compared = compare_labels(batch, found, export.version, build.report)
             LabelCorrections.write(folder, compared)
 
@@ -298,15 +290,43 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
     return label_corrections
 
 
+@dataclass(frozen=True)
+class SentPrelabels:
+    """What is compared with the labels of an annotation batch.
+
+    Attributes:
+        seen: whether people were shown the boxes.
+    """
+
+    artifact: Artifact
+    seen: bool
+
+    @property
+    def content(self) -> PrelabelledFrames:
+        content = Prelabels.open(self.artifact.path).content
+        return content if self.seen else content.all_blind()
+
+
 def _sent(
     instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
-) -> Mapping[str, Artifact]:
-    """The newest prelabels of every annotation batch, by its name."""
+) -> Mapping[str, SentPrelabels]:
+    """The prelabels of every annotation batch, by its name.
+
+    Those that were pushed to CVAT, whatever was made since. Of a batch that was pushed without
+    boxes, the newest, which nobody saw; of one that was never pushed, the newest, which people
+    import by hand.
+    """
     name = keys.annotation_batches.name
     assert name is not None
-    partitions = sorted(instance.get_dynamic_partitions(name))
-    versions = {one: latest_version(instance, keys.prelabels, one) for one in partitions}
-    return {one: store.open(version) for one, version in versions.items() if version is not None}
+    sent = {}
+    for partition in sorted(instance.get_dynamic_partitions(name)):
+        task = latest_version(instance, keys.cvat_task, partition)
+        pushed = None if task is None else pushed_prelabels(store, task, keys)
+        version = pushed or latest_version(instance, keys.prelabels, partition)
+        if version is not None:
+            seen = task is None or pushed is not None
+            sent[partition] = SentPrelabels(store.open(version), seen)
+    return sent
 
 
 def show_corrections(summary: CorrectionSummary) -> Metadata:

@@ -24,7 +24,7 @@ class AnnotationBatchError(OutpostError):
 class Reason(Record):
     """Why a frame was chosen."""
 
-    kind: str = Field(description="doubt, disagreement, confusion, diversity or random.")
+    kind: str = Field(description="uncertainty, disagreement, confusion, diversity or random.")
     text: str = Field(description="For people, without the frame's name.")
     value: float = Field(0.0, description="How much it weighs.")
     class_name: str = Field("", description="The class that it is about; empty if none.")

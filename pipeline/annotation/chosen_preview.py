@@ -1,4 +1,4 @@
-"""Chosen frames to look at: with what is doubted in them, and what is doubted most from near by."""
+"""Chosen frames to look at: with what is uncertain in them, and what is most so from near by."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.visualization.palette import GREY, SKY_BLUE, VERMILION, YELLOW
 from pipeline.visualization.tiles import create_tiles, encode_jpeg, resized
 
 COLOURS: dict[str, Colour] = {
-    "doubt": YELLOW,
+    "uncertainty": YELLOW,
     "disagreement": SKY_BLUE,
     "confusion": VERMILION,
 }

@@ -2,12 +2,13 @@
 
 A frame's value is the sum over what was detected in it:
 
-    weight of the class * doubt  +  DISAGREEMENT * weight of the class * disagreement
+    weight of the class * uncertainty  +  DISAGREEMENT * weight of the class * disagreement
 
-Doubt of one place is how unsure the model is whether something is there, `4 p (1 - p)` of its best
-score p, or between which classes, `2 q` of the best score q of another class there, whichever is
-more; both reach from 0 to 1. Disagreement is by how much the score changes in the mirrored or in
-the smaller image. Only additions, products and square roots: the same on every machine.
+Uncertainty of one place is how unsure the model is whether something is there, `4 p (1 - p)` of
+its best score p, or between which classes, `2 q` of the best score q of another class there,
+whichever is more; both reach from 0 to 1. Disagreement is by how much the score changes in the
+flipped or in the downscaled image. Only additions, products and square roots: the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.annotation.annotation_batch import Reason
-from pipeline.annotation.looks import Look, Looks
+from pipeline.annotation.augmented_inference import AugmentedDetections, Detections
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.boxes import Box, iou_matrix
 
 SAME_PLACE = 0.5
 """Overlap from which two boxes are of one thing."""
-DOUBTED_FROM = 0.1
+UNCERTAIN_FROM = 0.1
 """Lower scores are noise: of them any frame has many."""
 DISAGREEMENT = 0.5
 LEAST_WEIGHT, MOST_WEIGHT = 1 / 3, 3.0
@@ -87,13 +88,15 @@ def class_weights(labelled: Sequence[int]) -> tuple[float, ...]:
     return tuple(round(min(max(one, LEAST_WEIGHT), MOST_WEIGHT), DIGITS) for one in raw)
 
 
-def rate_doubt(looks: Looks, rules: ScoringRules) -> Rating:
-    """What is doubted in a frame, and where looks at it disagree."""
-    reasons = [*_doubts(looks.plain, rules), *_disagreements(looks, rules)]
-    return _rating(reasons, looks.plain, rules)
+def rate_uncertainty(found: AugmentedDetections, rules: ScoringRules) -> Rating:
+    """How uncertain detections in a frame are, and where its augmented detections disagree."""
+    reasons = [*_uncertainties(found.original, rules), *_disagreements(found, rules)]
+    return _rating(reasons, found.original, rules)
 
 
-def rate_confusion(looks: Looks, rules: ScoringRules, groups: Sequence[Collection[int]]) -> Rating:
+def rate_confusion(
+    found: AugmentedDetections, rules: ScoringRules, groups: Sequence[Collection[int]]
+) -> Rating:
     """Where detections of named classes compete.
 
     Args:
@@ -102,26 +105,26 @@ def rate_confusion(looks: Looks, rules: ScoringRules, groups: Sequence[Collectio
     reasons = [
         reason
         for group in groups
-        for place in _places([one for one in looks.plain if one.class_id in group])
+        for place in _places([one for one in found.original if one.class_id in group])
         for reason in _confusions(place, rules)
     ]
-    return _rating(reasons, looks.plain, rules)
+    return _rating(reasons, found.original, rules)
 
 
-def expected_boxes(plain: Look, rules: ScoringRules) -> float:
+def expected_boxes(original: Detections, rules: ScoringRules) -> float:
     """About how many boxes a person will leave in a frame: what counts there, calibrated."""
-    counting = sum(found.score >= rules.thresholds[found.class_id] for found in plain)
+    counting = sum(found.score >= rules.thresholds[found.class_id] for found in original)
     return round(max(1.0, counting * rules.boxes_per_detection), 2)
 
 
-def _rating(reasons: Sequence[Reason], plain: Look, rules: ScoringRules) -> Rating:
+def _rating(reasons: Sequence[Reason], original: Detections, rules: ScoringRules) -> Rating:
     ordered = sorted(reasons, key=lambda one: (-one.value, one.kind, one.text, one.box or ()))
     value = round(sum(one.value for one in ordered), DIGITS)
-    return Rating(value, expected_boxes(plain, rules), tuple(ordered[:MOST_REASONS]))
+    return Rating(value, expected_boxes(original, rules), tuple(ordered[:MOST_REASONS]))
 
 
-def _doubts(plain: Look, rules: ScoringRules) -> Iterator[Reason]:
-    for place in _places([found for found in plain if found.score >= DOUBTED_FROM]):
+def _uncertainties(original: Detections, rules: ScoringRules) -> Iterator[Reason]:
+    for place in _places([found for found in original if found.score >= UNCERTAIN_FROM]):
         best, rival = place.best, place.rival
         presence = 4 * best.score * (1 - best.score)
         between = min(1.0, 2 * rival.score) if rival is not None else 0.0
@@ -130,27 +133,29 @@ def _doubts(plain: Look, rules: ScoringRules) -> Iterator[Reason]:
         if rival is not None and between >= presence:
             weight = max(weight, rules.weights[rival.class_id])
             text = f"{_scored(best, rules)} or {_scored(rival, rules)}?"
-        yield _reason("doubt", text, weight * max(presence, between), best, rules)
+        yield _reason("uncertainty", text, weight * max(presence, between), best, rules)
 
 
-def _disagreements(looks: Looks, rules: ScoringRules) -> Iterator[Reason]:
-    for name, look in looks.others:
-        factor = DISAGREEMENT / len(looks.others)
-        for one, other in ((looks.plain, look), (look, looks.plain)):
-            for found, change in _changes(one, other, rules):
-                if one is look:
-                    text = f"{_scored(found, rules)} in {name} alone"
+def _disagreements(found: AugmentedDetections, rules: ScoringRules) -> Iterator[Reason]:
+    for name, augmented in found.augmented:
+        factor = DISAGREEMENT / len(found.augmented)
+        for one, other in ((found.original, augmented), (augmented, found.original)):
+            for scored, change in _changes(one, other, rules):
+                if one is augmented:
+                    text = f"{_scored(scored, rules)} in {name} alone"
                 else:
-                    left = round(found.score - change, 2)
-                    text = f"{_scored(found, rules)}, but {left:g} in {name}"
-                weight = rules.weights[found.class_id]
-                yield _reason("disagreement", text, factor * weight * change, found, rules)
+                    left = round(scored.score - change, 2)
+                    text = f"{_scored(scored, rules)}, but {left:g} in {name}"
+                weight = rules.weights[scored.class_id]
+                yield _reason("disagreement", text, factor * weight * change, scored, rules)
 
 
-def _changes(one: Look, other: Look, rules: ScoringRules) -> Iterator[tuple[ScoredBox, float]]:
-    """Detections that count in one look, and how much less the other gives them.
+def _changes(
+    one: Detections, other: Detections, rules: ScoringRules
+) -> Iterator[tuple[ScoredBox, float]]:
+    """Detections that count in one image, and how much less the other gives them.
 
-    What counts in both comes from the look in which it scores more, so that it comes once.
+    What counts in both comes from the image in which it scores more, so that it comes once.
     """
     counting = [found for found in one if found.score >= rules.thresholds[found.class_id]]
     overlaps = iou_matrix((a.box for a in counting), (b.box for b in other)) >= SAME_PLACE
@@ -170,7 +175,7 @@ def _confusions(place: _Location, rules: ScoringRules) -> Iterator[Reason]:
     if rival is not None:
         text = f"{_scored(best, rules)} or {_scored(rival, rules)}?"
         yield _reason("confusion", text, min(1.0, 2 * rival.score), best, rules)
-    elif best.score >= DOUBTED_FROM:
+    elif best.score >= UNCERTAIN_FROM:
         # Half: nothing says for what else it might be taken.
         text = f"{_scored(best, rules)}: hardly known"
         yield _reason("confusion", text, 2 * best.score * (1 - best.score), best, rules)

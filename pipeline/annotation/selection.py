@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 FLOOR = 0.05
-"""Value of a frame in which nothing is doubted: diversity alone decides between such frames."""
+"""Value of a frame in which nothing is uncertain: diversity alone decides between such frames."""
 OPENING_COST = 2.0
 """Opening a frame and looking it over takes a person as long as so many boxes."""
 UNRELATED_BITS = 32

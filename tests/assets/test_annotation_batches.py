@@ -79,7 +79,9 @@ def test_frames_are_chosen_for_a_budget_with_their_reasons(captured: Any) -> Non
     for frame in batch.frames:
         assert sha256_of(batch.image_of(frame)) == frame.sha256
         kinds = {reason.kind for reason in frame.reasons}
-        assert kinds == ({"random"} if frame.blind else {"doubt", "disagreement", "diversity"})
+        assert kinds == (
+            {"random"} if frame.blind else {"uncertainty", "disagreement", "diversity"}
+        )
     heaviest = next(frame for frame in batch.frames if not frame.blind).reasons[0]
     assert heaviest.text.startswith("house 0.50: is there one?")
     assert heaviest.box == Box(70, 70, 110, 110)

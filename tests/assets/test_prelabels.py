@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +13,22 @@ import dagster as dg
 import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.cvat import CvatDouble, running_cvat
 from doubles.models import export_metadata, write_detector
 from doubles.pages import newest
 from doubles.prelabels import screenshot, write_annotation_batch
 from doubles.toy import CLASSES
+from typer.testing import CliRunner, Result
 
+from assets.cli.app import app
 from assets.core.building import NotMaterializedError
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
+from assets.operations.annotating.batch_choice import chosen_batches
 from assets.operations.gallery import make_gallery
+from assets.operations.gc import collect_garbage
+from pipeline.annotation.annotation_batch import SelectionSummary
 from pipeline.annotation.prelabels import Prelabels
 from pipeline.gallery.collections import GalleryError
 from pipeline.labels.batches import ExportBatch
@@ -26,6 +36,8 @@ from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.coco import read_export
 from pipeline.labels.formats.coco_writer import write_coco
 from pipeline.labels.formats.written_images import LabelledImage
+from resources.artifacts import ABANDONED_AFTER_SECONDS
+from resources.cvat import Cvat
 from resources.defaults import Resources
 from resources.paths import Paths
 
@@ -58,17 +70,51 @@ def write_returned(folder: Path, scratch: Path) -> None:
     ExportBatch.write(folder, read_export(scratch / "export.zip", CLASSES), scratch / "export.zip")
 
 
+def age(folder: Path) -> None:
+    then = time.time() - ABANDONED_AFTER_SECONDS - 60
+    for place in (*folder.rglob("*"), folder):
+        os.utime(place, (then, then))
+
+
+def write_batch(folder: Path, blind: str) -> None:
+    write_annotation_batch(folder, "abc", blind)
+    SelectionSummary(
+        screenshots=3,
+        unreadable={},
+        duplicates=0,
+        labelled=0,
+        candidates=3,
+        sessions={"": 3},
+        model="",
+        boxes_per_detection=1.0,
+        weights={},
+        boxes=6,
+    ).write(folder)
+
+
 class Loop:
     """A toy game with a model and a batch of frames that goes out."""
 
     def __init__(self, game: Any) -> None:
         self.game, self.keys = game, GameKeys.of(game.pack)
-        self.definitions = build_definitions(game.pack)
+        self.definitions = build_definitions(game.pack, {"cvat": Cvat(poll_seconds=0.01)})
         self.resources = Resources.of(Paths.from_environment())
 
-    def add_batch(self, name: str = "first", asset: str = "annotation_batch") -> None:
+    def add_batch(
+        self, name: str = "first", asset: str = "annotation_batch", blind: str = "b"
+    ) -> None:
         self.partition(self.keys.annotation_batches, name)
-        self.game.add(asset, lambda folder: write_annotation_batch(folder, "abc", "b"), name)
+        self.game.add(asset, lambda folder: write_batch(folder, blind), name)
+
+    def receive(self, scratch: Path) -> None:
+        """What people made of the batch comes back."""
+        self.partition(self.keys.export_batches, "returned")
+        self.game.add("cvat_export", lambda folder: write_returned(folder, scratch), "returned")
+
+    def states(self, name: str) -> list[tuple[str, str]]:
+        """What `outpost annotate list` tells of a batch."""
+        batches = chosen_batches(self.resources, self.game.pack_folder)
+        return [(one.asset, one.state) for one in batches if one.batch == name]
 
     def partition(self, partitions: dg.DynamicPartitionsDefinition, name: str) -> None:
         with self.game.instance() as instance:
@@ -107,8 +153,7 @@ def test_a_batch_gets_boxes_to_correct(loop: Loop) -> None:
 def test_what_came_back_is_compared_and_shown_in_the_gallery(loop: Loop, tmp_path: Path) -> None:
     loop.add_batch()
     loop.make(loop.keys.prelabels, "first", tiles=True)
-    loop.partition(loop.keys.export_batches, "returned")
-    loop.game.add("cvat_export", lambda folder: write_returned(folder, tmp_path), "returned")
+    loop.receive(tmp_path)
     page = loop.make(loop.keys.label_corrections, "returned")
     assert (page["frames_shown"], page["frames_blind"]) == (1, 1)
     assert page["frames_never_prelabelled"] == 1
@@ -131,8 +176,7 @@ def test_what_came_back_is_compared_and_shown_in_the_gallery(loop: Loop, tmp_pat
 
 
 def test_a_batch_that_never_went_out_says_so(loop: Loop, tmp_path: Path) -> None:
-    loop.partition(loop.keys.export_batches, "returned")
-    loop.game.add("cvat_export", lambda folder: write_returned(folder, tmp_path), "returned")
+    loop.receive(tmp_path)
     page = loop.make(loop.keys.label_corrections, "returned")
     assert page["outcome_of_prelabels"].startswith("No frame of this batch was pre-labelled")
     assert page["corrections"] == "none"
@@ -152,3 +196,96 @@ def test_without_a_model_or_a_batch_it_is_told_what_to_do(toy_game: Any) -> None
     with pytest.raises(NotMaterializedError, match="no model of this game") as caught:
         loop.make(loop.keys.prelabels, "first")
     assert "yoloe" in caught.value.fix
+
+
+@pytest.fixture
+def cvat(monkeypatch: pytest.MonkeyPatch) -> Iterator[CvatDouble]:
+    with running_cvat() as double:
+        double.use(monkeypatch)
+        yield double
+
+
+def test_what_is_found_after_the_push_changes_no_comparison(
+    loop: Loop, cvat: CvatDouble, tmp_path: Path
+) -> None:
+    loop.add_batch()
+    sent = Path(loop.make(loop.keys.prelabels, "first", tiles=True)["folder"])
+    page = loop.make(loop.keys.cvat_task, "first")
+    assert (page["frames"], page["boxes"]) == (3, 4)
+    newer = Path(loop.make(loop.keys.prelabels, "first", tiles=True, confidence=0.5)["folder"])
+    cvat.tasks.pop(max(cvat.tasks))
+    loop.make(loop.keys.cvat_task, "first")
+    loop.receive(tmp_path)
+    page = loop.make(loop.keys.label_corrections, "returned")
+    assert "| boat | 1 | 0 | 0 | 0 | 1 | 0 | 0% |  |" in page["corrections"]
+
+    with loop.game.instance() as instance:
+        instance.wipe_assets([loop.keys.prelabels, loop.keys.label_corrections])
+    age(loop.game.home / "artifacts")
+    collect_garbage(loop.resources, delete=True)
+    assert sent.is_dir(), "the tasks in CVAT were made from it"
+    assert not newer.exists()
+    assert loop.make(loop.keys.label_corrections, "returned")["corrections"] == page["corrections"]
+
+
+def test_boxes_that_were_not_sent_were_seen_by_nobody(
+    loop: Loop, cvat: CvatDouble, tmp_path: Path
+) -> None:
+    loop.add_batch()
+    loop.make(loop.keys.prelabels, "first", tiles=True)
+    assert loop.make(loop.keys.cvat_task, "first", with_prelabels=False)["boxes"] == 0
+    assert len(cvat.tasks) == 2
+    loop.receive(tmp_path)
+    page = loop.make(loop.keys.label_corrections, "returned")
+    assert (page["frames_shown"], page["frames_blind"]) == (0, 2)
+
+
+def test_hard_negatives_go_to_cvat_with_boxes_or_without(loop: Loop, cvat: CvatDouble) -> None:
+    loop.add_batch("cavalry", "hard_negatives")
+    with pytest.raises(NotMaterializedError, match="No boxes to correct") as caught:
+        loop.make(loop.keys.cvat_task, "cavalry")
+    assert "outpost annotate prelabel cavalry" in caught.value.fix
+    assert "--no-prelabels" in caught.value.fix
+    assert not cvat.tasks
+    loop.make(loop.keys.prelabels, "cavalry", tiles=True)
+    assert loop.make(loop.keys.cvat_task, "cavalry")["boxes"] == 4
+    loop.add_batch("boats", "hard_negatives")
+    assert loop.make(loop.keys.cvat_task, "boats", with_prelabels=False)["boxes"] == 0
+
+
+def test_of_two_batches_of_a_name_the_newer_one_counts(loop: Loop) -> None:
+    loop.add_batch()
+    assert loop.make(loop.keys.prelabels, "first")["blind_frames"] == 1
+    assert loop.states("first") == [("annotation_batch", "prelabelled")]
+    loop.add_batch("first", "hard_negatives", blind="")
+    assert loop.states("first") == [
+        ("annotation_batch", "prelabelled"),
+        ("hard_negatives", "chosen"),
+    ]
+    assert loop.make(loop.keys.prelabels, "first")["blind_frames"] == 0
+    assert loop.states("first") == [
+        ("annotation_batch", "chosen"),
+        ("hard_negatives", "prelabelled"),
+    ]
+
+
+def test_boxes_are_found_from_the_command_line(loop: Loop) -> None:
+    loop.add_batch()
+
+    def prelabel(name: str, *words: str) -> Result:
+        game = ["--game", str(loop.game.pack_folder)]
+        return CliRunner().invoke(app, ["annotate", "prelabel", name, *words, *game])
+
+    found = prelabel("first", "--tiles", "--json")
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)
+    assert (told["frames"], told["blind"], told["boxes"], told["unchanged"]) == (3, 1, 4, False)
+    assert Path(told["coco"]).is_file()
+    assert "found 2 boxes" in prelabel("first", "--tiles", "--confidence", "0.5").stdout
+    for name, words, said in (
+        ("second", (), "There is no annotation batch 'second'"),
+        ("first", ("--backend", "yoloe"), "checkpoint"),
+        ("first", ("--backend", "other"), "other"),
+    ):
+        result = prelabel(name, *words)
+        assert (result.exit_code > 0, said in result.stderr) == (True, True), result.output

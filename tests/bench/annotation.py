@@ -50,8 +50,8 @@ from detector_runtime.system.cores import usable_cores
 from PIL import Image
 
 from assets.graph.evaluation import thresholds_of
-from pipeline.annotation.looks import look_at
-from pipeline.annotation.scoring import ScoringRules, class_weights, rate_doubt
+from pipeline.annotation.augmented_inference import detect_augmented
+from pipeline.annotation.scoring import ScoringRules, class_weights, rate_uncertainty
 from pipeline.annotation.selection import Budget, RatedFrame, blind_order, select_frames
 from pipeline.demo_game.renderer import screenshot_of
 from pipeline.demo_game.world import Session
@@ -283,7 +283,7 @@ def chosen_order(
     rated = []
     for frame in rest:
         image = Image.fromarray(frame.pixels)
-        rating = rate_doubt(look_at(detector, image, names), rules)  # type: ignore[arg-type]
+        rating = rate_uncertainty(detect_augmented(detector, image, names), rules)  # type: ignore[arg-type]
         rated.append(
             RatedFrame(
                 *(frame.digest, perceptual_hash(image), frame.session),

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.core.building import latest, latest_version, reporter
+from assets.core.building import latest, latest_version, made_from, reporter
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
+from assets.graph.annotation_batches import latest_batch
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
 from pipeline.annotation.tasks.task_plan import BLIND_SUBSET, corrected_subset
 from pipeline.demo_game.annotator import AskedFrame, write_true_labels
 from pipeline.demo_game.unlabelled import write_unlabelled_screenshots
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, load_pack
+from pipeline.provenance import ArtifactVersion
+from resources.artifacts import ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
 
@@ -25,6 +28,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 
 class BatchNameError(OutpostError):
     """A name that no batch can have."""
+
+
+class UnknownBatchError(OutpostError):
+    """A batch that was never chosen."""
 
 
 class NoUnlabelledError(OutpostError):
@@ -37,7 +44,7 @@ class ChoiceOptions:
 
     Attributes:
         boxes: the budget.
-        confusions: choose frames in which classes compete, instead of those that are doubted.
+        confusions: choose frames in which classes compete, not those of which it is unsure.
     """
 
     boxes: int | None = None
@@ -121,6 +128,21 @@ def chosen_batches(resources: Resources, game: str | Path) -> tuple[ChosenBatch,
         )
 
 
+def require_batch(instance: dg.DagsterInstance, pack: GamePack, name: str) -> None:
+    """See that there is a batch of that name.
+
+    Raises:
+        UnknownBatchError: there is none.
+    """
+    known = _batches(instance, pack)
+    if name not in known:
+        others = f"Give one of these: {', '.join(sorted(known))}."
+        raise UnknownBatchError(
+            f"There is no annotation batch '{name}' of {pack.title}.",
+            others if known else "Choose one: `outpost annotate choose NAME`.",
+        )
+
+
 def draw_screenshots(resources: Resources, game: str | Path) -> tuple[Path, ...]:
     """Put unlabelled screenshots of the built-in game into its screenshots folder.
 
@@ -157,9 +179,9 @@ def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
             f"Label the batch in CVAT, and drop its export into {exports}.",
         )
     resources.state.require_writable()
-    key = GameKeys.of(pack).annotation_batch
+    keys, store = GameKeys.of(pack), resources.artifacts.store
     with open_instance(resources.state) as instance:
-        batch = AnnotationBatch.open(latest(instance, resources.artifacts.store, key, name).path)
+        batch = AnnotationBatch.open(latest_batch(instance, store, keys, name).path)
     corrected = corrected_subset(batch) or "default"
     asked = [
         AskedFrame(one.name, one.source, BLIND_SUBSET if one.blind else corrected)
@@ -180,12 +202,13 @@ def _chosen(
     key: dg.AssetKey,
     name: str,
 ) -> ChosenBatch:
-    batch = AnnotationBatch.open(latest(instance, resources.artifacts.store, key, name).path)
+    artifact = latest(instance, resources.artifacts.store, key, name)
+    batch = AnnotationBatch.open(artifact.path)
     summary = SelectionSummary.open(batch.folder)
     return ChosenBatch(
         batch=name,
         asset=key.path[-1],
-        state=_state(instance, keys, name),
+        state=_state(instance, resources.artifacts.store, keys, artifact.version),
         frames=len(batch.frames),
         blind=sum(frame.blind for frame in batch.frames),
         expected_boxes=round(sum(frame.expected_boxes for frame in batch.frames)),
@@ -195,12 +218,15 @@ def _chosen(
     )
 
 
-def _state(instance: dg.DagsterInstance, keys: GameKeys, name: str) -> str:
-    later = {"in CVAT": keys.cvat_task, "prelabelled": keys.prelabels}
-    states = (
-        state for state, key in later.items() if latest_version(instance, key, name) is not None
-    )
-    return next(states, "chosen")
+def _state(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, batch: ArtifactVersion
+) -> str:
+    """How far these very frames have come, and not others that had the name before."""
+    for state, key in {"in CVAT": keys.cvat_task, "prelabelled": keys.prelabels}.items():
+        later = latest_version(instance, key, batch.partition)
+        if later and batch in made_from(store, later, dg.AssetKey(batch.asset.split("/"))):
+            return state
+    return "chosen"
 
 
 def _config(key: dg.AssetKey, options: ChoiceOptions) -> dict[str, dict[str, dict[str, object]]]:

@@ -10,6 +10,7 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
+from assets.operations.annotating.batch_choice import require_batch
 from pipeline.annotation.tasks.project_labels import raw_labels
 from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.errors import OutpostError
@@ -23,7 +24,7 @@ from resources.instance import open_instance
 
 
 class UnknownTaskError(OutpostError):
-    """A batch or a task that there is not, or that is not ready."""
+    """A task that there is not, or that is not ready."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +86,14 @@ def push(
     """Materialize the tasks of an annotation batch.
 
     Raises:
-        UnknownTaskError: there is no such batch.
+        UnknownBatchError: there is no such batch.
         NotMaterializedError: the batch or its prelabels were never made.
         CvatError: CVAT cannot be reached, refuses the token, or does not take the batch.
     """
     pack = load_pack(game)
     keys = GameKeys.of(pack)
     with open_instance(resources.state) as instance:
-        known = instance.get_dynamic_partitions(str(keys.annotation_batches.name))
-        if batch not in known:
-            others = f"Give one of these: {', '.join(sorted(known))}."
-            raise UnknownTaskError(
-                f"There is no annotation batch '{batch}' of {pack.title}.",
-                others if known else "Materialize annotation_batch first.",
-            )
+        require_batch(instance, pack, batch)
         definitions = build_definitions(pack, resources.by_name())
         config = {"__".join(keys.cvat_task.path): {"config": {"with_prelabels": with_prelabels}}}
         (made,) = materialize(

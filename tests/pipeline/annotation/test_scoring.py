@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.annotation.looks import SMALLER, Looks, look_at
+from pipeline.annotation.augmented_inference import SCALE, AugmentedDetections, detect_augmented
 from pipeline.annotation.scoring import (
     LEAST_WEIGHT,
     MOST_WEIGHT,
@@ -18,7 +18,7 @@ from pipeline.annotation.scoring import (
     class_weights,
     ids_of_groups,
     rate_confusion,
-    rate_doubt,
+    rate_uncertainty,
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.boxes import Box
@@ -32,27 +32,29 @@ boxes = st.tuples(*[st.integers(0, 200)] * 2, *[st.integers(5, 60)] * 2).map(
 found = st.builds(
     ScoredBox, st.integers(0, 2), st.integers(50, 1000).map(lambda n: n / 1000), boxes
 )
-looks = st.lists(found, max_size=12).map(
+detections = st.lists(found, max_size=12).map(
     lambda boxes: tuple(sorted(boxes, key=lambda one: (-one.score, one.class_id, one.box)))
 )
 
 
-def doubt(*plain: ScoredBox) -> float:
-    return rate_doubt(Looks(plain), RULES).value
+def uncertainty(*original: ScoredBox) -> float:
+    return rate_uncertainty(AugmentedDetections(original), RULES).value
 
 
-def test_what_is_half_sure_is_doubted_most() -> None:
-    values = [doubt(ScoredBox(0, score, HERE)) for score in (0.99, 0.9, 0.7, 0.5)]
+def test_what_is_half_sure_is_most_uncertain() -> None:
+    values = [uncertainty(ScoredBox(0, score, HERE)) for score in (0.99, 0.9, 0.7, 0.5)]
     assert values == sorted(values)
     assert values[-1] == 1.0
-    assert doubt(ScoredBox(0, 0.09, HERE)) == 0.0
+    assert uncertainty(ScoredBox(0, 0.09, HERE)) == 0.0
 
 
-def test_a_second_class_in_one_place_is_doubt_of_that_place() -> None:
-    alone = doubt(ScoredBox(0, 0.9, HERE))
-    contested = doubt(ScoredBox(0, 0.9, HERE), ScoredBox(1, 0.5, HERE))
+def test_a_second_class_in_one_place_is_uncertainty_of_that_place() -> None:
+    alone = uncertainty(ScoredBox(0, 0.9, HERE))
+    contested = uncertainty(ScoredBox(0, 0.9, HERE), ScoredBox(1, 0.5, HERE))
     assert (alone, contested) == (0.36, 1.0)
-    (reason,) = rate_doubt(Looks((ScoredBox(0, 0.9, HERE), ScoredBox(1, 0.5, HERE))), RULES).reasons
+    (reason,) = rate_uncertainty(
+        AugmentedDetections((ScoredBox(0, 0.9, HERE), ScoredBox(1, 0.5, HERE))), RULES
+    ).reasons
     assert (reason.text, reason.class_name, reason.box) == (
         "rider 0.90 or camel 0.50?",
         "rider",
@@ -66,9 +68,9 @@ def test_rare_classes_weigh_more() -> None:
     assert weights[-1] == MOST_WEIGHT
     assert class_weights((0, 0)) == (1.0, 1.0)
     rare = replace(RULES, weights=(2.0, 1.0, 1.0))
-    seen = Looks((ScoredBox(0, 0.5, HERE),))
-    assert rate_doubt(seen, rare).value == 2.0
-    assert "9 labelled so far" in rate_doubt(seen, rare).reasons[0].text
+    seen = AugmentedDetections((ScoredBox(0, 0.5, HERE),))
+    assert rate_uncertainty(seen, rare).value == 2.0
+    assert "9 labelled so far" in rate_uncertainty(seen, rare).reasons[0].text
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60))
@@ -77,25 +79,27 @@ def test_weights_have_limits(counts: list[int]) -> None:
     assert all(round(LEAST_WEIGHT, 4) <= weight <= MOST_WEIGHT for weight in weights)
 
 
-def test_looks_that_disagree_are_worth_more() -> None:
+def test_augmented_detections_that_disagree_are_worth_more() -> None:
     sure = (ScoredBox(0, 0.9, HERE),)
-    agreed = rate_doubt(Looks(sure, sure, sure), RULES)
-    lost = rate_doubt(Looks(sure, (), sure), RULES)
-    invented = rate_doubt(Looks(sure, (*sure, ScoredBox(2, 0.8, THERE)), sure), RULES)
-    assert agreed.value == doubt(*sure)
+    agreed = rate_uncertainty(AugmentedDetections(sure, sure, sure), RULES)
+    lost = rate_uncertainty(AugmentedDetections(sure, (), sure), RULES)
+    invented = rate_uncertainty(
+        AugmentedDetections(sure, (*sure, ScoredBox(2, 0.8, THERE)), sure), RULES
+    )
+    assert agreed.value == uncertainty(*sure)
     assert lost.value == pytest.approx(agreed.value + 0.9 / 4)
     assert invented.value == pytest.approx(agreed.value + 0.8 / 4)
     assert (
-        "in the mirrored image alone" in {r.kind: r.text for r in invented.reasons}["disagreement"]
+        "in the flipped image alone" in {r.kind: r.text for r in invented.reasons}["disagreement"]
     )
-    assert "but 0 in the mirrored image" in {r.kind: r.text for r in lost.reasons}["disagreement"]
+    assert "but 0 in the flipped image" in {r.kind: r.text for r in lost.reasons}["disagreement"]
 
 
-@given(looks, looks)
+@given(detections, detections)
 def test_a_rating_is_never_negative_and_its_reasons_come_by_weight(
-    plain: tuple[ScoredBox, ...], mirrored: tuple[ScoredBox, ...]
+    original: tuple[ScoredBox, ...], flipped: tuple[ScoredBox, ...]
 ) -> None:
-    rating = rate_doubt(Looks(plain, mirrored, plain), RULES)
+    rating = rate_uncertainty(AugmentedDetections(original, flipped, original), RULES)
     weights = [reason.value for reason in rating.reasons]
     assert weights == sorted(weights, reverse=True)
     assert rating.value >= round(sum(weights), 3) - 0.001 >= -0.001
@@ -103,10 +107,10 @@ def test_a_rating_is_never_negative_and_its_reasons_come_by_weight(
 
 
 def test_boxes_are_expected_as_labelled_frames_have_them() -> None:
-    seen = Looks(tuple(ScoredBox(0, score, HERE) for score in (0.9, 0.5, 0.31, 0.29)))
-    assert rate_doubt(seen, RULES).expected_boxes == 3.0
-    assert rate_doubt(seen, replace(RULES, boxes_per_detection=1.5)).expected_boxes == 4.5
-    assert rate_doubt(Looks(()), RULES).expected_boxes == 1.0
+    seen = AugmentedDetections(tuple(ScoredBox(0, score, HERE) for score in (0.9, 0.5, 0.31, 0.29)))
+    assert rate_uncertainty(seen, RULES).expected_boxes == 3.0
+    assert rate_uncertainty(seen, replace(RULES, boxes_per_detection=1.5)).expected_boxes == 4.5
+    assert rate_uncertainty(AugmentedDetections(()), RULES).expected_boxes == 1.0
 
 
 def test_a_confusion_is_of_named_classes_alone() -> None:
@@ -114,10 +118,10 @@ def test_a_confusion_is_of_named_classes_alone() -> None:
         [["mounted"]], {"rider": "mounted", "camel": "mounted", "tree": "wood"}, RULES.class_names
     )
     assert groups == (frozenset({0, 1}),)
-    compete = Looks((ScoredBox(0, 0.6, HERE), ScoredBox(1, 0.4, HERE)))
-    apart = Looks((ScoredBox(0, 0.95, HERE), ScoredBox(1, 0.95, THERE)))
-    other = Looks((ScoredBox(2, 0.6, HERE), ScoredBox(0, 0.06, HERE)))
-    values = [rate_confusion(look, RULES, groups).value for look in (compete, apart, other)]
+    compete = AugmentedDetections((ScoredBox(0, 0.6, HERE), ScoredBox(1, 0.4, HERE)))
+    apart = AugmentedDetections((ScoredBox(0, 0.95, HERE), ScoredBox(1, 0.95, THERE)))
+    other = AugmentedDetections((ScoredBox(2, 0.6, HERE), ScoredBox(0, 0.06, HERE)))
+    values = [rate_confusion(one, RULES, groups).value for one in (compete, apart, other)]
     assert values[0] == 0.8
     assert values[0] > values[1] > values[2] == 0.0
 
@@ -140,12 +144,12 @@ class Bright:
         return Found()
 
 
-def test_all_looks_tell_boxes_of_the_image_as_it_is() -> None:
+def test_augmented_inference_tells_boxes_of_the_image_as_it_is() -> None:
     image = Image.new("RGB", (200, 120))
     image.paste((255, 255, 255), (20, 40, 60, 80))
-    seen = look_at(Bright(), image, ("camel", "rider"))  # type: ignore[arg-type]
-    assert seen.plain == seen.mirrored == (ScoredBox(1, 0.5, Box(20, 40, 60, 80)),)
-    assert seen.smaller is not None
-    assert np.allclose(seen.smaller[0].box, seen.plain[0].box, atol=1 / SMALLER + 0.1)
-    alone = look_at(Bright(), image, ("camel",), all_looks=False)  # type: ignore[arg-type]
-    assert alone == Looks(())
+    seen = detect_augmented(Bright(), image, ("camel", "rider"))  # type: ignore[arg-type]
+    assert seen.original == seen.flipped == (ScoredBox(1, 0.5, Box(20, 40, 60, 80)),)
+    assert seen.downscaled is not None
+    assert np.allclose(seen.downscaled[0].box, seen.original[0].box, atol=1 / SCALE + 0.1)
+    alone = detect_augmented(Bright(), image, ("camel",), augment=False)  # type: ignore[arg-type]
+    assert alone == AugmentedDetections(())

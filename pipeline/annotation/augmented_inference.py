@@ -1,7 +1,7 @@
-"""A detector's views of one image: as it is, mirrored, and smaller.
+"""Test-time augmentation: detections in an image, in the same flipped, and in the same downscaled.
 
-What a model finds in an image and not in its mirror image, it has not learned. Boxes of all looks
-are in pixels of the image as it is. The only file of this room that runs a detector.
+What a model finds in an image and not in its mirror image, it has not learned. All boxes are in
+pixels of the original image. The only file of this room that runs a detector.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from detector_runtime import Detector
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.boxes import Box
 
-SMALLER = 0.75
-"""Side of the smaller look, by that of the image: half a step of the zoom of most games."""
-GREY = 114
+SCALE = 0.75
+"""Of the downscaled image's side: half a step of the zoom of most games."""
+PADDING = 114
 """What is left around it; detectors are trained with images on the same grey."""
 LOWEST_SCORE = 0.05
 """What scores less is noise even for a model that knows little."""
@@ -28,39 +28,39 @@ SCORE_DIGITS = 3
 BOX_DIGITS = 1
 
 Pixels = npt.NDArray[np.uint8]
-Look = tuple[ScoredBox, ...]
+Detections = tuple[ScoredBox, ...]
 """What was found, best first."""
 
 
 @dataclass(frozen=True)
-class Looks:
+class AugmentedDetections:
     """What a detector finds in one image.
 
     Attributes:
-        plain: in the image as it is.
-        mirrored, smaller: in the others; None where they were not asked for.
+        original: in the image as it is.
+        flipped, downscaled: in the augmented images; None where they were not asked for.
     """
 
-    plain: Look
-    mirrored: Look | None = None
-    smaller: Look | None = None
+    original: Detections
+    flipped: Detections | None = None
+    downscaled: Detections | None = None
 
     @property
-    def others(self) -> tuple[tuple[str, Look], ...]:
-        """Each look beside the plain one, with how it is called."""
-        both = (("the mirrored image", self.mirrored), ("the smaller image", self.smaller))
-        return tuple((name, look) for name, look in both if look is not None)
+    def augmented(self) -> tuple[tuple[str, Detections], ...]:
+        """Those in the augmented images, with how these are called."""
+        both = (("the flipped image", self.flipped), ("the downscaled image", self.downscaled))
+        return tuple((name, found) for name, found in both if found is not None)
 
 
-def look_at(
-    detector: Detector, image: Image.Image, class_names: Sequence[str], *, all_looks: bool = True
-) -> Looks:
+def detect_augmented(
+    detector: Detector, image: Image.Image, class_names: Sequence[str], *, augment: bool = True
+) -> AugmentedDetections:
     """Run a detector over an image.
 
     Args:
         detector: keeps what scores `LOWEST_SCORE`, without tracking.
         class_names: that class ids are to refer to; classes that are not among them are left out.
-        all_looks: also the mirrored and the smaller one, which takes three times as long.
+        augment: also in the flipped and the downscaled image, which takes three times as long.
 
     Raises:
         UnknownOnnxLayoutError: the model does not give rows of six.
@@ -68,22 +68,22 @@ def look_at(
     pixels = np.asarray(image.convert("RGB"))
     ids = {name: index for index, name in enumerate(class_names)}
     width = pixels.shape[1]
-    plain = _found(detector, pixels, ids, lambda box: box)
-    if not all_looks:
-        return Looks(plain)
-    mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    return Looks(
-        plain,
-        _found(
-            detector, mirrored, ids, lambda box: Box(width - box.x2, box.y1, width - box.x1, box.y2)
+    original = _detect(detector, pixels, ids, lambda box: box)
+    if not augment:
+        return AugmentedDetections(original)
+    flipped = np.ascontiguousarray(pixels[:, ::-1])
+    return AugmentedDetections(
+        original,
+        _detect(
+            detector, flipped, ids, lambda box: Box(width - box.x2, box.y1, width - box.x1, box.y2)
         ),
-        _found(detector, _shrunk(image), ids, lambda box: box.scaled(1 / SMALLER, 1 / SMALLER)),
+        _detect(detector, _downscaled(image), ids, lambda box: box.scaled(1 / SCALE, 1 / SCALE)),
     )
 
 
-def _found(
+def _detect(
     detector: Detector, pixels: Pixels, ids: Mapping[str, int], back: Callable[[Box], Box]
-) -> Look:
+) -> Detections:
     found = detector.detect_fast(pixels)
     boxes = [
         ScoredBox(
@@ -97,9 +97,9 @@ def _found(
     return tuple(sorted(boxes, key=lambda one: (-one.score, one.class_id, one.box)))
 
 
-def _shrunk(image: Image.Image) -> Pixels:
+def _downscaled(image: Image.Image) -> Pixels:
     """The image smaller, in the upper left corner of a grey one of its size."""
-    canvas = Image.new("RGB", image.size, (GREY, GREY, GREY))
-    size = (max(1, round(image.width * SMALLER)), max(1, round(image.height * SMALLER)))
+    canvas = Image.new("RGB", image.size, (PADDING, PADDING, PADDING))
+    size = (max(1, round(image.width * SCALE)), max(1, round(image.height * SCALE)))
     canvas.paste(image.convert("RGB").resize(size, Image.Resampling.BILINEAR))
     return np.asarray(canvas)

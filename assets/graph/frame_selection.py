@@ -1,4 +1,4 @@
-"""How a batch of frames to label is made: what was read, looked at, chosen and left out."""
+"""Selecting the frames of an annotation batch: which are candidates, scored by a model, chosen."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +26,7 @@ from pipeline.annotation.annotation_batch import (
     AnnotationBatchError,
     SelectionSummary,
 )
+from pipeline.annotation.augmented_inference import AugmentedDetections, detect_augmented
 from pipeline.annotation.batch_writer import RatedCandidates, chosen_frames, write_batch
 from pipeline.annotation.candidates import (
     Candidates,
@@ -35,7 +36,6 @@ from pipeline.annotation.candidates import (
     open_candidate,
     read_screenshots,
 )
-from pipeline.annotation.looks import Looks, look_at
 from pipeline.annotation.scoring import Rating, ScoringRules, class_weights
 from pipeline.annotation.selection import Budget, Pick, RatedFrame, select_frames
 from pipeline.evaluation.evaluation import Evaluation
@@ -56,17 +56,17 @@ LEAST_FACTOR, MOST_FACTOR = 0.5, 5.0
 """Of boxes by detections: a model that finds next to nothing tells nothing."""
 MOST_NOTICES = 5
 
-Rate = Callable[[Looks, ScoringRules], Rating]
+Rate = Callable[[AugmentedDetections, ScoringRules], Rating]
 
 
-def choosing_code() -> str:
+def selection_code() -> str:
     """The version of all code that decides a batch."""
     return code_version_of(
-        "assets.graph.choosing",
+        "assets.graph.frame_selection",
         "detector_runtime",
         "pipeline.annotation.batch_writer",
         "pipeline.annotation.candidates",
-        "pipeline.annotation.looks",
+        "pipeline.annotation.augmented_inference",
         "pipeline.annotation.scoring",
         "pipeline.annotation.selection",
         "pipeline.files",
@@ -78,12 +78,12 @@ def choosing_code() -> str:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SelectionOptions:
     """What is asked for.
 
     Attributes:
         rate: what the labels of a frame are worth by what is detected in it.
-        all_looks: whether frames are looked at mirrored and smaller, too.
+        augment: whether frames are scored by test-time augmentation, too.
         config: as it was asked for.
         show: what the page of a finished batch shows.
         named: it is about named classes: frames without value are left out, and without a model
@@ -92,7 +92,7 @@ class Wish:
 
     budget: Budget
     rate: Rate
-    all_looks: bool
+    augment: bool
     config: dict[str, Any]
     show: Callable[[AnnotationBatch], Metadata]
     named: bool = False
@@ -119,7 +119,7 @@ class _Inputs:
 
 
 @dataclass(frozen=True)
-class _Folder:
+class _Screenshots:
     """The screenshots as they were read."""
 
     path: Path
@@ -128,8 +128,8 @@ class _Folder:
 
 
 @dataclass(frozen=True)
-class BatchMaking:
-    """One batch in the making."""
+class BatchBuilder:
+    """Selects the frames of one batch."""
 
     pack: GamePack
     context: dg.AssetExecutionContext
@@ -137,7 +137,7 @@ class BatchMaking:
     screenshots: Screenshots
     key: dg.AssetKey
 
-    def make(self, wish: Wish) -> dg.MaterializeResult[Any]:
+    def build(self, options: SelectionOptions) -> dg.MaterializeResult[Any]:
         """Choose, unless the same was chosen before.
 
         Raises:
@@ -145,14 +145,14 @@ class BatchMaking:
                 is at the annotators already.
         """
         folder = self._read()
-        build, inputs = self._build(wish, folder)
+        build, inputs = self._build(options, folder)
         return build_asset(
             build,
-            lambda staged: self._write(staged, wish, folder, inputs, build),
-            lambda made: wish.show(AnnotationBatch.open(made)),
+            lambda staged: self._write(staged, options, folder, inputs, build),
+            lambda made: options.show(AnnotationBatch.open(made)),
         )
 
-    def _read(self) -> _Folder:
+    def _read(self) -> _Screenshots:
         top = self.screenshots.path(self.pack.name)
         files = self.screenshots.files(self.pack.name)
         images, unreadable = read_screenshots(top, files, reporter(self.context.log.info))
@@ -167,16 +167,16 @@ class BatchMaking:
                 "Drop some there, in folders of any depth; for the built-in game run "
                 "`outpost annotate demo-screenshots`.",
             )
-        return _Folder(top, images, unreadable)
+        return _Screenshots(top, images, unreadable)
 
-    def _build(self, wish: Wish, folder: _Folder) -> tuple[AssetBuild, _Inputs]:
+    def _build(self, options: SelectionOptions, folder: _Screenshots) -> tuple[AssetBuild, _Inputs]:
         """As the batch was made before, if nothing has changed for it; else anew.
 
         A batch that was chosen after this one, and therefore without its frames, doesn't change
         what this one would be; once it is chosen anew, the frames of that one are not for it.
         """
         inputs = self._inputs(later=False)
-        build = self._as_build(wish, folder, inputs)
+        build = self._as_build(options, folder, inputs)
         if build.earlier is not None:
             return build, inputs
         task = latest_version(
@@ -189,18 +189,20 @@ class BatchMaking:
                 "Choose a batch of another name: `outpost annotate choose NAME`.",
             )
         inputs = self._inputs(later=True)
-        return self._as_build(wish, folder, inputs), inputs
+        return self._as_build(options, folder, inputs), inputs
 
-    def _as_build(self, wish: Wish, folder: _Folder, inputs: _Inputs) -> AssetBuild:
+    def _as_build(
+        self, options: SelectionOptions, folder: _Screenshots, inputs: _Inputs
+    ) -> AssetBuild:
         recipe = {
-            **wish.config,
+            **options.config,
             "screenshots": digest_of([[one.source, one.sha256] for one in folder.images]),
             "unreadable": [one.source for one in folder.unreadable],
             "classes": list(self.pack.class_names),
             "thresholds": thresholds_of(self.pack),
         }
         return AssetBuild(
-            self.context, self.store, self.key, choosing_code(), recipe, inputs.artifacts
+            self.context, self.store, self.key, selection_code(), recipe, inputs.artifacts
         )
 
     def _inputs(self, *, later: bool) -> _Inputs:
@@ -248,9 +250,14 @@ class BatchMaking:
                     yield self.store.open(version)
 
     def _write(
-        self, staged: Path, wish: Wish, folder: _Folder, inputs: _Inputs, build: AssetBuild
+        self,
+        staged: Path,
+        options: SelectionOptions,
+        folder: _Screenshots,
+        inputs: _Inputs,
+        build: AssetBuild,
     ) -> None:
-        if wish.named and not inputs.has_model:
+        if options.named and not inputs.has_model:
             raise AnnotationBatchError(
                 "There is no model whose confusions could be looked for.",
                 "Materialize trained_weights and onnx_export first, or choose frames with "
@@ -266,16 +273,16 @@ class BatchMaking:
             )
         detector, model = _model_of(inputs)
         rules = _rules_of(self.pack, inputs)
-        rated = self._rated(candidates, detector, rules, wish, folder, build)
-        picks = _picks(rated, wish, [one.phash for one in known])
+        rated = self._rated(candidates, detector, rules, options, folder, build)
+        picks = _picks(rated, options, [one.phash for one in known])
         if not picks:
             raise AnnotationBatchError(
                 f"In none of {len(candidates.screenshots)} screenshots do detections of these "
                 "classes compete.",
-                "Name other confusions, or choose by doubt: materialize annotation_batch.",
+                "Name other confusions, or choose by uncertainty: materialize annotation_batch.",
             )
         chosen = chosen_frames(rated, picks)
-        summary = _summary(folder, rated, rules, model, wish)
+        summary = _summary(folder, rated, rules, model, options)
         spent = sum(frame.expected_boxes for frame, _ in chosen)
         summary = summary.model_copy(update={"notes": tuple(_notes(summary, spent))})
         for note in summary.notes:
@@ -287,8 +294,8 @@ class BatchMaking:
         candidates: Candidates,
         detector: Detector | None,
         rules: ScoringRules,
-        wish: Wish,
-        folder: _Folder,
+        options: SelectionOptions,
+        folder: _Screenshots,
         build: AssetBuild,
     ) -> RatedCandidates:
         if detector is None:
@@ -297,10 +304,12 @@ class BatchMaking:
         images = candidates.screenshots
         ratings = []
         with detector:
-            for one in track(images, len(images), "look at screenshots", build.report):
+            for one in track(images, len(images), "score screenshots", build.report):
                 shown = open_candidate(folder.path, one)
-                looks = look_at(detector, shown, self.pack.class_names, all_looks=wish.all_looks)
-                ratings.append(wish.rate(looks, rules))
+                found = detect_augmented(
+                    detector, shown, self.pack.class_names, augment=options.augment
+                )
+                ratings.append(options.rate(found, rules))
         return RatedCandidates(candidates, tuple(ratings))
 
 
@@ -357,10 +366,12 @@ def _boxes_per_detection(evaluation: Artifact | None) -> float:
     return min(max(factor, LEAST_FACTOR), MOST_FACTOR)
 
 
-def _picks(rated: RatedCandidates, wish: Wish, labelled: Sequence[str]) -> tuple[Pick, ...]:
+def _picks(
+    rated: RatedCandidates, options: SelectionOptions, labelled: Sequence[str]
+) -> tuple[Pick, ...]:
     candidates = rated.candidates
     worth = [
-        index for index, rating in enumerate(rated.ratings) if rating.value > 0 or not wish.named
+        index for index, rating in enumerate(rated.ratings) if rating.value > 0 or not options.named
     ]
     frames = [
         RatedFrame(
@@ -372,12 +383,16 @@ def _picks(rated: RatedCandidates, wish: Wish, labelled: Sequence[str]) -> tuple
         )
         for index in worth
     ]
-    picks = select_frames(frames, wish.budget, labelled)
+    picks = select_frames(frames, options.budget, labelled)
     return tuple(replace(pick, index=worth[pick.index]) for pick in picks)
 
 
 def _summary(
-    folder: _Folder, rated: RatedCandidates, rules: ScoringRules, model: str, wish: Wish
+    folder: _Screenshots,
+    rated: RatedCandidates,
+    rules: ScoringRules,
+    model: str,
+    options: SelectionOptions,
 ) -> SelectionSummary:
     candidates = rated.candidates
     return SelectionSummary(
@@ -390,7 +405,7 @@ def _summary(
         model=model,
         boxes_per_detection=rules.boxes_per_detection,
         weights=dict(zip(rules.class_names, rules.weights, strict=True)),
-        boxes=wish.budget.boxes,
+        boxes=options.budget.boxes,
     )
 
 

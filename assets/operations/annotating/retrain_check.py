@@ -1,0 +1,74 @@
+"""Whether what came back from the annotators is worth a training; nothing is started."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from assets.automation.retraining import now_utc, retrain_state
+from assets.core.building import latest_version
+from assets.core.keys import GameKeys
+from pipeline.annotation.retrain_policy import RetrainState, decide
+from pipeline.games.pack import load_pack
+from resources.defaults import Resources
+from resources.instance import open_instance
+
+
+@dataclass(frozen=True)
+class RetrainAnswer:
+    """Whether the sensor would start a training now, and why or why not.
+
+    Attributes:
+        start: whether it would.
+        waiting: batches that the last training has not seen as they are now.
+        rules: the pack's, by name.
+        unreachable: sources of exports that could not be asked.
+    """
+
+    game: str
+    start: bool
+    reasons: tuple[str, ...]
+    waiting: tuple[str, ...]
+    new_boxes: int
+    last_training: datetime | None
+    rules: dict[str, Any]
+    unreachable: tuple[str, ...]
+
+
+def explained_retrain(resources: Resources, game: str | Path) -> RetrainAnswer:
+    """Look at the batches, the trainings and the pack's rules; nothing is started."""
+    pack = load_pack(game)
+    listing = resources.exports.listing(pack.name)
+    with open_instance(resources.state) as instance:
+        state = retrain_state(instance, pack, now_utc())
+        known = set(instance.get_dynamic_partitions(_partitions(GameKeys.of(pack))))
+        drawn = latest_version(instance, GameKeys.of(pack).synthetic_set) is not None
+    decision = decide(pack.retrain, state)
+    new = sorted(set(listing.chosen) - known)
+    hindrances = [
+        *([] if state.waiting else ["Nothing is new, so nothing would start."]),
+        *([] if drawn else [f"{pack.name}/synthetic_set has not been materialized yet."]),
+    ]
+    arrived = [f"Not read yet, and not counted: {', '.join(new)}."] if new else []
+    # That no rule speaks against it is no news where something else does.
+    told = decision.reasons[:1] if decision.start and hindrances else decision.reasons
+    return RetrainAnswer(
+        game=pack.name,
+        start=decision.start and not hindrances,
+        reasons=(*told, *hindrances, *arrived),
+        waiting=state.waiting,
+        new_boxes=state.new_boxes,
+        last_training=_last(state),
+        rules=pack.retrain.model_dump(),
+        unreachable=tuple(error.problem for error in listing.unreachable.values()),
+    )
+
+
+def _last(state: RetrainState) -> datetime | None:
+    return state.trainings[-1].at if state.trainings else None
+
+
+def _partitions(keys: GameKeys) -> str:
+    name = keys.export_batches.name
+    assert name is not None
+    return name
