@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -26,12 +27,29 @@ class Screenshots(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Path(self.folder) if self.folder else self.paths.state.screenshots(game)
 
     def files(self, game: str) -> tuple[Path, ...]:
-        """The images in it, sorted by path; hidden ones don't count."""
+        """The images in it, sorted by path; hidden ones and what links to folders don't count.
+
+        A folder that cannot be looked into comes as if it were an image, so that whoever reads the
+        images tells of it.
+        """
         top = self.path(game)
-        found = (
-            file
-            for file in top.rglob("*")
-            if file.suffix.lower() in SUFFIXES
-            and not any(part.startswith(".") for part in file.relative_to(top).parts)
-        )
-        return tuple(sorted(file for file in found if file.is_file()))
+        found: list[Path] = []
+
+        def note_closed(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                found.append(Path(error.filename))
+
+        for folder, folders, names in os.walk(top, onerror=note_closed):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [Path(folder, name) for name in names if _is_image(Path(folder, name))]
+        return tuple(sorted(found))
+
+
+def _is_image(file: Path) -> bool:
+    if file.name.startswith(".") or file.suffix.lower() not in SUFFIXES:
+        return False
+    try:
+        return file.is_file()
+    except PermissionError:
+        # Of a folder that lets nobody look: reading the file will say so.
+        return True

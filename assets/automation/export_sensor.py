@@ -18,7 +18,7 @@ from datetime import datetime
 from functools import cached_property
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from assets.automation.retraining import now_utc, retrain_state
 from assets.core.building import latest_version
@@ -88,7 +88,7 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         metadata={"retrain_rules": dg.MetadataValue.json(pack.retrain.model_dump())},
     )
     def sense(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult:
-        memory = SensorMemory.model_validate_json(context.cursor or "{}")
+        memory = remembered(context.cursor, clock(), context.log.warning)
         listing = exports.listing(pack.name)
         passed_over = [str(passed) for passed in listing.passed_over if not passed.is_same]
         for line in passed_over:
@@ -107,6 +107,19 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
 def _read_assets(keys: GameKeys) -> tuple[dg.AssetKey, ...]:
     """What one export becomes, in one run."""
     return (keys.cvat_export, keys.label_corrections)
+
+
+def remembered(cursor: str | None, now: datetime, warn: Callable[[str], None]) -> SensorMemory:
+    """What a cursor holds; nothing, where it is damaged or of a later version.
+
+    Then every export is read again, which changes nothing where it is the same.
+    """
+    try:
+        return SensorMemory.model_validate_json(cursor or "{}")
+    except ValidationError:
+        warn("What the sensor remembered cannot be read: it looks at every export anew.")
+        # No number that a request had before: Dagster starts one run for each key.
+        return SensorMemory(requests=int(now.timestamp()))
 
 
 def _rules_in_words(pack: GamePack) -> str:

@@ -86,4 +86,9 @@ def _narrowed(svg: str) -> str:
 
 
 def _row(cells: Iterable[object]) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+    return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """One line, and no HTML: file names may hold anything. Links in markdown stay links."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from detector_runtime.images import upright
+from detector_runtime.images import LARGEST_SIDE, SMALLEST_SIDE, upright
 from detector_runtime.system.cores import usable_cores
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pipeline.annotation.annotation_batch import AnnotationBatchError
 from pipeline.labels.comparing.thumbnails import thumbnail_of
@@ -199,13 +199,22 @@ def _near(
     return near
 
 
+def _unfit(width: int, height: int) -> str:
+    """Why an image of this size is none that a model can look at; empty if it is one."""
+    if width * height > MAX_PIXELS or max(width, height) > LARGEST_SIDE:
+        return f"{width}x{height} pixels are more than any screen has"
+    return f"{width}x{height} pixels are too few" if min(width, height) < SMALLEST_SIDE else ""
+
+
 def _read(file: Path, source: str) -> UnlabelledImage | Unreadable:
+    if (named := source.encode(errors="backslashreplace").decode()) != source:
+        # Linux takes any bytes; nothing that is written as JSON does.
+        return Unreadable(named, "its name is not UTF-8")
     try:
         content = file.read_bytes()
         with open_image(content) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                size = f"{opened.width}x{opened.height}"
-                return Unreadable(source, f"{size} pixels are more than any screen has")
+            if why := _unfit(*opened.size):
+                return Unreadable(source, why)
         stored = upright_content(content)
         with open_image(stored) as image:
             image.load()
@@ -217,5 +226,9 @@ def _read(file: Path, source: str) -> UnlabelledImage | Unreadable:
                 phash=perceptual_hash(image),
                 thumbnail=thumbnail_of(image),
             )
+    except UnidentifiedImageError:
+        # What Pillow says of it names an address in memory.
+        return Unreadable(source, "it is empty or no image")
     except UNREADABLE as error:
-        return Unreadable(source, str(error) or type(error).__name__)
+        # The whole text of an OSError names the folder on this machine.
+        return Unreadable(source, getattr(error, "strerror", None) or str(error) or repr(error))

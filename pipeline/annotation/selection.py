@@ -111,8 +111,9 @@ def blind_order(digests: Sequence[str], seed: int) -> list[int]:
 def _drawn_blind(frames: Sequence[RatedFrame], budget: Budget) -> list[int]:
     if not frames or budget.blind_share <= 0:
         return []
-    mean = math.fsum(frame.expected_boxes for frame in frames) / len(frames)
-    count = max(1, round(budget.boxes * budget.blind_share / mean))
+    there = math.fsum(frame.expected_boxes for frame in frames)
+    # Of a budget that all frames together don't take, a share would be all of them.
+    count = max(1, round(min(budget.boxes, there) * budget.blind_share * len(frames) / there))
     return blind_order([frame.sha256 for frame in frames], budget.seed)[:count]
 
 

@@ -99,8 +99,16 @@ def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
 
     Raises:
         CvatTokenError: the environment has no token, or it is refused.
-        CvatUnreachableError: nothing answers, or something that is not CVAT.
+        CvatUnreachableError: nothing answers, or something that is not CVAT; or the address has
+            a secret in it.
     """
+    if "@" in address.host:
+        # Not quoted: it would stand in links, logs and artifacts, too.
+        raise CvatUnreachableError(
+            "The address of the CVAT server has a user's name or a password in it.",
+            f"Set {HOST_VARIABLE} to the address alone, such as {DEFAULT_HOST}, and "
+            f"{TOKEN_VARIABLE} to an access token.",
+        )
     credentials = _credentials()
     try:
         client = Client(

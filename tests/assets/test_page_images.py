@@ -128,3 +128,8 @@ def test_too_many_images_are_told() -> None:
 def test_an_empty_table_says_so() -> None:
     assert table(["class", "boxes"], []) == dg.MetadataValue.text("none")
     assert table(["class"], [["tree"]]).value == "| class |\n| --- |\n| tree |"
+
+
+def test_a_name_breaks_no_table() -> None:
+    value = table(["file"], [["a|b<img src=x>\nc"], ["[task](http://x)"]]).value
+    assert value.splitlines()[2:] == [r"| a\|b&lt;img src=x> c |", "| [task](http://x) |"]

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from doubles.exports import write_export
 from PIL import Image
 
-from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG
+from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG, remembered
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
@@ -158,6 +159,14 @@ AFTER = tuple(key.path[-1] for key in KEYS.after_annotation)
 
 def test_an_absent_folder_asks_for_nothing(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     assert Watcher(instance, tmp_path / "no such folder", {}).asked() == []
+
+
+@pytest.mark.parametrize("cursor", ["{", "[]", '{"seen": {"a": {"stamp": "x"}}, "later": 1}'])
+def test_a_cursor_that_cannot_be_read_is_begun_anew(cursor: str) -> None:
+    told: list[str] = []
+    memory = remembered(cursor, datetime(2026, 1, 1, tzinfo=UTC), told.append)
+    assert (memory.seen, memory.taken, len(told)) == ({}, {}, 1)
+    assert memory.requests == 1_767_225_600
 
 
 def test_a_dropped_export_becomes_a_partition_then_one_merge(watcher: Watcher) -> None:

@@ -56,7 +56,7 @@ def plan_tasks(
         prelabels: None sends all frames without boxes.
 
     Raises:
-        PrelabelError: the boxes are those of other frames.
+        PrelabelError: the boxes are those of other frames, or others of them were blind.
     """
     boxes = {} if prelabels is None else _boxes_by_name(batch, prelabels)
     seen = tuple(frame for frame in batch.frames if not frame.blind)
@@ -86,6 +86,13 @@ def _boxes_by_name(batch: AnnotationBatch, prelabels: Prelabels) -> dict[str, tu
         if known is None:
             raise PrelabelError(
                 f"The prelabels are those of other frames: {frame.name} is not among them.",
+                "Materialize prelabels again, then push.",
+            )
+        if known.blind != frame.blind:
+            # Comparing what comes back, they would count as what they were not.
+            raise PrelabelError(
+                f"The prelabels are those of an earlier choice: {frame.name} was "
+                f"{'blind' if known.blind else 'not blind'} then.",
                 "Materialize prelabels again, then push.",
             )
         inside = (one.box.clipped(frame.width, frame.height) for one in known.boxes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +79,29 @@ def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"nothing")
     (tmp_path / "cut.jpg").write_bytes(save(view(1), tmp_path / "x.jpg").read_bytes()[:900])
     (tmp_path / "empty.webp").write_bytes(b"")
-    images, unreadable = read(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    save(Image.new("RGB", (1, 1)), tmp_path / "dot.png")
+    save(Image.new("RGB", (40_000, 2)), tmp_path / "line.png")
+    images, unreadable = read_screenshots(tmp_path, sorted(tmp_path.iterdir()))
     assert [one.source for one in images] == ["good.png", "x.jpg"]
-    assert [one.source for one in unreadable] == ["bad.png", "cut.jpg", "empty.webp"]
-    assert all(one.why for one in unreadable)
+    why = {one.source: one.why for one in unreadable}
+    assert why.pop("cut.jpg").startswith("image file is truncated")
+    # The same whenever and wherever they are read.
+    assert why == {
+        "bad.png": "it is empty or no image",
+        "dot.png": "1x1 pixels are too few",
+        "empty.webp": "it is empty or no image",
+        "folder.png": os.strerror(errno.EISDIR),
+        "line.png": "40000x2 pixels are more than any screen has",
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others take no such name")
+def test_a_name_that_is_no_text_is_told_of(tmp_path: Path) -> None:
+    file = save(view(0), tmp_path / "good.png")
+    file.rename(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    _, (one,) = read(tmp_path)
+    assert (one.source, one.why) == ("caf\\udce9.png", "its name is not UTF-8")
 
 
 def test_an_image_is_told_by_its_upright_file(tmp_path: Path) -> None:

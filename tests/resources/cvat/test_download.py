@@ -267,6 +267,15 @@ def test_an_address_that_is_none(
         quick().completed_tasks("toy")
 
 
+def test_an_address_with_a_password_is_refused_and_not_told(
+    cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CVAT_HOST", cvat.origin.replace("://", "://somebody:secret@"))
+    with pytest.raises(CvatUnreachableError, match="password") as caught:
+        quick().completed_tasks("toy")
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("page", ["<html>Hello</html>", "[]", '{"detail": 1'])
 def test_a_server_that_is_not_cvat(cvat: CvatDouble, resource: Cvat, page: str) -> None:
     cvat.always("projects", text(200, page, "text/html"))

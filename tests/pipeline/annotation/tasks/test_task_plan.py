@@ -44,7 +44,7 @@ def prelabels_of(batch: AnnotationBatch, *boxes: Box) -> Prelabels:
             sha256=frame.sha256,
             width=frame.width,
             height=frame.height,
-            blind=False,
+            blind=frame.blind,
             boxes=found,
         )
         for frame in batch.frames
@@ -57,7 +57,6 @@ def prelabels_of(batch: AnnotationBatch, *boxes: Box) -> Prelabels:
 def test_every_frame_is_in_one_task_and_no_blind_one_has_a_box(
     blind: list[bool], count: int
 ) -> None:
-    """Whatever the prelabels themselves say of blind frames."""
     batch = batch_of(blind)
     boxes = [Box(10 * n, 5, 10 * n + 8, 20) for n in range(count)]
     planned = plan_tasks("b", batch, prelabels_of(batch, *boxes))
@@ -93,3 +92,9 @@ def test_corrected_frames_train_although_blind_ones_of_their_session_validate() 
 def test_boxes_of_other_frames_are_refused() -> None:
     with pytest.raises(PrelabelError, match=r"shot_002\.png is not among them"):
         plan_tasks("b", batch_of([False] * 3), prelabels_of(batch_of([False] * 2)))
+
+
+def test_boxes_of_a_choice_in_which_other_frames_were_blind_are_refused() -> None:
+    earlier = prelabels_of(batch_of([False, True]))
+    with pytest.raises(PrelabelError, match="was not blind"):
+        plan_tasks("b", batch_of([True, False]), earlier)
