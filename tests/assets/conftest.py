@@ -3,15 +3,19 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import dagster as dg
 import numpy as np
 import pytest
 import yaml
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from dagster._core.storage import sql
 from doubles.artifacts import recorded, write_stored_batch
 from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
@@ -27,6 +31,23 @@ from resources.instance import open_instance
 from resources.state import StateFolder
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_are_read_once() -> Iterator[None]:
+    """Dagster reads its eighty migration scripts again whenever a database is opened, which takes
+    half of the time of opening an instance; nobody changes them meanwhile."""
+    read: dict[str | None, ScriptDirectory] = {}
+
+    def from_config(config: Config) -> ScriptDirectory:
+        location = config.get_main_option("script_location")
+        if location not in read:
+            read[location] = ScriptDirectory.from_config(config)
+        return read[location]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sql, "ScriptDirectory", SimpleNamespace(from_config=from_config))
+        yield
 
 
 @dataclass(frozen=True)

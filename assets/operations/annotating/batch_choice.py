@@ -30,7 +30,7 @@ class BatchNameError(OutpostError):
     """A name that no batch can have."""
 
 
-class UnknownBatchError(OutpostError):
+class UnknownAnnotationBatchError(OutpostError):
     """A batch that was never chosen."""
 
 
@@ -132,12 +132,12 @@ def require_batch(instance: dg.DagsterInstance, pack: GamePack, name: str) -> No
     """See that there is a batch of that name.
 
     Raises:
-        UnknownBatchError: there is none.
+        UnknownAnnotationBatchError: there is none.
     """
     known = _batches(instance, pack)
     if name not in known:
         others = f"Give one of these: {', '.join(sorted(known))}."
-        raise UnknownBatchError(
+        raise UnknownAnnotationBatchError(
             f"There is no annotation batch '{name}' of {pack.title}.",
             others if known else "Choose one: `outpost annotate choose NAME`.",
         )

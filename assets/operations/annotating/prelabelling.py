@@ -51,7 +51,7 @@ def prelabel(
     """Find boxes to correct in the frames of a batch.
 
     Raises:
-        UnknownBatchError: there is no such batch.
+        UnknownAnnotationBatchError: there is no such batch.
         OutpostError: what the back end needs is not there.
     """
     pack = load_pack(game)

@@ -86,7 +86,7 @@ def push(
     """Materialize the tasks of an annotation batch.
 
     Raises:
-        UnknownBatchError: there is no such batch.
+        UnknownAnnotationBatchError: there is no such batch.
         NotMaterializedError: the batch or its prelabels were never made.
         CvatError: CVAT cannot be reached, refuses the token, or does not take the batch.
     """
