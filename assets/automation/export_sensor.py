@@ -117,7 +117,7 @@ def remembered(cursor: str | None, now: datetime, warn: Callable[[str], None]) -
     try:
         return SensorMemory.model_validate_json(cursor or "{}")
     except ValidationError:
-        warn("What the sensor remembered cannot be read: it looks at every export anew.")
+        warn("What the sensor remembered cannot be read: every export is read again.")
         # No number that a request had before: Dagster starts one run for each key.
         return SensorMemory(requests=int(now.timestamp()))
 

@@ -16,6 +16,7 @@ import yaml
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from dagster._core.storage import sql
+from dagster._core.storage.defs_state.base import set_defs_state_storage
 from doubles.artifacts import recorded, write_stored_batch
 from doubles.sprites import write_library
 from doubles.toy import CLASSES, SIDE, TOY, toy_sprite
@@ -47,6 +48,14 @@ def migrations_are_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sql, "ScriptDirectory", SimpleNamespace(from_config=from_config))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_instance_is_left() -> Iterator[None]:
+    """Dagster remembers which instance was entered last. A context that another test never left
+    leaves it when it is collected, and Dagster then goes back to an instance that is gone."""
+    with set_defs_state_storage(None):
         yield
 
 

@@ -18,7 +18,7 @@ DESIGNED = {
     "water_backgrounds": {"game_files"},
     "synthetic_set": {"sprites", "terrain_backgrounds", "water_backgrounds"},
     "cvat_export": set(),
-    "cvat_task": {"annotation_batch", "prelabels"},
+    "cvat_task": {"annotation_batch", "hard_negatives", "prelabels"},
     "cvat_merge": {"synthetic_set", "cvat_export"},
     "trained_weights": {"cvat_merge"},
     "onnx_export": {"trained_weights"},
@@ -30,7 +30,7 @@ DESIGNED = {
         *("annotation_batch", "hard_negatives"),
         *("onnx_export", "runtime_package", "sprites"),
     },
-    "label_corrections": {"cvat_export", "prelabels"},
+    "label_corrections": {"cvat_export", "cvat_task", "prelabels"},
 }
 BLOCKING = {
     ("cvat_export", "known_labels"),

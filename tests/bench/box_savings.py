@@ -39,7 +39,7 @@ def figures_of(runs: Sequence[Run]) -> dict[str, float]:
     middle = statistics.mean(ratios)
     figures |= {"seeds": float(seeds), "boxes_saved": 1 - 2**-middle}
     if seeds > 1:
-        reach = stats.t.ppf(0.975, seeds - 1) * statistics.stdev(ratios) / math.sqrt(seeds)
+        reach = float(stats.t.ppf(0.975, seeds - 1)) * statistics.stdev(ratios) / math.sqrt(seeds)
         figures["boxes_saved_low"] = 1 - 2 ** -(middle - reach)
         figures["boxes_saved_high"] = 1 - 2 ** -(middle + reach)
     return figures
