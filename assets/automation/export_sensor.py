@@ -110,16 +110,19 @@ def _read_assets(keys: GameKeys) -> tuple[dg.AssetKey, ...]:
 
 
 def remembered(cursor: str | None, now: datetime, warn: Callable[[str], None]) -> SensorMemory:
-    """What a cursor holds; nothing, where it is damaged or of a later version.
+    """What a cursor holds; nothing, where it is damaged or of a later version, or was cleared.
 
     Then every export is read again, which changes nothing where it is the same.
     """
+    # No number that a request had before: Dagster starts one run for each key.
+    anew = SensorMemory(requests=int(now.timestamp()))
+    if not cursor:
+        return anew
     try:
-        return SensorMemory.model_validate_json(cursor or "{}")
+        return SensorMemory.model_validate_json(cursor)
     except ValidationError:
         warn("What the sensor remembered cannot be read: every export is read again.")
-        # No number that a request had before: Dagster starts one run for each key.
-        return SensorMemory(requests=int(now.timestamp()))
+        return anew
 
 
 def _rules_in_words(pack: GamePack) -> str:

@@ -111,10 +111,11 @@ def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
         )
     credentials = _credentials()
     try:
+        _require_host(address.host)
         client = Client(
             address.host, config=Config(status_check_period=limits.poll), check_server_version=False
         )
-    except InvalidHostException as error:
+    except (InvalidHostException, urllib3.exceptions.LocationParseError) as error:
         raise CvatUnreachableError(
             f"'{address.host}' is no address of a CVAT server: {error}.",
             f"Set {HOST_VARIABLE} to an address such as {DEFAULT_HOST}.",
@@ -129,6 +130,14 @@ def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
         client.login(credentials)
         client.api_client.users_api.retrieve_self()
         yield client
+
+
+def _require_host(address: str) -> None:
+    """See that an address names a host: the SDK takes any text, and `https:` for a host's name."""
+    whole = address if "://" in address else f"https://{address}"
+    host = urllib3.util.parse_url(whole).host
+    if not host or " " in host or address.endswith(":"):
+        raise InvalidHostException("it names no host")
 
 
 @contextmanager

@@ -169,6 +169,13 @@ def test_a_cursor_that_cannot_be_read_is_begun_anew(cursor: str) -> None:
     assert memory.requests == 1_767_225_600
 
 
+@pytest.mark.parametrize("cursor", [None, ""])
+def test_a_cursor_that_was_cleared_repeats_no_key_of_a_request(cursor: str | None) -> None:
+    told: list[str] = []
+    memory = remembered(cursor, datetime(2026, 1, 1, tzinfo=UTC), told.append)
+    assert (memory.requests, told) == (1_767_225_600, [])
+
+
 def test_a_dropped_export_becomes_a_partition_then_one_merge(watcher: Watcher) -> None:
     watcher.drop()
     watcher.read()

@@ -258,12 +258,12 @@ def test_nobody_listens(cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch) -> No
         quick().completed_tasks("toy")
 
 
-@pytest.mark.parametrize("host", ["ftp://example.org", "http://"])
+@pytest.mark.parametrize("host", ["ftp://example.org", "http://", "https://", "not a host", "h:"])
 def test_an_address_that_is_none(
     cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("CVAT_HOST", host)
-    with pytest.raises(CvatUnreachableError):
+    with pytest.raises(CvatUnreachableError, match="is no address of a CVAT server"):
         quick().completed_tasks("toy")
 
 
