@@ -218,6 +218,9 @@ def _read(file: Path, source: str) -> UnlabelledImage | Unreadable:
         stored = upright_content(content)
         with open_image(stored) as image:
             image.load()
+            if image.mode in ("I", "F") or image.mode.startswith("I;"):
+                # Pillow cuts them off at 255, which leaves white.
+                return Unreadable(source, "it has more than 8 bits a channel; save it with 8")
             return UnlabelledImage(
                 source=source,
                 sha256=sha256(stored).hexdigest(),

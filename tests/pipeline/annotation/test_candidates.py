@@ -82,6 +82,7 @@ def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     save(Image.new("RGB", (1, 1)), tmp_path / "dot.png")
     save(Image.new("RGB", (40_000, 2)), tmp_path / "line.png")
+    save(Image.new("I;16", (64, 48), 9000), tmp_path / "deep.png")
     images, unreadable = read_screenshots(tmp_path, sorted(tmp_path.iterdir()))
     assert [one.source for one in images] == ["good.png", "x.jpg"]
     why = {one.source: one.why for one in unreadable}
@@ -89,6 +90,7 @@ def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
     # The same whenever and wherever they are read.
     assert why == {
         "bad.png": "it is empty or no image",
+        "deep.png": "it has more than 8 bits a channel; save it with 8",
         "dot.png": "1x1 pixels are too few",
         "empty.webp": "it is empty or no image",
         "folder.png": os.strerror(errno.EISDIR),
