@@ -166,7 +166,8 @@ def explained(summary: CorrectionSummary) -> str:
     frames = summary.shown_agreement.frames + summary.blind_agreement.frames
     if not frames:
         return (
-            "No frame of this batch was pre-labelled, so there is nothing to compare."
+            "No frame of this batch was pre-labelled, so there is nothing to compare. Of images that "
+            "were saved again with a loss, as JPEG, that cannot be told."
             if not summary.unlabelled_blind
             else "The frames of this batch that were pre-labelled are blind and have no labels."
         )
@@ -180,6 +181,9 @@ def explained(summary: CorrectionSummary) -> str:
             f"Of {row.found} boxes that people saw, {row.kept} were kept, {row.moved} moved, "
             f"{row.relabelled} relabelled and {row.deleted} deleted; {row.added} were added."
         )
+    if summary.unknown_classes:
+        left_out = ", ".join(summary.unknown_classes)
+        parts.append(f"Boxes of {left_out} are left out: the batch has no such class.")
     parts.append(f"Bias of the boxes: {summary.bias.verdict}.")
     return " ".join(parts)
 

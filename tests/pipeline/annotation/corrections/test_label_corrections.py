@@ -136,6 +136,7 @@ def test_a_batch_that_was_never_prelabelled_says_so(tmp_path: Path, has_prelabel
     assert compared.summary.other_frames == 1
     assert compared.summary.batches == ()
     assert explained(compared.summary).startswith("No frame of this batch was pre-labelled")
+    assert "saved again with a loss, as JPEG" in explained(compared.summary)
     assert corrections_svg(compared.summary) is None
 
 
@@ -174,6 +175,7 @@ def test_classes_and_sizes_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
     compared = compare_labels(returned(tmp_path, labels), {"one": odd})
     assert counts(compared) == {"sheep": (1, 0, 0, 0, 0)}
     assert compared.summary.unknown_classes == ("dragon",)
+    assert "Boxes of dragon are left out" in explained(compared.summary)
     assert compared.summary.other_frames == 1
 
 
