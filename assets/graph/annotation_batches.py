@@ -1,5 +1,6 @@
 """What to label next: screenshots, chosen by uncertainty and by named confusions."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -25,15 +26,34 @@ from resources.screenshots import Screenshots
 GROUP = "annotations"
 MOST_ROWS = 50
 SHOWN_REASONS = 3
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 
 
 class ConfusionError(OutpostError):
     """Classes that are taken for one another, of which there are none."""
 
 
+class BatchNameError(OutpostError):
+    """A name that no batch can have."""
+
+
 def annotation_batch_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """The frames that are to be labelled next, by uncertainty and by named confusions."""
     return [_annotation_batch(pack), _hard_negatives(pack)]
+
+
+def require_batch_name(name: str) -> None:
+    """See that a batch may have that name: files and tasks in CVAT bear it.
+
+    Raises:
+        BatchNameError: it has other characters than it may have. The UI adds any name.
+    """
+    if not NAME.fullmatch(name):
+        raise BatchNameError(
+            f"A batch cannot be called '{name}'.",
+            "Take at most 60 letters, digits, dots, hyphens and underscores; the first one is a "
+            "letter or a digit.",
+        )
 
 
 def latest_batch(
@@ -93,6 +113,7 @@ def _annotation_batch(pack: GamePack) -> dg.AssetsDefinition:
         artifacts: Artifacts,
         screenshots: Screenshots,
     ) -> dg.MaterializeResult[Any]:
+        require_batch_name(context.partition_key)
         budget = Budget(config.boxes, config.blind_share, config.seed)
         builder = BatchBuilder(pack, context, artifacts.store, screenshots, keys.annotation_batch)
         options = SelectionOptions(
@@ -133,6 +154,7 @@ def _hard_negatives(pack: GamePack) -> dg.AssetsDefinition:
         artifacts: Artifacts,
         screenshots: Screenshots,
     ) -> dg.MaterializeResult[Any]:
+        require_batch_name(context.partition_key)
         rate = partial(rate_confusion, groups=confused_ids(pack, config.confusions))
         budget = Budget(config.boxes, blind_share=0.0)
         builder = BatchBuilder(pack, context, artifacts.store, screenshots, keys.hard_negatives)

@@ -108,14 +108,18 @@ class ExportsFolder:
         try:
             return sorted(_exports_in(self.path), key=lambda one: (one.path.is_dir(), one.name))
         except OSError as error:
-            raise ExportSourceError(
-                f"The exports folder {self.path} cannot be read: {error.strerror or error}.",
-                "Give yourself the right to read it, or connect the disk that it is on.",
-            ) from error
+            raise self._unreadable(error) from error
 
     def retired(self) -> list[DroppedExport]:
-        """Exports that were taken out and may be put back, by batch name and then by time."""
-        found = [e for folder in self._retired_folders() for e in _exports_in(folder)]
+        """Exports that were taken out and may be put back, by batch name and then by time.
+
+        Raises:
+            ExportSourceError: the folder cannot be read.
+        """
+        try:
+            found = [e for folder in self._retired_folders() for e in _exports_in(folder)]
+        except OSError as error:
+            raise self._unreadable(error) from error
         return sorted(found, key=lambda export: export.batch)
 
     def retire(self, batch: str) -> None:
@@ -135,6 +139,12 @@ class ExportsFolder:
         # What file managers put beside it, such as .DS_Store, may stay.
         with suppress(OSError):
             newest.parent.rmdir()
+
+    def _unreadable(self, error: OSError) -> ExportSourceError:
+        return ExportSourceError(
+            f"The exports folder {self.path} cannot be read: {error.strerror or error}.",
+            "Give yourself the right to read it, or connect the disk that it is on.",
+        )
 
     def _retired_folders(self) -> list[Path]:
         """Those of retired exports, from the first to the last."""

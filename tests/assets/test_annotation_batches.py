@@ -19,7 +19,7 @@ from assets.cli.app import app
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.graph.annotation_batches import ConfusionError, confused_ids
+from assets.graph.annotation_batches import BatchNameError, ConfusionError, confused_ids
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import Batch, Frame
@@ -181,6 +181,15 @@ def test_what_cannot_be_chosen_says_what_to_do(toy_game: Any) -> None:
     assert outpost(toy_game, "list").stdout.startswith("No batch was chosen yet")
     with toy_game.instance() as instance:
         assert instance.get_dynamic_partitions("toy_annotation_batches") == []
+
+
+@pytest.mark.parametrize("asset", ["annotation_batch", "hard_negatives"])
+def test_a_name_that_the_ui_took_and_no_batch_can_have(captured: Any, asset: str) -> None:
+    key, name = getattr(GameKeys.of(captured.pack), asset), "../../../out"
+    with captured.instance() as instance:
+        instance.add_dynamic_partitions("toy_annotation_batches", [name])
+        with pytest.raises(BatchNameError, match="cannot be called"):
+            materialize(build_definitions(captured.pack), instance, [key], partition=name)
 
 
 def test_broken_files_are_passed_over_and_what_is_out_leaves_nothing(captured: Any) -> None:

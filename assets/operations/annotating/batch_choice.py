@@ -1,6 +1,5 @@
 """Choosing what to label next, and looking at what was chosen."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from assets.core.building import latest, latest_version, made_from, reporter
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.graph.annotation_batches import latest_batch
+from assets.graph.annotation_batches import latest_batch, require_batch_name
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
 from pipeline.annotation.tasks.task_plan import BLIND_SUBSET, corrected_subset
 from pipeline.demo_game.annotator import AskedFrame, write_true_labels
@@ -22,12 +21,6 @@ from pipeline.provenance import ArtifactVersion
 from resources.artifacts import ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
-
-
-class BatchNameError(OutpostError):
-    """A name that no batch can have."""
 
 
 class UnknownAnnotationBatchError(OutpostError):
@@ -82,12 +75,7 @@ def choose(
         BatchNameError: the name has other characters than it may have.
         OutpostError: nothing can be chosen; a batch of a new name is not there then.
     """
-    if not NAME.fullmatch(name):
-        raise BatchNameError(
-            f"A batch cannot be called '{name}'.",
-            "Take at most 60 letters, digits, dots, hyphens and underscores; the first one is a "
-            "letter or a digit.",
-        )
+    require_batch_name(name)
     pack = load_pack(game)
     resources.state.require_writable()
     keys = GameKeys.of(pack)

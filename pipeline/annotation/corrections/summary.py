@@ -166,8 +166,8 @@ def explained(summary: CorrectionSummary) -> str:
     frames = summary.shown_agreement.frames + summary.blind_agreement.frames
     if not frames:
         return (
-            "No frame of this batch was pre-labelled, so there is nothing to compare. Of images that "
-            "were saved again with a loss, as JPEG, that cannot be told."
+            "No frame of this batch was pre-labelled, so there is nothing to compare. Of images "
+            "that were saved again with a loss, as JPEG, that cannot be told."
             if not summary.unlabelled_blind
             else "The frames of this batch that were pre-labelled are blind and have no labels."
         )

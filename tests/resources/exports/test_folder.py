@@ -152,3 +152,16 @@ def test_a_link_to_nothing_does_not_stop_the_stamp(exports: Exports) -> None:
     except OSError:
         pytest.skip("links need a right here")
     assert DroppedExport(folder).stamp
+
+
+def test_retired_exports_in_a_folder_that_lets_nobody_look_are_passed_over(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(exports.path("demo") / "a.zip")
+    exports.retire("demo", "a")
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert exports.retired("demo") == ()
