@@ -168,6 +168,8 @@ class TimedRestClient(RESTClientObject):  # type: ignore[misc]
         try:
             return super().request(method, url, *rest, **named)
         except ApiException as error:
+            # It is quoted here, and once more in the log of a run.
+            error.body = _without_secrets(error.body)
             raise told(self._host, error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise unreachable(self._host, error) from error
@@ -269,15 +271,26 @@ def unreachable(host: str, error: Exception) -> CvatUnreachableError:
     )
 
 
+def _without_secrets(body: Any) -> str:
+    """What a server or a proxy writes, which may repeat what it was sent."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
+    for name in (TOKEN_VARIABLE, PASSWORD_VARIABLE):
+        if secret := os.environ.get(name, "").strip():
+            text = text.replace(secret, f"({name})")
+    return text
+
+
 def _said(error: ApiException) -> str:
-    body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else error.body
-    text = " ".join(str(body or error.reason or f"status {error.status}").split())
+    text = " ".join(str(error.body or error.reason or f"status {error.status}").split())
     return text[:QUOTED_CHARACTERS].rstrip(".")
 
 
 def _credentials() -> AccessTokenCredentials | PasswordCredentials:
     """Read when they are needed and kept by the client alone."""
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if token and not (token.isascii() and token.isprintable()):
+        # No header may hold it, and what Python raises of that quotes it.
+        raise CvatTokenError(f"{TOKEN_VARIABLE} holds no access token.", MAKE_TOKEN)
     if token:
         return AccessTokenCredentials(token)
     user, password = os.environ.get(USER_VARIABLE, ""), os.environ.get(PASSWORD_VARIABLE, "")

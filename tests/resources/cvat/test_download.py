@@ -3,6 +3,7 @@
 import errno
 import threading
 import time
+import traceback
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -274,6 +275,25 @@ def test_an_address_with_a_password_is_refused_and_not_told(
     with pytest.raises(CvatUnreachableError, match="password") as caught:
         quick().completed_tasks("toy")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["marked\nsecret", "marked secret\u20ac"])
+def test_a_token_that_no_header_may_hold_is_not_told(
+    cvat: CvatDouble, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("CVAT_ACCESS_TOKEN", token)
+    with pytest.raises(CvatTokenError, match="holds no access token") as caught:
+        quick().completed_tasks("toy")
+    assert "marked" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_server_that_repeats_the_token_is_quoted_without(
+    cvat: CvatDouble, resource: Cvat
+) -> None:
+    cvat.script("self", status(400, f"{cvat.token} is no token"))
+    with pytest.raises(CvatError, match=r"\(CVAT_ACCESS_TOKEN\) is no token") as caught:
+        resource.completed_tasks("toy")
+    assert cvat.token not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("page", ["<html>Hello</html>", "[]", '{"detail": 1'])
