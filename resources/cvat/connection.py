@@ -101,6 +101,7 @@ def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
         CvatTokenError: the environment has no token, or it is refused.
         CvatUnreachableError: nothing answers, or something that is not CVAT; or the address has
             a secret in it.
+        CvatError: an organization cannot be called so.
     """
     if "@" in address.host:
         # Not quoted: it would stand in links, logs and artifacts, too.
@@ -108,6 +109,11 @@ def connected(address: Address, limits: TimeLimits) -> Iterator[Client]:
             "The address of the CVAT server has a user's name or a password in it.",
             f"Set {HOST_VARIABLE} to the address alone, such as {DEFAULT_HOST}, and "
             f"{TOKEN_VARIABLE} to an access token.",
+        )
+    if not (address.organization.isascii() and address.organization.isprintable()):
+        raise CvatError(
+            f"{address.organization!r} is no short name of an organization in CVAT.",
+            f"Set {ORGANIZATION_VARIABLE} to the short name that CVAT shows, or leave it out.",
         )
     credentials = _credentials()
     try:

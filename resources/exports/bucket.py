@@ -34,6 +34,7 @@ PART_BYTES = 16 << 20
 PART_SECONDS = 300.0
 """For one part of a file: slow lines carry half a megabit a second."""
 QUOTED_CHARACTERS = 300
+IN_HEADERS = ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
 ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 
 
@@ -168,6 +169,13 @@ class ExportsBucket:
                 "Install it: `uv sync --extra s3` in a checkout, else `pip install 'outpost[s3]'`.",
             ) from error
         limit = timedelta(seconds=seconds)
+        for name in IN_HEADERS:
+            if not os.environ.get(name, "").isprintable():
+                # obstore (0.12) panics at it, and a panic is no Exception.
+                raise ExportSourceError(
+                    f"{name} has a character in it that no key has, such as the end of a line.",
+                    "Set it to the key alone; a file of variables may have lines that end in \\r.",
+                )
         plain = any(os.environ.get(name, "").startswith("http://") for name in ENDPOINTS)
         with self._explained(self.place):
             return S3Store(

@@ -287,6 +287,15 @@ def test_a_token_that_no_header_may_hold_is_not_told(
     assert "marked" not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "\u20ac"])
+def test_an_organization_that_none_can_be(
+    cvat: CvatDouble, resource: Cvat, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("CVAT_ORGANIZATION", name)
+    with pytest.raises(CvatError, match="is no short name of an organization"):
+        resource.completed_tasks("toy")
+
+
 def test_a_server_that_repeats_the_token_is_quoted_without(
     cvat: CvatDouble, resource: Cvat
 ) -> None:

@@ -145,6 +145,16 @@ def test_a_server_that_is_down_is_named_in_time_without_secrets(
     assert "\n" not in raised.value.problem
 
 
+def test_a_key_with_the_end_of_a_line_is_told_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "not-to-be-shown\r")
+    source = ExportsBucket("s3://annotations", "demo", FetchedExports(tmp_path))
+    with pytest.raises(ExportSourceError, match="AWS_ACCESS_KEY_ID has a character") as raised:
+        source.found()
+    assert "not-to-be-shown" not in str(raised.value)
+
+
 class Refusing(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(403)
