@@ -13,6 +13,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +95,22 @@ def code_version_of(*modules: str) -> str:
 
 
 @cache
-def code_version_behind(*roots: str, without: frozenset[str] = frozenset()) -> str:
+def code_version_behind(
+    *roots: str, without: frozenset[str] = frozenset(), whole: tuple[str, ...] = ()
+) -> str:
     """Digest of the source of modules and of all modules of the domain that they import.
 
     Args:
         roots: named with dots.
         without: modules from which nothing follows for what is made; neither they nor what only
             they import counts. `WITHOUT_EFFECT` never does.
+        whole: modules and packages that count too, without what they import, as in
+            `code_version_of`: those outside the domain, and programs that run by themselves.
     """
     modules = sorted(modules_behind(*roots, without=without))
-    return _digest((module, _domain_file(module)) for module in modules)
+    imported = ((module, _domain_file(module)) for module in modules)
+    named = (source for module in sorted(whole) for source in _sources_of(module))
+    return _digest(chain(imported, named))
 
 
 @cache

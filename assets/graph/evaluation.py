@@ -37,7 +37,7 @@ from pipeline.games.pack import GamePack
 from pipeline.labels.boxes import Box
 from pipeline.labels.training_set import TrainingSet
 from pipeline.progress import Report, track
-from pipeline.provenance import asset_name, code_version_of
+from pipeline.provenance import asset_name, code_version_behind
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
 
@@ -45,6 +45,15 @@ GROUP = "model"
 LOWEST_SCORE = 0.01
 """Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
 WORST_FRAMES = 6
+EVALUATION_CODE = (
+    "pipeline.evaluation.conventions",
+    "pipeline.evaluation.drawing",
+    "pipeline.evaluation.evaluation",
+    "pipeline.evaluation.report",
+)
+"""With all that they import they decide what an evaluation says and shows."""
+NOT_EVALUATION_CODE = frozenset({"pipeline.games.pack"})
+"""Values and classes, of which the recipe states those that count."""
 
 
 def thresholds_of(pack: GamePack) -> tuple[float, ...]:
@@ -56,16 +65,10 @@ def thresholds_of(pack: GamePack) -> tuple[float, ...]:
 def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """The evaluation of a game's newest export."""
     keys = GameKeys.of(pack)
-    code = code_version_of(
-        "assets.graph.evaluation",
-        "pipeline.evaluation",
-        "pipeline.labels",
-        "pipeline.scenes.rendering.measuring",
-        "pipeline.scenes.dataset.reader",
-        "pipeline.scenes.dataset.synthetic_set",
-        "pipeline.visualization",
-        "pipeline.files",
-        "detector_runtime",
+    code = code_version_behind(
+        *EVALUATION_CODE,
+        without=NOT_EVALUATION_CODE,
+        whole=("assets.graph.evaluation", "detector_runtime"),
     )
 
     class EvaluationConfig(LaunchpadConfig):

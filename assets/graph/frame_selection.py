@@ -45,7 +45,7 @@ from pipeline.labels.batches import BatchReport, ExportBatch
 from pipeline.labels.fingerprints import Fingerprint
 from pipeline.manifests import digest_of
 from pipeline.progress import track
-from pipeline.provenance import code_version_of
+from pipeline.provenance import code_version_behind
 from pipeline.release.package import BUNDLE_FOLDER, RuntimePackage
 from resources.artifacts import Artifact, ArtifactStore
 from resources.screenshots import Screenshots
@@ -55,25 +55,17 @@ BOXES_OF_A_FRAME = 15.0
 LEAST_FACTOR, MOST_FACTOR = 0.5, 5.0
 """Of boxes by detections: a model that finds next to nothing tells nothing."""
 MOST_NOTICES = 5
+SELECTION_CODE = ("pipeline.annotation.batch_writer",)
+"""With all that it imports it decides which frames a batch holds."""
 
 Rate = Callable[[AugmentedDetections, ScoringRules], Rating]
 
 
 def selection_code() -> str:
     """The version of all code that decides a batch."""
-    return code_version_of(
-        "assets.graph.frame_selection",
-        "detector_runtime",
-        "pipeline.annotation.batch_writer",
-        "pipeline.annotation.candidates",
-        "pipeline.annotation.augmented_inference",
-        "pipeline.annotation.scoring",
-        "pipeline.annotation.selection",
-        "pipeline.files",
-        "pipeline.labels.comparing",
-        "pipeline.labels.fingerprints",
-        "pipeline.labels.images",
-        "pipeline.labels.inspection",
+    return code_version_behind(
+        *SELECTION_CODE,
+        whole=("assets.graph.frame_selection", "detector_runtime"),
     )
 
 

@@ -33,7 +33,7 @@ from pipeline.jobs.failures import JobFailedError
 from pipeline.jobs.program.constants import OUTPUTS_FOLDER
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.progress import Progress
-from pipeline.provenance import code_version_of
+from pipeline.provenance import code_version_behind, code_version_of
 from pipeline.training.curves import curves_svg
 from pipeline.training.job import (
     FINETUNING,
@@ -60,6 +60,9 @@ TRAINING_CODE = (
     "pipeline.training.detector_program",
     "pipeline.training.job",
 )
+"""The program that travels, and what it is asked."""
+EXPORT_CODE = ("pipeline.export.onnx_export", "pipeline.export.torch_reference")
+"""With all that they import, and the training's, they decide what an export is."""
 SHOWN_PLOTS = {
     "results": "results.png",
     "precision and recall": "BoxPR_curve.png",
@@ -79,16 +82,7 @@ def training_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     asked = pack.training.two_stage
     finetuning = {**FINETUNING, **(asked.finetune if asked else {})}
     training_code = code_version_of(*TRAINING_CODE)
-    export_code = code_version_of(
-        *TRAINING_CODE,
-        "pipeline.export.contract",
-        "pipeline.export.onnx_export",
-        "pipeline.export.parity",
-        "pipeline.export.parity_sheet",
-        "pipeline.export.torch_reference",
-        "pipeline.visualization",
-        "pipeline.files",
-    )
+    export_code = code_version_behind(*EXPORT_CODE, whole=TRAINING_CODE)
 
     class TrainingConfig(LaunchpadConfig):
         """The hyperparameters that are changed most; the pack's training.yaml has the rest."""

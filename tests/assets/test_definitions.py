@@ -9,7 +9,11 @@ import pytest
 
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
+from assets.graph.evaluation import EVALUATION_CODE, NOT_EVALUATION_CODE
+from assets.graph.frame_selection import SELECTION_CODE
+from assets.graph.training import EXPORT_CODE
 from pipeline.games.pack import load_pack, pack_names
+from pipeline.provenance import modules_behind
 
 DESIGNED = {
     "game_files": set(),
@@ -128,3 +132,45 @@ def test_loading_imports_nothing_that_takes_long() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("roots", "without", "counted"),
+    [
+        (
+            EVALUATION_CODE,
+            NOT_EVALUATION_CODE,
+            {
+                "pipeline.evaluation.matching",
+                "pipeline.labels.training_set",
+                # Visible boxes of drawn images are measured by drawing them.
+                "pipeline.scenes.rendering.renderer",
+                "pipeline.visualization.annotators",
+            },
+        ),
+        (
+            SELECTION_CODE,
+            frozenset(),
+            {
+                "pipeline.annotation.annotation_batch",
+                "pipeline.annotation.scoring",
+                "pipeline.annotation.selection",
+                "pipeline.labels.comparing.compiled_loops",
+                "pipeline.labels.inspection.sessions",
+                "pipeline.labels.portable_names",
+            },
+        ),
+        (
+            EXPORT_CODE,
+            frozenset(),
+            {"pipeline.export.contract", "pipeline.export.parity", "pipeline.visualization.tiles"},
+        ),
+    ],
+)
+def test_all_code_that_decides_an_artifact_counts_as_a_change(
+    roots: tuple[str, ...], without: frozenset[str], counted: set[str]
+) -> None:
+    found = modules_behind(*roots, without=without)
+    assert counted <= found
+    assert not found & without
+    assert without <= modules_behind(*roots), "an exception that nothing needs any more"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.provenance import ArtifactVersion, Recipe, code_version_of
+from pipeline.provenance import ArtifactVersion, Recipe, code_version_behind, code_version_of
 
 
 def recipe(**changes: object) -> Recipe:
@@ -43,3 +43,13 @@ def test_code_version_covers_every_module_of_a_package() -> None:
 def test_code_version_of_an_unknown_module_fails() -> None:
     with pytest.raises(ModuleNotFoundError):
         code_version_of("pipeline.no_such_module")
+
+
+def test_a_module_that_counts_whole_changes_the_code_version() -> None:
+    root = "pipeline.labels.boxes"
+    versions = {
+        code_version_behind(root),
+        code_version_behind(root, whole=("detector_runtime.geometry",)),
+        code_version_behind(root, whole=("detector_runtime",)),
+    }
+    assert len(versions) == 3
