@@ -42,7 +42,11 @@ def elsewhere(tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch) 
     return Resources.of(Paths.below(tmp_path / "home"))
 
 
-@pytest.mark.parametrize("name", ["artifacts", "exports", "game", "gpu"])
+WITHOUT_STATE = {"paths", "cvat"}
+"""Resources that keep nothing on this machine."""
+
+
+@pytest.mark.parametrize("name", ["artifacts", "exports", "game", "gpu", "screenshots"])
 def test_every_resource_follows_other_paths(
     name: str, tmp_path: Path, forbidden: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +56,15 @@ def test_every_resource_follows_other_paths(
     resources = build_definitions("demo", {"paths": paths}).resources or {}
 
     assert resources["paths"] is paths
+    assert name in resources.keys() - WITHOUT_STATE
     assert resources[name].paths.state.root == tmp_path
+
+
+def test_no_resource_is_left_out_of_these_tests() -> None:
+    resources = build_definitions("demo").resources or {}
+    with_paths = {name for name, resource in resources.items() if hasattr(resource, "paths")}
+    assert resources.keys() - with_paths == WITHOUT_STATE
+    assert with_paths == {"artifacts", "exports", "game", "gpu", "screenshots"}
 
 
 def test_assets_and_galleries_are_made_where_other_paths_say(

@@ -95,3 +95,10 @@ def test_constants_that_stand_twice_are_the_same() -> None:
     assert (sld.LITERAL, sld.LONGEST_RUN) == (outline.LITERAL, outline.LONGEST_RUN)
     for name in ("BGRA", "LIGHT", "SHADOW", "CAST"):
         assert getattr(pixels, name) == getattr(prepared, name)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_loops_and_what_they_take_are_typed(name: str) -> None:
+    file = ROOT / f"{name.replace('.', '/')}.py"
+    names = {n.id for n in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(n, ast.Name)}
+    assert "Any" not in names
