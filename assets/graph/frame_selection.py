@@ -283,7 +283,7 @@ class BatchBuilder:
             )
         chosen = chosen_frames(rated, picks)
         summary = _summary(folder, rated, rules, model, options)
-        spent = sum(frame.expected_boxes for frame, _ in chosen)
+        spent = sum(frame.expected_boxes for frame in chosen)
         summary = summary.model_copy(update={"notes": tuple(_notes(summary, spent))})
         for note in summary.notes:
             notice(self.context.log.warning, note)
