@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from detector_runtime.images import LARGEST_SIDE, SMALLEST_SIDE, upright
+from detector_runtime.images import LARGEST_SIDE, SMALLEST_SIDE
 from detector_runtime.system.cores import usable_cores
 from PIL import Image, UnidentifiedImageError
 
@@ -22,7 +22,13 @@ from pipeline.annotation.annotation_batch import AnnotationBatchError
 from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, perceptual_hash
-from pipeline.labels.images import MAX_PIXELS, UNREADABLE, open_image, upright_content
+from pipeline.labels.images import (
+    MAX_PIXELS,
+    UNREADABLE,
+    open_image,
+    upright_content,
+    upright_rgb,
+)
 from pipeline.labels.inspection.sessions import sessions_of
 from pipeline.progress import Report, silent, track
 
@@ -124,8 +130,7 @@ def open_candidate(folder: Path, image: UnlabelledImage) -> Image.Image:
         AnnotationBatchError: the file is gone or damaged since it was read.
     """
     try:
-        with Image.open(folder / image.source) as opened:
-            return upright(opened).convert("RGB")
+        return upright_rgb(folder / image.source)
     except UNREADABLE as error:
         raise changed(image.source) from error
 
