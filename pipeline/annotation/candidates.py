@@ -6,7 +6,7 @@ in which they are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -155,7 +155,7 @@ def find_candidates(
     ordered = sorted(screenshots, key=lambda one: one.source)
     views = Views.of([one.fingerprint for one in ordered])
     known = {index for index, _, _ in seen_among(views, Views.of(labelled))}
-    kept = [index for index in _one_of_each_view(views) if index not in known]
+    kept = _one_of_each_view(views, known)
     chosen = tuple(ordered[index] for index in kept)
     sessions = sessions_of(ordered)
     return Candidates(
@@ -166,8 +166,8 @@ def find_candidates(
     )
 
 
-def _one_of_each_view(views: Views) -> list[int]:
-    """Indices of frames that show what none before them shows.
+def _one_of_each_view(views: Views, left_out: Collection[int]) -> list[int]:
+    """Indices of frames that show what none before them shows, of those that are not left out.
 
     Each is compared with those that are kept, not with all: along the slow pan of a recording, in
     which each frame looks like the next, some of them stay.
@@ -182,7 +182,7 @@ def _one_of_each_view(views: Views) -> list[int]:
     count = 0
     seen: set[str] = set()
     for index, one in enumerate(views.prints):
-        if one.sha256 in seen:
+        if index in left_out or one.sha256 in seen:
             continue
         seen.add(one.sha256)
         if views.shown[index]:
