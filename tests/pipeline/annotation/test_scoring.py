@@ -71,6 +71,8 @@ def test_rare_classes_weigh_more() -> None:
     seen = AugmentedDetections((ScoredBox(0, 0.5, HERE),))
     assert rate_uncertainty(seen, rare).value == 2.0
     assert "9 labelled so far" in rate_uncertainty(seen, rare).reasons[0].text
+    either = AugmentedDetections((ScoredBox(1, 0.9, HERE), ScoredBox(0, 0.5, HERE)))
+    assert rate_uncertainty(either, rare).value == 2.0, "the rarer of two in one place"
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60))
@@ -93,6 +95,19 @@ def test_augmented_detections_that_disagree_are_worth_more() -> None:
         "in the flipped image alone" in {r.kind: r.text for r in invented.reasons}["disagreement"]
     )
     assert "but 0 in the flipped image" in {r.kind: r.text for r in lost.reasons}["disagreement"]
+
+
+def test_images_disagree_by_place_and_by_class_about_what_counts() -> None:
+    def disagreement(original: ScoredBox, *flipped: ScoredBox) -> float:
+        rating = rate_uncertainty(AugmentedDetections((original,), flipped), RULES)
+        return sum(one.value for one in rating.reasons if one.kind == "disagreement")
+
+    sure = ScoredBox(0, 0.9, HERE)
+    assert disagreement(sure, sure) == 0
+    assert disagreement(sure, replace(sure, score=0.5)) == pytest.approx(0.4 / 2)
+    assert disagreement(sure, replace(sure, box=THERE)) == pytest.approx(0.9)
+    assert disagreement(sure, replace(sure, class_id=1)) == pytest.approx(0.9)
+    assert disagreement(replace(sure, score=0.29)) == 0, "below its threshold"
 
 
 @given(detections, detections)
