@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.annotation.augmented_inference import SCALE, AugmentedDetections, detect_augmented
 from pipeline.annotation.scoring import (
     LEAST_WEIGHT,
+    MOST_REASONS,
     MOST_WEIGHT,
     ScoringRules,
     class_weights,
@@ -119,6 +120,14 @@ def test_a_rating_is_never_negative_and_its_reasons_come_by_weight(
     assert weights == sorted(weights, reverse=True)
     assert rating.value >= round(sum(weights), 3) - 0.001 >= -0.001
     assert rating.expected_boxes >= 1
+
+
+def test_a_frame_is_worth_more_than_the_reasons_that_are_shown() -> None:
+    places = [Box(60 * n, 0, 60 * n + 40, 40) for n in range(MOST_REASONS + 2)]
+    rating = rate_uncertainty(
+        AugmentedDetections(tuple(ScoredBox(0, 0.5, box) for box in places)), RULES
+    )
+    assert (len(rating.reasons), rating.value) == (MOST_REASONS, len(places))
 
 
 def test_boxes_are_expected_as_labelled_frames_have_them() -> None:
