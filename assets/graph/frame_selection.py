@@ -20,7 +20,6 @@ from assets.core.building import (
 from assets.core.keys import GameKeys
 from assets.graph.annotations import held_out_batches, merged_batches
 from assets.graph.evaluation import shipped_detector, thresholds_of
-from detector_runtime import Detector
 from pipeline.annotation.annotation_batch import (
     AnnotationBatch,
     AnnotationBatchError,
@@ -46,7 +45,7 @@ from pipeline.labels.fingerprints import Fingerprint
 from pipeline.manifests import digest_of
 from pipeline.progress import track
 from pipeline.provenance import code_version_behind
-from pipeline.release.package import BUNDLE_FOLDER, RuntimePackage
+from pipeline.release.package import RuntimePackage
 from resources.artifacts import Artifact, ArtifactStore
 from resources.screenshots import Screenshots
 
@@ -67,6 +66,24 @@ def selection_code() -> str:
         *SELECTION_CODE,
         whole=("assets.graph.frame_selection", "detector_runtime"),
     )
+
+
+def newest_model(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
+) -> Artifact | None:
+    """The game's newest model: an export, or where there is none the package that ships one."""
+    for key in (keys.onnx_export, keys.runtime_package):
+        version = latest_version(instance, key)
+        if version is not None:
+            return store.open(version)
+    return None
+
+
+def model_file(model: Artifact) -> Path:
+    """What a detector is opened from, of what `newest_model` gave: an ONNX file or a bundle."""
+    if model.version.asset.endswith("/onnx_export"):
+        return OnnxExport.open(model.path).model
+    return RuntimePackage.open(model.path).bundle
 
 
 @dataclass(frozen=True)
@@ -94,20 +111,15 @@ class SelectionOptions:
 class _Inputs:
     """What a choice depends on beside the screenshots."""
 
-    export: Artifact | None
-    package: Artifact | None
+    model: Artifact | None
     evaluation: Artifact | None
     labelled: tuple[Artifact, ...]
     others: tuple[Artifact, ...]
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
-        single = (self.export, self.package, self.evaluation)
+        single = (self.model, self.evaluation)
         return (*(one for one in single if one is not None), *self.labelled, *self.others)
-
-    @property
-    def has_model(self) -> bool:
-        return self.export is not None or self.package is not None
 
 
 @dataclass(frozen=True)
@@ -199,31 +211,24 @@ class BatchBuilder:
 
     def _inputs(self, *, later: bool) -> _Inputs:
         instance, keys = self.context.instance, GameKeys.of(self.pack)
-        export = self._latest(keys.onnx_export)
-        package = None if export is not None else self._latest(keys.runtime_package)
+        model = newest_model(instance, self.store, keys)
         batches = (
             *merged_batches(instance, self.store, self.pack),
             *held_out_batches(instance, self.store, self.pack),
         )
         labelled = {batch.version: batch for batch in batches}
         ordered = sorted(labelled.values(), key=lambda batch: batch.version.partition or "")
-        evaluation = None if export is None else self._evaluation_of(export)
-        return _Inputs(
-            export, package, evaluation, tuple(ordered), tuple(self._others(keys, later=later))
-        )
+        evaluation = None if model is None else self._evaluation_of(model)
+        return _Inputs(model, evaluation, tuple(ordered), tuple(self._others(keys, later=later)))
 
-    def _latest(self, key: dg.AssetKey) -> Artifact | None:
-        version = latest_version(self.context.instance, key)
-        return None if version is None else self.store.open(version)
-
-    def _evaluation_of(self, export: Artifact) -> Artifact | None:
+    def _evaluation_of(self, model: Artifact) -> Artifact | None:
         """The newest evaluation, if it is of this very model."""
         keys = GameKeys.of(self.pack)
-        evaluation = self._latest(keys.real_evaluation)
+        evaluation = latest_version(self.context.instance, keys.real_evaluation)
         if evaluation is None:
             return None
-        judged = made_from(self.store, evaluation.version, keys.onnx_export)
-        return evaluation if export.version in judged else None
+        judged = made_from(self.store, evaluation, keys.onnx_export)
+        return self.store.open(evaluation) if model.version in judged else None
 
     def _others(self, keys: GameKeys, *, later: bool) -> Iterator[Artifact]:
         """Other batches, by name; those that were made without the frames of this one, too?"""
@@ -249,7 +254,7 @@ class BatchBuilder:
         inputs: _Inputs,
         build: AssetBuild,
     ) -> None:
-        if options.named and not inputs.has_model:
+        if options.named and inputs.model is None:
             raise AnnotationBatchError(
                 "There is no model whose confusions could be looked for.",
                 "Materialize trained_weights and onnx_export first, or choose frames with "
@@ -263,9 +268,8 @@ class BatchBuilder:
                 "already, or what another batch has taken.",
                 "Drop other screenshots there.",
             )
-        detector, model = _model_of(inputs)
         rules = _rules_of(self.pack, inputs)
-        rated = self._rated(candidates, detector, rules, options, folder, build)
+        rated = self._rated(candidates, inputs.model, rules, options, folder, build)
         picks = _picks(rated, options, [one.phash for one in known])
         if not picks:
             raise AnnotationBatchError(
@@ -274,8 +278,9 @@ class BatchBuilder:
                 "Name other confusions, or choose by uncertainty: materialize annotation_batch.",
             )
         chosen = chosen_frames(rated, picks)
+        model = "" if inputs.model is None else str(inputs.model.version)
         summary = _summary(folder, rated, rules, model, options)
-        spent = sum(frame.expected_boxes for frame, _ in chosen)
+        spent = sum(frame.expected_boxes for frame in chosen)
         summary = summary.model_copy(update={"notes": tuple(_notes(summary, spent))})
         for note in summary.notes:
             notice(self.context.log.warning, note)
@@ -284,18 +289,18 @@ class BatchBuilder:
     def _rated(
         self,
         candidates: Candidates,
-        detector: Detector | None,
+        model: Artifact | None,
         rules: ScoringRules,
         options: SelectionOptions,
         folder: _Screenshots,
         build: AssetBuild,
     ) -> RatedCandidates:
-        if detector is None:
+        if model is None:
             nothing = Rating(0.0, rules.boxes_per_detection)
             return RatedCandidates(candidates, (nothing,) * len(candidates.screenshots))
         images = candidates.screenshots
         ratings = []
-        with detector:
+        with shipped_detector(model_file(model)) as detector:
             for one in track(images, len(images), "score screenshots", build.report):
                 shown = open_candidate(folder.path, one)
                 found = detect_augmented(
@@ -318,23 +323,12 @@ def _fingerprints(inputs: _Inputs, build: AssetBuild) -> Iterator[Fingerprint]:
         yield from (one.fingerprint for one in images)
 
 
-def _model_of(inputs: _Inputs) -> tuple[Detector | None, str]:
-    """The detector, and what it is, for people."""
-    if inputs.export is not None:
-        model = OnnxExport.open(inputs.export.path).model
-        return shipped_detector(model), str(inputs.export.version)
-    if inputs.package is not None:
-        bundle = RuntimePackage.open(inputs.package.path).folder / BUNDLE_FOLDER
-        return shipped_detector(bundle), str(inputs.package.version)
-    return None, ""
-
-
 def _rules_of(pack: GamePack, inputs: _Inputs) -> ScoringRules:
     reports = [BatchReport.open(artifact.path) for artifact in inputs.labelled]
     labelled = tuple(
         sum(report.per_class.get(name, 0) for report in reports) for name in pack.class_names
     )
-    if not inputs.has_model:
+    if inputs.model is None:
         frames = sum(report.frames for report in reports)
         boxes = sum(report.boxes for report in reports)
         factor = boxes / frames if frames and boxes else BOXES_OF_A_FRAME

@@ -23,11 +23,13 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import drawing, image, table
 from assets.graph.annotation_batches import latest_batch
 from assets.graph.cvat_tasks import pushed_prelabels
+from assets.graph.frame_selection import model_file, newest_model
 from pipeline.annotation.annotation_batch import AnnotationBatch
 from pipeline.annotation.corrections.label_corrections import LabelCorrections, compare_labels
 from pipeline.annotation.corrections.plot import corrections_svg
 from pipeline.annotation.corrections.summary import (
     Agreement,
+    Bias,
     ClassCorrections,
     CorrectionSummary,
     explained,
@@ -41,13 +43,11 @@ from pipeline.annotation.prelabelers.runtime import RuntimePrelabeler
 from pipeline.annotation.prelabelers.tiled import TiledPrelabeler
 from pipeline.annotation.prelabelers.yoloe import Prompting, YoloePrelabeler
 from pipeline.annotation.prelabels import PrelabelledFrames, Prelabels
-from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.provenance import code_version_of
-from pipeline.release.package import RuntimePackage
 from pipeline.sprites.library import OpenLibrary
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.dinox import DinoxPrelabeler
@@ -192,9 +192,9 @@ def _sources_of(
         return ()
     if backend == "yoloe":
         return (latest(instance, store, keys.sprites),)
-    for key in (keys.onnx_export, keys.runtime_package):
-        if latest_version(instance, key) is not None:
-            return (latest(instance, store, key),)
+    model = newest_model(instance, store, keys)
+    if model is not None:
+        return (model,)
     raise NotMaterializedError(
         "There is no model of this game yet that could find boxes.",
         f"Materialize {keys.onnx_export.to_user_string()} first, or choose the backend yoloe or "
@@ -207,7 +207,7 @@ def _prelabeler(
 ) -> Prelabeler:
     names = pack.class_names
     if config.backend == "runtime":
-        model = _model_in(sources[0])
+        model = model_file(sources[0])
         return RuntimePrelabeler(model, names, config.confidence, config.tiles)
     each: Prelabeler
     if config.backend == "dinox":
@@ -218,12 +218,6 @@ def _prelabeler(
         )
         each = YoloePrelabeler(Path(config.yoloe_weights), prompting, config.confidence, report)
     return TiledPrelabeler(each) if config.tiles else each
-
-
-def _model_in(artifact: Artifact) -> Path:
-    if artifact.version.asset.endswith("/onnx_export"):
-        return OnnxExport.open(artifact.path).model
-    return RuntimePackage.open(artifact.path).bundle
 
 
 def _tell(context: dg.AssetExecutionContext, content: PrelabelledFrames) -> None:
@@ -332,12 +326,12 @@ def _sent(
 def show_corrections(summary: CorrectionSummary) -> Metadata:
     """What was changed, blind frames apart, and the bias."""
     plot = corrections_svg(summary)
-    shown, bias = totals(summary.shown), summary.bias
+    shown = totals(summary.shown)
     figures = {
         "kept_share": shares(shown).get("kept"),
         "shown_agreement": summary.shown_agreement.f1,
         "blind_agreement": summary.blind_agreement.f1,
-        "bias": bias.difference,
+        "bias": summary.bias.difference,
     }
     return {
         "outcome_of_prelabels": explained(summary),
@@ -359,12 +353,16 @@ def show_corrections(summary: CorrectionSummary) -> Metadata:
                 _agreement("blind", summary.blind_agreement),
             ],
         ),
-        "bias_of_prelabels": f"{bias.verdict}"
-        + ("" if bias.difference is None else f" ({bias.difference:+.3f}")
-        + ("" if bias.interval is None else f", {bias.interval}")
-        + ("" if bias.difference is None else ")"),
+        "bias_of_prelabels": _bias(summary.bias),
         "unknown_classes": ", ".join(summary.unknown_classes) or "none",
     }
+
+
+def _bias(bias: Bias) -> str:
+    if bias.difference is None:
+        return bias.verdict
+    interval = "" if bias.interval is None else f", {bias.interval}"
+    return f"{bias.verdict} ({bias.difference:+.3f}{interval})"
 
 
 def _rows(rows: tuple[ClassCorrections, ...]) -> list[list[object]]:

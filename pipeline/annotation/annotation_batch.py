@@ -90,7 +90,7 @@ class SelectionSummary(Record):
 class AnnotationBatch:
     """The artifact of `annotation_batch` and `hard_negatives`.
 
-        images/         the frames, as they were captured
+        images/         the frames, as they were captured, or turned upright
         frames.json     each with its reasons
         summary.json    out of what they were chosen; see `SelectionSummary`
 

@@ -14,15 +14,12 @@ from pipeline.annotation.annotation_batch import (
     Reason,
     SelectionSummary,
 )
-from pipeline.annotation.candidates import Candidates, UnlabelledImage, changed
+from pipeline.annotation.candidates import Candidates, changed
 from pipeline.annotation.scoring import Rating
-from pipeline.annotation.selection import Pick
+from pipeline.annotation.selection import NO_VIEW, Pick
 from pipeline.labels.images import UNREADABLE, upright_content
 from pipeline.labels.portable_names import portable_paths
 from pipeline.progress import Report, silent, track
-
-NO_VIEW = 64
-"""Bits to the nearest view where there is none."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +30,8 @@ class RatedCandidates:
     ratings: tuple[Rating, ...]
 
 
-def chosen_frames(
-    rated: RatedCandidates, picks: Sequence[Pick]
-) -> tuple[tuple[ChosenFrame, UnlabelledImage], ...]:
-    """The chosen ones as a batch has them, by name, each with the screenshot that it is."""
+def chosen_frames(rated: RatedCandidates, picks: Sequence[Pick]) -> tuple[ChosenFrame, ...]:
+    """The chosen ones as a batch has them, by name."""
     candidates = rated.candidates
     images = [candidates.screenshots[pick.index] for pick in picks]
     names = portable_paths([_flat(image.source) for image in images])
@@ -54,12 +49,12 @@ def chosen_frames(
         )
         for name, image, pick in zip(names, images, picks, strict=True)
     ]
-    return tuple(sorted(zip(frames, images, strict=True), key=lambda pair: pair[0].name))
+    return tuple(sorted(frames, key=lambda frame: frame.name))
 
 
 def write_batch(
     folder: Path,
-    chosen: Sequence[tuple[ChosenFrame, UnlabelledImage]],
+    frames: tuple[ChosenFrame, ...],
     screenshots: Path,
     summary: SelectionSummary,
     report: Report = silent,
@@ -68,17 +63,16 @@ def write_batch(
 
     Args:
         folder: new or empty.
-        chosen: as `chosen_frames` made them.
-        screenshots: the folder that the sources lie in.
+        frames: as `chosen_frames` made them.
+        screenshots: the folder that their sources lie in.
 
     Raises:
         AnnotationBatchError: an image has changed since it was read.
     """
     (folder / IMAGES_FOLDER).mkdir()
-    for frame, image in track(chosen, len(chosen), "copy frames", report):
-        content = _unchanged(screenshots / image.source, image)
-        (folder / IMAGES_FOLDER / frame.name).write_bytes(content)
-    batch = AnnotationBatch(folder, tuple(frame for frame, _ in chosen))
+    batch = AnnotationBatch(folder, frames)
+    for frame in track(frames, len(frames), "copy frames", report):
+        batch.image_of(frame).write_bytes(_unchanged(screenshots / frame.source, frame))
     batch.write_frames()
     summary.write(folder)
     return batch
@@ -104,11 +98,11 @@ def _reasons(rated: RatedCandidates, pick: Pick) -> tuple[Reason, ...]:
     return (*found, Reason(kind="diversity", text="; ".join(parts), value=float(pick.bits)))
 
 
-def _unchanged(file: Path, image: UnlabelledImage) -> bytes:
+def _unchanged(file: Path, frame: ChosenFrame) -> bytes:
     try:
         content = upright_content(file.read_bytes())
     except UNREADABLE:
         content = b""
-    if sha256(content).hexdigest() != image.sha256:
-        raise changed(image.source)
+    if sha256(content).hexdigest() != frame.sha256:
+        raise changed(frame.source)
     return content

@@ -6,7 +6,7 @@ in which they are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from detector_runtime.images import LARGEST_SIDE, SMALLEST_SIDE, upright
+from detector_runtime.images import LARGEST_SIDE, SMALLEST_SIDE
 from detector_runtime.system.cores import usable_cores
 from PIL import Image, UnidentifiedImageError
 
@@ -22,7 +22,13 @@ from pipeline.annotation.annotation_batch import AnnotationBatchError
 from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, perceptual_hash
-from pipeline.labels.images import MAX_PIXELS, UNREADABLE, open_image, upright_content
+from pipeline.labels.images import (
+    MAX_PIXELS,
+    UNREADABLE,
+    open_image,
+    upright_content,
+    upright_rgb,
+)
 from pipeline.labels.inspection.sessions import sessions_of
 from pipeline.progress import Report, silent, track
 
@@ -124,8 +130,7 @@ def open_candidate(folder: Path, image: UnlabelledImage) -> Image.Image:
         AnnotationBatchError: the file is gone or damaged since it was read.
     """
     try:
-        with Image.open(folder / image.source) as opened:
-            return upright(opened).convert("RGB")
+        return upright_rgb(folder / image.source)
     except UNREADABLE as error:
         raise changed(image.source) from error
 
@@ -150,7 +155,7 @@ def find_candidates(
     ordered = sorted(screenshots, key=lambda one: one.source)
     views = Views.of([one.fingerprint for one in ordered])
     known = {index for index, _, _ in seen_among(views, Views.of(labelled))}
-    kept = [index for index in _one_of_each_view(views) if index not in known]
+    kept = _one_of_each_view(views, known)
     chosen = tuple(ordered[index] for index in kept)
     sessions = sessions_of(ordered)
     return Candidates(
@@ -161,8 +166,8 @@ def find_candidates(
     )
 
 
-def _one_of_each_view(views: Views) -> list[int]:
-    """Indices of frames that show what none before them shows.
+def _one_of_each_view(views: Views, left_out: Collection[int]) -> list[int]:
+    """Indices of frames that show what none before them shows, of those that are not left out.
 
     Each is compared with those that are kept, not with all: along the slow pan of a recording, in
     which each frame looks like the next, some of them stay.
@@ -177,7 +182,7 @@ def _one_of_each_view(views: Views) -> list[int]:
     count = 0
     seen: set[str] = set()
     for index, one in enumerate(views.prints):
-        if one.sha256 in seen:
+        if index in left_out or one.sha256 in seen:
             continue
         seen.add(one.sha256)
         if views.shown[index]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from detector_runtime.images import upright
 from detector_runtime.tools.palette import Rgb
 from PIL import Image, ImageDraw
 
 from pipeline.annotation.annotation_batch import AnnotationBatch, ChosenFrame, Reason
 from pipeline.labels.boxes import Box
+from pipeline.labels.images import upright_rgb
 from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import Colour, draw_box, draw_label
 from pipeline.visualization.palette import GREY, SKY_BLUE, VERMILION, YELLOW
@@ -60,7 +60,7 @@ def _heaviest(frames: Sequence[ChosenFrame]) -> Iterator[tuple[ChosenFrame, Reas
 
 
 def _tile(batch: AnnotationBatch, frame: ChosenFrame) -> Image.Image:
-    image = _opened(batch, frame)
+    image = upright_rgb(batch.image_of(frame))
     tile = resized(image)
     zoom = tile.width / image.width
     pen = ImageDraw.Draw(tile)
@@ -78,7 +78,7 @@ def _draw_reason(pen: ImageDraw.ImageDraw, reason: Reason, box: Box, zoom: float
 
 def _crop(batch: AnnotationBatch, frame: ChosenFrame, reason: Reason) -> Image.Image:
     assert reason.box is not None
-    image, box = _opened(batch, frame), reason.box
+    image, box = upright_rgb(batch.image_of(frame)), reason.box
     side = max(CROP_SIDE * max(box.width, box.height), LEAST_CROP)
     left = (box.x1 + box.x2 - side) / 2
     top = (box.y1 + box.y2 - side) / 2
@@ -93,8 +93,3 @@ def _crop(batch: AnnotationBatch, frame: ChosenFrame, reason: Reason) -> Image.I
 def _short(reason: Reason) -> str:
     """What fits beside a box: the text without the question and how often it is labelled."""
     return reason.text.partition(";")[0].partition(": ")[0]
-
-
-def _opened(batch: AnnotationBatch, frame: ChosenFrame) -> Image.Image:
-    with Image.open(batch.image_of(frame)) as opened:
-        return upright(opened).convert("RGB")

@@ -46,9 +46,6 @@ class PrelabelledFrame(Record):
     height: int = Field(gt=0, description="Pixels.")
     blind: bool = Field(False, description="People label it without seeing these boxes.")
     boxes: tuple[Prelabel, ...] = Field((), description="The surest first.")
-    stored_sha256: str = Field(
-        "", description="Of the file as an export batch keeps it: the same, or turned upright."
-    )
     pixels_sha256: str = Field("", description="Of its size and its upright pixels.")
 
 

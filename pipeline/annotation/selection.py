@@ -21,6 +21,8 @@ FLOOR = 0.05
 """Value of a frame in which nothing is uncertain: diversity alone decides between such frames."""
 OPENING_COST = 2.0
 """Opening a frame and looking it over takes a person as long as so many boxes."""
+NO_VIEW = 64
+"""Bits to the nearest view where there is none: two that have no bit in common."""
 UNRELATED_BITS = 32
 """Between perceptual hashes of unrelated views, see `labels.fingerprints`."""
 
@@ -66,7 +68,7 @@ class Pick:
     Attributes:
         index: into the candidates.
         blind: chosen at random, whatever it is worth.
-        bits: to the nearest view that was chosen or labelled before; 64 if there was none.
+        bits: to the nearest view that was chosen or labelled before; `NO_VIEW` if there was none.
         before: frames of its session that were chosen before, by value.
     """
 
@@ -123,10 +125,10 @@ class _Choice:
     def __init__(self, frames: Sequence[RatedFrame], labelled: Sequence[str]) -> None:
         self._frames = frames
         self._hashes = _numbers([frame.phash for frame in frames])
-        names = sorted({frame.session for frame in frames})
-        self._session = np.array([names.index(frame.session) for frame in frames], np.intp)
+        names = {name: index for index, name in enumerate(sorted({one.session for one in frames}))}
+        self._session = np.array([names[frame.session] for frame in frames], np.intp)
         self._per_session = np.zeros(len(names), np.int64)
-        self._bits = np.full(len(frames), 64, np.int64)
+        self._bits = np.full(len(frames), NO_VIEW, np.int64)
         self._free = np.ones(len(frames), np.bool_)
         costs = np.array([frame.expected_boxes + OPENING_COST for frame in frames])
         self._density = np.array([max(frame.value, FLOOR) for frame in frames]) / costs
@@ -137,12 +139,11 @@ class _Choice:
 
     def best(self) -> int | None:
         """The frame to take next by value, or None when there is none left."""
-        free = self._free & self._allowed()
-        if not free.any():
+        if not self._free.any():
             return None
         novelty = np.clip(self._bits, 1, UNRELATED_BITS) / UNRELATED_BITS
         scores = self._density * novelty / (1 + self._per_session[self._session])
-        return int(np.argmax(np.where(free, scores, -1.0)))
+        return int(np.argmax(np.where(self._allowed(), scores, -1.0)))
 
     def take(self, index: int, *, blind: bool) -> None:
         """Note one as chosen."""
@@ -156,7 +157,7 @@ class _Choice:
         self._note_distance(self._hashes[index])
 
     def _allowed(self) -> npt.NDArray[np.bool_]:
-        """Without those of a session that has half already, unless there are no others left."""
+        """Free ones, without those of a session that has half already if there are others."""
         full = 2 * self._per_session > self._per_session.sum()
         others = self._free & ~full[self._session]
         return others if others.any() else self._free

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pipeline.demo_game.captures import add_member, box_shape, coco_document, stored_png
+from pipeline.demo_game.captures import add_subset
 from pipeline.demo_game.renderer import UNLABELLED_SESSIONS, Screenshot, screenshot
 from pipeline.errors import OutpostError
 from pipeline.files import replacing
@@ -50,15 +49,7 @@ def write_true_labels(file: Path, asked: Sequence[AskedFrame], report: Report = 
         subsets[one.subset].append(drawn)
     with replacing(file) as fresh, zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as archive:
         for subset, frames in subsets.items():
-            _add_subset(archive, subset, frames)
-
-
-def _add_subset(archive: zipfile.ZipFile, subset: str, frames: Iterable[Screenshot]) -> None:
-    labelled = list(frames)
-    for frame in labelled:
-        add_member(archive, f"images/{subset}/{frame.name}.png", stored_png(frame.image))
-    annotations = json.dumps(coco_document(labelled, box_shape)).encode()
-    add_member(archive, f"annotations/instances_{subset}.json", annotations)
+            add_subset(archive, subset, frames)
 
 
 def _drawn(source: str) -> Screenshot:

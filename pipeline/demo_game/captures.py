@@ -75,8 +75,7 @@ def write_export_batches(exports_folder: Path, report: Report = silent) -> tuple
     return files
 
 
-def box_shape(seen: SeenObject) -> Shape:
-    """A rectangle, as an annotator draws it."""
+def _box_shape(seen: SeenObject) -> Shape:
     box = seen.box
     return {
         "segmentation": [],
@@ -100,9 +99,9 @@ def _polygon_shape(seen: SeenObject) -> Shape:
 
 
 BATCHES: Mapping[str, tuple[str, Callable[[SeenObject], Shape]]] = {
-    "session_harbour.zip": ("harbour", box_shape),
+    "session_harbour.zip": ("harbour", _box_shape),
     "session_valley.zip": ("valley", _polygon_shape),
-    "heldout_session.zip": ("heldout", box_shape),
+    "heldout_session.zip": ("heldout", _box_shape),
 }
 """The session in each archive, and how it was annotated."""
 
@@ -141,17 +140,24 @@ def _archive(name: str, played: Iterable[Screenshot], report: Report) -> bytes:
     frames = list(track(played, FRAMES, f"play the {session} session", report))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for frame in frames:
-            add_member(archive, f"images/default/{frame.name}.png", stored_png(frame.image))
-        annotations = json.dumps(coco_document(frames, shape_of)).encode()
-        add_member(archive, "annotations/instances_default.json", annotations)
+        add_subset(archive, "default", frames, shape_of)
     return stream.getvalue()
 
 
-def coco_document(
-    frames: Sequence[Screenshot], shape_of: Callable[[SeenObject], Shape]
-) -> dict[str, Any]:
-    """What CVAT writes into an annotation file of such frames."""
+def add_subset(
+    archive: zipfile.ZipFile,
+    subset: str,
+    frames: Sequence[Screenshot],
+    shape_of: Callable[[SeenObject], Shape] = _box_shape,
+) -> None:
+    """Add one of CVAT's subsets to an export: its images, and the annotation file of them."""
+    for frame in frames:
+        _add(archive, f"images/{subset}/{frame.name}.png", stored_png(frame.image))
+    annotations = json.dumps(_coco(frames, shape_of)).encode()
+    _add(archive, f"annotations/instances_{subset}.json", annotations)
+
+
+def _coco(frames: Sequence[Screenshot], shape_of: Callable[[SeenObject], Shape]) -> dict[str, Any]:
     # In alphabetical order, which is not that of the pack.
     labels = sorted({file.shows for file in sprite_files()} - {DISTRACTOR, DECOY})
     annotations: list[dict[str, Any]] = []
@@ -217,8 +223,7 @@ def stored_png(image: Pixels) -> bytes:
     return stream.getvalue()
 
 
-def add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    """A file into an archive, with the same bytes on every system."""
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     entry = zipfile.ZipInfo(name, EARLIEST)
     # By default these two depend on the operating system.
     entry.create_system, entry.external_attr = 3, 0o644 << 16

@@ -9,6 +9,7 @@ Pillow does; browsers differ for PNG. So images are stored turned, and without a
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 from detector_runtime.images import orientation_of, upright
@@ -47,6 +48,16 @@ def open_image(content: bytes) -> Image.Image:
         UNREADABLE: it is damaged, or of another format.
     """
     return Image.open(io.BytesIO(content), formats=sorted(LOSSLESS_OPTIONS))
+
+
+def upright_rgb(file: Path) -> Image.Image:
+    """The pixels of an image's file as they are shown, RGB.
+
+    Raises:
+        UNREADABLE: it is gone or damaged.
+    """
+    with Image.open(file) as image:
+        return upright(image).convert("RGB")
 
 
 def upright_content(content: bytes) -> bytes:

@@ -11,6 +11,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotation_batches import latest_batch, require_batch_name
+from assets.graph.frame_selection import newest_model
 from pipeline.annotation.annotation_batch import AnnotationBatch, SelectionSummary
 from pipeline.annotation.tasks.task_plan import BLIND_SUBSET, corrected_subset
 from pipeline.demo_game.annotator import AskedFrame, write_true_labels
@@ -90,17 +91,9 @@ def choose(
             if is_new:
                 instance.delete_dynamic_partition(_partitions(pack), name)
             raise
-        if prelabelled(definitions, instance, keys):
+        if newest_model(instance, resources.artifacts.store, keys) is not None:
             materialize(definitions, instance, [keys.prelabels], partition=name)
         return _chosen(resources, instance, keys, key, name)
-
-
-def prelabelled(definitions: dg.Definitions, instance: dg.DagsterInstance, keys: GameKeys) -> bool:
-    """Whether boxes to correct can be found: the asset exists, and there is a model."""
-    known = definitions.resolve_asset_graph().get_all_asset_keys()
-    models = (keys.onnx_export, keys.runtime_package)
-    has_model = any(latest_version(instance, model) is not None for model in models)
-    return has_model and keys.prelabels in known
 
 
 def chosen_batches(resources: Resources, game: str | Path) -> tuple[ChosenBatch, ...]:

@@ -55,9 +55,9 @@ def returned_frames(
 ) -> ReturnedFrames:
     """Find the frames of an export that went out with prelabels.
 
-    The same image is one whose file has the same bytes, as it was captured or turned upright; or
-    the same pixels. Where several annotation batches hold an image, the one that shares most
-    frames with the export is taken; of those that share as many, the last by name.
+    The same image is one whose file has the same bytes, which are upright in both; or the same
+    pixels. Where several annotation batches hold an image, the one that shares most frames with
+    the export is taken; of those that share as many, the last by name.
 
     Args:
         prelabels: by annotation batch.
@@ -92,8 +92,7 @@ def _candidates(
     by_file: dict[str, list[Sent]] = defaultdict(list)
     by_pixels: dict[str, list[Sent]] = defaultdict(list)
     for one in sent:
-        for digest in {one[1].sha256, one[1].stored_sha256} - {""}:
-            by_file[digest].append(one)
+        by_file[one[1].sha256].append(one)
         by_pixels[one[1].pixels_sha256].append(one)
     by_pixels.pop("", None)
     sizes = {(frame.width, frame.height) for _, frame in sent}

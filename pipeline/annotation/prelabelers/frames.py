@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 
-from detector_runtime.images import upright
 from PIL import Image
 
 from pipeline.annotation.annotation_batch import AnnotationBatch, ChosenFrame
@@ -20,7 +18,7 @@ from pipeline.annotation.prelabels import (
 )
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.formats.shapes import ShapeError, box_in_image
-from pipeline.labels.images import UNREADABLE, open_image, upright_content
+from pipeline.labels.images import UNREADABLE, upright_rgb
 from pipeline.progress import Report, silent, track
 from pipeline.provenance import ArtifactVersion
 
@@ -63,7 +61,7 @@ def prelabel_frames(
 def _prelabelled(
     file: Path, frame: ChosenFrame, prelabeler: Prelabeler, names: Sequence[str]
 ) -> PrelabelledFrame:
-    content, image = _read(file, frame)
+    image = _read(file, frame)
     found = sorted(
         _kept(prelabeler.find(image), frame, names),
         key=lambda one: (-one.score, one.class_name, one.box),
@@ -75,17 +73,14 @@ def _prelabelled(
         height=frame.height,
         blind=frame.blind,
         boxes=tuple(found),
-        stored_sha256=sha256(content).hexdigest(),
         pixels_sha256=pixel_digest(image),
     )
 
 
-def _read(file: Path, frame: ChosenFrame) -> tuple[bytes, Image.Image]:
-    """The file's bytes as an export batch keeps them, and its pixels, upright and RGB."""
+def _read(file: Path, frame: ChosenFrame) -> Image.Image:
+    """The frame's pixels, of the size that the batch says."""
     try:
-        content = upright_content(file.read_bytes())
-        with open_image(content) as opened:
-            image = upright(opened).convert("RGB")
+        image = upright_rgb(file)
     except UNREADABLE as error:
         raise PrelabelError(
             f"{frame.name} cannot be read ({error}).", "Materialize annotation_batch again."
@@ -96,7 +91,7 @@ def _read(file: Path, frame: ChosenFrame) -> tuple[bytes, Image.Image]:
             f"{frame.width}x{frame.height}.",
             "Materialize annotation_batch again.",
         )
-    return content, image
+    return image
 
 
 def _kept(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from detector_runtime.images import upright
 from detector_runtime.tools.palette import class_colour
 from PIL import Image, ImageDraw
 
 from pipeline.annotation.annotation_batch import AnnotationBatch
 from pipeline.annotation.prelabels import PrelabelledFrame, PrelabelledFrames
+from pipeline.labels.images import upright_rgb
 from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import draw_box, draw_label
 from pipeline.visualization.palette import readable_on_black
@@ -29,10 +29,10 @@ def frames_of(
     """A JPEG of some frames with their boxes, evenly spread; None where there is no such frame."""
     images = {frame.name: batch.image_of(frame) for frame in batch.frames}
     frames = [frame for frame in content.frames if frame.blind is blind and frame.name in images]
-    tiles = []
-    for frame in spread_over(frames, count):
-        with Image.open(images[frame.name]) as opened:
-            tiles.append(_tile(upright(opened).convert("RGB"), frame, content.class_names))
+    tiles = [
+        _tile(upright_rgb(images[frame.name]), frame, content.class_names)
+        for frame in spread_over(frames, count)
+    ]
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)))) if tiles else None
 
 

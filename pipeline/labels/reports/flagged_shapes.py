@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector_runtime.images import upright
 from PIL import Image, ImageDraw
 
 from pipeline.labels.batches import Batch, ExportBatch, Frame
 from pipeline.labels.boxes import Box
-from pipeline.labels.images import UNREADABLE
+from pipeline.labels.images import UNREADABLE, upright_rgb
 from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import draw_box
 from pipeline.visualization.palette import SKY_BLUE, VERMILION
@@ -114,8 +113,7 @@ class _BatchFrames:
 def opened(file: Path) -> Image.Image | None:
     """An image upright and in RGB; None where it cannot be read any more."""
     try:
-        with Image.open(file) as image:
-            return upright(image).convert("RGB")
+        return upright_rgb(file)
     except UNREADABLE:
         return None
 

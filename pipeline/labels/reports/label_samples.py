@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from detector_runtime.images import upright
 from detector_runtime.tools.palette import class_colour
 from PIL import Image, ImageDraw
 
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.images import upright_rgb
 from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.subsampling import spread_over
 from pipeline.visualization.annotators import draw_box, draw_label
@@ -33,7 +32,7 @@ def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
     images = [line for line in listed if is_real(line)] or listed
     tiles = []
     for line in spread_over(images, count):
-        image = _opened(training_set.folder / line)
+        image = upright_rgb(training_set.folder / line)
         rows = training_set.rows_of(line)
         boxes = [row.labelled_box(image.width, image.height) for row in rows]
         tiles.append(_tile(image, boxes, training_set.class_names))
@@ -43,15 +42,10 @@ def training_samples(training_set: TrainingSet, count: int = 6) -> bytes:
 def batch_samples(export: ExportBatch, count: int = 6) -> bytes | None:
     """A JPEG of a batch's frames with their labels, spread evenly; None where it has no frame."""
     tiles = [
-        _tile(_opened(export.image_of(frame)), frame.boxes, export.batch.class_names)
+        _tile(upright_rgb(export.image_of(frame)), frame.boxes, export.batch.class_names)
         for frame in spread_over(export.batch.frames, count)
     ]
     return encode_jpeg(create_tiles(tiles, min(COLUMNS, len(tiles)))) if tiles else None
-
-
-def _opened(file: Path) -> Image.Image:
-    with Image.open(file) as opened:
-        return upright(opened).convert("RGB")
 
 
 def _tile(image: Image.Image, boxes: Sequence[LabelledBox], names: Sequence[str]) -> Image.Image:

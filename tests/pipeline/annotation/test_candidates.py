@@ -62,16 +62,45 @@ def test_what_a_labelled_frame_shows_is_left_out(tmp_path: Path) -> None:
     assert (found.duplicates, found.labelled) == (0, 1)
 
 
-def test_a_slow_pan_leaves_some_frames(tmp_path: Path) -> None:
+def save_pan(folder: Path) -> None:
+    """Forty frames of a camera that moves slowly."""
     wide = Image.fromarray(
         np.random.default_rng(5).integers(20, 235, (9, 80, 3), dtype=np.uint8)
     ).resize((1600, 180), Image.Resampling.BICUBIC)
     for number in range(40):
         part = wide.crop((number * 8, 0, number * 8 + 320, 180))
-        save(part, tmp_path / f"pan_{number:02d}.png")
+        save(part, folder / f"pan_{number:02d}.png")
+
+
+def test_a_slow_pan_leaves_some_frames(tmp_path: Path) -> None:
+    save_pan(tmp_path)
     images, _ = read(tmp_path)
     kept = find_candidates(images, ()).screenshots
     assert 3 <= len(kept) < 40
+
+
+def test_whatever_is_left_out_is_like_one_that_is_kept_or_labelled(tmp_path: Path) -> None:
+    save_pan(tmp_path)
+    images, _ = read(tmp_path)
+    for number in (1, 8, 12, 35):
+        labelled = images[number].fingerprint
+        found = find_candidates(images, [labelled])
+        shown = [labelled, *(one.fingerprint for one in found.screenshots)]
+        assert found.labelled > 1, "what is near the labelled one, too"
+        assert [one for one in images if find_candidates([one], shown).screenshots] == []
+
+
+def test_what_cannot_be_told_apart_is_one_only_where_the_files_are(tmp_path: Path) -> None:
+    black = Image.new("RGB", (320, 180))
+    for name in ("a.png", "b.png"):
+        save(black, tmp_path / name)
+    black.putpixel((9, 9), (255, 255, 255))
+    save(black, tmp_path / "c.png")
+    images, _ = read(tmp_path)
+    assert images[0].thumbnail == images[2].thumbnail
+    found = find_candidates(images, ())
+    assert [one.source for one in found.screenshots] == ["a.png", "c.png"]
+    assert found.duplicates == 1
 
 
 def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.annotation.augmented_inference import SCALE, AugmentedDetections, detect_augmented
 from pipeline.annotation.scoring import (
     LEAST_WEIGHT,
+    MOST_REASONS,
     MOST_WEIGHT,
     ScoringRules,
     class_weights,
@@ -71,6 +72,8 @@ def test_rare_classes_weigh_more() -> None:
     seen = AugmentedDetections((ScoredBox(0, 0.5, HERE),))
     assert rate_uncertainty(seen, rare).value == 2.0
     assert "9 labelled so far" in rate_uncertainty(seen, rare).reasons[0].text
+    either = AugmentedDetections((ScoredBox(1, 0.9, HERE), ScoredBox(0, 0.5, HERE)))
+    assert rate_uncertainty(either, rare).value == 2.0, "the rarer of two in one place"
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60))
@@ -95,6 +98,19 @@ def test_augmented_detections_that_disagree_are_worth_more() -> None:
     assert "but 0 in the flipped image" in {r.kind: r.text for r in lost.reasons}["disagreement"]
 
 
+def test_images_disagree_by_place_and_by_class_about_what_counts() -> None:
+    def disagreement(original: ScoredBox, *flipped: ScoredBox) -> float:
+        rating = rate_uncertainty(AugmentedDetections((original,), flipped), RULES)
+        return sum(one.value for one in rating.reasons if one.kind == "disagreement")
+
+    sure = ScoredBox(0, 0.9, HERE)
+    assert disagreement(sure, sure) == 0
+    assert disagreement(sure, replace(sure, score=0.5)) == pytest.approx(0.4 / 2)
+    assert disagreement(sure, replace(sure, box=THERE)) == pytest.approx(0.9)
+    assert disagreement(sure, replace(sure, class_id=1)) == pytest.approx(0.9)
+    assert disagreement(replace(sure, score=0.29)) == 0, "below its threshold"
+
+
 @given(detections, detections)
 def test_a_rating_is_never_negative_and_its_reasons_come_by_weight(
     original: tuple[ScoredBox, ...], flipped: tuple[ScoredBox, ...]
@@ -104,6 +120,14 @@ def test_a_rating_is_never_negative_and_its_reasons_come_by_weight(
     assert weights == sorted(weights, reverse=True)
     assert rating.value >= round(sum(weights), 3) - 0.001 >= -0.001
     assert rating.expected_boxes >= 1
+
+
+def test_a_frame_is_worth_more_than_the_reasons_that_are_shown() -> None:
+    places = [Box(60 * n, 0, 60 * n + 40, 40) for n in range(MOST_REASONS + 2)]
+    rating = rate_uncertainty(
+        AugmentedDetections(tuple(ScoredBox(0, 0.5, box) for box in places)), RULES
+    )
+    assert (len(rating.reasons), rating.value) == (MOST_REASONS, len(places))
 
 
 def test_boxes_are_expected_as_labelled_frames_have_them() -> None:

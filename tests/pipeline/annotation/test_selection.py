@@ -99,6 +99,23 @@ def test_no_session_has_more_than_half_while_others_have_frames(
         left[session] -= 1
 
 
+@given(candidates(1), BUDGETS)
+def test_blind_frames_crowd_no_others_of_their_session_out(
+    frames: list[RatedFrame], budget: Budget
+) -> None:
+    taken: Counter[str] = Counter()
+    for pick in select_frames(frames, budget):
+        if not pick.blind:
+            assert pick.before == taken[frames[pick.index].session]
+            taken[frames[pick.index].session] += 1
+
+
+def test_of_frames_that_do_not_fill_the_budget_a_share_is_blind() -> None:
+    frames = [RatedFrame(f"{index:064x}", "0" * 16, "one", 1.0, 10.0) for index in range(10)]
+    picks = select_frames(frames, Budget(1000.0, 0.2))
+    assert [pick.blind for pick in picks] == [True] * 2 + [False] * 8
+
+
 @given(st.integers(1, 40))
 def test_frames_that_are_worth_the_same_are_spread_over_the_sessions(count: int) -> None:
     frames = [
@@ -125,6 +142,20 @@ def test_value_is_counted_by_the_boxes_that_it_takes() -> None:
     dense = RatedFrame("a" * 64, "0" * 16, "one", 10.0, 60.0)
     small = RatedFrame("b" * 64, "f" * 16, "two", 4.0, 8.0)
     (pick,) = select_frames([dense, small], Budget(5.0, 0.0))
+    assert pick.index == 1
+
+
+def test_a_frame_costs_more_than_its_boxes() -> None:
+    few = RatedFrame("a" * 64, "0" * 16, "one", 1.0, 1.0)
+    many = RatedFrame("b" * 64, "f" * 16, "two", 10.0, 10.0)
+    (pick,) = select_frames([few, many], Budget(1.0, 0.0))
+    assert pick.index == 1
+
+
+def test_among_frames_that_are_worth_nothing_the_other_view_comes_first() -> None:
+    same = RatedFrame("a" * 64, "0" * 16, "one", 0.0, 10.0)
+    other = RatedFrame("b" * 64, "f" * 16, "two", 0.0, 10.0)
+    (pick,) = select_frames([same, other], Budget(5.0, 0.0), labelled=["0" * 16])
     assert pick.index == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -151,6 +152,14 @@ def test_of_several_batches_the_one_that_shares_most_frames_is_taken(tmp_path: P
     assert counts(compared) == {"sheep": (1, 0, 0, 0, 0), "wolf": (1, 0, 0, 0, 0)}
 
 
+def test_of_batches_that_share_as_many_frames_the_last_one_is_taken(tmp_path: Path) -> None:
+    prelabels = {
+        name: sent(tmp_path / name, {"a": found(SHEEP)}) for name in ("first", "third", "second")
+    }
+    compared = compare_labels(returned(tmp_path, {"a.png": [SHEEP]}), prelabels)
+    assert [frame.batch for frame in compared.frames] == ["third"]
+
+
 def test_an_image_that_came_back_twice_counts_once(tmp_path: Path) -> None:
     prelabels = sent(tmp_path / "sent", {"a": found(SHEEP)})
     labels = {"x/a.png": [SHEEP], "y/a.png": [WOLF]}
@@ -261,6 +270,23 @@ def test_the_plot_has_a_bar_for_each_class_and_escapes_names() -> None:
     assert "a&lt;b" in svg
     assert "w" * 40 not in svg
     assert svg.count("<text") == 1 + 5 + 3 * 3
+
+
+def test_the_plot_has_the_classes_with_most_boxes_the_largest_first() -> None:
+    rows = [ClassCorrections(class_name=f"class{n:02d}", kept=n, added=1) for n in range(30)]
+    svg = corrections_svg(summary_of(rows))
+    assert svg is not None
+    assert re.findall(r">(class\d+)<", svg) == [f"class{n:02d}" for n in range(29, 5, -1)]
+
+
+def test_all_classes_together_overlap_as_their_boxes_do() -> None:
+    rows = [
+        ClassCorrections(class_name="sheep", moved=3, moved_overlap=0.6),
+        ClassCorrections(class_name="wolf", moved=1, moved_overlap=0.8),
+        ClassCorrections(class_name="dragon", kept=5),
+    ]
+    assert totals(rows).moved_overlap == pytest.approx(0.65)
+    assert totals(rows[2:]).moved_overlap is None
 
 
 def summary_of(rows: Sequence[ClassCorrections]) -> CorrectionSummary:
