@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from pipeline.manifests import digest_of
 from pipeline.progress import Progress, Report
 from resources.exports.base import ExportSourceError
-from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
+from resources.exports.fetched import FetchedExports, RemoteExport, not_retired
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -103,9 +103,7 @@ class ExportsBucket:
 
     def retire(self, batch: str) -> None:
         """See `ExportSource.retire`: the bucket stays as it is."""
-        found = [one for one in self.found() if one.batch == batch]
-        if found:
-            self.copies.retire(RetiredExport(name=one.name, stamp=one.stamp) for one in found)
+        self.copies.retire(one for one in self.found() if one.batch == batch)
 
     def restore(self, batch: str) -> None:
         """See `ExportSource.restore`."""

@@ -13,7 +13,7 @@ from pipeline.errors import OutpostError
 from pipeline.manifests import digest_of
 from pipeline.progress import Report
 from resources.exports.base import ExportSourceError
-from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
+from resources.exports.fetched import FetchedExports, RemoteExport, not_retired
 
 
 class FinishedTask(Protocol):
@@ -95,9 +95,7 @@ class CompletedTasks:
 
     def retire(self, batch: str) -> None:
         """See `ExportSource.retire`: CVAT stays as it is."""
-        found = [one for one in self.found() if one.batch == batch]
-        if found:
-            self.copies.retire(RetiredExport(name=one.name, stamp=one.stamp) for one in found)
+        self.copies.retire(one for one in self.found() if one.batch == batch)
 
     def restore(self, batch: str) -> None:
         """See `ExportSource.restore`."""
