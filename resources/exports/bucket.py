@@ -26,8 +26,9 @@ from resources.exports.fetched import FetchedExports, RemoteExport, not_retired
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
-LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
-CREDENTIALS = re.compile(r"//[^/]*@")
+LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[^?]*))?")
+CREDENTIALS = re.compile(r".*@|\?.*", re.DOTALL)
+"""Where people put them into an address: before the host, and after what an address asks for."""
 LOOK_SECONDS = 8.0
 """For a page of the bucket's list, with its repetition: a tick of the sensor has a minute."""
 PART_BYTES = 16 << 20
@@ -75,7 +76,7 @@ class ExportsBucket:
         match = LOCATION.fullmatch(self.location)
         if match is None:
             raise ExportSourceError(
-                f"{CREDENTIALS.sub('//***@', self.location)!r} is no place in a bucket.",
+                f"{CREDENTIALS.sub('***', self.location)!r} is no place in a bucket.",
                 "Write it as s3://bucket or s3://bucket/prefix, without credentials: those are "
                 "read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             )

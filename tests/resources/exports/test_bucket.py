@@ -178,12 +178,24 @@ def test_a_key_that_is_refused_is_said_to_be(
     assert "AWS_SECRET_ACCESS_KEY to a key" in raised.value.fix
 
 
-@pytest.mark.parametrize("location", ["annotations", "s3://", "https://host/b", "s3://user:pw@b"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "annotations",
+        "s3://",
+        "https://host/b",
+        "s3://user:secret@b",
+        "s3://user:of/a/secret@b/prefix",
+        "user:secret@b",
+        "https://host/b?key=secret",
+        "s3://annotations/prefix?key=secret",
+    ],
+)
 def test_a_place_that_is_none_says_how_to_write_one(location: str, tmp_path: Path) -> None:
     with pytest.raises(ExportSourceError, match="is no place in a bucket") as raised:
         ExportsBucket(location, "demo", FetchedExports(tmp_path)).found()
     assert "s3://bucket/prefix" in raised.value.fix
-    assert "user:pw" not in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_prefix_may_be_empty(tmp_path: Path) -> None:
