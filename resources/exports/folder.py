@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.labels.formats.cvat_export import digest_of_export
+from pipeline.labels.formats.cvat_export import ExportError, digest_of_export
 from pipeline.manifests import digest_of
 from pipeline.progress import Report, silent
 from resources.exports.base import ExportSourceError, batch_name
@@ -52,14 +53,18 @@ class DroppedExport:
     def stamp(self) -> str:
         """Changes when any of its files is replaced, or one comes or goes; cheap, for polling.
 
-        Two equal stamps some time apart say that nobody is copying into it any more.
+        Two equal stamps some time apart say that nobody is copying into it any more. It changes,
+        too, when somebody gets the right to read it.
         """
-        return digest_of([self.path.name, *sorted(_stamps(self.path))])[:16]
+        right = [] if self._may_be_read else ["not readable"]
+        return digest_of([self.path.name, *right, *sorted(_stamps(self.path))])[:16]
 
     @property
     def has_arrived(self) -> bool:
         """Whether it can be an export: an archive has its directory at its end, a folder names
-        its annotations."""
+        its annotations. One that may not be read can be; reading it then says what is wrong."""
+        if not self._may_be_read:
+            return True
         if self.path.is_dir():
             return any((self.path / "annotations").glob("instances_*.json"))
         return zipfile.is_zipfile(self.path)
@@ -70,8 +75,15 @@ class DroppedExport:
         return self.path
 
     def differs_from(self, sha256: str) -> bool:
-        """See `Export.differs_from`."""
-        return digest_of_export(self.path) != sha256
+        """See `Export.differs_from`; what cannot be read any more counts as another one."""
+        try:
+            return digest_of_export(self.path) != sha256
+        except ExportError:
+            return True
+
+    @property
+    def _may_be_read(self) -> bool:
+        return os.access(self.path, os.R_OK)
 
 
 @dataclass(frozen=True)

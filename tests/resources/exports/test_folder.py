@@ -3,10 +3,12 @@
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline.labels.formats.cvat_export import ExportError, digest_of_export
 from resources.exports import Exports
 from resources.exports.base import ExportMissingError
 from resources.exports.folder import DroppedExport
@@ -165,3 +167,33 @@ def test_retired_exports_in_a_folder_that_lets_nobody_look_are_passed_over(
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert exports.retired("demo") == ()
+
+
+@pytest.mark.parametrize("make", [archive, unpacked])
+def test_an_export_that_may_not_be_read_says_so_when_it_is_read(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Path]
+) -> None:
+    """And it is read anew once somebody gets the right."""
+    export = DroppedExport(make(exports.path("demo") / "a.zip"))
+    allowed, digest = export.stamp, digest_of_export(export.path)
+    with monkeypatch.context() as refused:
+        refuse_to_read(refused)
+        assert export.has_arrived
+        assert export.stamp == export.stamp != allowed
+        assert export.differs_from(digest)
+        with pytest.raises(ExportError, match=r"cannot be read: Permission denied\.") as raised:
+            digest_of_export(export.fetch())
+        assert str(export.path) in raised.value.problem
+    assert export.stamp == allowed
+    assert not export.differs_from(digest)
+
+
+def refuse_to_read(patch: pytest.MonkeyPatch) -> None:
+    """As a system does that knows rights; who runs tests may be allowed everything."""
+
+    def refuse(file: Path, *_: object, **_named: object) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    patch.setattr(os, "access", lambda *_: False)
+    patch.setattr(Path, "open", refuse)
+    patch.setattr(zipfile, "is_zipfile", lambda _: False)
