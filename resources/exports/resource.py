@@ -59,12 +59,16 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The folder, which need not exist yet."""
         return Path(self.folder) if self.folder else self.paths.state.exports(game)
 
+    def dropped(self, game: str) -> ExportsFolder:
+        """The folder as a source, which is there always."""
+        return ExportsFolder(self.path(game), required=bool(self.folder))
+
     def sources(self, game: str) -> tuple[ExportSource, ...]:
         """Every source; where two have an export of one batch name, the earlier one's is read."""
         return tuple(self._sources(game))
 
     def _sources(self, game: str) -> Iterator[ExportSource]:
-        yield ExportsFolder(self.path(game), required=bool(self.folder))
+        yield self.dropped(game)
         if bucket := self.bucket or os.environ.get(BUCKET_VARIABLE, ""):
             yield ExportsBucket(bucket, game, self._copies(game, "bucket"))
         if self.with_cvat or os.environ.get(CVAT_VARIABLE, "").strip().lower() not in OFF:
