@@ -55,8 +55,8 @@ def cvat(monkeypatch: pytest.MonkeyPatch) -> Iterator[CvatDouble]:
 
 @pytest.fixture
 def resources(tmp_path: Path) -> Resources:
-    plain = vars(Resources.of(Paths.below(tmp_path / "home")))
-    return Resources(**{**plain, "cvat": Cvat(poll_seconds=0.01)})
+    plain = Resources.of(Paths.below(tmp_path / "home"))
+    return replace(plain, cvat=Cvat(poll_seconds=0.01))
 
 
 def make_batch(resources: Resources, boxes: int = 2) -> None:

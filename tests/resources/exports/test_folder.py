@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.labels.formats.cvat_export import ExportError, digest_of_export
 from resources.exports import Exports
-from resources.exports.base import ExportMissingError
+from resources.exports.base import ExportMissingError, ExportSourceError
 from resources.exports.folder import DroppedExport
 from resources.paths import Paths
 
@@ -167,6 +167,25 @@ def test_retired_exports_in_a_folder_that_lets_nobody_look_are_passed_over(
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert exports.retired("demo") == ()
+
+
+def test_a_folder_that_lets_nobody_write_is_told_and_loses_nothing(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(exports.path("demo") / "a.zip")
+    archive(exports.path("demo") / "b.zip")
+    exports.retire("demo", "b")
+
+    def refuse(file: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ExportSourceError, match="cannot be changed: Permission denied"):
+        exports.retire("demo", "a")
+    with pytest.raises(ExportSourceError, match="cannot be changed: Permission denied"):
+        exports.restore("demo", "b")
+    assert chosen(exports) == {"a": "a.zip"}
+    assert [export.batch for export in exports.retired("demo")] == ["b"]
 
 
 @pytest.mark.parametrize("make", [archive, unpacked])
