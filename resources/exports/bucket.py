@@ -98,8 +98,9 @@ class ExportsBucket:
 
     def retired(self) -> list[RemoteExport]:
         """See `ExportSource.retired`: those that are still there as they were."""
-        listed = {(one.name, one.stamp): one for one in self._listed()}
-        keys = ((one.name, one.stamp) for one in self.copies.retired())
+        keys = [(one.name, one.stamp) for one in self.copies.retired()]
+        # Nobody is asked of nothing.
+        listed = {(one.name, one.stamp): one for one in (self._listed() if keys else ())}
         return [listed[key] for key in keys if key in listed]
 
     def retire(self, batch: str) -> None:

@@ -84,9 +84,12 @@ class CompletedTasks:
 
     def retired(self) -> list[RemoteExport]:
         """See `ExportSource.retired`: those that are still there as they were, or fetched."""
-        completed = {(task.name, task.stamp): task for task in self._completed()}
+        retired = self.copies.retired()
+        # Nobody is asked of nothing.
+        tasks = self._completed() if retired else ()
+        completed = {(task.name, task.stamp): task for task in tasks}
         found: list[RemoteExport] = []
-        for one in self.copies.retired():
+        for one in retired:
             if (task := completed.get((one.name, one.stamp))) is not None:
                 found.append(task)
             elif self.copies.record_of(one.name) is not None:

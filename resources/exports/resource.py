@@ -18,7 +18,6 @@ from resources.exports.base import (
     ExportSourceError,
     Listing,
     NotRestoredError,
-    PassedOver,
 )
 from resources.exports.bucket import ExportsBucket
 from resources.exports.cvat_source import CompletedTasks
@@ -88,17 +87,16 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         return self.listing(game).exports
 
-    def passed_over(self, game: str) -> tuple[PassedOver, ...]:
-        """What is there and is not read, because another export has its batch name."""
-        return self.listing(game).passed_over
-
-    def export(self, game: str, batch: str) -> Export:
+    def export(self, game: str, batch: str, listing: Listing | None = None) -> Export:
         """One export by its batch name.
+
+        Args:
+            listing: of that game, for those who have asked all sources already.
 
         Raises:
             ExportMissingError: it is not there.
         """
-        return _export_of(self.listing(game), self.path(game), game, batch)
+        return _export_of(listing or self.listing(game), self.path(game), game, batch)
 
     def retired(self, game: str) -> tuple[Export, ...]:
         """Exports that were taken out and may be put back, by batch name and then by time."""

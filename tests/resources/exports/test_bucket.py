@@ -111,7 +111,7 @@ def test_the_folder_goes_before_the_bucket_and_says_so(server: S3Server, exports
     folder.mkdir(parents=True)
     (folder / "a.zip").write_bytes(b"archive")
     assert exports.export("demo", "a").place == str(folder / "a.zip")
-    (passed,) = exports.passed_over("demo")
+    (passed,) = exports.listing("demo").passed_over
     assert f"s3://{server.bucket}/cvat/demo/a.zip is passed over" in str(passed)
     assert str(folder / "a.zip") in str(passed)
 

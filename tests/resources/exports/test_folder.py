@@ -72,7 +72,7 @@ def test_an_archive_goes_before_its_unpacked_self(exports: Exports) -> None:
     archive(folder / "a.zip")
     assert chosen(exports) == {"a": "a.zip"}
     assert exports.export("demo", "a").name == "a.zip"
-    (passed,) = exports.passed_over("demo")
+    (passed,) = exports.listing("demo").passed_over
     assert (passed.batch, passed.name, passed.chosen) == ("a", "a", "a.zip")
 
 
@@ -81,7 +81,7 @@ def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: Exports
     archive(folder / "a_b.zip")
     archive(folder / "a b.zip")
     assert chosen(exports) == {"a_b": "a b.zip"}
-    (passed,) = exports.passed_over("demo")
+    (passed,) = exports.listing("demo").passed_over
     assert "a_b.zip is passed over" in str(passed)
     assert "a b.zip" in str(passed)
 
@@ -89,7 +89,7 @@ def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: Exports
 def test_nothing_is_passed_over_where_names_differ(exports: Exports) -> None:
     archive(exports.path("demo") / "a.zip")
     unpacked(exports.path("demo") / "b")
-    assert exports.passed_over("demo") == ()
+    assert exports.listing("demo").passed_over == ()
 
 
 def test_an_export_that_is_gone_is_named(exports: Exports) -> None:
@@ -100,7 +100,7 @@ def test_an_export_that_is_gone_is_named(exports: Exports) -> None:
 def test_a_folder_that_does_not_exist_holds_no_exports(tmp_path: Path) -> None:
     absent = Exports(paths=Paths.below(tmp_path / "absent"))
     assert absent.exports("demo") == ()
-    assert absent.passed_over("demo") == ()
+    assert absent.listing("demo").passed_over == ()
 
 
 def test_a_folders_stamp_changes_with_every_file_below_it(exports: Exports) -> None:
