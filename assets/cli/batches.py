@@ -22,16 +22,15 @@ def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = Fa
 
     Example: `outpost batches list --game aoe2`
     """
-    from assets.operations.export_batches import batch_rows, unreachable_sources
+    from assets.operations.export_batches import batch_table
 
     with explained():
-        resources = resources_of(context)
-        rows = batch_rows(resources, game)
-        for line in unreachable_sources(resources, game):
-            note(line, errors)
+        table = batch_table(resources_of(context), game)
+    for line in table.unreachable:
+        note(line, errors)
     if as_json:
-        print_json(rows)
-    elif rows:
+        print_json(table.rows)
+    elif table.rows:
         print_table(
             ("batch", "state", "serves", "frames", "boxes"),
             (
@@ -42,7 +41,7 @@ def list_batches(context: typer.Context, game: Game = "demo", as_json: Json = Fa
                     _number(row.frames),
                     _number(row.boxes),
                 )
-                for row in rows
+                for row in table.rows
             ),
         )
     else:

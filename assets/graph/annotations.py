@@ -215,8 +215,9 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
         artifacts: Artifacts,
         exports: Exports,
     ) -> dg.MaterializeResult[Any]:
-        export = exports.export(pack.name, context.partition_key)
-        for passed in exports.passed_over(pack.name):
+        listing = exports.listing(pack.name)
+        export = exports.export(pack.name, context.partition_key, listing)
+        for passed in listing.passed_over:
             if passed.batch == export.batch and not passed.is_same:
                 notice(context.log.warning, str(passed))
         # Batches that were read before, without options, stay what they are.

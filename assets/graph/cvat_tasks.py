@@ -19,6 +19,7 @@ from assets.core.building import (
     latest_version,
     made_from,
     notice,
+    reporter,
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
@@ -87,9 +88,9 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
         batch = AnnotationBatch.open(inputs[0].path)
         prelabels = Prelabels.open(inputs[1].path) if config.with_prelabels else None
         planned = plan_tasks(name, batch, prelabels)
-        told = AssetBuild(context, store, keys.cvat_task, code, {}).report
+        report = reporter(context.log.info)
         with hold_lock(paths.state.root / LOCK):
-            pushed = cvat.push(pack.name, pack.class_names, planned, told)
+            pushed = cvat.push(pack.name, pack.class_names, planned, report)
         for task in pushed:
             if not task.is_new:
                 notice(context.log.info, f"{task.name} is in CVAT already, and was left as it is.")

@@ -14,6 +14,7 @@ from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import BatchReport, SourceExport
 from pipeline.labels.merge import is_held_out
 from resources.defaults import Resources
+from resources.exports.base import Listing
 from resources.instance import open_instance
 
 
@@ -38,18 +39,30 @@ class BatchRow:
     boxes: int | None = None
 
 
-def batch_rows(resources: Resources, game: str | Path) -> tuple[BatchRow, ...]:
-    """Every batch of a game: used ones, those that wait, and retired ones, each by name."""
+@dataclass(frozen=True)
+class BatchTable:
+    """Every batch of a game.
+
+    Attributes:
+        rows: used ones, those that wait, and retired ones, each by name.
+        unreachable: what is wrong with sources of exports that cannot be reached, and what to do.
+    """
+
+    rows: tuple[BatchRow, ...]
+    unreachable: tuple[str, ...]
+
+
+def batch_table(resources: Resources, game: str | Path) -> BatchTable:
+    """What there is in all sources of exports, and what was made of it."""
     pack = load_pack(game)
+    listing = resources.exports.listing(pack.name)
     with open_instance(resources.state) as instance:
-        rows = list(_rows(resources, pack, instance))
-    return tuple(sorted(rows, key=lambda row: (row.state == "retired", row.batch)))
-
-
-def unreachable_sources(resources: Resources, game: str | Path) -> tuple[str, ...]:
-    """What is wrong with the sources of exports that cannot be reached, and what to do."""
-    listing = resources.exports.listing(load_pack(game).name)
-    return tuple(f"{error.problem} {error.fix}" for error in listing.unreachable.values())
+        rows = sorted(
+            _rows(resources, pack, instance, listing),
+            key=lambda row: (row.state == "retired", row.batch),
+        )
+    unreachable = (f"{error.problem} {error.fix}" for error in listing.unreachable.values())
+    return BatchTable(tuple(rows), tuple(unreachable))
 
 
 def retire(resources: Resources, game: str | Path, batch: str) -> None:
@@ -85,9 +98,10 @@ def restore(resources: Resources, game: str | Path, batch: str) -> None:
             instance.add_dynamic_partitions(_partitions_name(pack), [batch])
 
 
-def _rows(resources: Resources, pack: GamePack, instance: dg.DagsterInstance) -> Iterator[BatchRow]:
+def _rows(
+    resources: Resources, pack: GamePack, instance: dg.DagsterInstance, listing: Listing
+) -> Iterator[BatchRow]:
     exports, store = resources.exports, resources.artifacts.store
-    listing = exports.listing(pack.name)
     dropped = {export.batch: export for export in listing.exports}
     partitions = _partitions(instance, pack)
     for batch in sorted({*dropped, *partitions}):

@@ -26,7 +26,7 @@ from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Progress, Report, silent
 from resources.cvat.connection import TimeLimits, fetch_fields, fields_of
 from resources.cvat.errors import CvatError, CvatRequestError
-from resources.cvat.listing import count_shapes, find_project
+from resources.cvat.listing import find_project
 from resources.cvat.requests import wait_for_request
 from resources.cvat.tasks import UNFINISHED_SUFFIX
 
@@ -45,7 +45,6 @@ class TaskInCvat:
     """A task that is in CVAT with all of its images and boxes.
 
     Attributes:
-        boxes: that it holds now.
         is_new: whether this push has made it.
     """
 
@@ -53,7 +52,6 @@ class TaskInCvat:
     name: str
     url: str
     frames: int
-    boxes: int
     is_new: bool
 
 
@@ -137,8 +135,7 @@ def _push(
         task.id, patched_task_write_request=models.PatchedTaskWriteRequest(name=plan.name)
     )
     report(Progress(f"pushed {plan.name}", 1, 1, 0.0))
-    url = _url(client, task.id)
-    return TaskInCvat(task.id, plan.name, url, len(frames), len(shapes), is_new=True)
+    return TaskInCvat(task.id, plan.name, _url(client, task.id), len(frames), is_new=True)
 
 
 def _shapes(
@@ -185,8 +182,7 @@ def _found(client: Client, task: Any, plan: PlannedTask) -> TaskInCvat:
             "lacks.",
             "Rename or delete that task in CVAT, or choose frames under another batch name.",
         )
-    boxes = count_shapes(client, task.id)
-    return TaskInCvat(task.id, plan.name, _url(client, task.id), len(there), boxes, is_new=False)
+    return TaskInCvat(task.id, plan.name, _url(client, task.id), len(there), is_new=False)
 
 
 def _send_images(

@@ -105,11 +105,15 @@ class ExportSource(Protocol):
         """Pass over whatever is an export of that batch from now on; it may be none.
 
         Raises:
-            ExportSourceError: it cannot be reached.
+            ExportSourceError: it cannot be reached or changed.
         """
 
     def restore(self, batch: str) -> None:
-        """Put the export of that batch back that was retired last; there has to be one."""
+        """Put the export of that batch back that was retired last; there has to be one.
+
+        Raises:
+            ExportSourceError: as `retire`.
+        """
 
 
 @dataclass(frozen=True)

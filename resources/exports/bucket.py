@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING
 from pipeline.manifests import digest_of
 from pipeline.progress import Progress, Report
 from resources.exports.base import ExportSourceError
-from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
+from resources.exports.fetched import FetchedExports, RemoteExport, not_retired
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
-LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
-CREDENTIALS = re.compile(r"//[^/]*@")
+LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[^?]*))?")
+CREDENTIALS = re.compile(r".*@|\?.*", re.DOTALL)
+"""Where people put them into an address: before the host, and after what an address asks for."""
 LOOK_SECONDS = 8.0
 """For a page of the bucket's list, with its repetition: a tick of the sensor has a minute."""
 PART_BYTES = 16 << 20
@@ -75,7 +76,7 @@ class ExportsBucket:
         match = LOCATION.fullmatch(self.location)
         if match is None:
             raise ExportSourceError(
-                f"{CREDENTIALS.sub('//***@', self.location)!r} is no place in a bucket.",
+                f"{CREDENTIALS.sub('***', self.location)!r} is no place in a bucket.",
                 "Write it as s3://bucket or s3://bucket/prefix, without credentials: those are "
                 "read from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             )
@@ -97,15 +98,14 @@ class ExportsBucket:
 
     def retired(self) -> list[RemoteExport]:
         """See `ExportSource.retired`: those that are still there as they were."""
-        listed = {(one.name, one.stamp): one for one in self._listed()}
-        keys = ((one.name, one.stamp) for one in self.copies.retired())
+        keys = [(one.name, one.stamp) for one in self.copies.retired()]
+        # Nobody is asked of nothing.
+        listed = {(one.name, one.stamp): one for one in (self._listed() if keys else ())}
         return [listed[key] for key in keys if key in listed]
 
     def retire(self, batch: str) -> None:
         """See `ExportSource.retire`: the bucket stays as it is."""
-        found = [one for one in self.found() if one.batch == batch]
-        if found:
-            self.copies.retire(RetiredExport(name=one.name, stamp=one.stamp) for one in found)
+        self.copies.retire(one for one in self.found() if one.batch == batch)
 
     def restore(self, batch: str) -> None:
         """See `ExportSource.restore`."""

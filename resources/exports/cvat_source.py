@@ -13,7 +13,7 @@ from pipeline.errors import OutpostError
 from pipeline.manifests import digest_of
 from pipeline.progress import Report
 from resources.exports.base import ExportSourceError
-from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
+from resources.exports.fetched import FetchedExports, RemoteExport, not_retired
 
 
 class FinishedTask(Protocol):
@@ -84,9 +84,12 @@ class CompletedTasks:
 
     def retired(self) -> list[RemoteExport]:
         """See `ExportSource.retired`: those that are still there as they were, or fetched."""
-        completed = {(task.name, task.stamp): task for task in self._completed()}
+        retired = self.copies.retired()
+        # Nobody is asked of nothing.
+        tasks = self._completed() if retired else ()
+        completed = {(task.name, task.stamp): task for task in tasks}
         found: list[RemoteExport] = []
-        for one in self.copies.retired():
+        for one in retired:
             if (task := completed.get((one.name, one.stamp))) is not None:
                 found.append(task)
             elif self.copies.record_of(one.name) is not None:
@@ -95,9 +98,7 @@ class CompletedTasks:
 
     def retire(self, batch: str) -> None:
         """See `ExportSource.retire`: CVAT stays as it is."""
-        found = [one for one in self.found() if one.batch == batch]
-        if found:
-            self.copies.retire(RetiredExport(name=one.name, stamp=one.stamp) for one in found)
+        self.copies.retire(one for one in self.found() if one.batch == batch)
 
     def restore(self, batch: str) -> None:
         """See `ExportSource.restore`."""

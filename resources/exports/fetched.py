@@ -103,9 +103,11 @@ class FetchedExports:
             return ()
         return read_json(file, tuple[RetiredExport, ...], _damaged)
 
-    def retire(self, exports: Iterator[RetiredExport]) -> None:
-        """Pass these over too."""
-        self._keep((*self.retired(), *exports))
+    def retire(self, exports: Iterator[RemoteExport]) -> None:
+        """Pass these over too; it may be none."""
+        found = [RetiredExport(name=one.name, stamp=one.stamp) for one in exports]
+        if found:
+            self._keep((*self.retired(), *found))
 
     def restore(self, batch: str) -> None:
         """Pass the one of a batch over no longer that was retired last."""

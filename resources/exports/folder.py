@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.labels.formats.cvat_export import digest_of_export
+from pipeline.labels.formats.cvat_export import ExportError, digest_of_export
 from pipeline.manifests import digest_of
 from pipeline.progress import Report, silent
 from resources.exports.base import ExportSourceError, batch_name
@@ -52,14 +53,18 @@ class DroppedExport:
     def stamp(self) -> str:
         """Changes when any of its files is replaced, or one comes or goes; cheap, for polling.
 
-        Two equal stamps some time apart say that nobody is copying into it any more.
+        Two equal stamps some time apart say that nobody is copying into it any more. It changes,
+        too, when somebody gets the right to read it.
         """
-        return digest_of([self.path.name, *sorted(_stamps(self.path))])[:16]
+        right = [] if self._may_be_read else ["not readable"]
+        return digest_of([self.path.name, *right, *sorted(_stamps(self.path))])[:16]
 
     @property
     def has_arrived(self) -> bool:
         """Whether it can be an export: an archive has its directory at its end, a folder names
-        its annotations."""
+        its annotations. One that may not be read can be; reading it then says what is wrong."""
+        if not self._may_be_read:
+            return True
         if self.path.is_dir():
             return any((self.path / "annotations").glob("instances_*.json"))
         return zipfile.is_zipfile(self.path)
@@ -70,8 +75,15 @@ class DroppedExport:
         return self.path
 
     def differs_from(self, sha256: str) -> bool:
-        """See `Export.differs_from`."""
-        return digest_of_export(self.path) != sha256
+        """See `Export.differs_from`; what cannot be read any more counts as another one."""
+        try:
+            return digest_of_export(self.path) != sha256
+        except ExportError:
+            return True
+
+    @property
+    def _may_be_read(self) -> bool:
+        return os.access(self.path, os.R_OK)
 
 
 @dataclass(frozen=True)
@@ -105,10 +117,8 @@ class ExportsFolder:
                 f"There is no exports folder {self.path}.",
                 "Connect the disk or network drive that it is on, or make the folder.",
             )
-        try:
+        with self._explained("read"):
             return sorted(_exports_in(self.path), key=lambda one: (one.path.is_dir(), one.name))
-        except OSError as error:
-            raise self._unreadable(error) from error
 
     def retired(self) -> list[DroppedExport]:
         """Exports that were taken out and may be put back, by batch name and then by time.
@@ -116,35 +126,47 @@ class ExportsFolder:
         Raises:
             ExportSourceError: the folder cannot be read.
         """
-        try:
+        with self._explained("read"):
             found = [e for folder in self._retired_folders() for e in _exports_in(folder)]
-        except OSError as error:
-            raise self._unreadable(error) from error
         return sorted(found, key=lambda export: export.batch)
 
     def retire(self, batch: str) -> None:
-        """Move whatever is an export of that batch out of the way; it may be none."""
+        """Move whatever is an export of that batch out of the way; it may be none.
+
+        Raises:
+            ExportSourceError: the folder cannot be read or changed.
+        """
         away = self.path / RETIRED_FOLDER
         for export in [one for one in self.found() if one.batch == batch]:
-            # In a folder of its own: an export of that name may have been retired before.
-            numbers = (int(each.name) for each in self._retired_folders())
-            folder = away / str(max(numbers, default=0) + 1)
-            folder.mkdir(parents=True)
-            export.path.rename(folder / export.name)
+            with self._explained("changed"):
+                # In a folder of its own: an export of that name may have been retired before.
+                numbers = (int(each.name) for each in self._retired_folders())
+                folder = away / str(max(numbers, default=0) + 1)
+                folder.mkdir(parents=True)
+                export.path.rename(folder / export.name)
 
     def restore(self, batch: str) -> None:
-        """Put the export of that batch back that was retired last."""
+        """Put the export of that batch back that was retired last.
+
+        Raises:
+            ExportSourceError: as `retire`.
+        """
         newest = [export for export in self.retired() if export.batch == batch][-1].path
-        newest.rename(self.path / newest.name)
+        with self._explained("changed"):
+            newest.rename(self.path / newest.name)
         # What file managers put beside it, such as .DS_Store, may stay.
         with suppress(OSError):
             newest.parent.rmdir()
 
-    def _unreadable(self, error: OSError) -> ExportSourceError:
-        return ExportSourceError(
-            f"The exports folder {self.path} cannot be read: {error.strerror or error}.",
-            "Give yourself the right to read it, or connect the disk that it is on.",
-        )
+    @contextmanager
+    def _explained(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ExportSourceError(
+                f"The exports folder {self.path} cannot be {done}: {error.strerror or error}.",
+                "Give yourself the right to read and write it, or connect the disk that it is on.",
+            ) from error
 
     def _retired_folders(self) -> list[Path]:
         """Those of retired exports, from the first to the last."""

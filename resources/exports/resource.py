@@ -18,7 +18,6 @@ from resources.exports.base import (
     ExportSourceError,
     Listing,
     NotRestoredError,
-    PassedOver,
 )
 from resources.exports.bucket import ExportsBucket
 from resources.exports.cvat_source import CompletedTasks
@@ -59,12 +58,16 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The folder, which need not exist yet."""
         return Path(self.folder) if self.folder else self.paths.state.exports(game)
 
+    def dropped(self, game: str) -> ExportsFolder:
+        """The folder as a source, which is there always."""
+        return ExportsFolder(self.path(game), required=bool(self.folder))
+
     def sources(self, game: str) -> tuple[ExportSource, ...]:
         """Every source; where two have an export of one batch name, the earlier one's is read."""
         return tuple(self._sources(game))
 
     def _sources(self, game: str) -> Iterator[ExportSource]:
-        yield ExportsFolder(self.path(game), required=bool(self.folder))
+        yield self.dropped(game)
         if bucket := self.bucket or os.environ.get(BUCKET_VARIABLE, ""):
             yield ExportsBucket(bucket, game, self._copies(game, "bucket"))
         if self.with_cvat or os.environ.get(CVAT_VARIABLE, "").strip().lower() not in OFF:
@@ -84,17 +87,16 @@ class Exports(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         return self.listing(game).exports
 
-    def passed_over(self, game: str) -> tuple[PassedOver, ...]:
-        """What is there and is not read, because another export has its batch name."""
-        return self.listing(game).passed_over
-
-    def export(self, game: str, batch: str) -> Export:
+    def export(self, game: str, batch: str, listing: Listing | None = None) -> Export:
         """One export by its batch name.
+
+        Args:
+            listing: of that game, for those who have asked all sources already.
 
         Raises:
             ExportMissingError: it is not there.
         """
-        return _export_of(self.listing(game), self.path(game), game, batch)
+        return _export_of(listing or self.listing(game), self.path(game), game, batch)
 
     def retired(self, game: str) -> tuple[Export, ...]:
         """Exports that were taken out and may be put back, by batch name and then by time."""

@@ -198,9 +198,11 @@ def assert_read_once(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTPOST_EXPORTS_CVAT", "1")
     for _ in range(2):
         assert "passed over" not in loop.reason()
+    looks = loop.cvat.count("tasks")
     rows = json.loads(loop.outpost("batches", "list", "--json").stdout)
     assert [row["state"] for row in rows] == ["used", "used"]
-    passed = loop.resources.exports.passed_over("toy")
+    assert loop.cvat.count("tasks") == looks + 1
+    passed = loop.resources.exports.listing("toy").passed_over
     assert [one.is_same for one in passed] == [True, True]
     assert "is the same export as task" in str(passed[0])
 

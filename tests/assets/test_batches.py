@@ -20,7 +20,7 @@ from assets.graph.annotations import (
     left_out_batches,
     merged_batches,
 )
-from assets.operations.export_batches import UnknownBatchError, batch_rows, retire
+from assets.operations.export_batches import UnknownBatchError, batch_table, retire
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.merge import MergeError
@@ -69,7 +69,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def states(state: State) -> dict[str, str]:
-    return {row.batch: row.state for row in batch_rows(state.resources, "demo")}
+    return {row.batch: row.state for row in batch_table(state.resources, "demo").rows}
 
 
 def test_a_retired_batch_serves_nothing_until_it_is_put_back(state: State) -> None:
@@ -122,7 +122,7 @@ def test_a_batch_may_be_retired_twice_and_the_newest_comes_back(state: State) ->
 
     assert state.run("restore", "match").exit_code == 0
 
-    rows = batch_rows(state.resources, "demo")
+    rows = batch_table(state.resources, "demo").rows
     assert [(row.batch, row.state) for row in rows] == [("match", "used"), ("match", "retired")]
     store = state.resources.artifacts.store
     (batch,) = merged_batches(state.instance, store, PACK)

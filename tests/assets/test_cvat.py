@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def cvat(monkeypatch: pytest.MonkeyPatch) -> Iterator[CvatDouble]:
 
 @pytest.fixture
 def resources(tmp_path: Path) -> Resources:
-    plain = vars(Resources.of(Paths.below(tmp_path / "home")))
-    return Resources(**{**plain, "cvat": Cvat(poll_seconds=0.01)})
+    plain = Resources.of(Paths.below(tmp_path / "home"))
+    return replace(plain, cvat=Cvat(poll_seconds=0.01))
 
 
 def make_batch(resources: Resources, boxes: int = 2) -> None:
@@ -216,6 +217,43 @@ def test_only_what_has_changed_is_pulled(cvat: CvatDouble, resources: Resources)
     assert told.exit_code == 1
     assert [line.split()[0] for line in told.stdout.splitlines()] == ["failed", "pulled"]
     assert "What to do" in told.stderr
+
+
+def test_nothing_is_pulled_into_a_folder_that_lets_nobody_look(
+    cvat: CvatDouble, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold the export already, and a retired one would be back."""
+    make_batch(resources)
+    run(resources, "push", BATCH)
+    cvat.finish(by_name(cvat)[BATCH])
+    run(resources, "pull")
+    (export,) = resources.exports.exports("demo")
+    resources.exports.retire("demo", export.batch)
+    listed = Path.iterdir
+    for hidden in (".retired", "demo"):
+
+        def look(folder: Path, hidden: str = hidden) -> Iterator[Path]:
+            if folder.name == hidden:
+                raise PermissionError(13, "Permission denied", str(folder))
+            return listed(folder)
+
+        monkeypatch.setattr(Path, "iterdir", look)
+        told = run(resources, "pull")
+        assert (told.exit_code, "cannot be read" in told.stderr) == (1, True)
+    assert cvat.count("export") == 1
+
+
+def test_nothing_is_pulled_where_the_disk_is_away(
+    cvat: CvatDouble, resources: Resources, tmp_path: Path
+) -> None:
+    make_batch(resources)
+    run(resources, "push", BATCH)
+    cvat.finish(by_name(cvat)[BATCH])
+    away = tmp_path / "disk" / "exports"
+    exports = resources.exports.model_copy(update={"folder": str(away)})
+    told = run(replace(resources, exports=exports), "pull")
+    assert (told.exit_code, "There is no exports folder" in told.stderr) == (1, True)
+    assert not away.parent.exists()
 
 
 def test_what_there_is_not(cvat: CvatDouble, resources: Resources) -> None:

@@ -39,7 +39,7 @@ from pipeline.progress import Report
 from resources.exports import Exports
 from resources.exports.base import Export, ExportSource, ExportSourceError, NotRestoredError
 from resources.exports.cvat_source import CompletedTasks
-from resources.exports.fetched import FetchedExports, RemoteExport, RetiredExport, not_retired
+from resources.exports.fetched import FetchedExports, RemoteExport, not_retired
 from resources.exports.folder import ExportsFolder
 from resources.paths import Paths
 
@@ -76,8 +76,7 @@ class Bucket:
         return [listed[key] for key in keys if key in listed]
 
     def retire(self, batch: str) -> None:
-        found = [one for one in self.found() if one.batch == batch]
-        self.copies.retire(RetiredExport(name=one.name, stamp=one.stamp) for one in found)
+        self.copies.retire(one for one in self.found() if one.batch == batch)
 
     def restore(self, batch: str) -> None:
         self.copies.restore(batch)

@@ -115,18 +115,21 @@ def pull(
     Raises:
         UnknownTaskError: there is no such task, or it is not completed.
         CvatError: CVAT cannot be reached or refuses the token.
+        ExportSourceError: the exports folder does not tell what it holds, or what was retired.
     """
     pack = load_pack(game)
     tasks = resources.cvat.tasks(pack.name)
     if wanted is not None:
         tasks = tuple(task for task in tasks if wanted in (str(task.id), task.name))
         _require_completed(tasks, wanted, pack.name)
-    listing = resources.exports.listing(pack.name)
-    retired = {export.batch for export in resources.exports.retired(pack.name)}
-    folder = resources.exports.path(pack.name)
+    exports, folder = resources.exports, resources.exports.dropped(pack.name)
+    listing = exports.listing(pack.name)
+    if folder.name in listing.unreachable:
+        raise listing.unreachable[folder.name]
+    retired = {one.batch for one in (*folder.retired(), *exports.retired(pack.name))}
     pulled = []
     for one in (task.completed for task in tasks if task.completed):
-        file = folder / one.export_name
+        file = folder.path / one.export_name
         if (there := _place_of(listing, one)) is not None:
             pulled.append(PulledTask(one.id, one.name, "there already", there))
         elif batch_name(file.name) in retired:

@@ -15,8 +15,6 @@ from pipeline.visualization.palette import hex_of
 
 OWNERS = ("unknown", "own", "ally", "enemy", "neutral")
 """Whose a unit or building is; the first is what a label has before somebody chooses."""
-LONGEST_LABEL = 64
-"""Characters, as CVAT's schema says."""
 
 
 def project_labels(class_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -30,13 +28,13 @@ def project_labels(class_names: Sequence[str]) -> list[dict[str, Any]]:
             "name": name,
             "color": hex_of(class_colour(class_id)),
             "type": "any",
-            "attributes": [owner_attribute()],
+            "attributes": [_owner_attribute()],
         }
         for class_id, name in enumerate(class_names)
     ]
 
 
-def owner_attribute() -> dict[str, Any]:
+def _owner_attribute() -> dict[str, Any]:
     """Whose something is; the same in all frames of a track."""
     return {
         "name": "owner",

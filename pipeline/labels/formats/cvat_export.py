@@ -92,8 +92,18 @@ def open_export(path: Path) -> Iterator[ExportFiles]:
 
 
 def digest_of_export(path: Path) -> str:
-    """SHA-256 of the archive, or of the folder's manifest."""
-    return manifest_of(path).digest if path.is_dir() else sha256_of(path)
+    """SHA-256 of the archive, or of the folder's manifest.
+
+    Raises:
+        ExportError: one of its files is not there any more, or may not be read.
+    """
+    try:
+        return manifest_of(path).digest if path.is_dir() else sha256_of(path)
+    except OSError as error:
+        raise ExportError(
+            f"{error.filename or path} cannot be read: {error.strerror or error}.",
+            "Give yourself the right to read it, or export the task again.",
+        ) from error
 
 
 def _names_in_folder(folder: Path) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def test_the_folder_goes_before_the_bucket_and_says_so(server: S3Server, exports
     folder.mkdir(parents=True)
     (folder / "a.zip").write_bytes(b"archive")
     assert exports.export("demo", "a").place == str(folder / "a.zip")
-    (passed,) = exports.passed_over("demo")
+    (passed,) = exports.listing("demo").passed_over
     assert f"s3://{server.bucket}/cvat/demo/a.zip is passed over" in str(passed)
     assert str(folder / "a.zip") in str(passed)
 
@@ -178,12 +178,24 @@ def test_a_key_that_is_refused_is_said_to_be(
     assert "AWS_SECRET_ACCESS_KEY to a key" in raised.value.fix
 
 
-@pytest.mark.parametrize("location", ["annotations", "s3://", "https://host/b", "s3://user:pw@b"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "annotations",
+        "s3://",
+        "https://host/b",
+        "s3://user:secret@b",
+        "s3://user:of/a/secret@b/prefix",
+        "user:secret@b",
+        "https://host/b?key=secret",
+        "s3://annotations/prefix?key=secret",
+    ],
+)
 def test_a_place_that_is_none_says_how_to_write_one(location: str, tmp_path: Path) -> None:
     with pytest.raises(ExportSourceError, match="is no place in a bucket") as raised:
         ExportsBucket(location, "demo", FetchedExports(tmp_path)).found()
     assert "s3://bucket/prefix" in raised.value.fix
-    assert "user:pw" not in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_prefix_may_be_empty(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline.labels.formats.cvat_export import ExportError, digest_of_export
 from resources.exports import Exports
-from resources.exports.base import ExportMissingError
+from resources.exports.base import ExportMissingError, ExportSourceError
 from resources.exports.folder import DroppedExport
 from resources.paths import Paths
 
@@ -70,7 +72,7 @@ def test_an_archive_goes_before_its_unpacked_self(exports: Exports) -> None:
     archive(folder / "a.zip")
     assert chosen(exports) == {"a": "a.zip"}
     assert exports.export("demo", "a").name == "a.zip"
-    (passed,) = exports.passed_over("demo")
+    (passed,) = exports.listing("demo").passed_over
     assert (passed.batch, passed.name, passed.chosen) == ("a", "a", "a.zip")
 
 
@@ -79,7 +81,7 @@ def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: Exports
     archive(folder / "a_b.zip")
     archive(folder / "a b.zip")
     assert chosen(exports) == {"a_b": "a b.zip"}
-    (passed,) = exports.passed_over("demo")
+    (passed,) = exports.listing("demo").passed_over
     assert "a_b.zip is passed over" in str(passed)
     assert "a b.zip" in str(passed)
 
@@ -87,7 +89,7 @@ def test_of_two_archives_with_one_batch_name_the_first_is_taken(exports: Exports
 def test_nothing_is_passed_over_where_names_differ(exports: Exports) -> None:
     archive(exports.path("demo") / "a.zip")
     unpacked(exports.path("demo") / "b")
-    assert exports.passed_over("demo") == ()
+    assert exports.listing("demo").passed_over == ()
 
 
 def test_an_export_that_is_gone_is_named(exports: Exports) -> None:
@@ -98,7 +100,7 @@ def test_an_export_that_is_gone_is_named(exports: Exports) -> None:
 def test_a_folder_that_does_not_exist_holds_no_exports(tmp_path: Path) -> None:
     absent = Exports(paths=Paths.below(tmp_path / "absent"))
     assert absent.exports("demo") == ()
-    assert absent.passed_over("demo") == ()
+    assert absent.listing("demo").passed_over == ()
 
 
 def test_a_folders_stamp_changes_with_every_file_below_it(exports: Exports) -> None:
@@ -165,3 +167,52 @@ def test_retired_exports_in_a_folder_that_lets_nobody_look_are_passed_over(
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert exports.retired("demo") == ()
+
+
+def test_a_folder_that_lets_nobody_write_is_told_and_loses_nothing(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(exports.path("demo") / "a.zip")
+    archive(exports.path("demo") / "b.zip")
+    exports.retire("demo", "b")
+
+    def refuse(file: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ExportSourceError, match="cannot be changed: Permission denied"):
+        exports.retire("demo", "a")
+    with pytest.raises(ExportSourceError, match="cannot be changed: Permission denied"):
+        exports.restore("demo", "b")
+    assert chosen(exports) == {"a": "a.zip"}
+    assert [export.batch for export in exports.retired("demo")] == ["b"]
+
+
+@pytest.mark.parametrize("make", [archive, unpacked])
+def test_an_export_that_may_not_be_read_says_so_when_it_is_read(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Path]
+) -> None:
+    """And it is read anew once somebody gets the right."""
+    export = DroppedExport(make(exports.path("demo") / "a.zip"))
+    allowed, digest = export.stamp, digest_of_export(export.path)
+    with monkeypatch.context() as refused:
+        refuse_to_read(refused)
+        assert export.has_arrived
+        assert export.stamp == export.stamp != allowed
+        assert export.differs_from(digest)
+        with pytest.raises(ExportError, match=r"cannot be read: Permission denied\.") as raised:
+            digest_of_export(export.fetch())
+        assert str(export.path) in raised.value.problem
+    assert export.stamp == allowed
+    assert not export.differs_from(digest)
+
+
+def refuse_to_read(patch: pytest.MonkeyPatch) -> None:
+    """As a system does that knows rights; who runs tests may be allowed everything."""
+
+    def refuse(file: Path, *_: object, **_named: object) -> None:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    patch.setattr(os, "access", lambda *_: False)
+    patch.setattr(Path, "open", refuse)
+    patch.setattr(zipfile, "is_zipfile", lambda _: False)

@@ -6,12 +6,7 @@ import re
 from doubles.cvat_shapes import document
 from doubles.shapes import Shapes
 
-from pipeline.annotation.tasks.project_labels import (
-    LONGEST_LABEL,
-    OWNERS,
-    project_labels,
-    raw_labels,
-)
+from pipeline.annotation.tasks.project_labels import OWNERS, project_labels, raw_labels
 from pipeline.games.pack import load_pack, pack_names
 
 
@@ -31,7 +26,6 @@ def test_the_published_schema_takes_the_labels_of_every_pack() -> None:
     for game in pack_names():
         body = {"name": game, "labels": project_labels(load_pack(game).class_names)}
         assert shapes.request("POST", "/api/projects", body) == []
-        assert all(len(label["name"]) <= LONGEST_LABEL for label in body["labels"])
 
 
 def test_the_raw_text_is_the_same_each_time() -> None:
