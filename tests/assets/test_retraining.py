@@ -10,12 +10,12 @@ import pytest
 from dagster._core.test_utils import freeze_time
 from typer.testing import CliRunner
 
-from assets.automation.retraining import retrain_state
+from assets.automation.retraining import now_utc, retrain_state
 from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from pipeline.games.pack import load_pack
+from pipeline.games.pack import RetrainRules, load_pack
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
@@ -110,6 +110,29 @@ def test_a_run_that_is_to_train_counts_before_it_has(history: History) -> None:
     )
     (training,) = retrain_state(history.instance, PACK, NOON).trainings
     assert training.usd is None
+
+
+@pytest.mark.parametrize(("rules", "told"), [({"max_usd_per_week": 9}, [2.5]), ({}, [])])
+def test_what_a_failed_training_cost_is_known_where_a_rule_asks(
+    instance: dg.DagsterInstance, rules: dict[str, int], told: list[float]
+) -> None:
+    @dg.asset(key=KEYS.trained_weights)
+    def trained_weights() -> None:
+        raise dg.Failure("out of memory", metadata={"cost_usd": 2.5})
+
+    @dg.asset(key=KEYS.cvat_merge)
+    def cvat_merge() -> None:
+        raise dg.Failure("no training", metadata={"cost_usd": 7.0})
+
+    job = dg.Definitions([trained_weights, cvat_merge]).resolve_implicit_global_asset_job_def()
+    for key in (KEYS.trained_weights, KEYS.cvat_merge):
+        job.execute_in_process(instance=instance, asset_selection=[key], raise_on_error=False)
+    pack = PACK.model_copy(update={"retrain": RetrainRules.model_validate(rules)})
+    state = retrain_state(instance, pack, now_utc())
+    assert [one.usd for one in state.failed] == told
+    assert state.trainings == ()
+    late = retrain_state(instance, pack, now_utc() + timedelta(days=15))
+    assert late.failed == ()
 
 
 def test_a_clock_that_is_set_back_makes_nothing_new_or_old(history: History) -> None:
