@@ -53,6 +53,8 @@ def test_the_weeks_number_of_trainings_is_kept() -> None:
     assert not decision.start
     assert "2 of 2" in str(decision)
     assert "The next may begin at 2026-11-21 12:00 UTC" in str(decision)
+    more = decide(rules, state(ago(6 * DAY), ago(3 * DAY), ago(DAY)))
+    assert "The next may begin at 2026-11-24 12:00 UTC" in str(more), "when two are left"
     assert decide(rules, state(ago(8 * DAY), ago(DAY))).start
     assert not decide(RetrainRules(max_trainings_per_week=0), state()).start
 
