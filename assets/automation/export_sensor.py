@@ -166,9 +166,8 @@ class Tick:
     @cached_property
     def partitions(self) -> frozenset[str]:
         """The batches that Dagster knows; those that were retired are partitions no longer."""
-        name = self.keys.export_batches.name
-        assert name is not None
-        return frozenset(self.instance.get_dynamic_partitions(name))
+        batches = self.keys.export_batches
+        return frozenset(batches.get_partition_keys(dynamic_partitions_store=self.instance))
 
     def step(self) -> dg.SensorResult:
         """Tell what is new to tell; else take new exports; else merge what has been read."""
@@ -250,10 +249,10 @@ class Tick:
             if run.status not in ENDED_BADLY:
                 yield EndedRun(request, batch)
                 continue
-            if self._is_read(run):
-                yield EndedRun(request, batch, self._not_compared(run, batch))
+            step, kind, why = _why_failed(self.instance, run)
+            if self._is_read(run, step):
+                yield EndedRun(request, batch, self._not_compared(run, batch, why))
                 continue
-            _, kind, why = _why_failed(self.instance, run)
             if kind in OUT_OF_REACH and self.memory.tries.get(batch, 0) < MOST_TRIES - 1:
                 yield EndedRun(request, batch, again=True)
                 continue
@@ -265,17 +264,19 @@ class Tick:
                 f"`outpost batches retire {batch} --game {self.keys.game}`.",
             )
 
-    def _is_read(self, run: dg.DagsterRun) -> bool:
-        """Whether a run that ended badly has read its export, and only failed to compare it."""
+    def _is_read(self, run: dg.DagsterRun, failed: str) -> bool:
+        """Whether a run that ended badly has read its export, and only failed to compare it.
+
+        Args:
+            failed: the step that did; empty where none told so.
+        """
         comparing = self.keys.label_corrections.to_python_identifier()
-        step, _, _ = _why_failed(self.instance, run)
-        if step:
-            return step == comparing
+        if failed:
+            return failed == comparing
         started = self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START)
         return any(entry.step_key == comparing for entry in started)
 
-    def _not_compared(self, run: dg.DagsterRun, batch: str) -> str:
-        _, _, why = _why_failed(self.instance, run)
+    def _not_compared(self, run: dg.DagsterRun, batch: str, why: str) -> str:
         name = self.keys.label_corrections.to_user_string()
         return (
             f"The export of the batch '{batch}' was read, and is used. What was changed of the "

@@ -5,9 +5,9 @@ nothing about it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 from dagster import AssetRecordsFilter
@@ -15,7 +15,7 @@ from dagster import AssetRecordsFilter
 from assets.core.building import version_of
 from assets.core.keys import GameKeys
 from assets.core.runs import UNFINISHED
-from pipeline.annotation.retrain_policy import PastTraining, RetrainState
+from pipeline.annotation.retrain_policy import WEEK, PastTraining, RetrainState
 from pipeline.games.pack import GamePack
 from pipeline.labels.comparing.corrections import CvatDownload
 from pipeline.labels.merge import is_held_out
@@ -40,13 +40,11 @@ def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -
     """What has come since the last training, and the trainings so far."""
     keys = GameKeys.of(pack)
     merged_at = _merge_of_last_training(instance, keys)
-    name = keys.export_batches.name
-    assert name is not None
-    batches = sorted(instance.get_dynamic_partitions(name))
+    batches = sorted(keys.export_batches.get_partition_keys(dynamic_partitions_store=instance))
     read = {batch: _read(instance, keys, batch) for batch in batches}
-    before = {batch: _read(instance, keys, batch, before=merged_at) for batch in batches}
-    if merged_at is None:
-        before = dict.fromkeys(batches)
+    before: dict[str, ReadBatch | None] = dict.fromkeys(batches)
+    if merged_at is not None:
+        before = {batch: _read(instance, keys, batch, before=merged_at) for batch in batches}
     waiting = [batch for batch in batches if _version(read[batch]) != _version(before[batch])]
     trained = [batch for batch in batches if not is_held_out(batch, pack.merge)]
     return RetrainState(
@@ -54,6 +52,10 @@ def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -
         waiting=tuple(waiting),
         new_boxes=_new_boxes(trained, read, before),
         trainings=tuple(_trainings(instance, keys)),
+        # Their logs are only read where a rule asks for what they cost.
+        failed=()
+        if pack.retrain.max_usd_per_week is None
+        else tuple(_failed_trainings(instance, keys, now - 2 * WEEK)),
     )
 
 
@@ -85,7 +87,8 @@ def _read(
     for record in instance.fetch_materializations(wanted, limit=1).records:
         materialization = record.asset_materialization
         if materialization and (version := version_of(materialization)):
-            return ReadBatch(version.data_version, int(_number(materialization, "boxes") or 0))
+            boxes = int(_number(materialization.metadata, "boxes") or 0)
+            return ReadBatch(version.data_version, boxes)
     return None
 
 
@@ -110,11 +113,31 @@ def _trainings(instance: dg.DagsterInstance, keys: GameKeys) -> Iterator[PastTra
         outcome = materialization.metadata.get("outcome") if materialization else None
         if materialization and not (outcome and str(outcome.value).startswith("unchanged")):
             at = datetime.fromtimestamp(record.timestamp, UTC)
-            yield PastTraining(at, _number(materialization, "cost_usd") or 0.0)
+            yield PastTraining(at, _number(materialization.metadata, "cost_usd") or 0.0)
     done = {record.run_id for record in records}
     for run in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         if _trains(run.dagster_run, keys) and run.dagster_run.run_id not in done:
             yield PastTraining(run.create_timestamp.astimezone(UTC))
+
+
+def _failed_trainings(
+    instance: dg.DagsterInstance, keys: GameKeys, since: datetime
+) -> Iterator[PastTraining]:
+    """Those that told what they cost; one that was canceled, or whose process died, told nothing.
+
+    Dagster has no cost of a run, but what the step's failure tells, as its page shows it.
+    """
+    wanted = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    for record in instance.get_run_records(wanted, limit=MOST_TRAININGS):
+        run = record.dagster_run
+        if not _trains(run, keys):
+            continue
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+            event = entry.dagster_event
+            told = event.step_failure_data.user_failure_data if event else None
+            usd = _number(told.metadata, "cost_usd") if told and told.metadata else None
+            if usd is not None:
+                yield PastTraining(datetime.fromtimestamp(entry.timestamp, UTC), usd)
 
 
 def _trains(run: dg.DagsterRun, keys: GameKeys) -> bool:
@@ -124,7 +147,7 @@ def _trains(run: dg.DagsterRun, keys: GameKeys) -> bool:
     return keys.trained_weights in run.asset_selection
 
 
-def _number(materialization: dg.AssetMaterialization, name: str) -> float | None:
-    entry = materialization.metadata.get(name)
+def _number(metadata: Mapping[str, dg.MetadataValue[Any]], name: str) -> float | None:
+    entry = metadata.get(name)
     value = entry.value if entry is not None else None
     return float(value) if isinstance(value, int | float) else None

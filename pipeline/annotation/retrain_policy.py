@@ -18,7 +18,7 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True)
 class PastTraining:
-    """A training that was done, or is under way.
+    """A training that was done, or failed, or is under way.
 
     Attributes:
         at: when it ended, or began where it is under way; UTC.
@@ -38,12 +38,15 @@ class RetrainState:
         waiting: batches that are not what they were when the last training took them, by name.
         new_boxes: how many more boxes to train on there are in them.
         trainings: at least those of the last two weeks, in the order in which they were recorded.
+        failed: those that made nothing, of the same weeks, where it is known what they cost. They
+            count for their money alone.
     """
 
     now: datetime
     waiting: tuple[str, ...]
     new_boxes: int
     trainings: tuple[PastTraining, ...]
+    failed: tuple[PastTraining, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,8 @@ def _too_dear(rules: RetrainRules, state: RetrainState) -> str:
     most, recent = rules.max_usd_per_week, _within(WEEK, state)
     if most is None:
         return ""
-    spent = sum(training.usd or 0.0 for training in recent)
+    paid = (*recent, *(one for one in state.failed if _is_within(WEEK, one, state)))
+    spent = sum(training.usd or 0.0 for training in paid)
     known = [training.usd for training in state.trainings if training.usd is not None]
     expected = known[-1] if known else 0.0
     under_way = sum(training.usd is None for training in recent)
@@ -135,8 +139,12 @@ def _too_dear(rules: RetrainRules, state: RetrainState) -> str:
 
 
 def _within(window: timedelta, state: RetrainState) -> list[PastTraining]:
-    """Those less far from now than a window, whichever way; see the module."""
-    return [training for training in state.trainings if abs(state.now - training.at) < window]
+    return [training for training in state.trainings if _is_within(window, training, state)]
+
+
+def _is_within(window: timedelta, training: PastTraining, state: RetrainState) -> bool:
+    """Whether it is less far from now than a window, whichever way; see the module."""
+    return abs(state.now - training.at) < window
 
 
 def _minute(time: datetime) -> str:

@@ -7,8 +7,9 @@ const SVG = "http://www.w3.org/2000/svg";
 // The outcomes of an evaluation have colours of their own; everything else has that of its class.
 const isEvaluation = kinds.some((kind) => kind in colours.outcomes);
 const ERRORS = new Set(["missed", "wrong class", "nothing there"]);
-// What a person should look at, such as a rejected shape.
-const isFlagged = (kind) => !isEvaluation && kind !== "label" && kind !== "dropped";
+// The others are what a person should look at, such as a rejected shape.
+const PLAIN = new Set(["label", "dropped", "prelabel"]);
+const isFlagged = (kind) => !isEvaluation && !PLAIN.has(kind);
 const colourOf = (mark) => colours.outcomes[kinds[mark[5]]] ?? colours.classes[mark[4]];
 
 // A mark is [x1, y1, x2, y2, class, kind, value, note]; the value is what `measure` names, or null.
@@ -281,7 +282,7 @@ choices("classes", classes, isEvaluation ? null : (name) => colours.classes[clas
 for (const part of document.querySelectorAll(".measured")) part.hidden = !measure;
 find("measure").textContent = `${measure}, %`;
 find("order").querySelector("[value=lowest]").textContent = `lowest ${measure} first`;
-find("order").querySelector("[value=errors]").hidden = !isEvaluation;
+find("order").querySelector("[value=errors]").hidden = !kinds.some((kind) => ERRORS.has(kind));
 
 // What is said of all images. A row leads to those that it is about.
 function offer(sheet) {

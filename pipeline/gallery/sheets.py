@@ -46,7 +46,7 @@ def batch_sheets(export: ExportBatch) -> Iterator[Sheet]:
             yield Sheet(
                 title=f"{title} ({len(shapes)})",
                 columns=("image", "class", "what", "why"),
-                rows=_limited([_flagged(one) for one in shapes], len(shapes)),
+                rows=_limited([_flagged(one) for one in shapes]),
                 image=flagged_sheet(export, shapes) or b"",
             )
 
@@ -81,18 +81,19 @@ def _coverage(merged: TrainingSet, beside: MergedFrom) -> Sheet:
 
 
 def _left_out(summary: MergeSummary, beside: MergedFrom) -> Iterator[Sheet]:
+    leaks = (*summary.validation_leaks, *summary.held_out_leaks)
     pairs = [
         *((one.taken, one.left_out, one.why) for one in summary.duplicates),
         *((one.taken, one.left_out, one.why) for one in summary.near_test),
         *((one.taken, one.left_out, one.why) for one in summary.differences),
-        *((one.trained, one.judged, f"leak: {one.kind}") for one in summary.validation_leaks),
+        *((one.trained, one.judged, f"leak: {one.kind}") for one in leaks),
     ]
     if pairs:
         rows = [SheetRow(pair, {"name": pair[0]}) for pair in dict.fromkeys(pairs)]
         yield Sheet(
             title="Frames against each other",
             columns=("taken, or trained on", "left out, or judged", "why"),
-            rows=_limited(rows, len(rows)),
+            rows=_limited(rows),
             image=left_out_sheet(summary, beside.batches.get) or b"",
         )
 
@@ -104,7 +105,7 @@ def _flagged(shape: FlaggedShape) -> SheetRow:
     )
 
 
-def _limited(rows: Sequence[SheetRow], total: int) -> tuple[SheetRow, ...]:
-    if total <= MOST_ROWS:
+def _limited(rows: Sequence[SheetRow]) -> tuple[SheetRow, ...]:
+    if len(rows) <= MOST_ROWS:
         return tuple(rows)
-    return (*rows[:MOST_ROWS], SheetRow((f"... {MOST_ROWS} of {total} are listed",)))
+    return (*rows[:MOST_ROWS], SheetRow((f"... {MOST_ROWS} of {len(rows)} are listed",)))

@@ -355,13 +355,14 @@ def _effects(decisions: _Decisions, images: _Images, rules: MergeRules) -> tuple
     split, leaks = decisions.split, decisions.leaks
     counts = MergeCounts(
         real_train=len(images.real_in("train")),
+        real_val=len(images.real_in("val")),
         tested=len(decisions.tested),
         near_tested=len(decisions.near_tested),
         validation_leaks=len(leaks.validation),
         held_out_leaks=len(leaks.held_out),
         split=split.rule,
         split_units=split.units,
-        split_validation=len(images.real_in("val")),
+        split_validation=split.chosen,
     )
     names = [one.name for one in decisions.batches if is_held_out(one.name, rules)]
     return rule_effects(decisions.batches, names, decisions.choice, counts, rules)

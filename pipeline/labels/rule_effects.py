@@ -35,9 +35,15 @@ class RuleEffect(Record):
 
 
 class MergeCounts(NamedTuple):
-    """Frames of a merge by what became of them."""
+    """Frames of a merge by what became of them.
+
+    Attributes:
+        real_val: all that validate.
+        split_validation: those of them that the split chose.
+    """
 
     real_train: int
+    real_val: int
     tested: int
     near_tested: int
     validation_leaks: int
@@ -133,6 +139,7 @@ def _of_frames(
     unlabelled = sum(len(one.batch.unlabelled) for one in merged)
     is_used = rules.unlabelled == "background"
     purposes = Counter(one.purpose for one in choice.frames)
+    told_to_validate = counts.real_val - counts.split_validation
     yield RuleEffect(
         rule="an image of several batches is taken from one",
         counts={"frames left out": len(choice.duplicates)},
@@ -154,6 +161,7 @@ def _of_frames(
         counts={
             "frames train": purposes["train"],
             "validate": purposes["validation"],
+            "validate with their view or session": told_to_validate - purposes["validation"],
             "are held out (Test)": counts.tested,
             "by the subset that another batch says": _number(one.given for one in choice.frames),
         },

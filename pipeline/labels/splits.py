@@ -38,16 +38,20 @@ SplitRule = Literal["sessions", "groups", "frames", "none", "subsets"]
 
 @dataclass(frozen=True)
 class Split:
-    """The frames that validate; by what they were kept together; how many such units.
+    """Which frames validate, and why these.
 
-    Where a split by sessions was wanted, `unknown` frames have a session that is not known.
-
-    Where the subsets of CVAT leave nothing to split, the rule is "subsets".
+    Attributes:
+        validation: those that CVAT's subsets say, and those that were chosen.
+        rule: by what frames were kept together; "subsets" where these leave nothing to split.
+        units: how many there were to choose from.
+        chosen: frames that validate because of the choice.
+        unknown: frames whose session is not known, where a split by sessions was wanted.
     """
 
     validation: frozenset[FrameKey]
     rule: SplitRule
     units: int
+    chosen: int = 0
     unknown: int = 0
 
 
@@ -80,7 +84,9 @@ def split_frames(
     )
     validating = {ordered[i].key for i, purpose in enumerate(given) if purpose == "validation"}
     rule = rest.rule if free or not ordered else "subsets"
-    return replace(rest, validation=rest.validation | validating, rule=rule)
+    return replace(
+        rest, validation=rest.validation | validating, rule=rule, chosen=len(rest.validation)
+    )
 
 
 def near_groups(frames: Sequence[BatchFrame]) -> list[int]:
@@ -149,8 +155,8 @@ def _split(
     groups = _joined(views, views)
     by_group = _split_units(groups, rules)
     if by_group is not None:
-        return Split(_keys(ordered, by_group), "groups", len(groups), unknown)
-    return Split(frozenset(), "none", len(groups), unknown)
+        return Split(_keys(ordered, by_group), "groups", len(groups), unknown=unknown)
+    return Split(frozenset(), "none", len(groups), unknown=unknown)
 
 
 def _split_units(units: list[list[int]], rules: MergeRules) -> list[int] | None:

@@ -16,6 +16,7 @@ from doubles.cvat import CvatDouble, Item, Task, running_cvat
 from doubles.exports import write_export
 from doubles.models import NOTHING, export_metadata, write_detector
 from doubles.prelabels import screenshot
+from doubles.sensors import evaluated
 from doubles.servers import status
 from doubles.toy import CLASSES, SIDE
 from PIL import Image
@@ -64,18 +65,8 @@ class Loop:
         return result
 
     def tick(self) -> dg.SensorResult:
-        with dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursor,
-            resources={"exports": self.resources.exports},
-        ) as context:
-            data = self.sensor(context)
-        assert isinstance(data, dg.SensorResult)
+        data = evaluated(self.sensor, self.instance, self.resources.exports, self.cursor)
         self.cursor = data.cursor
-        for request in data.dynamic_partitions_requests or []:
-            self.instance.add_dynamic_partitions(
-                request.partitions_def_name, list(request.partition_keys)
-            )
         return data
 
     def reason(self) -> str:

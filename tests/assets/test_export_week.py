@@ -26,6 +26,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import freeze_time
 from dagster_shared.error import SerializableErrorInfo
+from doubles.sensors import evaluated
 
 from assets.automation.export_sensor import MERGE_TAG, REQUEST_TAG, export_sensor
 from assets.core.building import DATA_VERSION_TAG, latest_version
@@ -271,15 +272,7 @@ class World:
         self.now += TICK
         with self.time():
             down = self._down()
-            with dg.build_sensor_context(
-                instance=self.instance, cursor=self.cursor, resources={"exports": self.exports}
-            ) as context:
-                data = self.sensor(context)
-            assert isinstance(data, dg.SensorResult)
-            for request in data.dynamic_partitions_requests or []:
-                self.instance.add_dynamic_partitions(
-                    request.partitions_def_name, list(request.partition_keys)
-                )
+            data = evaluated(self.sensor, self.instance, self.exports, self.cursor)
             for request in data.run_requests or []:
                 self._launch(request)
         if not is_lost:

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepMaterializationData
 from dagster._core.test_utils import freeze_time
+from doubles.exports import write_export
+from PIL import Image
 from typer.testing import CliRunner
 
-from assets.automation.retraining import retrain_state
+from assets.automation.retraining import now_utc, retrain_state
 from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
-from pipeline.games.pack import load_pack
+from assets.operations.annotating.retrain_check import explained_retrain
+from pipeline.games.pack import RetrainRules, load_pack
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
@@ -41,6 +45,9 @@ class History:
             self._materialized(KEYS.cvat_merge)
             cost = {} if usd is None else {"cost_usd": usd}
             self._materialized(KEYS.trained_weights, outcome=outcome, **cost)
+
+    def drawn(self) -> None:
+        self._materialized(KEYS.synthetic_set)
 
     def _materialized(
         self, key: dg.AssetKey, partition: str | None = None, **metadata: float | str
@@ -112,6 +119,55 @@ def test_a_run_that_is_to_train_counts_before_it_has(history: History) -> None:
     assert training.usd is None
 
 
+def test_a_whole_job_that_is_to_train_counts_and_no_other_one_does(
+    instance: dg.DagsterInstance,
+) -> None:
+    definitions = build_definitions(PACK)
+    for job in (
+        definitions.resolve_job_def("demo_retrain"),
+        definitions.resolve_implicit_global_asset_job_def(),
+    ):
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert len(retrain_state(instance, PACK, NOON).trainings) == 1
+
+
+def test_a_run_that_goes_on_after_it_has_trained_counts_once(instance: dg.DagsterInstance) -> None:
+    job = build_definitions(PACK).resolve_job_def("demo_retrain")
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    made = dg.AssetMaterialization(KEYS.trained_weights, metadata={"cost_usd": 2.5})
+    event = dg.DagsterEvent(
+        dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+        run.job_name,
+        event_specific_data=StepMaterializationData(made),
+    )
+    instance.report_dagster_event(event, run.run_id)
+    (training,) = retrain_state(instance, PACK, NOON).trainings
+    assert training.usd == 2.5
+
+
+@pytest.mark.parametrize(("rules", "told"), [({"max_usd_per_week": 9}, [2.5]), ({}, [])])
+def test_what_a_failed_training_cost_is_known_where_a_rule_asks(
+    instance: dg.DagsterInstance, rules: dict[str, int], told: list[float]
+) -> None:
+    @dg.asset(key=KEYS.trained_weights)
+    def trained_weights() -> None:
+        raise dg.Failure("out of memory", metadata={"cost_usd": 2.5})
+
+    @dg.asset(key=KEYS.cvat_merge)
+    def cvat_merge() -> None:
+        raise dg.Failure("no training", metadata={"cost_usd": 7.0})
+
+    job = dg.Definitions([trained_weights, cvat_merge]).resolve_implicit_global_asset_job_def()
+    for key in (KEYS.trained_weights, KEYS.cvat_merge):
+        job.execute_in_process(instance=instance, asset_selection=[key], raise_on_error=False)
+    pack = PACK.model_copy(update={"retrain": RetrainRules.model_validate(rules)})
+    state = retrain_state(instance, pack, now_utc())
+    assert [one.usd for one in state.failed] == told
+    assert state.trainings == ()
+    late = retrain_state(instance, pack, now_utc() + timedelta(days=15))
+    assert late.failed == ()
+
+
 def test_a_clock_that_is_set_back_makes_nothing_new_or_old(history: History) -> None:
     with freeze_time(NOON + timedelta(days=300)):
         history.read("match", 40)
@@ -137,6 +193,42 @@ def test_the_command_says_why(tmp_path: Path, as_json: bool) -> None:
         assert (answer["start"], answer["waiting"], answer["new_boxes"]) == (False, ["match"], 40)
     assert "1 batch with 40 new boxes since the last training: match." in told.stdout
     assert "synthetic_set has not been materialized" in told.stdout
+
+
+def test_where_nothing_is_new_no_rule_is_spoken_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_EXPORTS_CVAT", "1")
+    monkeypatch.delenv("CVAT_ACCESS_TOKEN", raising=False)
+    resources = Resources.of(Paths.below(tmp_path))
+    with open_instance(resources.state) as instance:
+        history = History(instance)
+        history.read("match", 40)
+        history.trained(NOON, usd=2.5)
+        history.drawn()
+    unread = resources.exports.path("demo") / "unread.zip"
+    image = Image.new("RGB", (64, 48))
+    write_export(unread, {"a.png": image}, PACK.class_names)
+    answer = explained_retrain(resources, "demo")
+    assert answer.reasons == (
+        "No batch is new since the last training.",
+        "Nothing is new, so nothing would start.",
+        "Not read yet, and not counted: unread.",
+    )
+    assert (answer.start, answer.last_training) == (False, NOON)
+    (problem,) = answer.unreachable
+    assert problem == "There is no access token for CVAT."
+
+
+def test_what_would_start_is_told_with_its_reason(tmp_path: Path) -> None:
+    resources = Resources.of(Paths.below(tmp_path))
+    with open_instance(resources.state) as instance:
+        history = History(instance)
+        history.read("match", 40)
+        history.drawn()
+    answer = explained_retrain(resources, "demo")
+    assert (answer.start, answer.unreachable) == (True, ())
+    assert answer.reasons[1] == "No rule speaks against a training now."
 
 
 def test_without_why_it_says_how_to_train(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from doubles.exports import write_export
+from doubles.sensors import evaluated
 from PIL import Image
 
 from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG, remembered
@@ -83,21 +84,12 @@ class Watcher:
         self.exports = exports
         self.captures = captures
         self.cursor: str | None = None
-        paths = Paths.below(exports.parent)
-        self.resources = {"exports": Exports(paths=paths, folder=str(exports))}
+        self.source = Exports(paths=Paths.below(exports.parent), folder=str(exports))
         self.sensor = definitions().resolve_sensor_def("demo_export_sensor")
 
     def tick(self) -> dg.SensorResult:
-        with dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursor, resources=self.resources
-        ) as context:
-            data = self.sensor(context)
-        assert isinstance(data, dg.SensorResult)
+        data = evaluated(self.sensor, self.instance, self.source, self.cursor)
         self.cursor = data.cursor
-        for request in data.dynamic_partitions_requests or []:
-            self.instance.add_dynamic_partitions(
-                request.partitions_def_name, list(request.partition_keys)
-            )
         return data
 
     def reason(self) -> str:
@@ -328,7 +320,7 @@ def test_a_retired_batch_is_merged_without(watcher: Watcher) -> None:
 
 
 def test_a_batch_that_was_retired_unread_is_read_once_it_is_put_back(watcher: Watcher) -> None:
-    exports = watcher.resources["exports"]
+    exports = watcher.source
     watcher.drop()
     watcher.settle()
     watcher.tick()
@@ -388,7 +380,7 @@ def broken_export() -> bytes:
 
 def run_for_real(watcher: Watcher, request: dg.RunRequest) -> None:
     store = Artifacts(paths=Paths.below(watcher.exports.parent))
-    own = build_definitions("demo", {**watcher.resources, "artifacts": store})
+    own = build_definitions("demo", {"exports": watcher.source, "artifacts": store})
     own.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=watcher.instance,
         asset_selection=list(request.asset_selection or ()),

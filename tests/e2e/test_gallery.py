@@ -170,6 +170,24 @@ def test_a_single_error_is_one_error(page: Any, tmp_path: Path) -> None:
     assert captions == ["frame 0", "frame 1 · 1 error", "frame 2 · 2 errors"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "is_dashed", "has_errors"),
+    [
+        *[("prelabel", False, False), ("kept", False, False), ("deleted", False, False)],
+        *[("rejected", True, False), ("missed", False, True)],
+    ],
+)
+def test_what_a_person_should_look_at_is_dashed_and_only_errors_are_ordered_by(
+    page: Any, tmp_path: Path, kind: str, is_dashed: bool, has_errors: bool
+) -> None:
+    file = tmp_path / "image.jpg"
+    cv2.imwrite(str(file), np.full((180, 320, 3), 90, np.uint8))
+    items = (Item(file, "frame", 320, 180, "real", (Mark(Box(9, 9, 40, 40), CLASSES[0], kind),)),)
+    page.goto(write_gallery(tmp_path / "g", Collection("one", CLASSES, items)).as_uri())
+    assert page.locator("rect.flagged").count() == is_dashed
+    assert page.locator("#order [value=errors][hidden]").count() != has_errors
+
+
 def test_a_row_of_a_report_leads_to_its_image(page: Any) -> None:
     page.get_by_role("button", name="Rejected").click()
     assert page.locator("#report").is_visible()

@@ -38,13 +38,13 @@ class RetrainAnswer:
 def explained_retrain(resources: Resources, game: str | Path) -> RetrainAnswer:
     """Look at the batches, the trainings and the pack's rules; nothing is started."""
     pack = load_pack(game)
-    listing = resources.exports.listing(pack.name)
+    keys, listing = GameKeys.of(pack), resources.exports.listing(pack.name)
     with open_instance(resources.state) as instance:
         state = retrain_state(instance, pack, now_utc())
-        known = set(instance.get_dynamic_partitions(_partitions(GameKeys.of(pack))))
-        drawn = latest_version(instance, GameKeys.of(pack).synthetic_set) is not None
+        known = keys.export_batches.get_partition_keys(dynamic_partitions_store=instance)
+        drawn = latest_version(instance, keys.synthetic_set) is not None
     decision = decide(pack.retrain, state)
-    new = sorted(set(listing.chosen) - known)
+    new = sorted(set(listing.chosen).difference(known))
     hindrances = [
         *([] if state.waiting else ["Nothing is new, so nothing would start."]),
         *([] if drawn else [f"{pack.name}/synthetic_set has not been materialized yet."]),
@@ -66,9 +66,3 @@ def explained_retrain(resources: Resources, game: str | Path) -> RetrainAnswer:
 
 def _last(state: RetrainState) -> datetime | None:
     return state.trainings[-1].at if state.trainings else None
-
-
-def _partitions(keys: GameKeys) -> str:
-    name = keys.export_batches.name
-    assert name is not None
-    return name

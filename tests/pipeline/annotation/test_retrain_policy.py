@@ -1,5 +1,6 @@
 """When new annotations start a training, whatever the clocks say."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,6 +53,8 @@ def test_the_weeks_number_of_trainings_is_kept() -> None:
     assert not decision.start
     assert "2 of 2" in str(decision)
     assert "The next may begin at 2026-11-21 12:00 UTC" in str(decision)
+    more = decide(rules, state(ago(6 * DAY), ago(3 * DAY), ago(DAY)))
+    assert "The next may begin at 2026-11-24 12:00 UTC" in str(more), "when two are left"
     assert decide(rules, state(ago(8 * DAY), ago(DAY))).start
     assert not decide(RetrainRules(max_trainings_per_week=0), state()).start
 
@@ -65,6 +68,16 @@ def test_the_weeks_money_is_kept_with_the_next_training_in_it() -> None:
     assert "USD 4.00" in str(decision)
     assert decide(rules, state(ago(8 * DAY, 9.0))).start
     assert not decide(rules, state(ago(8 * DAY, 11.0))).start, "one alone would be too dear"
+
+
+def test_what_failed_counts_for_its_money_alone() -> None:
+    failed = (ago(DAY, 7.0), ago(8 * DAY, 50.0))
+    told = replace(state(ago(2 * DAY, 2.0)), failed=failed)
+    decision = decide(RetrainRules(max_usd_per_week=10), told)
+    assert "USD 9.00 of 10.00 (max_usd_per_week)" in str(decision)
+    assert decide(RetrainRules(max_usd_per_week=11), told).start
+    others = RetrainRules(min_hours_between=36, max_trainings_per_week=2)
+    assert decide(others, told).start
 
 
 def test_a_training_under_way_counts_as_dear_as_the_last() -> None:

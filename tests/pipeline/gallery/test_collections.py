@@ -188,6 +188,18 @@ def test_a_merge_names_real_frames_by_batch_and_place(tmp_path: Path) -> None:
     assert pairs.rows[0].filters == {"name": "one/a_0.png"}
 
 
+def test_frames_that_are_judged_although_trained_on_are_named_whatever_judges(
+    tmp_path: Path,
+) -> None:
+    folder = flagged_batch(tmp_path)
+    batches = {"one": folder, "heldout_x": folder}
+    plan = plan_merge(open_batches(batches), [], ("sheep", "wolf"), MergeRules())
+    (leak, *_) = plan.summary.held_out_leaks
+    TrainingSet.write(tmp_path / "set", plan)
+    *_, pairs = read_collection(tmp_path / "set", "merged", no_other, MergedFrom(batches)).sheets
+    assert (leak.trained, leak.judged, "leak: same bytes") in [row.cells for row in pairs.rows]
+
+
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="holds no image set"):
         read(tmp_path)

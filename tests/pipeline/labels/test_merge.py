@@ -566,6 +566,23 @@ def test_every_rule_says_what_it_did(make_batch: Any, shapes: Any, drawn: Any) -
     assert listed == kept.summary.listed_train - kept.summary.total_train
 
 
+def test_frames_that_were_told_to_validate_are_none_that_the_split_chose(
+    make_batch: Any, drawn: Any
+) -> None:
+    batches = [
+        in_subset(make_batch("v", {f"v_{n}.png": f"valid {n}" for n in range(3)}), "Validation"),
+        make_batch("w", {"v_0.png": "valid 0", "v_9.png": "elsewhere"}),
+        *(make_batch(f"b{n}", {f"b{n}_0.png": f"view {n}"}) for n in range(10)),
+    ]
+    plan = plan_merge(batches, drawn, CLASSES, RULES)
+    told, split = (
+        effects(plan)[rule] for rule in ("CVAT's subsets are kept", "the other frames are split")
+    )
+    assert (told["validate"], told["validate with their view or session"]) == (3, 1)
+    assert split == {"units (groups)": 10, "validate": 1}
+    assert plan.summary.real_val == 3 + 1 + 1
+
+
 def test_a_rule_that_did_nothing_says_so(make_batch: Any, drawn: Any) -> None:
     summary = plan_merge([make_batch("b", names(0))], drawn, CLASSES, RULES).summary
     effect = {one.rule: one.effect for one in summary.rules}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.labels.coverage import SourceCoverage
-from pipeline.labels.reports.coverage_map import LONGEST_NAME, WIDTH, coverage_svg, shortened
+from pipeline.labels.reports.coverage_map import (
+    LONGEST_NAME,
+    REAL,
+    SYNTHETIC,
+    WIDTH,
+    coverage_svg,
+    shortened,
+)
 
 CLASSES = ("sheep", "wolf", "ship")
 SOURCES = (
@@ -29,6 +37,13 @@ def test_every_class_has_a_row_with_its_numbers_and_a_sign_where_labels_are_miss
     assert {"sheep", "○ wolf", "× ship", "12", "1.2k", "57k", "7"} <= set(said)
     assert "× 1 of 3 classes have no real label in training or validation" in said
     assert any(text.startswith("○ 1 more have none in validation") for text in said)
+
+
+def test_real_and_synthetic_boxes_have_colours_of_their_own() -> None:
+    rects = ElementTree.fromstring(coverage_svg(SOURCES, CLASSES)).iter()
+    fills = Counter(one.attrib["fill"] for one in rects if "fill-opacity" in one.attrib)
+    # Of the batches each box is in a column of its own and in the sums.
+    assert fills == {f"rgb({REAL})": 6, f"rgb({SYNTHETIC})": 2}
 
 
 def test_columns_name_split_and_source() -> None:

@@ -73,6 +73,22 @@ def test_a_sheet_has_the_same_bytes_again(stored: ExportBatch) -> None:
         assert orange(opened).any()
 
 
+@pytest.mark.parametrize(("kinds", "shown"), [(1, 6), (4, 6), (5, 3)])
+def test_of_many_shapes_a_few_are_shown_of_each_kind(
+    stored: ExportBatch, kinds: int, shown: int
+) -> None:
+    def height(of_each: int) -> int:
+        shapes = [
+            FlaggedShape(f"kind {kind}", "a_0.png", "sheep", Box(4, 4, 24, 24), "looks wrong")
+            for kind in range(kinds)
+            for _ in range(of_each)
+        ]
+        with Image.open(io.BytesIO(flagged_sheet(stored, shapes) or b"")) as opened:
+            return opened.height
+
+    assert height(9) == height(shown)
+
+
 def test_a_batch_without_flagged_shapes_has_no_sheet(stored: ExportBatch) -> None:
     assert flagged_sheet(stored, ()) is None
 
@@ -95,6 +111,12 @@ def test_a_shape_is_drawn_around_where_it_is() -> None:
     middle = (rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2
     assert middle == pytest.approx((SIZE[1] / 2, SIZE[0] / 2), abs=3)
     assert columns.max() - columns.min() == pytest.approx(rows.max() - rows.min(), abs=3)
+
+
+def test_a_finding_is_not_drawn_like_a_rejected_shape() -> None:
+    box = Box(300, 160, 340, 200)
+    found = FlaggedShape("double", "a.png", "sheep", box, "is there twice")
+    assert not orange(draw_flagged(FRAME, found, SIZE)).any()
 
 
 def test_the_whole_frame_is_shown_where_nobody_knows_the_place() -> None:

@@ -12,6 +12,8 @@ from PIL import Image
 
 from pipeline.games.pack import MergeRules
 from pipeline.labels.batches import NamedBatch
+from pipeline.labels.comparing.choosing import Duplicate
+from pipeline.labels.comparing.leakage import Leak
 from pipeline.labels.merge import MergeSummary, plan_merge
 from pipeline.labels.reports.left_out_frames import left_out_sheet
 
@@ -56,6 +58,20 @@ def test_each_rule_shows_pairs_of_frames(
 
 def test_batches_that_are_gone_are_still_named(summary: MergeSummary) -> None:
     assert opened(left_out_sheet(summary, lambda _: None)).width == 960
+
+
+@pytest.mark.parametrize("rule", ["near_test", "validation_leaks", "held_out_leaks"])
+def test_what_is_near_a_judged_frame_is_shown_beside_it(
+    summary: MergeSummary, batches: dict[str, NamedBatch], rule: str
+) -> None:
+    near = Duplicate(taken="a/a_0.png", left_out="b/b_0.png", why="near")
+    leak = Leak(trained="a/a_0.png", judged="b/b_0.png", kind="same bytes", bits=0)
+    none = {"duplicates": (), "differences": (), "difference_count": 0}
+    found = {rule: (near if rule == "near_test" else leak,)}
+    only = summary.model_copy(update={**none, **found})
+    assert left_out_sheet(only.model_copy(update={rule: ()}), lambda _: None) is None
+    shown = opened(left_out_sheet(only, lambda batch: batches[batch].folder))
+    assert shown.height > opened(left_out_sheet(only, lambda _: None)).height, "with its images"
 
 
 def test_a_merge_that_left_nothing_out_has_no_sheet(make_batch: Any, drawn: Any) -> None:
