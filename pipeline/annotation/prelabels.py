@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.errors import OutpostError
 from pipeline.files import read_json, write_json
@@ -47,6 +48,14 @@ class PrelabelledFrame(Record):
     blind: bool = Field(False, description="People label it without seeing these boxes.")
     boxes: tuple[Prelabel, ...] = Field((), description="The surest first.")
     pixels_sha256: str = Field("", description="Of its size and its upright pixels.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_a_second_digest(cls, value: Any) -> Any:
+        """Prelabels of before tell the digest of the upright file as well."""
+        if isinstance(value, dict) and "stored_sha256" in value:
+            return {key: told for key, told in value.items() if key != "stored_sha256"}
+        return value
 
 
 class PrelabelledFrames(Record):

@@ -56,6 +56,16 @@ def test_nothing_of_a_blind_frame_goes_out(batch: AnnotationBatch, tmp_path: Pat
     assert "obj_train_data/b.txt" not in yolo
 
 
+def test_prelabels_of_before_are_read(batch: AnnotationBatch, tmp_path: Path) -> None:
+    written = Prelabels.write(tmp_path, prelabelled(batch, {"a": [SHEEP]}, NAMES))
+    file = tmp_path / "prelabels.json"
+    older = json.loads(file.read_text())
+    for frame in older["frames"]:
+        frame["stored_sha256"] = frame["sha256"]
+    file.write_text(json.dumps(older))
+    assert Prelabels.open(tmp_path) == written
+
+
 def test_what_is_written_is_read_and_the_same_bytes_each_time(
     batch: AnnotationBatch, tmp_path: Path
 ) -> None:
