@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,13 +111,18 @@ def run_demo(
     with open_instance(resources.state) as instance:
         if expect is not None and latest_version(instance, keys.trained_weights) is None:
             expect(expectation(pack, options))
-        write_export_batches(exports.path(pack.name), reporter())
+        # Screenshots and what is made of the game's files do not need each other, and each of the
+        # two leaves a part of the cores free.
+        with ThreadPoolExecutor(1) as beside:
+            captures = beside.submit(write_export_batches, exports.path(pack.name), reporter())
+            outcomes = [*_before_annotation(definitions, instance, keys, options)]
+            captures.result()
         batches = register_batches(instance, pack, exports)
-        outcomes = tuple(_stages(definitions, instance, keys, batches, options))
+        outcomes += _from_annotation_on(definitions, instance, keys, batches, options)
         store = resources.artifacts.store
         evaluation = Evaluation.open(latest(instance, store, keys.real_evaluation).path)
         package = RuntimePackage.open(latest(instance, store, keys.runtime_package).path)
-    return DemoResult(outcomes, evaluation.report, package.bundle)
+    return DemoResult(tuple(outcomes), evaluation.report, package.bundle)
 
 
 def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
@@ -144,16 +150,21 @@ def expectation(pack: GamePack, options: DemoOptions) -> Expectation:
     return Expectation(training, REST_IN_SCREENSHOTS * (time.perf_counter() - began))
 
 
-def _stages(
+def _before_annotation(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, keys: GameKeys, options: DemoOptions
+) -> tuple[Outcome, ...]:
+    scenes = _config(f"{keys.game}__synthetic_set", images=options.images, seed=options.seed)
+    return materialize(definitions, instance, keys.before_annotation, config=scenes)
+
+
+def _from_annotation_on(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     keys: GameKeys,
     batches: tuple[str, ...],
     options: DemoOptions,
 ) -> Iterator[Outcome]:
-    scenes = _config(f"{keys.game}__synthetic_set", images=options.images, seed=options.seed)
     training = _config(f"{keys.game}__training", epochs=options.epochs, seed=options.seed)
-    yield from materialize(definitions, instance, keys.before_annotation, config=scenes)
     for batch in batches:
         yield from materialize(definitions, instance, [keys.cvat_export], partition=batch)
     yield from materialize(definitions, instance, keys.after_annotation, config=training)
