@@ -56,3 +56,15 @@ class ConfigurationError(DetectorError, ValueError):
 
 class PredictionExpiredError(DetectorError):
     """Positions were predicted too often, or for too long, without looking."""
+
+
+class DocumentError(DetectorError):
+    """A document of a publisher that is damaged, of another kind, or newer than this package."""
+
+
+class SignatureError(DetectorError):
+    """A document that was changed after it was signed, or that must not be signed so."""
+
+
+class UnknownKeyError(SignatureError):
+    """A document that only keys have signed which do not count (yet, or any more)."""
