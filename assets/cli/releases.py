@@ -145,6 +145,8 @@ def doctor(context: typer.Context, game: Game = "demo", as_json: Json = False) -
                 plain(f"       {finding.problem}; needed for {finding.needed_for}")
         for name in found.completed:
             plain(f"  {name} was brought up to its history: a writer had been killed.")
+        if not found.has_keys:
+            note(f"There are no keys yet: outpost release keys init --game {game}")
     raise typer.Exit(0 if found.is_fit else 1)
 
 

@@ -122,8 +122,12 @@ class ReleaseStore:
         self.settle_keys()
 
     def settle_keys(self) -> None:
-        """Bring keys.json up to the newest epoch."""
-        newest = self._numbers("keys/")[-1]
+        """Bring keys.json up to the newest epoch.
+
+        Raises:
+            NoKeysError: there is none.
+        """
+        newest = self.keys().epoch
         content = self._content(f"keys/{newest:06d}.json")
         self._bring_up(KEYS_FILE, content, lambda found: self._epoch_of(found) > newest)
 

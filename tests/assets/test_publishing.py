@@ -164,6 +164,7 @@ def test_without_a_place_nothing_is_published_and_nothing_fails(
 
 
 def test_without_keys_it_says_which_command_makes_them(workshop: Workshop, tmp_path: Path) -> None:
+    assert workshop.run("doctor")["has_keys"] is False
     workshop.package(new_version(tmp_path / "first"))
     assert not workshop.publish().success
     found = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
@@ -183,6 +184,21 @@ def test_keys_are_rotated_and_revoked_by_command(workshop: Workshop, tmp_path: P
     assert workshop.shown(workshop.publish())["signed_by"] in revoked["keys"]["release_keys"]
     assert workshop.run("promote")["move"]["sequence"] == 2
     assert CliRunner().invoke(app, ["release", "keys", "rotate"], obj=workshop.resources).output
+
+
+def test_a_move_whose_writer_was_killed_is_told_and_completed(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first"))
+    workshop.publish()
+    shown = tmp_path / "releases" / "models" / "demo" / "channels" / "challenger.json"
+    shown.unlink()
+    told = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
+    assert "outpost release doctor" in " ".join(told.output.split())
+    assert workshop.run("doctor")["completed"] == ["challenger"]
+    assert shown.is_file()
+    assert workshop.run("doctor")["completed"] == []
 
 
 def test_forcing_needs_a_reason(workshop: Workshop) -> None:

@@ -18,7 +18,7 @@ from pipeline.release.gates import Gate, GateRules, judge
 from pipeline.release.version import OpenVersion
 from resources.defaults import Resources
 from resources.object_store.conformance import Finding, examine
-from resources.releases.release_store import PublishedVersion, ReleaseStore
+from resources.releases.release_store import NoKeysError, PublishedVersion, ReleaseStore
 
 
 class PromotionError(OutpostError):
@@ -79,6 +79,7 @@ class Examination:
     place: str
     findings: tuple[Finding, ...]
     completed: tuple[str, ...]
+    has_keys: bool
 
     @property
     def is_fit(self) -> bool:
@@ -89,8 +90,7 @@ class Examination:
 def published(resources: Resources, game: str) -> Published:
     """Versions, channels with their history, and keys."""
     store = publisher_of(resources, game).store
-    states = (ChannelState(name, store.history(name), store.shown(name)) for name in CHANNELS)
-    return Published(store.place, store.keys(), store.versions(), tuple(states))
+    return Published(store.place, store.keys(), store.versions(), _states(store))
 
 
 def promote(
@@ -149,11 +149,18 @@ def examined(resources: Resources, game: str) -> Examination:
     """Ask the store what it can do, and complete what a killed writer has left half-way."""
     store = publisher_of(resources, game).store
     findings = examine(store.objects)
-    behind = [state.name for state in published(resources, game).channels if state.is_behind]
+    try:
+        store.settle_keys()
+        behind = [state.name for state in _states(store) if state.is_behind]
+    except NoKeysError:
+        return Examination(store.place, findings, (), has_keys=False)
     for channel in behind:
         store.settle(channel)
-    store.settle_keys()
-    return Examination(store.place, findings, tuple(behind))
+    return Examination(store.place, findings, tuple(behind), has_keys=True)
+
+
+def _states(store: ReleaseStore) -> tuple[ChannelState, ...]:
+    return tuple(ChannelState(name, store.history(name), store.shown(name)) for name in CHANNELS)
 
 
 def _resolved(store: ReleaseStore, version_id: str | None) -> PublishedVersion:

@@ -71,10 +71,14 @@ def test_a_class_below_the_floor_is_named(tmp_path: Path) -> None:
     assert gate("class_floors", opened(tmp_path / "good", 16)).figure == "lowest of 1: house 0.889"
 
 
-def test_a_slower_version_is_refused(version: OpenVersion, monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([40.0, 20.0, 31.0, 21.0])
+def test_a_slower_version_is_refused(
+    version: OpenVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = opened(tmp_path / "old")
+    times = iter([40.0, 20.0, 31.0, 21.0, 50.0, 50.0])
     monkeypatch.setattr(OpenVersion, "latency_ms", lambda _self: next(times))
-    judged = {one.name: one for one in judge(version, version, GateRules())}["latency"]
+    assert gate("latency", version, version).figure == "it is the champion's model"
+    judged = {one.name: one for one in judge(version, champion, GateRules())}["latency"]
     assert (judged.passed, judged.figure) == (False, "31.0 ms against 20.0 ms here")
 
 
