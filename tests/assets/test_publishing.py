@@ -133,6 +133,7 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
 
 
+@pytest.mark.slow
 def test_publishing_again_changes_nothing_and_restores_what_is_lost(
     workshop: Workshop, tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ def test_without_keys_it_says_which_command_makes_them(workshop: Workshop, tmp_p
     assert not (tmp_path / "releases").exists() or not list((tmp_path / "releases").rglob("*.onnx"))
 
 
+@pytest.mark.slow
 def test_keys_are_rotated_and_revoked_by_command(workshop: Workshop, tmp_path: Path) -> None:
     (old,) = workshop.run("keys", "init")["keys"]["release_keys"]
     workshop.package(new_version(tmp_path / "first"))
@@ -186,6 +188,7 @@ def test_keys_are_rotated_and_revoked_by_command(workshop: Workshop, tmp_path: P
     assert CliRunner().invoke(app, ["release", "keys", "rotate"], obj=workshop.resources).output
 
 
+@pytest.mark.slow
 def test_a_move_whose_writer_was_killed_is_told_and_completed(
     workshop: Workshop, tmp_path: Path
 ) -> None:

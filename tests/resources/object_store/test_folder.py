@@ -119,7 +119,7 @@ def test_a_late_writer_brings_the_file_up_to_the_newest(tmp_path: Path) -> None:
     assert files_of(tmp_path) == {"key": b"2"}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(contents=st.lists(st.sampled_from([b"a", b"b"]), min_size=1, max_size=6), data=st.data())
 def test_a_tag_is_good_once_whatever_the_bytes_are(
     contents: list[bytes], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -147,6 +147,7 @@ for _ in range(int(sys.argv[2])):
 """
 
 
+@pytest.mark.slow
 def test_processes_lose_no_increment(tmp_path: Path) -> None:
     FolderStore(tmp_path).put_if_absent("counter", b"0")
     words = [sys.executable, "-c", WRITER, str(tmp_path), "15"]

@@ -23,6 +23,7 @@ WEED = pytest.param(
         pytest.mark.skipif(not seaweed.is_installed(), reason="no wheel for this machine"),
     ],
 )
+MOTO = pytest.param("moto", marks=pytest.mark.slow)
 WRITERS = 8
 
 
@@ -45,7 +46,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         server.__exit__(None, None, None)
 
 
-@pytest.fixture(params=["folder", "moto", WEED])
+@pytest.fixture(params=["folder", MOTO, WEED])
 def store(
     request: pytest.FixtureRequest,
     servers: Callable[[str], dict[str, str]],
