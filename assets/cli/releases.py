@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -148,6 +149,28 @@ def doctor(context: typer.Context, game: Game = "demo", as_json: Json = False) -
         if not found.has_keys:
             note(f"There are no keys yet: outpost release keys init --game {game}")
     raise typer.Exit(0 if found.is_fit else 1)
+
+
+@release_app.command()
+def sign(
+    context: typer.Context,
+    bundle: Annotated[Path, typer.Argument(help="A bundle: its folder, or a zip.")],
+    folder: Annotated[Path, typer.Argument(help="To make: the bundle, manifest.json, keys.json.")],
+    game: Game = "demo",
+    as_json: Json = False,
+) -> None:
+    """Sign a bundle that is handed over and not published.
+
+    Example: `outpost release sign bundle signed --game aoe2`
+    """
+    from assets.operations.publishing.release_keys import sign_bundle
+
+    with explained():
+        made = sign_bundle(resources_of(context), game, bundle, folder)
+    if as_json:
+        print_json({"folder": made})
+    else:
+        plain(f"{made} holds the bundle, its signed manifest, and the keys that count.")
 
 
 @keys_app.command("init")

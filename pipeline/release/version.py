@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from detector_runtime.bundle import MANIFEST_NAME, FileDigest
+from detector_runtime.bundle import MANIFEST_NAME, BundleManifest, FileDigest
 from detector_runtime.updates.documents import (
     Manifest,
     ReleaseMetrics,
@@ -68,35 +69,52 @@ class NewVersion:
             sequence: its number among the versions of the model.
             previous: the version before.
         """
-        bundle = self.package.manifest
-        return Manifest(
+        return manifest_of_files(
+            self.package.manifest,
+            self.files,
             name=self.name,
-            version=bundle.version,
             sequence=sequence,
             created_at=self.created_at,
             trained_at=self.trained_at,
-            files={
-                name: FileDigest(sha256=sha256_of(file), size=file.stat().st_size)
-                for name, file in self.files.items()
-            },
-            classes=bundle.classes,
-            classes_sha256=classes_digest(bundle.classes),
-            input=bundle.io.model_dump(mode="json"),
             metrics=self._metrics(),
             lineage=dict(self.lineage),
-            licence=MODEL_LICENCE,
             previous=previous,
-            min_runtime=bundle.min_runtime,
         )
 
     def _metrics(self) -> ReleaseMetrics:
-        real, measured = self.report.real, self.package.manifest.metrics
-        interval = measured and ScoreInterval(**measured.real_micro_f1.model_dump())
-        scores = ((one.name, one.score.f1) for one in real.per_class)
+        scores = ((one.name, one.score.f1) for one in self.report.real.per_class)
         return ReleaseMetrics(
-            real_micro_f1=interval,
+            real_micro_f1=interval_of(self.package.manifest),
             per_class_f1={name: f1 for name, f1 in scores if f1 is not None},
         )
+
+
+def manifest_of_files(bundle: BundleManifest, files: Mapping[str, Path], **others: Any) -> Manifest:
+    """A manifest of files, with all that their bundle says.
+
+    Args:
+        files: every one that travels, by the name under which it does.
+        others: fields of the manifest that the bundle does not tell.
+    """
+    return Manifest(
+        version=bundle.version,
+        files={
+            name: FileDigest(sha256=sha256_of(file), size=file.stat().st_size)
+            for name, file in files.items()
+        },
+        classes=bundle.classes,
+        classes_sha256=classes_digest(bundle.classes),
+        input=bundle.io.model_dump(mode="json"),
+        licence=MODEL_LICENCE,
+        min_runtime=bundle.min_runtime,
+        **others,
+    )
+
+
+def interval_of(bundle: BundleManifest) -> ScoreInterval | None:
+    """The bundle's real micro-F1; None when it was never evaluated."""
+    measured = bundle.metrics
+    return ScoreInterval(**measured.real_micro_f1.model_dump()) if measured else None
 
 
 def evidence_of(evaluation: Evaluation, export: OnnxExport) -> dict[str, Path]:

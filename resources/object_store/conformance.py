@@ -9,13 +9,14 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from resources.object_store.base import ObjectStore, ObjectStoreError
 
 WRITERS = 8
 FOLDER = "doctor"
-"""Where objects are written for the time of an examination."""
+"""Where objects are written to find that out."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Finding:
 
 
 def examine(store: ObjectStore) -> tuple[Finding, ...]:
-    """Ask a store for everything that is needed of it; what was written is removed again.
+    """Ask a store for everything that is needed of it; what was written is removed if allowed.
 
     Raises:
         ObjectStoreError: it cannot be written at all.
@@ -44,17 +45,18 @@ def examine(store: ObjectStore) -> tuple[Finding, ...]:
     try:
         return tuple(_findings(store, *keys))
     finally:
-        for one in keys:
-            store.delete(one)
+        # Who may write need not have the right to remove.
+        with suppress(ObjectStoreError):
+            for one in keys:
+                store.delete(one)
 
 
 def writes_conditionally(store: ObjectStore) -> bool:
-    """Whether a second writer is refused, asked with two writes; see `examine` for the whole."""
-    key = f"{FOLDER}/{uuid.uuid4().hex}"
-    try:
-        return not _second_writes(store, key)
-    finally:
-        store.delete(key)
+    """Whether a second writer is refused, asked with two writes; see `examine` for the whole.
+
+    The object stays: not everybody who may write may remove, and it is good for the next time.
+    """
+    return not _second_writes(store, f"{FOLDER}/written-once")
 
 
 def _findings(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from detector_runtime.updates.documents import ChannelPointer, KeySet
 from detector_runtime.updates.signatures import SigningKey, sign
@@ -19,6 +20,7 @@ from pipeline.release.key_sets import (
     with_root_key,
     without_key,
 )
+from pipeline.release.signed_bundle import sign_bundle
 from pipeline.release.version import NewVersion
 from resources.object_store.conformance import writes_conditionally
 from resources.releases.private_keys import PrivateKeys
@@ -170,6 +172,17 @@ class Publisher:
             )
         version = self.store.version(target)
         return self.move(channel, version, reason, sequence)
+
+    def sign_bundle(self, bundle: Path, folder: Path) -> None:
+        """Write a bundle into a new folder, signed; see `pipeline.release.signed_bundle`.
+
+        Raises:
+            BundleError: it is damaged.
+            SigningError: it is of another model, or the folder is there already.
+            PrivateKeyError: no release key is here.
+        """
+        keys = self.store.keys_file()
+        sign_bundle(bundle, folder, self.store.name, self._release_key(), keys, self.clock())
 
     def require_conditional_writes(self) -> None:
         """Refuse a store in which two writers would overwrite each other.

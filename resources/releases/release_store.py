@@ -106,6 +106,14 @@ class ReleaseStore:
             )
         return trusted
 
+    def keys_file(self) -> bytes:
+        """The newest set of keys with its signatures, as clients pin it.
+
+        Raises:
+            NoKeysError: there is none.
+        """
+        return self._content(f"keys/{self.keys().epoch:06d}.json")
+
     def add_keys(self, keys: Envelope[KeySet]) -> None:
         """Make a set of keys the current one.
 
@@ -128,8 +136,7 @@ class ReleaseStore:
             NoKeysError: there is none.
         """
         newest = self.keys().epoch
-        content = self._content(f"keys/{newest:06d}.json")
-        self._bring_up(KEYS_FILE, content, lambda found: self._epoch_of(found) > newest)
+        self._bring_up(KEYS_FILE, self.keys_file(), lambda found: self._epoch_of(found) > newest)
 
     def versions(self) -> tuple[PublishedVersion, ...]:
         """Every whole version, oldest first.

@@ -129,6 +129,10 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
     assert found["versions"][0]["manifest"]["trained_at"] is not None
     assert workshop.run("doctor")["completed"] == []
+    bundle = str(tmp_path / "first" / "package" / "bundle")
+    signed = Path(workshop.run("sign", bundle, str(tmp_path / "signed"))["folder"])
+    pinned = tmp_path / "releases" / "models" / "demo" / "keys.json"
+    assert (signed / "keys.json").read_bytes() == pinned.read_bytes()
     for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
 

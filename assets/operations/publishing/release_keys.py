@@ -1,4 +1,4 @@
-"""`outpost release keys`: made, rotated, revoked."""
+"""`outpost release keys` and `sign`: keys made, rotated, revoked, and used on a bundle."""
 
 from __future__ import annotations
 
@@ -43,3 +43,9 @@ def revoke_key(resources: Resources, game: str, key_id: str) -> tuple[KeySet, Se
     offered = [name for name in CHANNELS if publisher.store.head(name) is not None]
     keys = publisher.revoke_key(key_id)
     return keys, [name for name in offered if publisher.store.head(name) is None]
+
+
+def sign_bundle(resources: Resources, game: str, bundle: Path, folder: Path) -> Path:
+    """Write a bundle into a new folder with a signed manifest; returns the folder."""
+    publisher_of(resources, game).sign_bundle(bundle.absolute(), folder.absolute())
+    return folder.absolute()
