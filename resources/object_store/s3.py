@@ -106,8 +106,14 @@ class S3Store:
                     seconds = time.monotonic() - began
                     report(Progress(f"MiB of {file.name}", state.done >> 20, whole >> 20, seconds))
 
-        with replacing(file) as neighbour, neighbour.open("wb") as stream:
-            self._asked(key, fetch)
+        try:
+            with replacing(file) as neighbour, neighbour.open("wb") as stream:
+                self._asked(key, fetch)
+        except OSError as error:
+            raise ObjectStoreError(
+                f"{file} cannot be written: {error.strerror or error}.",
+                "Make room on the disk, and check that you may write there.",
+            ) from error
 
     def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
         """See `ObjectStore`."""
@@ -193,14 +199,13 @@ class S3Store:
 
     @cached_property
     def _client(self) -> Any:
-        try:
-            import boto3
-            from botocore.config import Config
-        except ImportError as error:
-            raise ObjectStoreError(
-                f"{self.place} cannot be reached: the package boto3 is not installed.",
-                "Install it: `uv sync --extra s3` in a checkout, else `pip install 'outpost[s3]'`.",
-            ) from error
+        with self._explained(""):
+            return self._connected()
+
+    def _connected(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
         own_endpoint = any(os.environ.get(name) for name in ENDPOINTS)
         config = Config(
             connect_timeout=CONNECT_SECONDS,
@@ -212,9 +217,8 @@ class S3Store:
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"} if own_endpoint else {},
         )
-        with self._explained(""):
-            session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
-            return session.client("s3", config=config)
+        session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+        return session.client("s3", config=config)
 
     def _named(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket, "Key": self._path(checked_key(key), of_key=True)}
@@ -228,8 +232,14 @@ class S3Store:
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
-        import botocore.exceptions
-
+        try:
+            import boto3  # noqa: F401
+            import botocore.exceptions
+        except ImportError as error:
+            raise ObjectStoreError(
+                f"{self.place} cannot be reached: the package boto3 is not installed.",
+                "Install it: `uv sync --extra s3` in a checkout, else `pip install 'outpost[s3]'`.",
+            ) from error
         try:
             yield
         except botocore.exceptions.ClientError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -185,6 +186,16 @@ def test_a_download_that_fails_leaves_the_file_of_before(
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"before"]
 
 
+def test_a_download_that_cannot_be_written_says_so(
+    bucket: Bucket, store: S3Store, tmp_path: Path
+) -> None:
+    bucket.objects["/bucket/models/key"] = b"content"
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ObjectStoreError, match="cannot be written") as raised:
+        store.download("key", tmp_path / "file" / "below")
+    assert "Make room" in raised.value.fix
+
+
 def test_a_server_that_ignores_conditions_is_found_out(bucket: Bucket, store: S3Store) -> None:
     assert writes_conditionally(store)
     bucket.heeds_conditions = False
@@ -229,3 +240,12 @@ def test_without_credentials_their_names_are_told(
     with pytest.raises(ObjectStoreError) as raised:
         S3Store("bucket").put_if_absent("key", b"")
     assert "AWS_SECRET_ACCESS_KEY" in raised.value.fix
+
+
+def test_without_boto3_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("boto3", "botocore", "botocore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for ask in (lambda one: one.get("key"), lambda one: list(one.listing())):
+        with pytest.raises(ObjectStoreError, match="boto3 is not installed") as raised:
+            ask(S3Store("bucket"))
+        assert "uv sync --extra s3" in raised.value.fix
