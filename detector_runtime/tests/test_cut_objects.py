@@ -92,6 +92,16 @@ def found(result: Detections) -> list[Box]:
     return sorted(tuple(box) for box in result.boxes.astype(int).tolist())
 
 
+def test_a_large_building_is_found_at_every_place_of_a_large_screen() -> None:
+    rng = np.random.default_rng(0)
+    for x, y in zip(
+        rng.integers(0, 1470, 60).tolist(), rng.integers(0, 680, 60).tolist(), strict=True
+    ):
+        thing = (x, y, x + 450, y + 400)
+        detector = Detector(Oracle([thing], (640, 640)), DetectorSettings(tracking="none"))
+        assert found(detector.detect(painted((1920, 1080), [thing]))) == [thing]
+
+
 @settings(max_examples=80, deadline=None)
 @example(thing=(125, 75, 215, 150))
 @given(thing=places(largest=270))
