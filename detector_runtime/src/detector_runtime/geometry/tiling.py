@@ -21,8 +21,8 @@ KEPT_SCALE_OVERLAP_SHARE = 0.3
 shows what their edges cut."""
 
 LARGEST_LOOK = 2560
-"""Longest side in pixels of one look with an input that grows with the frame, which takes memory:
-a gigabyte for 2560x1440."""
+"""Longest side in pixels of one look with an input that grows with the frame: with YOLO26n the
+process then takes 0.4 GB for 2560x1440, and 1 GB for 3840x2160 in one look."""
 
 CLUSTER_DISTANCE = 200.0
 CLUSTER_PADDING = 128
