@@ -105,12 +105,23 @@ def test_bundles_without_a_scale_are_read_as_they_were(make_bundle: Callable[...
     assert (facts.trained_on, facts.scale, facts.keeps_scale) == ("tile", None, False)
 
 
-def test_a_scale_of_whole_frames_is_refused(make_bundle: Callable[..., Path]) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"trained_on": "frame"}, "a scale is that of tiles"),
+        ({"preprocess": "stretch"}, "stretched frames have no one scale"),
+        ({"scale": 0.0}, "io.scale"),
+        ({"scale": 1000.0}, "io.scale"),
+    ],
+)
+def test_a_scale_that_cannot_be_is_refused(
+    make_bundle: Callable[..., Path], change: dict[str, object], said: str
+) -> None:
     manifest = make_bundle(io={"trained_on": "tile", "scale": 1.0}) / "bundle.json"
     content = json.loads(manifest.read_text())
-    content["io"]["trained_on"] = "frame"
+    content["io"] |= change
     manifest.write_text(json.dumps(content))
-    with pytest.raises(BundleError, match="a scale is that of tiles"):
+    with pytest.raises(BundleError, match=said):
         alone(manifest.parent)
 
 
@@ -159,6 +170,7 @@ def test_without_tiles_the_guard_speaks_in_every_mode(
         ("scale", "much"),
         ("scale", "nan"),
         ("scale", "0"),
+        ("scale", "1000"),
         ("image_size", "320"),
     ],
 )
@@ -174,7 +186,7 @@ def test_what_cannot_be_understood_is_refused(
     st.builds(
         TrainingScale,
         st.sampled_from(["frame", "tile"]),
-        st.floats(1e-6, 1e6),
+        st.floats(1 / 64, 64),
         st.tuples(st.integers(1, 99_999), st.integers(1, 99_999)),
     )
 )
@@ -182,6 +194,28 @@ def test_what_is_written_is_read(scale: TrainingScale) -> None:
     others = {"names": "{0: 'a'}", "scale": "of another maker"}
     assert TrainingScale.from_metadata(others | scale.to_metadata()) == scale
     assert TrainingScale.from_metadata(others) is None
+
+
+@given(
+    screen=st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
+    side=st.integers(32, 1280),
+    scale=st.floats(1 / 8, 8),
+    is_free=st.booleans(),
+)
+def test_parts_show_all_of_a_screenshot_and_fit_the_input(
+    screen: tuple[int, int], side: int, scale: float, is_free: bool
+) -> None:
+    parts = tiles_at_scale(Region(0, 0, *screen), (side, side), scale, is_free)
+    most = (max(LARGEST_LOOK, side) if is_free else side) / scale
+    columns = np.zeros(screen[0], bool)
+    rows = np.zeros(screen[1], bool)
+    for part in parts:
+        assert max(part.width, part.height) <= most + 0.5
+        columns[part.left : part.right] = rows[part.top : part.bottom] = True
+    assert columns.all()
+    assert rows.all()
+    corners = {(part.left, part.top) for part in parts}
+    assert len(corners) == len(parts) == len({x for x, _ in corners}) * len({y for _, y in corners})
 
 
 def test_very_large_screenshots_are_looked_at_in_parts() -> None:

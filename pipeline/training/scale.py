@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from detector_runtime.models.base import TrainedOn
+from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE, TrainedOn
 from detector_runtime.models.training_scale import TrainingScale
 from PIL import Image
 
@@ -29,9 +29,10 @@ TOLERATED = 1.25
 def training_scale(
     trained_on: TrainedOn, imgsz: int, images: Iterable[Path]
 ) -> TrainingScale | None:
-    """At which scale a training sees its images; None where none of them can be read.
+    """At which scale a training sees its images; None where that is not known.
 
     Most of the images decide: of tiles those that are drawn, because a real one is a screenshot.
+    It is not known where no image can be read, nor where they are specks in the input.
 
     Args:
         trained_on: what the images show.
@@ -44,7 +45,10 @@ def training_scale(
     if not sizes:
         return None
     size = max(sizes, key=lambda each: (sizes[each], each))
-    return TrainingScale(trained_on, imgsz / max(size), size)
+    scale = imgsz / max(size)
+    if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        return None
+    return TrainingScale(trained_on, scale, size)
 
 
 def listed_images(training_set: Path) -> list[Path]:

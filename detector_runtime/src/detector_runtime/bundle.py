@@ -35,7 +35,7 @@ from pydantic import (
 
 from detector_runtime._version import __version__
 from detector_runtime.errors import BundleError
-from detector_runtime.models.base import Preprocess, TrainedOn
+from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE, Preprocess, TrainedOn
 from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import DEFAULT_CONFIDENCE, Thresholds
@@ -78,7 +78,8 @@ class IoContract(_Part):
     )
     scale: float | None = Field(
         None,
-        gt=0,
+        ge=SMALLEST_SCALE,
+        le=LARGEST_SCALE,
         description="Of a model of tiles: input pixels per frame pixel. Frames are then looked at "
         "at this scale, whole where the input is free, else in tiles. None says nothing of it, and "
         "frames are looked at whole, shrunk to the input.",
@@ -143,6 +144,8 @@ class BundleManifest(_Part):
             raise ValueError("classes names one class twice")
         if self.io.scale is not None and self.io.trained_on != "tile":
             raise ValueError("a scale is that of tiles: trained_on must be 'tile'")
+        if self.io.scale is not None and self.io.preprocess != "letterbox":
+            raise ValueError("stretched frames have no one scale: preprocess must be 'letterbox'")
         unknown = sorted(set(self.thresholds.per_class) - set(self.classes))
         if unknown:
             raise ValueError(f"thresholds for unknown classes: {', '.join(unknown)}")

@@ -142,7 +142,7 @@ def _starts(first: int, length: int, tile: int, overlap: int) -> list[int]:
     if length <= tile:
         return [first]
     last = length - tile
-    step = tile - overlap
+    step = max(tile - overlap, 1)
     return [first + start for start in [*range(0, last, step), last]]
 
 

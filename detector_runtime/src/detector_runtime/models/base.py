@@ -19,6 +19,9 @@ from detector_runtime.thresholds import Thresholds
 Preprocess = Literal["letterbox", "stretch"]
 TrainedOn = Literal["frame", "tile"]
 
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 64, 64.0
+"""Input pixels per image pixel: with any other a frame would be a speck, or a thousand looks."""
+
 
 @dataclass(frozen=True)
 class ModelFacts:

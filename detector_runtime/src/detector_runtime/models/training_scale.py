@@ -11,7 +11,6 @@ Files without the first say nothing, as those of other makers, and are looked at
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import cast, get_args
 
 from detector_runtime.errors import ModelLoadError
 from detector_runtime.geometry.letterbox import Size
-from detector_runtime.models.base import TrainedOn
+from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE, TrainedOn
 
 TRAINED_ON_KEY = "detector_runtime.trained_on"
 SCALE_KEY = "detector_runtime.scale"
@@ -34,7 +33,7 @@ class TrainingScale:
         trained_on: "frame": images were whole screenshots, so things have the right size where a
             whole screenshot fills the input. "tile": they were parts of screenshots in the game's
             own pixels, so things have it at `scale`, however large the screenshot is.
-        scale: input pixels per pixel of the images of training, above 0.
+        scale: input pixels per pixel of the images of training, from 1/64 to 64.
         image_size: width and height of most images of training, in their own pixels.
     """
 
@@ -62,7 +61,7 @@ class TrainingScale:
             return None
         size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", metadata.get(IMAGE_SIZE_KEY, ""))
         scale = _number(metadata.get(SCALE_KEY, ""))
-        if size and scale > 0 and trained_on in get_args(TrainedOn):
+        if size and SMALLEST_SCALE <= scale <= LARGEST_SCALE and trained_on in get_args(TrainedOn):
             return cls(cast(TrainedOn, trained_on), scale, (int(size[1]), int(size[2])))
         said = {key: text for key, text in metadata.items() if key.startswith("detector_runtime.")}
         raise ModelLoadError(
@@ -73,9 +72,8 @@ class TrainingScale:
 
 
 def _number(text: str) -> float:
-    """The number in a text; 0 where there is none that a scale can have."""
+    """The number in a text; 0 where there is none."""
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
         return 0.0
-    return value if math.isfinite(value) else 0.0
