@@ -150,7 +150,8 @@ class Detector:
         """A fast look at the whole image, then tiles where something is or just was.
 
         The first call, every `full_scan_interval`-th one and those with `force_full` look at all
-        tiles, as `detect` does. Takes the other arguments of `detect_fast`.
+        tiles, as `detect` does; for a model that keeps its scale all calls do. Takes the other
+        arguments of `detect_fast`.
         """
         frame = load_frame(image, color)
         with self._lock:
