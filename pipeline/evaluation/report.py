@@ -137,8 +137,7 @@ class EvaluationReport(Record):
     min_iou: float
     seed: int = Field(description="Of the bootstrap.")
     inputs: dict[str, str] = Field(
-        description="What was judged, on what and how: digests of model and data, and how frames "
-        "were looked at."
+        description="What was judged, on what and how: digests of model and data, image size."
     )
     real: Scores
     synthetic: Scores | None
