@@ -95,8 +95,11 @@ def test_a_piece_gives_way_to_the_whole_and_a_whole_stays() -> None:
     boxes = np.array([[0, 0, 100, 100], [60, 0, 100, 100], [70, 70, 90, 90]], np.float32)
     classes = np.array([0, 0, 0])
     cut = np.array([False, True, False])
-    assert drop_cut_duplicates(boxes, classes, cut).tolist() == [True, False, True]
-    assert drop_cut_duplicates(boxes, np.array([0, 1, 0]), cut).all()
+    scores = np.array([0.5, 0.9, 0.3], np.float32)
+    assert drop_cut_duplicates(boxes, scores, classes, cut).tolist() == [True, False, True]
+    assert drop_cut_duplicates(boxes, scores, np.array([0, 1, 0]), cut).all()
+    scores[0] = 0.4
+    assert drop_cut_duplicates(boxes, scores, classes, cut).all(), "too unsure of the whole"
 
 
 def test_equal_scores_have_one_order() -> None:

@@ -369,8 +369,9 @@ class Detector:
         if truncated and not self._was_truncated:
             logger.warning(
                 "The model reported %d entities, all that it can in one look: more may be there. "
-                "Raise the thresholds, or look at parts of the image with detect().",
+                "Raise the thresholds, or look at parts of the image%s.",
                 most,
+                "" if self.model.facts.keeps_scale else " with detect()",
             )
         self._was_truncated = truncated
         return truncated

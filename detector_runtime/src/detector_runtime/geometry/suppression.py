@@ -14,6 +14,9 @@ from detector_runtime.geometry.overlap import (
     pairs_within,
 )
 
+TRUSTED = 0.5
+"""Of the score of a piece: a larger box that scores less is more likely wrong than the piece is."""
+
 AGREEMENT = 0.7
 """Of the extent of two pieces along the edge between them that they share if of one thing."""
 
@@ -48,12 +51,17 @@ def suppress_same_box(boxes: Boxes, iou_threshold: float) -> NDArray[np.bool_]:
 
 
 def drop_cut_duplicates(
-    boxes: Boxes, class_ids: NDArray[np.intp], cut: NDArray[np.bool_], share: float = 0.6
+    boxes: Boxes,
+    scores: NDArray[np.float32],
+    class_ids: NDArray[np.intp],
+    cut: NDArray[np.bool_],
+    share: float = 0.6,
 ) -> NDArray[np.bool_]:
     """Which boxes stay when pieces of a thing, cut off by the edge of a tile, give way.
 
     `cut` (n,) marks boxes that touch such an edge. A cut box goes when at least `share` of it lies
-    in a larger box of its class, which another tile saw more of.
+    in a larger box of its class, which another part of the image saw more of, unless that box has
+    less than `TRUSTED` of its score.
     """
     stays = np.ones(len(boxes), np.bool_)
     first, second = pairs_within(boxes)
@@ -64,6 +72,7 @@ def drop_cut_duplicates(
     small = np.where(first_smaller, first, second)
     large = np.where(first_smaller, second, first)
     inside = pair_intersections(boxes[small], boxes[large]) >= share * size[small]
+    inside &= scores[large] >= TRUSTED * scores[small]
     stays[small[inside & cut[small]]] = False
     return stays
 
