@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -196,10 +196,11 @@ def test_what_is_written_is_read(scale: TrainingScale) -> None:
     assert TrainingScale.from_metadata(others) is None
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     screen=st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
-    side=st.integers(32, 1280),
-    scale=st.floats(1 / 8, 8),
+    side=st.integers(128, 1280),
+    scale=st.floats(1 / 8, 1),
     is_free=st.booleans(),
 )
 def test_parts_show_all_of_a_screenshot_and_fit_the_input(

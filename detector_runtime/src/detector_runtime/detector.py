@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from detector_runtime.checks import check_number
 from detector_runtime.geometry.candidates import EDGE, Candidates
+from detector_runtime.geometry.suppression import outscored_by_pieces
 from detector_runtime.geometry.tiling import (
     Region,
     regions_of_interest,
@@ -382,12 +383,19 @@ def _whole(frame: Frame) -> Region:
 
 
 def _beyond_tiles(looks: Inference, cut: Sequence[Region], frame: Frame) -> Inference:
-    """A look at the whole frame and then at tiles, the first without what a tile shows uncut.
+    """A look at the whole frame and then at tiles, the first without what a tile shows better.
 
-    There the tiles know better; of what is cut by all of them, or lies in none, they know less.
+    That is what a tile shows uncut, and what a tile is much surer to show a piece of. Of what is
+    cut by all of them, or lies in none, the look at the whole knows more.
     """
+    image = (frame.width, frame.height)
     whole, *rest = looks.rows
-    known = shown_whole(whole[:, :4], cut, (frame.width, frame.height), EDGE)
+    seen = Candidates.of(rest, cut, image)
+    pieces = seen.where(np.asarray(seen.cut.any(axis=1)))
+    boxes, scores, class_ids = whole[:, :4], whole[:, 4], whole[:, 5].astype(np.intp)
+    known = shown_whole(boxes, cut, image, EDGE) | outscored_by_pieces(
+        boxes, scores, class_ids, (pieces.boxes, pieces.scores, pieces.class_ids)
+    )
     return replace(looks, rows=[whole[~known], *rest])
 
 

@@ -69,7 +69,7 @@ class Candidates:
     def _without_pieces(self) -> Candidates:
         """Ranked, where what several parts show a piece of is one box."""
         is_cut = np.asarray(self.cut.any(axis=1))
-        left = self.where(drop_cut_duplicates(self.boxes, self.scores, self.class_ids, is_cut))
+        left = self.where(drop_cut_duplicates(self.boxes, self.class_ids, is_cut))
         boxes, scores, class_ids, cut = join_pieces(
             left.boxes, left.scores, left.class_ids, left.cut
         )

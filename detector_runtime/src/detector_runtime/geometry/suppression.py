@@ -11,11 +11,15 @@ from detector_runtime.geometry.overlap import (
     areas,
     pair_intersections,
     pair_iou,
+    pairs_between,
     pairs_within,
 )
 
+PIECE_SHARE = 0.6
+"""Of a box that an edge cuts: with so much of it in a larger box it is a piece of that."""
+
 TRUSTED = 0.5
-"""Of the score of a piece: a larger box that scores less is more likely wrong than the piece is."""
+"""Of the score of a piece: a look at the whole that is less sure is more likely wrong than that."""
 
 AGREEMENT = 0.7
 """Of the extent of two pieces along the edge between them that they share if of one thing."""
@@ -51,17 +55,12 @@ def suppress_same_box(boxes: Boxes, iou_threshold: float) -> NDArray[np.bool_]:
 
 
 def drop_cut_duplicates(
-    boxes: Boxes,
-    scores: NDArray[np.float32],
-    class_ids: NDArray[np.intp],
-    cut: NDArray[np.bool_],
-    share: float = 0.6,
+    boxes: Boxes, class_ids: NDArray[np.intp], cut: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Which boxes stay when pieces of a thing, cut off by the edge of a tile, give way.
 
-    `cut` (n,) marks boxes that touch such an edge. A cut box goes when at least `share` of it lies
-    in a larger box of its class, which another part of the image saw more of, unless that box has
-    less than `TRUSTED` of its score.
+    `cut` (n,) marks boxes that touch such an edge. A cut box goes when at least `PIECE_SHARE` of it
+    lies in a larger box of its class, which another tile saw more of.
     """
     stays = np.ones(len(boxes), np.bool_)
     first, second = pairs_within(boxes)
@@ -71,10 +70,30 @@ def drop_cut_duplicates(
     first_smaller = size[first] < size[second]
     small = np.where(first_smaller, first, second)
     large = np.where(first_smaller, second, first)
-    inside = pair_intersections(boxes[small], boxes[large]) >= share * size[small]
-    inside &= scores[large] >= TRUSTED * scores[small]
+    inside = pair_intersections(boxes[small], boxes[large]) >= PIECE_SHARE * size[small]
     stays[small[inside & cut[small]]] = False
     return stays
+
+
+def outscored_by_pieces(
+    boxes: Boxes,
+    scores: NDArray[np.float32],
+    class_ids: NDArray[np.intp],
+    pieces: tuple[Boxes, NDArray[np.float32], NDArray[np.intp]],
+) -> NDArray[np.bool_]:
+    """Which boxes (n, 4) would take away a piece that scores far more than they do.
+
+    Args:
+        boxes, scores, class_ids: of a look at the whole image.
+        pieces: boxes, scores and classes of what edges of tiles cut.
+    """
+    outscored = np.zeros(len(boxes), np.bool_)
+    whole, piece = pairs_between(boxes, pieces[0])
+    shared = pair_intersections(boxes[whole], pieces[0][piece])
+    takes = shared >= PIECE_SHARE * areas(pieces[0][piece])
+    takes &= class_ids[whole] == pieces[2][piece]
+    outscored[whole[takes & (scores[whole] < TRUSTED * pieces[1][piece])]] = True
+    return outscored
 
 
 def join_pieces(
