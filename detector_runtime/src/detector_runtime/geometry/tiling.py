@@ -47,12 +47,6 @@ class Region:
         """One past the last row."""
         return self.top + self.height
 
-    def contains(self, points: Boxes) -> NDArray[np.bool_]:
-        """Which of the points (n, 2) lie inside."""
-        low = np.array([self.left, self.top])
-        high = np.array([self.right, self.bottom])
-        return np.asarray(((points >= low) & (points < high)).all(axis=1))
-
 
 def tiles(region: Region, tile: Size, overlap: Size | None = None) -> list[Region]:
     """Tiles of size `tile` that cover `region`, row by row.
