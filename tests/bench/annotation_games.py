@@ -281,7 +281,7 @@ def padded(pixels: np.ndarray) -> np.ndarray:
 
 
 def cut_out(frame: LabelledFrame, size: tuple[int, int], rng: np.random.Generator) -> LabelledFrame:
-    """A part of a frame, anywhere, as large as scenes are; the frame itself where it is no larger."""
+    """A part of a frame as large as scenes are, anywhere; the frame where it is no larger."""
     if frame.size == size:
         return frame
     x, y = (
