@@ -237,7 +237,11 @@ def test_boxes_that_were_not_sent_were_seen_by_nobody(
     assert len(cvat.tasks) == 2
     loop.receive(tmp_path)
     page = loop.make(loop.keys.label_corrections, "returned")
-    assert (page["frames_shown"], page["frames_blind"]) == (0, 2)
+    assert (page["frames_shown"], page["frames_blind"]) == (0, 1)
+    assert page["frames_sent_without_boxes"] == 1
+    assert page["corrections"] == "none"
+    assert "| sent without boxes | 1 |" in page["agreement"]
+    assert page["bias_of_prelabels"] == "cannot be told: no shown frames came back"
 
 
 def test_hard_negatives_go_to_cvat_with_boxes_or_without(loop: Loop, cvat: CvatDouble) -> None:

@@ -66,7 +66,8 @@ class Bias(Record):
 class CorrectionSummary(Record):
     """Everything there is to say of an export batch.
 
-    Blind and shown frames are never put together.
+    Blind and shown frames are never put together. Frames that were chosen, and that nobody saw
+    boxes in because their batch was sent without any, are neither: they were not drawn at random.
     """
 
     batches: tuple[str, ...] = Field(description="Annotation batches in which its frames went out.")
@@ -75,12 +76,16 @@ class CorrectionSummary(Record):
     blind: tuple[ClassCorrections, ...]
     shown_agreement: Agreement
     blind_agreement: Agreement
+    unseen_agreement: Agreement = Field(
+        Agreement(frames=0, boxes=0, labels=0),
+        description="In frames that are not blind, of batches that were sent without boxes.",
+    )
     bias: Bias
     other_frames: int = Field(description="That were never pre-labelled.")
     doubles: int = Field(description="Frames with the image of another one, left out.")
     unlabelled_blind: int = Field(
-        description="Blind frames without any label, left out: nobody can tell whether they hold "
-        "nothing or nobody has looked at them."
+        description="Frames that nobody saw boxes in, without any label, left out: nobody can tell "
+        "whether they hold nothing or nobody has looked at them."
     )
     unknown_classes: tuple[str, ...] = Field(
         description="Classes of the model's boxes that the export lacks, left out."
@@ -163,19 +168,26 @@ def totals(rows: Sequence[ClassCorrections]) -> ClassCorrections:
 
 def explained(summary: CorrectionSummary) -> str:
     """What there is to say first, in words."""
-    frames = summary.shown_agreement.frames + summary.blind_agreement.frames
+    unseen = summary.unseen_agreement.frames
+    frames = summary.shown_agreement.frames + summary.blind_agreement.frames + unseen
     if not frames:
         return (
             "No frame of this batch was pre-labelled, so there is nothing to compare. Of images "
             "that were saved again with a loss, as JPEG, that cannot be told."
             if not summary.unlabelled_blind
-            else "The frames of this batch that were pre-labelled are blind and have no labels."
+            else "The frames of this batch that were pre-labelled have no labels, and nobody saw "
+            "boxes in them."
         )
     row = totals(summary.shown)
     parts = [
         f"{frames} frames of {', '.join(summary.batches)} came back, "
         f"{summary.blind_agreement.frames} of them blind."
     ]
+    if unseen:
+        parts.append(
+            f"{unseen} were chosen by the model, and sent without its boxes: they tell neither "
+            "what is changed of boxes, nor, as blind ones do, how it is elsewhere."
+        )
     if row.found:
         parts.append(
             f"Of {row.found} boxes that people saw, {row.kept} were kept, {row.moved} moved, "
