@@ -165,6 +165,14 @@ class BatchBuilder:
         if len(unreadable) > MOST_NOTICES:
             rest = len(unreadable) - MOST_NOTICES
             notice(self.context.log.warning, f"{rest} more files could not be read.")
+        if unreadable and not images:
+            first = unreadable[0]
+            raise AnnotationBatchError(
+                f"None of the {len(unreadable)} files in {top} can be read as an image, such as "
+                f"{first.source}: {first.why}",
+                "Open one of them in an image viewer; take the screenshots again, or copy them "
+                "again, as PNG, JPEG, BMP or WebP.",
+            )
         if not images:
             raise AnnotationBatchError(
                 f"There are no screenshots in {top}.",
