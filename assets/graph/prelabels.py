@@ -33,6 +33,7 @@ from pipeline.annotation.corrections.summary import (
     ClassCorrections,
     CorrectionSummary,
     explained,
+    sentences,
     shares,
     totals,
 )
@@ -331,7 +332,7 @@ def show_corrections(summary: CorrectionSummary) -> Metadata:
         "bias": summary.bias.difference,
     }
     return {
-        "outcome_of_prelabels": explained(summary),
+        **sentences(summary),
         "annotation_batches": ", ".join(summary.batches) or "none",
         "models": ", ".join(summary.models) or "none",
         "frames_shown": summary.shown_agreement.frames,

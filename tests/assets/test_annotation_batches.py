@@ -107,6 +107,36 @@ def test_the_same_is_chosen_again_and_nothing_twice(captured: Any) -> None:
     ]
 
 
+def test_a_run_without_configuration_keeps_what_was_chosen(captured: Any) -> None:
+    """As *Materialize all* starts one: whatever was captured, labelled or trained since."""
+    first, key = chosen(captured, "first", "--boxes", "9"), GameKeys.of(captured.pack)
+    view(30).save(screenshots(captured) / "later_01.png")
+    captured.add("cvat_task", lambda folder: (folder / "task.json").write_text("{}"), "first")
+    with captured.instance() as instance:
+        definitions = build_definitions(captured.pack)
+        (kept,) = materialize(definitions, instance, [key.annotation_batch], partition="first")
+        assert kept.skipped
+        instance.add_dynamic_partitions(str(key.annotation_batches.name), ["second"])
+        (other,) = materialize(definitions, instance, [key.annotation_batch], partition="second")
+        assert not other.skipped, "of a new name it chooses"
+    assert outpost(captured, "choose", "first", "--boxes", "60").exit_code == 1
+    assert chosen_folder(captured, "first") == first.folder
+
+
+def chosen_folder(toy_game: Any, name: str) -> Path:
+    rows = json.loads(outpost(toy_game, "list", "--json").stdout)
+    return next(Path(row["folder"]) for row in rows if row["batch"] == name)
+
+
+def test_unreadable_screenshots_are_not_called_none(captured: Any) -> None:
+    for file in screenshots(captured).iterdir():
+        file.write_bytes(b"no image")
+    refused = outpost(captured, "choose", "first", "--boxes", "9")
+    assert refused.exit_code == 1
+    assert "None of the 9 files" in refused.stderr
+    assert "hill_00.png" in refused.stderr
+
+
 def test_a_batch_at_the_annotators_is_not_chosen_anew(captured: Any) -> None:
     first = chosen(captured, "first", "--boxes", "30")
     captured.add("cvat_task", lambda folder: (folder / "task.json").write_text("{}"), "first")

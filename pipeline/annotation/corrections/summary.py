@@ -168,36 +168,46 @@ def totals(rows: Sequence[ClassCorrections]) -> ClassCorrections:
 
 def explained(summary: CorrectionSummary) -> str:
     """What there is to say first, in words."""
+    return " ".join((*sentences(summary).values(), f"Bias of the boxes: {summary.bias.verdict}."))
+
+
+def sentences(summary: CorrectionSummary) -> Mapping[str, str]:
+    """The same by what each is about, but for the bias: none longer than a page's line."""
     unseen = summary.unseen_agreement.frames
     frames = summary.shown_agreement.frames + summary.blind_agreement.frames + unseen
     if not frames:
-        return (
-            "No frame of this batch was pre-labelled, so there is nothing to compare. Of images "
-            "that were saved again with a loss, as JPEG, that cannot be told."
-            if not summary.unlabelled_blind
-            else "The frames of this batch that were pre-labelled have no labels, and nobody saw "
-            "boxes in them."
-        )
+        return {"outcome_of_prelabels": _why_nothing(summary)}
     row = totals(summary.shown)
-    parts = [
-        f"{frames} frames of {', '.join(summary.batches)} came back, "
+    told = {
+        "outcome_of_prelabels": f"{frames} frames of {', '.join(summary.batches)} came back, "
         f"{summary.blind_agreement.frames} of them blind."
-    ]
+    }
     if unseen:
-        parts.append(
+        told["sent_without_boxes"] = (
             f"{unseen} were chosen by the model, and sent without its boxes: they tell neither "
             "what is changed of boxes, nor, as blind ones do, how it is elsewhere."
         )
     if row.found:
-        parts.append(
+        told["outcome_of_boxes"] = (
             f"Of {row.found} boxes that people saw, {row.kept} were kept, {row.moved} moved, "
             f"{row.relabelled} relabelled and {row.deleted} deleted; {row.added} were added."
         )
     if summary.unknown_classes:
         left_out = ", ".join(summary.unknown_classes)
-        parts.append(f"Boxes of {left_out} are left out: the batch has no such class.")
-    parts.append(f"Bias of the boxes: {summary.bias.verdict}.")
-    return " ".join(parts)
+        told["left_out_boxes"] = f"Boxes of {left_out} are left out: the batch has no such class."
+    return told
+
+
+def _why_nothing(summary: CorrectionSummary) -> str:
+    if summary.unlabelled_blind:
+        return (
+            "The frames of this batch that were pre-labelled have no labels, and nobody saw boxes "
+            "in them."
+        )
+    return (
+        "No frame of this batch was pre-labelled, so there is nothing to compare. Of images that "
+        "were saved again with a loss, as JPEG, that cannot be told."
+    )
 
 
 def shares(row: ClassCorrections) -> Mapping[str, float]:
