@@ -82,7 +82,7 @@ def decide(rules: RetrainRules, state: RetrainState) -> RetrainDecision:
 
 def _what_waits(state: RetrainState) -> str:
     if not state.waiting:
-        return "No batch is new since the last training, so nothing would start."
+        return "No batch is new since the last training."
     count, names = len(state.waiting), ", ".join(state.waiting)
     batches = f"{count} batch{'es' * (count > 1)}"
     return (

@@ -292,9 +292,12 @@ def test_where_nothing_is_new_no_rule_is_spoken_of(
     unread = resources.exports.path("demo") / "unread.zip"
     image = Image.new("RGB", (64, 48))
     write_export(unread, {"a.png": image}, PACK.class_names)
+    with open_instance(resources.state) as instance:
+        # As `outpost annotate demo-labels` leaves one.
+        instance.add_dynamic_partitions("demo_export_batches", ["unread"])
     answer = explained_retrain(resources, "demo")
     assert answer.reasons == (
-        "No batch is new since the last training, so nothing would start.",
+        "No batch is new since the last training.",
         "Not read yet, and not counted: unread.",
     )
     assert (answer.start, answer.last_training) == (False, NOON)

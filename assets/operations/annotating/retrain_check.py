@@ -41,10 +41,13 @@ def explained_retrain(resources: Resources, game: str | Path) -> RetrainAnswer:
     keys, listing = GameKeys.of(pack), resources.exports.listing(pack.name)
     with open_instance(resources.state) as instance:
         state = retrain_state(instance, resources.artifacts.store, pack, now_utc())
-        known = keys.export_batches.get_partition_keys(dynamic_partitions_store=instance)
+        new = sorted(
+            batch
+            for batch in listing.chosen
+            if latest_version(instance, keys.cvat_export, batch) is None
+        )
         drawn = latest_version(instance, keys.synthetic_set) is not None
     decision = decide(pack.retrain, state)
-    new = sorted(set(listing.chosen).difference(known))
     hindrances = [] if drawn else [f"{pack.name}/synthetic_set has not been materialized yet."]
     would_start = decision.start and drawn and bool(state.waiting)
     arrived = [f"Not read yet, and not counted: {', '.join(new)}."] if new else []
