@@ -240,8 +240,30 @@ class BatchBuilder:
                 "would be chosen now: screenshots, labels or the model have changed since.",
                 "Choose a batch of another name: `outpost annotate choose NAME`.",
             )
+        if (export := self._labelled_in(inputs)) is not None:
+            raise AnnotationBatchError(
+                f"Frames of the batch '{self.context.partition_key}' have come back labelled, in "
+                f"the export batch '{export}', and other frames would be chosen now.",
+                "Choose a batch of another name: `outpost annotate choose NAME`.",
+            )
         inputs = self._inputs(later=True)
         return self._as_build(options, folder, inputs), inputs
+
+    def _labelled_in(self, inputs: _Inputs) -> str | None:
+        """The first export batch with a frame of the batch that bears this name now."""
+        version = latest_version(self.context.instance, self.key, self.context.partition_key)
+        if version is None:
+            return None
+        try:
+            batch = AnnotationBatch.open(self.store.open(version).path)
+        except ArtifactMissingError:
+            return None
+        chosen = {frame.sha256 for frame in batch.frames}
+        for artifact in inputs.labelled:
+            labelled = ExportBatch.open(artifact.path).batch.frames
+            if not chosen.isdisjoint(frame.sha256 for frame in labelled):
+                return artifact.version.partition or ""
+        return None
 
     def _as_build(
         self, options: SelectionOptions, folder: _Screenshots, inputs: _Inputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -154,26 +155,39 @@ def test_without_a_model_the_choice_is_by_diversity_and_says_so(captured: Any) -
     assert (row["frames"], row["blind"], row["sessions"] >= 2) == (3, 1, True)
 
 
+def write_labels(folder: Path, files: Iterable[Path]) -> None:
+    """An export batch with five houses in each image."""
+    frames = []
+    for file in files:
+        with Image.open(file) as image:
+            phash, thumbnail = perceptual_hash(image), thumbnail_of(image)
+        boxes = (LabelledBox(0, Box(10, 10, 40, 50)),) * 5
+        path = f"images/{file.name}"
+        frames.append(
+            Frame(
+                *(file.name, path, SIDE, SIDE, sha256_of(file), phash, boxes), thumbnail=thumbnail
+            )
+        )
+    write_stored_batch(folder, Batch(CLASSES, tuple(frames), (), (), ()))
+
+
+def test_a_batch_that_has_come_back_is_not_chosen_anew(captured: Any) -> None:
+    first = chosen(captured, "first", "--boxes", "30")
+    files = [first.image_of(frame) for frame in first.frames]
+    captured.add_batch("returned")
+    captured.add("cvat_export", lambda folder: write_labels(folder, files), "returned")
+    refused = outpost(captured, "choose", "first", "--boxes", "30")
+    assert refused.exit_code == 1
+    assert "have come back labelled, in the export batch 'returned'" in refused.stderr
+    assert chosen(captured, "second", "--boxes", "30").frames
+    assert chosen_folder(captured, "first") == first.folder
+
+
 def test_labelled_frames_are_left_out_and_their_classes_counted(captured: Any) -> None:
     labelled = sorted(screenshots(captured).iterdir())[:4]
 
-    def write(folder: Path) -> None:
-        frames = []
-        for file in labelled:
-            with Image.open(file) as image:
-                phash, thumbnail = perceptual_hash(image), thumbnail_of(image)
-            boxes = (LabelledBox(0, Box(10, 10, 40, 50)),) * 5
-            path = f"images/{file.name}"
-            frames.append(
-                Frame(
-                    *(file.name, path, SIDE, SIDE, sha256_of(file), phash, boxes),
-                    thumbnail=thumbnail,
-                )
-            )
-        write_stored_batch(folder, Batch(CLASSES, tuple(frames), (), (), ()))
-
     captured.add_batch("old")
-    captured.add("cvat_export", write, "old")
+    captured.add("cvat_export", lambda folder: write_labels(folder, labelled), "old")
     batch = chosen(captured, "first", "--boxes", "1000")
     summary = SelectionSummary.open(batch.folder)
     assert (summary.screenshots, summary.labelled, summary.candidates) == (9, 4, 5)
