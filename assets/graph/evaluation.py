@@ -35,6 +35,7 @@ from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.labels.boxes import Box
+from pipeline.labels.comparing.session_overlap import PlacedFrame, session_overlap
 from pipeline.labels.training_set import TrainingSet
 from pipeline.progress import Report, track
 from pipeline.provenance import asset_name, code_version_behind
@@ -126,7 +127,18 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             worst = _drawn_worst(report, truths, real, judgement)
             Evaluation.write(folder, report, verdicts, worst)
 
-        return build_asset(build, write, lambda folder: show_evaluation(Evaluation.open(folder)))
+        def show(folder: Path) -> Metadata:
+            judged = [
+                PlacedFrame.at(one.batch, one.frame.place)
+                for one in judged_frames(instance, store, pack)
+            ]
+            merged = TrainingSet.open(training_set.path)
+            return {
+                **show_independence(merged, judged),
+                **show_evaluation(Evaluation.open(folder)),
+            }
+
+        return build_asset(build, write, show)
 
     return [real_evaluation]
 
@@ -229,6 +241,19 @@ def _drawn_worst(
         with Image.open(frame.image) as image:
             drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
         yield frame.image.stem, drawn
+
+
+def show_independence(merged: TrainingSet, held_out: Sequence[PlacedFrame]) -> Metadata:
+    """Which real frames were judged, and how many of them are of matches that are trained on."""
+    real: dict[bool, list[PlacedFrame]] = {False: [], True: []}
+    validating = set(merged.listed["val"])
+    for one in merged.real_frames():
+        real[one.image in validating].append(PlacedFrame.at(one.batch, one.place))
+    judged = held_out or real[True]
+    return {
+        "judged_on": "held-out frames" if held_out else "validation frames: none are held out",
+        "frames_of_trained_sessions": str(session_overlap(real[False], judged)),
+    }
 
 
 def show_evaluation(evaluation: Evaluation) -> Metadata:

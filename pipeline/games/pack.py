@@ -317,7 +317,9 @@ class RetrainRules(Section):
     """When annotations that arrive start a training by themselves; as they are, whenever any do."""
 
     min_new_boxes: int = Field(
-        0, ge=0, description="Boxes to train on that are new since the last training."
+        0,
+        ge=0,
+        description="Boxes to train on that are new, or others, since the last training.",
     )
     min_hours_between: float = Field(
         0.0, ge=0, le=24 * 366, description="Hours since the last training."

@@ -90,6 +90,8 @@ def test_the_detector_is_opened_as_its_users_do_and_it_is_said_how_it_looks(
 def test_drawn_images_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:
     shown, report = evaluated(merged_game)
     assert report.real.micro.f1 == 1.0
+    assert shown["judged_on"] == "held-out frames"
+    assert shown["frames_of_trained_sessions"].startswith(f"0 of {report.real.frames}")
     visible, full = report.conventions
     assert (visible.box, full.box) == ("visible", "full")
     assert visible.truths == full.truths > 0
