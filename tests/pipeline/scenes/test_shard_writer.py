@@ -14,7 +14,7 @@ from doubles.sprites import write_library
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
-from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.rendering.renderer import render
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
 
 
@@ -59,9 +59,9 @@ def test_cycles_are_looked_for_again_after_a_shard(pack, sources, tmp_path, monk
 
     def watched(*arguments: Any) -> Any:
         while_drawing.append(gc.isenabled())
-        return draw(*arguments)
+        return render(*arguments)
 
-    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.draw", watched)
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.render", watched)
     (gc.enable if enabled else gc.disable)()
     try:
         shard_writer.write(Shard(0, 2), tmp_path)
