@@ -68,6 +68,9 @@ SCENES_AT_ONCE = 25
 """Planned and prepared one after another, then drawn, then labelled. When an image has been drawn
 and encoded, what the rest needs is no longer in the processor's cache, and takes up to three times
 as long."""
+HELD_BYTES = 96 << 20
+"""Sprites of scenes that wait to be drawn, each counted as often as it is drawn. They are held even
+where the cache has no room for them any more."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt, from its malloc.h."""
@@ -121,14 +124,23 @@ class ShardWriter:
             make_folders(folder)
             for part in shards(shard.images, SCENES_AT_ONCE):
                 indices = range(shard.first + part.first, shard.first + part.stop)
-                scenes = [self._prepared(index) for index in indices]
-                measures = [self._write_image(scene, folder) for scene in scenes]
-                for scene, measured in zip(scenes, measures, strict=True):
-                    self._write_labels(scene.plan, measured, folder, counts)
+                plans = [plan(index, self.rule_table) for index in indices]
+                for scenes in self._prepared(plans):
+                    measures = [self._write_image(scene, folder) for scene in scenes]
+                    for scene, measured in zip(scenes, measures, strict=True):
+                        self._write_labels(scene.plan, measured, folder, counts)
         return counts
 
-    def _prepared(self, index: int) -> PreparedScene:
-        return prepare_scene(plan(index, self.rule_table), self.sprites, self.team_colours)
+    def _prepared(self, plans: Iterable[ScenePlan]) -> Iterator[list[PreparedScene]]:
+        """All scenes at once, or some at a time where their sprites are large."""
+        scenes: list[PreparedScene] = []
+        for scene_plan in plans:
+            scenes.append(prepare_scene(scene_plan, self.sprites, self.team_colours))
+            if sum(scene.nbytes for scene in scenes) > HELD_BYTES:
+                yield scenes
+                scenes = []
+        if scenes:
+            yield scenes
 
     def _write_image(self, scene: PreparedScene, folder: Path) -> Measures:
         drawing = render(scene, self.backgrounds, self._ids)

@@ -37,6 +37,7 @@ class PreparedScene:
         selected: placements with an ellipse.
         marks: bars, and placements that have a badge, in the order in which they are drawn.
         team_colours: RGB by player.
+        nbytes: of the sprites.
     """
 
     plan: ScenePlan
@@ -49,6 +50,7 @@ class PreparedScene:
     selected: Sequence[Placement]
     marks: Sequence[Patches | Placement]
     team_colours: Sequence[Colour]
+    nbytes: int
 
 
 def prepare_scene(
@@ -82,6 +84,7 @@ def prepare_scene(
         selected=[item for item in placements if item.selected],
         marks=_marks(plan),
         team_colours=team_colours,
+        nbytes=sum([sprite.nbytes for sprite in sprites]),
     )
 
 

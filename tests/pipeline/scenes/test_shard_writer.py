@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from doubles.sprites import write_library
 
+from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
+from pipeline.scenes.rendering.preparing import prepare_scene
 from pipeline.scenes.rendering.renderer import render
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
 
@@ -51,6 +53,27 @@ def test_images_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path
 
     varied = size("varied", jpeg_varied=1.0, jpeg_range=(30, 30))
     assert 0 < varied < 0.6 * size("plain")
+
+
+def test_scenes_of_large_sprites_are_prepared_one_at_a_time(pack, sources, tmp_path, monkeypatch):
+    """How many wait to be drawn changes no byte."""
+    open_shard_writer(pack(), sources).write(Shard(0, 6), tmp_path / "together")
+    before = []
+
+    def watched(*arguments: Any) -> Any:
+        before.append("drawn")
+        return render(*arguments)
+
+    def prepared(*arguments: Any) -> Any:
+        before.append("prepared")
+        return prepare_scene(*arguments)
+
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.render", watched)
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.prepare_scene", prepared)
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.HELD_BYTES", 1)
+    open_shard_writer(pack(), sources).write(Shard(0, 6), tmp_path / "alone")
+    assert before == ["prepared", "drawn"] * 6
+    assert manifest_of(tmp_path / "alone") == manifest_of(tmp_path / "together")
 
 
 @pytest.mark.parametrize("enabled", [True, False])
