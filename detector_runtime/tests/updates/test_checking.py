@@ -23,7 +23,7 @@ from detector_runtime import (
     UpdateError,
 )
 from detector_runtime.errors import SourceUnreachableError
-from detector_runtime.updates import installing
+from detector_runtime.updates import installing, updater
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -121,9 +121,8 @@ def test_without_keys_only_who_asks_for_it_is_served(
 ) -> None:
     version = publisher.add(small_model(3))
     publisher.offer(version)
-    updater = updating(allow_unsigned=True)
-    assert updater.check().outcome == "updated"
-    assert updater.status().keys_epoch is None
+    assert updating(allow_unsigned=True).check().outcome == "updated"
+    assert updating(allow_unsigned=True).status().keys_epoch is None
 
 
 def test_keys_that_are_kept_cannot_be_taken_away(publisher: Publisher, updating: Updating) -> None:
@@ -263,11 +262,11 @@ def test_a_clock_that_starts_at_the_same_moment_each_time_does_not_block(
     asked = []
     for start in range(40):
         clock.now, clock.running = boot, 0.0
-        updater = updating()
+        running = updating()
         for _ in range(6):
             clock.now += HOUR / 2
             clock.running += HOUR / 2
-            updater.check()
+            running.check()
         asked += [start] * len([path for path in paths(server) if "champion" in path])
     assert asked == [0, 8, 16, 24, 32]
 
@@ -377,10 +376,9 @@ def test_a_model_of_the_users_own_stays(
 def test_who_wants_it_has_older_models_of_his_own_replaced(
     publisher: Publisher, updating: Updating, tmp_path: Path, trained_at: str, outcome: str
 ) -> None:
-    updater = updating(own_models="replace older")
-    updater.use(own_bundle(tmp_path / "mine", 30, trained_at))
+    updating().use(own_bundle(tmp_path / "mine", 30, trained_at))
     publisher.publish(3)
-    assert updater.check().outcome == outcome
+    assert updating(own_models="replace older").check().outcome == outcome
 
 
 def test_what_cannot_be_used_is_not_taken_as_ones_own(updating: Updating, tmp_path: Path) -> None:
@@ -477,8 +475,9 @@ def test_a_folder_that_cannot_be_written_asks_nobody(
 
 
 def test_another_program_at_the_same_folder_is_not_waited_for(
-    publisher: Publisher, updating: Updating
+    publisher: Publisher, updating: Updating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(updater, "CHECK_PATIENCE", 0.0)
     publisher.publish(3)
     with updating()._lock.hold():
         result = updating().check()

@@ -90,14 +90,18 @@ class FolderLock:
         descriptor = self._opened()
         try:
             self._take(descriptor, time.monotonic() + patience)
-            self._held = descriptor
-            try:
-                yield
-            finally:
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._held = descriptor
+        try:
+            yield
+        finally:
+            # None in a process that was forked within the block.
+            if self._held is not None:
                 self._held = None
                 _unlock(descriptor)
-        finally:
-            os.close(descriptor)
+                os.close(descriptor)
 
     def after_fork(self) -> None:
         """Leaves the lock to the process that took it: a copy would keep it when that one ends."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector_runtime.detector import Detector
-from detector_runtime.errors import DetectorError
+from detector_runtime.errors import DetectorError, UpdateBusyError
 from detector_runtime.images import Frame
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.settings import DetectorSettings
@@ -89,8 +89,10 @@ class UpdatingDetector(Detector):
             return
         try:
             self._updater.note_that_it_worked(self._version)
+        except UpdateBusyError:
+            return
         except DetectorError as error:
-            # A folder that cannot be written, or that somebody else writes: not worth a warning.
+            # A folder that this user may not write, for example: not worth a warning.
             logger.debug("Not noted that %s worked: %s", self.source, error)
         self._noted = True
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 DEFAULT_CHANNEL = "champion"
 RUN_TIME_STEP = 60.0
 """Seconds of run time that are worth a note."""
+CHECK_PATIENCE = 2.0
+"""Seconds for which a check waits for a small change of another program."""
 PATIENCE = 30.0
 """Seconds for which a change waits for one of another program."""
 FIRST_PATIENCE = 600.0
@@ -141,7 +143,7 @@ class ModelUpdater:
         """
         for one in allow:
             check(one in ALLOWED, "allow", one, f"one of {', '.join(ALLOWED)}")
-        return self._check(now, frozenset(allow), patience=0.0)
+        return self._check(now, frozenset(allow), CHECK_PATIENCE)
 
     def detector(
         self, settings: DetectorSettings | None = None, *, watch: bool = True
