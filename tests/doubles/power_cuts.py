@@ -14,6 +14,7 @@ import itertools
 import os
 import shutil
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,22 @@ DEAD = 9
 
 
 class PowerCut:
-    """Counts changes below a folder, and ends the process before one of them."""
+    """Counts changes below a folder, and ends the process before one of them.
+
+    That what was written reaches the disk is a change too.
+    """
 
     def __init__(self, folder: Path, after: int) -> None:
         self._folder = folder
         self._left = after
+        self._is_over = False
         self._flushed = {file.stat().st_ino for file in folder.rglob("*") if file.is_file()}
         self._fsync = os.fsync
         os.fsync = self._flush
         sys.addaudithook(self._count)
 
     def _flush(self, descriptor: int) -> None:
+        self._change()
         self._fsync(descriptor)
         self._flushed.add(os.fstat(descriptor).st_ino)
 
@@ -43,11 +49,15 @@ class PowerCut:
         if event == "open" and isinstance(arguments[2], int):
             changes = bool(arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         if changes and str(self._folder) in str(arguments[0]):
-            self._left -= 1
-            if self._left < 0:
-                self._cut()
+            self._change()
+
+    def _change(self) -> None:
+        self._left -= 1
+        if self._left < 0 and not self._is_over:
+            self._cut()
 
     def _cut(self) -> None:
+        self._is_over = True
         for file in self._folder.rglob("*"):
             if file.is_file() and file.stat().st_ino not in self._flushed:
                 os.truncate(file, 0)
@@ -76,6 +86,8 @@ def main(template: Path, work: Path, source: str, action: str, step: int) -> int
                 PowerCut(folder, number * step)
                 act(folder, source, action)
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -27,7 +27,7 @@ from detector_runtime.updates.documents import (
     ChannelPointer,
     Manifest,
 )
-from detector_runtime.updates.downloads import download, file_digest
+from detector_runtime.updates.downloads import PART, download, file_digest
 from detector_runtime.updates.installed import OWN, InstalledModel, ModelFolder
 from detector_runtime.updates.sources.base import Source, read_whole
 from detector_runtime.updates.trust import TELL_PUBLISHER, TrustedKeys
@@ -105,6 +105,7 @@ def fetch_version(
         return there
     incoming = models.incoming(version)
     _check_room(incoming, said)
+    _remove_others(incoming, said)
     for name, expected in said.files.items():
         target = incoming / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +160,14 @@ def _is(file: Path, expected: FileDigest) -> bool:
     if not file.is_file() or file.stat().st_size != expected.size:
         return False
     return file_digest(file) == expected.sha256
+
+
+def _remove_others(folder: Path, manifest: Manifest) -> None:
+    """What an interrupted write left behind does not become part of a version."""
+    known = {folder / f"{name}{ending}" for name in manifest.files for ending in ("", PART)}
+    for file in folder.rglob("*"):
+        if file.is_file() and file not in known:
+            file.unlink()
 
 
 def _check_room(folder: Path, manifest: Manifest) -> None:
