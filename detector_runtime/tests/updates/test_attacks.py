@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -355,3 +356,29 @@ def test_a_program_that_ships_later_keys_is_believed(
     shutil.copy(scene.publisher.keys_file, tmp_path / "shipped.json")
     assert updating().check(now=True).outcome == "updated"
     assert used() == 7
+
+
+JUDGE = Path(file_server.__file__).with_name("tuf_judge.py")
+JUDGED = (
+    *(altered_file, altered_pointer, wrong_key, rollback, mix_and_match, mixed_files),
+    *(endless_pointer, endless_file),
+)
+"""Attacks that can be made on the reference client as well, under the same names."""
+
+
+@pytest.mark.slow
+def test_the_reference_client_of_tuf_says_the_same() -> None:
+    """What is refused here, it refuses; what is taken after a recovery, it takes."""
+    command = ["uv", "run", "--no-project", "--with", "tuf==7.0.1", "--with", "cryptography"]
+    done = subprocess.run(
+        [*command, "python", str(JUDGE)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    refuses = json.loads(done.stdout)
+    assert [attack for attack in JUDGED if not refuses.pop(attack.__name__)] == []
+    assert refuses == {
+        "freeze": True,
+        "revoked_key": True,
+        "fast_forward": True,
+        "fast_forward_and_new_keys": False,
+    }
