@@ -133,6 +133,49 @@ def test_redirects_lead_to_no_other_kind_of_address(
         fetch(server, tmp_path / "got")
 
 
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    certificate = tmp_path / "certificate.pem"
+    file_server.write_certificate(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    folder = tmp_path / "secure"
+    folder.mkdir()
+    (folder / "file").write_bytes(CONTENT)
+    with serving(folder, certificate) as running:
+        yield running
+
+
+def test_a_file_comes_by_tls(tls: FileServer, tmp_path: Path) -> None:
+    tls.faults["file"] = file_server.cut_at(100_000)
+    assert fetch(tls, tmp_path / "got") == CONTENT
+
+
+def test_who_asks_by_tls_is_not_sent_on_to_others(
+    tls: FileServer, server: FileServer, tmp_path: Path
+) -> None:
+    tls.faults["file"] = file_server.moved_to(f"{server.address}/file")
+    with pytest.raises(SourceError, match="not https"):
+        fetch(tls, tmp_path / "got")
+    assert not server.requests
+
+
+def test_an_unknown_certificate_is_not_taken(
+    tls: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(SourceUnreachableError, match="certificate"):
+        fetch(tls, tmp_path / "got")
+
+
+@pytest.mark.parametrize("fault", [file_server.dripping, file_server.dripping_head])
+def test_a_slow_answer_by_tls_is_ended(
+    tls: FileServer, tmp_path: Path, fault: file_server.Fault
+) -> None:
+    tls.faults["file"] = fault
+    with pytest.raises(SourceUnreachableError, match="took more than"):
+        source_at(tls.address, QUICK).read("file", 1 << 20)
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     source = source_at("http://127.0.0.1:9", QUICK)
     with pytest.raises(SourceUnreachableError, match="cannot be reached"):
