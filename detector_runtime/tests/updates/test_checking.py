@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from detector_runtime import (
 )
 from detector_runtime.errors import SourceUnreachableError
 from detector_runtime.updates import installing, updater
+from detector_runtime.updates.installed import Installation, InstalledModel
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -534,3 +536,87 @@ def test_settings_that_do_not_fit_a_model_do_not_cost_it_its_place(
     with pytest.raises(ModelLoadError, match="imgsz"):
         updating().detector(DetectorSettings(imgsz=640))
     assert used() == 4
+
+
+def test_a_disk_that_fills_up_while_a_model_comes(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+
+    def full(_stream: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("detector_runtime.updates.downloads.flush", full)
+        result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert result.error is not None
+    assert "Make room" in result.error.fix
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 4
+
+
+def test_a_model_that_ends_the_program_is_tried_twice(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+
+    def crash(*_arguments: object) -> None:
+        raise SystemExit(139)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("detector_runtime.updates.checking.try_bundle", crash)
+        for _ in range(2):
+            with pytest.raises(SystemExit):
+                updating().check(now=True)
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("kept", 3)
+    assert "ended while it was tried out" in result.message
+    publisher.publish(5)
+    assert updating().check(now=True).outcome == "updated"
+
+
+def test_without_cryptography_what_is_there_runs_and_nothing_is_believed(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+    for name in [name for name in sys.modules if name.startswith("cryptography.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert result.error is not None
+    assert "detector-runtime[signed]" in result.error.fix
+
+
+def test_only_so_many_versions_are_remembered() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def model(number: int) -> InstalledModel:
+        return InstalledModel(version=f"v{number}", origin="own", name="a", installed_at=moment)
+
+    kept = Installation(current=model(0))
+    for number in range(1, 50):
+        back = kept.followed_by(model(number)).without_current(hold_back=True)
+        assert back is not None
+        kept = back
+    assert (kept.current.version, kept.held_back[-1]) == ("v0", "v49")
+    assert len(kept.held_back) < 20
+    for number in range(1, 50):
+        kept = kept.followed_by(model(number))
+    assert len(kept.earlier) < 10

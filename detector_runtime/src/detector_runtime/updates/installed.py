@@ -36,6 +36,7 @@ VERSIONS = "versions"
 INCOMING = "incoming"
 OWN = "own-"
 """How versions of the user's own begin."""
+HELD_BACK_KEPT = 16
 EARLIER_KEPT = 4
 """Earlier versions that are remembered."""
 
@@ -89,11 +90,11 @@ class Installation(BaseModel):
         target = next((one for one in left if one.worked), next(iter(left), None))
         if target is None:
             return None
-        held = {self.current.version} if hold_back else set()
+        held = (*self.held_back, self.current.version) if hold_back else self.held_back
         return Installation(
             current=target,
             earlier=tuple(one for one in left if one.version != target.version),
-            held_back=tuple(sorted({*self.held_back, *held} - {target.version})),
+            held_back=tuple(one for one in held if one != target.version)[-HELD_BACK_KEPT:],
         )
 
     def with_current_worked(self) -> Installation:
