@@ -195,6 +195,7 @@ class _Check:
 
     def run(self) -> CheckResult:
         """Ask, decide, and use what is offered if it is better."""
+        self.models.remove_leftovers()
         self.order.trusted.keep_shipped()
         installation = self.models.installation()
         fetched = self._changed(installation)

@@ -194,7 +194,7 @@ class ModelFolder:
         replace(incoming, target)
 
     def tidy(self, installation: Installation) -> None:
-        """Remove versions that nobody would go back to, and what interrupted changes left behind.
+        """Remove versions that nobody would go back to, and what was on its way.
 
         The one in use stays, with the two before it, those that worked, and all the user's own.
         """
@@ -205,6 +205,9 @@ class ModelFolder:
             if folder.name not in kept and not folder.name.startswith(OWN):
                 remove(folder)
         remove(self.folder / INCOMING)
+
+    def remove_leftovers(self) -> None:
+        """Remove what writes that were interrupted left behind."""
         for file in self.folder.glob(f"*{TEMPORARY}"):
             with contextlib.suppress(OSError):
                 file.unlink()
