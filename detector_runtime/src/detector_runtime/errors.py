@@ -68,3 +68,23 @@ class SignatureError(DetectorError):
 
 class UnknownKeyError(SignatureError):
     """A document that only keys have signed which do not count (yet, or any more)."""
+
+
+class UpdateError(DetectorError):
+    """A model that could not be brought up to date; the one that was there goes on."""
+
+
+class UpdateBusyError(UpdateError):
+    """Another program changes the same folder of models at this moment."""
+
+
+class SourceError(UpdateError):
+    """The place where models are published says no, or answers with something else."""
+
+
+class SourceUnreachableError(SourceError):
+    """The place where models are published cannot be reached, or only in part."""
+
+
+class UntrustedUpdateError(UpdateError):
+    """Something that the publisher cannot have meant: older, endless, for others, altered."""
