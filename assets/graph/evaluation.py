@@ -46,6 +46,8 @@ GROUP = "model"
 LOWEST_SCORE = 0.01
 """Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
 WORST_FRAMES = 6
+LOOKED_AT = "looked at"
+"""Key in the report's inputs."""
 EVALUATION_CODE = (
     "pipeline.evaluation.conventions",
     "pipeline.evaluation.drawing",
@@ -113,7 +115,8 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             real = detect(detector, truths, "evaluating real frames", build.report)
             drawn = validation_frames(merged, real=False)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
-            report = evaluate(real, synthetic, judgement, _inputs(inputs))
+            about = {**_inputs(inputs), LOOKED_AT: looked_at(detector)}
+            report = evaluate(real, synthetic, judgement, about)
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
@@ -161,10 +164,20 @@ def _verdicts(
 
 
 def shipped_detector(model: Path) -> Detector:
-    """The shipped runtime on a model, keeping everything down to the lowest score."""
+    """The shipped runtime on a model as users have it, but with everything of any score."""
     return open_detector(
         model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
     )
+
+
+def looked_at(detector: Detector) -> str:
+    """How `detect_fast` shows a model a screenshot."""
+    facts = detector.model.facts
+    size = "x".join(map(str, facts.input_size))
+    if facts.scale is None or not facts.keeps_scale:
+        return f"whole, shrunk to {size}"
+    parts = "whole" if facts.has_free_size else f"in tiles of {size}"
+    return f"{parts}, at {facts.scale:.3g} input pixels per pixel"
 
 
 def detect(
@@ -258,6 +271,7 @@ def show_evaluation(evaluation: Evaluation) -> Metadata:
     names = worst_frames(report.real, WORST_FRAMES)
     return {
         **{name: value for name, value in figures.items() if value is not None},
+        **({"looked_at": report.inputs[LOOKED_AT]} if LOOKED_AT in report.inputs else {}),
         "preview": [
             image(file.read_bytes(), f"{errors[name]} error{'s' * (errors[name] != 1)}: {name}")
             for name, file in zip(names, evaluation.worst(), strict=True)

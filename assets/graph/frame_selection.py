@@ -157,7 +157,7 @@ class BatchBuilder:
             notice(
                 self.context.log.info,
                 f"The batch '{self.context.partition_key}' was chosen before and is kept. To "
-                "choose anew, open the launchpad, or run `outpost annotate choose`.",
+                "choose again, open the launchpad, or run `outpost annotate choose`.",
             )
             return build_asset(
                 kept,

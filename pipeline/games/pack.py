@@ -302,6 +302,11 @@ class TwoStageRules(Section):
 class TrainingRules(Section):
     """What this game changes in the training defaults; see `pipeline.training.job`."""
 
+    trained_on: Literal["frame", "tile"] = Field(
+        "frame",
+        description="What the scenes show: a whole screenshot, or a tile of one in the game's own "
+        "pixels. A model of tiles takes screenshots of any size, and sees them at its scale.",
+    )
     hyperparameters: dict[str, Any] = Field({})
     two_stage: TwoStageRules | None = Field(
         None, description="Asks for two stages instead of one; an empty mapping takes the defaults."

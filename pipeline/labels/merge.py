@@ -159,7 +159,7 @@ class MergeSummary(Record):
         None, description="Validation frames beside trained sessions. None in summaries of before."
     )
     test_sessions: SessionOverlap | None = Field(
-        None, description="Likewise frames of the subset Test."
+        None, description="Frames of the subset Test beside trained sessions."
     )
     warnings: tuple[str, ...]
 
