@@ -16,9 +16,10 @@ from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from assets.graph.annotations import judged_frames
 from pipeline.errors import OutpostError
-from pipeline.evaluation.champion import compare
+from pipeline.evaluation.comparison.paired import compare
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.report import EvaluationError, EvaluationReport
+from pipeline.evaluation.metrics.scores import EvaluationError
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
@@ -172,7 +173,7 @@ def _parity(_case: Case, export: OnnxExport) -> Sequence[object]:
 def _not_worse_than_packaged(case: Case, evaluation: Evaluation) -> Sequence[object]:
     """Real F1 is not clearly below that of the model that was packaged last.
 
-    By a paired bootstrap over the same frames. The first model has nothing to be compared with.
+    Paired over sessions of the same frames. The first model has nothing to be compared with.
     """
     champion = _packaged_report(case)
     if champion is None:
@@ -184,9 +185,10 @@ def _not_worse_than_packaged(case: Case, evaluation: Evaluation) -> Sequence[obj
         return []
     if found.verdict != "worse":
         return []
+    change = found.of_record
     return [
-        f"real micro-F1 {found.challenger_f1:.3f} is below the {found.champion_f1:.3f} of the "
-        f"model that was packaged last (difference {found.interval})"
+        f"real micro-F1 {change.new:.3f} is below the {change.old:.3f} of the model that was "
+        f"packaged last: {change.explanation}"
     ]
 
 

@@ -17,20 +17,15 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image
 from assets.graph.annotations import held_out_batches, judged_frames
 from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
-from pipeline.evaluation.conventions import under_both
-from pipeline.evaluation.drawing import draw_comparison
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame, true_frames, validation_frames
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.metrics import counting
-from pipeline.evaluation.report import (
-    ConventionScore,
-    EvaluationReport,
-    Judgement,
-    evaluate,
-    markdown,
-    worst_frames,
-)
+from pipeline.evaluation.metrics.counts import counting
+from pipeline.evaluation.metrics.scores import Judgement, worst_frames
+from pipeline.evaluation.reports.conventions import under_both
+from pipeline.evaluation.reports.drawing import draw_comparison
+from pipeline.evaluation.reports.report import ConventionScore, EvaluationReport, evaluate
+from pipeline.evaluation.reports.tables import markdown
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
@@ -46,10 +41,10 @@ LOWEST_SCORE = 0.01
 """Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
 WORST_FRAMES = 6
 EVALUATION_CODE = (
-    "pipeline.evaluation.conventions",
-    "pipeline.evaluation.drawing",
+    "pipeline.evaluation.reports.conventions",
+    "pipeline.evaluation.reports.drawing",
     "pipeline.evaluation.evaluation",
-    "pipeline.evaluation.report",
+    "pipeline.evaluation.reports.report",
 )
 """With all that they import they decide what an evaluation says and shows."""
 NOT_EVALUATION_CODE = frozenset({"pipeline.games.pack"})

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.evaluation.report import EvaluationError, EvaluationReport
+from pipeline.evaluation.metrics.scores import EvaluationError
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.evaluation.verdicts import FrameVerdicts
 from pipeline.files import read_json, write_json, write_text
 

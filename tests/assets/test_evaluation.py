@@ -15,7 +15,7 @@ from doubles.toy import CLASSES, SIDE
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.report import EvaluationReport
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from resources.files import remove_tree

@@ -57,7 +57,7 @@ from pipeline.demo_game.renderer import screenshot_of
 from pipeline.demo_game.world import Session
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.fingerprints import perceptual_hash

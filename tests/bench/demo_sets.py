@@ -12,7 +12,7 @@ from assets.definitions import build_definitions
 from assets.graph.evaluation import detect, shipped_detector, thresholds_of
 from pipeline.demo_game.captures import write_export_batches
 from pipeline.evaluation.frames import batch_frames
-from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import ExportBatch
 from resources.defaults import Resources

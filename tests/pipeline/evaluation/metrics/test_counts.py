@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.metrics import (
+from pipeline.evaluation.metrics.counts import (
     average_precision,
     confusion,
     count,

@@ -8,15 +8,14 @@ import pytest
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import (
-    ConventionScore,
+from pipeline.evaluation.metrics.scores import (
     EvaluationError,
     Judgement,
-    evaluate,
-    markdown,
     score_frames,
     worst_frames,
 )
+from pipeline.evaluation.reports.report import ConventionScore, evaluate
+from pipeline.evaluation.reports.tables import markdown
 from pipeline.labels.boxes import Box, LabelledBox
 
 BOX = Box(0, 0, 10, 10)

@@ -1,0 +1,6 @@
+"""Metrics: what judged frames come to as figures, and how sure these are.
+
+Text and drawings about them belong to `reports`, two models beside each other to `comparison`.
+
+Read `counts`, `intervals`, `sessions`, then `scores` with everything as one value.
+"""

@@ -1,0 +1,76 @@
+"""A report as Markdown: the figure of record, both domains side by side, the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.evaluation.metrics.intervals import Interval
+from pipeline.evaluation.metrics.scores import Scores
+from pipeline.evaluation.reports.report import EvaluationReport
+
+
+def markdown(report: EvaluationReport) -> str:
+    """The report as Markdown: the figure of record, both domains side by side, the classes."""
+    parts = (_domain_lines(report), _convention_lines(report), _class_lines(report.real))
+    return "\n\n".join(text for text in ("\n".join(lines) for lines in parts) if text)
+
+
+def _domain_lines(report: EvaluationReport) -> Iterator[str]:
+    real = report.real
+    interval = f"{real.micro_f1_interval} {real.interval_basis}"
+    yield f"**Real micro-F1 {_figure(real.micro.f1)}** ({interval})"
+    yield ""
+    yield "| frames | number | objects | precision | recall | micro-F1 | 95% | macro-F1 | mAP50 |"
+    yield "|---|---:|---:|---:|---:|---:|---|---:|---:|"
+    yield _domain_line("real", report.real)
+    if report.synthetic is not None:
+        yield _domain_line("synthetic", report.synthetic)
+        yield ""
+        yield f"Gap from synthetic to real: {_figure(report.gap)}"
+
+
+def _domain_line(domain: str, scores: Scores) -> str:
+    micro = scores.micro
+    return _row(
+        domain,
+        scores.frames,
+        scores.truths,
+        *(micro.precision, micro.recall, micro.f1, scores.micro_f1_interval),
+        scores.macro_f1,
+        scores.map50,
+    )
+
+
+def _convention_lines(report: EvaluationReport) -> Iterator[str]:
+    if not report.conventions:
+        return
+    yield "The same synthetic frames and detections, by what of an object its box holds:"
+    yield ""
+    yield "| box | objects | precision | recall | micro-F1 | 95% | mAP50 |"
+    yield "|---|---:|---:|---:|---:|---|---:|"
+    for one in report.conventions:
+        figures = (one.micro.precision, one.micro.recall, one.micro.f1, one.micro_f1_interval)
+        yield _row(one.box, one.truths, *figures, one.map50)
+
+
+def _class_lines(scores: Scores) -> Iterator[str]:
+    yield "| class | objects | found | false | precision | recall | 95% | F1 | AP50 |"
+    yield "|---|---:|---:|---:|---:|---:|---|---:|---:|"
+    for one in scores.per_class:
+        name = one.name if one.enough_truths else f"{one.name} (too few to tell)"
+        score = one.score
+        counts = (one.truths, score.true_positives, score.false_positives)
+        figures = (score.precision, score.recall, one.recall_interval, score.f1, one.ap50)
+        yield _row(name, *counts, *figures)
+
+
+def _row(*cells: str | int | float | Interval | None) -> str:
+    """A row of a table; what is no count is shown with three digits, or as not known."""
+    texts = (
+        _figure(cell) if cell is None or isinstance(cell, float) else str(cell) for cell in cells
+    )
+    return f"| {' | '.join(texts)} |"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
