@@ -188,7 +188,11 @@ KINDS = {
         read_evaluation,
         "real_evaluation",
         ("evaluation.json", "frames.jsonl"),
-        {"pipeline/evaluation/evaluation.py": frozenset({"evaluation.json", "frames.jsonl"})},
+        {
+            "pipeline/evaluation/evaluation.py": frozenset(
+                {"evaluation.json", "frames.jsonl", "report.html"}
+            )
+        },
     ),
     "runtime_package": Kind(
         RuntimePackage.open,

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.metrics.average_precision import (
+    AveragePrecision,
+    average_precisions,
+    without_each_session,
+)
 from pipeline.evaluation.metrics.counts import f1_of
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS
-from pipeline.evaluation.metrics.scores import EvaluationError, FrameScore, Scores
+from pipeline.evaluation.metrics.scores import (
+    EvaluationError,
+    FrameScore,
+    Judgement,
+    Scores,
+    score_frames,
+)
 from pipeline.evaluation.metrics.sessions import (
     Estimate,
     f1_difference,
+    jackknife,
     sessions_needed,
     totals_by_session,
 )
@@ -20,6 +35,7 @@ from pipeline.manifests import Record
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 MICRO_F1 = "micro-F1"
+PRECISIONS = {"AP50": "ap50", "AP50-95": "ap50_95"}
 SEED = 42
 """Of the bootstrap."""
 
@@ -119,6 +135,69 @@ def compare(new: Scores, old: Scores) -> Comparison:
         sessions=change.sessions,
         differences=(Difference.of(MICRO_F1, figures[0], figures[1], change),),
     )
+
+
+def compare_judged(
+    new: Sequence[JudgedFrame], old: Sequence[JudgedFrame], judgements: tuple[Judgement, Judgement]
+) -> Comparison:
+    """Compare two models by micro-F1, AP50 and AP50-95 on the same frames.
+
+    Args:
+        new, old: all that either model detected, on the same frames in the same order.
+        judgements: of the new model and of the old one: classes of the same ids, and the thresholds
+            of each.
+
+    Raises:
+        EvaluationError: they were judged on different frames.
+    """
+    of_record = compare(*map(score_frames, (new, old), judgements))
+    precisions = compare_average_precision(new, old, len(judgements[0].class_names))
+    return of_record.model_copy(update={"differences": (*of_record.differences, *precisions)})
+
+
+def compare_average_precision(
+    new: Sequence[JudgedFrame], old: Sequence[JudgedFrame], classes: int
+) -> tuple[Difference, ...]:
+    """Compare AP50 and AP50-95; nothing where there are no objects, or one session has all.
+
+    Args:
+        new, old: all that either model detected, on the same frames in the same order.
+        classes: their number; ids are below it.
+    """
+    grouped = [_each_of_a_session(frames) for frames in (new, old)]
+    wholes = [average_precisions(frames, classes).mean for frames in grouped]
+    lefts = [without_each_session(frames, classes) for frames in grouped]
+    sizes = Counter[str]()
+    for frame in grouped[0]:
+        sizes[frame.session or ""] += len(frame.truths)
+    differences = [
+        _precision_difference(figure, attribute, wholes, lefts, sizes)
+        for figure, attribute in PRECISIONS.items()
+    ]
+    return tuple(one for one in differences if one is not None)
+
+
+def _each_of_a_session(frames: Sequence[JudgedFrame]) -> tuple[JudgedFrame, ...]:
+    """The frames, each as a session of its own where it has none."""
+    return tuple(replace(frame, session=frame.session or frame.name) for frame in frames)
+
+
+def _precision_difference(
+    figure: str,
+    attribute: str,
+    wholes: Sequence[AveragePrecision],
+    lefts: Sequence[Mapping[str, AveragePrecision]],
+    sizes: Mapping[str, int],
+) -> Difference | None:
+    """None where there are no objects, or one session has all of them."""
+    new, old = (getattr(whole, attribute) for whole in wholes)
+    sessions = sorted(lefts[0])
+    pairs = [tuple(getattr(left[name], attribute) for left in lefts) for name in sessions]
+    if new is None or any(None in pair for pair in pairs):
+        return None
+    without = [pair[0] - pair[1] for pair in pairs]
+    change = jackknife(new - old, without, [sizes[name] for name in sessions], (-1.0, 1.0))
+    return Difference.of(figure, new, old, change)
 
 
 def _by_frame(

@@ -6,21 +6,16 @@ The figure of record is the micro-F1 at fixed thresholds with its interval over 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.frames import JudgedFrame
-from pipeline.evaluation.metrics.counts import (
-    Counts,
-    Outcomes,
-    average_precision,
-    confusion,
-    count,
-    judge,
-)
+from pipeline.evaluation.metrics.average_precision import AveragePrecisions, average_precisions
+from pipeline.evaluation.metrics.breakdowns import SizeScore, count_errors, score_sizes
+from pipeline.evaluation.metrics.counts import Counts, Outcomes, confusion, count, judge
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval, wilson
 from pipeline.evaluation.metrics.sessions import f1_over_sessions, totals_by_session
 from pipeline.manifests import Record
@@ -29,6 +24,9 @@ BACKGROUND = "background"
 
 ENOUGH_TRUTHS = 10
 """True objects from which a class counts in the macro average: recall .5 of 10 is .24 to .76."""
+
+CURVE = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""Confidences at which the curves are read off."""
 
 
 class EvaluationError(OutpostError):
@@ -68,7 +66,18 @@ class ClassScore(Record):
     score: Score
     recall_interval: Interval = Field(description="Wilson, at 95%.")
     ap50: float | None = Field(description="None without true objects.")
+    ap50_95: float | None = Field(
+        None, description="Mean over overlaps of 0.5 to 0.95; None in reports of before too."
+    )
     enough_truths: bool = Field(description="Whether it counts in the macro average.")
+
+
+class GroupScore(Record):
+    """What the classes of one group score together."""
+
+    name: str
+    truths: int
+    score: Score
 
 
 class FrameScore(Record):
@@ -85,6 +94,15 @@ class FrameScore(Record):
     @property
     def errors(self) -> int:
         return self.false_positives + self.false_negatives
+
+
+class CurvePoint(Record):
+    """What all classes score together where one confidence counts for all of them."""
+
+    confidence: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
 
 
 class Confusion(Record):
@@ -109,11 +127,18 @@ class Scores(Record):
     )
     macro_f1: float | None = Field(description="Mean over classes with enough true objects.")
     map50: float | None = Field(description="Mean AP50 over classes with true objects.")
+    map50_95: float | None = Field(
+        None, description="Its mean over overlaps of 0.5 to 0.95; None in reports of before too."
+    )
     per_class: tuple[ClassScore, ...]
+    groups: tuple[GroupScore, ...] = ()
+    errors: dict[str, int] = Field({}, description="By kind; empty in reports of before.")
+    sizes: tuple[SizeScore, ...] = Field((), description="Empty in reports of before.")
     insufficient_support: tuple[str, ...] = Field(
         description=f"Classes with true objects, but fewer than {ENOUGH_TRUTHS}."
     )
     confusion: Confusion
+    curve: tuple[CurvePoint, ...] = Field((), description="Empty in reports of before.")
     per_frame: tuple[FrameScore, ...]
 
     @property
@@ -140,15 +165,23 @@ class Judgement:
         class_names: in the order of their ids.
         thresholds: for each class, the score from which a detection counts. They must have been
             chosen on other frames than those judged.
+        groups: of each class, what it is counted with in reports; empty for none.
     """
 
     class_names: tuple[str, ...]
     thresholds: tuple[float, ...]
     seed: int = 42
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.class_names) != len(self.thresholds):
             raise ValueError("each class needs one threshold")
+        if self.groups and len(self.groups) != len(self.class_names):
+            raise ValueError("each class needs one group, or none has one")
+
+    def at(self, thresholds: tuple[float, ...]) -> Judgement:
+        """The same with other thresholds."""
+        return replace(self, thresholds=thresholds)
 
 
 def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
@@ -163,7 +196,8 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
         )
     outcomes = judge(frames, len(judgement.class_names))
     counts = count(outcomes, judgement.thresholds)
-    per_class = tuple(_class_scores(outcomes, counts, judgement))
+    precisions = average_precisions(frames, len(judgement.class_names))
+    per_class = tuple(_class_scores(precisions, counts.sum(axis=0), judgement))
     per_frame: Counts = counts.sum(axis=1)
     micro = Score.of(per_frame.sum(axis=0))
     sessions = {frame.session for frame in frames if frame.session is not None}
@@ -175,8 +209,12 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
         micro_f1_interval=_f1_interval(frames, per_frame, judgement.seed),
         sessions=len(sessions) if sessions else None,
         macro_f1=_mean(one.score.f1 for one in per_class if one.enough_truths),
-        map50=_mean(one.ap50 for one in per_class),
+        map50=precisions.mean.ap50,
+        map50_95=precisions.mean.ap50_95,
         per_class=per_class,
+        groups=tuple(_group_scores(counts.sum(axis=0), judgement)),
+        errors=count_errors(frames, judgement.thresholds),
+        sizes=score_sizes(frames, judgement.thresholds),
         insufficient_support=tuple(
             one.name for one in per_class if one.truths and not one.enough_truths
         ),
@@ -184,6 +222,7 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
             labels=(*judgement.class_names, BACKGROUND),
             counts=confusion(frames, judgement.thresholds).tolist(),
         ),
+        curve=tuple(_curve(outcomes)),
         per_frame=tuple(
             FrameScore(
                 name=frame.name,
@@ -212,10 +251,12 @@ def _f1_interval(frames: Sequence[JudgedFrame], per_frame: Counts, seed: int) ->
     return found or Interval(low=0.0, high=1.0)
 
 
-def _class_scores(outcomes: Outcomes, counts: Counts, judgement: Judgement) -> Iterator[ClassScore]:
-    per_class: Counts = counts.sum(axis=0)
+def _class_scores(
+    precisions: AveragePrecisions, counts: Counts, judgement: Judgement
+) -> Iterator[ClassScore]:
+    """Scores of every class; `counts` is int64 [classes, 3]."""
     for class_id, name in enumerate(judgement.class_names):
-        score = Score.of(per_class[class_id])
+        score = Score.of(counts[class_id])
         truths = score.true_positives + score.false_negatives
         yield ClassScore(
             name=name,
@@ -223,8 +264,27 @@ def _class_scores(outcomes: Outcomes, counts: Counts, judgement: Judgement) -> I
             truths=truths,
             score=score,
             recall_interval=wilson(score.true_positives, truths),
-            ap50=_rounded(average_precision(outcomes, class_id)),
+            ap50=precisions.per_class[class_id].ap50,
+            ap50_95=precisions.per_class[class_id].ap50_95,
             enough_truths=truths >= ENOUGH_TRUTHS,
+        )
+
+
+def _group_scores(counts: Counts, judgement: Judgement) -> Iterator[GroupScore]:
+    """Scores of every group, in the order of their first classes."""
+    groups = np.array(judgement.groups, dtype=np.str_)
+    for name in dict.fromkeys(judgement.groups):
+        score = Score.of(counts[groups == name].sum(axis=0))
+        truths = score.true_positives + score.false_negatives
+        yield GroupScore(name=name, truths=truths, score=score)
+
+
+def _curve(outcomes: Outcomes) -> Iterator[CurvePoint]:
+    for confidence in CURVE:
+        counts = count(outcomes, [confidence] * outcomes.truths.shape[1])
+        score = Score.of(counts.sum(axis=(0, 1)))
+        yield CurvePoint(
+            confidence=confidence, precision=score.precision, recall=score.recall, f1=score.f1
         )
 
 
@@ -235,7 +295,3 @@ def _ratio(part: int, whole: int) -> float | None:
 def _mean(values: Iterator[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return round(sum(known) / len(known), STORED_DIGITS) if known else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, STORED_DIGITS)

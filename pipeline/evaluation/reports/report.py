@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.evaluation.comparison.champion import ChampionComparison
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import MIN_IOU
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval
@@ -60,6 +61,11 @@ class EvaluationReport(Record):
         (),
         description="The synthetic frames and detections again, by visible and by full boxes; "
         "empty without synthetic frames, or without the record of what was drawn.",
+    )
+    champion: ChampionComparison | None = Field(
+        None,
+        description="The model that was packaged last before this one, on the same real frames; "
+        "None for the first one, and in reports of before.",
     )
 
 

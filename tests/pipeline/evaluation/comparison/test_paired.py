@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.evaluation.comparison.paired import Comparison, compare
+from pipeline.evaluation.comparison.paired import Comparison, compare, compare_judged
+from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.metrics.scores import EvaluationError, Judgement, Scores, score_frames
 
 BETTER, WORSE = [5, 6, 4, 7, 5, 6] * 4, [3, 4, 2, 5, 4, 3] * 4
@@ -110,3 +111,37 @@ def test_a_report_of_before_has_file_names_alone_and_no_sessions(scored: Any) ->
 def test_where_no_report_knows_sessions_a_folder_is_one(scored: Any) -> None:
     new, old = (without_sessions(scored(found), "batch/") for found in (BETTER, WORSE))
     assert compare(new, old).sessions == 1
+
+
+def judged(make_frame: Any, found: list[int], each: int = 3) -> list[JudgedFrame]:
+    return [
+        make_frame(f"f{n}", k, missed=8 - k, false=2, session=f"day {n // each}")
+        for n, k in enumerate(found)
+    ]
+
+
+def test_average_precision_is_compared_as_well(make_frame: Any, judgement: Judgement) -> None:
+    new, old = (judged(make_frame, found) for found in (BETTER, WORSE))
+    comparison = compare_judged(new, old, (judgement, judgement))
+    assert [one.figure for one in comparison.differences] == ["micro-F1", "AP50", "AP50-95"]
+    assert [one.verdict for one in comparison.differences] == ["better"] * 3
+    assert comparison.differences[1].new == score_frames(new, judgement).map50
+    assert (
+        comparison.of_record == compare(*(score_frames(f, judgement) for f in (new, old))).of_record
+    )
+
+
+def test_each_model_is_judged_at_its_own_thresholds(make_frame: Any, judgement: Judgement) -> None:
+    frames = judged(make_frame, BETTER)
+    strict = Judgement(judgement.class_names, (0.95, 0.95, 0.95))
+    comparison = compare_judged(frames, frames, (judgement, strict))
+    assert comparison.of_record.old == 0
+    assert comparison.differences[1].change.value == 0
+
+
+def test_a_session_with_all_objects_leaves_average_precision_untold(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    frames = [make_frame("a", 3, session="day"), make_frame("b", 0, false=1, session="night")]
+    comparison = compare_judged(frames, frames, (judgement, judgement))
+    assert [one.figure for one in comparison.differences] == ["micro-F1"]
