@@ -2,6 +2,6 @@
 
 Text and drawings about them belong to `reports`, two models beside each other to `comparison`.
 
-Read `counts`, `intervals`, `sessions`, `average_precision`, `breakdowns`, then `scores` with
-everything as one value.
+Read `counts`, `intervals`, `sessions`, `average_precision`, `breakdowns`, `scores` with
+everything as one value, then `fitted_thresholds`.
 """

@@ -38,6 +38,8 @@ MANY_SESSIONS = 200
 """Up to so many: thousands of drawn images, each a session of its own, would take its memory."""
 POWER = 0.8
 """How often a difference should be found by as many sessions as are said to be needed."""
+NOTHING = 1e-6
+"""F1 less than which is lost in the sums of squares that its error is computed from."""
 MOST_SESSIONS_NEEDED = 1000
 """Nobody captures more."""
 
@@ -134,19 +136,21 @@ def _signed_f1(
     count = len(parts)
     whole = parts.sum(axis=0)
     value = float(_ratios(whole) @ signs)
+    without: Floats = _ratios(whole - parts) @ signs
+    plain = jackknife(value, without.tolist(), parts[:, :, 1].sum(axis=1).tolist(), bounds)
     if not FEW_SESSIONS <= count <= MANY_SESSIONS:
-        without: Floats = _ratios(whole - parts) @ signs
-        return jackknife(value, without.tolist(), parts[:, :, 1].sum(axis=1).tolist(), bounds)
+        return plain
     error = float(_ratio_errors(np.ones((1, count)), parts, signs)[0])
     draws = np.random.default_rng([seed]).multinomial(count, [1 / count] * count, RESAMPLES)
     times = draws.astype(np.float64)
     away = np.abs(_ratios(_drawn(times, parts)) @ signs - value)
     errors = _ratio_errors(times, parts, signs)
     # A replicate whose sessions are all alike has no error to be measured in.
-    measured = np.divide(away, errors, out=np.full(RESAMPLES, np.inf), where=errors > 1e-12)
-    measured[away < 1e-12] = 0.0
+    measured = np.divide(away, errors, out=np.full(RESAMPLES, np.inf), where=errors > NOTHING)
+    measured[away < NOTHING] = 0.0
     quantile = float(np.quantile(measured, LEVEL, method="higher"))
-    return _estimate(value, error, quantile, count, bounds)
+    # All sessions but one or two are alike: many replicates have no error to be measured in.
+    return _estimate(value, error, quantile, count, bounds) if math.isfinite(quantile) else plain
 
 
 def _ratio_parts(totals: Counts) -> tuple[Floats, Floats]:

@@ -14,6 +14,7 @@ from pydantic import Field
 from pipeline.evaluation.comparison.champion import ChampionComparison
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import MIN_IOU
+from pipeline.evaluation.metrics.fitted_thresholds import FittedThreshold, fit_thresholds
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval
 from pipeline.evaluation.metrics.scores import (
     EvaluationError,
@@ -62,6 +63,11 @@ class EvaluationReport(Record):
         description="The synthetic frames and detections again, by visible and by full boxes; "
         "empty without synthetic frames, or without the record of what was drawn.",
     )
+    fitted_thresholds: tuple[FittedThreshold, ...] = Field(
+        (),
+        description="What other confidences would change on the real frames; empty with a single "
+        "session, and in reports of before.",
+    )
     champion: ChampionComparison | None = Field(
         None,
         description="The model that was packaged last before this one, on the same real frames; "
@@ -100,6 +106,7 @@ def evaluate(
         real=on_real,
         synthetic=on_synthetic,
         gap=_gap(on_real, on_synthetic),
+        fitted_thresholds=fit_thresholds(real, judgement),
     )
 
 

@@ -21,6 +21,7 @@ def markdown(report: EvaluationReport) -> str:
         _class_lines(report.real),
         _group_lines(report.real),
         _size_lines(report.real),
+        _threshold_lines(report),
     )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in parts) if text)
 
@@ -129,6 +130,23 @@ def _size_lines(scores: Scores) -> Iterator[str]:
     for one, (_, low, high) in zip(scores.sizes, SIZES, strict=True):
         sides = f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
         yield _row(one.name, sides, one.truths, one.found, one.recall, one.recall_interval)
+
+
+def _threshold_lines(report: EvaluationReport) -> Iterator[str]:
+    justified = [one for one in report.fitted_thresholds if one.is_justified]
+    if not justified:
+        return
+    yield (
+        "These classes would score better from another confidence on. The F1 is cross-fitted: each "
+        "session at what is best on the others."
+    )
+    yield ""
+    yield "| class | objects | from score | better from | F1 | cross-fitted F1 | gain, 95% |"
+    yield "|---|---:|---:|---:|---:|---:|---|"
+    for one in justified:
+        scores = (f"{one.shipped:g}", f"{one.fitted:g}", one.f1, one.cross_fitted_f1)
+        interval = one.gain.interval
+        yield _row(one.name, one.truths, *scores, interval.signed if interval else None)
 
 
 def _row(*cells: str | int | float | Interval | None) -> str:

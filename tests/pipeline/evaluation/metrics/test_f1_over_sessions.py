@@ -100,6 +100,13 @@ def test_a_difference_that_rests_on_one_of_many_equal_sessions_is_not_told() -> 
     assert found.interval.low < 0 < found.value
 
 
+def test_a_difference_in_every_session_is_told_though_all_but_one_are_alike() -> None:
+    first = np.array([[80, 10, 20]] * 8)
+    second = np.array([[50, 10, 50]] * 8)
+    first[0] = (78, 10, 22)
+    assert f1_difference(first, second, 1).interval.low > 0.1
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     counts = simulated(9, 2)
     assert f1_over_sessions(counts, 5) == f1_over_sessions(counts, 5)
