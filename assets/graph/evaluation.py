@@ -133,8 +133,7 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
         def show(folder: Path) -> Metadata:
             evaluation = Evaluation.open(folder)
-            past = _past_models(instance, keys, folder.name)
-            return show_evaluation(evaluation, past)
+            return show_evaluation(evaluation, _past_models(instance, keys))
 
         return build_asset(build, write, show)
 
@@ -260,10 +259,8 @@ def show_evaluation(evaluation: Evaluation, past: Sequence[PastModel] = ()) -> M
     }
 
 
-def _past_models(
-    instance: dg.DagsterInstance, keys: GameKeys, current: str
-) -> tuple[PastModel, ...]:
-    """What each evaluation but the current version found, oldest first, each version once."""
+def _past_models(instance: dg.DagsterInstance, keys: GameKeys) -> tuple[PastModel, ...]:
+    """What each evaluation found, oldest first, each version once."""
     evaluations = AssetRecordsFilter(keys.real_evaluation)
     found: dict[str, PastModel] = {}
     for record in instance.fetch_materializations(evaluations, limit=MOST_SHOWN).records:
@@ -271,7 +268,7 @@ def _past_models(
         version = version_of(made) if made else None
         figures = {name: value.value for name, value in made.metadata.items()} if made else {}
         f1 = figures.get("real_f1")
-        if version is None or version.data_version.startswith(current) or not isinstance(f1, float):
+        if version is None or not isinstance(f1, float):
             continue
         low, high = figures.get("real_f1_low"), figures.get("real_f1_high")
         known = isinstance(low, float) and isinstance(high, float)
@@ -283,10 +280,12 @@ def _past_models(
 
 def _history(past: Sequence[PastModel], report: EvaluationReport) -> tuple[ShownImage, ...]:
     """All evaluations with this one, where there are several."""
-    f1 = report.real.micro.f1
-    if f1 is None or not past:
+    f1, interval = report.real.micro.f1, report.real.micro_f1_interval
+    # One that was made before and is kept has its own figures in the past already.
+    others = [one for one in past if (one.f1, one.interval) != (f1, interval)]
+    if f1 is None or not others:
         return ()
-    shown = history_svg([*past, PastModel("this one", f1, report.real.micro_f1_interval)])
+    shown = history_svg([*others, PastModel("this one", f1, interval)])
     title = "real micro-F1 of every evaluation with its interval, each on the frames of its day"
     return (drawing(shown, title),)
 

@@ -1,4 +1,8 @@
-"""Whether a new model is better than another one on the same frames."""
+"""Whether a new model is better than another one on the same frames.
+
+With frames of a single session they are what is drawn anew: a model that is clearly worse shows
+there too, and what is said then is said of that session alone.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ from pipeline.evaluation.metrics.sessions import (
 from pipeline.manifests import Record
 
 Verdict = Literal["better", "worse", "not distinguishable"]
+Basis = Literal["sessions", "frames"]
 MICRO_F1 = "micro-F1"
 PRECISIONS = {"AP50": "ap50", "AP50-95": "ap50_95"}
 SEED = 42
@@ -47,22 +52,26 @@ class Difference(Record):
     new: float
     old: float
     change: Estimate = Field(description="New less old.")
+    over: Basis = Field(description="What was drawn anew for the interval.")
     sessions_needed: int | None = Field(
         description="How many sessions would tell the two apart in four of five comparisons, if "
         "the difference stays what it is; None where it is 0, where no number up to 1,000 would, "
-        "or where there is one session."
+        "or where frames were drawn anew."
     )
 
     @classmethod
-    def of(cls, figure: str, new: float, old: float, change: Estimate) -> Difference:
-        """With the number of sessions that it would take."""
-        rounded = (round(value, STORED_DIGITS) for value in (new, old))
+    def of(
+        cls, figure: str, values: tuple[float, float], change: Estimate, over: Basis
+    ) -> Difference:
+        """With the number of sessions that it would take; `values` are those of new and old."""
+        rounded = (round(value, STORED_DIGITS) for value in values)
         return cls.model_validate(
             {
                 "figure": figure,
                 **dict(zip(("new", "old"), rounded, strict=True)),
                 "change": change,
-                "sessions_needed": sessions_needed(change),
+                "over": over,
+                "sessions_needed": sessions_needed(change) if over == "sessions" else None,
             }
         )
 
@@ -79,15 +88,19 @@ class Difference(Record):
         """Verdict, difference and interval, and what would decide it where nothing does."""
         change = self.change
         if change.interval is None:
-            return f"not distinguishable ({change.value:+.3f}): it takes two sessions at least"
+            return f"not distinguishable ({change.value:+.3f}): there is a single frame"
         moved = f"{change.value:+.3f}, 95%: {change.interval.signed}"
         if self.verdict != "not distinguishable":
-            return f"{self.verdict} ({moved}, {change.sessions} sessions)"
+            basis = f"{change.sessions} {self.over}"
+            alone = " of one session, which says nothing of others" * (self.over == "frames")
+            return f"{self.verdict} ({moved}, {basis}{alone})"
         return f"not distinguishable ({moved}): {self._what_it_takes()}"
 
     def _what_it_takes(self) -> str:
         if self.change.value == 0:
             return "the two score the same"
+        if self.over == "frames":
+            return "there is one session; other sessions may tell them apart"
         if self.sessions_needed is None:
             return "no number of sessions that anybody captures would tell them apart"
         more = self.sessions_needed - self.change.sessions
@@ -124,16 +137,18 @@ def compare(new: Scores, old: Scores) -> Comparison:
     """
     matched = _by_frame(new.per_frame, old.per_frame)
     sessions = [_session(*pair) for pair in matched]
+    over = _basis(sessions)
+    units = sessions if over == "sessions" else [pair[0].name for pair in matched]
     totals = [
-        totals_by_session(scores.model_copy(update={"per_frame": frames}).frame_counts, sessions)
+        totals_by_session(scores.model_copy(update={"per_frame": frames}).frame_counts, units)
         for scores, frames in zip((new, old), zip(*matched, strict=True), strict=True)
     ]
-    figures = [float(f1_of(each.sum(axis=0))) for each in totals]
+    new_f1, old_f1 = (float(f1_of(each.sum(axis=0))) for each in totals)
     change = f1_difference(totals[0], totals[1], SEED)
     return Comparison(
         frames=len(matched),
-        sessions=change.sessions,
-        differences=(Difference.of(MICRO_F1, figures[0], figures[1], change),),
+        sessions=len(set(sessions)),
+        differences=(Difference.of(MICRO_F1, (new_f1, old_f1), change, over),),
     )
 
 
@@ -164,32 +179,44 @@ def compare_average_precision(
         new, old: all that either model detected, on the same frames in the same order.
         classes: their number; ids are below it.
     """
-    grouped = [_each_of_a_session(frames) for frames in (new, old)]
+    over = _basis([frame.session or frame.name for frame in new])
+    grouped = [_in_units(frames, over) for frames in (new, old)]
     wholes = [average_precisions(frames, classes).mean for frames in grouped]
     lefts = [without_each_session(frames, classes) for frames in grouped]
     sizes = Counter[str]()
     for frame in grouped[0]:
         sizes[frame.session or ""] += len(frame.truths)
     differences = [
-        _precision_difference(figure, attribute, wholes, lefts, sizes)
+        _precision_difference((figure, attribute), wholes, lefts, sizes, over)
         for figure, attribute in PRECISIONS.items()
     ]
     return tuple(one for one in differences if one is not None)
 
 
-def _each_of_a_session(frames: Sequence[JudgedFrame]) -> tuple[JudgedFrame, ...]:
-    """The frames, each as a session of its own where it has none."""
-    return tuple(replace(frame, session=frame.session or frame.name) for frame in frames)
+def _basis(sessions: Sequence[str]) -> Basis:
+    return "sessions" if len(set(sessions)) > 1 else "frames"
+
+
+def _in_units(frames: Sequence[JudgedFrame], over: Basis) -> tuple[JudgedFrame, ...]:
+    """The frames with what is drawn anew as their session; one that has none is its own."""
+    return tuple(
+        replace(frame, session=(frame.session if over == "sessions" else None) or frame.name)
+        for frame in frames
+    )
 
 
 def _precision_difference(
-    figure: str,
-    attribute: str,
+    which: tuple[str, str],
     wholes: Sequence[AveragePrecision],
     lefts: Sequence[Mapping[str, AveragePrecision]],
     sizes: Mapping[str, int],
+    over: Basis,
 ) -> Difference | None:
-    """None where there are no objects, or one session has all of them."""
+    """None where there are no objects, or one session has all of them.
+
+    `which` is the figure's name for people and as an attribute.
+    """
+    figure, attribute = which
     new, old = (getattr(whole, attribute) for whole in wholes)
     sessions = sorted(lefts[0])
     pairs = [tuple(getattr(left[name], attribute) for left in lefts) for name in sessions]
@@ -197,7 +224,7 @@ def _precision_difference(
         return None
     without = [pair[0] - pair[1] for pair in pairs]
     change = jackknife(new - old, without, [sizes[name] for name in sessions], (-1.0, 1.0))
-    return Difference.of(figure, new, old, change)
+    return Difference.of(figure, (new, old), change, over)
 
 
 def _by_frame(

@@ -60,10 +60,17 @@ def test_where_nothing_is_told_it_says_what_would(scored: Any) -> None:
     assert f"about {more} more sessions would tell them apart" in found.explanation
 
 
-def test_frames_of_one_session_tell_nothing_of_others(scored: Any) -> None:
+def test_frames_of_one_session_are_compared_and_tell_nothing_of_others(scored: Any) -> None:
     comparison = compare(scored(BETTER, each=24), scored(WORSE, each=24))
-    assert (comparison.sessions, comparison.verdict) == (1, "not distinguishable")
-    assert "it takes two sessions at least" in comparison.of_record.explanation
+    assert (comparison.sessions, comparison.verdict) == (1, "better")
+    found = comparison.of_record
+    assert (found.over, found.change.sessions, found.sessions_needed) == ("frames", 24, None)
+    assert "24 frames of one session, which says nothing of others" in found.explanation
+    alike = compare(scored([5, 2, 7, 2], each=4), scored([4, 3, 6, 2], each=4)).of_record
+    assert alike.explanation.endswith("other sessions may tell them apart")
+    single = compare(scored([5]), scored([3])).of_record
+    assert single.verdict == "not distinguishable"
+    assert single.explanation.endswith("there is a single frame")
 
 
 def test_a_model_is_no_better_than_itself(scored: Any) -> None:
