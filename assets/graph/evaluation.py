@@ -286,7 +286,7 @@ def _history(past: Sequence[PastModel], report: EvaluationReport) -> tuple[Shown
     if f1 is None or not others:
         return ()
     shown = history_svg([*others, PastModel("this one", f1, interval)])
-    title = "real micro-F1 of every evaluation with its interval, each on the frames of its day"
+    title = "real micro-F1 of all models"
     return (drawing(shown, title),)
 
 

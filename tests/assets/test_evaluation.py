@@ -115,11 +115,11 @@ def checked(toy_game: Any) -> Any:
 def test_a_new_model_is_shown_beside_the_one_that_was_packaged(merged_game: Any) -> None:
     merged_game.add("cvat_export", write_two_sessions, "heldout_a")
     shown, report = evaluated(merged_game)
-    assert "every evaluation" not in shown.get("preview", ""), "there is one"
+    assert "all models" not in shown.get("preview", ""), "there is one"
     assert report.champion is None, "the first model has nothing to be compared with"
     make(merged_game, "runtime_package")
     again, _ = evaluated(merged_game)
-    assert "every evaluation" not in again.get("preview", "")
+    assert "all models" not in again.get("preview", "")
     assert again["outcome"] == "unchanged, no work done", "it is not compared with itself"
 
     merged_game.add("onnx_export", write_blind_model)
@@ -130,4 +130,4 @@ def test_a_new_model_is_shown_beside_the_one_that_was_packaged(merged_game: Any)
     assert shown[f"beside {report.champion.version}"].startswith("worse (-1.000")
     assert "| AP50 | 0.000 | 1.000 | worse (" in shown["report"]
     assert not checked(merged_game)
-    assert "real micro-F1 of every evaluation" in shown["preview"]
+    assert "real micro-F1 of all models" in shown["preview"]

@@ -52,11 +52,11 @@ class Difference(Record):
     new: float
     old: float
     change: Estimate = Field(description="New less old.")
-    over: Basis = Field(description="What was drawn anew for the interval.")
+    over: Basis = Field(description="What was resampled for the interval.")
     sessions_needed: int | None = Field(
         description="How many sessions would tell the two apart in four of five comparisons, if "
         "the difference stays what it is; None where it is 0, where no number up to 1,000 would, "
-        "or where frames were drawn anew."
+        "or where frames were resampled."
     )
 
     @classmethod

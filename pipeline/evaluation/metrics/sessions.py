@@ -52,7 +52,7 @@ class Estimate(Record):
     value: float
     interval: Interval | None = Field(description="At 95%; None with a single session.")
     standard_error: float | None = Field(description="Over sessions; None with a single one.")
-    sessions: int = Field(description="What was drawn anew: with one session, its frames.")
+    sessions: int = Field(description="What was resampled: with one session, its frames.")
 
 
 def totals_by_session(frames: Counts, sessions: Sequence[str]) -> Counts:
