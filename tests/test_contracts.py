@@ -51,6 +51,7 @@ def test_resources_are_made_at_the_edge_alone(name: str, files: set[str]) -> Non
 OPENING = {
     *("connect", "create_engine", "open_instance", "_transaction", "_snapshot"),
     *("rows", "row", "open_rows", "usd_this_month", "working_seconds", "fetch_materializations"),
+    *("get_dynamic_partitions", "get_partition_keys"),
 }
 """Calls that open a database, or ask one that is open."""
 

@@ -15,7 +15,6 @@ finds them, once, and hold up nothing else.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 import dagster as dg
 from pydantic import BaseModel, ValidationError
@@ -27,6 +26,7 @@ from assets.core.runs import UNFINISHED
 from pipeline.annotation.retrain_policy import decide
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of
+from resources.artifacts import Artifacts, ArtifactStore
 from resources.exports import Exports
 from resources.exports.base import Export, Listing
 from resources.exports.resource import BUCKET_VARIABLE, CVAT_VARIABLE
@@ -87,13 +87,15 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         f"{_rules_in_words(pack)}",
         metadata={"retrain_rules": dg.MetadataValue.json(pack.retrain.model_dump())},
     )
-    def sense(context: dg.SensorEvaluationContext, exports: Exports) -> dg.SensorResult:
+    def sense(
+        context: dg.SensorEvaluationContext, exports: Exports, artifacts: Artifacts
+    ) -> dg.SensorResult:
         memory = remembered(context.cursor, clock(), context.log.warning)
         listing = exports.listing(pack.name)
         passed_over = [str(passed) for passed in listing.passed_over if not passed.is_same]
         for line in passed_over:
             context.log.warning(line)
-        step = Tick(context.instance, pack, listing, memory, clock).step()
+        step = Tick(context.instance, artifacts.store, pack, listing, memory, clock).step()
         if step.skip_reason is None:
             return step
         still = [f"The {name} cannot be reached." for name in listing.unreachable]
@@ -153,6 +155,7 @@ class Tick:
     """One look at everything, and the one thing that follows from it."""
 
     instance: dg.DagsterInstance
+    store: ArtifactStore
     pack: GamePack
     listing: Listing
     memory: SensorMemory
@@ -163,8 +166,7 @@ class Tick:
         """Of the game."""
         return GameKeys.of(self.pack)
 
-    @cached_property
-    def partitions(self) -> frozenset[str]:
+    def known_batches(self) -> frozenset[str]:
         """The batches that Dagster knows; those that were retired are partitions no longer."""
         batches = self.keys.export_batches
         return frozenset(batches.get_partition_keys(dynamic_partitions_store=self.instance))
@@ -183,8 +185,8 @@ class Tick:
             for batch in unsettled
             if self.memory.seen.get(batch) == stamps[batch]
         }
-        ended = list(self._ended())
-        memory = self._remembered(stamps, ended)
+        ended, partitions = list(self._ended()), self.known_batches()
+        memory = self._remembered(stamps, ended, partitions)
         news = [*self._newly_unreachable(), *(run.told for run in ended if run.told)]
         if news:
             return _skip(" ".join(news), memory)
@@ -196,21 +198,24 @@ class Tick:
         unfinished = dg.RunsFilter(tags={SENSOR_TAG: self.keys.game}, statuses=UNFINISHED)
         if self.instance.get_run_records(unfinished, limit=1):
             return _skip("Waiting for runs of cvat_export to end.", memory)
-        return self._merge_if_changed(memory)
+        return self._merge_if_changed(memory, partitions)
 
-    def _is_retired(self, batch: str) -> bool:
+    def _is_retired(self, batch: str, partitions: frozenset[str]) -> bool:
         """Whether a batch that was taken is gone for good: put back, it is to be read again.
 
         One whose partition alone was deleted stays out, as its export lies there as before.
         """
         is_out_of_reach = self.memory.taken_from.get(batch) in self.listing.unreachable
-        return not (batch in self.listing.chosen or batch in self.partitions or is_out_of_reach)
+        return not (batch in self.listing.chosen or batch in partitions or is_out_of_reach)
 
-    def _remembered(self, stamps: dict[str, str], ended: Sequence[EndedRun]) -> SensorMemory:
+    def _remembered(
+        self, stamps: dict[str, str], ended: Sequence[EndedRun], partitions: frozenset[str]
+    ) -> SensorMemory:
         """What is known after this look, before anything is requested."""
         gone = {run.request for run in ended}
         again = {run.batch for run in ended if run.again}
-        kept = {b: s for b, s in self.memory.taken.items() if not self._is_retired(b)}
+        taken = self.memory.taken
+        kept = {b: s for b, s in taken.items() if not self._is_retired(b, partitions)}
         tries = {b: n for b, n in self.memory.tries.items() if b not in {r.batch for r in ended}}
         return self.memory.model_copy(
             update={
@@ -309,9 +314,11 @@ class Tick:
             cursor=cursor.model_dump_json(),
         )
 
-    def _merge_if_changed(self, memory: SensorMemory) -> dg.SensorResult:
+    def _merge_if_changed(
+        self, memory: SensorMemory, partitions: frozenset[str]
+    ) -> dg.SensorResult:
         instance, keys = self.instance, self.keys
-        known = memory.taken.keys() & self.partitions
+        known = memory.taken.keys() & partitions
         found = (latest_version(instance, keys.cvat_export, batch) for batch in sorted(known))
         versions = [version.model_dump() for version in found if version is not None]
         digest = digest_of(versions)
@@ -327,7 +334,8 @@ class Tick:
                 "it; the merge then starts by itself.",
                 memory,
             )
-        decision = decide(self.pack.retrain, retrain_state(instance, self.pack, self.clock()))
+        state = retrain_state(instance, self.store, self.pack, self.clock())
+        decision = decide(self.pack.retrain, state)
         if not decision.start:
             return _skip(str(decision), memory)
         cursor = memory.model_copy(update={"merged": digest, "requests": memory.requests + 1})

@@ -1,12 +1,13 @@
-"""What the retrain policy is to know, read from Dagster's instance alone.
+"""What the retrain policy is to know, read from Dagster's instance and from the stored batches.
 
 What is new is told by the order in which events were stored: that a clock was set back changes
 nothing about it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -17,8 +18,12 @@ from assets.core.keys import GameKeys
 from assets.core.runs import UNFINISHED
 from pipeline.annotation.retrain_policy import WEEK, PastTraining, RetrainState
 from pipeline.games.pack import GamePack
+from pipeline.labels.batches import ExportBatch
+from pipeline.labels.comparing.changed_labels import count_changed_boxes
 from pipeline.labels.comparing.corrections import CvatDownload
 from pipeline.labels.merge import is_held_out
+from pipeline.provenance import ArtifactVersion
+from resources.artifacts import ArtifactMissingError, ArtifactStore
 
 MOST_TRAININGS = 200
 """Of the newest that are looked at; nobody trains more often in two weeks."""
@@ -27,8 +32,12 @@ MOST_TRAININGS = 200
 class ReadBatch(NamedTuple):
     """An export batch as it was read at one time."""
 
-    data_version: str
+    version: ArtifactVersion
     boxes: int
+
+
+Readings = Mapping[str, ReadBatch | None]
+"""By batch."""
 
 
 def now_utc() -> datetime:
@@ -36,7 +45,9 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -> RetrainState:
+def retrain_state(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack, now: datetime
+) -> RetrainState:
     """What has come since the last training, and the trainings so far."""
     keys = GameKeys.of(pack)
     merged_at = _merge_of_last_training(instance, keys)
@@ -50,7 +61,7 @@ def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -
     return RetrainState(
         now=now,
         waiting=tuple(waiting),
-        new_boxes=_new_boxes(trained, read, before),
+        new_boxes=_new_boxes(store, trained, read, before),
         trainings=tuple(_trainings(instance, keys)),
         # Their logs are only read where a rule asks for what they cost.
         failed=()
@@ -60,23 +71,49 @@ def retrain_state(instance: dg.DagsterInstance, pack: GamePack, now: datetime) -
 
 
 def _new_boxes(
-    batches: Iterable[str],
-    read: dict[str, ReadBatch | None],
-    before: dict[str, ReadBatch | None],
+    store: ArtifactStore, batches: Iterable[str], read: Readings, before: Readings
 ) -> int:
-    """How many more boxes there are; of several exports of one task the fullest counts."""
-    now: dict[str, int] = defaultdict(int)
-    then: dict[str, int] = defaultdict(int)
-    for batch in batches:
-        told = CvatDownload.named(batch)
-        source = told.source if told else batch
-        for counts, known in ((now, read[batch]), (then, before[batch])):
-            counts[source] = max(counts[source], known.boxes if known else 0)
-    return sum(max(0, boxes - then[source]) for source, boxes in now.items())
+    """Boxes that no training has seen so; of several exports of one task the newest one's."""
+    now, then = _newest(batches, read), _newest(batches, before)
+    return sum(_changed(store, one, then.get(source)) for source, one in now.items())
+
+
+def _newest(batches: Iterable[str], readings: Readings) -> dict[str, ReadBatch]:
+    """By what was exported: a task of CVAT where the name tells it, else the batch itself."""
+    newest: dict[str, ReadBatch] = {}
+    for batch in sorted(batches, key=_time_in_name):
+        told, reading = CvatDownload.named(batch), readings[batch]
+        if reading is not None:
+            newest[told.source if told else batch] = reading
+    return newest
+
+
+def _time_in_name(batch: str) -> tuple[datetime, str]:
+    told = CvatDownload.named(batch)
+    return (told.time if told else datetime.min, batch)
+
+
+def _changed(store: ArtifactStore, now: ReadBatch, then: ReadBatch | None) -> int:
+    """Boxes that are new or others; as many more as there are where an older reading is gone."""
+    if then is None:
+        return now.boxes
+    if now.version.data_version == then.version.data_version:
+        return 0
+    try:
+        folders = (store.open(now.version).path, store.open(then.version).path)
+    except ArtifactMissingError:
+        return max(0, now.boxes - then.boxes)
+    return _changed_boxes(*folders)
+
+
+@lru_cache(maxsize=256)
+def _changed_boxes(now: Path, then: Path) -> int:
+    """Of two stored batches. A sensor asks again and again, and what is stored never changes."""
+    return count_changed_boxes(ExportBatch.open(now).batch, ExportBatch.open(then).batch)
 
 
 def _version(batch: ReadBatch | None) -> str | None:
-    return batch.data_version if batch else None
+    return batch.version.data_version if batch else None
 
 
 def _read(
@@ -88,7 +125,7 @@ def _read(
         materialization = record.asset_materialization
         if materialization and (version := version_of(materialization)):
             boxes = int(_number(materialization.metadata, "boxes") or 0)
-            return ReadBatch(version.data_version, boxes)
+            return ReadBatch(version, boxes)
     return None
 
 

@@ -4,6 +4,7 @@ The asset always asks the server, so that a task that somebody deleted there is 
 made is an artifact with the numbers and links of the tasks.
 """
 
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from pipeline.annotation.prelabels import Prelabels
 from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.annotation.tasks.task_plan import PlannedTask, plan_tasks
 from pipeline.games.pack import GamePack
+from pipeline.manifests import digest_of
 from pipeline.provenance import ArtifactVersion, code_version_of
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.cvat import Cvat
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
     from resources.cvat.push import TaskInCvat
 
 GROUP = "annotations"
+PUSHER_DIGITS = 8
 LOCK = "cvat push.lock"
-"""In the state folder: one push would take another's half task for an old one, and remove it."""
+"""In the state folder: one push would take another's half task for an old one, and remove it.
+Pushes from other state folders are told by `pusher_of`."""
 
 
 def cvat_task_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -90,7 +94,8 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
         planned = plan_tasks(name, batch, prelabels)
         report = reporter(context.log.info)
         with hold_lock(paths.state.root / LOCK):
-            pushed = cvat.push(pack.name, pack.class_names, planned, report)
+            pusher = pusher_of(paths.state.root)
+            pushed = cvat.push(pack.name, pack.class_names, planned, pusher, report)
         for task in pushed:
             if not task.is_new:
                 notice(context.log.info, f"{task.name} is in CVAT already, and was left as it is.")
@@ -114,6 +119,11 @@ def _cvat_task(pack: GamePack) -> dg.AssetsDefinition:
         return build_asset(build, write, lambda folder: show_tasks(PushedTasks.open(folder)))
 
     return cvat_task
+
+
+def pusher_of(state_folder: Path) -> str:
+    """What tells this state folder from those of other machines and checkouts."""
+    return digest_of([platform.node(), str(state_folder.resolve())])[:PUSHER_DIGITS]
 
 
 def pushed_prelabels(

@@ -17,7 +17,7 @@ from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import ShownImage, drawing, image
 from assets.graph.annotations import held_out_batches, judged_frames
 from pipeline.evaluation.comparison.champion import Champion, ChampionComparison
-from pipeline.evaluation.detecting import LOWEST_SCORE, detect, shipped_detector
+from pipeline.evaluation.detecting import LOWEST_SCORE, detect, looked_at, shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame, true_frames, validation_frames
 from pipeline.evaluation.judging import WORST_FRAMES, drawn_worst
@@ -31,6 +31,7 @@ from pipeline.evaluation.reports.tables import markdown
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
+from pipeline.labels.comparing.session_overlap import PlacedFrame, session_overlap
 from pipeline.labels.training_set import TrainingSet
 from pipeline.progress import Report
 from pipeline.provenance import asset_name, code_version_behind
@@ -41,6 +42,8 @@ from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, Artif
 GROUP = "model"
 PACKAGES = 50
 """So many are looked through for one of another model."""
+LOOKED_AT = "looked at"
+"""Key in the report's inputs."""
 EVALUATION_CODE = (
     "pipeline.evaluation.reports.conventions",
     "pipeline.evaluation.reports.drawing",
@@ -117,7 +120,8 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             real = detect(detector, truths, "evaluating real frames", build.report)
             drawn = validation_frames(merged, real=False)
             synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
-            report = evaluate(real, synthetic, judgement, _inputs(inputs))
+            about = {**_inputs(inputs), LOOKED_AT: looked_at(detector)}
+            report = evaluate(real, synthetic, judgement, about)
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
@@ -132,8 +136,15 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             Evaluation.write(folder, report, verdicts, worst)
 
         def show(folder: Path) -> Metadata:
-            evaluation = Evaluation.open(folder)
-            return show_evaluation(evaluation, _past_models(instance, keys))
+            judged = [
+                PlacedFrame.at(one.batch, one.frame.place)
+                for one in judged_frames(instance, store, pack)
+            ]
+            merged = TrainingSet.open(training_set.path)
+            return {
+                **show_independence(merged, judged),
+                **show_evaluation(Evaluation.open(folder), _past_models(instance, keys)),
+            }
 
         return build_asset(build, write, show)
 
@@ -178,8 +189,8 @@ def _champion(
                 package = RuntimePackage.open(store.open(version).path)
                 manifest = package.manifest
                 table = manifest.thresholds
-                model = package.bundle / manifest.model
-                return Champion(manifest.version, model, table.default, table.per_class)
+                # The bundle, not its model alone: it says at which scale frames are looked at.
+                return Champion(manifest.version, package.bundle, table.default, table.per_class)
     return None
 
 
@@ -228,6 +239,19 @@ def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
     return {asset_name(one.asset, one.partition): one.data_version for one in versions}
 
 
+def show_independence(merged: TrainingSet, held_out: Sequence[PlacedFrame]) -> Metadata:
+    """Which real frames were judged, and how many of them are of matches that are trained on."""
+    real: dict[bool, list[PlacedFrame]] = {False: [], True: []}
+    validating = set(merged.listed["val"])
+    for one in merged.real_frames():
+        real[one.image in validating].append(PlacedFrame.at(one.batch, one.place))
+    judged = held_out or real[True]
+    return {
+        "judged_on": "held-out frames" if held_out else "validation frames: none are held out",
+        "frames_of_trained_sessions": str(session_overlap(real[False], judged)),
+    }
+
+
 def show_evaluation(evaluation: Evaluation, past: Sequence[PastModel] = ()) -> Metadata:
     """The figure of record, the classes, the worst frames, and the models of before."""
     report = evaluation.report
@@ -249,6 +273,7 @@ def show_evaluation(evaluation: Evaluation, past: Sequence[PastModel] = ()) -> M
     return {
         **{name: value for name, value in figures.items() if value is not None},
         **_verdict(report),
+        **({"looked_at": report.inputs[LOOKED_AT]} if LOOKED_AT in report.inputs else {}),
         "preview": [
             image(file.read_bytes(), f"{errors[name]} error{'s' * (errors[name] != 1)}: {name}")
             for name, file in zip(names, evaluation.worst(), strict=True)

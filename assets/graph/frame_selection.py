@@ -1,7 +1,7 @@
 """Selecting the frames of an annotation batch: which are candidates, scored by a model, chosen."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ from pipeline.manifests import digest_of
 from pipeline.progress import track
 from pipeline.provenance import code_version_behind
 from pipeline.release.package import RuntimePackage
-from resources.artifacts import Artifact, ArtifactStore
+from resources.artifacts import Artifact, ArtifactMissingError, ArtifactStore
 from resources.screenshots import Screenshots
 
 BOXES_OF_A_FRAME = 15.0
@@ -145,10 +145,26 @@ class BatchBuilder:
     def build(self, options: SelectionOptions) -> dg.MaterializeResult[Any]:
         """Choose, unless the same was chosen before.
 
+        A run that says nothing of how, as *Materialize all* starts one, keeps a batch that is
+        there: its default options, or what has been labelled since, would choose other frames
+        under the name of those that people have.
+
         Raises:
             AnnotationBatchError: there are no screenshots, none that could be chosen, or the batch
                 is at the annotators already.
         """
+        kept = None if self._is_configured else self._as_chosen()
+        if kept is not None:
+            notice(
+                self.context.log.info,
+                f"The batch '{self.context.partition_key}' was chosen before and is kept. To "
+                "choose again, open the launchpad, or run `outpost annotate choose`.",
+            )
+            return build_asset(
+                kept,
+                lambda _: None,
+                lambda made: options.show(AnnotationBatch.open(made)),
+            )
         folder = self._read()
         build, inputs = self._build(options, folder)
         return build_asset(
@@ -156,6 +172,30 @@ class BatchBuilder:
             lambda staged: self._write(staged, options, folder, inputs, build),
             lambda made: options.show(AnnotationBatch.open(made)),
         )
+
+    @property
+    def _is_configured(self) -> bool:
+        """Whether the run's configuration speaks of this asset; defaults have been filled in."""
+        asked: Mapping[str, Any] = self.context.run.run_config
+        return self.key.to_python_identifier() in asked.get("ops", {})
+
+    def _as_chosen(self) -> AssetBuild | None:
+        """As the batch of that name was made last; None if there is none, or not all of it."""
+        version = latest_version(self.context.instance, self.key, self.context.partition_key)
+        records = () if version is None else self.store.provenance_of(version)
+        for record in reversed(records):
+            recipe = record.recipe
+            try:
+                inputs = tuple(map(self.store.open, recipe.inputs))
+            except ArtifactMissingError:
+                continue
+            build = AssetBuild(
+                *(self.context, self.store, self.key),
+                *(recipe.code_version, recipe.config, inputs),
+            )
+            if build.earlier is not None and build.earlier.data_version == record.data_version:
+                return build
+        return None
 
     def _read(self) -> _Screenshots:
         top = self.screenshots.path(self.pack.name)
@@ -166,6 +206,14 @@ class BatchBuilder:
         if len(unreadable) > MOST_NOTICES:
             rest = len(unreadable) - MOST_NOTICES
             notice(self.context.log.warning, f"{rest} more files could not be read.")
+        if unreadable and not images:
+            first = unreadable[0]
+            raise AnnotationBatchError(
+                f"None of the {len(unreadable)} files in {top} can be read as an image, such as "
+                f"{first.source}: {first.why}",
+                "Open one of them in an image viewer; take the screenshots again, or copy them "
+                "again, as PNG, JPEG, BMP or WebP.",
+            )
         if not images:
             raise AnnotationBatchError(
                 f"There are no screenshots in {top}.",
@@ -193,8 +241,30 @@ class BatchBuilder:
                 "would be chosen now: screenshots, labels or the model have changed since.",
                 "Choose a batch of another name: `outpost annotate choose NAME`.",
             )
+        if (export := self._labelled_in(inputs)) is not None:
+            raise AnnotationBatchError(
+                f"Frames of the batch '{self.context.partition_key}' have come back labelled, in "
+                f"the export batch '{export}', and other frames would be chosen now.",
+                "Choose a batch of another name: `outpost annotate choose NAME`.",
+            )
         inputs = self._inputs(later=True)
         return self._as_build(options, folder, inputs), inputs
+
+    def _labelled_in(self, inputs: _Inputs) -> str | None:
+        """The first export batch with a frame of the batch that bears this name now."""
+        version = latest_version(self.context.instance, self.key, self.context.partition_key)
+        if version is None:
+            return None
+        try:
+            batch = AnnotationBatch.open(self.store.open(version).path)
+        except ArtifactMissingError:
+            return None
+        chosen = {frame.sha256 for frame in batch.frames}
+        for artifact in inputs.labelled:
+            labelled = ExportBatch.open(artifact.path).batch.frames
+            if not chosen.isdisjoint(frame.sha256 for frame in labelled):
+                return artifact.version.partition or ""
+        return None
 
     def _as_build(
         self, options: SelectionOptions, folder: _Screenshots, inputs: _Inputs

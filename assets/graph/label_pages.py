@@ -106,6 +106,14 @@ def show_merge(training_set: TrainingSet, beside: MergePage) -> Metadata:
     return {
         **summary.model_dump(include=SHOWN_COUNTS),
         "duplicate_count": len(summary.duplicates),
+        **{
+            name: str(overlap)
+            for name, overlap in (
+                ("validation_frames_of_trained_sessions", summary.validation_sessions),
+                ("test_frames_of_trained_sessions", summary.test_sessions),
+            )
+            if overlap is not None and overlap.frames
+        },
         "zero_real_classes": ", ".join(summary.zero_real_classes) or "none",
         "unvalidated_classes": ", ".join(unvalidated_classes(summary.per_class)) or "none",
         "preview": [

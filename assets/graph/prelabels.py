@@ -33,6 +33,7 @@ from pipeline.annotation.corrections.summary import (
     ClassCorrections,
     CorrectionSummary,
     explained,
+    sentences,
     shares,
     totals,
 )
@@ -270,8 +271,10 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
 
         def write(folder: Path) -> None:
             batch = ExportBatch.open(export.path)
-            found = {name: one.content for name, one in sent.items()}
-            compared = compare_labels(batch, found, export.version, build.report)
+            found = {name: Prelabels.open(one.artifact.path).content for name, one in sent.items()}
+            compared = compare_labels(
+                batch, found, export.version, build.report, without_boxes=unseen
+            )
             LabelCorrections.write(folder, compared)
 
         def show(folder: Path) -> Metadata:
@@ -294,11 +297,6 @@ class SentPrelabels:
 
     artifact: Artifact
     seen: bool
-
-    @property
-    def content(self) -> PrelabelledFrames:
-        content = Prelabels.open(self.artifact.path).content
-        return content if self.seen else content.all_blind()
 
 
 def _sent(
@@ -334,13 +332,14 @@ def show_corrections(summary: CorrectionSummary) -> Metadata:
         "bias": summary.bias.difference,
     }
     return {
-        "outcome_of_prelabels": explained(summary),
+        **sentences(summary),
         "annotation_batches": ", ".join(summary.batches) or "none",
         "models": ", ".join(summary.models) or "none",
         "frames_shown": summary.shown_agreement.frames,
         "frames_blind": summary.blind_agreement.frames,
         "frames_never_prelabelled": summary.other_frames,
-        "blind_frames_without_labels": summary.unlabelled_blind,
+        "frames_sent_without_boxes": summary.unseen_agreement.frames,
+        "unseen_frames_without_labels": summary.unlabelled_blind,
         "frames_twice": summary.doubles,
         **{name: round(value, 4) for name, value in figures.items() if value is not None},
         "preview": [drawing(plot, "what became of the boxes")] if plot else [],
@@ -351,6 +350,11 @@ def show_corrections(summary: CorrectionSummary) -> Metadata:
             [
                 _agreement("shown", summary.shown_agreement),
                 _agreement("blind", summary.blind_agreement),
+                *(
+                    [_agreement("sent without boxes", summary.unseen_agreement)]
+                    if summary.unseen_agreement.frames
+                    else []
+                ),
             ],
         ),
         "bias_of_prelabels": _bias(summary.bias),

@@ -25,6 +25,7 @@ from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
 from assets.core.page_images import with_images_inside
+from pipeline.export.contract import LearnedScale
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack, TwoStageRules
 from pipeline.jobs.bill import Bill, BillError, LeaseCost
@@ -38,6 +39,7 @@ from pipeline.training.curves import curves_svg
 from pipeline.training.job import (
     FINETUNING,
     SINGLE_STAGE,
+    ExportOptions,
     ImageOrigin,
     JobStage,
     TrainingSpec,
@@ -50,6 +52,7 @@ from pipeline.training.job import (
 from pipeline.training.library.checkpoints import find_checkpoint
 from pipeline.training.outputs import TrainedWeights, TrainingOutputs
 from pipeline.training.results import BatchEvent, EpochMetrics, batch_sizes, best_epoch
+from pipeline.training.scale import shrunk_frames, training_scale
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
 from resources.gpu import Gpu
@@ -178,12 +181,15 @@ class TrainingSession:
     def make_weights(self, code: str) -> dg.MaterializeResult[Any]:
         """Train, unless the same training has been done before."""
         training_set = latest(self.context.instance, self.store, self.keys.cvat_merge)
+        merged = TrainingSet.open(training_set.path)
         spec = TrainingSpec(
             game=self.pack.name,
             class_names=self.pack.class_names,
             hyperparameters=hyperparameters(self.overrides),
-            training=self._training_stages(TrainingSet.open(training_set.path)),
+            training=self._training_stages(merged),
+            export=self._export_options(ExportOptions()),
         )
+        self._warn_of_shrunk_frames(spec, merged)
         recipe = {
             **spec.model_copy(update={"stages": (JobStage.TRAIN,)}).model_dump(mode="json"),
             "ultralytics": installed_version("ultralytics-opencv-headless"),
@@ -203,7 +209,13 @@ class TrainingSession:
 
         def write(folder: Path) -> None:
             resume = find_checkpoint(Path(self.resume)) if self.resume else None
-            whole = spec.model_copy(update={"stages": stages, "lineage": lineage})
+            whole = spec.model_copy(
+                update={
+                    "stages": stages,
+                    "lineage": lineage,
+                    "metadata": self._metadata(spec, merged),
+                }
+            )
             job = write_job(self.job_folder, whole, training_set.path, resume=resume)
             self._run(whole, job, self.gpu)
             TrainedWeights.write(folder, self.job_folder)
@@ -217,7 +229,8 @@ class TrainingSession:
         recipe = {
             "classes": list(self.pack.class_names),
             "imgsz": trained.spec.imgsz,
-            "export": trained.spec.export.model_dump(mode="json"),
+            "export": self._export_options(trained.spec.export).model_dump(mode="json"),
+            "trained_on": self.pack.training.trained_on,
         }
         key = self.keys.onnx_export
         build = AssetBuild(self.context, self.store, key, code, recipe, (weights,))
@@ -225,9 +238,10 @@ class TrainingSession:
         def write(folder: Path) -> None:
             # The set that the weights were made from, which need not be the newest.
             version = made_from(self.store, weights.version, self.keys.cvat_merge)[0]
-            images = TrainingSet.open(self.store.open(version).path).images("val")
+            merged = TrainingSet.open(self.store.open(version).path)
+            exported = self._exported(trained, merged)
             OnnxExport.write(
-                folder, self._exported(trained), trained.best, self.pack.class_names, images
+                folder, exported, trained.best, self.pack.class_names, merged.images("val")
             )
 
         return build_asset(build, write, lambda folder: show_export(OnnxExport.open(folder)))
@@ -258,6 +272,31 @@ class TrainingSession:
             f"The training set has no {kind} image, so there is one stage of training.",
         )
         return SINGLE_STAGE
+
+    def _export_options(self, asked: ExportOptions) -> ExportOptions:
+        """A model of tiles takes screenshots of any size: one look is less work than tiles."""
+        if self.pack.training.trained_on == "frame":
+            return asked
+        return asked.model_copy(update={"dynamic": True})
+
+    def _metadata(self, spec: TrainingSpec, merged: TrainingSet) -> dict[str, str]:
+        """What the model says of the scale of its training."""
+        images = merged.images("train")
+        scale = training_scale(self.pack.training.trained_on, spec.imgsz, images)
+        return scale.to_metadata() if scale else {}
+
+    def _warn_of_shrunk_frames(self, spec: TrainingSpec, merged: TrainingSet) -> None:
+        images, trained_on = merged.images("train"), self.pack.training.trained_on
+        tile = None if trained_on == "frame" else training_scale(trained_on, spec.imgsz, images)
+        count, times = shrunk_frames(tile, images) if tile else (0, 1.0)
+        if count:
+            patterns = ", ".join(self.pack.merge.held_out)
+            notice(
+                self.context.log.warning,
+                f"{count} real frames to train on are whole screenshots, in which objects are "
+                f"up to {times:.1f} times smaller to this training than in its tiles. Hold their "
+                f"batches out for evaluation (by a name like {patterns}), or cut them into tiles.",
+            )
 
     def _warn_of_forgetting(self, training_set: TrainingSet) -> None:
         if self.stages[-1].train_on is not ImageOrigin.REAL:
@@ -292,7 +331,7 @@ class TrainingSession:
                 self.context.log.error(_left_behind(outputs))
             raise
 
-    def _exported(self, trained: TrainedWeights) -> Path:
+    def _exported(self, trained: TrainedWeights, merged: TrainingSet) -> Path:
         """The ONNX file of the job that has just trained, or of one that only exports.
 
         The latter works as the weights were trained, whatever this run is configured for.
@@ -301,7 +340,12 @@ class TrainingSession:
         if exported.is_file():
             return exported
         spec = trained.spec.model_copy(
-            update={"stages": (JobStage.EXPORT,), "weights": trained.best.name}
+            update={
+                "stages": (JobStage.EXPORT,),
+                "weights": trained.best.name,
+                "export": self._export_options(trained.spec.export),
+                "metadata": self._metadata(trained.spec, merged),
+            }
         )
         job = write_job(self.job_folder, spec, weights=trained.best)
         return TrainingOutputs(self._run(spec, job, Gpu(paths=self.gpu.paths))).onnx
@@ -431,12 +475,25 @@ def show_export(export: OnnxExport) -> Metadata:
         "output": str(list(contract.output_shape)),
         "size_mb": round(contract.bytes / 1e6, 2),
         "latency_ms": round(export.latency_ms(), 2),
+        **show_learned(contract.learned),
         "parity_detections": parity.detections,
         "parity_matched": parity.matched,
         "parity_max_box_pixels": parity.max_box_pixels,
         "parity_max_score_difference": parity.max_score_difference,
         PREVIEW: [image(sheet, "what weights and export find")] if sheet else [],
         "lineage": table(["key", "value"], contract.lineage.items()),
+    }
+
+
+def show_learned(learned: LearnedScale | None) -> Metadata:
+    """At which size objects were learned, and how frames are looked at; nothing if not known."""
+    if learned is None:
+        return {}
+    width, height = learned.image_size
+    looks = "whole, shrunk to the input" if learned.trained_on == "frame" else "at this scale"
+    return {
+        "trained_on": f"{learned.trained_on}s of {width}x{height}",
+        "scale": f"{learned.scale:.3g} input pixels per pixel; frames are looked at {looks}",
     }
 
 

@@ -94,7 +94,7 @@ def test_adaptive_looks_at_all_first_and_then_where_things_are(
         lambda frames, floor: (looks.append(len(frames)), infer(frames, floor))[1],
     )
     size = (640, 640)
-    everywhere = 121
+    everywhere = 1 + 121
     large = [(16 * 10 * 2, 16 * 10 * 2)]
     image = blocks(size, *large, side=160)
     detector.detect_adaptive(image)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from detector_runtime.geometry.overlap import pair_iou, pairs_between, pairs_within
 from detector_runtime.geometry.suppression import (
     drop_cut_duplicates,
+    outscored_by_pieces,
     rank,
     suppress_same_box,
     suppress_same_class,
@@ -97,6 +98,17 @@ def test_a_piece_gives_way_to_the_whole_and_a_whole_stays() -> None:
     cut = np.array([False, True, False])
     assert drop_cut_duplicates(boxes, classes, cut).tolist() == [True, False, True]
     assert drop_cut_duplicates(boxes, np.array([0, 1, 0]), cut).all()
+
+
+def test_an_unsure_look_at_the_whole_takes_no_sure_piece_away() -> None:
+    boxes = np.array([[0, 0, 100, 100], [0, 0, 100, 100], [300, 0, 400, 100]], np.float32)
+    scores, classes = np.array([0.5, 0.4, 0.1], np.float32), np.array([0, 0, 0])
+    piece = np.array([[60, 0, 100, 100]], np.float32), np.array([0.9], np.float32)
+    said = outscored_by_pieces(boxes, scores, classes, (*piece, np.array([0])))
+    assert said.tolist() == [False, True, False]
+    assert not outscored_by_pieces(boxes, scores, classes, (*piece, np.array([1]))).any()
+    none = piece[0][:0], piece[1][:0], np.array([], int)
+    assert not outscored_by_pieces(boxes, scores, classes, none).any()
 
 
 def test_equal_scores_have_one_order() -> None:

@@ -80,11 +80,6 @@ class PrelabelledFrames(Record):
         counts = Counter(found.class_name for frame in frames for found in frame.boxes)
         return {name: counts[name] for name in self.class_names}
 
-    def all_blind(self) -> PrelabelledFrames:
-        """The same of a batch whose boxes nobody was shown."""
-        frames = tuple(frame.model_copy(update={"blind": True}) for frame in self.frames)
-        return self.model_copy(update={"frames": frames})
-
     @property
     def sharing_a_label_file(self) -> tuple[str, ...]:
         """Frames that differ by suffix alone, for which the YOLO layout has no room."""

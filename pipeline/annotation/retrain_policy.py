@@ -36,7 +36,7 @@ class RetrainState:
     Attributes:
         now: UTC.
         waiting: batches that are not what they were when the last training took them, by name.
-        new_boxes: how many more boxes to train on there are in them.
+        new_boxes: how many boxes to train on in them are new, or are not what they were.
         trainings: at least those of the last two weeks, in the order in which they were recorded.
         failed: those that made nothing, of the same weeks, where it is known what they cost. They
             count for their money alone.
@@ -85,14 +85,16 @@ def _what_waits(state: RetrainState) -> str:
         return "No batch is new since the last training."
     count, names = len(state.waiting), ", ".join(state.waiting)
     batches = f"{count} batch{'es' * (count > 1)}"
-    return f"{batches} with {state.new_boxes} new boxes since the last training: {names}."
+    return (
+        f"{batches} with {state.new_boxes} new or changed boxes since the last training: {names}."
+    )
 
 
 def _too_few_boxes(rules: RetrainRules, state: RetrainState) -> str:
-    if state.new_boxes >= rules.min_new_boxes:
+    if not state.waiting or state.new_boxes >= rules.min_new_boxes:
         return ""
     return (
-        f"Not enough new boxes: {state.new_boxes}, and a training is worth it from "
+        f"Not enough new or changed boxes: {state.new_boxes}, and a training is worth it from "
         f"{rules.min_new_boxes} (min_new_boxes)."
     )
 

@@ -16,10 +16,20 @@ LOWEST_SCORE = 0.01
 
 
 def shipped_detector(model: Path) -> Detector:
-    """The shipped runtime on a model, keeping everything down to the lowest score."""
+    """The shipped runtime on a model as users have it, but with everything of any score."""
     return open_detector(
         model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
     )
+
+
+def looked_at(detector: Detector) -> str:
+    """How `detect_fast` shows a model a screenshot."""
+    facts = detector.model.facts
+    size = "x".join(map(str, facts.input_size))
+    if facts.scale is None or not facts.keeps_scale:
+        return f"whole, shrunk to {size}"
+    parts = "whole" if facts.has_free_size else f"in tiles of {size}"
+    return f"{parts}, at {facts.scale:.3g} input pixels per pixel"
 
 
 def detect(

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from detector_runtime.errors import ModelLoadError
+from detector_runtime.models.base import TrainedOn
 from detector_runtime.models.onnx import quiet_onnxruntime
+from detector_runtime.models.training_scale import TrainingScale
 from pydantic import Field
 
 from pipeline.errors import OutpostError
@@ -29,6 +33,14 @@ class OnnxContractError(OutpostError):
     """An ONNX model that the runtime must not load."""
 
 
+class LearnedScale(Record):
+    """At which size a model learned objects; see `detector_runtime.models.training_scale`."""
+
+    trained_on: TrainedOn = Field(description="Whole frames, or tiles in the game's own pixels.")
+    scale: float = Field(gt=0, description="Input pixels per pixel of the images of training.")
+    image_size: tuple[int, int] = Field(description="Width and height of most of those images.")
+
+
 class ContractReport(Record):
     """A model that keeps the contract."""
 
@@ -41,6 +53,7 @@ class ContractReport(Record):
     class_names: tuple[str, ...]
     head: str | None = Field(description="Name of the head; older exports do not tell.")
     lineage: dict[str, str] = Field(description="Where the model says that it comes from.")
+    learned: LearnedScale | None = Field(None, description="None: exports of before do not tell.")
 
 
 def check_onnx_contract(path: Path, class_names: Sequence[str]) -> ContractReport:
@@ -75,6 +88,7 @@ def check_onnx_contract(path: Path, class_names: Sequence[str]) -> ContractRepor
         class_names=tuple(class_names),
         head=metadata.get("head"),
         lineage=lineage_of(metadata),
+        learned=learned_of(path, metadata),
     )
 
 
@@ -85,6 +99,19 @@ def lineage_of(metadata: Mapping[str, str]) -> dict[str, str]:
         for key, value in sorted(metadata.items())
         if key.startswith(LINEAGE_PREFIX)
     }
+
+
+def learned_of(path: Path, metadata: Mapping[str, str]) -> LearnedScale | None:
+    """At which size a model says that it learned objects; None where it does not.
+
+    Raises:
+        OnnxContractError: it says what cannot be understood.
+    """
+    try:
+        stated = TrainingScale.from_metadata(metadata)
+    except ModelLoadError as error:
+        raise OnnxContractError(f"{path}: {error.problem}.", EXPORT_AGAIN) from error
+    return LearnedScale.model_validate(asdict(stated)) if stated else None
 
 
 def input_size(

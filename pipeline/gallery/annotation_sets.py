@@ -21,7 +21,7 @@ from pipeline.labels.comparing.box_differences import BoxDifference
 from pipeline.provenance import ArtifactVersion
 
 PRELABEL = "prelabel"
-BLIND, SHOWN = "blind", "shown"
+BLIND, SHOWN, UNSEEN = "blind", "shown", "sent without boxes"
 DELETED = "deleted"
 TITLES = {
     SHOWN: "What became of the boxes",
@@ -89,9 +89,15 @@ def _corrected(content: Corrections, find_image: ImageFinder) -> Iterator[Item]:
             name=frame.place,
             width=frame.width,
             height=frame.height,
-            source=f"{BLIND if frame.blind else SHOWN}, {frame.batch}",
+            source=f"{_source_of(frame)}, {frame.batch}",
             marks=tuple(_marks(frame)),
         )
+
+
+def _source_of(frame: CorrectedFrame) -> str:
+    if frame.unseen:
+        return UNSEEN
+    return BLIND if frame.blind else SHOWN
 
 
 def _marks(frame: CorrectedFrame) -> Iterator[Mark]:

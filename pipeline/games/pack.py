@@ -302,6 +302,11 @@ class TwoStageRules(Section):
 class TrainingRules(Section):
     """What this game changes in the training defaults; see `pipeline.training.job`."""
 
+    trained_on: Literal["frame", "tile"] = Field(
+        "frame",
+        description="What the scenes show: a whole screenshot, or a tile of one in the game's own "
+        "pixels. A model of tiles takes screenshots of any size, and sees them at its scale.",
+    )
     hyperparameters: dict[str, Any] = Field({})
     two_stage: TwoStageRules | None = Field(
         None, description="Asks for two stages instead of one; an empty mapping takes the defaults."
@@ -312,7 +317,9 @@ class RetrainRules(Section):
     """When annotations that arrive start a training by themselves; as they are, whenever any do."""
 
     min_new_boxes: int = Field(
-        0, ge=0, description="Boxes to train on that are new since the last training."
+        0,
+        ge=0,
+        description="Boxes to train on that are new, or others, since the last training.",
     )
     min_hours_between: float = Field(
         0.0, ge=0, le=24 * 366, description="Hours since the last training."

@@ -36,6 +36,11 @@ from pipeline.labels.comparing.choosing import (
     contradiction_warnings,
 )
 from pipeline.labels.comparing.leakage import Leak, find_leaks
+from pipeline.labels.comparing.session_overlap import (
+    PlacedFrame,
+    SessionOverlap,
+    session_overlap,
+)
 from pipeline.labels.comparing.views import Views, seen_among
 from pipeline.labels.coverage import (
     ClassCoverage,
@@ -50,7 +55,7 @@ from pipeline.labels.coverage import (
 from pipeline.labels.formats.yolo import YoloRow
 from pipeline.labels.portable_names import flat_name
 from pipeline.labels.rule_effects import MergeCounts, RuleEffect, rule_effects
-from pipeline.labels.splits import Split, SplitRule, split_frames
+from pipeline.labels.splits import Split, SplitRule, common_names, split_frames
 from pipeline.labels.synthetic import SUBSETS, Subset, SyntheticImage
 from pipeline.manifests import Record
 
@@ -150,6 +155,12 @@ class MergeSummary(Record):
         description=f"Held-out frames that are trained on or validate; {MOST_LEAKS} at most."
     )
     held_out_leak_count: int | None = Field(None, description="None in summaries of before.")
+    validation_sessions: SessionOverlap | None = Field(
+        None, description="Validation frames beside trained sessions. None in summaries of before."
+    )
+    test_sessions: SessionOverlap | None = Field(
+        None, description="Frames of the subset Test beside trained sessions."
+    )
     warnings: tuple[str, ...]
 
     @model_validator(mode="before")
@@ -389,6 +400,7 @@ def check_batches(batches: Sequence[NamedBatch], class_names: Sequence[str]) -> 
 
 def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> MergeSummary:
     real_train, real_val = images.real_in("train"), images.real_in("val")
+    validating, testing = _session_overlaps(decisions, images)
     drawn_train, drawn_val = images.synthetic_in("train"), images.synthetic_in("val")
     choice, split, leaks = decisions.choice, decisions.split, decisions.leaks
     per_class = images.per_class()
@@ -432,8 +444,12 @@ def _summarise(decisions: _Decisions, images: _Images, rules: MergeRules) -> Mer
         validation_leak_count=len(leaks.validation),
         held_out_leaks=leaks.held_out[:MOST_LEAKS],
         held_out_leak_count=len(leaks.held_out),
+        validation_sessions=validating,
+        test_sessions=testing,
         warnings=(
             *_warnings(split, images),
+            *_session_warnings(validating, "validation frames"),
+            *_session_warnings(testing, "frames of the subset Test"),
             *_view_warnings(decisions),
             *choice_warnings(choice),
             *contradiction_warnings(choice.frames, images.class_names),
@@ -472,6 +488,33 @@ def _warnings(split: Split, images: _Images) -> Iterator[str]:
         yield (
             "no real frame validates: the frames are too alike to be split "
             f"({len(images.real)} frames, {split.units} groups); add another session"
+        )
+
+
+def _session_overlaps(
+    decisions: _Decisions, images: _Images
+) -> tuple[SessionOverlap, SessionOverlap]:
+    """Of the frames that validate, and of those of the subset Test."""
+    common = common_names(decisions.choice.sharing)
+
+    def placed(frames: Iterable[BatchFrame]) -> list[PlacedFrame]:
+        return [
+            PlacedFrame(common.get(one.batch, one.batch), frame.stem, frame.subset, frame.folder)
+            for one in frames
+            for frame in (one.frame,)
+        ]
+
+    trained = placed(image.source for image in images.real_in("train"))
+    validating = placed(image.source for image in images.real_in("val"))
+    return session_overlap(trained, validating), session_overlap(trained, placed(decisions.tested))
+
+
+def _session_warnings(overlap: SessionOverlap, which: str) -> Iterator[str]:
+    if overlap.trained_on:
+        yield (
+            f"{overlap.trained_on} of {overlap.frames} {which} are of sessions that are trained "
+            "on, too: a model looks better on them than in a match that it never saw; held-out "
+            "batches of other sessions tell that"
         )
 
 

@@ -68,7 +68,7 @@ def split_frames(
     ordered = sorted(frames, key=lambda one: (one.frame.stem, one.key))
     views, sessions = list(range(len(ordered))), list[str | None]([None] * len(ordered))
     if rules.split == "session":
-        batch = _common_names(sharing)
+        batch = common_names(sharing)
         views = near_groups(ordered)
         sessions = sessions_of(
             [one.frame for one in ordered],
@@ -94,7 +94,7 @@ def near_groups(frames: Sequence[BatchFrame]) -> list[int]:
     return [int(label) for label in Views.of([one.fingerprint for one in frames]).groups()]
 
 
-def _common_names(sharing: Iterable[tuple[str, str]]) -> dict[str, str]:
+def common_names(sharing: Iterable[tuple[str, str]]) -> dict[str, str]:
     """For each batch that shares images the first, by name, of all that this connects."""
     pairs = sorted(tuple(sorted(pair)) for pair in sharing)
     names: dict[str, str] = {}

@@ -19,6 +19,7 @@ from detector_runtime.bundle import (
     IoContract,
     ThresholdTable,
 )
+from pydantic import JsonValue
 
 from pipeline.export.contract import ContractReport
 from pipeline.files import write_text
@@ -26,6 +27,9 @@ from pipeline.links import link_file
 
 MODEL_NAME = "model.onnx"
 VERSION_DIGITS = 12
+OLDEST_RUNTIME = "0.1.0"
+SCALE_RUNTIME = "0.2.0"
+"""The first that shows a model of tiles a screenshot at its scale."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +74,35 @@ def write_bundle(
     Raises:
         BundleError: the runtime would not take it.
     """
-    height, width = contract.imgsz
+    lineage: dict[str, JsonValue] = {**contract.lineage, **release.lineage}
+    if contract.learned is not None:
+        lineage["learned"] = contract.learned.model_dump(mode="json")
     manifest = BundleManifest(
         name=release.game,
         version=release.version,
         model=MODEL_NAME,
         files={MODEL_NAME: FileDigest(sha256=contract.sha256, size=contract.bytes)},
-        io=IoContract(input_name=contract.input_name, input_size=(width, height)),
+        io=_io(contract),
         classes=contract.class_names,
         thresholds=release.thresholds,
         metrics=release.metrics,
-        lineage={**contract.lineage, **release.lineage},
+        lineage=lineage,
+        min_runtime=SCALE_RUNTIME if _is_of_tiles(contract) else OLDEST_RUNTIME,
     )
     folder.mkdir(parents=True, exist_ok=True)
     link_file(model, folder / MODEL_NAME)
     write_text(folder / MANIFEST_NAME, manifest.to_json())
     Bundle.load(folder).open().close()
     return manifest
+
+
+def _io(contract: ContractReport) -> IoContract:
+    height, width = contract.imgsz
+    io = IoContract(input_name=contract.input_name, input_size=(width, height))
+    if contract.learned is None or not _is_of_tiles(contract):
+        return io
+    return io.model_copy(update={"trained_on": "tile", "scale": contract.learned.scale})
+
+
+def _is_of_tiles(contract: ContractReport) -> bool:
+    return contract.learned is not None and contract.learned.trained_on == "tile"

@@ -186,6 +186,11 @@ class TrainingSpec(Record):
     lineage: dict[str, str] = Field(
         {}, description="Written into the ONNX metadata with the prefix 'outpost_'."
     )
+    metadata: dict[str, str] = Field(
+        {},
+        description="Written into the ONNX metadata as it is, such as the scale of training "
+        "(`detector_runtime.models.training_scale`).",
+    )
 
     @model_validator(mode="after")
     def _stages_are_in_order(self) -> Self:

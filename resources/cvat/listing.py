@@ -10,7 +10,7 @@ from typing import Any
 from cvat_sdk.core.client import Client
 
 from resources.cvat.connection import fetch_fields
-from resources.cvat.tasks import UNFINISHED_SUFFIX, State, TaskState
+from resources.cvat.tasks import State, TaskName, TaskState
 
 
 def find_project(client: Client, name: str) -> Any | None:
@@ -46,7 +46,7 @@ def _state_of(client: Client, task: Any, jobs: Iterable[Any]) -> TaskState:
     changed = [task.updated_date, *(job.updated_date for job in work)]
     return TaskState(
         id=task.id,
-        name=task.name.removesuffix(UNFINISHED_SUFFIX),
+        name=TaskName.of(task.name).name,
         state=_common_state(task.name, states),
         frames=getattr(task, "size", 0) or 0,
         jobs=len(work),
@@ -57,7 +57,7 @@ def _state_of(client: Client, task: Any, jobs: Iterable[Any]) -> TaskState:
 
 
 def _common_state(name: str, states: list[str]) -> State:
-    if name.endswith(UNFINISHED_SUFFIX):
+    if not TaskName.of(name).is_whole:
         return "being pushed"
     if states and all(state == "completed" for state in states):
         return "completed"

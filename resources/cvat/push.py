@@ -1,9 +1,12 @@
-"""Projects and tasks that are put into CVAT, each once.
+"""Projects and tasks that are put into CVAT, each once, whoever pushes it at the same time.
 
 A task is given its name at the very end: until it has all of its images and boxes it is called
-`NAME (being pushed)`. So a push that was interrupted, by whatever, leaves a task that says so, and
-the next one removes it and begins that task again. A task that bears its name is whole and is left
-alone, with all that people have changed in it.
+`NAME (being pushed by PUSHER)`. So a push that was interrupted, by whatever, leaves a task that
+says so, and the next one of the same pusher removes it and begins that task again. A task that
+bears its name is whole and is left alone, with all that people have changed in it.
+
+Of two pushers at once, the one whose task CVAT numbered first goes on; the other one removes its
+own, which is empty, and waits for that. Both look again right after what they made.
 
 Boxes are sent as shapes, not as a COCO file to import: the schema of a shape has a score, and that
 of an import leaves it open.
@@ -25,10 +28,10 @@ from cvat_sdk.core.uploading import DataUploader
 from pipeline.annotation.tasks.task_plan import PlannedTask
 from pipeline.progress import Progress, Report, silent
 from resources.cvat.connection import TimeLimits, fetch_fields, fields_of
-from resources.cvat.errors import CvatError, CvatRequestError
+from resources.cvat.errors import CvatError, CvatMissingError, CvatRequestError
 from resources.cvat.listing import find_project
 from resources.cvat.requests import wait_for_request
-from resources.cvat.tasks import UNFINISHED_SUFFIX
+from resources.cvat.tasks import TaskName
 
 IMAGE_QUALITY = 95
 """Of the copies that people see while they label; exports have the images as they were sent."""
@@ -67,75 +70,167 @@ def ensure_project(client: Client, name: str, labels: Sequence[Mapping[str, Any]
     project = find_project(client, name)
     if project is None:
         spec = models.ProjectWriteRequest(name=name, labels=_label_requests(labels))
-        return client.projects.create(spec)
-    known = _label_ids(client, project.id)
-    missing = [label for label in labels if label["name"] not in known]
-    if missing:
-        project.update(models.PatchedProjectWriteRequest(labels=_label_requests(missing)))
+        made = client.projects.create(spec)
+        project = find_project(client, name) or made
+        if project.id == made.id:
+            return made
+        # Somebody else made one between the two looks: theirs was first.
+        made.remove()
+    if missing := _lacking(client, project, labels):
+        request = models.PatchedProjectWriteRequest(labels=_label_requests(missing))
+        try:
+            project.update(request)
+        except CvatError:
+            # Refused as well where somebody else has just added them.
+            if _lacking(client, project, labels):
+                raise
     return project
 
 
-def push_tasks(
-    client: Client,
-    project: Any,
-    planned: Sequence[PlannedTask],
-    limits: TimeLimits,
-    report: Report = silent,
-) -> tuple[TaskInCvat, ...]:
-    """Put tasks into a project, or find them there.
+@dataclass(frozen=True)
+class Pusher:
+    """Puts tasks into a project, or finds them there.
 
-    Raises:
-        CvatTaskError: the project has a task of that name with other frames.
-        CvatRequestError: CVAT does not take the images.
-        CvatError: see `connection`. What was finished stays; pushing again goes on.
+    Attributes:
+        name: hexadecimal; tells this state folder from all others. Two pushes of one name at once
+            would take each other's tasks for old ones.
     """
-    label_ids = _label_ids(client, project.id)
-    _check_labels(planned, label_ids)
-    present = client.tasks.list(project_id=project.id)
-    pushed = []
-    for plan in planned:
-        for task in present:
-            if task.name == plan.name + UNFINISHED_SUFFIX:
+
+    client: Client
+    project: Any
+    name: str
+    limits: TimeLimits
+    report: Report = silent
+
+    def push(self, planned: Sequence[PlannedTask]) -> tuple[TaskInCvat, ...]:
+        """Every task once.
+
+        Raises:
+            CvatTaskError: the project has a task of that name with other frames, or somebody else
+                is at it and does not go on.
+            CvatRequestError: CVAT does not take the images.
+            CvatError: see `connection`. What was finished stays; pushing again goes on.
+        """
+        label_ids = _label_ids(self.client, self.project.id)
+        _check_labels(planned, label_ids)
+        return tuple(self._push(plan, label_ids) for plan in planned)
+
+    def _push(self, plan: PlannedTask, label_ids: Mapping[str, int]) -> TaskInCvat:
+        while True:
+            others = self._remove_abandoned(self._named(plan.name))
+            if whole := _whole(others):
+                return _found(self.client, whole[0], plan)
+            if others:
+                self._wait_for(others[0])
+                continue
+            pushed = self._make(plan, label_ids)
+            if pushed is not None:
+                self.report(Progress(f"pushed {plan.name}", 1, 1, 0.0))
+                return pushed
+
+    def _make(self, plan: PlannedTask, label_ids: Mapping[str, int]) -> TaskInCvat | None:
+        """Make a task; none is left if somebody else was first, before or meanwhile."""
+        unfinished = str(TaskName(plan.name, False, self.name))
+        task = self.client.tasks.create(
+            models.TaskWriteRequest(name=unfinished, project_id=self.project.id, subset=plan.subset)
+        )
+        if self._was_before(task, plan):
+            task.remove()
+            return None
+        frames = self._fill(task, plan, label_ids)
+        if self._was_before(task, plan) or _whole(self._named(plan.name)):
+            task.remove()
+            return None
+        request = models.PatchedTaskWriteRequest(name=plan.name)
+        self.client.tasks.api.partial_update(task.id, patched_task_write_request=request)
+        if self._was_before(task, plan):
+            task.remove()
+            return None
+        return TaskInCvat(task.id, plan.name, _url(self.client, task.id), frames, is_new=True)
+
+    def _fill(self, task: Any, plan: PlannedTask, label_ids: Mapping[str, int]) -> int:
+        """Send images and boxes; the number of frames."""
+        client = self.client
+        _send_images(client, task, plan, self.limits, self.report)
+        frames = {name: number for number, name in enumerate(_frame_names(client, task.id))}
+        lacking = [image.name for image in plan.images if image.name not in frames]
+        if lacking:
+            raise CvatRequestError(
+                f"CVAT has taken {len(frames)} of the {len(plan.images)} images of '{plan.name}'; "
+                f"{lacking[0]} is not among them.",
+                "Open that image; if it is not damaged, push again.",
+            )
+        if shapes := _shapes(plan, frames, label_ids):
+            client.tasks.api.update_annotations(
+                task.id, labeled_data_request=models.LabeledDataRequest(shapes=shapes)
+            )
+        return len(frames)
+
+    def _was_before(self, task: Any, plan: PlannedTask) -> bool:
+        """Whether somebody else's task of that name has a lower number."""
+        return any(one.id < task.id for one in self._named(plan.name))
+
+    def _named(self, name: str) -> list[Any]:
+        """Tasks that have or will have a name, by their numbers: as they were made."""
+        tasks = self.client.tasks.list(project_id=self.project.id)
+        return sorted(
+            (task for task in tasks if TaskName.of(task.name).name == name),
+            key=lambda task: task.id,
+        )
+
+    def _remove_abandoned(self, tasks: Sequence[Any]) -> list[Any]:
+        """Remove what an earlier push of this pusher left, or one of before pushers had names."""
+        others = []
+        for task in tasks:
+            known = TaskName.of(task.name)
+            if known.is_whole or known.pusher not in ("", self.name):
+                others.append(task)
+                continue
+            try:
                 task.remove()
-        whole = [task for task in present if task.name == plan.name]
-        if whole:
-            pushed.append(_found(client, whole[0], plan))
-        else:
-            pushed.append(_push(client, project.id, plan, label_ids, limits, report))
-    return tuple(pushed)
+            except CvatMissingError:
+                continue
+        return others
+
+    def _wait_for(self, task: Any) -> None:
+        """Until another pusher has finished a task, or removed it.
+
+        Raises:
+            CvatTaskError: nothing of it changes for longer than a server may be silent.
+        """
+        wanted, began = TaskName.of(task.name).name, time.monotonic()
+        seen, changed = _state(task), began
+        while not TaskName.of(seen[0]).is_whole:
+            if time.monotonic() - changed > self.limits.outage:
+                raise CvatTaskError(
+                    f"'{wanted}' is being pushed from another machine, or a push from there broke "
+                    f"off: {_url(self.client, task.id)} has not changed for "
+                    f"{self.limits.outage:.0f} s.",
+                    "Push again when that is done. If nobody pushes it, delete that task in CVAT.",
+                )
+            self.report(Progress(f"waiting for {seen[0]}", 0, 1, time.monotonic() - began))
+            time.sleep(self.limits.poll)
+            there = [one for one in self._named(wanted) if one.id == task.id]
+            if not there:
+                return
+            if _state(there[0]) != seen:
+                seen, changed = _state(there[0]), time.monotonic()
 
 
-def _push(
-    client: Client,
-    project_id: int,
-    plan: PlannedTask,
-    label_ids: Mapping[str, int],
-    limits: TimeLimits,
-    report: Report,
-) -> TaskInCvat:
-    spec = models.TaskWriteRequest(
-        name=plan.name + UNFINISHED_SUFFIX, project_id=project_id, subset=plan.subset
-    )
-    task = client.tasks.create(spec)
-    _send_images(client, task, plan, limits, report)
-    frames = {name: number for number, name in enumerate(_frame_names(client, task.id))}
-    lacking = [image.name for image in plan.images if image.name not in frames]
-    if lacking:
-        raise CvatRequestError(
-            f"CVAT has taken {len(frames)} of the {len(plan.images)} images of '{plan.name}'; "
-            f"{lacking[0]} is not among them.",
-            "Open that image; if it is not damaged, push again.",
-        )
-    shapes = _shapes(plan, frames, label_ids)
-    if shapes:
-        client.tasks.api.update_annotations(
-            task.id, labeled_data_request=models.LabeledDataRequest(shapes=shapes)
-        )
-    client.tasks.api.partial_update(
-        task.id, patched_task_write_request=models.PatchedTaskWriteRequest(name=plan.name)
-    )
-    report(Progress(f"pushed {plan.name}", 1, 1, 0.0))
-    return TaskInCvat(task.id, plan.name, _url(client, task.id), len(frames), is_new=True)
+def _state(task: Any) -> tuple[str, Any, Any]:
+    """What changes of a task while it is pushed; first its name."""
+    return task.name, task.updated_date, getattr(task, "size", 0)
+
+
+def _whole(tasks: Sequence[Any]) -> list[Any]:
+    return [task for task in tasks if TaskName.of(task.name).is_whole]
+
+
+def _lacking(
+    client: Client, project: Any, labels: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    known = _label_ids(client, project.id)
+    return [label for label in labels if label["name"] not in known]
 
 
 def _shapes(

@@ -107,20 +107,25 @@ class Cvat(dg.ConfigurableResource):  # type: ignore[type-arg]
         game: str,
         class_names: Sequence[str],
         planned: Sequence[PlannedTask],
+        pusher: str,
         report: Report = silent,
     ) -> tuple[TaskInCvat, ...]:
         """Put tasks into a game's project, which is made where there is none; each task once.
 
+        Args:
+            pusher: see `push.Pusher`; the caller sees to it that each pushes one thing at a time.
+
         Raises:
-            CvatTaskError: the project has a task of that name with other frames.
+            CvatTaskError: the project has a task of that name with other frames, or another pusher
+                is at it and does not go on.
             CvatRequestError: CVAT does not take the images.
             CvatError: see `connected`. What was finished stays; pushing again goes on.
         """
-        from resources.cvat.push import ensure_project, push_tasks
+        from resources.cvat.push import Pusher, ensure_project
 
         with self.connected() as client:
             project = ensure_project(client, game, project_labels(class_names))
-            return push_tasks(client, project, planned, self.limits, report)
+            return Pusher(client, project, pusher, self.limits, report).push(planned)
 
     def completed_tasks(self, game: str) -> tuple[CompletedTask, ...]:
         """Those whose jobs are all completed, from the first to the last; within `look_seconds`.

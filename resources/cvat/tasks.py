@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.labels.comparing.corrections import TIME_FORMAT
 from pipeline.labels.portable_names import RESERVED
 
 State = Literal["being pushed", "new", "in progress", "completed"]
-UNFINISHED_SUFFIX = " (being pushed)"
-"""Of the name of a task that does not have all of its images and boxes yet."""
+UNFINISHED = re.compile(r" \(being pushed(?: by (?P<pusher>[0-9a-f]+))?\)$")
+"""Ends the name of a task that does not have all of its images and boxes yet."""
 LONGEST_NAME = 60
 """Characters of a task's name in that of its export, whose end, the time, must not be cut off."""
+
+
+class TaskName(NamedTuple):
+    """What the name of a task in CVAT says.
+
+    Attributes:
+        name: that it has, or will have.
+        is_whole: it has all of its images and boxes.
+        pusher: who is at it, see `push`; empty of a whole one.
+    """
+
+    name: str
+    is_whole: bool = True
+    pusher: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> TaskName:
+        mark = UNFINISHED.search(text)
+        return cls(text) if mark is None else cls(text[: mark.start()], False, mark["pusher"] or "")
+
+    def __str__(self) -> str:
+        return self.name if self.is_whole else f"{self.name} (being pushed by {self.pusher})"
 
 
 @dataclass(frozen=True)

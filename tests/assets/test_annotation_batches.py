@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,36 @@ def test_the_same_is_chosen_again_and_nothing_twice(captured: Any) -> None:
     ]
 
 
+def test_a_run_without_configuration_keeps_what_was_chosen(captured: Any) -> None:
+    """As *Materialize all* starts one: whatever was captured, labelled or trained since."""
+    first, key = chosen(captured, "first", "--boxes", "9"), GameKeys.of(captured.pack)
+    view(30).save(screenshots(captured) / "later_01.png")
+    captured.add("cvat_task", lambda folder: (folder / "task.json").write_text("{}"), "first")
+    with captured.instance() as instance:
+        definitions = build_definitions(captured.pack)
+        (kept,) = materialize(definitions, instance, [key.annotation_batch], partition="first")
+        assert kept.skipped
+        instance.add_dynamic_partitions(str(key.annotation_batches.name), ["second"])
+        (other,) = materialize(definitions, instance, [key.annotation_batch], partition="second")
+        assert not other.skipped, "of a new name it chooses"
+    assert outpost(captured, "choose", "first", "--boxes", "60").exit_code == 1
+    assert chosen_folder(captured, "first") == first.folder
+
+
+def chosen_folder(toy_game: Any, name: str) -> Path:
+    rows = json.loads(outpost(toy_game, "list", "--json").stdout)
+    return next(Path(row["folder"]) for row in rows if row["batch"] == name)
+
+
+def test_unreadable_screenshots_are_not_called_none(captured: Any) -> None:
+    for file in screenshots(captured).iterdir():
+        file.write_bytes(b"no image")
+    refused = outpost(captured, "choose", "first", "--boxes", "9")
+    assert refused.exit_code == 1
+    assert "None of the 9 files" in refused.stderr
+    assert "hill_00.png" in refused.stderr
+
+
 def test_a_batch_at_the_annotators_is_not_chosen_anew(captured: Any) -> None:
     first = chosen(captured, "first", "--boxes", "30")
     captured.add("cvat_task", lambda folder: (folder / "task.json").write_text("{}"), "first")
@@ -124,26 +155,39 @@ def test_without_a_model_the_choice_is_by_diversity_and_says_so(captured: Any) -
     assert (row["frames"], row["blind"], row["sessions"] >= 2) == (3, 1, True)
 
 
+def write_labels(folder: Path, files: Iterable[Path]) -> None:
+    """An export batch with five houses in each image."""
+    frames = []
+    for file in files:
+        with Image.open(file) as image:
+            phash, thumbnail = perceptual_hash(image), thumbnail_of(image)
+        boxes = (LabelledBox(0, Box(10, 10, 40, 50)),) * 5
+        path = f"images/{file.name}"
+        frames.append(
+            Frame(
+                *(file.name, path, SIDE, SIDE, sha256_of(file), phash, boxes), thumbnail=thumbnail
+            )
+        )
+    write_stored_batch(folder, Batch(CLASSES, tuple(frames), (), (), ()))
+
+
+def test_a_batch_that_has_come_back_is_not_chosen_anew(captured: Any) -> None:
+    first = chosen(captured, "first", "--boxes", "30")
+    files = [first.image_of(frame) for frame in first.frames]
+    captured.add_batch("returned")
+    captured.add("cvat_export", lambda folder: write_labels(folder, files), "returned")
+    refused = outpost(captured, "choose", "first", "--boxes", "30")
+    assert refused.exit_code == 1
+    assert "have come back labelled, in the export batch 'returned'" in refused.stderr
+    assert chosen(captured, "second", "--boxes", "30").frames
+    assert chosen_folder(captured, "first") == first.folder
+
+
 def test_labelled_frames_are_left_out_and_their_classes_counted(captured: Any) -> None:
     labelled = sorted(screenshots(captured).iterdir())[:4]
 
-    def write(folder: Path) -> None:
-        frames = []
-        for file in labelled:
-            with Image.open(file) as image:
-                phash, thumbnail = perceptual_hash(image), thumbnail_of(image)
-            boxes = (LabelledBox(0, Box(10, 10, 40, 50)),) * 5
-            path = f"images/{file.name}"
-            frames.append(
-                Frame(
-                    *(file.name, path, SIDE, SIDE, sha256_of(file), phash, boxes),
-                    thumbnail=thumbnail,
-                )
-            )
-        write_stored_batch(folder, Batch(CLASSES, tuple(frames), (), (), ()))
-
     captured.add_batch("old")
-    captured.add("cvat_export", write, "old")
+    captured.add("cvat_export", lambda folder: write_labels(folder, labelled), "old")
     batch = chosen(captured, "first", "--boxes", "1000")
     summary = SelectionSummary.open(batch.folder)
     assert (summary.screenshots, summary.labelled, summary.candidates) == (9, 4, 5)

@@ -7,6 +7,7 @@ import cv2
 import dagster as dg
 import numpy as np
 import pytest
+from detector_runtime.models.training_scale import TrainingScale
 from doubles.artifacts import write_export_reports, write_stored_batch
 from doubles.models import NOTHING, export_metadata, write_detector
 from doubles.pages import shown
@@ -14,6 +15,7 @@ from doubles.toy import CLASSES, SIDE
 
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
+from pipeline.evaluation.detecting import looked_at, shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.labels.batches import Batch, Frame
@@ -66,9 +68,30 @@ def evaluated(toy_game: Any) -> tuple[dict[str, Any], EvaluationReport]:
     return shown, Evaluation.open(Path(shown["folder"])).report
 
 
+@pytest.mark.parametrize(
+    ("metadata", "looks"),
+    [
+        ({}, f"whole, shrunk to {SIDE}x{SIDE}"),
+        (
+            TrainingScale("tile", 0.5, (64, 64)).to_metadata(),
+            f"in tiles of {SIDE}x{SIDE}, at 0.5 input pixels per pixel",
+        ),
+    ],
+)
+def test_the_detector_is_opened_as_its_users_do_and_it_is_said_how_it_looks(
+    tmp_path: Path, metadata: dict[str, str], looks: str
+) -> None:
+    told = export_metadata(CLASSES) | metadata
+    model = write_detector(tmp_path / "m.onnx", told, size=(SIDE, SIDE))
+    with shipped_detector(model) as detector:
+        assert looked_at(detector) == looks
+
+
 def test_drawn_images_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:
     shown, report = evaluated(merged_game)
     assert report.real.micro.f1 == 1.0
+    assert shown["judged_on"] == "held-out frames"
+    assert shown["frames_of_trained_sessions"].startswith(f"0 of {report.real.frames}")
     visible, full = report.conventions
     assert (visible.box, full.box) == ("visible", "full")
     assert visible.truths == full.truths > 0
@@ -77,6 +100,7 @@ def test_drawn_images_are_judged_by_both_kinds_of_box(merged_game: Any) -> None:
     assert shown["synthetic_f1_full_boxes"] == full.micro.f1
     assert f"| full | {full.truths} |" in shown["report"]
     assert "toy/synthetic_set" in report.inputs
+    assert shown["looked_at"] == report.inputs["looked at"] == f"whole, shrunk to {SIDE}x{SIDE}"
 
 
 def test_without_the_drawn_set_the_rest_is_judged_all_the_same(merged_game: Any) -> None:

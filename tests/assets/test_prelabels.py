@@ -158,6 +158,8 @@ def test_what_came_back_is_compared_and_shown_in_the_gallery(loop: Loop, tmp_pat
     assert (page["frames_shown"], page["frames_blind"]) == (1, 1)
     assert page["frames_never_prelabelled"] == 1
     assert page["annotation_batches"] == "first"
+    assert page["outcome_of_prelabels"] == "2 frames of first came back, 1 of them blind."
+    assert page["outcome_of_boxes"].startswith("Of 2 boxes that people saw, 1 were kept")
     assert page["kept_share"] == 0.5
     assert "| house | 1 | 1 | 0 | 0 | 0 | 0 | 100% |  |" in page["corrections"]
     assert "| boat | 1 | 0 | 0 | 0 | 1 | 0 | 0% |  |" in page["corrections"]
@@ -237,7 +239,11 @@ def test_boxes_that_were_not_sent_were_seen_by_nobody(
     assert len(cvat.tasks) == 2
     loop.receive(tmp_path)
     page = loop.make(loop.keys.label_corrections, "returned")
-    assert (page["frames_shown"], page["frames_blind"]) == (0, 2)
+    assert (page["frames_shown"], page["frames_blind"]) == (0, 1)
+    assert page["frames_sent_without_boxes"] == 1
+    assert page["corrections"] == "none"
+    assert "| sent without boxes | 1 |" in page["agreement"]
+    assert page["bias_of_prelabels"] == "cannot be told: no shown frames came back"
 
 
 def test_hard_negatives_go_to_cvat_with_boxes_or_without(loop: Loop, cvat: CvatDouble) -> None:

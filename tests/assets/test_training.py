@@ -14,9 +14,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from detector_runtime.models.training_scale import TrainingScale
 from doubles.artifacts import write_training_set_files
 from doubles.pages import shown
 from doubles.processes import is_alive, wait_until
+from PIL import Image
 
 import pipeline.training.job as job_module
 from assets.core.building import AssetBuild, build_asset, latest
@@ -99,11 +101,14 @@ PLOTS = textwrap.dedent("""
 def training_set(
     context: dg.AssetExecutionContext, artifacts: Artifacts
 ) -> dg.MaterializeResult[Any]:
-    """One image of each kind; the program that pretends to train reads none."""
+    """One image of each kind, real ones larger; the program that pretends to train reads none."""
     kinds = context.run.tags.get("images", "synth_0 real_0").split()
 
     def write(folder: Path) -> None:
         lines = [f"images/train/{kind}.jpg" for kind in kinds]
+        (folder / "images" / "train").mkdir(parents=True)
+        for line in lines:
+            Image.new("RGB", (640, 512) if "real" in line else (320, 256)).save(folder / line)
         write_training_set_files(folder, PACK.class_names, lines, lines, PER_CLASS)
 
     build = AssetBuild(context, artifacts.store, KEYS.cvat_merge, "c1", {"kinds": kinds})
@@ -119,11 +124,12 @@ class Bench:
         paths = Paths.below(program.parent / "state")
         self.artifacts = Artifacts(paths=paths)
         self.resources = {"artifacts": self.artifacts, "gpu": Gpu(paths=paths)}
+        self.training = TRAINING
 
     def run(self, body: str, tags: Mapping[str, str] | None = None, **config: object) -> Any:
         self.program.write_text(body, encoding="utf-8")
         return dg.materialize(
-            [training_set, *TRAINING],
+            [training_set, *self.training],
             selection=[KEYS.cvat_merge, KEYS.trained_weights],
             instance=self.instance,
             resources=self.resources,
@@ -342,6 +348,27 @@ def test_without_images_of_both_kinds_there_is_one_stage(bench: Bench, images: s
     assert result.success
     assert [stage["name"] for stage in bench.shown()["job"]["training"]] == ["train"]
     assert any("there is one stage of training" in line for line in bench.lines(result))
+
+
+def test_the_job_says_at_which_scale_objects_are_learned(bench: Bench) -> None:
+    assert bench.run(BEGIN + END).success
+
+    job = bench.shown()["job"]
+    assert TrainingScale.from_metadata(job["metadata"]) == TrainingScale("frame", 0.5, (640, 512))
+    assert job["export"]["dynamic"] is False
+
+
+def test_a_pack_of_tiles_exports_for_any_size_and_warns_of_screenshots(bench: Bench) -> None:
+    rules = PACK.training.model_copy(update={"trained_on": "tile"})
+    bench.training = training_assets(PACK.model_copy(update={"training": rules}))
+
+    result = bench.run(BEGIN + END, imgsz=160)
+
+    job = bench.shown()["job"]
+    assert TrainingScale.from_metadata(job["metadata"]) == TrainingScale("tile", 0.5, (320, 256))
+    assert job["export"]["dynamic"] is True
+    said = "1 real frames to train on are whole screenshots, in which objects are up to 2.0 times"
+    assert any(said in line and "heldout_*" in line for line in bench.lines(result))
 
 
 def test_a_pack_decides_how_it_is_fine_tuned() -> None:

@@ -1,13 +1,11 @@
 """How many boxes it takes people to label when frames are chosen, beside frames at random.
 
-On the built-in game, a person replaced by the true boxes. A detector is trained on drawn scenes
-alone. For each seed there is a pool of screenshots of its own, of sessions that no other seed has:
-three long ones, almost all on land, and two short ones on water, as most of real play shows the
-same few things. Some frames of it, the same for both ways, are labelled to begin with. Then frames
-are added until they have as many boxes as a budget says: those that `annotation_batch` would choose
-(without its blind share, which is for validation), or frames at random. Each time the detector is
-fine-tuned anew, for as many steps, on all that is labelled and on drawn scenes, and scored on
-sessions held out: half land, half water.
+A person is replaced by the true boxes. A detector is trained on drawn scenes alone. For each seed
+there is a pool of screenshots, and others are held out (`annotation_games.py`). Some frames of the
+pool, the same for both ways, are labelled to begin with. Then frames are added until they have as
+many boxes as a budget says: those that `annotation_batch` would choose (without its blind share,
+which is for validation), or frames at random. Each time the detector is fine-tuned anew, for as
+many steps, on all that is labelled and on drawn scenes, and scored on what is held out.
 
 F1 grows about with the logarithm of the boxes. Both ways get one slope, and each seed a distance
 between them; the distance over the slope says how many times as many boxes the one needs as the
@@ -18,11 +16,15 @@ other for the same F1 (the relative potency of bioassays).
   paired: one pool, one beginning and one order of steps for both ways.
 - `f1_before`: with what is labelled to begin with; `f1_random_80`, `f1_chosen_80`: with a budget.
 
-Every score is written to `bench/annotation` in the state folder as soon as it is known, and one
-that is there is not measured again: what was interrupted goes on. Takes about 15 minutes on two
-cores; with `--full` twice as many seeds.
+Figures of Wesnoth begin with `wesnoth_`. It needs the installed game and its labelled screenshots.
 
-Run with `outpost bench annotation`, or `python tests/bench/annotation.py --seeds 2 --steps 2`.
+Every score is written to `bench/annotation` in the state folder as soon as it is known, and one
+that is there is not measured again: what was interrupted goes on. The built-in game takes about 15
+minutes on two cores; with `--full` there are twice as many seeds of it, and Wesnoth.
+
+    outpost bench annotation
+    python tests/bench/annotation.py --game wesnoth --seeds 3
+    python tests/bench/annotation.py --seeds 2 --steps 2
 """
 
 from __future__ import annotations
@@ -35,51 +37,37 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from annotation_games import (
+    Base,
+    DemoGame,
+    Game,
+    LabelledFrame,
+    MissingGameError,
+    WesnothGame,
+    cut_out,
+)
 from box_savings import Run, figures_of
-from demo_sets import demo_sets
-from detector_runtime.system.cores import usable_cores
 from PIL import Image
 
 from assets.graph.evaluation import thresholds_of
 from pipeline.annotation.augmented_inference import detect_augmented
 from pipeline.annotation.scoring import ScoringRules, class_weights, rate_uncertainty
 from pipeline.annotation.selection import Budget, RatedFrame, blind_order, select_frames
-from pipeline.demo_game.renderer import screenshot_of
-from pipeline.demo_game.world import Session
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics.scores import Judgement, score_frames
-from pipeline.games.pack import GamePack, load_pack
-from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.games.pack import GamePack
+from pipeline.labels.boxes import Box
 from pipeline.labels.fingerprints import perceptual_hash
-from pipeline.labels.training_set import TrainingSet, is_real
 from pipeline.manifests import digest_of
-from pipeline.training.job import (
-    ImageOrigin,
-    JobStage,
-    TrainingSpec,
-    TrainingStage,
-    hyperparameters,
-    job_spec,
-    write_job,
-)
-from resources.files import remove_tree
-from resources.gpu.leases.local import LocalProvider
 from resources.state import StateFolder
 
-WATER_OF_LONG, WATER_OF_SHORT = (0.05, 0.12, 0.2), (0.6, 0.75)
-"""Shares of the maps that sessions of a pool are played on."""
-WATER_HELD_OUT = 0.45
-HELD_OUT_SEEDS = (9001, 9002)
 FIRST_SEED = 10
 """Steps, learning rate and budgets were set by trying them on the pool of seed 0, so it and its
 neighbours are not measured: what was tuned on would flatter."""
@@ -98,6 +86,7 @@ class Settings:
     """Frames that are labelled to begin with."""
     long_frames: int = 20
     short_frames: int = 4
+    """Of a session of the built-in game."""
     held_out_frames: int = 24
     base_epochs: int = 10
     steps: int = 60
@@ -110,39 +99,44 @@ class Settings:
         return digest_of({**asdict(self), "seeds": 0})[:16]
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledFrame:
-    """A screenshot with its true boxes."""
-
-    session: str
-    pixels: np.ndarray
-    boxes: tuple[LabelledBox, ...]
-
-    @property
-    def digest(self) -> str:
-        return sha256(self.pixels.tobytes()).hexdigest()
+WESNOTH = Settings(seeds=5, budgets=(240, 720), beginning=2, base_epochs=5)
+"""A screenshot of it has 60 boxes. Sessions have as many frames as there are."""
 
 
-@dataclass(frozen=True, eq=False)
-class Base:
-    """A detector that has seen drawn scenes alone, and those scenes."""
-
-    model: Any
-    scenes: tuple[LabelledFrame, ...]
-
-
-def measure(full: bool = False, settings: Settings | None = None) -> dict[str, float]:
+def measure(full: bool = False) -> dict[str, float]:
     """Figures by name; F1 is a mean over the seeds."""
-    chosen = settings or Settings(seeds=14 if full else 7)
+    figures = measure_game("demo", Settings(seeds=14 if full else 7))
+    if full:
+        try:
+            figures |= measure_game("wesnoth", WESNOTH)
+        except MissingGameError as error:
+            print(f"Wesnoth is left out. {error}", file=sys.stderr)
+    return figures
+
+
+def measure_game(
+    name: str, settings: Settings, screenshots: Path | None = None
+) -> dict[str, float]:
+    """Figures of one game.
+
+    Raises:
+        MissingGameError: the game, or its screenshots, are not on this machine.
+    """
     folder = StateFolder.from_environment().root / "bench" / "annotation"
+    prefix = "" if name == "demo" else f"{name}_"
+    game: Game
+    if name == "wesnoth":
+        game = WesnothGame(folder / name, settings.base_epochs, screenshots)
+    else:
+        frames = (settings.long_frames, settings.short_frames, settings.held_out_frames)
+        game = DemoGame(folder, settings.base_epochs, frames)
     folder.mkdir(parents=True, exist_ok=True)
-    pack = load_pack("demo")
-    bench = _Bench(pack, chosen, Scores(folder / f"{chosen.digest}.jsonl"), folder)
-    seeds = range(FIRST_SEED, FIRST_SEED + chosen.seeds)
+    bench = _Bench(game, settings, Scores(folder / f"{prefix}{settings.digest}.jsonl"))
+    seeds = range(FIRST_SEED, FIRST_SEED + settings.seeds)
     for seed in seeds:
         bench.measure_seed(seed)
-    runs = [run for run in bench.scores.runs if run.seed in seeds]
-    return figures_of(runs)
+    figures = figures_of([run for run in bench.scores.runs if run.seed in seeds])
+    return {f"{prefix}{figure}": value for figure, value in figures.items()}
 
 
 class Scores:
@@ -167,11 +161,9 @@ class Scores:
 
 
 class _Bench:
-    def __init__(self, pack: GamePack, settings: Settings, scores: Scores, folder: Path) -> None:
+    def __init__(self, game: Game, settings: Settings, scores: Scores) -> None:
         self.scores = scores
-        self._pack, self._settings, self._folder = pack, settings, folder
-        self._base: Base | None = None
-        self._held_out: list[LabelledFrame] = []
+        self._game, self._settings = game, settings
 
     def measure_seed(self, seed: int) -> None:
         """Every budget of one seed, both ways."""
@@ -179,14 +171,13 @@ class _Bench:
         wanted = [(way, budget) for budget in settings.budgets for way in ("chosen", "random")]
         if all(self.scores.has(seed, *one) for one in [("before", 0), *wanted]):
             return
-        self._prepare()
-        pool = draw(pool_sessions(seed, settings), self._pack)
+        pool = self._game.pool(seed)
         order = blind_order([frame.digest for frame in pool], 1000 + seed)
         beginning = [pool[index] for index in order[: settings.beginning]]
         rest = [pool[index] for index in order[settings.beginning :]]
-        model = self._score(seed, "before", 0, beginning, [])
+        model = self._score(seed, "before", 0, beginning)
         ways = {
-            "chosen": lambda: chosen_order(model, beginning, rest, self._pack),
+            "chosen": lambda: chosen_order(model, beginning, rest, self._game.pack),
             "random": lambda: blind_order([frame.digest for frame in rest], seed),
         }
         for way, ordered in ways.items():
@@ -195,66 +186,22 @@ class _Bench:
                 if not self.scores.has(seed, way, budget):
                     self._score(seed, way, budget, beginning, within(frames, budget))
 
-    def _prepare(self) -> None:
-        """The detector of drawn scenes and the frames held out, made for the first seed."""
-        if self._base is None:
-            self._base = base_model(self._folder, self._pack, self._settings.base_epochs)
-            frames = self._settings.held_out_frames
-            sessions = {
-                Session(f"held{seed}", seed, (1.0, 0.97, 0.95), WATER_HELD_OUT): frames
-                for seed in HELD_OUT_SEEDS
-            }
-            self._held_out = draw(sessions, self._pack)
-
     def _score(
         self,
         seed: int,
         way: str,
         budget: int,
         beginning: Sequence[LabelledFrame],
-        added: Sequence[LabelledFrame],
+        added: Sequence[LabelledFrame] = (),
     ) -> TorchDetector:
-        assert self._base is not None
-        model = fine_tuned(self._base, [*beginning, *added], self._settings, seed)
-        detector = TorchDetector(model, self._pack.class_names)
+        pack = self._game.pack
+        model = fine_tuned(self._game.base(), [*beginning, *added], self._settings, seed)
+        detector = TorchDetector(model, pack.class_names)
         if not self.scores.has(seed, way, budget):
-            f1 = f1_of(detector, self._held_out, self._pack)
+            f1 = f1_of(detector, self._game.held_out(seed), pack)
             boxes = sum(len(frame.boxes) for frame in added)
             self.scores.add(Run(seed, way, budget, boxes, len(added), round(f1, 4)))
         return detector
-
-
-def pool_sessions(seed: int, settings: Settings) -> dict[Session, int]:
-    """Sessions of a pool, and how many frames each has."""
-    rng = np.random.default_rng([seed, 7])
-    water = [*WATER_OF_LONG, *WATER_OF_SHORT]
-    counts = [settings.long_frames] * len(WATER_OF_LONG)
-    counts += [settings.short_frames] * len(WATER_OF_SHORT)
-    return {
-        Session(
-            f"pool{seed}{'abcde'[number]}",
-            100 * (seed + 1) + number,
-            tuple(rng.uniform(0.93, 1.05, 3).round(3).tolist()),
-            share,
-        ): frames
-        for number, (share, frames) in enumerate(zip(water, counts, strict=True))
-    }
-
-
-def draw(sessions: dict[Session, int], pack: GamePack) -> list[LabelledFrame]:
-    """Every frame of some sessions, with a process for each core."""
-    asked = [(session, number) for session, frames in sessions.items() for number in range(frames)]
-    with ProcessPoolExecutor(usable_cores(), get_context("spawn")) as pool:
-        drawn = list(pool.map(screenshot_of, *zip(*asked, strict=True), chunksize=10))
-    ids = {name: index for index, name in enumerate(pack.class_names)}
-    return [
-        LabelledFrame(
-            session.name,
-            frame.image,
-            tuple(LabelledBox(ids[seen.class_name], seen.box) for seen in frame.objects),
-        )
-        for (session, _), frame in zip(asked, drawn, strict=True)
-    ]
 
 
 def within(frames: Iterable[LabelledFrame], budget: int) -> list[LabelledFrame]:
@@ -292,42 +239,6 @@ def chosen_order(
         )
     hashes = [perceptual_hash(Image.fromarray(frame.pixels)) for frame in labelled]
     return [pick.index for pick in select_frames(rated, Budget(math.inf, 0.0), hashes)]
-
-
-def base_model(folder: Path, pack: GamePack, epochs: int) -> Base:
-    """A detector that has seen drawn scenes alone, trained once and kept, and those scenes."""
-    from ultralytics import YOLO
-
-    training_set = TrainingSet.open(demo_sets(folder / "state").training_set)
-    file = folder / f"base_{epochs}.pt"
-    if not file.is_file():
-        print(f"Training a detector on drawn scenes for {file}", file=sys.stderr)
-        drawn = TrainingStage(train_on=ImageOrigin.SYNTHETIC, validate_on=ImageOrigin.SYNTHETIC)
-        spec = TrainingSpec(
-            game=pack.name,
-            class_names=pack.class_names,
-            stages=(JobStage.TRAIN,),
-            weights="none.pt",
-            hyperparameters=hyperparameters(pack.training.hyperparameters, {"epochs": epochs}),
-            training=(drawn,),
-        )
-        job = write_job(folder / f"job_{time.time_ns()}", spec, training_set.folder)
-        with LocalProvider().rent(job_spec(spec)) as lease:
-            (lease.run(job) / "best.pt").replace(file)
-        remove_tree(job.parent)
-    model = YOLO(str(file)).model.float()
-    return Base(model, tuple(drawn_scenes(training_set)))
-
-
-def drawn_scenes(training_set: TrainingSet) -> Iterator[LabelledFrame]:
-    """Those that the training set lists for training, with their labels."""
-    for line in training_set.listed["train"]:
-        if not is_real(line):
-            with Image.open(training_set.folder / line) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            height, width = pixels.shape[:2]
-            boxes = (row.labelled_box(width, height) for row in training_set.rows_of(line))
-            yield LabelledFrame("drawn", pixels, tuple(boxes))
 
 
 def fine_tuned(base: Base, frames: Sequence[LabelledFrame], settings: Settings, seed: int) -> Any:
@@ -395,7 +306,7 @@ def batches(
     for _ in range(settings.steps):
         images, rows = [], []
         for number, one in enumerate(itertools.chain(*itertools.islice(sources, half))):
-            image, boxes = turned(one, rng)
+            image, boxes = turned(cut_out(one, scenes[0].size, rng), rng)
             images.append(image)
             rows += [(number, *row) for row in boxes]
         labels = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
@@ -474,14 +385,18 @@ def f1_of(detector: TorchDetector, frames: Sequence[LabelledFrame], pack: GamePa
 def main() -> None:
     """Run from the command line; prints one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--full", action="store_true", help="twice as many seeds")
+    parser.add_argument("--game", choices=("demo", "wesnoth"), default="demo")
+    parser.add_argument("--screenshots", type=Path, help="Wesnoth's export batches")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--base-epochs", type=int)
     asked = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
-    full = asked.pop("full")
-    settings = replace(Settings(seeds=14 if full else 7), **asked)
-    print(json.dumps(measure(settings=settings), indent=2))
+    game, screenshots = asked.pop("game"), asked.pop("screenshots", None)
+    settings = replace(WESNOTH if game == "wesnoth" else Settings(), **asked)
+    try:
+        print(json.dumps(measure_game(game, settings, screenshots), indent=2))
+    except MissingGameError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

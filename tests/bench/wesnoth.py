@@ -44,6 +44,7 @@ from pipeline.scenes.dataset.writer import write_set
 from pipeline.sprites.extract import extract_library
 from pipeline.sprites.library import LibraryWriter
 from pipeline.training.job import ExportOptions, TrainingSpec, hyperparameters, job_spec, write_job
+from pipeline.training.scale import listed_images, training_scale
 from resources.gpu.leases.local import LocalProvider
 
 GAME = "wesnoth"
@@ -197,8 +198,11 @@ def train(folder: Path, drawn: Path, pack: GamePack, trial: Trial) -> Path:
         class_names=pack.class_names,
         weights="none.pt",
         hyperparameters=asked.model_copy(update={"seed": asked.seed + trial.seed}),
-        export=ExportOptions(dynamic=True),
+        export=ExportOptions(dynamic=pack.training.trained_on == "tile"),
     )
+    scale = training_scale(pack.training.trained_on, spec.imgsz, listed_images(drawn))
+    assert scale is not None, f"{drawn} lists no readable image"
+    spec = spec.model_copy(update={"metadata": scale.to_metadata()})
     job = write_job(folder, spec, drawn)
     # Threads that wait busily take from each other what they wait for.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -207,13 +211,13 @@ def train(folder: Path, drawn: Path, pack: GamePack, trial: Trial) -> Path:
 
 
 def judge_on(screenshots: Path, model: Path, pack: GamePack) -> Scores:
-    """Score a model on all export batches of a folder, each frame seen whole at its own size."""
+    """Score a model on all export batches of a folder, opened as its users do."""
     frames = [
         TrueFrame(frame.name, batch / frame.path, frame.boxes)
         for batch in sorted(path for path in screenshots.iterdir() if path.is_dir())
         for frame in read_export(batch, pack.class_names).frames
     ]
-    settings = DetectorSettings(thresholds=Thresholds(0.01), tracking="none", imgsz=1280)
+    settings = DetectorSettings(thresholds=Thresholds(0.01), tracking="none")
     with open_detector(model, settings=settings) as detector:
         judged = [JudgedFrame(f.name, f.truths, found(detector, f.image)) for f in frames]
     threshold = pack.thresholds.default

@@ -136,6 +136,7 @@ class CvatDouble(Double):
             Route("create project", "POST", "/api/projects", self._create_project),
             Route("project", "GET", "/api/projects/{id}", self._get_project),
             Route("update project", "PATCH", "/api/projects/{id}", self._update_project),
+            Route("delete project", "DELETE", "/api/projects/{id}", self._delete_project),
             Route("labels", "GET", "/api/labels", self._list_labels),
             Route("tasks", "GET", "/api/tasks", self._list_tasks),
             Route("create task", "POST", "/api/tasks", self._create_task),
@@ -221,6 +222,11 @@ class CvatDouble(Double):
         number = int(values["id"])
         self.projects[number]["labels"] += map(self._label, request.body.get("labels", []))
         return Reply(200, self._project(number))
+
+    def _delete_project(self, request: Request, values: Values) -> Reply:
+        number = int(values["id"])
+        self.tasks = {n: task for n, task in self.tasks.items() if task.project != number}
+        return Reply(204) if self.projects.pop(number, None) else Reply(404, {"detail": "None."})
 
     def _get_project(self, request: Request, values: Values) -> Reply:
         return Reply(200, self._project(int(values["id"])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from resources.artifacts import Artifacts
 from resources.exports import Exports
 
 
@@ -11,9 +12,8 @@ def evaluated(
     sensor: dg.SensorDefinition, instance: dg.DagsterInstance, exports: Exports, cursor: str | None
 ) -> dg.SensorResult:
     """What one tick says; partitions that it asks for are there, runs are left to the caller."""
-    with dg.build_sensor_context(
-        instance=instance, cursor=cursor, resources={"exports": exports}
-    ) as context:
+    resources = {"exports": exports, "artifacts": Artifacts(paths=exports.paths)}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
         data = sensor(context)
     assert isinstance(data, dg.SensorResult)
     for request in data.dynamic_partitions_requests or []:

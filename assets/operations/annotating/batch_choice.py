@@ -215,7 +215,8 @@ def _config(key: dg.AssetKey, options: ChoiceOptions) -> dict[str, dict[str, dic
     if not options.confusions:
         given |= {"blind_share": options.blind_share, "seed": options.seed}
     asked = {name: value for name, value in given.items() if value is not None}
-    return {"__".join(key.path): {"config": asked}} if asked else {}
+    # Also where nothing is asked for: a run that is silent about the asset keeps what there is.
+    return {key.to_python_identifier(): {"config": asked}}
 
 
 def _batches(instance: dg.DagsterInstance, pack: GamePack) -> Sequence[str]:

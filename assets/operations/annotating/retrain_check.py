@@ -40,21 +40,22 @@ def explained_retrain(resources: Resources, game: str | Path) -> RetrainAnswer:
     pack = load_pack(game)
     keys, listing = GameKeys.of(pack), resources.exports.listing(pack.name)
     with open_instance(resources.state) as instance:
-        state = retrain_state(instance, pack, now_utc())
-        known = keys.export_batches.get_partition_keys(dynamic_partitions_store=instance)
+        state = retrain_state(instance, resources.artifacts.store, pack, now_utc())
+        new = sorted(
+            batch
+            for batch in listing.chosen
+            if latest_version(instance, keys.cvat_export, batch) is None
+        )
         drawn = latest_version(instance, keys.synthetic_set) is not None
     decision = decide(pack.retrain, state)
-    new = sorted(set(listing.chosen).difference(known))
-    hindrances = [
-        *([] if state.waiting else ["Nothing is new, so nothing would start."]),
-        *([] if drawn else [f"{pack.name}/synthetic_set has not been materialized yet."]),
-    ]
+    hindrances = [] if drawn else [f"{pack.name}/synthetic_set has not been materialized yet."]
+    would_start = decision.start and drawn and bool(state.waiting)
     arrived = [f"Not read yet, and not counted: {', '.join(new)}."] if new else []
     # That no rule speaks against it is no news where something else does.
-    told = decision.reasons[:1] if decision.start and hindrances else decision.reasons
+    told = decision.reasons[:1] if decision.start and not would_start else decision.reasons
     return RetrainAnswer(
         game=pack.name,
-        start=decision.start and not hindrances,
+        start=would_start,
         reasons=(*told, *hindrances, *arrived),
         waiting=state.waiting,
         new_boxes=state.new_boxes,

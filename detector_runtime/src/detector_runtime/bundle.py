@@ -35,7 +35,7 @@ from pydantic import (
 
 from detector_runtime._version import __version__
 from detector_runtime.errors import BundleError
-from detector_runtime.models.base import Preprocess, TrainedOn
+from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE, Preprocess, TrainedOn
 from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 from detector_runtime.thresholds import DEFAULT_CONFIDENCE, Thresholds
@@ -75,6 +75,14 @@ class IoContract(_Part):
     )
     trained_on: TrainedOn = Field(
         "frame", description="Whole frames, or tiles of frames at their own scale."
+    )
+    scale: float | None = Field(
+        None,
+        ge=SMALLEST_SCALE,
+        le=LARGEST_SCALE,
+        description="Of a model of tiles: input pixels per frame pixel. Frames are then looked at "
+        "at this scale, whole where the input is free, else in tiles. None says nothing of it, and "
+        "frames are looked at whole, shrunk to the input.",
     )
 
 
@@ -134,6 +142,10 @@ class BundleManifest(_Part):
             raise ValueError(f"files does not list the model '{self.model}'")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes names one class twice")
+        if self.io.scale is not None and self.io.trained_on != "tile":
+            raise ValueError("a scale is that of tiles: trained_on must be 'tile'")
+        if self.io.scale is not None and self.io.preprocess != "letterbox":
+            raise ValueError("stretched frames have no one scale: preprocess must be 'letterbox'")
         unknown = sorted(set(self.thresholds.per_class) - set(self.classes))
         if unknown:
             raise ValueError(f"thresholds for unknown classes: {', '.join(unknown)}")
@@ -141,7 +153,11 @@ class BundleManifest(_Part):
 
     def to_json(self) -> str:
         """The text of `bundle.json`: sorted keys, newline at the end, the same everywhere."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+        values = self.model_dump(mode="json")
+        if self.io.scale is None:
+            # Runtimes of before know no such key, and need none for such a model.
+            del values["io"]["scale"]
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
 @dataclass(frozen=True)
@@ -191,7 +207,9 @@ class Bundle:
             preprocess=manifest.io.preprocess,
             color=manifest.io.color,
             thresholds=Thresholds(manifest.thresholds.default, manifest.thresholds.per_class),
-            trained_on=manifest.io.trained_on,
+            # "frame" is also what bundles say that do not know: then the model may know it.
+            trained_on="tile" if manifest.io.trained_on == "tile" else None,
+            scale=manifest.io.scale,
         )
         content = self.contents[manifest.model]
         model = load_onnx(content, card, options or OnnxOptions())

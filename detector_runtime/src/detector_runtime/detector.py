@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector_runtime.checks import check_number
-from detector_runtime.geometry.candidates import Candidates
-from detector_runtime.geometry.tiling import Region, regions_of_interest, tiles
+from detector_runtime.geometry.candidates import EDGE, Candidates
+from detector_runtime.geometry.suppression import outscored_by_pieces
+from detector_runtime.geometry.tiling import (
+    Region,
+    regions_of_interest,
+    shown_whole,
+    tiles,
+    tiles_at_scale,
+)
 from detector_runtime.images import Color, Frame, ImageLike, load_frame
 from detector_runtime.models.base import Inference, Model
 from detector_runtime.models.scale_guard import ScaleGuard
@@ -69,7 +76,10 @@ class Detector:
     def detect_fast(
         self, image: ImageLike, *, color: Color = "rgb", timestamp: float | None = None
     ) -> Detections:
-        """Entities of one image, seen whole at the model's input size.
+        """Entities of one image, each seen at the size that things had in training.
+
+        A model of whole frames sees the image whole, at its input size. One that states at which
+        scale it learned tiles sees it at that scale: whole where its input is free, else in tiles.
 
         Args:
             image: array (height, width, 3) of uint8, PIL image or path.
@@ -85,7 +95,7 @@ class Detector:
         frame = load_frame(image, color)
         with self._lock:
             self._observe(frame, timestamp)
-            return self._look("detect_fast", frame, [_whole(frame)], timestamp)
+            return self._look("detect_fast", frame, self._at_once(frame), timestamp)
 
     def detect_fast_multi(
         self,
@@ -98,7 +108,8 @@ class Detector:
         """As `detect_fast`, with a second look at the middle of the image, for small things.
 
         The second look shows things `1 / center_fraction` times larger than training did: measure
-        whether that helps a model before relying on it. Takes the other arguments of `detect_fast`.
+        whether that helps a model before relying on it. A model that keeps its scale is spared it.
+        Takes the other arguments of `detect_fast`.
 
         Args:
             center_fraction: side of the middle part, as a share of the image's, from 0.1 to 1.
@@ -110,15 +121,19 @@ class Detector:
         middle = Region((frame.width - width) // 2, (frame.height - height) // 2, width, height)
         with self._lock:
             self._observe(frame, timestamp)
-            return self._look("detect_fast_multi", frame, [_whole(frame), middle], timestamp)
+            parts = self._at_once(frame)
+            if not self.model.facts.keeps_scale:
+                parts = [*parts, middle]
+            return self._look("detect_fast_multi", frame, parts, timestamp)
 
     def detect(
         self, image: ImageLike, *, color: Color = "rgb", timestamp: float | None = None
     ) -> Detections:
         """Entities of one image, cut into overlapping tiles of the model's input size.
 
-        With the setting `use_sahi=False`, or for an image no larger than a tile, the same as
-        `detect_fast`. Takes the arguments of `detect_fast`.
+        The whole is looked at as well, for what is too large for a tile or cut by all of them. With
+        the setting `use_sahi=False`, for an image no larger than a tile, and for a model that keeps
+        its scale, the same as `detect_fast`. Takes the arguments of `detect_fast`.
         """
         frame = load_frame(image, color)
         with self._lock:
@@ -136,13 +151,15 @@ class Detector:
         """A fast look at the whole image, then tiles where something is or just was.
 
         The first call, every `full_scan_interval`-th one and those with `force_full` look at all
-        tiles, as `detect` does. Takes the other arguments of `detect_fast`.
+        tiles, as `detect` does; for a model that keeps its scale all calls do. Takes the other
+        arguments of `detect_fast`.
         """
         frame = load_frame(image, color)
         with self._lock:
             self._observe(frame, timestamp)
             due = self._scans_since_full >= self.settings.full_scan_interval - 1
-            if force_full or due or self._last is None or not self._needs_tiles(frame):
+            is_plain = self.model.facts.keeps_scale or not self._needs_tiles(frame)
+            if force_full or due or self._last is None or is_plain:
                 return self._look_at_all(frame, timestamp)
             self._scans_since_full += 1
             return self._look_where_it_matters(frame, timestamp)
@@ -190,9 +207,15 @@ class Detector:
 
     def _look_at_all(self, frame: Frame, timestamp: float | None) -> Detections:
         self._scans_since_full = 0
+        if self.model.facts.keeps_scale or not self._needs_tiles(frame):
+            return self._look("detect", frame, self._at_once(frame), timestamp)
         whole = _whole(frame)
-        cut = tiles(whole, self.model.facts.input_size) if self._needs_tiles(frame) else [whole]
-        return self._look("detect", frame, cut, timestamp)
+        cut = tiles(whole, self.model.facts.input_size)
+        if self.model.facts.trained_on == "tile":
+            return self._look("detect", frame, cut, timestamp)
+        looks = _beyond_tiles(self._infer(frame, [whole, *cut]), cut, frame)
+        candidates = Candidates.of(looks.rows, [whole, *cut], (frame.width, frame.height))
+        return self._finish("detect", frame, candidates, looks, timestamp)
 
     def _look_where_it_matters(self, frame: Frame, timestamp: float | None) -> Detections:
         whole = _whole(frame)
@@ -206,18 +229,15 @@ class Detector:
             return self._finish("detect_adaptive", frame, quick, fast, timestamp)
         cut = list(dict.fromkeys(part for each in regions for part in tiles(each, tile)))
         close = self._infer(frame, cut)
-        # Inside a region the tiles know better; outside, the fast look is all there is.
-        centres = (quick.boxes[:, :2] + quick.boxes[:, 2:]) / 2
-        covered = np.any([region.contains(centres) for region in regions], axis=0)
-        outside = fast.rows[0][~covered]
-        merged = Candidates.of([outside, *close.rows], [whole, *cut], image)
         both = Inference(
-            [outside, *close.rows],
+            fast.rows + close.rows,
             fast.scales + close.scales,
             fast.preprocess_ms + close.preprocess_ms,
             fast.inference_ms + close.inference_ms,
         )
-        return self._finish("detect_adaptive", frame, merged, both, timestamp)
+        looks = _beyond_tiles(both, cut, frame)
+        merged = Candidates.of(looks.rows, [whole, *cut], image)
+        return self._finish("detect_adaptive", frame, merged, looks, timestamp)
 
     def _look(
         self, mode: str, frame: Frame, regions: Sequence[Region], timestamp: float | None
@@ -316,6 +336,13 @@ class Detector:
         gone: NDArray[np.float32] = before[~seen_again & in_image]
         return gone
 
+    def _at_once(self, frame: Frame) -> list[Region]:
+        """The parts of one look: the whole, or as few as show it at the scale of training."""
+        facts, whole = self.model.facts, _whole(frame)
+        if facts.scale is None or not facts.keeps_scale or not self.settings.use_sahi:
+            return [whole]
+        return tiles_at_scale(whole, facts.input_size, facts.scale, facts.has_free_size)
+
     def _needs_tiles(self, frame: Frame) -> bool:
         width, height = self.model.facts.input_size
         return self.settings.use_sahi and (frame.width > width or frame.height > height)
@@ -343,8 +370,9 @@ class Detector:
         if truncated and not self._was_truncated:
             logger.warning(
                 "The model reported %d entities, all that it can in one look: more may be there. "
-                "Raise the thresholds, or look at parts of the image with detect().",
+                "Raise the thresholds, or look at parts of the image%s.",
                 most,
+                "" if self.model.facts.keeps_scale else " with detect()",
             )
         self._was_truncated = truncated
         return truncated
@@ -352,6 +380,23 @@ class Detector:
 
 def _whole(frame: Frame) -> Region:
     return Region(0, 0, frame.width, frame.height)
+
+
+def _beyond_tiles(looks: Inference, cut: Sequence[Region], frame: Frame) -> Inference:
+    """A look at the whole frame and then at tiles, the first without what a tile shows better.
+
+    That is what a tile shows uncut, and what a tile is much surer to show a piece of. Of what is
+    cut by all of them, or lies in none, the look at the whole knows more.
+    """
+    image = (frame.width, frame.height)
+    whole, *rest = looks.rows
+    seen = Candidates.of(rest, cut, image)
+    pieces = seen.where(np.asarray(seen.cut.any(axis=1)))
+    boxes, scores, class_ids = whole[:, :4], whole[:, 4], whole[:, 5].astype(np.intp)
+    known = shown_whole(boxes, cut, image, EDGE) | outscored_by_pieces(
+        boxes, scores, class_ids, (pieces.boxes, pieces.scores, pieces.class_ids)
+    )
+    return replace(looks, rows=[whole[~known], *rest])
 
 
 def _tracker(

@@ -26,8 +26,9 @@ class DetectorSettings:
         confidence_threshold: replaces the default of `thresholds`; classes with a threshold of
             their own keep it.
         class_names: for an ONNX file without names of its own, in the order of training.
-        imgsz: longer side of the model's input in pixels; None takes the size of training. Only
-            exports with a free input size can run at another one.
+        imgsz: longer side of the model's input in pixels; None takes the size of training, or the
+            frame's own at the scale of training where the model states that. Only exports with a
+            free input size can run at another one.
         iou_threshold: of two boxes of one class that overlap by more than this, the better stays.
         same_box_iou: of two boxes of any classes that overlap by more than this, the better stays;
             None leaves both. 0.9 removes one thing reported as two classes in one place.
@@ -36,7 +37,8 @@ class DetectorSettings:
         tracker: of the "kalman" tracking: how tracks are matched, kept and given up.
         follow_camera: whether tracks are moved with the camera when it pans.
         world_view: the part of the screen that pans.
-        use_sahi: whether `detect` and `detect_adaptive` look at tiles, or at the whole frame alone.
+        use_sahi: whether `detect` and `detect_adaptive` look at tiles, or at the whole frame alone;
+            the same of all modes for a model that keeps its scale and cannot see a frame whole.
         full_scan_interval: every so many calls `detect_adaptive` looks at all tiles.
         threads: of the ONNX session; None takes the physical cores, at most 4 and no more than a
             container's CPU quota.

@@ -40,7 +40,10 @@ class CorrectedFrame(Record):
     width: int = Field(gt=0, description="Pixels.")
     height: int = Field(gt=0, description="Pixels.")
     batch: str = Field(description="The annotation batch in which it went out.")
-    blind: bool = Field(description="Whether people did not see the model's boxes.")
+    blind: bool = Field(description="Drawn at random, to be labelled without the model's boxes.")
+    unseen: bool = Field(
+        False, description="Not blind, but of a batch that was sent to people without any boxes."
+    )
     kept: tuple[KeptBox, ...] = ()
     differences: tuple[BoxDifference, ...] = Field(
         (), description="'removed' is a box of the model, 'added' a label of people."
@@ -51,11 +54,14 @@ class CorrectedFrame(Record):
     )
 
 
-def correct_frame(returned: ReturnedFrame, class_names: Sequence[str]) -> CorrectedFrame:
+def correct_frame(
+    returned: ReturnedFrame, class_names: Sequence[str], *, without_boxes: bool = False
+) -> CorrectedFrame:
     """Compare what people labelled with what a model had found.
 
     Args:
         class_names: of the export; boxes of other classes don't count.
+        without_boxes: whether its batch was sent so.
     """
     frame, sent = returned.frame, returned.prelabelled
     ids = {name: number for number, name in enumerate(class_names)}
@@ -70,6 +76,7 @@ def correct_frame(returned: ReturnedFrame, class_names: Sequence[str]) -> Correc
         height=frame.height,
         batch=returned.batch,
         blind=sent.blind,
+        unseen=without_boxes and not sent.blind,
         kept=tuple(_kept(frame.boxes, differences, class_names)),
         differences=differences,
         counts=(

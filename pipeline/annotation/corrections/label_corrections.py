@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,8 @@ def compare_labels(
     prelabels: Mapping[str, PrelabelledFrames],
     version: ArtifactVersion | None = None,
     report: Report = silent,
+    *,
+    without_boxes: Collection[str] = (),
 ) -> Corrections:
     """Compare what people labelled with what a model had found in the same frames.
 
@@ -83,13 +85,18 @@ def compare_labels(
 
     Args:
         prelabels: by annotation batch; those whose frames have not come back don't matter.
+        without_boxes: annotation batches that were sent so.
         version: of the export batch, by which its images are found again.
         report: told after every frame whose pixels are compared.
     """
     returned = returned_frames(export, prelabels, report)
     names = export.batch.class_names
-    compared = [one for one in returned.frames if one.is_labelled or not one.prelabelled.blind]
-    frames = sorted((correct_frame(one, names) for one in compared), key=lambda one: one.place)
+    compared = [
+        correct_frame(one, names, without_boxes=one.batch in without_boxes)
+        for one in returned.frames
+        if one.is_labelled or not (one.prelabelled.blind or one.batch in without_boxes)
+    ]
+    frames = sorted(compared, key=lambda one: one.place)
     summary = _summary(returned, frames, prelabels, names)
     return Corrections(class_names=names, summary=summary, frames=tuple(frames), export=version)
 
@@ -100,7 +107,8 @@ def _summary(
     prelabels: Mapping[str, PrelabelledFrames],
     names: tuple[str, ...],
 ) -> CorrectionSummary:
-    shown = [frame for frame in frames if not frame.blind]
+    shown = [frame for frame in frames if not frame.blind and not frame.unseen]
+    unseen = [frame for frame in frames if frame.unseen]
     blind = [frame for frame in frames if frame.blind]
     batches = tuple(sorted({one.batch for one in returned.frames}))
     found = {box.class_name for one in returned.frames for box in one.prelabelled.boxes}
@@ -111,6 +119,7 @@ def _summary(
         blind=class_corrections(blind, names),
         shown_agreement=agreement_of(shown),
         blind_agreement=agreement_of(blind),
+        unseen_agreement=agreement_of(unseen),
         bias=bias_of(shown, blind),
         other_frames=returned.others,
         doubles=returned.doubles,

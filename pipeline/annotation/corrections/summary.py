@@ -66,7 +66,8 @@ class Bias(Record):
 class CorrectionSummary(Record):
     """Everything there is to say of an export batch.
 
-    Blind and shown frames are never put together.
+    Blind and shown frames are never put together. Frames that were chosen, and that nobody saw
+    boxes in because their batch was sent without any, are neither: they were not drawn at random.
     """
 
     batches: tuple[str, ...] = Field(description="Annotation batches in which its frames went out.")
@@ -75,12 +76,16 @@ class CorrectionSummary(Record):
     blind: tuple[ClassCorrections, ...]
     shown_agreement: Agreement
     blind_agreement: Agreement
+    unseen_agreement: Agreement = Field(
+        Agreement(frames=0, boxes=0, labels=0),
+        description="In frames that are not blind, of batches that were sent without boxes.",
+    )
     bias: Bias
     other_frames: int = Field(description="That were never pre-labelled.")
     doubles: int = Field(description="Frames with the image of another one, left out.")
     unlabelled_blind: int = Field(
-        description="Blind frames without any label, left out: nobody can tell whether they hold "
-        "nothing or nobody has looked at them."
+        description="Frames that nobody saw boxes in, without any label, left out: nobody can tell "
+        "whether they hold nothing or nobody has looked at them."
     )
     unknown_classes: tuple[str, ...] = Field(
         description="Classes of the model's boxes that the export lacks, left out."
@@ -163,29 +168,46 @@ def totals(rows: Sequence[ClassCorrections]) -> ClassCorrections:
 
 def explained(summary: CorrectionSummary) -> str:
     """What there is to say first, in words."""
-    frames = summary.shown_agreement.frames + summary.blind_agreement.frames
+    return " ".join((*sentences(summary).values(), f"Bias of the boxes: {summary.bias.verdict}."))
+
+
+def sentences(summary: CorrectionSummary) -> Mapping[str, str]:
+    """The same by what each is about, but for the bias: none longer than a page's line."""
+    unseen = summary.unseen_agreement.frames
+    frames = summary.shown_agreement.frames + summary.blind_agreement.frames + unseen
     if not frames:
-        return (
-            "No frame of this batch was pre-labelled, so there is nothing to compare. Of images "
-            "that were saved again with a loss, as JPEG, that cannot be told."
-            if not summary.unlabelled_blind
-            else "The frames of this batch that were pre-labelled are blind and have no labels."
-        )
+        return {"outcome_of_prelabels": _why_nothing(summary)}
     row = totals(summary.shown)
-    parts = [
-        f"{frames} frames of {', '.join(summary.batches)} came back, "
+    told = {
+        "outcome_of_prelabels": f"{frames} frames of {', '.join(summary.batches)} came back, "
         f"{summary.blind_agreement.frames} of them blind."
-    ]
+    }
+    if unseen:
+        told["sent_without_boxes"] = (
+            f"{unseen} were chosen by the model, and sent without its boxes: they tell neither "
+            "what is changed of boxes, nor, as blind ones do, how it is elsewhere."
+        )
     if row.found:
-        parts.append(
+        told["outcome_of_boxes"] = (
             f"Of {row.found} boxes that people saw, {row.kept} were kept, {row.moved} moved, "
             f"{row.relabelled} relabelled and {row.deleted} deleted; {row.added} were added."
         )
     if summary.unknown_classes:
         left_out = ", ".join(summary.unknown_classes)
-        parts.append(f"Boxes of {left_out} are left out: the batch has no such class.")
-    parts.append(f"Bias of the boxes: {summary.bias.verdict}.")
-    return " ".join(parts)
+        told["left_out_boxes"] = f"Boxes of {left_out} are left out: the batch has no such class."
+    return told
+
+
+def _why_nothing(summary: CorrectionSummary) -> str:
+    if summary.unlabelled_blind:
+        return (
+            "The frames of this batch that were pre-labelled have no labels, and nobody saw boxes "
+            "in them."
+        )
+    return (
+        "No frame of this batch was pre-labelled, so there is nothing to compare. Of images that "
+        "were saved again with a loss, as JPEG, that cannot be told."
+    )
 
 
 def shares(row: ClassCorrections) -> Mapping[str, float]:

@@ -7,15 +7,17 @@ image for one line that it dislikes, and says so only in its log.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.errors import OutpostError
 from pipeline.labels.boxes import Box, LabelledBox
 
 DECIMALS = 6
-LINE = "%d" + f" %.{DECIMALS}f" * 4 + "\n"
+KEPT_SIDES, KEPT_SHARES = 16, 10_000
+"""Lengths of which shares are kept as text, and how many shares of each."""
 EDGE_TOLERANCE = 2 * 10.0**-DECIMALS
 """How far rounding may carry a box's side over the image's edge."""
 
@@ -48,7 +50,14 @@ class YoloRow:
 
 def format_labels(boxes: Iterable[LabelledBox], width: int, height: int) -> str:
     """The text of a label file for boxes that lie within an image of that size in pixels."""
-    return "".join([_line(labelled, width, height) for labelled in boxes])
+    # A middle is half of a sum, which is as large a share of the side as all of it is of two sides.
+    across, down = _shares_of(width), _shares_of(height)
+    middle_x, middle_y = _shares_of(2 * width), _shares_of(2 * height)
+    lines = [
+        f"{class_id} {middle_x(x1 + x2)} {middle_y(y1 + y2)} {across(x2 - x1)} {down(y2 - y1)}\n"
+        for class_id, (x1, y1, x2, y2) in boxes
+    ]
+    return "".join(lines)
 
 
 def read_rows(file: Path, class_count: int) -> tuple[YoloRow, ...]:
@@ -83,10 +92,10 @@ def parse_rows(text: str, class_count: int, origin: str) -> tuple[YoloRow, ...]:
     )
 
 
-def _line(labelled: LabelledBox, width: int, height: int) -> str:
-    class_id, (x1, y1, x2, y2) = labelled
-    x, y = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height
-    return LINE % (class_id, x, y, (x2 - x1) / width, (y2 - y1) / height)
+@lru_cache(KEPT_SIDES)
+def _shares_of(length: int) -> Callable[[float], str]:
+    """Says what share of a length a part of it is. Whole pixels make few, so they are kept."""
+    return lru_cache(KEPT_SHARES)(lambda part: f"{part / length:.{DECIMALS}f}")
 
 
 def _parse_line(line: str, class_count: int, place: str) -> YoloRow:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -48,9 +49,14 @@ def shards(images: int, size: int = SHARD_IMAGES) -> tuple[Shard, ...]:
 
 def subset_of(index: int, rules: SceneRules) -> Subset:
     """Where image `index` goes; the validation images are spread evenly over the set."""
-    # What is not for training, as a fraction of whole numbers: 0.8 leaves exactly 1 of 5.
-    share, whole = (1 - Fraction(str(rules.train_fraction))).as_integer_ratio()
+    share, whole = _validation_share(rules.train_fraction)
     return "val" if (index + 1) * share // whole > index * share // whole else "train"
+
+
+@cache
+def _validation_share(train_fraction: float) -> tuple[int, int]:
+    """What is not for training, as a fraction of whole numbers: 0.8 leaves exactly 1 of 5."""
+    return (1 - Fraction(str(train_fraction))).as_integer_ratio()
 
 
 def image_name(index: int) -> str:

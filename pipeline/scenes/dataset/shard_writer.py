@@ -26,6 +26,7 @@ from pipeline.labels.boxes import LabelledBox
 from pipeline.labels.formats.yolo import format_labels
 from pipeline.scenes.dataset.layout import (
     SUFFIXES,
+    Part,
     SceneSetError,
     Shard,
     explain_write_errors,
@@ -35,12 +36,20 @@ from pipeline.scenes.dataset.layout import (
     subset_of,
 )
 from pipeline.scenes.dataset.sidecar import measurements_of
+from pipeline.scenes.pixels.atlas import Ids, Measures
 from pipeline.scenes.pixels.mipmaps import Scales
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.planning.planner import missing_backgrounds, plan
 from pipeline.scenes.planning.rule_table import RuleTable
-from pipeline.scenes.rendering.measuring import Exported, export, label, labels_of
-from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.rendering.measuring import (
+    Exported,
+    export,
+    labels_of,
+    measures_of,
+    objects_of,
+)
+from pipeline.scenes.rendering.preparing import PreparedScene, prepare_scene
+from pipeline.scenes.rendering.renderer import render
 from pipeline.scenes.sources.catalogue import (
     TEAM_COLOURS,
     BackgroundCache,
@@ -55,7 +64,13 @@ from pipeline.sprites.library import OpenLibrary, Pixels
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 """Only Windows has text files, and would put other ends to their lines."""
 
-PLANNED_AT_ONCE = 25
+SCENES_AT_ONCE = 25
+"""Planned and prepared one after another, then drawn, then labelled. When an image has been drawn
+and encoded, what the rest needs is no longer in the processor's cache, and takes up to three times
+as long."""
+HELD_BYTES = 96 << 20
+"""Sprites of scenes that wait to be drawn, each counted as often as it is drawn. They are held even
+where the cache has no room for them any more."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt, from its malloc.h."""
@@ -107,28 +122,54 @@ class ShardWriter:
         counts = ShardCounts(shard, Counter(), Counter(), Counter())
         with explain_write_errors(folder), _no_garbage_collection():
             make_folders(folder)
-            for part in shards(shard.images, PLANNED_AT_ONCE):
-                # Planned one after another: when an image has been drawn, what planning needs is
-                # no longer in the processor's cache, and takes three times as long.
+            for part in shards(shard.images, SCENES_AT_ONCE):
                 indices = range(shard.first + part.first, shard.first + part.stop)
-                scenes = [plan(index, self.rule_table) for index in indices]
-                for scene in scenes:
-                    self._write_image(scene, folder, counts)
+                plans = [plan(index, self.rule_table) for index in indices]
+                for scenes in self._prepared(plans):
+                    measures = [self._write_image(scene, folder) for scene in scenes]
+                    for scene, measured in zip(scenes, measures, strict=True):
+                        self._write_labels(scene.plan, measured, folder, counts)
         return counts
 
-    def _write_image(self, scene: ScenePlan, folder: Path, counts: ShardCounts) -> None:
-        drawing = draw(scene, self.sprites, self.backgrounds, self.team_colours)
-        decisions = export(label(scene, drawing), self.rules.labels, self.class_names)
-        # All about the objects comes before the image is encoded, which takes them out of the
-        # processor's cache: afterwards it would take twice as long.
+    def _prepared(self, plans: Iterable[ScenePlan]) -> Iterator[list[PreparedScene]]:
+        """All scenes at once, or some at a time where their sprites are large."""
+        scenes: list[PreparedScene] = []
+        for scene_plan in plans:
+            scenes.append(prepare_scene(scene_plan, self.sprites, self.team_colours))
+            if sum(scene.nbytes for scene in scenes) > HELD_BYTES:
+                yield scenes
+                scenes = []
+        if scenes:
+            yield scenes
+
+    def _write_image(self, scene: PreparedScene, folder: Path) -> Measures:
+        drawing = render(scene, self.backgrounds, self._ids)
+        measures = measures_of(drawing)
+        image = _jpeg(drawing.bgrx, scene.plan.jpeg_quality or self.rules.jpeg_quality)
+        _write_file(self._path(folder, "images", scene.plan), image.data)
+        return measures
+
+    def _write_labels(
+        self, scene: ScenePlan, measures: Measures, folder: Path, counts: ShardCounts
+    ) -> None:
+        decisions = export(objects_of(scene, measures), self.rules.labels, self.class_names)
         labels = format_labels(labels_of(decisions), scene.width, scene.height)
-        measurements = measurements_of(scene, decisions)
+        _write_file(self._path(folder, "labels", scene), labels.encode())
+        measured = measurements_of(scene, decisions)
+        _write_file(self._path(folder, "objects", scene), measured.encode())
         _count(counts, scene, decisions)
-        image = _jpeg(drawing.bgrx, scene.jpeg_quality or self.rules.jpeg_quality)
-        name = f"{subset_of(scene.index, self.rules)}/{image_name(scene.index)}"
-        _write_file(f"{folder}/images/{name}{SUFFIXES['images']}", image.data)
-        _write_file(f"{folder}/labels/{name}{SUFFIXES['labels']}", labels.encode())
-        _write_file(f"{folder}/objects/{name}{SUFFIXES['objects']}", measurements.encode())
+
+    @cached_property
+    def _ids(self) -> Ids:
+        """For all images in turn; what an earlier one left is never looked at.
+
+        Only the pixels of an object are, which it claimed itself or which another claimed later.
+        """
+        return np.zeros((self.rules.height, self.rules.width), np.uint16)
+
+    def _path(self, folder: Path, part: Part, scene: ScenePlan) -> str:
+        subset = subset_of(scene.index, self.rules)
+        return f"{folder}/{part}/{subset}/{image_name(scene.index)}{SUFFIXES[part]}"
 
 
 def open_shard_writer(pack: GamePack, sources: Sources) -> ShardWriter:

@@ -12,12 +12,7 @@ from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.rendering.measuring import Exported
 
 CORNERS = "[%d, %d, %d, %d]"
-
-OBJECT = (
-    '{"class": %s, "covered_by": %s, "dropped": %s, %s"full": %s, "player": %s, "scale": %.4f, '
-    '"sprite": %s, "truncated_fraction": %s, "visible": %s, "visible_fraction": %s}'
-)
-"""An object of a sidecar. The fourth part, for a footprint, is empty in most scenes."""
+SORTED = json.JSONEncoder(sort_keys=True)
 KEPT_FRACTIONS = 10_000
 
 
@@ -34,25 +29,23 @@ def measurements_of(scene: ScenePlan, decisions: Sequence[Exported]) -> str:
     if scene.shore is not None:
         head["shore"] = asdict(scene.shore)
     lines = ",\n".join(map(_line, decisions))
-    return f'{json.dumps(head, sort_keys=True)[:-1]}, "objects": [\n{lines}\n]}}\n'
+    return f'{SORTED.encode(head)[:-1]}, "objects": [\n{lines}\n]}}\n'
 
 
 def _line(decision: Exported) -> str:
     """An object as JSON with sorted keys, put together by hand because there are so many."""
     item, outcome = decision
-    around, where = _corners(item.full), item.footprint
-    return OBJECT % (
-        _quoted(item.class_name),
-        _quoted(item.covered_by),
-        "null" if isinstance(outcome, LabelledBox) else _quoted(outcome),
-        "" if where is None else f'"footprint": {json.dumps(vars(where), sort_keys=True)}, ',
-        around,
-        "null" if item.player is None else item.player,
-        item.scale,
-        _quoted(item.sprite_id),
-        _fraction(item.truncated_fraction),
-        around if item.visible is item.full else _corners(item.visible),
-        _fraction(item.visible_fraction),
+    name, full, visible, seen, cut_off, covered_by, player, sprite_id, scale, ground = item
+    dropped = "null" if isinstance(outcome, LabelledBox) else _quoted(outcome)
+    around = _corners(full)
+    around_visible = around if visible is full else _corners(visible)
+    footprint = "" if ground is None else f'"footprint": {SORTED.encode(vars(ground))}, '
+    return (
+        f'{{"class": {_quoted(name)}, "covered_by": {_quoted(covered_by)}, "dropped": {dropped}, '
+        f'{footprint}"full": {around}, "player": {"null" if player is None else player}, '
+        f'"scale": {scale:.4f}, "sprite": {_quoted(sprite_id)}, '
+        f'"truncated_fraction": {_fraction(cut_off)}, "visible": {around_visible}, '
+        f'"visible_fraction": {_fraction(seen)}}}'
     )
 
 

@@ -543,7 +543,7 @@ def tint_pixels(pixels: Words, shares: Bytes, tint: np.uint32) -> None:
 
 @compiled
 def cast_shadows(
-    image: Words, sprites: Sprites, corners: Whole, scales: Scales, opacity: int
+    image: Words, sprites: Sprites, table: Table, scales: Scales, opacity: int
 ) -> None:
     """`image` is [height, width]; a sprite at scale 0 casts no shadow."""
     most, largest = 1, 1
@@ -555,8 +555,8 @@ def cast_shadows(
         if scale > 0.0 and sprites[number, SHADOW, 0]:
             row[1] = max(1, int(np.rint(rows * scale)))
             row[2] = max(1, int(np.rint(columns * scale)))
-            row[3] = corners[number, 0] + int(np.rint(x * scale))
-            row[4] = corners[number, 1] + int(np.rint(y * scale))
+            row[3] = table[number, 3] + int(np.rint(x * scale))
+            row[4] = table[number, 4] + int(np.rint(y * scale))
             most = max(most, sprites[number, SHADOW, 1] * row[2])
             largest = max(largest, row[1] * row[2])
     scratch = np.empty(most, np.uint8), np.empty(most, np.uint8)

@@ -65,21 +65,21 @@ def draw_sprites(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray
 
 
 def cast_shadows(
-    image: Pixels, sprites: Sprites, placed: tuple[npt.NDArray[np.int64], Floats], opacity: int
+    image: Pixels, sprites: Sprites, placed: tuple[Table, Floats], opacity: int
 ) -> None:
     """Darken an image where shadows fall, resized as in `draw_sprites`.
 
     Args:
         image: uint8 [height, width, 4]; changed in place.
         sprites: what casts them.
-        placed: int64 [n, 2], the corner (x, y) of each sprite in the image; float64 [n], its scale,
-            0 where it casts no shadow.
+        placed: where each sprite lies in the image; float64 [n], its scale, 0 where it casts no
+            shadow.
         opacity: of all of them, 0 to 255.
     """
     from pipeline.scenes.pixels import compiled_kernels
 
-    corners, scales = placed
-    compiled_kernels.cast_shadows(_packed(image), sprites, corners, scales, opacity)
+    table, scales = placed
+    compiled_kernels.cast_shadows(_packed(image), sprites, table, scales, opacity)
 
 
 def shade(image: Pixels, darkness: Pixels, corner: tuple[int, int], opacity: int = 255) -> None:

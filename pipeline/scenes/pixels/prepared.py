@@ -41,7 +41,7 @@ class PreparedSprite:
     shadow: Pyramid | None
     shadow_offset: tuple[int, int]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         parts = (self.bgra, self.team_light, self.shadow)
         return sum(part.nbytes for part in parts if part is not None)

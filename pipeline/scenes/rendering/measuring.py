@@ -2,6 +2,9 @@
 
 `label` measures every object on the id buffer; `export` applies a policy to these measurements. The
 two are apart so that another policy needs no other image: the measurements are kept beside it.
+
+Objects are made by `NEW`: what `NamedTuple` has to make one is a function of Python, and takes more
+than twice as long.
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from typing import Literal, NamedTuple
 from pipeline.backgrounds.shores import Footprint
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.scenes.pixels.atlas import Measures
 from pipeline.scenes.pixels.kernels import measure
 from pipeline.scenes.plan import Placement, ScenePlan, footprint_of
 from pipeline.scenes.rendering.renderer import RenderedScene
 
+NEW = tuple.__new__
 Cover = Literal["unit", "hud"]
 DropReason = Literal["hidden", "mostly hidden", "too small"]
 
@@ -55,12 +60,25 @@ class Exported(NamedTuple):
 
 def label(plan: ScenePlan, drawing: RenderedScene) -> tuple[SceneObject, ...]:
     """Measure every placed object that has a class, in the plan's order."""
-    measures = measure(drawing.ids, drawing.bgra, drawing.table).tolist()
+    return objects_of(plan, measures_of(drawing))
+
+
+def measures_of(drawing: RenderedScene) -> Measures:
+    """What an image shows of each placement."""
+    return measure(drawing.ids, drawing.bgra, drawing.table)
+
+
+def objects_of(plan: ScenePlan, measures: Measures) -> tuple[SceneObject, ...]:
+    """Every placed object that has a class, in the plan's order.
+
+    Args:
+        measures: of the drawn plan.
+    """
     at_shore = plan.shore is not None
     return tuple(
         [
             _object(placement, placement.class_name, measured, at_shore)
-            for placement, measured in zip(plan.placements, measures, strict=True)
+            for placement, measured in zip(plan.placements, measures.tolist(), strict=True)
             if placement.class_name is not None
         ]
     )
@@ -74,17 +92,19 @@ def export(
     of_visible, least, side = policy.box == "visible", policy.min_visible, policy.min_side
 
     def outcome(item: SceneObject) -> LabelledBox | DropReason:
-        if item.visible is None or item.full is None:
+        box, full = item.visible, item.full
+        if box is None or full is None:
             return "hidden"
         if item.visible_fraction < least:
             return "mostly hidden"
-        box = item.visible if of_visible else item.full
+        if not of_visible:
+            box = full
         x1, y1, x2, y2 = box
         if x2 - x1 < side or y2 - y1 < side:
             return "too small"
-        return LabelledBox(ids[item.class_name], box)
+        return NEW(LabelledBox, (ids[item.class_name], box))
 
-    return tuple([Exported(item, outcome(item)) for item in objects])
+    return tuple([NEW(Exported, (item, outcome(item))) for item in objects])
 
 
 def labels_of(exported: Sequence[Exported]) -> list[LabelledBox]:
@@ -97,19 +117,22 @@ def _object(
 ) -> SceneObject:
     """An object from its row of `measure`."""
     pixels, inside, seen, under_hud, x1, y1, x2, y2, left, top, right, bottom = measured
-    full = Box(x1, y1, x2, y2) if inside else None
-    return SceneObject(
-        class_name=class_name,
-        full=full,
-        visible=full if seen == inside else Box(left, top, right, bottom) if seen else None,
-        visible_fraction=seen / (pixels or 1),
-        truncated_fraction=(pixels - inside) / (pixels or 1),
-        covered_by=() if seen == inside else _covers(inside - seen, under_hud),
-        player=placement.player,
-        sprite_id=placement.sprite_id,
-        scale=placement.scale,
-        footprint=footprint_of(placement) if at_shore else None,
+    full = visible = NEW(Box, (x1, y1, x2, y2)) if inside else None
+    if seen < inside:
+        visible = NEW(Box, (left, top, right, bottom)) if seen else None
+    fields = (
+        class_name,
+        full,
+        visible,
+        seen / (pixels or 1),
+        (pixels - inside) / (pixels or 1),
+        _covers(inside - seen, under_hud) if seen < inside else (),
+        placement.player,
+        placement.sprite_id,
+        placement.scale,
+        footprint_of(placement) if at_shore else None,
     )
+    return NEW(SceneObject, fields)
 
 
 def _covers(hidden: int, under_hud: int) -> tuple[Cover, ...]:

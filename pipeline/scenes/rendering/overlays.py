@@ -7,6 +7,8 @@ the id buffer, because only whoever draws the scene knows what covers what.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +25,14 @@ Ink = tuple[int, int, int, int]
 """Blue, green, red, and the channel without meaning."""
 Patch = tuple[int, int, int, int, Ink]
 """A rectangle of one colour: left, top, width, height."""
+
+
+class Patches(NamedTuple):
+    """Some of them: int64 [n, 4] and uint8 [n, 4]."""
+
+    sides: npt.NDArray[np.int64]
+    inks: Pixels
+
 
 FULL_HEALTH: Ink = (40, 200, 40, 255)
 LOST_HEALTH: Ink = (20, 25, 150, 255)
@@ -94,11 +104,19 @@ def _upright_bar_of(placement: Placement, bar: UprightBar, health: float) -> tup
     )
 
 
-def draw_patches(image: Pixels, patches: Sequence[Patch]) -> None:
+def patches_of(patches: Sequence[Patch]) -> Patches:
+    """Patches as arrays."""
+    sides = chain.from_iterable([patch[:4] for patch in patches])
+    inks = chain.from_iterable([patch[4] for patch in patches])
+    return Patches(
+        np.fromiter(sides, np.int64).reshape(-1, 4), np.fromiter(inks, np.uint8).reshape(-1, 4)
+    )
+
+
+def draw_patches(image: Pixels, patches: Patches) -> None:
     """Draw patches in their order, in one call; what reaches outside the image is cut off."""
-    if patches:
-        sides = np.array([patch[:4] for patch in patches], np.int64)
-        fill(image, sides, np.array([patch[4] for patch in patches], np.uint8))
+    if len(patches.sides):
+        fill(image, patches.sides, patches.inks)
 
 
 def draw_badge(image: Pixels, placement: Placement, marks: Marks, colour: Colour) -> None:

@@ -13,21 +13,23 @@ import cv2
 import numpy as np
 
 from pipeline.scenes.pixels.atlas import Ids, Plane, Table
-from pipeline.scenes.pixels.prepared import numbers_of
 from pipeline.scenes.plan import ScenePlan
 from pipeline.scenes.rendering.compositing import composite_objects, shade_ground
 from pipeline.scenes.rendering.effects import shed_light
 from pipeline.scenes.rendering.overlays import (
-    Patch,
+    Patches,
     dim,
     draw_badge,
     draw_panel,
     draw_patches,
     draw_selection,
-    health_bar_of,
 )
+from pipeline.scenes.rendering.preparing import PreparedScene, prepare_scene
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundCache, Colour, SpriteCache
 from pipeline.sprites.library import Pixels
+
+MIRRORED_ROWS = 60
+"""They are turned while they are in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,51 +60,55 @@ def draw(
     backgrounds: BackgroundCache,
     team_colours: Sequence[Colour] = TEAM_COLOURS,
 ) -> RenderedScene:
-    """Draw a plan: ground, shadows, ellipses, objects from the back to the front, light, bars and
-    badges, fog, interface.
+    """Draw a plan: `render` what `prepare_scene` makes of it.
 
     Args:
         team_colours: RGB of players 1 to 8.
     """
-    image = _ground(plan, backgrounds[plan.background_id])
     ids = np.zeros((plan.height, plan.width), np.uint16)
-    prepared = [
-        sprites.prepared(placement.sprite_id, for_teams=placement.player is not None)
-        for placement in plan.placements
-    ]
-    numbers = numbers_of(prepared)
-    shade_ground(image, plan, numbers)
-    for placement in plan.placements:
-        if placement.selected:
-            draw_selection(image, placement, plan.marks)
-    bgra, table = composite_objects(image, ids, plan, numbers, team_colours)
+    return render(prepare_scene(plan, sprites, team_colours), backgrounds, ids)
+
+
+def render(scene: PreparedScene, backgrounds: BackgroundCache, ids: Ids) -> RenderedScene:
+    """Draw a scene: ground, shadows, ellipses, objects from the back to the front, light, bars and
+    badges, fog, interface.
+
+    Args:
+        ids: [height, width], filled in place. Where nothing is drawn they stay as they are.
+    """
+    plan = scene.plan
+    image = _ground(plan, backgrounds[plan.background_id])
+    shade_ground(image, scene)
+    for placement in scene.selected:
+        draw_selection(image, placement, plan.marks)
+    bgra = composite_objects(image, ids, scene)
     if plan.light is not None:
         shed_light(image, plan.light)
-    _draw_marks(image, plan, team_colours)
+    _draw_marks(image, scene)
     for patch in plan.fog:
         dim(image, patch)
     for panel in plan.panels:
-        draw_panel(image, panel, team_colours)
+        draw_panel(image, panel, scene.team_colours)
         ids[panel.top : panel.top + panel.height, panel.left : panel.left + panel.width] = 0
-    return RenderedScene(image, ids, bgra, table)
+    return RenderedScene(image, ids, bgra, scene.table)
 
 
-def _draw_marks(image: Pixels, plan: ScenePlan, team_colours: Sequence[Colour]) -> None:
-    """Bars and badges, those of each object over those of all behind it."""
-    patches: list[Patch] = []
-    for placement in plan.placements:
-        patches += health_bar_of(placement, plan.marks)
-        if placement.garrisoned and placement.player is not None:
-            draw_patches(image, patches)
-            patches = []
-            draw_badge(image, placement, plan.marks, team_colours[placement.player])
-    draw_patches(image, patches)
+def _draw_marks(image: Pixels, scene: PreparedScene) -> None:
+    for mark in scene.marks:
+        if isinstance(mark, Patches):
+            draw_patches(image, mark)
+        elif mark.player is not None:
+            draw_badge(image, mark, scene.plan.marks, scene.team_colours[mark.player])
 
 
 def _ground(plan: ScenePlan, background: Pixels) -> Pixels:
     left, top = plan.crop
     crop = background[top : top + plan.height, left : left + plan.width]
-    image = cv2.cvtColor(crop, cv2.COLOR_RGB2BGRA)
-    if plan.mirrored:  # With four channels, because of three it takes six times as long.
-        cv2.flip(image, 1, image)
-    return np.asarray(image, np.uint8)
+    if not plan.mirrored:
+        return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2BGRA), np.uint8)
+    image = np.empty((plan.height, plan.width, 4), np.uint8)
+    for first in range(0, plan.height, MIRRORED_ROWS):
+        part = image[first : first + MIRRORED_ROWS]
+        cv2.cvtColor(crop[first : first + MIRRORED_ROWS], cv2.COLOR_RGB2BGRA, part)
+        cv2.flip(part, 1, part)  # With four channels, because of three it takes six times as long.
+    return image

@@ -131,7 +131,10 @@ def shapes_of(library: OpenLibrary) -> Iterator[SpriteShape]:
 
 
 class SpriteCache:
-    """The sprites of a library, read and prepared when they are drawn; keeps those drawn last.
+    """The sprites of a library, read and prepared when they are first drawn.
+
+    It keeps those that were prepared last. Which of them are drawn is chance, so that nothing would
+    be gained by keeping those that were drawn last, of which a list takes longer than to find them.
 
     Args:
         sprites: by id, such as a library that reads them.
@@ -141,21 +144,19 @@ class SpriteCache:
     def __init__(self, sprites: Mapping[str, Sprite], scales: Scales = ANY_SCALE) -> None:
         self._sprites = sprites
         self._scales = scales
-        self._recent: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bool], PreparedSprite] = OrderedDict()
         self._bytes = 0
 
     def prepared(self, sprite_id: str, *, for_teams: bool) -> PreparedSprite:
         """The sprite in its own colours, or ready for any team's."""
         key = sprite_id, for_teams
-        found = self._recent.get(key)
-        if found is not None:
-            self._recent.move_to_end(key)
-            return found
-        sprite = self._sprites[sprite_id]
-        found = self._recent[key] = prepare(sprite, self._scales, for_teams=for_teams)
-        self._bytes += found.nbytes
-        while len(self._recent) > 1 and self._bytes > SPRITE_CACHE_BYTES:
-            self._bytes -= self._recent.popitem(last=False)[1].nbytes
+        found = self._kept.get(key)
+        if found is None:
+            sprite = self._sprites[sprite_id]
+            found = self._kept[key] = prepare(sprite, self._scales, for_teams=for_teams)
+            self._bytes += found.nbytes
+            while len(self._kept) > 1 and self._bytes > SPRITE_CACHE_BYTES:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return found
 
 
@@ -175,10 +176,11 @@ class BackgroundCache:
 
     def __getitem__(self, background_id: str) -> Pixels:
         """uint8 [h, w, 3], RGB; shared, so do not write to it."""
-        image = self._recent.pop(background_id, None)
-        if image is None:
-            image = _read_image(self._files[background_id])
-        self._recent[background_id] = image
+        image = self._recent.get(background_id)
+        if image is not None:
+            self._recent.move_to_end(background_id)
+            return image
+        image = self._recent[background_id] = _read_image(self._files[background_id])
         kept = sum(image.nbytes for image in self._recent.values())
         while len(self._recent) > 1 and kept > BACKGROUND_CACHE_BYTES:
             kept -= self._recent.popitem(last=False)[1].nbytes

@@ -34,7 +34,7 @@ def export(job: dict[str, Any], weights: Path, work: Path, outputs: Outputs) -> 
 
 
 def write_lineage(source: Path, target: Path, job: dict[str, Any]) -> None:
-    """Copy an ONNX model, its metadata without date and paths but with the job's lineage."""
+    """Copy an ONNX model, its metadata without date and paths but with what the job adds."""
     import onnx
 
     model = onnx.load(str(source))
@@ -42,6 +42,7 @@ def write_lineage(source: Path, target: Path, job: dict[str, Any]) -> None:
     metadata.pop("date", None)
     metadata["description"] = f"Detector of {job['game']}, trained with Outpost and ultralytics"
     metadata.update({f"{LINEAGE_PREFIX}{key}": str(job["lineage"][key]) for key in job["lineage"]})
+    metadata.update(job["metadata"])
     del model.metadata_props[:]
     for key in sorted(metadata):
         entry = model.metadata_props.add()

@@ -33,6 +33,7 @@ from pipeline.training.library.config import TrainingConfig, TrainingConfigError
 from pipeline.training.library.registry import ModelRegistry, RegistryEntry
 from pipeline.training.outputs import TrainingOutputs
 from pipeline.training.results import BatchEvent, EpochMetrics, best_epoch
+from pipeline.training.scale import listed_images, training_scale
 
 if TYPE_CHECKING:
     from detector_runtime import Detector
@@ -184,7 +185,10 @@ class _Run:
         self.job_folder = self.folder / "job"
         self.manifest = CheckpointManifest(self.folder.parent / MANIFEST_FILE)
         self.class_names = read_class_names(config.training_set)
-        self.spec = config.spec(self.class_names, {"game": config.game, "run_id": self.run_id})
+        spec = config.spec(self.class_names, {"game": config.game, "run_id": self.run_id})
+        scale = training_scale(config.trained_on, spec.imgsz, listed_images(config.training_set))
+        metadata = scale.to_metadata() if scale else {}
+        self.spec = spec.model_copy(update={"metadata": metadata})
 
     def carry_out(self) -> TrainedModel:
         began = time.monotonic()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from detector_runtime.models.base import TrainedOn
 from pydantic import Field, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.training.job import (
     SINGLE_STAGE,
+    ExportOptions,
     HyperparameterError,
     Hyperparameters,
     ImageOrigin,
@@ -67,6 +69,11 @@ class TrainingConfig(Hyperparameters):
         {}, description="Hyperparameters that differ in the second of two stages."
     )
     finetune_on: Literal["real", "all"] = "real"
+    trained_on: TrainedOn = Field(
+        "frame",
+        description="What the drawn images show: whole screenshots, or tiles of them in the game's "
+        "own pixels. A model of tiles takes screenshots of any size, and sees them at its scale.",
+    )
     export: bool = Field(True, description="Write an ONNX model of the best weights.")
     registry: Path | None = Field(None, description="Folder of a registry to enter the result in.")
     version: str | None = Field(
@@ -110,6 +117,7 @@ class TrainingConfig(Hyperparameters):
                 hyperparameters=self.hyperparameters,
                 training=training,
                 lineage=lineage,
+                export=ExportOptions(dynamic=self.trained_on == "tile"),
             )
         except ValidationError as error:
             raise TrainingConfigError(*problems_of(error, "field", TrainingSpec)) from error

@@ -27,7 +27,9 @@ def ago(time: timedelta, usd: float | None = 0.0) -> PastTraining:
 def test_without_rules_whatever_arrived_starts_a_training() -> None:
     decision = decide(RetrainRules(), state(ago(HOUR, 50.0), boxes=0))
     assert decision.start
-    assert "2 batches with 0 new boxes since the last training: match, other." in str(decision)
+    assert "2 batches with 0 new or changed boxes since the last training: match, other." in str(
+        decision
+    )
 
 
 def test_too_few_boxes_wait_and_it_is_said_how_many_are_needed() -> None:

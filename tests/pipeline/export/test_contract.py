@@ -6,9 +6,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from detector_runtime.models.training_scale import SCALE_KEY, TrainingScale
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.export.contract import OnnxContractError, check_onnx_contract
+from pipeline.export.contract import (
+    ContractReport,
+    LearnedScale,
+    OnnxContractError,
+    check_onnx_contract,
+)
 
 CLASSES = ("knight", "sheep", "galley")
 GOOD = {
@@ -138,3 +144,24 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OnnxContractError, match="no model at"):
         check_onnx_contract(tmp_path / "m.onnx", CLASSES)
+
+
+def test_what_a_model_says_of_its_scale_is_reported(tmp_path: Path) -> None:
+    assert check_onnx_contract(write_model(tmp_path / "old.onnx", GOOD), CLASSES).learned is None
+    metadata = GOOD | TrainingScale("tile", 0.5, (320, 256)).to_metadata()
+
+    report = check_onnx_contract(write_model(tmp_path / "m.onnx", metadata), CLASSES)
+
+    said = LearnedScale(trained_on="tile", scale=0.5, image_size=(320, 256))
+    assert report.learned == said
+    assert ContractReport.model_validate_json(report.model_dump_json()) == report
+    assert report.lineage == {"game": "demo", "training_set": "abc"}
+
+
+def test_a_scale_that_cannot_be_understood_is_refused(tmp_path: Path) -> None:
+    metadata = GOOD | TrainingScale("tile", 0.5, (320, 256)).to_metadata() | {SCALE_KEY: "large"}
+
+    with pytest.raises(OnnxContractError, match="how large it learned") as caught:
+        check_onnx_contract(write_model(tmp_path / "m.onnx", metadata), CLASSES)
+
+    assert "onnx_export" in caught.value.fix

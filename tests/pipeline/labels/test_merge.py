@@ -246,6 +246,11 @@ def test_test_frames_are_held_out_and_validation_frames_validate(
         "a_3.png": "train",
     }
     assert plan.summary.held_out_by_subset == 1
+    # All four are of the session "a", of which two are trained on.
+    overlaps = (plan.summary.validation_sessions, plan.summary.test_sessions)
+    assert [str(one) for one in overlaps] == ["1 of 1", "1 of 1"]
+    for which in ("validation frames", "frames of the subset Test"):
+        assert any(f"1 of 1 {which} are of sessions" in text for text in plan.summary.warnings)
     assert [same.taken for same in plan.summary.duplicates] == ["b/Test/a_0.png"]
     assert plan.summary.batches[0].subsets == dict.fromkeys(subsets, 1)
     assert [one.title for one in held_out_frames([batch, other], RULES)] == ["b/Test/a_0.png"]

@@ -33,6 +33,29 @@ def test_boxes_come_back_to_a_hundredth_of_a_pixel(boxes: list[LabelledBox]) -> 
         assert (one.box.x2, one.box.y2) == pytest.approx((other.box.x2, other.box.y2), abs=0.01)
 
 
+@given(st.lists(labelled, max_size=8), st.booleans())
+def test_each_line_is_what_formatting_its_numbers_one_by_one_gives(
+    boxes: list[LabelledBox], whole: bool
+) -> None:
+    """Shares of whole pixels are kept as text; they are the same to the last digit."""
+    if whole:
+        boxes = [LabelledBox(one.class_id, Box(*map(round, one.box))) for one in boxes]
+    plain = [
+        (
+            class_id,
+            (x1 + x2) / 2 / WIDTH,
+            (y1 + y2) / 2 / HEIGHT,
+            (x2 - x1) / WIDTH,
+            (y2 - y1) / HEIGHT,
+        )
+        for class_id, (x1, y1, x2, y2) in boxes
+    ]
+    assert format_labels(boxes, WIDTH, HEIGHT) == "".join(
+        f"{class_id} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n"
+        for class_id, x, y, width, height in plain
+    )
+
+
 def test_a_line_has_six_decimals() -> None:
     text = format_labels([LabelledBox(3, Box(0, 0, 64, 36))], 1280, 720)
     assert text == "3 0.025000 0.025000 0.050000 0.050000\n"

@@ -1,10 +1,13 @@
 """A bundle is what the runtime reads, says where it comes from, and is the same every time."""
 
+import json
 from pathlib import Path
 
 import pytest
 from detector_runtime.bundle import Bundle, BundleMetrics, Interval, ThresholdTable
 from detector_runtime.errors import BundleError
+from detector_runtime.models.base import TrainedOn
+from detector_runtime.models.training_scale import TrainingScale
 from doubles.models import export_metadata, write_detector
 
 from pipeline.export.contract import ContractReport, check_onnx_contract
@@ -51,6 +54,32 @@ def test_the_runtime_reads_what_was_written(
     assert manifest.io.input_size == (160, 128)
     assert manifest.thresholds.per_class == {"sheep": 0.2}
     assert manifest.lineage == {"game": "demo", "training_set": "abc", "onnx_export": "def"}
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "said", "oldest"),
+    [("tile", {"trained_on": "tile", "scale": 0.5}, "0.2.0"), ("frame", {}, "0.1.0")],
+)
+def test_a_bundle_says_at_which_scale_its_model_learned(
+    tmp_path: Path, trained_on: TrainedOn, said: dict[str, object], oldest: str
+) -> None:
+    metadata = METADATA | TrainingScale(trained_on, 0.5, (320, 256)).to_metadata()
+    model = write_detector(tmp_path / "best.onnx", metadata, size=SIZE)
+
+    write_bundle(
+        tmp_path / "bundle", model, check_onnx_contract(model, CLASSES), Release("demo", "1.0")
+    )
+
+    bundle = Bundle.load(tmp_path / "bundle")
+    content = json.loads((tmp_path / "bundle" / "bundle.json").read_text("utf-8"))
+    # A runtime of before reads the bundle of a model that it shows frames rightly.
+    assert {key: content["io"].get(key) for key in said} == said
+    assert ("scale" in content["io"]) == (trained_on == "tile")
+    assert bundle.manifest.min_runtime == oldest
+    learned = {"trained_on": trained_on, "scale": 0.5, "image_size": [320, 256]}
+    assert bundle.manifest.lineage["learned"] == learned
+    facts = bundle.open().facts
+    assert (facts.trained_on, facts.keeps_scale) == (trained_on, trained_on == "tile")
 
 
 def test_the_model_is_linked_and_not_copied(

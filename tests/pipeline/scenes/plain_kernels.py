@@ -58,10 +58,11 @@ def draw_sprites(sprites: Sprites, bgra: Plane, table: Table, tints: npt.NDArray
 def cast_shadows(
     image: Pixels,
     sprites: Sprites,
-    placed: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]],
+    placed: tuple[Table, npt.NDArray[np.float64]],
     opacity: int,
 ) -> None:
-    for numbers, corner, scale in zip(sprites, *placed, strict=True):
+    table, scales = placed
+    for numbers, corner, scale in zip(sprites, table[:, 3:], scales, strict=True):
         if scale and numbers[SHADOW].any():
             rows, columns, *offset = np.rint(numbers[CAST] * scale).astype(int).tolist()
             shadow = resized(numbers[SHADOW], 1, (max(1, rows), max(1, columns)))

@@ -16,7 +16,13 @@ from pipeline.scenes.planning.random_stream import RandomStream
 from pipeline.scenes.planning.rule_table import RuleTable
 from pipeline.scenes.rendering.effects import apply_edges, feather, harden, shed_light, submerge
 from pipeline.scenes.rendering.measuring import label
-from pipeline.scenes.rendering.overlays import dim, draw_badge, draw_patches, health_bar_of
+from pipeline.scenes.rendering.overlays import (
+    dim,
+    draw_badge,
+    draw_patches,
+    health_bar_of,
+    patches_of,
+)
 from pipeline.scenes.rendering.renderer import draw
 
 PLAIN = Light((1.0, 1.0, 1.0), (0, 0, 0), 0.0)
@@ -233,7 +239,7 @@ def test_a_bar_is_no_higher_than_the_rules_say():
     keep = Placement("k", "keep", 20, 40, 100, 45, (70, 80), 1.0, 1, False, 0.5)
     for tallest in (2, 5):
         marks = Marks(bar=HealthBarRules(height=0.5, tallest=tallest))
-        image = drawn_on(plain_image(), draw_patches, health_bar_of(keep, marks))
+        image = drawn_on(plain_image(), draw_patches, patches_of(health_bar_of(keep, marks)))
         rows = np.nonzero((image != plain_image()).any(axis=(1, 2)))[0]
         assert len(rows) == tallest + 2
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.scenes.pixels import compiled_kernels
 from pipeline.scenes.pixels import kernels as compiled_loops
-from pipeline.scenes.pixels.atlas import atlas_of, pairs, view_of
+from pipeline.scenes.pixels.atlas import plane_of, table_of, view_of
 from pipeline.scenes.pixels.mipmaps import Pyramid, Scales, pyramid_of
 from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
 from pipeline.scenes.planning.planner import plan
@@ -27,7 +27,8 @@ CORNERS = st.tuples(st.integers(-40, WIDTH + 5), st.integers(-40, HEIGHT + 5))
 def sprites_of(placed, seed: int):
     """Premultiplied pixels with all kinds of alpha, some of them wholly opaque or transparent."""
     rng = np.random.default_rng(seed)
-    bgra, table = atlas_of([size for size, _ in placed], [corner for _, corner in placed])
+    table = table_of([(*size, *corner) for size, corner in placed])
+    bgra = plane_of(table)
     alpha = rng.choice([0, 1, 127, 128, 200, 254, 255], bgra.shape[:2])
     bgra[..., 3] = alpha
     bgra[..., :3] = rng.integers(0, 256, (*alpha.shape, 3)) * alpha[..., None] // 255
@@ -119,17 +120,16 @@ def test_both_bring_sprites_and_shadows_to_their_size(wanted, seed):
     rng = np.random.default_rng(seed)
     sprites = [prepared(rng, size, parts, offset) for (size, *parts, _, offset), *_ in wanted]
     numbers = numbers_of(sprites)
-    corners = pairs([corner for _, _, corner, _ in wanted])
-    empty, table = atlas_of([size for _, size, _, _ in wanted], corners.tolist())
+    table = table_of([(*size, *corner) for _, size, corner, _ in wanted])
     scales = np.array([scale for *_, scale in wanted])
     somebodys = np.array([[owned] for (*_, owned, _), *_ in wanted], np.uint8).reshape(-1, 1)
     tints = rng.integers(1, 256, (len(wanted), 4), dtype=np.uint8) * somebodys
     ground = rng.integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
     results = []
     for loops in (plain_loops, compiled_loops):
-        image, plane = ground.copy(), np.full_like(empty, 77)
+        image, plane = ground.copy(), np.full_like(plane_of(table), 77)
         loops.draw_sprites(numbers, plane, table, tints)
-        loops.cast_shadows(image, numbers, (corners, scales), 150)
+        loops.cast_shadows(image, numbers, (table, scales), 150)
         results.append((plane, image))
     for plain, compiled in zip(*results, strict=True):
         assert np.array_equal(plain, compiled)

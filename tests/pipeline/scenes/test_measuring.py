@@ -12,8 +12,15 @@ from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.plan import Panel
 from pipeline.scenes.planning.planner import plan
 from pipeline.scenes.planning.rule_table import RuleTable
-from pipeline.scenes.rendering.measuring import SceneObject, export, label, labels_of
-from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.rendering.measuring import (
+    SceneObject,
+    export,
+    label,
+    labels_of,
+    measures_of,
+)
+from pipeline.scenes.rendering.preparing import prepare_scene
+from pipeline.scenes.rendering.renderer import draw, render
 
 FULL = Box(10, 20, 40, 60)
 SEEN = SceneObject(
@@ -79,6 +86,19 @@ def test_full_boxes_and_fractions_are_what_each_object_shows_when_drawn_alone(
         instead = drawing.ids[in_place & ~seen]
         assert ("hud" in item.covered_by) == bool((instead == 0).any())
         assert ("unit" in item.covered_by) == bool((instead > 0).any())
+
+
+@pytest.mark.parametrize("index", range(0, 40, 4))
+def test_ids_that_an_earlier_image_left_are_not_measured(
+    index, pack, catalogue, sprite_cache, grounds
+):
+    """A shard writer clears none: only the pixels that an object has claimed are looked at."""
+    scene = plan(index, RuleTable(pack().scenes, catalogue))
+    left = np.random.default_rng(index).integers(0, 9, (scene.height, scene.width), np.uint16)
+    after_another = render(prepare_scene(scene, sprite_cache), grounds, left)
+    alone = draw(scene, sprite_cache, grounds)
+    assert np.array_equal(measures_of(after_another), measures_of(alone))
+    assert np.array_equal(after_another.bgrx, alone.bgrx)
 
 
 def test_what_is_seen_covered_and_cut_off_adds_up(pack, catalogue, sprite_cache, grounds):

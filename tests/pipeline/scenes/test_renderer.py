@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from doubles.sprites import cache_of
 
-from pipeline.scenes.pixels.atlas import atlas_of
+from pipeline.scenes.pixels.atlas import plane_of, table_of
 from pipeline.scenes.pixels.kernels import draw_sprites, measure
 from pipeline.scenes.pixels.mipmaps import pyramid_of
 from pipeline.scenes.pixels.prepared import PreparedSprite, numbers_of
@@ -117,7 +117,8 @@ def test_resizing_bleeds_no_colour_from_transparent_pixels(scale, block, field):
 def test_shrinking_keeps_the_mean_light_of_a_sprite(scale):
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, (90, 70, 4), dtype=np.uint8)
-    small, table = atlas_of([(round(90 * scale), round(70 * scale))], [(0, 0)])
+    table = table_of([(round(90 * scale), round(70 * scale), 0, 0)])
+    small = plane_of(table)
     sprite = PreparedSprite(pyramid_of(pixels), None, None, (0, 0))
     draw_sprites(numbers_of([sprite]), small, table, np.zeros((1, 4), np.uint8))
     assert np.abs(small.mean(axis=(0, 1)) - pixels.mean(axis=(0, 1))).max() < 4

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from doubles.sprites import write_library
 
+from pipeline.manifests import manifest_of
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import open_shard_writer
 from pipeline.scenes.dataset.writer import write_set
-from pipeline.scenes.rendering.renderer import draw
+from pipeline.scenes.rendering.preparing import prepare_scene
+from pipeline.scenes.rendering.renderer import render
 from pipeline.scenes.sources.catalogue import TEAM_COLOURS, BackgroundError
 
 
@@ -53,15 +55,36 @@ def test_images_are_encoded_at_the_quality_of_their_plan(pack, sources, tmp_path
     assert 0 < varied < 0.6 * size("plain")
 
 
+def test_scenes_of_large_sprites_are_prepared_one_at_a_time(pack, sources, tmp_path, monkeypatch):
+    """How many wait to be drawn changes no byte."""
+    open_shard_writer(pack(), sources).write(Shard(0, 6), tmp_path / "together")
+    before = []
+
+    def watched(*arguments: Any) -> Any:
+        before.append("drawn")
+        return render(*arguments)
+
+    def prepared(*arguments: Any) -> Any:
+        before.append("prepared")
+        return prepare_scene(*arguments)
+
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.render", watched)
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.prepare_scene", prepared)
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.HELD_BYTES", 1)
+    open_shard_writer(pack(), sources).write(Shard(0, 6), tmp_path / "alone")
+    assert before == ["prepared", "drawn"] * 6
+    assert manifest_of(tmp_path / "alone") == manifest_of(tmp_path / "together")
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_cycles_are_looked_for_again_after_a_shard(pack, sources, tmp_path, monkeypatch, enabled):
     shard_writer, while_drawing = open_shard_writer(pack(), sources), []
 
     def watched(*arguments: Any) -> Any:
         while_drawing.append(gc.isenabled())
-        return draw(*arguments)
+        return render(*arguments)
 
-    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.draw", watched)
+    monkeypatch.setattr("pipeline.scenes.dataset.shard_writer.render", watched)
     (gc.enable if enabled else gc.disable)()
     try:
         shard_writer.write(Shard(0, 2), tmp_path)

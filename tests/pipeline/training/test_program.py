@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from detector_runtime.models.training_scale import TrainingScale
 from detector_runtime.system.cores import usable_cores
 from doubles.trainings import rows_of
 from PIL import Image
 
-from pipeline.export.contract import check_onnx_contract
+from pipeline.export.contract import LearnedScale, check_onnx_contract
 from pipeline.export.parity import answers_of, compare
 from pipeline.jobs.events import DoneEvent, FailedEvent, MessageEvent
 from pipeline.jobs.program.constants import EXIT_DISK_FULL, EXIT_FAILED, EXIT_NO_MEMORY
@@ -38,6 +40,7 @@ from pipeline.training.results import (
 )
 
 CLASSES = ("square", "bar")
+LEARNED = TrainingScale("tile", 1.0, (128, 128))
 TINY = {"epochs": 2, "imgsz": 128, "batch": 4, "warmup_epochs": 0.0, "workers": 0}
 
 
@@ -69,6 +72,7 @@ def tiny_spec(**changes: object) -> TrainingSpec:
             "class_names": CLASSES,
             "hyperparameters": hyperparameters(TINY),
             "lineage": {"training_set": "abc", "run_id": "1"},
+            "metadata": LEARNED.to_metadata(),
             **changes,
         }
     )
@@ -240,6 +244,7 @@ def test_the_export_keeps_the_contract_and_knows_where_it_is_from(trained: Path)
 
     assert report.output_shape == (1, 300, 6)
     assert report.lineage == {"training_set": "abc", "run_id": "1"}
+    assert report.learned == LearnedScale.model_validate(asdict(LEARNED))
 
 
 @pytest.mark.slow

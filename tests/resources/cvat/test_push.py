@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from resources.cvat.connection import connected
 from resources.cvat.errors import CvatError, CvatRequestError, CvatUnreachableError
 from resources.cvat.push import CvatTaskError, TaskInCvat
 
-from .conftest import add_project, png, quick
+from .conftest import add_project, add_task, png, quick
 
 CLASSES = ("sheep", "tree", "town_center")
 
@@ -37,8 +38,8 @@ def box(x: float, score: float = 0.5, class_name: str = "tree") -> Prelabel:
     return Prelabel(class_name=class_name, box=Box(x, 1.0, x + 9.5, 12.25), score=score)
 
 
-def push(resource: Cvat, *planned: PlannedTask) -> tuple[TaskInCvat, ...]:
-    return resource.push("toy", CLASSES, planned)
+def push(resource: Cvat, *planned: PlannedTask, pusher: str = "0a") -> tuple[TaskInCvat, ...]:
+    return resource.push("toy", CLASSES, planned, pusher)
 
 
 def test_a_task_is_there_with_images_boxes_and_scores(
@@ -94,6 +95,109 @@ def test_an_interrupted_push_is_taken_up(
 
     assert [task.name for task in cvat.tasks.values()] == ["first"]
     assert [len(task.shapes) for task in cvat.tasks.values()] == [1]
+
+
+def test_what_an_earlier_version_left_is_removed(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    add_task(cvat, "first (being pushed)")
+    push(resource, plan(tmp_path))
+    assert [task.name for task in cvat.tasks.values()] == ["first"]
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_two_machines_that_push_at_once_make_one_task(
+    cvat: CvatDouble, tmp_path: Path, turn: int
+) -> None:
+    """Also where the project is not there yet; whoever is second takes what the first one made."""
+    cvat.polls = 3
+    planned, ready = plan(tmp_path, boxes=(box(3.0),)), threading.Barrier(2)
+
+    def push_as(pusher: str) -> TaskInCvat:
+        ready.wait()
+        return push(quick(), planned, pusher=pusher)[0]
+
+    with ThreadPoolExecutor() as pool:
+        pushed = list(pool.map(push_as, ("0a", "0b")))
+
+    (task,) = cvat.tasks.values()
+    assert (task.name, len(task.shapes), task.names) == (
+        "first",
+        1,
+        [i.name for i in planned.images],
+    )
+    assert [one.id for one in pushed] == [task.id, task.id]
+    assert sorted(one.is_new for one in pushed) == [False, True]
+    assert [one["name"] for one in cvat.projects.values()] == ["toy"]
+    assert len(cvat.labels_of(task.project)) == len(CLASSES)
+
+
+@pytest.mark.parametrize("operation", ["create project", "create task"])
+def test_somebody_pushes_between_two_requests(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path, operation: str
+) -> None:
+    """The other push goes from its beginning to its end before the named request has effect."""
+    planned = plan(tmp_path, boxes=(box(3.0),))
+    theirs: list[TaskInCvat] = []
+    cvat.meanwhile(operation, lambda: theirs.extend(push(quick(), planned, pusher="0b")))
+    (mine,) = push(resource, planned)
+    assert [task.name for task in cvat.tasks.values()] == ["first"]
+    assert len(cvat.projects) == 1
+    assert (mine.id, mine.is_new) == (theirs[0].id, False)
+
+
+def test_the_second_one_sends_no_images(cvat: CvatDouble, resource: Cvat, tmp_path: Path) -> None:
+    """Its task is made while the first one's has images on the way."""
+    planned, began = plan(tmp_path), threading.Event()
+
+    def push_theirs() -> None:
+        cvat.meanwhile("upload", began.set)
+        push(quick(), planned, pusher="0b")
+
+    theirs = threading.Thread(target=push_theirs)
+
+    def wait_for_theirs() -> None:
+        theirs.start()
+        assert began.wait(10)
+
+    cvat.meanwhile("create task", wait_for_theirs)
+    (mine,) = push(resource, planned)
+    theirs.join()
+    assert not mine.is_new
+    assert cvat.count("create task") == 2
+    assert [work.kind for work in cvat.work.values()] == ["create"]
+
+
+def test_a_person_gives_a_task_that_name_meanwhile(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    planned = plan(tmp_path, boxes=(box(3.0),))
+
+    def add_theirs() -> None:
+        task = add_task(cvat, "first")
+        task.frames = {image.name: image.read_bytes() for image in planned.images}
+
+    cvat.meanwhile("put annotations", add_theirs)
+    (mine,) = push(resource, planned)
+    assert list(cvat.tasks) == [mine.id]
+    assert not mine.is_new
+
+
+def test_a_push_that_broke_off_elsewhere_is_named(cvat: CvatDouble, tmp_path: Path) -> None:
+    half = add_task(cvat, "first (being pushed by 0b)")
+    with pytest.raises(CvatTaskError, match=rf"tasks/{half.id} has not changed"):
+        push(quick(outage_seconds=0.05), plan(tmp_path))
+    assert list(cvat.tasks) == [half.id]
+
+
+def test_a_push_elsewhere_that_fails_is_taken_over(cvat: CvatDouble, tmp_path: Path) -> None:
+    half = add_task(cvat, "first (being pushed by 0b)")
+    removal = threading.Timer(0.1, lambda: cvat.tasks.pop(half.id))
+    removal.start()
+    (pushed,) = push(quick(), plan(tmp_path))
+    removal.join()
+    assert pushed.is_new
+    assert list(cvat.tasks) == [pushed.id]
 
 
 def test_a_restart_while_images_are_taken_in(
@@ -166,7 +270,7 @@ def test_many_images_go_in_several_requests(
     monkeypatch.setattr("resources.cvat.push.UPLOAD_BYTES", 2000)
     readings = []
     planned = plan(tmp_path, frames=12)
-    resource.push("toy", CLASSES, (planned,), readings.append)
+    resource.push("toy", CLASSES, (planned,), "0a", readings.append)
     assert cvat.count("upload") > 4
     sent = [reading for reading in readings if reading.stage.startswith("images")]
     assert sent[-1].done == sent[-1].total

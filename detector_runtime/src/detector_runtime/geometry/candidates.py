@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detector_runtime.geometry.letterbox import Size
 from detector_runtime.geometry.suppression import (
     drop_cut_duplicates,
+    join_pieces,
     rank,
     suppress_same_box,
     suppress_same_class,
@@ -25,7 +26,8 @@ EDGE = 2.0
 class Candidates:
     """Boxes (n, 4) in pixels of the image, scores (n,), class indices (n,).
 
-    `cut` (n,) marks boxes that end at the edge of the part they were seen in.
+    `cut` (n, 4) marks the sides of boxes (left, top, right, bottom) that end at an edge of the part
+    they were seen in, where the image goes on.
     """
 
     boxes: NDArray[np.float32]
@@ -58,21 +60,32 @@ class Candidates:
         """Ranked by score, without those that show what a better one shows."""
         ranked = self.where(rank(self.boxes, self.scores, self.class_ids))
         if self.cut.any():
-            ranked = ranked.where(drop_cut_duplicates(ranked.boxes, ranked.class_ids, ranked.cut))
+            ranked = ranked._without_pieces()
         ranked = ranked.where(suppress_same_class(ranked.boxes, ranked.class_ids, iou_threshold))
         if same_box_iou is None:
             return ranked
         return ranked.where(suppress_same_box(ranked.boxes, same_box_iou))
 
+    def _without_pieces(self) -> Candidates:
+        """Ranked, where what several parts show a piece of is one box."""
+        is_cut = np.asarray(self.cut.any(axis=1))
+        left = self.where(drop_cut_duplicates(self.boxes, self.class_ids, is_cut))
+        boxes, scores, class_ids, cut = join_pieces(
+            left.boxes, left.scores, left.class_ids, left.cut
+        )
+        if len(boxes) == len(left.boxes):
+            return left
+        joined = Candidates(boxes, scores, class_ids, cut)
+        # Pieces of a corner that found no neighbour lie within what was joined of the others.
+        return joined.where(rank(boxes, scores, class_ids))._without_pieces()
+
 
 def _cut(boxes: NDArray[np.float32], region: Region, image: Size) -> NDArray[np.bool_]:
-    """Which boxes, in pixels of the region, end where the region does and the image does not."""
-    if (region.width, region.height) == image:
-        return np.zeros(len(boxes), np.bool_)
+    """Sides (n, 4) of boxes, in pixels of the region, where that ends and the image does not."""
     inner = (
         (boxes[:, 0] <= EDGE) & (region.left > 0),
         (boxes[:, 1] <= EDGE) & (region.top > 0),
         (boxes[:, 2] >= region.width - EDGE) & (region.right < image[0]),
         (boxes[:, 3] >= region.height - EDGE) & (region.bottom < image[1]),
     )
-    return np.asarray(np.any(inner, axis=0))
+    return np.stack(inner, axis=1)

@@ -7,6 +7,7 @@ arithmetic in numpy, so that the model sees the same values that it saw in train
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,10 +70,10 @@ class Fit:
 
 
 @lru_cache(maxsize=64)
-def letterbox(source: Size, canvas: Size) -> Fit:
-    """Keeps the aspect ratio and centres the image."""
-    ratio = min(canvas[0] / source[0], canvas[1] / source[1])
-    content = (max(round(source[0] * ratio), 1), max(round(source[1] * ratio), 1))
+def letterbox(source: Size, canvas: Size, largest_scale: float = math.inf) -> Fit:
+    """Keeps the aspect ratio and centres the image, which is no larger than at `largest_scale`."""
+    ratio = min(canvas[0] / source[0], canvas[1] / source[1], largest_scale)
+    content = scaled(source, ratio)
     left = round((canvas[0] - content[0]) / 2 - 0.1)
     top = round((canvas[1] - content[1]) / 2 - 0.1)
     return Fit(source, canvas, content, left, top)
@@ -85,9 +86,18 @@ def stretch(source: Size, canvas: Size) -> Fit:
 
 def smallest_canvas(source: Size, size: Size, stride: int = 32) -> Size:
     """The smallest input, in whole strides, in which the letterboxed image has full scale."""
-    content = letterbox(source, size).content
-    width, height = (-(-side // stride) * stride for side in content)
+    return in_strides(letterbox(source, size).content, stride)
+
+
+def in_strides(size: Size, stride: int = 32) -> Size:
+    """The smallest size in whole strides that holds this one."""
+    width, height = (-(-side // stride) * stride for side in size)
     return width, height
+
+
+def scaled(size: Size, scale: float) -> Size:
+    """A size at another scale, in whole pixels; never nothing."""
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 class Resampler:

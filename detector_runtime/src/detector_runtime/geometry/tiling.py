@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector_runtime.geometry.letterbox import Size
+from detector_runtime.geometry.letterbox import Size, scaled
 from detector_runtime.geometry.overlap import Boxes
+
+Chosen = NDArray[np.bool_]
 
 OVERLAP_SHARE = 0.1
 """Of a tile's side that neighbours share: 64 pixels of 640."""
+
+KEPT_SCALE_OVERLAP_SHARE = 0.3
+"""The same of the input of a model whose tiles are all it can look at: no look at the whole frame
+shows what their edges cut."""
+
+LARGEST_LOOK = 2560
+"""Longest side in pixels of one look with an input that grows with the frame: with YOLO26n the
+process then takes 0.4 GB for 2560x1440, and 1 GB for 3840x2160 in one look."""
 
 CLUSTER_DISTANCE = 200.0
 CLUSTER_PADDING = 128
@@ -36,24 +47,54 @@ class Region:
         """One past the last row."""
         return self.top + self.height
 
-    def contains(self, points: Boxes) -> NDArray[np.bool_]:
-        """Which of the points (n, 2) lie inside."""
-        low = np.array([self.left, self.top])
-        high = np.array([self.right, self.bottom])
-        return np.asarray(((points >= low) & (points < high)).all(axis=1))
 
+def tiles(region: Region, tile: Size, overlap: Size | None = None) -> list[Region]:
+    """Tiles of size `tile` that cover `region`, row by row.
 
-def tiles(region: Region, tile: Size) -> list[Region]:
-    """Tiles of size `tile` that cover `region`, row by row; neighbours share a tenth of a tile.
-
+    Neighbours share `overlap` pixels (along x and y, less than a tile), else a tenth of a tile.
     The last tile of a row or column is moved back inside; where the region is smaller than a tile,
     the tile is as small as the region.
     """
+    shared = overlap or (int(tile[0] * OVERLAP_SHARE), int(tile[1] * OVERLAP_SHARE))
     return [
         Region(left, top, min(tile[0], region.width), min(tile[1], region.height))
-        for top in _starts(region.top, region.height, tile[1])
-        for left in _starts(region.left, region.width, tile[0])
+        for top in _starts(region.top, region.height, tile[1], shared[1])
+        for left in _starts(region.left, region.width, tile[0], shared[0])
     ]
+
+
+def tiles_at_scale(region: Region, input_size: Size, scale: float, is_free: bool) -> list[Region]:
+    """The parts in which a model sees a region at one scale, as few as its input allows.
+
+    Args:
+        region: of the image.
+        input_size: the model's, in its own pixels.
+        scale: input pixels per pixel of the image.
+        is_free: whether the input can be larger than that.
+    """
+    overlap = scaled(input_size, KEPT_SCALE_OVERLAP_SHARE / scale)
+    largest = max(LARGEST_LOOK, *input_size)
+    return tiles(region, scaled((largest, largest) if is_free else input_size, 1 / scale), overlap)
+
+
+def shown_whole(boxes: Boxes, parts: Sequence[Region], image: Size, margin: float) -> Chosen:
+    """Which boxes (n, 4) lie in one of the parts, clear of its edges inside the image.
+
+    Args:
+        boxes: in pixels of the image.
+        parts: of the image.
+        image: its size.
+        margin: pixels that a box must keep from an edge that is not the image's own.
+    """
+    whole = np.zeros(len(boxes), np.bool_)
+    for part in parts:
+        low = [part.left + margin * (part.left > 0), part.top + margin * (part.top > 0)]
+        high = [
+            part.right - margin * (part.right < image[0]),
+            part.bottom - margin * (part.bottom < image[1]),
+        ]
+        whole |= ((boxes[:, :2] >= low) & (boxes[:, 2:] <= high)).all(axis=1)
+    return whole
 
 
 def regions_of_interest(boxes: Boxes, image: Size, tile: Size) -> list[Region]:
@@ -91,11 +132,11 @@ def _root(parents: NDArray[np.intp], node: int) -> int:
     return node
 
 
-def _starts(first: int, length: int, tile: int) -> list[int]:
+def _starts(first: int, length: int, tile: int, overlap: int) -> list[int]:
     if length <= tile:
         return [first]
     last = length - tile
-    step = tile - int(tile * OVERLAP_SHARE)
+    step = max(tile - overlap, 1)
     return [first + start for start in [*range(0, last, step), last]]
 
 

@@ -19,6 +19,9 @@ from detector_runtime.thresholds import Thresholds
 Preprocess = Literal["letterbox", "stretch"]
 TrainedOn = Literal["frame", "tile"]
 
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 64, 64.0
+"""Input pixels per image pixel: with any other a frame would be a speck, or a thousand looks."""
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -26,6 +29,9 @@ class ModelFacts:
 
     `input_size` is the (width, height) that it was trained at; `trained_on` says whether that input
     held whole frames or tiles of them at their own scale. `max_rows` is the most that it reports.
+    `scale` is set where the model states at which scale it learned tiles: the input pixels per
+    frame pixel. `keeps_scale` says that images are shown to it at that scale, whatever their size,
+    and `has_free_size` that its input grows with them.
     """
 
     source: ModelSource
@@ -34,6 +40,9 @@ class ModelFacts:
     thresholds: Thresholds = field(default_factory=Thresholds)
     trained_on: TrainedOn = "frame"
     max_rows: int | None = None
+    scale: float | None = None
+    keeps_scale: bool = False
+    has_free_size: bool = False
 
 
 @dataclass(frozen=True)

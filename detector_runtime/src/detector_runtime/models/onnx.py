@@ -21,8 +21,10 @@ from detector_runtime.geometry.letterbox import (
     PAD,
     Fit,
     Size,
+    in_strides,
     letterbox,
     resampler,
+    scaled,
     smallest_canvas,
     stretch,
 )
@@ -41,6 +43,7 @@ from detector_runtime.models.onnx_layout import (
     class_names_of,
     decode_example,
 )
+from detector_runtime.models.training_scale import TrainingScale
 from detector_runtime.results import ModelSource
 from detector_runtime.system.forks import enrol, fresh_lock, never_free
 from detector_runtime.thresholds import Thresholds
@@ -78,7 +81,8 @@ class ModelCard:
     preprocess: Preprocess = "letterbox"
     color: str = "rgb"
     thresholds: Thresholds = field(default_factory=Thresholds)
-    trained_on: TrainedOn = "frame"
+    trained_on: TrainedOn | None = None
+    scale: float | None = None
 
 
 class OnnxModel:
@@ -103,14 +107,20 @@ class OnnxModel:
         self._lock = threading.Lock()
         self._canvases: dict[tuple[int, Fit], NDArray[np.float32]] = {}
         rows = declared[0].shape[-2]
+        trained_on, scale = _learned(card, metadata)
+        # A size that the caller asks for is one for whole images.
+        keeps_scale = scale is not None and imgsz is None and card.preprocess == "letterbox"
         self.metadata = metadata
         self.facts = ModelFacts(
             source=card.source,
             class_names=_agreed_names(class_names_of(metadata), card.class_names),
             input_size=self._training_size(metadata, imgsz),
             thresholds=card.thresholds,
-            trained_on=card.trained_on,
+            trained_on=trained_on,
             max_rows=rows if isinstance(rows, int) else None,
+            scale=scale,
+            keeps_scale=keeps_scale,
+            has_free_size=self.has_free_size,
         )
         enrol(self)
 
@@ -153,6 +163,10 @@ class OnnxModel:
         if self._card.preprocess == "stretch":
             return stretch(source, size)
         free = self.has_free_size
+        if self.facts.scale is not None and self.facts.keeps_scale:
+            scale = self.facts.scale
+            canvas = self._roomy(in_strides(scaled(source, scale))) if free else size
+            return letterbox(source, canvas, scale)
         return letterbox(source, self._roomy(smallest_canvas(source, size)) if free else size)
 
     def _roomy(self, canvas: Size) -> Size:
@@ -317,6 +331,14 @@ def _checked_input(session: Any) -> Any:
             f"the model takes {shape[0]} images at once", "Re-export with batch=1."
         )
     return inputs[0]
+
+
+def _learned(card: ModelCard, metadata: dict[str, str]) -> tuple[TrainedOn, float | None]:
+    """What it was trained on, and at which scale where those were tiles and that is known."""
+    stated = TrainingScale.from_metadata(metadata)
+    if card.trained_on is None and stated is not None:
+        return stated.trained_on, stated.scale if stated.trained_on == "tile" else None
+    return card.trained_on or "frame", card.scale
 
 
 def _agreed_names(own: tuple[str, ...] | None, stated: tuple[str, ...] | None) -> tuple[str, ...]:

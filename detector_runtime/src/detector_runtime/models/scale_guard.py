@@ -1,7 +1,8 @@
 """Says when a mode shows the model things at another size than it was trained on.
 
 A detector finds things best at the size they had in training. Tiles of a large screenshot show them
-several times larger, and what is found falls apart, silently.
+several times larger, and what is found falls apart, silently; in a large screenshot that is shrunk
+into the input of a model of tiles nothing is found at all.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ class ScaleGuard:
 
         Of several parts with scales of their own, the one that differs most counts.
         """
-        is_tiled = self._facts.trained_on == "tile"
-        trained = 1.0 if is_tiled else letterbox(image, self._facts.input_size).scale
+        if self._facts.trained_on == "tile":
+            trained = 1.0 if self._facts.scale is None else self._facts.scale
+        else:
+            trained = letterbox(image, self._facts.input_size).scale
         ratios = [scale / trained for scale in scales]
         return max(ratios, key=lambda ratio: max(ratio, 1 / ratio), default=1.0)
 
@@ -42,8 +45,22 @@ class ScaleGuard:
         times = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
         logger.warning(
             "%s shows this model things %s than in training (on %ss): expect it to miss and to "
-            "invent. Measure it before you rely on it, or use the mode that fits.",
+            "invent. %s",
             mode,
             times,
             self._facts.trained_on,
+            fix_of(self._facts),
         )
+
+
+def fix_of(facts: ModelFacts) -> str:
+    """What shows a model things at the size they had in training."""
+    if facts.trained_on == "frame":
+        return (
+            "Call detect_fast, which shows the whole frame once, or measure before you rely on it."
+        )
+    if facts.scale is None:
+        return "Call detect, which looks at tiles at full scale, or measure before you rely on it."
+    if facts.keeps_scale:
+        return "Leave out use_sahi=False: then frames are looked at in tiles at that size."
+    return "Leave out imgsz: then frames are looked at at that size, whatever theirs is."

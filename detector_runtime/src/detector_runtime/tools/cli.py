@@ -165,6 +165,7 @@ def _about(path: Path) -> dict[str, Any]:
         "input_size": list(facts.input_size),
         "rows": facts.max_rows,
         "trained_on": facts.trained_on,
+        "scale": facts.scale,
         "threshold": facts.thresholds.default,
     }
     shape = getattr(model, "input_shape", None)

@@ -122,6 +122,30 @@ def test_blind_frames_stay_apart(tmp_path: Path) -> None:
     assert "too few" in compared.summary.bias.verdict
 
 
+def test_chosen_frames_of_a_batch_without_boxes_are_neither_blind_nor_shown(tmp_path: Path) -> None:
+    prelabels = sent(tmp_path / "sent", dict.fromkeys("abc", found(SHEEP)), blind="b")
+    labels: Labels = {"a.png": [SHEEP], "b.png": [WOLF], "c.png": []}
+    compared = compare_labels(returned(tmp_path, labels), {"one": prelabels}, without_boxes=["one"])
+    assert counts(compared) == {}
+    assert counts(compared, blind=True) == {"sheep": (0, 0, 0, 1, 0), "wolf": (0, 0, 0, 0, 1)}
+    assert [frame.unseen for frame in compared.frames] == [True, False]
+    summary = compared.summary
+    assert (summary.unseen_agreement.frames, summary.unseen_agreement.f1) == (1, 1.0)
+    assert summary.unlabelled_blind == 1
+    assert "no shown frames" in summary.bias.verdict
+    assert "1 were chosen by the model, and sent without its boxes" in explained(summary)
+
+
+def test_a_comparison_of_before_is_still_read(tmp_path: Path) -> None:
+    prelabels = sent(tmp_path / "sent", {"a": found(SHEEP)})
+    compared = compare_labels(returned(tmp_path, {"a.png": [SHEEP]}), {"one": prelabels})
+    written = compared.model_dump(mode="json")
+    del written["summary"]["unseen_agreement"]
+    for frame in written["frames"]:
+        del frame["unseen"]
+    assert Corrections.model_validate(written) == compared
+
+
 def test_a_shown_frame_without_labels_has_all_boxes_deleted(tmp_path: Path) -> None:
     prelabels = sent(tmp_path / "sent", {"a": found(SHEEP), "b": found(WOLF)})
     labels: Labels = {"a.png": [SHEEP], "b.png": []}
