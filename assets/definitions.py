@@ -44,8 +44,9 @@ def build_definitions(
     Args:
         game: a pack, its name, or its folder.
         resources: replace the default ones by name: paths, artifacts, exports, game, screenshots,
-            cvat, gpu. The default ones work in the state folder that `paths` names, else in the one
-            that the environment names; training is done where `OUTPOST_GPU` says, or here.
+            cvat, releases, gpu. The default ones work in the state folder that `paths` names, else
+            in the one that the environment names; training is done where `OUTPOST_GPU` says, or
+            here.
 
     Raises:
         PackError: the pack cannot be read.

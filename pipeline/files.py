@@ -101,13 +101,17 @@ def write_once(file: Path, content: bytes, *, private: bool) -> bool:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        return _name_once(temporary, file)
+        return name_once(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _name_once(temporary: Path, file: Path) -> bool:
-    """Give a written file its name unless it is taken: atomic, unlike looking first."""
+def name_once(temporary: Path, file: Path) -> bool:
+    """Give a written file its name unless it is taken: atomic, unlike looking first.
+
+    Returns:
+        Whether it has the name now. The caller removes the temporary name, which may be left.
+    """
     try:
         os.link(temporary, file)
     except FileExistsError:

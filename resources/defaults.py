@@ -12,6 +12,7 @@ from resources.exports import Exports
 from resources.game_files import GameFiles
 from resources.gpu.resource import Gpu, gpu_from_environment
 from resources.paths import Paths
+from resources.releases.resource import Releases
 from resources.screenshots import Screenshots
 from resources.state import StateFolder
 
@@ -26,6 +27,7 @@ class Resources:
     game: GameFiles
     screenshots: Screenshots
     cvat: Cvat
+    releases: Releases
 
     @classmethod
     def of(cls, paths: Paths) -> Resources:
@@ -38,6 +40,7 @@ class Resources:
             GameFiles(paths=paths),
             Screenshots(paths=paths),
             cvat,
+            Releases(),
         )
 
     @property

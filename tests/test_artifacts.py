@@ -54,6 +54,7 @@ from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.bundle import Release
 from pipeline.release.package import RuntimePackage
+from pipeline.release.published import Publication, PublishedModel
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from pipeline.scenes.dataset.writer import write_set
@@ -204,6 +205,12 @@ KINDS = {
         ),
         {"pipeline/release/bundle.py": frozenset({"model.onnx"})},
     ),
+    "published_model": Kind(
+        PublishedModel.open,
+        "published_model",
+        ("publication.json",),
+        {"pipeline/release/published.py": frozenset({"publication.json"})},
+    ),
     "pushed_tasks": Kind(
         PushedTasks.open,
         "cvat_task",
@@ -296,6 +303,14 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
         "runtime_package",
         RuntimePackage.write(home / "runtime_package", export, Release("toy", "1.0.0+abc")),
     )
+    publication = Publication(
+        place="s3://models/models/toy",
+        name="toy",
+        id="000001-0123456789ab",
+        version="1.0.0+abc",
+        manifest_sha256="0" * 64,
+    )
+    yield "published_model", PublishedModel.write(home / "published_model", publication)
     task = PushedTask(id=7, name="first", url="https://example.org/tasks/7", frames=3, boxes=4)
     yield "pushed_tasks", PushedTasks.write(home / "pushed_tasks", (task,))
     out = write_annotation_batch(home / "out", ["a"])

@@ -18,6 +18,7 @@ from assets.cli.context import resources_of
 from assets.cli.cvat import cvat_app
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
+from assets.cli.releases import release_app
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ app.add_typer(gpu_app, name="gpu")
 app.add_typer(batches_app, name="batches")
 app.add_typer(cvat_app, name="cvat")
 app.add_typer(annotate_app, name="annotate")
+app.add_typer(release_app, name="release")
 
 
 @app.command()

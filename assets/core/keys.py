@@ -35,6 +35,7 @@ class GameKeys:
     onnx_export = _Key()
     real_evaluation = _Key()
     runtime_package = _Key()
+    published_model = _Key()
     annotation_batch = _Key()
     hard_negatives = _Key()
     prelabels = _Key()

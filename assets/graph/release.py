@@ -1,12 +1,18 @@
-"""The runtime package: a bundle that the detector loads, and a wheel that carries it."""
+"""The runtime package, a bundle and the wheel that carries it, and its publication.
 
+`published_model` always looks into the store, so that a version that somebody removed there is
+written again. What was published is an artifact that names it, which keeps all that it was made of.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from detector_runtime.bundle import BundleMetrics, Interval, ThresholdTable
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from pipeline.evaluation.evaluation import Evaluation
@@ -14,10 +20,15 @@ from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of, sha256_of
-from pipeline.provenance import code_version_of
+from pipeline.provenance import ArtifactVersion, Provenance, asset_name, code_version_of
 from pipeline.release.bundle import Release, release_version
+from pipeline.release.channels import CHALLENGER, CHANNELS
 from pipeline.release.package import RuntimePackage
-from resources.artifacts import Artifact, Artifacts
+from pipeline.release.published import Publication, PublishedModel
+from pipeline.release.version import NewVersion, evidence_of
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
+from resources.releases.release_store import PublishedVersion, ReleaseStore
+from resources.releases.resource import LOCATION_VARIABLE, Releases
 from resources.state import PROJECT_ROOT, is_checkout
 
 GROUP = "release"
@@ -61,7 +72,7 @@ def release_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
         return build_asset(build, write, lambda folder: show_package(RuntimePackage.open(folder)))
 
-    return [runtime_package]
+    return [runtime_package, _published_model(pack)]
 
 
 def show_package(package: RuntimePackage) -> Metadata:
@@ -107,3 +118,123 @@ def _metrics(report: EvaluationReport) -> BundleMetrics | None:
         real_recall=scores.micro.recall,
         real_images=scores.frames,
     )
+
+
+def _published_model(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = code_version_of("pipeline.release.published", "pipeline.release.version")
+
+    @dg.asset(
+        key=keys.published_model,
+        deps=[keys.runtime_package, keys.real_evaluation, keys.onnx_export],
+        group_name=GROUP,
+        kinds={"s3"},
+        code_version=code,
+        output_required=False,
+        description="The runtime package as a signed version in the folder or bucket that "
+        f"{LOCATION_VARIABLE} names, offered in the channel {CHALLENGER}. Nothing is done where no "
+        "place is named.",
+    )
+    def published_model(
+        context: dg.AssetExecutionContext, artifacts: Artifacts, releases: Releases
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        if not releases.is_configured:
+            notice(
+                context.log.info,
+                f"{keys.published_model.to_user_string()}: not published, because "
+                f"{LOCATION_VARIABLE} names no folder and no bucket.",
+            )
+            return
+        store, instance = artifacts.store, context.instance
+        package, evaluation, export = (
+            latest(instance, store, key)
+            for key in (keys.runtime_package, keys.real_evaluation, keys.onnx_export)
+        )
+        publisher = releases.publisher(pack.name)
+        sequence = publisher.store.next_sequence(CHALLENGER)
+        version = publisher.publish(new_version(pack.name, store, package, evaluation, export))
+        offered = publisher.store.head(CHALLENGER)
+        if offered is None or offered.version != version.id:
+            reason = f"published by run {context.run.run_id[:8]}"
+            publisher.move(CHALLENGER, version, reason, sequence)
+        publisher.store.settle(CHALLENGER)
+        publication = Publication(
+            place=publisher.store.place,
+            name=pack.name,
+            id=version.id,
+            version=version.manifest.version,
+            manifest_sha256=version.manifest_sha256,
+        )
+        recipe = publication.model_dump(mode="json")
+        inputs = (package, evaluation, export)
+        build = AssetBuild(context, store, keys.published_model, code, recipe, inputs)
+
+        def write(folder: Path) -> None:
+            PublishedModel.write(folder, publication)
+
+        yield build_asset(build, write, lambda _folder: show_version(version, publisher.store))
+
+    return published_model
+
+
+def new_version(
+    game: str, store: ArtifactStore, package: Artifact, evaluation: Artifact, export: Artifact
+) -> NewVersion:
+    """A version of three artifacts, with all that they were made from."""
+    opened, records = Evaluation.open(evaluation.path), _records(store, package, evaluation)
+    weights = (made for made in records if made.recipe.asset.endswith("/trained_weights"))
+    trained = next(weights, None)
+    return NewVersion(
+        name=game,
+        package=RuntimePackage.open(package.path),
+        report=opened.report,
+        evidence=evidence_of(opened, OnnxExport.open(export.path)),
+        lineage={
+            asset_name(made.recipe.asset, made.recipe.partition): made.data_version
+            for made in records
+        },
+        trained_at=datetime.fromisoformat(trained.made_at) if trained else None,
+        created_at=datetime.fromisoformat(records[0].made_at),
+    )
+
+
+def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ...]:
+    """How artifacts were made, and all that they were made from: the first of its kind, once."""
+    waiting = [artifact.version for artifact in artifacts]
+    found: dict[ArtifactVersion, Provenance] = {}
+    for version in waiting:  # grows while it is walked
+        record = next(iter(store.provenance_of(version)), None)
+        if record is not None and version not in found:
+            found[version] = record
+            waiting.extend(record.recipe.inputs)
+    return tuple(found.values())
+
+
+def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:
+    """Version, what the channels offer, and the lines that promote and roll back."""
+    manifest = version.manifest
+    heads = {channel: store.head(channel) for channel in CHANNELS}
+    rows = (
+        [
+            name,
+            f"`{head.version}`",
+            head.sequence,
+            head.issued_at.isoformat(),
+            head.actor,
+            head.reason,
+        ]
+        for name, head in heads.items()
+        if head is not None
+    )
+    shown: Metadata = {
+        "version": manifest.version,
+        "id": version.id,
+        "place": store.place,
+        "signed_by": version.signed_by or "",
+        "model_mb": round(manifest.total_bytes / 1e6, 2),
+        "channels": table(["channel", "offers", "move", "since", "who", "why"], rows),
+        "promote": f"outpost release promote {version.id} --game {store.name} --reason ...",
+        "roll_back": f"outpost release rollback --game {store.name} --reason ...",
+    }
+    f1 = manifest.metrics.real_micro_f1
+    return shown if f1 is None else {**shown, "real_f1": f1.value}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from doubles.publisher import Publisher
 from PIL import Image
 
 from detector_runtime import FrameDiffer, open_detector
@@ -28,11 +29,14 @@ ENDLESS = ("watch", "serve")
 def folder(
     tmp_path: Path, block_model: Callable[..., Path], make_bundle: Callable[..., Path]
 ) -> Path:
-    """What the examples name: a screenshot, a bundle, a model and a folder of screenshots."""
+    """What the examples name: a screenshot, a bundle, a published model, a folder of images."""
     shutil.make_archive("bundle", "zip", make_bundle())
     shutil.rmtree("bundle")
     (tmp_path / "screenshots").mkdir()
     Image.fromarray(screenshot()).save(tmp_path / "shot.png")
+    publisher = Publisher(tmp_path / "published" / "blocks")
+    publisher.publish(1)
+    shutil.copy(publisher.keys_file, "keys.json")
     return tmp_path
 
 
@@ -98,7 +102,10 @@ def test_commands_run(
     lines = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines]
     ours = [words[1:] for words in commands if words[0] == "detector-runtime"]
-    assert {words[0] for words in ours} == {"detect", "info", "bench", "watch", "serve"}
+    assert {words[0] for words in ours} == {
+        *("detect", "info", "bench", "watch", "serve"),
+        *("update", "status"),
+    }
     for words in ours:
         if words[0] in ENDLESS:
             _parser().parse_args(words)

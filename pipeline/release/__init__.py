@@ -1,4 +1,6 @@
-"""Release: the model bundle, the wheel that carries it, and the audit of where it came from.
+"""Release: the model bundle, the wheel that carries it, what is published, and the audit.
 
-Read `bundle`, `wheel`, `package` (the artifact), `audit`.
+Read `bundle`, `wheel`, `package` (the artifact), `version` (what travels), `gates`, `channels`,
+`key_sets`, `signed_bundle`, `published` (the artifact), `audit`. Where models are published is
+`resources.releases`.
 """

@@ -20,6 +20,9 @@ from detector_runtime.bundle import ENTRY_POINT_GROUP
 
 from pipeline.errors import OutpostError
 
+MODEL_LICENCE = "AGPL-3.0-or-later"
+"""Of what was trained with ultralytics."""
+
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip archive can express."""
 _READABLE_FILE = 0o100644 << 16
@@ -75,7 +78,7 @@ Metadata-Version: 2.4
 Name: {name}
 Version: {version}
 Summary: Detector of {game} screenshots, for detector_runtime.
-License-Expression: AGPL-3.0-or-later
+License-Expression: {MODEL_LICENCE}
 Requires-Python: >=3.10
 Requires-Dist: detector-runtime
 Description-Content-Type: text/markdown

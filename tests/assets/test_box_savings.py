@@ -58,3 +58,14 @@ def test_nothing_is_said_where_f1_does_not_grow(savings: ModuleType) -> None:
     flat = [savings.Run(0, way, b, b, 1, 0.5) for way in ("random", "chosen") for b in (80, 160)]
     figures = savings.figures_of([savings.Run(0, "before", 0, 0, 0, 0.5), *flat])
     assert "boxes_saved" not in figures
+    assert (figures["seeds"], figures["f1_gain_80"]) == (1, 0)
+    assert "f1_gain_80_low" not in figures
+
+
+def test_a_gain_has_an_interval_of_the_seeds(savings: ModuleType) -> None:
+    figures = savings.figures_of(scores(savings, [2.0, 1.0, 2.0]))
+    gains = [0.05, 0.0, 0.05]
+    reach = 4.3027 * math.sqrt(sum((g - 0.1 / 3) ** 2 for g in gains) / 2 / 3)
+    assert figures["f1_gain_80"] == pytest.approx(0.1 / 3)
+    assert figures["f1_gain_80_low"] == pytest.approx(0.1 / 3 - reach, abs=1e-4)
+    assert figures["f1_gain_80_high"] == pytest.approx(0.1 / 3 + reach, abs=1e-4)

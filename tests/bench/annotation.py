@@ -14,6 +14,8 @@ other for the same F1 (the relative potency of bioassays).
 - `boxes_saved`: the share of boxes that choosing saves; negative where it takes more.
 - `boxes_saved_low`, `boxes_saved_high`: its 95% interval, by Student's t over the seeds, which are
   paired: one pool, one beginning and one order of steps for both ways.
+- `f1_gain_80`: by how much F1 is higher where frames were chosen, with a budget, and likewise its
+  interval; it says something also where F1 does not grow with the boxes, and nothing is saved.
 - `f1_before`: with what is labelled to begin with; `f1_random_80`, `f1_chosen_80`: with a budget.
 
 Figures of Wesnoth begin with `wesnoth_`. It needs the installed game and its labelled screenshots.

@@ -32,17 +32,37 @@ def figures_of(runs: Sequence[Run]) -> dict[str, float]:
         )
         for way, budget in [("before", 0), *((w, b) for b in budgets for w in ("random", "chosen"))]
     }
+    figures["seeds"] = float(len({run.seed for run in runs}))
+    for budget in budgets:
+        middle, reach = _mean_and_reach(_gains(runs, budget))
+        figures[f"f1_gain_{budget}"] = middle
+        if reach is not None:
+            figures[f"f1_gain_{budget}_low"] = middle - reach
+            figures[f"f1_gain_{budget}_high"] = middle + reach
     ratios = log_ratios(runs)
-    seeds = len(ratios)
     if not ratios:
         return figures
-    middle = statistics.mean(ratios)
-    figures |= {"seeds": float(seeds), "boxes_saved": 1 - 2**-middle}
-    if seeds > 1:
-        reach = float(stats.t.ppf(0.975, seeds - 1)) * statistics.stdev(ratios) / math.sqrt(seeds)
+    middle, reach = _mean_and_reach(ratios)
+    figures["boxes_saved"] = 1 - 2**-middle
+    if reach is not None:
         figures["boxes_saved_low"] = 1 - 2 ** -(middle - reach)
         figures["boxes_saved_high"] = 1 - 2 ** -(middle + reach)
     return figures
+
+
+def _gains(runs: Sequence[Run], budget: int) -> list[float]:
+    """By how much F1 is higher where frames were chosen, for each seed."""
+    f1 = {(run.seed, run.way): run.f1 for run in runs if run.budget == budget}
+    return [f1[seed, "chosen"] - f1[seed, "random"] for seed in sorted({seed for seed, _ in f1})]
+
+
+def _mean_and_reach(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean, and how far its 95% interval by Student's t reaches; None of a single value."""
+    count = len(values)
+    if count < 2:
+        return statistics.mean(values), None
+    t = float(stats.t.ppf(0.975, count - 1))
+    return statistics.mean(values), t * statistics.stdev(values) / math.sqrt(count)
 
 
 def log_ratios(runs: Sequence[Run]) -> list[float]:

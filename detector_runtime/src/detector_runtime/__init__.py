@@ -8,11 +8,13 @@
 Needs numpy, Pillow, onnxruntime, scipy and pydantic; no OpenCV, no torch. What is heavy is imported
 when it is first used. Nothing here knows how a detector is trained.
 
-Read `results`, `detector` and `access`, then `models`, `bundle` and `tracking`.
+Read `results`, `detector` and `access`, then `models`, `bundle` and `tracking`; `updates` keeps a
+model up to date.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from detector_runtime._version import __version__
@@ -28,7 +30,12 @@ from detector_runtime.errors import (
     ModelLoadError,
     ModelOutputError,
     PredictionExpiredError,
+    SourceError,
+    SourceUnreachableError,
     UnknownOnnxLayoutError,
+    UntrustedUpdateError,
+    UpdateBusyError,
+    UpdateError,
 )
 from detector_runtime.results import DetectedEntity, Detections, ModelSource, Timings
 from detector_runtime.settings import DetectorSettings
@@ -40,11 +47,14 @@ from detector_runtime.tracking.tracker import EntityTracker, TrackerSettings
 
 if TYPE_CHECKING:
     from detector_runtime.bundle import Bundle, BundleManifest
+    from detector_runtime.updates.checking import CheckResult, UpdatePolicy
+    from detector_runtime.updates.updater import ModelUpdater
 
 __all__ = [
     "Bundle",
     "BundleError",
     "BundleManifest",
+    "CheckResult",
     "ClassListError",
     "ConfigurationError",
     "DetectedEntity",
@@ -60,12 +70,19 @@ __all__ = [
     "ModelLoadError",
     "ModelOutputError",
     "ModelSource",
+    "ModelUpdater",
     "MotionNoise",
     "PredictionExpiredError",
+    "SourceError",
+    "SourceUnreachableError",
     "Thresholds",
     "Timings",
     "TrackerSettings",
     "UnknownOnnxLayoutError",
+    "UntrustedUpdateError",
+    "UpdateBusyError",
+    "UpdateError",
+    "UpdatePolicy",
     "WorldView",
     "__version__",
     "get_detector",
@@ -74,10 +91,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # pydantic takes longer to import than all else here, and only bundles need it.
-    if name in ("Bundle", "BundleManifest"):
-        from detector_runtime import bundle
+_LATE = {
+    "Bundle": "detector_runtime.bundle",
+    "BundleManifest": "detector_runtime.bundle",
+    "CheckResult": "detector_runtime.updates.checking",
+    "ModelUpdater": "detector_runtime.updates.updater",
+    "UpdatePolicy": "detector_runtime.updates.checking",
+}
+"""Where names are whose modules import pydantic: it takes longer than all else here."""
 
-        return getattr(bundle, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

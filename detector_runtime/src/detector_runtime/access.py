@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detector_runtime.detector import Detector
 from detector_runtime.errors import ConfigurationError, ModelLoadError
@@ -17,13 +17,17 @@ from detector_runtime.settings import DetectorSettings, settings_from
 from detector_runtime.system.forks import call_in_children, fresh_lock
 from detector_runtime.thresholds import Thresholds
 
+if TYPE_CHECKING:
+    from detector_runtime.updates.updater import ModelUpdater
+
 MODEL_VARIABLE = "DETECTOR_RUNTIME_MODEL"
 SEARCHED_FOLDERS = (Path(), Path("models"))
 
 logger = logging.getLogger("detector_runtime")
 
 _lock = threading.Lock()
-_shared: tuple[Detector, tuple[str | None, bool, DetectorSettings]] | None = None
+_shared: tuple[Detector, tuple[str | None, bool, ModelUpdater | None, DetectorSettings]] | None
+_shared = None
 """The shared detector, and what it was asked for with."""
 
 
@@ -32,11 +36,13 @@ def get_detector(
     use_mock: bool = False,
     *,
     reconfigure: bool = False,
+    updates: ModelUpdater | None = None,
     **settings: Any,
 ) -> Detector:
     """The detector that the whole program shares; opened by the first call.
 
-    The model is `model_path` (a bundle's folder or zip, an `.onnx` or a `.pt` file), else what the
+    The model is that of `updates`, whichever that is at the time of a call; else `model_path` (a
+    bundle's folder or zip, a folder of a `ModelUpdater`, an `.onnx` or a `.pt` file), else what the
     environment variable DETECTOR_RUNTIME_MODEL names, else a bundle in the working folder or its
     `models`, else an installed bundle, else the `.onnx`, else the `.pt` file there, else the mock,
     with a warning. `detector.source` and every result say which it is.
@@ -45,6 +51,7 @@ def get_detector(
         model_path: see above.
         use_mock: takes the mock without a warning.
         reconfigure: replaces the shared detector by one with these arguments.
+        updates: keeps the model up to date while the detector is used.
         settings: fields of `DetectorSettings`, for example `imgsz=640`.
 
     Raises:
@@ -52,11 +59,17 @@ def get_detector(
             several models that could be meant.
         ModelLoadError: the model cannot be opened. A model that was named is never replaced by
             another one.
+        UpdateError: `updates` has no model yet, and none could be fetched.
     """
     global _shared
     chosen = settings_from(settings)
-    asked = (None if model_path is None else str(model_path), use_mock, chosen)
-    nothing_asked = asked == (None, False, DetectorSettings())
+    asked = (None if model_path is None else str(model_path), use_mock, updates, chosen)
+    nothing_asked = asked == (None, False, None, DetectorSettings())
+    if updates is not None and (use_mock or model_path is not None):
+        raise ConfigurationError(
+            "a model is named beside the one that is kept up to date",
+            "Pass either updates= or model_path; updates.use(path) takes a model of your own.",
+        )
     with _lock:
         if _shared is not None and not reconfigure:
             detector, asked_before = _shared
@@ -67,7 +80,11 @@ def get_detector(
                 "Call get_detector() without arguments, pass reconfigure=True to replace it, or "
                 "use open_detector() for a second one.",
             )
-        detector = open_detector(model_path, use_mock, chosen)
+        detector = (
+            open_detector(model_path, use_mock, chosen)
+            if updates is None
+            else updates.detector(chosen)
+        )
         _close_shared()
         _shared = detector, asked
         return detector
@@ -173,7 +190,7 @@ def find_model() -> Path | None:
 
 
 def open_model(path: Path, settings: DetectorSettings) -> Model:
-    """The model in a bundle, an `.onnx` or a `.pt` file.
+    """The model in a bundle, a folder of a `ModelUpdater`, an `.onnx` or a `.pt` file.
 
     Raises:
         ModelLoadError: absent, damaged, or of another kind.
@@ -192,6 +209,11 @@ def open_model(path: Path, settings: DetectorSettings) -> Model:
     if path.suffix == ".onnx":
         card = ModelCard(ModelSource("onnx", path.name), stated, thresholds=Thresholds())
         return load_onnx(path, card, options)
+    from detector_runtime.updates.installed import CURRENT_FILE
+    from detector_runtime.updates.updater import ModelUpdater
+
+    if (path / CURRENT_FILE).is_file():
+        return ModelUpdater(path).open(options)[1]
     return Bundle.load(path).open(options)
 
 

@@ -301,7 +301,7 @@ def _check_age(values: Any, name: str) -> None:
     needed = values.get("min_runtime")
     too_new = isinstance(schema, int) and schema > SCHEMA_VERSION
     if isinstance(needed, str):
-        too_new = too_new or _version_key(needed) > _version_key(__version__)
+        too_new = too_new or needs_newer_runtime(needed)
     if too_new:
         raise BundleError(
             f"{name} needs detector_runtime {needed or 'of a newer kind'}, this is {__version__}",
@@ -322,6 +322,11 @@ def _check_contract(manifest: BundleManifest, model: OnnxModel) -> None:
             f"the model in bundle {manifest.name} differs from its manifest: {'; '.join(problems)}",
             "The bundle was put together wrongly; build it again.",
         )
+
+
+def needs_newer_runtime(min_runtime: str) -> bool:
+    """Whether something that names its oldest runtime is too new for this one."""
+    return _version_key(min_runtime) > _version_key(__version__)
 
 
 def _version_key(version: str) -> tuple[int, ...]:

@@ -45,11 +45,8 @@ class Detector:
 
     def __init__(self, model: Model, settings: DetectorSettings | None = None) -> None:
         self.settings = settings or DetectorSettings()
-        self.model = model
-        self.thresholds = self.settings.chosen_thresholds(model.facts.thresholds)
+        self._use(model)
         self.tracker = _tracker(self.settings, model.facts.class_names)
-        self._least = self.thresholds.for_classes(model.facts.class_names)
-        self._scale = ScaleGuard(model.facts)
         self._camera = CameraMotion(self.settings.world_view)
         self._unseen_shift = np.zeros(2)
         self._lock = threading.RLock()
@@ -170,10 +167,26 @@ class Detector:
             self._forget()
             self._camera.reset()
 
+    def replace_model(self, model: Model) -> None:
+        """Goes on with another model, from the next call on; one that is under way is finished.
+
+        Tracks go on where the classes are the same. Else they start over, and ids go on counting.
+        The model that was used is closed.
+        """
+        with self._lock:
+            before = self.model
+            self._use(model)
+            if model.facts.class_names != before.facts.class_names:
+                if self.tracker is not None:
+                    self.tracker = self.tracker.for_classes(model.facts.class_names)
+                self._forget()
+        before.close()
+
     def warmup(self) -> None:
         """Runs the model once on a grey image: the first run is the slowest."""
-        width, height = self.model.facts.input_size
-        self.model.infer([Frame(np.full((height, width, 3), 114, np.uint8))], 1.0)
+        with self._lock:
+            width, height = self.model.facts.input_size
+            self.model.infer([Frame(np.full((height, width, 3), 114, np.uint8))], 1.0)
 
     def find_entity_by_id(self, entity_id: str) -> DetectedEntity | None:
         """The entity with this id in the latest result, or None."""
@@ -204,6 +217,12 @@ class Detector:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def _use(self, model: Model) -> None:
+        self.model = model
+        self.thresholds = self.settings.chosen_thresholds(model.facts.thresholds)
+        self._least = self.thresholds.for_classes(model.facts.class_names)
+        self._scale = ScaleGuard(model.facts)
 
     def _look_at_all(self, frame: Frame, timestamp: float | None) -> Detections:
         self._scans_since_full = 0

@@ -56,3 +56,35 @@ class ConfigurationError(DetectorError, ValueError):
 
 class PredictionExpiredError(DetectorError):
     """Positions were predicted too often, or for too long, without looking."""
+
+
+class DocumentError(DetectorError):
+    """A document of a publisher that is damaged, of another kind, or newer than this package."""
+
+
+class SignatureError(DetectorError):
+    """A document that was changed after it was signed, or that must not be signed so."""
+
+
+class UnknownKeyError(SignatureError):
+    """A document that only keys have signed which do not count (yet, or any more)."""
+
+
+class UpdateError(DetectorError):
+    """A model that could not be brought up to date; the one that was there goes on."""
+
+
+class UpdateBusyError(UpdateError):
+    """Another program changes the same folder of models at this moment."""
+
+
+class SourceError(UpdateError):
+    """The place where models are published says no, or answers with something else."""
+
+
+class SourceUnreachableError(SourceError):
+    """The place where models are published cannot be reached, or only in part."""
+
+
+class UntrustedUpdateError(UpdateError):
+    """Something that the publisher cannot have meant: older, endless, for others, altered."""

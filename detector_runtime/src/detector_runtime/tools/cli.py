@@ -19,6 +19,11 @@ from detector_runtime.images import check_sides
 from detector_runtime.results import Detections
 from detector_runtime.settings import DetectorSettings
 from detector_runtime.tools.looking import MODES, look
+from detector_runtime.tools.updating import (
+    add_source_arguments,
+    add_update_commands,
+    updater_of,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_watch(commands)
     _add_serve(commands)
+    add_update_commands(commands)
     return parser
 
 
@@ -96,6 +102,10 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--max-mb", type=float, default=20, help="of one request")
     command.add_argument("--rate", type=float, default=20, help="images a second")
     _add_model_arguments(command)
+    command.add_argument(
+        "--updates", type=Path, metavar="FOLDER", help="keep the model in this folder up to date"
+    )
+    add_source_arguments(command)
     command.set_defaults(run=_serve)
 
 
@@ -110,13 +120,16 @@ def _add_model_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _open(chosen: argparse.Namespace) -> Detector:
-    settings = DetectorSettings(
+    return open_detector(chosen.model, chosen.mock, _settings(chosen))
+
+
+def _settings(chosen: argparse.Namespace) -> DetectorSettings:
+    return DetectorSettings(
         confidence_threshold=chosen.confidence,
         imgsz=chosen.imgsz,
         threads=chosen.threads,
         tracking=chosen.tracking,
     )
-    return open_detector(chosen.model, chosen.mock, settings)
 
 
 def _detect(chosen: argparse.Namespace) -> None:
@@ -234,11 +247,22 @@ def _serve(chosen: argparse.Namespace) -> None:
         per_second=chosen.rate,
         burst=max(1, round(chosen.rate)),
     )
-    with _open(chosen) as detector:
+    with _open_served(chosen) as detector:
         detector.warmup()
         with DetectionServer(detector, chosen.host, chosen.port, limits) as server:
             print(f"{detector.source} on http://{chosen.host}:{server.server_port}", flush=True)
             server.serve_forever()
+
+
+def _open_served(chosen: argparse.Namespace) -> Detector:
+    if chosen.updates is None:
+        return _open(chosen)
+    if chosen.mock or chosen.model is not None:
+        raise ConfigurationError(
+            "--updates names where the model is, and --model or --mock another one",
+            "Leave one of them out.",
+        )
+    return updater_of(chosen.updates, chosen).detector(_settings(chosen))
 
 
 def _print_table(path: Path, found: Detections) -> None:

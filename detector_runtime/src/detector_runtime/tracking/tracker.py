@@ -134,6 +134,13 @@ class IdCounter:
             self._next[class_id] += 1
         return taken
 
+    def for_classes(self, class_names: Sequence[str]) -> IdCounter:
+        """One for another list of classes; those of the same name go on counting."""
+        counts = dict(zip(self._names, self._next))  # noqa: B905
+        other = IdCounter(class_names)
+        other._next = [counts.get(name, 0) for name in other._names]
+        return other
+
 
 @dataclass
 class _Tracks:
@@ -224,6 +231,12 @@ class EntityTracker:
 
     def __len__(self) -> int:
         return len(self._tracks)
+
+    def for_classes(self, class_names: Sequence[str]) -> EntityTracker:
+        """One without tracks for another list of classes; ids go on counting."""
+        other = EntityTracker(class_names, self.settings)
+        other._counter = self._counter.for_classes(class_names)
+        return other
 
     def update(
         self,
@@ -533,6 +546,12 @@ class GreedyTracker:
         self._iou_threshold = iou_threshold
         self._counter = IdCounter(class_names)
         self._previous: Detections | None = None
+
+    def for_classes(self, class_names: Sequence[str]) -> GreedyTracker:
+        """One without memory for another list of classes; ids go on counting."""
+        other = GreedyTracker(class_names, self._iou_threshold)
+        other._counter = self._counter.for_classes(class_names)
+        return other
 
     def update(
         self,

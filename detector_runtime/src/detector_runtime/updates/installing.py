@@ -1,0 +1,232 @@
+"""From the document of a channel to a version that is ready to be used.
+
+Everything happens in a folder of its own: until a version has its name, no program sees anything
+of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from detector_runtime.bundle import MANIFEST_NAME, Bundle, BundleManifest, FileDigest
+from detector_runtime.errors import UntrustedUpdateError, UpdateError
+from detector_runtime.images import Frame
+from detector_runtime.models.base import Model
+from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
+from detector_runtime.results import ModelSource
+from detector_runtime.system.files import flush_folder, write_durably
+from detector_runtime.updates.documents import (
+    LARGEST_DOCUMENT,
+    MANIFEST_FILE,
+    ChannelPointer,
+    Manifest,
+)
+from detector_runtime.updates.downloads import PART, download, file_digest
+from detector_runtime.updates.installed import OWN, InstalledModel, ModelFolder
+from detector_runtime.updates.sources.base import Source, read_whole
+from detector_runtime.updates.trust import TELL_PUBLISHER, TrustedKeys
+
+LARGEST_VERSION = 4 << 30
+"""Bytes of all files together."""
+SPARE = 64 << 20
+"""Bytes that are left on the disk for others."""
+TRIAL_SIZE = (640, 360)
+"""Width and height of the image that a model is asked about."""
+
+
+def fetch_manifest(
+    source: Source, pointer: ChannelPointer, trusted: TrustedKeys
+) -> tuple[Manifest, bytes]:
+    """The manifest that a channel's document names, and the bytes of its file.
+
+    Raises:
+        UntrustedUpdateError: another one, or of another model.
+        SignatureError: it is not signed by a key that counts.
+        DocumentError: it is none, or for a newer runtime.
+        SourceError: it cannot be fetched.
+    """
+    path = f"versions/{pointer.version}/{MANIFEST_FILE}"
+    content = read_whole(source, path, LARGEST_DOCUMENT)
+    if hashlib.sha256(content).hexdigest() != pointer.manifest_sha256:
+        raise UntrustedUpdateError(
+            f"{source.where(path)} is not the manifest that the channel '{pointer.channel}' names",
+            f"It was altered, or is half way between two versions. {TELL_PUBLISHER}",
+        )
+    manifest = trusted.manifest(content, source.where(path))
+    if manifest.name != pointer.name:
+        raise UntrustedUpdateError(
+            f"{source.where(path)} is of the model '{manifest.name}', not of '{pointer.name}'",
+            TELL_PUBLISHER,
+        )
+    if manifest.total_bytes > LARGEST_VERSION:
+        raise UntrustedUpdateError(
+            f"version {pointer.version} has {manifest.total_bytes} bytes, more than the "
+            f"{LARGEST_VERSION} that are taken",
+            TELL_PUBLISHER,
+        )
+    return manifest, content
+
+
+def fetch_version(
+    source: Source,
+    models: ModelFolder,
+    version: str,
+    manifest: tuple[Manifest, bytes],
+    wait: Callable[[float], object],
+) -> Path:
+    """Bring the files of a version into the folder, verified; not under its name yet.
+
+    What an earlier try fetched, and files that other versions share with it, are not fetched again.
+
+    Args:
+        source: where it is published.
+        models: whose lock the caller holds.
+        version: its folder there and here.
+        manifest: what it consists of, and the bytes that say so.
+        wait: for so many seconds before another try.
+
+    Returns:
+        Where they are: for `ModelFolder.keep`, when they were tried out.
+
+    Raises:
+        UpdateError: no room, or not what it should be.
+        SourceError: it cannot be fetched.
+        OSError: it cannot be written.
+    """
+    said, content = manifest
+    there = models.folder_of(version)
+    if all(_is(there / name, expected) for name, expected in said.files.items()):
+        return there
+    incoming = models.incoming(version)
+    _check_room(incoming, said)
+    _remove_others(incoming, said)
+    for name, expected in said.files.items():
+        target = incoming / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if _is(target, expected):
+            continue
+        here = next((file for file in models.copies(name) if _is(file, expected)), None)
+        if here is not None:
+            write_durably(target, here.read_bytes())
+        else:
+            download(source, f"versions/{version}/{name}", expected, target, wait)
+    write_durably(incoming / MANIFEST_FILE, content)
+    flush_folder(incoming)
+    return incoming
+
+
+def try_bundle(folder: Path, manifest: Manifest) -> BundleManifest:
+    """Open a bundle as a program would, and have it look at an image.
+
+    Raises:
+        ModelLoadError: it cannot be opened here, or does not give rows.
+        ModelOutputError: it gives rows that no detector would give.
+        UntrustedUpdateError: it is not what its signed manifest says.
+    """
+    bundle = Bundle.load(folder)
+    if bundle.manifest.classes != manifest.classes:
+        raise UntrustedUpdateError(
+            f"the classes of version {manifest.version} are not those that its manifest says",
+            f"The version was put together wrongly. {TELL_PUBLISHER}",
+        )
+    try_model(bundle.open(OnnxOptions(threads=1)))
+    return bundle.manifest
+
+
+def try_model(model: Model) -> None:
+    """Have a model look at an image, of noise: every part of it has something to compute.
+
+    It is closed afterwards.
+
+    Raises:
+        ModelLoadError: it does not give rows.
+        ModelOutputError: it gives rows that no detector would give.
+    """
+    width, height = TRIAL_SIZE
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    try:
+        model.infer([Frame(noise)], 0.0)
+    finally:
+        model.close()
+
+
+def _is(file: Path, expected: FileDigest) -> bool:
+    if not file.is_file() or file.stat().st_size != expected.size:
+        return False
+    return file_digest(file) == expected.sha256
+
+
+def _remove_others(folder: Path, manifest: Manifest) -> None:
+    """What an interrupted write left behind does not become part of a version."""
+    known = {folder / f"{name}{ending}" for name in manifest.files for ending in ("", PART)}
+    for file in folder.rglob("*"):
+        if file.is_file() and file not in known:
+            file.unlink()
+
+
+def _check_room(folder: Path, manifest: Manifest) -> None:
+    """Before a byte is fetched; files that are there already are counted as if they were not."""
+    free = shutil.disk_usage(folder).free
+    needed = manifest.total_bytes + SPARE
+    if free < needed:
+        raise UpdateError(
+            f"the next model needs {needed >> 20} MB, and {free >> 20} MB are free at {folder}",
+            "Make room on that disk; the model in use stays meanwhile.",
+        )
+
+
+def copy_own(path: Path, models: ModelFolder) -> InstalledModel:
+    """Bring a model of the user's own into the folder, tried out.
+
+    Args:
+        path: a bundle (folder or zip), or an ONNX file.
+        models: whose lock the caller holds.
+
+    Raises:
+        ModelLoadError: it cannot be used.
+        OSError: it cannot be written.
+    """
+    if path.suffix == ".onnx":
+        onnx: str | None = path.name
+        card = ModelCard(ModelSource("onnx", path.name))
+        model: Model = load_onnx(path, card, OnnxOptions(threads=1))
+        contents = {path.name: path.read_bytes()}
+        trained_at = None
+    else:
+        bundle = Bundle.load(path)
+        onnx, model = None, bundle.open(OnnxOptions(threads=1))
+        contents = {**bundle.contents, MANIFEST_NAME: bundle.manifest.to_json().encode()}
+        trained_at = _time_in(bundle.manifest.lineage.get("trained_at"))
+    name = str(model.facts.source)
+    try_model(model)
+    digest = hashlib.sha256()
+    for file, content in sorted(contents.items()):
+        digest.update(hashlib.sha256(file.encode() + b"\0" + content).digest())
+    incoming = models.incoming(f"{OWN}{digest.hexdigest()[:12]}")
+    for file, content in contents.items():
+        (incoming / file).parent.mkdir(parents=True, exist_ok=True)
+        write_durably(incoming / file, content)
+    models.keep(incoming)
+    return InstalledModel(
+        version=incoming.name,
+        origin="own",
+        name=name,
+        onnx=onnx,
+        trained_at=trained_at or datetime.fromtimestamp(path.stat().st_mtime, timezone.utc),
+        installed_at=datetime.now(timezone.utc),
+    )
+
+
+def _time_in(value: object) -> datetime | None:
+    """A moment that a bundle's lineage states; None where it states none."""
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

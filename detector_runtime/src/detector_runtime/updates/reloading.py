@@ -1,0 +1,155 @@
+"""A detector that goes on with newer models while it is used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector_runtime.detector import Detector
+from detector_runtime.errors import DetectorError, UpdateBusyError
+from detector_runtime.images import Frame
+from detector_runtime.models.onnx import OnnxOptions
+from detector_runtime.settings import DetectorSettings
+
+if TYPE_CHECKING:
+    from detector_runtime.updates.updater import ModelUpdater
+
+LOOK_SECONDS = 1.0
+"""Between looks at which model is in use in the folder."""
+ASK_SECONDS = 600.0
+"""Between questions whether it is time for a check."""
+CLOSING_SECONDS = 5.0
+"""For which a closing detector waits for its thread."""
+
+logger = logging.getLogger("detector_runtime")
+
+Stamp = tuple[int, int, int]
+"""What changes whenever a file is replaced."""
+
+
+class UpdatingDetector(Detector):
+    """A detector with the model in use in a folder of `ModelUpdater`, whichever that is.
+
+    A thread looks for another model, opens it beside the one in use, and exchanges the two between
+    two calls: none waits for it, and none fails. A model that cannot be opened is not taken.
+    """
+
+    def __init__(
+        self, updater: ModelUpdater, settings: DetectorSettings, *, watch: bool = True
+    ) -> None:
+        stamp = _stamp(updater.models.current_file)
+        options = OnnxOptions(settings.threads, settings.spinning, settings.imgsz)
+        installed, model = updater.open(options)
+        super().__init__(model, settings)
+        self._updater = updater
+        self._options = options
+        self._stamp = stamp
+        self._version = installed.version
+        self._noted = installed.worked
+        self._watch = watch
+        self._watcher = _Watcher(self)
+
+    def look_for_another_model(self) -> None:
+        """Go on with the model that is in use in the folder by now, if it is another one."""
+        stamp = _stamp(self._updater.models.current_file)
+        if stamp in (None, self._stamp):
+            return
+        self._stamp = stamp
+        try:
+            installation = self._updater.models.installation()
+            if installation is None or installation.current.version == self._version:
+                return
+            installed, model = self._updater.open(self._options)
+        except DetectorError as error:
+            logger.warning("The next model cannot be used, %s goes on: %s", self.source, error)
+            return
+        before = self.source
+        self.replace_model(model)
+        self._version, self._noted = installed.version, installed.worked
+        logger.info("Using %s in the place of %s", self.source, before)
+
+    def check_if_it_is_time(self) -> None:
+        """Have the folder checked for a newer model, where this detector watches."""
+        if self._watch:
+            try:
+                self._updater.check()
+            except DetectorError as error:
+                self._watch = False
+                logger.warning("Nothing looks for newer models: %s", error)
+
+    def note_that_it_worked(self) -> None:
+        """Remember that the model answered, for `ModelUpdater.rollback`."""
+        last = self.last
+        if self._noted or last is None or last.source is not self.source:
+            return
+        try:
+            self._updater.note_that_it_worked(self._version)
+        except UpdateBusyError:
+            return
+        except DetectorError as error:
+            # A folder that this user may not write, for example: not worth a warning.
+            logger.debug("Not noted that %s worked: %s", self.source, error)
+        self._noted = True
+
+    def close(self) -> None:
+        """Ends the thread and frees the model; the detector is of no use afterwards."""
+        self._watcher.end()
+        self.note_that_it_worked()
+        super().close()
+
+    def after_fork(self) -> None:
+        """Goes on in a forked process, with a thread of its own."""
+        super().after_fork()
+        self._watcher = _Watcher(self)
+
+    def _observe(self, frame: Frame, timestamp: float | None) -> None:
+        self._watcher.begin()
+        super()._observe(frame, timestamp)
+
+
+class _Watcher:
+    """The thread of a detector. It begins with the first call, and ends with the detector."""
+
+    def __init__(self, detector: UpdatingDetector) -> None:
+        # The thread must not be what keeps a detector alive that nobody uses any more.
+        self._detector = weakref.ref(detector)
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Have the thread run. Called by one thread at a time."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="model updates", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Have the thread end; a download that is under way ends by itself."""
+        self._end.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(CLOSING_SECONDS)
+
+    def _run(self) -> None:
+        asked = -ASK_SECONDS
+        while (detector := self._detector()) is not None:
+            if time.monotonic() - asked >= ASK_SECONDS:
+                asked = time.monotonic()
+                detector.check_if_it_is_time()
+            detector.look_for_another_model()
+            detector.note_that_it_worked()
+            del detector
+            if self._end.wait(LOOK_SECONDS):
+                return
+
+
+def _stamp(file: Path) -> Stamp | None:
+    """None where the file is not there."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - a Path takes three times as long
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,0 +1,622 @@
+"""What a check does, from the first install to weeks without a network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from doubles import file_server
+from doubles.file_server import FileServer
+from doubles.publisher import NAMES, Publisher, bundle_files, small_model
+
+from detector_runtime import (
+    ConfigurationError,
+    DetectorSettings,
+    ModelLoadError,
+    ModelUpdater,
+    UpdateError,
+)
+from detector_runtime.errors import SourceUnreachableError
+from detector_runtime.updates import installing, updater
+from detector_runtime.updates.installed import Installation, InstalledModel
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+Updating = Callable[..., ModelUpdater]
+
+
+def paths(server: FileServer) -> list[str]:
+    """What was asked for since the last time."""
+    found = [path for _, path, _ in server.requests]
+    server.requests.clear()
+    return found
+
+
+def test_the_first_model_is_installed_and_answers(
+    publisher: Publisher, updating: Updating, mark_of: Callable[..., float]
+) -> None:
+    version = publisher.publish(3)
+    with updating().detector() as detector:
+        assert mark_of(detector) == 3
+        assert str(detector.source) == "bundle blocks 1.1"
+    status = updating().status()
+    assert status.model is not None
+    assert (status.model.version, status.model.worked) == (version, True)
+    assert status.keys_epoch == 1
+
+
+def test_nothing_new_is_one_request(
+    publisher: Publisher, updating: Updating, server: FileServer
+) -> None:
+    publisher.publish(3)
+    assert updating().check().outcome == "updated"
+    paths(server)
+    assert updating().check(now=True).outcome == "current"
+    assert paths(server) == ["/channels/champion.json"]
+    assert updating().check().outcome == "not due"
+    assert paths(server) == []
+
+
+def test_a_newer_model_is_used_and_the_one_before_is_kept(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    versions = []
+    for mark in (1, 2, 3, 4, 5):
+        versions.append(publisher.publish(mark))
+        assert updating().check(now=True).outcome == "updated"
+        assert used() == mark
+    there = (tmp_path / "models" / "versions").iterdir()
+    assert sorted(folder.name for folder in there) == versions[2:]
+    assert not (tmp_path / "models" / "incoming").exists()
+
+
+def test_a_folder_is_a_source_too(
+    publisher: Publisher, updating: Updating, server: FileServer, used: Callable[[], float]
+) -> None:
+    publisher.publish(3)
+    assert updating(publisher.folder).check().outcome == "updated"
+    assert updating(publisher.folder).check(now=True).outcome == "current"
+    publisher.publish(4)
+    assert updating(publisher.folder).check(now=True).outcome == "updated"
+    assert used() == 4
+    shutil.rmtree(publisher.folder)
+    result = updating(publisher.folder).check(now=True)
+    assert isinstance(result.error, SourceUnreachableError)
+    assert not server.requests
+
+
+def test_source_and_keys_are_remembered(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+    result = ModelUpdater(tmp_path / "models").check(now=True)
+    assert result.outcome == "updated"
+    assert ModelUpdater(tmp_path / "models").status().channel == "champion"
+
+
+def test_what_is_not_said_is_asked_for(publisher: Publisher, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="nothing says where"):
+        ModelUpdater(tmp_path / "models").check()
+    with pytest.raises(ConfigurationError, match="whose updates are to be believed"):
+        ModelUpdater(tmp_path / "models", publisher.folder).check()
+    with pytest.raises(ConfigurationError, match="whose updates are to be believed"):
+        ModelUpdater(tmp_path / "models", publisher.folder).detector()
+    for wrong in ("ftp://x/y", "https://me:secret@x/y", "https://x/y?sig=1", "https://"):
+        with pytest.raises(ConfigurationError) as refused:
+            ModelUpdater(tmp_path / "models", wrong)
+        assert "secret" not in str(refused.value)
+    assert not (tmp_path / "models" / "current.json").exists()
+
+
+def test_without_keys_only_who_asks_for_it_is_served(
+    publisher: Publisher, updating: Updating
+) -> None:
+    version = publisher.add(small_model(3))
+    publisher.offer(version)
+    assert updating(allow_unsigned=True).check().outcome == "updated"
+    assert updating(allow_unsigned=True).status().keys_epoch is None
+
+
+def test_keys_that_are_kept_cannot_be_taken_away(publisher: Publisher, updating: Updating) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.release = type(publisher.release).generate()
+    publisher.publish(4)
+    assert updating(allow_unsigned=True).check(now=True).outcome == "failed"
+
+
+def test_only_what_has_changed_is_fetched(
+    publisher: Publisher, updating: Updating, server: FileServer
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    model = small_model(3)
+    publisher.offer(publisher.add(model))
+    paths(server)
+    assert updating().check(now=True).outcome == "updated"
+    assert [path.rpartition("/")[2] for path in paths(server)] == [
+        "champion.json",
+        "manifest.json",
+        "bundle.json",
+    ]
+
+
+def test_a_channel_that_goes_back_needs_no_download(
+    publisher: Publisher, updating: Updating, server: FileServer, used: Callable[[], float]
+) -> None:
+    first = publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+    updating().check(now=True)
+    publisher.offer(first, reason="the new one misses sheep")
+    paths(server)
+    assert updating().check(now=True).outcome == "updated"
+    assert len(paths(server)) == 2
+    assert used() == 3
+
+
+def test_a_check_a_day(
+    publisher: Publisher, updating: Updating, server: FileServer, clock: Any
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    paths(server)
+    asked = []
+    for hour in range(1, 24 * 7):
+        clock.now += HOUR
+        updating().check()
+        asked += [hour] * len(paths(server))
+    assert asked == [24, 48, 72, 96, 120, 144]
+
+
+def test_a_source_that_is_away_is_asked_each_hour_and_one_that_answers_is_not(
+    publisher: Publisher, updating: Updating, server: FileServer, clock: Any
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    clock.now += DAY
+    gone = updating("http://127.0.0.1:9/")
+    outcomes = []
+    for _ in range(4):
+        outcomes.append(gone.check().outcome)
+        clock.now += HOUR / 2
+    assert outcomes == ["failed", "not due", "failed", "not due"]
+    paths(server)
+    server.faults["champion.json"] = file_server.status(500)
+    clock.now += DAY
+    for _ in range(20):
+        updating().check()
+        clock.now += HOUR
+    assert len(paths(server)) == 1
+
+
+def test_weeks_without_a_network_change_nothing(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], clock: Any
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    gone = updating("http://127.0.0.1:9/")
+    for _ in range(15):
+        clock.now += 3 * DAY
+        result = gone.check()
+        assert result.outcome == "failed"
+        assert "cannot be reached" in result.message
+        assert used() == 3
+    status = gone.status()
+    assert status.failure is not None
+    assert status.is_expired
+    publisher.now += timedelta(days=40)
+    publisher.publish(4)
+    clock.now += DAY
+    assert updating().check().outcome == "updated"
+    assert updating().status().failure is None
+
+
+def test_without_a_network_there_is_no_first_model(updating: Updating) -> None:
+    gone = updating("http://127.0.0.1:9/")
+    with pytest.raises(SourceUnreachableError, match="cannot be reached"):
+        gone.detector()
+    with pytest.raises(UpdateError, match="not time yet"):
+        gone.detector()
+
+
+@pytest.mark.parametrize("years", [-50, -3, 3, 70])
+def test_a_wrong_clock_neither_blocks_nor_asks_each_time(
+    publisher: Publisher, updating: Updating, server: FileServer, clock: Any, years: int
+) -> None:
+    publisher.publish(3)
+    right = clock.now
+    clock.now = right + years * 365 * DAY
+    updating().check(now=True, allow=["expired"])
+    clock.now += HOUR
+    paths(server)
+    updating().check()
+    assert paths(server) == []
+    # The clock is set right, and is wrong again at each start.
+    asked = 0
+    for start in range(20):
+        clock.now = right + start * HOUR / 4
+        updating().check()
+        clock.now = right + years * 365 * DAY + HOUR
+        updating().check()
+        asked += len(paths(server))
+    assert asked == 1
+    clock.now = right + 2 * DAY
+    updating().check()
+    assert len(paths(server)) == 1
+
+
+def test_a_clock_that_starts_at_the_same_moment_each_time_does_not_block(
+    publisher: Publisher, updating: Updating, server: FileServer, clock: Any
+) -> None:
+    publisher.publish(3)
+    boot = clock.now
+    asked = []
+    for start in range(40):
+        clock.now, clock.running = boot, 0.0
+        running = updating()
+        for _ in range(6):
+            clock.now += HOUR / 2
+            clock.running += HOUR / 2
+            running.check()
+        asked += [start] * len([path for path in paths(server) if "champion" in path])
+    assert asked == [0, 8, 16, 24, 32]
+
+
+def test_an_expired_document_changes_nothing_and_is_told(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], clock: Any
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    clock.now += 60 * DAY
+    result = updating().check()
+    assert result.outcome == "current"
+    assert "has expired" in result.message
+    publisher.publish(4)
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("expired", 3)
+    assert updating().check(now=True, allow=["expired"]).outcome == "updated"
+    assert used() == 4
+
+
+def test_signed_documents_tell_the_time_to_a_clock_that_is_behind(
+    publisher: Publisher, updating: Updating, clock: Any
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    late = publisher.now
+    publisher.now = late + timedelta(days=100)
+    publisher.publish(4)
+    clock.now -= 3650 * DAY
+    assert updating().check(now=True).outcome == "updated"
+    publisher.now = late
+    publisher.publish(5)
+    assert updating().check(now=True).outcome == "expired"
+
+
+def test_back_to_the_one_that_worked(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    mark_of: Callable[..., float],
+) -> None:
+    publisher.publish(1)
+    with updating().detector(watch=False) as detector:
+        mark_of(detector)
+    for mark in (2, 3):
+        publisher.publish(mark)
+        updating().check(now=True)
+    back = updating().rollback()
+    assert (back.name, back.worked, used()) == ("blocks 1.1", True, 1)
+    assert updating().check(now=True).outcome == "kept"
+    assert used() == 1
+    assert updating().check(now=True, allow=["held back"]).outcome == "updated"
+    assert used() == 3
+    updating().rollback()
+    publisher.publish(4)
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 4
+
+
+def test_where_nothing_was_before_nothing_is_gone_back_to(
+    publisher: Publisher, updating: Updating, used: Callable[[], float]
+) -> None:
+    with pytest.raises(UpdateError, match="go back to"):
+        updating().rollback()
+    publisher.publish(3)
+    updating().check()
+    with pytest.raises(UpdateError, match="go back to"):
+        updating().rollback()
+    assert used() == 3
+
+
+def own_bundle(folder: Path, mark: float, trained_at: str | None = None) -> Path:
+    folder.mkdir()
+    for name, content in bundle_files("0.1", small_model(mark)).items():
+        (folder / name).write_bytes(content)
+    if trained_at is not None:
+        file = folder / "bundle.json"
+        values = json.loads(file.read_text()) | {"lineage": {"trained_at": trained_at}}
+        file.write_text(json.dumps(values))
+    return folder
+
+
+def test_a_model_of_the_users_own_stays(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    publisher.publish(1)
+    updating().check()
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(small_model(30))
+    assert updating().use(mine).origin == "own"
+    mine.unlink()
+    for mark in (2, 3):
+        publisher.publish(mark)
+        result = updating().check(now=True)
+        assert result.outcome == "kept"
+        assert "mine.onnx stays" in result.message
+        assert used() == 30
+    assert updating().check(now=True, allow=["replace own"]).outcome == "updated"
+    assert used() == 3
+    assert updating().rollback().origin == "own"
+    assert used() == 30
+
+
+@pytest.mark.parametrize(
+    ("trained_at", "outcome"), [("2020-01-01T00:00:00Z", "updated"), ("2099-01-01", "kept")]
+)
+def test_who_wants_it_has_older_models_of_his_own_replaced(
+    publisher: Publisher, updating: Updating, tmp_path: Path, trained_at: str, outcome: str
+) -> None:
+    updating().use(own_bundle(tmp_path / "mine", 30, trained_at))
+    publisher.publish(3)
+    assert updating(own_models="replace older").check().outcome == outcome
+
+
+def test_what_cannot_be_used_is_not_taken_as_ones_own(updating: Updating, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.onnx"
+    for content in (None, b"x" * 1000):
+        if content is not None:
+            bad.write_bytes(content)
+        with pytest.raises(ModelLoadError):
+            updating().use(bad)
+    assert updating().status().model is None
+
+
+def test_a_published_model_that_is_none_is_fetched_once(
+    publisher: Publisher, updating: Updating, server: FileServer, used: Callable[[], float]
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.offer(publisher.add(b"no model" * 100))
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert "not an ONNX model" in result.message
+    paths(server)
+    result = updating().check(now=True)
+    assert result.outcome == "kept"
+    assert paths(server) == ["/channels/champion.json"]
+    assert updating().check(now=True, allow=["refused"]).outcome == "failed"
+    publisher.publish(4)
+    assert updating().check(now=True).outcome == "updated"
+
+
+def test_a_model_with_other_classes_than_its_manifest_says_is_refused(
+    publisher: Publisher, updating: Updating, used: Callable[[], float]
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    files = bundle_files("1.2", small_model(4, ("a", "b")), ("a", "b"))
+    publisher.offer(publisher.add(b"", files=files, names=NAMES))
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert "classes" in result.message
+
+
+def test_a_version_for_a_newer_runtime_is_left_alone(
+    publisher: Publisher, updating: Updating, used: Callable[[], float]
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.offer(publisher.add(small_model(4), min_runtime="99.0"))
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert result.error is not None
+    assert "pip install --upgrade" in result.error.fix
+
+
+def test_a_full_disk_is_noticed_before_a_byte_is_fetched(
+    publisher: Publisher,
+    updating: Updating,
+    server: FileServer,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+    paths(server)
+    monkeypatch.setattr(
+        installing.shutil, "disk_usage", lambda _folder: SimpleNamespace(free=1 << 20)
+    )
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert "are free" in result.message
+    assert not [path for path in paths(server) if path.endswith("model.onnx")]
+
+
+def test_a_folder_that_cannot_be_written_asks_nobody(
+    publisher: Publisher,
+    updating: Updating,
+    server: FileServer,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    paths(server)
+
+    def full(_file: Path, _content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("detector_runtime.updates.state.write_durably", full)
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert "No space left" in result.message
+    assert paths(server) == []
+
+
+def test_another_program_at_the_same_folder_is_not_waited_for(
+    publisher: Publisher, updating: Updating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(updater, "CHECK_PATIENCE", 0.0)
+    publisher.publish(3)
+    with updating()._lock.hold():
+        result = updating().check()
+    assert (result.outcome, result.error) == ("busy", None)
+    assert updating().check().outcome == "updated"
+
+
+def test_a_damaged_model_gives_way_to_the_one_before_and_is_fetched_again(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    version = publisher.publish(4)
+    updating().check(now=True)
+    model = tmp_path / "models" / "versions" / version / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"!")
+    assert used() == 3
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 4
+
+
+def test_what_is_known_of_the_past_may_be_lost(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    publisher.publish(3)
+    old = publisher.channel_file.read_bytes()
+    publisher.publish(4)
+    updating().check()
+    (tmp_path / "models" / "state.json").write_bytes(b"\0" * 100)
+    publisher.channel_file.write_bytes(old)
+    result = updating().check()
+    assert (result.outcome, used()) == ("failed", 4)
+    assert "older" in result.message
+
+
+def test_a_damaged_account_of_what_is_used_is_told(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    (tmp_path / "models" / "current.json").write_text("{")
+    with pytest.raises(UpdateError, match=r"current\.json cannot be read"):
+        updating().detector()
+    assert updating().check(now=True).outcome == "failed"
+
+
+def test_settings_that_do_not_fit_a_model_do_not_cost_it_its_place(
+    publisher: Publisher, updating: Updating, used: Callable[[], float]
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+    updating().check(now=True)
+    with pytest.raises(ModelLoadError, match="imgsz"):
+        updating().detector(DetectorSettings(imgsz=640))
+    assert used() == 4
+
+
+def test_a_disk_that_fills_up_while_a_model_comes(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+
+    def full(_stream: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("detector_runtime.updates.downloads.flush", full)
+        result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert result.error is not None
+    assert "Make room" in result.error.fix
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 4
+
+
+def test_a_model_that_ends_the_program_is_tried_twice(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+
+    def crash(*_arguments: object) -> None:
+        raise SystemExit(139)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("detector_runtime.updates.checking.try_bundle", crash)
+        for _ in range(2):
+            with pytest.raises(SystemExit):
+                updating().check(now=True)
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("kept", 3)
+    assert "ended while it was tried out" in result.message
+    publisher.publish(5)
+    assert updating().check(now=True).outcome == "updated"
+
+
+def test_without_cryptography_what_is_there_runs_and_nothing_is_believed(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+    for name in [name for name in sys.modules if name.startswith("cryptography.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    result = updating().check(now=True)
+    assert (result.outcome, used()) == ("failed", 3)
+    assert result.error is not None
+    assert "detector-runtime[signed]" in result.error.fix
+
+
+def test_only_so_many_versions_are_remembered() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def model(number: int) -> InstalledModel:
+        return InstalledModel(version=f"v{number}", origin="own", name="a", installed_at=moment)
+
+    kept = Installation(current=model(0))
+    for number in range(1, 50):
+        back = kept.followed_by(model(number)).without_current(hold_back=True)
+        assert back is not None
+        kept = back
+    assert (kept.current.version, kept.held_back[-1]) == ("v0", "v49")
+    assert len(kept.held_back) < 20
+    for number in range(1, 50):
+        kept = kept.followed_by(model(number))
+    assert len(kept.earlier) < 10

@@ -1,0 +1,238 @@
+"""A folder as an object store: objects are files, which any program and any web server can read.
+
+Conditional writes need no lock, and so work among processes and machines that share a disk. What an
+object is replaced by is first written under the next free number, a name that the file system
+gives to one writer alone, and then copied over the object's own file::
+
+    channels/champion.json                    the object, for whoever reads files
+    .replaced/channels/champion.json/1, 2     what it was replaced by, in order
+
+The highest number is the object. A writer that is killed between the two leaves a file of before,
+whole, until the object is next read or written through this class. Numbers stay for ever: were one
+free again, a writer who sleeps for long would take it. So what is replaced should be small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.files import name_once, replacing, write_once
+from pipeline.progress import Progress, Report, silent
+from resources.files import remove_tree
+from resources.object_store.base import (
+    ObjectListing,
+    ObjectStoreError,
+    StoredObject,
+    checked_key,
+    missing,
+)
+
+REPLACED = ".replaced"
+BUSY_ATTEMPTS = 100
+BUSY_SECONDS = 0.02
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """See the module, and `ObjectStore`.
+
+    Attributes:
+        root: made when it is first written to.
+    """
+
+    root: Path
+
+    @property
+    def place(self) -> str:
+        """See `ObjectStore`."""
+        return str(self.root)
+
+    def get(self, key: str) -> StoredObject | None:
+        """See `ObjectStore`."""
+        with self._explained():
+            found = self._newest(key)
+            if found is not None and not found[1].tag.startswith("0-"):
+                # Whoever only looks may have no right to write.
+                with suppress(PermissionError):
+                    self._show(key)
+            return found[1] if found else None
+
+    def put_if_absent(self, key: str, content: bytes) -> str | None:
+        """See `ObjectStore`."""
+        file = self._file(key)
+        with self._explained():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if self._numbers(key) or not write_once(file, content, private=False):
+                return None
+            _to_disk(file.parent)
+        return _tag(0, content)
+
+    def put_if_match(self, key: str, content: bytes, tag: str) -> str | None:
+        """See `ObjectStore`."""
+        with self._explained():
+            found = self._newest(key)
+            if found is None or found[1].tag != tag:
+                return None
+            number = found[0] + 1
+            folder = self._replaced(key)
+            folder.mkdir(parents=True, exist_ok=True)
+            if not write_once(folder / str(number), content, private=False):
+                return None
+            _to_disk(folder)
+            self._show(key)
+        return _tag(number, content)
+
+    def upload(self, key: str, file: Path) -> bool:
+        """See `ObjectStore`."""
+        target = self._file(key)
+        with self._explained():
+            if target.exists():
+                return False
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+            try:
+                with file.open("rb") as source, temporary.open("xb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                written = name_once(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _to_disk(target.parent)
+        return written
+
+    def download(self, key: str, file: Path, report: Report = silent) -> None:
+        """See `ObjectStore`."""
+        source, began = self._file(key), time.monotonic()
+        with self._explained(), replacing(file) as neighbour:
+            try:
+                shutil.copyfile(source, neighbour)
+            except FileNotFoundError as error:
+                raise missing(key, self.place) from error
+            mib = neighbour.stat().st_size >> 20
+        report(Progress(f"MiB of {file.name}", mib, mib, time.monotonic() - began))
+
+    def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
+        """See `ObjectStore`."""
+        if prefix:
+            checked_key(prefix.removesuffix("/"))
+        with self._explained():
+            found = sorted(self._listed(prefix), key=lambda one: one.key)
+        yield from found
+
+    def delete(self, key: str) -> None:
+        """See `ObjectStore`."""
+        with self._explained():
+            self._file(key).unlink(missing_ok=True)
+            remove_tree(self._replaced(key))
+
+    def _listed(self, prefix: str) -> Iterator[ObjectListing]:
+        # What lies above the last slash is a folder; only below it anything can begin so.
+        for place, folders, names in os.walk(self.root / prefix.rpartition("/")[0]):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                file = Path(place, name)
+                key = file.relative_to(self.root).as_posix()
+                if not name.startswith(".") and key.startswith(prefix):
+                    with suppress(FileNotFoundError):
+                        yield ObjectListing(key, file.stat().st_size)
+
+    def _newest(self, key: str) -> tuple[int, StoredObject] | None:
+        """The object and how often it was replaced.
+
+        The file is read before the numbers are: where there is none yet, it is the first content.
+        """
+        first = _content(self._file(key))
+        numbers = self._numbers(key)
+        if numbers:
+            content = (self._replaced(key) / str(numbers[-1])).read_bytes()
+            return numbers[-1], StoredObject(content, _tag(numbers[-1], content))
+        return None if first is None else (0, StoredObject(first, _tag(0, first)))
+
+    def _show(self, key: str) -> None:
+        """Bring the object's own file up to the highest number, also one that is added meanwhile.
+
+        Who adds a number calls this after it, so the last one to replace the file sees all of them.
+        """
+        file, folder = self._file(key), self._replaced(key)
+        while True:
+            number = self._numbers(key)[-1]
+            content = (folder / str(number)).read_bytes()
+            if _content(file) != content:
+                _despite_readers(partial(_replace, file, content))
+            if self._numbers(key)[-1] == number:
+                return
+
+    def _numbers(self, key: str) -> list[int]:
+        with suppress(FileNotFoundError):
+            names = [entry.name for entry in self._replaced(key).iterdir()]
+            return sorted(int(name) for name in names if name.isdecimal())
+        return []
+
+    def _file(self, key: str) -> Path:
+        return self.root / checked_key(key)
+
+    def _replaced(self, key: str) -> Path:
+        return self.root / REPLACED / checked_key(key)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ObjectStoreError(
+                f"The folder {self.root} cannot be used: {error.strerror or error}.",
+                "Check that the disk is there and has room, and that you may write to it.",
+            ) from error
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return _despite_readers(file.read_bytes)
+    except FileNotFoundError:
+        return None
+
+
+def _replace(file: Path, content: bytes) -> None:
+    with replacing(file) as neighbour, neighbour.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    _to_disk(file.parent)
+
+
+def _despite_readers(call: Callable[[], T]) -> T:
+    """Windows refuses to replace a file that is open, and to open one that is being replaced."""
+    for _ in range(BUSY_ATTEMPTS if os.name == "nt" else 0):
+        with suppress(PermissionError):
+            return call()
+        time.sleep(BUSY_SECONDS)
+    return call()
+
+
+def _tag(number: int, content: bytes) -> str:
+    """Another one for each write, also where the bytes are those of an earlier one."""
+    return f"{number}-{hashlib.sha256(content).hexdigest()[:32]}"
+
+
+def _to_disk(folder: Path) -> None:
+    """Have the names in a folder survive a power cut, so that no later write is there without."""
+    if os.name == "nt":
+        return  # it does so by itself, and opens no folders
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,148 @@
+"""Private keys: PEM files in the user's own folder, or environment variables.
+
+    <folder>/<model>/root-<id>.pem       signs sets of keys; best kept elsewhere between two uses
+    <folder>/<model>/release-<id>.pem    signs versions and channels
+
+The folder is where the system keeps a user's settings, or where OUTPOST_KEYS says. For machines
+that have no such folder, OUTPOST_RELEASE_KEY and OUTPOST_ROOT_KEY hold the text of a PEM file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from detector_runtime.updates.signatures import SigningKey
+
+from pipeline.errors import OutpostError
+from pipeline.files import write_once
+from resources.state import PROJECT_ROOT, is_checkout
+
+Role = Literal["root", "release"]
+
+FOLDER_VARIABLE = "OUTPOST_KEYS"
+KEY_VARIABLES: dict[Role, str] = {"root": "OUTPOST_ROOT_KEY", "release": "OUTPOST_RELEASE_KEY"}
+
+
+class PrivateKeyError(OutpostError):
+    """A private key that is missing, unreadable, or readable for others."""
+
+
+@dataclass(frozen=True)
+class PrivateKeys:
+    """The private keys of this user. Nothing here is logged, and keys show their id alone."""
+
+    folder: Path
+
+    @classmethod
+    def of_this_user(cls) -> PrivateKeys:
+        """In the folder that OUTPOST_KEYS names, else in the user's own.
+
+        Raises:
+            PrivateKeyError: it lies in the checkout, from where it would be committed some day.
+        """
+        configured = os.environ.get(FOLDER_VARIABLE)
+        default = platformdirs.user_config_path("outpost", appauthor=False) / "keys"
+        folder = Path(configured).expanduser().absolute() if configured else default
+        if is_checkout() and folder.resolve().is_relative_to(PROJECT_ROOT):
+            raise PrivateKeyError(
+                f"{folder} lies in the repository, from which private keys get into everybody's "
+                "hands.",
+                f"Set {FOLDER_VARIABLE} to a folder outside {PROJECT_ROOT}.",
+            )
+        return cls(folder)
+
+    def add(self, model: str, role: Role) -> SigningKey:
+        """Make a new key, and keep it: readable for this user alone.
+
+        Raises:
+            PrivateKeyError: it cannot be written.
+        """
+        key = SigningKey.generate()
+        file = self._folder_of(model) / f"{role}-{key.id}.pem"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_once(file, _to_pem(key), private=True)
+        except OSError as error:
+            raise PrivateKeyError(
+                f"{file} cannot be written: {error.strerror or error}.",
+                f"Give yourself write access, or set {FOLDER_VARIABLE} to another folder.",
+            ) from error
+        return key
+
+    def find(self, model: str, role: Role, counting: Iterable[str]) -> SigningKey:
+        """The newest key of which the public half counts.
+
+        Args:
+            counting: ids.
+
+        Raises:
+            PrivateKeyError: none is here, or one can be read by others.
+        """
+        wanted = sorted(counting)
+        for key in self.all(model, role):
+            if key.id in wanted:
+                return key
+        raise PrivateKeyError(
+            f"None of the private {role} keys of {model} that count is here: {', '.join(wanted)}.",
+            f"Copy {role}-<id>.pem into {self._folder_of(model)}, or put its text into "
+            f"{KEY_VARIABLES[role]}.",
+        )
+
+    def all(self, model: str, role: Role) -> Iterator[SigningKey]:
+        """Every key of a role that is here: the environment's, then files, the newest first.
+
+        Raises:
+            PrivateKeyError: one is unreadable, or can be read by others.
+        """
+        if text := os.environ.get(KEY_VARIABLES[role]):
+            yield _from_pem(text.encode(), KEY_VARIABLES[role])
+        files = self._folder_of(model).glob(f"{role}-*.pem")
+        for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
+            _require_private(file)
+            yield _from_pem(file.read_bytes(), str(file))
+
+    def _folder_of(self, model: str) -> Path:
+        return self.folder / model
+
+
+def _require_private(file: Path) -> None:
+    if os.name != "nt" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise PrivateKeyError(
+            f"Others can read the private key {file}.",
+            f"Run `chmod 600 {file}`; if others have had the chance to, revoke it.",
+        )
+
+
+def _to_pem(key: SigningKey) -> bytes:
+    """PKCS 8, as openssl reads and writes it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(key.seed).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _from_pem(content: bytes, where: str) -> SigningKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    fix = "Restore it from a copy; it begins with -----BEGIN PRIVATE KEY-----."
+    try:
+        key = load_pem_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # Its text might say what it was made from: the cause is not shown.
+        raise PrivateKeyError(f"{where} holds no readable private key.", fix) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise PrivateKeyError(f"{where} holds a private key of another kind than Ed25519.", fix)
+    return SigningKey(key.private_bytes_raw())

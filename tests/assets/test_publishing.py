@@ -1,0 +1,214 @@
+"""From a packaged model to a champion and back: the asset, the commands, and the record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from doubles.artifacts import recorded
+from doubles.releases import new_version
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from assets.core.building import DATA_VERSION_TAG
+from assets.graph.release import release_assets
+from pipeline.games.pack import load_pack
+from pipeline.provenance import ArtifactVersion, Recipe
+from pipeline.release.published import PublishedModel
+from pipeline.release.version import NewVersion
+from resources.artifacts import Artifact
+from resources.defaults import Resources
+from resources.instance import open_instance
+from resources.paths import Paths
+
+ASSETS = ("cvat_merge", "trained_weights", "onnx_export", "real_evaluation", "runtime_package")
+
+
+class Workshop:
+    """A state folder in which models are packaged without being trained."""
+
+    def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
+        self.resources = Resources.of(Paths.below(home))
+        self.instance = instance
+        self.home = home
+
+    def package(self, new: NewVersion) -> None:
+        """What runs would have left of a training, its export, its evaluation and its package."""
+        folders = {
+            "onnx_export": new.evidence["parity.json"].parent,
+            "real_evaluation": new.evidence["evaluation.json"].parent,
+            "runtime_package": new.package.folder,
+        }
+        made: list[ArtifactVersion] = []
+        for asset in ASSETS:
+            with self.resources.artifacts.store.staging(f"demo/{asset}") as staged:
+                folder = folders.get(asset)
+                for file in folder.rglob("*") if folder else ():
+                    if file.is_file():
+                        target = staged / file.relative_to(folder or file)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        target.write_bytes(file.read_bytes())
+                (staged / "note.txt").write_text(asset, "utf-8")
+                recipe = Recipe(
+                    asset=f"demo/{asset}", code_version="c", config={}, inputs=tuple(made)
+                )
+                artifact, record = self.resources.artifacts.store.commit(staged, recorded(recipe))
+            made = [*made, artifact.version]
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(
+                    ["demo", asset], tags={DATA_VERSION_TAG: record.data_version}
+                )
+            )
+
+    def publish(self) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            release_assets(load_pack("demo")),
+            selection=[dg.AssetKey(["demo", "published_model"])],
+            instance=self.instance,
+            resources={
+                "artifacts": self.resources.artifacts,
+                "releases": self.resources.releases,
+            },
+            raise_on_error=False,
+        )
+
+    def shown(self, result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+        (event,) = result.asset_materializations_for_node("demo__published_model")
+        return {name: value.value for name, value in event.metadata.items()}
+
+    def run(self, *words: str, exits: int = 0) -> Any:
+        """An `outpost release` command; what it prints as JSON."""
+        found = CliRunner().invoke(app, ["release", *words, "--json"], obj=self.resources)
+        assert found.exit_code == exits, found.output
+        return json.loads(found.stdout) if found.stdout else found.output
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+    monkeypatch.setenv("OUTPOST_RELEASES", str(tmp_path / "releases"))
+    monkeypatch.setenv("OUTPOST_KEYS", str(tmp_path / "keys"))
+    resources = Resources.of(Paths.below(tmp_path / "home"))
+    with open_instance(resources.state) as instance:
+        yield Workshop(tmp_path / "home", instance)
+
+
+def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first", 16))
+    first = workshop.shown(workshop.publish())
+    assert first["version"] == "1.0.0+abc"
+    assert first["promote"].startswith(f"outpost release promote {first['id']} --game demo")
+    assert "outpost release rollback --game demo" in first["roll_back"]
+    assert workshop.run("promote")["move"]["version"] == first["id"]
+
+    workshop.package(new_version(tmp_path / "worse", 12))
+    second = workshop.shown(workshop.publish())
+    refused = workshop.run("promote", exits=1)
+    assert refused["move"] is None
+    assert [one["name"] for one in refused["gates"] if not one["passed"]] == ["real_f1"]
+    forced = workshop.run("promote", "2", "--force", "--reason", "it knows boats")
+    assert forced["move"]["version"] == second["id"]
+    assert forced["move"]["reason"].startswith("it knows boats (forced past real_f1: 0.750 against")
+
+    back = workshop.run("rollback", "--reason", "no boats either")
+    assert (back["version"], back["sequence"]) == (first["id"], 3)
+    found = workshop.run("list")
+    champion = next(one for one in found["channels"] if one["name"] == "champion")
+    assert [one["reason"].partition(" (")[0] for one in champion["moves"]] == [
+        "passed the gates",
+        "it knows boats",
+        "no boats either",
+    ]
+    assert champion["shown"] == champion["moves"][-1]
+    assert all("@" in one["actor"] for one in champion["moves"])
+    lineage = found["versions"][0]["manifest"]["lineage"]
+    assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
+    assert found["versions"][0]["manifest"]["trained_at"] is not None
+    assert workshop.run("doctor")["completed"] == []
+    bundle = str(tmp_path / "first" / "package" / "bundle")
+    signed = Path(workshop.run("sign", bundle, str(tmp_path / "signed"))["folder"])
+    pinned = tmp_path / "releases" / "models" / "demo" / "keys.json"
+    assert (signed / "keys.json").read_bytes() == pinned.read_bytes()
+    for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
+        assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
+
+
+@pytest.mark.slow
+def test_publishing_again_changes_nothing_and_restores_what_is_lost(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first"))
+    first = workshop.shown(workshop.publish())
+    again = workshop.shown(workshop.publish())
+    assert again["outcome"] == "unchanged, no work done"
+    assert again["id"] == first["id"]
+    versions = tmp_path / "releases" / "models" / "demo" / "versions"
+    (versions / first["id"] / "manifest.json").unlink()
+    assert workshop.shown(workshop.publish())["id"] == first["id"]
+    assert len(workshop.run("list")["versions"]) == 1
+    version = ArtifactVersion(asset="demo/published_model", data_version="0" * 64)
+    home = Artifact(version, Path(first["folder"]).parent)
+    assert PublishedModel.open(home.path).publication.id == first["id"]
+
+
+def test_without_a_place_nothing_is_published_and_nothing_fails(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OUTPOST_RELEASES")
+    result = workshop.publish()
+    assert result.success
+    assert result.asset_materializations_for_node("demo__published_model") == []
+    found = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
+    assert found.exit_code == 1
+    assert "Set OUTPOST_RELEASES" in found.output
+
+
+def test_without_keys_it_says_which_command_makes_them(workshop: Workshop, tmp_path: Path) -> None:
+    assert workshop.run("doctor")["has_keys"] is False
+    workshop.package(new_version(tmp_path / "first"))
+    assert not workshop.publish().success
+    found = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
+    assert "outpost release keys init --game demo" in found.output
+    assert not (tmp_path / "releases").exists() or not list((tmp_path / "releases").rglob("*.onnx"))
+
+
+@pytest.mark.slow
+def test_keys_are_rotated_and_revoked_by_command(workshop: Workshop, tmp_path: Path) -> None:
+    (old,) = workshop.run("keys", "init")["keys"]["release_keys"]
+    workshop.package(new_version(tmp_path / "first"))
+    workshop.publish()
+    workshop.run("promote")
+    assert workshop.run("keys", "rotate")["epoch"] == 2
+    revoked = workshop.run("keys", "revoke", old)
+    assert revoked["channels_without_offer"] == ["challenger", "champion"]
+    assert old not in revoked["keys"]["release_keys"]
+    assert workshop.shown(workshop.publish())["signed_by"] in revoked["keys"]["release_keys"]
+    assert workshop.run("promote")["move"]["sequence"] == 2
+    assert CliRunner().invoke(app, ["release", "keys", "rotate"], obj=workshop.resources).output
+
+
+@pytest.mark.slow
+def test_a_move_whose_writer_was_killed_is_told_and_completed(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first"))
+    workshop.publish()
+    shown = tmp_path / "releases" / "models" / "demo" / "channels" / "challenger.json"
+    shown.unlink()
+    told = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
+    assert "outpost release doctor" in " ".join(told.output.split())
+    assert workshop.run("doctor")["completed"] == ["challenger"]
+    assert shown.is_file()
+    assert workshop.run("doctor")["completed"] == []
+
+
+def test_forcing_needs_a_reason(workshop: Workshop) -> None:
+    found = CliRunner().invoke(app, ["release", "promote", "--force"], obj=workshop.resources)
+    assert found.exit_code == 2
+    assert "--reason" in found.output

@@ -1,0 +1,195 @@
+"""What every object store keeps, on a folder and on two real S3 servers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from doubles import seaweed
+from doubles.s3_server import s3_server
+
+from pipeline.progress import Progress
+from resources.object_store.base import ObjectListing, ObjectMissingError, ObjectStore
+from resources.object_store.conformance import examine, writes_conditionally
+from resources.object_store.opening import open_store
+
+WEED = pytest.param(
+    "weed",
+    marks=[
+        pytest.mark.slow,
+        pytest.mark.skipif(not seaweed.is_installed(), reason="no wheel for this machine"),
+    ],
+)
+MOTO = pytest.param("moto", marks=pytest.mark.slow)
+WRITERS = 8
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], dict[str, str]]]:
+    """Starts what is asked for, once: the environment in which clients find it."""
+    running: dict[str, dict[str, str]] = {}
+    open_servers = []
+
+    def environment(kind: str) -> dict[str, str]:
+        if kind not in running:
+            folder = tmp_path_factory.mktemp("weed")
+            server = s3_server() if kind == "moto" else seaweed.seaweed(folder)
+            open_servers.append(server)
+            running[kind] = dict(server.__enter__().environment)
+        return running[kind]
+
+    yield environment
+    for server in open_servers:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["folder", MOTO, WEED])
+def store(
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ObjectStore:
+    if request.param == "folder":
+        return open_store(str(tmp_path / "store"))
+    for name, value in servers(request.param).items():
+        monkeypatch.setenv(name, value)
+    bucket = seaweed.BUCKET if request.param == "weed" else "annotations"
+    return open_store(f"s3://{bucket}/{tmp_path.name}/deep")
+
+
+def test_what_is_written_is_read(store: ObjectStore) -> None:
+    assert store.get("a/b.json") is None
+    tag = store.put_if_absent("a/b.json", b"one")
+    found = store.get("a/b.json")
+    assert found is not None
+    assert (found.content, found.tag) == (b"one", tag)
+    assert store.put_if_absent("a/empty", b"") is not None
+    assert store.get("a/empty").content == b""  # type: ignore[union-attr]
+
+
+def test_an_object_that_is_there_stays(store: ObjectStore, tmp_path: Path) -> None:
+    assert store.put_if_absent("key", b"first") is not None
+    assert store.put_if_absent("key", b"second") is None
+    (tmp_path / "third").write_bytes(b"third")
+    assert not store.upload("key", tmp_path / "third")
+    assert store.get("key").content == b"first"  # type: ignore[union-attr]
+
+
+def test_what_nobody_has_changed_is_replaced(store: ObjectStore) -> None:
+    assert store.put_if_match("key", b"new", "0-nothing") is None, "there is nothing to replace"
+    assert store.get("key") is None
+    first = store.put_if_absent("key", b"first")
+    second = store.put_if_match("key", b"second", str(first))
+    assert second not in (None, first)
+    assert store.put_if_match("key", b"late", str(first)) is None
+    third = store.put_if_match("key", b"third", str(second))
+    assert store.get("key").content == b"third"  # type: ignore[union-attr]
+    assert store.get("key").tag == third  # type: ignore[union-attr]
+    assert store.put_if_absent("key", b"again") is None
+
+
+def test_objects_are_listed_by_key(store: ObjectStore) -> None:
+    for key in ("v/2/b", "v/10/a", "v/2/a", "w", "v-2/a"):
+        store.put_if_absent(key, key.encode())
+    tag = store.get("w").tag  # type: ignore[union-attr]
+    store.put_if_match("w", b"replaced", tag)
+    assert [one.key for one in store.listing()] == ["v-2/a", "v/10/a", "v/2/a", "v/2/b", "w"]
+    assert list(store.listing("v/2/")) == [ObjectListing("v/2/a", 5), ObjectListing("v/2/b", 5)]
+    assert [one.key for one in store.listing("v/1")] == ["v/10/a"]
+    assert list(store.listing("nothing/")) == []
+
+
+def test_files_go_there_and_come_back(store: ObjectStore, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 12_000
+    source, target = tmp_path / "source", tmp_path / "new folder" / "target"
+    source.write_bytes(content)
+    assert store.upload("models/model.onnx", source)
+    readings: list[Progress] = []
+    store.download("models/model.onnx", target, readings.append)
+    assert target.read_bytes() == content
+    assert (readings[-1].done, readings[-1].total) == (2, 2)
+    assert [file.name for file in target.parent.iterdir()] == ["target"]
+    with pytest.raises(ObjectMissingError):
+        store.download("models/none", target)
+    assert target.read_bytes() == content
+
+
+def test_what_is_deleted_is_gone(store: ObjectStore) -> None:
+    tag = store.put_if_absent("key", b"one")
+    store.put_if_match("key", b"two", str(tag))
+    store.delete("key")
+    store.delete("key")
+    assert store.get("key") is None
+    assert list(store.listing()) == []
+    assert store.put_if_absent("key", b"three") is not None
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a//b", "../a", "a/..", "a\\b", "a b", ".hidden", "ü"])
+def test_keys_that_lead_elsewhere_are_refused(store: ObjectStore, key: str) -> None:
+    with pytest.raises(ValueError, match="is no key"):
+        store.get(key)
+
+
+def race(write: Callable[[int], object]) -> list[int]:
+    """The numbers of the writers who have won."""
+    start = threading.Barrier(WRITERS)
+
+    def one(number: int) -> bool:
+        start.wait()
+        return write(number) is not None
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return [number for number, won in enumerate(pool.map(one, range(WRITERS))) if won]
+
+
+def test_of_writers_who_collide_one_wins(
+    store: ObjectStore, request: pytest.FixtureRequest
+) -> None:
+    if "moto" in request.node.name:
+        pytest.skip("moto looks and writes in two steps")
+    for number in range(5):
+        key = f"race/{number}"
+        winners = race(lambda n, key=key: store.put_if_absent(key, str(n).encode()))
+        found = store.get(key)
+        assert found is not None
+        assert [str(n).encode() for n in winners] == [found.content]
+        winners = race(
+            lambda n, key=key, tag=found.tag: store.put_if_match(key, str(n).encode(), tag)
+        )
+        found = store.get(key)
+        assert found is not None
+        assert [str(n).encode() for n in winners] == [found.content]
+
+
+def test_no_increment_is_lost(store: ObjectStore, request: pytest.FixtureRequest) -> None:
+    if "moto" in request.node.name:
+        pytest.skip("moto looks and writes in two steps")
+    store.put_if_absent("counter", b"0")
+
+    def increment(_number: int) -> None:
+        while True:
+            found = store.get("counter")
+            assert found is not None
+            more = str(int(found.content) + 1).encode()
+            if store.put_if_match("counter", more, found.tag) is not None:
+                return
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(increment, range(20)))
+    assert store.get("counter").content == b"20"  # type: ignore[union-attr]
+
+
+def test_a_store_that_does_all_of_it_passes_its_examination(
+    store: ObjectStore, request: pytest.FixtureRequest
+) -> None:
+    problems = [finding.what for finding in examine(store) if finding.problem]
+    if "moto" in request.node.name:
+        problems = [what for what in problems if "simultaneous" not in what]
+    assert problems == []
+    assert list(store.listing()) == []
+    assert writes_conditionally(store)
+    assert writes_conditionally(store)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from resources.releases.private_keys import PrivateKeyError, PrivateKeys
+from resources.state import PROJECT_ROOT
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> PrivateKeys:
+    return PrivateKeys(tmp_path / "keys")
+
+
+def test_the_newest_key_that_counts_signs(keys: PrivateKeys) -> None:
+    old, new = keys.add("demo", "release"), keys.add("demo", "release")
+    os.utime(keys.folder / "demo" / f"release-{old.id}.pem", (0, 0))
+    assert keys.find("demo", "release", [old.id, new.id]) == new
+    assert keys.find("demo", "release", [old.id]) == old
+    with pytest.raises(PrivateKeyError, match="None of the private"):
+        keys.find("demo", "root", [old.id])
+    with pytest.raises(PrivateKeyError, match="None of the private"):
+        keys.find("other", "release", [old.id])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_nobody_else_can_read_a_key(keys: PrivateKeys) -> None:
+    key = keys.add("demo", "root")
+    file = keys.folder / "demo" / f"root-{key.id}.pem"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    file.chmod(0o644)
+    with pytest.raises(PrivateKeyError, match="Others can read") as raised:
+        keys.find("demo", "root", [key.id])
+    assert f"chmod 600 {file}" in raised.value.fix
+
+
+def test_openssl_reads_a_key(keys: PrivateKeys) -> None:
+    key = keys.add("demo", "release")
+    file = keys.folder / "demo" / f"release-{key.id}.pem"
+    shown = subprocess.run(
+        ["openssl", "pkey", "-in", file, "-noout", "-text"], capture_output=True, text=True
+    )
+    assert "ED25519" in shown.stdout
+
+
+def test_a_variable_may_hold_the_key(keys: PrivateKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = keys.add("demo", "release")
+    text = (keys.folder / "demo" / f"release-{key.id}.pem").read_text()
+    monkeypatch.setenv("OUTPOST_RELEASE_KEY", text)
+    elsewhere = PrivateKeys(keys.folder / "nowhere")
+    assert elsewhere.find("demo", "release", [key.id]) == key
+    monkeypatch.setenv("OUTPOST_RELEASE_KEY", text.replace("M", "?"))
+    with pytest.raises(PrivateKeyError, match="OUTPOST_RELEASE_KEY holds no") as raised:
+        elsewhere.find("demo", "release", [key.id])
+    secret = text.splitlines()[1]
+    assert secret not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_keys_of_another_kind_are_refused(keys: PrivateKeys) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+    content = generate_private_key(SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = keys.folder / "demo" / "root-0.pem"
+    file.parent.mkdir(parents=True)
+    file.touch(0o600)
+    file.write_bytes(content)
+    with pytest.raises(PrivateKeyError, match="another kind"):
+        list(keys.all("demo", "root"))
+
+
+def test_keys_never_lie_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUTPOST_KEYS", str(PROJECT_ROOT / "keys"))
+    with pytest.raises(PrivateKeyError, match="lies in the repository"):
+        PrivateKeys.of_this_user()
+    monkeypatch.delenv("OUTPOST_KEYS")
+    folder = PrivateKeys.of_this_user().folder
+    assert not folder.is_relative_to(PROJECT_ROOT)

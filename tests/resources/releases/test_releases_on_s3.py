@@ -1,0 +1,105 @@
+"""Publishing into a real S3 server: rivals, and a server that dies in the middle."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from doubles import seaweed
+from doubles.releases import new_version
+
+from pipeline.release.channels import CHAMPION
+from resources.object_store import s3
+from resources.object_store.base import ObjectStoreError
+from resources.object_store.s3 import S3Store
+from resources.releases.private_keys import PrivateKeys
+from resources.releases.publisher import Publisher
+from resources.releases.release_store import ChannelMovedError, ReleaseStore
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not seaweed.is_installed(), reason="no wheel for this machine"),
+]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[seaweed.Seaweed]:
+    monkeypatch.setattr(s3, "FIRST_WAIT_SECONDS", 0.05)
+    with seaweed.seaweed(tmp_path / "weed") as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def publisher_of(tmp_path: Path, store: S3Store) -> Publisher:
+    return Publisher(ReleaseStore(store, "demo"), PrivateKeys(tmp_path / "keys"), "tester")
+
+
+def test_of_people_who_promote_at_once_one_wins(server: seaweed.Seaweed, tmp_path: Path) -> None:
+    publisher = publisher_of(tmp_path, S3Store(seaweed.BUCKET, "deep"))
+    publisher.init_keys()
+    versions = [publisher.publish(new_version(tmp_path / name)) for name in "abcd"]
+    start = threading.Barrier(4)
+
+    def promote(number: int) -> bool:
+        own = publisher_of(tmp_path, S3Store(seaweed.BUCKET, "deep"))
+        start.wait()
+        try:
+            replace(own, actor=str(number)).move(CHAMPION, versions[number], "mine", 1)
+        except ChannelMovedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        winners = [number for number, won in enumerate(pool.map(promote, range(4))) if won]
+    (entry,) = publisher.store.history(CHAMPION)
+    assert [str(number) for number in winners] == [entry.actor]
+    assert publisher.store.shown(CHAMPION) == entry
+
+
+@dataclass(frozen=True)
+class Doomed(S3Store):
+    """Its server dies after so many writes."""
+
+    server: seaweed.Seaweed | None = None
+    writes: int = 0
+
+    def _put(self, key: str, body: object, condition: object) -> str | None:
+        done = super()._put(key, body, condition)  # type: ignore[arg-type]
+        if not key.startswith("doctor/"):
+            left = self.__dict__.setdefault("left", [self.writes])
+            left[0] -= 1
+            if left[0] == 0 and self.server is not None:
+                self.server.kill()
+        return done
+
+
+@pytest.mark.parametrize("writes", [1, 5, 6])
+def test_a_server_that_dies_leaves_the_old_or_the_new(
+    server: seaweed.Seaweed, tmp_path: Path, writes: int
+) -> None:
+    whole = S3Store(seaweed.BUCKET, "deep")
+    publisher = publisher_of(tmp_path, whole)
+    publisher.init_keys()
+    first = publisher.publish(new_version(tmp_path / "a"))
+    publisher.move(CHAMPION, first, "first", 1)
+    doomed = publisher_of(tmp_path, Doomed(seaweed.BUCKET, "deep", server, writes))
+    second = new_version(tmp_path / "b")
+    with pytest.raises(ObjectStoreError):
+        doomed.move(CHAMPION, doomed.publish(second), "second", 2)
+    server.start()
+    shown = publisher.store.shown(CHAMPION)
+    assert shown is not None
+    assert (shown.sequence, shown.version) == (1, first.id)
+    publisher.store.download(publisher.store.version(shown.version), tmp_path / "opened")
+    again = publisher.publish(second)
+    sequence = publisher.store.next_sequence(CHAMPION)
+    assert sequence == (3 if writes == 6 else 2), "the sixth write is the history's"
+    publisher.move(CHAMPION, again, "second", sequence)
+    shown = publisher.store.shown(CHAMPION)
+    assert shown is not None
+    assert (shown.sequence, shown.version) == (sequence, again.id)
