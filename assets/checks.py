@@ -11,14 +11,12 @@ from typing import TypeVar
 
 import dagster as dg
 
-from assets.core.building import latest, latest_version, made_from
+from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from assets.graph.annotations import judged_frames
 from pipeline.errors import OutpostError
-from pipeline.evaluation.champion import compare
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.report import EvaluationError, EvaluationReport
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
@@ -169,32 +167,16 @@ def _parity(_case: Case, export: OnnxExport) -> Sequence[object]:
     return [] if export.parity.is_close else [export.parity]
 
 
-def _not_worse_than_packaged(case: Case, evaluation: Evaluation) -> Sequence[object]:
-    """Real F1 is not clearly below that of the model that was packaged last.
+def _not_worse_than_packaged(_case: Case, evaluation: Evaluation) -> Sequence[object]:
+    """Real F1 is not clearly below that of the model that was packaged last before this one.
 
-    By a paired bootstrap over the same frames. The first model has nothing to be compared with.
+    Paired over sessions of the same frames. The first model has nothing to be compared with.
     """
-    champion = _packaged_report(case)
-    if champion is None:
+    champion = evaluation.report.champion
+    if champion is None or champion.comparison.verdict != "worse":
         return []
-    try:
-        found = compare(evaluation.report.real, champion.real)
-    except EvaluationError as error:
-        case.context.log.info(error.problem)
-        return []
-    if found.verdict != "worse":
-        return []
+    change = champion.comparison.of_record
     return [
-        f"real micro-F1 {found.challenger_f1:.3f} is below the {found.champion_f1:.3f} of the "
-        f"model that was packaged last (difference {found.interval})"
+        f"real micro-F1 {change.new:.3f} is below the {change.old:.3f} of {champion.version}, "
+        f"which was packaged before: {change.explanation}"
     ]
-
-
-def _packaged_report(case: Case) -> EvaluationReport | None:
-    """What the packaged model scored, if its evaluation is still in the store."""
-    keys, store = GameKeys.of(case.pack), case.store
-    packaged = latest_version(case.context.instance, keys.runtime_package)
-    evaluated = made_from(store, packaged, keys.real_evaluation) if packaged else ()
-    if not evaluated or store.problems_of(evaluated[0]):
-        return None
-    return Evaluation.open(store.open(evaluated[0]).path).report

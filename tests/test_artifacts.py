@@ -39,7 +39,8 @@ from pipeline.evaluation.frames import (
     validation_frames,
 )
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, evaluate
+from pipeline.evaluation.metrics.scores import Judgement
+from pipeline.evaluation.reports.report import evaluate
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.formats.dds import write_dds
@@ -188,7 +189,11 @@ KINDS = {
         read_evaluation,
         "real_evaluation",
         ("evaluation.json", "frames.jsonl"),
-        {"pipeline/evaluation/evaluation.py": frozenset({"evaluation.json", "frames.jsonl"})},
+        {
+            "pipeline/evaluation/evaluation.py": frozenset(
+                {"evaluation.json", "frames.jsonl", "report.html"}
+            )
+        },
     ),
     "runtime_package": Kind(
         RuntimePackage.open,

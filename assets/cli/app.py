@@ -324,6 +324,58 @@ def gallery(
         webbrowser.open(page.resolve().as_uri())
 
 
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="An ONNX file, weights, or a bundle.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Labelled frames: an export from CVAT or YOLO, or a folder of cvat_export or "
+            "cvat_merge."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="New or empty folder for the report.")],
+    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    against: Annotated[
+        Path | None, typer.Option(help="Another model, to be compared with on the same frames.")
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            help="From which detections count; the bundle's or the pack's if left out.",
+            min=0,
+            max=1,
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a model on labelled frames, and say whether it is better than another one.
+
+    Example: `outpost evaluate best.onnx heldout_may.zip --out report --against older_bundle`
+    """
+    from assets.core.terminal import progress_shown
+    from assets.operations.models.evaluate import EvaluationRequest, run_evaluation
+
+    request = EvaluationRequest(model, data, game, out, against, confidence)
+    with explained(), progress_shown(errors):
+        report, page = run_evaluation(request)
+    if as_json:
+        print(report.model_dump_json(indent=1))
+    else:
+        real = report.real
+        plain(
+            f"Real micro-F1 {real.micro.f1 or 0.0:.3f} ({real.micro_f1_interval} "
+            f"{real.interval_basis}) on {real.frames} frames"
+        )
+        if report.champion is not None:
+            of_record = report.champion.comparison.of_record
+            plain(f"Beside {report.champion.version}: {of_record.explanation}")
+        plain(str(page))
+    if show:
+        webbrowser.open(page.resolve().as_uri())
+
+
 @game_app.command("check")
 def check_game(
     context: typer.Context,

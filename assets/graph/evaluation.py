@@ -2,57 +2,53 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from detector_runtime.images import upright
-from PIL import Image
+from dagster import AssetRecordsFilter
 from pydantic import Field
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, made_from
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, made_from, version_of
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import image
+from assets.core.metadata import ShownImage, drawing, image
 from assets.graph.annotations import held_out_batches, judged_frames
-from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
-from pipeline.evaluation.conventions import under_both
-from pipeline.evaluation.drawing import draw_comparison
+from pipeline.evaluation.comparison.champion import Champion, ChampionComparison
+from pipeline.evaluation.detecting import LOWEST_SCORE, detect, looked_at, shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame, true_frames, validation_frames
-from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.metrics import counting
-from pipeline.evaluation.report import (
-    ConventionScore,
-    EvaluationReport,
-    Judgement,
-    evaluate,
-    markdown,
-    worst_frames,
-)
+from pipeline.evaluation.judging import WORST_FRAMES, drawn_worst
+from pipeline.evaluation.metrics.counts import counting
+from pipeline.evaluation.metrics.intervals import Interval
+from pipeline.evaluation.metrics.scores import EvaluationError, Judgement, worst_frames
+from pipeline.evaluation.reports.conventions import under_both
+from pipeline.evaluation.reports.history import MOST_SHOWN, PastModel, history_svg
+from pipeline.evaluation.reports.report import ConventionScore, EvaluationReport, evaluate
+from pipeline.evaluation.reports.tables import markdown
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, verdicts_on
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
-from pipeline.labels.boxes import Box
 from pipeline.labels.comparing.session_overlap import PlacedFrame, session_overlap
 from pipeline.labels.training_set import TrainingSet
-from pipeline.progress import Report, track
+from pipeline.progress import Report
 from pipeline.provenance import asset_name, code_version_behind
+from pipeline.release.package import RuntimePackage, RuntimePackageError
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
 
 GROUP = "model"
-LOWEST_SCORE = 0.01
-"""Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
-WORST_FRAMES = 6
+PACKAGES = 50
+"""So many are looked through for one of another model."""
 LOOKED_AT = "looked at"
 """Key in the report's inputs."""
 EVALUATION_CODE = (
-    "pipeline.evaluation.conventions",
-    "pipeline.evaluation.drawing",
+    "pipeline.evaluation.reports.conventions",
+    "pipeline.evaluation.reports.drawing",
     "pipeline.evaluation.evaluation",
-    "pipeline.evaluation.report",
+    "pipeline.evaluation.reports.report",
 )
 """With all that they import they decide what an evaluation says and shows."""
 NOT_EVALUATION_CODE = frozenset({"pipeline.games.pack"})
@@ -63,6 +59,12 @@ def thresholds_of(pack: GamePack) -> tuple[float, ...]:
     """The confidence from which a detection of each class counts, in the order of the ids."""
     rules = pack.thresholds
     return tuple(rules.per_class.get(name, rules.default) for name in pack.class_names)
+
+
+def judgement_of(pack: GamePack, seed: int = 42) -> Judgement:
+    """How models of a game are judged, at the thresholds that its pack ships."""
+    groups = tuple(one.group for one in pack.classes)
+    return Judgement(pack.class_names, thresholds_of(pack), seed=seed, groups=groups)
 
 
 def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
@@ -97,11 +99,14 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
         training_set = latest(instance, store, keys.cvat_merge)
         held_out = held_out_batches(instance, store, pack)
         drawn_set = _drawn_set(store, training_set, keys.synthetic_set)
-        judgement = Judgement(pack.class_names, thresholds_of(pack), seed=config.seed)
+        champion = _champion(instance, store, keys, export)
+        judgement = judgement_of(pack, config.seed)
         recipe = {
             "thresholds": judgement.thresholds,
+            "groups": judgement.groups,
             "seed": config.seed,
             "low": LOWEST_SCORE,
+            "champion": champion.version if champion else None,
             "labels": pack.scenes.labels.model_dump(mode="json"),
         }
         inputs = (export, training_set, *held_out, *drawn_set)
@@ -120,11 +125,14 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}
             )
+            if champion is not None:
+                beside = _beside(context, champion, real, truths, judgement, build.report)
+                report = report.model_copy(update={"champion": beside})
             verdicts = chain(
                 _verdicts("real", truths, real, inputs, judgement),
                 _verdicts("synthetic", drawn, synthetic, inputs, judgement),
             )
-            worst = _drawn_worst(report, truths, real, judgement)
+            worst = drawn_worst(report.real, truths, real, judgement)
             Evaluation.write(folder, report, verdicts, worst)
 
         def show(folder: Path) -> Metadata:
@@ -135,7 +143,7 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
             merged = TrainingSet.open(training_set.path)
             return {
                 **show_independence(merged, judged),
-                **show_evaluation(Evaluation.open(folder)),
+                **show_evaluation(Evaluation.open(folder), _past_models(instance, keys)),
             }
 
         return build_asset(build, write, show)
@@ -163,39 +171,43 @@ def _verdicts(
         )
 
 
-def shipped_detector(model: Path) -> Detector:
-    """The shipped runtime on a model as users have it, but with everything of any score."""
-    return open_detector(
-        model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
-    )
+def _champion(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, export: Artifact
+) -> Champion | None:
+    """The newest package of another model than this one, of those that are still whole.
+
+    Of another one: else packaging a model would change what it was compared with.
+    """
+    packages = AssetRecordsFilter(keys.runtime_package)
+    for record in instance.fetch_materializations(packages, limit=PACKAGES).records:
+        made = record.asset_materialization
+        version = version_of(made) if made else None
+        if version is None:
+            continue
+        with suppress(ArtifactMissingError, RuntimePackageError):
+            if export.version not in made_from(store, version, keys.onnx_export):
+                package = RuntimePackage.open(store.open(version).path)
+                manifest = package.manifest
+                table = manifest.thresholds
+                # The bundle, not its model alone: it says at which scale frames are looked at.
+                return Champion(manifest.version, package.bundle, table.default, table.per_class)
+    return None
 
 
-def looked_at(detector: Detector) -> str:
-    """How `detect_fast` shows a model a screenshot."""
-    facts = detector.model.facts
-    size = "x".join(map(str, facts.input_size))
-    if facts.scale is None or not facts.keeps_scale:
-        return f"whole, shrunk to {size}"
-    parts = "whole" if facts.has_free_size else f"in tiles of {size}"
-    return f"{parts}, at {facts.scale:.3g} input pixels per pixel"
-
-
-def detect(
-    detector: Detector, frames: Sequence[TrueFrame], stage: str, report: Report
-) -> tuple[JudgedFrame, ...]:
-    """Run the detector over frames."""
-    return tuple(
-        frame.judged(_scored(detector, frame.image))
-        for frame in track(frames, len(frames), stage, report)
-    )
-
-
-def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
-    found = detector.detect_fast(file)
-    return tuple(
-        ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
-        for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)
-    )
+def _beside(
+    context: dg.AssetExecutionContext,
+    champion: Champion,
+    real: Sequence[JudgedFrame],
+    frames: Sequence[TrueFrame],
+    judgement: Judgement,
+    report: Report,
+) -> ChampionComparison | None:
+    """The comparison; None, and why in the run's log, with a model of other classes."""
+    try:
+        return champion.compared(real, frames, judgement, report)
+    except EvaluationError as error:
+        context.log.warning(error.problem)
+        return None
 
 
 def _drawn_set(
@@ -227,22 +239,6 @@ def _inputs(artifacts: Sequence[Artifact]) -> dict[str, str]:
     return {asset_name(one.asset, one.partition): one.data_version for one in versions}
 
 
-def _drawn_worst(
-    report: EvaluationReport,
-    truths: Sequence[TrueFrame],
-    judged: Sequence[JudgedFrame],
-    judgement: Judgement,
-) -> Iterator[tuple[str, Image.Image]]:
-    """The frames with most errors, with what counts drawn in."""
-    by_name = {frame.name: (frame, result) for frame, result in zip(truths, judged, strict=True)}
-    for name in worst_frames(report.real, WORST_FRAMES):
-        frame, result = by_name[name]
-        found = counting(result.detections, judgement.thresholds)
-        with Image.open(frame.image) as image:
-            drawn = draw_comparison(upright(image), frame.truths, found, judgement.class_names)
-        yield frame.image.stem, drawn
-
-
 def show_independence(merged: TrainingSet, held_out: Sequence[PlacedFrame]) -> Metadata:
     """Which real frames were judged, and how many of them are of matches that are trained on."""
     real: dict[bool, list[PlacedFrame]] = {False: [], True: []}
@@ -256,25 +252,72 @@ def show_independence(merged: TrainingSet, held_out: Sequence[PlacedFrame]) -> M
     }
 
 
-def show_evaluation(evaluation: Evaluation) -> Metadata:
-    """The figure of record, the classes, and the worst frames."""
+def show_evaluation(evaluation: Evaluation, past: Sequence[PastModel] = ()) -> Metadata:
+    """The figure of record, the classes, the worst frames, and the models of before."""
     report = evaluation.report
     figures = {
         "real_f1": report.real.micro.f1,
+        "real_f1_low": report.real.micro_f1_interval.low,
+        "real_f1_high": report.real.micro_f1_interval.high,
         "real_precision": report.real.micro.precision,
         "real_recall": report.real.micro.recall,
         "synthetic_f1": report.synthetic.micro.f1 if report.synthetic else None,
         **{f"synthetic_f1_{one.box}_boxes": one.micro.f1 for one in report.conventions},
         "gap": report.gap,
     }
+    if report.champion is not None:
+        of_record = report.champion.comparison.of_record
+        figures |= {"champion_f1": of_record.old}
     errors = {frame.name: frame.errors for frame in report.real.per_frame}
     names = worst_frames(report.real, WORST_FRAMES)
     return {
         **{name: value for name, value in figures.items() if value is not None},
+        **_verdict(report),
         **({"looked_at": report.inputs[LOOKED_AT]} if LOOKED_AT in report.inputs else {}),
         "preview": [
             image(file.read_bytes(), f"{errors[name]} error{'s' * (errors[name] != 1)}: {name}")
             for name, file in zip(names, evaluation.worst(), strict=True)
-        ],
+        ]
+        + [*_history(past, report)],
         "report": dg.MetadataValue.md(markdown(report)),
+        "report_page": dg.MetadataValue.path(str(evaluation.page)),
     }
+
+
+def _past_models(instance: dg.DagsterInstance, keys: GameKeys) -> tuple[PastModel, ...]:
+    """What each evaluation found, oldest first, each version once."""
+    evaluations = AssetRecordsFilter(keys.real_evaluation)
+    found: dict[str, PastModel] = {}
+    for record in instance.fetch_materializations(evaluations, limit=MOST_SHOWN).records:
+        made = record.asset_materialization
+        version = version_of(made) if made else None
+        figures = {name: value.value for name, value in made.metadata.items()} if made else {}
+        f1 = figures.get("real_f1")
+        if version is None or not isinstance(f1, float):
+            continue
+        low, high = figures.get("real_f1_low"), figures.get("real_f1_high")
+        known = isinstance(low, float) and isinstance(high, float)
+        day = datetime.fromtimestamp(record.timestamp, UTC).date().isoformat()
+        interval = Interval(low=low, high=high) if known else None
+        found.setdefault(version.data_version, PastModel(day, f1, interval))
+    return tuple(reversed(found.values()))
+
+
+def _history(past: Sequence[PastModel], report: EvaluationReport) -> tuple[ShownImage, ...]:
+    """All evaluations with this one, where there are several."""
+    f1, interval = report.real.micro.f1, report.real.micro_f1_interval
+    # One that was made before and is kept has its own figures in the past already.
+    others = [one for one in past if (one.f1, one.interval) != (f1, interval)]
+    if f1 is None or not others:
+        return ()
+    shown = history_svg([*others, PastModel("this one", f1, interval)])
+    title = "real micro-F1 of all models"
+    return (drawing(shown, title),)
+
+
+def _verdict(report: EvaluationReport) -> Metadata:
+    """Whether it is better than the model in service, where there is one."""
+    if report.champion is None:
+        return {}
+    of_record = report.champion.comparison.of_record
+    return {f"beside {report.champion.version}": of_record.explanation}

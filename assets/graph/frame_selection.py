@@ -19,7 +19,7 @@ from assets.core.building import (
 )
 from assets.core.keys import GameKeys
 from assets.graph.annotations import held_out_batches, merged_batches
-from assets.graph.evaluation import shipped_detector, thresholds_of
+from assets.graph.evaluation import thresholds_of
 from pipeline.annotation.annotation_batch import (
     AnnotationBatch,
     AnnotationBatchError,
@@ -37,6 +37,7 @@ from pipeline.annotation.candidates import (
 )
 from pipeline.annotation.scoring import Rating, ScoringRules, class_weights
 from pipeline.annotation.selection import Budget, Pick, RatedFrame, select_frames
+from pipeline.evaluation.detecting import shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack

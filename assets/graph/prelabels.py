@@ -241,7 +241,7 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
     code = code_version_of(
         "pipeline.annotation.corrections",
         "pipeline.annotation.prelabels",
-        "pipeline.evaluation.intervals",
+        "pipeline.evaluation.metrics.intervals",
     )
 
     @dg.asset(

@@ -16,7 +16,7 @@ from assets.core.building import AssetBuild, Metadata, build_asset, latest, noti
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.report import EvaluationReport
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of, sha256_of

@@ -21,7 +21,7 @@ from pipeline.demo_game.captures import BATCHES, write_export_batches
 from pipeline.demo_game.renderer import FRAMES, SESSIONS, screenshot
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.report import EvaluationReport
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.merge import is_held_out
 from pipeline.processes import without_secrets

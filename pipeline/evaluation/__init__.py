@@ -1,5 +1,5 @@
 """Evaluation: detections against truth, with intervals, never blending real and synthetic.
 
-Read `frames`, `matching`, `metrics` with `intervals`, `verdicts`, `report`, `conventions`,
-`champion`, `drawing`, then `evaluation` (the artifact).
+Read `frames`, `matching`, `verdicts`, `detecting`, then the rooms `metrics`, `comparison` and
+`reports`, `judging`, and `evaluation` (the artifact).
 """

@@ -3,7 +3,7 @@
 The rule of record: detections take their turn by score, highest first (equal scores by their best
 overlap, then by index); each takes the free true box that it overlaps most (equal overlaps by
 index), if that is enough; nothing is taken twice. Within classes this is how COCO matches at one
-overlap; regardless of class it shows what was taken for what.
+overlap; what is left over is then matched regardless of class, which shows what was taken for what.
 """
 
 from __future__ import annotations
@@ -50,8 +50,22 @@ def match_within_classes(
 def match_across_classes(
     truths: Sequence[LabelledBox], detections: Sequence[ScoredBox]
 ) -> Matching:
-    """Match boxes whatever their classes."""
-    return _match(_overlaps(truths, detections), detections)
+    """Match boxes of the same class, then what is left over whatever its class.
+
+    So whatever is told by it, of a class or of all, has the counts of `match_within_classes`.
+    """
+    first = match_within_classes(truths, detections)
+    left = [truths[index] for index in first.missed_truths]
+    spare = [detections[index] for index in first.false_detections]
+    second = _match(_overlaps(left, spare), spare)
+    return Matching(
+        matches=(
+            *first.matches,
+            *((first.missed_truths[i], first.false_detections[j]) for i, j in second.matches),
+        ),
+        missed_truths=tuple(first.missed_truths[index] for index in second.missed_truths),
+        false_detections=tuple(first.false_detections[index] for index in second.false_detections),
+    )
 
 
 def _match(overlaps: npt.NDArray[np.float64], detections: Sequence[ScoredBox]) -> Matching:

@@ -26,7 +26,7 @@ import numpy as np
 from detector_runtime.tools.palette import class_colour
 
 from pipeline.annotation.corrections.plot import COLOURS as CORRECTION_COLOURS
-from pipeline.evaluation.drawing import COLOURS
+from pipeline.evaluation.reports.drawing import COLOURS
 from pipeline.files import write_text
 from pipeline.gallery.collections import GalleryError
 from pipeline.gallery.items import Collection, Item, Sheet

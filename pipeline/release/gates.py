@@ -9,8 +9,8 @@ from detector_runtime.bundle import Bundle
 from detector_runtime.errors import DetectorError
 
 from pipeline.errors import OutpostError
-from pipeline.evaluation.champion import compare
-from pipeline.evaluation.report import EvaluationError
+from pipeline.evaluation.comparison.paired import compare
+from pipeline.evaluation.metrics.scores import EvaluationError
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import MAX_BOX_PIXELS, MAX_SCORE_DIFFERENCE
 from pipeline.release.bundle import MODEL_NAME
@@ -127,16 +127,16 @@ def _real_f1(
         return True, f"{new.micro.f1:.3f} ({new.micro_f1_interval}), there is no champion yet"
     old = champion.report().real
     try:
-        paired = compare(new, old)
+        paired = compare(new, old).of_record
     except EvaluationError:
         old_f1 = old.micro.f1 or 0.0
         figure = f"{new.micro.f1:.3f} against {old_f1:.3f}, on other frames"
         return new.micro.f1 >= old_f1 - margin, figure
     figure = (
-        f"{paired.challenger_f1:.3f} against {paired.champion_f1:.3f} on the same "
-        f"{new.frames} frames, difference {paired.interval}"
+        f"{paired.new:.3f} against {paired.old:.3f} on the same "
+        f"{new.frames} frames: {paired.explanation}"
     )
-    return paired.challenger_f1 >= paired.champion_f1 - margin, figure
+    return paired.new >= paired.old - margin, figure
 
 
 def _class_floors(candidate: OpenVersion, floor: float) -> tuple[bool, str]:

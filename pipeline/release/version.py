@@ -18,7 +18,7 @@ from detector_runtime.updates.documents import (
 
 from pipeline.errors import OutpostError
 from pipeline.evaluation.evaluation import REPORT_FILE, Evaluation
-from pipeline.evaluation.report import EvaluationReport
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.onnx_export import PARITY_FILE, OnnxExport
 from pipeline.export.parity import ParityReport

@@ -15,9 +15,9 @@ from doubles.toy import CLASSES, SIDE
 
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
-from assets.graph.evaluation import looked_at, shipped_detector
+from pipeline.evaluation.detecting import looked_at, shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
-from pipeline.evaluation.report import EvaluationReport
+from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from resources.files import remove_tree
@@ -109,3 +109,49 @@ def test_without_the_drawn_set_the_rest_is_judged_all_the_same(merged_game: Any)
     assert report.conventions == ()
     assert report.synthetic is not None
     assert "what of an object its box holds" not in shown["report"]
+
+
+def write_blind_model(folder: Path) -> None:
+    """A model that never finds anything."""
+    write_detector(folder / "model.onnx", export_metadata(CLASSES), NOTHING.copy(), (SIDE, SIDE))
+    write_export_reports(folder, CLASSES)
+
+
+def write_two_sessions(folder: Path) -> None:
+    """Frames of two sessions, whose only house is where the model sees one."""
+    (folder / "images").mkdir()
+    house, frames = LabelledBox(0, Box(*FOUND[:4])), []
+    for number, name in enumerate(("north_1", "north_2", "south_1", "south_2")):
+        cv2.imwrite(str(folder / f"images/{name}.png"), np.full((SIDE, SIDE, 3), 90, np.uint8))
+        digits = f"{number}"
+        path = f"images/{name}.png"
+        frames.append(Frame(f"{name}.png", path, SIDE, SIDE, digits * 64, digits * 16, (house,)))
+    write_stored_batch(folder, Batch(CLASSES, tuple(frames), (), (), ()))
+
+
+def checked(toy_game: Any) -> Any:
+    with toy_game.instance() as instance:
+        key = dg.AssetCheckKey(dg.AssetKey(["toy", "real_evaluation"]), "not_worse_than_packaged")
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(key, 1)
+        return record.event.dagster_event.event_specific_data.passed
+
+
+def test_a_new_model_is_shown_beside_the_one_that_was_packaged(merged_game: Any) -> None:
+    merged_game.add("cvat_export", write_two_sessions, "heldout_a")
+    shown, report = evaluated(merged_game)
+    assert "all models" not in shown.get("preview", ""), "there is one"
+    assert report.champion is None, "the first model has nothing to be compared with"
+    make(merged_game, "runtime_package")
+    again, _ = evaluated(merged_game)
+    assert "all models" not in again.get("preview", "")
+    assert again["outcome"] == "unchanged, no work done", "it is not compared with itself"
+
+    merged_game.add("onnx_export", write_blind_model)
+    shown, report = evaluated(merged_game)
+    compared = report.champion.comparison
+    assert (compared.frames, compared.sessions, compared.verdict) == (4, 2, "worse")
+    assert (shown["champion_f1"], shown["real_f1"]) == (1.0, 0.0)
+    assert shown[f"beside {report.champion.version}"].startswith("worse (-1.000")
+    assert "| AP50 | 0.000 | 1.000 | worse (" in shown["report"]
+    assert not checked(merged_game)
+    assert "real micro-F1 of all models" in shown["preview"]

@@ -63,7 +63,7 @@ from pipeline.annotation.scoring import ScoringRules, class_weights, rate_uncert
 from pipeline.annotation.selection import Budget, RatedFrame, blind_order, select_frames
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.games.pack import GamePack
 from pipeline.labels.boxes import Box
 from pipeline.labels.fingerprints import perceptual_hash

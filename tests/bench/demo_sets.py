@@ -9,10 +9,11 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
-from assets.graph.evaluation import detect, shipped_detector, thresholds_of
+from assets.graph.evaluation import thresholds_of
 from pipeline.demo_game.captures import write_export_batches
+from pipeline.evaluation.detecting import detect, shipped_detector
 from pipeline.evaluation.frames import batch_frames
-from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import ExportBatch
 from resources.defaults import Resources

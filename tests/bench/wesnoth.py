@@ -30,7 +30,7 @@ from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.backgrounds.textures import Kind
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, Scores, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, Scores, score_frames
 from pipeline.games.files import files_in
 from pipeline.games.installed import find_installed
 from pipeline.games.pack import GamePack, load_pack

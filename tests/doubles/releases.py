@@ -12,7 +12,8 @@ from doubles.models import export_metadata, write_detector
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import EvaluationReport, Judgement, evaluate
+from pipeline.evaluation.metrics.scores import Judgement
+from pipeline.evaluation.reports.report import EvaluationReport, evaluate
 from pipeline.export.onnx_export import OnnxExport
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.release.bundle import Release

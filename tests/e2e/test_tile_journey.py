@@ -13,7 +13,7 @@ from doubles.pythons import make_venv
 
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, Scores, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, Scores, score_frames
 from pipeline.games.pack import PACKS_FOLDER, GamePack, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box

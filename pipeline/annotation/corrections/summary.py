@@ -16,8 +16,8 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.annotation.corrections.frame_corrections import CorrectedFrame, overlap_of
-from pipeline.evaluation.intervals import Interval, bootstrap_f1, bootstrap_f1_gap
-from pipeline.evaluation.metrics import Counts, f1_of
+from pipeline.evaluation.metrics.counts import Counts, f1_of
+from pipeline.evaluation.metrics.intervals import Interval, bootstrap_f1, bootstrap_f1_gap
 from pipeline.manifests import Record
 
 SEED = 42

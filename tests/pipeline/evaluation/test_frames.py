@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.evaluation.frames import batch_frames, true_frames, validation_frames
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import Judgement, score_frames
+from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.labels.batches import Batch, BatchFrame, ExportBatch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.training_set import TrainingSet

@@ -14,7 +14,8 @@ from PIL import Image
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import EvaluationError, Judgement, evaluate
+from pipeline.evaluation.metrics.scores import EvaluationError, Judgement
+from pipeline.evaluation.reports.report import evaluate
 from pipeline.evaluation.verdicts import FrameVerdicts, ImageReference, Outcome, verdicts_on
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.items import Collection

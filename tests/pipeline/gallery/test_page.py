@@ -10,7 +10,7 @@ import pytest
 from detector_runtime.tools.palette import class_colour
 
 from pipeline.annotation.corrections.plot import COLOURS as CORRECTION_COLOURS
-from pipeline.evaluation.drawing import COLOURS
+from pipeline.evaluation.reports.drawing import COLOURS
 from pipeline.gallery.collections import GalleryError
 from pipeline.gallery.items import Collection, Item, Mark, Sheet, SheetRow
 from pipeline.gallery.page import write_gallery

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.backgrounds.shores import drawn_shoreline
-from pipeline.evaluation.conventions import labels_under
+from pipeline.evaluation.reports.conventions import labels_under
 from pipeline.games.pack import GamePack, ShoreRules
 from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
 from pipeline.labels.formats.yolo import read_rows

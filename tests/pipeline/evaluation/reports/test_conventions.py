@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from doubles.artifacts import write_set_summary
 
-from pipeline.evaluation.conventions import labels_under, under_both
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import EvaluationError, Judgement
+from pipeline.evaluation.metrics.scores import EvaluationError, Judgement
+from pipeline.evaluation.reports.conventions import labels_under, under_both
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.scenes.dataset.reader import read_scene

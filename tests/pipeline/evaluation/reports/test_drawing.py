@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from pipeline.evaluation.drawing import COLOURS, draw_comparison
 from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.reports.drawing import COLOURS, draw_comparison
 from pipeline.evaluation.verdicts import Outcome
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.visualization.annotators import LEGEND_HEIGHT

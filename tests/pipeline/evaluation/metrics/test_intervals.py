@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.intervals import bootstrap_f1, bootstrap_f1_difference, wilson
-from pipeline.evaluation.metrics import Counts, f1_of
+from pipeline.evaluation.metrics.counts import Counts, f1_of
+from pipeline.evaluation.metrics.intervals import bootstrap_f1, wilson
 
 
 def simulated(frames: int, seed: int) -> Counts:
@@ -42,25 +42,6 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_equal_frames_leave_no_doubt() -> None:
     interval = bootstrap_f1(np.array([[3, 1, 2]] * 9), 42)
     assert interval.low == interval.high == pytest.approx(6 / 9, abs=1e-6)
-
-
-def test_pairing_cancels_what_is_hard_for_both() -> None:
-    counts = simulated(40, 3)
-    better = counts + np.array([1, 0, -1]) * (counts[:, 2:] > 0)
-    paired = bootstrap_f1_difference(better, counts, 42)
-    alone = bootstrap_f1(counts, 42)
-    assert paired.low > 0
-    assert paired.high - paired.low < (alone.high - alone.low) / 2
-
-
-def test_the_difference_to_itself_is_zero() -> None:
-    interval = bootstrap_f1_difference(simulated(9, 1), simulated(9, 1), 42)
-    assert (interval.low, interval.high) == (0, 0)
-
-
-def test_counts_of_different_frames_are_refused() -> None:
-    with pytest.raises(ValueError, match="different frames"):
-        bootstrap_f1_difference(simulated(9, 1), simulated(8, 1), 42)
 
 
 @pytest.mark.parametrize(

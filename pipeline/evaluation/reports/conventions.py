@@ -15,13 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.evaluation.frames import JudgedFrame
-from pipeline.evaluation.report import (
-    BoxConvention,
-    EvaluationError,
-    Judgement,
-    Scores,
-    score_frames,
-)
+from pipeline.evaluation.metrics.scores import EvaluationError, Judgement, Scores, score_frames
+from pipeline.evaluation.reports.report import BoxConvention
 from pipeline.games.sections.scenes import LabelPolicy
 from pipeline.labels.boxes import LabelledBox
 from pipeline.scenes.dataset.reader import WrittenScene

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,27 @@ import pytest
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.report import (
-    ConventionScore,
+from pipeline.evaluation.metrics.scores import (
     EvaluationError,
     Judgement,
-    evaluate,
-    markdown,
     score_frames,
     worst_frames,
 )
+from pipeline.evaluation.reports.report import ConventionScore, evaluate
+from pipeline.evaluation.reports.tables import markdown
 from pipeline.labels.boxes import Box, LabelledBox
 
 BOX = Box(0, 0, 10, 10)
+REPORT_OF_BEFORE = """{"min_iou":0.5,"seed":42,"inputs":{},"real":{"frames":1,"truths":6,
+"detections":3,"micro":{"true_positives":3,"false_positives":0,"false_negatives":3,"precision":1.0,
+"recall":0.5,"f1":0.666667},"micro_f1_interval":{"low":0.666667,"high":0.666667},"macro_f1":null,
+"map50":0.50495,"per_class":[{"name":"sheep","threshold":0.35,"truths":6,"score":
+{"true_positives":3,"false_positives":0,"false_negatives":3,"precision":1.0,"recall":0.5,
+"f1":0.666667},"recall_interval":{"low":0.187619,"high":0.812381},"ap50":0.50495,
+"enough_truths":false}],"insufficient_support":["sheep"],"confusion":{"labels":["sheep",
+"background"],"counts":[[3,3],[0,0]]},"per_frame":[{"name":"a","true_positives":3,
+"false_positives":0,"false_negatives":3}]},"synthetic":null,"gap":null,"conventions":[]}"""
+"""As it was written until figures over sessions, AP50-95 and kinds of errors were added."""
 
 
 def test_real_and_synthetic_are_scored_apart(make_frame: Any, judgement: Judgement) -> None:
@@ -104,7 +114,29 @@ def test_the_table_states_the_figure_of_record_and_the_gap(
     assert text.startswith("**Real micro-F1 0.667**")
     assert "| synthetic | 1 | 9 |" in text
     assert "Gap from synthetic to real: 0.333" in text
-    assert "| sheep (too few to tell) | 6 | 3 | 0 | 1.000 | 0.500 |" in text
+    assert "| sheep (too few to tell) | 0.35 | 6 | 3 | 0 | 1.000 | 0.500 |" in text
+    assert "| wrong class | wrong place | wrong class and place | found before |" in text
+    assert "| small | 0 to 32 | 6 | 3 | 0.500 |" in text
+
+
+def test_classes_of_a_group_are_counted_together(make_frame: Any, judgement: Judgement) -> None:
+    grouped = replace(judgement, groups=("animal", "animal", "naval"))
+    scores = score_frames([make_frame("a", 3, 3)], grouped)
+    assert [(one.name, one.truths) for one in scores.groups] == [("animal", 6), ("naval", 0)]
+    assert scores.groups[0].score == scores.per_class[0].score
+    report = evaluate([make_frame("a", 3, 3)], [], grouped, {})
+    assert "| animal | 6 | 3 | 0 | 1.000 | 0.500 | 0.667 |" in markdown(report)
+    with pytest.raises(ValueError, match="one group"):
+        replace(judgement, groups=("animal",))
+
+
+def test_a_report_of_before_is_read_and_shown(tmp_path: Path) -> None:
+    (tmp_path / "evaluation.json").write_text(REPORT_OF_BEFORE, "utf-8")
+    report = Evaluation.open(tmp_path).report
+    assert (report.real.map50_95, report.real.sessions, report.real.sizes) == (None, None, ())
+    text = markdown(report)
+    assert text.startswith("**Real micro-F1 0.667** (0.667 to 0.667 over frames)")
+    assert "wrong place" not in text
 
 
 def test_scores_by_both_kinds_of_box_are_kept_and_shown(

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.metrics import Counts, f1_of
+from pipeline.evaluation.metrics.counts import Counts, f1_of
 from pipeline.manifests import Record
 
 REPLICATES = 2000
@@ -31,6 +31,11 @@ class Interval(Record):
     def __str__(self) -> str:
         return f"{self.low:.3f} to {self.high:.3f}"
 
+    @property
+    def signed(self) -> str:
+        """The text of an interval of a difference."""
+        return f"{self.low:+.3f} to {self.high:+.3f}"
+
 
 def bootstrap_f1(frames: Counts, seed: int) -> Interval:
     """Percentile bootstrap of the micro-F1.
@@ -40,17 +45,6 @@ def bootstrap_f1(frames: Counts, seed: int) -> Interval:
         seed: of the resampling.
     """
     return _percentiles(f1_of(_resampled(frames, seed)))
-
-
-def bootstrap_f1_difference(first: Counts, second: Counts, seed: int) -> Interval:
-    """Percentile bootstrap of the difference in micro-F1, `first` less `second`.
-
-    Paired: both are int64 [frames, 3] over the same frames in the same order, and each replicate
-    takes the same frames of both, so that what makes a frame hard for both cancels out.
-    """
-    if first.shape != second.shape:
-        raise ValueError(f"counts of different frames: {first.shape} and {second.shape}")
-    return _percentiles(f1_of(_resampled(first, seed)) - f1_of(_resampled(second, seed)))
 
 
 def bootstrap_f1_gap(first: Counts, second: Counts, seed: int) -> Interval:

@@ -1,4 +1,4 @@
-"""Precision, recall, F1, average precision and confusion of judged frames."""
+"""Counts of judged frames, their F1, and what was taken for what."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from pipeline.evaluation.verdicts import verdicts_on
 
 Counts = npt.NDArray[np.int64]
 """Columns of the last axis: true positives, false positives, false negatives."""
-
-RECALL_LEVELS = np.linspace(0.0, 1.0, 101)
-"""Recall levels at which COCO reads precision off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,29 +85,12 @@ def f1_of(counts: Counts) -> npt.NDArray[np.float64]:
     return f1
 
 
-def average_precision(outcomes: Outcomes, class_id: int) -> float | None:
-    """COCO's average precision at the overlap that was judged by; None without true objects.
-
-    The mean of precision at 101 levels of recall, where precision at a level is the best at this or
-    any higher recall, and 0 at levels that are not reached. Equal scores keep the frames' order.
-    """
-    truths = int(outcomes.truths[:, class_id].sum())
-    if truths == 0:
-        return None
-    own = outcomes.class_id == class_id
-    hits = outcomes.hit[own][np.argsort(-outcomes.score[own], kind="stable")]
-    found = np.cumsum(hits)
-    precision = found / np.arange(1, hits.size + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    reached = np.searchsorted(found / truths, RECALL_LEVELS, side="left")
-    return float(np.append(envelope, 0.0)[reached].mean())
-
-
 def confusion(frames: Sequence[JudgedFrame], thresholds: Sequence[float]) -> npt.NDArray[np.int64]:
     """What was taken for what, int64 [classes + 1, classes + 1].
 
     Rows are true classes, columns detected ones; the last row holds detections where nothing is,
-    the last column objects that were missed. Boxes are matched regardless of class.
+    the last column objects that were missed. Boxes of one class are matched first, so that the
+    diagonal holds the true positives.
     """
     background = len(thresholds)
     table = np.zeros((background + 1, background + 1), dtype=np.int64)

@@ -1,0 +1,4 @@
+"""What commands do with a model file, whether or not it is in the store.
+
+What a run of the asset graph does with one belongs to `assets.graph`. Read `evaluate`.
+"""

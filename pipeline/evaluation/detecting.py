@@ -1,0 +1,50 @@
+"""What a model finds in the frames that it is judged on, through the runtime that users have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
+from pipeline.evaluation.frames import JudgedFrame, TrueFrame
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.labels.boxes import Box
+from pipeline.progress import Report, silent, track
+
+LOWEST_SCORE = 0.01
+"""Average precision looks at the whole range; what counts for F1 is decided by the thresholds."""
+
+
+def shipped_detector(model: Path) -> Detector:
+    """The shipped runtime on a model as users have it, but with everything of any score."""
+    return open_detector(
+        model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
+    )
+
+
+def looked_at(detector: Detector) -> str:
+    """How `detect_fast` shows a model a screenshot."""
+    facts = detector.model.facts
+    size = "x".join(map(str, facts.input_size))
+    if facts.scale is None or not facts.keeps_scale:
+        return f"whole, shrunk to {size}"
+    parts = "whole" if facts.has_free_size else f"in tiles of {size}"
+    return f"{parts}, at {facts.scale:.3g} input pixels per pixel"
+
+
+def detect(
+    detector: Detector, frames: Sequence[TrueFrame], stage: str, report: Report = silent
+) -> tuple[JudgedFrame, ...]:
+    """Run a detector over frames."""
+    return tuple(
+        frame.judged(_scored(detector, frame.image))
+        for frame in track(frames, len(frames), stage, report)
+    )
+
+
+def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
+    found = detector.detect_fast(file)
+    return tuple(
+        ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
+        for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)
+    )

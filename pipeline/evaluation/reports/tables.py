@@ -1,0 +1,161 @@
+"""A report as Markdown: the figure of record, both domains side by side, the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+
+from pipeline.evaluation.metrics.breakdowns import SIZES
+from pipeline.evaluation.metrics.intervals import Interval
+from pipeline.evaluation.metrics.scores import Scores
+from pipeline.evaluation.reports.report import EvaluationReport
+
+
+def markdown(report: EvaluationReport) -> str:
+    """The report as Markdown: the figure of record, both domains side by side, the classes."""
+    parts = (
+        _domain_lines(report),
+        _champion_lines(report),
+        _error_lines(report.real),
+        _convention_lines(report),
+        _class_lines(report.real),
+        _group_lines(report.real),
+        _size_lines(report.real),
+        _threshold_lines(report),
+    )
+    return "\n\n".join(text for text in ("\n".join(lines) for lines in parts) if text)
+
+
+def _domain_lines(report: EvaluationReport) -> Iterator[str]:
+    real = report.real
+    interval = f"{real.micro_f1_interval} {real.interval_basis}"
+    yield f"**Real micro-F1 {_figure(real.micro.f1)}** ({interval})"
+    yield ""
+    yield (
+        "| frames | number | objects | precision | recall | micro-F1 | 95% | macro-F1 | AP50 "
+        "| AP50-95 |"
+    )
+    yield "|---|---:|---:|---:|---:|---:|---|---:|---:|---:|"
+    yield _domain_line("real", report.real)
+    if report.synthetic is not None:
+        yield _domain_line("synthetic", report.synthetic)
+        yield ""
+        yield f"Gap from synthetic to real: {_figure(report.gap)}"
+
+
+def _domain_line(domain: str, scores: Scores) -> str:
+    micro = scores.micro
+    return _row(
+        domain,
+        scores.frames,
+        scores.truths,
+        *(micro.precision, micro.recall, micro.f1, scores.micro_f1_interval),
+        scores.macro_f1,
+        scores.map50,
+        scores.map50_95,
+    )
+
+
+def _champion_lines(report: EvaluationReport) -> Iterator[str]:
+    if report.champion is None:
+        return
+    comparison = report.champion.comparison
+    version = report.champion.version
+    yield (
+        f"Beside {version}, on the same {comparison.frames} real frames: "
+        f"**{comparison.verdict}**, by micro-F1"
+    )
+    yield ""
+    yield f"| figure | this model | {version} | difference |"
+    yield "|---|---:|---:|---|"
+    for one in comparison.differences:
+        yield _row(one.figure, one.new, one.old, one.explanation)
+
+
+def _error_lines(scores: Scores) -> Iterator[str]:
+    if not scores.errors:
+        return
+    yield (
+        f"Of {scores.detections} detections and {scores.truths} objects at these thresholds; an "
+        "object that a detection of the wrong class or place lies on is not missed as well:"
+    )
+    yield ""
+    yield f"| {' | '.join(scores.errors)} |"
+    yield "|" + "---:|" * len(scores.errors)
+    yield _row(*scores.errors.values())
+
+
+def _convention_lines(report: EvaluationReport) -> Iterator[str]:
+    if not report.conventions:
+        return
+    yield "The same synthetic frames and detections, by what of an object its box holds:"
+    yield ""
+    yield "| box | objects | precision | recall | micro-F1 | 95% | mAP50 |"
+    yield "|---|---:|---:|---:|---:|---|---:|"
+    for one in report.conventions:
+        figures = (one.micro.precision, one.micro.recall, one.micro.f1, one.micro_f1_interval)
+        yield _row(one.box, one.truths, *figures, one.map50)
+
+
+def _class_lines(scores: Scores) -> Iterator[str]:
+    yield (
+        "| class | from score | objects | found | false | precision | recall | 95% | F1 | AP50 "
+        "| AP50-95 |"
+    )
+    yield "|---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|"
+    for one in scores.per_class:
+        name = one.name if one.enough_truths else f"{one.name} (too few to tell)"
+        score = one.score
+        counts = (one.truths, score.true_positives, score.false_positives)
+        figures = (score.precision, score.recall, one.recall_interval, score.f1)
+        yield _row(name, f"{one.threshold:g}", *counts, *figures, one.ap50, one.ap50_95)
+
+
+def _group_lines(scores: Scores) -> Iterator[str]:
+    if not scores.groups:
+        return
+    yield "| group | objects | found | false | precision | recall | F1 |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for one in scores.groups:
+        score = one.score
+        counts = (one.truths, score.true_positives, score.false_positives)
+        yield _row(one.name, *counts, score.precision, score.recall, score.f1)
+
+
+def _size_lines(scores: Scores) -> Iterator[str]:
+    if not scores.sizes:
+        return
+    yield "| size | side in pixels | objects | found | recall | 95% |"
+    yield "|---|---|---:|---:|---:|---|"
+    for one, (_, low, high) in zip(scores.sizes, SIZES, strict=True):
+        sides = f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
+        yield _row(one.name, sides, one.truths, one.found, one.recall, one.recall_interval)
+
+
+def _threshold_lines(report: EvaluationReport) -> Iterator[str]:
+    justified = [one for one in report.fitted_thresholds if one.is_justified]
+    if not justified:
+        return
+    yield (
+        "These classes would score better from another confidence on. The F1 is cross-fitted: each "
+        "session at what is best on the others."
+    )
+    yield ""
+    yield "| class | objects | from score | better from | F1 | cross-fitted F1 | gain, 95% |"
+    yield "|---|---:|---:|---:|---:|---:|---|"
+    for one in justified:
+        scores = (f"{one.shipped:g}", f"{one.fitted:g}", one.f1, one.cross_fitted_f1)
+        interval = one.gain.interval
+        yield _row(one.name, one.truths, *scores, interval.signed if interval else None)
+
+
+def _row(*cells: str | int | float | Interval | None) -> str:
+    """A row of a table; what is no count is shown with three digits, or as not known."""
+    texts = (
+        _figure(cell) if cell is None or isinstance(cell, float) else str(cell) for cell in cells
+    )
+    return f"| {' | '.join(texts)} |"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

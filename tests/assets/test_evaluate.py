@@ -1,0 +1,105 @@
+"""`outpost evaluate` on real model files and real exports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from doubles.exports import write_export
+from doubles.models import NOTHING, export_metadata, write_detector
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from assets.cli.app import app
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.games.pack import load_pack
+from pipeline.labels.batches import ExportBatch
+from pipeline.labels.formats.coco import read_export
+
+NAMES = load_pack("demo").class_names
+SIDE = 64
+HOUSE = (20.0, 20.0, 60.0, 60.0)
+
+
+def model(file: Path, *scores: float, names: tuple[str, ...] = NAMES) -> Path:
+    """A model that sees houses where there is one, with these scores."""
+    rows = NOTHING.copy()
+    for index, score in enumerate(scores):
+        rows[index] = (*HOUSE, score, NAMES.index("house"))
+    write_detector(file, export_metadata(names), rows, (SIDE, SIDE))
+    return file
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """Two sessions of two screenshots, each with a house."""
+    x1, y1, x2, y2 = HOUSE
+    names = [f"{session}_{number}.png" for session in ("north", "south") for number in (1, 2)]
+    images = {name: Image.new("RGB", (SIDE, SIDE), (90, 90, i)) for i, name in enumerate(names)}
+    boxes = [(name, "house", (x1, y1, x2 - x1, y2 - y1)) for name in names]
+    return write_export(tmp_path / "held.zip", images, ["house"], boxes)
+
+
+def evaluate(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["evaluate", *map(str, words)])
+
+
+def test_a_model_is_judged_on_an_export_as_it_came(tmp_path: Path, export: Path) -> None:
+    out = tmp_path / "report"
+    done = evaluate(model(tmp_path / "a.onnx", 0.9), export, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "Real micro-F1 1.000 (1.000 to 1.000 over 2 sessions) on 4 frames" in done.output
+    assert Evaluation.open(out).report.real.micro.f1 == 1
+    page = (out / "report.html").read_text("utf-8")
+    assert "<table>" in page
+    assert "No frame has an error." in page
+
+
+def test_two_models_are_compared_and_the_worst_frames_are_shown(
+    tmp_path: Path, export: Path
+) -> None:
+    out = tmp_path / "report"
+    weak, strong = model(tmp_path / "weak.onnx"), model(tmp_path / "strong.onnx", 0.9)
+    done = evaluate(weak, export, "--out", out, "--against", strong, "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["champion"]["version"] == "strong.onnx"
+    page = (out / "report.html").read_text("utf-8")
+    assert "this model" in page
+    for number in range(4):
+        (drawn,) = (out / "frames").glob(f"worst_{number}_*.jpg")
+        assert f'src="frames/{drawn.name}"' in page
+        Image.open(drawn).verify()
+
+
+def test_a_batch_of_the_store_will_do_and_a_confidence_may_be_given(
+    tmp_path: Path, export: Path
+) -> None:
+    batch, out = tmp_path / "batch", tmp_path / "report"
+    ExportBatch.write(batch, read_export(export, NAMES), export)
+    weights = model(tmp_path / "a.onnx", 0.9)
+    assert evaluate(weights, batch, "--out", out, "--confidence", "0.95").exit_code == 0
+    assert Evaluation.open(out).report.real.micro.f1 == 0
+
+
+def test_what_cannot_be_judged_is_told_and_nothing_is_written(tmp_path: Path, export: Path) -> None:
+    good, out = model(tmp_path / "a.onnx", 0.9), tmp_path / "report"
+    other = model(tmp_path / "b.onnx", names=("cat", "dog"))
+    broken = tmp_path / "c.onnx"
+    broken.write_bytes(b"no model")
+    cases = {
+        "There is nothing at": (tmp_path / "gone.onnx", export),
+        "the classes cat, dog": (other, export),
+        "c.onnx": (broken, export),
+        "held.txt": (good, tmp_path / "held.txt"),
+    }
+    (tmp_path / "held.txt").write_text("no export", "utf-8")
+    for text, words in cases.items():
+        done = evaluate(*words, "--out", out)
+        assert done.exit_code == 1, text
+        assert text in " ".join(done.output.split())
+        assert not out.exists()
+    out.mkdir()
+    (out / "mine.txt").write_text("kept", "utf-8")
+    assert "is there already" in " ".join(evaluate(good, export, "--out", out).output.split())

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.metrics.scores import CURVE, Judgement, score_frames
+from pipeline.evaluation.reports.page import curves_svg, report_page
+from pipeline.evaluation.reports.report import evaluate
+from pipeline.labels.boxes import Box, LabelledBox
+
+
+class Texts(HTMLParser):
+    """Every text of a page, and the images that it names."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.images: list[str] = []
+        self.feed(page)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.images.append(dict(attrs)["src"] or "")
+
+
+def test_a_page_shows_what_was_taken_for_what(judgement: Judgement) -> None:
+    box = Box(0, 0, 10, 10)
+    frame = JudgedFrame("a", (LabelledBox(0, box),), (ScoredBox(1, 0.9, box),))
+    page = Texts(report_page(evaluate([frame], [], judgement, {})))
+    assert "true, and detected as" in page.texts
+    assert "wolf" in page.texts
+    assert "ship" not in page.texts[page.texts.index("true, and detected as") :]
+
+
+def test_names_from_files_do_nothing_in_a_page(
+    tmp_path: Path, make_frame: Any, judgement: Judgement
+) -> None:
+    name = "<script>alert('x')</script> #1.png"
+    report = evaluate([make_frame(name, 1, missed=2)], [], judgement, {})
+    drawn = Image.new("RGB", (20, 20))
+    page = Evaluation.write_report(tmp_path, report, [("odd #1", drawn)])
+    text = page.read_text("utf-8")
+    assert "<script>" not in text
+    assert any(name in part for part in Texts(text).texts)
+    assert Texts(text).images == ["frames/worst_0_odd%20%231.jpg"]
+    assert (tmp_path / "frames" / "worst_0_odd #1.jpg").is_file()
+
+
+def test_curves_go_down_where_confidence_excludes_what_was_found(judgement: Judgement) -> None:
+    box = Box(0, 0, 10, 10)
+    frame = JudgedFrame("a", (LabelledBox(0, box),), (ScoredBox(0, 0.52, box),))
+    curve = score_frames([frame], judgement).curve
+    assert [point.confidence for point in curve] == list(CURVE)
+    assert [point.recall for point in curve] == [1.0] * 10 + [0.0] * 9
+    assert curve[-1].precision is None
+    assert curves_svg(curve).count("<polyline") == 3
+    assert "<svg" in curves_svg(())
