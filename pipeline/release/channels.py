@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from detector_runtime.updates.documents import ChannelPointer
 
+from pipeline.errors import OutpostError
+
 CHALLENGER = "challenger"
 """What was published last: for those who try what is new."""
 CHAMPION = "champion"
@@ -14,6 +16,39 @@ CHAMPION = "champion"
 CHANNELS = (CHALLENGER, CHAMPION)
 LIFETIME = timedelta(days=365)
 """After that a client says that it has heard nothing new for long; it keeps working."""
+
+LONGEST_REASON = 1000
+"""Characters of a person's own words; what gates have found is added to them."""
+
+
+class ReasonError(OutpostError):
+    """A reason that says nothing, or that the history cannot hold."""
+
+
+def checked_reason(reason: str) -> str:
+    """Why a channel is moved, as the history holds it.
+
+    Raises:
+        ReasonError: it is empty, too long, or no text.
+    """
+    words = reason.strip()
+    if not words:
+        raise ReasonError(
+            "The reason is empty, and the history says why a channel was moved.",
+            "Say it in a few words: --reason TEXT.",
+        )
+    if len(words) > LONGEST_REASON:
+        raise ReasonError(
+            f"The reason has {len(words)} characters, more than {LONGEST_REASON}.",
+            "Say it in fewer words.",
+        )
+    try:
+        words.encode()
+    except UnicodeEncodeError as error:
+        raise ReasonError(
+            "The reason holds bytes that are no text.", "Write it in UTF-8."
+        ) from error
+    return words
 
 
 def version_before(history: Sequence[ChannelPointer]) -> str | None:

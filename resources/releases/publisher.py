@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -163,14 +164,17 @@ class Publisher:
         Raises:
             ReleaseError: there is none, or a file of it was changed.
         """
-        history, sequence = self.store.history(channel), self.store.next_sequence(channel)
-        target = version_id or version_before(history)
+        # Before the history is looked at: whatever moves from here on is noticed.
+        sequence = self.store.next_sequence(channel)
+        target = version_id or version_before(self.store.history(channel))
         if target is None:
             raise ReleaseError(
                 f"{channel} of {self.store.name} has offered nothing before its present version.",
                 "Name a version with --to; `outpost release list` shows them.",
             )
         version = self.store.version(target)
+        with tempfile.TemporaryDirectory() as folder:
+            self.store.download(version, Path(folder))
         return self.move(channel, version, reason, sequence)
 
     def sign_bundle(self, bundle: Path, folder: Path) -> None:

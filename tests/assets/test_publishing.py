@@ -212,3 +212,13 @@ def test_forcing_needs_a_reason(workshop: Workshop) -> None:
     found = CliRunner().invoke(app, ["release", "promote", "--force"], obj=workshop.resources)
     assert found.exit_code == 2
     assert "--reason" in found.output
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_an_empty_reason_is_told_before_anything_is_looked_at(
+    workshop: Workshop, command: str
+) -> None:
+    found = CliRunner().invoke(app, ["release", command, "--reason", " "], obj=workshop.resources)
+    assert found.exit_code == 1
+    assert isinstance(found.exception, SystemExit)
+    assert "The reason is empty" in " ".join(found.output.split())

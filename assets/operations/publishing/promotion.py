@@ -13,7 +13,7 @@ from assets.core.building import reporter
 from assets.operations.publishing.release_keys import publisher_of
 from pipeline.errors import OutpostError
 from pipeline.progress import Report
-from pipeline.release.channels import CHALLENGER, CHAMPION, CHANNELS
+from pipeline.release.channels import CHALLENGER, CHAMPION, CHANNELS, checked_reason
 from pipeline.release.gates import Gate, GateRules, judge
 from pipeline.release.version import OpenVersion
 from resources.defaults import Resources
@@ -113,8 +113,10 @@ def promote(
 
     Raises:
         PromotionError: there is no such version.
+        ReasonError: the reason says nothing.
         ChannelMovedError: somebody else has moved the channel meanwhile.
     """
+    reason = checked_reason(reason)
     publisher, report = publisher_of(resources, game), reporter()
     store = publisher.store
     # Before anything is looked at: whatever moves from here on is noticed.
@@ -139,7 +141,9 @@ def roll_back(
     Raises:
         ReleaseError: there is no earlier one.
         PromotionError: there is no such version.
+        ReasonError: the reason says nothing.
     """
+    reason = checked_reason(reason)
     publisher = publisher_of(resources, game)
     target = _resolved(publisher.store, version_id).id if version_id else None
     return publisher.roll_back(_checked(channel), target, reason)

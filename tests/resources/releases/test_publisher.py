@@ -226,6 +226,39 @@ def test_a_rollback_is_one_more_move(publisher: Publisher, versions: list[NewVer
     assert [one.version for one in publisher.store.history(CHAMPION)] == [a, b, a, b]
 
 
+def test_a_rollback_goes_back_from_no_move_that_it_has_not_seen(
+    publisher: Publisher, versions: list[NewVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.init_keys()
+    published(publisher, versions[0])
+    b = published(publisher, versions[1])
+    look = ReleaseStore.history
+
+    def look_and_wait(store: ReleaseStore, channel: str) -> tuple[ChannelPointer, ...]:
+        found = look(store, channel)
+        monkeypatch.undo()
+        publisher.move(channel, store.version(b), "somebody else", store.next_sequence(channel))
+        return found
+
+    monkeypatch.setattr(ReleaseStore, "history", look_and_wait)
+    with pytest.raises(ChannelMovedError, match="somebody else"):
+        publisher.roll_back(CHAMPION, None, "sees ghosts")
+
+
+def test_a_rollback_offers_no_changed_file(
+    publisher: Publisher, versions: list[NewVersion], mortal: MortalStore
+) -> None:
+    publisher.init_keys()
+    a = published(publisher, versions[0])
+    published(publisher, versions[1])
+    home = mortal.store.root / "models" / "demo" / "versions" / a
+    (home / "model.onnx").write_bytes(b"changed")
+    before = publisher.store.head(CHAMPION)
+    with pytest.raises(ReleaseError, match=r"model\.onnx .* was changed"):
+        publisher.roll_back(CHAMPION, None, "sees ghosts")
+    assert publisher.store.head(CHAMPION) == before
+
+
 def test_a_key_that_was_rotated_counts_until_it_is_revoked(
     publisher: Publisher, versions: list[NewVersion]
 ) -> None:
