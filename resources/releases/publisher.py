@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,7 +113,7 @@ class Publisher:
         self.require_conditional_writes()
         key, versions = self._release_key(), self.store.versions()
         counting = [one for one in versions if one.signed_by]
-        sequence = max((one.manifest.sequence for one in versions), default=0) + 1
+        sequence = _next_number(versions)
         manifest = new.manifest(sequence, counting[-1].id if counting else None)
         for one in reversed(counting):
             if one.manifest.files == manifest.files:
@@ -209,6 +209,18 @@ class Publisher:
     def _release_key(self) -> SigningKey:
         keys = self.store.keys()
         return self.private_keys.find(keys.name, "release", keys.release_keys)
+
+
+def _next_number(versions: Sequence[PublishedVersion]) -> int:
+    """The first that nobody has used, after those that count.
+
+    Anybody who can write there can use up the last of all numbers, with or without a key.
+    """
+    used = {one.manifest.sequence for one in versions}
+    number = max((one.manifest.sequence for one in versions if one.signed_by), default=0) + 1
+    while number in used:
+        number += 1
+    return number
 
 
 def this_user() -> str:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector_runtime.errors import DetectorError, SignatureError
+from detector_runtime.errors import DetectorError, DocumentError, SignatureError
 from detector_runtime.updates.documents import (
     KEYS_FILE,
     MANIFEST_FILE,
@@ -42,7 +42,10 @@ from pipeline.release.version import OpenVersion
 from resources.object_store.base import ObjectStore, StoredObject
 
 ATTEMPTS = 20
-NUMBERED = re.compile(r"(\d+)\.json")
+# Names as they are written here: what somebody has copied beside them is none of it.
+KEYS_ENTRY = re.compile(r"([0-9]{6}|[1-9][0-9]{6,7})\.json")
+HISTORY_ENTRY = re.compile(r"([0-9]{8})\.json")
+VERSION_ENTRY = re.compile(r"([0-9]{6,8}-[0-9a-f]{12})/manifest\.json")
 
 
 class ReleaseError(OutpostError):
@@ -96,7 +99,7 @@ class ReleaseStore:
             SignatureError: an epoch does not follow from the one before.
         """
         trusted: KeySet | None = None
-        for epoch in self._numbers("keys/"):
+        for epoch in self._numbers("keys/", KEYS_ENTRY):
             found = self._document(f"keys/{epoch:06d}.json", KeySet)
             trusted = verify_next_keys(found, trusted) if trusted else verify_first_keys(found)
         if trusted is None or trusted.name != self.name:
@@ -145,12 +148,9 @@ class ReleaseStore:
             NoKeysError: there are none.
             DocumentError: a manifest is damaged, or newer than this Outpost.
         """
-        prefix, keys = self._key("versions/"), self.keys()
-        listed = (one.key.removeprefix(prefix) for one in self.objects.listing(prefix))
-        ids = [key.partition("/")[0] for key in listed if key.endswith(f"/{MANIFEST_FILE}")]
-        return tuple(
-            sorted((self._version(id_, keys) for id_ in ids), key=lambda one: one.manifest.sequence)
-        )
+        keys, ids = self.keys(), self._entries("versions/", VERSION_ENTRY)
+        found = (self._version(version_id, keys) for version_id in ids)
+        return tuple(sorted(found, key=lambda one: one.manifest.sequence))
 
     def version(self, version_id: str) -> PublishedVersion:
         """One version.
@@ -211,7 +211,8 @@ class ReleaseStore:
         """Every move of a channel that keys have signed which count now, oldest first."""
         keys = self.keys()
         entries = (
-            self._entry(channel, number, keys) for number in self._numbers(f"history/{channel}/")
+            self._entry(channel, number, keys)
+            for number in self._numbers(f"history/{channel}/", HISTORY_ENTRY)
         )
         return tuple(entry.document for entry in entries if entry is not None)
 
@@ -227,7 +228,7 @@ class ReleaseStore:
 
     def next_sequence(self, channel: str) -> int:
         """The first number after the head that nobody has used."""
-        head, used = self.head(channel), set(self._numbers(f"history/{channel}/"))
+        head, used = self.head(channel), set(self._numbers(f"history/{channel}/", HISTORY_ENTRY))
         number = head.sequence + 1 if head else 1
         while number in used:
             number += 1
@@ -286,7 +287,7 @@ class ReleaseStore:
 
     def _head(self, channel: str) -> Envelope[ChannelPointer] | None:
         keys = self.keys()
-        numbers = reversed(self._numbers(f"history/{channel}/"))
+        numbers = reversed(self._numbers(f"history/{channel}/", HISTORY_ENTRY))
         entries = (self._entry(channel, number, keys) for number in numbers)
         return next((entry for entry in entries if entry is not None), None)
 
@@ -317,14 +318,15 @@ class ReleaseStore:
 
     def _version(self, version_id: str, keys: KeySet) -> PublishedVersion:
         key = f"versions/{version_id}/{MANIFEST_FILE}"
-        manifest = self._document(key, Manifest)
+        content = self._content(key)
+        manifest = self._parsed(content, key, Manifest)
         try:
             signed_by: str | None = verify(manifest, keys.release_keys)
             if version_folder(manifest) != version_id or manifest.document.name != self.name:
                 signed_by = None
         except SignatureError:
             signed_by = None
-        digest = hashlib.sha256(self._content(key)).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         return PublishedVersion(version_id, manifest.document, digest, signed_by)
 
     def _require_same(self, key: str, sha256: str) -> None:
@@ -338,14 +340,29 @@ class ReleaseStore:
             "Somebody has changed it there: move it away, then publish again.",
         )
 
-    def _numbers(self, prefix: str) -> list[int]:
-        """Of the objects right below a prefix that are named by a number, in order."""
+    def _numbers(self, prefix: str, entry: re.Pattern[str]) -> list[int]:
+        """Of the entries right below a prefix, in order."""
+        return sorted(int(number) for number in self._entries(prefix, entry))
+
+    def _entries(self, prefix: str, entry: re.Pattern[str]) -> list[str]:
+        """What a pattern finds in the names below a prefix."""
         whole = self._key(prefix)
         names = (one.key.removeprefix(whole) for one in self.objects.listing(whole))
-        return sorted(int(match[1]) for name in names if (match := NUMBERED.fullmatch(name)))
+        return [match[1] for name in names if (match := entry.fullmatch(name))]
 
     def _document(self, key: str, kind: type[Document]) -> Envelope[Document]:
-        return parse(self._content(key), kind, f"{self.place}/{key}")
+        return self._parsed(self._content(key), key, kind)
+
+    def _parsed(self, content: bytes, key: str, kind: type[Document]) -> Envelope[Document]:
+        try:
+            return parse(content, kind, f"{self.place}/{key}")
+        except DocumentError as error:
+            what = "that version" if kind is Manifest else "it"
+            raise DocumentError(
+                error.problem,
+                f"{error.fix} If it is damaged there, restore {what} from a copy; a version may "
+                "also be moved away, folder and all, and published again.",
+            ) from error
 
     def _content(self, key: str) -> bytes:
         found = self.objects.get(self._key(key))

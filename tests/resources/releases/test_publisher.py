@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from detector_runtime.errors import SignatureError
-from detector_runtime.updates.documents import ChannelPointer, KeySet, Manifest, parse
+from detector_runtime.errors import DocumentError, SignatureError
+from detector_runtime.updates.documents import (
+    ChannelPointer,
+    KeySet,
+    Manifest,
+    parse,
+    version_folder,
+)
 from detector_runtime.updates.signatures import SigningKey, sign, verify
 from doubles.releases import new_version
 
@@ -317,6 +324,51 @@ def test_what_a_stranger_writes_does_not_count(
     mortal.store.put_if_absent("models/demo/keys/000002.json", content)
     with pytest.raises(SignatureError):
         publisher.store.keys()
+
+
+def test_copies_that_somebody_has_put_there_are_passed_over(
+    publisher: Publisher, versions: list[NewVersion], mortal: MortalStore
+) -> None:
+    publisher.init_keys()
+    published(publisher, versions[0])
+    before = (publisher.store.versions(), publisher.store.history(CHAMPION))
+    home = mortal.store.root / "models" / "demo"
+    (version,) = (home / "versions").iterdir()
+    for name in (f"{version.name} copy", f"{version.name}.bak", "old"):
+        shutil.copytree(version, home / "versions" / name)
+    shutil.copytree(version, version / "inside")
+    for name in ("7.json", "00000001 (1).json", "000000002.json", "٠٠٠٠٠٠٠٥.json"):
+        shutil.copy(
+            home / "history" / "champion" / "00000001.json", home / "history" / "champion" / name
+        )
+    for name in ("2.json", "0000001.json"):
+        shutil.copy(home / "keys" / "000001.json", home / "keys" / name)
+    assert (publisher.store.versions(), publisher.store.history(CHAMPION)) == before
+    assert publisher.store.next_sequence(CHAMPION) == 2
+
+
+def test_the_last_of_all_numbers_keeps_nobody_from_publishing(
+    publisher: Publisher, versions: list[NewVersion], mortal: MortalStore
+) -> None:
+    publisher.init_keys()
+    last = sign(versions[0].manifest(99_999_999, None), SigningKey.generate())
+    key = f"models/demo/versions/{version_folder(last)}/manifest.json"
+    mortal.store.put_if_absent(key, last.to_bytes())
+    assert publisher.publish(versions[0]).manifest.sequence == 1
+    assert publisher.publish(versions[1]).manifest.sequence == 2
+
+
+@pytest.mark.parametrize("what", ["manifest.json", "000001.json"])
+def test_a_damaged_document_says_how_to_go_on(
+    publisher: Publisher, versions: list[NewVersion], mortal: MortalStore, what: str
+) -> None:
+    publisher.init_keys()
+    published(publisher, versions[0])
+    (damaged,) = (file for file in mortal.store.root.rglob(what) if "history" not in file.parts)
+    damaged.write_text("{", "utf-8")
+    with pytest.raises(DocumentError, match="is no signed document") as told:
+        publisher.publish(versions[1])
+    assert "restore" in told.value.fix
 
 
 def test_a_changed_file_is_neither_downloaded_nor_published_over(
