@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from detector_runtime.updates.documents import Envelope, KeySet
+from detector_runtime.updates.documents import MOST_KEYS, Envelope, KeySet
 from detector_runtime.updates.signatures import SigningKey, sign
 
 from pipeline.errors import OutpostError
@@ -26,6 +26,20 @@ def first_key_set(
         issued_at=issued_at,
     )
     return sign(keys, root)
+
+
+def require_room(trusted: KeySet) -> None:
+    """Refuse a release key more than clients take, before it is made.
+
+    Raises:
+        KeySetError: there are as many as there can be.
+    """
+    if len(trusted.release_keys) >= MOST_KEYS:
+        raise KeySetError(
+            f"{trusted.name} has {len(trusted.release_keys)} release keys, and no more are taken.",
+            "Revoke one that nobody signs with any more: `outpost release keys revoke <id>`. What "
+            f"it has signed counts no more then. There are {', '.join(trusted.release_keys)}.",
+        )
 
 
 def with_release_key(

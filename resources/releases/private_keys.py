@@ -103,13 +103,35 @@ class PrivateKeys:
         """
         if text := os.environ.get(KEY_VARIABLES[role]):
             yield _from_pem(text.encode(), KEY_VARIABLES[role])
-        files = self._folder_of(model).glob(f"{role}-*.pem")
-        for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
-            _require_private(file)
-            yield _from_pem(file.read_bytes(), str(file))
+        for file in self._files(model, role):
+            yield _from_pem(_read_private(file), str(file))
+
+    def _files(self, model: str, role: Role) -> list[Path]:
+        """Those of a role, the newest first."""
+        folder = self._folder_of(model)
+        try:
+            found = [(file.lstat().st_mtime_ns, file) for file in folder.glob(f"{role}-*.pem")]
+        except OSError as error:
+            raise _unreadable(folder, error) from error
+        return [file for _, file in sorted(found, reverse=True)]
 
     def _folder_of(self, model: str) -> Path:
         return self.folder / model
+
+
+def _read_private(file: Path) -> bytes:
+    try:
+        _require_private(file)
+        return file.read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(place: Path, error: OSError) -> PrivateKeyError:
+    return PrivateKeyError(
+        f"The private key {place} cannot be read: {error.strerror or error}.",
+        "Give yourself alone read access, or move it away if it is none.",
+    )
 
 
 def _require_private(file: Path) -> None:

@@ -17,6 +17,7 @@ from detector_runtime.updates.signatures import SigningKey, sign
 from pipeline.release.channels import LIFETIME, version_before
 from pipeline.release.key_sets import (
     first_key_set,
+    require_room,
     with_release_key,
     with_root_key,
     without_key,
@@ -82,10 +83,13 @@ class Publisher:
             root: instead another root key, in the place of the one that is here.
 
         Raises:
+            KeySetError: there are as many release keys as there can be.
             PrivateKeyError: no root key is here.
         """
         self.require_conditional_writes()
         trusted, signer = self._with_root_key()
+        if not root:
+            require_room(trusted)
         added = self.private_keys.add(self.store.name, "root" if root else "release")
         make = with_root_key if root else with_release_key
         self.store.add_keys(make(trusted, signer, added, self.clock()))
@@ -104,7 +108,7 @@ class Publisher:
         return self.store.keys()
 
     def publish(self, new: NewVersion) -> PublishedVersion:
-        """Write a version, unless one that counts has the same files already.
+        """Write a version, unless one that counts has the same files already, and still has them.
 
         Raises:
             ReleaseError: what is there differs, or several writers would not be told apart.
@@ -117,6 +121,7 @@ class Publisher:
         manifest = new.manifest(sequence, counting[-1].id if counting else None)
         for one in reversed(counting):
             if one.manifest.files == manifest.files:
+                self.store.restore(one, new.files)
                 return one
         return self.store.publish(sign(manifest, key), new.files)
 

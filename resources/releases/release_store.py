@@ -182,6 +182,24 @@ class ReleaseStore:
             self._document(key, Manifest)
         return self.version(version_id)
 
+    def restore(self, version: PublishedVersion, files: Mapping[str, Path]) -> None:
+        """Write files of a version again that are not there any more.
+
+        Args:
+            files: by the name that the manifest has for them.
+
+        Raises:
+            ReleaseError: a file is there with another size.
+        """
+        prefix = f"versions/{version.id}/"
+        whole = self._key(prefix)
+        there = {one.key.removeprefix(whole): one.size for one in self.objects.listing(whole)}
+        for name, expected in sorted(version.manifest.files.items()):
+            if name not in there:
+                self.objects.upload(self._key(prefix + name), files[name])
+            elif there[name] != expected.size:
+                raise self._other_bytes(prefix + name)
+
     def download(
         self, version: PublishedVersion, folder: Path, report: Report = silent
     ) -> OpenVersion:
@@ -335,7 +353,10 @@ class ReleaseStore:
             self.objects.download(self._key(key), copy)
             if sha256_of(copy) == sha256:
                 return
-        raise ReleaseError(
+        raise self._other_bytes(key)
+
+    def _other_bytes(self, key: str) -> ReleaseError:
+        return ReleaseError(
             f"{key} is in {self.place} already, with other bytes.",
             "Somebody has changed it there: move it away, then publish again.",
         )

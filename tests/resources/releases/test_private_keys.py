@@ -39,6 +39,18 @@ def test_nobody_else_can_read_a_key(keys: PrivateKeys) -> None:
     assert f"chmod 600 {file}" in raised.value.fix
 
 
+def test_a_key_that_cannot_be_read_is_told(keys: PrivateKeys) -> None:
+    key = keys.add("demo", "release")
+    folder = keys.folder / "demo"
+    (folder / "release-folder.pem").mkdir(mode=0o700)
+    with pytest.raises(PrivateKeyError, match="cannot be read"):
+        keys.find("demo", "release", [key.id])
+    (folder / "release-folder.pem").rmdir()
+    (folder / "release-lost.pem").symlink_to(folder / "nothing")
+    with pytest.raises(PrivateKeyError, match="cannot be read"):
+        keys.find("demo", "release", [key.id])
+
+
 def test_openssl_reads_a_key(keys: PrivateKeys) -> None:
     key = keys.add("demo", "release")
     file = keys.folder / "demo" / f"release-{key.id}.pem"

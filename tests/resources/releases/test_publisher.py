@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from detector_runtime.errors import DocumentError, SignatureError
 from detector_runtime.updates.documents import (
+    MOST_KEYS,
     ChannelPointer,
     KeySet,
     Manifest,
@@ -289,6 +290,34 @@ def test_a_key_that_was_rotated_counts_until_it_is_revoked(
     assert (again.manifest.sequence, again.signed_by) == (3, new)
     with pytest.raises(KeySetError, match="no release key"):
         publisher.revoke_key("0" * 16)
+
+
+def test_more_keys_than_clients_take_are_not_even_made(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    for number in range(1, MOST_KEYS):
+        keys = publisher.rotate_keys() if number > 1 else publisher.init_keys()
+        assert len(keys.release_keys) == number
+    assert len(publisher.rotate_keys().release_keys) == MOST_KEYS
+    made = sorted((tmp_path / "keys" / "demo").iterdir())
+    with pytest.raises(KeySetError, match="no more are taken"):
+        publisher.rotate_keys()
+    assert sorted((tmp_path / "keys" / "demo").iterdir()) == made
+    assert publisher.rotate_keys(root=True).epoch == MOST_KEYS + 1
+
+
+def test_a_file_that_is_lost_is_written_again(
+    publisher: Publisher, versions: list[NewVersion], mortal: MortalStore, tmp_path: Path
+) -> None:
+    publisher.init_keys()
+    version = publisher.publish(versions[0])
+    model = mortal.store.root / "models" / "demo" / "versions" / version.id / "model.onnx"
+    model.unlink()
+    assert publisher.publish(versions[0]) == version
+    publisher.store.download(version, tmp_path / "whole")
+    model.write_bytes(b"cut off")
+    with pytest.raises(ReleaseError, match="other bytes"):
+        publisher.publish(versions[0])
 
 
 def test_another_root_key_takes_the_place_of_the_old_one(publisher: Publisher) -> None:

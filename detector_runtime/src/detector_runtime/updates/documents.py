@@ -47,6 +47,8 @@ LARGEST_DOCUMENT = 4 << 20
 """Bytes; a reader stops there, whatever a server says."""
 MOST_SIGNATURES = 16
 MOST_FILES = 64
+MOST_KEYS = 16
+"""Of each kind in a set."""
 KEYS_FILE = "keys.json"
 MANIFEST_FILE = "manifest.json"
 
@@ -79,8 +81,8 @@ class KeySet(_SignedPart):
     schema_version: Literal[1] = Field(1, alias="schema")
     name: Name = Field(description="Of the model.")
     epoch: Sequence = Field(description="Rises by one with each set of keys.")
-    root_keys: dict[KeyId, str] = Field(min_length=1, max_length=16)
-    release_keys: dict[KeyId, str] = Field(min_length=1, max_length=16)
+    root_keys: dict[KeyId, str] = Field(min_length=1, max_length=MOST_KEYS)
+    release_keys: dict[KeyId, str] = Field(min_length=1, max_length=MOST_KEYS)
     issued_at: AwareDatetime
 
     @field_validator("root_keys", "release_keys")
