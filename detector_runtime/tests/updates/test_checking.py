@@ -93,6 +93,30 @@ def test_a_folder_is_a_source_too(
     assert not server.requests
 
 
+def test_a_folder_is_remembered_as_seen_from_everywhere(
+    publisher: Publisher, updating: Updating, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.publish(3)
+    monkeypatch.chdir(publisher.folder.parent)
+    assert updating(publisher.folder.name).check().outcome == "updated"
+    monkeypatch.chdir(tmp_path.parent)
+    publisher.publish(4)
+    assert ModelUpdater(tmp_path / "models").check(now=True).outcome == "updated"
+
+
+def test_kept_keys_that_are_damaged_are_told(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    (tmp_path / "models" / "keys.json").write_text("{")
+    result = updating().check(now=True)
+    assert result.error is not None
+    assert "remove it" in result.error.fix
+    (tmp_path / "models" / "keys.json").unlink()
+    assert updating().check(now=True).outcome == "current"
+
+
 def test_source_and_keys_are_remembered(
     publisher: Publisher, updating: Updating, tmp_path: Path
 ) -> None:
@@ -499,6 +523,69 @@ def test_a_damaged_model_gives_way_to_the_one_before_and_is_fetched_again(
     assert used() == 3
     assert updating().check(now=True).outcome == "updated"
     assert used() == 4
+
+
+def test_the_only_model_is_fetched_again_where_it_is_damaged(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    clock: Any,
+    tmp_path: Path,
+) -> None:
+    version = publisher.publish(3)
+    updating().check()
+    model = tmp_path / "models" / "versions" / version / "model.onnx"
+    damaged = model.read_bytes()[:-1] + b"!"
+    model.write_bytes(damaged)
+    with pytest.raises(ModelLoadError) as told:
+        updating().detector()
+    assert "detector-runtime update" in told.value.fix
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 3
+    assert updating().check(now=True).outcome == "current"
+    model.write_bytes(damaged)
+    clock.now += 100  # more than the wait of those who have no model
+    assert used() == 3
+
+
+def test_the_only_model_of_ones_own_says_what_to_do_where_it_is_damaged(
+    updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(small_model(30))
+    updating().use(mine)
+    (copy,) = (tmp_path / "models" / "versions").rglob("mine.onnx")
+    copy.write_bytes(b"x" * 1000)
+    with pytest.raises(ModelLoadError) as told:
+        updating().detector()
+    assert "detector-runtime use" in told.value.fix
+    updating().use(mine)
+    assert used() == 30
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names there are none")
+@pytest.mark.parametrize("name", ["we:ird.onnx", "a\\b.onnx", "line\n.onnx", "bad\udcff.onnx"])
+def test_a_model_of_ones_own_may_have_any_name(
+    updating: Updating, used: Callable[[], float], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(small_model(30))
+    updating().use(tmp_path / name)
+    assert used() == 30
+
+
+def test_the_same_model_again_is_not_moved(
+    updating: Updating, used: Callable[[], float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(small_model(30))
+    updating().use(mine)
+
+    def cut_off(*_paths: Path) -> None:
+        raise AssertionError("what is in use was moved")
+
+    monkeypatch.setattr("detector_runtime.updates.installed.replace", cut_off)
+    updating().use(mine)
+    assert used() == 30
 
 
 def test_what_is_known_of_the_past_may_be_lost(

@@ -44,7 +44,7 @@ LARGEST_POINTER = 1 << 16
 RETRY_SHARE = 1 / 24
 """Of the interval: before a source that did not answer is asked again."""
 FIRST_RETRY = 60.0
-"""Seconds before a source is asked again while no model is there at all."""
+"""Seconds before a source is asked again while no model is there at all, or none that works."""
 LAST_SECOND = 253_402_214_400.0
 """The last day of the calendar."""
 EXPIRED = (
@@ -139,7 +139,7 @@ def is_time(
 ) -> bool:
     """Whether a folder is to be checked at `now`, in seconds since 1970."""
     checks = state.checks
-    if installation is None:
+    if installation is None or installation.current.version == state.damaged:
         checks = tuple(
             PastCheck(at=one.at, wait=min(one.wait, FIRST_RETRY, interval)) for one in checks
         )
@@ -228,10 +228,13 @@ class _Check:
             installation is not None
             and self._seen() is not None
             and state.settled == self._circumstances(installation)
-            and self.models.holds(installation.current)
+            and self._is_whole(installation.current)
         )
         etag = state.etag if nothing_left and not self.order.allow else None
         return self.order.source.read(self._path, LARGEST_POINTER, etag)
+
+    def _is_whole(self, model: InstalledModel) -> bool:
+        return model.version != self.states.state.damaged and self.models.holds(model)
 
     def _circumstances(self, installation: Installation | None) -> str:
         """All that a decision depends on beside the channel's document."""
@@ -261,7 +264,7 @@ class _Check:
         current = installation.current if installation else None
         allow = self.order.allow
         old = is_expired(offer, self.moment)
-        if current and current.version == offer.version and self.models.holds(current):
+        if current and current.version == offer.version and self._is_whole(current):
             return _Verdict("current", f"{current.name} is what is offered.{EXPIRED * old}")
         if old and "expired" not in allow:
             return _Verdict("expired", f"Version {offer.version} is not used.{EXPIRED}")
@@ -314,7 +317,7 @@ class _Check:
         )
         after = installation.followed_by(new) if installation else Installation(current=new)
         self.models.switch(after)
-        self.states.write(trial=None)
+        self.states.write(trial=None, damaged="")
         self.models.tidy(after)
         before = f" in the place of {installation.current.name}" if installation else ""
         return _Verdict("updated", f"{new.name} is used now{before}.")

@@ -7,6 +7,7 @@ of it.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -38,6 +39,8 @@ SPARE = 64 << 20
 """Bytes that are left on the disk for others."""
 TRIAL_SIZE = (640, 360)
 """Width and height of the image that a model is asked about."""
+_UNSAFE = re.compile(r'[\\/:*?"<>|\x00-\x1f\ud800-\udfff]')
+"""What a file's name holds on one system and cannot on another."""
 
 
 def fetch_manifest(
@@ -162,6 +165,10 @@ def _is(file: Path, expected: FileDigest) -> bool:
     return file_digest(file) == expected.sha256
 
 
+def _has(file: Path, content: bytes) -> bool:
+    return file.is_file() and file.read_bytes() == content
+
+
 def _remove_others(folder: Path, manifest: Manifest) -> None:
     """What an interrupted write left behind does not become part of a version."""
     known = {folder / f"{name}{ending}" for name in manifest.files for ending in ("", PART)}
@@ -193,10 +200,11 @@ def copy_own(path: Path, models: ModelFolder) -> InstalledModel:
         OSError: it cannot be written.
     """
     if path.suffix == ".onnx":
-        onnx: str | None = path.name
-        card = ModelCard(ModelSource("onnx", path.name))
+        safe = _UNSAFE.sub("_", path.name)
+        onnx: str | None = safe
+        card = ModelCard(ModelSource("onnx", safe))
         model: Model = load_onnx(path, card, OnnxOptions(threads=1))
-        contents = {path.name: path.read_bytes()}
+        contents = {safe: path.read_bytes()}
         trained_at = None
     else:
         bundle = Bundle.load(path)
@@ -208,13 +216,16 @@ def copy_own(path: Path, models: ModelFolder) -> InstalledModel:
     digest = hashlib.sha256()
     for file, content in sorted(contents.items()):
         digest.update(hashlib.sha256(file.encode() + b"\0" + content).digest())
-    incoming = models.incoming(f"{OWN}{digest.hexdigest()[:12]}")
-    for file, content in contents.items():
-        (incoming / file).parent.mkdir(parents=True, exist_ok=True)
-        write_durably(incoming / file, content)
-    models.keep(incoming)
+    version = f"{OWN}{digest.hexdigest()[:12]}"
+    # The one that is there may be in use: it is not moved for nothing.
+    if not all(_has(models.folder_of(version) / file, one) for file, one in contents.items()):
+        incoming = models.incoming(version)
+        for file, content in contents.items():
+            (incoming / file).parent.mkdir(parents=True, exist_ok=True)
+            write_durably(incoming / file, content)
+        models.keep(incoming)
     return InstalledModel(
-        version=incoming.name,
+        version=version,
         origin="own",
         name=name,
         onnx=onnx,

@@ -130,6 +130,8 @@ class UpdateState(_Remembered):
         settled: under which circumstances nothing was left to do for the document of `etag`.
         seen: by channel, the latest document that was believed.
         trial: of the version that was tried out last.
+        damaged: the version in use, where its files were found to be damaged and there was none
+            before it: it is fetched again.
         failure: of the last check; None where it came to its end.
     """
 
@@ -143,6 +145,7 @@ class UpdateState(_Remembered):
     settled: str | None = None
     seen: dict[str, SeenPointer] = {}
     trial: Trial | None = None
+    damaged: str = ""
     failure: Failure | None = None
 
     def with_seen(self, *pointers: SeenPointer | None) -> UpdateState:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from detector_runtime.errors import (
     ConfigurationError,
+    DocumentError,
+    SignatureError,
     UnknownKeyError,
     UntrustedUpdateError,
 )
@@ -62,7 +64,7 @@ class TrustedKeys:
         """
         file = folder / KEYS_FILE
         content = None if given is None else _content(Path(given))
-        kept = _keys(_content(file), file) if file.is_file() else None
+        kept = _kept_keys(file) if file.is_file() else None
         shipped = None if content is None else _keys(content, Path(str(given)))
         if kept and shipped and kept.name != shipped.name:
             raise ConfigurationError(
@@ -79,8 +81,8 @@ class TrustedKeys:
         if kept is None and not allow_unsigned:
             raise ConfigurationError(
                 "nothing says whose updates are to be believed",
-                "Pass keys=, the keys.json that came with the model; or allow_unsigned=True, where "
-                "nobody else can write to the source.",
+                "Pass keys= (--keys), the keys.json that came with the model; or "
+                "allow_unsigned=True (--unsigned), where nobody else can write to the source.",
             )
         return cls(file, kept)
 
@@ -216,6 +218,17 @@ def _content(file: Path) -> bytes:
 
 def _keys(content: bytes, file: Path) -> KeySet:
     return verify_first_keys(parse(content, KeySet, str(file)))
+
+
+def _kept_keys(file: Path) -> KeySet:
+    try:
+        return _keys(_content(file), file)
+    except (DocumentError, SignatureError) as error:
+        raise type(error)(
+            error.problem,
+            f"{error.fix.rstrip('.')}. If it was damaged here, remove it, and pass the publisher's "
+            "keys.json again (keys=, --keys).",
+        ) from error
 
 
 def _fetched_keys(source: Source, path: str) -> Envelope[KeySet]:

@@ -38,7 +38,7 @@ from detector_runtime.updates.checking import (
 )
 from detector_runtime.updates.installed import Installation, InstalledModel, ModelFolder
 from detector_runtime.updates.installing import copy_own
-from detector_runtime.updates.sources.address import source_at
+from detector_runtime.updates.sources.address import lasting, source_at
 from detector_runtime.updates.state import Failure, SeenPointer, StateFile
 from detector_runtime.updates.trust import TrustedKeys, is_expired
 
@@ -116,7 +116,7 @@ class ModelUpdater:
     ) -> None:
         self.policy = policy or UpdatePolicy()
         self.models = ModelFolder(Path(folder))
-        self._source = None if source is None else os.fspath(source)
+        self._source = None if source is None else lasting(source)
         self._channel = channel
         self._keys = keys
         self._lock = FolderLock(self.models.folder)
@@ -163,7 +163,13 @@ class ModelUpdater:
 
         if self.models.installation() is None:
             self._install_first()
-        return UpdatingDetector(self, settings or DetectorSettings(), watch=watch)
+        chosen = settings or DetectorSettings()
+        try:
+            return UpdatingDetector(self, chosen, watch=watch)
+        except ModelLoadError:
+            if not self._fetched_again():
+                raise
+        return UpdatingDetector(self, chosen, watch=watch)
 
     def rollback(self) -> InstalledModel:
         """Go back to the model that worked before; programs that run go on with it.
@@ -284,7 +290,7 @@ class ModelUpdater:
         if not place:
             raise ConfigurationError(
                 f"nothing says where the models in {self.models.folder} come from",
-                "Pass source=, the address or folder of the published model.",
+                "Pass source= (--source), the address or folder of the published model.",
             )
         return Order(
             source=source_at(place, self.policy.limits),
@@ -315,7 +321,7 @@ class ModelUpdater:
                 raise error
             before = damaged.without_current(hold_back=False)
             if before is None:
-                raise error
+                raise self._nothing_else(damaged.current, error)
             logger.warning(
                 "%s cannot be used: %s Using %s, which was used before.",
                 damaged.current.name,
@@ -323,6 +329,27 @@ class ModelUpdater:
                 before.current.name,
             )
             self.models.switch(before)
+
+    def _nothing_else(self, damaged: InstalledModel, error: ModelLoadError) -> ModelLoadError:
+        """What to say of a damaged model that is the only one; the next check fetches it again."""
+        if damaged.origin == "own":
+            return ModelLoadError(
+                error.problem, "Bring it again: detector-runtime use FOLDER MODEL"
+            )
+        StateFile(self.models.folder).write(damaged=damaged.version)
+        return ModelLoadError(error.problem, "Fetch it again: detector-runtime update FOLDER")
+
+    def _fetched_again(self) -> bool:
+        """Whether the model in use, which was damaged, is there again; asked for if it is time."""
+        installation = self.models.installation()
+        noted = StateFile(self.models.folder).state.damaged
+        if installation is None or installation.current.version != noted:
+            return False
+        try:
+            result = self._check(now=False, allow=frozenset(), patience=FIRST_PATIENCE)
+        except ConfigurationError:
+            return False
+        return result.outcome == "updated"
 
     def _opens_as_such(self, model: InstalledModel) -> bool:
         """Whether a model is sound, and only cannot be opened with some settings."""

@@ -12,6 +12,15 @@ from detector_runtime.updates.sources.base import Source
 from detector_runtime.updates.sources.folder import FolderSource
 from detector_runtime.updates.sources.web import HttpSource, SourceLimits
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+"""One letter is a drive of Windows."""
+
+
+def lasting(place: str | os.PathLike[str]) -> str:
+    """An address as it can be remembered: a folder as seen from everywhere."""
+    text = os.fspath(place)
+    return text if _SCHEME.match(text) else str(Path(text).absolute())
+
 
 def source_at(place: str | os.PathLike[str], limits: SourceLimits | None = None) -> Source:
     """The source at an address (http, https) or in a folder.
@@ -20,8 +29,7 @@ def source_at(place: str | os.PathLike[str], limits: SourceLimits | None = None)
         ConfigurationError: another kind of address, or one with a password or a query.
     """
     text = os.fspath(place)
-    # One letter is a drive of Windows.
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
+    scheme = _SCHEME.match(text)
     if scheme is None:
         return FolderSource(Path(text))
     parts = urllib.parse.urlsplit(text)
