@@ -218,7 +218,11 @@ class S3Store:
             s3={"addressing_style": "path"} if own_endpoint else {},
         )
         session = boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
-        return session.client("s3", config=config)
+        for name in ENDPOINTS:
+            _require_no_password(os.environ.get(name, ""))
+        client = session.client("s3", config=config)
+        _require_no_password(client.meta.endpoint_url)
+        return client
 
     def _named(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket, "Key": self._path(checked_key(key), of_key=True)}
@@ -271,6 +275,16 @@ class S3Store:
                 "that can, such as Amazon S3, Cloudflare R2 or SeaweedFS.",
             )
         return ObjectStoreError(problem, "Try again; if it stays so, look at the server's log.")
+
+
+def _require_no_password(endpoint: str) -> None:
+    """boto3 would not sign in with it, and quotes the whole address in its errors."""
+    if "@" in endpoint:
+        raise ObjectStoreError(
+            "The address of the S3 server has a user or a password in it.",
+            "Take it out of AWS_ENDPOINT_URL, or of ~/.aws/config, and set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY.",
+        )
 
 
 @dataclass

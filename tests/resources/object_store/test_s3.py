@@ -242,6 +242,22 @@ def test_without_credentials_their_names_are_told(
     assert "AWS_SECRET_ACCESS_KEY" in raised.value.fix
 
 
+def test_a_password_in_the_address_is_refused_and_not_shown(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = f"http://user:{SECRET}@127.0.0.1:1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with pytest.raises(ObjectStoreError, match="a user or a password") as told:
+        store.get("x")
+    assert told.value.__cause__ is None
+    assert SECRET not in str(told.value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    (tmp_path / "config").write_text(f"[default]\nendpoint_url = {address}\n", "utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ObjectStoreError, match="a user or a password"):
+        S3Store("bucket").get("x")
+
+
 def test_without_boto3_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("boto3", "botocore", "botocore.exceptions"):
         monkeypatch.setitem(sys.modules, name, None)
