@@ -200,10 +200,10 @@ class Publisher:
         self.keys_file.write_bytes(sign(keys, *signers).to_bytes())
 
 
-def unsigned(file: Path) -> None:
-    """Take the signatures off a document."""
-    values = json.loads(file.read_bytes())
-    file.write_text(json.dumps({**values, "signatures": []}))
+def unsigned(file: Path, **changes: Any) -> None:
+    """Change fields of a document and take its signatures off."""
+    signed = json.loads(file.read_bytes())["signed"] | changes
+    file.write_text(json.dumps({"signatures": [], "signed": signed}))
 
 
 def signed_again(file: Path, key: SigningKey, **changes: Any) -> None:

@@ -47,7 +47,7 @@ LARGEST_FILE = 2 << 30
 LARGEST_MANIFEST = 4 << 20
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
-Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)*([a-z0-9.+-]*)$")]
+Version = Annotated[str, Field(max_length=100, pattern=r"^[0-9]+(\.[0-9]+)*([a-z0-9.+-]*)$")]
 
 
 class _Part(BaseModel):
@@ -330,7 +330,8 @@ def needs_newer_runtime(min_runtime: str) -> bool:
 
 
 def _version_key(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    # Python refuses to read a number of thousands of digits, which anybody could write there.
+    return tuple(int(number[:9]) for number in re.findall(r"[0-9]+", version)[:3])
 
 
 def _size_of(file: Path) -> int | None:

@@ -230,6 +230,17 @@ def bomb(scene: Scene) -> None:
     scene.publisher.channel_file.write_bytes(b"[" * 60_000)
 
 
+def number_that_nobody_can_read(scene: Scene) -> None:
+    unsigned(scene.publisher.channel_file, min_runtime="9" * 5000)
+
+
+def key_that_is_no_text(scene: Scene) -> None:
+    file = scene.publisher.channel_file
+    values = json.loads(file.read_bytes())
+    values["signatures"][0]["key_id"] = "\ud800"
+    file.write_text(json.dumps(values))
+
+
 ATTACKS: dict[Callable[[Scene], None], str] = {
     altered_file: "is not the file that the publisher signed",
     altered_manifest: "is not the manifest",
@@ -263,6 +274,8 @@ ATTACKS: dict[Callable[[Scene], None], str] = {
     silence: "took more than",
     captive_portal: "is no signed document",
     bomb: "is no signed document",
+    number_that_nobody_can_read: "needs detector_runtime of a newer kind",
+    key_that_is_no_text: "is no signed document",
 }
 
 

@@ -26,6 +26,7 @@ from detector_runtime import (
 from detector_runtime.errors import SourceUnreachableError
 from detector_runtime.updates import installing, updater
 from detector_runtime.updates.installed import Installation, InstalledModel
+from detector_runtime.updates.state import Failure
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -571,6 +572,11 @@ def test_a_model_of_ones_own_may_have_any_name(
     (tmp_path / name).write_bytes(small_model(30))
     updating().use(tmp_path / name)
     assert used() == 30
+
+
+def test_a_message_may_quote_a_name_that_is_no_text() -> None:
+    failure = Failure.of(UpdateError("no bad\udcff", "look at bad\udcff"), datetime.now(UTC))
+    assert Failure.model_validate_json(failure.model_dump_json()) == failure
 
 
 def test_the_same_model_again_is_not_moved(

@@ -53,6 +53,7 @@ KEYS_FILE = "keys.json"
 MANIFEST_FILE = "manifest.json"
 
 _PART = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")
+_KEY_NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows has given away, with any ending."""
 
@@ -61,7 +62,7 @@ Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Sequence = Annotated[int, Field(ge=1, le=99_999_999, strict=True)]
-VersionFolder = Annotated[str, Field(pattern=r"^\d{6,8}-[0-9a-f]{12}$")]
+VersionFolder = Annotated[str, Field(pattern=r"^[0-9]{6,8}-[0-9a-f]{12}$")]
 
 
 class _SignedPart(BaseModel):
@@ -317,15 +318,22 @@ def _check_age(signed: Mapping[str, Any], where: str) -> None:
     too_new = isinstance(schema, int) and schema > SCHEMA_VERSION
     if too_new or (isinstance(needed, str) and needs_newer_runtime(needed)):
         raise DocumentError(
-            f"{where} needs detector_runtime {needed or 'of a newer kind'}, this is {__version__}",
+            f"{where} needs detector_runtime {_short(needed)}, this is {__version__}",
             "pip install --upgrade detector-runtime",
         )
 
 
+def _short(needed: Any) -> str:
+    """A version as messages quote it: nothing of it has been verified."""
+    plain = isinstance(needed, str) and re.fullmatch(r"[A-Za-z0-9.+-]{1,40}", needed)
+    return str(needed) if plain else "of a newer kind"
+
+
 def _signature(value: Any) -> Signature:
     name = value["key_id"]
-    if not isinstance(name, str):
-        raise TypeError("a key_id is not text")
+    # Messages quote it before anything is verified.
+    if not (isinstance(name, str) and _KEY_NAME.fullmatch(name)):
+        raise TypeError("a key_id is no name of a key")
     return Signature(name, _decoded(value["signature"], 64))
 
 

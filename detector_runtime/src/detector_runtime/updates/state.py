@@ -80,7 +80,7 @@ class Failure(_Remembered):
     @classmethod
     def of(cls, error: DetectorError, now: datetime) -> Failure:
         """What is kept of an error."""
-        return cls(at=now, problem=error.problem, fix=error.fix)
+        return cls(at=now, problem=_text(error.problem), fix=_text(error.fix))
 
 
 class Trial(_Remembered):
@@ -105,7 +105,7 @@ class Trial(_Remembered):
 
     def failed(self, error: DetectorError) -> Trial:
         """With what speaks against the version."""
-        return self.model_copy(update={"problem": error.problem, "fix": error.fix})
+        return self.model_copy(update={"problem": _text(error.problem), "fix": _text(error.fix)})
 
     def concerns(self, manifest_sha256: str) -> bool:
         """Whether it was this version, with this runtime."""
@@ -181,6 +181,11 @@ class StateFile:
         if new != self.state:
             write_kept(self._file, new)
             self.state = new
+
+
+def _text(message: str) -> str:
+    """A message as JSON holds it: it may quote the name of a file that is no Unicode."""
+    return message.encode("utf-8", "replace").decode()
 
 
 def read_kept(file: Path, kind: type[_Kept]) -> _Kept | None:
