@@ -234,6 +234,26 @@ def number_that_nobody_can_read(scene: Scene) -> None:
     unsigned(scene.publisher.channel_file, min_runtime="9" * 5000)
 
 
+def length_that_nobody_can_read(scene: Scene) -> None:
+    def answer(handler: Any, _content: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "9" * 5000)
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+        handler.close_connection = True
+
+    scene.server.faults["champion.json"] = answer
+
+
+def words_that_move_the_cursor(scene: Scene) -> None:
+    def answer(handler: Any, _content: bytes) -> None:
+        handler.send_response(500, "all\x1b[2J\x1b[1;1Hwell")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    scene.server.faults["champion.json"] = answer
+
+
 def key_that_is_no_text(scene: Scene) -> None:
     file = scene.publisher.channel_file
     values = json.loads(file.read_bytes())
@@ -276,6 +296,8 @@ ATTACKS: dict[Callable[[Scene], None], str] = {
     bomb: "is no signed document",
     number_that_nobody_can_read: "needs detector_runtime of a newer kind",
     key_that_is_no_text: "is no signed document",
+    length_that_nobody_can_read: "is no signed document",
+    words_that_move_the_cursor: "answers 500 all [2J [1;1Hwell",
 }
 
 

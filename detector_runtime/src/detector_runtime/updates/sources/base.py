@@ -103,4 +103,9 @@ def endless(where: str, most: int) -> UntrustedUpdateError:
 
 def _reason(error: Exception) -> str:
     cause = getattr(error, "reason", error)
-    return str(cause).strip()[:200] or type(cause).__name__
+    return printable(str(cause)) or type(cause).__name__
+
+
+def printable(said: str) -> str:
+    """What a server said, without what would move the cursor of who reads it."""
+    return "".join(one if one.isprintable() else " " for one in said).strip()[:200]

@@ -19,7 +19,15 @@ from typing import Any
 
 from detector_runtime._version import __version__
 from detector_runtime.errors import SourceError, SourceUnreachableError
-from detector_runtime.updates.sources.base import CHUNK, Fetched, Stream, absent, endless, told
+from detector_runtime.updates.sources.base import (
+    CHUNK,
+    Fetched,
+    Stream,
+    absent,
+    endless,
+    printable,
+    told,
+)
 
 USER_AGENT = f"detector-runtime/{__version__}"
 """Some hosts refuse Python's own name with 403."""
@@ -64,7 +72,8 @@ class HttpSource:
                 return None
             content = b"".join(_limited(answer.chunks(), most, self.where(path)))
             declared = answer.header("Content-Length")
-            if declared.isdecimal() and len(content) < int(declared):
+            # Of a number of thousands of digits Python reads none, and the body is what it is.
+            if re.fullmatch("[0-9]{1,18}", declared) and len(content) < int(declared):
                 raise _cut(self.where(path))
             return Fetched(content, answer.header("ETag") or None)
 
@@ -283,7 +292,7 @@ def _refused(where: str, error: urllib.error.HTTPError) -> SourceError:
     if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return SourceUnreachableError(f"{where} has no bytes to go on with", "It is tried again.")
     return SourceError(
-        f"{where} answers {error.code} {error.reason}",
+        f"{where} answers {error.code} {printable(str(error.reason))}",
         "Try again later; if it stays so, check the address, and tell the publisher.",
     )
 
