@@ -51,8 +51,11 @@ def print_json(document: object) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
-    """Print texts as they are, in a table."""
-    table = Table(*map(escape, columns), title=escape(title) or None)
+    """Print texts as they are, whole, in a table."""
+    table = Table(title=escape(title) or None)
+    for column in columns:
+        # A narrow terminal would else cut off names that commands ask for.
+        table.add_column(escape(column), overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)
