@@ -64,8 +64,8 @@ class FolderStore:
         with self._explained():
             found = self._newest(key)
             if found is not None and not found[1].tag.startswith("0-"):
-                # Whoever only looks may have no right to write.
-                with suppress(PermissionError):
+                # Whoever only looks may have no right to write, or a share that is mounted so.
+                with suppress(OSError):
                     self._show(key)
             return found[1] if found else None
 

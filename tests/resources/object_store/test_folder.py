@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -154,6 +155,22 @@ def test_processes_lose_no_increment(tmp_path: Path) -> None:
     processes = [subprocess.Popen(words, cwd=Path(__file__).parents[3]) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     assert (tmp_path / "counter").read_bytes() == b"45"
+
+
+def test_who_may_only_read_sees_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(tmp_path)
+    tag = store.put_if_absent("a/b", b"old")
+    assert tag is not None
+    assert store.put_if_match("a/b", b"new", tag) is not None
+    (tmp_path / "a" / "b").write_bytes(b"old")  # its writer was killed
+
+    def read_only(_file: Path, _content: bytes) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("resources.object_store.folder._replace", read_only)
+    found = store.get("a/b")
+    assert found is not None
+    assert found.content == b"new"
 
 
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
