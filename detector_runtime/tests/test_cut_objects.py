@@ -149,3 +149,16 @@ def test_neighbours_of_one_class_are_not_joined() -> None:
     assert best.tolist() == [0.5]
     assert not ends.any()
     assert len(join_pieces(boxes, scores, np.array([0, 1]), cut)[0]) == 2
+
+
+def test_of_two_neighbours_that_an_edge_cuts_neither_takes_the_end_of_the_other() -> None:
+    # Left parts end at 160, right ones begin at 144; both pairs agree, and so do they crosswise.
+    boxes = np.array(
+        [[100, 0, 160, 40], [144, 0, 200, 40], [110, 6, 160, 46], [144, 6, 230, 46]], np.float32
+    )
+    cut = np.array([[False, False, True, False], [True, False, False, False]] * 2)
+    scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    joined, best, _, ends = join_pieces(boxes, scores, np.zeros(4, np.intp), cut)
+    assert joined.tolist() == [[100, 0, 200, 40], [110, 6, 230, 46]]
+    assert best.tolist() == pytest.approx([0.9, 0.7])
+    assert not ends.any()

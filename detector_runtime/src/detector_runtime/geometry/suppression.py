@@ -121,6 +121,9 @@ def join_pieces(
         # Boxes grow while this goes on, so that what fitted may fit no more, or be part of another.
         if not (stays[first] and stays[second]) or not _agree(boxes[first], boxes[second], axis):
             continue
+        # What has found its other end already takes no second one, which is of its neighbour.
+        if not (cut[first, axis + 2] and cut[second, axis]):
+            continue
         ends = cut[first] | cut[second]
         ends[axis], ends[axis + 2] = cut[first, axis], cut[second, axis + 2]
         boxes[first, :2] = np.minimum(boxes[first, :2], boxes[second, :2])
