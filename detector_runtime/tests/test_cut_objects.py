@@ -124,6 +124,14 @@ def test_without_a_look_at_the_whole_pieces_are_joined(thing: Box) -> None:
     assert (x2 - x1) * (y2 - y1) >= 0.5 * (right - left) * (bottom - top)
 
 
+@settings(max_examples=80, deadline=None)
+@example(thing=(90, 60, 180, 100))
+@given(thing=places(largest=150))
+def test_where_tiles_share_enough_the_joined_pieces_are_the_whole(thing: Box) -> None:
+    for result in looks([thing], trained_on="tile", scale=1.0, keeps_scale=True):
+        assert found(result) == [thing]
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 60), side=st.integers(4, UNCUT))
 def test_of_small_things_none_is_lost_and_none_doubled(seed: int, count: int, side: int) -> None:
