@@ -6,6 +6,8 @@ from typing import Any
 
 from PIL import Image
 
+from pipeline.evaluation.comparison.champion import ChampionComparison
+from pipeline.evaluation.comparison.paired import compare
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
@@ -53,6 +55,19 @@ def test_names_from_files_do_nothing_in_a_page(
     assert any(name in part for part in Texts(text).texts)
     assert Texts(text).images == ["frames/worst_0_odd%20%231.jpg"]
     assert (tmp_path / "frames" / "worst_0_odd #1.jpg").is_file()
+
+
+def test_the_name_of_the_other_model_is_shown_as_it_is(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    name = "a|b *c* [d](e) & <img src=x>"
+    report = evaluate([make_frame("a", 2, missed=1)], [], judgement, {})
+    beside = ChampionComparison(version=name, comparison=compare(report.real, report.real))
+    page = Texts(report_page(report.model_copy(update={"champion": beside})))
+    assert page.images == []
+    shown = "".join(page.texts)
+    assert f"Beside {name}, on the same 1 real frames" in shown
+    assert f"this model\n{name}\ndifference" in shown
 
 
 def test_curves_go_down_where_confidence_excludes_what_was_found(judgement: Judgement) -> None:
