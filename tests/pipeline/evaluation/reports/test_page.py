@@ -3,6 +3,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -55,6 +56,16 @@ def test_names_from_files_do_nothing_in_a_page(
     assert any(name in part for part in Texts(text).texts)
     assert Texts(text).images == ["frames/worst_0_odd%20%231.jpg"]
     assert (tmp_path / "frames" / "worst_0_odd #1.jpg").is_file()
+
+
+def test_a_frame_whose_name_is_as_long_as_can_be_is_shown(
+    tmp_path: Path, make_frame: Any, judgement: Judgement
+) -> None:
+    stem = "字" * 83
+    report = evaluate([make_frame(f"{stem}.png", 1, missed=2)], [], judgement, {})
+    page = Evaluation.write_report(tmp_path, report, [(stem, Image.new("RGB", (20, 20)))])
+    (shown,) = Evaluation(tmp_path, report).worst()
+    assert Texts(page.read_text("utf-8")).images == [f"frames/{quote(shown.name)}"]
 
 
 def test_the_name_of_the_other_model_is_shown_as_it_is(
