@@ -1,7 +1,7 @@
 """Boxes for people to correct, and what they made of them."""
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Collection, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +25,15 @@ from assets.graph.annotation_batches import latest_batch
 from assets.graph.cvat_tasks import pushed_prelabels
 from assets.graph.frame_selection import model_file, newest_model
 from pipeline.annotation.annotation_batch import AnnotationBatch
-from pipeline.annotation.corrections.label_corrections import LabelCorrections, compare_labels
+from pipeline.annotation.corrections.label_corrections import (
+    LabelCorrections,
+    LabelCorrectionsError,
+    compare_labels,
+)
 from pipeline.annotation.corrections.plot import corrections_svg
+from pipeline.annotation.corrections.returned_frames import batches_in
 from pipeline.annotation.corrections.summary import (
     Agreement,
-    Bias,
     ClassCorrections,
     CorrectionSummary,
     explained,
@@ -50,7 +54,7 @@ from pipeline.manifests import sha256_of
 from pipeline.progress import Report
 from pipeline.provenance import code_version_of
 from pipeline.sprites.library import OpenLibrary
-from resources.artifacts import Artifact, Artifacts, ArtifactStore
+from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
 from resources.dinox import DinoxPrelabeler
 
 GROUP = "annotations"
@@ -264,16 +268,25 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
         store, instance = artifacts.store, context.instance
         export = latest(instance, store, keys.cvat_export, context.partition_key)
         sent = _sent(instance, store, keys)
-        inputs = (export, *(one.artifact for one in sent.values()))
+        batch = ExportBatch.open(export.path)
+        found = {name: Prelabels.open(one.artifact.path).content for name, one in sent.items()}
+        beside = _compared_beside(instance, store, keys, batches_in(batch, found))
+        beside.pop(context.partition_key, None)
+        inputs = (export, *(one.artifact for one in sent.values()), *beside.values())
         unseen = [name for name, one in sent.items() if not one.seen]
         recipe = {"pushed_without_boxes": unseen} if unseen else {}
         build = AssetBuild(context, store, keys.label_corrections, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            batch = ExportBatch.open(export.path)
-            found = {name: Prelabels.open(one.artifact.path).content for name, one in sent.items()}
             compared = compare_labels(
-                batch, found, export.version, build.report, without_boxes=unseen
+                batch,
+                found,
+                export.version,
+                build.report,
+                without_boxes=unseen,
+                beside={
+                    name: LabelCorrections.open(one.path).content for name, one in beside.items()
+                },
             )
             LabelCorrections.write(folder, compared)
 
@@ -285,6 +298,27 @@ def _label_corrections(pack: GamePack) -> dg.AssetsDefinition:
         return build_asset(build, write, show)
 
     return label_corrections
+
+
+def _compared_beside(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, batches: Collection[str]
+) -> dict[str, Artifact]:
+    """The newest comparison of each export that has frames of these annotation batches.
+
+    CVAT exports the blind frames of an annotation batch apart from those with boxes, and the bias
+    is what lies between the two.
+    """
+    compared = {}
+    for partition in keys.export_batches.get_partition_keys(dynamic_partitions_store=instance):
+        version = latest_version(instance, keys.label_corrections, partition)
+        if version is None:
+            continue
+        with suppress(ArtifactMissingError, LabelCorrectionsError):
+            artifact = store.open(version)
+            known = LabelCorrections.open(artifact.path).content.summary.batches
+            if not set(known).isdisjoint(batches):
+                compared[partition] = artifact
+    return compared
 
 
 @dataclass(frozen=True)
@@ -357,16 +391,17 @@ def show_corrections(summary: CorrectionSummary) -> Metadata:
                 ),
             ],
         ),
-        "bias_of_prelabels": _bias(summary.bias),
+        "bias_of_prelabels": _bias(summary),
         "unknown_classes": ", ".join(summary.unknown_classes) or "none",
     }
 
 
-def _bias(bias: Bias) -> str:
-    if bias.difference is None:
-        return bias.verdict
+def _bias(summary: CorrectionSummary) -> str:
+    bias = summary.bias
     interval = "" if bias.interval is None else f", {bias.interval}"
-    return f"{bias.verdict} ({bias.difference:+.3f}{interval})"
+    difference = "" if bias.difference is None else f" ({bias.difference:+.3f}{interval})"
+    others = ", ".join(summary.bias_exports)
+    return f"{bias.verdict}{difference}" + (f"; with frames of {others}" if others else "")
 
 
 def _rows(rows: tuple[ClassCorrections, ...]) -> list[list[object]]:

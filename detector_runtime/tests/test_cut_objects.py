@@ -124,6 +124,14 @@ def test_without_a_look_at_the_whole_pieces_are_joined(thing: Box) -> None:
     assert (x2 - x1) * (y2 - y1) >= 0.5 * (right - left) * (bottom - top)
 
 
+@settings(max_examples=80, deadline=None)
+@example(thing=(90, 60, 180, 100))
+@given(thing=places(largest=150))
+def test_where_tiles_share_enough_the_joined_pieces_are_the_whole(thing: Box) -> None:
+    for result in looks([thing], trained_on="tile", scale=1.0, keeps_scale=True):
+        assert found(result) == [thing]
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 60), side=st.integers(4, UNCUT))
 def test_of_small_things_none_is_lost_and_none_doubled(seed: int, count: int, side: int) -> None:
@@ -149,3 +157,16 @@ def test_neighbours_of_one_class_are_not_joined() -> None:
     assert best.tolist() == [0.5]
     assert not ends.any()
     assert len(join_pieces(boxes, scores, np.array([0, 1]), cut)[0]) == 2
+
+
+def test_of_two_neighbours_that_an_edge_cuts_neither_takes_the_end_of_the_other() -> None:
+    # Left parts end at 160, right ones begin at 144; both pairs agree, and so do they crosswise.
+    boxes = np.array(
+        [[100, 0, 160, 40], [144, 0, 200, 40], [110, 6, 160, 46], [144, 6, 230, 46]], np.float32
+    )
+    cut = np.array([[False, False, True, False], [True, False, False, False]] * 2)
+    scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    joined, best, _, ends = join_pieces(boxes, scores, np.zeros(4, np.intp), cut)
+    assert joined.tolist() == [[100, 0, 200, 40], [110, 6, 230, 46]]
+    assert best.tolist() == pytest.approx([0.9, 0.7])
+    assert not ends.any()

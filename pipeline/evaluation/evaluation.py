@@ -14,6 +14,7 @@ from pipeline.evaluation.reports.page import report_page
 from pipeline.evaluation.reports.report import EvaluationReport
 from pipeline.evaluation.verdicts import FrameVerdicts
 from pipeline.files import read_json, write_json, write_text
+from pipeline.labels.portable_names import portable_paths
 
 REPORT_FILE = "evaluation.json"
 VERDICTS_FILE = "frames.jsonl"
@@ -75,7 +76,7 @@ class Evaluation:
         scores = {frame.name: frame for frame in report.real.per_frame}
         names = worst_frames(report.real, len(scores))
         for rank, ((stem, drawn), name) in enumerate(zip(worst, names, strict=False)):
-            file = f"worst_{rank}_{stem}.jpg"
+            (file,) = portable_paths([f"worst_{rank}_{stem}.jpg"])
             drawn.save(frames / file, quality=JPEG_QUALITY)
             shown.append((f"{FRAMES_FOLDER}/{quote(file)}", _caption(scores[name])))
         page = folder / PAGE_FILE

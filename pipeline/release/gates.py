@@ -130,7 +130,7 @@ def _real_f1(
         paired = compare(new, old).of_record
     except EvaluationError:
         old_f1 = old.micro.f1 or 0.0
-        figure = f"{new.micro.f1:.3f} against {old_f1:.3f}, on other frames"
+        figure = f"{new.micro.f1:.3f} against {old_f1:.3f}, on other frames or labels"
         return new.micro.f1 >= old_f1 - margin, figure
     figure = (
         f"{paired.new:.3f} against {paired.old:.3f} on the same "

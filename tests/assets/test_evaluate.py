@@ -103,3 +103,15 @@ def test_what_cannot_be_judged_is_told_and_nothing_is_written(tmp_path: Path, ex
     out.mkdir()
     (out / "mine.txt").write_text("kept", "utf-8")
     assert "is there already" in " ".join(evaluate(good, export, "--out", out).output.split())
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_judged(
+    tmp_path: Path, export: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("here")
+    done = evaluate(model(tmp_path / "a.onnx", 0.9), export, "--out", file / "sub" / "report")
+    assert done.exit_code == 1
+    assert "cannot be written" in " ".join(done.output.split())
+    assert "evaluating" not in done.output
+    assert file.read_text() == "here"

@@ -53,7 +53,7 @@ def write_model(folder: Path) -> None:
     write_export_reports(folder, CLASSES)
 
 
-def write_returned(folder: Path, scratch: Path) -> None:
+def write_returned(folder: Path, scratch: Path, names: str = "abz") -> None:
     import io
 
     def content(image: LabelledImage) -> bytes:
@@ -66,6 +66,7 @@ def write_returned(folder: Path, scratch: Path) -> None:
         LabelledImage("b.png", 64, 48, (HOUSE, LabelledBox(0, Box(1, 1, 9, 9)))),
         LabelledImage("z.png", 64, 48, (HOUSE,)),
     ]
+    images = [image for image in images if image.path.partition(".")[0] in names]
     write_coco(scratch / "export.zip", images, CLASSES, content)
     ExportBatch.write(folder, read_export(scratch / "export.zip", CLASSES), scratch / "export.zip")
 
@@ -106,10 +107,10 @@ class Loop:
         self.partition(self.keys.annotation_batches, name)
         self.game.add(asset, lambda folder: write_batch(folder, blind), name)
 
-    def receive(self, scratch: Path) -> None:
+    def receive(self, scratch: Path, export: str = "returned", names: str = "abz") -> None:
         """What people made of the batch comes back."""
-        self.partition(self.keys.export_batches, "returned")
-        self.game.add("cvat_export", lambda folder: write_returned(folder, scratch), "returned")
+        self.partition(self.keys.export_batches, export)
+        self.game.add("cvat_export", lambda folder: write_returned(folder, scratch, names), export)
 
     def states(self, name: str) -> list[tuple[str, str]]:
         """What `outpost annotate list` tells of a batch."""
@@ -230,6 +231,24 @@ def test_what_is_found_after_the_push_changes_no_comparison(
     assert loop.make(loop.keys.label_corrections, "returned")["corrections"] == page["corrections"]
 
 
+def test_the_bias_is_told_where_blind_frames_come_back_in_an_export_of_their_own(
+    loop: Loop, tmp_path: Path
+) -> None:
+    loop.add_batch()
+    loop.make(loop.keys.prelabels, "first", tiles=True)
+    for export, names in (("shown", "a"), ("blind", "b"), ("unrelated", "z")):
+        loop.receive(tmp_path, export, names)
+        page = loop.make(loop.keys.label_corrections, export)
+        assert ("with frames of shown" in page["bias_of_prelabels"]) is (export == "blind")
+    page = loop.make(loop.keys.label_corrections, "shown")
+    assert page["bias_of_prelabels"].endswith("with frames of blind")
+    assert (page["frames_shown"], page["frames_blind"]) == (1, 0)
+    loop.make(loop.keys.label_corrections, "blind")
+    for export in ("shown", "blind"):
+        again = loop.make(loop.keys.label_corrections, export)
+        assert again["outcome"].startswith("unchanged"), "it does not go round in circles"
+
+
 def test_boxes_that_were_not_sent_were_seen_by_nobody(
     loop: Loop, cvat: CvatDouble, tmp_path: Path
 ) -> None:
@@ -243,7 +262,7 @@ def test_boxes_that_were_not_sent_were_seen_by_nobody(
     assert page["frames_sent_without_boxes"] == 1
     assert page["corrections"] == "none"
     assert "| sent without boxes | 1 |" in page["agreement"]
-    assert page["bias_of_prelabels"] == "cannot be told: no shown frames came back"
+    assert page["bias_of_prelabels"] == "cannot be told: no shown frames came back so far"
 
 
 def test_hard_negatives_go_to_cvat_with_boxes_or_without(loop: Loop, cvat: CvatDouble) -> None:

@@ -59,7 +59,7 @@ def run_evaluation(request: EvaluationRequest) -> tuple[EvaluationReport, Path]:
 
     Raises:
         EvaluateError: nothing is there by the name of the model or of the data, or the folder for
-            the report holds something.
+            the report holds something or cannot be written.
         OutpostError: model or data cannot be read, or do not fit each other.
     """
     named = (request.model, request.data, request.against)
@@ -69,6 +69,7 @@ def run_evaluation(request: EvaluationRequest) -> tuple[EvaluationReport, Path]:
         raise EvaluateError(
             f"{request.out} is there already.", "Name a new or empty folder with --out."
         )
+    _require_writable(request.out)
     pack, report = load_pack(request.game), reporter()
     judgement = _judgement(request, pack)
     champion = _champion(request.against, judgement) if request.against else None
@@ -77,6 +78,18 @@ def run_evaluation(request: EvaluationRequest) -> tuple[EvaluationReport, Path]:
         request.out.mkdir(parents=True, exist_ok=True)
         page = Evaluation.write_report(request.out, found.report, found.worst())
     return found.report, page
+
+
+def _require_writable(folder: Path) -> None:
+    """Told before anything is judged, which may take long; nothing is left there."""
+    try:
+        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise EvaluateError(
+            f"{folder} cannot be written: {error}.",
+            "Choose a folder on a disk with room that you may write to.",
+        ) from error
 
 
 def _judgement(request: EvaluationRequest, pack: GamePack) -> Judgement:

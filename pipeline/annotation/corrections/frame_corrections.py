@@ -40,6 +40,7 @@ class CorrectedFrame(Record):
     width: int = Field(gt=0, description="Pixels.")
     height: int = Field(gt=0, description="Pixels.")
     batch: str = Field(description="The annotation batch in which it went out.")
+    sent_as: str = Field("", description="Its name there; empty in comparisons of before.")
     blind: bool = Field(description="Drawn at random, to be labelled without the model's boxes.")
     unseen: bool = Field(
         False, description="Not blind, but of a batch that was sent to people without any boxes."
@@ -75,6 +76,7 @@ def correct_frame(
         width=frame.width,
         height=frame.height,
         batch=returned.batch,
+        sent_as=sent.name,
         blind=sent.blind,
         unseen=without_boxes and not sent.blind,
         kept=tuple(_kept(frame.boxes, differences, class_names)),

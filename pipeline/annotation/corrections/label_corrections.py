@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,12 +78,15 @@ def compare_labels(
     report: Report = silent,
     *,
     without_boxes: Collection[str] = (),
+    beside: Mapping[str, Corrections] | None = None,
 ) -> Corrections:
     """Compare what people labelled with what a model had found in the same frames.
 
     A frame that people saw boxes in and that comes back without labels has all of them deleted.
 
     Args:
+        beside: comparisons of other exports by the name of their batch. Frames that went out with
+            those of this one count for the bias, those of the last by name where several have them.
         prelabels: by annotation batch; those whose frames have not come back don't matter.
         without_boxes: annotation batches that were sent so.
         version: of the export batch, by which its images are found again.
@@ -98,6 +101,7 @@ def compare_labels(
     ]
     frames = sorted(compared, key=lambda one: one.place)
     summary = _summary(returned, frames, prelabels, names)
+    summary = _with_bias_over(summary, frames, beside or {})
     return Corrections(class_names=names, summary=summary, frames=tuple(frames), export=version)
 
 
@@ -126,6 +130,35 @@ def _summary(
         unlabelled_blind=len(returned.frames) - len(frames),
         unknown_classes=tuple(sorted(found - set(names))),
     )
+
+
+def _with_bias_over(
+    summary: CorrectionSummary, frames: Sequence[CorrectedFrame], beside: Mapping[str, Corrections]
+) -> CorrectionSummary:
+    known = {(one.batch, one.sent_as) for one in frames}
+    added: list[CorrectedFrame] = []
+    exports = []
+    for name in sorted(beside, reverse=True):
+        new = list(_sent_with(summary.batches, beside[name].frames, known))
+        if new:
+            exports.append(name)
+            added += new
+            known.update((one.batch, one.sent_as) for one in new)
+    if not added:
+        return summary
+    every = [one for one in (*frames, *added) if not one.unseen]
+    shown = [one for one in every if not one.blind]
+    bias = bias_of(shown, [one for one in every if one.blind])
+    return summary.model_copy(update={"bias": bias, "bias_exports": tuple(sorted(exports))})
+
+
+def _sent_with(
+    batches: Collection[str], frames: Sequence[CorrectedFrame], known: Collection[tuple[str, str]]
+) -> Iterator[CorrectedFrame]:
+    """Frames of these annotation batches, of which it is known that they are others."""
+    for one in frames:
+        if one.batch in batches and one.sent_as and (one.batch, one.sent_as) not in known:
+            yield one
 
 
 def _damaged(file: Path, why: Exception) -> LabelCorrectionsError:

@@ -50,6 +50,16 @@ class ReturnedFrames:
     doubles: int
 
 
+def batches_in(export: ExportBatch, prelabels: Mapping[str, PrelabelledFrames]) -> frozenset[str]:
+    """The annotation batches of which an export has files as they went out."""
+    files = {frame.sha256 for frame in (*export.batch.frames, *export.batch.unlabelled)}
+    return frozenset(
+        batch
+        for batch, content in prelabels.items()
+        if not files.isdisjoint(frame.sha256 for frame in content.frames)
+    )
+
+
 def returned_frames(
     export: ExportBatch, prelabels: Mapping[str, PrelabelledFrames], report: Report = silent
 ) -> ReturnedFrames:

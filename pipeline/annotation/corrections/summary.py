@@ -81,6 +81,11 @@ class CorrectionSummary(Record):
         description="In frames that are not blind, of batches that were sent without boxes.",
     )
     bias: Bias
+    bias_exports: tuple[str, ...] = Field(
+        (),
+        description="Other export batches that brought frames of the same annotation batches; they "
+        "count for the bias alone. CVAT exports the blind frames apart, as a task of their own.",
+    )
     other_frames: int = Field(description="That were never pre-labelled.")
     doubles: int = Field(description="Frames with the image of another one, left out.")
     unlabelled_blind: int = Field(
@@ -136,7 +141,7 @@ def bias_of(shown: Sequence[CorrectedFrame], blind: Sequence[CorrectedFrame]) ->
     """By how much people agree more with the model in frames in which they saw its boxes."""
     if not blind or not shown:
         kind = "blind" if not blind else "shown"
-        return Bias(verdict=f"cannot be told: no {kind} frames came back")
+        return Bias(verdict=f"cannot be told: no {kind} frames came back so far")
     first, second = agreement_of(shown).f1, agreement_of(blind).f1
     if first is None or second is None:
         return Bias(verdict="cannot be told: frames without boxes and labels")

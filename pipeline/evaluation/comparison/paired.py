@@ -133,7 +133,7 @@ def compare(new: Scores, old: Scores) -> Comparison:
     The session of a frame is what either report says; where neither does, its folder.
 
     Raises:
-        EvaluationError: they were judged on different frames.
+        EvaluationError: they were judged on different frames, or on other labels of them.
     """
     matched = _by_frame(new.per_frame, old.per_frame)
     sessions = [_session(*pair) for pair in matched]
@@ -242,7 +242,15 @@ def _by_frame(
             f"The two models were judged on different frames ({len(new)} and {len(old)}).",
             "Evaluate the older one again on the current held-out frames.",
         )
-    return tuple((frame, judged_before[name]) for frame, name in zip(new, names, strict=True))
+    pairs = tuple((frame, judged_before[name]) for frame, name in zip(new, names, strict=True))
+    changed = sum(one.truths != other.truths for one, other in pairs)
+    if changed:
+        raise EvaluationError(
+            f"The labels of {changed} of {len(pairs)} frames have changed since the older model "
+            "was judged.",
+            "Evaluate the older one again on the current held-out frames.",
+        )
+    return pairs
 
 
 def _session(new: FrameScore, old: FrameScore) -> str:

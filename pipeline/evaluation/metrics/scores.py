@@ -95,6 +95,11 @@ class FrameScore(Record):
     def errors(self) -> int:
         return self.false_positives + self.false_negatives
 
+    @property
+    def truths(self) -> int:
+        """True objects in the frame."""
+        return self.true_positives + self.false_negatives
+
 
 class CurvePoint(Record):
     """What all classes score together where one confidence counts for all of them."""

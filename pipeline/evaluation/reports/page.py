@@ -30,7 +30,7 @@ def report_page(report: EvaluationReport, worst: Sequence[tuple[str, str]] = ())
     Args:
         worst: file, relative to the page, and caption of drawings, worst first.
     """
-    text = MarkdownIt("commonmark").enable("table").render(markdown(report))
+    text = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown(report))
     parts = (
         "<h1>Evaluation</h1>",
         text,

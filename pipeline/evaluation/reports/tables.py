@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isfinite
 
@@ -60,7 +61,7 @@ def _champion_lines(report: EvaluationReport) -> Iterator[str]:
     if report.champion is None:
         return
     comparison = report.champion.comparison
-    version = report.champion.version
+    version = _literal(report.champion.version)
     yield (
         f"Beside {version}, on the same {comparison.frames} real frames: "
         f"**{comparison.verdict}**, by micro-F1"
@@ -152,10 +153,16 @@ def _threshold_lines(report: EvaluationReport) -> Iterator[str]:
 def _row(*cells: str | int | float | Interval | None) -> str:
     """A row of a table; what is no count is shown with three digits, or as not known."""
     texts = (
-        _figure(cell) if cell is None or isinstance(cell, float) else str(cell) for cell in cells
+        _figure(cell) if cell is None or isinstance(cell, float) else _literal(str(cell))
+        for cell in cells
     )
     return f"| {' | '.join(texts)} |"
 
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _literal(text: str) -> str:
+    """Names of models and classes as they are, whatever they would mean in Markdown."""
+    return re.sub(r"[\\`*<&|\[\]]", r"\\\g<0>", text)

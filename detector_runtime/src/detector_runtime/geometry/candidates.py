@@ -67,17 +67,25 @@ class Candidates:
         return ranked.where(suppress_same_box(ranked.boxes, same_box_iou))
 
     def _without_pieces(self) -> Candidates:
-        """Ranked, where what several parts show a piece of is one box."""
-        is_cut = np.asarray(self.cut.any(axis=1))
-        left = self.where(drop_cut_duplicates(self.boxes, self.class_ids, is_cut))
+        """Ranked, where what several parts show a piece of is one box.
+
+        Pieces are joined before the smaller of two gives way: it may show what the other lacks.
+        """
+        left = self._with_pieces_dropped(for_whole=True)
         boxes, scores, class_ids, cut = join_pieces(
             left.boxes, left.scores, left.class_ids, left.cut
         )
         if len(boxes) == len(left.boxes):
-            return left
+            # Pieces of a corner that found no neighbour lie within what was joined of the others.
+            return left._with_pieces_dropped(for_whole=False)
         joined = Candidates(boxes, scores, class_ids, cut)
-        # Pieces of a corner that found no neighbour lie within what was joined of the others.
         return joined.where(rank(boxes, scores, class_ids))._without_pieces()
+
+    def _with_pieces_dropped(self, *, for_whole: bool) -> Candidates:
+        is_cut = np.asarray(self.cut.any(axis=1))
+        return self.where(
+            drop_cut_duplicates(self.boxes, self.class_ids, is_cut, for_whole=for_whole)
+        )
 
 
 def _cut(boxes: NDArray[np.float32], region: Region, image: Size) -> NDArray[np.bool_]:

@@ -55,12 +55,13 @@ def suppress_same_box(boxes: Boxes, iou_threshold: float) -> NDArray[np.bool_]:
 
 
 def drop_cut_duplicates(
-    boxes: Boxes, class_ids: NDArray[np.intp], cut: NDArray[np.bool_]
+    boxes: Boxes, class_ids: NDArray[np.intp], cut: NDArray[np.bool_], *, for_whole: bool = False
 ) -> NDArray[np.bool_]:
     """Which boxes stay when pieces of a thing, cut off by the edge of a tile, give way.
 
     `cut` (n,) marks boxes that touch such an edge. A cut box goes when at least `PIECE_SHARE` of it
-    lies in a larger box of its class, which another tile saw more of.
+    lies in a larger box of its class, which another tile saw more of; `for_whole`: in one that is
+    not cut itself.
     """
     stays = np.ones(len(boxes), np.bool_)
     first, second = pairs_within(boxes)
@@ -71,6 +72,8 @@ def drop_cut_duplicates(
     small = np.where(first_smaller, first, second)
     large = np.where(first_smaller, second, first)
     inside = pair_intersections(boxes[small], boxes[large]) >= PIECE_SHARE * size[small]
+    if for_whole:
+        inside &= ~cut[large]
     stays[small[inside & cut[small]]] = False
     return stays
 
@@ -120,6 +123,9 @@ def join_pieces(
     for first, second, axis in _pieces(boxes, class_ids, cut):
         # Boxes grow while this goes on, so that what fitted may fit no more, or be part of another.
         if not (stays[first] and stays[second]) or not _agree(boxes[first], boxes[second], axis):
+            continue
+        # What has found its other end already takes no second one, which is of its neighbour.
+        if not (cut[first, axis + 2] and cut[second, axis]):
             continue
         ends = cut[first] | cut[second]
         ends[axis], ends[axis + 2] = cut[first, axis], cut[second, axis + 2]

@@ -20,7 +20,7 @@ from pipeline.annotation.corrections.label_corrections import (
     compare_labels,
 )
 from pipeline.annotation.corrections.plot import corrections_svg
-from pipeline.annotation.corrections.returned_frames import ReturnedFrame
+from pipeline.annotation.corrections.returned_frames import ReturnedFrame, batches_in
 from pipeline.annotation.corrections.summary import (
     Agreement,
     Bias,
@@ -120,6 +120,28 @@ def test_blind_frames_stay_apart(tmp_path: Path) -> None:
     assert compared.summary.bias.difference == 1.0
     assert compared.summary.bias.interval is None
     assert "too few" in compared.summary.bias.verdict
+
+
+def test_blind_frames_of_another_export_count_for_the_bias_alone(tmp_path: Path) -> None:
+    sheep, wolf = found(SHEEP), found(WOLF)
+    prelabels = {
+        "one": sent(tmp_path / "one", {"a": sheep, "b": sheep, "c": wolf}, blind="bc"),
+        "two": sent(tmp_path / "two", {"d": sheep}, blind="d"),
+    }
+    blind = compare_labels(
+        returned(tmp_path / "blind", {"b.png": [WOLF], "c.png": [WOLF], "d.png": [WOLF]}), prelabels
+    )
+    assert "no shown frames" in blind.summary.bias.verdict
+    shown = returned(tmp_path / "shown", {"a.png": [SHEEP]})
+    assert batches_in(shown, prelabels) == {"one"}
+    both = compare_labels(shown, prelabels, beside={"blind": blind, "blind again": blind})
+    assert both.summary.bias.difference == pytest.approx(1 - 0.5), "of d, nothing went with a"
+    assert both.summary.bias_exports == ("blind again",), "each frame once"
+    assert counts(both) == {"sheep": (1, 0, 0, 0, 0)}
+    assert counts(both, blind=True) == {}
+    older = [frame.model_copy(update={"sent_as": ""}) for frame in blind.frames]
+    unknown = blind.model_copy(update={"frames": tuple(older)})
+    assert compare_labels(shown, prelabels, beside={"blind": unknown}).summary.bias_exports == ()
 
 
 def test_chosen_frames_of_a_batch_without_boxes_are_neither_blind_nor_shown(tmp_path: Path) -> None:

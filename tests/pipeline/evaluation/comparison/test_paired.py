@@ -96,6 +96,14 @@ def test_scores_on_other_frames_cannot_be_compared(scored: Any) -> None:
         compare(scored([5, 2, 7]), scored([5, 2]))
 
 
+def test_scores_on_other_labels_of_the_same_frames_cannot_be_compared(scored: Any) -> None:
+    new, old = scored([5, 2]), scored([5, 2])
+    first, *others = old.per_frame
+    corrected = first.model_copy(update={"false_negatives": first.false_negatives + 1})
+    with pytest.raises(EvaluationError, match="labels of 1 of 2 frames have changed"):
+        compare(new, old.model_copy(update={"per_frame": (corrected, *others)}))
+
+
 def test_frames_of_two_batches_that_are_called_alike_are_different_frames(scored: Any) -> None:
     scores = scored([5, 2])
     with pytest.raises(EvaluationError, match="different frames"):

@@ -3,9 +3,12 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image
 
+from pipeline.evaluation.comparison.champion import ChampionComparison
+from pipeline.evaluation.comparison.paired import compare
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import ScoredBox
@@ -53,6 +56,29 @@ def test_names_from_files_do_nothing_in_a_page(
     assert any(name in part for part in Texts(text).texts)
     assert Texts(text).images == ["frames/worst_0_odd%20%231.jpg"]
     assert (tmp_path / "frames" / "worst_0_odd #1.jpg").is_file()
+
+
+def test_a_frame_whose_name_is_as_long_as_can_be_is_shown(
+    tmp_path: Path, make_frame: Any, judgement: Judgement
+) -> None:
+    stem = "字" * 83
+    report = evaluate([make_frame(f"{stem}.png", 1, missed=2)], [], judgement, {})
+    page = Evaluation.write_report(tmp_path, report, [(stem, Image.new("RGB", (20, 20)))])
+    (shown,) = Evaluation(tmp_path, report).worst()
+    assert Texts(page.read_text("utf-8")).images == [f"frames/{quote(shown.name)}"]
+
+
+def test_the_name_of_the_other_model_is_shown_as_it_is(
+    make_frame: Any, judgement: Judgement
+) -> None:
+    name = "a|b *c* [d](e) & <img src=x>"
+    report = evaluate([make_frame("a", 2, missed=1)], [], judgement, {})
+    beside = ChampionComparison(version=name, comparison=compare(report.real, report.real))
+    page = Texts(report_page(report.model_copy(update={"champion": beside})))
+    assert page.images == []
+    shown = "".join(page.texts)
+    assert f"Beside {name}, on the same 1 real frames" in shown
+    assert f"this model\n{name}\ndifference" in shown
 
 
 def test_curves_go_down_where_confidence_excludes_what_was_found(judgement: Judgement) -> None:
