@@ -41,6 +41,8 @@ def build_definitions(
 ) -> dg.Definitions:
     """Assets, checks, sensor, schedule and job of one game.
 
+    `published_model` is among them where the resource `releases` names a place to publish into.
+
     Args:
         game: a pack, its name, or its folder.
         resources: replace the default ones by name: paths, artifacts, exports, game, screenshots,
@@ -56,6 +58,7 @@ def build_definitions(
     pack = game if isinstance(game, GamePack) else load_pack(game)
     retrain, given = retrain_job(pack), resources or {}
     defaults = Resources.of(given.get("paths") or Paths.from_environment()).by_name()
+    every = {**defaults, **given}
     return dg.Definitions(
         assets=[
             *game_assets(pack),
@@ -66,13 +69,13 @@ def build_definitions(
             *prelabel_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
-            *release_assets(pack),
+            *release_assets(pack, publishes=every["releases"].is_configured),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain],
         sensors=[export_sensor(pack)],
         schedules=[weekly_retrain(pack, retrain)],
-        resources={**defaults, **given},
+        resources=every,
         executor=executor_from_environment(),
     )
 

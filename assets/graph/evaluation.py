@@ -174,24 +174,30 @@ def _verdicts(
 def _champion(
     instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys, export: Artifact
 ) -> Champion | None:
-    """The newest package of another model than this one, of those that are still whole.
+    """The newest package of another model that was there before this one had any.
 
-    Of another one: else packaging a model would change what it was compared with.
+    So neither packaging a model nor going back to it changes what it was compared with. Packages
+    that are no longer whole are passed over.
     """
     packages = AssetRecordsFilter(keys.runtime_package)
+    champion = None
     for record in instance.fetch_materializations(packages, limit=PACKAGES).records:
         made = record.asset_materialization
         version = version_of(made) if made else None
         if version is None:
             continue
         with suppress(ArtifactMissingError, RuntimePackageError):
-            if export.version not in made_from(store, version, keys.onnx_export):
-                package = RuntimePackage.open(store.open(version).path)
-                manifest = package.manifest
-                table = manifest.thresholds
-                # The bundle, not its model alone: it says at which scale frames are looked at.
-                return Champion(manifest.version, package.bundle, table.default, table.per_class)
-    return None
+            if export.version in made_from(store, version, keys.onnx_export):
+                champion = None
+            elif champion is None:
+                champion = _champion_in(RuntimePackage.open(store.open(version).path))
+    return champion
+
+
+def _champion_in(package: RuntimePackage) -> Champion:
+    # The bundle, not its model alone: it says at which scale frames are looked at.
+    manifest, table = package.manifest, package.manifest.thresholds
+    return Champion(manifest.version, package.bundle, table.default, table.per_class)
 
 
 def _beside(

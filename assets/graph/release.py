@@ -4,7 +4,6 @@
 written again. What was published is an artifact that names it, which keeps all that it was made of.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import dagster as dg
 from detector_runtime.bundle import BundleMetrics, Interval, ThresholdTable
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice
+from assets.core.building import AssetBuild, Metadata, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.core.metadata import table
 from pipeline.evaluation.evaluation import Evaluation
@@ -36,8 +35,13 @@ SERIES = "1.0.0"
 """Versions of a detector differ in what follows the plus: a digest of model and thresholds."""
 
 
-def release_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
-    """What is shipped."""
+def release_assets(pack: GamePack, *, publishes: bool = True) -> list[dg.AssetsDefinition]:
+    """What is shipped.
+
+    Args:
+        publishes: whether there is a place to publish into. Else nothing could ever be made of
+            `published_model`, and *Materialize all* would count as failed.
+    """
     keys = GameKeys.of(pack)
     code = code_version_of(
         "assets.graph.release",
@@ -72,7 +76,7 @@ def release_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
         return build_asset(build, write, lambda folder: show_package(RuntimePackage.open(folder)))
 
-    return [runtime_package, _published_model(pack)]
+    return [runtime_package, *([_published_model(pack)] if publishes else [])]
 
 
 def show_package(package: RuntimePackage) -> Metadata:
@@ -130,21 +134,12 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
         group_name=GROUP,
         kinds={"s3"},
         code_version=code,
-        output_required=False,
         description="The runtime package as a signed version in the folder or bucket that "
-        f"{LOCATION_VARIABLE} names, offered in the channel {CHALLENGER}. Nothing is done where no "
-        "place is named.",
+        f"{LOCATION_VARIABLE} names, offered in the channel {CHALLENGER}.",
     )
     def published_model(
         context: dg.AssetExecutionContext, artifacts: Artifacts, releases: Releases
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        if not releases.is_configured:
-            notice(
-                context.log.info,
-                f"{keys.published_model.to_user_string()}: not published, because "
-                f"{LOCATION_VARIABLE} names no folder and no bucket.",
-            )
-            return
+    ) -> dg.MaterializeResult[Any]:
         store, instance = artifacts.store, context.instance
         package, evaluation, export = (
             latest(instance, store, key)
@@ -172,7 +167,7 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
         def write(folder: Path) -> None:
             PublishedModel.write(folder, publication)
 
-        yield build_asset(build, write, lambda _folder: show_version(version, publisher.store))
+        return build_asset(build, write, lambda _folder: show_version(version, publisher.store))
 
     return published_model
 

@@ -28,7 +28,6 @@ DESIGNED = {
     "onnx_export": {"trained_weights"},
     "real_evaluation": {"onnx_export", "cvat_merge", "cvat_export"},
     "runtime_package": {"onnx_export", "real_evaluation"},
-    "published_model": {"runtime_package", "real_evaluation", "onnx_export"},
     "annotation_batch": {"onnx_export", "real_evaluation", "cvat_export"},
     "hard_negatives": {"onnx_export", "real_evaluation", "cvat_export"},
     "prelabels": {

@@ -155,3 +155,8 @@ def test_a_new_model_is_shown_beside_the_one_that_was_packaged(merged_game: Any)
     assert "| AP50 | 0.000 | 1.000 | worse (" in shown["report"]
     assert not checked(merged_game)
     assert "real micro-F1 of all models" in shown["preview"]
+
+    make(merged_game, "runtime_package")
+    merged_game.add("onnx_export", write_model)
+    shown, _ = evaluated(merged_game)
+    assert shown["outcome"] == "unchanged, no work done", "what came later is no champion of it"
