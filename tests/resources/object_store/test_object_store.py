@@ -157,7 +157,7 @@ def test_of_writers_who_collide_one_wins(
         found = store.get(key)
         assert found is not None
         assert [str(n).encode() for n in winners] == [found.content]
-        # Other bytes than before: a server's tag is that of the bytes, so the same ones change none.
+        # Other bytes than before: a tag is that of the bytes, so the same ones would change none.
         winners = race(
             lambda n, key=key, tag=found.tag: store.put_if_match(key, f"then {n}".encode(), tag)
         )
