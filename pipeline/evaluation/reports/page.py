@@ -16,7 +16,7 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding
 color:#1f2937;background:#fff}
 table{border-collapse:collapse;margin:.6rem 0}td,th{border:1px solid #d1d5db;padding:.15rem .5rem}
 img{max-width:100%;display:block}figure{margin:1rem 0}th{background:#f3f4f6}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto}.frames{display:flex;flex-wrap:wrap;gap:1rem}.frames figure{margin:0}
 """
 LEFT, TOP, WIDTH, HEIGHT = 36, 12, 480, 220
 COLOURS = {"precision": "#0072b2", "recall": "#d55e00", "F1": "#009e73"}
@@ -39,7 +39,7 @@ def report_page(report: EvaluationReport, worst: Sequence[tuple[str, str]] = ())
         "<h2>What was taken for what</h2>",
         f'<div class="scroll">{_confusion(report.real.confusion)}</div>',
         "<h2>Worst frames</h2>",
-        *_frames(worst),
+        f'<div class="frames">{"".join(_frames(worst))}</div>',
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Evaluation</title>'

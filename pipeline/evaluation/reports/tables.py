@@ -108,7 +108,8 @@ def _class_lines(scores: Scores) -> Iterator[str]:
         name = one.name if one.enough_truths else f"{one.name} (too few to tell)"
         score = one.score
         counts = (one.truths, score.true_positives, score.false_positives)
-        figures = (score.precision, score.recall, one.recall_interval, score.f1)
+        interval = one.recall_interval if one.truths else None
+        figures = (score.precision, score.recall, interval, score.f1)
         yield _row(name, f"{one.threshold:g}", *counts, *figures, one.ap50, one.ap50_95)
 
 
@@ -130,7 +131,8 @@ def _size_lines(scores: Scores) -> Iterator[str]:
     yield "|---|---|---:|---:|---:|---|"
     for one, (_, low, high) in zip(scores.sizes, SIZES, strict=True):
         sides = f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and more"
-        yield _row(one.name, sides, one.truths, one.found, one.recall, one.recall_interval)
+        interval = one.recall_interval if one.truths else None
+        yield _row(one.name, sides, one.truths, one.found, one.recall, interval)
 
 
 def _threshold_lines(report: EvaluationReport) -> Iterator[str]:

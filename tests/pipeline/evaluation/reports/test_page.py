@@ -15,6 +15,7 @@ from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics.scores import CURVE, Judgement, score_frames
 from pipeline.evaluation.reports.page import curves_svg, report_page
 from pipeline.evaluation.reports.report import evaluate
+from pipeline.evaluation.reports.tables import markdown
 from pipeline.labels.boxes import Box, LabelledBox
 
 
@@ -90,3 +91,13 @@ def test_curves_go_down_where_confidence_excludes_what_was_found(judgement: Judg
     assert curve[-1].precision is None
     assert curves_svg(curve).count("<polyline") == 3
     assert "<svg" in curves_svg(())
+
+
+def test_where_there_is_no_object_no_interval_is_told(judgement: Judgement) -> None:
+    box = Box(0, 0, 10, 10)
+    frame = JudgedFrame("a", (LabelledBox(0, box),), (ScoredBox(0, 0.9, box),))
+    told = markdown(evaluate([frame], [], judgement, {})).splitlines()
+    (large,) = (line for line in told if line.startswith("| large |"))
+    assert large.endswith("| 0 | 0 | – | – |")
+    (small,) = (line for line in told if line.startswith("| small |"))
+    assert " to " in small.rpartition("| 1 | 1 |")[2]
