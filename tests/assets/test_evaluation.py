@@ -34,6 +34,14 @@ def write_model(folder: Path) -> None:
     write_export_reports(folder, CLASSES)
 
 
+def write_doubting_model(folder: Path) -> None:
+    """As `write_model`, less sure."""
+    rows = NOTHING.copy()
+    rows[0] = (*FOUND[:4], 0.6, *FOUND[5:])
+    write_detector(folder / "model.onnx", export_metadata(CLASSES), rows, (SIDE, SIDE))
+    write_export_reports(folder, CLASSES)
+
+
 def write_held_out_batch(folder: Path) -> None:
     """One frame, whose only house is where the model sees one."""
     (folder / "images").mkdir()
@@ -157,6 +165,11 @@ def test_a_new_model_is_shown_beside_the_one_that_was_packaged(merged_game: Any)
     assert "real micro-F1 of all models" in shown["preview"]
 
     make(merged_game, "runtime_package")
+    merged_game.add("onnx_export", write_doubting_model)
+    _, third = evaluated(merged_game)
+    assert third.champion.version != report.champion.version, "the newest, not the first"
+    assert third.champion.comparison.verdict == "better"
+
     merged_game.add("onnx_export", write_model)
     shown, _ = evaluated(merged_game)
     assert shown["outcome"] == "unchanged, no work done", "what came later is no champion of it"
