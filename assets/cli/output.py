@@ -15,6 +15,9 @@ from rich.table import Table
 console = Console()
 errors = Console(stderr=True)
 
+BORDERS, LEAST_COLUMN = 4, 9
+"""Of a table: what stands around its first column, and what any other one takes at least."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -51,12 +54,19 @@ def print_json(document: object) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]], title: str = "") -> None:
-    """Print texts as they are, whole, in a table."""
+    """Print texts as they are, whole, in a table.
+
+    What stands in the first column is what commands ask for. It is kept in one line, so that it can
+    be copied, unless the terminal is too narrow for it beside the others.
+    """
+    names, texts = list(columns), [tuple(row) for row in rows]
+    longest = max((len(row[0]) for row in texts), default=0)
+    in_one_line = longest <= console.width - BORDERS - LEAST_COLUMN * (len(names) - 1)
     table = Table(title=escape(title) or None)
-    for column in columns:
-        # A narrow terminal would else cut off names that commands ask for.
-        table.add_column(escape(column), overflow="fold")
-    for row in rows:
+    for number, name in enumerate(names):
+        # A narrow terminal would else cut off texts.
+        table.add_column(escape(name), overflow="fold", no_wrap=in_one_line and number == 0)
+    for row in texts:
         table.add_row(*map(escape, row))
     console.print(table)
 
