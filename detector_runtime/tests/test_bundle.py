@@ -93,6 +93,7 @@ def test_missing_pieces_are_named(make_bundle: Callable[..., Path], tmp_path: Pa
     [
         ({"schema_version": 2}, "upgrade"),
         ({"min_runtime": "99.0"}, "needs detector_runtime 99"),
+        ({"min_runtime": "99\x1b[2J"}, "needs detector_runtime of a newer kind"),
         ({"classes": []}, "classes"),
         ({"classes": ["a", "a", "b"]}, "twice"),
         ({"model": "other.onnx"}, "other.onnx"),

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,4 +71,17 @@ def test_importing_takes_nothing_heavy_along() -> None:
     heavy = ["pydantic", "PIL.Image", "onnxruntime", "scipy", "cv2", "torch", "ultralytics"]
     code = f"import sys, detector_runtime; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_opening_a_bundle_takes_nothing_along_that_fetches_updates(
+    make_bundle: Callable[..., Path],
+) -> None:
+    code = (
+        "import sys, detector_runtime\n"
+        "detector_runtime.open_detector(sys.argv[1])\n"
+        "print([m for m in sys.modules if m.startswith('detector_runtime.updates')])"
+    )
+    command = [sys.executable, "-c", code, str(make_bundle())]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -195,7 +195,7 @@ def open_model(path: Path, settings: DetectorSettings) -> Model:
     Raises:
         ModelLoadError: absent, damaged, or of another kind.
     """
-    from detector_runtime.bundle import Bundle
+    from detector_runtime.bundle import Bundle, is_bundle
     from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
 
     if not path.exists():
@@ -209,11 +209,13 @@ def open_model(path: Path, settings: DetectorSettings) -> Model:
     if path.suffix == ".onnx":
         card = ModelCard(ModelSource("onnx", path.name), stated, thresholds=Thresholds())
         return load_onnx(path, card, options)
-    from detector_runtime.updates.installed import CURRENT_FILE
-    from detector_runtime.updates.updater import ModelUpdater
+    if path.is_dir() and not is_bundle(path):
+        # What fetches updates takes TLS along, as long to import as all that a bundle needs.
+        from detector_runtime.updates.installed import CURRENT_FILE
+        from detector_runtime.updates.updater import ModelUpdater
 
-    if (path / CURRENT_FILE).is_file():
-        return ModelUpdater(path).open(options)[1]
+        if (path / CURRENT_FILE).is_file():
+            return ModelUpdater(path).open(options)[1]
     return Bundle.load(path).open(options)
 
 

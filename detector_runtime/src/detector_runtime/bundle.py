@@ -34,7 +34,7 @@ from pydantic import (
 )
 
 from detector_runtime._version import __version__
-from detector_runtime.errors import BundleError
+from detector_runtime.errors import BundleError, DetectorError
 from detector_runtime.models.base import LARGEST_SCALE, SMALLEST_SCALE, Preprocess, TrainedOn
 from detector_runtime.models.onnx import ModelCard, OnnxModel, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
@@ -297,16 +297,8 @@ def _check_age(values: Any, name: str) -> None:
     """Before anything else: a manifest from the future may look different in every other way."""
     if not isinstance(values, dict):
         raise BundleError(f"{MANIFEST_NAME} in {name} is not an object", "Fetch the bundle again.")
-    schema = values.get("schema_version")
-    needed = values.get("min_runtime")
-    too_new = isinstance(schema, int) and schema > SCHEMA_VERSION
-    if isinstance(needed, str):
-        too_new = too_new or needs_newer_runtime(needed)
-    if too_new:
-        raise BundleError(
-            f"{name} needs detector_runtime {needed or 'of a newer kind'}, this is {__version__}",
-            "pip install --upgrade detector-runtime",
-        )
+    schema, needed = values.get("schema_version"), values.get("min_runtime")
+    check_runtime(name, schema, SCHEMA_VERSION, needed, BundleError)
 
 
 def _check_contract(manifest: BundleManifest, model: OnnxModel) -> None:
@@ -324,9 +316,29 @@ def _check_contract(manifest: BundleManifest, model: OnnxModel) -> None:
         )
 
 
-def needs_newer_runtime(min_runtime: str) -> bool:
-    """Whether something that names its oldest runtime is too new for this one."""
-    return _version_key(min_runtime) > _version_key(__version__)
+def check_runtime(
+    where: str, schema: object, known_schema: int, min_runtime: object, kind: type[DetectorError]
+) -> None:
+    """Refuse what was made for a newer runtime than this one. Nothing of it was verified yet.
+
+    Args:
+        where: for messages: its path or address.
+        schema: the version of its schema, as found.
+        known_schema: the latest that is known here.
+        min_runtime: the oldest runtime that it names, as found.
+        kind: of the error.
+
+    Raises:
+        DetectorError: of this kind; this runtime is too old.
+    """
+    text = min_runtime if isinstance(min_runtime, str) else ""
+    has_newer_schema = isinstance(schema, int) and schema > known_schema
+    if has_newer_schema or _version_key(text) > _version_key(__version__):
+        plain = text if re.fullmatch(r"[A-Za-z0-9.+-]{1,40}", text) else "of a newer kind"
+        raise kind(
+            f"{where} needs detector_runtime {plain}, this is {__version__}",
+            "pip install --upgrade detector-runtime",
+        )
 
 
 def _version_key(version: str) -> tuple[int, ...]:

@@ -25,8 +25,6 @@ from detector_runtime.checks import check, check_number
 from detector_runtime.errors import (
     DetectorError,
     DocumentError,
-    ModelLoadError,
-    ModelOutputError,
     SourceUnreachableError,
     UpdateError,
 )
@@ -291,21 +289,19 @@ class _Check:
         last = self.states.state.trial
         trial = last if last and last.concerns(pointer.manifest_sha256) else None
         trial = trial or Trial(manifest_sha256=pointer.manifest_sha256)
-        try:
+        with self._noted_why_not(trial, DocumentError):
             manifest, content = fetch_manifest(order.source, pointer, order.trusted)
-            stays = self._why_own_stays(installation, manifest)
-            if stays is not None:
-                return stays
-            self.states.write(checks=self.soon)
-            fetched = fetch_version(
-                order.source, self.models, pointer.version, (manifest, content), order.wait
-            )
-            trial = trial.begun_again()
-            self.states.write(trial=trial)
+        stays = self._why_own_stays(installation, manifest)
+        if stays is not None:
+            return stays
+        self.states.write(checks=self.soon)
+        fetched = fetch_version(
+            order.source, self.models, pointer.version, (manifest, content), order.wait
+        )
+        trial = trial.begun_again()
+        self.states.write(trial=trial)
+        with self._noted_why_not(trial, DetectorError):
             bundle = try_bundle(fetched, manifest)
-        except (ModelLoadError, ModelOutputError, DocumentError) as error:
-            self.states.write(trial=trial.failed(error))
-            raise
         self.models.keep(fetched)
         new = InstalledModel(
             version=pointer.version,
@@ -321,6 +317,15 @@ class _Check:
         self.models.tidy(after)
         before = f" in the place of {installation.current.name}" if installation else ""
         return _Verdict("updated", f"{new.name} is used now{before}.")
+
+    @contextmanager
+    def _noted_why_not(self, trial: Trial, kind: type[DetectorError]) -> Iterator[None]:
+        """Remember what speaks against a version, so that it is not tried again each time."""
+        try:
+            yield
+        except kind as error:
+            self.states.write(trial=trial.failed(error))
+            raise
 
     def _why_own_stays(
         self, installation: Installation | None, manifest: Manifest

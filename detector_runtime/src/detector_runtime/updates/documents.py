@@ -37,9 +37,8 @@ from pydantic import (
     model_validator,
 )
 
-from detector_runtime._version import __version__
 from detector_runtime.bundle import MANIFEST_NAME as BUNDLE_FILE
-from detector_runtime.bundle import FileDigest, Score, Version, needs_newer_runtime
+from detector_runtime.bundle import FileDigest, Score, Version, check_runtime
 from detector_runtime.errors import DocumentError
 
 SCHEMA_VERSION = 1
@@ -301,7 +300,8 @@ def key_id(public: bytes) -> str:
 def _document(signed: Any, kind: type[Document], where: str) -> Document:
     if isinstance(signed, Mapping):
         # Before anything else: a document from the future may look different in every other way.
-        _check_age(signed, where)
+        schema, needed = signed.get("schema"), signed.get("min_runtime")
+        check_runtime(where, schema, SCHEMA_VERSION, needed, DocumentError)
     try:
         return kind.model_validate(signed)
     except ValidationError as error:
@@ -311,22 +311,6 @@ def _document(signed: Any, kind: type[Document], where: str) -> Document:
             f"{where} is not what {kind.file} should be: {place}: {first['msg']}",
             "Have it published again with a current Outpost.",
         ) from error
-
-
-def _check_age(signed: Mapping[str, Any], where: str) -> None:
-    schema, needed = signed.get("schema"), signed.get("min_runtime")
-    too_new = isinstance(schema, int) and schema > SCHEMA_VERSION
-    if too_new or (isinstance(needed, str) and needs_newer_runtime(needed)):
-        raise DocumentError(
-            f"{where} needs detector_runtime {_short(needed)}, this is {__version__}",
-            "pip install --upgrade detector-runtime",
-        )
-
-
-def _short(needed: Any) -> str:
-    """A version as messages quote it: nothing of it has been verified."""
-    plain = isinstance(needed, str) and re.fullmatch(r"[A-Za-z0-9.+-]{1,40}", needed)
-    return str(needed) if plain else "of a newer kind"
 
 
 def _signature(value: Any) -> Signature:
