@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from assets.cli.context import resources_of
+from assets.cli.context import Game, resources_of
 from assets.cli.output import (
     Json,
     console,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 annotate_app = typer.Typer(
     no_args_is_help=True, help="Choose what to label next, and find boxes to correct in it."
 )
-Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
 
 
 @annotate_app.command()

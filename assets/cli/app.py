@@ -14,7 +14,7 @@ from rich.table import Table
 
 from assets.cli.annotate import annotate_app
 from assets.cli.batches import batches_app
-from assets.cli.context import resources_of
+from assets.cli.context import Game, resources_of
 from assets.cli.cvat import cvat_app
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
@@ -179,7 +179,7 @@ def merge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Required: the merge itself is an asset.")
     ] = False,
-    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    game: Game = "demo",
     oversample: Annotated[
         int | None, typer.Option(help="How often a real frame is listed.", min=1)
     ] = None,
@@ -210,7 +210,7 @@ def retrain(
     why: Annotated[
         bool, typer.Option("--why", help="Required: a training itself is a run of assets.")
     ] = False,
-    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    game: Game = "demo",
     as_json: Json = False,
 ) -> None:
     """Say whether the sensor of exports would start a training now, and why or why not.
@@ -335,7 +335,7 @@ def evaluate(
         ),
     ],
     out: Annotated[Path, typer.Option(help="New or empty folder for the report.")],
-    game: Annotated[str, typer.Option(help="Name or folder of a game pack.")] = "demo",
+    game: Game = "demo",
     against: Annotated[
         Path | None, typer.Option(help="Another model, to be compared with on the same frames.")
     ] = None,

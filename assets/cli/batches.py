@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.context import resources_of
+from assets.cli.context import Game, resources_of
 from assets.cli.output import Json, console, errors, explained, note, print_json, print_table
 
 batches_app = typer.Typer(
     no_args_is_help=True, help="Look at export batches, take them out, put them back."
 )
-Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
 Batch = Annotated[str, typer.Argument(help="Its name, as `outpost batches list` shows it.")]
 
 

@@ -1,13 +1,16 @@
-"""Which resources a command works with: those that its caller hands in, else the environment's."""
+"""Which game a command is about, and which resources it works with: those that its caller hands in,
+else the environment's."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from resources.defaults import Resources
+
+Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
 
 
 def resources_of(context: typer.Context) -> Resources:

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.context import resources_of
+from assets.cli.context import Game, resources_of
 from assets.cli.output import Json, console, errors, explained, plain, print_json, print_table
 
 cvat_app = typer.Typer(
     no_args_is_help=True,
     help="Send frames to CVAT, and take labels back. The token is read from CVAT_ACCESS_TOKEN.",
 )
-Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
 
 
 @cvat_app.command()

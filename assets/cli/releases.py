@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.cli.context import resources_of
+from assets.cli.context import Game, resources_of
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ keys_app = typer.Typer(
     "says; OUTPOST_RELEASE_KEY and OUTPOST_ROOT_KEY may hold their text instead.",
 )
 release_app.add_typer(keys_app, name="keys")
-Game = Annotated[str, typer.Option(help="Name or folder of a game pack.")]
 Reason = Annotated[str, typer.Option(help="Why, for the history.")]
 
 

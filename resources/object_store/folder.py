@@ -26,6 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from detector_runtime.system.files import flush, flush_folder
+
 from pipeline.files import name_once, replacing, write_once
 from pipeline.progress import Progress, Report, silent
 from resources.files import remove_tree
@@ -76,7 +78,7 @@ class FolderStore:
             file.parent.mkdir(parents=True, exist_ok=True)
             if self._numbers(key) or not write_once(file, content, private=False):
                 return None
-            _to_disk(file.parent)
+            flush_folder(file.parent)
         return _tag(0, content)
 
     def put_if_match(self, key: str, content: bytes, tag: str) -> str | None:
@@ -90,7 +92,7 @@ class FolderStore:
             folder.mkdir(parents=True, exist_ok=True)
             if not write_once(folder / str(number), content, private=False):
                 return None
-            _to_disk(folder)
+            flush_folder(folder)
             self._show(key)
         return _tag(number, content)
 
@@ -105,12 +107,11 @@ class FolderStore:
             try:
                 with file.open("rb") as source, temporary.open("xb") as copy:
                     shutil.copyfileobj(source, copy, 1 << 20)
-                    copy.flush()
-                    os.fsync(copy.fileno())
+                    flush(copy)
                 written = name_once(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
-            _to_disk(target.parent)
+            flush_folder(target.parent)
         return written
 
     def download(self, key: str, file: Path, report: Report = silent) -> None:
@@ -208,9 +209,8 @@ def _content(file: Path) -> bytes | None:
 def _replace(file: Path, content: bytes) -> None:
     with replacing(file) as neighbour, neighbour.open("wb") as stream:
         stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    _to_disk(file.parent)
+        flush(stream)
+    flush_folder(file.parent)
 
 
 def _despite_readers(call: Callable[[], T]) -> T:
@@ -225,14 +225,3 @@ def _despite_readers(call: Callable[[], T]) -> T:
 def _tag(number: int, content: bytes) -> str:
     """Another one for each write, also where the bytes are those of an earlier one."""
     return f"{number}-{hashlib.sha256(content).hexdigest()[:32]}"
-
-
-def _to_disk(folder: Path) -> None:
-    """Have the names in a folder survive a power cut, so that no later write is there without."""
-    if os.name == "nt":
-        return  # it does so by itself, and opens no folders
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

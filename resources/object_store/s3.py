@@ -60,7 +60,7 @@ class S3Store:
     @property
     def place(self) -> str:
         """See `ObjectStore`."""
-        return f"s3://{self._path('')}".rstrip("/")
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     def get(self, key: str) -> StoredObject | None:
         """See `ObjectStore`."""
@@ -124,9 +124,7 @@ class S3Store:
         def ask() -> list[ObjectListing]:
             return [
                 ObjectListing(self._key_of(one["Key"]), one["Size"])
-                for page in pages.paginate(
-                    Bucket=self.bucket, Prefix=self._path(prefix, of_key=True)
-                )
+                for page in pages.paginate(Bucket=self.bucket, Prefix=self._path(prefix))
                 for one in page.get("Contents", ())
             ]
 
@@ -225,11 +223,11 @@ class S3Store:
         return client
 
     def _named(self, key: str) -> dict[str, str]:
-        return {"Bucket": self.bucket, "Key": self._path(checked_key(key), of_key=True)}
+        return {"Bucket": self.bucket, "Key": self._path(checked_key(key))}
 
-    def _path(self, key: str, *, of_key: bool = False) -> str:
-        parts = (*(() if of_key else (self.bucket,)), *((self.prefix,) if self.prefix else ()), key)
-        return "/".join(parts)
+    def _path(self, key: str) -> str:
+        """In the bucket."""
+        return f"{self.prefix}/{key}" if self.prefix else key
 
     def _key_of(self, path: str) -> str:
         return path.removeprefix(f"{self.prefix}/") if self.prefix else path

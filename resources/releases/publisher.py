@@ -139,11 +139,7 @@ class Publisher:
             PrivateKeyError: no release key is here.
         """
         self.require_conditional_writes()
-        if version.signed_by is None:
-            raise ReleaseError(
-                f"No key that counts now has signed version {version.id}.",
-                "Publish it again: materialize published_model, which signs with a key of now.",
-            )
+        version.require_signed()
         issued = self.clock()
         pointer = ChannelPointer(
             name=self.store.name,

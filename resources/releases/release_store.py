@@ -74,6 +74,18 @@ class PublishedVersion:
     manifest_sha256: str
     signed_by: str | None
 
+    def require_signed(self) -> None:
+        """Refuse a version that nobody should get.
+
+        Raises:
+            ReleaseError: no key that counts now has signed it.
+        """
+        if self.signed_by is None:
+            raise ReleaseError(
+                f"No key that counts now has signed version {self.id}.",
+                "Publish it again: materialize published_model, which signs with a key of now.",
+            )
+
 
 @dataclass(frozen=True)
 class ReleaseStore:
@@ -208,11 +220,7 @@ class ReleaseStore:
         Raises:
             ReleaseError: it was changed, or no key that counts has signed it.
         """
-        if version.signed_by is None:
-            raise ReleaseError(
-                f"No key that counts now has signed version {version.id}.",
-                "Publish it again: materialize published_model, which signs with a key of now.",
-            )
+        version.require_signed()
         for name, expected in version.manifest.files.items():
             file = folder / name
             self.objects.download(self._key(f"versions/{version.id}/{name}"), file, report)

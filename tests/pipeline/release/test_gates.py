@@ -14,6 +14,11 @@ from doubles.releases import CLASSES, new_version
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.evaluation.evaluation import Evaluation
+from pipeline.evaluation.frames import JudgedFrame
+from pipeline.evaluation.metrics.scores import Judgement
+from pipeline.evaluation.reports.report import evaluate
+from pipeline.manifests import sha256_of
 from pipeline.release.channels import version_before
 from pipeline.release.gates import Gate, GateRules, judge
 from pipeline.release.version import OpenVersion
@@ -99,6 +104,41 @@ def test_an_export_unlike_its_weights_is_refused(version: OpenVersion) -> None:
 def test_another_model_in_the_bundle_is_refused(version: OpenVersion) -> None:
     write_detector(version.folder / "model.onnx", export_metadata(CLASSES[::-1]))
     assert not gate("contract", version).passed
+
+
+def test_a_bundle_that_the_runtime_does_not_take_is_refused(version: OpenVersion) -> None:
+    (version.folder / "bundle.json").write_text("{", "utf-8")
+    judged = gate("contract", version)
+    assert not judged.passed
+    assert "bundle.json" in judged.figure
+
+
+def test_classes_of_the_manifest_are_those_of_the_model_that_is_loaded(
+    version: OpenVersion,
+) -> None:
+    others = version.manifest.model_copy(update={"classes": CLASSES[::-1]})
+    assert not gate("contract", replace(version, manifest=others)).passed
+    # The file of that name fits, but the bundle names another one.
+    said, other = version.folder / "bundle.json", version.folder / "other.onnx"
+    write_detector(other, export_metadata(CLASSES[::-1]))
+    bundle = json.loads(said.read_text("utf-8").replace("model.onnx", "other.onnx"))
+    digest = {"sha256": sha256_of(other), "size": other.stat().st_size}
+    changed = {**bundle, "classes": CLASSES[::-1], "files": {"other.onnx": digest}}
+    said.write_text(json.dumps(changed), "utf-8")
+    judged = gate("contract", version)
+    assert not judged.passed
+    assert "other.onnx" in judged.figure
+
+
+def test_where_no_real_object_was_to_be_found_nothing_is_promoted(
+    version: OpenVersion,
+) -> None:
+    report = evaluate(
+        [JudgedFrame("session/0.png", (), ())], [], Judgement(CLASSES, (0.3, 0.3)), {}
+    )
+    Evaluation.write(version.folder, report, ())
+    judged = gate("real_f1", version)
+    assert (judged.passed, judged.figure) == (False, "no real object to find")
 
 
 def test_what_nothing_is_said_of_is_named(version: OpenVersion) -> None:
