@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.batches import BatchFrame, ExportBatch
 from pipeline.labels.boxes import LabelledBox
+from pipeline.labels.comparing.session_overlap import PlacedFrame
 from pipeline.labels.inspection.sessions import NamedFrame, sessions_of
 from pipeline.labels.training_set import TrainingSet, is_real
 
@@ -87,15 +88,6 @@ def validation_frames(training_set: TrainingSet, *, real: bool) -> tuple[TrueFra
     )
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """A frame as a training set tells where it comes from."""
-
-    stem: str
-    folder: str
-    subset: str = ""
-
-
 def _sessions(frames: Sequence[NamedFrame], batches: Sequence[str]) -> list[str]:
     """The session of each frame; those of a batch that cannot be known are taken for one."""
     found = sessions_of(frames, batches)
@@ -108,9 +100,8 @@ def _sessions(frames: Sequence[NamedFrame], batches: Sequence[str]) -> list[str]
 def _sessions_in(training_set: TrainingSet) -> Mapping[str, str]:
     """The session of each real image, by its path in the set."""
     merged = training_set.real_frames()
-    places = [PurePosixPath(frame.place) for frame in merged]
-    named = [_Placed(place.stem, "/".join(place.parent.parts)) for place in places]
-    sessions = _sessions(named, [frame.batch for frame in merged])
+    placed = [PlacedFrame.at(frame.batch, frame.place) for frame in merged]
+    sessions = _sessions(placed, [frame.batch for frame in merged])
     return {frame.image: session for frame, session in zip(merged, sessions, strict=True)}
 
 

@@ -26,7 +26,8 @@ from pipeline.evaluation.metrics.scores import (
     FrameScore,
     Judgement,
     Scores,
-    score_frames,
+    counts_of,
+    score_each_frame,
 )
 from pipeline.evaluation.metrics.sessions import (
     Estimate,
@@ -135,21 +136,7 @@ def compare(new: Scores, old: Scores) -> Comparison:
     Raises:
         EvaluationError: they were judged on different frames, or on other labels of them.
     """
-    matched = _by_frame(new.per_frame, old.per_frame)
-    sessions = [_session(*pair) for pair in matched]
-    over = _basis(sessions)
-    units = sessions if over == "sessions" else [pair[0].name for pair in matched]
-    totals = [
-        totals_by_session(scores.model_copy(update={"per_frame": frames}).frame_counts, units)
-        for scores, frames in zip((new, old), zip(*matched, strict=True), strict=True)
-    ]
-    new_f1, old_f1 = (float(f1_of(each.sum(axis=0))) for each in totals)
-    change = f1_difference(totals[0], totals[1], SEED)
-    return Comparison(
-        frames=len(matched),
-        sessions=len(set(sessions)),
-        differences=(Difference.of(MICRO_F1, (new_f1, old_f1), change, over),),
-    )
+    return _compare_frames(new.per_frame, old.per_frame)
 
 
 def compare_judged(
@@ -165,7 +152,7 @@ def compare_judged(
     Raises:
         EvaluationError: they were judged on different frames.
     """
-    of_record = compare(*map(score_frames, (new, old), judgements))
+    of_record = _compare_frames(*map(score_each_frame, (new, old), judgements))
     precisions = compare_average_precision(new, old, len(judgements[0].class_names))
     return of_record.model_copy(update={"differences": (*of_record.differences, *precisions)})
 
@@ -191,6 +178,21 @@ def compare_average_precision(
         for figure, attribute in PRECISIONS.items()
     ]
     return tuple(one for one in differences if one is not None)
+
+
+def _compare_frames(new: Sequence[FrameScore], old: Sequence[FrameScore]) -> Comparison:
+    matched = _by_frame(new, old)
+    sessions = [_session(*pair) for pair in matched]
+    over = _basis(sessions)
+    units = sessions if over == "sessions" else [pair[0].name for pair in matched]
+    totals = [totals_by_session(counts_of(frames), units) for frames in zip(*matched, strict=True)]
+    new_f1, old_f1 = (float(f1_of(each.sum(axis=0))) for each in totals)
+    change = f1_difference(totals[0], totals[1], SEED)
+    return Comparison(
+        frames=len(matched),
+        sessions=len(set(sessions)),
+        differences=(Difference.of(MICRO_F1, (new_f1, old_f1), change, over),),
+    )
 
 
 def _basis(sessions: Sequence[str]) -> Basis:

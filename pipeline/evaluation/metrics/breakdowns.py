@@ -18,7 +18,7 @@ from pydantic import Field
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import MIN_IOU, ScoredBox, match_within_classes
 from pipeline.evaluation.metrics.counts import counting
-from pipeline.evaluation.metrics.intervals import Interval, wilson
+from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval, wilson
 from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
 from pipeline.manifests import Record
 
@@ -79,7 +79,7 @@ def score_sizes(
             name=name,
             truths=totals[name],
             found=found[name],
-            recall=round(found[name] / totals[name], 6) if totals[name] else None,
+            recall=round(found[name] / totals[name], STORED_DIGITS) if totals[name] else None,
             recall_interval=wilson(found[name], totals[name]),
         )
         for name, _, _ in SIZES

@@ -155,12 +155,6 @@ class Scores(Record):
             return "over the frames of one session, which says nothing of others"
         return f"over {self.sessions} sessions"
 
-    @property
-    def frame_counts(self) -> Counts:
-        """Counts of every frame over all classes, int64 [frames, 3]."""
-        rows = [(f.true_positives, f.false_positives, f.false_negatives) for f in self.per_frame]
-        return np.array(rows, dtype=np.int64).reshape(-1, 3)
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -195,10 +189,7 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
     Raises:
         EvaluationError: two frames have one name.
     """
-    if len({frame.name for frame in frames}) < len(frames):
-        raise EvaluationError(
-            "Two frames have the same name.", "Judge each frame once, under its own name."
-        )
+    _require_own_names(frames)
     outcomes = judge(frames, len(judgement.class_names))
     counts = count(outcomes, judgement.thresholds)
     precisions = average_precisions(frames, len(judgement.class_names))
@@ -228,17 +219,25 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
             counts=confusion(frames, judgement.thresholds).tolist(),
         ),
         curve=tuple(_curve(outcomes)),
-        per_frame=tuple(
-            FrameScore(
-                name=frame.name,
-                true_positives=int(row[0]),
-                false_positives=int(row[1]),
-                false_negatives=int(row[2]),
-                session=frame.session,
-            )
-            for frame, row in zip(frames, per_frame, strict=True)
-        ),
+        per_frame=tuple(_frame_scores(frames, per_frame)),
     )
+
+
+def score_each_frame(frames: Sequence[JudgedFrame], judgement: Judgement) -> tuple[FrameScore, ...]:
+    """The scores of the single frames, without all that they come to together.
+
+    Raises:
+        EvaluationError: two frames have one name.
+    """
+    _require_own_names(frames)
+    counts = count(judge(frames, len(judgement.class_names)), judgement.thresholds)
+    return tuple(_frame_scores(frames, counts.sum(axis=1)))
+
+
+def counts_of(frames: Sequence[FrameScore]) -> Counts:
+    """Counts of every frame over all classes, int64 [frames, 3]."""
+    rows = [(f.true_positives, f.false_positives, f.false_negatives) for f in frames]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 def worst_frames(scores: Scores, most: int) -> tuple[str, ...]:
@@ -246,6 +245,25 @@ def worst_frames(scores: Scores, most: int) -> tuple[str, ...]:
     wrong = (frame for frame in scores.per_frame if frame.errors)
     ordered = sorted(wrong, key=lambda frame: (-frame.errors, frame.name))
     return tuple(frame.name for frame in ordered[:most])
+
+
+def _require_own_names(frames: Sequence[JudgedFrame]) -> None:
+    if len({frame.name for frame in frames}) < len(frames):
+        raise EvaluationError(
+            "Two frames have the same name.", "Judge each frame once, under its own name."
+        )
+
+
+def _frame_scores(frames: Sequence[JudgedFrame], counts: Counts) -> Iterator[FrameScore]:
+    """Scores of every frame; `counts` is int64 [frames, 3]."""
+    for frame, row in zip(frames, counts, strict=True):
+        yield FrameScore(
+            name=frame.name,
+            true_positives=int(row[0]),
+            false_positives=int(row[1]),
+            false_negatives=int(row[2]),
+            session=frame.session,
+        )
 
 
 def _f1_interval(frames: Sequence[JudgedFrame], per_frame: Counts, seed: int) -> Interval:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.labels.batches import Batch, BatchFrame, ExportBatch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
-from pipeline.labels.training_set import TrainingSet
+from pipeline.labels.training_set import MergedFrame, TrainingSet
 
 TRUTH = LabelledBox(1, Box(10, 10, 20, 30))
 
@@ -43,6 +45,47 @@ def test_labels_are_in_the_pixels_of_the_image(training_set: TrainingSet) -> Non
     assert frame.image.is_file()
     truth = frame.truths[0]
     assert (truth.class_id, truth.box.rounded()) == (1, TRUTH.box)
+
+
+def sessions_merged_from(folder: Path, places: Sequence[tuple[str, str]]) -> list[str | None]:
+    """The session of each real validation frame of a set, by the batches and places of them."""
+    names = [f"real_a_{number}.png" for number in range(len(places))]
+    for kind in ("images", "labels"):
+        (folder / kind / "val").mkdir(parents=True)
+    for name in names:
+        Image.new("RGB", (100, 50)).save(folder / "images" / "val" / name)
+        (folder / "labels" / "val" / f"{Path(name).stem}.txt").write_text("")
+    listed = [f"images/val/{name}" for name in names]
+    write_training_set_files(folder, ("sheep", "wolf"), [], listed)
+    summary = json.loads((folder / "merge_summary.json").read_text())
+    summary |= {"real_val": len(places), "validation_leak_count": 0}
+    (folder / "merge_summary.json").write_text(json.dumps(summary))
+    merged = [
+        MergedFrame(
+            **{"image": image, "batch": batch, "place": place, "width": 100, "height": 50},
+            **{"sha256": "0" * 64, "phash": "0" * 16, "thumbnail": ""},
+        )
+        for image, (batch, place) in zip(listed, places, strict=True)
+    ]
+    lines = "".join(f"{frame.model_dump_json()}\n" for frame in merged)
+    (folder / "real_frames.jsonl").write_text(lines)
+    frames = validation_frames(TrainingSet.open(folder), real=True)
+    assert [frame.image.name for frame in frames] == names
+    return [frame.session for frame in frames]
+
+
+def test_the_session_of_a_validation_frame_is_told_by_where_it_comes_from(tmp_path: Path) -> None:
+    sessions = sessions_merged_from(
+        tmp_path,
+        [("a", "north_1.png"), ("a", "north_2.png"), ("b", "day 1/0.png"), ("b", "day 1/1.png")],
+    )
+    assert sessions == ["north", "north", "day 1", "day 1"]
+
+
+def test_a_subset_is_no_session_and_what_is_not_known_is_one_of_its_batch(tmp_path: Path) -> None:
+    places = [(batch, f"Validation/{number}.png") for batch in "ab" for number in (1, 2)]
+    sessions = sessions_merged_from(tmp_path, places)
+    assert sessions == ["unknown, of a"] * 2 + ["unknown, of b"] * 2
 
 
 def test_the_frames_of_a_batch_leave_out_unlabelled_ones(tmp_path: Path) -> None:

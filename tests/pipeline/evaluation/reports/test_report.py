@@ -12,6 +12,7 @@ from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics.scores import (
     EvaluationError,
     Judgement,
+    counts_of,
     score_frames,
     worst_frames,
 )
@@ -54,7 +55,7 @@ def test_precision_recall_and_f1(make_frame: Any, judgement: Judgement) -> None:
     assert scores.micro.precision == 0.5
     assert scores.micro.recall == 0.75
     assert scores.micro.f1 == 0.6
-    assert scores.frame_counts.tolist() == [[2, 0, 1], [1, 3, 0]]
+    assert counts_of(scores.per_frame).tolist() == [[2, 0, 1], [1, 3, 0]]
 
 
 def test_the_macro_average_leaves_out_rare_classes(judgement: Judgement) -> None:
