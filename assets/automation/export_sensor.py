@@ -15,6 +15,7 @@ finds them, once, and hold up nothing else.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import dagster as dg
 from pydantic import BaseModel, ValidationError
@@ -95,12 +96,15 @@ def export_sensor(pack: GamePack, clock: Callable[[], datetime] = now_utc) -> dg
         passed_over = [str(passed) for passed in listing.passed_over if not passed.is_same]
         for line in passed_over:
             context.log.warning(line)
-        step = Tick(context.instance, artifacts.store, pack, listing, memory, clock).step()
+        tick = Tick(context.instance, artifacts.store, pack, listing, memory, clock)
+        step = tick.step()
         if step.skip_reason is None:
             return step
         still = [f"The {name} cannot be reached." for name in listing.unreachable]
         told = still if set(listing.unreachable) <= set(memory.unreachable) else []
-        reason = " ".join([str(step.skip_reason.skip_message), *passed_over, *told])
+        reason = " ".join(
+            [str(step.skip_reason.skip_message), *passed_over, *tick.incomplete(), *told]
+        )
         return dg.SensorResult(skip_reason=reason, cursor=step.cursor)
 
     return sense
@@ -166,6 +170,23 @@ class Tick:
         """Of the game."""
         return GameKeys.of(self.pack)
 
+    @cached_property
+    def stamps(self) -> dict[str, str]:
+        """Of every export that may be taken, by batch; each takes a look at all of its files."""
+        return {batch: export.stamp for batch, export in self._exports()}
+
+    def incomplete(self) -> Iterator[str]:
+        """Tell of what lies there as it did at the last tick, and is no export."""
+        for batch, export in self._exports():
+            stamp = self.stamps[batch]
+            is_left = self.memory.seen.get(batch) == stamp != self.memory.taken.get(batch)
+            if is_left and not export.has_arrived:
+                yield (
+                    f"{export.name} is no whole export, and is not read: an archive that was cut "
+                    "off, or a folder without annotations/instances_*.json. If nobody is copying "
+                    "it any more, copy it again or take it away."
+                )
+
     def known_batches(self) -> frozenset[str]:
         """The batches that Dagster knows; those that were retired are partitions no longer."""
         batches = self.keys.export_batches
@@ -174,7 +195,7 @@ class Tick:
     def step(self) -> dg.SensorResult:
         """Tell what is new to tell; else take new exports; else merge what has been read."""
         exports = dict(self._exports())
-        stamps = {batch: export.stamp for batch, export in exports.items()}
+        stamps = self.stamps
         unsettled = {
             batch: exports[batch].name
             for batch in exports

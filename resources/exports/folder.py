@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.labels.formats.annotation_files import may_be_export
 from pipeline.labels.formats.cvat_export import ExportError, digest_of_export
 from pipeline.manifests import digest_of
 from pipeline.progress import Report, silent
@@ -61,12 +62,15 @@ class DroppedExport:
 
     @property
     def has_arrived(self) -> bool:
-        """Whether it can be an export: an archive has its directory at its end, a folder names
-        its annotations. One that may not be read can be; reading it then says what is wrong."""
+        """Whether it can be an export: an archive has its directory at its end, a folder has
+        annotations, at whatever depth: who unpacks an archive often gets a folder in a folder.
+        One that may not be read can be; reading it then says what is wrong."""
         if not self._may_be_read:
             return True
         if self.path.is_dir():
-            return any((self.path / "annotations").glob("instances_*.json"))
+            return may_be_export(
+                file.relative_to(self.path).as_posix() for file in self.path.rglob("*")
+            )
         return zipfile.is_zipfile(self.path)
 
     def fetch(self, report: Report = silent) -> Path:

@@ -235,6 +235,32 @@ def test_a_folder_is_left_alone_while_images_are_copied_into_it(watcher: Watcher
     assert watcher.asked() == [("batch", READ)]
 
 
+def test_an_export_that_was_unpacked_one_folder_deeper_is_read(watcher: Watcher) -> None:
+    unpack(watcher.captures["session_harbour"], watcher.exports / "batch" / "batch")
+    watcher.read()
+    assert watcher.asked() == [(None, AFTER)]
+
+
+def test_what_is_no_whole_export_is_named_with_the_reason_while_it_lies_there(
+    watcher: Watcher,
+) -> None:
+    whole = watcher.captures["session_harbour"].read_bytes()
+    (watcher.exports / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    (watcher.exports / "images only").mkdir()
+    assert watcher.reason() == "No export has arrived yet.", "they may still be copied"
+    for _ in range(2):
+        told = watcher.reason()
+        assert "cut.zip is no whole export" in told
+        assert "images only is no whole export" in told
+    watcher.drop()
+    watcher.read()
+    assert watcher.asked() == [(None, AFTER)], "it holds up nothing else"
+    shutil.copy(watcher.captures["session_valley"], watcher.exports / "cut.zip")
+    (watcher.exports / "images only").rmdir()
+    assert "no whole export" not in watcher.reason()
+    assert watcher.asked() == [("cut", READ)]
+
+
 def test_annotations_replaced_inside_a_folder_are_read_again(watcher: Watcher) -> None:
     folder = unpack(watcher.captures["session_harbour"], watcher.exports / "batch")
     watcher.read()

@@ -174,6 +174,15 @@ def is_yolo(names: Iterable[str]) -> bool:
     return has_yolo and not any(_is_annotation_file(path) for path in paths)
 
 
+def may_be_export(names: Iterable[str]) -> bool:
+    """Whether one of these files is such as only an export has, at whatever depth.
+
+    What is read, or refused with the reason: COCO's annotations, or those of a YOLO export.
+    """
+    paths = map(PurePosixPath, names)
+    return any(_is_annotation_file(path) or path.name in YOLO_FILES for path in paths)
+
+
 def few(names: Sequence[str]) -> str:
     """The first few of many names, for a message."""
     rest = len(names) - NAMES_SHOWN

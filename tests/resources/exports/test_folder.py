@@ -92,6 +92,31 @@ def test_nothing_is_passed_over_where_names_differ(exports: Exports) -> None:
     assert exports.listing("demo").passed_over == ()
 
 
+@pytest.mark.parametrize(
+    ("file", "has_arrived"),
+    [
+        (ANNOTATIONS, True),
+        (f"task/{ANNOTATIONS}", True),
+        (f"task/task/{ANNOTATIONS}", True),
+        ("task/obj.names", True),
+        ("task/instances_default.json", False),
+        (f"__MACOSX/{ANNOTATIONS}", False),
+        ("images/default/a.png", False),
+    ],
+)
+def test_a_folder_has_arrived_with_its_annotations_at_whatever_depth(
+    exports: Exports, file: str, has_arrived: bool
+) -> None:
+    """Windows' "Extract all" makes a folder of the archive's name around what is inside.
+
+    A YOLO export has arrived too: reading it says why it is refused.
+    """
+    placed = exports.path("demo") / "task" / file
+    placed.parent.mkdir(parents=True)
+    placed.write_text("{}")
+    assert exports.export("demo", "task").has_arrived is has_arrived
+
+
 def test_an_export_that_is_gone_is_named(exports: Exports) -> None:
     with pytest.raises(ExportMissingError, match="'gone'"):
         exports.export("demo", "gone")
