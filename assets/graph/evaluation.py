@@ -113,14 +113,14 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
         build = AssetBuild(context, store, keys.real_evaluation, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            detector = shipped_detector(OnnxExport.open(export.path).model)
             merged = TrainingSet.open(training_set.path)
             held_out_frames = true_frames(judged_frames(instance, store, pack))
             truths = held_out_frames or validation_frames(merged, real=True)
-            real = detect(detector, truths, "evaluating real frames", build.report)
             drawn = validation_frames(merged, real=False)
-            synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
-            about = {**_inputs(inputs), LOOKED_AT: looked_at(detector)}
+            with shipped_detector(OnnxExport.open(export.path).model) as detector:
+                real = detect(detector, truths, "evaluating real frames", build.report)
+                synthetic = detect(detector, drawn, "evaluating synthetic frames", build.report)
+                about = {**_inputs(inputs), LOOKED_AT: looked_at(detector)}
             report = evaluate(real, synthetic, judgement, about)
             report = report.model_copy(
                 update={"conventions": _by_convention(synthetic, drawn_set, pack, judgement)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from detector_runtime import Detector, DetectorSettings, Thresholds, open_detector
+from detector_runtime import Detections, Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.matching import ScoredBox
 from pipeline.labels.boxes import Box
@@ -37,13 +37,13 @@ def detect(
 ) -> tuple[JudgedFrame, ...]:
     """Run a detector over frames."""
     return tuple(
-        frame.judged(_scored(detector, frame.image))
+        frame.judged(scored_boxes(detector.detect_fast(frame.image)))
         for frame in track(frames, len(frames), stage, report)
     )
 
 
-def _scored(detector: Detector, file: Path) -> tuple[ScoredBox, ...]:
-    found = detector.detect_fast(file)
+def scored_boxes(found: Detections) -> tuple[ScoredBox, ...]:
+    """What a detector found, as it is matched with what is true."""
     return tuple(
         ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
         for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)

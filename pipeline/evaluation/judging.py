@@ -62,6 +62,8 @@ def evaluate_model(
                 f"{_named(judgement.class_names)}.",
                 "Name the game pack that the model was trained for.",
             )
+        if champion is not None:
+            champion.require_classes(judgement)
         judged = detect(detector, frames, "evaluating frames", report)
     found = evaluate(judged, (), judgement, _inputs(model, champion))
     if champion is not None:

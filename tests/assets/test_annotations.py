@@ -126,6 +126,22 @@ def test_a_merge_names_the_batches_whose_replacement_was_refused(
     assert "'good' was replaced since it was read" in caplog.text
 
 
+def test_a_merge_names_the_batches_whose_export_was_taken_away(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.drop("good.zip")
+    desk.make(KEYS.cvat_export, "good")
+    assert desk.make(KEYS.cvat_merge)["withdrawn_batches"] == "none"
+    (desk.exports.path("demo") / "good.zip").unlink()
+    with caplog.at_level("INFO", NOTICE_LOGGER.name):
+        page = desk.make(KEYS.cvat_merge)
+    assert (page["withdrawn_batches"], page["real_train"]) == ("good", 1)
+    warnings = dry_run(desk.instance, desk.artifacts.store, desk.exports, PACK, PACK.merge).warnings
+    for told in (caplog.text, " ".join(warnings)):
+        assert "The export of the batch 'good' is no longer where it was" in told
+        assert "`outpost batches retire good --game demo`" in told
+
+
 def test_a_merge_of_what_lies_there_is_up_to_date(desk: Desk) -> None:
     desk.drop("good.zip")
     desk.make(KEYS.cvat_export, "good")

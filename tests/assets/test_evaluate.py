@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from detector_runtime.bundle import ThresholdTable
+from doubles.artifacts import write_training_set_files
 from doubles.exports import write_export
 from doubles.models import NOTHING, export_metadata, write_detector
 from PIL import Image
@@ -13,9 +15,11 @@ from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
 from pipeline.evaluation.evaluation import Evaluation
+from pipeline.export.contract import check_onnx_contract
 from pipeline.games.pack import load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.formats.coco import read_export
+from pipeline.release.bundle import Release, write_bundle
 
 NAMES = load_pack("demo").class_names
 SIDE = 64
@@ -115,3 +119,67 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_judged(
     assert "cannot be written" in " ".join(done.output.split())
     assert "evaluating" not in done.output
     assert file.read_text() == "here"
+
+
+def bundle(folder: Path, version: str, confidence: float) -> Path:
+    """The model that is 0.6 sure of a house, which counts from a confidence."""
+    folder.mkdir()
+    file = model(folder / "raw.onnx", 0.6)
+    release = Release("demo", version, ThresholdTable(default=confidence))
+    write_bundle(folder / "bundle", file, check_onnx_contract(file, NAMES), release)
+    return folder / "bundle"
+
+
+def test_a_bundle_counts_from_its_own_confidence_and_is_told_from_others_of_its_name(
+    tmp_path: Path, export: Path
+) -> None:
+    out = tmp_path / "report"
+    sure, unsure = bundle(tmp_path / "a", "1.0.0", 0.5), bundle(tmp_path / "b", "2.0.0", 0.9)
+    assert evaluate(unsure, export, "--out", out, "--against", sure).exit_code == 0
+    report = Evaluation.open(out).report
+    assert report.champion is not None
+    assert report.champion.version == "demo 1.0.0"
+    of_record = report.champion.comparison.of_record
+    assert (report.real.micro.f1, of_record.new, of_record.old) == (0, 0, 1)
+
+
+def test_the_real_validation_frames_of_a_training_set_will_do(tmp_path: Path) -> None:
+    folder, out = tmp_path / "set", tmp_path / "report"
+    listed = [f"images/val/{name}" for name in ("real_a_0.png", "synth_0.png")]
+    for kind in ("images", "labels"):
+        (folder / kind / "val").mkdir(parents=True)
+    for line in listed:
+        Image.new("RGB", (SIDE, SIDE)).save(folder / line)
+        label = folder / "labels" / "val" / f"{Path(line).stem}.txt"
+        label.write_text(f"{NAMES.index('house')} 0.625 0.625 0.625 0.625\n")
+    write_training_set_files(folder, NAMES, [], listed)
+    done = evaluate(model(tmp_path / "a.onnx", 0.9), folder, "--out", out)
+    assert done.exit_code == 0, done.output
+    (frame,) = Evaluation.open(out).report.real.per_frame
+    assert (frame.name, frame.true_positives, frame.errors) == ("real_a_0.png", 1, 0)
+
+
+def test_a_folder_that_was_read_for_another_game_is_refused(tmp_path: Path, export: Path) -> None:
+    other, weights = ("house", "mill"), model(tmp_path / "a.onnx", 0.9)
+    ExportBatch.write(tmp_path / "batch", read_export(export, other), export)
+    (tmp_path / "set").mkdir()
+    write_training_set_files(tmp_path / "set", other, [], [])
+    for name in ("batch", "set"):
+        done = evaluate(weights, tmp_path / name, "--out", tmp_path / "report")
+        assert done.exit_code == 1
+        assert "was read for other classes than those of demo" in " ".join(done.output.split())
+
+
+def test_a_model_of_other_classes_is_refused_before_any_frame_is_looked_at(
+    tmp_path: Path, export: Path
+) -> None:
+    other = tmp_path / "other.onnx"
+    write_detector(other, export_metadata(NAMES[::-1]), NOTHING, (SIDE, SIDE))
+    done = evaluate(
+        model(tmp_path / "a.onnx", 0.9), export, "--out", tmp_path / "report", "--against", other
+    )
+    assert done.exit_code == 1
+    told = " ".join(done.output.split())
+    assert "other.onnx has other classes than the model that it is compared with" in told
+    assert "evaluating" not in told
+    assert not (tmp_path / "report").exists() or not list((tmp_path / "report").iterdir())

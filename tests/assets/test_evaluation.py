@@ -173,3 +173,13 @@ def test_a_new_model_is_shown_beside_the_one_that_was_packaged(merged_game: Any)
     merged_game.add("onnx_export", write_model)
     shown, _ = evaluated(merged_game)
     assert shown["outcome"] == "unchanged, no work done", "what came later is no champion of it"
+
+
+def test_a_package_whose_files_are_gone_is_passed_over(merged_game: Any) -> None:
+    merged_game.add("cvat_export", write_two_sessions, "heldout_a")
+    make(merged_game, "real_evaluation")
+    make(merged_game, "runtime_package")
+    merged_game.add("onnx_export", write_blind_model)
+    remove_tree(merged_game.store.root / "toy" / "runtime_package")
+    _, report = evaluated(merged_game)
+    assert report.champion is None

@@ -16,12 +16,12 @@ from doubles.exports import write_export
 from doubles.sensors import evaluated
 from PIL import Image
 
-from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG, remembered
+from assets.automation.export_sensor import MERGE_TAG, SENSOR_TAG, export_sensor, remembered
 from assets.core.building import DATA_VERSION_TAG
 from assets.core.keys import GameKeys
 from assets.definitions import build_definitions
 from assets.graph.annotations import forget_batch
-from pipeline.games.pack import load_pack
+from pipeline.games.pack import RetrainRules, load_pack
 from resources.artifacts import Artifacts
 from resources.exports import Exports
 from resources.paths import Paths
@@ -119,13 +119,11 @@ class Watcher:
             for request in self.tick().run_requests or []
         ]
 
-    def export_finished(self, batch: str, data_version: str) -> None:
+    def export_finished(self, batch: str, data_version: str, boxes: int = 0) -> None:
         """What a run of cvat_export leaves in the instance."""
-        self.instance.report_runless_asset_event(
-            dg.AssetMaterialization(
-                KEYS.cvat_export, partition=batch, tags={DATA_VERSION_TAG: data_version}
-            )
-        )
+        tags, told = {DATA_VERSION_TAG: data_version}, {"boxes": boxes}
+        made = dg.AssetMaterialization(KEYS.cvat_export, partition=batch, tags=tags, metadata=told)
+        self.instance.report_runless_asset_event(made)
 
     def synthetic_set_finished(self) -> None:
         """What a run of synthetic_set leaves in the instance."""
@@ -301,6 +299,19 @@ def test_the_merge_waits_for_a_synthetic_set_and_then_starts_by_itself(
     assert "demo/synthetic_set has not been materialized" in fresh_watcher.reason()
     fresh_watcher.synthetic_set_finished()
     assert fresh_watcher.asked() == [(None, AFTER)]
+
+
+def test_the_tick_says_why_no_training_begins_until_the_rules_allow_one(watcher: Watcher) -> None:
+    rules = RetrainRules(min_new_boxes=10)
+    watcher.sensor = export_sensor(load_pack("demo").model_copy(update={"retrain": rules}))
+    watcher.drop()
+    watcher.read()
+    for _ in range(2):
+        told = watcher.reason()
+        assert "1 batch with 0 new or changed boxes since the last training: batch." in told
+        assert "a training is worth it from 10 (min_new_boxes)" in told
+    watcher.export_finished("batch", "v2", boxes=10)
+    assert watcher.asked() == [(None, AFTER)]
 
 
 def test_a_merge_that_failed_is_named_and_not_tried_again(watcher: Watcher) -> None:

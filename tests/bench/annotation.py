@@ -61,11 +61,10 @@ from assets.graph.evaluation import thresholds_of
 from pipeline.annotation.augmented_inference import detect_augmented
 from pipeline.annotation.scoring import ScoringRules, class_weights, rate_uncertainty
 from pipeline.annotation.selection import Budget, RatedFrame, blind_order, select_frames
+from pipeline.evaluation.detecting import LOWEST_SCORE, scored_boxes
 from pipeline.evaluation.frames import JudgedFrame
-from pipeline.evaluation.matching import ScoredBox
 from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.games.pack import GamePack
-from pipeline.labels.boxes import Box
 from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.manifests import digest_of
 from resources.state import StateFolder
@@ -73,7 +72,6 @@ from resources.state import StateFolder
 FIRST_SEED = 10
 """Steps, learning rate and budgets were set by trying them on the pool of seed 0, so it and its
 neighbours are not measured: what was tuned on would flatter."""
-LOWEST_SCORE = 0.01
 WARM_UP = 0.1
 """Of the steps, in which the learning rate rises."""
 
@@ -372,13 +370,7 @@ def f1_of(detector: TorchDetector, frames: Sequence[LabelledFrame], pack: GamePa
     """Micro-F1 at the pack's thresholds."""
     judged = []
     for number, frame in enumerate(frames):
-        found = detector.detect_fast(frame.pixels)
-        detections = tuple(
-            ScoredBox(int(class_id), float(score), Box(*map(float, corners)))
-            for class_id, score, corners in zip(
-                found.class_ids, found.scores, found.boxes, strict=True
-            )
-        )
+        detections = scored_boxes(detector.detect_fast(frame.pixels))  # type: ignore[arg-type]
         judged.append(JudgedFrame(str(number), frame.boxes, detections))
     judgement = Judgement(pack.class_names, thresholds_of(pack))
     return score_frames(judged, judgement).micro.f1 or 0.0

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from doubles import lambda_cloud, lambda_shapes, runpod, runpod_shapes
+from doubles import cvat_shapes, lambda_cloud, lambda_shapes, runpod, runpod_shapes
 from doubles.shapes import Shapes, published
 
 GPU = "NVIDIA GeForce RTX 4090"
@@ -104,3 +104,28 @@ def test_replies_are_held_to_their_shape(origin: str) -> None:
     assert shapes.reply("DELETE", "/v2/pods/{id}", 204, None) == []
     wrong = {"data": [{"status": "dreaming"}]}
     assert lambda_shapes_from(origin).reply("GET", "/instances", 200, wrong) != []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/tasks", {"project_id": 1}),
+        ("POST", "/api/tasks", {"name": "first", "project_id": "one"}),
+        ("POST", "/api/tasks", {"name": "first", "colour": "red"}),
+        ("PUT", "/api/tasks/{id}/annotations/", {"shapes": [{"type": "box", "label_id": 1}]}),
+        ("PUT", "/api/tasks/{id}/annotations/", {"shapes": [{"frame": 0, "points": [1, 2, 3, 4]}]}),
+    ],
+)
+def test_what_the_schema_that_cvats_sdk_carries_does_not_have_does_not_pass(
+    method: str, path: str, body: object
+) -> None:
+    assert Shapes(cvat_shapes.document()).request(method, path, body) != []
+
+
+def test_what_cvats_schema_has_passes() -> None:
+    shapes = Shapes(cvat_shapes.document())
+    assert shapes.request("POST", "/api/tasks", {"name": "first", "project_id": 1}) == []
+    box = {"type": "rectangle", "label_id": 1, "frame": 0, "points": [1.0, 2.0, 3.0, 4.0]}
+    path = "/api/tasks/{id}/annotations/"
+    assert shapes.request("PUT", path, {"shapes": [{**box, "score": 0.5, "source": "auto"}]}) == []
+    assert shapes.query("GET", "/api/tasks", {"unknown": "1"}) != []

@@ -72,7 +72,7 @@ def run_evaluation(request: EvaluationRequest) -> tuple[EvaluationReport, Path]:
     _require_writable(request.out)
     pack, report = load_pack(request.game), reporter()
     judgement = _judgement(request, pack)
-    champion = _champion(request.against, judgement) if request.against else None
+    champion = _champion(request.against, pack) if request.against else None
     with _frames(request.data, pack) as frames:
         found = evaluate_model(request.model, frames, judgement, champion, report)
         request.out.mkdir(parents=True, exist_ok=True)
@@ -98,18 +98,19 @@ def _judgement(request: EvaluationRequest, pack: GamePack) -> Judgement:
         return judgement.at((request.confidence,) * len(pack.class_names))
     if request.model.suffix in RAW_MODELS:
         return judgement
-    return _champion(request.model, judgement).judgement(judgement)
+    return _champion(request.model, pack).judgement(judgement)
 
 
-def _champion(model: Path, judgement: Judgement) -> Champion:
+def _champion(model: Path, pack: GamePack) -> Champion:
     """A model with the thresholds that its bundle says, or those of the pack."""
     if model.suffix in RAW_MODELS:
-        per_class = dict(zip(judgement.class_names, judgement.thresholds, strict=True))
-        return Champion(model.name, model, 1.0, per_class)
+        rules = pack.thresholds
+        return Champion(model.name, model, rules.default, rules.per_class)
     with open_detector(model) as detector:
-        thresholds = detector.thresholds
-        name = detector.source.name
-    return Champion(name, model, thresholds.default, thresholds.per_class)
+        thresholds, source = detector.thresholds, detector.source
+    # Bundles of one game have one name.
+    called = f"{source.name} {source.version}"
+    return Champion(called, model, thresholds.default, thresholds.per_class)
 
 
 @contextmanager

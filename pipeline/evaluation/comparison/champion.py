@@ -61,12 +61,23 @@ class Champion:
                 nothing of them, as it does in service.
         """
         with shipped_detector(self.model) as detector:
-            classes = detector.class_names
-            if classes != judgement.class_names[: len(classes)]:
-                raise EvaluationError(
-                    f"{self.version} has other classes than the model that it is compared with.",
-                    "Compare models of one game whose classes were only added to.",
-                )
+            self._require(detector.class_names, judgement)
             old = detect(detector, frames, f"evaluating {self.version}", report)
         compared = compare_judged(new, old, (judgement, self.judgement(judgement)))
         return ChampionComparison(version=self.version, comparison=compared)
+
+    def require_classes(self, judgement: Judgement) -> None:
+        """Refuse what `compared` refuses, before any frame is looked at.
+
+        Raises:
+            EvaluationError: as `compared` does.
+        """
+        with shipped_detector(self.model) as detector:
+            self._require(detector.class_names, judgement)
+
+    def _require(self, classes: Sequence[str], judgement: Judgement) -> None:
+        if tuple(classes) != judgement.class_names[: len(classes)]:
+            raise EvaluationError(
+                f"{self.version} has other classes than the model that it is compared with.",
+                "Compare models of one game whose classes were only added to.",
+            )

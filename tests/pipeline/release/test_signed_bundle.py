@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,21 @@ def test_a_signed_bundle_is_a_bundle_with_a_signature(bundle: Path, tmp_path: Pa
     other = SigningKey(bytes([1] * 32))
     with pytest.raises(SignatureError):
         verify(found, {other.id: other.public})
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_nothing(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def full(_file: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(SigningError, match="No space left"):
+        sign_bundle(bundle, place / "new", "demo", KEY, b"", NOON)
+    assert list(place.iterdir()) == []
 
 
 def test_what_cannot_be_signed_leaves_nothing(bundle: Path, tmp_path: Path) -> None:

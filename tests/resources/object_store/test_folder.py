@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resources.object_store import folder
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.folder import FolderStore
 
@@ -118,6 +119,45 @@ def test_a_late_writer_brings_the_file_up_to_the_newest(tmp_path: Path) -> None:
     store.put_if_match("key", b"2", found.tag)
     store._show("key")  # the sleeper goes on
     assert files_of(tmp_path) == {"key": b"2"}
+
+
+def test_a_writer_who_is_overtaken_shows_what_has_overtaken_him(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sleeps between looking for the highest number and replacing the file."""
+    store = FolderStore(tmp_path)
+    tag = store.put_if_absent("key", b"0") or ""
+    replace = folder._replace
+
+    def overtaken(file: Path, content: bytes) -> None:
+        monkeypatch.undo()
+        found = store.get("key")
+        assert found is not None
+        store.put_if_match("key", b"2", found.tag)
+        replace(file, content)
+
+    monkeypatch.setattr(folder, "_replace", overtaken)
+    store.put_if_match("key", b"1", tag)
+    assert files_of(tmp_path) == {"key": b"2"}
+
+
+def test_an_object_whose_file_is_lost_is_not_absent(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put_if_match("key", b"1", store.put_if_absent("key", b"0") or "")
+    (tmp_path / "key").unlink()
+    assert store.put_if_absent("key", b"other") is None
+    found = store.get("key")
+    assert found is not None
+    assert found.content == b"1"
+    assert files_of(tmp_path) == {"key": b"1"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets few people make links")
+def test_what_disappears_while_it_is_listed_is_passed_over(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.put_if_absent("key", b"0")
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    assert [one.key for one in store.listing()] == ["key"]
 
 
 @settings(max_examples=10, deadline=None)

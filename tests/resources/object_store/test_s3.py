@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.progress import Progress
 from resources.object_store import s3
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.conformance import examine, writes_conditionally
@@ -86,6 +87,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
             content = bucket.objects.get(self.path)
             if content is None:
                 self.reply(404)
+                return
+            if self.headers["If-Match"] not in (None, tag_of(content)):
+                self.reply(412)
                 return
             start = int((self.headers["Range"] or "bytes=0-").split("=")[1].rstrip("-"))
             self.reply(206 if start else 200, content[start:], tag_of(content))
@@ -175,6 +179,41 @@ def test_a_download_goes_on_where_it_broke_off(
     assert 0 < int(starts[1]) < int(starts[2]) == int(starts[3])
 
 
+def test_a_download_is_of_one_object_and_not_of_two(
+    bucket: Bucket, store: S3Store, tmp_path: Path
+) -> None:
+    bucket.objects["/bucket/models/key"] = bytes(1 << 21)
+    bucket.script.extend(["cut"])
+
+    def replaced(_: Progress) -> None:
+        bucket.objects["/bucket/models/key"] = bytes([1]) * (1 << 21)
+
+    with pytest.raises(ObjectStoreError, match="PreconditionFailed"):
+        store.download("key", tmp_path / "file", replaced)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_sent_from_its_beginning_each_time(
+    bucket: Bucket, store: S3Store, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    bucket.script.extend([500, ""])
+    assert store.upload("key", tmp_path / "file")
+    assert bucket.objects["/bucket/models/key"] == b"content"
+    assert not store.upload("key", tmp_path / "file")
+
+
+def test_what_was_removed_is_not_replaced(bucket: Bucket, store: S3Store) -> None:
+    assert store.put_if_match("key", b"mine", tag_of(b"of before")) is None
+    assert bucket.objects == {}
+
+
+def test_a_listing_is_by_key_whatever_the_server_does(bucket: Bucket, store: S3Store) -> None:
+    for name in ("b", "c", "a"):
+        bucket.objects[f"/bucket/models/{name}"] = b"x"
+    assert [one.key for one in store.listing()] == ["a", "b", "c"]
+
+
 def test_a_download_that_fails_leaves_the_file_of_before(
     bucket: Bucket, store: S3Store, tmp_path: Path
 ) -> None:
@@ -204,6 +243,19 @@ def test_a_server_that_ignores_conditions_is_found_out(bucket: Bucket, store: S3
     assert "If-None-Match is ignored" in found["refuses to write a new object where there is one"]
     assert "If-Match is ignored" in found["refuses to replace what was changed meanwhile"]
     assert list(bucket.objects) == ["/bucket/models/doctor/written-once"]
+
+
+def test_a_server_that_replaces_nothing_is_found_out(
+    bucket: Bucket, store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plainly = bucket.put
+
+    def refuse(key: str, content: bytes, if_none: str | None, if_match: str | None) -> int:
+        return 412 if if_match else plainly(key, content, if_none, if_match)
+
+    monkeypatch.setattr(bucket, "put", refuse)
+    found = {finding.what: finding.problem for finding in examine(store)}
+    assert found["refuses to replace what was changed meanwhile"]
 
 
 @pytest.mark.parametrize(
@@ -251,6 +303,10 @@ def test_a_password_in_the_address_is_refused_and_not_shown(
         store.get("x")
     assert told.value.__cause__ is None
     assert SECRET not in str(told.value)
+    # boto3 quotes an address that it cannot read.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"user:{SECRET}@127.0.0.1")
+    with pytest.raises(ObjectStoreError, match="a user or a password"):
+        S3Store("bucket").get("x")
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     (tmp_path / "config").write_text(f"[default]\nendpoint_url = {address}\n", "utf-8")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))

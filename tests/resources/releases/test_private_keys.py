@@ -72,6 +72,7 @@ def test_a_variable_may_hold_the_key(keys: PrivateKeys, monkeypatch: pytest.Monk
     secret = text.splitlines()[1]
     assert secret not in str(raised.value)
     assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
 
 
 def test_keys_of_another_kind_are_refused(keys: PrivateKeys) -> None:
@@ -88,6 +89,23 @@ def test_keys_of_another_kind_are_refused(keys: PrivateKeys) -> None:
     file.touch(0o600)
     file.write_bytes(content)
     with pytest.raises(PrivateKeyError, match="another kind"):
+        list(keys.all("demo", "root"))
+
+
+def test_a_key_with_a_password_is_refused(keys: PrivateKeys) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    content = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    file = keys.folder / "demo" / "root-0.pem"
+    file.parent.mkdir(parents=True)
+    file.touch(0o600)
+    file.write_bytes(content)
+    with pytest.raises(PrivateKeyError, match="no readable private key"):
         list(keys.all("demo", "root"))
 
 

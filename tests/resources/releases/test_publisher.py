@@ -28,9 +28,14 @@ from pipeline.release.key_sets import KeySetError
 from pipeline.release.version import NewVersion
 from resources.object_store.base import ObjectListing, StoredObject
 from resources.object_store.folder import FolderStore
-from resources.releases.private_keys import PrivateKeyError, PrivateKeys
+from resources.releases.private_keys import PrivateKeyError, PrivateKeys, Role
 from resources.releases.publisher import Publisher, this_user
-from resources.releases.release_store import ChannelMovedError, ReleaseError, ReleaseStore
+from resources.releases.release_store import (
+    ChannelMovedError,
+    NoKeysError,
+    ReleaseError,
+    ReleaseStore,
+)
 
 
 class KilledError(BaseException):
@@ -268,7 +273,7 @@ def test_a_rollback_offers_no_changed_file(
 
 
 def test_a_key_that_was_rotated_counts_until_it_is_revoked(
-    publisher: Publisher, versions: list[NewVersion]
+    publisher: Publisher, versions: list[NewVersion], tmp_path: Path
 ) -> None:
     first = publisher.init_keys()
     (old,) = first.release_keys
@@ -284,8 +289,16 @@ def test_a_key_that_was_rotated_counts_until_it_is_revoked(
     assert (third.epoch, tuple(third.release_keys)) == (3, (new,))
     assert [one.version for one in publisher.store.history(CHAMPION)] == [moved]
     assert [one.signed_by for one in publisher.store.versions()] == [None, new]
+    head = publisher.store.head(CHAMPION)
+    assert head is not None
+    assert head.keys_epoch == 2
+    unsigned = publisher.store.versions()[0]
     with pytest.raises(ReleaseError, match="No key that counts"):
-        publisher.roll_back(CHAMPION, publisher.store.versions()[0].id, "back")
+        publisher.roll_back(CHAMPION, unsigned.id, "back")
+    with pytest.raises(ReleaseError, match="No key that counts"):
+        publisher.move(CHAMPION, unsigned, "back", publisher.store.next_sequence(CHAMPION))
+    with pytest.raises(ReleaseError, match="No key that counts"):
+        publisher.store.download(unsigned, tmp_path / "unsigned")
     again = publisher.publish(versions[0])
     assert (again.manifest.sequence, again.signed_by) == (3, new)
     with pytest.raises(KeySetError, match="no release key"):
@@ -353,6 +366,83 @@ def test_what_a_stranger_writes_does_not_count(
     mortal.store.put_if_absent("models/demo/keys/000002.json", content)
     with pytest.raises(SignatureError):
         publisher.store.keys()
+
+
+def test_what_counts_in_one_place_does_not_in_another(
+    publisher: Publisher, versions: list[NewVersion], mortal: MortalStore
+) -> None:
+    publisher.init_keys()
+    published(publisher, versions[0], CHALLENGER)
+    published(publisher, versions[1])
+    before = publisher.store.history(CHAMPION)
+    home = mortal.store.root / "models" / "demo"
+    # A move of another channel, and one of this channel that was made before.
+    moves = home / "history" / "champion"
+    shutil.copy(home / "history" / "challenger" / "00000001.json", moves / "00000002.json")
+    shutil.copy(moves / "00000001.json", moves / "00000003.json")
+    assert publisher.store.history(CHAMPION) == before
+    assert publisher.store.head(CHAMPION) == before[-1]
+    # A version under another number.
+    (first, second) = publisher.store.versions()
+    renamed = f"000009-{first.id.partition('-')[2]}"
+    shutil.copytree(home / "versions" / first.id, home / "versions" / renamed)
+    assert publisher.store.version(renamed).signed_by is None
+    assert second.signed_by is not None
+    # Keys, and all else, of another model.
+    shutil.copytree(home, home.with_name("other"))
+    with pytest.raises(NoKeysError):
+        ReleaseStore(mortal, "other").keys()
+
+
+def test_of_two_who_change_the_keys_one_is_told(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.init_keys()
+    add = PrivateKeys.add
+
+    def add_late(keys: PrivateKeys, model: str, role: Role) -> SigningKey:
+        monkeypatch.undo()
+        publisher.rotate_keys()
+        return add(keys, model, role)
+
+    monkeypatch.setattr(PrivateKeys, "add", add_late)
+    with pytest.raises(ReleaseError, match="other keys of demo, epoch 2"):
+        publisher.rotate_keys()
+    assert publisher.store.keys().epoch == 2
+
+
+def test_who_is_late_takes_back_nothing_that_clients_see(
+    publisher: Publisher,
+    versions: list[NewVersion],
+    mortal: MortalStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.init_keys()
+    published(publisher, versions[0])
+    head, keys = publisher.store._head(CHAMPION), publisher.store.keys()
+    second = published(publisher, versions[1])
+    publisher.rotate_keys()
+    shown = mortal.store.root / "models" / "demo" / "keys.json"
+    newest = shown.read_bytes()
+    monkeypatch.setattr(ReleaseStore, "_head", lambda *_: head)
+    publisher.store.settle(CHAMPION)
+    monkeypatch.undo()
+    found = publisher.store.shown(CHAMPION)
+    assert found is not None
+    assert found.version == second
+    monkeypatch.setattr(ReleaseStore, "keys", lambda _: keys)
+    publisher.store.settle_keys()
+    assert shown.read_bytes() == newest
+
+
+def test_versions_are_in_order_when_numbers_get_longer(
+    publisher: Publisher, versions: list[NewVersion]
+) -> None:
+    publisher.init_keys()
+    key = next(publisher.private_keys.all("demo", "release"))
+    for number, new in zip((999_999, 1_000_000), versions, strict=True):
+        publisher.store.publish(sign(new.manifest(number, None), key), new.files)
+    assert [one.manifest.sequence for one in publisher.store.versions()] == [999_999, 1_000_000]
 
 
 def test_copies_that_somebody_has_put_there_are_passed_over(
