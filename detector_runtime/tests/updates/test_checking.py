@@ -24,6 +24,7 @@ from detector_runtime import (
     UpdateError,
 )
 from detector_runtime.errors import SourceUnreachableError
+from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.updates import installing, updater
 from detector_runtime.updates.installed import Installation, InstalledModel
 from detector_runtime.updates.state import Failure
@@ -39,6 +40,13 @@ def paths(server: FileServer) -> list[str]:
     found = [path for _, path, _ in server.requests]
     server.requests.clear()
     return found
+
+
+@pytest.fixture
+def installed(publisher: Publisher, updating: Updating) -> None:
+    """A first model was published and is used: the one of mark 3."""
+    publisher.publish(3)
+    assert updating().check().outcome == "updated"
 
 
 def test_the_first_model_is_installed_and_answers(
@@ -105,11 +113,8 @@ def test_a_folder_is_remembered_as_seen_from_everywhere(
     assert ModelUpdater(tmp_path / "models").check(now=True).outcome == "updated"
 
 
-def test_kept_keys_that_are_damaged_are_told(
-    publisher: Publisher, updating: Updating, tmp_path: Path
-) -> None:
-    publisher.publish(3)
-    updating().check()
+@pytest.mark.usefixtures("installed")
+def test_kept_keys_that_are_damaged_are_told(updating: Updating, tmp_path: Path) -> None:
     (tmp_path / "models" / "keys.json").write_text("{")
     result = updating().check(now=True)
     assert result.error is not None
@@ -118,11 +123,8 @@ def test_kept_keys_that_are_damaged_are_told(
     assert updating().check(now=True).outcome == "current"
 
 
-def test_source_and_keys_are_remembered(
-    publisher: Publisher, updating: Updating, tmp_path: Path
-) -> None:
-    publisher.publish(3)
-    updating().check()
+@pytest.mark.usefixtures("installed")
+def test_source_and_keys_are_remembered(publisher: Publisher, tmp_path: Path) -> None:
     publisher.publish(4)
     result = ModelUpdater(tmp_path / "models").check(now=True)
     assert result.outcome == "updated"
@@ -152,19 +154,17 @@ def test_without_keys_only_who_asks_for_it_is_served(
     assert updating(allow_unsigned=True).status().keys_epoch is None
 
 
+@pytest.mark.usefixtures("installed")
 def test_keys_that_are_kept_cannot_be_taken_away(publisher: Publisher, updating: Updating) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.release = type(publisher.release).generate()
     publisher.publish(4)
     assert updating(allow_unsigned=True).check(now=True).outcome == "failed"
 
 
+@pytest.mark.usefixtures("installed")
 def test_only_what_has_changed_is_fetched(
     publisher: Publisher, updating: Updating, server: FileServer
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     model = small_model(3)
     publisher.offer(publisher.add(model))
     paths(server)
@@ -418,11 +418,10 @@ def test_what_cannot_be_used_is_not_taken_as_ones_own(updating: Updating, tmp_pa
     assert updating().status().model is None
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_published_model_that_is_none_is_fetched_once(
     publisher: Publisher, updating: Updating, server: FileServer, used: Callable[[], float]
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.offer(publisher.add(b"no model" * 100))
     result = updating().check(now=True)
     assert (result.outcome, used()) == ("failed", 3)
@@ -436,11 +435,10 @@ def test_a_published_model_that_is_none_is_fetched_once(
     assert updating().check(now=True).outcome == "updated"
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_model_with_other_classes_than_its_manifest_says_is_refused(
     publisher: Publisher, updating: Updating, used: Callable[[], float]
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     files = bundle_files("1.2", small_model(4, ("a", "b")), ("a", "b"))
     publisher.offer(publisher.add(b"", files=files, names=NAMES))
     result = updating().check(now=True)
@@ -452,11 +450,10 @@ def test_a_model_with_other_classes_than_its_manifest_says_is_refused(
         assert "classes" in result.message
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_version_for_a_newer_runtime_is_left_alone(
     publisher: Publisher, updating: Updating, used: Callable[[], float]
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.offer(publisher.add(small_model(4), min_runtime="99.0"))
     result = updating().check(now=True)
     assert (result.outcome, used()) == ("failed", 3)
@@ -464,6 +461,7 @@ def test_a_version_for_a_newer_runtime_is_left_alone(
     assert "pip install --upgrade" in result.error.fix
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_full_disk_is_noticed_before_a_byte_is_fetched(
     publisher: Publisher,
     updating: Updating,
@@ -471,8 +469,6 @@ def test_a_full_disk_is_noticed_before_a_byte_is_fetched(
     used: Callable[[], float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.publish(4)
     paths(server)
     monkeypatch.setattr(
@@ -484,15 +480,13 @@ def test_a_full_disk_is_noticed_before_a_byte_is_fetched(
     assert not [path for path in paths(server) if path.endswith("model.onnx")]
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_folder_that_cannot_be_written_asks_nobody(
-    publisher: Publisher,
     updating: Updating,
     server: FileServer,
     used: Callable[[], float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     paths(server)
 
     def full(_file: Path, _content: bytes) -> None:
@@ -516,11 +510,10 @@ def test_another_program_at_the_same_folder_is_not_waited_for(
     assert updating().check().outcome == "updated"
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_damaged_model_gives_way_to_the_one_before_and_is_fetched_again(
     publisher: Publisher, updating: Updating, used: Callable[[], float], tmp_path: Path
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     version = publisher.publish(4)
     updating().check(now=True)
     model = tmp_path / "models" / "versions" / version / "model.onnx"
@@ -612,22 +605,18 @@ def test_what_is_known_of_the_past_may_be_lost(
     assert "older" in result.message
 
 
-def test_a_damaged_account_of_what_is_used_is_told(
-    publisher: Publisher, updating: Updating, tmp_path: Path
-) -> None:
-    publisher.publish(3)
-    updating().check()
+@pytest.mark.usefixtures("installed")
+def test_a_damaged_account_of_what_is_used_is_told(updating: Updating, tmp_path: Path) -> None:
     (tmp_path / "models" / "current.json").write_text("{")
     with pytest.raises(UpdateError, match=r"current\.json cannot be read"):
         updating().detector()
     assert updating().check(now=True).outcome == "failed"
 
 
+@pytest.mark.usefixtures("installed")
 def test_settings_that_do_not_fit_a_model_do_not_cost_it_its_place(
     publisher: Publisher, updating: Updating, used: Callable[[], float]
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.publish(4)
     updating().check(now=True)
     with pytest.raises(ModelLoadError, match="imgsz"):
@@ -635,14 +624,13 @@ def test_settings_that_do_not_fit_a_model_do_not_cost_it_its_place(
     assert used() == 4
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_disk_that_fills_up_while_a_model_comes(
     publisher: Publisher,
     updating: Updating,
     used: Callable[[], float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.publish(4)
 
     def full(_stream: object) -> None:
@@ -658,14 +646,13 @@ def test_a_disk_that_fills_up_while_a_model_comes(
     assert used() == 4
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_model_that_ends_the_program_is_tried_twice(
     publisher: Publisher,
     updating: Updating,
     used: Callable[[], float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.publish(4)
 
     def crash(*_arguments: object) -> None:
@@ -683,14 +670,13 @@ def test_a_model_that_ends_the_program_is_tried_twice(
     assert updating().check(now=True).outcome == "updated"
 
 
+@pytest.mark.usefixtures("installed")
 def test_without_cryptography_what_is_there_runs_and_nothing_is_believed(
     publisher: Publisher,
     updating: Updating,
     used: Callable[[], float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    publisher.publish(3)
-    updating().check()
     publisher.publish(4)
     for name in [name for name in sys.modules if name.startswith("cryptography.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -699,6 +685,190 @@ def test_without_cryptography_what_is_there_runs_and_nothing_is_believed(
     assert (result.outcome, used()) == ("failed", 3)
     assert result.error is not None
     assert "detector-runtime[signed]" in result.error.fix
+
+
+def test_a_version_that_was_refused_is_tried_again_by_another_runtime(
+    publisher: Publisher, updating: Updating, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.offer(publisher.add(b"no model" * 100))
+    assert updating().check().outcome == "failed"
+    assert updating().check(now=True).outcome == "kept"
+    monkeypatch.setattr("detector_runtime.updates.state.__version__", "99.0")
+    assert updating().check(now=True).outcome == "failed"
+
+
+def test_another_policy_counts_where_nothing_has_changed_at_the_source(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    updating().use(own_bundle(tmp_path / "mine", 30, "2020-01-01T00:00:00Z"))
+    publisher.publish(3)
+    assert updating().check().outcome == "kept"
+    assert updating(own_models="replace older").check(now=True).outcome == "updated"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_tag_of_one_channel_is_none_of_another(
+    publisher: Publisher, updating: Updating, server: FileServer, tmp_path: Path
+) -> None:
+    """Some servers make it of size and second, which two documents may have in common."""
+
+    def alike(handler: Any, content: bytes) -> None:
+        known = handler.headers.get("If-None-Match") == '"same"'
+        handler.send_response(304 if known else 200)
+        handler.send_header("ETag", '"same"')
+        handler.send_header("Content-Length", "0" if known else str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(b"" if known else content)
+
+    def outcome(channel: str) -> str:
+        return ModelUpdater(tmp_path / "models", channel=channel).check(now=True).outcome
+
+    server.faults["champion.json"] = server.faults["challenger.json"] = alike
+    assert outcome("champion") == "current"
+    champion = publisher.channel_file.read_bytes()
+    (version,) = (path.name for path in (publisher.folder / "versions").iterdir())
+    publisher.offer(version, channel="challenger")
+    publisher.channel_file.rename(publisher.channel_file.with_name("challenger.json"))
+    publisher.channel_file.write_bytes(champion)
+    assert outcome("challenger") == "current"
+    publisher.publish(4)
+    assert outcome("champion") == "updated"
+
+
+@pytest.mark.usefixtures("installed")
+def test_other_keys_than_those_that_are_kept_are_refused(tmp_path: Path) -> None:
+    same_name = Publisher(tmp_path / "same")
+    with pytest.raises(ConfigurationError, match="not those that the models in"):
+        ModelUpdater(tmp_path / "models", keys=same_name.keys_file).check(now=True)
+    elsewhere = Publisher(tmp_path / "other", name="elsewhere")
+    with pytest.raises(ConfigurationError, match="given keys of 'elsewhere'"):
+        ModelUpdater(tmp_path / "models", keys=elsewhere.keys_file).check(now=True)
+
+
+def test_a_program_that_ends_during_a_download_asks_again_soon(
+    publisher: Publisher, updating: Updating, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.publish(3)
+    updating().check()
+    publisher.publish(4)
+
+    def end(*_arguments: object) -> None:
+        raise SystemExit
+
+    clock.now += DAY
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("detector_runtime.updates.checking.fetch_version", end)
+        updating().check()
+    assert updating().check().outcome == "not due"
+    clock.now += HOUR
+    assert updating().check().outcome == "updated"
+
+
+def test_who_has_no_model_asks_again_after_a_minute(
+    publisher: Publisher, updating: Updating, clock: Any
+) -> None:
+    publisher.publish(3)
+    assert updating("http://127.0.0.1:9/").check().outcome == "failed"
+    assert updating().check().outcome == "not due"
+    clock.now += 61
+    assert updating().check().outcome == "updated"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_model_that_was_cut_short_is_fetched_again(
+    updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    (model,) = (tmp_path / "models" / "versions").rglob("model.onnx")
+    model.write_bytes(model.read_bytes()[:-1])
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 3
+
+
+@pytest.mark.usefixtures("installed")
+def test_going_back_passes_over_what_is_gone_and_holds_only_the_last_one_back(
+    publisher: Publisher, updating: Updating, used: Callable[[], float], tmp_path: Path
+) -> None:
+    gone = publisher.publish(4)
+    updating().check(now=True)
+    last = publisher.publish(5)
+    updating().check(now=True)
+    shutil.rmtree(tmp_path / "models" / "versions" / gone)
+    assert updating().rollback().name == "blocks 1.1"
+    assert updating().status().held_back == (last,)
+    publisher.offer(gone)
+    assert updating().check(now=True).outcome == "updated"
+    assert used() == 4
+
+
+def test_models_of_the_users_own_stay_in_the_folder(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(small_model(30))
+    own = updating().use(mine)
+    for mark in range(1, 6):
+        publisher.publish(mark)
+        updating().check(now=True, allow=["replace own"])
+    assert (tmp_path / "models" / "versions" / own.version / "mine.onnx").is_file()
+
+
+def test_what_an_interrupted_write_left_becomes_no_part_of_a_version(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    version = publisher.publish(3)
+    left = tmp_path / "models" / "incoming" / version / "model.onnx.1-2.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of it")
+    assert updating().check().outcome == "updated"
+    files = (tmp_path / "models" / "versions" / version).iterdir()
+    assert sorted(file.name for file in files) == ["bundle.json", "manifest.json", "model.onnx"]
+
+
+def test_of_a_version_that_did_not_come_nothing_stays_when_the_next_one_does(
+    publisher: Publisher, updating: Updating, server: FileServer, tmp_path: Path
+) -> None:
+    server.faults["model.onnx"] = file_server.status(500)
+    for mark in (3, 4):
+        version = publisher.publish(mark)
+        assert updating().check(now=True).outcome == "failed"
+    assert [folder.name for folder in (tmp_path / "models" / "incoming").iterdir()] == [version]
+
+
+def test_the_one_that_worked_is_kept_however_many_came_after_it(
+    publisher: Publisher,
+    updating: Updating,
+    used: Callable[[], float],
+    mark_of: Callable[..., float],
+) -> None:
+    publisher.publish(1)
+    with updating().detector(watch=False) as detector:
+        mark_of(detector)
+    for mark in range(2, 9):
+        publisher.publish(mark)
+        updating().check(now=True)
+    assert updating().rollback().name == "blocks 1.1"
+    assert used() == 1
+
+
+@pytest.mark.usefixtures("installed")
+def test_who_finds_a_damaged_model_takes_the_newer_one_that_just_came(
+    publisher: Publisher, updating: Updating, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = publisher.publish(4)
+    updating().check(now=True)
+    (tmp_path / "models" / "versions" / version / "model.onnx").write_bytes(b"damaged")
+    late = updating()
+    changing = late._changing
+
+    def after_another_program(*patience: float) -> Any:
+        publisher.publish(5)
+        updating().check(now=True)
+        return changing(*patience)
+
+    monkeypatch.setattr(late, "_changing", after_another_program)
+    installed, model = late.open(OnnxOptions())
+    model.close()
+    assert installed.name == "blocks 1.3"
 
 
 def test_only_so_many_versions_are_remembered() -> None:

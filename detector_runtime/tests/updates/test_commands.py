@@ -56,6 +56,7 @@ def test_what_fails_is_told_with_what_to_do(
         (["rollback", folder], "to go back to"),
         (["use", folder, "absent.onnx"], "no model at"),
         (["serve", "--updates", folder, "--mock"], "--mock another one"),
+        (["serve", "--keys", str(publisher.keys_file), "--mock"], "--updates, which is not given"),
         (["serve", "--updates", str(tmp_path / "other")], "nothing says where"),
     ):
         assert main(words) == 1

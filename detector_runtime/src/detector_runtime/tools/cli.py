@@ -256,6 +256,11 @@ def _serve(chosen: argparse.Namespace) -> None:
 
 def _open_served(chosen: argparse.Namespace) -> Detector:
     if chosen.updates is None:
+        if chosen.source or chosen.channel or chosen.keys or chosen.unsigned:
+            raise ConfigurationError(
+                "--source, --channel, --keys and --unsigned are of --updates, which is not given",
+                "Name the folder in which the model is kept with --updates.",
+            )
         return _open(chosen)
     if chosen.mock or chosen.model is not None:
         raise ConfigurationError(

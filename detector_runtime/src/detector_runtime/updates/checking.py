@@ -20,7 +20,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from detector_runtime._version import __version__
 from detector_runtime.checks import check, check_number
 from detector_runtime.errors import (
     DetectorError,
@@ -32,7 +31,7 @@ from detector_runtime.updates.documents import ChannelPointer, Manifest
 from detector_runtime.updates.installed import Installation, InstalledModel, ModelFolder
 from detector_runtime.updates.installing import fetch_manifest, fetch_version, try_bundle
 from detector_runtime.updates.schedule import PastCheck, RunTime, is_due, with_check
-from detector_runtime.updates.sources.base import Fetched, Source
+from detector_runtime.updates.sources.base import Source
 from detector_runtime.updates.sources.web import SourceLimits
 from detector_runtime.updates.state import Failure, SeenPointer, StateFile, Trial, UpdateState
 from detector_runtime.updates.trust import TrustedKeys, check_pointer, is_expired
@@ -156,13 +155,19 @@ def check_source(order: Order, models: ModelFolder, states: StateFile, now: floa
     Raises:
         DetectorError: it came to nothing; that is noted.
     """
-    interval, past = order.policy.interval_hours * 3600, states.state.checks
+    before = states.state
+    interval, past = order.policy.interval_hours * 3600, before.checks
     later = with_check(past, now, interval, order.chance)
     # Where nobody was bothered, or not to the end: a source that is away, a download that was cut.
     soon = with_check(past, now, interval * RETRY_SHARE, order.chance)
     with told_of_disk(models.folder):
+        is_same_place = (before.source, before.channel) == (order.source_name, order.channel)
         states.write(
-            checks=later, ran=RunTime(until=now), source=order.source_name, channel=order.channel
+            checks=later,
+            ran=RunTime(until=now),
+            source=order.source_name,
+            channel=order.channel,
+            etag=before.etag if is_same_place else None,
         )
         moment = moment_of(now)
         try:
@@ -196,20 +201,20 @@ class _Check:
         self.models.remove_leftovers()
         self.order.trusted.keep_shipped()
         installation = self.models.installation()
-        fetched = self._changed(installation)
+        source = self.order.source
+        fetched = source.read(self._path, LARGEST_POINTER, self.states.state.etag)
         if fetched is None:
             verdict = self._verdict(self._seen(), installation)
             if verdict is not None:
                 return self._result(verdict)
             # Nothing has changed there; here it has: a clock that was set, for example.
-            fetched = self.order.source.read(self._path, LARGEST_POINTER)
+            fetched = source.read(self._path, LARGEST_POINTER)
         pointer = self._believed(b"" if fetched is None else fetched.content, installation)
         verdict = self._verdict(self._seen(), installation)
         if verdict is None:
             verdict = self._install(pointer, installation)
-        if verdict.outcome != "expired" and fetched is not None:
-            settled = self._circumstances(self.models.installation())
-            self.states.write(etag=fetched.etag, settled=settled)
+        if fetched is not None:
+            self.states.write(etag=fetched.etag)
         return self._result(verdict)
 
     @property
@@ -219,27 +224,8 @@ class _Check:
     def _seen(self) -> SeenPointer | None:
         return self.states.state.seen.get(self.order.channel)
 
-    def _changed(self, installation: Installation | None) -> Fetched | None:
-        """The channel's document; None where it is the one for which nothing is left to do."""
-        state = self.states.state
-        nothing_left = (
-            installation is not None
-            and self._seen() is not None
-            and state.settled == self._circumstances(installation)
-            and self._is_whole(installation.current)
-        )
-        etag = state.etag if nothing_left and not self.order.allow else None
-        return self.order.source.read(self._path, LARGEST_POINTER, etag)
-
     def _is_whole(self, model: InstalledModel) -> bool:
         return model.version != self.states.state.damaged and self.models.holds(model)
-
-    def _circumstances(self, installation: Installation | None) -> str:
-        """All that a decision depends on beside the channel's document."""
-        order, used = self.order, installation.current.version if installation else ""
-        return " ".join(
-            (used, __version__, order.policy.own_models, order.source_name, order.channel)
-        )
 
     def _believed(self, content: bytes, installation: Installation | None) -> ChannelPointer:
         """The channel's document, verified, and remembered as the latest."""

@@ -38,7 +38,7 @@ OWN = "own-"
 """How versions of the user's own begin."""
 HELD_BACK_KEPT = 16
 EARLIER_KEPT = 4
-"""Earlier versions that are remembered."""
+"""Earlier versions that are remembered, beside the newest that worked."""
 
 
 class InstalledModel(BaseModel):
@@ -76,10 +76,13 @@ class Installation(BaseModel):
 
     def followed_by(self, new: InstalledModel) -> Installation:
         """With another version in use."""
-        others = (one for one in (self.current, *self.earlier) if one.version != new.version)
-        earlier = tuple(others)[:EARLIER_KEPT]
+        others = [one for one in (self.current, *self.earlier) if one.version != new.version]
+        worked = next((one for one in others[EARLIER_KEPT:] if one.worked), None)
+        earlier = others[:EARLIER_KEPT]
+        if worked is not None and not any(one.worked for one in earlier):
+            earlier.append(worked)
         held_back = tuple(one for one in self.held_back if one != new.version)
-        return Installation(current=new, earlier=earlier, held_back=held_back)
+        return Installation(current=new, earlier=tuple(earlier), held_back=held_back)
 
     def without_current(self, *, hold_back: bool) -> Installation | None:
         """With the version in use that worked before; None where there is none.
@@ -172,7 +175,7 @@ class ModelFolder:
         """
         for other in _inside(self.folder / INCOMING):
             if other.name != version:
-                remove(other)
+                _remove(other)
         folder = self.folder / INCOMING / version
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -189,7 +192,7 @@ class ModelFolder:
         target.parent.mkdir(exist_ok=True)
         if target.exists():
             damaged = incoming.with_name(f"{incoming.name}{TEMPORARY}")
-            remove(damaged)
+            _remove(damaged)
             replace(target, damaged)
         replace(incoming, target)
 
@@ -203,8 +206,8 @@ class ModelFolder:
         kept = {one.version for one in known[:3]} | ({worked.version} if worked else set())
         for folder in _inside(self.folder / VERSIONS):
             if folder.name not in kept and not folder.name.startswith(OWN):
-                remove(folder)
-        remove(self.folder / INCOMING)
+                _remove(folder)
+        _remove(self.folder / INCOMING)
 
     def remove_leftovers(self) -> None:
         """Remove what writes that were interrupted left behind."""
@@ -213,9 +216,9 @@ class ModelFolder:
                 file.unlink()
 
 
-def remove(path: Path) -> None:
-    """Remove a file or folder as far as that is possible: Windows keeps what is open."""
-    shutil.rmtree(path, ignore_errors=True)
+def _remove(folder: Path) -> None:
+    """Remove a folder as far as that is possible: Windows keeps what is open."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -126,8 +126,8 @@ class UpdateState(_Remembered):
         source, channel: where updates come from, as the last program said that named it.
         name: of the model; without keys, as the first document said.
         checks, ran: see `schedule`.
-        etag: of the channel's document, to be asked with.
-        settled: under which circumstances nothing was left to do for the document of `etag`.
+        etag: of the channel's document, to be asked with; None where `source` or `channel` had
+            another one.
         seen: by channel, the latest document that was believed.
         trial: of the version that was tried out last.
         damaged: the version in use, where its files were found to be damaged and there was none
@@ -142,7 +142,6 @@ class UpdateState(_Remembered):
     checks: tuple[PastCheck, ...] = ()
     ran: RunTime = RunTime()
     etag: str | None = None
-    settled: str | None = None
     seen: dict[str, SeenPointer] = {}
     trial: Trial | None = None
     damaged: str = ""

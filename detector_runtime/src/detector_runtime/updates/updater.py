@@ -180,12 +180,13 @@ class ModelUpdater:
             UpdateError: there is none before, or the folder cannot be written.
         """
         with self._changing():
-            installation = self.models.installation()
-            while installation is not None:
-                installation = installation.without_current(hold_back=True)
-                if installation is not None and self.models.holds(installation.current):
-                    self.models.switch(installation)
-                    return installation.current
+            before = self.models.installation()
+            before = before and before.without_current(hold_back=True)
+            while before is not None:
+                if self.models.holds(before.current):
+                    self.models.switch(before)
+                    return before.current
+                before = before.without_current(hold_back=False)
         raise UpdateError(
             f"there is no model in {self.models.folder} to go back to",
             "Take a model of your own meanwhile: detector-runtime use FOLDER MODEL",
