@@ -44,7 +44,7 @@ class Outpost:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "OUTPOST_HOME": str(self.home), "OUTPOST_GAMES": str(self.pack)}
 
-    def __call__(self, *arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, timeout: float = 850) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "assets.cli.app", *arguments],
             env=self.environment,
