@@ -82,6 +82,24 @@ def test_frames_of_one_name_are_all_used(make_batch: Any, drawn: Any, tmp_path: 
     assert summary.held_out_leaks == ()
 
 
+def test_frames_of_one_name_in_folders_and_subsets_are_as_many_files(
+    export: Any, shapes: Any, drawn: Any, tmp_path: Path
+) -> None:
+    sheep = shapes.rectangle("sheep", 4, 4, 10, 8)
+    export.frame("day1/0001.png", sheep, look="a").frame("day2/0001.png", sheep, look="b")
+    export.frame("0001.png", sheep, look="c").write()
+    train = type(export)(export.folder, subset="Train")
+    source = train.frame("0001.png", sheep, look="d").write()
+    stored = ExportBatch.write(tmp_path / "one", read_export(source, CLASSES), source)
+    batch = NamedBatch("one", tmp_path / "one", stored.batch)
+    plan = plan_merge([batch], drawn, CLASSES, RULES)
+    assert len({real.name for real in plan.real}) == 4
+    written = TrainingSet.write(tmp_path / "set", plan)
+    assert written.problems() == ()
+    files = list((tmp_path / "set" / "images").rglob("real_*"))
+    assert len({file.read_bytes() for file in files}) == 4
+
+
 def test_names_that_differ_by_case_are_two_files_everywhere(
     make_batch: Any, drawn: Any, tmp_path: Path
 ) -> None:
