@@ -20,6 +20,7 @@ from pipeline.labels.merge import (
     MergePlan,
     MergeSummary,
     held_out_frames,
+    is_held_out,
     open_batches,
     plan_merge,
 )
@@ -311,6 +312,25 @@ def test_a_frame_that_shows_the_view_of_a_test_frame_is_left_out(
     assert any("1 frames of no subset show the view" in text for text in plan.summary.warnings)
     trained = plan_merge([test, in_subset(free, "Train")], drawn, CLASSES, RULES).summary
     assert (trained.left_out_near_test, trained.held_out_leak_count) == (0, 1), "as it was asked"
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ("heldout_match7", True),
+        ("HeldOut_match7", True),
+        ("heldout_task_7-2026_01_09_10_00_00-coco_1.0", True),
+        # As CVAT and Outpost name the export of a task that is called so in CVAT.
+        ("task_heldout_match7-2026_01_09_10_00_00-coco 1.0", True),
+        ("task_12_Heldout_match7-2026_01_09_10_00_00-coco_1.0", True),
+        ("project_heldout_match7_dataset_2026_01_09_10_00_00_coco_1.0", True),
+        ("task_12_match7-2026_01_09_10_00_00-coco_1.0", False),
+        ("task_12_not_heldout_match7-2026_01_09_10_00_00-coco_1.0", False),
+        ("match_heldout_7", False),
+    ],
+)
+def test_a_batch_is_held_out_by_its_name_or_by_that_of_its_task(batch: str, expected: bool) -> None:
+    assert is_held_out(batch, RULES) is expected
 
 
 def test_what_is_held_out_twice_is_judged_once(make_batch: Any) -> None:
