@@ -210,7 +210,7 @@ def test_without_a_token_the_folder_goes_on(loop: Loop, monkeypatch: pytest.Monk
 
 
 def test_the_token_is_written_nowhere(loop: Loop, tmp_path: Path) -> None:
-    """Neither into an artifact nor into an event, a log or a database, though the server quotes it."""
+    """Into no artifact, event, log or database, though the server quotes it."""
     seen, _ = pushed(loop)
     loop.cvat.finish(seen)
     loop.cvat.script("export", status(400, f"{loop.cvat.token} is no token"))
