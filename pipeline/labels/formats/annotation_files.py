@@ -212,6 +212,7 @@ def _read_subsets(path: Path, files: ExportFiles) -> Iterator[ExportSubset]:
         by_image = defaultdict(list)
         for annotation in coco.annotations:
             by_image[annotation.image_id].append(annotation)
+        _check_categories(origin, coco)
         labels = {category.id: category.name for category in coco.categories}
         _check_references(origin, coco, set(by_image), set(labels))
         yield ExportSubset(
@@ -237,6 +238,16 @@ def _parse(origin: str, content: bytes) -> CocoFile:
         raise ExportError(f"{origin}: {key}: {problem['msg']}.", EXPORT_AGAIN) from error
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{origin} is not JSON ({error}).", EXPORT_AGAIN) from error
+
+
+def _check_categories(origin: str, coco: CocoFile) -> None:
+    repeated = _repeated(category.id for category in coco.categories)
+    if repeated:
+        raise ExportError(
+            f"{origin}: several categories share the id {repeated[0]}, so that one's shapes would "
+            "be taken for the other's.",
+            "CVAT gives each an id of its own: export from it again, or correct the file.",
+        )
 
 
 def _check_references(origin: str, coco: CocoFile, used: set[int], labels: set[int]) -> None:

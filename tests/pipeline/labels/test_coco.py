@@ -417,6 +417,7 @@ def test_a_folder_without_annotations_is_no_export(tmp_path: Path) -> None:
     [
         (lambda c: c["annotations"][0].update(image_id=9), "images that it doesn't list"),
         (lambda c: c["annotations"][0].update(category_id=9), "categories that it doesn't list"),
+        (lambda c: c["categories"].append({**c["categories"][0], "name": "x"}), "share the id 1"),
         (lambda c: c["annotations"][0].update(bbox=[1, 2]), r"annotations\.0\.bbox"),
         (lambda c: c["annotations"][0].update(bbox=[0, 0, float("nan"), 1]), "finite"),
         (lambda c: c.pop("images"), "images: Field required"),

@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.labels.boxes import Box, LabelledBox
+from pipeline.labels.boxes import Box, LabelledBox, iou_matrix
 from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.formats.coco_writer import coco_document, coco_text, write_coco
 from pipeline.labels.formats.written_images import LabelledImage, LabelWriteError
 from pipeline.labels.formats.yolo_writer import write_yolo
+from pipeline.labels.inspection.findings import DOUBLE_IOU
 
 CLASSES = ("sheep", "wolf", "town center")
 SIZES = ((64, 48), (2, 2), (333, 7))
@@ -93,13 +94,21 @@ def test_every_box_comes_back(
     assert batch.rejected == ()
     for image in images:
         frame = frames[image.path]
-        # A reader keeps one of two boxes that are the same.
+        # A reader keeps one of two boxes that are the same, or nearly so.
         expected = list(image.boxes)
         for found in frame.boxes:
             near = [one for one in expected if is_near(found, one, tolerance)]
             assert near, found
+        kept = frame.boxes
         for one in expected:
-            assert any(is_near(found, one, tolerance) for found in frame.boxes), one
+            near = (is_near(found, one, tolerance) or is_double(found, one) for found in kept)
+            assert any(near), one
+
+
+def is_double(found: LabelledBox, written: LabelledBox) -> bool:
+    # What is rounded on the way may come to lie just above the limit.
+    overlap = iou_matrix([found.box], [written.box])[0, 0]
+    return found.class_id == written.class_id and bool(overlap > DOUBLE_IOU - 0.01)
 
 
 def is_near(found: LabelledBox, written: LabelledBox, tolerance: float) -> bool:
