@@ -8,6 +8,7 @@ the task, folders included.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -285,7 +286,9 @@ def _locate(
     path: Path, files: ExportFiles, subsets: Sequence[ExportSubset]
 ) -> Iterator[ExportedImage]:
     """Find the file of every image."""
-    there = set(files.names)
+    there = {unicodedata.normalize("NFC", name): name for name in files.names}
+    # A name that is there as it is written comes before one that only looks so.
+    there |= {name: name for name in files.names}
     images = [(subset, image) for subset in subsets for image in subset.images]
     members = [_member_of(subset, image, there) for subset, image in images]
     _check_all_found(path, [image for _, image in images], members)
@@ -297,11 +300,16 @@ def _locate(
         yield ExportedImage(subset, image, member, "" if folder.name == "" else folder.as_posix())
 
 
-def _member_of(subset: ExportSubset, image: CocoImage, there: set[str]) -> str | None:
+def _member_of(subset: ExportSubset, image: CocoImage, there: Mapping[str, str]) -> str | None:
+    """The file of an image, also where a disk has changed how its accents are made up.
+
+    An archive that was unpacked on an older macOS has names in another form than its annotations.
+    """
     for folder in (f"images/{subset.name}", "images", "."):
         member = (subset.root / folder / image.path).as_posix()
-        if member in there:
-            return member
+        found = there.get(member) or there.get(unicodedata.normalize("NFC", member))
+        if found is not None:
+            return found
     return None
 
 

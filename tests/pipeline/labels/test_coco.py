@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -489,3 +490,19 @@ def test_images_of_one_subset_folder_and_name_are_refused(export: Any, shapes: A
     export.frame("0001.png", wolf, look="below").write()
     with pytest.raises(ExportError, match=r"one subset, folder and name: default/day1/0001\.png"):
         read_export(source, CLASSES)
+
+
+@pytest.mark.parametrize(("written", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_an_image_is_found_whose_accents_a_disk_has_made_up_otherwise(
+    export: Any, shapes: Any, written: Any, on_disk: Any
+) -> None:
+    names = {
+        form: unicodedata.normalize(form, "Capture d\u2019\u00e9cran.png")
+        for form in ("NFC", "NFD")
+    }
+    export.frame(names[written], shapes.rectangle("wolf", 0, 0, 5, 5)).write()
+    (image,) = export.folder.rglob("*.png")
+    image.rename(image.with_name(names[on_disk]))
+    (frame,) = read_export(export.folder, CLASSES).frames
+    assert len(frame.boxes) == 1
+    assert (export.folder / frame.path).is_file()
