@@ -113,7 +113,7 @@ def rollback(
 def list_targets(context: typer.Context, as_json: Json = False) -> None:
     """Ask every target which model it uses, since when and by whom, and verify its files there.
 
-    Exits with 1 when one is not reached, or does not use what was deployed to it last.
+    Exits with 1 when one is not reached, or does not use what was deployed to it from here.
 
     Example: `outpost deploy list`
     """

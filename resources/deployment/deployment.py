@@ -140,7 +140,7 @@ def roll_back(place: TargetPlace) -> TargetState:
     """Have a target use the model that worked before.
 
     Raises:
-        DeployError: there is none before, or the one before does not answer.
+        DeployError: there is none before, or the one before does not answer: nothing has changed.
         PlaceError: see `TargetPlace`; SshError as well.
     """
     state = _ask(place, "look")

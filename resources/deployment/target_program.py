@@ -67,7 +67,7 @@ def smoke(folder: Path) -> Answer:
 
 
 def rollback(folder: Path, leaving: str) -> Answer:
-    """Go back to the model that worked before, and have it look at a frame.
+    """Have the model that worked before look at a frame, then go back to it.
 
     Args:
         folder: of the target.
@@ -77,10 +77,16 @@ def rollback(folder: Path, leaving: str) -> Answer:
     from detector_runtime import ModelUpdater
 
     updater = ModelUpdater(folder)
-    installation = updater.models.installation()
-    if installation is not None and installation.current.version == leaving:
-        updater.rollback()
-    return smoke(folder)
+    models, before = updater.models, updater.models.installation()
+    if before is None or before.current.version != leaving:
+        return smoke(folder)
+    seen, before = None, before.without_current(hold_back=True)
+    while before is not None and not models.holds(before.current):
+        before = before.without_current(hold_back=False)
+    if before is not None:
+        seen = _look_at_frame(models.path_of(before.current))
+    updater.rollback()
+    return {**look(folder), "smoke": seen}
 
 
 def look(folder: Path) -> Answer:

@@ -82,8 +82,9 @@ class TargetReport:
     """What a target runs, as it says itself.
 
     Attributes:
-        verdict: "live": what was deployed last from here, whole; "another model": whole, and put
-            there by somebody else, or by an update; "damaged"; "nothing"; "not reached".
+        verdict: "live": whole, and what was deployed last from here, if anything was; "another
+            model": whole, and put there by somebody else, or by an update; "damaged"; "nothing";
+            "not reached".
         record: what was deployed there last from here.
         problem: why it was not reached.
     """
@@ -234,7 +235,8 @@ def _verdict(state: TargetState, record: DeploymentRecord | None) -> Verdict:
         return "nothing"
     if state.current.files is None:
         return "damaged"
-    return "live" if record and state.current.files == record.files else "another model"
+    is_another = record is not None and state.current.files != record.files
+    return "another model" if is_another else "live"
 
 
 def _remember(resources: Resources, deployment: Deployment) -> None:

@@ -1,5 +1,6 @@
 """What is live at a target after each step, and after each step that fails."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 from detector_runtime.bundle import Bundle
 from detector_runtime.errors import BundleError
 from detector_runtime.system.files import FolderLock
+from detector_runtime.updates import installing
 from detector_runtime.updates.installing import own_contents, own_version
 
 from detector_runtime import ModelUpdater, open_detector
@@ -148,6 +150,34 @@ def test_a_full_disk_is_told_before_anything_is_sent(
     with pytest.raises(DeployError, match="needs 64 MB, and 1 MB are free"):
         put(place, bundles[1], "anna@desk")
     assert (live(place), place.brought) == (version_of(bundles[0]), 1)
+
+
+def test_a_disk_that_fills_up_there_keeps_what_it_has(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(place, bundles[0], "anna@desk")
+
+    def full(_file: Path, _content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(installing, "write_durably", full)
+        with pytest.raises(DeployError, match="No space left on device") as caught:
+            put(place, bundles[1], "anna@desk")
+    assert "Make room" in caught.value.fix
+    assert live(place) == version_of(bundles[0])
+    put(place, bundles[1], "anna@desk")
+    assert live(place) == version_of(bundles[1])
+
+
+def test_a_damaged_model_before_is_not_gone_back_to(place: HerePlace, bundles: Bundles) -> None:
+    for bundle in bundles:
+        put(place, bundle, "anna@desk")
+    model = place.folder / "versions" / version_of(bundles[0]) / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"?")
+    with pytest.raises(DeployError, match="At the target"):
+        roll_back(place)
+    assert live(place) == version_of(bundles[1])
 
 
 def test_a_busy_folder_keeps_what_it_has(
