@@ -82,6 +82,16 @@ class StateFolder:
         return self.root / "gpu"
 
     @property
+    def deployments(self) -> Path:
+        """What was deployed where."""
+        return self.root / "deployments"
+
+    @property
+    def deploy_file(self) -> Path:
+        """Targets by name, which the user writes."""
+        return self.root / "deploy.yaml"
+
+    @property
     def galleries(self) -> Path:
         return self.root / "galleries"
 

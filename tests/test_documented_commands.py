@@ -57,6 +57,8 @@ def problem_of(words: list[str], *, whole: bool) -> str:
     """Why the command line would not take these words; empty if it would. Runs nothing."""
     command, rest = typer.main.get_command(app), list(words)
     while rest and not rest[0].startswith("-") and isinstance(command, TyperGroup):
+        default = getattr(command, "default_command", None)
+        rest = rest if rest[0] in command.commands or default is None else [default, *rest]
         if rest[0] not in command.commands:
             return f"there is no command '{rest[0]}'"
         command, rest = command.commands[rest[0]], rest[1:]
@@ -80,7 +82,7 @@ def test_documented_commands_exist() -> None:
     }
     assert wrong == {}
     named = {words[0] for (_, words), _ in known}
-    assert named >= {"annotate", "cvat", "retrain", "batches", "gallery", "gpu", "demo"}
+    assert named >= {"annotate", "cvat", "retrain", "batches", "gallery", "gpu", "demo", "deploy"}
 
 
 @pytest.mark.parametrize(

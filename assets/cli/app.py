@@ -16,6 +16,7 @@ from assets.cli.annotate import annotate_app
 from assets.cli.batches import batches_app
 from assets.cli.context import Game, resources_of
 from assets.cli.cvat import cvat_app
+from assets.cli.deploy import deploy_app
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 from assets.cli.releases import release_app
@@ -43,6 +44,7 @@ app.add_typer(batches_app, name="batches")
 app.add_typer(cvat_app, name="cvat")
 app.add_typer(annotate_app, name="annotate")
 app.add_typer(release_app, name="release")
+app.add_typer(deploy_app, name="deploy")
 
 
 @app.command()

@@ -11,12 +11,14 @@ import dagster as dg
 import pytest
 from doubles.artifacts import recorded
 from doubles.releases import new_version
+from doubles.targets import run_in_this_process
 from typer.testing import CliRunner
 
 from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.definitions import build_definitions
 from assets.graph.release import release_assets
+from detector_runtime import ModelUpdater
 from pipeline.games.pack import load_pack
 from pipeline.provenance import ArtifactVersion, Recipe
 from pipeline.release.published import PublishedModel
@@ -95,6 +97,34 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worksh
     resources = Resources.of(Paths.below(tmp_path / "home"))
     with open_instance(resources.state) as instance:
         yield Workshop(tmp_path / "home", instance)
+
+
+def test_what_a_channel_offers_is_deployed_and_else_the_newest_package(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_in_this_process(monkeypatch)
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first"))
+    first = workshop.shown(workshop.publish())
+    workshop.run("promote")
+    workshop.package(new_version(tmp_path / "second"))
+
+    def origin(*words: str) -> str:
+        command = ["deploy", str(tmp_path / "models"), *words, "--json"]
+        found = CliRunner().invoke(app, command, obj=workshop.resources)
+        assert found.exit_code == 0, found.output
+        told: str = json.loads(found.stdout)["origin"]
+        return told
+
+    assert origin("--release", "champion").startswith(f"version {first['id']} of ")
+    assert origin("--release", "1").startswith(f"version {first['id']} of ")
+    assert origin().startswith("demo/runtime_package:")
+    newest = (tmp_path / "second" / "package" / "bundle" / "model.onnx").read_bytes()
+    installation = ModelUpdater(tmp_path / "models").models.installation()
+    assert installation is not None
+    assert (
+        tmp_path / "models" / "versions" / installation.current.version / "model.onnx"
+    ).read_bytes() == newest
 
 
 def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_path: Path) -> None:

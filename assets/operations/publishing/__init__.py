@@ -1,4 +1,4 @@
-"""What the commands of `outpost release` carry out; publishing itself is an asset.
+"""What the commands of `outpost release` and `outpost deploy` carry out; publishing is an asset.
 
-Read `promotion`, `release_keys`.
+Read `promotion`, `release_keys`, `deploying`.
 """

@@ -121,7 +121,7 @@ def promote(
     store = publisher.store
     # Before anything is looked at: whatever moves from here on is noticed.
     sequence, champion = store.next_sequence(CHAMPION), store.head(CHAMPION)
-    version = _resolved(store, version_id)
+    version = chosen_version(store, version_id)
     with tempfile.TemporaryDirectory() as folder:
         candidate = store.download(version, Path(folder, "candidate"), report)
         present = _champion(store, champion, Path(folder, "champion"), report)
@@ -145,7 +145,7 @@ def roll_back(
     """
     reason = checked_reason(reason)
     publisher = publisher_of(resources, game)
-    target = _resolved(publisher.store, version_id).id if version_id else None
+    target = chosen_version(publisher.store, version_id).id if version_id else None
     return publisher.roll_back(_checked(channel), target, reason)
 
 
@@ -163,17 +163,18 @@ def examined(resources: Resources, game: str) -> Examination:
     return Examination(store.place, findings, tuple(behind), has_keys=True)
 
 
-def _states(store: ReleaseStore) -> tuple[ChannelState, ...]:
-    return tuple(ChannelState(name, store.history(name), store.shown(name)) for name in CHANNELS)
+def chosen_version(store: ReleaseStore, version_id: str | None) -> PublishedVersion:
+    """A version by its id or number, or the one that a channel offers; None for the challenger.
 
-
-def _resolved(store: ReleaseStore, version_id: str | None) -> PublishedVersion:
-    """A version by its id or number; None for the challenger."""
-    if version_id is None:
-        head = store.head(CHALLENGER)
+    Raises:
+        PromotionError: there is none.
+    """
+    if version_id is None or version_id in CHANNELS:
+        channel = version_id or CHALLENGER
+        head = store.head(channel)
         if head is None:
             raise PromotionError(
-                f"The channel {CHALLENGER} of {store.name} offers nothing.",
+                f"The channel {channel} of {store.name} offers nothing.",
                 "Publish a version first: materialize published_model.",
             )
         return store.version(head.version)
@@ -190,6 +191,10 @@ def _resolved(store: ReleaseStore, version_id: str | None) -> PublishedVersion:
             f"`outpost release list --game {store.name}` shows their full names.",
         )
     return found[0]
+
+
+def _states(store: ReleaseStore) -> tuple[ChannelState, ...]:
+    return tuple(ChannelState(name, store.history(name), store.shown(name)) for name in CHANNELS)
 
 
 def _champion(

@@ -55,6 +55,7 @@ class InstalledModel(BaseModel):
     pointer: SeenPointer | None = Field(None, description="What named it, where a channel did.")
     trained_at: AwareDatetime | None = None
     installed_at: AwareDatetime
+    installed_by: str | None = Field(None, description="Who put it there: user@host, if told.")
     worked: bool = Field(False, description="Whether it answered a program, not just the check.")
 
 

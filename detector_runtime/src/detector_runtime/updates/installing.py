@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -188,12 +188,26 @@ def _check_room(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def copy_own(path: Path, models: ModelFolder) -> InstalledModel:
+def own_contents(bundle: Bundle) -> dict[str, bytes]:
+    """The files of a bundle as they lie in a folder of models, by name."""
+    return {**bundle.contents, MANIFEST_NAME: bundle.manifest.to_json().encode()}
+
+
+def own_version(contents: Mapping[str, bytes]) -> str:
+    """The name that a model of the user's own gets, from the digests of all its files."""
+    digest = hashlib.sha256()
+    for file, content in sorted(contents.items()):
+        digest.update(hashlib.sha256(file.encode() + b"\0" + content).digest())
+    return f"{OWN}{digest.hexdigest()[:12]}"
+
+
+def copy_own(path: Path, models: ModelFolder, by: str | None = None) -> InstalledModel:
     """Bring a model of the user's own into the folder, tried out.
 
     Args:
         path: a bundle (folder or zip), or an ONNX file.
         models: whose lock the caller holds.
+        by: who brings it.
 
     Raises:
         ModelLoadError: it cannot be used.
@@ -209,14 +223,11 @@ def copy_own(path: Path, models: ModelFolder) -> InstalledModel:
     else:
         bundle = Bundle.load(path)
         onnx, model = None, bundle.open(OnnxOptions(threads=1))
-        contents = {**bundle.contents, MANIFEST_NAME: bundle.manifest.to_json().encode()}
+        contents = own_contents(bundle)
         trained_at = _time_in(bundle.manifest.lineage.get("trained_at"))
     name = str(model.facts.source)
     try_model(model)
-    digest = hashlib.sha256()
-    for file, content in sorted(contents.items()):
-        digest.update(hashlib.sha256(file.encode() + b"\0" + content).digest())
-    version = f"{OWN}{digest.hexdigest()[:12]}"
+    version = own_version(contents)
     # The one that is there may be in use: it is not moved for nothing.
     if not all(_has(models.folder_of(version) / file, one) for file, one in contents.items()):
         incoming = models.incoming(version)
@@ -231,6 +242,7 @@ def copy_own(path: Path, models: ModelFolder) -> InstalledModel:
         onnx=onnx,
         trained_at=trained_at or datetime.fromtimestamp(path.stat().st_mtime, timezone.utc),
         installed_at=datetime.now(timezone.utc),
+        installed_by=by,
     )
 
 

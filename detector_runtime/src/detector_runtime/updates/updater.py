@@ -192,17 +192,21 @@ class ModelUpdater:
             "Take a model of your own meanwhile: detector-runtime use FOLDER MODEL",
         )
 
-    def use(self, model: str | os.PathLike[str]) -> InstalledModel:
+    def use(self, model: str | os.PathLike[str], by: str | None = None) -> InstalledModel:
         """Use a model of your own from now on: a bundle (folder or zip), or an ONNX file.
 
         It is tried out and copied, and not replaced by published ones unless you say so.
+
+        Args:
+            model: where it lies.
+            by: who has it used, as `installed_by` keeps it.
 
         Raises:
             ModelLoadError: it cannot be used.
             UpdateError: the folder cannot be written.
         """
         with self._changing():
-            new = copy_own(Path(model), self.models)
+            new = copy_own(Path(model), self.models, by)
             installation = self.models.installation()
             after = installation.followed_by(new) if installation else Installation(current=new)
             self.models.switch(after)

@@ -1,0 +1,126 @@
+"""Which targets there are: by name in `deploy.yaml` of the state folder, or given by words.
+
+::
+
+    targets:
+      bot:
+        place: anna@gaming-pc:/home/anna/bot/models
+        python: /home/anna/bot/.venv/bin/python
+        game: aoe2
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pipeline.errors import OutpostError
+from pipeline.formats.yaml_text import parse_yaml
+
+_SSH_PLACE = re.compile(r"(?P<address>[^@\s/\\]+@[^@:\s]+(?::\d{1,5})?):(?P<folder>(?:/|~/).*)")
+_LIKE_SSH = re.compile(r"[^@\s/\\]+@[^/\\]+")
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class TargetError(OutpostError):
+    """A target that is not described as it should be."""
+
+
+class TargetSettings(BaseModel):
+    """Where a program finds its model, and the Python that it runs in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    place: str = Field(
+        min_length=1,
+        description="A folder of its own, be it on a share; or user@host:/folder, "
+        "user@host:port:/folder of an SSH host, where the folder begins with / or ~/.",
+    )
+    game: str = Field(default="demo", description="Name or folder of the game pack.")
+    python: str = Field(
+        default="",
+        description="The program's own Python, which has detector_runtime: there for an SSH host, "
+        "where python3 is taken if it is empty; here for a folder, where Outpost's own is.",
+    )
+    ssh_key: str = Field(
+        default="~/.ssh/id_ed25519",
+        description="Private key for an SSH host. One with a passphrase is used through the SSH "
+        "agent, or opened with OUTPOST_GPU_SSH_PASSPHRASE.",
+    )
+    ssh_known_hosts: str = Field(
+        default="~/.ssh/known_hosts", description="File that knows the SSH host's key."
+    )
+
+    @property
+    def ssh(self) -> tuple[str, str] | None:
+        """Address (user@host or user@host:port) and folder of an SSH host; None for a folder here.
+
+        Raises:
+            TargetError: it looks like an SSH host, and names no folder from its root or home on.
+        """
+        if found := _SSH_PLACE.fullmatch(self.place):
+            return found["address"], found["folder"]
+        if _LIKE_SSH.fullmatch(self.place.partition(":")[0]):
+            raise TargetError(
+                f"{self.place!r} is not the folder of an SSH host.",
+                "Write it as user@host:/folder or user@host:~/folder; a folder here whose name "
+                f"has an @ in it as ./{self.place}",
+            )
+        return None
+
+    @property
+    def folder(self) -> Path:
+        """A folder here, as it is written."""
+        return Path(self.place).expanduser().absolute()
+
+    @property
+    def key(self) -> str:
+        """What tells places apart, fit for a file's name."""
+        place = self.place if self.ssh else str(self.folder)
+        digest = hashlib.sha256(place.encode()).hexdigest()[:8]
+        return f"{re.sub('[^A-Za-z0-9]+', '-', place).strip('-')[-60:]}-{digest}"
+
+
+@dataclass(frozen=True)
+class NamedTarget:
+    """A target, and how it is called: by its name in `deploy.yaml`, else by its place."""
+
+    name: str
+    settings: TargetSettings
+
+
+class TargetsFile(BaseModel):
+    """The content of `deploy.yaml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    targets: dict[Name, TargetSettings] = {}
+
+
+def read_targets(file: Path) -> tuple[NamedTarget, ...]:
+    """The targets of a `deploy.yaml`; none where there is no such file.
+
+    Raises:
+        TargetError: it cannot be read, or says what no target has.
+    """
+    try:
+        content = parse_yaml(file.read_text(encoding="utf-8"))
+        found = TargetsFile.model_validate(content or {})
+    except FileNotFoundError:
+        return ()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TargetError(
+            f"{file}, {where}: {first['msg']}.",
+            f"Each target may have {', '.join(TargetSettings.model_fields)}.",
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TargetError(f"{file} cannot be read: {error}", "Correct it, or remove it.") from error
+    return tuple(NamedTarget(name, settings) for name, settings in found.targets.items())
