@@ -135,6 +135,18 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     signed = Path(workshop.run("sign", bundle, str(tmp_path / "signed"))["folder"])
     pinned = tmp_path / "releases" / "models" / "demo" / "keys.json"
     assert (signed / "keys.json").read_bytes() == pinned.read_bytes()
+    open_sign = ["sign", "--openssf", bundle, str(tmp_path / "open")]
+    refused = CliRunner().invoke(app, ["release", *open_sign], obj=workshop.resources)
+    assert "outpost release keys openssf demo.pub --game demo" in refused.output
+    key_file = str(tmp_path / "demo.pub")
+    public = workshop.run("keys", "openssf", key_file)
+    assert workshop.run("keys", "openssf", key_file) == public
+    assert (tmp_path / "demo.pub").read_text() == public["public_key"]
+    assert "is there already" in workshop.run("keys", "openssf", key_file, "--new", exits=1)
+    assert (Path(workshop.run(*open_sign)["folder"]) / "model.sig").is_file()
+    other = workshop.run("keys", "openssf", str(tmp_path / "other.pub"), "--new")
+    assert other["public_key"] != public["public_key"]
+    assert "is there already" in workshop.run("keys", "openssf", key_file, exits=1)
     for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
 
