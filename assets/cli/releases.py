@@ -124,6 +124,25 @@ def rollback(
 
 
 @release_app.command()
+def renew(
+    context: typer.Context, game: Game = "demo", reason: Reason = "renewed", as_json: Json = False
+) -> None:
+    """Offer what the channels offer for another year; without, clients stop believing it.
+
+    Example: `outpost release renew --game aoe2`
+    """
+    from assets.operations.publishing.promotion import renew as renew_offers
+
+    with explained():
+        moves = renew_offers(resources_of(context), game, reason)
+    if as_json:
+        print_json({"moves": moves})
+        return
+    for move in moves:
+        plain(f"{move.channel} offers {move.version} until {move.expires_at:%Y-%m-%d}.")
+
+
+@release_app.command()
 def doctor(context: typer.Context, game: Game = "demo", as_json: Json = False) -> None:
     """Ask the folder or bucket what it can do, and complete what a killed writer left half-way.
 
@@ -145,6 +164,11 @@ def doctor(context: typer.Context, game: Game = "demo", as_json: Json = False) -
                 plain(f"       {finding.problem}; needed for {finding.needed_for}")
         for name in found.completed:
             plain(f"  {name} was brought up to its history: a writer had been killed.")
+        for offer in found.expiring:
+            note(
+                f"What {offer.channel} offers is believed until {offer.expires_at:%Y-%m-%d}. "
+                f"Renew it: outpost release renew --game {game}"
+            )
         if not found.has_keys:
             note(f"There are no keys yet: outpost release keys init --game {game}")
     raise typer.Exit(0 if found.is_fit else 1)

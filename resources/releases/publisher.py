@@ -179,6 +179,23 @@ class Publisher:
             self.store.download(version, Path(folder))
         return self.move(channel, version, reason, sequence)
 
+    def renew(self, channel: str, reason: str) -> ChannelPointer | None:
+        """Have a channel go on offering what it offers, as a new move that expires later.
+
+        Returns:
+            None where it offers nothing.
+
+        Raises:
+            ChannelMovedError: somebody else has moved it meanwhile.
+            ReleaseError: no key that counts has signed the version.
+            PrivateKeyError: no release key is here.
+        """
+        # Before the offer is looked at: whatever moves from here on is noticed.
+        sequence, offer = self.store.next_sequence(channel), self.store.head(channel)
+        if offer is None:
+            return None
+        return self.move(channel, self.store.version(offer.version), reason, sequence)
+
     def openssf_key(self, *, new: bool = False) -> OpenssfKey:
         """The key that signs for tools of others; made where there is none.
 
