@@ -124,6 +124,25 @@ def rollback(
 
 
 @release_app.command()
+def renew(
+    context: typer.Context, game: Game = "demo", reason: Reason = "renewed", as_json: Json = False
+) -> None:
+    """Offer what the channels offer for another year; without, clients stop believing it.
+
+    Example: `outpost release renew --game aoe2`
+    """
+    from assets.operations.publishing.promotion import renew as renew_offers
+
+    with explained():
+        moves = renew_offers(resources_of(context), game, reason)
+    if as_json:
+        print_json({"moves": moves})
+        return
+    for move in moves:
+        plain(f"{move.channel} offers {move.version} until {move.expires_at:%Y-%m-%d}.")
+
+
+@release_app.command()
 def doctor(context: typer.Context, game: Game = "demo", as_json: Json = False) -> None:
     """Ask the folder or bucket what it can do, and complete what a killed writer left half-way.
 
@@ -145,6 +164,11 @@ def doctor(context: typer.Context, game: Game = "demo", as_json: Json = False) -
                 plain(f"       {finding.problem}; needed for {finding.needed_for}")
         for name in found.completed:
             plain(f"  {name} was brought up to its history: a writer had been killed.")
+        for offer in found.expiring:
+            note(
+                f"What {offer.channel} offers is believed until {offer.expires_at:%Y-%m-%d}. "
+                f"Renew it: outpost release renew --game {game}"
+            )
         if not found.has_keys:
             note(f"There are no keys yet: outpost release keys init --game {game}")
     raise typer.Exit(0 if found.is_fit else 1)
@@ -156,6 +180,9 @@ def sign(
     bundle: Annotated[Path, typer.Argument(help="A bundle: its folder, or a zip.")],
     folder: Annotated[Path, typer.Argument(help="To make: the bundle, manifest.json, keys.json.")],
     game: Game = "demo",
+    openssf: Annotated[
+        bool, typer.Option("--openssf", help="Also model.sig, of OpenSSF Model Signing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Sign a bundle that is handed over and not published.
@@ -163,13 +190,21 @@ def sign(
     Example: `outpost release sign bundle signed --game aoe2`
     """
     from assets.operations.publishing.release_keys import sign_bundle
+    from pipeline.release.openssf import SIGNATURE_FILE
 
     with explained():
-        made = sign_bundle(resources_of(context), game, bundle, folder)
+        made = sign_bundle(resources_of(context), game, bundle, folder, openssf=openssf)
     if as_json:
         print_json({"folder": made})
-    else:
-        plain(f"{made} holds the bundle, its signed manifest, and the keys that count.")
+        return
+    plain(f"{made} holds the bundle, its signed manifest, and the keys that count.")
+    if openssf:
+        plain(
+            f"{SIGNATURE_FILE} is of OpenSSF Model Signing. It is verified with the public key that"
+        )
+        plain(f"`outpost release keys openssf FILE --game {game}` writes:")
+        plain(f"  model_signing verify key {folder} --signature {folder / SIGNATURE_FILE} \\")
+        plain("    --no-ignore-git-paths --public_key FILE")
 
 
 @keys_app.command("init")
@@ -237,6 +272,30 @@ def revoke(
             f"Nothing that {channel} has offered is signed by a key that counts. Materialize "
             "published_model again, then promote it."
         )
+
+
+@keys_app.command()
+def openssf(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="To write: the public key, in PEM.")],
+    game: Game = "demo",
+    new: Annotated[
+        bool, typer.Option("--new", help="Make another key, which signs from now on.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the public key for `sign --openssf`; the private one is made if there is none.
+
+    Example: `outpost release keys openssf aoe2.pub --game aoe2`
+    """
+    from assets.operations.publishing.release_keys import write_openssf_key
+
+    with explained():
+        key = write_openssf_key(resources_of(context), game, file.absolute(), new=new)
+    if as_json:
+        print_json({"id": key.id, "file": file.absolute(), "public_key": key.public_pem})
+    else:
+        plain(f"{file} holds the public key {key.id}, for those who verify `sign --openssf`.")
 
 
 def _print_keys(keys: KeySet) -> None:

@@ -215,6 +215,7 @@ def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:
             f"`{head.version}`",
             head.sequence,
             head.issued_at.isoformat(),
+            head.expires_at.isoformat(),
             head.actor,
             head.reason,
         ]
@@ -227,7 +228,7 @@ def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:
         "place": store.place,
         "signed_by": version.signed_by or "",
         "model_mb": round(manifest.total_bytes / 1e6, 2),
-        "channels": table(["channel", "offers", "move", "since", "who", "why"], rows),
+        "channels": table(["channel", "offers", "move", "since", "until", "who", "why"], rows),
         "promote": f"outpost release promote {version.id} --game {store.name} --reason ...",
         "roll_back": f"outpost release rollback --game {store.name} --reason ...",
     }

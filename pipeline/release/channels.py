@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from detector_runtime.updates.documents import ChannelPointer
 
@@ -16,6 +16,8 @@ CHAMPION = "champion"
 CHANNELS = (CHALLENGER, CHAMPION)
 LIFETIME = timedelta(days=365)
 """After that a client says that it has heard nothing new for long; it keeps working."""
+RENEWED_BEFORE = timedelta(days=60)
+"""So long before its end an offer is to be renewed."""
 
 LONGEST_REASON = 1000
 """Characters of a person's own words; what gates have found is added to them."""
@@ -51,10 +53,16 @@ def checked_reason(reason: str) -> str:
     return words
 
 
+def expires_soon(offer: ChannelPointer, now: datetime) -> bool:
+    """Whether an offer is to be renewed, or has expired already."""
+    return offer.expires_at - now < RENEWED_BEFORE
+
+
 def version_before(history: Sequence[ChannelPointer]) -> str | None:
     """The version to which a channel rolls back: the one that its present one has replaced.
 
     A rollback takes away what was rolled back: after A, B and back to A there is none before A.
+    Renewing an offer changes nothing: after A, B and B again, A is before B.
 
     Args:
         history: of one channel, oldest first.

@@ -12,6 +12,7 @@ from detector_runtime.updates.documents import KEYS_FILE, MANIFEST_FILE, Release
 from detector_runtime.updates.signatures import SigningKey, sign
 
 from pipeline.errors import OutpostError
+from pipeline.release.openssf import SIGNATURE_FILE, OpenssfKey, signature_of
 from pipeline.release.version import interval_of, manifest_of_files
 
 
@@ -20,7 +21,13 @@ class SigningError(OutpostError):
 
 
 def sign_bundle(
-    bundle: Path, folder: Path, model: str, key: SigningKey, keys: bytes, created_at: datetime
+    bundle: Path,
+    folder: Path,
+    model: str,
+    key: SigningKey,
+    keys: bytes,
+    created_at: datetime,
+    openssf: OpenssfKey | None = None,
 ) -> None:
     """Write a bundle's files into a new folder, with a signed manifest and the keys that count.
 
@@ -32,6 +39,7 @@ def sign_bundle(
         model: whose keys these are.
         keys: the content of the model's keys.json.
         created_at: the time of signing, UTC.
+        openssf: also writes a signature of all these files that tools of others verify.
 
     Raises:
         BundleError: the bundle is damaged, or too new for this runtime.
@@ -63,6 +71,8 @@ def sign_bundle(
         )
         (staged / MANIFEST_FILE).write_bytes(sign(manifest, key).to_bytes())
         (staged / KEYS_FILE).write_bytes(keys)
+        if openssf is not None:
+            (staged / SIGNATURE_FILE).write_bytes(signature_of(staged, model, openssf))
         staged.rename(folder)
     except OSError as error:
         raise SigningError(

@@ -10,6 +10,9 @@ gives to one writer alone, and then copied over the object's own file::
 The highest number is the object. A writer that is killed between the two leaves a file of before,
 whole, until the object is next read or written through this class. Numbers stay for ever: were one
 free again, a writer who sleeps for long would take it. So what is replaced should be small.
+
+Where the disk knows locks, one program at a time copies, so that the file never shows an older
+content again. Where it knows none, it may for a moment, until the other program has copied too.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from detector_runtime.system.files import flush, flush_folder
+from filelock import FileLock, Timeout
 
 from pipeline.files import name_once, replacing, write_once
 from pipeline.progress import Progress, Report, silent
@@ -42,6 +46,9 @@ from resources.object_store.base import (
 REPLACED = ".replaced"
 BUSY_ATTEMPTS = 100
 BUSY_SECONDS = 0.02
+LOCK_FILE = "lock"
+PATIENCE = 10.0
+"""Seconds to wait for a program that copies; then it hangs, or its machine does."""
 
 T = TypeVar("T")
 
@@ -65,7 +72,7 @@ class FolderStore:
         """See `ObjectStore`."""
         with self._explained():
             found = self._newest(key)
-            if found is not None and not found[1].tag.startswith("0-"):
+            if found is not None and _content(self._file(key)) != found[1].content:
                 # Whoever only looks may have no right to write, or a share that is mounted so.
                 with suppress(OSError):
                     self._show(key)
@@ -168,13 +175,14 @@ class FolderStore:
         Who adds a number calls this after it, so the last one to replace the file sees all of them.
         """
         file, folder = self._file(key), self._replaced(key)
-        while True:
-            number = self._numbers(key)[-1]
-            content = (folder / str(number)).read_bytes()
-            if _content(file) != content:
-                _despite_readers(partial(_replace, file, content))
-            if self._numbers(key)[-1] == number:
-                return
+        with _locked(folder / LOCK_FILE):
+            while True:
+                number = self._numbers(key)[-1]
+                content = (folder / str(number)).read_bytes()
+                if _content(file) != content:
+                    _despite_readers(partial(_replace, file, content))
+                if self._numbers(key)[-1] == number:
+                    return
 
     def _numbers(self, key: str) -> list[int]:
         with suppress(FileNotFoundError):
@@ -197,6 +205,19 @@ class FolderStore:
                 f"The folder {self.root} cannot be used: {error.strerror or error}.",
                 "Check that the disk is there and has room, and that you may write to it.",
             ) from error
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Wait for others, where the disk knows locks, and for a while; nothing depends on it alone."""
+    # A mark in the place of a lock would outlive a program that is killed.
+    lock = FileLock(file, timeout=PATIENCE, fallback_to_soft=False, preserve_lock_file=True)
+    with suppress(Timeout, OSError, NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _content(file: Path) -> bytes | None:

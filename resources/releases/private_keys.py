@@ -2,9 +2,11 @@
 
     <folder>/<model>/root-<id>.pem       signs sets of keys; best kept elsewhere between two uses
     <folder>/<model>/release-<id>.pem    signs versions and channels
+    <folder>/<model>/openssf-<id>.pem    signs what is handed over, for tools of others
 
 The folder is where the system keeps a user's settings, or where OUTPOST_KEYS says. For machines
-that have no such folder, OUTPOST_RELEASE_KEY and OUTPOST_ROOT_KEY hold the text of a PEM file.
+that have no such folder, OUTPOST_RELEASE_KEY, OUTPOST_ROOT_KEY and OUTPOST_OPENSSF_KEY hold the
+text of a PEM file.
 """
 
 from __future__ import annotations
@@ -14,19 +16,31 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import platformdirs
 from detector_runtime.updates.signatures import SigningKey
 
 from pipeline.errors import OutpostError
 from pipeline.files import write_once
+from pipeline.release.openssf import OpenssfKey
 from resources.state import PROJECT_ROOT, is_checkout
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
 Role = Literal["root", "release"]
+Kind = Role | Literal["openssf"]
 
 FOLDER_VARIABLE = "OUTPOST_KEYS"
-KEY_VARIABLES: dict[Role, str] = {"root": "OUTPOST_ROOT_KEY", "release": "OUTPOST_RELEASE_KEY"}
+KEY_VARIABLES: dict[Kind, str] = {
+    "root": "OUTPOST_ROOT_KEY",
+    "release": "OUTPOST_RELEASE_KEY",
+    "openssf": "OUTPOST_OPENSSF_KEY",
+}
+RESTORE = "Restore it from a copy; it begins with -----BEGIN PRIVATE KEY-----."
 
 
 class PrivateKeyError(OutpostError):
@@ -64,16 +78,17 @@ class PrivateKeys:
             PrivateKeyError: it cannot be written.
         """
         key = SigningKey.generate()
-        file = self._folder_of(model) / f"{role}-{key.id}.pem"
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.parent.mkdir(mode=0o700, exist_ok=True)
-            write_once(file, _to_pem(key), private=True)
-        except OSError as error:
-            raise PrivateKeyError(
-                f"{file} cannot be written: {error.strerror or error}.",
-                f"Give yourself write access, or set {FOLDER_VARIABLE} to another folder.",
-            ) from error
+        self._keep(model, f"{role}-{key.id}", _to_pem(key))
+        return key
+
+    def add_openssf(self, model: str) -> OpenssfKey:
+        """Make a new key for signatures of OpenSSF, and keep it likewise.
+
+        Raises:
+            PrivateKeyError: it cannot be written.
+        """
+        key = OpenssfKey.generate()
+        self._keep(model, f"openssf-{key.id}", _pem_of(key.private))
         return key
 
     def find(self, model: str, role: Role, counting: Iterable[str]) -> SigningKey:
@@ -101,16 +116,42 @@ class PrivateKeys:
         Raises:
             PrivateKeyError: one is unreadable, or can be read by others.
         """
-        if text := os.environ.get(KEY_VARIABLES[role]):
-            yield _from_pem(text.encode(), KEY_VARIABLES[role])
-        for file in self._files(model, role):
-            yield _from_pem(_read_private(file), str(file))
+        for content, where in self._contents(model, role):
+            yield _from_pem(content, where)
 
-    def _files(self, model: str, role: Role) -> list[Path]:
-        """Those of a role, the newest first."""
+    def openssf(self, model: str) -> OpenssfKey | None:
+        """The newest key for signatures of OpenSSF; None where none is here.
+
+        Raises:
+            PrivateKeyError: it is unreadable, or can be read by others.
+        """
+        found = next(self._contents(model, "openssf"), None)
+        return None if found is None else _openssf_from_pem(*found)
+
+    def _contents(self, model: str, kind: Kind) -> Iterator[tuple[bytes, str]]:
+        """PEM texts and where they are: the environment's, then files, the newest first."""
+        if text := os.environ.get(KEY_VARIABLES[kind]):
+            yield text.encode(), KEY_VARIABLES[kind]
+        for file in self._files(model, kind):
+            yield _read_private(file), str(file)
+
+    def _keep(self, model: str, name: str, content: bytes) -> None:
+        file = self._folder_of(model) / f"{name}.pem"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_once(file, content, private=True)
+        except OSError as error:
+            raise PrivateKeyError(
+                f"{file} cannot be written: {error.strerror or error}.",
+                f"Give yourself write access, or set {FOLDER_VARIABLE} to another folder.",
+            ) from error
+
+    def _files(self, model: str, kind: Kind) -> list[Path]:
+        """Those of a kind, the newest first."""
         folder = self._folder_of(model)
         try:
-            found = [(file.lstat().st_mtime_ns, file) for file in folder.glob(f"{role}-*.pem")]
+            found = [(file.lstat().st_mtime_ns, file) for file in folder.glob(f"{kind}-*.pem")]
         except OSError as error:
             raise _unreadable(folder, error) from error
         return [file for _, file in sorted(found, reverse=True)]
@@ -143,11 +184,16 @@ def _require_private(file: Path) -> None:
 
 
 def _to_pem(key: SigningKey) -> bytes:
-    """PKCS 8, as openssl reads and writes it."""
-    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    return Ed25519PrivateKey.from_private_bytes(key.seed).private_bytes(
+    return _pem_of(Ed25519PrivateKey.from_private_bytes(key.seed))
+
+
+def _pem_of(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
+    """PKCS 8, as openssl reads and writes it."""
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
@@ -155,16 +201,33 @@ def _to_pem(key: SigningKey) -> bytes:
 
 
 def _from_pem(content: bytes, where: str) -> SigningKey:
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = _loaded(content, where)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _other_kind(where, "Ed25519")
+    return SigningKey(key.private_bytes_raw())
+
+
+def _openssf_from_pem(content: bytes, where: str) -> OpenssfKey:
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+
+    key = _loaded(content, where)
+    if not (isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)):
+        raise _other_kind(where, "ECDSA on P-256")
+    return OpenssfKey(key)
+
+
+def _loaded(content: bytes, where: str) -> PrivateKeyTypes:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    fix = "Restore it from a copy; it begins with -----BEGIN PRIVATE KEY-----."
     try:
-        key = load_pem_private_key(content, password=None)
+        return load_pem_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # Its text might say what it was made from: the cause is not shown.
-        raise PrivateKeyError(f"{where} holds no readable private key.", fix) from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise PrivateKeyError(f"{where} holds a private key of another kind than Ed25519.", fix)
-    return SigningKey(key.private_bytes_raw())
+        raise PrivateKeyError(f"{where} holds no readable private key.", RESTORE) from None
+
+
+def _other_kind(where: str, expected: str) -> PrivateKeyError:
+    return PrivateKeyError(f"{where} holds a private key of another kind than {expected}.", RESTORE)

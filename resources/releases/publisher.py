@@ -22,10 +22,11 @@ from pipeline.release.key_sets import (
     with_root_key,
     without_key,
 )
+from pipeline.release.openssf import OpenssfKey
 from pipeline.release.signed_bundle import sign_bundle
 from pipeline.release.version import NewVersion
 from resources.object_store.conformance import writes_conditionally
-from resources.releases.private_keys import PrivateKeys
+from resources.releases.private_keys import PrivateKeyError, PrivateKeys
 from resources.releases.release_store import (
     NoKeysError,
     PublishedVersion,
@@ -178,16 +179,55 @@ class Publisher:
             self.store.download(version, Path(folder))
         return self.move(channel, version, reason, sequence)
 
-    def sign_bundle(self, bundle: Path, folder: Path) -> None:
+    def renew(self, channel: str, reason: str) -> ChannelPointer | None:
+        """Have a channel go on offering what it offers, as a new move that expires later.
+
+        Returns:
+            None where it offers nothing.
+
+        Raises:
+            ChannelMovedError: somebody else has moved it meanwhile.
+            ReleaseError: no key that counts has signed the version.
+            PrivateKeyError: no release key is here.
+        """
+        # Before the offer is looked at: whatever moves from here on is noticed.
+        sequence, offer = self.store.next_sequence(channel), self.store.head(channel)
+        if offer is None:
+            return None
+        return self.move(channel, self.store.version(offer.version), reason, sequence)
+
+    def openssf_key(self, *, new: bool = False) -> OpenssfKey:
+        """The key that signs for tools of others; made where there is none.
+
+        Args:
+            new: make another one, which signs from now on.
+
+        Raises:
+            PrivateKeyError: it is unreadable, or cannot be kept.
+        """
+        model = self.store.name
+        found = None if new else self.private_keys.openssf(model)
+        return found or self.private_keys.add_openssf(model)
+
+    def sign_bundle(self, bundle: Path, folder: Path, *, openssf: bool = False) -> None:
         """Write a bundle into a new folder, signed; see `pipeline.release.signed_bundle`.
+
+        Args:
+            openssf: also with a signature that tools of others verify.
 
         Raises:
             BundleError: it is damaged.
             SigningError: it is of another model, or the folder is there already.
-            PrivateKeyError: no release key is here.
+            PrivateKeyError: no release key is here, or no key for tools of others.
         """
-        keys = self.store.keys_file()
-        sign_bundle(bundle, folder, self.store.name, self._release_key(), keys, self.clock())
+        keys, name = self.store.keys_file(), self.store.name
+        extra = self.private_keys.openssf(name) if openssf else None
+        if openssf and extra is None:
+            raise PrivateKeyError(
+                f"There is no OpenSSF key of {name} here.",
+                f"Make one: `outpost release keys openssf {name}.pub --game {name}`.",
+            )
+        sign_bundle(bundle, folder, name, self._release_key(), keys, self.clock(), extra)
 
     def require_conditional_writes(self) -> None:
         """Refuse a store in which two writers would overwrite each other.

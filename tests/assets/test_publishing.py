@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ from assets.graph.release import release_assets
 from detector_runtime import ModelUpdater
 from pipeline.games.pack import load_pack
 from pipeline.provenance import ArtifactVersion, Recipe
+from pipeline.release.channels import LIFETIME
 from pipeline.release.published import PublishedModel
 from pipeline.release.version import NewVersion
 from resources.artifacts import Artifact
 from resources.defaults import Resources
 from resources.instance import open_instance
 from resources.paths import Paths
+from resources.releases.publisher import now
 
 ASSETS = ("cvat_merge", "trained_weights", "onnx_export", "real_evaluation", "runtime_package")
 
@@ -161,10 +165,26 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
     assert found["versions"][0]["manifest"]["trained_at"] is not None
     assert workshop.run("doctor")["completed"] == []
+    renewed = {one["channel"]: one for one in workshop.run("renew")["moves"]}
+    assert renewed["champion"]["version"] == first["id"]
+    assert renewed["champion"]["sequence"] == 4
+    assert renewed["challenger"]["version"] == second["id"]
     bundle = str(tmp_path / "first" / "package" / "bundle")
     signed = Path(workshop.run("sign", bundle, str(tmp_path / "signed"))["folder"])
     pinned = tmp_path / "releases" / "models" / "demo" / "keys.json"
     assert (signed / "keys.json").read_bytes() == pinned.read_bytes()
+    open_sign = ["sign", "--openssf", bundle, str(tmp_path / "open")]
+    refused = CliRunner().invoke(app, ["release", *open_sign], obj=workshop.resources)
+    assert "outpost release keys openssf demo.pub --game demo" in refused.output
+    key_file = str(tmp_path / "demo.pub")
+    public = workshop.run("keys", "openssf", key_file)
+    assert workshop.run("keys", "openssf", key_file) == public
+    assert (tmp_path / "demo.pub").read_text() == public["public_key"]
+    assert "is there already" in workshop.run("keys", "openssf", key_file, "--new", exits=1)
+    assert (Path(workshop.run(*open_sign)["folder"]) / "model.sig").is_file()
+    other = workshop.run("keys", "openssf", str(tmp_path / "other.pub"), "--new")
+    assert other["public_key"] != public["public_key"]
+    assert "is there already" in workshop.run("keys", "openssf", key_file, exits=1)
     for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
 
@@ -198,6 +218,24 @@ def test_without_a_place_there_is_nothing_to_publish(
     found = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
     assert found.exit_code == 1
     assert "Set OUTPOST_RELEASES" in found.output
+
+
+def test_the_doctor_says_what_is_to_be_renewed(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.run("keys", "init")
+    nothing = CliRunner().invoke(app, ["release", "renew"], obj=workshop.resources)
+    assert "No channel of demo offers anything" in nothing.output
+    publisher = workshop.resources.releases.publisher("demo")
+    long_ago = replace(publisher, clock=lambda: now() - LIFETIME + timedelta(days=59))
+    version = publisher.publish(new_version(tmp_path / "first"))
+    long_ago.move("champion", version, "long ago", 1)
+    publisher.move("challenger", version, "now", 1)
+    (expiring,) = workshop.run("doctor")["expiring"]
+    assert expiring["channel"] == "champion"
+    told = CliRunner().invoke(app, ["release", "doctor"], obj=workshop.resources)
+    assert told.exit_code == 0
+    assert "outpost release renew --game demo" in told.output
+    assert CliRunner().invoke(app, ["release", "renew"], obj=workshop.resources).exit_code == 0
+    assert workshop.run("doctor")["expiring"] == []
 
 
 def test_without_keys_it_says_which_command_makes_them(workshop: Workshop, tmp_path: Path) -> None:

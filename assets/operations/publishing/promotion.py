@@ -13,7 +13,7 @@ from assets.core.building import reporter
 from assets.operations.publishing.release_keys import publisher_of
 from pipeline.errors import OutpostError
 from pipeline.progress import Report
-from pipeline.release.channels import CHALLENGER, CHAMPION, CHANNELS, checked_reason
+from pipeline.release.channels import CHALLENGER, CHAMPION, CHANNELS, checked_reason, expires_soon
 from pipeline.release.gates import Gate, GateRules, judge
 from pipeline.release.version import OpenVersion
 from resources.defaults import Resources
@@ -74,12 +74,14 @@ class Examination:
 
     Attributes:
         completed: channels whose file was brought up to their history.
+        expiring: offers that are to be renewed, or have expired.
     """
 
     place: str
     findings: tuple[Finding, ...]
     completed: tuple[str, ...]
     has_keys: bool
+    expiring: tuple[ChannelPointer, ...] = ()
 
     @property
     def is_fit(self) -> bool:
@@ -149,18 +151,42 @@ def roll_back(
     return publisher.roll_back(_checked(channel), target, reason)
 
 
+def renew(resources: Resources, game: str, reason: str) -> tuple[ChannelPointer, ...]:
+    """Have every channel go on offering what it offers, for as long as a new move does.
+
+    Raises:
+        PromotionError: none offers anything.
+        ReasonError: the reason says nothing.
+        ChannelMovedError: somebody else has moved a channel meanwhile.
+    """
+    reason, publisher = checked_reason(reason), publisher_of(resources, game)
+    moves = (publisher.renew(channel, reason) for channel in CHANNELS)
+    renewed = tuple(move for move in moves if move is not None)
+    if not renewed:
+        raise PromotionError(
+            f"No channel of {publisher.store.name} offers anything.",
+            "Publish a version first: materialize published_model.",
+        )
+    return renewed
+
+
 def examined(resources: Resources, game: str) -> Examination:
     """Ask the store what it can do, and complete what a killed writer has left half-way."""
-    store = publisher_of(resources, game).store
+    publisher = publisher_of(resources, game)
+    store = publisher.store
     findings = examine(store.objects)
     try:
         store.settle_keys()
-        behind = [state.name for state in _states(store) if state.is_behind]
+        states = _states(store)
     except NoKeysError:
         return Examination(store.place, findings, (), has_keys=False)
+    behind = tuple(state.name for state in states if state.is_behind)
     for channel in behind:
         store.settle(channel)
-    return Examination(store.place, findings, tuple(behind), has_keys=True)
+    offers = (state.moves[-1] for state in states if state.moves)
+    now = publisher.clock()
+    expiring = tuple(offer for offer in offers if expires_soon(offer, now))
+    return Examination(store.place, findings, behind, has_keys=True, expiring=expiring)
 
 
 def chosen_version(store: ReleaseStore, version_id: str | None) -> PublishedVersion:

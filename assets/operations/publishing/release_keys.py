@@ -7,10 +7,17 @@ from pathlib import Path
 
 from detector_runtime.updates.documents import KeySet
 
+from pipeline.errors import OutpostError
+from pipeline.files import write_once
 from pipeline.games.pack import load_pack
 from pipeline.release.channels import CHANNELS
+from pipeline.release.openssf import OpenssfKey
 from resources.defaults import Resources
 from resources.releases.publisher import Publisher
+
+
+class PublicKeyFileError(OutpostError):
+    """A file into which a public key cannot be written."""
 
 
 def publisher_of(resources: Resources, game: str) -> Publisher:
@@ -45,7 +52,41 @@ def revoke_key(resources: Resources, game: str, key_id: str) -> tuple[KeySet, Se
     return keys, [name for name in offered if publisher.store.head(name) is None]
 
 
-def sign_bundle(resources: Resources, game: str, bundle: Path, folder: Path) -> Path:
+def write_openssf_key(resources: Resources, game: str, file: Path, *, new: bool) -> OpenssfKey:
+    """Write the public key with which tools of others verify; the key is made if there is none.
+
+    Args:
+        new: make another key, which signs from now on.
+
+    Raises:
+        PublicKeyFileError: the file is something else, or cannot be written.
+        PrivateKeyError: the private key is unreadable, or cannot be kept.
+    """
+    if new and file.exists():
+        raise _is_there(file)
+    key = publisher_of(resources, game).openssf_key(new=new)
+    content = key.public_pem.encode()
+    try:
+        if not write_once(file, content, private=False) and file.read_bytes() != content:
+            raise _is_there(file)
+    except OSError as error:
+        raise PublicKeyFileError(
+            f"{file} cannot be written: {error.strerror or error}.",
+            "Name a file in a folder that exists and that you may write to.",
+        ) from error
+    return key
+
+
+def sign_bundle(
+    resources: Resources, game: str, bundle: Path, folder: Path, *, openssf: bool
+) -> Path:
     """Write a bundle into a new folder with a signed manifest; returns the folder."""
-    publisher_of(resources, game).sign_bundle(bundle.absolute(), folder.absolute())
+    publisher = publisher_of(resources, game)
+    publisher.sign_bundle(bundle.absolute(), folder.absolute(), openssf=openssf)
     return folder.absolute()
+
+
+def _is_there(file: Path) -> PublicKeyFileError:
+    return PublicKeyFileError(
+        f"{file} is there already, and not this public key.", "Name a file that does not exist yet."
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,22 @@ def test_what_fails_is_told_with_what_to_do(
         assert "What to do" in captured.err
     assert main(["status", folder]) == 0
     assert "none yet" in capsys.readouterr().out
+
+
+def test_what_comes_of_an_update_is_told_once(publisher: Publisher, tmp_path: Path) -> None:
+    """In a process of its own, whose log goes to the terminal."""
+
+    def told(*words: str) -> str:
+        command = [sys.executable, "-m", "detector_runtime", "update", str(tmp_path / "models")]
+        done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    absent = told("--source", str(tmp_path / "absent"), "--unsigned")
+    assert absent.count("there is no folder") == 1
+    assert absent.count("What to do") == 1
+    publisher.publish(1)
+    source = ["--source", str(publisher.folder), "--keys", str(publisher.keys_file)]
+    assert told(*source).count("blocks 1.1 is used now") == 1
 
 
 def test_a_server_takes_the_same_options(publisher: Publisher, tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def moves(versions: str) -> list[ChannelPointer]:
         ("ABC", "B"),
         ("ABCB", "A"),
         ("AA", None),
+        ("ABB", "A"),
     ],
 )
 def test_a_channel_goes_back_to_what_was_replaced(history: str, before: str | None) -> None:

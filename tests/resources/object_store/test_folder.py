@@ -6,8 +6,9 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("step", range(15))
+@pytest.mark.parametrize("step", range(16))
 def test_a_writer_that_is_killed_leaves_the_old_or_the_new_object(
     tmp_path: Path, step: int
 ) -> None:
@@ -82,7 +83,7 @@ def test_a_writer_that_is_killed_leaves_the_old_or_the_new_object(
     assert [one.key for one in store.listing()] == ["a/key"]
     assert store.put_if_match("a/key", b"next", found.tag) is not None
     assert files_of(store.root) == {"a/key": b"next"}
-    assert survived == (step == 14), "there are as many steps as are tried"
+    assert survived == (step == 15), "there are as many steps as are tried"
 
 
 @pytest.mark.parametrize("step", range(6))
@@ -124,8 +125,9 @@ def test_a_late_writer_brings_the_file_up_to_the_newest(tmp_path: Path) -> None:
 def test_a_writer_who_is_overtaken_shows_what_has_overtaken_him(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One sleeps between looking for the highest number and replacing the file."""
+    """One sleeps between looking for the highest number and replacing the file, without a lock."""
     store = FolderStore(tmp_path)
+    monkeypatch.setattr(folder, "_locked", lambda _file: nullcontext())
     tag = store.put_if_absent("key", b"0") or ""
     replace = folder._replace
 
@@ -138,6 +140,43 @@ def test_a_writer_who_is_overtaken_shows_what_has_overtaken_him(
 
     monkeypatch.setattr(folder, "_replace", overtaken)
     store.put_if_match("key", b"1", tag)
+    assert files_of(tmp_path) == {"key": b"2"}
+
+
+def test_who_reads_the_file_never_sees_it_go_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who mends what a killed writer has left is overtaken by another writer."""
+    store, shown = FolderStore(tmp_path), []
+    tag = store.put_if_absent("key", b"0") or ""
+    with pytest.raises(KilledError), killed_at(8):
+        store.put_if_match("key", b"1", tag)
+    newest = store._newest("key")
+    assert newest is not None
+    other = threading.Thread(target=store.put_if_match, args=("key", b"2", newest[1].tag))
+    replace = folder._replace
+
+    def slow(file: Path, content: bytes) -> None:
+        if other.ident is None:
+            other.start()
+            other.join(0.2)
+        replace(file, content)
+        shown.append(content)
+
+    monkeypatch.setattr(folder, "_replace", slow)
+    store.get("key")
+    other.join()
+    assert shown == [b"1", b"2"]
+
+
+def test_a_program_that_hangs_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FolderStore(tmp_path)
+    tag = store.put_if_match("key", b"1", store.put_if_absent("key", b"0") or "") or ""
+    monkeypatch.setattr(folder, "PATIENCE", 0.0)
+    with folder._locked(tmp_path / ".replaced" / "key" / folder.LOCK_FILE):
+        store.put_if_match("key", b"2", tag)
     assert files_of(tmp_path) == {"key": b"2"}
 
 

@@ -109,6 +109,30 @@ def test_a_key_with_a_password_is_refused(keys: PrivateKeys) -> None:
         list(keys.all("demo", "root"))
 
 
+def test_the_newest_openssf_key_signs(keys: PrivateKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert keys.openssf("demo") is None
+    old, new = keys.add_openssf("demo"), keys.add_openssf("demo")
+    file = keys.folder / "demo" / f"openssf-{old.id}.pem"
+    os.utime(file, (0, 0))
+    found = keys.openssf("demo")
+    assert found is not None
+    assert found.id == new.id
+    if os.name != "nt":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        (keys.folder / "demo" / f"openssf-{new.id}.pem").chmod(0o640)
+        with pytest.raises(PrivateKeyError, match="Others can read"):
+            keys.openssf("demo")
+    monkeypatch.setenv("OUTPOST_OPENSSF_KEY", file.read_text())
+    found = keys.openssf("demo")
+    assert found is not None
+    assert found.id == old.id
+    release = keys.add("demo", "release")
+    text = (keys.folder / "demo" / f"release-{release.id}.pem").read_text()
+    monkeypatch.setenv("OUTPOST_OPENSSF_KEY", text)
+    with pytest.raises(PrivateKeyError, match="another kind than ECDSA on P-256"):
+        keys.openssf("demo")
+
+
 def test_keys_never_lie_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTPOST_KEYS", str(PROJECT_ROOT / "keys"))
     with pytest.raises(PrivateKeyError, match="lies in the repository"):

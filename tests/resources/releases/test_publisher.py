@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,24 @@ def test_a_rollback_is_one_more_move(publisher: Publisher, versions: list[NewVer
         publisher.roll_back(CHAMPION, None, "and further")
     assert publisher.roll_back(CHAMPION, b, "they were real").version == b
     assert [one.version for one in publisher.store.history(CHAMPION)] == [a, b, a, b]
+
+
+def test_renewing_offers_the_same_for_longer_and_is_no_step_on_the_way_back(
+    publisher: Publisher, versions: list[NewVersion]
+) -> None:
+    publisher.init_keys()
+    assert publisher.renew(CHAMPION, "renewed") is None
+    a = published(publisher, versions[0])
+    b = published(publisher, versions[1])
+    offered = publisher.store.head(CHAMPION)
+    assert offered is not None
+    later = replace(publisher, clock=lambda: offered.issued_at + timedelta(days=300))
+    renewed = later.renew(CHAMPION, "renewed")
+    assert renewed is not None
+    assert renewed == publisher.store.shown(CHAMPION)
+    assert (renewed.version, renewed.manifest_sha256) == (b, offered.manifest_sha256)
+    assert renewed.expires_at - offered.expires_at == timedelta(days=300)
+    assert publisher.roll_back(CHAMPION, None, "sees ghosts").version == a
 
 
 def test_a_rollback_goes_back_from_no_move_that_it_has_not_seen(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,17 +84,33 @@ def _add_use(commands: Any) -> None:
 
 
 def _update(chosen: argparse.Namespace) -> None:
-    result = updater_of(chosen.folder, chosen).check(now=not chosen.if_due, allow=_allowed(chosen))
+    updater = updater_of(chosen.folder, chosen)
+    with _not_logged():
+        result = updater.check(now=not chosen.if_due, allow=_allowed(chosen))
     if chosen.json:
         model = None if result.model is None else result.model.model_dump(mode="json")
         error = result.error
         about = None if error is None else {"problem": error.problem, "fix": error.fix}
         values = {"outcome": result.outcome, "message": result.message}
         print(json.dumps({**values, "model": model, "error": about}, indent=2))
-    else:
+    elif result.error is None:
         print(f"{result.outcome}: {result.message}")
     if result.error is not None:
         raise result.error
+
+
+@contextmanager
+def _not_logged() -> Iterator[None]:
+    """What comes of a check is printed here; logged as well, it would be there twice."""
+    from detector_runtime.updates.checking import OUTCOME_LOGGER
+
+    logger = logging.getLogger(OUTCOME_LOGGER)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _allowed(chosen: argparse.Namespace) -> list[Allowed]:

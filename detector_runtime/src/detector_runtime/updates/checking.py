@@ -53,7 +53,10 @@ Outcome = Literal["updated", "current", "kept", "expired", "not due", "busy", "f
 Allowed = Literal["replace own", "held back", "refused", "expired"]
 ALLOWED: tuple[Allowed, ...] = ("replace own", "held back", "refused", "expired")
 
-logger = logging.getLogger("detector_runtime")
+OUTCOME_LOGGER = "detector_runtime.updates"
+"""What came of checks, for those who do not look at what they return."""
+
+logger = logging.getLogger(OUTCOME_LOGGER)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from detector_runtime.settings import DetectorSettings
 from detector_runtime.system.files import FolderLock
 from detector_runtime.updates.checking import (
     ALLOWED,
+    OUTCOME_LOGGER,
     Allowed,
     CheckResult,
     Order,
@@ -56,6 +57,7 @@ FIRST_PATIENCE = 600.0
 """Seconds for which the first model is waited for, while another program fetches it."""
 
 logger = logging.getLogger("detector_runtime")
+outcomes = logging.getLogger(OUTCOME_LOGGER)
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,7 @@ class ModelUpdater:
         except ConfigurationError:
             raise
         except DetectorError as error:
-            logger.warning("Update of %s failed: %s", self.models.folder, error)
+            outcomes.warning("Update of %s failed: %s", self.models.folder, error)
             return CheckResult("failed", error.problem, self._model(), error)
 
     def _order(self, states: StateFile, allow: frozenset[Allowed]) -> Order:
