@@ -63,7 +63,7 @@ def _champion_lines(report: EvaluationReport) -> Iterator[str]:
     comparison = report.champion.comparison
     version = _literal(report.champion.version)
     yield (
-        f"Beside {version}, on the same {comparison.frames} real frames: "
+        f"Beside {version}, on the same {comparison.frames} real frame{'s' * (comparison.frames != 1)}: "
         f"**{comparison.verdict}**, by micro-F1"
     )
     yield ""
