@@ -9,6 +9,9 @@
 
 A directory is staged, hashed and renamed into place; the build record follows. A crash at any point
 leaves the whole artifact or none of it, and the next run completes.
+
+Where there is an object store as well, every artifact is in both before its run reports it, and one
+that another machine has made is fetched when it is opened.
 """
 
 import errno
@@ -24,17 +27,24 @@ from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
-from pydantic import Field, ValidationError
+from filelock import FileLock
+from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.errors import OutpostError
 from pipeline.files import replacing, write_text
 from pipeline.manifests import Manifest, Record, manifest_of, problems_in
-from pipeline.provenance import ArtifactVersion, Provenance
+from pipeline.progress import Report, silent
+from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from resources.files import last_touched, remove_tree, size_of
+from resources.object_store.base import ObjectStoreError
+from resources.object_store.opening import open_store
 from resources.paths import Paths
+from resources.remote_artifacts.remote import RemoteArtifactError, RemoteArtifacts
+from resources.run_log import reporter
 
 Parsed = TypeVar("Parsed", bound=Record)
 
+REMOTE_VARIABLE = "OUTPOST_ARTIFACTS"
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """What is younger may belong to a run that goes on: an artifact that is being written, or one that
@@ -88,16 +98,38 @@ class Removal:
 
 @dataclass(frozen=True)
 class ArtifactStore:
-    """Versioned artifact directories on the local disk."""
+    """Versioned artifact directories on the local disk, and all of them in an object store too.
+
+    Attributes:
+        remote: where other machines find them; None: they are on this one alone.
+        report: told how far transfers are.
+    """
 
     root: Path
+    remote: RemoteArtifacts | None = None
+    report: Report = silent
 
     def find_build(self, asset: str, partition: str | None, input_key: str) -> Provenance | None:
-        """The record of an earlier build of the same recipe, if its artifact is still whole."""
+        """The record of an earlier build of the same recipe, if its artifact is still whole.
+
+        Afterwards it is here and in the object store, wherever it was found.
+
+        Raises:
+            ArtifactStoreError: it is here, and cannot be brought into the object store.
+            ObjectStoreError: nobody can say whether another machine has made it.
+        """
         record = _read_record(self._asset_folder(asset, partition) / "builds" / f"{input_key}.json")
-        if record is None or not self._artifact(record.version).is_whole:
+        if record is not None and self._artifact(record.version).is_whole:
+            _renew(self._artifact(record.version))
+            self.upload(record)
+            return record
+        record = self.remote.made_by(input_key) if self.remote else None
+        if record is None or record.recipe.asset != asset or record.recipe.partition != partition:
             return None
-        _renew(self._artifact(record.version))
+        try:
+            self.open(record.version)
+        except (ArtifactMissingError, RemoteArtifactError):
+            return None
         return record
 
     @contextmanager
@@ -130,6 +162,10 @@ class ArtifactStore:
         Args:
             describe: gets the data version and returns the record to keep beside it.
             manifest: of the staged files, from whoever has hashed them already.
+
+        Raises:
+            ArtifactStoreError: the disk is full or the store cannot be written; or all is well
+                here, and the object store could not be reached.
         """
         with _disk_errors_explained(self.root):
             manifest = manifest or manifest_of(staged)
@@ -140,21 +176,90 @@ class ArtifactStore:
             builds = self._asset_folder(record.recipe.asset, record.recipe.partition) / "builds"
             file = builds / f"{record.recipe.input_key}.json"
             _write_text(file, record.model_dump_json(indent=1))
+        self.upload(record)
         return artifact, record
 
-    def open(self, version: ArtifactVersion) -> Artifact:
-        """A stored version.
+    def upload(self, record: Provenance) -> bool:
+        """Bring a whole artifact into the object store, if there is one and it lacks it.
+
+        Returns:
+            Whether anything was written.
 
         Raises:
-            ArtifactMissingError: it is not in this store, or not whole.
+            ArtifactStoreError: it could not be; here nothing has changed.
+        """
+        if self.remote is None:
+            return False
+        artifact = self._artifact(record.version)
+        try:
+            if self.remote.holds(record):
+                return False
+            self.remote.upload(record, artifact.path, artifact.manifest, self.report)
+        except (ObjectStoreError, RemoteArtifactError) as error:
+            raise ArtifactStoreError(
+                f"{record.version} is made and kept in {artifact.home}, but could not be brought "
+                f"to {self.remote.place}: {error.problem}",
+                f"{error.fix} Then materialize it again: the upload goes on, and nothing is made "
+                "twice.",
+            ) from error
+        return True
+
+    def open(self, version: ArtifactVersion) -> Artifact:
+        """A stored version, which is fetched where it is only in the object store.
+
+        Raises:
+            ArtifactMissingError: it is in no store, or not whole.
+            ArtifactStoreError: it cannot be written here; what has arrived is kept.
+            RemoteArtifactError: in the object store it is not what it was.
+            ObjectStoreError: the object store cannot be reached; what has arrived is kept.
         """
         artifact = self._artifact(version)
-        if not artifact.is_whole:
+        if artifact.is_whole:
+            return artifact
+        if self.remote is None:
             raise ArtifactMissingError(
                 f"The artifact {version} is not whole in {self.root}.",
                 f"Materialize {version.asset} again.",
             )
+        if not self.remote.holds_version(version.data_version):
+            raise ArtifactMissingError(
+                f"The artifact {version} is neither in {self.root} nor in {self.remote.place}.",
+                "Run `outpost artifacts upload` on the machine that has it, or materialize "
+                f"{version.asset} again.",
+            )
+        self._fetch(artifact, self.remote)
         return artifact
+
+    def _fetch(self, artifact: Artifact, remote: RemoteArtifacts) -> None:
+        """Bring a version here. What an attempt leaves that is broken off, the next one uses."""
+        version = artifact.version
+        folder = artifact.home.parent / "staging" / f"fetched-{artifact.home.name}"
+        staged = folder / "artifact"
+        with _disk_errors_explained(self.root):
+            (staged / "files").mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "lock"):
+                if artifact.is_whole:  # fetched by another process while this one waited
+                    return
+                stage = f"MiB of {asset_name(version.asset, version.partition)}"
+                manifest = remote.download(
+                    version.data_version, staged / "files", stage, self.report
+                )
+                _write_text(staged / "manifest.json", manifest.model_dump_json(indent=1))
+                self._keep_records(version)
+                _move_into_place(staged, artifact)
+            with suppress(OSError):  # Windows: a process that waits has the lock's file open
+                remove_tree(folder)
+
+    def _keep_records(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
+        """Write here what the object store knows of how a version was made."""
+        found = self.remote.records_of(version.data_version) if self.remote else ()
+        kept = tuple(record for record in found if record.version == version)
+        builds = self._asset_folder(version.asset, version.partition) / "builds"
+        for record in kept:
+            file = builds / f"{record.recipe.input_key}.json"
+            if not file.exists():
+                _write_text(file, record.model_dump_json(indent=1))
+        return kept
 
     def builds(self) -> Iterator[Provenance]:
         """Every build record in the store that can be trusted."""
@@ -166,17 +271,28 @@ class ArtifactStore:
     def provenance_of(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
         """Every recorded way in which a version was made, oldest first; changed records left out.
 
-        What was changed is named by `problems_of`.
+        What was changed is named by `problems_of`. The object store is asked where there is none
+        here.
         """
         records = (_read_record(file) for file in self._record_files(version))
-        found = (r for r in records if r is not None and r.data_version == version.data_version)
-        return tuple(sorted(found, key=lambda record: record.made_at))
+        found = tuple(r for r in records if r and r.data_version == version.data_version)
+        return tuple(
+            sorted(found or self._keep_records(version), key=lambda record: record.made_at)
+        )
 
     def problems_of(self, version: ArtifactVersion) -> tuple[str, ...]:
         """Every file of a version that is not what its manifest says, and every changed record.
 
-        All digests are computed again.
+        All digests are computed again. A version that is only in the object store is fetched, so
+        that its bytes can be verified.
         """
+        if self.remote is not None and not self._artifact(version).home.exists():
+            try:
+                self.open(version)
+            except RemoteArtifactError as error:
+                return (f"{version}: {error.problem}",)
+            except ArtifactMissingError:
+                pass  # which is said below
         return (*self._changed_files(version), *self._changed_records(version))
 
     def _changed_files(self, version: ArtifactVersion) -> tuple[str, ...]:
@@ -203,21 +319,34 @@ class ArtifactStore:
             if concerned and _read_record(file) is None:
                 yield f"{file}: the record was changed after the build"
 
+    def is_here(self, version: ArtifactVersion) -> bool:
+        """Whether a version is whole on this machine."""
+        return self._artifact(version).is_whole
+
     def files_of(self, version: ArtifactVersion) -> Path:
         """Where the files of a version are, whole or not."""
         return self._artifact(version).path
 
     def listing_of(self, version: ArtifactVersion) -> Manifest:
-        """The files that a version says it has."""
-        return self._artifact(version).manifest
+        """The files that a version says it has, wherever they are."""
+        artifact = self._artifact(version)
+        stored = None
+        if self.remote is not None and not artifact.home.exists():
+            stored = self.remote.stored(version.data_version)
+        return stored.manifest if stored else artifact.manifest
 
     def versions_holding(self, *sha256: str) -> tuple[ArtifactVersion, ...]:
-        """Versions whose manifest lists a file with one of these digests, recorded or not."""
+        """Versions whose manifest lists a file with one of these digests, recorded or not.
+
+        The object store is asked where there is none here.
+        """
         found = []
         for home in self._homes():
             manifest = _parsed(home / "manifest.json", Manifest)
             if manifest and any(entry.sha256 in sha256 for entry in manifest.files):
                 found.append(self._version_in(home, manifest))
+        if not found and self.remote is not None:
+            return self.remote.versions_holding(sha256)
         return tuple(found)
 
     def garbage(self, referred: set[ArtifactVersion]) -> tuple[Removal, ...]:
@@ -396,8 +525,26 @@ class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     paths: Paths
     folder: str = Field(default="", description="Empty: artifacts/ in the state folder.")
+    remote: str = Field(
+        default="",
+        description="A folder, s3://bucket or s3://bucket/prefix in which every artifact is kept "
+        f"too, for other machines. Empty: what {REMOTE_VARIABLE} says, else none. Credentials are "
+        "found by boto3 alone: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or ~/.aws.",
+    )
+    _log: Callable[[str], None] | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Transfers of a run are told in its log."""
+        self._log = context.log.info if context.log else None
 
     @property
     def store(self) -> ArtifactStore:
-        """The store on the local disk."""
-        return ArtifactStore(Path(self.folder) if self.folder else self.paths.state.artifacts)
+        """The store on the local disk, with the object store that is configured.
+
+        Raises:
+            ObjectStoreError: its location is written otherwise than it should be.
+        """
+        folder = Path(self.folder) if self.folder else self.paths.state.artifacts
+        location = self.remote or os.environ.get(REMOTE_VARIABLE, "")
+        remote = RemoteArtifacts(open_store(location)) if location else None
+        return ArtifactStore(folder, remote, reporter(self._log))

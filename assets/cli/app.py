@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.cli.annotate import annotate_app
+from assets.cli.artifacts import artifacts_app
 from assets.cli.batches import batches_app
 from assets.cli.context import Game, resources_of
 from assets.cli.cvat import cvat_app
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 game_app = typer.Typer(no_args_is_help=True, help="Look at installed games.")
 app.add_typer(game_app, name="game")
+app.add_typer(artifacts_app, name="artifacts")
 app.add_typer(gpu_app, name="gpu")
 app.add_typer(batches_app, name="batches")
 app.add_typer(cvat_app, name="cvat")
@@ -157,7 +159,7 @@ def gc(
 
     Example: `outpost gc --delete`
     """
-    from assets.operations.gc import collect_garbage
+    from assets.operations.kept_artifacts import collect_garbage
 
     with explained():
         removals = collect_garbage(resources_of(context), delete=delete)

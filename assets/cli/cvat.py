@@ -75,9 +75,9 @@ def pull(
 
     Example: `outpost cvat pull --game aoe2`
     """
-    from assets.core.building import reporter
     from assets.core.terminal import progress_shown
     from assets.operations.annotating.push_pull import pull as pull_tasks
+    from resources.run_log import reporter
 
     with explained(), progress_shown(errors):
         pulled = pull_tasks(resources_of(context), game, task, reporter())

@@ -20,17 +20,14 @@ from assets.core.metadata import table
 from assets.core.page_images import with_images_served
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
-from pipeline.progress import Progress, Report, seconds_in_words
+from pipeline.progress import Report, seconds_in_words
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe, asset_name
 from resources.artifacts import Artifact, ArtifactStore
-
-PROGRESS_LOGGER = logging.getLogger("outpost.progress")
-"""Every reading of every stage, for whoever draws a progress bar."""
+from resources.run_log import reporter
 
 NOTICE_LOGGER = logging.getLogger("outpost.notices")
 """What a person should read while it happens, in the run's log and on a terminal."""
 
-SECONDS_BETWEEN_LOG_LINES = 5.0
 DATA_VERSION_TAG = "dagster/data_version"
 
 Metadata = Mapping[str, Any]
@@ -103,24 +100,6 @@ def build_asset(
         f"version {earlier.data_version[:12]} is kept and no work was done."
     )
     return _result(build, earlier, show, skipped=True)
-
-
-def reporter(log: Callable[[str], None] | None = None) -> Report:
-    """A progress listener that logs the first and last reading of a stage and few between.
-
-    Args:
-        log: of a run; without one, progress is for the terminal alone.
-    """
-    last_logged = {"at": 0.0}
-
-    def report(progress: Progress) -> None:
-        PROGRESS_LOGGER.info("%s", progress, extra={"progress": progress})
-        due = time.monotonic() - last_logged["at"] > SECONDS_BETWEEN_LOG_LINES
-        if log is not None and (due or progress.done == progress.total):
-            last_logged["at"] = time.monotonic()
-            log(str(progress))
-
-    return report
 
 
 def notice(log: Callable[[str], None], message: str) -> None:
@@ -222,6 +201,7 @@ def _result(
             "made_in_seconds": record.seconds,
             "made_by_run": record.run_id,
             "folder": dg.MetadataValue.path(str(artifact.path)),
+            **_other_place(build.store),
             "bytes": artifact.manifest.total_bytes,
             "files": len(artifact.manifest.files),
             "made_from": table(
@@ -230,3 +210,8 @@ def _result(
             ),
         },
     )
+
+
+def _other_place(store: ArtifactStore) -> Metadata:
+    """Where other machines find an artifact: it is there before its run reports it."""
+    return {"also_in": store.remote.place} if store.remote else {}

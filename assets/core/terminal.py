@@ -15,8 +15,9 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from assets.core.building import NOTICE_LOGGER, PROGRESS_LOGGER
+from assets.core.building import NOTICE_LOGGER
 from pipeline.progress import Progress
+from resources.run_log import PROGRESS_LOGGER
 
 SECONDS_BETWEEN_LINES = 10.0
 Listener = Callable[[logging.LogRecord], None]

@@ -7,15 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import (
-    AssetBuild,
-    Metadata,
-    build_asset,
-    latest,
-    latest_version,
-    notice,
-    reporter,
-)
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, latest_version, notice
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.runs import is_taken_out
@@ -48,6 +40,7 @@ from pipeline.provenance import ArtifactVersion, code_version_of
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import Exports
+from resources.run_log import reporter
 
 GROUP = "annotations"
 

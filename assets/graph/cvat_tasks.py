@@ -20,7 +20,6 @@ from assets.core.building import (
     latest_version,
     made_from,
     notice,
-    reporter,
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
@@ -37,6 +36,7 @@ from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.cvat import Cvat
 from resources.gpu.leases.file_lock import hold_lock
 from resources.paths import Paths
+from resources.run_log import reporter
 
 if TYPE_CHECKING:
     from resources.cvat.push import TaskInCvat

@@ -15,7 +15,6 @@ from assets.core.building import (
     latest_version,
     made_from,
     notice,
-    reporter,
 )
 from assets.core.keys import GameKeys
 from assets.graph.annotations import held_out_batches, merged_batches
@@ -48,6 +47,7 @@ from pipeline.progress import track
 from pipeline.provenance import code_version_behind
 from pipeline.release.package import RuntimePackage
 from resources.artifacts import Artifact, ArtifactMissingError, ArtifactStore
+from resources.run_log import reporter
 from resources.screenshots import Screenshots
 
 BOXES_OF_A_FRAME = 15.0

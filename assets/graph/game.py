@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice, reporter
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, notice
 from assets.core.keys import GameKeys
 from assets.core.metadata import image, table
 from pipeline.backgrounds.preview import background_sheet
@@ -25,6 +25,7 @@ from pipeline.sprites.library import LibraryWriter, OpenLibrary
 from pipeline.sprites.sheets import contact_sheet
 from resources.artifacts import Artifacts
 from resources.game_files import GameFiles
+from resources.run_log import reporter
 
 GROUP = "game"
 BACKGROUNDS: dict[Kind, str] = {

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from assets.core.building import AssetBuild, Metadata, build_asset, latest, reporter
+from assets.core.building import AssetBuild, Metadata, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.core.known_errors import KNOWN_ERRORS
 from assets.core.launchpad import LaunchpadError
@@ -46,6 +46,7 @@ from pipeline.scenes.sources.catalogue import catalogue_of, shapes_of
 from pipeline.sprites.library import OpenLibrary
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
+from resources.run_log import reporter
 
 GROUP = "scenes"
 SCENE_CODE = ("pipeline.scenes.dataset.writer",)

@@ -12,15 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.core.building import (
-    AssetBuild,
-    Metadata,
-    build_asset,
-    latest,
-    made_from,
-    notice,
-    reporter,
-)
+from assets.core.building import AssetBuild, Metadata, build_asset, latest, made_from, notice
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import PREVIEW, ShownImage, drawing, image, table
@@ -56,6 +48,7 @@ from pipeline.training.scale import shrunk_frames, training_scale
 from resources.artifacts import Artifacts, ArtifactStore
 from resources.files import remove_tree
 from resources.gpu import Gpu
+from resources.run_log import reporter
 
 GROUP = "model"
 TRAINING_CODE = (

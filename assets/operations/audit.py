@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assets.core.building import reporter
 from pipeline.errors import OutpostError
 from pipeline.games.files import Overlay
 from pipeline.games.index import GameFile, GameFolderError, GameIndex, files_of, how_to_point_at
@@ -15,6 +14,7 @@ from pipeline.release.audit import AuditReport, Findings, SourceCheck, audit
 from resources.defaults import Resources
 from resources.exports import Exports
 from resources.game_files import GameFiles
+from resources.run_log import reporter
 
 
 def audit_model(subject: Path, resources: Resources, pack: str | Path | None = None) -> AuditReport:

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.building import latest, latest_version, reporter
+from assets.core.building import latest, latest_version
 from assets.core.keys import GameKeys
 from assets.core.runs import Outcome, materialize, register_batches
 from assets.definitions import build_definitions
@@ -31,6 +31,7 @@ from pipeline.training.estimate import TrainingImages, estimate_seconds
 from pipeline.training.job import TrainingSpec, hyperparameters
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.run_log import reporter
 
 REST_IN_SCREENSHOTS = 130
 """All that the demo does beside training takes about as long as drawing so many screenshots on one

@@ -23,7 +23,6 @@ import httpx
 from dagster import DagsterRunStatus
 from rich.console import Console
 
-from assets.core.building import reporter
 from assets.core.runs import register_batches
 from assets.core.terminal import progress_shown
 from assets.definitions import games_served
@@ -34,6 +33,7 @@ from pipeline.games.pack import load_pack
 from pipeline.progress import seconds_in_words
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.run_log import reporter
 from resources.state import STATE_VARIABLE, StateFolder, project_file
 
 Tell = Callable[[str], None]
@@ -245,6 +245,8 @@ def what_is_where(server: DevServer, resources: Resources) -> Iterator[str]:
     for pack in packs:
         yield f"  CVAT exports   {resources.exports.path(pack.name)}"
     yield f"  artifacts      {server.state.artifacts}"
+    if remote := resources.artifacts.store.remote:
+        yield f"                 {remote.place}, for other machines too"
     yield f"  log            {server.log}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.core.building import latest, made_from, reporter
+from assets.core.building import latest, made_from
 from assets.graph.annotations import held_out_boxes
 from pipeline.gallery.collections import GalleryError, read_collection
 from pipeline.gallery.page import write_gallery
@@ -15,6 +15,7 @@ from pipeline.provenance import ArtifactVersion, asset_name
 from resources.artifacts import Artifact, ArtifactMissingError, ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.run_log import reporter
 
 VERSION_DIGITS = 12
 PER_BATCH = ("cvat_export", "prelabels", "label_corrections")

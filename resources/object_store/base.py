@@ -93,6 +93,14 @@ class ObjectStore(Protocol):
             ObjectMissingError: there is no such object.
         """
 
+    def get_range(self, key: str, first: int, size: int) -> bytes:
+        """Some bytes of an object, which has that many.
+
+        Raises:
+            ObjectMissingError: there is no such object.
+            ObjectStoreError: it ends before them.
+        """
+
     def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
         """Objects whose key begins so, by key."""
 
@@ -109,6 +117,14 @@ def checked_key(key: str) -> str:
     if not all(_PART.fullmatch(part) for part in key.split("/")):
         raise ValueError(f"'{key}' is no key: parts of letters, digits and ._+- between slashes")
     return key
+
+
+def too_short(key: str, place: str) -> ObjectStoreError:
+    """The error of an object that ends before the bytes that are asked for."""
+    return ObjectStoreError(
+        f"{key} in {place} is shorter than it was written.",
+        "Remove it, and write it again from where it came.",
+    )
 
 
 def missing(key: str, place: str) -> ObjectMissingError:

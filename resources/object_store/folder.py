@@ -41,6 +41,7 @@ from resources.object_store.base import (
     StoredObject,
     checked_key,
     missing,
+    too_short,
 )
 
 REPLACED = ".replaced"
@@ -131,6 +132,19 @@ class FolderStore:
                 raise missing(key, self.place) from error
             mib = neighbour.stat().st_size >> 20
         report(Progress(f"MiB of {file.name}", mib, mib, time.monotonic() - began))
+
+    def get_range(self, key: str, first: int, size: int) -> bytes:
+        """See `ObjectStore`."""
+        with self._explained():
+            try:
+                with self._file(key).open("rb") as stream:
+                    stream.seek(first)
+                    content = stream.read(size)
+            except FileNotFoundError as error:
+                raise missing(key, self.place) from error
+        if len(content) < size:
+            raise too_short(key, self.place)
+        return content
 
     def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
         """See `ObjectStore`."""

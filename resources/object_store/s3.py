@@ -28,6 +28,7 @@ from resources.object_store.base import (
     StoredObject,
     checked_key,
     missing,
+    too_short,
 )
 
 ATTEMPTS = 4
@@ -114,6 +115,20 @@ class S3Store:
                 f"{file} cannot be written: {error.strerror or error}.",
                 "Make room on the disk, and check that you may write there.",
             ) from error
+
+    def get_range(self, key: str, first: int, size: int) -> bytes:
+        """See `ObjectStore`."""
+        named = {**self._named(key), "Range": f"bytes={first}-{first + size - 1}"}
+
+        def read() -> bytes:
+            with closing(self._client.get_object(**named)["Body"]) as body:
+                content: bytes = body.read()
+                return content
+
+        content = self._asked(key, read)
+        if len(content) < size:
+            raise too_short(key, self.place)
+        return content
 
     def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
         """See `ObjectStore`."""
@@ -256,6 +271,8 @@ class S3Store:
     def _refused(self, error: Any) -> ObjectStoreError:
         code = _code(error)
         problem = f"{self.place} refuses: {code}: {_quoted(error.response['Error'].get('Message'))}"
+        if code == "InvalidRange":
+            return too_short("An object", self.place)
         if code == "NoSuchBucket":
             return ObjectStoreError(
                 problem, "Make the bucket, or correct its name and AWS_ENDPOINT_URL."

@@ -12,7 +12,7 @@ import pytest
 from assets.core.building import AssetBuild, build_asset
 from assets.core.metadata import drawing
 from assets.core.page_images import images_folder, with_images_served
-from assets.operations.gc import collect_garbage
+from assets.operations.kept_artifacts import collect_garbage
 from resources.artifacts import ABANDONED_AFTER_SECONDS, Artifacts
 from resources.defaults import Resources
 from resources.instance import open_instance

@@ -27,7 +27,7 @@ from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from assets.operations.annotating.batch_choice import chosen_batches
 from assets.operations.gallery import make_gallery
-from assets.operations.gc import collect_garbage
+from assets.operations.kept_artifacts import collect_garbage
 from pipeline.annotation.annotation_batch import SelectionSummary
 from pipeline.annotation.prelabels import Prelabels
 from pipeline.gallery.collections import GalleryError

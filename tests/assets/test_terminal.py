@@ -5,9 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from assets.core.building import notice, reporter
+from assets.core.building import notice
 from assets.core.terminal import progress_shown
 from pipeline.progress import Progress
+from resources.run_log import reporter
 
 
 def shown(*readings: Progress, terminal: bool) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.core.building import latest, latest_version, made_from, reporter
+from assets.core.building import latest, latest_version, made_from
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
@@ -22,6 +22,7 @@ from pipeline.provenance import ArtifactVersion
 from resources.artifacts import ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.run_log import reporter
 
 
 class UnknownAnnotationBatchError(OutpostError):

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.core.building import reporter
 from assets.graph.evaluation import judgement_of
 from detector_runtime import open_detector
 from pipeline.errors import OutpostError
@@ -22,6 +21,7 @@ from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.formats.coco import ReadOptions, read_export
 from pipeline.labels.training_set import DATASET_FILE, TrainingSet
+from resources.run_log import reporter
 
 RAW_MODELS = (".onnx", ".pt")
 """Files that say nothing of thresholds; a bundle does."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from detector_runtime.updates.documents import ChannelPointer, KeySet
 
-from assets.core.building import reporter
 from assets.operations.publishing.release_keys import publisher_of
 from pipeline.errors import OutpostError
 from pipeline.progress import Report
@@ -19,6 +18,7 @@ from pipeline.release.version import OpenVersion
 from resources.defaults import Resources
 from resources.object_store.conformance import Finding, examine
 from resources.releases.release_store import NoKeysError, PublishedVersion, ReleaseStore
+from resources.run_log import reporter
 
 
 class PromotionError(OutpostError):

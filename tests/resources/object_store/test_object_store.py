@@ -13,7 +13,12 @@ import pytest
 from doubles import localstack, seaweed
 
 from pipeline.progress import Progress
-from resources.object_store.base import ObjectListing, ObjectMissingError, ObjectStore
+from resources.object_store.base import (
+    ObjectListing,
+    ObjectMissingError,
+    ObjectStore,
+    ObjectStoreError,
+)
 from resources.object_store.conformance import examine, writes_conditionally
 from resources.object_store.opening import open_store
 
@@ -74,6 +79,17 @@ def test_what_is_written_is_read(store: ObjectStore) -> None:
     assert (found.content, found.tag) == (b"one", tag)
     assert store.put_if_absent("a/empty", b"") is not None
     assert store.get("a/empty").content == b""  # type: ignore[union-attr]
+
+
+def test_some_bytes_of_an_object_are_read(store: ObjectStore) -> None:
+    store.put_if_absent("key", b"0123456789")
+    assert store.get_range("key", 0, 10) == b"0123456789"
+    assert store.get_range("key", 3, 4) == b"3456"
+    for first in (8, 10, 20):
+        with pytest.raises(ObjectStoreError, match="shorter"):
+            store.get_range("key", first, 5)
+    with pytest.raises(ObjectMissingError):
+        store.get_range("none", 0, 1)
 
 
 def test_an_object_that_is_there_stays(store: ObjectStore, tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""Where artifacts are kept, how they get to other machines, and removing those of no use."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets.core.building import version_of
+from assets.core.page_images import images_folder, images_named_in
+from pipeline.provenance import ArtifactVersion
+from resources.artifacts import (
+    ABANDONED_AFTER_SECONDS,
+    REMOTE_VARIABLE,
+    ArtifactStoreError,
+    Removal,
+    abandoned,
+)
+from resources.defaults import Resources
+from resources.instance import open_instance
+
+EVENTS_A_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class KeptArtifact:
+    """The newest version of an asset or partition, and where it lies.
+
+    Attributes:
+        here: whether it is whole on this machine.
+        remote: whether it is in the object store; None where there is none.
+        bytes: of its files; None where it is not here.
+    """
+
+    asset: str
+    partition: str | None
+    version: str
+    here: bool
+    remote: bool | None
+    bytes: int | None
+
+
+def kept_artifacts(resources: Resources) -> tuple[KeptArtifact, ...]:
+    """What was materialized, and where it lies.
+
+    Raises:
+        ObjectStoreError: the object store cannot be reached.
+    """
+    store = resources.artifacts.store
+    remote = store.remote.versions() if store.remote else None
+    with open_instance(resources.state) as instance:
+        versions = [version_of(event) for event in _materializations(instance)]
+    # The newest of each asset and partition comes first.
+    newest = {(v.asset, v.partition): v for v in reversed(versions) if v is not None}
+    return tuple(
+        KeptArtifact(
+            asset,
+            partition,
+            version.data_version,
+            here := store.is_here(version),
+            None if remote is None else version.data_version in remote,
+            store.listing_of(version).total_bytes if here else None,
+        )
+        for (asset, partition), version in sorted(newest.items(), key=lambda item: str(item[1]))
+    )
+
+
+def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
+    """Bring to the object store what is here, is referred to, and is not there yet.
+
+    Raises:
+        ArtifactStoreError: no object store is configured, or something could not be uploaded.
+    """
+    store = resources.artifacts.store
+    if store.remote is None:
+        raise ArtifactStoreError(
+            "Nobody has said where artifacts are kept for other machines.",
+            f"Set {REMOTE_VARIABLE} to a folder, s3://bucket or s3://bucket/prefix.",
+        )
+    with open_instance(resources.state) as instance:
+        events = (version_of(event) for event in _materializations(instance))
+        referred = {version for version in events if version is not None}
+    unused = {removal.path for removal in store.garbage(referred)}
+    return tuple(
+        record.version
+        for record in store.builds()
+        if store.is_here(record.version)
+        and store.files_of(record.version).parent not in unused
+        and store.upload(record)
+    )
+
+
+def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...]:
+    """Find what nothing refers to or works on any more, and remove it if asked to.
+
+    That is artifacts and images of pages that no materialization reported, what was left in
+    staging, and the folders of trainings that failed or were killed.
+    """
+    store, state = resources.artifacts.store, resources.state
+    with open_instance(state) as instance:
+        events = tuple(_materializations(instance))
+        versions = (version_of(event) for event in events)
+        removals = store.garbage({version for version in versions if version is not None})
+        images = _unused_images(instance, events)
+    removals += abandoned(state.jobs.glob("*"), "was left behind by a training that did not end")
+    if delete:
+        store.remove(removals)
+        for image in images:
+            image.path.unlink(missing_ok=True)
+    return (*removals, *images)
+
+
+def _unused_images(
+    instance: dg.DagsterInstance, events: Iterable[dg.AssetMaterialization]
+) -> tuple[Removal, ...]:
+    """Images of no page; young ones may belong to a materialization that is being reported."""
+    folder = images_folder(instance)
+    if folder is None or not folder.is_dir():
+        return ()
+    used = {name for event in events for name in images_named_in(event.metadata)}
+    oldest = time.time() - ABANDONED_AFTER_SECONDS
+    return tuple(
+        Removal(file, "no materialization shows it", file.stat().st_size)
+        for file in sorted(folder.iterdir())
+        if file.name not in used and file.stat().st_mtime < oldest
+    )
+
+
+def _materializations(instance: dg.DagsterInstance) -> Iterator[dg.AssetMaterialization]:
+    """Every materialization in the instance's history."""
+    for key in instance.all_asset_keys():
+        cursor: str | None = None
+        while True:
+            page = instance.fetch_materializations(key, limit=EVENTS_A_PAGE, cursor=cursor)
+            found = (record.asset_materialization for record in page.records)
+            yield from (event for event in found if event is not None)
+            if not page.has_more:
+                break
+            cursor = page.cursor

@@ -1,0 +1,180 @@
+"""Which bytes of an artifact lie in which object.
+
+Files that the store does not have yet are cut, one behind the other in the order of their paths,
+into blocks of `BLOCK_BYTES`. Each block is an object named by its digest. So thousands of small
+images take few requests, a large file is sent in parts side by side, an upload that was broken off
+finds again what it has sent, and files that an artifact shares with what it was made from are
+stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+
+from pydantic import Field, field_validator
+
+from pipeline.manifests import FileEntry, Manifest, Record
+
+BLOCK_BYTES = 16 << 20
+
+
+class Extent(Record):
+    """Bytes of a file that lie in one object, one behind the other."""
+
+    block: int = Field(ge=0, description="Index into the manifest's blocks.")
+    offset: int = Field(ge=0, description="Where they begin in the object.")
+    size: int = Field(gt=0, description="Bytes.")
+
+
+class StoredFile(FileEntry):
+    """A file and where its bytes lie, in order; none for an empty file."""
+
+    extents: tuple[Extent, ...]
+
+    @field_validator("path")
+    @classmethod
+    def _is_below(cls, path: str) -> str:
+        """Whoever can write the store must not reach anything else on this machine."""
+        posix, windows = PurePosixPath(path), PureWindowsPath(path)
+        if posix.is_absolute() or windows.drive or windows.root or ".." in windows.parts:
+            raise ValueError("leads out of the artifact")
+        return path
+
+
+class StoredManifest(Record):
+    """An artifact's files as they lie in the store."""
+
+    blocks: tuple[str, ...] = Field(description="SHA-256 of every object that is needed.")
+    files: tuple[StoredFile, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Without the places."""
+        plain = (FileEntry(path=f.path, size=f.size, sha256=f.sha256) for f in self.files)
+        return Manifest(files=tuple(plain))
+
+    @property
+    def places(self) -> dict[str, tuple[Place, ...]]:
+        """By the digest of a file, where its bytes lie."""
+        return {
+            file.sha256: tuple(Place(self.blocks[e.block], e.offset, e.size) for e in file.extents)
+            for file in self.files
+        }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Bytes in an object.
+
+    Attributes:
+        block: SHA-256 of the object.
+        offset: in it.
+        size: bytes.
+    """
+
+    block: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Bytes of a file.
+
+    Attributes:
+        file: its entry.
+        offset: in it.
+        size: bytes.
+    """
+
+    file: FileEntry
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """Neighbouring bytes of one object.
+
+    Attributes:
+        block: SHA-256 of the object.
+        first: the first byte of it that is read.
+        size: bytes.
+        parts: for each of them, the path of a file, where in that file, and which of the bytes.
+    """
+
+    block: str
+    first: int
+    size: int
+    parts: tuple[tuple[str, int, slice], ...]
+
+
+def blocks_of(files: Iterable[FileEntry]) -> tuple[tuple[Slice, ...], ...]:
+    """Cut files into blocks; of two with the same bytes one is taken, of empty ones none."""
+    distinct = {file.sha256: file for file in reversed(tuple(files))}
+    blocks: list[list[Slice]] = []
+    room = 0
+    for file in sorted(distinct.values(), key=lambda entry: entry.path):
+        offset = 0
+        while offset < file.size:
+            if not room:
+                blocks.append([])
+                room = BLOCK_BYTES
+            size = min(room, file.size - offset)
+            blocks[-1].append(Slice(file, offset, size))
+            offset, room = offset + size, room - size
+    return tuple(tuple(block) for block in blocks)
+
+
+def places_in(blocks: Sequence[tuple[str, tuple[Slice, ...]]]) -> dict[str, tuple[Place, ...]]:
+    """By the digest of a file, where its bytes lie in blocks of these digests."""
+    places: dict[str, tuple[Place, ...]] = {}
+    for digest, slices in blocks:
+        offset = 0
+        for part in slices:
+            place = Place(digest, offset, part.size)
+            places[part.file.sha256] = (*places.get(part.file.sha256, ()), place)
+            offset += part.size
+    return places
+
+
+def stored_manifest(manifest: Manifest, places: Mapping[str, tuple[Place, ...]]) -> StoredManifest:
+    """A manifest with the places of all its files, each of which has some or is empty."""
+    numbers: dict[str, int] = {}
+    files = tuple(
+        StoredFile(
+            **entry.model_dump(),
+            extents=tuple(
+                Extent(
+                    block=numbers.setdefault(place.block, len(numbers)),
+                    offset=place.offset,
+                    size=place.size,
+                )
+                for place in places.get(entry.sha256, ())
+            ),
+        )
+        for entry in manifest.files
+    )
+    return StoredManifest(blocks=tuple(numbers), files=files)
+
+
+def reads_of(stored: StoredManifest, files: Iterable[StoredFile]) -> tuple[Read, ...]:
+    """What has to be read for some files: no byte that is in none, neighbours in one request."""
+    wanted = []
+    for file in files:
+        at = 0
+        for extent in file.extents:
+            wanted.append((stored.blocks[extent.block], extent.offset, extent.size, file.path, at))
+            at += extent.size
+    reads: list[tuple[str, int, int, list[tuple[str, int, slice]]]] = []
+    for block, offset, size, path, at in sorted(wanted):
+        if not reads or reads[-1][0] != block or offset > reads[-1][2]:
+            reads.append((block, offset, offset, []))
+        _, first, end, parts = reads[-1]
+        parts.append((path, at, slice(offset - first, offset - first + size)))
+        reads[-1] = (block, first, max(end, offset + size), parts)
+    return tuple(
+        Read(block, first, end - first, tuple(parts)) for block, first, end, parts in reads
+    )
