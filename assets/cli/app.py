@@ -19,6 +19,7 @@ from assets.cli.cvat import cvat_app
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 from assets.cli.releases import release_app
+from assets.cli.thresholds import thresholds_app
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ app.add_typer(batches_app, name="batches")
 app.add_typer(cvat_app, name="cvat")
 app.add_typer(annotate_app, name="annotate")
 app.add_typer(release_app, name="release")
+app.add_typer(thresholds_app, name="thresholds")
 
 
 @app.command()
