@@ -25,6 +25,7 @@ from pipeline.progress import seconds_in_words
 if TYPE_CHECKING:
     from assets.core.runs import Outcome
     from assets.operations.demo import DemoResult
+    from pipeline.evaluation.comparison.modes import ModeScore
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
@@ -349,6 +350,12 @@ def evaluate(
             max=1,
         ),
     ] = None,
+    modes: Annotated[
+        bool,
+        typer.Option(
+            "--modes", help="Also run it in each mode of the runtime: sizes, tiles, adaptive tiles."
+        ),
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -359,7 +366,7 @@ def evaluate(
     from assets.core.terminal import progress_shown
     from assets.operations.models.evaluate import EvaluationRequest, run_evaluation
 
-    request = EvaluationRequest(model, data, game, out, against, confidence)
+    request = EvaluationRequest(model, data, game, out, against, confidence, modes)
     with explained(), progress_shown(errors):
         report, page = run_evaluation(request)
     if as_json:
@@ -373,9 +380,21 @@ def evaluate(
         if report.champion is not None:
             of_record = report.champion.comparison.of_record
             plain(f"Beside {report.champion.version}: {of_record.explanation}")
+        if report.modes:
+            print_table(
+                ("mode", "micro-F1", "AP50", "ms", "times", "beside the first"),
+                map(_mode_row, report.modes),
+            )
         plain(str(page))
     if show:
         webbrowser.open(page.resolve().as_uri())
+
+
+def _mode_row(one: ModeScore) -> tuple[str, ...]:
+    figures = ("" if figure is None else f"{figure:.3f}" for figure in (one.f1, one.ap50))
+    compared = one.beside_shipped
+    verdict = compared.of_record.explanation if compared else "ships"
+    return (one.name, *figures, f"{one.ms:.1f}", f"{one.times:.2f}", verdict)
 
 
 @game_app.command("check")

@@ -82,11 +82,7 @@ def _print_proposal(proposal: ThresholdProposal) -> None:
     columns = ("class", "objects", "now", "best", "F1", "cross-fitted F1", "gain, 95%", "")
     if suggestion.classes:
         print_table(columns, _rows(proposal))
-    else:
-        plain(
-            f"Nothing can be told of {suggestion.frames} frames of "
-            f"{suggestion.sessions or 'unknown'} sessions: it takes at least two sessions."
-        )
+    plain(f"Judged on {suggestion.basis}.")
     overall = suggestion.overall
     if overall is None:
         plain("No class is known to be better from another confidence on.")

@@ -211,7 +211,7 @@ def show_thresholds(suggested: ClassThresholds, game: str) -> Metadata:
     )
     shown: Metadata = {
         "suggested": len(suggestion.justified),
-        "judged_on": _judged_on(suggestion),
+        "judged_on": suggestion.basis,
         "classes": table(
             ("class", "objects", "now", "best", "F1", "cross-fitted F1", "gain, 95%", ""), rows
         ),
@@ -228,12 +228,6 @@ def show_thresholds(suggested: ClassThresholds, game: str) -> Metadata:
         "gain": suggestion.overall.gain.text,
         "promote": f"outpost thresholds promote --game {game}",
     }
-
-
-def _judged_on(suggestion: ThresholdSuggestion) -> str:
-    sessions = suggestion.sessions
-    alone = "" if suggestion.classes else ": sessions of their own are needed to tell anything"
-    return f"{suggestion.frames} frames of {sessions or 'unknown'} sessions{alone}"
 
 
 def _verdicts(

@@ -39,6 +39,13 @@ class ThresholdSuggestion(Record):
         )
 
     @property
+    def basis(self) -> str:
+        """What was judged, and why that tells nothing where it does not."""
+        number = self.sessions or "unknown"
+        frames = f"{self.frames} frames of {number} session{'s' * (self.sessions != 1)}"
+        return frames if self.classes else f"{frames}; to tell anything takes at least two"
+
+    @property
     def justified(self) -> tuple[FittedThreshold, ...]:
         """The classes that would be better from another confidence on."""
         return tuple(one for one in self.classes if one.is_justified)

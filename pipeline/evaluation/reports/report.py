@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.evaluation.comparison.champion import ChampionComparison
+from pipeline.evaluation.comparison.modes import ModeScore
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import MIN_IOU
 from pipeline.evaluation.metrics.fitted_thresholds import (
@@ -81,6 +82,11 @@ class EvaluationReport(Record):
         None,
         description="The model that was packaged last before this one, on the same real frames; "
         "None for the first one, and in reports of before.",
+    )
+    modes: tuple[ModeScore, ...] = Field(
+        (),
+        description="The model in each mode of the runtime on the real frames, the shipped one "
+        "first; empty unless asked for.",
     )
 
 
