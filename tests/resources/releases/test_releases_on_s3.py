@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from doubles import seaweed
+from doubles import localstack, seaweed
 from doubles.releases import new_version
 
 from pipeline.release.channels import CHAMPION
@@ -39,7 +41,24 @@ def publisher_of(tmp_path: Path, store: S3Store) -> Publisher:
     return Publisher(ReleaseStore(store, "demo"), PrivateKeys(tmp_path / "keys"), "tester")
 
 
-def test_of_people_who_promote_at_once_one_wins(server: seaweed.Seaweed, tmp_path: Path) -> None:
+@pytest.fixture(params=["weed", "localstack"])
+def either(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """One of two servers that have nothing in common."""
+    opened = {"weed": seaweed.seaweed, "localstack": localstack.localstack}[request.param]
+    with ExitStack() as stack:
+        try:
+            running: Any = stack.enter_context(opened(tmp_path / request.param))
+        except localstack.NotInstallableError as error:
+            pytest.skip(str(error))
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+@pytest.mark.usefixtures("either")
+def test_of_people_who_promote_at_once_one_wins(tmp_path: Path) -> None:
     publisher = publisher_of(tmp_path, S3Store(seaweed.BUCKET, "deep"))
     publisher.init_keys()
     versions = [publisher.publish(new_version(tmp_path / name)) for name in "abcd"]
