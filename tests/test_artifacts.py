@@ -32,6 +32,7 @@ from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
+from pipeline.evaluation.class_thresholds import ClassThresholds, ThresholdSuggestion
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import (
     JudgedFrame,
@@ -195,6 +196,12 @@ KINDS = {
             )
         },
     ),
+    "class_thresholds": Kind(
+        ClassThresholds.open,
+        "class_thresholds",
+        ("class_thresholds.json",),
+        {"pipeline/evaluation/class_thresholds.py": frozenset({"class_thresholds.json"})},
+    ),
     "runtime_package": Kind(
         RuntimePackage.open,
         "runtime_package",
@@ -298,7 +305,10 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     write_export_reports(home / "onnx_export", CLASSES)
     export = OnnxExport.open(home / "onnx_export")
     yield "onnx_export", export
-    yield "evaluation", _evaluated(home / "evaluation", batch)
+    evaluated = _evaluated(home / "evaluation", batch)
+    yield "evaluation", evaluated
+    suggestion = ThresholdSuggestion.of(evaluated[0].report)
+    yield "class_thresholds", ClassThresholds.write(home / "class_thresholds", suggestion)
     yield (
         "runtime_package",
         RuntimePackage.write(home / "runtime_package", export, Release("toy", "1.0.0+abc")),
@@ -360,7 +370,7 @@ def _chosen(folder: Path, screenshots: Path) -> object:
     return write_batch(folder, chosen, screenshots, summary), summary
 
 
-def _evaluated(folder: Path, batch: ExportBatch) -> object:
+def _evaluated(folder: Path, batch: ExportBatch) -> tuple[Evaluation, tuple[FrameVerdicts, ...]]:
     """A detector that finds one of two houses, and a boat that is none."""
     version = ArtifactVersion(asset="toy/cvat_export", partition="b", data_version="0" * 64)
     truths = batch_frames(batch)

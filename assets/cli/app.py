@@ -21,11 +21,13 @@ from assets.cli.deploy import deploy_app
 from assets.cli.gpu import gpu_app
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 from assets.cli.releases import release_app
+from assets.cli.thresholds import thresholds_app
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
     from assets.core.runs import Outcome
     from assets.operations.demo import DemoResult
+    from pipeline.evaluation.comparison.modes import ModeScore
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
     from pipeline.release.audit import AuditReport
@@ -47,6 +49,7 @@ app.add_typer(cvat_app, name="cvat")
 app.add_typer(annotate_app, name="annotate")
 app.add_typer(release_app, name="release")
 app.add_typer(deploy_app, name="deploy")
+app.add_typer(thresholds_app, name="thresholds")
 
 
 @app.command()
@@ -351,6 +354,12 @@ def evaluate(
             max=1,
         ),
     ] = None,
+    modes: Annotated[
+        bool,
+        typer.Option(
+            "--modes", help="Also run it in each mode of the runtime: sizes, tiles, adaptive tiles."
+        ),
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -361,7 +370,7 @@ def evaluate(
     from assets.core.terminal import progress_shown
     from assets.operations.models.evaluate import EvaluationRequest, run_evaluation
 
-    request = EvaluationRequest(model, data, game, out, against, confidence)
+    request = EvaluationRequest(model, data, game, out, against, confidence, modes)
     with explained(), progress_shown(errors):
         report, page = run_evaluation(request)
     if as_json:
@@ -375,9 +384,21 @@ def evaluate(
         if report.champion is not None:
             of_record = report.champion.comparison.of_record
             plain(f"Beside {report.champion.version}: {of_record.explanation}")
+        if report.modes:
+            print_table(
+                ("mode", "micro-F1", "AP50", "ms", "times", "beside the first"),
+                map(_mode_row, report.modes),
+            )
         plain(str(page))
     if show:
         webbrowser.open(page.resolve().as_uri())
+
+
+def _mode_row(one: ModeScore) -> tuple[str, ...]:
+    figures = ("" if figure is None else f"{figure:.3f}" for figure in (one.f1, one.ap50))
+    compared = one.beside_shipped
+    verdict = compared.of_record.explanation if compared else "ships"
+    return (one.name, *figures, f"{one.ms:.1f}", f"{one.times:.2f}", verdict)
 
 
 @game_app.command("check")

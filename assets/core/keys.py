@@ -34,6 +34,7 @@ class GameKeys:
     trained_weights = _Key()
     onnx_export = _Key()
     real_evaluation = _Key()
+    class_thresholds = _Key()
     runtime_package = _Key()
     published_model = _Key()
     annotation_batch = _Key()
@@ -69,6 +70,7 @@ class GameKeys:
             self.trained_weights,
             self.onnx_export,
             self.real_evaluation,
+            self.class_thresholds,
             self.runtime_package,
         )
 

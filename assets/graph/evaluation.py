@@ -14,8 +14,9 @@ from pydantic import Field
 from assets.core.building import AssetBuild, Metadata, build_asset, latest, made_from, version_of
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
-from assets.core.metadata import ShownImage, drawing, image
+from assets.core.metadata import ShownImage, drawing, image, table
 from assets.graph.annotations import held_out_batches, judged_frames
+from pipeline.evaluation.class_thresholds import ClassThresholds, ThresholdSuggestion
 from pipeline.evaluation.comparison.champion import Champion, ChampionComparison
 from pipeline.evaluation.detecting import LOWEST_SCORE, detect, looked_at, shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
@@ -25,6 +26,7 @@ from pipeline.evaluation.metrics.counts import counting
 from pipeline.evaluation.metrics.intervals import Interval
 from pipeline.evaluation.metrics.scores import EvaluationError, Judgement, worst_frames
 from pipeline.evaluation.reports.conventions import under_both
+from pipeline.evaluation.reports.gains import gains_svg
 from pipeline.evaluation.reports.history import MOST_SHOWN, PastModel, history_svg
 from pipeline.evaluation.reports.report import ConventionScore, EvaluationReport, evaluate
 from pipeline.evaluation.reports.tables import markdown
@@ -51,6 +53,11 @@ EVALUATION_CODE = (
     "pipeline.evaluation.reports.report",
 )
 """With all that they import they decide what an evaluation says and shows."""
+THRESHOLDS_CODE = (
+    "pipeline.evaluation.class_thresholds",
+    "pipeline.evaluation.reports.gains",
+)
+"""The same of suggested thresholds."""
 NOT_EVALUATION_CODE = frozenset({"pipeline.games.pack"})
 """Values and classes, of which the recipe states those that count."""
 
@@ -68,7 +75,7 @@ def judgement_of(pack: GamePack, seed: int = 42) -> Judgement:
 
 
 def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
-    """The evaluation of a game's newest export."""
+    """The evaluation of a game's newest export, and the thresholds that it suggests."""
     keys = GameKeys.of(pack)
     code = code_version_behind(
         *EVALUATION_CODE,
@@ -148,7 +155,79 @@ def evaluation_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
 
         return build_asset(build, write, show)
 
-    return [real_evaluation]
+    return [real_evaluation, _class_thresholds(pack)]
+
+
+def _class_thresholds(pack: GamePack) -> dg.AssetsDefinition:
+    """What the newest evaluation says of the confidences of single classes."""
+    keys = GameKeys.of(pack)
+    code = code_version_behind(
+        *THRESHOLDS_CODE, without=NOT_EVALUATION_CODE, whole=("assets.graph.evaluation",)
+    )
+
+    @dg.asset(
+        key=keys.class_thresholds,
+        deps=[keys.real_evaluation],
+        group_name=GROUP,
+        kinds={"json"},
+        code_version=code,
+        description="Suggested thresholds of single classes, where enough objects and a "
+        "cross-fitted gain justify them. Nothing uses them until `outpost thresholds promote` "
+        "has written them into the pack.",
+    )
+    def class_thresholds(
+        context: dg.AssetExecutionContext, artifacts: Artifacts
+    ) -> dg.MaterializeResult[Any]:
+        evaluation = latest(context.instance, artifacts.store, keys.real_evaluation)
+        inputs = (evaluation,)
+        build = AssetBuild(context, artifacts.store, keys.class_thresholds, code, {}, inputs)
+
+        def write(folder: Path) -> None:
+            report = Evaluation.open(evaluation.path).report
+            ClassThresholds.write(folder, ThresholdSuggestion.of(report))
+
+        return build_asset(
+            build, write, lambda folder: show_thresholds(ClassThresholds.open(folder), pack.name)
+        )
+
+    return class_thresholds
+
+
+def show_thresholds(suggested: ClassThresholds, game: str) -> Metadata:
+    """Every class with its confidence of now and the best one, what that gains, and the plot."""
+    suggestion = suggested.suggestion
+    rows = (
+        (
+            one.name,
+            one.truths,
+            f"{one.shipped:g}",
+            f"{one.fitted:g}",
+            f"{one.f1:.3f}",
+            f"{one.cross_fitted_f1:.3f}",
+            one.gain.text,
+            one.explanation,
+        )
+        for one in suggestion.classes
+    )
+    shown: Metadata = {
+        "suggested": len(suggestion.justified),
+        "judged_on": suggestion.basis,
+        "classes": table(
+            ("class", "objects", "now", "best", "F1", "cross-fitted F1", "gain, 95%", ""), rows
+        ),
+    }
+    if suggestion.classes:
+        plot = gains_svg(suggestion.classes)
+        shown = {**shown, "preview": [drawing(plot, "gain in F1 by class, 95%")]}
+    if suggestion.overall is None:
+        return shown
+    return {
+        **shown,
+        "f1": suggestion.overall.f1,
+        "cross_fitted_f1": suggestion.overall.cross_fitted_f1,
+        "gain": suggestion.overall.gain.text,
+        "promote": f"outpost thresholds promote --game {game}",
+    }
 
 
 def _verdicts(

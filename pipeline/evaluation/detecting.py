@@ -8,6 +8,7 @@ from pathlib import Path
 from detector_runtime import Detections, Detector, DetectorSettings, Thresholds, open_detector
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.matching import ScoredBox
+from pipeline.evaluation.metrics.scores import EvaluationError, Judgement
 from pipeline.labels.boxes import Box
 from pipeline.progress import Report, silent, track
 
@@ -20,6 +21,20 @@ def shipped_detector(model: Path) -> Detector:
     return open_detector(
         model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
     )
+
+
+def require_classes(model: Path, names: Sequence[str], judgement: Judgement) -> None:
+    """Refuse a model of other classes than those that it is judged by.
+
+    Raises:
+        EvaluationError: it has others.
+    """
+    if tuple(names) != judgement.class_names:
+        raise EvaluationError(
+            f"{model} has {_named(names)}, and the frames are labelled with "
+            f"{_named(judgement.class_names)}.",
+            "Name the game pack that the model was trained for.",
+        )
 
 
 def looked_at(detector: Detector) -> str:
@@ -48,3 +63,8 @@ def scored_boxes(found: Detections) -> tuple[ScoredBox, ...]:
         ScoredBox(int(class_id), float(score), Box(*(float(value) for value in corners)))
         for class_id, score, corners in zip(found.class_ids, found.scores, found.boxes, strict=True)
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{len(names)} classes ({shown}, ...)" if len(names) > 3 else f"the classes {shown}"

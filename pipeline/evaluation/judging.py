@@ -10,10 +10,10 @@ from detector_runtime.images import upright
 from PIL import Image
 
 from pipeline.evaluation.comparison.champion import Champion
-from pipeline.evaluation.detecting import detect, shipped_detector
+from pipeline.evaluation.detecting import detect, require_classes, shipped_detector
 from pipeline.evaluation.frames import JudgedFrame, TrueFrame
 from pipeline.evaluation.metrics.counts import counting
-from pipeline.evaluation.metrics.scores import EvaluationError, Judgement, Scores, worst_frames
+from pipeline.evaluation.metrics.scores import Judgement, Scores, worst_frames
 from pipeline.evaluation.reports.drawing import draw_comparison
 from pipeline.evaluation.reports.report import EvaluationReport, evaluate
 from pipeline.progress import Report, silent
@@ -56,12 +56,7 @@ def evaluate_model(
         ModelLoadError: a model cannot be opened.
     """
     with shipped_detector(model) as detector:
-        if detector.class_names != judgement.class_names:
-            raise EvaluationError(
-                f"{model} has {_named(detector.class_names)}, and the frames are labelled with "
-                f"{_named(judgement.class_names)}.",
-                "Name the game pack that the model was trained for.",
-            )
+        require_classes(model, detector.class_names, judgement)
         if champion is not None:
             champion.require_classes(judgement)
         judged = detect(detector, frames, "evaluating frames", report)
@@ -90,8 +85,3 @@ def drawn_worst(
 
 def _inputs(model: Path, champion: Champion | None) -> Mapping[str, str]:
     return {"model": model.name, **({"champion": champion.version} if champion else {})}
-
-
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{len(names)} classes ({shown}, ...)" if len(names) > 3 else f"the classes {shown}"

@@ -493,7 +493,7 @@ def load_pack(name_or_path: str | Path) -> GamePack:
         PackError: no such pack, unreadable YAML, or a value that the model refuses; the text names
             the file, the key and what to write there.
     """
-    folder = _pack_folder(name_or_path)
+    folder = pack_folder(name_or_path)
     content = _read_yaml(folder / "pack.yaml")
     for section in SECTION_FILES:
         file = folder / f"{section}.yaml"
@@ -511,7 +511,12 @@ def load_pack(name_or_path: str | Path) -> GamePack:
         raise _refusal(error, folder) from error
 
 
-def _pack_folder(name_or_path: str | Path) -> Path:
+def pack_folder(name_or_path: str | Path) -> Path:
+    """Where a pack lies: one that comes with Outpost by its name, any by its folder.
+
+    Raises:
+        PackError: there is no such pack.
+    """
     for folder in (PACKS_FOLDER / str(name_or_path), Path(name_or_path)):
         if (folder / "pack.yaml").is_file():
             return folder

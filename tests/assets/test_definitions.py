@@ -27,6 +27,7 @@ DESIGNED = {
     "trained_weights": {"cvat_merge"},
     "onnx_export": {"trained_weights"},
     "real_evaluation": {"onnx_export", "cvat_merge", "cvat_export"},
+    "class_thresholds": {"real_evaluation"},
     "runtime_package": {"onnx_export", "real_evaluation"},
     "annotation_batch": {"onnx_export", "real_evaluation", "cvat_export"},
     "hard_negatives": {"onnx_export", "real_evaluation", "cvat_export"},

@@ -77,6 +77,22 @@ def test_two_models_are_compared_and_the_worst_frames_are_shown(
         Image.open(drawn).verify()
 
 
+def test_the_modes_of_the_runtime_are_a_table_where_they_are_asked_for(
+    tmp_path: Path, export: Path
+) -> None:
+    weights, out = model(tmp_path / "a.onnx", 0.9), tmp_path / "report"
+    done = evaluate(weights, export, "--out", out, "--modes")
+    assert done.exit_code == 0, done.output
+    assert "detect_adaptive" in done.output
+    modes = Evaluation.open(out).report.modes
+    assert [one.f1 for one in modes] == [1, 1, 1, 1]
+    assert "<td>detect_adaptive</td>" in (out / "report.html").read_text("utf-8")
+    plain = tmp_path / "plain"
+    assert evaluate(weights, export, "--out", plain).exit_code == 0
+    assert Evaluation.open(plain).report.modes == ()
+    assert "detect_adaptive" not in (plain / "report.html").read_text("utf-8")
+
+
 def test_a_batch_of_the_store_will_do_and_a_confidence_may_be_given(
     tmp_path: Path, export: Path
 ) -> None:

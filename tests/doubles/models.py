@@ -17,9 +17,12 @@ def write_detector(
     file: Path,
     metadata: Mapping[str, str],
     rows: np.ndarray = NOTHING,
-    size: Sequence[int] = (128, 128),
+    size: Sequence[int | str] = (128, 128),
 ) -> Path:
-    """A detector that gives the same rows for any image of a size (height, width)."""
+    """A detector that gives the same rows for any image of a size (height, width).
+
+    A side that has a name instead is free.
+    """
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1),
         helper.make_node("Reshape", ["mean", "shape"], ["one"]),

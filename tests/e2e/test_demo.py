@@ -34,6 +34,7 @@ EVERYTHING = {
     "demo/trained_weights",
     "demo/onnx_export",
     "demo/real_evaluation",
+    "demo/class_thresholds",
     "demo/runtime_package",
 }
 AFTER_SCENES = EVERYTHING - {

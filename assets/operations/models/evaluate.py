@@ -12,6 +12,7 @@ from assets.graph.evaluation import judgement_of
 from detector_runtime import open_detector
 from pipeline.errors import OutpostError
 from pipeline.evaluation.comparison.champion import Champion
+from pipeline.evaluation.comparison.modes import compare_modes
 from pipeline.evaluation.evaluation import Evaluation
 from pipeline.evaluation.frames import TrueFrame, batch_frames, validation_frames
 from pipeline.evaluation.judging import evaluate_model
@@ -44,6 +45,7 @@ class EvaluationRequest:
         against: another model of the game.
         confidence: from which detections of the model count; what its bundle says, or the pack,
             without one.
+        modes: whether to run the model in each mode of the runtime as well, which takes longer.
     """
 
     model: Path
@@ -52,6 +54,7 @@ class EvaluationRequest:
     out: Path
     against: Path | None = None
     confidence: float | None = None
+    modes: bool = False
 
 
 def run_evaluation(request: EvaluationRequest) -> tuple[EvaluationReport, Path]:
@@ -75,9 +78,13 @@ def run_evaluation(request: EvaluationRequest) -> tuple[EvaluationReport, Path]:
     champion = _champion(request.against, pack) if request.against else None
     with _frames(request.data, pack) as frames:
         found = evaluate_model(request.model, frames, judgement, champion, report)
+        written = found.report
+        if request.modes:
+            modes = compare_modes(request.model, frames, judgement, report)
+            written = written.model_copy(update={"modes": modes})
         request.out.mkdir(parents=True, exist_ok=True)
-        page = Evaluation.write_report(request.out, found.report, found.worst())
-    return found.report, page
+        page = Evaluation.write_report(request.out, written, found.worst())
+    return written, page
 
 
 def _require_writable(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 import dagster as dg
 from detector_runtime.errors import DetectorError
 
-from assets.core.building import latest, reporter
+from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.operations.publishing.promotion import chosen_version
 from pipeline.errors import OutpostError
@@ -35,6 +35,7 @@ from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.pod_names import owner_token
 from resources.instance import open_instance
 from resources.releases.publisher import this_user
+from resources.run_log import reporter
 
 PATIENCE = 60.0
 """Seconds for which a host may be out of reach while something is deployed to it."""

@@ -1,4 +1,5 @@
 """Comparison: whether one model is better than another on the same frames.
 
-How a model scores by itself belongs to `metrics`. Read `paired`, then `champion`.
+One model in each of the runtime's modes is compared likewise. How a model scores by itself belongs
+to `metrics`. Read `paired`, then `champion`, `modes`.
 """

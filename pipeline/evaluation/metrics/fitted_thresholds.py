@@ -43,10 +43,36 @@ class FittedThreshold(Record):
         interval = self.gain.interval
         return self.truths >= ENOUGH_TO_FIT and interval is not None and interval.low > 0
 
+    @property
+    def explanation(self) -> str:
+        """Whether to adopt it, or why not."""
+        if self.is_justified:
+            return "better"
+        if self.truths < ENOUGH_TO_FIT:
+            return f"fewer than {ENOUGH_TO_FIT} objects"
+        return "gain may be chance"
 
-def fit_thresholds(
-    frames: Sequence[JudgedFrame], judgement: Judgement
-) -> tuple[FittedThreshold, ...]:
+
+class OverallChange(Record):
+    """What all classes score together once the justified confidences are adopted."""
+
+    classes: tuple[str, ...] = Field(description="Those that get another confidence.")
+    f1: float = Field(description="Micro-F1 at the shipped confidences.")
+    cross_fitted_f1: float = Field(
+        description="With those of `classes` chosen on other sessions. Which classes these are was "
+        "decided on all sessions."
+    )
+    gain: Estimate
+
+
+class ThresholdFit(Record):
+    """Other confidences of the single classes, and of all that are justified together."""
+
+    classes: tuple[FittedThreshold, ...] = Field(description="Those with true objects, by id.")
+    overall: OverallChange | None = Field(description="None where nothing is justified.")
+
+
+def fit_thresholds(frames: Sequence[JudgedFrame], judgement: Judgement) -> ThresholdFit:
     """Cross-fit the confidence of every class with objects; nothing with a single session.
 
     Args:
@@ -55,7 +81,7 @@ def fit_thresholds(
     """
     names = sorted({frame.session or frame.name for frame in frames})
     if len(names) < 2:
-        return ()
+        return ThresholdFit(classes=(), overall=None)
     number = {name: index for index, name in enumerate(names)}
     of_frame = np.array([number[frame.session or frame.name] for frame in frames])
     outcomes = judge(frames, len(judgement.class_names))
@@ -68,36 +94,72 @@ def fit_thresholds(
     classes = len(judgement.class_names)
     shipped = counted(judgement.thresholds)
     candidates = np.stack([counted([confidence] * classes) for confidence in CURVE])
-    return tuple(_fitted(shipped, candidates, judgement))
+    crossed = _cross_fitted(candidates)
+    fitted = tuple(_fitted(shipped, candidates, crossed, judgement))
+    return ThresholdFit(classes=fitted, overall=_overall(fitted, shipped, crossed, judgement))
 
 
-def _fitted(shipped: Counts, candidates: Counts, judgement: Judgement) -> Iterator[FittedThreshold]:
-    """Args are int64 [sessions, classes, 3] and [confidences, sessions, classes, 3]."""
-    folds = np.arange(len(shipped)) % min(MOST_FOLDS, len(shipped))
+def _fitted(
+    shipped: Counts, candidates: Counts, crossed: Counts, judgement: Judgement
+) -> Iterator[FittedThreshold]:
+    """int64 [sessions, classes, 3]; `candidates` is [confidences, sessions, classes, 3]."""
     for class_id, name in enumerate(judgement.class_names):
-        now, others = shipped[:, class_id], candidates[:, :, class_id]
+        now, then = shipped[:, class_id], crossed[:, class_id]
         truths = int(now[:, [0, 2]].sum())
         if truths == 0:
             continue
-        crossed = _cross_fitted(others, folds)
-        gain = f1_difference(crossed, now, judgement.seed)
         yield FittedThreshold(
             name=name,
             truths=truths,
             shipped=judgement.thresholds[class_id],
-            fitted=CURVE[_best(others)],
-            f1=round(float(f1_of(now.sum(axis=0))), STORED_DIGITS),
-            cross_fitted_f1=round(float(f1_of(crossed.sum(axis=0))), STORED_DIGITS),
-            gain=gain,
+            fitted=CURVE[_best(candidates[:, :, class_id])],
+            f1=_f1(now),
+            cross_fitted_f1=_f1(then),
+            gain=f1_difference(then, now, judgement.seed),
         )
 
 
-def _cross_fitted(candidates: Counts, folds: npt.NDArray[np.int64]) -> Counts:
-    """Counts of every session at the confidence that is best on the other folds, [sessions, 3]."""
+def _overall(
+    fitted: Sequence[FittedThreshold], shipped: Counts, crossed: Counts, judgement: Judgement
+) -> OverallChange | None:
+    """Counts are int64 [sessions, classes, 3]."""
+    adopted = [one.name for one in fitted if one.is_justified]
+    if not adopted:
+        return None
+    changed = shipped.copy()
+    ids = [judgement.class_names.index(name) for name in adopted]
+    changed[:, ids] = crossed[:, ids]
+    before, after = shipped.sum(axis=1), changed.sum(axis=1)
+    return OverallChange(
+        classes=tuple(adopted),
+        f1=_f1(before),
+        cross_fitted_f1=_f1(after),
+        gain=f1_difference(after, before, judgement.seed),
+    )
+
+
+def _f1(sessions: Counts) -> float:
+    """Of all sessions together; int64 [sessions, 3]."""
+    return round(float(f1_of(sessions.sum(axis=0))), STORED_DIGITS)
+
+
+def _cross_fitted(candidates: Counts) -> Counts:
+    """Counts of every session at the confidences that are best on the other folds.
+
+    Args:
+        candidates: int64 [confidences, sessions, classes, 3].
+
+    Returns:
+        int64 [sessions, classes, 3].
+    """
     crossed: Counts = np.zeros_like(candidates[0])
+    sessions, classes = crossed.shape[:2]
+    folds: npt.NDArray[np.int64] = np.arange(sessions) % min(MOST_FOLDS, sessions)
     for fold in np.unique(folds):
         held = folds == fold
-        crossed[held] = candidates[_best(candidates[:, ~held]), held]
+        for class_id in range(classes):
+            best = _best(candidates[:, ~held, class_id])
+            crossed[held, class_id] = candidates[best, held, class_id]
     return crossed
 
 

@@ -54,6 +54,12 @@ class Estimate(Record):
     standard_error: float | None = Field(description="Over sessions; None with a single one.")
     sessions: int = Field(description="What was resampled: with one session, its frames.")
 
+    @property
+    def text(self) -> str:
+        """Of a difference, for people: the figure, then its interval."""
+        figure = f"{self.value:+.3f}"
+        return figure if self.interval is None else f"{figure} ({self.interval.signed})"
+
 
 def totals_by_session(frames: Counts, sessions: Sequence[str]) -> Counts:
     """Counts of every session, int64 [sessions, 3], in the order of the sessions' names.

@@ -12,9 +12,14 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.evaluation.comparison.champion import ChampionComparison
+from pipeline.evaluation.comparison.modes import ModeScore
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.matching import MIN_IOU
-from pipeline.evaluation.metrics.fitted_thresholds import FittedThreshold, fit_thresholds
+from pipeline.evaluation.metrics.fitted_thresholds import (
+    FittedThreshold,
+    OverallChange,
+    fit_thresholds,
+)
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval
 from pipeline.evaluation.metrics.scores import (
     EvaluationError,
@@ -68,10 +73,20 @@ class EvaluationReport(Record):
         description="What other confidences would change on the real frames; empty with a single "
         "session, and in reports of before.",
     )
+    adopted_thresholds: OverallChange | None = Field(
+        None,
+        description="What the justified ones of these would change together; None where none is, "
+        "and in reports of before.",
+    )
     champion: ChampionComparison | None = Field(
         None,
         description="The model that was packaged last before this one, on the same real frames; "
         "None for the first one, and in reports of before.",
+    )
+    modes: tuple[ModeScore, ...] = Field(
+        (),
+        description="The model in each mode of the runtime on the real frames, the shipped one "
+        "first; empty unless asked for.",
     )
 
 
@@ -99,6 +114,7 @@ def evaluate(
         )
     on_real = score_frames(real, judgement)
     on_synthetic = score_frames(synthetic, judgement) if synthetic else None
+    fit = fit_thresholds(real, judgement)
     return EvaluationReport(
         min_iou=MIN_IOU,
         seed=judgement.seed,
@@ -106,7 +122,8 @@ def evaluate(
         real=on_real,
         synthetic=on_synthetic,
         gap=_gap(on_real, on_synthetic),
-        fitted_thresholds=fit_thresholds(real, judgement),
+        fitted_thresholds=fit.classes,
+        adopted_thresholds=fit.overall,
     )
 
 

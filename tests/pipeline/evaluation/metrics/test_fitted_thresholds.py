@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline.evaluation.frames import JudgedFrame
@@ -26,7 +28,7 @@ def frame(number: int, objects: int, true: float, false: float) -> JudgedFrame:
 
 
 def fitted(frames: list[JudgedFrame]) -> FittedThreshold:
-    (sheep,) = fit_thresholds(frames, JUDGEMENT)
+    (sheep,) = fit_thresholds(frames, JUDGEMENT).classes
     return sheep
 
 
@@ -60,4 +62,32 @@ def test_a_confidence_is_chosen_on_other_sessions_than_it_is_judged_on() -> None
 
 
 def test_one_session_cannot_be_cross_fitted() -> None:
-    assert fit_thresholds([frame(0, 8, 0.8, 0.5), frame(1, 8, 0.8, 0.5)], JUDGEMENT) == ()
+    fit = fit_thresholds([frame(0, 8, 0.8, 0.5), frame(1, 8, 0.8, 0.5)], JUDGEMENT)
+    assert (fit.classes, fit.overall) == ((), None)
+
+
+def test_what_is_justified_is_judged_together_and_what_is_not_stays_as_it_was() -> None:
+    frames = [frame(n, 8, true=0.8, false=0.5) for n in range(16)]
+    of_sheep = fit_thresholds(frames, JUDGEMENT)
+    assert of_sheep.overall is not None
+    assert of_sheep.overall.classes == ("sheep",)
+    (sheep,) = of_sheep.classes
+    # Sheep are all that there is.
+    assert of_sheep.overall.f1 == sheep.f1
+    assert of_sheep.overall.cross_fitted_f1 == sheep.cross_fitted_f1
+    assert of_sheep.overall.gain == sheep.gain
+
+    few_wolves = [
+        replace(one, truths=(*one.truths, LabelledBox(1, Box(0, 200, 10, 210)))) for one in frames
+    ]
+    both = fit_thresholds(few_wolves, JUDGEMENT)
+    assert [one.name for one in both.classes] == ["sheep", "wolf"]
+    assert both.overall is not None
+    assert both.overall.classes == ("sheep",)
+    # Missed wolves count before and after.
+    assert both.overall.f1 < sheep.f1
+    assert 0 < both.overall.gain.value < sheep.gain.value
+
+    unsure = fit_thresholds([frame(n, 8, true=0.5, false=0.5) for n in range(16)], JUDGEMENT)
+    assert unsure.overall is None
+    assert [one.explanation for one in unsure.classes] == ["gain may be chance"]
