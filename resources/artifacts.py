@@ -156,6 +156,10 @@ class ArtifactStore:
             )
         return artifact
 
+    def is_whole(self, version: ArtifactVersion) -> bool:
+        """Whether a version is here with every file in its size."""
+        return self._artifact(version).is_whole
+
     def builds(self) -> Iterator[Provenance]:
         """Every build record in the store that can be trusted."""
         for file in sorted(self.root.glob("*/*/builds/*.json")):

@@ -11,7 +11,7 @@ from doubles.artifacts import recorded
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.operations.audit import audit_model, compared_game_files
+from assets.operations.lineage.audit import audit_model, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.manifests import sha256_of
 from pipeline.provenance import Provenance, Recipe

@@ -11,7 +11,7 @@ from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
 from pipeline.provenance import ArtifactVersion
-from pipeline.release.audit import AuditReport, Findings, SourceCheck, audit
+from pipeline.release.lineage.audit import AuditReport, Findings, SourceCheck, audit
 from resources.defaults import Resources
 from resources.exports import Exports
 from resources.game_files import GameFiles
