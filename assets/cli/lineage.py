@@ -16,12 +16,21 @@ if TYPE_CHECKING:
     from pipeline.release.lineage.audit import AuditReport
     from pipeline.release.lineage.reproduction import Reproduction
 
+PRINTED = "cyclonedx"
+"""Instead of a file's name: the bill goes where the audit's result would."""
+
 
 def audit(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
     pack: Annotated[
         str | None, typer.Option(help="Name or folder of the game's pack, if it is your own.")
+    ] = None,
+    bom: Annotated[
+        str | None,
+        typer.Option(
+            help="File for a bill of materials (CycloneDX 1.6, JSON); 'cyclonedx' prints it."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -33,11 +42,21 @@ def audit(
     Example: `outpost audit model.onnx`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.lineage.audit import audit_model
+    from assets.operations.lineage.audit import audit_model, bill_of_materials, write_bill
 
+    if bom == PRINTED and as_json:
+        errors.print("--json and --bom cyclonedx would both print; give --bom a file.")
+        raise typer.Exit(2)
     with explained(), progress_shown(errors):
-        report = audit_model(path, resources_of(context), pack)
-    if as_json:
+        resources = resources_of(context)
+        report = audit_model(path, resources, pack)
+        bill = bill_of_materials(report, resources) if bom else ""
+        if bom and bom != PRINTED:
+            write_bill(Path(bom), bill)
+            plain(f"Bill of materials: {bom}", errors)
+    if bom == PRINTED:
+        print(bill, end="")
+    elif as_json:
         print_json(report)
     else:
         _print_audit(report)
