@@ -103,7 +103,9 @@ class Provenance(Record):
     seconds: float = Field(ge=0, description="What making it took.")
     outpost_version: str
     environment: Environment | None = Field(
-        None, description="None in records of before it was kept."
+        None,
+        description="Of the process that stored the version; a host that it had the work done on "
+        "may have another. None in records of before it was kept.",
     )
 
     @property

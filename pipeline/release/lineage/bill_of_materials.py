@@ -31,7 +31,8 @@ DATA_SETS = ("cvat_merge", "synthetic_set", "cvat_export", "real_evaluation")
 """Assets that a model was trained or judged on."""
 NEVER_VERIFIED = (
     "Licences of the game's files, of screenshots and of annotations are not recorded.",
-    "Libraries are named as they were installed; their files were not hashed.",
+    "Libraries are those of the process that stored an artifact, by their installed versions: a "
+    "rented host or a worker on another machine may have had others.",
 )
 Properties = Mapping[str, object]
 
@@ -74,7 +75,13 @@ def cyclonedx_of(subject: Subject, written_at: datetime) -> str:
 def unverified(report: AuditReport) -> tuple[str, ...]:
     """Everything that a reader of the bill must not take for proven."""
     base = (f"{name}: no digest of it is recorded." for name in _base_weights(report))
-    return (*report.problems, *report.notes, *base, *NEVER_VERIFIED)
+    made = ((link.version, link.provenance) for link in report.chain if link.provenance)
+    older = (
+        f"{version}: its record does not say with which libraries it was made."
+        for version, record in made
+        if record.environment is None
+    )
+    return (*report.problems, *report.notes, *base, *older, *NEVER_VERIFIED)
 
 
 def _bom_of(subject: Subject) -> Bom:
@@ -249,13 +256,17 @@ def _model_card(subject: Subject) -> dict[str, Any]:
 
 
 def _compositions(report: AuditReport) -> list[dict[str, Any]]:
-    """Of which parts all is known, and of which not."""
-    whole = [link for link in report.chain if not link.problems and not link.notes]
-    partly = [link for link in report.chain if link.problems or link.notes]
-    parts = {
-        "complete": [_ref(link.version) for link in whole],
-        "incomplete": [MODEL_REF, *(_ref(link.version) for link in partly)],
-    }
+    """Of which parts all is known, and of which not.
+
+    Never all of the model and of weights: libraries and base weights are known by name alone.
+    """
+    whole = [
+        _ref(link.version)
+        for link in report.chain
+        if not link.problems and not link.notes and _kind(link.version) not in MODELS
+    ]
+    partly = [_ref(link.version) for link in report.chain if _ref(link.version) not in whole]
+    parts = {"complete": whole, "incomplete": [MODEL_REF, *partly]}
     return [
         {"aggregate": aggregate, "assemblies": refs} for aggregate, refs in parts.items() if refs
     ]

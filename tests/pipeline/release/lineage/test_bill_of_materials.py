@@ -127,6 +127,7 @@ def test_what_could_not_be_verified_is_said() -> None:
     always = properties(clean["metadata"], "unverified")
     assert any("yolo26n.pt" in text for text in always)
     assert any("Licences" in text for text in always)
+    assert not any("with which libraries" in text for text in always)
     assert properties(noted["metadata"]["component"], "verified") == ["false"]
     (batch,) = [part for part in noted["components"] if "cvat_export" in part["name"]]
     assert properties(batch, "verified") == ["false"]
@@ -138,10 +139,23 @@ def test_a_model_of_unknown_origin_has_a_bill_that_says_so() -> None:
     found = AuditReport(Path("best.pt"), "b" * 64, (), ("not in the artifact store",))
     document = bill(found, None)
     assert "components" not in document
+    assert [one["aggregate"] for one in document["compositions"]] == ["incomplete"]
     model = document["metadata"]["component"]
     assert model["name"] == "best.pt"
     assert "licenses" not in model, "nobody knows it"
     assert "not in the artifact store" in properties(document["metadata"], "unverified")
+
+
+def test_records_of_before_libraries_were_kept_are_named() -> None:
+    scenes = link("synthetic_set", "2")
+    assert scenes.provenance is not None
+    older = AuditedVersion(
+        scenes.version, scenes.provenance.model_copy(update={"environment": None}), ()
+    )
+    document = bill(AuditReport(Path("m.onnx"), "a" * 64, (older,), ()))
+    assert any(
+        str(older.version) in text for text in properties(document["metadata"], "unverified")
+    )
 
 
 def test_the_same_finding_makes_the_same_bill() -> None:
