@@ -342,7 +342,7 @@ def evaluate(
         real = report.real
         plain(
             f"Real micro-F1 {real.micro.f1 or 0.0:.3f} ({real.micro_f1_interval} "
-            f"{real.interval_basis}) on {real.frames} frames"
+            f"{real.interval_basis}) on {real.frames} frame{'s' * (real.frames != 1)}"
         )
         if report.champion is not None:
             of_record = report.champion.comparison.of_record
@@ -467,7 +467,7 @@ def _print_evaluation(result: DemoResult) -> None:
     seen = "that the model has never seen" if result.is_held_out else "that chose the checkpoint"
     console.print(
         f"\nReal micro-F1 [bold]{real.micro.f1 or 0.0:.3f}[/] ({real.micro_f1_interval}) on "
-        f"{real.frames} frames {seen}",
+        f"{real.frames} frame{'s' * (real.frames != 1)} {seen}",
         soft_wrap=True,
     )
 

@@ -1,26 +1,18 @@
 """A pack that trains on tiles of screenshots, from its art to the wheel on somebody's machine."""
 
 import json
-import subprocess
-import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from doubles.pythons import make_venv
+from doubles.wheel_users import WheelUser, read_frames
 
-from pipeline.evaluation.frames import JudgedFrame, TrueFrame
-from pipeline.evaluation.matching import ScoredBox
-from pipeline.evaluation.metrics.scores import Judgement, Scores, score_frames
-from pipeline.games.pack import PACKS_FOLDER, GamePack, load_pack
-from pipeline.labels.batches import ExportBatch
-from pipeline.labels.boxes import Box
+from pipeline.games.pack import PACKS_FOLDER, load_pack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parents[2]
 CHANGES: dict[str, dict[str, Any]] = {
     # A quarter of a screenshot of 320x256, in its own pixels.
     "scenes": {"width": 160, "height": 128, "images": 260},
@@ -32,23 +24,6 @@ CHANGES: dict[str, dict[str, Any]] = {
         "hyperparameters": {"imgsz": 160, "epochs": 12, "initial_scale": 1.0},
     },
 }
-LOOK = """
-import json, sys
-from pathlib import Path
-from detector_runtime import get_detector
-settings = json.loads(sys.argv[1])
-detector = get_detector(**settings)
-
-def look(file):
-    detector.reset_tracking()
-    found = detector.detect_fast(file)
-    columns = zip(found.class_ids, found.scores, found.boxes)
-    return [[int(c), float(s), *map(float, b)] for c, s, b in columns]
-
-print(json.dumps({file: look(file) for file in json.loads(sys.stdin.read())}))
-"""
-"""As users call it: without a path, and without settings unless they have some. Each screenshot is
-a recording of its own, or what was tracked in the one before would be looked for in it."""
 
 
 @pytest.fixture(scope="module")
@@ -70,68 +45,28 @@ def document(outpost: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def python(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the runtime and the model's wheel; the rest is that of the tests."""
+def user(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> WheelUser:
     folder = tmp_path_factory.mktemp("user") / "environment"
-    python = make_venv(folder)
-    (wheel,) = Path(document["bundle"]).parent.glob("*.whl")
-    install = ["uv", "pip", "install", "--quiet", "--no-deps", "--python", str(python)]
-    subprocess.run([*install, str(ROOT / "detector_runtime"), str(wheel)], check=True)
-    command = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    packages = Path(subprocess.check_output(command, text=True).strip())
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    return python
-
-
-@pytest.fixture(scope="module")
-def frames(document: dict[str, Any], outpost: Any) -> list[TrueFrame]:
-    folders = (outpost.home / "artifacts/demo").glob("cvat_export@*/*/files")
-    return [
-        TrueFrame(f"{folder.parents[1].name}/{frame.name}", folder / frame.path, frame.boxes)
-        for folder in folders
-        for frame in ExportBatch.open(folder).batch.frames
-    ]
-
-
-def scored(
-    python: Path, frames: list[TrueFrame], pack: GamePack, **settings: Any
-) -> tuple[Scores, str]:
-    """What the installed model scores when it is called with these settings, and its warnings."""
-    command = [str(python), "-I", "-c", LOOK, json.dumps(settings)]
-    files = json.dumps([str(frame.image) for frame in frames])
-    done = subprocess.run(
-        command, input=files, capture_output=True, text=True, check=False, cwd=python.parent
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    judged = [
-        JudgedFrame(
-            frame.name,
-            frame.truths,
-            tuple(ScoredBox(c, s, Box(*box)) for c, s, *box in found[str(frame.image)]),
-        )
-        for frame in frames
-    ]
-    thresholds = tuple(pack.thresholds.default for _ in pack.class_names)
-    return score_frames(judged, Judgement(pack.class_names, thresholds)), done.stderr
+    return WheelUser.install(folder, Path(document["bundle"]))
 
 
 def test_the_wheel_scores_what_the_evaluation_says(
-    document: dict[str, Any], outpost: Any, python: Path, frames: list[TrueFrame]
+    document: dict[str, Any], outpost: Any, user: WheelUser
 ) -> None:
     pack = load_pack(str(outpost.pack))
+    frames = read_frames(outpost.home, "demo")
     report = document["evaluation"]
     promised = report["real"]["micro"]["f1"]
     assert report["real"]["frames"] == len(frames)
     assert report["inputs"]["looked at"] == "whole, at 1 input pixels per pixel"
 
-    scores, warnings = scored(python, frames, pack)
+    scores, warnings = user.scored(frames, pack)
 
     assert scores.micro.f1 is not None
     assert scores.micro.f1 >= promised - 0.001
     assert promised > 0.3
     assert "than in training" not in warnings
-    shrunk, warnings = scored(python, frames, pack, imgsz=160)
+    shrunk, warnings = user.scored(frames, pack, imgsz=160)
     assert (shrunk.micro.f1 or 0.0) < promised / 2
     assert "2.0 times smaller than in training (on tiles)" in warnings
 

@@ -62,10 +62,8 @@ def _champion_lines(report: EvaluationReport) -> Iterator[str]:
         return
     comparison = report.champion.comparison
     version = _literal(report.champion.version)
-    yield (
-        f"Beside {version}, on the same {comparison.frames} real frames: "
-        f"**{comparison.verdict}**, by micro-F1"
-    )
+    frames = f"{comparison.frames} real frame{'s' * (comparison.frames != 1)}"
+    yield (f"Beside {version}, on the same {frames}: **{comparison.verdict}**, by micro-F1")
     yield ""
     yield f"| figure | this model | {version} | difference |"
     yield "|---|---:|---:|---|"

@@ -78,7 +78,7 @@ def test_the_name_of_the_other_model_is_shown_as_it_is(
     page = Texts(report_page(report.model_copy(update={"champion": beside})))
     assert page.images == []
     shown = "".join(page.texts)
-    assert f"Beside {name}, on the same 1 real frames" in shown
+    assert f"Beside {name}, on the same 1 real frame:" in shown
     assert f"this model\n{name}\ndifference" in shown
 
 
