@@ -7,12 +7,15 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.building import version_of
+from assets.core.building import latest_version, version_of
 from assets.core.keys import GameKeys
 from assets.core.known_errors import KNOWN_ERRORS
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack
+from pipeline.labels.batches import SourceExport
+from resources.artifacts import ArtifactMissingError, ArtifactStore
 from resources.exports import Exports
+from resources.exports.base import Export
 
 ENDED = {
     dg.DagsterRunStatus.SUCCESS: "succeeded",
@@ -45,14 +48,35 @@ class Outcome:
 
 
 def register_batches(
-    instance: dg.DagsterInstance, pack: GamePack, exports: Exports
+    instance: dg.DagsterInstance, pack: GamePack, exports: Exports, store: ArtifactStore
 ) -> tuple[str, ...]:
-    """Make a partition of every export that has arrived, wherever it is."""
-    batches = tuple(export.batch for export in exports.exports(pack.name) if export.has_arrived)
+    """Make a partition of every export that has arrived, wherever it is, unless it is taken out."""
+    batches = tuple(
+        export.batch
+        for export in exports.exports(pack.name)
+        if export.has_arrived and not is_taken_out(instance, store, pack, export)
+    )
     name = GameKeys.of(pack).export_batches.name
     assert name is not None
     instance.add_dynamic_partitions(name, list(batches))
     return batches
+
+
+def is_taken_out(
+    instance: dg.DagsterInstance, store: ArtifactStore, pack: GamePack, export: Export
+) -> bool:
+    """Whether somebody has deleted the partition of an export that lies there as it was read."""
+    keys = GameKeys.of(pack)
+    if export.batch in keys.export_batches.get_partition_keys(dynamic_partitions_store=instance):
+        return False
+    version = latest_version(instance, keys.cvat_export, export.batch)
+    if version is None:
+        return False
+    try:
+        read = SourceExport.open(store.open(version).path)
+    except ArtifactMissingError:
+        return False
+    return not export.differs_from(read.sha256)
 
 
 def materialize(

@@ -18,6 +18,7 @@ from assets.core.building import (
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
+from assets.core.runs import is_taken_out
 from assets.graph.label_pages import MergePage, show_batch, show_merge
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, MergeRules
@@ -354,21 +355,23 @@ def dry_run(
             withdrawn_batches(batches, exports, pack),
             keys,
         ),
-        *_untaken_warnings(instance, exports, pack),
+        *_untaken_warnings(instance, store, exports, pack),
     )
     summary = plan.summary
     return summary.model_copy(update={"warnings": (*summary.warnings, *notes)})
 
 
 def _untaken_warnings(
-    instance: dg.DagsterInstance, exports: Exports, pack: GamePack
+    instance: dg.DagsterInstance, store: ArtifactStore, exports: Exports, pack: GamePack
 ) -> Iterator[str]:
     """Exports for training that have arrived, and that are no partition yet."""
     known = {*_known_batches(instance, pack, held_out=False)}
     sensor = f"{GameKeys.of(pack).game}_export_sensor"
     for export in exports.exports(pack.name):
         is_new = export.has_arrived and export.batch not in known
-        if is_new and not is_held_out(export.batch, pack.merge):
+        if not is_new or is_held_out(export.batch, pack.merge):
+            continue
+        if not is_taken_out(instance, store, pack, export):
             yield (
                 f"The export '{export.batch}' has arrived and was not taken yet, so it is not "
                 f"counted here. Turn on the sensor {sensor}, or start `outpost dev` again and "

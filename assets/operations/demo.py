@@ -123,9 +123,9 @@ def run_demo(
             captures = beside.submit(write_export_batches, exports.path(pack.name), reporter())
             outcomes = [*_before_annotation(definitions, instance, keys, options)]
             captures.result()
-        batches = register_batches(instance, pack, exports)
-        outcomes += _from_annotation_on(definitions, instance, keys, batches, options)
         store = resources.artifacts.store
+        batches = register_batches(instance, pack, exports, store)
+        outcomes += _from_annotation_on(definitions, instance, keys, batches, options)
         evaluation = Evaluation.open(latest(instance, store, keys.real_evaluation).path)
         package = RuntimePackage.open(latest(instance, store, keys.runtime_package).path)
     return DemoResult(tuple(outcomes), evaluation.report, package.bundle)

@@ -107,7 +107,7 @@ def prepare_to_serve(resources: Resources, host: str, port: int) -> "DevServer":
             if pack.drawn:
                 with progress_shown(Console()):
                     write_export_batches(exports.path(pack.name), reporter())
-            register_batches(instance, pack, exports)
+            register_batches(instance, pack, exports, resources.artifacts.store)
     return DevServer(state, host, port)
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.core.building import latest_version
 from assets.core.keys import GameKeys
+from assets.core.runs import is_taken_out
 from assets.graph.annotations import forget_batch
 from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, load_pack
@@ -28,7 +29,8 @@ class BatchRow:
 
     Attributes:
         state: "used", "used as it was read before" (its export was replaced since),
-            "used, export withdrawn", "not read", "not taken yet", "no whole export" or "retired".
+            "used, export withdrawn", "not read", "not taken yet", "taken out" (its partition was
+            deleted), "no whole export" or "retired".
         frames, boxes: as far as it was read.
     """
 
@@ -86,14 +88,18 @@ def retire(resources: Resources, game: str | Path, batch: str) -> None:
 
 
 def restore(resources: Resources, game: str | Path, batch: str) -> None:
-    """Put a retired batch back: as it was read before, or to be read.
+    """Put a batch back, whether it was retired or its partition was deleted: as it was read before,
+    or to be read.
 
     Raises:
         NotRestoredError: it was not retired, or another export has its place.
     """
     pack = load_pack(game)
     with open_instance(resources.state) as instance:
-        resources.exports.restore(pack.name, batch)
+        there = resources.exports.listing(pack.name).chosen.get(batch)
+        store = resources.artifacts.store
+        if there is None or not is_taken_out(instance, store, pack, there.export):
+            resources.exports.restore(pack.name, batch)
         if latest_version(instance, GameKeys.of(pack).cvat_export, batch) is not None:
             instance.add_dynamic_partitions(_partitions_name(pack), [batch])
 
@@ -110,6 +116,8 @@ def _rows(
         if batch not in partitions or version is None:
             whole = batch in dropped and dropped[batch].has_arrived
             waits = "not read" if batch in partitions else "not taken yet"
+            if batch in dropped and is_taken_out(instance, store, pack, dropped[batch]):
+                waits = "taken out"
             yield BatchRow(batch, waits if whole else "no whole export", held_out)
             continue
         folder = store.open(version).path

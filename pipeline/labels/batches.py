@@ -39,10 +39,14 @@ READ_AGAIN = "Materialize cvat_export for this batch again."
 Purpose = Literal["train", "validation", "test", "any"]
 PURPOSES: Mapping[str, Purpose] = {
     "train": "train",
+    "training": "train",
     "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
     "test": "test",
+    "testing": "test",
 }
-"""The subsets that CVAT offers; any other name leaves it open."""
+"""The subsets that CVAT offers, and what other tools call them; any other name leaves it open."""
 
 FrameKey = tuple[str, str, str, str]
 """Batch, subset, folder and name of a frame."""
@@ -54,7 +58,7 @@ class BatchError(OutpostError):
 
 def purpose_of(subset: str) -> Purpose:
     """What the frames of a subset are for, however its name is written."""
-    return PURPOSES.get(subset.casefold(), "any")
+    return PURPOSES.get(subset.strip().casefold(), "any")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from pipeline.labels.comparing.choosing import (
     choose_frames,
     contradiction_warnings,
 )
+from pipeline.labels.comparing.corrections import CvatDownload
 from pipeline.labels.comparing.leakage import Leak, find_leaks
 from pipeline.labels.comparing.session_overlap import (
     PlacedFrame,
@@ -248,8 +249,13 @@ def _views_of(
 
 
 def is_held_out(batch: str, rules: MergeRules) -> bool:
-    """Whether a batch of that name serves evaluation alone."""
-    return any(fnmatchcase(batch, pattern) for pattern in rules.held_out)
+    """Whether a batch of that name serves evaluation alone, by its name or by its task's in CVAT.
+
+    Whether it is written in capitals does not matter: on Windows and macOS it is the same file.
+    """
+    download = CvatDownload.named(batch)
+    names = [batch.casefold(), *([download.title] if download else [])]
+    return any(fnmatchcase(name, one.casefold()) for name in names for one in rules.held_out)
 
 
 def held_out_frames(batches: Sequence[NamedBatch], rules: MergeRules) -> tuple[BatchFrame, ...]:

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|[. ]+$')
-"""What Windows takes in no name, or drops at its end."""
+RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|^\s+|[.\s]+$')
+"""What Windows takes in no name, or drops at its end; and what readers of lists drop, which are
+blanks at either end of a line."""
+UNLISTABLE = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of Unicode: control characters, halves of characters, ends of lines and paragraphs."""
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 """Names that Windows takes for a device, whatever their suffix."""
 UNUSUAL = re.compile(r"[^A-Za-z0-9.-]+")
@@ -62,8 +65,18 @@ def flat_name(parts: Sequence[str], prefix: str, left_out: str) -> str:
     return f"{prefix}{readable}-{_digest(chr(0).join(parts), FLAT_DIGITS)}{suffix}"
 
 
+def is_listable(name: str) -> bool:
+    """Whether a list of files, each on a line of its own, can hold a name.
+
+    Spaces of any width can be in it: macOS 13 and later writes one that does not break before PM,
+    and a keyboard for Japanese a wide one.
+    """
+    return not any(unicodedata.category(character) in UNLISTABLE for character in name)
+
+
 def _portable(part: str) -> str:
-    name = RESERVED.sub("_", part)
+    name = "".join(character if is_listable(character) else "_" for character in part)
+    name = RESERVED.sub("_", name)
     if DEVICES.match(name):
         name = f"_{name}"
     is_short = len(name) <= LONGEST and len(name.encode()) <= LONGEST_BYTES

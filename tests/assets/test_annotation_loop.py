@@ -209,6 +209,22 @@ def test_without_a_token_the_folder_goes_on(loop: Loop, monkeypatch: pytest.Monk
     assert "The CVAT server cannot be reached." in loop.reason()
 
 
+def test_the_token_is_written_nowhere(loop: Loop, tmp_path: Path) -> None:
+    """Into no artifact, event, log or database, though the server quotes it."""
+    seen, _ = pushed(loop)
+    loop.cvat.finish(seen)
+    loop.cvat.script("export", status(400, f"{loop.cvat.token} is no token"))
+    (batch,) = loop.read()
+    assert loop.cvat.token not in loop.reason()
+    assert loop.run() == [batch]
+    for words in (("cvat", "pull"), ("cvat", "status"), ("batches", "list")):
+        assert loop.cvat.token not in loop.outpost(*words).output
+    written = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert any(b"(CVAT_ACCESS_TOKEN) is no token" in content for content in written.values())
+    token = loop.cvat.token.encode()
+    assert [file for file, content in written.items() if token in content] == []
+
+
 def test_a_comparison_that_fails_is_no_bad_export(loop: Loop) -> None:
     seen, _ = pushed(loop)
     loop.cvat.finish(seen)

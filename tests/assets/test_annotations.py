@@ -51,7 +51,7 @@ class Desk:
         used = labels or ("sheep",)
         boxes = [(frame, name, (10 + 25 * n, 10, 20, 16)) for n, name in enumerate(used)]
         write_export(file, {frame: image}, used, boxes)
-        register_batches(self.instance, PACK, self.exports)
+        register_batches(self.instance, PACK, self.exports, self.artifacts.store)
 
     def make(self, key: dg.AssetKey, partition: str | None = None) -> dict[str, Any]:
         """Materialize one asset; returns what its page shows."""
@@ -226,7 +226,7 @@ def test_what_looks_wrong_is_on_the_page_of_the_batch(desk: Desk) -> None:
     image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
     boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, 20, 3)]
     write_export(file, {"a_0.png": image}, ["sheep"], boxes)
-    register_batches(desk.instance, PACK, desk.exports)
+    register_batches(desk.instance, PACK, desk.exports, desk.artifacts.store)
     page = desk.make(KEYS.cvat_export, "good")
     assert "| double | 1 |" in page["finding_counts"]
     assert "| a_0.png | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]
@@ -237,7 +237,7 @@ def test_rejected_shapes_are_on_the_page_with_their_crops(desk: Desk) -> None:
     image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
     boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, 0, 20)]
     write_export(file, {"a_0.png": image}, ["sheep"], boxes)
-    register_batches(desk.instance, PACK, desk.exports)
+    register_batches(desk.instance, PACK, desk.exports, desk.artifacts.store)
     page = desk.make(KEYS.cvat_export, "good")
     assert "| a_0.png | sheep | 10, 10, 10, 26 | has no area |" in page["rejected"]
     titles = ("labelled frames", "rejected shapes", "what looks wrong")
@@ -250,7 +250,7 @@ def test_a_long_table_says_how_many_rows_there_are(desk: Desk) -> None:
     image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
     boxes = [("a_0.png", "sheep", (10, 10, side, 16)) for side in (20, *[0] * 60)]
     write_export(file, {"a_0.png": image}, ["sheep"], boxes)
-    register_batches(desk.instance, PACK, desk.exports)
+    register_batches(desk.instance, PACK, desk.exports, desk.artifacts.store)
     page = desk.make(KEYS.cvat_export, "good")
     assert page["rejected"].count("has no area") == 50
     assert "| ... 50 of 60 are shown |  |  |  |" in page["rejected"]
@@ -288,7 +288,7 @@ def test_a_yolo_export_is_read_when_the_launchpad_says_so(desk: Desk) -> None:
         archive.writestr("obj.names", "sheep")
         archive.writestr("obj_train_data/a_0.png", image.getvalue())
         archive.writestr("obj_train_data/a_0.txt", "0 0.5 0.5 0.5 0.5")
-    register_batches(desk.instance, PACK, desk.exports)
+    register_batches(desk.instance, PACK, desk.exports, desk.artifacts.store)
     with pytest.raises(OutpostError, match="only rectangles"):
         desk.make(KEYS.cvat_export, "good")
     config = {"demo__cvat_export": {"config": {"accept_yolo": True}}}

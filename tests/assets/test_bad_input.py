@@ -112,12 +112,11 @@ def batch(tmp_path: Path) -> Iterator[Callable[[Mapping[str, bytes | str]], dg.D
                 for name, content in {**good_members(), **changes}.items():
                     archive.writestr(name, content)
             paths = Paths.below(tmp_path)
-            resources = {
-                "exports": Exports(paths=paths, folder=str(folder)),
-                "artifacts": Artifacts(paths=paths),
-            }
+            exports = Exports(paths=paths, folder=str(folder))
+            artifacts = Artifacts(paths=paths)
+            resources = {"exports": exports, "artifacts": artifacts}
             definitions = build_definitions("demo", resources)
-            register_batches(instance, load_pack("demo"), resources["exports"])
+            register_batches(instance, load_pack("demo"), exports, artifacts.store)
             try:
                 materialize(definitions, instance, [KEYS.cvat_export], partition="batch")
             finally:

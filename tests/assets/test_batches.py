@@ -15,6 +15,7 @@ from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import (
+    forget_batch,
     held_out_batches,
     judged_frames,
     left_out_batches,
@@ -51,7 +52,8 @@ class State:
 
     def read(self) -> None:
         """Read every export that is there."""
-        for batch in register_batches(self.instance, PACK, self.resources.exports):
+        exports, store = self.resources.exports, self.resources.artifacts.store
+        for batch in register_batches(self.instance, PACK, exports, store):
             materialize(self.definitions, self.instance, [KEYS.cvat_export], partition=batch)
 
     def merged(self) -> list[str | None]:
@@ -89,6 +91,32 @@ def test_a_retired_batch_serves_nothing_until_it_is_put_back(state: State) -> No
     assert state.merged() == ["match", "other"]
     assert (state.exports / "match.zip").is_file()
     assert states(state) == {"match": "used", "other": "used"}
+
+
+def test_a_batch_whose_partition_was_deleted_stays_out_until_it_is_put_back(state: State) -> None:
+    """As in the UI; its export stays where it is."""
+    state.drop("match.zip")
+    state.drop("other.zip", turn=1)
+    state.read()
+    forget_batch(state.instance, PACK, "match")
+
+    state.read()  # As by `outpost dev` when it starts.
+    assert state.merged() == ["other"]
+    assert states(state) == {"match": "taken out", "other": "used"}
+
+    assert state.run("restore", "match").exit_code == 0
+    assert state.merged() == ["match", "other"]
+    assert states(state) == {"match": "used", "other": "used"}
+
+
+def test_another_export_of_a_name_that_was_taken_out_is_read(state: State) -> None:
+    state.drop("match.zip")
+    state.read()
+    forget_batch(state.instance, PACK, "match")
+    state.drop("match.zip", turn=1)
+    assert states(state) == {"match": "not taken yet"}
+    state.read()
+    assert state.merged() == ["match"]
 
 
 def test_the_list_tells_what_becomes_of_each_batch(state: State) -> None:

@@ -95,7 +95,7 @@ def test_exports_are_read_where_other_paths_say(tmp_path: Path, elsewhere: Resou
     definitions = build_definitions(pack, {"paths": elsewhere.paths})
 
     with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
-        (batch,) = register_batches(instance, pack, elsewhere.exports)
+        (batch,) = register_batches(instance, pack, elsewhere.exports, elsewhere.artifacts.store)
         materialize(definitions, instance, [keys.cvat_export], partition=batch)
         version = latest_version(instance, keys.cvat_export, batch)
 

@@ -39,12 +39,12 @@ def demo_sets(state_folder: Path, game: str = "demo") -> DemoSets:
     write_export_batches(exports.path(pack.name), lambda _: None)
     definitions = build_definitions(pack, resources.by_name())
     with open_instance(resources.state) as instance:
-        batches = register_batches(instance, pack, exports)
+        store = resources.artifacts.store
+        batches = register_batches(instance, pack, exports, store)
         materialize(definitions, instance, keys.before_annotation)
         for batch in batches:
             materialize(definitions, instance, [keys.cvat_export], partition=batch)
         materialize(definitions, instance, [keys.cvat_merge])
-        store = resources.artifacts.store
         return DemoSets(
             latest(instance, store, keys.cvat_merge).path,
             latest(instance, store, keys.cvat_export, HELD_OUT).path,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import secrets
 import urllib.parse
 import zipfile
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.parser import BytesParser
 from pathlib import PurePosixPath
 from typing import Any
@@ -578,5 +580,12 @@ def _files_of(request: Request) -> dict[str, bytes]:
     return {
         PurePosixPath(name.replace("\\", "/")).name: part.get_payload(decode=True)
         for part in form.get_payload()
-        if (name := part.get_filename())
+        if (name := _file_name(part))
     }
+
+
+def _file_name(part: Message) -> str:
+    """As it was sent: in UTF-8, which mail may not have, so `get_filename` does not read it."""
+    told = next(text for header, text in part.raw_items() if header == "Content-Disposition")
+    found = re.search(r'filename="([^"]*)"', told.encode("ascii", "surrogateescape").decode())
+    return found[1] if found else ""

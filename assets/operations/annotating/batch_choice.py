@@ -172,7 +172,7 @@ def label_batch(resources: Resources, game: str | Path, name: str) -> Path:
     exports.mkdir(parents=True, exist_ok=True)
     write_true_labels(target, asked, reporter())
     with open_instance(resources.state) as instance:
-        register_batches(instance, pack, resources.exports)
+        register_batches(instance, pack, resources.exports, store)
     return target
 
 

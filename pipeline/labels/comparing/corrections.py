@@ -23,6 +23,8 @@ NAMES = tuple(
     re.compile(f"{SOURCE}{pattern}(?:coco|yolo)", re.IGNORECASE)
     for pattern in (f"-{TIME}-", f"_(?:annotations|dataset)_{TIME}_")
 )
+TITLE = re.compile(r"(?:^|_)(?:task|job|project)_(?:\d+_)?(?P<title>\D.*)")
+"""A task that Outpost exports has its number before the name that people gave it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class CvatDownload:
                 return None
             return cls(found["source"].casefold(), time)
         return None
+
+    @property
+    def title(self) -> str:
+        """What people call the task or the project in CVAT; empty where a number alone is told."""
+        found = TITLE.search(self.source)
+        return found["title"] if found else ""
 
 
 def source_of(batch: NamedBatch) -> str | None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError, field_valid
 
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError, ExportFiles
 from pipeline.labels.images import IMAGE_SUFFIXES
+from pipeline.labels.portable_names import is_listable
 
 NAMES_SHOWN = 5
 DEFAULT_SUBSET = "default"
@@ -205,7 +206,7 @@ def _read_subsets(path: Path, files: ExportFiles) -> Iterator[ExportSubset]:
             EXPORT_AGAIN,
         )
     for name in found:
-        _check_printable(path, name.as_posix())
+        _check_listable(path, name.as_posix())
         origin = f"{path}: {name}"
         coco = _parse(origin, files.read(name.as_posix()))
         by_image = defaultdict(list)
@@ -320,11 +321,11 @@ def _check_name(path: Path, member: str) -> None:
             f"{path}: {member} is not an image that trainers read.",
             f"Use one of {', '.join(IMAGE_SUFFIXES)}.",
         )
-    _check_printable(path, member)
+    _check_listable(path, member)
 
 
-def _check_printable(path: Path, member: str) -> None:
-    if not member.isprintable():
+def _check_listable(path: Path, member: str) -> None:
+    if not is_listable(member):
         raise ExportError(
             f"{path}: {member!r} holds characters that no list of files can.", "Rename the file."
         )

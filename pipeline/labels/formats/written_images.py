@@ -13,6 +13,7 @@ from pipeline.errors import OutpostError
 from pipeline.files import replacing
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.formats.shapes import MIN_SIDE
+from pipeline.labels.portable_names import is_listable
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip archive can name."""
@@ -93,7 +94,7 @@ def write_archive(target: Path, members: Iterable[tuple[str, bytes]]) -> None:
 def _is_inside(path: str) -> bool:
     parts = path.split("/")
     return (
-        path.isprintable()
+        is_listable(path)
         and not any(character in path for character in '\\:"')
         and not any(part in ("", ".", "..") or part != part.strip() for part in parts)
         and bool(PurePosixPath(path).suffix)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.labels.batches import BatchError, ExportBatch
+from pipeline.labels.batches import BatchError, ExportBatch, purpose_of
 from pipeline.labels.formats.coco import read_export
 from pipeline.manifests import manifest_of, sha256_of
 
@@ -191,3 +191,16 @@ def test_a_folder_that_is_named_like_a_subset_keeps_its_images(
     assert {one.place for one in stored.batch.frames} == {"Train/a.png"}
     for frame in stored.batch.frames:
         assert sha256_of(stored.image_of(frame)) == frame.sha256
+
+
+@pytest.mark.parametrize(
+    ("subset", "purpose"),
+    [
+        *[(name, "train") for name in ("Train", "train", "Training")],
+        *[(name, "validation") for name in ("Validation", "VALIDATION", "val", "Valid")],
+        *[(name, "test") for name in ("Test", " test ", "Testing")],
+        *[(name, "any") for name in ("", "default", "tests of May", "day1")],
+    ],
+)
+def test_a_subset_is_what_it_is_called_however_it_is_spelt(subset: str, purpose: str) -> None:
+    assert purpose_of(subset) == purpose

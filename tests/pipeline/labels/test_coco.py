@@ -326,6 +326,29 @@ def test_a_frame_is_told_by_its_whole_path(export: Any, shapes: Any, other: str)
     assert len({frame.sha256 for frame in frames}) == 2
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Screenshot 2026-01-01 at 12.00.09\u202fPM.png",  # macOS 13 and later
+        "スクリーンショット\u30002026-01-01 12.00.09.png",
+        "Capture\u00a0d’écran 2026-01-01 120009.png",
+        "\u200e2026-01-01 at 12.00.09\u200f.png",
+    ],
+)
+def test_spaces_and_marks_of_any_language_are_names(export: Any, shapes: Any, name: str) -> None:
+    export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
+    (frame,) = read_export(export.zip(), CLASSES).frames
+    assert frame.name == name
+    assert sessions_of([frame]) != [None]
+
+
+@pytest.mark.parametrize("name", ["a\u2028b.png", "a\u0085b.png", "a\tb.png"])
+def test_a_name_of_several_lines_is_refused(export: Any, shapes: Any, name: str) -> None:
+    export.frame(name, shapes.rectangle("wolf", 0, 0, 5, 5))
+    with pytest.raises(ExportError, match="no list of files"):
+        read_export(export.zip(), CLASSES)
+
+
 def test_equal_names_in_two_subsets_are_two_frames(export: Any, shapes: Any) -> None:
     export.frame("day/a_0.png", shapes.rectangle("wolf", 0, 0, 5, 5), look="one").write()
     other = type(export)(export.folder, subset="Test")

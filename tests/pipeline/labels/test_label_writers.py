@@ -23,7 +23,11 @@ from pipeline.labels.formats.yolo_writer import write_yolo
 
 CLASSES = ("sheep", "wolf", "town center")
 SIZES = ((64, 48), (2, 2), (333, 7))
-PATHS = ("a.png", "a_1.png", "day1/a.png", "day1/b/x y.png", "day2/é.PNG", "a.b.png")
+PATHS = (
+    *("a.png", "a_1.png", "day1/a.png", "day1/b/x y.png", "day2/é.PNG", "a.b.png"),
+    "Screenshot 2026-01-01 at 12.00.09\u202fPM.png",  # As macOS 13 writes it.
+    "対戦\u3000一/a\u200e.png",
+)
 COCO_PIXELS = 0.0051
 SMALLEST = 1.02
 """Pixels of a side: what is rounded to less than one is refused on reading."""
@@ -160,6 +164,8 @@ BOX = LabelledBox(0, Box(1, 1, 9, 9))
         ([LabelledImage("C:/a.png", 64, 48)], CLASSES, "path"),
         ([LabelledImage("a\\b.png", 64, 48)], CLASSES, "path"),
         ([LabelledImage("a\n.png", 64, 48)], CLASSES, "path"),
+        ([LabelledImage("a\u2028.png", 64, 48)], CLASSES, "path"),
+        ([LabelledImage("\u202fa.png", 64, 48)], CLASSES, "path"),
         ([LabelledImage("a.png", 64, 48)] * 2, CLASSES, "which 2 images have"),
         ([LabelledImage("a.png", 64, 48, (BOX._replace(class_id=3),))], CLASSES, "class 3"),
         ([LabelledImage("a.png", 64, 8, (BOX,))], CLASSES, "does not lie in"),

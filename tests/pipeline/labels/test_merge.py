@@ -20,6 +20,7 @@ from pipeline.labels.merge import (
     MergePlan,
     MergeSummary,
     held_out_frames,
+    is_held_out,
     open_batches,
     plan_merge,
 )
@@ -80,6 +81,24 @@ def test_frames_of_one_name_are_all_used(make_batch: Any, drawn: Any, tmp_path: 
     held_out = [replace(batches[1], name="heldout_two")]
     summary = plan_merge([batches[0], *held_out], drawn, CLASSES, RULES).summary
     assert summary.held_out_leaks == ()
+
+
+def test_frames_of_one_name_in_folders_and_subsets_are_as_many_files(
+    export: Any, shapes: Any, drawn: Any, tmp_path: Path
+) -> None:
+    sheep = shapes.rectangle("sheep", 4, 4, 10, 8)
+    export.frame("day1/0001.png", sheep, look="a").frame("day2/0001.png", sheep, look="b")
+    export.frame("0001.png", sheep, look="c").write()
+    train = type(export)(export.folder, subset="Train")
+    source = train.frame("0001.png", sheep, look="d").write()
+    stored = ExportBatch.write(tmp_path / "one", read_export(source, CLASSES), source)
+    batch = NamedBatch("one", tmp_path / "one", stored.batch)
+    plan = plan_merge([batch], drawn, CLASSES, RULES)
+    assert len({real.name for real in plan.real}) == 4
+    written = TrainingSet.write(tmp_path / "set", plan)
+    assert written.problems() == ()
+    files = list((tmp_path / "set" / "images").rglob("real_*"))
+    assert len({file.read_bytes() for file in files}) == 4
 
 
 def test_names_that_differ_by_case_are_two_files_everywhere(
@@ -293,6 +312,25 @@ def test_a_frame_that_shows_the_view_of_a_test_frame_is_left_out(
     assert any("1 frames of no subset show the view" in text for text in plan.summary.warnings)
     trained = plan_merge([test, in_subset(free, "Train")], drawn, CLASSES, RULES).summary
     assert (trained.left_out_near_test, trained.held_out_leak_count) == (0, 1), "as it was asked"
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ("heldout_match7", True),
+        ("HeldOut_match7", True),
+        ("heldout_task_7-2026_01_09_10_00_00-coco_1.0", True),
+        # As CVAT and Outpost name the export of a task that is called so in CVAT.
+        ("task_heldout_match7-2026_01_09_10_00_00-coco 1.0", True),
+        ("task_12_Heldout_match7-2026_01_09_10_00_00-coco_1.0", True),
+        ("project_heldout_match7_dataset_2026_01_09_10_00_00_coco_1.0", True),
+        ("task_12_match7-2026_01_09_10_00_00-coco_1.0", False),
+        ("task_12_not_heldout_match7-2026_01_09_10_00_00-coco_1.0", False),
+        ("match_heldout_7", False),
+    ],
+)
+def test_a_batch_is_held_out_by_its_name_or_by_that_of_its_task(batch: str, expected: bool) -> None:
+    assert is_held_out(batch, RULES) is expected
 
 
 def test_what_is_held_out_twice_is_judged_once(make_batch: Any) -> None:

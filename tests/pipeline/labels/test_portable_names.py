@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.labels.formats.written_images import LabelledImage, check_images
 from pipeline.labels.portable_names import flat_name, portable_paths
 
 letters = st.sampled_from(["a", "A", "é", "e\u0301", ":", "con", ".", " ", "_", "-", "0"])
@@ -50,6 +51,27 @@ def test_no_two_paths_become_one(given_paths: list[str]) -> None:
     assert dict(zip(given_paths, stored, strict=True)) == dict(
         zip(reversed(given_paths), portable_paths(given_paths[::-1]), strict=True)
     )
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(st.characters(exclude_characters="/"), min_size=1, max_size=9), max_size=4))
+def test_whatever_a_file_is_called_its_labels_can_be_written(names: list[str]) -> None:
+    stored = portable_paths([f"{name}.png" for name in names])
+    check_images([LabelledImage(path, 64, 48) for path in stored], ())
+
+
+@pytest.mark.parametrize(
+    "name", [" a.png", "\u3000a.png", "a\u2028b.png", "a\x85b.png", "a\ud800.png"]
+)
+def test_what_no_list_of_files_holds_is_spelt_otherwise(name: str) -> None:
+    (stored,) = portable_paths([name])
+    check_images([LabelledImage(stored, 64, 48)], ())
+    assert stored.splitlines() == [stored.strip()]
+
+
+def test_the_name_that_macos_gives_stays() -> None:
+    name = "Screenshot 2026-01-01 at 12.00.09\u202fPM.png"
+    assert portable_paths([name]) == (name,)
 
 
 def test_a_flat_name_can_be_read_and_depends_on_its_parts_alone() -> None:

@@ -344,3 +344,24 @@ def test_what_is_silent_ends(cvat: CvatDouble, tmp_path: Path) -> None:
     cvat.always("request", drop())
     with pytest.raises(CvatUnreachableError):
         push(quick(outage_seconds=0.05), plan(tmp_path))
+
+
+def test_names_that_screenshot_tools_give_come_back(
+    cvat: CvatDouble, resource: Cvat, tmp_path: Path
+) -> None:
+    names = (
+        "Screenshot 2026-01-01 at 12.00.09\u202fPM.png",
+        "スクリーンショット\u30002026-01-01 12.00.09.png",
+        "Capture d’écran 2026-01-01 120009.png",
+    )
+    images = tuple(sorted(tmp_path / name for name in names))
+    for number, image in enumerate(images):
+        image.write_bytes(png(number))
+    planned = PlannedTask("first", images, {image.name: (box(3.0),) for image in images})
+
+    (pushed,) = push(resource, planned)
+    resource.download_export(pushed.id, tmp_path / "export.zip")
+
+    frames = read_export(tmp_path / "export.zip", CLASSES).frames
+    assert {frame.name for frame in frames} == set(names)
+    assert all(len(frame.boxes) == 1 for frame in frames)

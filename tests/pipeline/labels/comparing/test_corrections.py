@@ -36,6 +36,21 @@ def test_the_names_that_cvat_gives_are_read(name: str, source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("task_12_arabia_2-2026_01_09_10_00_00-coco_1.0", "arabia_2"),
+        ("task_arabia-2026_01_09_10_00_00-coco_1.0", "arabia"),
+        ("x_task_12_my_task_3-2026_01_09_10_00_00-coco_1.0", "my_task_3"),
+        ("task_7_dataset_2026_01_09_10_00_00_coco_1.0", ""),
+    ],
+)
+def test_the_name_that_people_gave_a_task_is_told(name: str, title: str) -> None:
+    told = CvatDownload.named(name)
+    assert told is not None
+    assert told.title == title
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "session_harbour",
