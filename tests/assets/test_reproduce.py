@@ -46,7 +46,7 @@ def made(drawn_toy_game: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     write_export(resources.state.exports("toy") / "session_a.zip", frames, CLASSES, boxes)
     definitions = build_definitions(pack, {"paths": paths})
     with open_instance(resources.state) as instance:
-        register_batches(instance, pack, resources.exports)
+        register_batches(instance, pack, resources.exports, resources.artifacts.store)
         for name, partition in (("synthetic_set", None), ("cvat_export", "session_a")):
             materialize(definitions, instance, [dg.AssetKey(["toy", name])], partition=partition)
         materialize(definitions, instance, [dg.AssetKey(["toy", "cvat_merge"])])
