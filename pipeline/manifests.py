@@ -65,21 +65,37 @@ def sha256_of(file: Path) -> str:
 
 def manifest_of(directory: Path) -> Manifest:
     """Hash every regular file below `directory`."""
-    entries = (
-        FileEntry(
-            path=file.relative_to(directory).as_posix(),
-            size=file.stat().st_size,
-            sha256=sha256_of(file),
-        )
-        for file in _files_below(directory)
-    )
+    return manifest_from(entry_of(file, directory) for file in files_below(directory))
+
+
+def manifest_from(entries: Iterable[FileEntry]) -> Manifest:
+    """The manifest of files in whatever order."""
     return Manifest(files=tuple(sorted(entries, key=lambda entry: entry.path)))
+
+
+def entry_of(file: Path, directory: Path) -> FileEntry:
+    """Hash one file of a directory."""
+    path = file.relative_to(directory).as_posix()
+    return FileEntry(path=path, size=file.stat().st_size, sha256=sha256_of(file))
 
 
 def joined(manifests: Iterable[Manifest]) -> Manifest:
     """The manifest of a directory that holds the files of several others, none of them twice."""
-    entries = (entry for manifest in manifests for entry in manifest.files)
-    return Manifest(files=tuple(sorted(entries, key=lambda entry: entry.path)))
+    return manifest_from(entry for manifest in manifests for entry in manifest.files)
+
+
+def first_difference(recorded: Manifest, found: Manifest) -> str | None:
+    """The first file, by path, in which a directory is not what was recorded; None if it is."""
+    before, after = ({entry.path: entry for entry in one.files} for one in (recorded, found))
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old is None:
+            return f"{path} was not there"
+        if new is None:
+            return f"{path} is missing"
+        if old != new:
+            return f"{path} has sha256 {new.sha256[:12]} instead of {old.sha256[:12]}"
+    return None
 
 
 def problems_in(directory: Path, manifest: Manifest) -> tuple[FileProblem, ...]:
@@ -87,7 +103,7 @@ def problems_in(directory: Path, manifest: Manifest) -> tuple[FileProblem, ...]:
     known = {entry.path for entry in manifest.files}
     extra = (
         FileProblem(path=path, problem="is not part of the artifact")
-        for file in _files_below(directory)
+        for file in files_below(directory)
         if (path := file.relative_to(directory).as_posix()) not in known
     )
     changed = (
@@ -109,5 +125,6 @@ def _problem_of(file: Path, entry: FileEntry) -> str | None:
     return None
 
 
-def _files_below(directory: Path) -> Iterator[Path]:
+def files_below(directory: Path) -> Iterator[Path]:
+    """Every regular file, in no order."""
     return (file for file in directory.rglob("*") if file.is_file())

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import platform
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,11 @@ WITHOUT_EFFECT = frozenset(
     for name in ("errors", "links", "manifests", "processes", "progress", "provenance")
 )
 """Words for people, and how things are kept and work is shared: no artifact's content follows."""
+LIBRARIES = (
+    *("llvmlite", "numba", "numpy", "onnx", "onnxslim", "opencv-python-headless", "pillow"),
+    *("pyyaml", "torch", "torchvision", "ultralytics-opencv-headless"),
+)
+"""Distributions that decide bytes of artifacts, where another version may decide otherwise."""
 
 
 class ArtifactVersion(Record):
@@ -65,6 +73,26 @@ class Recipe(Record):
         return digest_of(self.model_dump(mode="json"))
 
 
+class Environment(Record):
+    """Where code ran: what may change bytes, and stands in no code version."""
+
+    python: str = Field(description="Version, for example 3.11.7.")
+    platform: str = Field(description="Operating system and processor: Linux x86_64.")
+    libraries: dict[str, str] = Field(description="Installed versions of `LIBRARIES`.")
+
+    def difference_from(self, other: Environment) -> str | None:
+        """The first part that another environment has otherwise, this one's value first."""
+        parts = [
+            ("Python", self.python, other.python),
+            ("the platform", self.platform, other.platform),
+            *(
+                (name, self.libraries.get(name, "none"), other.libraries.get(name, "none"))
+                for name in sorted(self.libraries.keys() | other.libraries.keys())
+            ),
+        ]
+        return next((f"{name}: {a} then, {b} now" for name, a, b in parts if a != b), None)
+
+
 class Provenance(Record):
     """How one version of an artifact was made."""
 
@@ -74,6 +102,11 @@ class Provenance(Record):
     made_at: str = Field(description="UTC, ISO 8601.")
     seconds: float = Field(ge=0, description="What making it took.")
     outpost_version: str
+    environment: Environment | None = Field(
+        None,
+        description="Of the process that stored the version; a host that it had the work done on "
+        "may have another. None in records of before it was kept.",
+    )
 
     @property
     def version(self) -> ArtifactVersion:
@@ -86,6 +119,16 @@ class Provenance(Record):
 def asset_name(asset: str, partition: str | None) -> str:
     """An asset as people read it, with the partition if there is one: `demo/cvat_export [bay]`."""
     return f"{asset} [{partition}]" if partition else asset
+
+
+@cache
+def environment_here() -> Environment:
+    """Of this process."""
+    return Environment(
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        libraries=dict(_installed(LIBRARIES)),
+    )
 
 
 @cache
@@ -125,6 +168,14 @@ def modules_behind(*roots: str, without: frozenset[str] = frozenset()) -> frozen
         found.add(name)
         waiting |= _imports_of(name) - found - without - WITHOUT_EFFECT
     return frozenset(found)
+
+
+def _installed(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        try:
+            yield name, installed_version(name)
+        except PackageNotFoundError:
+            continue
 
 
 def _digest(sources: Iterable[tuple[str, Path]]) -> str:

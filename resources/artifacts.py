@@ -261,6 +261,10 @@ class ArtifactStore:
                 _write_text(file, record.model_dump_json(indent=1))
         return kept
 
+    def is_whole(self, version: ArtifactVersion) -> bool:
+        """Whether a version is here with every file in its size."""
+        return self._artifact(version).is_whole
+
     def builds(self) -> Iterator[Provenance]:
         """Every build record in the store that can be trusted."""
         for file in sorted(self.root.glob("*/*/builds/*.json")):

@@ -19,6 +19,7 @@ from assets.cli.context import Game, resources_of
 from assets.cli.cvat import cvat_app
 from assets.cli.deploy import deploy_app
 from assets.cli.gpu import gpu_app
+from assets.cli.lineage import audit, reproduce
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 from assets.cli.releases import release_app
 from assets.cli.thresholds import thresholds_app
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pipeline.evaluation.comparison.modes import ModeScore
     from pipeline.games.installed import CoverageReport
     from pipeline.labels.merge import MergeSummary
-    from pipeline.release.audit import AuditReport
     from pipeline.scenes.reports.scale_fit import ScaleFit
 
 app = typer.Typer(
@@ -124,32 +124,8 @@ def dev(
         server.run(plain)
 
 
-@app.command()
-def audit(
-    context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A model, a wheel, or a bundle's folder.")],
-    pack: Annotated[
-        str | None, typer.Option(help="Name or folder of the game's pack, if it is your own.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Walk from a model back to every file that it came from, and verify each digest.
-
-    Exits with 1 when a byte differs anywhere, and names it. Files that this machine has no way
-    to find are noted, with what to do.
-
-    Example: `outpost audit model.onnx`
-    """
-    from assets.core.terminal import progress_shown
-    from assets.operations.audit import audit_model
-
-    with explained(), progress_shown(errors):
-        report = audit_model(path, resources_of(context), pack)
-    if as_json:
-        print_json(report)
-    else:
-        _print_audit(report)
-    raise typer.Exit(0 if report.is_clean else 1)
+app.command()(audit)
+app.command()(reproduce)
 
 
 @app.command()
@@ -445,23 +421,6 @@ def _print_outcomes(outcomes: tuple[Outcome, ...]) -> None:
     print_table(("asset", "data version", "seconds", ""), rows)
     if all(outcome.skipped for outcome in outcomes):
         console.print("Nothing has changed since the last run: no work was done.")
-
-
-def _print_audit(report: AuditReport) -> None:
-    subject = escape(str(report.subject))
-    console.print(f"{subject}  sha256 {report.subject_sha256}", soft_wrap=True)
-    for link in report.chain:
-        mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
-        made = link.provenance
-        how = f"made {made.made_at} by run {made.run_id[:8]}" if made else "no record"
-        console.print(f"  {mark}  {escape(str(link.version))}  {how}", soft_wrap=True)
-    for problem in report.problems:
-        errors.print(f"[bold red]Differs:[/] {escape(problem)}", soft_wrap=True)
-    for text in report.notes:
-        note(text, errors)
-    if report.is_clean:
-        sources = "the sources that could be compared" if report.notes else "their sources"
-        console.print(f"Every digest of {len(report.chain)} artifacts and of {sources} agrees.")
 
 
 def _print_summary(summary: MergeSummary) -> None:

@@ -21,7 +21,13 @@ from assets.core.page_images import with_images_served
 from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
 from pipeline.progress import Report, seconds_in_words
-from pipeline.provenance import ArtifactVersion, Provenance, Recipe, asset_name
+from pipeline.provenance import (
+    ArtifactVersion,
+    Provenance,
+    Recipe,
+    asset_name,
+    environment_here,
+)
 from resources.artifacts import Artifact, ArtifactStore
 from resources.run_log import reporter
 
@@ -49,6 +55,8 @@ class AssetBuild:
     inputs: tuple[Artifact, ...] = ()
     began_at: float | None = None
     """When earlier steps of the same making began, in seconds since the epoch."""
+    reproducible: bool = False
+    """Whether `outpost reproduce` knows how to make it again."""
 
     @property
     def partition(self) -> str | None:
@@ -174,6 +182,7 @@ def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Prove
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(max(0.0, time.time() - began), 3),
             outpost_version=installed_version("outpost"),
+            environment=environment_here(),
         )
 
     with build.store.staging(recipe.asset, recipe.partition) as staged:
@@ -191,6 +200,8 @@ def _result(
     build: AssetBuild, record: Provenance, show: Callable[[Path], Metadata], *, skipped: bool
 ) -> dg.MaterializeResult[Any]:
     artifact, inputs = build.store.open(record.version), record.recipe.inputs
+    address = f"{build.key.to_user_string()}:{record.data_version[:12]}"
+    again = {"reproduce": f"outpost reproduce {address}"} if build.reproducible else {}
     return dg.MaterializeResult(
         asset_key=build.key,
         data_version=dg.DataVersion(record.data_version),
@@ -204,6 +215,7 @@ def _result(
             **_other_place(build.store),
             "bytes": artifact.manifest.total_bytes,
             "files": len(artifact.manifest.files),
+            **again,
             "made_from": table(
                 ["asset", "partition", "version"],
                 ([v.asset, v.partition or "", f"`{v.data_version[:12]}`"] for v in inputs),

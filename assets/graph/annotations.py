@@ -36,7 +36,8 @@ from pipeline.labels.merge import (
 )
 from pipeline.labels.synthetic import SyntheticImage
 from pipeline.labels.training_set import TrainingSet
-from pipeline.provenance import ArtifactVersion, code_version_of
+from pipeline.progress import Report
+from pipeline.provenance import ArtifactVersion, Recipe, code_version_of
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.exports import Exports
@@ -236,11 +237,35 @@ def _cvat_export(pack: GamePack) -> dg.AssetsDefinition:
     return cvat_export
 
 
-def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
-    keys = GameKeys.of(pack)
-    code = code_version_of(
+def merge_code_version() -> str:
+    """Of the code that decides the bytes of a training set."""
+    return code_version_of(
         "pipeline.labels", "pipeline.files", "pipeline.scenes.dataset.synthetic_set"
     )
+
+
+def write_merge(folder: Path, recipe: Recipe, inputs: Sequence[Artifact], report: Report) -> None:
+    """Write the training set of a recipe, of a run or of a record.
+
+    Args:
+        folder: empty.
+        inputs: what the recipe's inputs stand for: the synthetic set, then the batches.
+
+    Raises:
+        ValidationError: the recipe has settings that this version does not know.
+        MergeError, BatchError, SceneSetError, TrainingSetError: see `plan_merge` and
+            `TrainingSet.write`.
+    """
+    synthetic, *batches = inputs
+    rules = MergeRules.model_validate(recipe.config["rules"])
+    names = tuple(recipe.config["classes"])
+    plan = plan_merge(_opened(batches), _drawn(synthetic, names), names, rules)
+    TrainingSet.write(folder, plan, report)
+
+
+def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
+    keys = GameKeys.of(pack)
+    code = merge_code_version()
 
     class MergeConfig(LaunchpadConfig):
         """What may be changed for one merge."""
@@ -276,11 +301,10 @@ def _cvat_merge(pack: GamePack) -> dg.AssetsDefinition:
             notice(context.log.warning, warning)
         recipe = {"rules": rules.model_dump(mode="json"), "classes": list(pack.class_names)}
         inputs = (synthetic, *batches)
-        build = AssetBuild(context, store, keys.cvat_merge, code, recipe, inputs)
+        build = AssetBuild(context, store, keys.cvat_merge, code, recipe, inputs, reproducible=True)
 
         def write(folder: Path) -> None:
-            plan = plan_merge(_opened(batches), _drawn(synthetic, pack), pack.class_names, rules)
-            TrainingSet.write(folder, plan, build.report)
+            write_merge(folder, build.recipe, inputs, build.report)
 
         shown = {
             "left_out_batches": ", ".join(left_out) or "none",
@@ -312,7 +336,7 @@ def dry_run(
     keys = GameKeys.of(pack)
     synthetic = latest(instance, store, keys.synthetic_set)
     batches = merged_batches(instance, store, pack)
-    drawn = _drawn(synthetic, pack)
+    drawn = _drawn(synthetic, pack.class_names)
     plan = plan_merge(_opened(batches), drawn, pack.class_names, rules)
     # These are no input of the merge, and the check of it compares with them.
     held_out = _opened(_read_batches(instance, store, pack, held_out=True))
@@ -352,8 +376,8 @@ def _opened(batches: Sequence[Artifact]) -> tuple[NamedBatch, ...]:
     return open_batches({_name(batch): batch.path for batch in batches})
 
 
-def _drawn(synthetic: Artifact, pack: GamePack) -> Sequence[SyntheticImage]:
-    return SyntheticSet.open(synthetic.path).labelled_images(pack.class_names)
+def _drawn(synthetic: Artifact, class_names: tuple[str, ...]) -> Sequence[SyntheticImage]:
+    return SyntheticSet.open(synthetic.path).labelled_images(class_names)
 
 
 def _name(batch: Artifact) -> str:

@@ -4,6 +4,7 @@ The set is drawn in shards, each a step of its own, so that whatever executor ru
 the work: the processes of this machine by default, several machines by configuration.
 """
 
+import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from detector_runtime.system.cores import usable_cores
 from pydantic import Field, ValidationError
 
 from assets.core.building import AssetBuild, Metadata, build_asset, latest
@@ -21,10 +23,11 @@ from assets.core.known_errors import KNOWN_ERRORS
 from assets.core.launchpad import LaunchpadError
 from assets.core.metadata import drawing, image, table
 from assets.graph.annotations import merged_batches
-from pipeline.games.pack import GamePack
+from pipeline.games.pack import GameClass, GamePack
 from pipeline.games.sections.scenes import SceneRules
 from pipeline.labels.batches import ExportBatch
-from pipeline.provenance import ArtifactVersion, code_version_behind
+from pipeline.progress import Report
+from pipeline.provenance import ArtifactVersion, Recipe, code_version_behind
 from pipeline.scenes.dataset.layout import SceneSetError, Shard
 from pipeline.scenes.dataset.shard_writer import Sources
 from pipeline.scenes.dataset.shards import (
@@ -38,13 +41,14 @@ from pipeline.scenes.dataset.shards import (
     write_set_spec,
 )
 from pipeline.scenes.dataset.synthetic_set import SyntheticSet
+from pipeline.scenes.dataset.writer import write_set
 from pipeline.scenes.reports.box_sizes import SeenBox, real_boxes, synthetic_boxes
 from pipeline.scenes.reports.distributions import distribution_svg
 from pipeline.scenes.reports.expected_counts import expected_counts
 from pipeline.scenes.reports.samples import sample_sheet
 from pipeline.scenes.sources.catalogue import catalogue_of, shapes_of
 from pipeline.sprites.library import OpenLibrary
-from resources.artifacts import Artifacts, ArtifactStore
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.files import remove_tree
 from resources.run_log import reporter
 
@@ -67,10 +71,36 @@ PLOTTED = 2000
 SHARD_RETRIES = dg.RetryPolicy(max_retries=2, delay=5.0)
 
 
+def scene_code_version() -> str:
+    """Of the code that decides the bytes of a synthetic set."""
+    return code_version_behind(*SCENE_CODE, without=NOT_SCENE_CODE)
+
+
+def write_scenes(folder: Path, recipe: Recipe, inputs: Sequence[Artifact], report: Report) -> None:
+    """Draw the synthetic set of a record at once, on all cores of this machine.
+
+    Args:
+        folder: empty.
+        inputs: what the recipe's inputs stand for: sprites, then backgrounds by kind.
+
+    Raises:
+        ValidationError: the recipe has settings that this version does not know.
+        SceneSetError, BackgroundError, SpriteLibraryError: see `write_set`.
+    """
+    rules = SceneRules.model_validate(recipe.config["scenes"])
+    classes = [GameClass.model_validate(known) for known in recipe.config["classes"]]
+    # Drawing reads nothing else of a pack, so that none of this game has to be at hand.
+    known: dict[str, Any] = {"name": recipe.asset.partition("/")[0], "scenes": rules}
+    pack = GamePack.model_construct(**known, classes=classes)
+    worth_a_process = math.ceil(rules.images / images_per_shard(rules))
+    sources = Sources(*(item.path for item in inputs))
+    write_set(folder, pack, sources, min(usable_cores(), worth_a_process), report)
+
+
 def synthetic_assets(pack: GamePack) -> list[dg.AssetsDefinition]:
     """The synthetic set of a game."""
     keys = GameKeys.of(pack)
-    code = code_version_behind(*SCENE_CODE, without=NOT_SCENE_CODE)
+    code = scene_code_version()
 
     class SyntheticConfig(dg.Config):
         """What may be changed for one set; everything else stands in the pack's scenes.yaml.
@@ -296,7 +326,9 @@ class SetDrawing:
         }
         inputs = tuple(self.store.open(version) for version in spec.sources)
         return AssetBuild(
-            self.context, self.store, self._key, self.code, recipe, inputs, began_at=spec.began_at
+            *(self.context, self.store, self._key, self.code, recipe, inputs),
+            began_at=spec.began_at,
+            reproducible=True,
         )
 
 

@@ -11,7 +11,7 @@ from doubles.artifacts import recorded
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.operations.audit import audit_model, compared_game_files
+from assets.operations.lineage.audit import audit_model, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.manifests import sha256_of
 from pipeline.provenance import Provenance, Recipe
@@ -155,3 +155,23 @@ def test_the_command_takes_the_pack_and_shows_the_note(
     known = json.loads(outpost("--pack", str(pack), "--json").stdout)
     assert known["notes"] == []
     assert known["subject_sha256"] == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_the_command_writes_or_prints_a_bill_of_materials(
+    model: Path, resources: Resources, pack: Path, tmp_path: Path
+) -> None:
+    def outpost(*arguments: str) -> Result:
+        words = ["audit", str(model), "--pack", str(pack), *arguments]
+        return CliRunner().invoke(app, words, obj=resources)
+
+    printed = outpost("--bom", "cyclonedx")
+    assert printed.exit_code == 0, printed.output
+    names = {part["name"] for part in json.loads(printed.stdout)["components"]}
+    assert {f"{GAME}/game_files", f"{GAME}/trained_weights"} <= names
+    file = tmp_path / "new" / "bill.json"
+    assert outpost("--bom", str(file)).exit_code == 0
+    assert {part["name"] for part in json.loads(file.read_text("utf-8"))["components"]} == names
+    assert outpost("--bom", "cyclonedx", "--json").exit_code == 2
+    refused = outpost("--bom", str(model / "bill.json"))
+    assert refused.exit_code == 1
+    assert "--bom" in refused.stderr

@@ -14,7 +14,13 @@ from onnx import TensorProto, helper
 
 from pipeline.progress import Progress
 from pipeline.provenance import ArtifactVersion, Recipe
-from pipeline.release.audit import AuditError, AuditReport, Findings, audit, embedded_lineage
+from pipeline.release.lineage.audit import (
+    AuditError,
+    AuditReport,
+    Findings,
+    audit,
+    embedded_lineage,
+)
 from resources.artifacts import ArtifactStore
 
 

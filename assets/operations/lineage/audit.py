@@ -1,20 +1,33 @@
 """`outpost audit`: the store and the folders outside it, brought together for the audit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from detector_runtime.bundle import MANIFEST_NAME, Bundle, BundleManifest
+from detector_runtime.errors import BundleError
+
 from pipeline.errors import OutpostError
+from pipeline.files import replacing, write_text
 from pipeline.games.files import Overlay
 from pipeline.games.index import GameFile, GameFolderError, GameIndex, files_of, how_to_point_at
 from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import ExportBatch
 from pipeline.manifests import sha256_of
 from pipeline.provenance import ArtifactVersion
-from pipeline.release.audit import AuditReport, Findings, SourceCheck, audit
+from pipeline.release.lineage.audit import AuditReport, Findings, SourceCheck, audit
+from pipeline.release.lineage.bill_of_materials import Subject, cyclonedx_of
+from pipeline.release.package import BUNDLE_FOLDER
 from resources.defaults import Resources
 from resources.exports import Exports
 from resources.game_files import GameFiles
 from resources.run_log import reporter
+
+
+class BillError(OutpostError):
+    """A bill of materials that cannot be written."""
 
 
 def audit_model(subject: Path, resources: Resources, pack: str | Path | None = None) -> AuditReport:
@@ -36,6 +49,46 @@ def audit_model(subject: Path, resources: Resources, pack: str | Path | None = N
         "cvat_export": lambda version, artifact: compared_export(version, artifact, exports),
     }
     return audit(subject.absolute(), resources.artifacts.store, sources, reporter())
+
+
+def bill_of_materials(report: AuditReport, resources: Resources) -> str:
+    """What an audit found, as a CycloneDX 1.6 document."""
+    places = _bundles_near(report, resources)
+    found = (bundle for place in places if (bundle := _read_bundle(place)) is not None)
+    subject = Subject(report, next(found, None), installed_version("outpost"))
+    return cyclonedx_of(subject, datetime.now(UTC).replace(microsecond=0))
+
+
+def write_bill(file: Path, bill: str) -> None:
+    """Write a bill of materials, the whole of it or nothing.
+
+    Raises:
+        BillError: it cannot be written.
+    """
+    try:
+        with replacing(file) as fresh:
+            write_text(fresh, bill)
+    except OSError as error:
+        raise BillError(
+            f"{file} cannot be written: {error.strerror or error}.",
+            "Give --bom the path of a file that you may write, or cyclonedx to print the bill.",
+        ) from error
+
+
+def _bundles_near(report: AuditReport, resources: Resources) -> Iterator[Path]:
+    """Where the bundle of an audited model may be: what was given, else packages that hold it."""
+    if report.subject.is_dir():
+        yield from (report.subject, report.subject / BUNDLE_FOLDER)
+    for link in report.chain:
+        if link.version.asset.endswith("/runtime_package"):
+            yield resources.artifacts.store.files_of(link.version) / BUNDLE_FOLDER
+
+
+def _read_bundle(folder: Path) -> BundleManifest | None:
+    """None where none is, or one that is damaged, which the audit says."""
+    with suppress(BundleError):
+        return Bundle.load(folder).manifest if (folder / MANIFEST_NAME).is_file() else None
+    return None
 
 
 def compared_game_files(artifact: Path, files: GameFiles, given: GamePack | None) -> Findings:
