@@ -12,17 +12,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from assets.cli.annotate import annotate_app
-from assets.cli.artifacts import artifacts_app
-from assets.cli.batches import batches_app
+from assets.cli.commands.annotate import annotate_app
+from assets.cli.commands.artifacts import artifacts_app
+from assets.cli.commands.batches import batches_app
+from assets.cli.commands.cvat import cvat_app
+from assets.cli.commands.deploy import deploy_app
+from assets.cli.commands.gpu import gpu_app
+from assets.cli.commands.lineage import audit, reproduce
+from assets.cli.commands.releases import release_app
+from assets.cli.commands.thresholds import thresholds_app
 from assets.cli.context import Game, resources_of
-from assets.cli.cvat import cvat_app
-from assets.cli.deploy import deploy_app
-from assets.cli.gpu import gpu_app
-from assets.cli.lineage import audit, reproduce
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
-from assets.cli.releases import release_app
-from assets.cli.thresholds import thresholds_app
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
