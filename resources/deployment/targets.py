@@ -4,8 +4,8 @@
 
     targets:
       bot:
-        place: anna@gaming-pc:/home/anna/bot/models
-        python: /home/anna/bot/.venv/bin/python
+        place: user@gaming-pc:/home/user/bot/models
+        python: /home/user/bot/.venv/bin/python
         game: aoe2
 """
 

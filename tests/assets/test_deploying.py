@@ -105,7 +105,7 @@ def test_targets_have_names_in_the_state_folder(
 ) -> None:
     home.state.require_writable()
     lines = ["targets:", f"  bot: {{place: '{tmp_path / 'models'}'}}"]
-    lines += ["  far: {place: 'anna@127.0.0.1:9:/models', ssh_key: /no/key}"]
+    lines += ["  far: {place: 'user@127.0.0.1:9:/models', ssh_key: /no/key}"]
     home.state.deploy_file.write_text("\n".join(lines), "utf-8")
     assert run(home, "bot", "--model", bundles[0])["target"]["name"] == "bot"
     far_and_bot = {one["name"]: one for one in run(home, "list", exits=1)}
@@ -155,5 +155,5 @@ def test_what_cannot_be_deployed(home: Resources, tmp_path: Path) -> None:
     assert "has not been materialized" in run(home, folder, exits=1)
     assert "there is no bundle" in run(home, folder, "--model", str(tmp_path / "none"), exits=1)
     assert "either" in run(home, folder, "--model", "a", "--release", "champion", exits=2)
-    assert "not the folder of an SSH host" in run(home, "anna@box:models", exits=1)
+    assert "not the folder of an SSH host" in run(home, "user@box:models", exits=1)
     assert not (tmp_path / "models").exists()

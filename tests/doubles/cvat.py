@@ -200,7 +200,7 @@ class CvatDouble(Double):
     # What belongs to nobody.
 
     def _login(self, request: Request, values: Values) -> Reply:
-        if request.body != {"username": "anna", "password": self.password}:
+        if request.body != {"username": "user", "password": self.password}:
             return Reply(400, {"detail": "Unable to log in with provided credentials."})
         cookies = f"sessionid={self.password}, csrftoken={self.password}"
         return Reply(200, {"key": "k"}, headers={"Set-Cookie": cookies.replace(", ", ";")})
@@ -210,7 +210,7 @@ class CvatDouble(Double):
         return Reply(200, {**texts, "version": "2.80.0"})
 
     def _self(self, request: Request, values: Values) -> Reply:
-        return Reply(200, {"id": 1, "username": "anna", "url": f"{self.origin}/api/users/1"})
+        return Reply(200, {"id": 1, "username": "user", "url": f"{self.origin}/api/users/1"})
 
     # Projects and labels.
 

@@ -74,7 +74,7 @@ def deploy_to(
     Until it has looked at an image there, and after any failure, the model before stays. The word
     *to* may be left out.
 
-    Example: `outpost deploy anna@gaming-pc:/home/anna/bot/models --game aoe2`
+    Example: `outpost deploy user@gaming-pc:/home/user/bot/models --game aoe2`
     """
     from assets.core.terminal import progress_shown
     from assets.operations.publishing.deploying import DeployRequest, deploy
@@ -99,7 +99,7 @@ def rollback(
 ) -> None:
     """Have a target use the model that worked before.
 
-    Example: `outpost deploy rollback anna@gaming-pc:/home/anna/bot/models`
+    Example: `outpost deploy rollback user@gaming-pc:/home/user/bot/models`
     """
     from assets.operations.publishing.deploying import roll_back_target
 
@@ -138,7 +138,7 @@ def list_targets(context: typer.Context, as_json: Json = False) -> None:
 def forget(context: typer.Context, target: TargetWord) -> None:
     """Leave a target out of the list; what it uses stays there.
 
-    Example: `outpost deploy forget anna@gaming-pc:/home/anna/bot/models`
+    Example: `outpost deploy forget user@gaming-pc:/home/user/bot/models`
     """
     from assets.operations.publishing.deploying import forget_target
 

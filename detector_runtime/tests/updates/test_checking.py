@@ -383,10 +383,10 @@ def test_a_model_of_the_users_own_stays(
     updating().check()
     mine = tmp_path / "mine.onnx"
     mine.write_bytes(small_model(30))
-    assert updating().use(mine, by="anna@desk").origin == "own"
+    assert updating().use(mine, by="user@desk").origin == "own"
     model = updating().status().model
     assert model is not None
-    assert model.installed_by == "anna@desk"
+    assert model.installed_by == "user@desk"
     mine.unlink()
     for mark in (2, 3):
         publisher.publish(mark)

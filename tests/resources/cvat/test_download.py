@@ -248,7 +248,7 @@ def test_a_user_and_a_password(
     cvat: CvatDouble, resource: Cvat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CVAT_ACCESS_TOKEN")
-    monkeypatch.setenv("CVAT_USER", "anna")
+    monkeypatch.setenv("CVAT_USER", "user")
     monkeypatch.setenv("CVAT_PASSWORD", cvat.password)
     assert resource.completed_tasks("toy") == ()
 

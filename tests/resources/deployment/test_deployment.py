@@ -64,11 +64,11 @@ def test_models_follow_each_other_and_back(place: HerePlace, bundles: Bundles) -
     assert (before.exists, before.current, before.earlier) == (False, None, ())
     assert not place.folder.exists()
 
-    result = put(place, first, "anna@desk")
+    result = put(place, first, "user@desk")
     current = result.state.current
     assert current is not None
     assert current.version == version_of(first) == live(place)
-    assert current.installed_by == "anna@desk"
+    assert current.installed_by == "user@desk"
     assert current.files == {
         name: one.sha256 for name, one in Bundle.load(first).manifest.files.items()
     }
@@ -86,7 +86,7 @@ def test_models_follow_each_other_and_back(place: HerePlace, bundles: Bundles) -
     back = roll_back(place)
     assert back.current is not None
     assert back.current.version == version_of(first) == live(place)
-    assert back.current.installed_by == "anna@desk"
+    assert back.current.installed_by == "user@desk"
 
     # What is there already is not brought again.
     put(place, second, "bob@desk")
@@ -97,7 +97,7 @@ def test_going_back_twice_over_a_broken_line_goes_back_once(
     place: HerePlace, bundles: Bundles
 ) -> None:
     for bundle in bundles:
-        put(place, bundle, "anna@desk")
+        put(place, bundle, "user@desk")
     first, second = map(version_of, bundles)
     for _ in range(2):
         place.run("rollback", second)
@@ -107,28 +107,28 @@ def test_going_back_twice_over_a_broken_line_goes_back_once(
 def test_with_none_before_the_model_stays(place: HerePlace, bundles: Bundles) -> None:
     with pytest.raises(DeployError, match="Nothing is deployed"):
         roll_back(place)
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
     with pytest.raises(DeployError, match=r"no model in .* to go back to"):
         roll_back(place)
     assert live(place) == version_of(bundles[0])
 
 
 def test_a_damaged_bundle_goes_nowhere(place: HerePlace, bundles: Bundles, tmp_path: Path) -> None:
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
     bad = shutil.copytree(bundles[1], tmp_path / "bad")
     content = bytearray((bad / "model.onnx").read_bytes())
     content[40] ^= 1
     (bad / "model.onnx").unlink()
     (bad / "model.onnx").write_bytes(content)
     with pytest.raises(BundleError):
-        put(place, bad, "anna@desk")
+        put(place, bad, "user@desk")
     assert (live(place), place.brought) == (version_of(bundles[0]), 1)
 
 
 def test_what_arrives_otherwise_is_refused_there(
     place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
 
     @contextmanager
     def truncated(bundle: Path) -> Iterator[str]:
@@ -137,25 +137,25 @@ def test_what_arrives_otherwise_is_refused_there(
 
     monkeypatch.setattr(place, "bring", truncated)
     with pytest.raises(DeployError, match="At the target"):
-        put(place, bundles[1], "anna@desk")
+        put(place, bundles[1], "user@desk")
     assert live(place) == version_of(bundles[0])
 
 
 def test_a_full_disk_is_told_before_anything_is_sent(
     place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
     used = shutil.disk_usage(place.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: used._replace(free=1 << 20))
     with pytest.raises(DeployError, match="needs 64 MB, and 1 MB are free"):
-        put(place, bundles[1], "anna@desk")
+        put(place, bundles[1], "user@desk")
     assert (live(place), place.brought) == (version_of(bundles[0]), 1)
 
 
 def test_a_disk_that_fills_up_there_keeps_what_it_has(
     place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
 
     def full(_file: Path, _content: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -163,16 +163,16 @@ def test_a_disk_that_fills_up_there_keeps_what_it_has(
     with monkeypatch.context() as patch:
         patch.setattr(installing, "write_durably", full)
         with pytest.raises(DeployError, match="No space left on device") as caught:
-            put(place, bundles[1], "anna@desk")
+            put(place, bundles[1], "user@desk")
     assert "Make room" in caught.value.fix
     assert live(place) == version_of(bundles[0])
-    put(place, bundles[1], "anna@desk")
+    put(place, bundles[1], "user@desk")
     assert live(place) == version_of(bundles[1])
 
 
 def test_a_damaged_model_before_is_not_gone_back_to(place: HerePlace, bundles: Bundles) -> None:
     for bundle in bundles:
-        put(place, bundle, "anna@desk")
+        put(place, bundle, "user@desk")
     model = place.folder / "versions" / version_of(bundles[0]) / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1] + b"?")
     with pytest.raises(DeployError, match="At the target"):
@@ -183,32 +183,32 @@ def test_a_damaged_model_before_is_not_gone_back_to(place: HerePlace, bundles: B
 def test_a_busy_folder_keeps_what_it_has(
     place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
     hold = FolderLock.hold
     monkeypatch.setattr(FolderLock, "hold", lambda lock, _patience=0.0: hold(lock))
     with (
         FolderLock(place.folder).hold(),
         pytest.raises(DeployError, match="another program is changing"),
     ):
-        put(place, bundles[1], "anna@desk")
+        put(place, bundles[1], "user@desk")
     assert live(place) == version_of(bundles[0])
 
 
 def test_a_damaged_model_is_seen_and_mended(place: HerePlace, bundles: Bundles) -> None:
-    put(place, bundles[0], "anna@desk")
+    put(place, bundles[0], "user@desk")
     model = place.folder / "versions" / version_of(bundles[0]) / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1] + b"?")
     found = look_at(place).current
     assert found is not None
     assert found.files is None
-    assert not put(place, bundles[0], "anna@desk").was_live
+    assert not put(place, bundles[0], "user@desk").was_live
     assert live(place) == version_of(bundles[0])
 
 
 def test_a_folder_that_is_none_is_told(place: HerePlace, bundles: Bundles) -> None:
     place.folder.write_text("a file", "utf-8")
     with pytest.raises(DeployError, match="File exists") as caught:
-        put(place, bundles[0], "anna@desk")
+        put(place, bundles[0], "user@desk")
     assert "may write there" in caught.value.fix
     assert place.folder.read_text("utf-8") == "a file"
 
@@ -221,7 +221,7 @@ def test_an_old_runtime_is_told(
 
     monkeypatch.setattr(ModelUpdater, "use", of_before)
     with pytest.raises(DeployError, match="too old to be deployed to") as caught:
-        put(place, bundles[0], "anna@desk")
+        put(place, bundles[0], "user@desk")
     assert "pip install --upgrade detector-runtime" in caught.value.fix
 
 

@@ -33,7 +33,7 @@ def settings_of(machine: SshMachine, python: str = sys.executable) -> TargetSett
 
 def deploy(settings: TargetSettings, bundle: Path) -> TargetState:
     with reached(settings, OWNER, PATIENCE) as place:
-        return put(place, bundle, "anna@desk").state
+        return put(place, bundle, "user@desk").state
 
 
 def source_in(folder: Path) -> str:

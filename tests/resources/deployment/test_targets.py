@@ -22,13 +22,13 @@ def test_an_ssh_host_and_its_folder_are_told_apart(
 
 
 @pytest.mark.parametrize(
-    "place", ["models", "./anna@box", "/mnt/share/anna@box/models", "C:\\models", "\\\\nas\\models"]
+    "place", ["models", "./user@box", "/mnt/share/user@box/models", "C:\\models", "\\\\nas\\models"]
 )
 def test_all_else_is_a_folder(place: str) -> None:
     assert TargetSettings(place=place).ssh is None
 
 
-@pytest.mark.parametrize("place", ["anna@box", "anna@box:models", "anna@box:22", "anna@box:22:x"])
+@pytest.mark.parametrize("place", ["user@box", "user@box:models", "user@box:22", "user@box:22:x"])
 def test_a_host_without_a_whole_path_is_refused(place: str) -> None:
     with pytest.raises(TargetError, match="not the folder of an SSH host"):
         _ = TargetSettings(place=place).ssh
