@@ -195,7 +195,7 @@ class ArtifactStore:
             if self.remote.holds(record):
                 return False
             self.remote.upload(record, artifact.path, artifact.manifest, self.report)
-        except (ObjectStoreError, RemoteArtifactError) as error:
+        except ObjectStoreError as error:
             raise ArtifactStoreError(
                 f"{record.version} is made and kept in {artifact.home}, but could not be brought "
                 f"to {self.remote.place}: {error.problem}",
@@ -203,6 +203,22 @@ class ArtifactStore:
                 "twice.",
             ) from error
         return True
+
+    def mend_remote(self, versions: Iterable[ArtifactVersion]) -> set[ArtifactVersion]:
+        """Write blocks again that the object store has lost, from versions that are whole here.
+
+        Returns:
+            The versions that needed one of them.
+
+        Raises:
+            RemoteArtifactError: what it has lost cannot be made of them, or a manifest was changed.
+            ObjectStoreError: it cannot be reached.
+        """
+        if self.remote is None:
+            return set()
+        known = tuple(versions)
+        needed = self.remote.mend({one.data_version: self.files_of(one) for one in known})
+        return {one for one in known if one.data_version in needed}
 
     def open(self, version: ArtifactVersion) -> Artifact:
         """A stored version, which is fetched where it is only in the object store.

@@ -68,8 +68,14 @@ def kept_artifacts(resources: Resources) -> tuple[KeptArtifact, ...]:
 def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
     """Bring to the object store what is here, is referred to, and is not there yet.
 
+    So are blocks that it has lost.
+
+    Returns:
+        The versions of which something was brought there.
+
     Raises:
         ArtifactStoreError: no object store is configured, or something could not be uploaded.
+        ObjectStoreError: what it has lost cannot be written again; others are there.
     """
     store = resources.artifacts.store
     if store.remote is None:
@@ -81,13 +87,14 @@ def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
         events = (version_of(event) for event in _materializations(instance))
         referred = {version for version in events if version is not None}
     unused = {removal.path for removal in store.garbage(referred)}
-    return tuple(
-        record.version
+    kept = [
+        record
         for record in store.builds()
-        if store.is_here(record.version)
-        and store.files_of(record.version).parent not in unused
-        and store.upload(record)
-    )
+        if store.is_here(record.version) and store.files_of(record.version).parent not in unused
+    ]
+    uploaded = [record.version for record in kept if store.upload(record)]
+    mended = store.mend_remote(record.version for record in kept)
+    return tuple(dict.fromkeys((*uploaded, *sorted(mended, key=str))))
 
 
 def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...]:

@@ -22,6 +22,10 @@ class ObjectMissingError(ObjectStoreError):
     """There is no object under a key."""
 
 
+class ObjectTooShortError(ObjectStoreError):
+    """An object that ends before the bytes that are asked for."""
+
+
 @dataclass(frozen=True)
 class StoredObject:
     """An object as it was read.
@@ -98,7 +102,7 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectMissingError: there is no such object.
-            ObjectStoreError: it ends before them.
+            ObjectTooShortError: it ends before them.
         """
 
     def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
@@ -119,9 +123,9 @@ def checked_key(key: str) -> str:
     return key
 
 
-def too_short(key: str, place: str) -> ObjectStoreError:
+def too_short(key: str, place: str) -> ObjectTooShortError:
     """The error of an object that ends before the bytes that are asked for."""
-    return ObjectStoreError(
+    return ObjectTooShortError(
         f"{key} in {place} is shorter than it was written.",
         "Remove it, and write it again from where it came.",
     )

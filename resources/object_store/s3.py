@@ -262,6 +262,8 @@ class S3Store:
         except botocore.exceptions.ClientError as error:
             if _code(error) in ABSENT and key:
                 raise missing(key, self.place) from error
+            if _code(error) == "InvalidRange" and key:
+                raise too_short(key, self.place) from error
             raise self._refused(error) from error
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise ObjectStoreError(
@@ -271,8 +273,6 @@ class S3Store:
     def _refused(self, error: Any) -> ObjectStoreError:
         code = _code(error)
         problem = f"{self.place} refuses: {code}: {_quoted(error.response['Error'].get('Message'))}"
-        if code == "InvalidRange":
-            return too_short("An object", self.place)
         if code == "NoSuchBucket":
             return ObjectStoreError(
                 problem, "Make the bucket, or correct its name and AWS_ENDPOINT_URL."

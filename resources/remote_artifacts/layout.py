@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.manifests import FileEntry, Manifest, Record
 
 BLOCK_BYTES = 16 << 20
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Extent(Record):
@@ -46,8 +48,18 @@ class StoredFile(FileEntry):
 class StoredManifest(Record):
     """An artifact's files as they lie in the store."""
 
-    blocks: tuple[str, ...] = Field(description="SHA-256 of every object that is needed.")
+    blocks: tuple[Digest, ...] = Field(description="SHA-256 of every object that is needed.")
     files: tuple[StoredFile, ...]
+
+    @model_validator(mode="after")
+    def _places_are_complete(self) -> StoredManifest:
+        """The data version is of the files alone: nothing else says that their places are right."""
+        for file in self.files:
+            if any(extent.block >= len(self.blocks) for extent in file.extents):
+                raise ValueError(f"{file.path} lies in a block that is not named")
+            if sum(extent.size for extent in file.extents) != file.size:
+                raise ValueError(f"of {file.path} not all bytes have a place, or too many")
+        return self
 
     @property
     def manifest(self) -> Manifest:
@@ -62,6 +74,37 @@ class StoredManifest(Record):
             file.sha256: tuple(Place(self.blocks[e.block], e.offset, e.size) for e in file.extents)
             for file in self.files
         }
+
+    @property
+    def parts(self) -> dict[str, tuple[Part, ...]]:
+        """By the digest of a block, the bytes of files that lie in it, each once, in order.
+
+        That is all of the block where it was cut of these files, and less where it is another's.
+        """
+        found: dict[str, dict[int, Part]] = {}
+        for file in self.files:
+            at = 0
+            for extent in file.extents:
+                part = Part(extent.offset, Slice(file, at, extent.size))
+                found.setdefault(self.blocks[extent.block], {})[extent.offset] = part
+                at += extent.size
+        return {
+            block: tuple(parts[offset] for offset in sorted(parts))
+            for block, parts in found.items()
+        }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes of a file, and where they begin in an object."""
+
+    offset: int
+    slice: Slice
+
+    @property
+    def end(self) -> int:
+        """Where they end in the object."""
+        return self.offset + self.slice.size
 
 
 @dataclass(frozen=True)

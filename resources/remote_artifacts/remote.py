@@ -11,21 +11,28 @@ there, and an upload that was broken off at any point is gone on with by the nex
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.errors import OutpostError
 from pipeline.manifests import Manifest
 from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
-from resources.object_store.base import ObjectMissingError, ObjectStore
+from resources.object_store.base import (
+    ObjectMissingError,
+    ObjectStore,
+    ObjectStoreError,
+    ObjectTooShortError,
+)
 from resources.remote_artifacts.layout import (
+    Part,
     Place,
+    StoredFile,
     StoredManifest,
     blocks_of,
     places_in,
@@ -34,6 +41,8 @@ from resources.remote_artifacts.layout import (
 )
 from resources.remote_artifacts.transfer import (
     WORKERS,
+    block_key,
+    content_of,
     differing,
     download_reads,
     upload_blocks,
@@ -42,7 +51,7 @@ from resources.remote_artifacts.transfer import (
 DATA_VERSION = re.compile(r"[0-9a-f]{64}")
 
 
-class RemoteArtifactError(OutpostError):
+class RemoteArtifactError(ObjectStoreError):
     """An artifact in a store that is not what it was when it was written."""
 
 
@@ -131,9 +140,9 @@ class RemoteArtifacts:
         try:
             stored = StoredManifest.model_validate_json(found.content)
         except ValidationError as error:
-            raise self._damaged(data_version, "is not a manifest any more") from error
+            raise self._changed_manifest(data_version, "is not a manifest any more") from error
         if stored.manifest.digest != data_version:
-            raise self._damaged(data_version, "has other bytes than when it was written")
+            raise self._changed_manifest(data_version, "has other bytes than when it was written")
         return stored
 
     def download(self, data_version: str, folder: Path, stage: str, report: Report) -> Manifest:
@@ -159,19 +168,82 @@ class RemoteArtifacts:
         try:
             download_reads(self.objects, folder, reads_of(stored, missing), stage, report)
         except ObjectMissingError as error:
-            raise self._damaged(data_version, f"needs what is gone: {error.problem}") from error
+            raise self._lost(data_version, f"needs what is gone: {error.problem}") from error
+        except ObjectTooShortError as error:
+            raise self._lost(data_version, f"needs what has changed: {error.problem}") from error
         for file in differing(folder, missing):
-            raise self._damaged(data_version, f"names {file.path}, whose bytes have changed")
+            raise self._changed(data_version, stored, file)
         return stored.manifest
+
+    def mend(self, folders: Mapping[str, Path]) -> set[str]:
+        """Write blocks again that are gone or shorter than they were, from files that are here.
+
+        Bytes are not read again: a block of the right size counts as right.
+
+        Args:
+            folders: by data version, its files; versions that are not in the store are left out.
+
+        Returns:
+            The versions that needed one of them.
+
+        Raises:
+            RemoteArtifactError: a manifest was changed, or a block cannot be made of these files.
+        """
+        sizes = self._block_sizes()
+        lost = [
+            (version, block, parts)
+            for version in sorted(folders)
+            for block, parts in self._lost_blocks(version, sizes)
+        ]
+        mended = set()
+        for version, block, parts in lost:
+            content = content_of(folders[version], (part.slice for part in parts))
+            if block not in mended and hashlib.sha256(content).hexdigest() == block:
+                self._write_again(block, content)
+                mended.add(block)
+        for version, block, _ in lost:
+            if block not in mended:
+                raise RemoteArtifactError(
+                    f"{block_key(block)} in {self.place} is gone or shorter than it was, and is "
+                    "not made of files that are here.",
+                    f"Remove {_manifest_key(version)} there, and run `outpost artifacts upload` "
+                    "again: then the files are brought there anew.",
+                )
+        return {version for version, _, _ in lost}
+
+    def _block_sizes(self) -> dict[str, int]:
+        """Bytes of every block that is there, by its digest."""
+        listing = self.objects.listing("blocks/")
+        return {found.key.rpartition("/")[2]: found.size for found in listing}
+
+    def _lost_blocks(
+        self, data_version: str, sizes: Mapping[str, int]
+    ) -> Iterator[tuple[str, tuple[Part, ...]]]:
+        stored = self.stored(data_version)
+        for block, parts in (stored.parts if stored else {}).items():
+            if sizes.get(block, 0) < parts[-1].end:
+                yield block, parts
+
+    def _write_again(self, block: str, content: bytes) -> None:
+        """In the place of none, or of other bytes; whoever reads sees the one or the other."""
+        key = block_key(block)
+        if self.objects.put_if_absent(key, content) is None:
+            found = self.objects.get(key)
+            if found is not None and found.content != content:
+                self.objects.put_if_match(key, content, found.tag)
 
     def _with_blocks(
         self, recipe: Recipe, folder: Path, manifest: Manifest, stage: str, report: Report
     ) -> StoredManifest:
         """Upload what no input of the recipe has, and say where everything lies."""
         places: dict[str, tuple[Place, ...]] = {}
-        for used in recipe.inputs:
-            earlier = self.stored(used.data_version)
-            places |= earlier.places if earlier else {}
+        earlier = [self.stored(used.data_version) for used in recipe.inputs]
+        sizes = self._block_sizes() if any(earlier) else {}
+        for stored in earlier:
+            for digest, at in (stored.places if stored else {}).items():
+                # What was lost there is not relied on.
+                if all(sizes.get(one.block, 0) >= one.offset + one.size for one in at):
+                    places[digest] = at
         blocks = blocks_of(entry for entry in manifest.files if entry.sha256 not in places)
         digests = upload_blocks(self.objects, folder, blocks, stage, report)
         places |= places_in(tuple(zip(digests, blocks, strict=True)))
@@ -191,12 +263,35 @@ class RemoteArtifacts:
     def _keys_of(self, data_version: str) -> set[str]:
         return {found.key for found in self.objects.listing(f"versions/{data_version}/")}
 
-    def _damaged(self, data_version: str, what: str) -> RemoteArtifactError:
+    def _changed_manifest(self, data_version: str, what: str) -> RemoteArtifactError:
         return RemoteArtifactError(
             f"{_manifest_key(data_version)} in {self.place} {what}.",
-            "Remove that object, and materialize the asset again on a machine that still has the "
-            "artifact; where none has, it is made again.",
+            "Remove that object, and run `outpost artifacts upload` on a machine that still has "
+            "the artifact; where none has, materialize the asset again.",
         )
+
+    def _lost(self, data_version: str, what: str) -> RemoteArtifactError:
+        return RemoteArtifactError(
+            f"{_manifest_key(data_version)} in {self.place} {what}",
+            "Run `outpost artifacts upload` on a machine that still has the artifact; where none "
+            "has, remove the manifest, and materialize the asset again.",
+        )
+
+    def _changed(
+        self, data_version: str, stored: StoredManifest, file: StoredFile
+    ) -> RemoteArtifactError:
+        """Names the first block of a file that has another digest than its name says."""
+        for block in dict.fromkeys(stored.blocks[extent.block] for extent in file.extents):
+            found = self.objects.get(block_key(block))
+            if found is None or hashlib.sha256(found.content).hexdigest() != block:
+                return RemoteArtifactError(
+                    f"{_manifest_key(data_version)} in {self.place} names {file.path}, whose bytes "
+                    f"have changed in {block_key(block)}.",
+                    f"Remove {block_key(block)} there, and run `outpost artifacts upload` on a "
+                    "machine that still has the artifact; where none has, remove the manifest "
+                    "too, and materialize the asset again.",
+                )
+        return self._changed_manifest(data_version, f"says falsely where {file.path} lies")
 
 
 def _manifest_key(data_version: str) -> str:

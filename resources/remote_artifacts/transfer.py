@@ -42,7 +42,7 @@ def upload_blocks(
     """
 
     def upload(block: tuple[Slice, ...]) -> str:
-        content = b"".join(_bytes_of(folder / part.file.path, part) for part in block)
+        content = content_of(folder, block)
         digest = hashlib.sha256(content).hexdigest()
         store.put_if_absent(block_key(digest), content)
         return digest
@@ -103,6 +103,11 @@ def in_parallel(
         return tuple(future.result() for future in futures)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def content_of(folder: Path, block: Iterable[Slice]) -> bytes:
+    """The bytes of a block, from files."""
+    return b"".join(_bytes_of(folder / part.file.path, part) for part in block)
 
 
 def _bytes_of(file: Path, part: Slice) -> bytes:

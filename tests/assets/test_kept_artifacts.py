@@ -121,6 +121,10 @@ def test_what_was_made_before_there_was_a_bucket_is_uploaded_on_demand(
     assert listed(machine) == {"toy/parts": (True, True), "toy/whole": (True, True)}
     assert "Nothing to upload" in outpost(machine, "artifacts", "upload").stdout
     blocks = [file for file in (tmp_path / "bucket/blocks").rglob("*") if file.is_file()]
+    for block in blocks:
+        block.unlink()
+    assert "uploaded toy/whole" in outpost(machine, "artifacts", "upload").stdout
+    assert "Nothing to upload" in outpost(machine, "artifacts", "upload").stdout
     assert sum(file.stat().st_size for file in blocks) < (2 << 20) + 100, "no byte is there twice"
 
 

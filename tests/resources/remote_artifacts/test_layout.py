@@ -15,6 +15,7 @@ from pipeline.manifests import FileEntry, Manifest
 from resources.remote_artifacts import layout
 from resources.remote_artifacts.layout import (
     StoredFile,
+    StoredManifest,
     blocks_of,
     places_in,
     reads_of,
@@ -74,3 +75,38 @@ def test_every_chosen_file_is_put_together_of_the_blocks(
 def test_no_path_leads_out_of_the_artifact(path: str) -> None:
     with pytest.raises(ValidationError, match="leads out"):
         StoredFile(path=path, size=0, sha256="0" * 64, extents=())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "extents"),
+    [
+        (["a" * 64], [(1, 0, 3)]),
+        (["a" * 64], [(0, 0, 2)]),
+        (["a" * 64], []),
+        (["a" * 64], [(0, 0, 3), (0, 3, 1)]),
+        (["../../other"], [(0, 0, 3)]),
+    ],
+)
+def test_a_manifest_whose_places_were_changed_is_refused(
+    blocks: list[str], extents: list[tuple[int, int, int]]
+) -> None:
+    placed = [{"block": block, "offset": at, "size": size} for block, at, size in extents]
+    file = {"path": "a", "size": 3, "sha256": "a" * 64, "extents": placed}
+    with pytest.raises(ValidationError):
+        StoredManifest.model_validate({"blocks": blocks, "files": [file]})
+
+
+@given(CONTENTS)
+def test_every_block_can_be_made_of_the_files_again(contents: dict[str, bytes]) -> None:
+    blocks = blocks_of(manifest_for(contents).files)
+    made = [
+        b"".join(contents[s.file.path][s.offset :][: s.size] for s in block) for block in blocks
+    ]
+    named = [hashlib.sha256(content).hexdigest() for content in made]
+    places = places_in(tuple(zip(named, blocks, strict=True)))
+    stored = stored_manifest(manifest_for(contents), places)
+    for block, parts in stored.parts.items():
+        assert parts[-1].end == len(made[named.index(block)])
+        slices = [part.slice for part in parts]
+        again = b"".join(contents[s.file.path][s.offset :][: s.size] for s in slices)
+        assert hashlib.sha256(again).hexdigest() == block

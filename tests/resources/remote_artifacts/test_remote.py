@@ -234,6 +234,67 @@ def test_changed_bytes_are_refused_and_made_anew(tmp_path: Path, objects: Folder
     assert build(two, SPRITES, images(5))[0] == version
 
 
+def test_a_block_that_is_shorter_than_it_was_is_no_reason_to_make_nothing(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    build(machine(tmp_path / "one", objects), SPRITES, images(5))
+    block = next((objects.root / "blocks").rglob("*/*"))
+    block.write_bytes(block.read_bytes()[:-1])
+    two = machine(tmp_path / "two", objects)
+    assert two.find_build("toy/sprites", None, SPRITES.input_key) is None
+
+
+def test_the_object_that_has_changed_is_named_and_what_is_said_to_do_mends_it(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, _ = build(one, SPRITES, images(12))
+    for block in (objects.root / "blocks").rglob("*/*"):
+        block.write_bytes(b"X" + block.read_bytes()[1:])
+        with pytest.raises(RemoteArtifactError, match=f"changed in blocks/../{block.name}") as said:
+            machine(tmp_path / block.name, objects).open(version)
+        assert f"Remove blocks/{block.name[:2]}/{block.name} there" in said.value.fix
+        assert "`outpost artifacts upload`" in said.value.fix
+        block.unlink()
+        assert one.mend_remote([version]) == {version}
+        assert one.mend_remote([version]) == set()
+        assert machine(tmp_path / block.name, objects).open(version).is_whole
+
+
+@pytest.mark.parametrize("size", [0, 999])
+def test_blocks_that_lost_bytes_are_written_again(
+    tmp_path: Path, objects: FolderStore, size: int
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, _ = build(one, SPRITES, images(20))
+    merged, _ = build(one, recipe_of("merge", version), {**images(10, 5), "list": b"list"})
+    blocks = sorted((objects.root / "blocks").rglob("*/*"))
+    for block in blocks:
+        block.write_bytes(block.read_bytes()[:size])
+    assert one.mend_remote([version, merged]) == {version, merged}
+    two = machine(tmp_path / "two", objects)
+    assert two.open(version).is_whole
+    assert two.open(merged).is_whole
+
+
+def test_what_lay_in_lost_blocks_of_an_input_is_brought_there_anew(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    """Without the input: a machine may have what was made of it alone."""
+    one = machine(tmp_path / "one", objects)
+    sprites, _ = build(one, SPRITES, images(20))
+    merged, record = build(one, recipe_of("merge", sprites), {**images(10, 5), "list": b"list"})
+    shutil.rmtree(objects.root / "blocks")
+    with pytest.raises(RemoteArtifactError, match="not made of files that are here") as said:
+        one.mend_remote([merged])
+    manifest = f"versions/{merged.data_version}/manifest.json"
+    assert f"Remove {manifest} there" in said.value.fix
+    (objects.root / manifest).unlink()
+    assert one.upload(record)
+    assert one.mend_remote([merged]) == set()
+    assert machine(tmp_path / "two", objects).open(merged).is_whole
+
+
 def test_a_changed_manifest_or_record_is_not_believed(tmp_path: Path, objects: FolderStore) -> None:
     version, _ = build(machine(tmp_path / "one", objects), SPRITES, {"a": b"a"})
     folder = objects.root / "versions" / version.data_version
