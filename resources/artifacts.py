@@ -187,6 +187,7 @@ class ArtifactStore:
 
         Raises:
             ArtifactStoreError: it could not be; here nothing has changed.
+            ChangedFileError: a file is not what it was when it was made.
         """
         if self.remote is None:
             return False

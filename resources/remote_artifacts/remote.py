@@ -20,7 +20,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.manifests import Manifest
+from pipeline.errors import OutpostError
+from pipeline.manifests import FileEntry, Manifest
 from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from resources.object_store.base import (
@@ -49,6 +50,10 @@ from resources.remote_artifacts.transfer import (
 )
 
 DATA_VERSION = re.compile(r"[0-9a-f]{64}")
+
+
+class ChangedFileError(OutpostError):
+    """A file of an artifact on this machine that is not what it was when it was made."""
 
 
 class RemoteArtifactError(ObjectStoreError):
@@ -115,6 +120,7 @@ class RemoteArtifacts:
             folder: of the version's files.
 
         Raises:
+            ChangedFileError: a file is not what the manifest says; nobody sees a part of it.
             ObjectStoreError: the store cannot be reached or refuses; nobody sees a part of it.
         """
         version = record.data_version
@@ -244,7 +250,9 @@ class RemoteArtifacts:
                 # What was lost there is not relied on.
                 if all(sizes.get(one.block, 0) >= one.offset + one.size for one in at):
                     places[digest] = at
-        blocks = blocks_of(entry for entry in manifest.files if entry.sha256 not in places)
+        new = tuple(entry for entry in manifest.files if entry.sha256 not in places)
+        _require_unchanged(folder, new)
+        blocks = blocks_of(new)
         digests = upload_blocks(self.objects, folder, blocks, stage, report)
         places |= places_in(tuple(zip(digests, blocks, strict=True)))
         return stored_manifest(manifest, places)
@@ -292,6 +300,15 @@ class RemoteArtifacts:
                     "too, and materialize the asset again.",
                 )
         return self._changed_manifest(data_version, f"says falsely where {file.path} lies")
+
+
+def _require_unchanged(folder: Path, files: tuple[FileEntry, ...]) -> None:
+    """What is once in the store under a version stays, and nobody could use it."""
+    for file in differing(folder, files):
+        raise ChangedFileError(
+            f"{folder / file.path} has other bytes than when it was made, and is not uploaded.",
+            f"Remove the folder {folder.parent}, and materialize the asset again.",
+        )
 
 
 def _manifest_key(data_version: str) -> str:

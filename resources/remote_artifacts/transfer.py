@@ -12,12 +12,13 @@ from typing import TypeVar
 from pipeline.manifests import FileEntry, sha256_of
 from pipeline.progress import Progress, Report
 from resources.object_store.base import ObjectStore
-from resources.remote_artifacts.layout import Read, Slice, StoredFile
+from resources.remote_artifacts.layout import Read, Slice
 
 WORKERS = 8
 """At a time; each holds a block in memory, and boto3 keeps ten connections."""
 
 Result = TypeVar("Result")
+File = TypeVar("File", bound=FileEntry)
 
 
 def block_key(digest: str) -> str:
@@ -70,7 +71,7 @@ def download_reads(
     in_parallel(download, reads, [read.size for read in reads], stage, report)
 
 
-def differing(folder: Path, files: Iterable[StoredFile]) -> tuple[StoredFile, ...]:
+def differing(folder: Path, files: Iterable[File]) -> tuple[File, ...]:
     """Those that are not there with their very bytes."""
     listed = tuple(files)
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -18,7 +18,11 @@ from resources.object_store.base import ObjectListing, ObjectStore, ObjectStoreE
 from resources.object_store.folder import FolderStore
 from resources.object_store.s3 import S3Store
 from resources.remote_artifacts import layout
-from resources.remote_artifacts.remote import RemoteArtifactError, RemoteArtifacts
+from resources.remote_artifacts.remote import (
+    ChangedFileError,
+    RemoteArtifactError,
+    RemoteArtifacts,
+)
 
 
 @dataclass
@@ -293,6 +297,19 @@ def test_what_lay_in_lost_blocks_of_an_input_is_brought_there_anew(
     assert one.upload(record)
     assert one.mend_remote([merged]) == set()
     assert machine(tmp_path / "two", objects).open(merged).is_whole
+
+
+def test_a_file_that_was_changed_here_is_not_uploaded(tmp_path: Path, objects: FolderStore) -> None:
+    alone = ArtifactStore(tmp_path / "one")
+    version, record = build(alone, SPRITES, images(5))
+    file = alone.files_of(version) / "images/3.png"
+    file.chmod(0o600)
+    file.write_bytes(b"X" + file.read_bytes()[1:])
+    one = machine(tmp_path / "one", objects)
+    with pytest.raises(ChangedFileError, match=r"3\.png has other bytes") as said:
+        one.upload(record)
+    assert str(alone.files_of(version).parent) in said.value.fix
+    assert not list(objects.listing()), "nobody finds it, and no block of it"
 
 
 def test_a_changed_manifest_or_record_is_not_believed(tmp_path: Path, objects: FolderStore) -> None:
