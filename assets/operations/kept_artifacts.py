@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.core.building import version_of
 from assets.core.page_images import images_folder, images_named_in
-from pipeline.provenance import ArtifactVersion
+from pipeline.provenance import ArtifactVersion, Provenance
 from resources.artifacts import (
     ABANDONED_AFTER_SECONDS,
     REMOTE_VARIABLE,
@@ -92,9 +92,28 @@ def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
         for record in store.builds()
         if store.is_here(record.version) and store.files_of(record.version).parent not in unused
     ]
-    uploaded = [record.version for record in kept if store.upload(record)]
+    uploaded = [record.version for record in _inputs_first(kept) if store.upload(record)]
     mended = store.mend_remote(record.version for record in kept)
     return tuple(dict.fromkeys((*uploaded, *sorted(mended, key=str))))
+
+
+def _inputs_first(records: Iterable[Provenance]) -> tuple[Provenance, ...]:
+    """Each after what it was made from: what they share is then found in the object store."""
+    of_version: dict[ArtifactVersion, list[Provenance]] = {}
+    for record in records:
+        of_version.setdefault(record.version, []).append(record)
+    seen: set[ArtifactVersion] = set()
+
+    def ordered(version: ArtifactVersion) -> Iterator[Provenance]:
+        if version not in seen:
+            seen.add(version)
+            found = of_version.get(version, ())
+            for record in found:
+                for used in record.recipe.inputs:
+                    yield from ordered(used)
+            yield from found
+
+    return tuple(record for version in of_version for record in ordered(version))
 
 
 def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...]:
