@@ -127,7 +127,7 @@ class ArtifactStore:
         if record is None or record.recipe.asset != asset or record.recipe.partition != partition:
             return None
         try:
-            self.open(record.version)
+            _renew(self.open(record.version))
         except (ArtifactMissingError, RemoteArtifactError):
             return None
         return record

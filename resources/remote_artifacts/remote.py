@@ -5,7 +5,8 @@
     versions/<data version>/builds/<input key>.json   a record of how the version was made
     recipes/<input key>                           the data version that a recipe has made
 
-They are written in this order, each unless it is there. So a version is seen when all of it is
+They are written in this order, each unless it is there; a recipe whose version was removed names
+the next one. So a version is seen when all of it is
 there, and an upload that was broken off at any point is gone on with by the next one.
 """
 
@@ -15,6 +16,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from resources.object_store.base import (
     ObjectStore,
     ObjectStoreError,
     ObjectTooShortError,
+    StoredObject,
 )
 from resources.remote_artifacts.layout import (
     Part,
@@ -74,10 +77,8 @@ class RemoteArtifacts:
     def made_by(self, input_key: str) -> Provenance | None:
         """The record of what a recipe has made, if all of it is there."""
         found = self.objects.get(f"recipes/{input_key}")
-        version = found.content.decode("ascii", "replace").strip() if found else ""
-        if not DATA_VERSION.fullmatch(version) or not self.holds_version(version):
-            return None
-        return self._record(version, input_key)
+        version = self._referred(found) if found else None
+        return self._record(version, input_key) if version else None
 
     def records_of(self, data_version: str) -> tuple[Provenance, ...]:
         """Every record of how a version was made that can be trusted."""
@@ -101,10 +102,15 @@ class RemoteArtifacts:
         return {key.split("/")[1] for key in keys if key.endswith("/manifest.json")}
 
     def versions_holding(self, sha256: Collection[str]) -> tuple[ArtifactVersion, ...]:
-        """Versions that have a file with one of these digests; every manifest is read."""
+        """Versions that have a file with one of these digests; every manifest is read.
+
+        One that was changed is passed over: it need not be of what is looked for.
+        """
 
         def records(version: str) -> tuple[Provenance, ...]:
-            stored = self.stored(version)
+            stored = None
+            with suppress(RemoteArtifactError):
+                stored = self.stored(version)
             holds = stored is not None and any(file.sha256 in sha256 for file in stored.files)
             return self.records_of(version) if holds else ()
 
@@ -132,7 +138,20 @@ class RemoteArtifacts:
             )
         said = record.model_dump_json(indent=1).encode("utf-8")
         self.objects.put_if_absent(_record_key(record), said)
-        self.objects.put_if_absent(f"recipes/{record.recipe.input_key}", version.encode("ascii"))
+        self._refer(record)
+
+    def _refer(self, record: Provenance) -> None:
+        """Have the recipe name a version that is there: this one, where another was removed."""
+        key, version = f"recipes/{record.recipe.input_key}", record.data_version.encode("ascii")
+        if self.objects.put_if_absent(key, version) is None:
+            found = self.objects.get(key)
+            if found is not None and self._referred(found) is None:
+                self.objects.put_if_match(key, version, found.tag)
+
+    def _referred(self, found: StoredObject) -> str | None:
+        """The version that a recipe names, if all of it is there."""
+        version = found.content.decode("ascii", "replace").strip()
+        return version if DATA_VERSION.fullmatch(version) and self.holds_version(version) else None
 
     def stored(self, data_version: str) -> StoredManifest | None:
         """Where the files of a version lie; None where it is not there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -328,6 +329,49 @@ def test_a_changed_manifest_or_record_is_not_believed(tmp_path: Path, objects: F
     manifest.write_text("{}")
     with pytest.raises(RemoteArtifactError, match="not a manifest"):
         two.open(version)
+
+
+@pytest.mark.parametrize("named", [None, b"no version"])
+def test_a_recipe_whose_version_was_removed_names_the_next_one(
+    tmp_path: Path, objects: FolderStore, named: bytes | None
+) -> None:
+    """Weights are others each time: without this every machine would train again."""
+    first, _ = build(machine(tmp_path / "one", objects), SPRITES, {"weights": b"one"})
+    recipe = objects.root / "recipes" / SPRITES.input_key
+    if named is None:
+        (objects.root / "versions" / first.data_version / "manifest.json").unlink()
+    else:
+        recipe.write_bytes(named)
+    second, record = build(machine(tmp_path / "two", objects), SPRITES, {"weights": b"two"})
+    third, _ = build(machine(tmp_path / "three", objects), SPRITES, {"weights": b"three"})
+    four = machine(tmp_path / "four", objects)
+    assert four.find_build("toy/sprites", None, SPRITES.input_key) == record
+    assert (four.is_here(second), four.is_here(third)) == (True, False)
+
+
+def test_a_file_is_looked_for_although_another_manifest_has_changed(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, _ = build(one, SPRITES, {"a": b"a"})
+    other, _ = build(one, recipe_of("other"), {"b": b"b"})
+    (objects.root / "versions" / other.data_version / "manifest.json").write_text("{}")
+    (file,) = one.listing_of(version).files
+    assert machine(tmp_path / "two", objects).versions_holding(file.sha256) == (version,)
+
+
+def test_what_a_run_takes_up_again_by_a_record_of_elsewhere_is_no_garbage(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, _ = build(one, SPRITES, {"a": b"a"})
+    home = one.files_of(version).parent
+    for record in home.parent.glob("builds/*"):
+        record.unlink()
+    os.utime(home / "manifest.json", (0, 0))
+    assert [removal.path for removal in one.garbage(set())] == [home]
+    assert one.find_build("toy/sprites", None, SPRITES.input_key) is not None
+    assert one.garbage(set()) == ()
 
 
 def test_what_is_nowhere_is_said_to_be_missing(tmp_path: Path, objects: FolderStore) -> None:
