@@ -411,7 +411,14 @@ class ArtifactStore:
 
     def _asset_folder(self, asset: str, partition: str | None) -> Path:
         game, _, name = asset.partition("/")
-        return self.root / game / (f"{name}@{partition}" if partition else name)
+        folder = f"{name}@{partition}" if partition else name
+        # Records from an object store may be anybody's, and name assets as they please.
+        if any(part == ".." or Path(part).name != part for part in (game, folder)):
+            raise ArtifactStoreError(
+                f"{asset_name(asset, partition)!r} names no folder of the artifact store.",
+                "A record was changed. Find out who can write to where artifacts are kept.",
+            )
+        return self.root / game / folder
 
     def _homes(self) -> Iterator[Path]:
         """Every directory that stands where an artifact does."""

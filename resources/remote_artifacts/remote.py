@@ -98,8 +98,8 @@ class RemoteArtifacts:
 
     def versions(self) -> set[str]:
         """The data version of everything that is there."""
-        keys = (found.key for found in self.objects.listing("versions/"))
-        return {key.split("/")[1] for key in keys if key.endswith("/manifest.json")}
+        parts = (found.key.split("/") for found in self.objects.listing("versions/"))
+        return {one[1] for one in parts if one[2:] == ["manifest.json"] and _is_version(one[1])}
 
     def versions_holding(self, sha256: Collection[str]) -> tuple[ArtifactVersion, ...]:
         """Versions that have a file with one of these digests; every manifest is read.
@@ -151,7 +151,7 @@ class RemoteArtifacts:
     def _referred(self, found: StoredObject) -> str | None:
         """The version that a recipe names, if all of it is there."""
         version = found.content.decode("ascii", "replace").strip()
-        return version if DATA_VERSION.fullmatch(version) and self.holds_version(version) else None
+        return version if _is_version(version) and self.holds_version(version) else None
 
     def stored(self, data_version: str) -> StoredManifest | None:
         """Where the files of a version lie; None where it is not there.
@@ -328,6 +328,10 @@ def _require_unchanged(folder: Path, files: tuple[FileEntry, ...]) -> None:
             f"{folder / file.path} has other bytes than when it was made, and is not uploaded.",
             f"Remove the folder {folder.parent}, and materialize the asset again.",
         )
+
+
+def _is_version(text: str) -> bool:
+    return DATA_VERSION.fullmatch(text) is not None
 
 
 def _manifest_key(data_version: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from doubles import seaweed
 from doubles.artifacts import recorded
 
+from pipeline.manifests import manifest_of
 from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, Recipe
 from resources.artifacts import ArtifactMissingError, ArtifactStore, ArtifactStoreError
@@ -372,6 +373,27 @@ def test_what_a_run_takes_up_again_by_a_record_of_elsewhere_is_no_garbage(
     assert [removal.path for removal in one.garbage(set())] == [home]
     assert one.find_build("toy/sprites", None, SPRITES.input_key) is not None
     assert one.garbage(set()) == ()
+
+
+@pytest.mark.parametrize(
+    ("asset", "partition"), [("../x", None), ("toy/../../../x", None), ("toy/x", "/../../../x")]
+)
+def test_a_record_of_anybody_reaches_nothing_outside_the_store(
+    tmp_path: Path, objects: FolderStore, asset: str, partition: str | None
+) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/a").write_bytes(b"a")
+    manifest = manifest_of(tmp_path / "files")
+    recipe = Recipe(asset=asset, partition=partition, code_version="1", config={}, inputs=())
+    forged = recorded(recipe)(manifest.digest)
+    RemoteArtifacts(objects).upload(forged, tmp_path / "files", manifest, silent)
+    before = sorted(tmp_path.rglob("*"))
+    two = machine(tmp_path / "deep/two", objects)
+    (version,) = two.versions_holding(manifest.files[0].sha256)
+    for look in (two.open, two.problems_of, two.provenance_of):
+        with pytest.raises(ArtifactStoreError, match="names no folder"):
+            look(version)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_is_nowhere_is_said_to_be_missing(tmp_path: Path, objects: FolderStore) -> None:
