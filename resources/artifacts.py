@@ -289,6 +289,14 @@ class ArtifactStore:
             if record is not None:
                 yield record
 
+    def versions_beginning(self, digits: str) -> set[ArtifactVersion]:
+        """Recorded versions by their first digits; the object store is asked where none is here."""
+        found = {r.version for r in self.builds() if r.data_version.startswith(digits)}
+        if found or self.remote is None:
+            return found
+        there = (one for one in self.remote.versions() if one.startswith(digits))
+        return {record.version for one in there for record in self.remote.records_of(one)}
+
     def provenance_of(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
         """Every recorded way in which a version was made, oldest first; changed records left out.
 

@@ -19,6 +19,7 @@ from assets.cli.app import app
 from assets.core.building import NotMaterializedError
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
+from assets.operations.kept_artifacts import upload_artifacts
 from assets.operations.lineage.reproduce import BUILDERS, ReproduceError, reproduce
 from pipeline.games.pack import load_pack
 from pipeline.provenance import Environment, Provenance, Recipe, environment_here
@@ -216,6 +217,20 @@ def test_a_changed_record_is_not_believed(copy: Copy) -> None:
 def test_the_lost_list_of_a_versions_files_leaves_its_digest(copy: Copy) -> None:
     remove_tree(copy.store.files_of(copy.record(MERGE).version).parent)
     assert reproduce(copy.resources, MERGE).is_equal, "the record has the digest"
+
+
+def test_another_machine_makes_it_again_from_the_bucket(
+    copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(tmp_path / "bucket"))
+    version = copy.record(MERGE).version
+    upload_artifacts(copy.resources)
+    manifest = tmp_path / "bucket/versions" / version.data_version / "manifest.json"
+    elsewhere = Resources.of(Paths.below(tmp_path / "elsewhere"))
+    digits = version.data_version[:10]
+    assert reproduce(elsewhere, f"{MERGE}:{digits}").is_equal
+    manifest.write_text("{}")
+    assert reproduce(elsewhere, digits).is_equal, "the record has the digest"
 
 
 def test_the_command_says_so_and_exits_by_it(copy: Copy) -> None:

@@ -32,6 +32,7 @@ from pipeline.release.lineage.reproduction import (
 from resources.artifacts import Artifact, ArtifactMissingError, ArtifactStore
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.object_store.base import ObjectStoreError
 from resources.run_log import reporter
 
 HOW_TO_NAME = (
@@ -113,11 +114,7 @@ def _version_at(resources: Resources, address: str) -> ArtifactVersion:
         if newest is None:
             raise NotMaterializedError(f"{asset} has not been materialized yet.", HOW_TO_NAME)
         return newest
-    known = {
-        record.version
-        for record in resources.artifacts.store.builds()
-        if digits and record.data_version.startswith(digits)
-    }
+    known = resources.artifacts.store.versions_beginning(digits) if digits else set()
     found = sorted((v for v in known if asset in ("", v.asset)), key=str)
     if len(found) == 1:
         return found[0]
@@ -163,6 +160,6 @@ def _listing(store: ArtifactStore, version: ArtifactVersion) -> Manifest | None:
     """What files the version had, where the store still knows it."""
     try:
         listing = store.listing_of(version)
-    except (OSError, ValidationError):
+    except (OSError, ValidationError, ObjectStoreError):
         return None
     return listing if listing.digest == version.data_version else None
