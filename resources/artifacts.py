@@ -205,7 +205,7 @@ class ArtifactStore:
             ) from error
         return True
 
-    def mend_remote(self, versions: Iterable[ArtifactVersion]) -> set[ArtifactVersion]:
+    def restore_remote(self, versions: Iterable[ArtifactVersion]) -> set[ArtifactVersion]:
         """Write blocks again that the object store has lost, from versions that are whole here.
 
         Returns:
@@ -218,7 +218,7 @@ class ArtifactStore:
         if self.remote is None:
             return set()
         known = tuple(versions)
-        needed = self.remote.mend({one.data_version: self.files_of(one) for one in known})
+        needed = self.remote.restore({one.data_version: self.files_of(one) for one in known})
         return {one for one in known if one.data_version in needed}
 
     def open(self, version: ArtifactVersion) -> Artifact:

@@ -93,8 +93,8 @@ def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
         if store.is_here(record.version) and store.files_of(record.version).parent not in unused
     ]
     uploaded = [record.version for record in _inputs_first(kept) if store.upload(record)]
-    mended = store.mend_remote(record.version for record in kept)
-    return tuple(dict.fromkeys((*uploaded, *sorted(mended, key=str))))
+    restored = store.restore_remote(record.version for record in kept)
+    return tuple(dict.fromkeys((*uploaded, *sorted(restored, key=str))))
 
 
 def _inputs_first(records: Iterable[Provenance]) -> tuple[Provenance, ...]:

@@ -85,8 +85,13 @@ class PrivateKeys:
         """Make a new key for signatures of OpenSSF, and keep it likewise.
 
         Raises:
-            PrivateKeyError: it cannot be written.
+            PrivateKeyError: it cannot be written, or would not be used.
         """
+        if os.environ.get(KEY_VARIABLES["openssf"]):
+            raise PrivateKeyError(
+                f"The key in {KEY_VARIABLES['openssf']} signs, and a new one would not.",
+                f"Unset {KEY_VARIABLES['openssf']}; the new key's text can be put there later.",
+            )
         key = OpenssfKey.generate()
         self._keep(model, f"openssf-{key.id}", _pem_of(key.private))
         return key

@@ -200,7 +200,7 @@ class RemoteArtifacts:
             raise self._changed(data_version, stored, file)
         return stored.manifest
 
-    def mend(self, folders: Mapping[str, Path]) -> set[str]:
+    def restore(self, folders: Mapping[str, Path]) -> set[str]:
         """Write blocks again that are gone or shorter than they were, from files that are here.
 
         Bytes are not read again: a block of the right size counts as right.
@@ -220,19 +220,19 @@ class RemoteArtifacts:
             for version in sorted(folders)
             for block, parts in self._lost_blocks(version, sizes)
         ]
-        mended = set()
+        restored = set()
         for version, block, parts in lost:
             content = content_of(folders[version], (part.slice for part in parts))
-            if block not in mended and hashlib.sha256(content).hexdigest() == block:
+            if block not in restored and hashlib.sha256(content).hexdigest() == block:
                 self._write_again(block, content)
-                mended.add(block)
+                restored.add(block)
         for version, block, _ in lost:
-            if block not in mended:
+            if block not in restored:
                 raise RemoteArtifactError(
                     f"{block_key(block)} in {self.place} is gone or shorter than it was, and is "
                     "not made of files that are here.",
                     f"Remove {_manifest_key(version)} there, and run `outpost artifacts upload` "
-                    "again: then the files are brought there anew.",
+                    "again: then the files are uploaded once more.",
                 )
         return {version for version, _, _ in lost}
 

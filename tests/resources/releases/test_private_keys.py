@@ -109,6 +109,18 @@ def test_a_key_with_a_password_is_refused(keys: PrivateKeys) -> None:
         list(keys.all("demo", "root"))
 
 
+def test_no_openssf_key_is_made_that_would_not_sign(
+    keys: PrivateKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its public key would be handed out, and verify nothing."""
+    key = keys.add_openssf("demo")
+    text = (keys.folder / "demo" / f"openssf-{key.id}.pem").read_text()
+    monkeypatch.setenv("OUTPOST_OPENSSF_KEY", text)
+    with pytest.raises(PrivateKeyError, match="OUTPOST_OPENSSF_KEY signs"):
+        keys.add_openssf("demo")
+    assert len(list((keys.folder / "demo").iterdir())) == 1
+
+
 def test_the_newest_openssf_key_signs(keys: PrivateKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     assert keys.openssf("demo") is None
     old, new = keys.add_openssf("demo"), keys.add_openssf("demo")

@@ -250,7 +250,7 @@ def test_a_block_that_is_shorter_than_it_was_is_no_reason_to_make_nothing(
     assert two.find_build("toy/sprites", None, SPRITES.input_key) is None
 
 
-def test_the_object_that_has_changed_is_named_and_what_is_said_to_do_mends_it(
+def test_the_object_that_has_changed_is_named_and_what_is_said_to_do_helps(
     tmp_path: Path, objects: FolderStore
 ) -> None:
     one = machine(tmp_path / "one", objects)
@@ -262,8 +262,8 @@ def test_the_object_that_has_changed_is_named_and_what_is_said_to_do_mends_it(
         assert f"Remove blocks/{block.name[:2]}/{block.name} there" in said.value.fix
         assert "`outpost artifacts upload`" in said.value.fix
         block.unlink()
-        assert one.mend_remote([version]) == {version}
-        assert one.mend_remote([version]) == set()
+        assert one.restore_remote([version]) == {version}
+        assert one.restore_remote([version]) == set()
         assert machine(tmp_path / block.name, objects).open(version).is_whole
 
 
@@ -277,7 +277,7 @@ def test_blocks_that_lost_bytes_are_written_again(
     blocks = sorted((objects.root / "blocks").rglob("*/*"))
     for block in blocks:
         block.write_bytes(block.read_bytes()[:size])
-    assert one.mend_remote([version, merged]) == {version, merged}
+    assert one.restore_remote([version, merged]) == {version, merged}
     two = machine(tmp_path / "two", objects)
     assert two.open(version).is_whole
     assert two.open(merged).is_whole
@@ -292,12 +292,12 @@ def test_what_lay_in_lost_blocks_of_an_input_is_brought_there_anew(
     merged, record = build(one, recipe_of("merge", sprites), {**images(10, 5), "list": b"list"})
     shutil.rmtree(objects.root / "blocks")
     with pytest.raises(RemoteArtifactError, match="not made of files that are here") as said:
-        one.mend_remote([merged])
+        one.restore_remote([merged])
     manifest = f"versions/{merged.data_version}/manifest.json"
     assert f"Remove {manifest} there" in said.value.fix
     (objects.root / manifest).unlink()
     assert one.upload(record)
-    assert one.mend_remote([merged]) == set()
+    assert one.restore_remote([merged]) == set()
     assert machine(tmp_path / "two", objects).open(merged).is_whole
 
 
