@@ -248,6 +248,25 @@ def test_without_keys_it_says_which_command_makes_them(workshop: Workshop, tmp_p
 
 
 @pytest.mark.slow
+def test_a_challenger_of_a_revoked_key_keeps_no_champion_from_being_renewed(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    (old,) = workshop.run("keys", "init")["keys"]["release_keys"]
+    workshop.package(new_version(tmp_path / "first"))
+    workshop.publish()
+    workshop.run("keys", "rotate")
+    workshop.package(new_version(tmp_path / "second"))
+    workshop.publish()
+    workshop.run("promote", "2", "--force", "--reason", "it knows boats")
+    workshop.run("rollback", "--channel", "challenger", "--to", "1")
+    workshop.run("keys", "revoke", old)
+    workshop.run("renew", exits=1)
+    channels = {one["name"]: one["moves"] for one in workshop.run("list")["channels"]}
+    assert [move["reason"] for move in channels["champion"]][-1] == "renewed"
+    assert "renewed" not in [move["reason"] for move in channels["challenger"]]
+
+
+@pytest.mark.slow
 def test_keys_are_rotated_and_revoked_by_command(workshop: Workshop, tmp_path: Path) -> None:
     (old,) = workshop.run("keys", "init")["keys"]["release_keys"]
     workshop.package(new_version(tmp_path / "first"))

@@ -158,9 +158,11 @@ def renew(resources: Resources, game: str, reason: str) -> tuple[ChannelPointer,
         PromotionError: none offers anything.
         ReasonError: the reason says nothing.
         ChannelMovedError: somebody else has moved a channel meanwhile.
+        ReleaseError: no key that counts has signed what one offers.
     """
     reason, publisher = checked_reason(reason), publisher_of(resources, game)
-    moves = (publisher.renew(channel, reason) for channel in CHANNELS)
+    # The champion first: what is wrong with the other must not let it expire.
+    moves = [publisher.renew(channel, reason) for channel in (CHAMPION, CHALLENGER)]
     renewed = tuple(move for move in moves if move is not None)
     if not renewed:
         raise PromotionError(
