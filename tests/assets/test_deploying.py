@@ -1,6 +1,8 @@
 """`outpost deploy`: words and names of targets, what the list says, and the page of the package."""
 
 import json
+import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,17 @@ def test_what_is_live_is_listed(home: Resources, bundles: tuple[str, str], tmp_p
     assert back["state"]["current"]["version"] == made["state"]["current"]["version"]
     (one,) = run(home, "list")
     assert (one["verdict"], one["record"]["origin"]) == ("live", "rolled back")
+
+
+def test_the_way_back_is_shown_as_a_shell_takes_it(
+    home: Resources, bundles: tuple[str, str], tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "the user's models")
+    run(home, folder, "--model", bundles[0])
+    line = text(home, folder, "--model", bundles[1]).strip().splitlines()[-1]
+    assert line.startswith("Back again: outpost deploy rollback ")
+    if os.name != "nt":
+        assert shlex.split(line)[-1] == folder
 
 
 def test_the_list_asks_the_target(
