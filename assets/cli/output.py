@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -43,6 +46,11 @@ def explained() -> Iterator[None]:
 def plain(text: str, to: Console = console) -> None:
     """Print text as it is, whatever it would mean to the terminal."""
     to.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def as_word(text: str) -> str:
+    """Text as one word of a command that is shown, for the shell that people have here."""
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.join([text])
 
 
 def print_json(document: object) -> None:

@@ -187,13 +187,13 @@ def _class_thresholds(pack: GamePack) -> dg.AssetsDefinition:
             ClassThresholds.write(folder, ThresholdSuggestion.of(report))
 
         return build_asset(
-            build, write, lambda folder: show_thresholds(ClassThresholds.open(folder), pack.name)
+            build, write, lambda folder: show_thresholds(ClassThresholds.open(folder))
         )
 
     return class_thresholds
 
 
-def show_thresholds(suggested: ClassThresholds, game: str) -> Metadata:
+def show_thresholds(suggested: ClassThresholds) -> Metadata:
     """Every class with its confidence of now and the best one, what that gains, and the plot."""
     suggestion = suggested.suggestion
     rows = (
@@ -226,7 +226,8 @@ def show_thresholds(suggested: ClassThresholds, game: str) -> Metadata:
         "f1": suggestion.overall.f1,
         "cross_fitted_f1": suggestion.overall.cross_fitted_f1,
         "gain": suggestion.overall.gain.text,
-        "promote": f"outpost thresholds promote --game {game}",
+        # Only a pack in a folder of its own is written to, and a pack does not know its folder.
+        "promote": "outpost thresholds promote --game FOLDER_OF_THE_PACK",
     }
 
 

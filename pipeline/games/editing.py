@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import io
 import os
+import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -79,29 +79,85 @@ def edit_thresholds(name_or_path: str | Path, per_class: Mapping[str, float]) ->
 
 
 def _edited(text: str, per_class: Mapping[str, float], file: Path) -> str:
-    """Lines end as they did: in LF, or in CRLF."""
-    # Not above: only who changes a pack needs it.
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.util import load_yaml_guess_indent
+    """The text with these values replaced or added, all its other characters as they are."""
+    root = _mapping(yaml.compose(text, Loader=yaml.SafeLoader), file)
+    section = _value_of(root, SECTION)
+    if section is None:
+        return _with(text, [_addition(text, root, {SECTION: {KEY: dict(per_class)}})])
+    rules = _mapping(section, file)
+    table = _value_of(rules, KEY)
+    if table is None:
+        return _with(text, [_addition(text, rules, {KEY: dict(per_class)})])
+    thresholds = _mapping(table, file)
+    there = {name: _value_of(thresholds, name) for name in per_class}
+    changes = [
+        _Change(value.start_mark.index, value.end_mark.index, _dumped(per_class[name]))
+        for name, value in there.items()
+        if value is not None
+    ]
+    new = {name: per_class[name] for name, value in there.items() if value is None}
+    return _with(text, [*changes, *([_addition(text, thresholds, new)] if new else [])])
 
-    editor = YAML()
-    editor.preserve_quotes = True
-    editor.width = LONGEST_LINE
-    try:
-        lines = text.replace("\r\n", "\n")
-        _, indent, offset = load_yaml_guess_indent(lines)
-        if indent is not None:
-            editor.indent(mapping=2, sequence=indent, offset=offset)
-        document: Any = editor.load(lines)
-        section = document.setdefault(SECTION, {})
-        section.setdefault(KEY, {}).update(per_class)
-        stream = io.StringIO()
-        editor.dump(document, stream)
-    except (YAMLError, ValueError) as error:
-        raise _by_hand(file, str(error)) from error
-    written = stream.getvalue()
-    return written if lines == text else written.replace("\n", "\r\n")
+
+class _Change(NamedTuple):
+    """Characters of a text, and what stands there instead."""
+
+    start: int
+    end: int
+    new: str
+
+
+def _with(text: str, changes: Sequence[_Change]) -> str:
+    # From the end on, so that the places of the others stay.
+    for one in sorted(changes, reverse=True):
+        text = text[: one.start] + one.new + text[one.end :]
+    return text
+
+
+def _mapping(node: yaml.Node | None, file: Path) -> yaml.MappingNode:
+    """A mapping, each of whose keys is there once."""
+    if not isinstance(node, yaml.MappingNode):
+        raise _by_hand(file, "it holds no keys where thresholds belong")
+    keys = {str(key.value) for key, _ in node.value}
+    if len(keys) < len(node.value):
+        line = node.start_mark.line + 1
+        raise _by_hand(file, f"among the keys from line {line} on, one stands there twice")
+    return node
+
+
+def _value_of(mapping: yaml.MappingNode, key: str) -> yaml.Node | None:
+    """The value of a key; None where it is not there."""
+    return next((value for one, value in mapping.value if one.value == key), None)
+
+
+def _addition(text: str, mapping: yaml.MappingNode, new: dict[str, Any]) -> _Change:
+    """More keys behind the last one of a mapping, before comments that may belong to the next."""
+    if mapping.flow_style:
+        inside = ", ".join(_dumped({name: value})[1:-1] for name, value in new.items())
+        place = _end_of(mapping.value[-1][1]) if mapping.value else mapping.start_mark.index + 1
+        return _Change(place, place, f", {inside}" if mapping.value else inside)
+    place = _end_of(mapping.value[-1][1])
+    line_end = re.compile(r"\r?\n|\Z").search(text, len(text[:place].rstrip("\r\n")))
+    assert line_end is not None  # A text ends somewhere.
+    newline = line_end[0] or ("\r\n" if "\r\n" in text else "\n")
+    margin = " " * mapping.value[0][0].start_mark.column
+    lines = yaml.safe_dump(new, sort_keys=False, width=LONGEST_LINE).splitlines()
+    added = "".join(f"{newline}{margin}{line}" for line in lines)
+    return _Change(line_end.start(), line_end.start(), added)
+
+
+def _end_of(node: yaml.Node) -> int:
+    """Where its last character is, plus one: a block ends where the next key begins."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end_of(last[1] if isinstance(node, yaml.MappingNode) else last)
+    return int(node.end_mark.index)
+
+
+def _dumped(value: object) -> str:
+    """In one line, as it stands within others."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=LONGEST_LINE)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _parsed(content: bytes) -> Any:

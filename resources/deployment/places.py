@@ -148,7 +148,7 @@ class SshPlace:
             self.host.run(quoted("rm", "-f", target, f"{target}.part"))
 
     def _from_home(self, path: str) -> str:
-        if not path.startswith("~/"):
+        if path != "~" and not path.startswith("~/"):
             return path
         home = self.host.run('printf %s "$HOME"').decode()
         return home + path[1:]

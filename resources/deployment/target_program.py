@@ -126,18 +126,27 @@ def _described(model: Any) -> Answer:
 
 
 def _files_of(path: Path) -> dict[str, str] | None:
-    """SHA-256 by name of a model's files, all verified; None where it is not whole."""
-    from detector_runtime.bundle import Bundle
+    """SHA-256 by name of a model's files, all verified; None where it is not whole.
+
+    A bundle's manifest lists every file but itself, and has the thresholds: the name of an own
+    model's folder is the digest of all its files, as they lie there.
+    """
+    from detector_runtime.bundle import MANIFEST_NAME, Bundle
     from detector_runtime.errors import DetectorError
     from detector_runtime.updates.downloads import file_digest
+    from detector_runtime.updates.installed import OWN
+    from detector_runtime.updates.installing import own_version
 
     try:
         if path.suffix == ".onnx":
             return {path.name: file_digest(path)}
-        manifest = Bundle.load(path).manifest
+        bundle = Bundle.load(path)
+        contents = {**bundle.contents, MANIFEST_NAME: (path / MANIFEST_NAME).read_bytes()}
     except (DetectorError, OSError):
         return None
-    return {name: one.sha256 for name, one in manifest.files.items()}
+    if path.name.startswith(OWN) and own_version(contents) != path.name:
+        return None
+    return {name: one.sha256 for name, one in bundle.manifest.files.items()}
 
 
 def _look_at_frame(model: Path) -> Answer:

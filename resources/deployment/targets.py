@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from pipeline.errors import OutpostError
 from pipeline.formats.yaml_text import parse_yaml
+from pipeline.games.pack import pack_names
 
 _SSH_PLACE = re.compile(r"(?P<address>[^@\s/\\]+@[^@:\s]+(?::\d{1,5})?):(?P<folder>(?:/|~/).*)")
 _LIKE_SSH = re.compile(r"[^@\s/\\]+@[^/\\]+")
@@ -77,7 +78,25 @@ class TargetSettings(BaseModel):
     @property
     def folder(self) -> Path:
         """A folder here, as it is written."""
-        return Path(self.place).expanduser().absolute()
+        return _absolute(self.place)
+
+    def with_absolute_paths(self) -> TargetSettings:
+        """The same in every working folder: it is remembered, and its Python runs in another one.
+
+        Raises:
+            TargetError: see `ssh`.
+        """
+        paths = {"ssh_key": self.ssh_key, "ssh_known_hosts": self.ssh_known_hosts}
+        if self.ssh is None:
+            paths["place"] = self.place
+            # One without a folder is looked for in PATH.
+            if Path(self.python).name != self.python:
+                paths["python"] = self.python
+        if self.game not in pack_names() and Path(self.game).is_dir():
+            paths["game"] = self.game
+        return self.model_copy(
+            update={name: str(_absolute(path)) for name, path in paths.items() if path}
+        )
 
     @property
     def key(self) -> str:
@@ -124,3 +143,7 @@ def read_targets(file: Path) -> tuple[NamedTarget, ...]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TargetError(f"{file} cannot be read: {error}", "Correct it, or remove it.") from error
     return tuple(NamedTarget(name, settings) for name, settings in found.targets.items())
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()

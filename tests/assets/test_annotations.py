@@ -9,12 +9,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from doubles.artifacts import write_set_summary
+from doubles.artifacts import recorded, write_set_summary
 from doubles.exports import write_export
 from doubles.pages import shown
 from PIL import Image
 
-from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset
+from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset, latest
 from assets.core.keys import GameKeys
 from assets.core.runs import CheckFailedError, materialize, register_batches
 from assets.definitions import build_definitions
@@ -23,6 +23,8 @@ from pipeline.errors import OutpostError
 from pipeline.games.pack import GamePack, load_pack
 from pipeline.labels.batches import READ_AGAIN
 from pipeline.labels.merge import MergeError
+from pipeline.provenance import Recipe
+from pipeline.release.lineage.audit import AuditReport, audit
 from resources.artifacts import Artifacts
 from resources.exports import Exports
 from resources.paths import Paths
@@ -334,3 +336,16 @@ def test_a_merge_shows_what_was_corrected_and_how(desk: Desk) -> None:
     assert "1 relabelled" in shown["differences"]
     assert f"'{old}' is not used" in shown["warnings"]
     assert "| rider | 1 | 0 | 0 | 0 | 0 |" in shown["coverage"]
+    audited = [entry.version.partition for entry in audit_of_a_model(desk).chain]
+    assert {old, new} <= set(audited), "what gave way is still there to be looked at"
+
+
+def audit_of_a_model(desk: Desk) -> AuditReport:
+    """Of weights that were trained on the newest training set."""
+    store = desk.artifacts.store
+    merged = latest(desk.instance, store, KEYS.cvat_merge).version
+    recipe = Recipe(asset="demo/trained_weights", code_version="c", config={}, inputs=(merged,))
+    with store.staging(recipe.asset) as staged:
+        (staged / "best.pt").write_bytes(b"weights")
+        artifact, _ = store.commit(staged, recorded(recipe))
+    return audit(artifact.path / "best.pt", store, {})

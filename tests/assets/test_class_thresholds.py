@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import cv2
 import dagster as dg
 import numpy as np
 import pytest
-from doubles.artifacts import write_stored_batch
+from doubles.artifacts import recorded, write_stored_batch
 from doubles.pages import shown
 from doubles.toy import CLASSES, SIDE
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
+from assets.core.building import latest_version
 from assets.core.runs import materialize
 from assets.definitions import build_definitions
 from pipeline.evaluation.evaluation import Evaluation
@@ -103,6 +105,9 @@ def test_a_suggestion_is_shown_then_written_into_the_pack_and_then_it_is_outdate
     assert "gain in F1 by class" in page["preview"]
     assert (page["f1"], page["cross_fitted_f1"]) == (pytest.approx(2 / 3, abs=1e-5), 1.0)
 
+    # The name of a pack of one's own names nothing outside its folder.
+    assert page["promote"] == "outpost thresholds promote --game FOLDER_OF_THE_PACK"
+
     file = suggesting.pack_folder / "pack.yaml"
     with file.open("a", encoding="utf-8") as stream:
         stream.write("# measured in May\n")
@@ -144,6 +149,29 @@ def test_a_suggestion_of_another_evaluation_is_told_and_refused(suggesting: Any)
     (change,) = document["changes"]
     assert (change["name"], change["old"]) == ("house", 0.35)
     assert document["written"] == str(suggesting.pack_folder / "pack.yaml")
+
+
+def test_a_suggestion_for_the_model_before_is_told_and_refused(suggesting: Any) -> None:
+    """Another model is sure of other things: what suits the one that was judged is not for it."""
+    make_thresholds(suggesting)
+    suggesting.add("onnx_export", lambda folder: (folder / "model").write_text("first"))
+    with suggesting.instance() as instance:
+        export = latest_version(instance, dg.AssetKey(["toy", "onnx_export"]))
+        evaluation = latest_version(instance, dg.AssetKey(["toy", "real_evaluation"]))
+    assert export is not None
+    assert evaluation is not None
+    (record,) = suggesting.store.provenance_of(evaluation)
+    recipe = record.recipe.model_copy(update={"inputs": (export,)})
+    with suggesting.store.staging("toy/real_evaluation") as staged:
+        shutil.copytree(suggesting.store.open(evaluation).path, staged, dirs_exist_ok=True)
+        suggesting.store.commit(staged, recorded(recipe))
+    assert "newer model" not in text_of(thresholds(suggesting, "show"))
+
+    suggesting.add("onnx_export", lambda folder: (folder / "model").write_text("second"))
+    assert "There is a newer model than the one" in text_of(thresholds(suggesting, "show"))
+    before = (suggesting.pack_folder / "pack.yaml").read_bytes()
+    assert thresholds(suggesting, "promote", "--yes").exit_code == 1
+    assert (suggesting.pack_folder / "pack.yaml").read_bytes() == before
 
 
 def test_few_objects_suggest_nothing_and_nothing_is_written(toy_game: Any) -> None:

@@ -1,6 +1,9 @@
 """`outpost deploy`: words and names of targets, what the list says, and the page of the package."""
 
 import json
+import os
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 
 from assets.cli.app import app
 from detector_runtime import ModelUpdater
+from pipeline.games.pack import pack_folder
 from resources.defaults import Resources
 from resources.deployment.records import DeploymentRecords
 from resources.deployment.targets import TargetSettings
@@ -73,6 +77,17 @@ def test_what_is_live_is_listed(home: Resources, bundles: tuple[str, str], tmp_p
     assert back["state"]["current"]["version"] == made["state"]["current"]["version"]
     (one,) = run(home, "list")
     assert (one["verdict"], one["record"]["origin"]) == ("live", "rolled back")
+
+
+def test_the_way_back_is_shown_as_a_shell_takes_it(
+    home: Resources, bundles: tuple[str, str], tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "the user's models")
+    run(home, folder, "--model", bundles[0])
+    line = text(home, folder, "--model", bundles[1]).strip().splitlines()[-1]
+    assert line.startswith("Back again: outpost deploy rollback ")
+    if os.name != "nt":
+        assert shlex.split(line)[-1] == folder
 
 
 def test_the_list_asks_the_target(
@@ -157,3 +172,58 @@ def test_what_cannot_be_deployed(home: Resources, tmp_path: Path) -> None:
     assert "either" in run(home, folder, "--model", "a", "--release", "champion", exits=2)
     assert "not the folder of an SSH host" in run(home, "user@box:models", exits=1)
     assert not (tmp_path / "models").exists()
+    assert "The target is empty" in run(home, "", exits=1)
+
+
+def test_a_game_that_there_is_not_is_told_before_anything_is_deployed(
+    home: Resources, bundles: tuple[str, str], tmp_path: Path
+) -> None:
+    words = (str(tmp_path / "models"), "--model", bundles[0], "--game", "packs/none")
+    assert "There is no game pack" in run(home, *words, exits=1)
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_way_back_needs_no_pack(
+    home: Resources, bundles: tuple[str, str], tmp_path: Path
+) -> None:
+    folder, pack = str(tmp_path / "models"), tmp_path / "pack"
+    shutil.copytree(pack_folder("demo"), pack)
+    for bundle in bundles:
+        made = run(home, folder, "--model", bundle, "--game", str(pack))
+    shutil.rmtree(pack)
+    back = run(home, "rollback", folder)
+    assert back["state"]["current"]["version"] != made["state"]["current"]["version"]
+    (one,) = run(home, "list")
+    assert (one["verdict"], one["record"]["origin"]) == ("live", "rolled back")
+
+
+def test_paths_are_remembered_for_every_working_folder(
+    home: Resources, bundles: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "elsewhere"):
+        (tmp_path / name).mkdir()
+    here = tmp_path / "here"
+    shutil.copytree(pack_folder("demo"), here / "pack")
+    monkeypatch.chdir(here)
+    run(home, "models", "--model", bundles[0], "--python", "venv/python", "--game", "pack")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (one,) = run(home, "list")
+    assert (one["verdict"], one["place"]) == ("live", str(here / "models"))
+    settings = one["record"]["settings"]
+    assert settings["python"] == str(here / "venv" / "python")
+    assert settings["game"] == str(here / "pack")
+
+
+def test_a_target_that_lost_its_name_is_still_called_by_it(
+    home: Resources, bundles: tuple[str, str], tmp_path: Path
+) -> None:
+    home.state.require_writable()
+    home.state.deploy_file.write_text(f"targets: {{bot: {{place: '{tmp_path / 'models'}'}}}}\n")
+    run(home, "bot", "--model", bundles[0])
+    home.state.deploy_file.unlink()
+    assert [one["name"] for one in run(home, "list")] == ["bot"]
+    assert run(home, "bot", "--model", bundles[0])["was_live"] is True
+    assert (
+        "bot is forgotten" in CliRunner().invoke(app, ["deploy", "forget", "bot"], obj=home).output
+    )
+    assert run(home, "list") == []

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from assets.cli.context import resources_of
-from assets.cli.output import Json, errors, explained, note, plain, print_json, print_table
+from assets.cli.output import Json, as_word, errors, explained, note, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from assets.operations.publishing.deploying import Deployment, TargetReport
@@ -130,7 +130,7 @@ def list_targets(context: typer.Context, as_json: Json = False) -> None:
         print_table(columns, map(_row, reports))
         for one in reports:
             if one.problem:
-                note(f"{one.name} was not reached. {one.problem} {one.fix}")
+                note(f"{one.name}: {one.problem} {one.fix}")
     raise typer.Exit(1 if any(_needs_a_look(one) for one in reports) else 0)
 
 
@@ -193,4 +193,4 @@ def _print_deployment(found: Deployment, as_json: bool) -> None:
         )
     plain(f"In the program: get_detector({state.folder!r})")
     if state.earlier:
-        plain(f"Back again: outpost deploy rollback {found.target.name}")
+        plain(f"Back again: outpost deploy rollback {as_word(found.target.name)}")

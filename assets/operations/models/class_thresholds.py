@@ -60,6 +60,8 @@ def proposed(resources: Resources, game: str) -> ThresholdProposal:
     with open_instance(resources.state) as instance:
         artifact = latest(instance, store, keys.class_thresholds)
         evaluation = latest_version(instance, keys.real_evaluation)
+        export = latest_version(instance, keys.onnx_export)
+    judged = made_from(store, evaluation, keys.onnx_export) if evaluation else ()
     used = made_from(store, artifact.version, keys.real_evaluation)
     suggestion = ClassThresholds.open(artifact.path).suggestion
     now = dict(zip(pack.class_names, thresholds_of(pack), strict=True))
@@ -73,7 +75,12 @@ def proposed(resources: Resources, game: str) -> ThresholdProposal:
         version=artifact.version.data_version,
         suggestion=suggestion,
         changes=changes,
-        outdated=_outdated(evaluation not in used, suggestion.judged_at, now),
+        outdated=_outdated(
+            other_evaluation=evaluation not in used,
+            # Where nothing says which model was judged, none is known to be newer.
+            newer_model=bool(judged) and export is not None and export not in judged,
+            other_thresholds=suggestion.judged_at != now,
+        ),
     )
 
 
@@ -94,11 +101,11 @@ def plan_promotion(proposal: ThresholdProposal) -> PackEdit:
     return edit_thresholds(proposal.game, {one.name: one.new for one in proposal.changes})
 
 
-def _outdated(
-    other_evaluation: bool, judged_at: dict[str, float], now: dict[str, float]
-) -> str | None:
+def _outdated(*, other_evaluation: bool, newer_model: bool, other_thresholds: bool) -> str | None:
     if other_evaluation:
         return "These thresholds come of another evaluation than the newest one."
-    if judged_at != now:
+    if newer_model:
+        return "There is a newer model than the one that was evaluated."
+    if other_thresholds:
         return "The classes or thresholds of the pack have changed since it was evaluated."
     return None

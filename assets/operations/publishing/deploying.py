@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from assets.core.building import latest
 from assets.core.keys import GameKeys
 from assets.operations.publishing.promotion import chosen_version
 from pipeline.errors import OutpostError
-from pipeline.games.pack import load_pack
+from pipeline.games.pack import PackError, load_pack
 from pipeline.release.package import RuntimePackage
 from resources.defaults import Resources
 from resources.deployment.deployment import (
@@ -30,7 +30,7 @@ from resources.deployment.deployment import (
 )
 from resources.deployment.places import reached
 from resources.deployment.records import DeploymentRecord, DeploymentRecords
-from resources.deployment.targets import NamedTarget, TargetSettings, read_targets
+from resources.deployment.targets import NamedTarget, TargetError, TargetSettings, read_targets
 from resources.gpu.leases.file_lock import hold_lock
 from resources.gpu.pod_names import owner_token
 from resources.instance import open_instance
@@ -107,12 +107,13 @@ def deploy(resources: Resources, request: DeployRequest) -> Deployment:
         OutpostError, DetectorError: it came to nothing, and what was live is live.
     """
     target = found_target(resources, request.target, request.settings)
+    page = _package_key(target.settings)
     with _alone(resources, target), _bundle(resources, target.settings.game, request) as bundle:
         origin, folder = bundle
         with reached(target.settings, _owner(resources), PATIENCE) as place:
             result = put(place, folder, this_user())
         deployment = Deployment(target, origin, result.was_live, result.state)
-        _remember(resources, deployment)
+        _remember(resources, deployment, page)
     return deployment
 
 
@@ -123,11 +124,15 @@ def roll_back_target(resources: Resources, target: str, settings: dict[str, str]
         OutpostError, DetectorError: there is none before, or it does not answer.
     """
     found = found_target(resources, target, settings)
+    page = None
+    # The way back is open where the game's pack is gone.
+    with suppress(PackError):
+        page = _package_key(found.settings)
     with _alone(resources, found):
         with reached(found.settings, _owner(resources), PATIENCE) as place:
             state = roll_back(place)
         deployment = Deployment(found, "rolled back", False, state)
-        _remember(resources, deployment)
+        _remember(resources, deployment, page)
     return deployment
 
 
@@ -138,7 +143,10 @@ def deployed_targets(resources: Resources) -> tuple[TargetReport, ...]:
         TargetError, DeploymentRecordError: a file of the state folder cannot be read.
     """
     records = {one.settings.key: one for one in _records(resources).all()}
-    named = {one.settings.key: one for one in read_targets(resources.state.deploy_file)}
+    named = {
+        one.settings.key: NamedTarget(one.name, one.settings.with_absolute_paths())
+        for one in read_targets(resources.state.deploy_file)
+    }
     others = {key: NamedTarget(one.name, one.settings) for key, one in records.items()}
     targets = {**others, **named}
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
@@ -172,13 +180,17 @@ def found_target(resources: Resources, word: str, given: dict[str, str]) -> Name
     Raises:
         TargetError: it can be none.
     """
+    if not word:
+        raise TargetError("The target is empty.", "Name a folder, user@host:/folder, or a target.")
     named = {one.name: one for one in read_targets(resources.state.deploy_file)}
+    # A name that deploy.yaml has no more is still that of the place in the list.
+    named = {**{one.name: one for one in _remembered(resources)}, **named}
     settings = named[word].settings if word in named else TargetSettings(place=word)
     if word not in named:
-        known = _remembered(resources, settings)
-        settings = known.settings if known else settings
-    settings = settings.model_copy(update=given)
-    return NamedTarget(word if word in named or settings.ssh else str(settings.folder), settings)
+        known = {one.settings.key: one.settings for one in _remembered(resources)}
+        settings = known.get(settings.key, settings)
+    settings = settings.model_copy(update=given).with_absolute_paths()
+    return NamedTarget(word if word in named or settings.ssh else settings.place, settings)
 
 
 @contextmanager
@@ -240,8 +252,13 @@ def _verdict(state: TargetState, record: DeploymentRecord | None) -> Verdict:
     return "another model" if is_another else "live"
 
 
-def _remember(resources: Resources, deployment: Deployment) -> None:
-    """Keep what a target has said that it uses now, for `deployed_targets` and the asset's page."""
+def _package_key(settings: TargetSettings) -> dg.AssetKey:
+    """Of the asset on whose page deployments are shown; PackError where there is no such game."""
+    return GameKeys.of(load_pack(settings.game)).runtime_package
+
+
+def _remember(resources: Resources, deployment: Deployment, page: dg.AssetKey | None) -> None:
+    """Keep what a target has said that it uses now, for `deployed_targets` and an asset's page."""
     target, state = deployment.target, deployment.state
     live = state.current
     if live is None or live.files is None:
@@ -259,11 +276,14 @@ def _remember(resources: Resources, deployment: Deployment) -> None:
         by=this_user(),
     )
     _records(resources).write(record)
-    with open_instance(resources.state) as instance:
-        instance.report_runless_asset_event(_observation(record, state))
+    if page is not None:
+        with open_instance(resources.state) as instance:
+            instance.report_runless_asset_event(_observation(page, record, state))
 
 
-def _observation(record: DeploymentRecord, state: TargetState) -> dg.AssetObservation:
+def _observation(
+    page: dg.AssetKey, record: DeploymentRecord, state: TargetState
+) -> dg.AssetObservation:
     """What the page of the packaged model shows of a deployment."""
     shown: dict[str, str | float] = {
         "target": record.name,
@@ -277,13 +297,11 @@ def _observation(record: DeploymentRecord, state: TargetState) -> dg.AssetObserv
     }
     if state.smoke is not None:
         shown["smoke_test_ms"] = round(state.smoke.milliseconds, 1)
-    key = GameKeys.of(load_pack(record.settings.game)).runtime_package
-    return dg.AssetObservation(key, metadata=shown, description=f"deployed to {record.name}")
+    return dg.AssetObservation(page, metadata=shown, description=f"deployed to {record.name}")
 
 
-def _remembered(resources: Resources, settings: TargetSettings) -> DeploymentRecord | None:
-    known = (one for one in _records(resources).all() if one.settings.key == settings.key)
-    return next(known, None)
+def _remembered(resources: Resources) -> Iterator[NamedTarget]:
+    return (NamedTarget(one.name, one.settings) for one in _records(resources).all())
 
 
 def _records(resources: Resources) -> DeploymentRecords:

@@ -73,6 +73,40 @@ def test_however_thresholds_are_written_the_rest_stays(
     assert text.count("\r\n") == (text.count("\n") if end == "\r\n" else 0)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # The comment is that of the next key.
+        (
+            "thresholds:\n  default: 0.3   # all\n\n# The same man\nannotation:   {}\n",
+            "thresholds:\n  default: 0.3   # all\n  per_class:\n    house: 0.4\n    mill: 0.6\n"
+            "\n# The same man\nannotation:   {}\n",
+        ),
+        (
+            "thresholds:\n    per_class:\n        house:  0.50 # no\n    # all\n    default: 0.3",
+            "thresholds:\n    per_class:\n        house:  0.4 # no\n        mill: 0.6\n    # all\n"
+            "    default: 0.3",
+        ),
+        (
+            "thresholds: { per_class: { mill: 1, }, default: 0.3 }  # in one line",
+            "thresholds: { per_class: { mill: 0.6, house: 0.4, }, default: 0.3 }  # in one line",
+        ),
+        (
+            "annotation: {}   \n# the end\n",
+            "annotation: {}   \nthresholds:\n  per_class:\n    house: 0.4\n    mill: 0.6\n"
+            "# the end\n",
+        ),
+    ],
+)
+def test_every_other_character_stays(tmp_path: Path, before: str, after: str) -> None:
+    pack = copied(tmp_path)
+    end = "\r\n"
+    head = "---\nname:   demo\ntitle: 'A  game'\ndrawn: yes\n"
+    (pack / "pack.yaml").write_bytes((head + before).replace("\n", end).encode())
+    edit = edit_thresholds(pack, {"house": 0.4, "mill": 0.6})
+    assert edit.after.decode() == (head + after).replace("\n", end)
+
+
 CONFIDENCES = st.integers(0, 1000).map(lambda value: value / 1000)
 
 

@@ -1,6 +1,7 @@
 """What is live at a target after each step, and after each step that fails."""
 
 import errno
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -203,6 +204,26 @@ def test_a_damaged_model_is_seen_and_mended(place: HerePlace, bundles: Bundles) 
     assert found.files is None
     assert not put(place, bundles[0], "user@desk").was_live
     assert live(place) == version_of(bundles[0])
+
+
+def test_a_manifest_that_was_changed_there_is_seen_and_mended(
+    place: HerePlace, bundles: Bundles
+) -> None:
+    """It lists the digests of all files but its own, and says which detections count."""
+    put(place, bundles[0], "user@desk")
+    file = place.folder / "versions" / version_of(bundles[0]) / "bundle.json"
+    content = file.read_bytes()
+    changed = json.loads(content)
+    changed["thresholds"]["default"] = 0.99
+    file.write_text(json.dumps(changed), "utf-8")
+
+    current = look_at(place).current
+    assert current is not None
+    assert current.files is None
+
+    assert not put(place, bundles[0], "user@desk").was_live
+    assert live(place) == version_of(bundles[0])
+    assert file.read_bytes() == content
 
 
 def test_a_folder_that_is_none_is_told(place: HerePlace, bundles: Bundles) -> None:

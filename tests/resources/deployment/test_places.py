@@ -173,6 +173,19 @@ def test_a_host_with_a_shell_of_its_own(machine: SshMachine, bundles: Bundles, s
 
 @pytest.mark.slow
 @needs_sshd
+@pytest.mark.parametrize("folder", ["", 'it\'s a "bot" $HOME `x` !1;*[a] ü'])
+def test_folders_in_an_account_s_home_may_be_called_anything(
+    machine: SshMachine, bundles: Bundles, folder: str
+) -> None:
+    place = f"{machine.user}@{machine.host}:{machine.port}:~/{folder}"
+    state = deploy(settings_of(machine).model_copy(update={"place": place}), bundles[0])
+    assert Path(state.folder) == machine.home / folder
+    assert source_in(machine.home / folder)
+    assert not list((machine.home / folder).glob(f"{ARRIVING}*"))
+
+
+@pytest.mark.slow
+@needs_sshd
 def test_a_connection_that_is_cut_goes_on(
     machine: SshMachine, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
