@@ -147,7 +147,8 @@ def test_the_audit_reaches_the_games_own_files(first: dict[str, Any], outpost: A
     report = json.loads(done.stdout)
     assert done.returncode == 0, report["problems"]
     audited = {link["version"]["asset"] for link in report["chain"]}
-    assert audited == EVERYTHING
+    # Thresholds are a suggestion for people: no model is made from them.
+    assert audited == EVERYTHING - {"demo/class_thresholds"}
 
 
 @pytest.mark.parametrize(
