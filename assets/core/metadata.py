@@ -6,7 +6,7 @@ browser.
 
 import io
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,19 @@ class ShownImage:
     full: bytes
     small: bytes
     suffix: str
+
+
+@dataclass(frozen=True)
+class LinkedTable:
+    """A table on an asset's page whose first cells lead to images.
+
+    Attributes:
+        images: one for each row, or None; rows beyond have none.
+    """
+
+    columns: Collection[str]
+    rows: Sequence[Sequence[object]]
+    images: Sequence[ShownImage | None]
 
 
 def image(encoded: bytes, title: str, most_bytes: int = LARGEST_JPEG) -> ShownImage:

@@ -22,7 +22,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 
-from assets.core.metadata import PREVIEW, ShownImage
+from assets.core.metadata import PREVIEW, LinkedTable, ShownImage, table
 from pipeline.files import replacing
 
 SHOWN_AT_ONCE = 1000
@@ -32,6 +32,9 @@ DIGITS = 16
 TITLE_LENGTH = 32
 """Characters of a title; with more, six images have no room."""
 ADDRESS = re.compile(rf"/logs/{FOLDER}/([0-9a-f]{{{DIGITS}}})/([a-z]+)")
+MARKS_IN_CELLS = "\\`*_[]!#~"
+MARKS = f"{MARKS_IN_CELLS}<>|"
+"""What means something in markdown; of a table's cells, `table` escapes the rest."""
 MEDIA_TYPES = {"jpg": "image/jpeg", "svg": "image/svg+xml"}
 
 
@@ -41,16 +44,20 @@ def with_images_served(
     """Metadata whose images can be seen without a click, where the instance allows it.
 
     Args:
-        metadata: `preview`, if it is there, holds a sequence of `ShownImage`.
+        metadata: `preview`, if it is there, holds a sequence of `ShownImage`. A `LinkedTable`
+            becomes a table, without links where its images cannot be served.
     """
+    folder = images_folder(instance)
+    metadata = {
+        name: _linked(value, folder) if isinstance(value, LinkedTable) else value
+        for name, value in metadata.items()
+    }
     images: Sequence[ShownImage] = metadata.get(PREVIEW, ())
-    folder = images_folder(instance) if images else None
     text = None if folder is None else served_markdown(images)
-    if folder is None or text is None:
+    if not images or folder is None or text is None:
         return with_images_inside(metadata)
     for shown in images:
-        for data in (shown.full, shown.small):
-            _write(folder / f"{_digest(data)}.{shown.suffix}", data)
+        _serve(shown, folder)
     return {**metadata, PREVIEW: dg.MetadataValue.md(text)}
 
 
@@ -73,10 +80,10 @@ def images_folder(instance: dg.DagsterInstance) -> Path | None:
 
 def images_named_in(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Iterator[str]:
     """File names in the images folder that a materialization's metadata refers to."""
-    entry = metadata.get(PREVIEW)
-    if isinstance(entry, dg.MarkdownMetadataValue):
-        for digest, suffix in ADDRESS.findall(entry.md_str or ""):
-            yield f"{digest}.{suffix}"
+    for entry in metadata.values():
+        if isinstance(entry, dg.MarkdownMetadataValue):
+            for digest, suffix in ADDRESS.findall(entry.md_str or ""):
+                yield f"{digest}.{suffix}"
 
 
 def served_markdown(images: Sequence[ShownImage]) -> str | None:
@@ -91,11 +98,27 @@ def served_markdown(images: Sequence[ShownImage]) -> str | None:
     return None
 
 
+def _linked(shown: LinkedTable, folder: Path | None) -> dg.MetadataValue[Any]:
+    rows = [list(row) for row in shown.rows]
+    for row, one in zip(rows, shown.images, strict=False):
+        if folder is not None and one is not None:
+            _serve(one, folder)
+            row[0] = f"[{_literal(str(row[0]), MARKS_IN_CELLS)}]({_address(one.full, one.suffix)})"
+    return table(shown.columns, rows)
+
+
+def _serve(shown: ShownImage, folder: Path) -> None:
+    for data in (shown.full, shown.small):
+        _write(folder / f"{_digest(data)}.{shown.suffix}", data)
+
+
+def _address(data: bytes, suffix: str) -> str:
+    return f"/logs/{FOLDER}/{_digest(data)}/{suffix}"
+
+
 def _served(shown: ShownImage, length: int, *, linked: bool) -> str:
     """An image by address; a click on one that was reduced saves the full one."""
-    small, full = (
-        f"/logs/{FOLDER}/{_digest(data)}/{shown.suffix}" for data in (shown.small, shown.full)
-    )
+    small, full = (_address(data, shown.suffix) for data in (shown.small, shown.full))
     return _paragraph(_title(shown, length), small, full if linked and full != small else None)
 
 
@@ -105,9 +128,12 @@ def _paragraph(title: str, address: str, full: str | None = None) -> str:
 
 
 def _title(shown: ShownImage, length: int = TITLE_LENGTH) -> str:
-    """The title as markdown that says just this."""
-    title = shown.title if len(shown.title) <= length else f"{shown.title[: length - 1]}…"
-    return re.sub(r"([\\`*_\[\]<>!#|~])", r"\\\1", " ".join(title.split()))
+    return _literal(shown.title if len(shown.title) <= length else f"{shown.title[: length - 1]}…")
+
+
+def _literal(text: str, marks: str = MARKS) -> str:
+    """Markdown that says just this text."""
+    return re.sub(f"([{re.escape(marks)}])", r"\\\1", " ".join(text.split()))
 
 
 def _data_address(shown: ShownImage) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.core.building import Metadata
-from assets.core.metadata import ShownImage, drawing, image, table
+from assets.core.metadata import LinkedTable, ShownImage, drawing, image, table
 from pipeline.labels.batches import ExportBatch
 from pipeline.labels.boxes import Box
 from pipeline.labels.comparing.box_differences import counted
@@ -25,6 +25,7 @@ from pipeline.labels.reports.coverage_map import TITLES, coverage_svg
 from pipeline.labels.reports.flagged_shapes import (
     REJECTED,
     FlaggedShape,
+    flagged_frames,
     flagged_shapes,
     flagged_sheet,
 )
@@ -34,6 +35,8 @@ from pipeline.labels.training_set import TrainingSet
 
 MOST_ROWS = 50
 """Of a table of frames; the batch's report and the training set's summary have more."""
+MOST_LINKED = 20
+"""Rows of a table whose frames can be seen with a click; the gallery has all."""
 MOST_COLUMNS = 30
 """Of the table of the coverage by source."""
 SHOWN_COUNTS = {
@@ -89,11 +92,11 @@ def show_batch(export: ExportBatch, address: str) -> Metadata:
         "left_out_labels": table(["label", "shapes"], report.left_out_labels.items()),
         "respelt_labels": table(["label", "taken for"], report.respelt_labels.items()),
         "rejected_reasons": table(["reason", "shapes"], report.rejected_reasons.items()),
-        "rejected": _flagged_table(rejected, "reason"),
+        "rejected": _flagged_table(export, rejected, "reason"),
         "finding_counts": table(
             ["what looks wrong", "times"], Counter(found.kind for found in findings).items()
         ),
-        "findings": _flagged_table(findings, "what looks wrong"),
+        "findings": _flagged_table(export, findings, "what looks wrong"),
         "gallery": f"outpost gallery {address}",
     }
 
@@ -157,9 +160,14 @@ def _images(encoded: bytes | None, title: str) -> Iterator[ShownImage]:
         yield image(encoded, title)
 
 
-def _flagged_table(shapes: Sequence[FlaggedShape], why: str) -> object:
+def _flagged_table(export: ExportBatch, shapes: Sequence[FlaggedShape], why: str) -> object:
     rows = [[one.frame, one.class_name, _corners(one.box), one.problem] for one in shapes]
-    return table(["image", "class", "box", why], _limited(rows[:MOST_ROWS], len(rows)))
+    frames = [
+        image(encoded, why) if encoded else None
+        for encoded in flagged_frames(export, shapes[:MOST_LINKED])
+    ]
+    limited = list(_limited(rows[:MOST_ROWS], len(rows)))
+    return LinkedTable(["image", "class", "box", why], limited, frames)
 
 
 def _corners(box: Box | None) -> str:

@@ -1,6 +1,7 @@
 """What a merge and a batch say about exports that they do without."""
 
 import io
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from PIL import Image
 
 from assets.core.building import NOTICE_LOGGER, AssetBuild, build_asset, latest
 from assets.core.keys import GameKeys
+from assets.core.page_images import images_folder
 from assets.core.runs import CheckFailedError, materialize, register_batches
 from assets.definitions import build_definitions
 from assets.graph.annotations import dry_run, left_out_batches
@@ -231,7 +233,7 @@ def test_what_looks_wrong_is_on_the_page_of_the_batch(desk: Desk) -> None:
     register_batches(desk.instance, PACK, desk.exports, desk.artifacts.store)
     page = desk.make(KEYS.cvat_export, "good")
     assert "| double | 1 |" in page["finding_counts"]
-    assert "| a_0.png | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]
+    assert "/jpg) | sheep | 10, 10, 13, 26 | is only 3.0x16.0 px large |" in page["findings"]
 
 
 def test_rejected_shapes_are_on_the_page_with_their_crops(desk: Desk) -> None:
@@ -241,7 +243,14 @@ def test_rejected_shapes_are_on_the_page_with_their_crops(desk: Desk) -> None:
     write_export(file, {"a_0.png": image}, ["sheep"], boxes)
     register_batches(desk.instance, PACK, desk.exports, desk.artifacts.store)
     page = desk.make(KEYS.cvat_export, "good")
-    assert "| a_0.png | sheep | 10, 10, 10, 26 | has no area |" in page["rejected"]
+    row = r"\[a\\_0\.png\]\(/logs/images/(\w+)/jpg\) \| sheep \| 10, 10, 10, 26 \| has no area"
+    (digest,) = re.findall(row, page["rejected"])
+    folder = images_folder(desk.instance)
+    assert folder is not None
+    with Image.open(folder / f"{digest}.jpg") as frame:
+        assert frame.size == (64, 48)
+        red, green, _ = frame.convert("RGB").getpixel((10, 18))  # type: ignore[misc]
+    assert red > green + 40, "the shape is outlined"
     titles = ("labelled frames", "rejected shapes", "what looks wrong")
     assert [title in page["preview"] for title in titles] == [True] * 3
     assert page["gallery"] == "outpost gallery demo/cvat_export@good"

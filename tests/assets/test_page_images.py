@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.core.metadata import SHOWN_WIDTH, ShownImage, drawing, image, table
+from assets.core.metadata import SHOWN_WIDTH, LinkedTable, ShownImage, drawing, image, table
 from assets.core.page_images import (
     SHOWN_AT_ONCE,
     images_folder,
@@ -55,6 +55,34 @@ def test_images_are_served_by_address_in_markdown_that_is_shown_at_once() -> Non
         assert contents == [images[0].small, images[0].full, images[1].small, images[1].full]
         names = set(images_named_in(metadata))
         assert {file.name for file in Path(str(images_folder(instance))).iterdir()} == names
+
+
+def test_a_row_of_a_table_leads_to_its_image() -> None:
+    frame = image(encoded(900, 500), "frame")
+    shown = LinkedTable(["image", "why"], [["a_[1]|<b>.png", "x"], ["c.png", "y"]], [frame, None])
+    with dg.instance_for_test() as instance:
+        metadata = with_images_served(instance, {"count": 2, "rejected": shown})
+        assert set(metadata) == {"count", "rejected"}
+        *_, linked, plain = str(metadata["rejected"].md_str).splitlines()
+        assert linked.startswith(r"| [a\_\[1\]\|&lt;b>.png](/logs/images/")
+        assert plain == "| c.png | y |"
+        ((digest, suffix),) = SERVED.findall(linked)
+        assert served(instance, digest, suffix) == frame.full
+        assert f"{digest}.{suffix}" in set(images_named_in(metadata)), "housekeeping keeps it"
+
+
+def test_where_images_cannot_be_served_a_table_has_no_links() -> None:
+    frame = image(encoded(60, 50), "frame")
+    shown = LinkedTable(["image"], [["a_1.png"]], [frame])
+    overrides = {
+        "compute_logs": {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        }
+    }
+    with dg.instance_for_test(overrides=overrides) as instance:
+        metadata = with_images_served(instance, {"rejected": shown})
+    assert str(metadata["rejected"].md_str).endswith("| a_1.png |")
 
 
 def served(instance: dg.DagsterInstance, digest: str, suffix: str) -> bytes:

@@ -6,7 +6,7 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,12 +90,24 @@ def flagged_sheet(export: ExportBatch, shapes: Sequence[FlaggedShape]) -> bytes 
     """
     groups = by_group(shapes)
     most = MOST_OF_A_KIND if len(groups) <= FEW_KINDS else COLUMNS
-    frames = {frame.place: frame for frame in (*export.batch.frames, *export.batch.unlabelled)}
-    sections = [
-        _section(group, found, most, _BatchFrames(export, frames))
-        for group, found in groups.items()
-    ]
+    frames = _BatchFrames.of(export)
+    sections = [_section(group, found, most, frames) for group, found in groups.items()]
     return encode_jpeg(draw_sections(sections, COLUMNS)) if sections else None
+
+
+def flagged_frames(export: ExportBatch, shapes: Iterable[FlaggedShape]) -> Iterator[bytes | None]:
+    """For each shape a JPEG of its whole frame with its outline; None without a readable image.
+
+    Args:
+        shapes: of that batch.
+    """
+    frames = _BatchFrames.of(export)
+    for shape in shapes:
+        image = frames.image_of(shape.frame)
+        if image is not None and shape.box is not None:
+            mark = visible_mark(shape.box, Box(0, 0, *image.size))
+            _outline(image, mark, shape)
+        yield None if image is None else encode_jpeg(image)
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,11 @@ class _BatchFrames:
 
     export: ExportBatch
     frames: Mapping[str, Frame]
+
+    @classmethod
+    def of(cls, export: ExportBatch) -> _BatchFrames:
+        frames = (*export.batch.frames, *export.batch.unlabelled)
+        return cls(export, {frame.place: frame for frame in frames})
 
     def image_of(self, place: str) -> Image.Image | None:
         frame = self.frames.get(place)
@@ -160,13 +177,18 @@ def draw_flagged(image: Image.Image, shape: FlaggedShape, size: tuple[int, int])
     scaled = (max(1, round(inside.width * zoom)), max(1, round(inside.height * zoom)))
     tile.paste(image.resize(scaled, Image.Resampling.BICUBIC, box=inside), corner)
     if shape.box is not None:
-        pen = ImageDraw.Draw(tile)
         mark = visible_mark(shape.box, window)
-        colour = VERMILION if shape.kind == REJECTED else SKY_BLUE
         moved = [side - start for side, start in zip(mark, (window[:2] * 2), strict=True)]
-        draw_box(pen, moved, "black", width=5, zoom=zoom)
-        draw_box(pen, moved, colour, width=3, zoom=zoom)
+        _outline(tile, moved, shape, zoom)
     return tile
+
+
+def _outline(
+    image: Image.Image, corners: Sequence[float], shape: FlaggedShape, zoom: float = 1.0
+) -> None:
+    pen = ImageDraw.Draw(image)
+    draw_box(pen, corners, "black", width=5, zoom=zoom)
+    draw_box(pen, corners, VERMILION if shape.kind == REJECTED else SKY_BLUE, width=3, zoom=zoom)
 
 
 def visible_mark(box: Box, bounds: Box) -> Box:
