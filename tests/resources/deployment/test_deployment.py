@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,6 +141,64 @@ def test_what_arrives_otherwise_is_refused_there(
     with pytest.raises(DeployError, match="At the target"):
         put(place, bundles[1], "user@desk")
     assert live(place) == version_of(bundles[0])
+
+
+def test_a_bundle_on_its_way_has_the_same_bytes_each_time(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a transfer that broke could not go on."""
+    sent: list[bytes] = []
+
+    @contextmanager
+    def noted(bundle: Path) -> Iterator[str]:
+        sent.append(bundle.read_bytes())
+        yield str(bundle)
+
+    monkeypatch.setattr(place, "bring", noted)
+    put(place, bundles[0], "user@desk")
+    shutil.rmtree(place.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "localtime", lambda *_: time.gmtime(10**9))
+        put(place, bundles[0], "user@desk")
+    first, second = sent
+    assert first == second
+
+
+def test_a_model_that_does_not_look_at_a_frame_is_not_switched_to(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_model: Path) -> None:
+        raise RuntimeError("illegal instruction")
+
+    put(place, bundles[0], "user@desk")
+    with monkeypatch.context() as patch:
+        patch.setattr(target_program, "_look_at_frame", broken)
+        with pytest.raises(DeployError, match="illegal instruction"):
+            put(place, bundles[1], "user@desk")
+    assert live(place) == version_of(bundles[0])
+
+    put(place, bundles[1], "user@desk")
+    monkeypatch.setattr(target_program, "_look_at_frame", broken)
+    with pytest.raises(DeployError, match="illegal instruction"):
+        roll_back(place)
+    assert live(place) == version_of(bundles[1])
+
+
+def test_another_deployment_at_the_same_time_is_seen(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place.run
+
+    def overtaken(*words: str) -> bytes:
+        said = run(*words)
+        if words[0] != "use":
+            return said
+        ModelUpdater(place.folder).use(bundles[1])
+        return run("look")
+
+    monkeypatch.setattr(place, "run", overtaken)
+    with pytest.raises(DeployError, match="does not use"):
+        put(place, bundles[0], "user@desk")
 
 
 def test_a_full_disk_is_told_before_anything_is_sent(
