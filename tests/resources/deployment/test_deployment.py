@@ -305,6 +305,14 @@ def test_an_old_runtime_is_told(
     assert "pip install --upgrade detector-runtime" in caught.value.fix
 
 
+def test_what_libraries_print_there_is_no_answer(
+    place: HerePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place.run
+    monkeypatch.setattr(place, "run", lambda *words: b"a warning" + run(*words))
+    assert look_at(place).current is None
+
+
 def test_an_answer_of_something_else_is_told(
     place: HerePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
