@@ -77,14 +77,11 @@ def rollback(folder: Path, leaving: str) -> Answer:
     from detector_runtime import ModelUpdater
 
     updater = ModelUpdater(folder)
-    models, before = updater.models, updater.models.installation()
-    if before is None or before.current.version != leaving:
+    models, installation = updater.models, updater.models.installation()
+    if installation is None or installation.current.version != leaving:
         return smoke(folder)
-    seen, before = None, before.without_current(hold_back=True)
-    while before is not None and not models.holds(before.current):
-        before = before.without_current(hold_back=False)
-    if before is not None:
-        seen = _look_at_frame(models.path_of(before.current))
+    before = models.before()
+    seen = None if before is None else _look_at_frame(models.path_of(before.current))
     updater.rollback()
     return {**look(folder), "smoke": seen}
 

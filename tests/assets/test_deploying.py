@@ -213,13 +213,20 @@ def test_paths_are_remembered_for_every_working_folder(
     assert settings["python"] == str(here / "venv" / "python")
     assert settings["game"] == str(here / "pack")
 
+    monkeypatch.chdir(here)
+    assert run(home, "models", "--model", bundles[0])["target"]["settings"] == settings
+
 
 def test_a_target_that_lost_its_name_is_still_called_by_it(
     home: Resources, bundles: tuple[str, str], tmp_path: Path
 ) -> None:
     home.state.require_writable()
     home.state.deploy_file.write_text(f"targets: {{bot: {{place: '{tmp_path / 'models'}'}}}}\n")
+    (bot,) = run(home, "list")
+    assert (bot["verdict"], bot["record"]) == ("nothing", None)
     run(home, "bot", "--model", bundles[0])
+    home.state.deploy_file.write_text(f"targets: {{robot: {{place: '{tmp_path / 'models'}'}}}}\n")
+    assert [one["name"] for one in run(home, "list")] == ["robot"]
     home.state.deploy_file.unlink()
     assert [one["name"] for one in run(home, "list")] == ["bot"]
     assert run(home, "bot", "--model", bundles[0])["was_live"] is True

@@ -150,9 +150,7 @@ def deployed_targets(resources: Resources) -> tuple[TargetReport, ...]:
     others = {key: NamedTarget(one.name, one.settings) for key, one in records.items()}
     targets = {**others, **named}
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        reports = pool.map(
-            lambda key: _report(resources, targets[key], records.get(key)), sorted(targets)
-        )
+        reports = pool.map(lambda key: _report(resources, targets[key], records.get(key)), targets)
         return tuple(sorted(reports, key=lambda one: one.name))
 
 
@@ -182,12 +180,15 @@ def found_target(resources: Resources, word: str, given: dict[str, str]) -> Name
     """
     if not word:
         raise TargetError("The target is empty.", "Name a folder, user@host:/folder, or a target.")
-    named = {one.name: one for one in read_targets(resources.state.deploy_file)}
+    records = _records(resources).all()
     # A name that deploy.yaml has no more is still that of the place in the list.
-    named = {**{one.name: one for one in _remembered(resources)}, **named}
-    settings = named[word].settings if word in named else TargetSettings(place=word)
-    if word not in named:
-        known = {one.settings.key: one.settings for one in _remembered(resources)}
+    named = {one.name: one.settings for one in records}
+    named |= {one.name: one.settings for one in read_targets(resources.state.deploy_file)}
+    if word in named:
+        settings = named[word]
+    else:
+        known = {one.settings.key: one.settings for one in records}
+        settings = TargetSettings(place=word)
         settings = known.get(settings.key, settings)
     settings = settings.model_copy(update=given).with_absolute_paths()
     return NamedTarget(word if word in named or settings.ssh else settings.place, settings)
@@ -298,10 +299,6 @@ def _observation(
     if state.smoke is not None:
         shown["smoke_test_ms"] = round(state.smoke.milliseconds, 1)
     return dg.AssetObservation(page, metadata=shown, description=f"deployed to {record.name}")
-
-
-def _remembered(resources: Resources) -> Iterator[NamedTarget]:
-    return (NamedTarget(one.name, one.settings) for one in _records(resources).all())
 
 
 def _records(resources: Resources) -> DeploymentRecords:

@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def test_going_back_twice_over_a_broken_line_goes_back_once(
         put(place, bundle, "user@desk")
     first, second = map(version_of, bundles)
     for _ in range(2):
-        place.run("rollback", second)
+        assert b'"problem"' not in place.run("rollback", second)
     assert live(place) == first
 
 
@@ -140,6 +141,64 @@ def test_what_arrives_otherwise_is_refused_there(
     with pytest.raises(DeployError, match="At the target"):
         put(place, bundles[1], "user@desk")
     assert live(place) == version_of(bundles[0])
+
+
+def test_a_bundle_on_its_way_has_the_same_bytes_each_time(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a transfer that broke could not go on."""
+    sent: list[bytes] = []
+
+    @contextmanager
+    def noted(bundle: Path) -> Iterator[str]:
+        sent.append(bundle.read_bytes())
+        yield str(bundle)
+
+    monkeypatch.setattr(place, "bring", noted)
+    put(place, bundles[0], "user@desk")
+    shutil.rmtree(place.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "localtime", lambda *_: time.gmtime(10**9))
+        put(place, bundles[0], "user@desk")
+    first, second = sent
+    assert first == second
+
+
+def test_a_model_that_does_not_look_at_a_frame_is_not_switched_to(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_model: Path) -> None:
+        raise RuntimeError("illegal instruction")
+
+    put(place, bundles[0], "user@desk")
+    with monkeypatch.context() as patch:
+        patch.setattr(target_program, "_look_at_frame", broken)
+        with pytest.raises(DeployError, match="illegal instruction"):
+            put(place, bundles[1], "user@desk")
+    assert live(place) == version_of(bundles[0])
+
+    put(place, bundles[1], "user@desk")
+    monkeypatch.setattr(target_program, "_look_at_frame", broken)
+    with pytest.raises(DeployError, match="illegal instruction"):
+        roll_back(place)
+    assert live(place) == version_of(bundles[1])
+
+
+def test_another_deployment_at_the_same_time_is_seen(
+    place: HerePlace, bundles: Bundles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place.run
+
+    def overtaken(*words: str) -> bytes:
+        said = run(*words)
+        if words[0] != "use":
+            return said
+        ModelUpdater(place.folder).use(bundles[1])
+        return run("look")
+
+    monkeypatch.setattr(place, "run", overtaken)
+    with pytest.raises(DeployError, match="does not use"):
+        put(place, bundles[0], "user@desk")
 
 
 def test_a_full_disk_is_told_before_anything_is_sent(
@@ -244,6 +303,14 @@ def test_an_old_runtime_is_told(
     with pytest.raises(DeployError, match="too old to be deployed to") as caught:
         put(place, bundles[0], "user@desk")
     assert "pip install --upgrade detector-runtime" in caught.value.fix
+
+
+def test_what_libraries_print_there_is_no_answer(
+    place: HerePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place.run
+    monkeypatch.setattr(place, "run", lambda *words: b"a warning" + run(*words))
+    assert look_at(place).current is None
 
 
 def test_an_answer_of_something_else_is_told(

@@ -11,7 +11,7 @@ from doubles.sshd import SshMachine, needs_sshd
 from detector_runtime import get_detector, reset_detector
 from resources.deployment import places
 from resources.deployment.deployment import DeployError, TargetState, look_at, put, roll_back
-from resources.deployment.places import ARRIVING, PlaceError, reached
+from resources.deployment.places import ARRIVING, FolderPlace, PlaceError, reached
 from resources.deployment.targets import TargetSettings
 from resources.gpu.hosts.host_keys import HostKeyError, SshError
 from resources.gpu.hosts.ssh import Connection, HostLostError
@@ -81,6 +81,15 @@ def test_a_python_that_ends_in_the_middle(
         deploy(settings, bundles[0])
     assert said in caught.value.problem
     assert not (tmp_path / "models").exists()
+
+
+def test_a_python_gets_no_secrets_and_no_modules_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = with_shell(tmp_path, 'cat > /dev/null\necho "<$OUTPOST_API_KEY>"\nls')
+    monkeypatch.setenv("OUTPOST_API_KEY", "a secret")
+    monkeypatch.chdir(tmp_path)
+    assert FolderPlace(tmp_path / "models", python).run("look") == b"<>\n"
 
 
 def test_a_python_that_hangs(

@@ -42,6 +42,12 @@ def test_one_place_has_one_key_however_it_is_written(
     assert here.key == TargetSettings(place=str(tmp_path / "models"), python="python3.12").key
     assert here.key != TargetSettings(place="models2").key
     assert TargetSettings(place="a@b:/c").key != TargetSettings(place="a@b:/d").key
+    assert TargetSettings(place="a@b:/c/d").key != TargetSettings(place="a@b:/c-d").key
+
+
+def test_a_python_without_a_folder_is_looked_for_in_path() -> None:
+    named = TargetSettings(place="models", python="python3.12").with_absolute_paths()
+    assert named.python == "python3.12"
 
 
 def test_targets_have_names(tmp_path: Path) -> None:

@@ -154,6 +154,20 @@ class ModelFolder:
         except (OSError, DetectorError):
             return False
 
+    def before(self) -> Installation | None:
+        """With the version in use that worked before, of those that are here; None without one.
+
+        The one that was in use is held back.
+
+        Raises:
+            UpdateError: `current.json` is damaged.
+        """
+        installation = self.installation()
+        before = installation and installation.without_current(hold_back=True)
+        while before is not None and not self.holds(before.current):
+            before = before.without_current(hold_back=False)
+        return before
+
     def open(self, model: InstalledModel, options: OnnxOptions) -> Model:
         """A version as a model, after its files were verified.
 

@@ -182,13 +182,10 @@ class ModelUpdater:
             UpdateError: there is none before, or the folder cannot be written.
         """
         with self._changing():
-            before = self.models.installation()
-            before = before and before.without_current(hold_back=True)
-            while before is not None:
-                if self.models.holds(before.current):
-                    self.models.switch(before)
-                    return before.current
-                before = before.without_current(hold_back=False)
+            before = self.models.before()
+            if before is not None:
+                self.models.switch(before)
+                return before.current
         raise UpdateError(
             f"there is no model in {self.models.folder} to go back to",
             "Take a model of your own meanwhile: detector-runtime use FOLDER MODEL",
