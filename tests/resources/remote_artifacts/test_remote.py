@@ -334,6 +334,30 @@ def test_a_changed_manifest_or_record_is_not_believed(tmp_path: Path, objects: F
         two.open(version)
 
 
+def test_a_record_that_claims_another_version_is_not_believed(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, _ = build(one, SPRITES, {"a": b"a"})
+    other, _ = build(one, recipe_of("other"), {"b": b"b"})
+    (said,) = (objects.root / "versions" / version.data_version / "builds").iterdir()
+    said.write_text(said.read_text().replace(version.data_version, other.data_version))
+    two = machine(tmp_path / "two", objects)
+    assert two.find_build("toy/sprites", None, SPRITES.input_key) is None
+
+
+def test_of_two_assets_with_the_same_bytes_each_keeps_its_own_record(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, record = build(one, SPRITES, {"a": b"a"})
+    other, _ = build(one, recipe_of("other"), {"a": b"a"})
+    assert other.data_version == version.data_version
+    two = machine(tmp_path / "two", objects)
+    two.open(version)
+    assert two.provenance_of(version) == (record,)
+
+
 @pytest.mark.parametrize("damage", ["manifest.json", "builds", "recipe"])
 def test_a_recipe_whose_version_was_removed_names_the_next_one(
     tmp_path: Path, objects: FolderStore, damage: str
