@@ -225,8 +225,10 @@ class RemoteArtifacts:
         ]
         restored = set()
         for version, block, parts in lost:
+            if block in restored:
+                continue
             content = content_of(folders[version], (part.slice for part in parts))
-            if block not in restored and hashlib.sha256(content).hexdigest() == block:
+            if hashlib.sha256(content).hexdigest() == block:
                 self._write_again(block, content)
                 restored.add(block)
         for version, block, _ in lost:
