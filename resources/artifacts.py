@@ -278,10 +278,6 @@ class ArtifactStore:
                 _write_text(file, record.model_dump_json(indent=1))
         return kept
 
-    def is_whole(self, version: ArtifactVersion) -> bool:
-        """Whether a version is here with every file in its size."""
-        return self._artifact(version).is_whole
-
     def builds(self) -> Iterator[Provenance]:
         """Every build record in the store that can be trusted."""
         for file in sorted(self.root.glob("*/*/builds/*.json")):
@@ -349,7 +345,7 @@ class ArtifactStore:
                 yield f"{file}: the record was changed after the build"
 
     def is_here(self, version: ArtifactVersion) -> bool:
-        """Whether a version is whole on this machine."""
+        """Whether a version is on this machine with every file in its size."""
         return self._artifact(version).is_whole
 
     def files_of(self, version: ArtifactVersion) -> Path:

@@ -73,7 +73,8 @@ class FolderStore:
         """See `ObjectStore`."""
         with self._explained():
             found = self._newest(key)
-            if found is not None and _content(self._file(key)) != found[1].content:
+            # What was never replaced is the file itself.
+            if found is not None and found[0] and _content(self._file(key)) != found[1].content:
                 # Whoever only looks may have no right to write, or a share that is mounted so.
                 with suppress(OSError):
                     self._show(key)

@@ -9,7 +9,7 @@ stored once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated
@@ -82,16 +82,20 @@ class StoredManifest(Record):
         That is all of the block where it was cut of these files, and less where it is another's.
         """
         found: dict[str, dict[int, Part]] = {}
-        for file in self.files:
-            at = 0
-            for extent in file.extents:
-                part = Part(extent.offset, Slice(file, at, extent.size))
-                found.setdefault(self.blocks[extent.block], {})[extent.offset] = part
-                at += extent.size
+        for block, part in self.parts_of(self.files):
+            found.setdefault(block, {})[part.offset] = part
         return {
             block: tuple(parts[offset] for offset in sorted(parts))
             for block, parts in found.items()
         }
+
+    def parts_of(self, files: Iterable[StoredFile]) -> Iterator[tuple[str, Part]]:
+        """All bytes of some files, with the digests of the blocks that they lie in."""
+        for file in files:
+            at = 0
+            for extent in file.extents:
+                yield self.blocks[extent.block], Part(extent.offset, Slice(file, at, extent.size))
+                at += extent.size
 
 
 @dataclass(frozen=True)
@@ -143,15 +147,21 @@ class Read:
 
     Attributes:
         block: SHA-256 of the object.
-        first: the first byte of it that is read.
-        size: bytes.
-        parts: for each of them, the path of a file, where in that file, and which of the bytes.
+        parts: at least one, by offset.
     """
 
     block: str
-    first: int
-    size: int
-    parts: tuple[tuple[str, int, slice], ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def first(self) -> int:
+        """The first byte of the object that is read."""
+        return self.parts[0].offset
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return max(part.end for part in self.parts) - self.first
 
 
 def blocks_of(files: Iterable[FileEntry]) -> tuple[tuple[Slice, ...], ...]:
@@ -205,19 +215,12 @@ def stored_manifest(manifest: Manifest, places: Mapping[str, tuple[Place, ...]])
 
 def reads_of(stored: StoredManifest, files: Iterable[StoredFile]) -> tuple[Read, ...]:
     """What has to be read for some files: no byte that is in none, neighbours in one request."""
-    wanted = []
-    for file in files:
-        at = 0
-        for extent in file.extents:
-            wanted.append((stored.blocks[extent.block], extent.offset, extent.size, file.path, at))
-            at += extent.size
-    reads: list[tuple[str, int, int, list[tuple[str, int, slice]]]] = []
-    for block, offset, size, path, at in sorted(wanted):
-        if not reads or reads[-1][0] != block or offset > reads[-1][2]:
-            reads.append((block, offset, offset, []))
-        _, first, end, parts = reads[-1]
-        parts.append((path, at, slice(offset - first, offset - first + size)))
-        reads[-1] = (block, first, max(end, offset + size), parts)
-    return tuple(
-        Read(block, first, end - first, tuple(parts)) for block, first, end, parts in reads
-    )
+    runs: list[tuple[str, list[Part]]] = []
+    end = 0
+    for block, part in sorted(stored.parts_of(files), key=lambda one: (one[0], one[1].offset)):
+        if not runs or runs[-1][0] != block or part.offset > end:
+            runs.append((block, []))
+            end = part.offset
+        runs[-1][1].append(part)
+        end = max(end, part.end)
+    return tuple(Read(block, tuple(parts)) for block, parts in runs)

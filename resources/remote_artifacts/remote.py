@@ -2,12 +2,12 @@
 
     blocks/<2 digits>/<sha256>                    bytes of files, see `layout`
     versions/<data version>/manifest.json         the files, and where their bytes lie
-    versions/<data version>/builds/<input key>.json   a record of how the version was made
     recipes/<input key>                           the data version that a recipe has made
+    versions/<data version>/builds/<input key>.json   a record of how the version was made
 
-They are written in this order, each unless it is there; a recipe whose version was removed names
-the next one. So a version is seen when all of it is
-there, and an upload that was broken off at any point is gone on with by the next one.
+They are written in this order, each unless it is there; a recipe whose version or record was
+removed names the next one. So a version is seen when all of it is there, and where its record is,
+so is all else: an upload that was broken off at any point is gone on with by the next one.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ class RemoteArtifacts:
     def made_by(self, input_key: str) -> Provenance | None:
         """The record of what a recipe has made, if all of it is there."""
         found = self.objects.get(f"recipes/{input_key}")
-        version = self._referred(found) if found else None
-        return self._record(version, input_key) if version else None
+        return self._referred(found, input_key) if found else None
 
     def records_of(self, data_version: str) -> tuple[Provenance, ...]:
         """Every record of how a version was made that can be trusted."""
@@ -136,22 +135,26 @@ class RemoteArtifacts:
             self.objects.put_if_absent(
                 _manifest_key(version), content.model_dump_json().encode("utf-8")
             )
+        self._refer(record)
         said = record.model_dump_json(indent=1).encode("utf-8")
         self.objects.put_if_absent(_record_key(record), said)
-        self._refer(record)
 
     def _refer(self, record: Provenance) -> None:
         """Have the recipe name a version that is there: this one, where another was removed."""
-        key, version = f"recipes/{record.recipe.input_key}", record.data_version.encode("ascii")
+        input_key, version = record.recipe.input_key, record.data_version.encode("ascii")
+        key = f"recipes/{input_key}"
         if self.objects.put_if_absent(key, version) is None:
             found = self.objects.get(key)
-            if found is not None and self._referred(found) is None:
+            if found is None or found.content == version:
+                return
+            if self._referred(found, input_key) is None:
                 self.objects.put_if_match(key, version, found.tag)
 
-    def _referred(self, found: StoredObject) -> str | None:
-        """The version that a recipe names, if all of it is there."""
+    def _referred(self, found: StoredObject, input_key: str) -> Provenance | None:
+        """The record of the version that a recipe names, if all of it is there."""
         version = found.content.decode("ascii", "replace").strip()
-        return version if _is_version(version) and self.holds_version(version) else None
+        whole = _is_version(version) and self.holds_version(version)
+        return self._record(version, input_key) if whole else None
 
     def stored(self, data_version: str) -> StoredManifest | None:
         """Where the files of a version lie; None where it is not there.
@@ -222,8 +225,10 @@ class RemoteArtifacts:
         ]
         restored = set()
         for version, block, parts in lost:
+            if block in restored:
+                continue
             content = content_of(folders[version], (part.slice for part in parts))
-            if block not in restored and hashlib.sha256(content).hexdigest() == block:
+            if hashlib.sha256(content).hexdigest() == block:
                 self._write_again(block, content)
                 restored.add(block)
         for version, block, _ in lost:

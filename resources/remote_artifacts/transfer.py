@@ -63,10 +63,10 @@ def download_reads(
 
     def download(read: Read) -> None:
         content = memoryview(store.get_range(block_key(read.block), read.first, read.size))
-        for path, at, part in read.parts:
-            with (folder / path).open("r+b") as stream:
-                stream.seek(at)
-                stream.write(content[part])
+        for part in read.parts:
+            with (folder / part.slice.file.path).open("r+b") as stream:
+                stream.seek(part.slice.offset)
+                stream.write(content[part.offset - read.first : part.end - read.first])
 
     in_parallel(download, reads, [read.size for read in reads], stage, report)
 

@@ -1,16 +1,19 @@
 """Artifacts that a second machine takes from an object store: the same records, an empty folder."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from doubles.artifacts import recorded
 from typer.testing import CliRunner
 
 from assets.cli.app import app
 from assets.core.building import AssetBuild, build_asset, latest
+from pipeline.provenance import Recipe
 from resources.artifacts import Artifacts
 from resources.defaults import Resources
 from resources.instance import open_instance
@@ -142,6 +145,20 @@ def test_what_was_made_before_there_was_a_bucket_is_uploaded_on_demand(
     assert "uploaded toy/whole" in outpost(machine, "artifacts", "upload").stdout
     assert "Nothing to upload" in outpost(machine, "artifacts", "upload").stdout
     assert sum(file.stat().st_size for file in blocks) < (2 << 20) + 4100, "no byte is there twice"
+
+
+def test_what_no_materialization_refers_to_is_not_uploaded(
+    machine: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", "")
+    store = machine.artifacts.store
+    recipe = Recipe(asset="toy/parts", code_version="1", config={})
+    with store.staging(recipe.asset) as staged:
+        (staged / "a").write_bytes(b"a")
+        artifact, _ = store.commit(staged, recorded(recipe))
+    os.utime(artifact.home / "manifest.json", (0, 0))
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(tmp_path / "bucket"))
+    assert "Nothing to upload" in outpost(machine, "artifacts", "upload").stdout
 
 
 def test_an_audit_follows_a_model_that_was_made_elsewhere(

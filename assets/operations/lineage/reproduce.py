@@ -143,7 +143,7 @@ def _record_of(store: ArtifactStore, version: ArtifactVersion, here: Here) -> Pr
 
 def _first_lost(store: ArtifactStore, record: Provenance) -> str:
     """The first input that is not whole, and what is wrong with it."""
-    lost = next(used for used in record.recipe.inputs if not store.is_whole(used))
+    lost = next(used for used in record.recipe.inputs if not store.is_here(used))
     return f"the input {asset_name(lost.asset, lost.partition)}: {store.problems_of(lost)[0]}"
 
 

@@ -191,6 +191,23 @@ def test_an_object_whose_file_is_lost_is_not_absent(tmp_path: Path) -> None:
     assert files_of(tmp_path) == {"key": b"1"}
 
 
+def test_what_disappears_after_it_was_read_is_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, newest = FolderStore(tmp_path), FolderStore._newest
+    store.put_if_absent("key", b"0")
+
+    def disappearing(self: FolderStore, key: str) -> Any:
+        found = newest(self, key)
+        (tmp_path / "key").unlink()
+        return found
+
+    monkeypatch.setattr(FolderStore, "_newest", disappearing)
+    found = store.get("key")
+    assert found is not None
+    assert found.content == b"0"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows lets few people make links")
 def test_what_disappears_while_it_is_listed_is_passed_over(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)

@@ -63,8 +63,10 @@ def test_every_chosen_file_is_put_together_of_the_blocks(
     for read in reads:
         content = objects[read.block][read.first : read.first + read.size]
         assert len(content) == read.size
-        for path, at, part in read.parts:
-            found[path][at : at + len(content[part])] = content[part]
+        for part in read.parts:
+            piece = content[part.offset - read.first : part.end - read.first]
+            at = part.slice.offset
+            found[part.slice.file.path][at : at + part.slice.size] = piece
     assert found == {file.path: contents[file.path] for file in files}
     assert sum(read.size for read in reads) <= sum(
         map(len, {contents[file.path] for file in files})

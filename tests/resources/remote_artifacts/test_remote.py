@@ -206,7 +206,9 @@ def test_an_upload_that_breaks_off_anywhere_is_not_seen_and_goes_on(
         on = Counted(bucket)
         assert machine(one, on).find_build("toy/sprites", None, SPRITES.input_key) == record
         assert not set(on.keys) & set(broken.keys), "nothing is sent twice"
-        assert machine(tmp_path / f"three{step}", bucket).open(record.version).is_whole
+        three = machine(tmp_path / f"three{step}", bucket)
+        assert three.find_build("toy/sprites", None, SPRITES.input_key) == record
+        assert three.is_here(record.version)
 
 
 def test_a_download_that_breaks_off_goes_on(tmp_path: Path, objects: FolderStore) -> None:
@@ -332,17 +334,43 @@ def test_a_changed_manifest_or_record_is_not_believed(tmp_path: Path, objects: F
         two.open(version)
 
 
-@pytest.mark.parametrize("named", [None, b"no version"])
+def test_a_record_that_claims_another_version_is_not_believed(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, _ = build(one, SPRITES, {"a": b"a"})
+    other, _ = build(one, recipe_of("other"), {"b": b"b"})
+    (said,) = (objects.root / "versions" / version.data_version / "builds").iterdir()
+    said.write_text(said.read_text().replace(version.data_version, other.data_version))
+    two = machine(tmp_path / "two", objects)
+    assert two.find_build("toy/sprites", None, SPRITES.input_key) is None
+
+
+def test_of_two_assets_with_the_same_bytes_each_keeps_its_own_record(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    version, record = build(one, SPRITES, {"a": b"a"})
+    other, _ = build(one, recipe_of("other"), {"a": b"a"})
+    assert other.data_version == version.data_version
+    two = machine(tmp_path / "two", objects)
+    two.open(version)
+    assert two.provenance_of(version) == (record,)
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "builds", "recipe"])
 def test_a_recipe_whose_version_was_removed_names_the_next_one(
-    tmp_path: Path, objects: FolderStore, named: bytes | None
+    tmp_path: Path, objects: FolderStore, damage: str
 ) -> None:
     """Weights are others each time: without this every machine would train again."""
     first, _ = build(machine(tmp_path / "one", objects), SPRITES, {"weights": b"one"})
-    recipe = objects.root / "recipes" / SPRITES.input_key
-    if named is None:
-        (objects.root / "versions" / first.data_version / "manifest.json").unlink()
+    version = objects.root / "versions" / first.data_version
+    if damage == "recipe":
+        (objects.root / "recipes" / SPRITES.input_key).write_bytes(b"no version")
+    elif damage == "builds":
+        shutil.rmtree(version / "builds")
     else:
-        recipe.write_bytes(named)
+        (version / damage).unlink()
     second, record = build(machine(tmp_path / "two", objects), SPRITES, {"weights": b"two"})
     third, _ = build(machine(tmp_path / "three", objects), SPRITES, {"weights": b"three"})
     four = machine(tmp_path / "four", objects)
