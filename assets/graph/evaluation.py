@@ -16,7 +16,7 @@ from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import ShownImage, drawing, image, table
 from assets.graph.annotations import held_out_batches, judged_frames
-from pipeline.evaluation.class_thresholds import ClassThresholds, ThresholdSuggestion
+from pipeline.evaluation.class_thresholds import COLUMNS, ClassThresholds, ThresholdSuggestion
 from pipeline.evaluation.comparison.champion import Champion, ChampionComparison
 from pipeline.evaluation.detecting import LOWEST_SCORE, detect, looked_at, shipped_detector
 from pipeline.evaluation.evaluation import Evaluation
@@ -196,25 +196,10 @@ def _class_thresholds(pack: GamePack) -> dg.AssetsDefinition:
 def show_thresholds(suggested: ClassThresholds) -> Metadata:
     """Every class with its confidence of now and the best one, what that gains, and the plot."""
     suggestion = suggested.suggestion
-    rows = (
-        (
-            one.name,
-            one.truths,
-            f"{one.shipped:g}",
-            f"{one.fitted:g}",
-            f"{one.f1:.3f}",
-            f"{one.cross_fitted_f1:.3f}",
-            one.gain.text,
-            one.explanation,
-        )
-        for one in suggestion.classes
-    )
     shown: Metadata = {
         "suggested": len(suggestion.justified),
         "judged_on": suggestion.basis,
-        "classes": table(
-            ("class", "objects", "now", "best", "F1", "cross-fitted F1", "gain, 95%", ""), rows
-        ),
+        "classes": table(COLUMNS, suggestion.rows()),
     }
     if suggestion.classes:
         plot = gains_svg(suggestion.classes)

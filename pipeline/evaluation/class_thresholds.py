@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pipeline.files import read_json, write_json
 from pipeline.manifests import Record
 
 SUGGESTION_FILE = "class_thresholds.json"
+COLUMNS = ("class", "objects", "now", "best", "F1", "cross-fitted F1", "gain, 95%", "")
+"""Of the table that the asset's page and `outpost thresholds` show."""
 
 
 class ThresholdSuggestion(Record):
@@ -54,6 +57,20 @@ class ThresholdSuggestion(Record):
     def per_class(self) -> dict[str, float]:
         """The suggested confidence of each of these."""
         return {one.name: one.fitted for one in self.justified}
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """Every class, in the columns of `COLUMNS`."""
+        for one in self.classes:
+            yield (
+                one.name,
+                str(one.truths),
+                f"{one.shipped:g}",
+                f"{one.fitted:g}",
+                f"{one.f1:.3f}",
+                f"{one.cross_fitted_f1:.3f}",
+                one.gain.text,
+                one.explanation,
+            )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 import stat
@@ -70,7 +69,7 @@ def edit_thresholds(name_or_path: str | Path, per_class: Mapping[str, float]) ->
     before = file.read_bytes()
     text = before.decode("utf-8")
     after = _edited(text, per_class, file).encode()
-    wanted = copy.deepcopy(parse_yaml(text))
+    wanted = parse_yaml(text)
     section = wanted.setdefault(SECTION, {})
     section[KEY] = {**section.get(KEY, {}), **per_class}
     if _parsed(after) != wanted:

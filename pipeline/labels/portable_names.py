@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-RESERVED = re.compile(r'[<>:"|?*\\\x00-\x1f]|^\s+|[.\s]+$')
+RESERVED = re.compile(r'[<>:"|?*\\]|^\s+|[.\s]+$')
 """What Windows takes in no name, or drops at its end; and what readers of lists drop, which are
 blanks at either end of a line."""
 UNLISTABLE = ("Cc", "Cs", "Zl", "Zp")

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
+from assets.core.building import latest_version
 from assets.core.keys import GameKeys
 from assets.core.runs import materialize, register_batches
 from assets.definitions import build_definitions
@@ -27,6 +28,7 @@ from pipeline.labels.batches import ExportBatch
 from pipeline.labels.merge import MergeError
 from resources.defaults import Resources
 from resources.exports.base import NotRestoredError
+from resources.files import remove_tree
 from resources.instance import open_instance
 from resources.paths import Paths
 
@@ -114,6 +116,20 @@ def test_another_export_of_a_name_that_was_taken_out_is_read(state: State) -> No
     state.read()
     forget_batch(state.instance, PACK, "match")
     state.drop("match.zip", turn=1)
+    assert states(state) == {"match": "not taken yet"}
+    state.read()
+    assert state.merged() == ["match"]
+
+
+def test_what_the_store_has_lost_is_read_again_though_its_partition_was_deleted(
+    state: State,
+) -> None:
+    state.drop("match.zip")
+    state.read()
+    forget_batch(state.instance, PACK, "match")
+    version = latest_version(state.instance, KEYS.cvat_export, "match")
+    assert version is not None
+    remove_tree(state.resources.artifacts.store.open(version).path)
     assert states(state) == {"match": "not taken yet"}
     state.read()
     assert state.merged() == ["match"]

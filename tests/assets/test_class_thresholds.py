@@ -126,6 +126,7 @@ def test_a_suggestion_is_shown_then_written_into_the_pack_and_then_it_is_outdate
     assert "# measured in May" in file.read_text("utf-8")
     assert "Materialize real_evaluation" in text_of(done)
 
+    assert json.loads(thresholds(suggesting, "show", "--json").stdout)["changes"] == []
     after = thresholds(suggesting, "promote", "--yes")
     assert after.exit_code == 1
     assert "thresholds of the pack have changed since it was evaluated" in text_of(after)
@@ -155,6 +156,8 @@ def test_a_suggestion_for_the_model_before_is_told_and_refused(suggesting: Any) 
     """Another model is sure of other things: what suits the one that was judged is not for it."""
     make_thresholds(suggesting)
     suggesting.add("onnx_export", lambda folder: (folder / "model").write_text("first"))
+    # Of an evaluation that says nothing of its model, none is newer.
+    assert "newer model" not in text_of(thresholds(suggesting, "show"))
     with suggesting.instance() as instance:
         export = latest_version(instance, dg.AssetKey(["toy", "onnx_export"]))
         evaluation = latest_version(instance, dg.AssetKey(["toy", "real_evaluation"]))

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 NOTHING = np.zeros((300, 6), np.float32)
 """Rows of a detector that sees nothing: corners, score and class of each."""
+ALIKE = np.zeros((1, 1), np.float32)
 
 
 def write_detector(
@@ -18,16 +19,18 @@ def write_detector(
     metadata: Mapping[str, str],
     rows: np.ndarray = NOTHING,
     size: Sequence[int | str] = (128, 128),
+    by_mean: np.ndarray = ALIKE,
 ) -> Path:
     """A detector that gives the same rows for any image of a size (height, width).
 
-    A side that has a name instead is free.
+    A side that has a name instead is free. The mean of an image, from 0 to 1, times `by_mean` is
+    added to the rows.
     """
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1),
         helper.make_node("Reshape", ["mean", "shape"], ["one"]),
-        helper.make_node("Mul", ["one", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "rows"], ["output0"]),
+        helper.make_node("Mul", ["one", "by_mean"], ["more"]),
+        helper.make_node("Add", ["more", "rows"], ["output0"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -36,7 +39,7 @@ def write_detector(
         [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, *rows.shape])],
         [
             numpy_helper.from_array(np.array([1, 1, 1], np.int64), "shape"),
-            numpy_helper.from_array(np.zeros((1, 1, 1), np.float32), "zero"),
+            numpy_helper.from_array(by_mean[None], "by_mean"),
             numpy_helper.from_array(rows[None], "rows"),
         ],
     )

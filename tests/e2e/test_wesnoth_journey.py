@@ -61,7 +61,7 @@ def test_what_arrives_is_as_good_as_what_the_bench_trains(tmp_path: Path) -> Non
     with dg.instance_for_test() as instance:
         for key in (keys.game_files, *keys.scene_sources, keys.synthetic_set):
             materialize(definitions, instance, [key])
-        for batch_name in register_batches(instance, pack, exports):
+        for batch_name in register_batches(instance, pack, exports, artifacts.store):
             materialize(definitions, instance, [keys.cvat_export], partition=batch_name)
         for key in (
             keys.cvat_merge,

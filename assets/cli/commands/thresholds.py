@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,10 +77,11 @@ def _document(proposal: ThresholdProposal) -> dict[str, object]:
 
 
 def _print_proposal(proposal: ThresholdProposal) -> None:
+    from pipeline.evaluation.class_thresholds import COLUMNS
+
     suggestion = proposal.suggestion
-    columns = ("class", "objects", "now", "best", "F1", "cross-fitted F1", "gain, 95%", "")
     if suggestion.classes:
-        print_table(columns, _rows(proposal))
+        print_table(COLUMNS, suggestion.rows())
     plain(f"Judged on {suggestion.basis}.")
     overall = suggestion.overall
     if overall is None:
@@ -93,20 +93,6 @@ def _print_proposal(proposal: ThresholdProposal) -> None:
         )
     if proposal.outdated is not None:
         note(f"{proposal.outdated} Materialize real_evaluation and class_thresholds again.")
-
-
-def _rows(proposal: ThresholdProposal) -> Iterator[tuple[str, ...]]:
-    for one in proposal.suggestion.classes:
-        yield (
-            one.name,
-            str(one.truths),
-            f"{one.shipped:g}",
-            f"{one.fitted:g}",
-            f"{one.f1:.3f}",
-            f"{one.cross_fitted_f1:.3f}",
-            one.gain.text,
-            one.explanation,
-        )
 
 
 def _changes(proposal: ThresholdProposal) -> str:

@@ -159,6 +159,23 @@ def test_yaml_that_two_readers_understand_differently_is_left_to_its_owner(tmp_p
     assert (pack / "pack.yaml").read_bytes() == before
 
 
+def test_what_a_merge_key_says_is_left_to_its_owner(tmp_path: Path) -> None:
+    """Thresholds of one's own would hide all of those that it brings."""
+    pack = written(tmp_path, "thresholds:\n  <<: {per_class: {mill: 0.7}}\n  default: 0.3\n")
+    with pytest.raises(PackError) as refusal:
+        edit_thresholds(pack, {"house": 0.4})
+    assert "more than its thresholds would change" in refusal.value.problem
+
+
+def test_who_may_read_the_file_stays(tmp_path: Path) -> None:
+    pack = copied(tmp_path)
+    file = pack / "pack.yaml"
+    file.chmod(0o660)
+    before = file.stat().st_mode
+    edit_thresholds(pack, {"house": 0.4}).write()
+    assert file.stat().st_mode == before
+
+
 def test_a_linked_file_is_changed_where_it_lies(tmp_path: Path) -> None:
     pack = copied(tmp_path)
     kept = tmp_path / "kept.yaml"

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detector_runtime.geometry.tiling import LARGEST_LOOK
 from detector_runtime.models.training_scale import TrainingScale
 from doubles.models import NOTHING, export_metadata, write_detector
 from PIL import Image
 
 from pipeline.evaluation.comparison.modes import ModeScore, compare_modes
 from pipeline.evaluation.frames import TrueFrame
+from pipeline.evaluation.metrics.intervals import STORED_DIGITS
 from pipeline.evaluation.metrics.scores import EvaluationError, Judgement
 from pipeline.labels.boxes import Box, LabelledBox
 
@@ -38,13 +40,16 @@ def write_model(
     return write_detector(file, told, rows, size)
 
 
-def frames(folder: Path, sessions: int = 3) -> list[TrueFrame]:
-    """Screenshots twice as large as the input, with a house where the whole shows one."""
+def frames(
+    folder: Path, sessions: int = 3, size: tuple[int, int] = (SIDE, SIDE)
+) -> list[TrueFrame]:
+    """Screenshots larger than the input, with a house where the whole shows one."""
     made = []
     for number in range(2 * sessions):
         file = folder / f"{number}.png"
-        Image.fromarray(np.full((SIDE, SIDE, 3), 90, np.uint8)).save(file)
-        truth = LabelledBox(0, Box(40, 40, 80, 80))
+        Image.new("RGB", size, (90, 90, 90)).save(file)
+        pixel = max(size) / INPUT
+        truth = LabelledBox(0, Box(20 * pixel, 20 * pixel, 40 * pixel, 40 * pixel))
         made.append(TrueFrame(file.name, file, (truth,), f"day {number % sessions}"))
     return made
 
@@ -98,13 +103,44 @@ def test_only_what_counts_is_found_and_decides_where_adaptive_tiles_look(tmp_pat
     assert compare_modes(weak, frames(tmp_path), boats)[0].f1 == 1
 
 
-def test_frames_of_other_sessions_are_forgotten(tmp_path: Path) -> None:
-    # With one frame in each session every call of adaptive tiles is the first, which looks at all.
-    alone = [
-        TrueFrame(one.name, one.image, one.truths, one.name) for one in frames(tmp_path, sessions=3)
+def test_no_look_is_larger_than_the_runtime_takes(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.onnx", free=True)
+    wide = frames(tmp_path, 1, (LARGEST_LOOK + 64, 8))
+    assert [one.imgsz for one in compare_modes(model, wide, JUDGEMENT) if one.imgsz] == [
+        32,
+        96,
+        128,
     ]
-    modes = by_name(compare_modes(write_model(tmp_path / "m.onnx"), alone, JUDGEMENT))
-    assert modes["detect_adaptive"].f1 == modes["detect"].f1
+
+
+def test_frames_of_a_session_follow_one_another_and_those_of_others_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    rows, by_mean = NOTHING.copy(), np.zeros_like(NOTHING)
+    rows[0, :4], by_mean[0, 4] = (20, 20, 40, 40), 0.9
+    size, told = (INPUT, INPUT), export_metadata(NAMES, (INPUT, INPUT))
+    bright = write_detector(tmp_path / "bright.onnx", told, rows, size, by_mean)
+    # The house of each day moves to where nothing was before: only a look at all tiles finds it.
+    mixed = [
+        lit_frame(tmp_path / f"{corner}_{day}.png", corner, day)
+        for corner in (0, 5 * INPUT)
+        for day in ("one", "two")
+    ]
+    modes = by_name(compare_modes(bright, mixed, JUDGEMENT))
+    assert modes["detect"].f1 == 1
+    assert modes["detect_adaptive"].f1 == round(2 * 2 / (2 * 2 + 2), STORED_DIGITS)
+    # With one frame in each session every call of adaptive tiles is the first, which looks at all.
+    alone = [TrueFrame(one.name, one.image, one.truths, one.name) for one in mixed]
+    assert by_name(compare_modes(bright, alone, JUDGEMENT))["detect_adaptive"].f1 == 1
+
+
+def lit_frame(file: Path, corner: int, session: str) -> TrueFrame:
+    """A dark screenshot of six inputs by six, with a house in the one that is lit."""
+    pixels = np.zeros((6 * INPUT, 6 * INPUT, 3), np.uint8)
+    pixels[corner : corner + INPUT, corner : corner + INPUT] = 255
+    Image.fromarray(pixels).save(file)
+    house = Box(corner + 20, corner + 20, corner + 40, corner + 40)
+    return TrueFrame(file.name, file, (LabelledBox(0, house),), session)
 
 
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
