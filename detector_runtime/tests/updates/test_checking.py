@@ -68,8 +68,15 @@ def test_nothing_new_is_one_request(
     publisher.publish(3)
     assert updating().check().outcome == "updated"
     paths(server)
+    has_tag = []
+
+    def answer(handler: Any, content: bytes) -> None:
+        has_tag.append("If-None-Match" in handler.headers)
+        handler.answer(content)
+
+    server.faults["champion.json"] = answer
     assert updating().check(now=True).outcome == "current"
-    assert paths(server) == ["/channels/champion.json"]
+    assert (paths(server), has_tag) == (["/channels/champion.json"], [True])
     assert updating().check().outcome == "not due"
     assert paths(server) == []
 
