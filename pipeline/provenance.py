@@ -49,6 +49,11 @@ class ArtifactVersion(Record):
     partition: str | None = None
     data_version: str = Field(description="Digest of the artifact's manifest.")
 
+    @property
+    def kind(self) -> str:
+        """The asset without its game, for example 'sprites'."""
+        return self.asset.rpartition("/")[2]
+
     def __str__(self) -> str:
         return f"{asset_name(self.asset, self.partition)} {self.data_version[:12]}"
 

@@ -326,7 +326,12 @@ class SetDrawing:
         }
         inputs = tuple(self.store.open(version) for version in spec.sources)
         return AssetBuild(
-            *(self.context, self.store, self._key, self.code, recipe, inputs),
+            self.context,
+            self.store,
+            self._key,
+            self.code,
+            recipe,
+            inputs,
             began_at=spec.began_at,
             reproducible=True,
         )

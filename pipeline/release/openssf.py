@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pipeline.manifests import sha256_of
+from pipeline.manifests import manifest_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -79,8 +79,8 @@ def signature_of(folder: Path, name: str, key: OpenssfKey) -> bytes:
     Raises:
         OSError: a file cannot be read.
     """
-    paths = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-    digests = {path: sha256_of(folder / path) for path in paths if path != SIGNATURE_FILE}
+    files = manifest_of(folder).files
+    digests = {file.path: file.sha256 for file in files if file.path != SIGNATURE_FILE}
     statement = _statement(name, digests)
     payload = json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()
     envelope = {

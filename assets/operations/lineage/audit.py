@@ -80,7 +80,7 @@ def _bundles_near(report: AuditReport, resources: Resources) -> Iterator[Path]:
     if report.subject.is_dir():
         yield from (report.subject, report.subject / BUNDLE_FOLDER)
     for link in report.chain:
-        if link.version.asset.endswith("/runtime_package"):
+        if link.version.kind == "runtime_package":
             yield resources.artifacts.store.files_of(link.version) / BUNDLE_FOLDER
 
 

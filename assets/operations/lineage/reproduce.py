@@ -82,7 +82,7 @@ def reproduce(resources: Resources, address: str) -> Reproduction:
     """
     store = resources.artifacts.store
     version = _version_at(resources, address)
-    builder = BUILDERS.get(_kind_of(version.asset))
+    builder = BUILDERS.get(version.kind)
     if builder is None:
         raise ReproduceError(
             f"{version} is not made again: Outpost does so with {' and '.join(BUILDERS)}.",
@@ -123,10 +123,6 @@ def _version_at(resources: Resources, address: str) -> ArtifactVersion:
         f"{len(found)} recorded versions begin with '{digits}'" + (f": {named}." if found else "."),
         HOW_TO_NAME,
     )
-
-
-def _kind_of(asset: str) -> str:
-    return asset.rpartition("/")[2]
 
 
 def _record_of(store: ArtifactStore, version: ArtifactVersion, here: Here) -> Provenance:

@@ -90,11 +90,13 @@ def mark_of() -> Callable[[Detector], float]:
 
 
 @pytest.fixture
-def used(updating: Callable[..., ModelUpdater]) -> Callable[[], float]:
-    """Which of the publisher's models a program that starts now uses."""
+def used(
+    updating: Callable[..., ModelUpdater], mark_of: Callable[[Detector], float]
+) -> Callable[[], float]:
+    """Which of the publisher's models a program that starts now uses; it counts as worked then."""
 
     def find() -> float:
         with updating().detector(watch=False) as detector:
-            return float(detector.detect_fast(IMAGE).boxes[0, 0])
+            return mark_of(detector)
 
     return find

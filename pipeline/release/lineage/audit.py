@@ -230,7 +230,7 @@ def _verified(
     problems = records.problems_of(version)
     if provenance is None:
         problems += (f"{version}: no record says how it was made",)
-    check = sources.get(version.asset.rpartition("/")[2])
+    check = sources.get(version.kind)
     if check is None or problems:
         return AuditedVersion(version, provenance, problems)
     findings = check(version, records.files_of(version))
@@ -240,9 +240,7 @@ def _verified(
 def _contradictions(claims: Mapping[str, str], chain: tuple[AuditedVersion, ...]) -> list[str]:
     """Where the model's own words differ from the records."""
     claimed = claims.get("training_set")
-    sets = {
-        link.version.data_version for link in chain if link.version.asset.endswith("/cvat_merge")
-    }
+    sets = {link.version.data_version for link in chain if link.version.kind == "cvat_merge"}
     if claimed is None or claimed in sets:
         return []
     return [f"the model says that it was trained on {claimed[:12]}, which is not in its chain"]

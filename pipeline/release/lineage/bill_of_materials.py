@@ -104,7 +104,7 @@ def _bom_of(subject: Subject) -> Bom:
     for link in report.chain:
         made = link.provenance
         used = [links[one] for one in made.recipe.inputs if one in links] if made else []
-        is_trained = link.version.asset.endswith("/trained_weights")
+        is_trained = link.version.kind == "trained_weights"
         bom.register_dependency(links[link.version], [*used, *(base if is_trained else [])])
     return bom
 
@@ -133,7 +133,7 @@ def _component(link: AuditedVersion) -> Component:
     from cyclonedx.model.component import Component, ComponentType
 
     version = link.version
-    is_model = _kind(version) in MODELS
+    is_model = version.kind in MODELS
     return Component(
         name=asset_name(version.asset, version.partition),
         version=version.data_version,
@@ -190,7 +190,7 @@ def _libraries(report: AuditReport) -> Iterator[Component]:
 
 def _base_weights(report: AuditReport) -> tuple[str, ...]:
     """Checkpoints that trainings began with, by name."""
-    made = (link.provenance for link in report.chain if _kind(link.version) == "trained_weights")
+    made = (link.provenance for link in report.chain if link.version.kind == "trained_weights")
     named = (str(one.recipe.config.get("weights") or "") for one in made if one)
     return tuple(sorted({name for name in named if name}))
 
@@ -228,7 +228,7 @@ def _properties(values: Properties) -> list[Property]:
 
 def _model_card(subject: Subject) -> dict[str, Any]:
     """https://cyclonedx.org/docs/1.6/json/#metadata_component_modelCard."""
-    sets = [link for link in subject.report.chain if _kind(link.version) in DATA_SETS]
+    sets = [link for link in subject.report.chain if link.version.kind in DATA_SETS]
     parameters: dict[str, Any] = {
         "approach": {"type": "supervised"},
         "task": "object detection",
@@ -263,17 +263,13 @@ def _compositions(report: AuditReport) -> list[dict[str, Any]]:
     whole = [
         _ref(link.version)
         for link in report.chain
-        if not link.problems and not link.notes and _kind(link.version) not in MODELS
+        if not link.problems and not link.notes and link.version.kind not in MODELS
     ]
     partly = [_ref(link.version) for link in report.chain if _ref(link.version) not in whole]
     parts = {"complete": whole, "incomplete": [MODEL_REF, *partly]}
     return [
         {"aggregate": aggregate, "assemblies": refs} for aggregate, refs in parts.items() if refs
     ]
-
-
-def _kind(version: ArtifactVersion) -> str:
-    return version.asset.rpartition("/")[2]
 
 
 def _ref(version: ArtifactVersion) -> str:

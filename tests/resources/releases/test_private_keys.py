@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,36 +76,42 @@ def test_a_variable_may_hold_the_key(keys: PrivateKeys, monkeypatch: pytest.Monk
     assert raised.value.__suppress_context__
 
 
-def test_keys_of_another_kind_are_refused(keys: PrivateKeys) -> None:
+def put(keys: PrivateKeys, name: str, key: Any, encryption: Any = None) -> None:
+    """Somebody puts a key of the game demo there by hand."""
     from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-    content = generate_private_key(SECP256R1()).private_bytes(
+    content = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        encryption or serialization.NoEncryption(),
     )
-    file = keys.folder / "demo" / "root-0.pem"
-    file.parent.mkdir(parents=True)
+    file = keys.folder / "demo" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(0o600)
     file.write_bytes(content)
-    with pytest.raises(PrivateKeyError, match="another kind"):
+
+
+def test_keys_of_another_kind_are_refused(keys: PrivateKeys) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+    put(keys, "root-0.pem", generate_private_key(SECP256R1()))
+    with pytest.raises(PrivateKeyError, match="another kind than Ed25519"):
         list(keys.all("demo", "root"))
 
 
-def test_a_key_with_a_password_is_refused(keys: PrivateKeys) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+def test_openssf_keys_of_another_curve_are_refused(keys: PrivateKeys) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 
-    content = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"secret"),
-    )
-    file = keys.folder / "demo" / "root-0.pem"
-    file.parent.mkdir(parents=True)
-    file.touch(0o600)
-    file.write_bytes(content)
+    put(keys, "openssf-0.pem", generate_private_key(SECP384R1()))
+    with pytest.raises(PrivateKeyError, match="another kind than ECDSA on P-256"):
+        keys.openssf("demo")
+
+
+def test_a_key_with_a_password_is_refused(keys: PrivateKeys) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+
+    put(keys, "root-0.pem", Ed25519PrivateKey.generate(), BestAvailableEncryption(b"secret"))
     with pytest.raises(PrivateKeyError, match="no readable private key"):
         list(keys.all("demo", "root"))
 

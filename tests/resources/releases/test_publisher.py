@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -258,21 +259,43 @@ def test_renewing_offers_the_same_for_longer_and_is_no_step_on_the_way_back(
     assert publisher.roll_back(CHAMPION, None, "sees ghosts").version == a
 
 
+def somebody_else_offers(
+    version: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, *, meanwhile: str
+) -> None:
+    """Somebody else moves a channel once it has been looked at in this way of the store's."""
+    look = getattr(ReleaseStore, meanwhile)
+
+    def look_and_wait(store: ReleaseStore, channel: str) -> object:
+        found: object = look(store, channel)
+        monkeypatch.undo()
+        sequence = store.next_sequence(channel)
+        publisher.move(channel, store.version(version), "somebody else", sequence)
+        return found
+
+    monkeypatch.setattr(ReleaseStore, meanwhile, look_and_wait)
+
+
+def test_renewing_takes_back_no_move_that_it_has_not_seen(
+    publisher: Publisher, versions: list[NewVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher.init_keys()
+    a = published(publisher, versions[0])
+    published(publisher, versions[1])
+    somebody_else_offers(a, publisher, monkeypatch, meanwhile="head")
+    with suppress(ChannelMovedError):
+        publisher.renew(CHAMPION, "renewed")
+    head = publisher.store.head(CHAMPION)
+    assert head is not None
+    assert head.version == a
+
+
 def test_a_rollback_goes_back_from_no_move_that_it_has_not_seen(
     publisher: Publisher, versions: list[NewVersion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher.init_keys()
     published(publisher, versions[0])
     b = published(publisher, versions[1])
-    look = ReleaseStore.history
-
-    def look_and_wait(store: ReleaseStore, channel: str) -> tuple[ChannelPointer, ...]:
-        found = look(store, channel)
-        monkeypatch.undo()
-        publisher.move(channel, store.version(b), "somebody else", store.next_sequence(channel))
-        return found
-
-    monkeypatch.setattr(ReleaseStore, "history", look_and_wait)
+    somebody_else_offers(b, publisher, monkeypatch, meanwhile="history")
     with pytest.raises(ChannelMovedError, match="somebody else"):
         publisher.roll_back(CHAMPION, None, "sees ghosts")
 
