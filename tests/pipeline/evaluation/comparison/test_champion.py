@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.evaluation.comparison.champion import Champion
 from pipeline.evaluation.frames import TrueFrame
+from pipeline.evaluation.judging import evaluate_model
 from pipeline.evaluation.metrics.scores import EvaluationError, Judgement
 from pipeline.labels.boxes import Box, LabelledBox
 
@@ -59,3 +60,15 @@ def test_a_model_of_other_classes_cannot_be_compared(
 ) -> None:
     with pytest.raises(EvaluationError, match="other classes"):
         champion(tmp_path, ["barn", "house"]).compared([], frames, JUDGEMENT)
+
+
+def test_a_champion_of_other_classes_is_refused_before_any_frame_is_looked_at(
+    tmp_path: Path, frames: list[TrueFrame]
+) -> None:
+    (tmp_path / "new").mkdir()
+    new = champion(tmp_path / "new", ["house", "barn"])
+    other = champion(tmp_path, ["barn", "house"])
+    told: list[object] = []
+    with pytest.raises(EvaluationError, match="other classes"):
+        evaluate_model(new.model, frames, JUDGEMENT, other, lambda *done: told.append(done))
+    assert told == []
