@@ -181,6 +181,7 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert workshop.run("keys", "openssf", key_file) == public
     assert (tmp_path / "demo.pub").read_text() == public["public_key"]
     assert "is there already" in workshop.run("keys", "openssf", key_file, "--new", exits=1)
+    assert workshop.run("keys", "openssf", key_file) == public, "no other key was made"
     assert (Path(workshop.run(*open_sign)["folder"]) / "model.sig").is_file()
     other = workshop.run("keys", "openssf", str(tmp_path / "other.pub"), "--new")
     assert other["public_key"] != public["public_key"]

@@ -22,7 +22,7 @@ from assets.definitions import build_definitions
 from assets.operations.kept_artifacts import upload_artifacts
 from assets.operations.lineage.reproduce import BUILDERS, ReproduceError, reproduce
 from pipeline.games.pack import load_pack
-from pipeline.provenance import Environment, Provenance, Recipe, environment_here
+from pipeline.provenance import Environment, Provenance, Recipe, asset_name, environment_here
 from resources.artifacts import ArtifactStore
 from resources.defaults import Resources
 from resources.files import remove_tree
@@ -137,11 +137,15 @@ def test_what_is_no_training_set_is_refused_with_what_is(copy: Copy) -> None:
     assert all(name in refusal.value.problem for name in BUILDERS)
 
 
-def test_an_input_that_is_gone_is_named(copy: Copy) -> None:
-    remove_tree(copy.store.files_of(copy.record(SCENES).version).parent)
+@pytest.mark.parametrize("place", [0, -1])
+def test_an_input_that_is_gone_is_named(copy: Copy, place: int) -> None:
+    inputs = copy.record(MERGE).recipe.inputs
+    assert len(inputs) > 1
+    gone = inputs[place]
+    remove_tree(copy.store.files_of(gone).parent)
     again = reproduce(copy.resources, MERGE)
     assert again.rebuilt is None
-    assert again.differences[0].startswith(f"the input {SCENES}")
+    assert again.differences[0].startswith(f"the input {asset_name(gone.asset, gone.partition)}:")
 
 
 def test_a_file_of_an_input_that_has_changed_is_named_first(copy: Copy) -> None:
