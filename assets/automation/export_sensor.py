@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from assets.automation.retraining import now_utc, retrain_state
 from assets.core.building import latest_version
 from assets.core.keys import GameKeys
-from assets.core.runs import UNFINISHED
+from assets.core.runs import UNFINISHED, is_taken_out
 from pipeline.annotation.retrain_policy import decide
 from pipeline.games.pack import GamePack
 from pipeline.manifests import digest_of
@@ -118,7 +118,8 @@ def _read_assets(keys: GameKeys) -> tuple[dg.AssetKey, ...]:
 def remembered(cursor: str | None, now: datetime, warn: Callable[[str], None]) -> SensorMemory:
     """What a cursor holds; nothing, where it is damaged or of a later version, or was cleared.
 
-    Then every export is read again, which changes nothing where it is the same.
+    Then every export that was not taken out is read again, which changes nothing where it is the
+    same.
     """
     # No number that a request had before: Dagster starts one run for each key.
     anew = SensorMemory(requests=int(now.timestamp()))
@@ -175,11 +176,27 @@ class Tick:
         """Of every export that may be taken, by batch; each takes a look at all of its files."""
         return {batch: export.stamp for batch, export in self._exports()}
 
+    @cached_property
+    def taken(self) -> dict[str, str]:
+        """The stamp of every export that needs no run, by batch.
+
+        A sensor that remembers nothing, new or cleared, leaves out what somebody has taken out by
+        deleting its partition: that is known to the instance and the store.
+        """
+        # A cursor states all of it, however little there is.
+        if "seen" in self.memory.model_fields_set:
+            return self.memory.taken
+        return {
+            batch: self.stamps[batch]
+            for batch, export in self._exports()
+            if is_taken_out(self.instance, self.store, self.pack, export)
+        }
+
     def incomplete(self) -> Iterator[str]:
         """Tell of what lies there as it did at the last tick, and is no export."""
         for batch, export in self._exports():
             stamp = self.stamps[batch]
-            is_left = self.memory.seen.get(batch) == stamp != self.memory.taken.get(batch)
+            is_left = self.memory.seen.get(batch) == stamp != self.taken.get(batch)
             if is_left and not export.has_arrived:
                 yield (
                     f"{export.name} is no whole export, and is not read: an archive that was cut "
@@ -199,7 +216,7 @@ class Tick:
         unsettled = {
             batch: exports[batch].name
             for batch in exports
-            if self.memory.taken.get(batch) != stamps[batch] and exports[batch].has_arrived
+            if self.taken.get(batch) != stamps[batch] and exports[batch].has_arrived
         }
         settled = {
             batch: stamps[batch]
@@ -235,8 +252,7 @@ class Tick:
         """What is known after this look, before anything is requested."""
         gone = {run.request for run in ended}
         again = {run.batch for run in ended if run.again}
-        taken = self.memory.taken
-        kept = {b: s for b, s in taken.items() if not self._is_retired(b, partitions)}
+        kept = {b: s for b, s in self.taken.items() if not self._is_retired(b, partitions)}
         tries = {b: n for b, n in self.memory.tries.items() if b not in {r.batch for r in ended}}
         return self.memory.model_copy(
             update={

@@ -378,6 +378,23 @@ def test_a_batch_whose_partition_was_deleted_stays_out(watcher: Watcher) -> None
         assert watcher.asked() == []
 
 
+def test_a_batch_whose_partition_was_deleted_stays_out_of_a_sensor_that_remembers_nothing(
+    watcher: Watcher,
+) -> None:
+    """By real runs: whether a batch was taken out is seen in the store."""
+    frame = Image.new("RGB", (64, 48))
+    for name, side in (("out", 20), ("used", 25)):
+        box = (f"{name}.png", "sheep", (9, 9, side, 20))
+        write_export(watcher.exports / f"{name}.zip", {f"{name}.png": frame}, ["sheep"], [box])
+    watcher.settle()
+    for request in watcher.tick().run_requests or []:
+        run_for_real(watcher, request)
+    forget_batch(watcher.instance, load_pack("demo"), "out")
+    watcher.cursor = None
+    watcher.settle()
+    assert [partition for partition, _ in watcher.asked()] == ["used"]
+
+
 def test_a_cursor_of_an_earlier_version_is_read(watcher: Watcher) -> None:
     watcher.drop()
     watcher.read()
