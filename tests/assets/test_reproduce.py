@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from click.testing import Result
 from doubles.exports import write_export
+from doubles.pages import shown
 from doubles.toy import CLASSES, SIDE
 from PIL import Image
 from typer.testing import CliRunner
@@ -221,6 +222,40 @@ def test_a_changed_record_is_not_believed(copy: Copy) -> None:
 def test_the_lost_list_of_a_versions_files_leaves_its_digest(copy: Copy) -> None:
     remove_tree(copy.store.files_of(copy.record(MERGE).version).parent)
     assert reproduce(copy.resources, MERGE).is_equal, "the record has the digest"
+
+
+def test_a_changed_list_of_a_versions_files_is_not_believed(copy: Copy) -> None:
+    def reseeded(record: Provenance) -> Provenance:
+        rules = {**record.recipe.config["scenes"], "seed": 99}
+        return with_recipe(config={**record.recipe.config, "scenes": rules})(record)
+
+    version = copy.replace_record(SCENES, reseeded).version
+    (listed,) = copy.store.files_of(version).parent.glob("manifest.json")
+    content = json.loads(listed.read_text("utf-8"))
+    content["files"][0]["sha256"] = "0" * 64
+    overwrite(listed, json.dumps(content).encode())
+    (told,) = reproduce(copy.resources, SCENES).differences
+    assert told == "its files, of which the store has no list"
+
+
+def test_of_several_records_that_of_this_code_counts(copy: Copy) -> None:
+    old = copy.record(MERGE)
+    later = with_recipe(code_version="0123456789abcdef")(old).model_copy(
+        update={"made_at": "2999-01-01T00:00:00+00:00"}
+    )
+    builds = copy.store.root / MERGE / "builds"
+    (builds / f"{later.recipe.input_key}.json").write_text(later.model_dump_json(), "utf-8")
+    again = reproduce(copy.resources, MERGE)
+    assert again.record == old
+    assert again.notes == ()
+
+
+@pytest.mark.parametrize("asset", [MERGE, SCENES])
+def test_the_page_says_how_it_is_made_again(copy: Copy, asset: str) -> None:
+    with open_instance(copy.resources.state) as instance:
+        page = shown(instance, dg.AssetKey(asset.split("/")))
+    version = copy.record(asset).data_version
+    assert page["reproduce"] == f"outpost reproduce {asset}:{version[:12]}"
 
 
 def test_another_machine_makes_it_again_from_the_bucket(
