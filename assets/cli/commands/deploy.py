@@ -22,10 +22,12 @@ DEPLOY = "to"
 class TargetFirst(TyperGroup):
     """Commands, beside which the group itself takes a target."""
 
+    default_command = DEPLOY
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As click does, with the name of the command that is meant."""
         if args and args[0] not in {*self.commands, "--help"}:
-            args = [DEPLOY, *args]
+            args = [self.default_command, *args]
         return super().parse_args(ctx, args)
 
 
