@@ -136,6 +136,16 @@ def test_loading_imports_nothing_that_takes_long() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_commands_explain_themselves_without_what_they_work_with() -> None:
+    code = (
+        "import sys, assets.cli.app\n"
+        "slow = {'dagster', 'pydantic', 'numpy', 'PIL', 'yaml', 'detector_runtime'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("roots", "without", "counted"),
     [

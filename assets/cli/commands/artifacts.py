@@ -6,7 +6,6 @@ import typer
 
 from assets.cli.context import resources_of
 from assets.cli.output import Json, console, errors, explained, plain, print_json, print_table
-from pipeline.provenance import asset_name
 
 artifacts_app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +20,7 @@ def list_artifacts(context: typer.Context, as_json: Json = False) -> None:
     Example: `outpost artifacts list`
     """
     from assets.operations.kept_artifacts import kept_artifacts
+    from pipeline.provenance import asset_name
 
     with explained():
         rows = kept_artifacts(resources_of(context))
