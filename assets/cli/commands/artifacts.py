@@ -76,7 +76,7 @@ def upload(context: typer.Context, as_json: Json = False) -> None:
 
 @keys_app.command("list")
 def list_keys(as_json: Json = False) -> None:
-    """Show the keys whose signatures count here, and which one signs.
+    """Show the keys whose signatures count here, and which one signs; it is made if there is none.
 
     Example: `outpost artifacts keys list`
     """

@@ -159,7 +159,7 @@ def _host_in_words(host: JobHost) -> str:
     known = [f"{name} {version}" for name, version in versions.items() if version]
     if host.platform:
         known.insert(0, host.platform)
-    return ", ".join((f"{'GPU' if host.is_gpu else 'processor'} {host.device}", *known))
+    return ", ".join((host.device, *known))
 
 
 def _cost_in_words(cost: JobCost | RentedPart) -> str:

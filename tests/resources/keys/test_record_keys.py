@@ -4,8 +4,6 @@ import json
 import multiprocessing
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ from pipeline.provenance import Provenance, Recipe
 from pipeline.release.lineage.signed_records import SignatureState, signature_state
 from resources.keys.private_keys import PrivateKeyError, PrivateKeys
 from resources.keys.record_keys import KEYS_FILE, OWN, RecordKeyError, RecordKeys
-from resources.state import PROJECT_ROOT
 
 RECORD = recorded(Recipe(asset="toy/sprites", code_version="c", config={}))("a" * 64)
 
@@ -182,15 +179,3 @@ def test_where_nothing_can_be_kept_it_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PrivateKeyError, match="cannot be written"):
         keys_in(tmp_path / "file" / "keys").sign(RECORD)
-
-
-def test_cryptography_is_not_imported_before_a_record_is_signed() -> None:
-    lines = (
-        "import sys",
-        "import assets.definitions, resources.keys.record_keys",
-        "print([name for name in sys.modules if name.startswith('cryptography')])",
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, cwd=PROJECT_ROOT
-    )
-    assert done.stdout.strip() == "[]", done.stderr

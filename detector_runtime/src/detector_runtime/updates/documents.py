@@ -134,6 +134,11 @@ class Manifest(_SignedPart):
     input: dict[str, JsonValue] = Field(description="`io` of the bundle, for people to read.")
     metrics: ReleaseMetrics = ReleaseMetrics()
     lineage: dict[str, str] = Field({}, description="Asset key to data version.")
+    record_signers: dict[str, KeyId] | None = Field(
+        None,
+        description="Of the lineage, the assets whose records a key has signed that the publisher "
+        "trusts, to the key's id; None in manifests of before this was looked at.",
+    )
     licence: str = Field(description="SPDX expression of the model's licence.")
     previous: VersionFolder | None = Field(None, description="The version published before.")
     min_runtime: Version = Field(description="Oldest detector_runtime that reads the bundle.")
