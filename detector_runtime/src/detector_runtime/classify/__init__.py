@@ -1,0 +1,4 @@
+"""What an icon or a screen shows, once its place is known.
+
+Read `hashes`: by what two images are compared.
+"""
