@@ -35,6 +35,7 @@ class Crowd:
         votes: uploads of each icon, by as many installs.
         hostile: share of installs that name one wrong icon whatever they see.
         colluding: whether all of those name the same one.
+        targets: share of icons that hostile installs lie about; of all others they are honest.
         careless: share of installs that take every fifth icon for one that looks like it.
         slips: how often the others do.
     """
@@ -44,6 +45,7 @@ class Crowd:
     votes: int = 3
     hostile: float = 0.2
     colluding: bool = False
+    targets: float = 1.0
     careless: float = 0.0
     slips: float = 0.01
 
@@ -114,7 +116,7 @@ def _kinds(crowd: Crowd, rng: np.random.Generator) -> Sequence[str]:
 
 
 def _label(icon: int, kind: str, wrong: int, crowd: Crowd, rng: np.random.Generator) -> int:
-    if kind == "hostile":
+    if kind == "hostile" and icon < crowd.targets * crowd.icons:
         return wrong if wrong != icon else (wrong + 1) % crowd.icons
     slips = 0.2 if kind == "careless" else crowd.slips
     # Icons look alike in threes, so that two who err agree every other time.
@@ -147,7 +149,7 @@ LEAST_IN_RANGE = 50
 
 def judge(votes: Votes, truth: Mapping[str, str]) -> Accuracy:
     """Compare votes with what images really show; of a mixed group, with what most of them do."""
-    right = np.array([one.label == _shown(one, truth) for one in votes.crops], dtype=float)
+    right = np.array([one.label == shown(one, truth) for one in votes.crops], dtype=float)
     accepted = np.array([one.status == "accepted" for one in votes.crops], dtype=bool)
     sure = np.array([one.confidence for one in votes.crops])
     places = np.minimum((sure * 10).astype(int), 9)
@@ -165,6 +167,7 @@ def judge(votes: Votes, truth: Mapping[str, str]) -> Accuracy:
     )
 
 
-def _shown(crop: VotedCrop, truth: Mapping[str, str]) -> str:
+def shown(crop: VotedCrop, truth: Mapping[str, str]) -> str:
+    """What most images of a group really show."""
     names = Counter(truth[member.sha256] for member in crop.members)
     return min(names, key=lambda name: (-names[name], name))

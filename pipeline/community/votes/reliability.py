@@ -137,8 +137,9 @@ class _Model:
         none_right = np.bincount(self.table.items, wrong, count)
         gain = np.bincount(self.of_vote, np.log(right) - wrong, len(self.items))
         scores = none_right[self.items] + gain
-        unnamed = self.assumed.alternatives + 1 - np.bincount(self.items, minlength=count)
-        others = none_right + np.log(np.maximum(unnamed, np.finfo(float).tiny))
+        # However many labels were given, the right one may be another.
+        named = np.bincount(self.items, minlength=count)
+        others = none_right + np.log(np.maximum(self.assumed.alternatives + 1 - named, 1))
         highest = others.copy()
         np.maximum.at(highest, self.items, scores)
         weights = np.exp(scores - highest[self.items])
