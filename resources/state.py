@@ -107,6 +107,15 @@ class StateFolder:
         """Where screenshots of a game are dropped that nobody has labelled yet."""
         return self.root / "screenshots" / game
 
+    @property
+    def contributions(self) -> Path:
+        """Where players' contributions lie, by game, unless they come from elsewhere."""
+        return self.root / "contributions"
+
+    def withdrawn_installs(self, game: str) -> Path:
+        """Which contributors of a game count no longer."""
+        return self.root / "community" / game / "withdrawn.json"
+
     def drawn_game(self, game: str) -> Path:
         """Where a game that Outpost draws itself lies."""
         return self.root / "games" / game
