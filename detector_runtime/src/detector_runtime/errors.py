@@ -46,6 +46,10 @@ class ClassifierError(ModelLoadError):
     """A model that is no classifier of icons or screens, or one of another layout."""
 
 
+class CommunityModelError(ModelLoadError):
+    """A community model that is incomplete, altered, or newer than this package."""
+
+
 class BundleError(ModelLoadError):
     """A bundle that is incomplete, altered, or newer than this package."""
 

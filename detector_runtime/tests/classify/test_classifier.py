@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from doubles.classifiers import COLOURS
 from onnx import TensorProto, helper
 from PIL import Image
 
@@ -21,7 +22,7 @@ from detector_runtime.errors import (
     ModelOutputError,
 )
 
-from .conftest import COLOURS, flat
+from .conftest import flat
 
 MakeFile = Callable[..., Path]
 

@@ -91,7 +91,7 @@ class _Guess:
 
 @dataclass
 class MatchingChain:
-    """Names icons. One thread at a time.
+    """Names icons. Safe to call from several threads; `confirm` from one at a time.
 
     Attributes:
         templates: reference icons; None without.
@@ -120,6 +120,10 @@ class MatchingChain:
         """
         pixels = load_frame(crop, color).rgb()
         self._examples = self._examples.with_one(name, pixels).without_oldest(MOST_EXAMPLES)
+
+    def take_examples(self, other: MatchingChain) -> None:
+        """Go on with the crops that were confirmed to another chain of this session."""
+        self._examples = other._examples
 
     def match(self, crops: Sequence[ImageLike], color: Color = "rgb") -> list[IconMatch]:
         """What each crop shows.

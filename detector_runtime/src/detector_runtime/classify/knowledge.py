@@ -51,9 +51,26 @@ class Knowledge(BaseModel):
         try:
             if file.stat().st_size > LARGEST_FILE:
                 raise ValueError(f"it has more than {LARGEST_FILE} bytes")
-            return cls.model_validate_json(file.read_bytes())
-        except (OSError, ValueError, ValidationError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ModelLoadError(
-                f"{file} holds no known names: {reason}", "Fetch the community model again."
-            ) from error
+            content = file.read_bytes()
+        except (OSError, ValueError) as error:
+            raise _unreadable(str(file), error) from error
+        return cls.read(content, str(file))
+
+    @classmethod
+    def read(cls, content: bytes, where: str) -> Knowledge:
+        """The names in the bytes of a file; `where` is for messages.
+
+        Raises:
+            ModelLoadError: damaged, or of a newer kind.
+        """
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            raise _unreadable(where, error) from error
+
+
+def _unreadable(where: str, error: Exception) -> ModelLoadError:
+    reason = str(error).partition("\n")[0]
+    return ModelLoadError(
+        f"{where} holds no known names: {reason}", "Fetch the community model again."
+    )
