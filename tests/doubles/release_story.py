@@ -12,8 +12,8 @@ from detector_runtime.updates.updater import ModelUpdater
 
 from pipeline.release.channels import CHAMPION
 from pipeline.release.version import NewVersion
+from resources.keys.private_keys import PrivateKeys
 from resources.object_store.folder import FolderStore
-from resources.releases.private_keys import PrivateKeys
 from resources.releases.publisher import Publisher
 from resources.releases.release_store import ReleaseStore
 

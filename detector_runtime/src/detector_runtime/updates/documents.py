@@ -97,7 +97,7 @@ class KeySet(_SignedPart):
     @classmethod
     def _ids_fit(cls, keys: dict[str, str]) -> dict[str, str]:
         for name, public in keys.items():
-            if key_id(_decoded(public, 32)) != name:
+            if public_key_id(public) != name:
                 raise ValueError(f"{name} is not the id of the key beside it")
         return keys
 
@@ -143,6 +143,11 @@ class Manifest(_SignedPart):
     input: dict[str, JsonValue] = Field(description="What it takes, for people to read.")
     metrics: ReleaseMetrics = ReleaseMetrics()
     lineage: dict[str, str] = Field({}, description="Asset key to data version.")
+    record_signers: dict[str, KeyId] | None = Field(
+        None,
+        description="Of the lineage, the assets whose records a key has signed that the publisher "
+        "trusts, to the key's id; None in manifests of before this was looked at.",
+    )
     licence: str = Field(description="SPDX expression of the model's licence.")
     previous: VersionFolder | None = Field(None, description="The version published before.")
     min_runtime: Version = Field(description="Oldest detector_runtime that reads the bundle.")
@@ -314,6 +319,34 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
+def public_key_id(public: str) -> str:
+    """The name of a key of which the public bytes are in base64.
+
+    Raises:
+        ValueError: they are not, or there are not 32 of them.
+    """
+    return key_id(decoded_base64(public, 32))
+
+
+def decoded_base64(text: Any, size: int) -> bytes:
+    """So many bytes, out of the only spelling of them.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is no base64, or of another number of bytes.
+    """
+    if not isinstance(text, str):
+        raise TypeError("base64 is not text")
+    try:
+        content = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError(f"not base64: {error}") from error
+    # Another spelling of the same bytes would be another document with the same meaning.
+    if len(content) != size or base64.b64encode(content).decode() != text:
+        raise ValueError(f"not {size} bytes in base64")
+    return content
+
+
 def _document(signed: Any, kind: type[Document], where: str) -> Document:
     if isinstance(signed, Mapping):
         # Before anything else: a document from the future may look different in every other way.
@@ -335,26 +368,13 @@ def _signature(value: Any) -> Signature:
     # Messages quote it before anything is verified.
     if not (isinstance(name, str) and _KEY_NAME.fullmatch(name)):
         raise TypeError("a key_id is no name of a key")
-    return Signature(name, _decoded(value["signature"], 64))
+    return Signature(name, decoded_base64(value["signature"], 64))
 
 
 def _list_of(value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) > MOST_SIGNATURES:
         raise TypeError(f"signatures is not a list of at most {MOST_SIGNATURES}")
     return value
-
-
-def _decoded(text: Any, size: int) -> bytes:
-    if not isinstance(text, str):
-        raise TypeError("base64 is not text")
-    try:
-        content = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError(f"not base64: {error}") from error
-    # Another spelling of the same bytes would be another document with the same meaning.
-    if len(content) != size or base64.b64encode(content).decode() != text:
-        raise ValueError(f"not {size} bytes in base64")
-    return content
 
 
 def _check_path(path: str) -> None:
