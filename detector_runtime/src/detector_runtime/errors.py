@@ -42,6 +42,14 @@ class ClassListError(ModelLoadError):
     """Class names that are absent, or that differ between the model and what came with it."""
 
 
+class ClassifierError(ModelLoadError):
+    """A model that is no classifier of icons or screens, or one of another layout."""
+
+
+class CommunityModelError(ModelLoadError):
+    """A community model that is incomplete, altered, or newer than this package."""
+
+
 class BundleError(ModelLoadError):
     """A bundle that is incomplete, altered, or newer than this package."""
 
