@@ -1,5 +1,5 @@
 """What a game's players label together, as assets: only for games whose pack has a community.
 
-Read `contributions`: what each install has sent, checked. How anything is decided is
-`pipeline.community`.
+Read `contributions` (what each install has sent, checked), then `classifiers` (networks that are
+trained on what the votes came to). How anything is decided is `pipeline.community`.
 """
