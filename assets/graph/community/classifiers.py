@@ -57,7 +57,7 @@ from pipeline.jobs.events import JobEvent, MessageEvent, ProgressEvent, StageEve
 from pipeline.progress import Progress
 from pipeline.provenance import code_version_behind
 from pipeline.training.library.checkpoints import find_checkpoint
-from resources.artifacts import Artifact, ArtifactMissingError, Artifacts, ArtifactStore
+from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.files import remove_tree
 from resources.gpu import Gpu
 from resources.run_log import reporter
@@ -208,7 +208,7 @@ class ClassifierTraining:
         try:
             artifact = self.store.open(version)
             ClassifierModel.open(artifact.path)
-        except (ArtifactMissingError, OutpostError) as error:
+        except OutpostError as error:
             self._say(f"The classifier before this one cannot be used: {error.problem}")
             return None
         return artifact
@@ -230,14 +230,14 @@ class ClassifierTraining:
     def _train(
         self, code: str, crops: Artifact, selection: Selection, previous: Artifact | None
     ) -> dg.MaterializeResult[Any]:
-        spec = self._spec(selection, crops, code)
+        spec, before = self._spec(selection, crops, code), self.previous
         recipe = {
             **spec.model_dump(mode="json", exclude={"lineage"}),
             "rules": RULES[self.kind].model_dump(mode="json"),
             "reference": sorted(one.sha256 for one in selection.examples if not one.contributors),
             "torchvision": installed_version("torchvision"),
+            "beside": before.version.data_version if before else None,
         }
-        before = self.previous if previous is None else previous
         inputs = (crops, previous) if previous else (crops,)
         build = self._build(code, recipe, inputs)
 
