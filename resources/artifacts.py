@@ -47,6 +47,8 @@ from resources.run_log import reporter
 Parsed = TypeVar("Parsed", bound=Record)
 
 REMOTE_VARIABLE = "OUTPOST_ARTIFACTS"
+NESTED = "."
+"""In folders' names, where the key of an asset has a slash within a game; names have no dot."""
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """What is younger may belong to a run that goes on: an artifact that is being written, or one that
@@ -456,9 +458,11 @@ class ArtifactStore:
 
     def _asset_folder(self, asset: str, partition: str | None) -> Path:
         game, _, name = asset.partition("/")
-        folder = f"{name}@{partition}" if partition else name
+        nested = name.replace("/", NESTED)
+        folder = f"{nested}@{partition}" if partition else nested
         # Records from an object store may be anybody's, and name assets as they please.
-        if any(part == ".." or Path(part).name != part for part in (game, folder)):
+        is_odd = any(part == ".." or Path(part).name != part for part in (game, folder))
+        if is_odd or NESTED in name:
             raise ArtifactStoreError(
                 f"{asset_name(asset, partition)!r} names no folder of the artifact store.",
                 "A record was changed. Find out who can write to where artifacts are kept.",
@@ -480,7 +484,7 @@ class ArtifactStore:
         """The version that a directory holds, or should hold if its manifest was changed."""
         name, _, partition = home.parent.name.partition("@")
         found = ArtifactVersion(
-            asset=f"{home.parent.parent.name}/{name}",
+            asset=f"{home.parent.parent.name}/{name.replace(NESTED, '/')}",
             partition=partition or None,
             data_version=manifest.digest,
         )
