@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.demo_game.art.raycasting import Pixels
 from pipeline.demo_game.art.solids import unit_circle
-from pipeline.demo_game.inventory.shapes import Grid, Place, stroke, union
+from pipeline.demo_game.inventory.shapes import Place, PlanePoints, stroke, union
 
 Rgb = tuple[int, int, int]
 
@@ -168,7 +168,7 @@ def _glyph(char: str, height: int) -> npt.NDArray[np.uint8]:
     y = np.float32(CAPITAL + ABOVE) - (
         np.arange(rows, dtype=np.float32) + np.float32(0.5)
     ) * np.float32(1 / unit)
-    grid = Grid(*np.meshgrid(x - np.float32(GAP / 2), y))
+    grid = PlanePoints(*np.meshgrid(x - np.float32(GAP / 2), y))
     half = max(WEIGHT, 0.5 / unit)
     distance = union(*(stroke(line, half) for line in map(_line, drawn.split(";"))))(grid)
     covered = np.clip(np.float32(0.5) - distance * np.float32(unit), np.float32(0), np.float32(1))
