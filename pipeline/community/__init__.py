@@ -4,6 +4,8 @@ A vote is a label with a contributor; which crops there are and what they may sh
 game's pack (`pipeline.games.sections.community`). What leaves a player's computer is
 `detector_runtime.contribute`; whether a label is believed is decided here.
 
-Read `staged_crops` (what one contributor sent, as it was found to be), then `voted_crops` (what is
-believed of all of them).
+Read `receiving` (what is taken of one contributor's uploads), `staged_crops` (what that comes to),
+`withdrawn_installs` (whose votes count no longer), `votes` (how labels of near duplicates become
+one), `voted_crops` (what that comes to), then `text_votes` and `text_corrections`, the same for
+texts. `crop_sheet` shows what was sent.
 """

@@ -44,6 +44,8 @@ class VotedCrop(Record):
     members: tuple[CropMember, ...] = Field(
         min_length=1, description="The most typical image first, then by digest."
     )
+    decided: bool = Field(False, description="Whether a maintainer has decided the label.")
+    opinion: str = Field("", description="What the model in use takes it for; empty without one.")
 
     @property
     def contributors(self) -> frozenset[str]:
@@ -70,7 +72,7 @@ class VotedCrops:
     """The artifact of `voted_crops`.
 
     votes.json           every group with its votes and label
-    crops/<sha256>.png   icons and texts
+    crops/<sha256>.png   icons
     screens/<sha256>.png whole screens
     """
 
