@@ -32,6 +32,7 @@ from pipeline.community.votes.agreement import (
 )
 from pipeline.community.votes.decisions import Decision
 from pipeline.community.votes.grouping import Colours, window_means
+from pipeline.community.votes.neighbours import Layout, layout_of
 from pipeline.community.votes.vote_sheets import offenders_sheet, unsettled_sheet
 from pipeline.community.votes.voting import Views, VotingRules, count_votes
 from pipeline.games.pack import GamePack
@@ -127,7 +128,12 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         build = AssetBuild(context, artifacts.store, keys.voted_crops, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            views = Views(partial(_windows, images), decisions, report=build.report)
+            views = Views(
+                partial(_windows, images),
+                partial(_layout, images),
+                decisions,
+                report=build.report,
+            )
             votes = count_votes([one.content for one in staged], rules, views)
             VotedCrops.write(folder, votes, images)
 
@@ -194,6 +200,11 @@ def _withdrawn(contributions: Contributions, pack: GamePack) -> frozenset[str]:
 def _windows(images: Mapping[str, Path], digest: str) -> Colours:
     with Image.open(images[digest], formats=["PNG"]) as opened:
         return window_means(opened)
+
+
+def _layout(images: Mapping[str, Path], digest: str) -> Layout:
+    with Image.open(images[digest], formats=["PNG"]) as opened:
+        return layout_of(opened)
 
 
 def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
