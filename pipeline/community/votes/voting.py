@@ -31,6 +31,8 @@ KINDS: tuple[CropKind, ...] = ("icon", "screen")
 """What is voted on image by image; of texts `pipeline.community.text_votes` counts the strings."""
 MOST_SURE = 0.999
 """Highest reliability that a vote with a known one has."""
+SETTLED_BY = 5
+"""Votes that agree, from which on no model is asked."""
 NEIGHBOURS = 5
 """Contributors whose most similar screens speak for a screen."""
 ALIKE = 0.9
@@ -62,8 +64,7 @@ class Opinion:
     """What a model takes an image for.
 
     Attributes:
-        reliability: the probability that it is right, no higher than the share of right answers
-            that was measured.
+        reliability: the probability that it is right, 0 to 1.
     """
 
     label: str
@@ -77,14 +78,15 @@ class Views:
     Attributes:
         windows: of the image of a digest (`grouping.window_means`).
         layout: of the screen of a digest (`neighbours.layout_of`).
-        opinions: a model's, by the digest of an image.
+        opinions: what a model takes images for, by their kind and digests, where it knows them;
+            it is asked about groups that the votes leave open.
         report: how far reading and comparing the images is.
     """
 
     windows: WindowMeans
     layout: Callable[[str], Layout]
     decisions: Sequence[Decision] = ()
-    opinions: Mapping[str, Opinion] | None = None
+    opinions: Callable[[CropKind, Sequence[str]], Mapping[str, Opinion]] | None = None
     report: Report = silent
 
 
@@ -110,8 +112,10 @@ def count_votes(contributions: Sequence[Contributions], rules: VotingRules, view
     """What is believed of contributions, in whatever order they come."""
     if rules.rule == "plain":
         return Votes(crops=_in_order(_plain(contributions)))
-    icons = tuple(_cases(contributions, "icon", views))
-    screens = _with_similar(tuple(_cases(contributions, "screen", views)), views)
+    icons, screens = (
+        _with_opinions(kind, tuple(_cases(contributions, kind, views)), views) for kind in KINDS
+    )
+    screens = _with_similar(screens, views)
     beliefs, reliability = _believed((*icons, *screens), {})
     # Screens hardly ever have two votes of their own: who is right about icons is believed.
     beliefs[len(icons) :] = _believed(screens, reliability)[0]
@@ -156,8 +160,19 @@ def _cases(contributions: Sequence[Contributions], kind: CropKind, views: Views)
             tuple(members[digest] for digest in digests),
             tuple(sorted(ballot for digest in digests for ballot in ballots[digest])),
             decision,
-            (views.opinions or {}).get(digests[0]),
         )
+
+
+def _with_opinions(kind: CropKind, cases: Sequence[_Case], views: Views) -> tuple[_Case, ...]:
+    asked = [
+        case.members[0].sha256
+        for case in cases
+        if len(case.labels) < SETTLED_BY or len({*case.labels.values()}) > 1
+    ]
+    if views.opinions is None or not asked:
+        return tuple(cases)
+    given = views.opinions(kind, asked)
+    return tuple(replace(case, opinion=given.get(case.members[0].sha256)) for case in cases)
 
 
 def _with_similar(screens: Sequence[_Case], views: Views) -> tuple[_Case, ...]:

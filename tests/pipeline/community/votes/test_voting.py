@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
@@ -148,16 +150,37 @@ def test_what_shows_nothing_is_left_out() -> None:
     assert only(count_votes(crowd, VotingRules(), decide(SWORD, ""))).label == "Axe"
 
 
+def always(opinions: dict[str, Opinion], kind: str, asked: Sequence[str]) -> dict[str, Opinion]:
+    return opinions
+
+
 def test_the_model_weighs_where_votes_are_few_and_never_counts_as_somebody() -> None:
     two = [sent(who, (SWORD, "Sword")) for who in "ab"]
     centre = only(count_votes(two, VotingRules(), VIEWS)).members[0].sha256
     for label, status in (("Sword", "accepted"), ("Axe", "tentative")):
-        views = replace(VIEWS, opinions={centre: Opinion(label, 0.9)})
+        opinion = {centre: Opinion(label, 0.9)}
+        views = replace(VIEWS, opinions=partial(always, opinion))
         crop = only(count_votes(two, VotingRules(), views))
         assert (crop.label, crop.status, crop.opinion) == ("Sword", status, label)
     alone = sent("a", (SWORD, "Sword"))
-    views = replace(VIEWS, opinions={alone.crops[0].sha256: Opinion("Sword", 0.999)})
+    sure = {alone.crops[0].sha256: Opinion("Sword", 0.999)}
+    views = replace(VIEWS, opinions=partial(always, sure))
     assert only(count_votes([alone], VotingRules(), views)).status == "tentative"
+
+
+def test_the_model_is_asked_only_about_what_votes_leave_open() -> None:
+    asked: list[str] = []
+
+    def opinions(kind: str, digests: Sequence[str]) -> dict[str, Opinion]:
+        asked.extend(digests)
+        return {}
+
+    agreed = [sent(who, (SWORD, "Sword")) for who in "abcde"]
+    count_votes(agreed, VotingRules(), replace(VIEWS, opinions=opinions))
+    assert asked == []
+    disputed = [*agreed, sent("f", (SWORD, "Axe"))]
+    count_votes(disputed, VotingRules(), replace(VIEWS, opinions=opinions))
+    assert len(asked) == 1
 
 
 def test_the_plain_rule_counts_each_image_of_equal_bytes_by_itself() -> None:
