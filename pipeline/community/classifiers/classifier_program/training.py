@@ -91,11 +91,11 @@ class Training:
         ones: what edges and colours are does not change with a new name."""
         import torch
 
-        name = "upper layers" if start.has_features else "from scratch"
-        self.outputs.event("stage", stage=LAYERS, message=f"Training {name} on {self.device}")
-        is_tuned = start.has_features
-        epochs = self.chosen["finetune_epochs"] if is_tuned else self.epochs_from_scratch()
-        frozen = int(len(network.features) * self.chosen["finetune_frozen"]) if is_tuned else 0
+        self.outputs.event("stage", stage=LAYERS, message=f"Training layers on {self.device}")
+        is_tuned, epochs = start.has_features, self.epochs_of(start)
+        # What ImageNet has taught the lower ones is not of this game.
+        share = self.chosen["finetune_frozen"] if start.origin == "previous" else 0.0
+        frozen = int(len(network.features) * share)
         freeze(network, frozen)
         rate = self.chosen["rate"] * (self.chosen["finetune_rate"] if is_tuned else 1.0)
         learning = [weight for weight in network.parameters() if weight.requires_grad]
@@ -127,8 +127,12 @@ class Training:
             if self._ends(stops, epoch, epochs):
                 break
 
-    def epochs_from_scratch(self) -> int:
-        """As many as were asked for, and more where these would be too few steps to learn from."""
+    def epochs_of(self, start: Start) -> int:
+        """As many as were asked for; from scratch more where these would be too few steps."""
+        if start.origin == "previous":
+            return int(self.chosen["finetune_epochs"])
+        if start.origin == "imagenet":
+            return int(self.chosen["epochs"])
         steps_of_epoch = max(1, len(self.train) // self.chosen["batch"])
         return max(self.chosen["epochs"], math.ceil(self.chosen["least_steps"] / steps_of_epoch))
 
@@ -183,6 +187,8 @@ class Training:
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
                 self._tell_progress(epoch, epochs, number + 1, len(batches))
+        if not math.isfinite(total):
+            raise FloatingPointError(f"the loss is no number in epoch {epoch}: lower the rate")
         return total / sum(map(len, batches))
 
     def _measure_statistics(self, network: Any, epoch: int, frozen: int) -> None:
@@ -288,7 +294,7 @@ class Training:
 
     def _tell_progress(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
         done = epoch - 1 + batch / batches
-        left = (epochs - done) * self.outputs_seconds() / max(done, 1e-6)
+        elapsed = time.monotonic() - self.outputs.began
         self.outputs.event(
             "progress",
             stage=LAYERS,
@@ -296,12 +302,8 @@ class Training:
             epochs=epochs,
             batch=batch,
             batches=batches,
-            seconds_left=round(left, 1),
+            seconds_left=round((epochs - done) * elapsed / max(done, 1e-6), 1),
         )
-
-    def outputs_seconds(self) -> float:
-        """Since the job began."""
-        return time.monotonic() - self.outputs.began
 
     def _generator(self, stage: str, epoch: int) -> Any:
         """Random numbers of an epoch, the same however often the training was interrupted."""
