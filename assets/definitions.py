@@ -25,6 +25,7 @@ from assets.graph.annotation_batches import annotation_batch_assets
 from assets.graph.annotations import annotation_assets
 from assets.graph.community.classifiers import classifier_assets
 from assets.graph.community.contributions import contribution_assets
+from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
@@ -81,6 +82,7 @@ def build_definitions(
             *classifier_assets(pack),
             *release_assets(pack, publishes=every["releases"].is_configured),
             *contribution_assets(pack),
+            *vote_assets(pack),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain, *community],
