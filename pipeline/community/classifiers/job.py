@@ -46,7 +46,7 @@ class ClassifierHyperparameters(Record):
         230, ge=0, description="Small sets are passed more often, until these are so many steps."
     )
     finetune_epochs: int = Field(
-        3, ge=0, description="Most passes where it starts from the classifier before."
+        2, ge=0, description="Most passes where it starts from the classifier before."
     )
     finetune_frozen: float = Field(
         0.5,

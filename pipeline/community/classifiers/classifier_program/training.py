@@ -13,7 +13,7 @@ from pipeline.jobs.program.constants import STOP_FILE
 from pipeline.jobs.program.outputs import Outputs
 
 from .augmentation import BY_KIND, augment
-from .checkpoints import Checkpoint, moments_of, restore_moments
+from .checkpoints import ClassifierCheckpoint, moments_of, restore_moments
 from .constants import HEAD, LAYERS
 from .images import Images, Sampler, as_input
 from .networks import features_of, freeze, head_of, normalized, set_training
@@ -32,7 +32,7 @@ STRIDE = 8
 """Sides of images are multiples of it."""
 
 
-class Training:
+class ClassifierTrainer:
     """A network, its images, and how far its training is."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Training:
         self.best: dict[str, Any] = {}
         self.best_loss, self.waited = math.inf, 0
 
-    def run(self, start: Start, saved: Checkpoint | None) -> Any:
+    def run(self, start: Start, saved: ClassifierCheckpoint | None) -> Any:
         """Train to the end or to the early stop; the network with its best weights."""
         import torch
 
@@ -86,7 +86,7 @@ class Training:
         seconds = round(time.monotonic() - began, 3)
         self.outputs.event("epoch", stage=HEAD, epoch=1, epochs=1, epoch_seconds=seconds, **figures)
 
-    def train_layers(self, network: Any, start: Start, saved: Checkpoint | None) -> None:
+    def train_layers(self, network: Any, start: Start, saved: ClassifierCheckpoint | None) -> None:
         """Train all layers, an epoch after the other; of layers that have learned before the upper
         ones: what edges and colours are does not change with a new name."""
         import torch
@@ -134,7 +134,8 @@ class Training:
         if start.origin == "imagenet":
             return int(self.chosen["epochs"])
         steps_of_epoch = max(1, len(self.train) // self.chosen["batch"])
-        return max(self.chosen["epochs"], math.ceil(self.chosen["least_steps"] / steps_of_epoch))
+        enough = math.ceil(self.chosen["least_steps"] / steps_of_epoch)
+        return max(int(self.chosen["epochs"]), enough)
 
     def side_of(self, epoch: int, epochs: int, is_tuned: bool) -> int:
         """Pixels of the images of an epoch, counted from 1: small ones first (progressive resizing)
@@ -266,10 +267,12 @@ class Training:
         }
         best = None if math.isinf(self.best_loss) else self.best_loss
         facts = {"classes": list(self.job["classes"]), "best_loss": best, "waited": self.waited}
-        checkpoint = Checkpoint(tensors, {**facts, **place})
+        checkpoint = ClassifierCheckpoint(tensors, {**facts, **place})
         self.outputs.keep_checkpoint(checkpoint.write, **place)
 
-    def _restore(self, network: Any, optimizer: Any, sampler: Sampler, saved: Checkpoint) -> int:
+    def _restore(
+        self, network: Any, optimizer: Any, sampler: Sampler, saved: ClassifierCheckpoint
+    ) -> int:
         """Go on from a checkpoint; how many epochs it has seen."""
         network.load_state_dict(saved.part("network"))
         restore_moments(optimizer, saved.part("optimizer"))
