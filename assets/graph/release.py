@@ -200,7 +200,7 @@ def new_version(
             asset_name(made.recipe.asset, made.recipe.partition): made.data_version
             for made in records
         },
-        record_signers=_signers(store, records),
+        record_signers=signers_of(store, records),
         trained_at=datetime.fromisoformat(trained.made_at) if trained else None,
         created_at=datetime.fromisoformat(records[0].made_at),
     )
@@ -218,7 +218,7 @@ def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ..
     return tuple(found.values())
 
 
-def _signers(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, str]:
+def signers_of(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, str]:
     """The assets all of whose records trusted keys have signed, to a key."""
     found, others = dict[str, str](), set[str]()
     for made in records:
