@@ -58,7 +58,7 @@ def decide(
         return RetrainingDecision(
             True,
             False,
-            f"{gone} images that the {kind} classifier had learned are not believed any more to "
+            f"{gone} images that the {kind} classifier was made from are not believed any more to "
             "show that: it is trained without its old weights.",
         )
     if new == 0:

@@ -133,8 +133,8 @@ class ClassifierTrainer:
             return int(self.chosen["finetune_epochs"])
         if start.origin == "imagenet":
             return int(self.chosen["epochs"])
-        steps_of_epoch = max(1, len(self.train) // self.chosen["batch"])
-        enough = math.ceil(self.chosen["least_steps"] / steps_of_epoch)
+        steps_of_epoch: int = max(1, len(self.train) // self.chosen["batch"])
+        enough = math.ceil(int(self.chosen["least_steps"]) / steps_of_epoch)
         return max(int(self.chosen["epochs"]), enough)
 
     def side_of(self, epoch: int, epochs: int, is_tuned: bool) -> int:
