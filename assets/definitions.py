@@ -18,6 +18,7 @@ from assets.automation.jobs import retrain_job, weekly_retrain
 from assets.checks import asset_checks
 from assets.graph.annotation_batches import annotation_batch_assets
 from assets.graph.annotations import annotation_assets
+from assets.graph.community.community_model import community_model_assets
 from assets.graph.community.contributions import contribution_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
@@ -73,6 +74,7 @@ def build_definitions(
             *evaluation_assets(pack),
             *release_assets(pack, publishes=every["releases"].is_configured),
             *contribution_assets(pack),
+            *community_model_assets(pack, publishes=every["releases"].is_configured),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain],

@@ -54,7 +54,10 @@ def test_every_pack_that_comes_with_outpost_loads(game: str) -> None:
     dg.Definitions.validate_loadable(build_definitions(game))
 
 
-COMMUNITY: dict[str, set[str]] = {"staged_crops": set()}
+COMMUNITY: dict[str, set[str]] = {
+    "staged_crops": set(),
+    "community_model": {"icon_classifier", "voted_crops", "text_corrections"},
+}
 """Of games whose pack says what players contribute."""
 
 

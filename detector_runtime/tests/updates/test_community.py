@@ -16,11 +16,8 @@ from doubles.file_server import FileServer
 from doubles.publisher import Publisher
 
 from detector_runtime import ConfigurationError, ModelUpdater
-from detector_runtime.community import (
-    FIRST_CHECK,
-    CommunityClassifiers,
-    follow_community_model,
-)
+from detector_runtime.community import CommunityClassifiers, follow_community_model
+from detector_runtime.community.following import FIRST_CHECK
 from detector_runtime.errors import UpdateError
 from detector_runtime.updates import reloading
 
@@ -215,7 +212,7 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
     asked: list[float] = []
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
     monkeypatch.setattr(reloading, "ASK_SECONDS", 0.2)
-    monkeypatch.setattr("detector_runtime.community.FIRST_CHECK", 0.3)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.3)
     assert FIRST_CHECK == 15.0
     with following() as community:
         check, enough = community.check_if_it_is_time, threading.Event()
