@@ -10,9 +10,12 @@ from pathlib import Path
 from uuid import UUID
 
 import dagster as dg
+import numpy as np
 import pytest
 import yaml
 from dagster._core.test_utils import create_run_for_test
+from detector_runtime.contribute.contributor import Contributor
+from detector_runtime.contribute.rules import ContributionRules
 from doubles.contributions import INSTALL, RULES, Uploads, image_file
 from doubles.toy import TOY
 from typer.testing import CliRunner
@@ -110,6 +113,28 @@ def test_what_was_sent_becomes_an_artifact(community: Community) -> None:
     assert "a name that is not in the game's list" in str(metadata["refused_by_reason"].value)
     assert "/logs/images/" in str(metadata["preview"].value)
     assert metadata["withdrawn"].value == "no"
+
+
+def test_what_a_players_program_sends_is_taken_whole(community: Community, tmp_path: Path) -> None:
+    rules = ContributionRules.of("toy", RULES.model_dump())
+    place = community.resources.state.contributions
+    contributor = Contributor(tmp_path / "kept", rules, place, consent=True)
+    contributor.start = lambda: None  # type: ignore[method-assign]
+    shot = np.random.default_rng(1).integers(0, 256, (360, 640, 3), dtype=np.uint8)
+    contributor.confirm(shot, (10, 10, 60, 70), "weapon", "Iron Sword", ml_name="Steel Sword")
+    contributor.confirm(shot, (10, 10, 200, 40), "title", "Knight")
+    contributor.confirm(shot, (90, 10, 200, 40), "player_name", "Jane Doe")
+    contributor.confirm_screen(shot, "ARMOUR")
+    assert contributor.upload_now() == "sent"
+    sender = contributor.status().install
+    assert sender is not None
+    community.read(sender)
+    staged = community.staged(sender)
+    assert staged.content.refused == {}
+    assert sorted(crop.kind for crop in staged.content.crops) == ["icon", "screen", "text"]
+    contributor.forget()
+    community.read(sender)
+    assert community.staged(sender).content.crops == ()
 
 
 def test_what_was_read_is_not_fetched_again(

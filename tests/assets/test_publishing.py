@@ -167,7 +167,7 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
     signers = found["versions"][0]["manifest"]["record_signers"]
     assert signers.keys() == lineage.keys()
-    assert set(signers.values()) == {RecordKeys.of_this_user().signing_key().id}
+    assert set(signers.values()) == {RecordKeys().signing_key().id}
     assert found["versions"][0]["manifest"]["trained_at"] is not None
     assert workshop.run("doctor")["completed"] == []
     renewed = {one["channel"]: one for one in workshop.run("renew")["moves"]}

@@ -23,6 +23,7 @@ from pipeline.community.votes.decisions import Decision, decision_on
 from pipeline.community.votes.grouping import WindowMeans, compare_images, group_near_duplicates
 from pipeline.community.votes.reliability import Assumptions, VoteTable, estimate
 from pipeline.manifests import Record
+from pipeline.progress import Report, silent
 
 KINDS: tuple[CropKind, ...] = ("icon", "screen")
 """What is voted on image by image; of texts `pipeline.community.text_votes` counts the strings."""
@@ -70,11 +71,13 @@ class Views:
     Attributes:
         windows: of the image of a digest (`grouping.window_means`).
         opinions: a model's, by the digest of an image.
+        report: how far reading and comparing the images is.
     """
 
     windows: WindowMeans
     decisions: Sequence[Decision] = ()
     opinions: Mapping[str, Opinion] | None = None
+    report: Report = silent
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,8 @@ class _Case:
 
 def count_votes(contributions: Sequence[Contributions], rules: VotingRules, views: Views) -> Votes:
     """What is believed of contributions, in whatever order they come."""
-    crops = _plain(contributions) if rules.rule == "plain" else None
-    if crops is not None:
-        return Votes(crops=_in_order(crops))
+    if rules.rule == "plain":
+        return Votes(crops=_in_order(_plain(contributions)))
     cases = [case for kind in KINDS for case in _cases(contributions, kind, views)]
     return _weighed(cases, rules)
 
@@ -122,9 +124,11 @@ def _cases(contributions: Sequence[Contributions], kind: CropKind, views: Views)
     members = _members(contributions, kind)
     ballots = _by_image(ballots_of(contributions, kind))
     images = compare_images(
-        ((one.sha256, one.phash, one.contributors) for one in members.values()), views.windows
+        ((one.sha256, one.phash, one.contributors) for one in members.values()),
+        views.windows,
+        views.report,
     )
-    for group in group_near_duplicates(images):
+    for group in group_near_duplicates(images, report=views.report):
         digests = [images.digests[one] for one in group.images]
         decision = decision_on(digests, views.decisions)
         if decision is not None and not decision.label:

@@ -23,6 +23,7 @@ from .constants import (
     ONNX_FILE,
     PROBABILITIES,
     SIZE_KEY,
+    TEMPERATURE_KEY,
     WEIGHTS_FILE,
 )
 from .networks import features_of, head_of, normalized
@@ -116,7 +117,7 @@ def metadata_of(job: dict[str, Any], calibration: Calibration) -> dict[str, str]
         CONFIDENCE_KEY: str(calibration.min_confidence),
         KIND_KEY: job["kind"],
         ARCHITECTURE_KEY: job["architecture"],
-        "temperature": str(calibration.temperature),
+        TEMPERATURE_KEY: str(calibration.temperature),
         "description": f"Classifier of {job['kind']}s of {job['game']}, trained with Outpost",
         **{f"{LINEAGE_PREFIX}{key}": str(value) for key, value in job["lineage"].items()},
     }

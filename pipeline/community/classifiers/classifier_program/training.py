@@ -1,4 +1,4 @@
-"""The two stages: the last layer on features that are computed once, then all layers."""
+"""The two stages: the last layer on features that are computed once, then more of them, or all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .augmentation import BY_KIND, augment
 from .checkpoints import Checkpoint, moments_of, restore_moments
 from .constants import HEAD, LAYERS
 from .images import Images, Sampler, as_input
-from .networks import features_of, head_of, normalized
+from .networks import features_of, freeze, head_of, normalized, set_training
 from .starting import Start
 from .steps import Steps, answers, focal_losses, without_gradients
 
@@ -87,20 +87,22 @@ class Training:
         self.outputs.event("epoch", stage=HEAD, epoch=1, epochs=1, epoch_seconds=seconds, **figures)
 
     def train_layers(self, network: Any, start: Start, saved: Checkpoint | None) -> None:
-        """Train all layers, an epoch after the other."""
+        """Train all layers, an epoch after the other; of layers that have learned before the upper
+        ones: what edges and colours are does not change with a new name."""
         import torch
 
-        name = "all layers" if start.has_features else "from scratch"
+        name = "upper layers" if start.has_features else "from scratch"
         self.outputs.event("stage", stage=LAYERS, message=f"Training {name} on {self.device}")
         is_tuned = start.has_features
-        epochs = self.chosen["finetune_epochs" if is_tuned else "epochs"]
+        epochs = self.chosen["finetune_epochs"] if is_tuned else self.epochs_from_scratch()
+        frozen = int(len(network.features) * self.chosen["finetune_frozen"]) if is_tuned else 0
+        freeze(network, frozen)
         rate = self.chosen["rate"] * (self.chosen["finetune_rate"] if is_tuned else 1.0)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), rate, weight_decay=self.chosen["weight_decay"]
-        )
+        learning = [weight for weight in network.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(learning, rate, weight_decay=self.chosen["weight_decay"])
         sampler = Sampler(self.train.labels, self.train.trust, self.chosen["hard_cap"])
         done = self._restore(network, optimizer, sampler, saved) if saved else 0
-        steps = Steps(network, self.chosen["batch"], self.chosen["gamma"], usable_cores())
+        steps = Steps(network, self.chosen, usable_cores(), frozen)
         for epoch in range(done + 1, epochs + 1):
             side = self.side_of(epoch, epochs, is_tuned)
             began = time.monotonic()
@@ -108,7 +110,7 @@ class Training:
             seconds = round(time.monotonic() - began, 3)
             is_whole = side == self.job["input_side"]
             if is_whole:
-                self._measure_statistics(network, epoch)
+                self._measure_statistics(network, epoch, frozen)
             figures = self.validate(network, side)
             stops = self._keep_best(network, figures["val_loss"]) if is_whole else False
             place = {"stage": LAYERS, "epoch": epoch, "epochs": epochs}
@@ -125,6 +127,11 @@ class Training:
             if self._ends(stops, epoch, epochs):
                 break
 
+    def epochs_from_scratch(self) -> int:
+        """As many as were asked for, and more where these would be too few steps to learn from."""
+        steps_of_epoch = max(1, len(self.train) // self.chosen["batch"])
+        return max(self.chosen["epochs"], math.ceil(self.chosen["least_steps"] / steps_of_epoch))
+
     def side_of(self, epoch: int, epochs: int, is_tuned: bool) -> int:
         """Pixels of the images of an epoch, counted from 1: small ones first (progressive resizing)
         where all is learned anew; the last epochs always see them whole."""
@@ -132,7 +139,8 @@ class Training:
         whole_from = epochs - math.ceil(epochs * self.chosen["full_size_fraction"])
         if is_tuned or epoch > whole_from:
             return side
-        return max(STRIDE, round(side * self.chosen["initial_scale"] / STRIDE) * STRIDE)
+        small: int = round(side * self.chosen["initial_scale"] / STRIDE) * STRIDE
+        return max(STRIDE, small)
 
     def validate(self, network: Any, side: int) -> dict[str, float | None]:
         """Loss and accuracy on the images that are not trained on; None without any."""
@@ -177,7 +185,7 @@ class Training:
                 self._tell_progress(epoch, epochs, number + 1, len(batches))
         return total / sum(map(len, batches))
 
-    def _measure_statistics(self, network: Any, epoch: int) -> None:
+    def _measure_statistics(self, network: Any, epoch: int, frozen: int) -> None:
         """Take what batch normalization knows of the images from the weights as they are now.
 
         Its running means follow weights that move fast by tens of steps, which is all that a small
@@ -185,11 +193,15 @@ class Training:
         """
         import torch
 
-        layers = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+        set_training(network, frozen)
+        layers = [
+            each
+            for each in network.modules()
+            if isinstance(each, torch.nn.BatchNorm2d) and each.training
+        ]
         generator = self._generator(LAYERS, epoch)
         order = torch.randperm(len(self.train), generator=generator)[:STATISTICS_IMAGES]
         momenta = [layer.momentum for layer in layers]
-        network.train()
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # The mean of all batches, each counting alike.
