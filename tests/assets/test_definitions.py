@@ -56,6 +56,8 @@ def test_every_pack_that_comes_with_outpost_loads(game: str) -> None:
 
 COMMUNITY: dict[str, set[str]] = {
     "staged_crops": set(),
+    "voted_crops": {"staged_crops"},
+    "text_corrections": {"staged_crops"},
     "icon_classifier": {"voted_crops"},
     "screen_classifier": {"voted_crops"},
     "community_model": {"icon_classifier", "voted_crops", "text_corrections"},

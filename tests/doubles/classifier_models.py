@@ -18,6 +18,7 @@ from pipeline.community.classifiers.answers import ask
 from pipeline.community.classifiers.classifier_program.constants import ONNX_FILE, WEIGHTS_FILE
 from pipeline.community.classifiers.dataset import RULES, read_images, select_images
 from pipeline.community.classifiers.job import ClassifierKind, ClassifierSpec
+from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.model import (
     LABELS_FILE,
     MANIFEST_FILE,
@@ -27,7 +28,6 @@ from pipeline.community.classifiers.model import (
     ClassifierEvaluation,
     ClassifierMeta,
     ClassifierModel,
-    TrainingManifest,
 )
 from pipeline.community.classifiers.scoring import score_answers
 from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
@@ -103,6 +103,7 @@ def write_classifier_model(
         contributors=PLAYERS,
         images={side: sides[side] for side in ("train", "validation", "test")},
         calibration=CalibrationReport(temperature=1, min_confidence=0.5, images=1, rule="none"),
+        bytes={ONNX_FILE: model.stat().st_size, WEIGHTS_FILE: 0},
         notes=(),
     )
     manifest = TrainingManifest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -53,6 +54,13 @@ def following(tmp_path: Path, publisher: Publisher, server: FileServer) -> Calla
     return follow
 
 
+def waited_for(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.001)
+    return holds()
+
+
 def name_of(community: CommunityClassifiers) -> str | None:
     return community.match([RED])[0].name
 
@@ -94,10 +102,12 @@ def test_a_newer_model_is_used_without_losing_a_call_or_an_example(
         callers = [threading.Thread(target=ask) for _ in range(3)]
         for caller in callers:
             caller.start()
+        assert waited_for(lambda: "Red Gem" in answers)
         publish(publisher, colours=OTHER)
         assert updating().check(now=True).outcome == "updated"
         community.look_for_another_model()
         assert name_of(community) == "Ruby"
+        assert waited_for(lambda: "Ruby" in answers)
         done.set()
         for caller in callers:
             caller.join()

@@ -15,7 +15,8 @@ from PIL import Image
 from pipeline.community.classifiers.answers import Answers, ask
 from pipeline.community.classifiers.comparison import compare_classifiers
 from pipeline.community.classifiers.dataset import fitted
-from pipeline.community.classifiers.model import ClassifierModel, TrainingManifest
+from pipeline.community.classifiers.manifest import TrainingManifest
+from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.community.classifiers.split import Example
 from pipeline.community.voted_crops import VotedCrops
 from pipeline.files import read_json
