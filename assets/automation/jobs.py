@@ -31,8 +31,11 @@ def weekly_retrain(pack: GamePack, job: Any) -> dg.ScheduleDefinition:
     )
 
 
-def community_job(pack: GamePack) -> Any:
-    """Count the votes on what players have sent, and train where there is enough new.
+def community_job(pack: GamePack, *, publishes: bool) -> Any:
+    """Vote on what players have sent, train where there is enough new, put the model together.
+
+    Args:
+        publishes: whether there is a place to publish into, as the challenger.
 
     Raises:
         ValueError: the game has no community.
@@ -42,10 +45,13 @@ def community_job(pack: GamePack) -> Any:
     keys = GameKeys.of(pack)
     votes = (keys.voted_crops, keys.text_corrections)
     screens = (keys.screen_classifier,) if pack.community.screen_types else ()
+    published = (keys.published_community_model,) if publishes else ()
+    trained = (keys.icon_classifier, *screens)
     return dg.define_asset_job(
         f"{pack.name}_community",
-        selection=dg.AssetSelection.assets(*votes, keys.icon_classifier, *screens),
-        description=f"Count what players of {pack.title} agree on, and train its classifiers.",
+        selection=dg.AssetSelection.assets(*votes, *trained, keys.community_model, *published),
+        description=f"Count what players of {pack.title} agree on, train its classifiers, and put "
+        "its community model together.",
     )
 
 

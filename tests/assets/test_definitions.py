@@ -60,6 +60,7 @@ COMMUNITY: dict[str, set[str]] = {
     "text_corrections": {"staged_crops"},
     "icon_classifier": {"voted_crops"},
     "screen_classifier": {"voted_crops"},
+    "community_model": {"icon_classifier", "voted_crops", "text_corrections"},
 }
 """Of games whose pack says what players contribute."""
 
