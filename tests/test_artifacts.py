@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.community_releases import community_version
 from doubles.exports import write_export
 from doubles.icons import finished_job, write_voted_crops
 from doubles.models import export_metadata, write_detector
@@ -60,6 +61,7 @@ from pipeline.labels.merge import open_batches, plan_merge
 from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.bundle import Release
+from pipeline.release.community.package import CommunityPackage
 from pipeline.release.package import RuntimePackage
 from pipeline.release.published import Publication, PublishedModel
 from pipeline.scenes.dataset.shard_writer import Sources
@@ -223,6 +225,17 @@ KINDS = {
         ),
         {"pipeline/release/bundle.py": frozenset({"model.onnx"})},
     ),
+    "community_model": Kind(
+        CommunityPackage.open,
+        "community_model",
+        (
+            "community_evaluation.json",
+            "model/icon_classifier.onnx",
+            "model/knowledge.json",
+            "model/model_version.json",
+        ),
+        {"pipeline/release/community/evidence.py": frozenset({"community_evaluation.json"})},
+    ),
     "published_model": Kind(
         PublishedModel.open,
         "published_model",
@@ -358,6 +371,9 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
         "runtime_package",
         RuntimePackage.write(home / "runtime_package", export, Release("toy", "1.0.0+abc")),
     )
+    made = community_version(home / "community").package
+    shutil.copytree(made.folder, home / "community_model", dirs_exist_ok=True)
+    yield "community_model", CommunityPackage.open(home / "community_model")
     publication = Publication(
         place="s3://models/models/toy",
         name="toy",
