@@ -26,6 +26,8 @@ LAST_RATE = 0.01
 """Of the rate, that the cosine ends at."""
 HEAD_RATE, HEAD_BATCH = 0.01, 256
 PROGRESS_SECONDS = 2.0
+EPOCH_STEPS = 10
+"""Fewest of an epoch: small sets are passed several times before they are validated."""
 PATIENT_SHARE = 0.15
 """Of all epochs, for which a training waits for a better one at least."""
 STATISTICS_IMAGES = 512
@@ -137,7 +139,7 @@ class ClassifierTrainer:
             return int(self.chosen["finetune_epochs"])
         if start.origin == "imagenet":
             return int(self.chosen["epochs"])
-        steps_of_epoch: int = max(1, len(self.train) // self.chosen["batch"])
+        steps_of_epoch: int = max(EPOCH_STEPS, len(self.train) // self.chosen["batch"])
         enough = math.ceil(int(self.chosen["least_steps"]) / steps_of_epoch)
         return max(int(self.chosen["epochs"]), enough)
 
@@ -175,7 +177,8 @@ class ClassifierTrainer:
 
         epoch, epochs, side, rate = place
         generator = self._generator(LAYERS, epoch)
-        batches = sampler.draw(generator).split(self.chosen["batch"])
+        batch = self.chosen["batch"]
+        batches = sampler.draw(generator, batch * EPOCH_STEPS).split(batch)
         if len(batches) > 1 and len(batches[-1]) < 2:
             batches = batches[:-1]  # One image has no statistics of its own to normalize by.
         steps.train()
