@@ -18,6 +18,7 @@ from resources.artifacts import (
 )
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.remote_artifacts.remote import ChangedFileError, RemoteArtifactError
 
 EVENTS_A_PAGE = 1000
 
@@ -65,17 +66,40 @@ def kept_artifacts(resources: Resources) -> tuple[KeptArtifact, ...]:
     )
 
 
-def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
+@dataclass(frozen=True)
+class FailedUpload:
+    """What could not be brought to the object store, for another reason than the way there.
+
+    Attributes:
+        version: None for what belongs to several, such as a block that they share.
+    """
+
+    version: ArtifactVersion | None
+    problem: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """What an upload of everything has come to.
+
+    Attributes:
+        uploaded: versions of which something was brought there.
+        failed: what could not be; all others are there.
+    """
+
+    uploaded: tuple[ArtifactVersion, ...]
+    failed: tuple[FailedUpload, ...]
+
+
+def upload_artifacts(resources: Resources) -> Uploads:
     """Bring to the object store what is here, is referred to, and is not there yet.
 
-    So are blocks that it has lost.
-
-    Returns:
-        The versions of which something was brought there.
+    So are blocks that it has lost. What has changed here or there keeps nothing else back.
 
     Raises:
-        ArtifactStoreError: no object store is configured, or something could not be uploaded.
-        ObjectStoreError: what it has lost cannot be written again; others are there.
+        ArtifactStoreError: no object store is configured, or it cannot be reached or refuses.
+        ObjectStoreError: it cannot be reached or refuses.
     """
     store = resources.artifacts.store
     if store.remote is None:
@@ -92,9 +116,21 @@ def upload_artifacts(resources: Resources) -> tuple[ArtifactVersion, ...]:
         for record in store.builds()
         if store.is_here(record.version) and store.files_of(record.version).parent not in unused
     ]
-    uploaded = [record.version for record in _inputs_first(kept) if store.upload(record)]
-    restored = store.restore_remote(record.version for record in kept)
-    return tuple(dict.fromkeys((*uploaded, *sorted(restored, key=str))))
+    uploaded: list[ArtifactVersion] = []
+    failed: list[FailedUpload] = []
+    for record in _inputs_first(kept):
+        try:
+            if store.upload(record):
+                uploaded.append(record.version)
+        except ChangedFileError as error:
+            failed.append(FailedUpload(record.version, error.problem, error.fix))
+    failed_versions = {one.version for one in failed}
+    whole = (record.version for record in kept if record.version not in failed_versions)
+    try:
+        uploaded += sorted(store.restore_remote(whole), key=str)
+    except RemoteArtifactError as error:
+        failed.append(FailedUpload(None, error.problem, error.fix))
+    return Uploads(tuple(dict.fromkeys(uploaded)), tuple(failed))
 
 
 def _inputs_first(records: Iterable[Provenance]) -> tuple[Provenance, ...]:

@@ -107,9 +107,7 @@ class RemoteArtifacts:
         """
 
         def records(version: str) -> tuple[Provenance, ...]:
-            stored = None
-            with suppress(RemoteArtifactError):
-                stored = self.stored(version)
+            stored = self._trusted(version)
             holds = stored is not None and any(file.sha256 in sha256 for file in stored.files)
             return self.records_of(version) if holds else ()
 
@@ -173,6 +171,12 @@ class RemoteArtifacts:
             raise self._changed_manifest(data_version, "has other bytes than when it was written")
         return stored
 
+    def _trusted(self, data_version: str) -> StoredManifest | None:
+        """As `stored`; None too where it says something else than when it was written."""
+        with suppress(RemoteArtifactError):
+            return self.stored(data_version)
+        return None
+
     def download(self, data_version: str, folder: Path, stage: str, report: Report) -> Manifest:
         """Bring the files of a version into a folder, and verify every digest.
 
@@ -215,14 +219,16 @@ class RemoteArtifacts:
             The versions that needed one of them.
 
         Raises:
-            RemoteArtifactError: a manifest was changed, or a block cannot be made of these files.
+            RemoteArtifactError: a manifest was changed, or a block cannot be made of these files;
+                all that can be written again is.
         """
-        sizes = self._block_sizes()
-        lost = [
-            (version, block, parts)
-            for version in sorted(folders)
-            for block, parts in self._lost_blocks(version, sizes)
-        ]
+        sizes, problems = self._block_sizes(), []
+        lost: list[tuple[str, str, tuple[Part, ...]]] = []
+        for version in sorted(folders):
+            try:
+                lost += [(version, *one) for one in self._lost_blocks(version, sizes)]
+            except RemoteArtifactError as error:
+                problems.append(error)
         restored = set()
         for version, block, parts in lost:
             if block in restored:
@@ -233,13 +239,18 @@ class RemoteArtifacts:
                 restored.add(block)
         for version, block, _ in lost:
             if block not in restored:
-                raise RemoteArtifactError(
-                    f"{block_key(block)} in {self.place} is gone or shorter than it was, and is "
-                    "not made of files that are here.",
-                    f"Remove {_manifest_key(version)} there, and run `outpost artifacts upload` "
-                    "again: then the files are uploaded once more.",
-                )
+                problems.append(self._not_restored(version, block))
+        if problems:
+            raise problems[0]
         return {version for version, _, _ in lost}
+
+    def _not_restored(self, data_version: str, block: str) -> RemoteArtifactError:
+        return RemoteArtifactError(
+            f"{block_key(block)} in {self.place} is gone or shorter than it was, and is not made "
+            "of files that are here.",
+            f"Remove {_manifest_key(data_version)} there, and run `outpost artifacts upload` "
+            "again: then the files are uploaded once more.",
+        )
 
     def _block_sizes(self) -> dict[str, int]:
         """Bytes of every block that is there, by its digest."""
@@ -267,7 +278,7 @@ class RemoteArtifacts:
     ) -> StoredManifest:
         """Upload what no input of the recipe has, and say where everything lies."""
         places: dict[str, tuple[Place, ...]] = {}
-        earlier = [self.stored(used.data_version) for used in recipe.inputs]
+        earlier = [self._trusted(used.data_version) for used in recipe.inputs]
         sizes = self._block_sizes() if any(earlier) else {}
         for stored in earlier:
             for digest, at in (stored.places if stored else {}).items():

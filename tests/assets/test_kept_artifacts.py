@@ -147,6 +147,31 @@ def test_what_was_made_before_there_was_a_bucket_is_uploaded_on_demand(
     assert sum(file.stat().st_size for file in blocks) < (2 << 20) + 4100, "no byte is there twice"
 
 
+def test_what_has_changed_keeps_nothing_else_from_being_uploaded(
+    machine: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", "")
+    materialize(machine, parts, whole)
+    materialize(machine, a_copy)
+    changed = next(machine.state.artifacts.rglob("large.bin"))
+    changed.chmod(0o600)
+    changed.write_bytes(b"X" * (2 << 20))
+    monkeypatch.setenv("OUTPOST_ARTIFACTS", str(tmp_path / "bucket"))
+    done = CliRunner().invoke(app, ["artifacts", "upload"], obj=machine)
+    assert done.exit_code == 1
+    assert "uploaded toy/a_copy" in done.stdout
+    assert "uploaded toy/whole" in done.stdout
+    assert f"not uploaded: toy/parts {changed.parents[1].name[:12]}" in done.stderr
+    assert f"Remove the folder {changed.parents[1]}" in done.stderr
+    names = {"toy/a_copy": True, "toy/parts": False, "toy/whole": True}
+    assert {name: there for name, (_, there) in listed(machine).items()} == names
+    again = CliRunner().invoke(app, ["artifacts", "upload", "--json"], obj=machine)
+    assert again.exit_code == 1
+    said = json.loads(again.stdout)
+    assert said["uploaded"] == []
+    assert [one["version"]["asset"] for one in said["failed"]] == ["toy/parts"]
+
+
 def test_what_no_materialization_refers_to_is_not_uploaded(
     machine: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

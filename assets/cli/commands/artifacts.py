@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from assets.cli.context import resources_of
 from assets.cli.output import Json, console, errors, explained, plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from assets.operations.kept_artifacts import Uploads
 
 artifacts_app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +53,8 @@ def list_artifacts(context: typer.Context, as_json: Json = False) -> None:
 def upload(context: typer.Context, as_json: Json = False) -> None:
     """Bring to the bucket what is only on this machine: what was made before there was one.
 
-    What was interrupted goes on where it was.
+    What was interrupted goes on where it was. What has changed since it was made is left out and
+    named at the end, with exit code 1.
 
     Example: `outpost artifacts upload`
     """
@@ -56,11 +62,19 @@ def upload(context: typer.Context, as_json: Json = False) -> None:
     from assets.operations.kept_artifacts import upload_artifacts
 
     with explained(), progress_shown(errors):
-        uploaded = upload_artifacts(resources_of(context))
+        uploads = upload_artifacts(resources_of(context))
     if as_json:
-        print_json(uploaded)
-        return
-    for version in uploaded:
+        print_json(uploads)
+    else:
+        _print_uploads(uploads)
+    if uploads.failed:
+        raise typer.Exit(1)
+
+
+def _print_uploads(uploads: Uploads) -> None:
+    for version in uploads.uploaded:
         plain(f"uploaded {version}")
-    if not uploaded:
+    for one in uploads.failed:
+        plain(f"not uploaded: {one.version or 'of several'}: {one.problem} {one.fix}", errors)
+    if not uploads.uploaded and not uploads.failed:
         console.print("Nothing to upload: all that is here is there.")

@@ -303,6 +303,23 @@ def test_what_lay_in_lost_blocks_of_an_input_is_brought_there_anew(
     assert machine(tmp_path / "two", objects).open(merged).is_whole
 
 
+def test_a_changed_manifest_keeps_nothing_else_from_being_mended_or_made(
+    tmp_path: Path, objects: FolderStore
+) -> None:
+    one = machine(tmp_path / "one", objects)
+    sprites, _ = build(one, SPRITES, images(20))
+    other, _ = build(one, recipe_of("other"), {"a": b"a" * 700})
+    for block in (objects.root / "blocks").rglob("*/*"):
+        block.unlink()
+    (objects.root / f"versions/{sprites.data_version}/manifest.json").write_text("{}")
+    with pytest.raises(RemoteArtifactError, match="not a manifest"):
+        one.restore_remote([sprites, other])
+    two = machine(tmp_path / "two", objects)
+    assert two.open(other).is_whole
+    merged, _ = build(one, recipe_of("merge", sprites), images(10, 5))
+    assert two.open(merged).is_whole
+
+
 def test_a_file_that_was_changed_here_is_not_uploaded(tmp_path: Path, objects: FolderStore) -> None:
     alone = ArtifactStore(tmp_path / "one")
     version, record = build(alone, SPRITES, images(5))
