@@ -67,6 +67,39 @@ def kept_artifacts(resources: Resources) -> tuple[KeptArtifact, ...]:
 
 
 @dataclass(frozen=True)
+class KeptBytes:
+    """What all versions take together, the old ones too.
+
+    Attributes:
+        here: on this machine.
+        limit: what they may take here, as far as they are in the object store; None: all there is.
+        place: the object store; None where there is none.
+        remote: in it.
+    """
+
+    here: int
+    limit: int | None
+    place: str | None
+    remote: int
+
+
+def kept_bytes(resources: Resources) -> KeptBytes:
+    """How much is kept here, and how much in the object store.
+
+    Raises:
+        ObjectStoreError: the object store cannot be reached.
+    """
+    store = resources.artifacts.store
+    there = store.remote.block_sizes() if store.remote else {}
+    return KeptBytes(
+        here=store.bytes_here(),
+        limit=store.cache_bytes,
+        place=store.remote.place if store.remote else None,
+        remote=sum(there.values()),
+    )
+
+
+@dataclass(frozen=True)
 class FailedUpload:
     """What could not be brought to the object store, for another reason than the way there.
 

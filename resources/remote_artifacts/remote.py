@@ -95,6 +95,29 @@ class RemoteArtifacts:
         """Whether all of a version is there."""
         return _manifest_key(data_version) in self._keys_of(data_version)
 
+    def block_sizes(self) -> dict[str, int]:
+        """Bytes of every block that is there, by its digest."""
+        listing = self.objects.listing("blocks/")
+        return {found.key.rpartition("/")[2]: found.size for found in listing}
+
+    def holds_whole(self, records: Collection[Provenance], sizes: Mapping[str, int]) -> bool:
+        """Whether a version is there with all of these records and every block in its size.
+
+        Args:
+            records: of one version, at least one.
+            sizes: of all blocks, see `block_sizes`.
+        """
+        (version,) = {record.data_version for record in records}
+        needed = {_manifest_key(version), *map(_record_key, records)}
+        if not needed <= self._keys_of(version) or self._trusted(version) is None:
+            return False
+        return not any(self._lost_blocks(version, sizes))
+
+    def bytes_of(self, data_version: str) -> int:
+        """Of the files of a version; 0 where it is not there."""
+        stored = self.stored(data_version)
+        return stored.manifest.total_bytes if stored else 0
+
     def versions(self) -> set[str]:
         """The data version of everything that is there."""
         parts = (found.key.split("/") for found in self.objects.listing("versions/"))
@@ -222,7 +245,7 @@ class RemoteArtifacts:
             RemoteArtifactError: a manifest was changed, or a block cannot be made of these files;
                 all that can be written again is.
         """
-        sizes, problems = self._block_sizes(), []
+        sizes, problems = self.block_sizes(), []
         lost: list[tuple[str, str, tuple[Part, ...]]] = []
         for version in sorted(folders):
             try:
@@ -252,11 +275,6 @@ class RemoteArtifacts:
             "again: then the files are uploaded once more.",
         )
 
-    def _block_sizes(self) -> dict[str, int]:
-        """Bytes of every block that is there, by its digest."""
-        listing = self.objects.listing("blocks/")
-        return {found.key.rpartition("/")[2]: found.size for found in listing}
-
     def _lost_blocks(
         self, data_version: str, sizes: Mapping[str, int]
     ) -> Iterator[tuple[str, tuple[Part, ...]]]:
@@ -279,7 +297,7 @@ class RemoteArtifacts:
         """Upload what no input of the recipe has, and say where everything lies."""
         places: dict[str, tuple[Place, ...]] = {}
         earlier = [self._trusted(used.data_version) for used in recipe.inputs]
-        sizes = self._block_sizes() if any(earlier) else {}
+        sizes = self.block_sizes() if any(earlier) else {}
         for stored in earlier:
             for digest, at in (stored.places if stored else {}).items():
                 # What was lost there is not relied on.

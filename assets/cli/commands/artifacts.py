@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from assets.cli.context import resources_of
-from assets.cli.output import Json, console, errors, explained, plain, print_json, print_table
+from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 
 if TYPE_CHECKING:
-    from assets.operations.kept_artifacts import Uploads
+    from assets.operations.kept_artifacts import KeptBytes, Uploads
 
 artifacts_app = typer.Typer(
     no_args_is_help=True,
@@ -22,13 +22,16 @@ artifacts_app = typer.Typer(
 def list_artifacts(context: typer.Context, as_json: Json = False) -> None:
     """Show the newest version of everything that was materialized, and where it lies.
 
+    Below that stands what all versions take, the old ones too.
+
     Example: `outpost artifacts list`
     """
-    from assets.operations.kept_artifacts import kept_artifacts
+    from assets.operations.kept_artifacts import kept_artifacts, kept_bytes
     from pipeline.provenance import asset_name
 
     with explained():
         rows = kept_artifacts(resources_of(context))
+        kept = None if as_json else kept_bytes(resources_of(context))
     if as_json:
         print_json(rows)
     elif rows:
@@ -47,6 +50,17 @@ def list_artifacts(context: typer.Context, as_json: Json = False) -> None:
         )
     else:
         console.print("Nothing has been materialized yet.")
+    if kept is not None:
+        _print_bytes(kept)
+
+
+def _print_bytes(kept: KeptBytes) -> None:
+    limit = "" if kept.limit is None else f", of at most {kept.limit / 1e6:.1f} MB"
+    plain(f"All versions: {kept.here / 1e6:.1f} MB here{limit}.")
+    if kept.place is not None:
+        plain(f"{kept.remote / 1e6:.1f} MB in {kept.place}.")
+    elif limit:
+        note("There is a limit and no bucket: nothing is dropped without OUTPOST_ARTIFACTS.")
 
 
 @artifacts_app.command()
