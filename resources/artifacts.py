@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
-from filelock import FileLock
 from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.errors import OutpostError
@@ -38,7 +37,7 @@ from pipeline.progress import Progress, Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from resources.files import last_touched, remove_tree, size_of
 from resources.local_artifacts.dropping import bytes_of, copies_of, drop_least_used, opened_now
-from resources.local_artifacts.in_use import use
+from resources.local_artifacts.in_use import filling, use
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.opening import open_store
 from resources.paths import Paths
@@ -299,9 +298,7 @@ class ArtifactStore:
         folder = artifact.home.parent / "staging" / f"fetched-{artifact.home.name}"
         staged = folder / "artifact"
         with _disk_errors_explained(self.root):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            # Beside the folder, which whoever has the lock removes.
-            with FileLock(folder.with_name(f"{folder.name}.lock")):
+            with filling(self.root, artifact.home):
                 if artifact.is_whole:  # fetched by another process while this one waited
                     return
                 (staged / "files").mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
     <root>/.in_use/<process>.lock    held by a process for as long as it lives
     <root>/.in_use/<process>.json    the folders that it uses
     <root>/.in_use/lock              held for moments: to say that a folder is used, or remove some
+    <root>/.in_use/filling-<2 digits>   held while a folder is brought here
 
 A process uses what it has opened until it ends, however it ends: the system frees its lock. One
 that lives for long and knows better says so by `used_for_a_while`. Whoever may not write the store
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import hashlib
 import json
 import os
 import threading
@@ -87,6 +89,13 @@ def nobody_begins_to_use(root: Path) -> Iterator[frozenset[Path] | None]:
             stack.enter_context(_holding(root))
             used = _used(root)
         yield used
+
+
+def filling(root: Path, folder: Path) -> FileLock:
+    """A lock for who brings a folder here; some folders share one, so that few files are left."""
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    digits = hashlib.sha256(folder.relative_to(root).as_posix().encode("utf-8")).hexdigest()[:2]
+    return FileLock(root / FOLDER / f"filling-{digits}")
 
 
 @dataclass
