@@ -297,19 +297,16 @@ class ArtifactStore:
         version = artifact.version
         folder = artifact.home.parent / "staging" / f"fetched-{artifact.home.name}"
         staged = folder / "artifact"
-        with _disk_errors_explained(self.root):
-            with filling(self.root, artifact.home):
-                if artifact.is_whole:  # fetched by another process while this one waited
-                    return
-                (staged / "files").mkdir(parents=True, exist_ok=True)
-                stage = f"MiB of {asset_name(version.asset, version.partition)}"
-                manifest = remote.download(
-                    version.data_version, staged / "files", stage, self.report
-                )
-                _write_text(staged / "manifest.json", manifest.model_dump_json(indent=1))
-                self._keep_records(version)
-                _move_into_place(staged, artifact)
-                remove_tree(folder)
+        with _disk_errors_explained(self.root), filling(self.root, artifact.home):
+            if artifact.is_whole:  # fetched by another process while this one waited
+                return
+            (staged / "files").mkdir(parents=True, exist_ok=True)
+            stage = f"MiB of {asset_name(version.asset, version.partition)}"
+            manifest = remote.download(version.data_version, staged / "files", stage, self.report)
+            _write_text(staged / "manifest.json", manifest.model_dump_json(indent=1))
+            self._keep_records(version)
+            _move_into_place(staged, artifact)
+            remove_tree(folder)
 
     def _keep_records(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
         """Write here what the object store knows of how a version was made."""
