@@ -126,15 +126,19 @@ class ArtifactStore:
         record = _read_record(self._asset_folder(asset, partition) / "builds" / f"{input_key}.json")
         if record is not None and self._used(record.version).is_whole:
             _renew(self._artifact(record.version))
-            self.upload(record)
+            self.upload(record, about_to_report=True)
             return record
-        record = self.remote.made_by(input_key) if self.remote else None
+        if self.remote is None:
+            return None
+        record = self.remote.made_by(input_key)
         if record is None or record.recipe.asset != asset or record.recipe.partition != partition:
             return None
+        self.remote.announce_use(record.data_version)
         try:
             _renew(self.open(record.version))
         except (ArtifactMissingError, RemoteArtifactError):
             return None
+        self.upload(record)  # where it was here, and was removed there until just now
         return record
 
     @contextmanager
@@ -181,12 +185,15 @@ class ArtifactStore:
             builds = self._asset_folder(record.recipe.asset, record.recipe.partition) / "builds"
             file = builds / f"{record.recipe.input_key}.json"
             _write_text(file, record.model_dump_json(indent=1))
-        self.upload(record)
+        self.upload(record, about_to_report=True)
         self._make_room()
         return artifact, record
 
-    def upload(self, record: Provenance) -> bool:
+    def upload(self, record: Provenance, *, about_to_report: bool = False) -> bool:
         """Bring a whole artifact into the object store, if there is one and it lacks it.
+
+        Args:
+            about_to_report: whether nobody refers to it yet, but will within a day.
 
         Returns:
             Whether anything was written.
@@ -199,6 +206,8 @@ class ArtifactStore:
             return False
         artifact = self._artifact(record.version)
         try:
+            if self.remote.holds(record) and about_to_report:
+                self.remote.announce_use(record.data_version)
             if self.remote.holds(record):
                 return False
             self.remote.upload(record, artifact.path, artifact.manifest, self.report)

@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.core.building import version_of
 from assets.core.page_images import images_folder, images_named_in
+from pipeline.progress import Report
 from pipeline.provenance import ArtifactVersion, Provenance
 from resources.artifacts import (
     ABANDONED_AFTER_SECONDS,
@@ -18,6 +19,14 @@ from resources.artifacts import (
 )
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.remote_artifacts.announcements import Announced
+from resources.remote_artifacts.collection import (
+    References,
+    RemoteRemoval,
+    collect,
+    contents_of,
+    plan_collection,
+)
 from resources.remote_artifacts.remote import ChangedFileError, RemoteArtifactError
 
 EVENTS_A_PAGE = 1000
@@ -203,6 +212,60 @@ def collect_garbage(resources: Resources, *, delete: bool) -> tuple[Removal, ...
         for image in images:
             image.path.unlink(missing_ok=True)
     return (*removals, *images)
+
+
+@dataclass(frozen=True)
+class RemoteGarbage:
+    """What a collection would remove from the object store, or has removed.
+
+    Attributes:
+        place: the object store.
+        removals: a line for each.
+        unknown: versions that stay because a run has made them that this Dagster instance does not
+            know: they may be another's.
+        uploads: that did not end; nothing was removed for their sake.
+        is_complete: False where it took so long that the rest is left for the next time.
+    """
+
+    place: str
+    removals: tuple[RemoteRemoval, ...]
+    unknown: int
+    uploads: tuple[Announced, ...] = ()
+    is_complete: bool = True
+
+
+def collect_remote_garbage(
+    resources: Resources, *, delete: bool, unknown_runs: bool, report: Report
+) -> RemoteGarbage | None:
+    """Find in the object store what nothing refers to, and remove it if asked to.
+
+    Args:
+        unknown_runs: whether versions go too that runs have made which this Dagster instance does
+            not know.
+
+    Returns:
+        None where there is no object store.
+
+    Raises:
+        RemoteArtifactError: a manifest was changed there: which bytes it needs nobody can say.
+        ObjectStoreError: it cannot be reached or refuses; run it again.
+    """
+    remote = resources.artifacts.store.remote
+    if remote is None:
+        return None
+    with open_instance(resources.state) as instance:
+
+        def references() -> References:
+            events = (version_of(event) for event in _materializations(instance))
+            versions = frozenset(one.data_version for one in events if one is not None)
+            return References(versions, (lambda _: True) if unknown_runs else instance.has_run)
+
+        plan = plan_collection(contents_of(remote, report), references(), time.time())
+        unknown = len(plan.unknown)
+        if not delete:
+            return RemoteGarbage(remote.place, plan.removals, unknown)
+        done = collect(remote, plan, references, report)
+    return RemoteGarbage(remote.place, done.removals, unknown, done.uploads, done.is_complete)
 
 
 def _unused_images(

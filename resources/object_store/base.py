@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -45,10 +45,13 @@ class ObjectListing:
 
     Attributes:
         size: bytes.
+        modified: when it was last written, in seconds since the epoch by the store's clock, whose
+            times are to be compared with each other alone. It is not part of what is equal.
     """
 
     key: str
     size: int
+    modified: float = field(default=0.0, compare=False)
 
 
 class ObjectStore(Protocol):

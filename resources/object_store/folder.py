@@ -170,7 +170,8 @@ class FolderStore:
                 key = file.relative_to(self.root).as_posix()
                 if not name.startswith(".") and key.startswith(prefix):
                     with suppress(FileNotFoundError):
-                        yield ObjectListing(key, file.stat().st_size)
+                        status = file.stat()
+                        yield ObjectListing(key, status.st_size, status.st_mtime)
 
     def _newest(self, key: str) -> tuple[int, StoredObject] | None:
         """The object and how often it was replaced.

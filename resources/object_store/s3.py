@@ -138,7 +138,9 @@ class S3Store:
 
         def ask() -> list[ObjectListing]:
             return [
-                ObjectListing(self._key_of(one["Key"]), one["Size"])
+                ObjectListing(
+                    self._key_of(one["Key"]), one["Size"], one["LastModified"].timestamp()
+                )
                 for page in pages.paginate(Bucket=self.bucket, Prefix=self._path(prefix))
                 for one in page.get("Contents", ())
             ]

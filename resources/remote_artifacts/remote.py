@@ -7,7 +7,8 @@
 
 They are written in this order, each unless it is there; a recipe whose version or record was
 removed names the next one. So a version is seen when all of it is there, and where its record is,
-so is all else: an upload that was broken off at any point is gone on with by the next one.
+so is all else: an upload that was broken off at any point is gone on with by the next one. Beside
+them lies for a while what is about to happen: see `announcements`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ from resources.object_store.base import (
     ObjectStoreError,
     ObjectTooShortError,
     StoredObject,
+)
+from resources.remote_artifacts.announcements import (
+    AnnouncedUpload,
+    Collections,
+    announce_use,
+    announced_upload,
 )
 from resources.remote_artifacts.layout import (
     Part,
@@ -149,16 +156,43 @@ class RemoteArtifacts:
             ChangedFileError: a file is not what the manifest says; nobody sees a part of it.
             ObjectStoreError: the store cannot be reached or refuses; nobody sees a part of it.
         """
-        version = record.data_version
-        if not self.holds_version(version):
-            stage = f"MiB of {record.recipe.asset} to {self.place}"
-            content = self._with_blocks(record.recipe, folder, manifest, stage, report)
-            self.objects.put_if_absent(
-                _manifest_key(version), content.model_dump_json().encode("utf-8")
-            )
+        stage = f"MiB of {record.recipe.asset} to {self.place}"
+        present: Mapping[str, int] = {}
+        while True:
+            with announced_upload(self.objects, str(record.version)) as announced:
+                announced.collections.wait_for_version(record.data_version)
+                source = _Source(folder, manifest, present, announced.collections)
+                if self._written(record, source, announced, stage, report):
+                    return
+            # It took so long that a collection may not have waited for it.
+            present = self.block_sizes()
+
+    def _written(
+        self,
+        record: Provenance,
+        source: _Source,
+        announced: AnnouncedUpload,
+        stage: str,
+        report: Report,
+    ) -> bool:
+        """Whether all of it is there; False where nobody may rely on its blocks any more."""
+        if not self.holds_version(record.data_version):
+            content = self._with_blocks(record.recipe, source, stage, report)
+            if not announced.is_trusted:
+                return False
+            said = content.model_dump_json().encode("utf-8")
+            self.objects.put_if_absent(_manifest_key(record.data_version), said)
         self._refer(record)
         said = record.model_dump_json(indent=1).encode("utf-8")
         self.objects.put_if_absent(_record_key(record), said)
+        return True
+
+    def announce_use(self, data_version: str) -> None:
+        """Keep a version that a run is about to report from being removed meanwhile.
+
+        Afterwards it may be gone already.
+        """
+        announce_use(self.objects, data_version)
 
     def _refer(self, record: Provenance) -> None:
         """Have the recipe name a version that is there: this one, where another was removed."""
@@ -292,7 +326,7 @@ class RemoteArtifacts:
                 self.objects.put_if_match(key, content, found.tag)
 
     def _with_blocks(
-        self, recipe: Recipe, folder: Path, manifest: Manifest, stage: str, report: Report
+        self, recipe: Recipe, source: _Source, stage: str, report: Report
     ) -> StoredManifest:
         """Upload what no input of the recipe has, and say where everything lies."""
         places: dict[str, tuple[Place, ...]] = {}
@@ -300,15 +334,19 @@ class RemoteArtifacts:
         sizes = self.block_sizes() if any(earlier) else {}
         for stored in earlier:
             for digest, at in (stored.places if stored else {}).items():
-                # What was lost there is not relied on.
-                if all(sizes.get(one.block, 0) >= one.offset + one.size for one in at):
+                # What was lost there, or is about to be removed, is not relied on.
+                if all(
+                    sizes.get(one.block, 0) >= one.offset + one.size
+                    and one.block not in source.collections.blocks
+                    for one in at
+                ):
                     places[digest] = at
-        new = tuple(entry for entry in manifest.files if entry.sha256 not in places)
-        _require_unchanged(folder, new)
+        new = tuple(entry for entry in source.manifest.files if entry.sha256 not in places)
+        _require_unchanged(source.folder, new)
         blocks = blocks_of(new)
-        digests = upload_blocks(self.objects, folder, blocks, stage, report)
+        digests = upload_blocks(self.objects, source.folder, blocks, source.needs, stage, report)
         places |= places_in(tuple(zip(digests, blocks, strict=True)))
-        return stored_manifest(manifest, places)
+        return stored_manifest(source.manifest, places)
 
     def _record(self, data_version: str, input_key: str) -> Provenance | None:
         """A record that is filed under the key of its own recipe; any other was changed."""
@@ -353,6 +391,28 @@ class RemoteArtifacts:
                     "too, and materialize the asset again.",
                 )
         return self._changed_manifest(data_version, f"says falsely where {file.path} lies")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is uploaded.
+
+    Attributes:
+        present: bytes of blocks that are known to be there, by digest.
+        collections: that go on meanwhile.
+    """
+
+    folder: Path
+    manifest: Manifest
+    present: Mapping[str, int]
+    collections: Collections
+
+    def needs(self, digest: str, size: int) -> bool:
+        """Whether a block has to be written; not before whoever removes it has ended."""
+        if digest in self.collections.blocks:
+            self.collections.wait_for_block(digest)
+            return True
+        return self.present.get(digest) != size
 
 
 def _require_unchanged(folder: Path, files: tuple[FileEntry, ...]) -> None:

@@ -10,7 +10,10 @@ from assets.cli.context import resources_of
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
 
 if TYPE_CHECKING:
-    from assets.operations.kept_artifacts import KeptBytes, Uploads
+    from collections.abc import Sequence
+
+    from assets.operations.kept_artifacts import KeptBytes, RemoteGarbage, Uploads
+    from resources.artifacts import Removal
 
 artifacts_app = typer.Typer(
     no_args_is_help=True,
@@ -92,3 +95,44 @@ def _print_uploads(uploads: Uploads) -> None:
         plain(f"not uploaded: {one.version or 'of several'}: {one.problem} {one.fix}", errors)
     if not uploads.uploaded and not uploads.failed:
         console.print("Nothing to upload: all that is here is there.")
+
+
+def print_removals(removals: Sequence[Removal], *, deleted: bool) -> None:
+    """What `outpost gc` removes on this machine, or would."""
+    for item in removals:
+        plain(f"{item.bytes / 1e6:8.1f} MB  {item.path}  ({item.reason})")
+    total = sum(item.bytes for item in removals) / 1e6
+    if not removals:
+        console.print("Nothing to remove: all is referred to, or younger than a day.")
+    elif deleted:
+        console.print(f"Removed {len(removals)} directories, {total:.1f} MB.")
+    else:
+        console.print(f"{total:.1f} MB would be freed; `outpost gc --delete` removes them.")
+
+
+def print_remote_garbage(garbage: RemoteGarbage, *, deleted: bool) -> None:
+    """What `outpost gc` removes from the bucket, or would."""
+    for item in garbage.removals:
+        what = f"{item.what}: " if item.what else ""
+        plain(f"{item.bytes / 1e6:8.1f} MB  {garbage.place}/{item.key} ({what}{item.reason})")
+    total = f"{sum(item.bytes for item in garbage.removals) / 1e6:.1f} MB"
+    for one in garbage.uploads:
+        note(
+            f"An upload of {one.what} from {one.host} has been going on since {one.since}. Nothing "
+            f"was removed from {garbage.place}: run this again when it is over. One that was "
+            "killed counts for a day.",
+            errors,
+        )
+    if not garbage.is_complete:
+        note(f"It took too long for {garbage.place}: run this again for the rest.", errors)
+    elif not garbage.removals and not garbage.uploads:
+        plain(f"Nothing to remove from {garbage.place}.")
+    elif garbage.removals and deleted:
+        plain(f"Removed {total} from {garbage.place}.")
+    elif garbage.removals:
+        plain(f"{total} would be freed in {garbage.place}; `outpost gc --delete` removes them.")
+    if garbage.unknown:
+        note(
+            f"{garbage.unknown} versions stay there whose runs this Dagster instance does not "
+            "know: they may be another's. If this is the only one, add --unknown-runs."
+        )

@@ -178,7 +178,7 @@ def test_small_files_take_few_requests(tmp_path: Path, objects: FolderStore) -> 
     version, _ = build(
         machine(tmp_path / "one", counted), SPRITES, {str(n): b"x%d" % n for n in range(200)}
     )
-    assert counted.requests <= 8
+    assert counted.requests <= 10
     counted.requests = 0
     machine(tmp_path / "two", counted).open(version)
     assert counted.requests <= 6
@@ -190,7 +190,7 @@ def test_an_upload_that_breaks_off_anywhere_is_not_seen_and_goes_on(
     files = images(12)
     whole = Counted(objects)
     build(machine(tmp_path / "whole", whole), SPRITES, files)
-    for step in range(whole.requests):
+    for step in range(whole.requests - 1):  # the last one says that the upload is over
         bucket = FolderStore(tmp_path / f"bucket{step}")
         broken = Counted(bucket, fails_after=step)
         one = tmp_path / f"one{step}"
