@@ -133,7 +133,7 @@ class ArtifactStore:
         record = self.remote.made_by(input_key)
         if record is None or record.recipe.asset != asset or record.recipe.partition != partition:
             return None
-        self.remote.announce_use(record.data_version)
+        self.remote.announce_use(record.data_version, self.report)
         try:
             _renew(self.open(record.version))
         except (ArtifactMissingError, RemoteArtifactError):
@@ -207,7 +207,7 @@ class ArtifactStore:
         artifact = self._artifact(record.version)
         try:
             if self.remote.holds(record) and about_to_report:
-                self.remote.announce_use(record.data_version)
+                self.remote.announce_use(record.data_version, self.report)
             if self.remote.holds(record):
                 return False
             self.remote.upload(record, artifact.path, artifact.manifest, self.report)

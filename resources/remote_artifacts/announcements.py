@@ -30,6 +30,7 @@ from functools import cached_property
 from pydantic import Field, ValidationError
 
 from pipeline.manifests import Record
+from pipeline.progress import Progress, Report
 from resources.object_store.base import ObjectListing, ObjectStore, ObjectStoreError
 
 FORGOTTEN_AFTER_SECONDS = 24 * 3600.0
@@ -76,19 +77,22 @@ class Collections:
     Attributes:
         planned: by key.
         ages: seconds at least since each was announced, at that moment.
+        report: told how long somebody waits for one.
     """
 
     objects: ObjectStore
     planned: Mapping[str, AnnouncedCollection]
     ages: Mapping[str, float]
+    report: Report
     seen: Stopwatch = field(default_factory=Stopwatch)
 
     @classmethod
-    def going_on(cls, objects: ObjectStore, own_key: str) -> Collections:
+    def going_on(cls, objects: ObjectStore, own_key: str, report: Report) -> Collections:
         """As they are announced now.
 
         Args:
             own_key: of what the caller has announced just before.
+            report: told how long somebody waits for one.
         """
         listed = tuple(objects.listing("collections/"))
         planned = {}
@@ -99,7 +103,7 @@ class Collections:
                     planned[one.key] = AnnouncedCollection.model_validate_json(found.content)
         own = next(objects.listing(own_key), None) if planned else None
         ages = {one.key: own.modified - one.modified if own else 0.0 for one in listed}
-        return cls(objects, planned, ages)
+        return cls(objects, planned, ages, report)
 
     @cached_property
     def blocks(self) -> frozenset[str]:
@@ -118,6 +122,9 @@ class Collections:
         while keys := {key for key in keys if not self._is_forgotten(key)}:
             keys &= {listed.key for listed in self.objects.listing("collections/")}
             if keys:
+                waited, most = self.seen.seconds, int(COLLECTION_FORGOTTEN_AFTER_SECONDS)
+                stage = f"seconds waited for a collection of {self.objects.place}"
+                self.report(Progress(stage, min(int(waited), most), most, waited))
                 time.sleep(POLL_SECONDS)
 
     def _is_forgotten(self, key: str) -> bool:
@@ -143,12 +150,12 @@ class AnnouncedUpload:
 
 
 @contextmanager
-def announced_upload(objects: ObjectStore, what: str) -> Iterator[AnnouncedUpload]:
+def announced_upload(objects: ObjectStore, what: str, report: Report) -> Iterator[AnnouncedUpload]:
     """Announce an upload for the time of the block."""
     key, age = f"uploads/{uuid.uuid4().hex}", Stopwatch()
     objects.put_if_absent(key, _announced(what))
     try:
-        yield AnnouncedUpload(Collections.going_on(objects, key), age)
+        yield AnnouncedUpload(Collections.going_on(objects, key, report), age)
     finally:
         try:
             objects.delete(key)
@@ -157,15 +164,29 @@ def announced_upload(objects: ObjectStore, what: str) -> Iterator[AnnouncedUploa
                 objects.put_if_absent(f"{key}{OVER}", b"")
 
 
-def announce_use(objects: ObjectStore, data_version: str) -> None:
+def announce_use(objects: ObjectStore, data_version: str, report: Report) -> None:
     """Keep a version from being removed for a day; wait for whoever is removing it already.
 
-    Whoever may not write the store goes unseen.
+    Who may not write the store goes unseen.
     """
-    key = f"uses/{data_version}/{uuid.uuid4().hex}"
+    folder = f"uses/{data_version}/"
+    key = f"{folder}{uuid.uuid4().hex}"
     with suppress(ObjectStoreError):
         objects.put_if_absent(key, b"")
-    Collections.going_on(objects, key).wait_for_version(data_version)
+        remove_forgotten(objects, folder, key)
+    Collections.going_on(objects, key, report).wait_for_version(data_version)
+
+
+def remove_forgotten(objects: ObjectStore, folder: str, own_key: str) -> None:
+    """What killed processes, or earlier runs, have announced in a folder of the store.
+
+    Args:
+        own_key: of what the caller has just announced.
+    """
+    now = next((found.modified for found in objects.listing(own_key)), 0.0)
+    for found in objects.listing(folder):
+        if is_forgotten(found, now):
+            objects.delete(found.key)
 
 
 def uploads_at(objects: ObjectStore, now: float) -> dict[str, Announced]:

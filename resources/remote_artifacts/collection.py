@@ -23,10 +23,11 @@ from resources.remote_artifacts.announcements import (
     AnnouncedCollection,
     Stopwatch,
     is_forgotten,
+    remove_forgotten,
     uploads_at,
 )
 from resources.remote_artifacts.layout import StoredManifest
-from resources.remote_artifacts.remote import RemoteArtifacts
+from resources.remote_artifacts.remote import RemoteArtifacts, is_version
 from resources.remote_artifacts.transfer import block_key, in_parallel
 
 PATIENCE_SECONDS = 600.0
@@ -145,7 +146,9 @@ def contents_of(remote: RemoteArtifacts, report: Report) -> StoreContents:
         uses.setdefault(found.key.split("/")[1], []).append(found)
     listed: dict[str, list[ObjectListing]] = {}
     for found in remote.objects.listing("versions/"):
-        listed.setdefault(found.key.split("/")[1], []).append(found)
+        version = found.key.split("/")[1]
+        if is_version(version):  # what else may lie there is not ours
+            listed.setdefault(version, []).append(found)
 
     def read(version: str) -> StoredVersion:
         return StoredVersion(
@@ -207,7 +210,8 @@ def collect(
         unnamed = _unnamed(contents, versions, own.modified)
         blocks = {digest: size for digest, size in unnamed.items() if digest in plan.blocks}
         removed = _remove(remote, _Sweep(contents, versions, blocks), age, report)
-        _remove_forgotten(remote.objects, own)
+        for kind in ("uploads/", "uses/", "collections/"):
+            remove_forgotten(remote.objects, kind, own.key)
     removals = tuple(_removals(contents, versions, blocks)) if removed else ()
     return Collected(removals, is_complete=removed)
 
@@ -280,14 +284,6 @@ def _uploads_over(objects: ObjectStore, now: float, report: Report) -> tuple[Ann
         now_there = uploads_at(objects, now)
         left = {key: said for key, said in left.items() if key in now_there}
     return tuple(left.values())
-
-
-def _remove_forgotten(objects: ObjectStore, own: ObjectListing) -> None:
-    """What killed writers and collections have announced."""
-    for kind in ("uploads/", "uses/", "collections/"):
-        for found in objects.listing(kind):
-            if is_forgotten(found, own.modified):
-                objects.delete(found.key)
 
 
 def _with_inputs(contents: StoreContents, names: Collection[str]) -> set[str]:

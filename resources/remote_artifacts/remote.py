@@ -128,7 +128,7 @@ class RemoteArtifacts:
     def versions(self) -> set[str]:
         """The data version of everything that is there."""
         parts = (found.key.split("/") for found in self.objects.listing("versions/"))
-        return {one[1] for one in parts if one[2:] == ["manifest.json"] and _is_version(one[1])}
+        return {one[1] for one in parts if one[2:] == ["manifest.json"] and is_version(one[1])}
 
     def versions_holding(self, sha256: Collection[str]) -> tuple[ArtifactVersion, ...]:
         """Versions that have a file with one of these digests; every manifest is read.
@@ -159,7 +159,7 @@ class RemoteArtifacts:
         stage = f"MiB of {record.recipe.asset} to {self.place}"
         present: Mapping[str, int] = {}
         while True:
-            with announced_upload(self.objects, str(record.version)) as announced:
+            with announced_upload(self.objects, str(record.version), report) as announced:
                 announced.collections.wait_for_version(record.data_version)
                 source = _Source(folder, manifest, present, announced.collections)
                 if self._written(record, source, announced, stage, report):
@@ -187,12 +187,12 @@ class RemoteArtifacts:
         self.objects.put_if_absent(_record_key(record), said)
         return True
 
-    def announce_use(self, data_version: str) -> None:
+    def announce_use(self, data_version: str, report: Report) -> None:
         """Keep a version that a run is about to report from being removed meanwhile.
 
         Afterwards it may be gone already.
         """
-        announce_use(self.objects, data_version)
+        announce_use(self.objects, data_version, report)
 
     def _refer(self, record: Provenance) -> None:
         """Have the recipe name a version that is there: this one, where another was removed."""
@@ -208,7 +208,7 @@ class RemoteArtifacts:
     def _referred(self, found: StoredObject, input_key: str) -> Provenance | None:
         """The record of the version that a recipe names, if all of it is there."""
         version = found.content.decode("ascii", "replace").strip()
-        whole = _is_version(version) and self.holds_version(version)
+        whole = is_version(version) and self.holds_version(version)
         return self._record(version, input_key) if whole else None
 
     def stored(self, data_version: str) -> StoredManifest | None:
@@ -424,7 +424,8 @@ def _require_unchanged(folder: Path, files: tuple[FileEntry, ...]) -> None:
         )
 
 
-def _is_version(text: str) -> bool:
+def is_version(text: str) -> bool:
+    """Whether it can be a data version."""
     return DATA_VERSION.fullmatch(text) is not None
 
 

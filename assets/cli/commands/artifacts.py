@@ -133,6 +133,7 @@ def print_remote_garbage(garbage: RemoteGarbage, *, deleted: bool) -> None:
         plain(f"{total} would be freed in {garbage.place}; `outpost gc --delete` removes them.")
     if garbage.unknown:
         note(
-            f"{garbage.unknown} versions stay there whose runs this Dagster instance does not "
-            "know: they may be another's. If this is the only one, add --unknown-runs."
+            "This Dagster instance does not know the runs that have made some of what is there "
+            f"({garbage.unknown}). It stays: it may be another's. If this is the only instance, "
+            "add --unknown-runs."
         )

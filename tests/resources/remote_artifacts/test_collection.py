@@ -27,6 +27,7 @@ from resources.object_store.base import ObjectListing, ObjectStore, ObjectStoreE
 from resources.object_store.folder import FolderStore
 from resources.object_store.s3 import S3Store
 from resources.remote_artifacts import announcements, collection, layout, transfer
+from resources.remote_artifacts.announcements import AnnouncedCollection
 from resources.remote_artifacts.collection import (
     Collected,
     CollectionPlan,
@@ -38,6 +39,7 @@ from resources.remote_artifacts.collection import (
 from resources.remote_artifacts.remote import RemoteArtifactError, RemoteArtifacts
 
 DAY = announcements.FORGOTTEN_AFTER_SECONDS
+HOUR = 3600.0
 REFUSED_AFTER_SECONDS = 15 * 60
 """S3 refuses a request that was signed longer ago (RequestTimeTooSkewed)."""
 
@@ -98,6 +100,8 @@ class Actor:
     stopped: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     is_killed: bool = False
     is_over: bool = False
+    stopped_at: float | None = None
+    """Since when it has been between two requests; None while one is on its way."""
     error: BaseException | None = None
 
     def begin(self) -> None:
@@ -152,6 +156,7 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        CURRENT.actor.stopped_at = self.now
         CURRENT.actor.wait_for_turn()
 
     # The store
@@ -204,8 +209,11 @@ class World:
 
     @contextmanager
     def _request(self) -> Iterator[None]:
-        signed = self.now
-        CURRENT.actor.wait_for_turn()
+        actor: Actor = CURRENT.actor
+        actor.stopped_at = self.now
+        actor.wait_for_turn()
+        signed, actor.stopped_at = self.now, None
+        actor.wait_for_turn()
         if self.now - signed > REFUSED_AFTER_SECONDS:
             raise ObjectStoreError("The request was held up for too long.", "Try again.")
         yield
@@ -240,6 +248,10 @@ def virtual(world: World) -> Iterator[None]:
         patch.object(collection, "time", world),
         patch.object(transfer, "in_parallel", serially),
         patch.object(collection, "in_parallel", serially),
+        patch.object(collection, "PATIENCE_SECONDS", 10.0),
+        # Fewer pauses are needed to exceed them than a day.
+        patch.object(announcements, "FORGOTTEN_AFTER_SECONDS", 3 * HOUR),
+        patch.object(announcements, "UPLOAD_TRUSTED_SECONDS", 1.5 * HOUR),
     ):
         yield
 
@@ -249,7 +261,7 @@ def uploader(world: World, library: Library, name: str, reports: bool) -> Callab
         began, record = world.now, library.records[name]
         library.at(world).upload(record, about_to_report=True)
         actor.wait_for_turn()
-        if reports and world.now - began < DAY - 3600:
+        if reports and world.now - began < 2 * HOUR:
             world.reported.add(record.version)
 
     return work
@@ -279,7 +291,14 @@ def run_alone(world: World, work: Callable[[Actor], None]) -> None:
 NAMES = ("one", "two", "made", "more", "same")
 OFFSETS = (0.0, -10 * DAY, 10 * DAY, 300.0)
 """By which clocks are wrong."""
-PAUSES = (1.0, 100.0, REFUSED_AFTER_SECONDS + 60, 2000.0, DAY / 12, DAY / 2 + 60, 1.3 * DAY)
+PAUSES = (100.0, REFUSED_AFTER_SECONDS + 60, 1400.0, HOUR, 4 * HOUR)
+STOPPED_AT_MOST = 25 * 60
+"""Seconds that a process is stopped between looking at its watch and signing a request."""
+
+
+def may_pause(actor: Actor, until: float) -> bool:
+    stopped_at = actor.stopped_at
+    return actor.is_over or stopped_at is None or until - stopped_at < STOPPED_AT_MOST
 
 
 def interleave(world: World, library: Library, chance: random.Random) -> None:
@@ -293,13 +312,14 @@ def interleave(world: World, library: Library, chance: random.Random) -> None:
         actors = [Actor(work, chance.choice(OFFSETS)) for work in works]
         for actor in actors:
             actor.begin()
-        restless = chance.random() < 0.5
+        restless = chance.random() < 0.6
         while going_on := [actor for actor in actors if not actor.is_over]:
             actor = chance.choice(going_on)
             actor.is_killed = chance.random() < 0.02
-            if restless and chance.random() < 0.1:
-                world.now += chance.choice(PAUSES)
-            for _ in range(chance.choice((1, 1, 2, 5, 15, 40))):
+            later = world.now + chance.choice(PAUSES)
+            if restless and all(may_pause(one, later) for one in actors):
+                world.now = later
+            for _ in range(chance.choice((1, 2, 4, 10, 30, 80))):
                 if not actor.is_over:
                     actor.turn()
                     world.check()
@@ -457,7 +477,7 @@ def test_nothing_goes_while_an_upload_goes_on_that_came_first(
     monkeypatch.setattr(collection, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(collection, "POLL_SECONDS", 0.05)
     told: list[Progress] = []
-    with announcements.announced_upload(objects, "toy/two 0123"):
+    with announcements.announced_upload(objects, "toy/two 0123", silent):
         plan = plan_for(objects)
         done = collect(RemoteArtifacts(objects), plan, referring_to(), told.append)
     assert [upload.what for upload in done.uploads] == ["toy/two 0123"]
@@ -471,9 +491,81 @@ def test_who_may_not_remove_says_otherwise_that_an_upload_is_over(objects: Folde
         def delete(self, key: str) -> None:
             raise ObjectStoreError("You may not remove objects.", "Ask.")
 
-    with announcements.announced_upload(NoDeleting(objects.root), "toy/two 0123"):
+    with announcements.announced_upload(NoDeleting(objects.root), "toy/two 0123", silent):
         assert len(announcements.uploads_at(objects, time.time())) == 1
     assert announcements.uploads_at(objects, time.time()) == {}
+
+
+def announce_collection(objects: ObjectStore, name: str, plan: CollectionPlan) -> str:
+    """As one that was killed leaves it."""
+    said = AnnouncedCollection(versions=plan.versions, blocks=frozenset(plan.blocks))
+    objects.put_if_absent(f"collections/{name}", said.model_dump_json().encode())
+    return f"collections/{name}"
+
+
+def test_an_upload_waits_for_what_it_needs_until_the_collection_is_over(
+    library: Library, objects: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "POLL_SECONDS", 0.01)
+    one, two = uploaded(library, objects, "one", "two")
+    age(objects)
+    key = announce_collection(objects, "it", plan_for(objects, two))
+    told: list[Progress] = []
+
+    def end(reading: Progress) -> None:
+        if "waited for a collection" in reading.stage:
+            told.append(reading)
+            shutil.rmtree(objects.root / f"versions/{one.data_version}")
+            objects.delete(key)
+
+    store = library.at(objects)
+    ArtifactStore(store.root, store.remote, end).upload(library.records["two"])
+    assert told == [], "it needs nothing that goes"
+    ArtifactStore(store.root, store.remote, end).upload(
+        library.records["one"], about_to_report=True
+    )
+    assert len(told) == 1
+    assert RemoteArtifacts(objects).holds_whole(
+        [library.records["one"]], RemoteArtifacts(objects).block_sizes()
+    )
+
+
+def test_nobody_waits_for_a_collection_that_was_killed_long_ago(
+    library: Library, objects: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded(library, objects, "one")
+    age(objects)
+    plan = plan_for(objects)
+    shutil.rmtree(objects.root / "versions")
+    announce_collection(objects, "long-ago", plan)
+    age(objects)
+    monkeypatch.setattr(announcements, "POLL_SECONDS", 3600.0)
+    assert library.at(objects).upload(library.records["one"])
+    (objects.root / "collections/damaged").write_text("{")
+    assert library.at(objects).upload(library.records["two"])
+    collected(objects)
+    assert [found.key for found in objects.listing("collections/")] == ["collections/damaged"]
+
+
+def test_what_a_version_was_found_for_is_remembered_for_a_day_alone(
+    library: Library, objects: FolderStore
+) -> None:
+    uploaded(library, objects, "one")
+    for _ in range(3):
+        age(objects)
+        library.at(objects).upload(library.records["one"], about_to_report=True)
+    assert len(list(objects.listing("uses/"))) == 1
+
+
+def test_what_else_lies_in_the_same_place_stays(library: Library, objects: FolderStore) -> None:
+    (one,) = uploaded(library, objects, "one")
+    others = ("versions/000001-0123/manifest.json", "history/champion/1.json", "blocks-of-wood")
+    for key in others:
+        objects.put_if_absent(key, b"{}")
+    age(objects)
+    assert [removal.what for removal in collected(objects).removals] == [str(one)]
+    left = {found.key for found in objects.listing()}
+    assert set(others) <= left
 
 
 def test_a_collection_that_took_too_long_leaves_the_rest(
@@ -553,7 +645,7 @@ def test_on_a_server_that_many_use(
         bucket = S3Store(seaweed.BUCKET, "artifacts")
         uploaded(library, bucket, *NAMES)
         time.sleep(3.5)
-        assert len(collected(bucket, library.records["more"].version).removals) == 1
+        assert len(collected(bucket, library.records["two"].version).removals) == 3
         hammer(library, bucket, 10.0)
         time.sleep(3.5)
         with suppress(ObjectStoreError):
