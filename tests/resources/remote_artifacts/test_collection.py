@@ -345,7 +345,7 @@ def check_that_all_else_is_gone(world: World, library: Library) -> None:
     assert not world.keys("uploads/") | world.keys("uses/") | world.keys("collections/")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**9))
 def test_no_interleaving_of_uploads_collections_and_kills_loses_what_is_named(
     library: Library, seed: int
