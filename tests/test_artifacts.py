@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports
 from doubles.exports import write_export
+from doubles.icons import finished_job, write_voted_crops
 from doubles.models import export_metadata, write_detector
 from doubles.prelabels import prelabelled, write_annotation_batch
 from doubles.sprites import write_library
@@ -30,6 +31,8 @@ from pipeline.annotation.scoring import Rating
 from pipeline.annotation.selection import Pick
 from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
+from pipeline.community.classifiers.dataset import RULES, read_images, select_images
+from pipeline.community.classifiers.model import ClassifierModel
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
 from pipeline.evaluation.class_thresholds import ClassThresholds, ThresholdSuggestion
@@ -108,6 +111,11 @@ def read_sprites(folder: Path) -> object:
 
 def read_chosen(folder: Path) -> object:
     return AnnotationBatch.open(folder), SelectionSummary.open(folder)
+
+
+def read_classifier(folder: Path) -> object:
+    model = ClassifierModel.open(folder)
+    return model, model.epochs()
 
 
 def read_merged(folder: Path) -> object:
@@ -236,6 +244,28 @@ KINDS = {
         ("corrections.json",),
         {"pipeline/annotation/corrections/label_corrections.py": frozenset({"corrections.json"})},
     ),
+    "classifier": Kind(
+        read_classifier,
+        "icon_classifier",
+        (
+            *("model.onnx", "weights.safetensors", "labels.json", "meta.json"),
+            *("training_manifest.json", "evaluation.json", "job.json"),
+        ),
+        {
+            "pipeline/community/classifiers/model.py": frozenset(
+                {
+                    *("labels.json", "meta.json", "training_manifest.json", "evaluation.json"),
+                    "mistakes.jpg",
+                }
+            ),
+            "pipeline/community/classifiers/classifier_program/constants.py": frozenset(
+                {"model.onnx", "weights.safetensors"}
+            ),
+            "pipeline/jobs/program/constants.py": frozenset({"job.json", "metrics.jsonl"}),
+            # Travels alone.
+            "resources/gpu/hosts/agent.py": frozenset({"metrics.jsonl"}),
+        },
+    ),
 }
 """By the name of the folder that `written` makes of each."""
 
@@ -328,6 +358,11 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     yield "prelabels", Prelabels.write(home / "prelabels", found)
     compared = compare_labels(batch, {"out": found})
     yield "label_corrections", LabelCorrections.write(home / "label_corrections", compared)
+    voted = write_voted_crops(home / "voted", names=3)
+    data = read_images(voted, "icon", select_images(voted, "icon", RULES["icon"]), 64)
+    job = finished_job(home / "finished", data)
+    model = ClassifierModel.write(home / "classifier", job, data)
+    yield "classifier", (model, model.epochs())
 
 
 def _textures(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@
 written again. What was published is an artifact that names it, which keeps all that it was made of.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from pipeline.manifests import digest_of, sha256_of
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name, code_version_of
 from pipeline.release.bundle import Release, release_version
 from pipeline.release.channels import CHALLENGER, CHANNELS
+from pipeline.release.lineage.signed_records import SignatureState, record_of_choice
 from pipeline.release.package import RuntimePackage
 from pipeline.release.published import Publication, PublishedModel
-from pipeline.release.version import NewVersion, evidence_of
+from pipeline.release.version import NewVersion, VersionError, evidence_of
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
 from resources.releases.release_store import PublishedVersion, ReleaseStore
 from resources.releases.resource import LOCATION_VARIABLE, Releases
@@ -175,8 +177,18 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
 def new_version(
     game: str, store: ArtifactStore, package: Artifact, evaluation: Artifact, export: Artifact
 ) -> NewVersion:
-    """A version of three artifacts, with all that they were made from."""
+    """A version of three artifacts, with all that they were made from.
+
+    Raises:
+        VersionError: no record that can be trusted says how the package was made.
+    """
     opened, records = Evaluation.open(evaluation.path), _records(store, package, evaluation)
+    if not records or records[0].version != package.version:
+        raise VersionError(
+            f"No record that can be trusted says how {package.version} was made.",
+            f"`outpost audit {package.path}` names what was changed; materialize runtime_package "
+            "again.",
+        )
     weights = (made for made in records if made.recipe.asset.endswith("/trained_weights"))
     trained = next(weights, None)
     return NewVersion(
@@ -188,21 +200,34 @@ def new_version(
             asset_name(made.recipe.asset, made.recipe.partition): made.data_version
             for made in records
         },
+        record_signers=_signers(store, records),
         trained_at=datetime.fromisoformat(trained.made_at) if trained else None,
         created_at=datetime.fromisoformat(records[0].made_at),
     )
 
 
 def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ...]:
-    """How artifacts were made, and all that they were made from: the first of its kind, once."""
+    """How artifacts were made, and all that they were made from, as the audit follows it."""
     waiting = [artifact.version for artifact in artifacts]
     found: dict[ArtifactVersion, Provenance] = {}
     for version in waiting:  # grows while it is walked
-        record = next(iter(store.provenance_of(version)), None)
+        record = record_of_choice(store.provenance_of(version), store.signature_of)
         if record is not None and version not in found:
             found[version] = record
             waiting.extend(record.recipe.inputs)
     return tuple(found.values())
+
+
+def _signers(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, str]:
+    """The assets all of whose records trusted keys have signed, to a key."""
+    found, others = dict[str, str](), set[str]()
+    for made in records:
+        name = asset_name(made.recipe.asset, made.recipe.partition)
+        if made.signature and store.signature_of(made) is SignatureState.TRUSTED:
+            found[name] = made.signature.key_id
+        else:
+            others.add(name)
+    return {name: key for name, key in found.items() if name not in others}
 
 
 def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:

@@ -18,6 +18,8 @@ import detector_runtime
 SOURCE = Path(detector_runtime.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 ALLOWED = {"detector_runtime", "numpy", "PIL", "onnxruntime", "scipy", "pydantic"}
+OPTIONAL = {"s3_store": {"boto3", "botocore"}}
+"""By module: packages of an extra, which functions of it import alone."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
@@ -29,7 +31,8 @@ def test_modules_parse_as_the_oldest_python_and_import_only_what_is_promised(pat
             imported |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             imported.add(node.module.split(".")[0])
-    assert imported - set(sys.stdlib_module_names) <= ALLOWED
+    allowed = ALLOWED | OPTIONAL.get(path.stem, set())
+    assert imported - set(sys.stdlib_module_names) <= allowed
 
 
 def test_the_package_is_small() -> None:

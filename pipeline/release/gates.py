@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from detector_runtime.bundle import Bundle
@@ -168,7 +168,18 @@ def _provenance(candidate: OpenVersion) -> tuple[bool, str]:
     missing = list(_missing(lineage))
     if missing:
         return False, f"nothing is said of {', '.join(missing)}"
-    return True, f"{len(lineage)} artifacts are named"
+    signed = _signed(lineage, candidate.manifest.record_signers)
+    return True, f"{len(lineage)} artifacts are named, {signed}"
+
+
+def _signed(lineage: Mapping[str, str], signers: Mapping[str, str] | None) -> str:
+    """Whether trusted keys have signed the records of a lineage, as whoever published it saw it."""
+    if signers is None:
+        return "it was not looked at whether their records are signed"
+    unsigned = sorted(lineage.keys() - signers.keys())
+    if unsigned:
+        return f"of which no trusted key has signed the records of {', '.join(unsigned)}"
+    return f"every record signed by {', '.join(sorted(set(signers.values())))}"
 
 
 def _missing(lineage: dict[str, str]) -> Iterator[str]:

@@ -43,6 +43,7 @@ class NewVersion:
         report: what the model scores on real frames.
         evidence: further files by the name under which they travel.
         lineage: asset to data version, of everything that the model was made from.
+        record_signers: of these, the assets whose records trusted keys have signed, to the key.
         trained_at: None where nothing tells.
         created_at: when the package was made, so that a second publication has the same bytes.
     """
@@ -52,6 +53,7 @@ class NewVersion:
     report: EvaluationReport
     evidence: Mapping[str, Path]
     lineage: Mapping[str, str]
+    record_signers: Mapping[str, str]
     trained_at: datetime | None
     created_at: datetime
 
@@ -78,6 +80,7 @@ class NewVersion:
             trained_at=self.trained_at,
             metrics=self._metrics(),
             lineage=dict(self.lineage),
+            record_signers=dict(self.record_signers),
             previous=previous,
         )
 

@@ -45,12 +45,14 @@ class ObjectListing:
 
     Attributes:
         size: bytes.
+        tag: changes whenever the object does; not the one of `StoredObject`.
         modified: when it was last written, in seconds since the epoch by the store's clock, whose
             times are to be compared with each other alone. It is not part of what is equal.
     """
 
     key: str
     size: int
+    tag: str = field(default="", compare=False)
     modified: float = field(default=0.0, compare=False)
 
 
@@ -108,8 +110,20 @@ class ObjectStore(Protocol):
             ObjectTooShortError: it ends before them.
         """
 
-    def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
-        """Objects whose key begins so, by key."""
+    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
+        """Objects whose key begins so, by key.
+
+        Args:
+            most: with it no more are looked at than so many, whichever those are.
+        """
+
+    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
+        """The next part of all keys that begin with `prefix`, each once, in order.
+
+        Args:
+            prefix: ends with a slash.
+            most: no more are looked at than so many, whichever those are.
+        """
 
     def delete(self, key: str) -> None:
         """Remove an object, if there is one. Nobody may be writing it."""

@@ -25,8 +25,8 @@ from pipeline.release.key_sets import (
 from pipeline.release.openssf import OpenssfKey
 from pipeline.release.signed_bundle import sign_bundle
 from pipeline.release.version import NewVersion
+from resources.keys.private_keys import PrivateKeyError, PrivateKeys
 from resources.object_store.conformance import writes_conditionally
-from resources.releases.private_keys import PrivateKeyError, PrivateKeys
 from resources.releases.release_store import (
     NoKeysError,
     PublishedVersion,

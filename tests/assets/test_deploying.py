@@ -106,6 +106,15 @@ def test_the_list_asks_the_target(
     (folder / "versions" / version / "model.onnx").write_bytes(b"no model")
     assert run(home, "list", exits=1)[0]["verdict"] == "damaged"
 
+    current = (folder / "current.json").read_bytes()
+    (folder / "current.json").write_text("{", "utf-8")
+    (one,) = run(home, "list", exits=1)
+    assert (one["verdict"], one["state"]) == ("damaged", None)
+    listed = CliRunner().invoke(app, ["deploy", "list"], obj=home)
+    assert "damaged" in listed.output
+    assert "Remove" in " ".join(listed.output.split())
+    (folder / "current.json").write_bytes(current)
+
     folder.rename(tmp_path / "elsewhere")
     assert run(home, "list", exits=1)[0]["verdict"] == "nothing"
     assert not folder.exists()

@@ -29,6 +29,7 @@ from pipeline.release.version import NewVersion
 from resources.artifacts import Artifact
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.keys.record_keys import RecordKeys
 from resources.paths import Paths
 from resources.releases.publisher import now
 
@@ -52,7 +53,8 @@ class Workshop:
         }
         made: list[ArtifactVersion] = []
         for asset in ASSETS:
-            with self.resources.artifacts.store.staging(f"demo/{asset}") as staged:
+            store = self.resources.artifacts.store
+            with store.staging(f"demo/{asset}") as staged:
                 folder = folders.get(asset)
                 for file in folder.rglob("*") if folder else ():
                     if file.is_file():
@@ -63,7 +65,7 @@ class Workshop:
                 recipe = Recipe(
                     asset=f"demo/{asset}", code_version="c", config={}, inputs=tuple(made)
                 )
-                artifact, record = self.resources.artifacts.store.commit(staged, recorded(recipe))
+                artifact, record = store.commit(staged, recorded(recipe, store.keys))
             made = [*made, artifact.version]
             self.instance.report_runless_asset_event(
                 dg.AssetMaterialization(
@@ -163,6 +165,9 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert all("@" in one["actor"] for one in champion["moves"])
     lineage = found["versions"][0]["manifest"]["lineage"]
     assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
+    signers = found["versions"][0]["manifest"]["record_signers"]
+    assert signers.keys() == lineage.keys()
+    assert set(signers.values()) == {RecordKeys().signing_key().id}
     assert found["versions"][0]["manifest"]["trained_at"] is not None
     assert workshop.run("doctor")["completed"] == []
     renewed = {one["channel"]: one for one in workshop.run("renew")["moves"]}
@@ -188,6 +193,23 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert "is there already" in workshop.run("keys", "openssf", key_file, exits=1)
     for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
+
+
+def test_a_package_whose_record_was_changed_is_not_published(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first"))
+    (record,) = workshop.resources.state.artifacts.glob("demo/runtime_package/builds/*.json")
+    said = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps({**said, "run_id": "forged"}), "utf-8")
+    result = workshop.publish()
+    assert not result.success
+    (failure,) = (one for one in result.all_events if one.is_step_failure)
+    assert "No record that can be trusted says how demo/runtime_package" in str(
+        failure.step_failure_data.error
+    )
+    assert workshop.run("list")["versions"] == []
 
 
 @pytest.mark.slow

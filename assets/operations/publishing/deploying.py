@@ -22,6 +22,7 @@ from pipeline.games.pack import PackError, load_pack
 from pipeline.release.package import RuntimePackage
 from resources.defaults import Resources
 from resources.deployment.deployment import (
+    DamagedTargetError,
     DeployError,
     TargetState,
     look_at,
@@ -84,10 +85,12 @@ class TargetReport:
 
     Attributes:
         verdict: "live": whole, and what was deployed last from here, if anything was; "another
-            model": whole, and put there by somebody else, or by an update; "damaged"; "nothing";
-            "not reached".
+            model": whole, and put there by somebody else, or by an update; "damaged": a file of it,
+            or what the folder says of itself; "nothing"; "not reached".
         record: what was deployed there last from here.
-        problem: why it was not reached.
+        state: what it says; None where it was not reached, or cannot say.
+        problem: why it cannot say.
+        fix: what to do about that.
     """
 
     name: str
@@ -191,7 +194,7 @@ def found_target(resources: Resources, word: str, given: dict[str, str]) -> Name
         settings = TargetSettings(place=word)
         settings = known.get(settings.key, settings)
     settings = settings.model_copy(update=given).with_absolute_paths()
-    return NamedTarget(word if word in named or settings.ssh else settings.place, settings)
+    return NamedTarget(word if word in named else settings.place, settings)
 
 
 @contextmanager
@@ -230,11 +233,12 @@ def _report(
         with reached(settings, _owner(resources), LOOK_PATIENCE) as place:
             state = look_at(place)
     except (OutpostError, DetectorError) as error:
+        verdict: Verdict = "damaged" if isinstance(error, DamagedTargetError) else "not reached"
         return TargetReport(
             target.name,
             settings.place,
             settings.game,
-            "not reached",
+            verdict,
             record,
             None,
             error.problem,

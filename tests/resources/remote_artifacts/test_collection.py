@@ -187,10 +187,13 @@ class World:
     def download(self, key: str, file: Path, report: Report = silent) -> None:
         raise NotImplementedError
 
-    def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
+    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
         with self._request():
             found = [
-                ObjectListing(key, len(self.objects[key].content), self.modified[key])
+                ObjectListing(key, len(self.objects[key].content), modified=self.modified[key])
                 for key in sorted(self.objects)
                 if key.startswith(prefix)
             ]
