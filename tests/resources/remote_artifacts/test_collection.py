@@ -358,6 +358,30 @@ def test_no_interleaving_of_uploads_collections_and_kills_loses_what_is_named(
     check_that_all_else_is_gone(world, library)
 
 
+def test_an_upload_that_took_too_long_looks_again(library: Library) -> None:
+    """It has found blocks of an artifact that is of no use any more, and was forgotten since."""
+    world = World()
+    with virtual(world):
+        run_alone(world, uploader(world, library, "one", reports=False))
+        world.now += 2 * DAY
+        actor = Actor(uploader(world, library, "two", reports=False), offset=0.0)
+        actor.begin()
+        while not world.keys("uploads/"):
+            actor.turn()
+        for _ in range(6):  # until it has found the first block
+            actor.turn()
+        assert actor.stopped_at is not None
+        world.now += 4 * HOUR
+        before = world.keys("blocks/")
+        run_alone(world, collector(world))
+        assert world.keys("blocks/") < before
+        while not actor.is_over:
+            actor.turn()
+            world.check()
+    assert actor.error is None
+    assert f"versions/{library.records['two'].data_version}/manifest.json" in world.objects
+
+
 @pytest.mark.slow
 def test_no_interleaving_of_a_thousand(library: Library) -> None:
     for seed in range(1000):
