@@ -27,7 +27,7 @@ from pipeline.community.classifiers.classifier_program.calibration import (
     lowest_threshold,
 )
 from pipeline.community.classifiers.classifier_program.checkpoints import (
-    Checkpoint,
+    ClassifierCheckpoint,
     moments_of,
     read_checkpoint,
     restore_moments,
@@ -217,7 +217,9 @@ def test_a_checkpoint_brings_back_weights_and_the_optimizers_moments(tmp_path) -
         optimizer.step()
     tensors = {f"network:{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"optimizer:{name}": value for name, value in moments_of(optimizer).items()}
-    Checkpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(tmp_path / "checkpoint.pt")
+    ClassifierCheckpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(
+        tmp_path / "checkpoint.pt"
+    )
     saved = read_checkpoint(tmp_path / "checkpoint.pt")
     assert saved.facts == {"epoch": 3, "classes": ["a", "b"]}
     other = Small(2)
