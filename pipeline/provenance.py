@@ -98,6 +98,16 @@ class Environment(Record):
         return next((f"{name}: {a} then, {b} now" for name, a, b in parts if a != b), None)
 
 
+class RecordSignature(Record):
+    """Whose word a record is; says nothing until it is verified."""
+
+    key_id: str = Field(
+        pattern="^[0-9a-f]{16}$",
+        description="First digits of the SHA-256 of the public key (RFC 8032, 32 bytes).",
+    )
+    signature: str = Field(description="Ed25519 over `Provenance.signed_content`, in base64.")
+
+
 class Provenance(Record):
     """How one version of an artifact was made."""
 
@@ -112,6 +122,9 @@ class Provenance(Record):
         description="Of the process that stored the version; a host that it had the work done on "
         "may have another. None in records of before it was kept.",
     )
+    signature: RecordSignature | None = Field(
+        None, description="None in records of before they were signed, or where no key was."
+    )
 
     @property
     def version(self) -> ArtifactVersion:
@@ -119,6 +132,18 @@ class Provenance(Record):
         return ArtifactVersion(
             asset=self.recipe.asset, partition=self.recipe.partition, data_version=self.data_version
         )
+
+    @property
+    def signed_content(self) -> bytes:
+        """What a signature of the record is made over: all that it says, and what kind it is.
+
+        A field without a value counts as one that is not there, so that one which is added to
+        records leaves signatures of before as they were. One that is added to a part of a record
+        would make them wrong.
+        """
+        said = self.model_dump(mode="json", exclude={"signature"})
+        known = {name: value for name, value in said.items() if value is not None}
+        return f"outpost-record:{digest_of(known)}".encode()
 
 
 def asset_name(asset: str, partition: str | None) -> str:

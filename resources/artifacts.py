@@ -35,7 +35,9 @@ from pipeline.files import replacing, write_text
 from pipeline.manifests import Manifest, Record, manifest_of, problems_in
 from pipeline.progress import Report, silent
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name
+from pipeline.release.lineage.signed_records import SignatureState, signature_state
 from resources.files import last_touched, remove_tree, size_of
+from resources.keys.record_keys import RecordKeys
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.opening import open_store
 from resources.paths import Paths
@@ -45,10 +47,13 @@ from resources.run_log import reporter
 Parsed = TypeVar("Parsed", bound=Record)
 
 REMOTE_VARIABLE = "OUTPOST_ARTIFACTS"
+NESTED = "."
+"""In folders' names, where the key of an asset has a slash within a game; names have no dot."""
 DIRECTORY_DIGITS = 20
 ABANDONED_AFTER_SECONDS = 24 * 3600
 """What is younger may belong to a run that goes on: an artifact that is being written, or one that
 is in place and not yet reported to Dagster."""
+_WRONG_SIGNATURE = "the signature is wrong: the record was changed after it was signed"
 
 
 class ArtifactStoreError(OutpostError):
@@ -73,7 +78,7 @@ class Artifact:
     @cached_property
     def manifest(self) -> Manifest:
         """Read once; the directory never changes."""
-        return Manifest.model_validate_json((self.home / "manifest.json").read_text("utf-8"))
+        return Manifest.model_validate_json((self.home / "manifest.json").read_bytes())
 
     @property
     def is_whole(self) -> bool:
@@ -103,28 +108,36 @@ class ArtifactStore:
     Attributes:
         remote: where other machines find them; None: they are on this one alone.
         report: told how far transfers are.
+        keys: sign the records of what is made here, and say whose signatures count; None: nothing
+            is signed, and no signature verified.
     """
 
     root: Path
     remote: RemoteArtifacts | None = None
     report: Report = silent
+    keys: RecordKeys | None = None
 
     def find_build(self, asset: str, partition: str | None, input_key: str) -> Provenance | None:
         """The record of an earlier build of the same recipe, if its artifact is still whole.
 
-        Afterwards it is here and in the object store, wherever it was found.
+        Afterwards it is here and in the object store, wherever it was found. A record whose
+        signature is wrong is none.
 
         Raises:
             ArtifactStoreError: it is here, and cannot be brought into the object store.
             ObjectStoreError: nobody can say whether another machine has made it.
         """
-        record = _read_record(self._asset_folder(asset, partition) / "builds" / f"{input_key}.json")
+        record = self._believed(
+            self._asset_folder(asset, partition) / "builds" / f"{input_key}.json"
+        )
         if record is not None and self._artifact(record.version).is_whole:
             _renew(self._artifact(record.version))
             self.upload(record)
             return record
         record = self.remote.made_by(input_key) if self.remote else None
         if record is None or record.recipe.asset != asset or record.recipe.partition != partition:
+            return None
+        if self._is_forged(record):
             return None
         try:
             _renew(self.open(record.version))
@@ -270,7 +283,7 @@ class ArtifactStore:
     def _keep_records(self, version: ArtifactVersion) -> tuple[Provenance, ...]:
         """Write here what the object store knows of how a version was made."""
         found = self.remote.records_of(version.data_version) if self.remote else ()
-        kept = tuple(record for record in found if record.version == version)
+        kept = tuple(r for r in found if r.version == version and not self._is_forged(r))
         builds = self._asset_folder(version.asset, version.partition) / "builds"
         for record in kept:
             file = builds / f"{record.recipe.input_key}.json"
@@ -299,11 +312,27 @@ class ArtifactStore:
         What was changed is named by `problems_of`. The object store is asked where there is none
         here.
         """
-        records = (_read_record(file) for file in self._record_files(version))
-        found = tuple(r for r in records if r and r.data_version == version.data_version)
+        records = (self._believed(file) for file in self._record_files(version))
+        found = tuple(r for r in records if r and r.version == version)
         return tuple(
             sorted(found or self._keep_records(version), key=lambda record: record.made_at)
         )
+
+    def signature_of(self, record: Provenance) -> SignatureState:
+        """What the signature of a record is worth here.
+
+        Raises:
+            RecordKeyError: nobody can say whose signatures count.
+        """
+        return signature_state(record, self.keys.trusted if self.keys else dict)
+
+    def _believed(self, file: Path) -> Provenance | None:
+        """What a file says of how a version was made, unless it was changed."""
+        record = _read_record(file)
+        return None if record is None or self._is_forged(record) else record
+
+    def _is_forged(self, record: Provenance) -> bool:
+        return self.signature_of(record) is SignatureState.WRONG
 
     def problems_of(self, version: ArtifactVersion) -> tuple[str, ...]:
         """Every file of a version that is not what its manifest says, and every changed record.
@@ -336,13 +365,27 @@ class ArtifactStore:
     def _changed_records(self, version: ArtifactVersion) -> Iterator[str]:
         """Records that claim a version and cannot be trusted, and those that say nothing any more.
 
-        An unreadable record may be the one of this version.
+        An unreadable record may be the one of this version. The object store is asked where no
+        record here is.
         """
-        for file in self._record_files(version):
-            claim = _parsed(file, Provenance)
-            concerned = claim is None or claim.data_version == version.data_version
-            if concerned and _read_record(file) is None:
+        claims = {file: _parsed(file, Provenance) for file in self._record_files(version)}
+        concerned = [
+            file
+            for file, claim in claims.items()
+            if claim is None or claim.data_version == version.data_version
+        ]
+        for file in concerned:
+            record = _read_record(file)
+            if record is None:
                 yield f"{file}: the record was changed after the build"
+            elif record.version != version:
+                yield f"{file}: the record is that of {record.version}"
+            elif self._is_forged(record):
+                yield f"{file}: {_WRONG_SIGNATURE}"
+        if self.remote is not None and not concerned:
+            for record in self.remote.records_of(version.data_version):
+                if record.version == version and self._is_forged(record):
+                    yield f"{self.remote.record_place(record)}: {_WRONG_SIGNATURE}"
 
     def is_here(self, version: ArtifactVersion) -> bool:
         """Whether a version is on this machine with every file in its size."""
@@ -415,9 +458,11 @@ class ArtifactStore:
 
     def _asset_folder(self, asset: str, partition: str | None) -> Path:
         game, _, name = asset.partition("/")
-        folder = f"{name}@{partition}" if partition else name
+        nested = name.replace("/", NESTED)
+        folder = f"{nested}@{partition}" if partition else nested
         # Records from an object store may be anybody's, and name assets as they please.
-        if any(part == ".." or Path(part).name != part for part in (game, folder)):
+        is_odd = any(part == ".." or Path(part).name != part for part in (game, folder))
+        if is_odd or NESTED in name:
             raise ArtifactStoreError(
                 f"{asset_name(asset, partition)!r} names no folder of the artifact store.",
                 "A record was changed. Find out who can write to where artifacts are kept.",
@@ -439,7 +484,7 @@ class ArtifactStore:
         """The version that a directory holds, or should hold if its manifest was changed."""
         name, _, partition = home.parent.name.partition("@")
         found = ArtifactVersion(
-            asset=f"{home.parent.parent.name}/{name}",
+            asset=f"{home.parent.parent.name}/{name.replace(NESTED, '/')}",
             partition=partition or None,
             data_version=manifest.digest,
         )
@@ -522,7 +567,7 @@ def _read_record(file: Path) -> Provenance | None:
 def _parsed(file: Path, kind: type[Parsed]) -> Parsed | None:
     """What a record or a manifest says, true or not."""
     try:
-        return kind.model_validate_json(file.read_text("utf-8"))
+        return kind.model_validate_json(file.read_bytes())
     except (OSError, ValidationError):
         return None
 
@@ -579,4 +624,4 @@ class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
         folder = Path(self.folder) if self.folder else self.paths.state.artifacts
         location = self.remote or os.environ.get(REMOTE_VARIABLE, "")
         remote = RemoteArtifacts(open_store(location)) if location else None
-        return ArtifactStore(folder, remote, reporter(self._log))
+        return ArtifactStore(folder, remote, reporter(self._log), RecordKeys())

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from resources.artifacts import Artifacts
+from resources.contributions import Contributions
 from resources.cvat import Cvat
 from resources.exports import Exports
 from resources.game_files import GameFiles
@@ -28,6 +29,7 @@ class Resources:
     screenshots: Screenshots
     cvat: Cvat
     releases: Releases
+    contributions: Contributions
 
     @classmethod
     def of(cls, paths: Paths) -> Resources:
@@ -41,6 +43,7 @@ class Resources:
             Screenshots(paths=paths),
             cvat,
             Releases(),
+            Contributions(paths=paths),
         )
 
     @property

@@ -1,4 +1,5 @@
-"""What starts runs by itself: the sensor of exports, the GPU reaper, jobs and schedules.
+"""What starts runs by itself: sensors of exports and contributions, the GPU reaper, jobs.
 
-Read `jobs`, `export_sensor`, `retraining`, `gpu_reaper`. What a run then makes is `graph`.
+Read `jobs`, `export_sensor`, `retraining`, `contribution_sensor`, `gpu_reaper`. What a run then
+makes is `graph`.
 """

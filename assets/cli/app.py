@@ -15,6 +15,7 @@ from rich.table import Table
 from assets.cli.commands.annotate import annotate_app
 from assets.cli.commands.artifacts import artifacts_app
 from assets.cli.commands.batches import batches_app
+from assets.cli.commands.community import community_app
 from assets.cli.commands.cvat import cvat_app
 from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
@@ -50,6 +51,7 @@ app.add_typer(annotate_app, name="annotate")
 app.add_typer(release_app, name="release")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(thresholds_app, name="thresholds")
+app.add_typer(community_app, name="community")
 
 
 @app.command()

@@ -29,6 +29,8 @@ from pipeline.provenance import (
     environment_here,
 )
 from resources.artifacts import Artifact, ArtifactStore
+from resources.keys.private_keys import PrivateKeyError
+from resources.keys.record_keys import RecordKeyError
 from resources.run_log import reporter
 
 NOTICE_LOGGER = logging.getLogger("outpost.notices")
@@ -110,6 +112,20 @@ def build_asset(
     return _result(build, earlier, show, skipped=True)
 
 
+def keep_artifact(
+    build: AssetBuild, version: ArtifactVersion, show: Callable[[Path], Metadata]
+) -> dg.MaterializeResult[Any]:
+    """Report an artifact once more, where its inputs have changed too little to make another.
+
+    Args:
+        build: of the run; its recipe plays no part.
+        version: in the store.
+        show: as of `build_asset`.
+    """
+    *_, record = build.store.provenance_of(version)
+    return _result(build, record, show, skipped=True)
+
+
 def notice(log: Callable[[str], None], message: str) -> None:
     """Tell something into a run's log and to whoever shows notices."""
     log(message)
@@ -175,7 +191,7 @@ def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Prove
     began = build.began_at or time.time()
 
     def describe(data_version: str) -> Provenance:
-        return Provenance(
+        record = Provenance(
             recipe=recipe,
             data_version=data_version,
             run_id=build.context.run.run_id,
@@ -184,6 +200,7 @@ def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Prove
             outpost_version=installed_version("outpost"),
             environment=environment_here(),
         )
+        return _signed(build, record)
 
     with build.store.staging(recipe.asset, recipe.partition) as staged:
         manifest = write(staged)
@@ -194,6 +211,21 @@ def _build(build: AssetBuild, write: Callable[[Path], Manifest | None]) -> Prove
         f"{seconds_in_words(record.seconds)}.",
     )
     return record
+
+
+def _signed(build: AssetBuild, record: Provenance) -> Provenance:
+    """The record with this installation's signature; as it is where no key can be had.
+
+    What was made matters more: `outpost audit` says of a record that it is unsigned.
+    """
+    if build.store.keys is None:
+        return record
+    try:
+        return build.store.keys.sign(record)
+    except (PrivateKeyError, RecordKeyError) as error:
+        unsigned = f"The record of {build.name} stays unsigned. {error.problem} {error.fix}"
+        notice(build.context.log.warning, unsigned)
+        return record
 
 
 def _result(
@@ -211,6 +243,7 @@ def _result(
             "seconds": 0.0 if skipped else record.seconds,
             "made_in_seconds": record.seconds,
             "made_by_run": record.run_id,
+            "record_signed_by": _signer(build.store, record),
             "folder": dg.MetadataValue.path(str(artifact.path)),
             **_other_place(build.store),
             "bytes": artifact.manifest.total_bytes,
@@ -222,6 +255,12 @@ def _result(
             ),
         },
     )
+
+
+def _signer(store: ArtifactStore, record: Provenance) -> str:
+    """The key that signed a record and what it is worth here, for people."""
+    signature = record.signature
+    return f"{signature.key_id} ({store.signature_of(record)})" if signature else "nobody"
 
 
 def _other_place(store: ArtifactStore) -> Metadata:

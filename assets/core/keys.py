@@ -18,6 +18,13 @@ class _Key:
         return dg.AssetKey([keys.game, self._name])
 
 
+class _CommunityKey(_Key):
+    """The key of an asset of a game's community."""
+
+    def __get__(self, keys: "GameKeys", _owner: type) -> dg.AssetKey:
+        return dg.AssetKey([keys.game, "community", self._name])
+
+
 @dataclass(frozen=True)
 class GameKeys:
     """The asset keys of one game: the game's name comes first, so that lineages never mix."""
@@ -42,6 +49,14 @@ class GameKeys:
     prelabels = _Key()
     cvat_task = _Key()
     label_corrections = _Key()
+
+    staged_crops = _CommunityKey()
+    voted_crops = _CommunityKey()
+    text_corrections = _CommunityKey()
+    icon_classifier = _CommunityKey()
+    screen_classifier = _CommunityKey()
+    community_model = _CommunityKey()
+    published_community_model = _CommunityKey()
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":
@@ -88,3 +103,8 @@ class GameKeys:
     def annotation_batches(self) -> dg.DynamicPartitionsDefinition:
         """One partition per batch of frames that goes out to be labelled."""
         return dg.DynamicPartitionsDefinition(name=f"{self.game}_annotation_batches")
+
+    @property
+    def contributors(self) -> dg.DynamicPartitionsDefinition:
+        """One partition per install that contributes."""
+        return dg.DynamicPartitionsDefinition(name=f"{self.game}_contributors")

@@ -4,6 +4,7 @@
 written again. What was published is an artifact that names it, which keeps all that it was made of.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ from pipeline.manifests import digest_of, sha256_of
 from pipeline.provenance import ArtifactVersion, Provenance, asset_name, code_version_of
 from pipeline.release.bundle import Release, release_version
 from pipeline.release.channels import CHALLENGER, CHANNELS
+from pipeline.release.lineage.signed_records import SignatureState, record_of_choice
 from pipeline.release.package import RuntimePackage
 from pipeline.release.published import Publication, PublishedModel
-from pipeline.release.version import NewVersion, evidence_of
+from pipeline.release.version import NewVersion, Publishable, VersionError, evidence_of
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
+from resources.releases.publisher import Publisher
 from resources.releases.release_store import PublishedVersion, ReleaseStore
 from resources.releases.resource import LOCATION_VARIABLE, Releases
 from resources.state import PROJECT_ROOT, is_checkout
@@ -146,20 +149,8 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
             for key in (keys.runtime_package, keys.real_evaluation, keys.onnx_export)
         )
         publisher = releases.publisher(pack.name)
-        sequence = publisher.store.next_sequence(CHALLENGER)
-        version = publisher.publish(new_version(pack.name, store, package, evaluation, export))
-        offered = publisher.store.head(CHALLENGER)
-        if offered is None or offered.version != version.id:
-            reason = f"published by run {context.run.run_id[:8]}"
-            publisher.move(CHALLENGER, version, reason, sequence)
-        publisher.store.settle(CHALLENGER)
-        publication = Publication(
-            place=publisher.store.place,
-            name=pack.name,
-            id=version.id,
-            version=version.manifest.version,
-            manifest_sha256=version.manifest_sha256,
-        )
+        new = new_version(pack.name, store, package, evaluation, export)
+        version, publication = publish(publisher, new, context.run.run_id)
         recipe = publication.model_dump(mode="json")
         inputs = (package, evaluation, export)
         build = AssetBuild(context, store, keys.published_model, code, recipe, inputs)
@@ -172,11 +163,37 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
     return published_model
 
 
+def publish(
+    publisher: Publisher, new: Publishable, run_id: str
+) -> tuple[PublishedVersion, Publication]:
+    """Publish a version and have the challenger's channel offer it."""
+    store = publisher.store
+    sequence = store.next_sequence(CHALLENGER)
+    version = publisher.publish(new)
+    offered = store.head(CHALLENGER)
+    if offered is None or offered.version != version.id:
+        publisher.move(CHALLENGER, version, f"published by run {run_id[:8]}", sequence)
+    store.settle(CHALLENGER)
+    publication = Publication(
+        place=store.place,
+        name=store.name,
+        id=version.id,
+        version=version.manifest.version,
+        manifest_sha256=version.manifest_sha256,
+    )
+    return version, publication
+
+
 def new_version(
     game: str, store: ArtifactStore, package: Artifact, evaluation: Artifact, export: Artifact
 ) -> NewVersion:
-    """A version of three artifacts, with all that they were made from."""
-    opened, records = Evaluation.open(evaluation.path), _records(store, package, evaluation)
+    """A version of three artifacts, with all that they were made from.
+
+    Raises:
+        VersionError: no record that can be trusted says how the package was made.
+    """
+    opened = Evaluation.open(evaluation.path)
+    records = trusted_records(store, package, evaluation)
     weights = (made for made in records if made.recipe.asset.endswith("/trained_weights"))
     trained = next(weights, None)
     return NewVersion(
@@ -184,25 +201,60 @@ def new_version(
         package=RuntimePackage.open(package.path),
         report=opened.report,
         evidence=evidence_of(opened, OnnxExport.open(export.path)),
-        lineage={
-            asset_name(made.recipe.asset, made.recipe.partition): made.data_version
-            for made in records
-        },
+        lineage=lineage_of(records),
+        record_signers=signers_of(store, records),
         trained_at=datetime.fromisoformat(trained.made_at) if trained else None,
         created_at=datetime.fromisoformat(records[0].made_at),
     )
 
 
+def trusted_records(
+    store: ArtifactStore, package: Artifact, *others: Artifact
+) -> tuple[Provenance, ...]:
+    """How a package was made first, then all that it and others were made from.
+
+    Raises:
+        VersionError: no record that can be trusted says how the package was made.
+    """
+    records = _records(store, package, *others)
+    if not records or records[0].version != package.version:
+        asset = package.version.asset.rpartition("/")[2]
+        raise VersionError(
+            f"No record that can be trusted says how {package.version} was made.",
+            f"`outpost audit {package.path}` names what was changed; materialize {asset} again.",
+        )
+    return records
+
+
 def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ...]:
-    """How artifacts were made, and all that they were made from: the first of its kind, once."""
+    """How artifacts were made, and all that they were made from, as the audit follows it."""
     waiting = [artifact.version for artifact in artifacts]
     found: dict[ArtifactVersion, Provenance] = {}
     for version in waiting:  # grows while it is walked
-        record = next(iter(store.provenance_of(version)), None)
+        record = record_of_choice(store.provenance_of(version), store.signature_of)
         if record is not None and version not in found:
             found[version] = record
             waiting.extend(record.recipe.inputs)
     return tuple(found.values())
+
+
+def signers_of(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, str]:
+    """The assets all of whose records trusted keys have signed, to a key."""
+    found, others = dict[str, str](), set[str]()
+    for made in records:
+        name = asset_name(made.recipe.asset, made.recipe.partition)
+        if made.signature and store.signature_of(made) is SignatureState.TRUSTED:
+            found[name] = made.signature.key_id
+        else:
+            others.add(name)
+    return {name: key for name, key in found.items() if name not in others}
+
+
+def lineage_of(records: Iterable[Provenance]) -> dict[str, str]:
+    """Asset, with its partition, to data version."""
+    return {
+        asset_name(made.recipe.asset, made.recipe.partition): made.data_version for made in records
+    }
 
 
 def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:

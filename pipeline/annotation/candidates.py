@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.classify.hashes import perceptual_hash
 from detector_runtime.images import LARGEST_SIDE, SMALLEST_SIDE
 from detector_runtime.system.cores import usable_cores
 from PIL import Image, UnidentifiedImageError
@@ -21,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.annotation.annotation_batch import AnnotationBatchError
 from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.comparing.views import Views, seen_among
-from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, perceptual_hash
+from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint
 from pipeline.labels.images import (
     MAX_PIXELS,
     UNREADABLE,

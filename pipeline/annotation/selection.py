@@ -24,7 +24,7 @@ OPENING_COST = 2.0
 NO_VIEW = 64
 """Bits to the nearest view where there is none: two that have no bit in common."""
 UNRELATED_BITS = 32
-"""Between perceptual hashes of unrelated views, see `labels.fingerprints`."""
+"""Between perceptual hashes of unrelated views, see `pipeline.labels.fingerprints`."""
 
 
 @dataclass(frozen=True)

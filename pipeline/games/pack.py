@@ -2,8 +2,8 @@
 
 A pack is a folder of YAML files, one per section of `GamePack`: `pack.yaml` holds the sections that
 are short, and `classes.yaml`, `sprites.yaml`, `terrain.yaml`, `scenes.yaml`, `merge.yaml`,
-`training.yaml` and `retrain.yaml` one section each. A section may stand in `pack.yaml` instead,
-never in both.
+`training.yaml`, `retrain.yaml` and `community.yaml` one section each. A section may stand in
+`pack.yaml` instead, never in both.
 """
 
 from __future__ import annotations
@@ -30,11 +30,21 @@ from pipeline.games.sections.base import (
     ShareRange,
     ZoomRange,
 )
+from pipeline.games.sections.community import CommunityRules
 from pipeline.games.sections.images import HexRules, Rgb, TeamShades
 from pipeline.games.sections.scenes import SceneRules
 
 PACKS_FOLDER = Path(__file__).parent
-SECTION_FILES = ("classes", "sprites", "terrain", "scenes", "merge", "training", "retrain")
+SECTION_FILES = (
+    "classes",
+    "sprites",
+    "terrain",
+    "scenes",
+    "merge",
+    "training",
+    "retrain",
+    "community",
+)
 
 TerrainClass = Literal[
     "void", "water", "shallows", "beach", "farm", "road", "snow", "ice", "placeholder", "land"
@@ -396,6 +406,9 @@ class GamePack(Section):
     retrain: RetrainRules = RetrainRules()
     thresholds: ThresholdRules = ThresholdRules()
     annotation: AnnotationRules = AnnotationRules()
+    community: CommunityRules | None = Field(
+        None, description="What players contribute; without it the game has no community assets."
+    )
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ class Bill(BaseModel):
         if not file.is_file():
             return None
         try:
-            return cls.model_validate_json(file.read_text(encoding="utf-8"))
+            return cls.model_validate_json(file.read_bytes())
         except ValidationError as error:
             raise BillError(
                 f"{file} is not the bill of a job: {error}",

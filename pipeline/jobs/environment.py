@@ -25,6 +25,6 @@ class JobEnvironment(BaseModel):
     def of(cls, outputs: Path) -> JobEnvironment | None:
         """The environment among a job's outputs; None where the program never came to it."""
         try:
-            return cls.model_validate_json((outputs / ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+            return cls.model_validate_json((outputs / ENVIRONMENT_FILE).read_bytes())
         except (OSError, ValidationError):
             return None

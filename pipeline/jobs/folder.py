@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import OutpostError
@@ -16,6 +16,8 @@ from pipeline.links import link_file, link_tree
 
 SHARED = ("pipeline.jobs.program", "detector_runtime.system.cores")
 """What every packed program may import beside itself."""
+Program = str | Path | Sequence[str]
+"""See `pack_program`."""
 ENTRY = """import sys
 
 from {package}.main import main
@@ -31,7 +33,7 @@ class JobError(OutpostError):
 
 def write_job_folder(
     folder: Path,
-    program: str | Path,
+    program: Program,
     job: str,
     inputs: Mapping[str, Path],
     resume: Path | None = None,
@@ -72,7 +74,7 @@ def write_job_folder(
     return file
 
 
-def pack_program(program: str | Path, target: Path) -> None:
+def pack_program(program: Program, target: Path) -> None:
     """Pack a program as one file that `python FILE` runs (a zipapp); same code, same bytes.
 
     Its modules keep their names, and so do those of `SHARED` that come along; the packages above
@@ -80,16 +82,18 @@ def pack_program(program: str | Path, target: Path) -> None:
 
     Args:
         program: dotted name of a package, whose `main.main(arguments)` returns the exit code; or
-            a single script, which is copied.
+            several names, of which the others are packages that it imports; or a single script,
+            which is copied.
         target: the file to write.
     """
     if isinstance(program, Path):
         shutil.copyfile(program, target)
         return
-    modules = dict(item for name in (program, *SHARED) for item in _modules_of(name))
+    named = (program,) if isinstance(program, str) else tuple(program)
+    modules = dict(item for name in (*named, *SHARED) for item in _modules_of(name))
     above = {parent for file in modules for parent in PurePosixPath(file).parents if parent.name}
     entries = {f"{parent}/__init__.py": b"" for parent in above}
-    entries["__main__.py"] = ENTRY.format(package=program).encode()
+    entries["__main__.py"] = ENTRY.format(package=named[0]).encode()
     # A checkout on Windows may have other line ends.
     entries |= {file: path.read_bytes().replace(b"\r\n", b"\n") for file, path in modules.items()}
     with zipfile.ZipFile(target, "w") as archive:

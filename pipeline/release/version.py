@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from detector_runtime.bundle import MANIFEST_NAME, BundleManifest, FileDigest
 from detector_runtime.updates.documents import (
@@ -33,9 +33,22 @@ class VersionError(OutpostError):
     """A folder that holds no version, or not all of it."""
 
 
+class Publishable(Protocol):
+    """What can be published: files, and what is signed of them."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Every file but the manifest, by the name under which it travels."""
+        ...
+
+    def manifest(self, sequence: int, previous: str | None) -> Manifest:
+        """What is signed of it; see `NewVersion.manifest`."""
+        ...
+
+
 @dataclass(frozen=True)
 class NewVersion:
-    """What is to be published.
+    """A detector that is to be published.
 
     Attributes:
         name: of the model, which is the game's.
@@ -43,6 +56,7 @@ class NewVersion:
         report: what the model scores on real frames.
         evidence: further files by the name under which they travel.
         lineage: asset to data version, of everything that the model was made from.
+        record_signers: of these, the assets whose records trusted keys have signed, to the key.
         trained_at: None where nothing tells.
         created_at: when the package was made, so that a second publication has the same bytes.
     """
@@ -52,6 +66,7 @@ class NewVersion:
     report: EvaluationReport
     evidence: Mapping[str, Path]
     lineage: Mapping[str, str]
+    record_signers: Mapping[str, str]
     trained_at: datetime | None
     created_at: datetime
 
@@ -78,6 +93,7 @@ class NewVersion:
             trained_at=self.trained_at,
             metrics=self._metrics(),
             lineage=dict(self.lineage),
+            record_signers=dict(self.record_signers),
             previous=previous,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from pipeline.jobs.events import EpochEvent
 from pipeline.training.results import EpochMetrics
 
 PANEL_WIDTH = 330
@@ -27,25 +28,40 @@ class Curve:
     dashes: str = ""
 
 
+@dataclass(frozen=True)
+class CurvePanel:
+    """A drawing of some curves, from 0 to the ceiling or to the largest value."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    ceiling: float | None = None
+
+
 def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
     """Losses (validation dashed) and mAP over epochs, as the text of an SVG.
 
     Text and lines alone, a few kilobytes, so that it fits into an event of the run. Where a stage
     of training follows another, a line stands between them and each begins with its name.
     """
-    starts = _starts(epochs)
-    marks = "".join(_marks(epochs, starts))
     maps = (
         Curve("mAP50", COLOURS[0], tuple(epoch.map50 for epoch in epochs)),
         Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
     )
     panels = (
-        _panel("loss (dashed: validation)", _loss_curves(epochs), starts, ceiling=None) + marks,
-        _panel("mAP on the validation list", maps, starts, ceiling=1.0) + marks,
+        CurvePanel("loss (dashed: validation)", _loss_curves(epochs)),
+        CurvePanel("mAP on the validation list", maps, ceiling=1.0),
     )
+    return draw_panels(panels, epochs)
+
+
+def draw_panels(panels: Sequence[CurvePanel], epochs: Sequence[EpochEvent]) -> str:
+    """Curves over the epochs of any training, beside each other, as the text of an SVG."""
+    starts = _starts(epochs)
+    marks = "".join(_marks(epochs, starts))
+    drawn = [_panel(panel, starts) + marks for panel in panels]
     placed = (
         f'<g transform="translate({index * PANEL_WIDTH},0)">{panel}</g>'
-        for index, panel in enumerate(panels)
+        for index, panel in enumerate(drawn)
     )
     width = PANEL_WIDTH * len(panels)
     return (
@@ -66,7 +82,7 @@ def _loss_curves(epochs: Sequence[EpochMetrics]) -> tuple[Curve, ...]:
     return tuple(curves)
 
 
-def _starts(epochs: Sequence[EpochMetrics]) -> list[int]:
+def _starts(epochs: Sequence[EpochEvent]) -> list[int]:
     """Where the first epoch of each stage stands."""
     return [
         index
@@ -75,7 +91,7 @@ def _starts(epochs: Sequence[EpochMetrics]) -> list[int]:
     ]
 
 
-def _marks(epochs: Sequence[EpochMetrics], starts: Sequence[int]) -> Iterator[str]:
+def _marks(epochs: Sequence[EpochEvent], starts: Sequence[int]) -> Iterator[str]:
     """Where each stage begins and where all ends; names where there are several stages."""
     for index in starts:
         x = _x_of(index, len(epochs))
@@ -97,14 +113,12 @@ def _x_of(index: int, count: int) -> float:
     return MARGIN + (RIGHT - MARGIN) * (index / (count - 1) if count > 1 else 0.5)
 
 
-def _panel(
-    title: str, curves: Sequence[Curve], starts: Sequence[int], ceiling: float | None
-) -> str:
-    known = [value for curve in curves for value in curve.values if value is not None]
-    top = ceiling or max(known, default=1.0) or 1.0
-    parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(title)}</text>', *_axes(top)]
-    parts += [_line(curve, starts, top) for curve in curves]
-    parts += _legend([curve for curve in curves if curve.name])
+def _panel(panel: CurvePanel, starts: Sequence[int]) -> str:
+    known = [value for curve in panel.curves for value in curve.values if value is not None]
+    top = panel.ceiling or max(known, default=1.0) or 1.0
+    parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(panel.title)}</text>', *_axes(top)]
+    parts += [_line(curve, starts, top) for curve in panel.curves]
+    parts += _legend([curve for curve in panel.curves if curve.name])
     return "".join(parts)
 
 

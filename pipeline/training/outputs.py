@@ -16,7 +16,9 @@ from pipeline.jobs.program.constants import (
     JOB_FILE,
     LOG_FILE,
     OUTPUTS_FOLDER,
+    PROGRAM_FILE,
 )
+from pipeline.manifests import sha256_of
 from pipeline.training.detector_program.constants import (
     BEST_WEIGHTS,
     LAST_WEIGHTS,
@@ -116,7 +118,7 @@ class TrainingOutputs:
 
 @dataclass(frozen=True)
 class TrainedWeights(TrainingOutputs):
-    """The artifact `trained_weights`: what a finished training made, and its exact job."""
+    """The artifact `trained_weights`: what a finished training made, its exact job and program."""
 
     spec: TrainingSpec
 
@@ -135,6 +137,12 @@ class TrainedWeights(TrainingOutputs):
                 )
         return cls(folder, read_job(folder / JOB_FILE))
 
+    @property
+    def program_sha256(self) -> str | None:
+        """Digest of the program that ran; None in artifacts of before it was kept."""
+        file = self.folder / PROGRAM_FILE
+        return sha256_of(file) if file.is_file() else None
+
     @classmethod
     def write(cls, folder: Path, job: Path) -> TrainedWeights:
         """Fill an empty folder with what the job in another one has made.
@@ -150,4 +158,5 @@ class TrainedWeights(TrainingOutputs):
         if (outputs / PLOTS).is_dir():
             shutil.copytree(outputs / PLOTS, folder / PLOTS)
         shutil.copyfile(job / JOB_FILE, folder / JOB_FILE)
+        shutil.copyfile(job / PROGRAM_FILE, folder / PROGRAM_FILE)
         return cls.open(folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -45,10 +45,12 @@ class ObjectListing:
 
     Attributes:
         size: bytes.
+        tag: changes whenever the object does; not the one of `StoredObject`.
     """
 
     key: str
     size: int
+    tag: str = field(default="", compare=False)
 
 
 class ObjectStore(Protocol):
@@ -105,8 +107,20 @@ class ObjectStore(Protocol):
             ObjectTooShortError: it ends before them.
         """
 
-    def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
-        """Objects whose key begins so, by key."""
+    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
+        """Objects whose key begins so, by key.
+
+        Args:
+            most: with it no more are looked at than so many, whichever those are.
+        """
+
+    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
+        """The next part of all keys that begin with `prefix`, each once, in order.
+
+        Args:
+            prefix: ends with a slash.
+            most: no more are looked at than so many, whichever those are.
+        """
 
     def delete(self, key: str) -> None:
         """Remove an object, if there is one. Nobody may be writing it."""

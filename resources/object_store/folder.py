@@ -20,12 +20,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -148,13 +150,21 @@ class FolderStore:
             raise too_short(key, self.place)
         return content
 
-    def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
+    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
         """See `ObjectStore`."""
         if prefix:
             checked_key(prefix.removesuffix("/"))
         with self._explained():
-            found = sorted(self._listed(prefix), key=lambda one: one.key)
+            found = sorted(islice(self._listed(prefix), most), key=lambda one: one.key)
         yield from found
+
+    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
+        """See `ObjectStore`."""
+        place = self.root / checked_key(prefix.removesuffix("/"))
+        with self._explained(), suppress(FileNotFoundError), os.scandir(place) as entries:
+            folders = (one.name for one in entries if one.is_dir(follow_symlinks=False))
+            return tuple(sorted(islice(folders, most)))
+        return ()
 
     def delete(self, key: str) -> None:
         """See `ObjectStore`."""
@@ -171,7 +181,10 @@ class FolderStore:
                 key = file.relative_to(self.root).as_posix()
                 if not name.startswith(".") and key.startswith(prefix):
                     with suppress(FileNotFoundError):
-                        yield ObjectListing(key, file.stat().st_size)
+                        status = file.stat()
+                        # What else has a name in a folder, such as a pipe, would never end.
+                        if stat.S_ISREG(status.st_mode):
+                            yield ObjectListing(key, status.st_size, str(status.st_mtime_ns))
 
     def _newest(self, key: str) -> tuple[int, StoredObject] | None:
         """The object and how often it was replaced.

@@ -131,21 +131,44 @@ class S3Store:
             raise too_short(key, self.place)
         return content
 
-    def listing(self, prefix: str = "") -> Iterator[ObjectListing]:
+    def listing(self, prefix: str = "", most: int | None = None) -> Iterator[ObjectListing]:
         """See `ObjectStore`."""
         if prefix:
             checked_key(prefix.removesuffix("/"))
-        pages = self._client.get_paginator("list_objects_v2")
 
         def ask() -> list[ObjectListing]:
             return [
-                ObjectListing(self._key_of(one["Key"]), one["Size"])
-                for page in pages.paginate(Bucket=self.bucket, Prefix=self._path(prefix))
+                ObjectListing(self._key_of(one["Key"]), one["Size"], one["ETag"])
+                for page in self._pages(prefix, most)
                 for one in page.get("Contents", ())
             ]
 
         # Servers list in the order of bytes, as Amazon does, or in one of their own.
         yield from sorted(self._asked(prefix, ask), key=lambda one: one.key)
+
+    def folders(self, prefix: str, most: int) -> tuple[str, ...]:
+        """See `ObjectStore`."""
+        checked_key(prefix.removesuffix("/"))
+
+        def ask() -> set[str]:
+            return {
+                self._key_of(one["Prefix"]).removeprefix(prefix).removesuffix("/")
+                for page in self._pages(prefix, most, Delimiter="/")
+                for one in page.get("CommonPrefixes", ())
+            }
+
+        return tuple(sorted(self._asked(prefix, ask)))
+
+    def _pages(self, prefix: str, most: int | None, **options: str) -> Iterator[Any]:
+        """Answers to a listing, of a thousand entries at most each."""
+        return iter(
+            self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket,
+                Prefix=self._path(prefix),
+                PaginationConfig={"MaxItems": most},
+                **options,
+            )
+        )
 
     def delete(self, key: str) -> None:
         """See `ObjectStore`."""

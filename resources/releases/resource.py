@@ -7,8 +7,8 @@ import os
 import dagster as dg
 from pydantic import Field
 
+from resources.keys.private_keys import PrivateKeys
 from resources.object_store.opening import open_store
-from resources.releases.private_keys import PrivateKeys
 from resources.releases.publisher import Publisher, this_user
 from resources.releases.release_store import ReleaseError, ReleaseStore
 

@@ -91,6 +91,10 @@ class RemoteArtifacts:
         needed = {_manifest_key(record.data_version), _record_key(record)}
         return needed <= self._keys_of(record.data_version)
 
+    def record_place(self, record: Provenance) -> str:
+        """Where a record lies, for people."""
+        return f"{_record_key(record)} in {self.place}"
+
     def holds_version(self, data_version: str) -> bool:
         """Whether all of a version is there."""
         return _manifest_key(data_version) in self._keys_of(data_version)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from detector_runtime.classify.hashes import perceptual_hash
 from doubles.artifacts import write_export_reports, write_stored_batch
 from doubles.models import NOTHING, export_metadata, write_detector
 from doubles.pages import newest
@@ -26,7 +27,6 @@ from pipeline.games.pack import GamePack, PackError, load_pack
 from pipeline.labels.batches import Batch, Frame
 from pipeline.labels.boxes import Box, LabelledBox
 from pipeline.labels.comparing.thumbnails import thumbnail_of
-from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.manifests import sha256_of
 
 SESSIONS = ("hill", "shore", "wood")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from doubles.artifacts import recorded
+from doubles.artifacts import recorded, write_trained_weights
 from doubles.releases import new_version
 from typer.testing import CliRunner
 
 from assets.cli.app import app
 from assets.operations.lineage.audit import audit_model, bill_of_materials, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
+from pipeline.jobs.bill import Bill
 from pipeline.manifests import sha256_of
 from pipeline.provenance import Provenance, Recipe
 from resources.artifacts import ArtifactStore
@@ -23,6 +24,7 @@ from resources.paths import Paths
 from resources.state import STATE_VARIABLE
 
 GAME = "owngame"
+BILL = Bill(provider="local", host="anna-laptop", gpu=None, usd_per_hour=0, seconds=9, usd=0)
 SPRITE = "graphics/knight.sld"
 
 
@@ -66,7 +68,9 @@ def model(resources: Resources, game: Path, tmp_path: Path) -> Path:
     )
     made_from = (indexed.version,)
     recipe = Recipe(asset=f"{GAME}/trained_weights", code_version="c", config={}, inputs=made_from)
-    commit(store, recipe, {"best.pt": b"weights"})
+    with store.staging(recipe.asset) as staged:
+        write_trained_weights(staged, BILL, {"device": "CPU, 2 cores", "weights": None})
+        store.commit(staged, recorded(recipe, store.keys))
     file = tmp_path / "best.pt"
     file.write_bytes(b"weights")
     return file
@@ -77,7 +81,7 @@ def commit(store: ArtifactStore, recipe: Recipe, files: dict[str, bytes]) -> Pro
         for name, content in files.items():
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             (staged / name).write_bytes(content)
-        _, record = store.commit(staged, recorded(recipe))
+        _, record = store.commit(staged, recorded(recipe, store.keys))
     return record
 
 
@@ -151,11 +155,19 @@ def test_the_command_takes_the_pack_and_shows_the_note(
         return CliRunner().invoke(app, ["audit", str(model), *arguments], env=environment)
 
     unknown = outpost()
-    assert unknown.exit_code == 0, unknown.output
+    assert unknown.exit_code == 3, unknown.output
+    assert "1 thing not verified" in unknown.stdout
     assert "Note:" in unknown.stderr
     assert "Differs" not in unknown.stderr
+    verified = outpost("--pack", str(pack))
+    assert verified.exit_code == 0, verified.output
+    assert "signed by a trusted key" in verified.stdout.replace("\n", " ")
+    for said in ("seed 42", "yolo26n.yaml from scratch", "CPU, 2 cores", "USD 0.0000"):
+        assert said in verified.stdout
+    assert "anna" not in verified.stdout
     known = json.loads(outpost("--pack", str(pack), "--json").stdout)
-    assert known["notes"] == []
+    assert (known["notes"], known["unverified"]) == ([], [])
+    assert {link["signature"] for link in known["chain"]} == {"trusted"}
     assert known["subject_sha256"] == hashlib.sha256(b"weights").hexdigest()
 
 
@@ -169,6 +181,9 @@ def test_the_command_writes_or_prints_a_bill_of_materials(
     printed = outpost("--bom", "cyclonedx")
     assert printed.exit_code == 0, printed.output
     names = {part["name"] for part in json.loads(printed.stdout)["components"]}
+    assert "anna" not in printed.stdout
+    (made,) = json.loads(printed.stdout)["formulation"]
+    assert [one["name"] for one in made["workflows"]] == ["training"]
     assert {f"{GAME}/game_files", f"{GAME}/trained_weights"} <= names
     file = tmp_path / "new" / "bill.json"
     assert outpost("--bom", str(file)).exit_code == 0

@@ -1,5 +1,7 @@
 """Making an asset: on real instances, skipped when unchanged, explained when it cannot be."""
 
+import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,16 @@ import dagster as dg
 import pytest
 from doubles.pages import newest, shown
 
-from assets.core.building import AssetBuild, NotMaterializedError, build_asset, latest
+from assets.core.building import (
+    NOTICE_LOGGER,
+    AssetBuild,
+    NotMaterializedError,
+    build_asset,
+    latest,
+)
+from pipeline.release.lineage.signed_records import SignatureState
 from resources.artifacts import ArtifactMissingError, Artifacts
+from resources.keys.private_keys import FOLDER_VARIABLE
 from resources.paths import Paths
 
 SOURCE, COPY = dg.AssetKey(["toy", "source"]), dg.AssetKey(["toy", "copy"])
@@ -138,3 +148,39 @@ def test_the_page_says_what_it_was_made_from(bench: Bench) -> None:
     bench.run(source, copy)
     version = latest(bench.instance, bench.artifacts.store, SOURCE).version.data_version
     assert version[:12] in bench.metadata(COPY)["made_from"]
+
+
+def test_a_record_is_signed_and_the_page_says_by_whom(bench: Bench) -> None:
+    bench.run(source)
+    store = bench.artifacts.store
+    (record,) = store.builds()
+    assert record.signature is not None
+    assert store.signature_of(record) is SignatureState.TRUSTED
+    shown_as = bench.metadata(SOURCE)["record_signed_by"]
+    assert shown_as == f"{record.signature.key_id} (trusted)"
+
+
+def test_where_no_key_can_be_kept_it_is_made_all_the_same_and_said(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "file" / "keys"))
+    with caplog.at_level(logging.INFO, NOTICE_LOGGER.name):
+        assert bench.run(source) == ["source"]
+    (record,) = bench.artifacts.store.builds()
+    assert record.signature is None
+    assert bench.metadata(SOURCE)["record_signed_by"] == "nobody"
+    (said,) = (one.getMessage() for one in caplog.records if "unsigned" in one.getMessage())
+    assert said.startswith("The record of toy/source stays unsigned.")
+    assert FOLDER_VARIABLE in said, "what to do"
+    monkeypatch.undo()
+    assert bench.run(source) == [], "an unsigned record counts as before"
+
+
+def test_a_forged_record_makes_nothing_reused(bench: Bench) -> None:
+    bench.run(source)
+    (file,) = bench.artifacts.store.root.rglob("builds/*.json")
+    said = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**said, "run_id": "forged"}), encoding="utf-8")
+    assert bench.run(source) == ["source"]
+    assert bench.run(source) == []

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from detector_runtime.updates.signatures import SigningKey
 from doubles.artifacts import recorded
 from doubles.releases import new_version
 from doubles.targets import run_in_this_process
@@ -19,16 +20,18 @@ from typer.testing import CliRunner
 from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.definitions import build_definitions
-from assets.graph.release import release_assets
+from assets.graph.release import release_assets, signers_of
 from detector_runtime import ModelUpdater
 from pipeline.games.pack import load_pack
 from pipeline.provenance import ArtifactVersion, Recipe
 from pipeline.release.channels import LIFETIME
+from pipeline.release.lineage.signed_records import sign_record
 from pipeline.release.published import PublishedModel
 from pipeline.release.version import NewVersion
 from resources.artifacts import Artifact
 from resources.defaults import Resources
 from resources.instance import open_instance
+from resources.keys.record_keys import RecordKeys
 from resources.paths import Paths
 from resources.releases.publisher import now
 
@@ -52,7 +55,8 @@ class Workshop:
         }
         made: list[ArtifactVersion] = []
         for asset in ASSETS:
-            with self.resources.artifacts.store.staging(f"demo/{asset}") as staged:
+            store = self.resources.artifacts.store
+            with store.staging(f"demo/{asset}") as staged:
                 folder = folders.get(asset)
                 for file in folder.rglob("*") if folder else ():
                     if file.is_file():
@@ -63,7 +67,7 @@ class Workshop:
                 recipe = Recipe(
                     asset=f"demo/{asset}", code_version="c", config={}, inputs=tuple(made)
                 )
-                artifact, record = self.resources.artifacts.store.commit(staged, recorded(recipe))
+                artifact, record = store.commit(staged, recorded(recipe, store.keys))
             made = [*made, artifact.version]
             self.instance.report_runless_asset_event(
                 dg.AssetMaterialization(
@@ -172,6 +176,9 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert all("@" in one["actor"] for one in champion["moves"])
     lineage = found["versions"][0]["manifest"]["lineage"]
     assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
+    signers = found["versions"][0]["manifest"]["record_signers"]
+    assert signers.keys() == lineage.keys()
+    assert set(signers.values()) == {RecordKeys().signing_key().id}
     assert found["versions"][0]["manifest"]["trained_at"] is not None
     assert workshop.run("doctor")["completed"] == []
     renewed = {one["channel"]: one for one in workshop.run("renew")["moves"]}
@@ -197,6 +204,35 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert "is there already" in workshop.run("keys", "openssf", key_file, exits=1)
     for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
+
+
+def test_a_signer_is_named_where_all_records_of_an_asset_have_one(tmp_path: Path) -> None:
+    store = Resources.of(Paths.below(tmp_path)).artifacts.store
+    recipe = Recipe(asset="demo/cvat_merge", code_version="c", config={})
+    assert store.keys is not None
+    unsigned, signed = recorded(recipe)("a" * 64), recorded(recipe, store.keys)("b" * 64)
+    key = store.keys.signing_key().id
+    assert signers_of(store, [signed]) == {"demo/cvat_merge": key}
+    assert signers_of(store, [signed, unsigned]) == signers_of(store, [unsigned, signed]) == {}
+    stranger = sign_record(signed, SigningKey(b"1" * 32))
+    assert signers_of(store, [stranger]) == {}
+
+
+def test_a_package_whose_record_was_changed_is_not_published(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.run("keys", "init")
+    workshop.package(new_version(tmp_path / "first"))
+    (record,) = workshop.resources.state.artifacts.glob("demo/runtime_package/builds/*.json")
+    said = json.loads(record.read_text("utf-8"))
+    record.write_text(json.dumps({**said, "run_id": "forged"}), "utf-8")
+    result = workshop.publish()
+    assert not result.success
+    (failure,) = (one for one in result.all_events if one.is_step_failure)
+    assert "No record that can be trusted says how demo/runtime_package" in str(
+        failure.step_failure_data.error
+    )
+    assert workshop.run("list")["versions"] == []
 
 
 @pytest.mark.slow

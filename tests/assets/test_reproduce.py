@@ -72,11 +72,16 @@ class Copy:
     def replace_record(self, asset: str, change: Callable[[Provenance], Provenance]) -> Provenance:
         """As if the same bytes had been made in another way."""
         old = self.record(asset)
-        new = change(old)
+        new = self.sign(change(old))
         folder = self.store.root / asset / "builds"
         (folder / f"{old.recipe.input_key}.json").unlink()
         (folder / f"{new.recipe.input_key}.json").write_text(new.model_dump_json(), "utf-8")
         return new
+
+    def sign(self, record: Provenance) -> Provenance:
+        """As this installation signs what it makes."""
+        assert self.store.keys is not None
+        return self.store.keys.sign(record)
 
     def file_of(self, asset: str, pattern: str) -> Path:
         files = self.store.files_of(self.record(asset).version)
@@ -240,9 +245,8 @@ def test_a_changed_list_of_a_versions_files_is_not_believed(copy: Copy) -> None:
 
 def test_of_several_records_that_of_this_code_counts(copy: Copy) -> None:
     old = copy.record(MERGE)
-    later = with_recipe(code_version="0123456789abcdef")(old).model_copy(
-        update={"made_at": "2999-01-01T00:00:00+00:00"}
-    )
+    other = with_recipe(code_version="0123456789abcdef")(old)
+    later = copy.sign(other.model_copy(update={"made_at": "2999-01-01T00:00:00+00:00"}))
     builds = copy.store.root / MERGE / "builds"
     (builds / f"{later.recipe.input_key}.json").write_text(later.model_dump_json(), "utf-8")
     again = reproduce(copy.resources, MERGE)

@@ -55,6 +55,7 @@ from annotation_games import (
     cut_out,
 )
 from box_savings import Run, figures_of
+from detector_runtime.classify.hashes import perceptual_hash
 from PIL import Image
 
 from assets.graph.evaluation import thresholds_of
@@ -65,7 +66,6 @@ from pipeline.evaluation.detecting import LOWEST_SCORE, scored_boxes
 from pipeline.evaluation.frames import JudgedFrame
 from pipeline.evaluation.metrics.scores import Judgement, score_frames
 from pipeline.games.pack import GamePack
-from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.manifests import digest_of
 from resources.state import StateFolder
 

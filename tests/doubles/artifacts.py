@@ -11,27 +11,39 @@ from pydantic import TypeAdapter
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import ParityReport
 from pipeline.files import write_json
+from pipeline.jobs.bill import Bill
 from pipeline.labels.batches import Batch, BatchReport, SourceExport
 from pipeline.labels.coverage import ClassCoverage
 from pipeline.labels.merge import MergeSummary
 from pipeline.provenance import Provenance, Recipe
 from pipeline.scenes.dataset.synthetic_set import SetSummary, SyntheticSet
+from pipeline.training.job import TrainingSpec
+from resources.keys.record_keys import RecordKeys
 
 CLOSE = ParityReport(
     images=1, detections=1, matched=1, unmatched=0, max_box_pixels=0.0, max_score_difference=0.0
 )
 
 
-def recorded(recipe: Recipe) -> Callable[[str], Provenance]:
-    """Describes a build of a recipe, by its data version, for `ArtifactStore.commit`."""
-    return lambda data_version: Provenance(
-        recipe=recipe,
-        data_version=data_version,
-        run_id="by hand",
-        made_at="2026-01-01T00:00:00+00:00",
-        seconds=1.0,
-        outpost_version="0",
-    )
+def recorded(recipe: Recipe, keys: RecordKeys | None = None) -> Callable[[str], Provenance]:
+    """Describes a build of a recipe, by its data version, for `ArtifactStore.commit`.
+
+    Args:
+        keys: whose signing key signs it; None: nobody's.
+    """
+
+    def describe(data_version: str) -> Provenance:
+        record = Provenance(
+            recipe=recipe,
+            data_version=data_version,
+            run_id="by hand",
+            made_at="2026-01-01T00:00:00+00:00",
+            seconds=1.0,
+            outpost_version="0",
+        )
+        return keys.sign(record) if keys else record
+
+    return describe
 
 
 def write_stored_batch(folder: Path, batch: Batch) -> None:
@@ -103,3 +115,13 @@ def write_export_reports(folder: Path, classes: Sequence[str]) -> None:
     contract = check_onnx_contract(folder / "model.onnx", classes)
     write_json(folder / "contract.json", contract.model_dump(mode="json"))
     write_json(folder / "parity.json", CLOSE.model_dump(mode="json"))
+
+
+def write_trained_weights(folder: Path, bill: Bill, environment: Mapping[str, Any]) -> None:
+    """What a training leaves: weights that are none, its job and program, its host and bill."""
+    (folder / "best.pt").write_bytes(b"weights")
+    (folder / "program.pyz").write_bytes(b"program")
+    spec = TrainingSpec(game="toy", class_names=("knight",))
+    write_json(folder / "job.json", spec.model_dump(mode="json"))
+    write_json(folder / "environment.json", dict(environment))
+    bill.write_if_possible(folder, print)

@@ -12,8 +12,8 @@ from detector_runtime.updates.updater import ModelUpdater
 
 from pipeline.release.channels import CHAMPION
 from pipeline.release.version import NewVersion
+from resources.keys.private_keys import PrivateKeys
 from resources.object_store.folder import FolderStore
-from resources.releases.private_keys import PrivateKeys
 from resources.releases.publisher import Publisher
 from resources.releases.release_store import ReleaseStore
 
@@ -62,17 +62,17 @@ def tell(home: Path, actor: str, versions: Iterable[NewVersion], said: Connectio
 
 def _announce(say: Callable[[str], None]) -> None:
     """Have a check say when what was fetched is tried out, and when it gets its place."""
-    try_bundle, keep = checking.try_bundle, ModelFolder.keep
+    try_version, keep = checking.try_version, ModelFolder.keep
 
     def tried_out(folder: Path, manifest: checking.Manifest) -> object:
         say("try out")
-        return try_bundle(folder, manifest)
+        return try_version(folder, manifest)
 
     def kept(self: ModelFolder, incoming: Path) -> None:
         say("switch")
         keep(self, incoming)
 
-    checking.try_bundle = tried_out  # type: ignore[assignment]
+    checking.try_version = tried_out  # type: ignore[assignment]
     ModelFolder.keep = kept  # type: ignore[method-assign]
 
 

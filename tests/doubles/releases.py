@@ -62,6 +62,7 @@ def new_version(folder: Path, found: int = 16, name: str = "demo") -> NewVersion
         report=report,
         evidence=evidence_of(evaluation, export),
         lineage={f"{name}/{asset}": "0" * 64 for asset in REQUIRED_LINEAGE},
+        record_signers={f"{name}/{asset}": "1" * 16 for asset in REQUIRED_LINEAGE},
         trained_at=NOON,
         created_at=NOON,
     )

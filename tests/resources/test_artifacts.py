@@ -238,6 +238,16 @@ def test_versions_are_found_by_a_file_that_they_hold(store: ArtifactStore) -> No
     assert store.versions_holding("0" * 64, digest) == (version,)
 
 
+def test_the_key_of_an_asset_may_have_a_part_more(store: ArtifactStore) -> None:
+    made = Recipe(asset="demo/community/crops", partition="a.b", code_version="c", config={})
+    version = build(store, made, b"one")
+    assert store.open(version).path.parents[1].name == "community.crops@a.b"
+    digest = store.open(version).manifest.files[0].sha256
+    assert store.versions_holding(digest) == (version,)
+    assert store.find_build(made.asset, made.partition, made.input_key) is not None
+    assert [removal.path.name for removal in store.garbage({version})] == []
+
+
 def test_a_version_is_found_though_its_record_or_its_manifest_was_changed(
     store: ArtifactStore,
 ) -> None:

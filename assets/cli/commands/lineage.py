@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +14,16 @@ from assets.cli.output import Json, console, errors, explained, note, plain, pri
 from pipeline.progress import seconds_in_words
 
 if TYPE_CHECKING:
-    from pipeline.release.lineage.audit import AuditReport
+    from pipeline.release.lineage.audit import AuditedVersion, AuditReport
     from pipeline.release.lineage.reproduction import Reproduction
+    from pipeline.release.lineage.training_job import JobCost, JobHost, RentedPart, TrainingJob
 
 PRINTED = "cyclonedx"
 """Instead of a file's name: the bill goes where the audit's result would."""
+SHOWN_HYPERPARAMETERS = ("seed", "epochs", "imgsz", "batch", "optimizer", "lr0")
+"""In the text; the JSON has all of them."""
+UNVERIFIED = 3
+"""Exit code: nothing differs, and not everything could be verified. 2 is a wrong command."""
 
 
 def audit(
@@ -36,8 +42,9 @@ def audit(
 ) -> None:
     """Walk from a model back to every file that it came from, and verify each digest.
 
-    Exits with 1 when a byte differs anywhere, and names it. Files that this machine has no way
-    to find are noted, with what to do.
+    Exits with 0 when all of it is verified, with 1 when a byte differs anywhere, and with 3 when
+    nothing differs and something could not be verified: an unsigned record, a key that is not
+    trusted here, files that this machine has no way to find. Each is named, with what to do.
 
     Example: `outpost audit model.onnx`
     """
@@ -57,10 +64,10 @@ def audit(
     if bom == PRINTED:
         print(bill, end="")
     elif as_json:
-        print_json(report)
+        print_json({"unverified": report.unverified, **vars(report)})
     else:
         _print_audit(report)
-    raise typer.Exit(0 if report.is_clean else 1)
+    raise typer.Exit(_exit_code(report))
 
 
 def reproduce(
@@ -99,16 +106,79 @@ def _print_audit(report: AuditReport) -> None:
     console.print(f"{subject}  sha256 {report.subject_sha256}", soft_wrap=True)
     for link in report.chain:
         mark = "[red]differs[/]" if link.problems else "[green]verified[/]"
-        made = link.provenance
-        how = f"made {made.made_at} by run {made.run_id[:8]}" if made else "no record"
-        console.print(f"  {mark}  {escape(str(link.version))}  {how}", soft_wrap=True)
+        console.print(f"  {mark}  {escape(str(link.version))}  {_how_made(link)}", soft_wrap=True)
+        for line in _job_lines(link.job) if link.job else ():
+            plain(f"            {line}")
     for problem in report.problems:
         errors.print(f"[bold red]Differs:[/] {escape(problem)}", soft_wrap=True)
     for text in report.notes:
         note(text, errors)
-    if report.is_clean:
-        sources = "the sources that could be compared" if report.notes else "their sources"
-        console.print(f"Every digest of {len(report.chain)} artifacts and of {sources} agrees.")
+    count = len(report.unverified)
+    if report.is_clean and count:
+        plain(f"Nothing differs; {count} {'thing' if count == 1 else 'things'} not verified.")
+    elif report.is_clean:
+        console.print(
+            f"Every digest of {len(report.chain)} artifacts and of their sources agrees, and every "
+            "record is signed by a trusted key."
+        )
+
+
+def _how_made(link: AuditedVersion) -> str:
+    from pipeline.release.lineage.signed_records import SignatureState
+
+    made = link.provenance
+    if made is None:
+        return "no record"
+    signed = {
+        SignatureState.TRUSTED: f"signed by {link.signed_by}",
+        SignatureState.UNKNOWN_KEY: f"signed by the unknown key {link.signed_by}",
+    }
+    by = signed.get(link.signature or SignatureState.UNSIGNED, "unsigned")
+    return f"made {made.made_at} by run {made.run_id[:8]}, {by}"
+
+
+def _job_lines(job: TrainingJob) -> Iterator[str]:
+    """What was recorded of a training, for people."""
+    digest = f"sha256 {job.program_sha256}" if job.program_sha256 else "digest not recorded"
+    yield f"program   {job.program}, {digest}, code {job.code_version}"
+    chosen = ", ".join(f"{name} {job.hyperparameters.get(name)}" for name in SHOWN_HYPERPARAMETERS)
+    stages = ", then ".join(stage["name"] for stage in job.stages)
+    yield f"training  {chosen}; {stages}; began with {_beginning(job)}"
+    yield f"time      {job.began_at or 'not recorded'} to {job.ended_at}"
+    yield f"host      {_host_in_words(job.host) if job.host else 'not recorded'}"
+    if job.cost is None:
+        yield "cost      not recorded"
+        return
+    yield f"cost      {_cost_in_words(job.cost)}, {job.cost.provider}"
+    for part in job.cost.rented:
+        yield f"          {_cost_in_words(part)}, {part.gpu}, {part.place}"
+
+
+def _host_in_words(host: JobHost) -> str:
+    versions = {"torch": host.torch, "CUDA": host.cuda, "driver": host.driver}
+    known = [f"{name} {version}" for name, version in versions.items() if version]
+    if host.platform:
+        known.insert(0, host.platform)
+    return ", ".join((host.device, *known))
+
+
+def _cost_in_words(cost: JobCost | RentedPart) -> str:
+    paid = f"{seconds_in_words(cost.seconds)} at USD {cost.usd_per_hour:.4f}/h"
+    return f"USD {cost.usd:.4f} ({cost.usd_is}), {paid}"
+
+
+def _beginning(job: TrainingJob) -> str:
+    if not job.began_with:
+        return "weights that were not recorded"
+    if job.base is None:
+        return f"nothing ({job.architecture} from scratch)"
+    return f"{job.base.name}, sha256 {job.base.sha256 or 'not recorded'}"
+
+
+def _exit_code(report: AuditReport) -> int:
+    if report.is_verified:
+        return 0
+    return UNVERIFIED if report.is_clean else 1
 
 
 def _print_reproduction(made: Reproduction) -> None:

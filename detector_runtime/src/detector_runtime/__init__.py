@@ -9,7 +9,8 @@ Needs numpy, Pillow, onnxruntime, scipy and pydantic; no OpenCV, no torch. What 
 when it is first used. Nothing here knows how a detector is trained.
 
 Read `results`, `detector` and `access`, then `models`, `bundle` and `tracking`; `updates` keeps a
-model up to date.
+model up to date, `contribute` sends what players confirm, `community` names icons, screens and
+texts by what is in `classify`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from detector_runtime.errors import (
     BundleError,
     ClassListError,
     ConfigurationError,
+    ContributionError,
+    ContributionStoreError,
     DetectorError,
     ImageError,
     MissingDependencyError,
@@ -47,6 +50,8 @@ from detector_runtime.tracking.tracker import EntityTracker, TrackerSettings
 
 if TYPE_CHECKING:
     from detector_runtime.bundle import Bundle, BundleManifest
+    from detector_runtime.contribute.contributor import Contributor, UploadPolicy
+    from detector_runtime.contribute.rules import ContributionRules
     from detector_runtime.updates.checking import CheckResult, UpdatePolicy
     from detector_runtime.updates.updater import ModelUpdater
 
@@ -57,6 +62,10 @@ __all__ = [
     "CheckResult",
     "ClassListError",
     "ConfigurationError",
+    "ContributionError",
+    "ContributionRules",
+    "ContributionStoreError",
+    "Contributor",
     "DetectedEntity",
     "Detections",
     "Detector",
@@ -83,6 +92,7 @@ __all__ = [
     "UpdateBusyError",
     "UpdateError",
     "UpdatePolicy",
+    "UploadPolicy",
     "WorldView",
     "__version__",
     "get_detector",
@@ -95,8 +105,11 @@ _LATE = {
     "Bundle": "detector_runtime.bundle",
     "BundleManifest": "detector_runtime.bundle",
     "CheckResult": "detector_runtime.updates.checking",
+    "ContributionRules": "detector_runtime.contribute.rules",
+    "Contributor": "detector_runtime.contribute.contributor",
     "ModelUpdater": "detector_runtime.updates.updater",
     "UpdatePolicy": "detector_runtime.updates.checking",
+    "UploadPolicy": "detector_runtime.contribute.contributor",
 }
 """Where names are whose modules import pydantic: it takes longer than all else here."""
 

@@ -42,6 +42,14 @@ class ClassListError(ModelLoadError):
     """Class names that are absent, or that differ between the model and what came with it."""
 
 
+class ClassifierError(ModelLoadError):
+    """A model that is no classifier of icons or screens, or one of another layout."""
+
+
+class CommunityModelError(ModelLoadError):
+    """A community model that is incomplete, altered, or newer than this package."""
+
+
 class BundleError(ModelLoadError):
     """A bundle that is incomplete, altered, or newer than this package."""
 
@@ -88,3 +96,18 @@ class SourceUnreachableError(SourceError):
 
 class UntrustedUpdateError(UpdateError):
     """Something that the publisher cannot have meant: older, endless, for others, altered."""
+
+
+class ContributionError(DetectorError):
+    """A contribution that cannot be kept or sent; those that were kept before still are."""
+
+
+class ContributionStoreError(ContributionError):
+    """The place that contributions go to refuses, or cannot be reached.
+
+    `retry_after` is for how many seconds it wants to be left alone; 0 where it says nothing of it.
+    """
+
+    def __init__(self, problem: str, fix: str, retry_after: float = 0.0) -> None:
+        super().__init__(problem, fix)
+        self.retry_after = retry_after

@@ -679,7 +679,7 @@ def test_a_model_that_ends_the_program_is_tried_twice(
         raise SystemExit(139)
 
     with monkeypatch.context() as patch:
-        patch.setattr("detector_runtime.updates.checking.try_bundle", crash)
+        patch.setattr("detector_runtime.updates.checking.try_version", crash)
         for _ in range(2):
             with pytest.raises(SystemExit):
                 updating().check(now=True)

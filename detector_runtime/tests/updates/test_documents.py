@@ -252,3 +252,16 @@ def test_a_version_is_named_by_its_number_and_all_that_it_says() -> None:
     assert ChannelPointer.model_validate(
         {**pointer().model_dump(), "version": version_folder(one)}
     ).version == version_folder(one)
+
+
+def test_a_detector_s_manifest_has_the_bytes_that_runtimes_of_before_know() -> None:
+    assert b'"kind"' not in signed_bytes(manifest())
+    assert manifest(kind="detector") == manifest()
+
+
+def test_a_community_model_says_so_and_describes_itself() -> None:
+    files = {"model_version.json": DIGEST}
+    assert b'"kind":"community"' in signed_bytes(manifest(kind="community", files=files))
+    for kind, others in (("community", {"bundle.json": DIGEST}), ("detector", files)):
+        with pytest.raises(ValidationError):
+            manifest(kind=kind, files=others)

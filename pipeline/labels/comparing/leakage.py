@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from detector_runtime.classify.hashes import perceptual_hash
 from detector_runtime.images import upright
 from PIL import Image
 
 from pipeline.labels.comparing.thumbnails import thumbnail_of
 from pipeline.labels.comparing.views import Views, seen_among
-from pipeline.labels.fingerprints import Fingerprint, perceptual_hash
+from pipeline.labels.fingerprints import Fingerprint
 from pipeline.manifests import sha256_of
 
 LeakKind = Literal["same bytes", "near duplicate", "same name"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from detector_runtime.classify.hashes import hash_distances
 
 from pipeline.labels.comparing.thumbnails import (
     MOST_SAMPLED,
@@ -21,7 +22,7 @@ from pipeline.labels.comparing.thumbnails import (
     decoded,
     interface_of,
 )
-from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint, hash_distances
+from pipeline.labels.fingerprints import NEAR_DUPLICATE_BITS, Fingerprint
 from pipeline.subsampling import spread_over
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import NamedTuple
 
+from detector_runtime.classify.hashes import perceptual_hash
 from PIL import Image
 
 from pipeline.labels.comparing.thumbnails import thumbnail_of
-from pipeline.labels.fingerprints import perceptual_hash
 from pipeline.labels.formats.annotation_files import CocoImage
 from pipeline.labels.formats.cvat_export import EXPORT_AGAIN, ExportError
 from pipeline.labels.images import MAX_PIXELS, UNREADABLE, open_image, upright_content

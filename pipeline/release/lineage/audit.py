@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,12 +14,15 @@ from pipeline.export.contract import lineage_of
 from pipeline.export.onnx_export import MODEL_FILE
 from pipeline.manifests import Manifest, manifest_of, problems_in, sha256_of
 from pipeline.progress import Progress, Report, silent
-from pipeline.provenance import ArtifactVersion, Provenance
+from pipeline.provenance import ArtifactVersion, Provenance, asset_name
 from pipeline.release.bundle import MODEL_NAME
+from pipeline.release.lineage.signed_records import SignatureState, record_of_choice
+from pipeline.release.lineage.training_job import TrainingJob
 from pipeline.release.package import BUNDLE_FOLDER
 from pipeline.training.detector_program.constants import BEST_WEIGHTS
 
 STAGE = "verifying"
+TRAINED_WEIGHTS = "trained_weights"
 MODELS = (MODEL_FILE, f"{BUNDLE_FOLDER}/{MODEL_NAME}", BEST_WEIGHTS)
 """Of an export or a bundle, a runtime package, trained weights."""
 
@@ -44,6 +47,9 @@ class Records(Protocol):
         """Files of a version that are not what its manifest says, by full digests, and records of
         it that were changed."""
 
+    def signature_of(self, record: Provenance) -> SignatureState:
+        """What the signature of a record is worth here."""
+
     def files_of(self, version: ArtifactVersion) -> Path:
         """The directory of a version."""
 
@@ -64,12 +70,36 @@ SourceCheck = Callable[[ArtifactVersion, Path], Findings]
 
 @dataclass(frozen=True)
 class AuditedVersion:
-    """One link of the chain."""
+    """One link of the chain.
+
+    Attributes:
+        notes: what could not be compared, and what to do about it.
+        signature: of the record; None where there is none.
+        job: that made it, of weights; None of everything else, and where something differs.
+    """
 
     version: ArtifactVersion
     provenance: Provenance | None
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    signature: SignatureState | None = None
+    job: TrainingJob | None = None
+
+    @property
+    def signed_by(self) -> str | None:
+        """The id of the key that the record names."""
+        signature = self.provenance.signature if self.provenance else None
+        return signature.key_id if signature else None
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """Everything of it that nobody should take for proven although nothing differs."""
+        if self.signature is SignatureState.UNSIGNED:
+            return (*self.notes, f"{self.version}: its record is unsigned.")
+        if self.signature is SignatureState.UNKNOWN_KEY:
+            unknown = f"{self.version}: its record is signed by the unknown key {self.signed_by}."
+            return (*self.notes, unknown)
+        return self.notes
 
 
 @dataclass(frozen=True)
@@ -81,12 +111,22 @@ class AuditReport:
     chain: tuple[AuditedVersion, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    """What could not be compared, and what to do about it."""
+    """What could not be verified, and what to do about it; artifacts of one reason together."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing differs; see the notes for what could not be compared."""
+        """Whether nothing differs; see the notes for what could not be verified."""
         return not self.problems
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether nothing differs, and nothing is left that could not be verified."""
+        return not self.problems and not self.unverified
+
+    @property
+    def unverified(self) -> tuple[str, ...]:
+        """Everything that could not be verified, each thing by itself."""
+        return tuple(text for link in self.chain for text in link.unverified)
 
 
 def audit(
@@ -117,7 +157,7 @@ def audit(
     chain = tuple(_chain(versions, records, sources, report))
     problems = [*differences, *(problem for link in chain for problem in link.problems)]
     problems += _contradictions(claims, chain)
-    notes = tuple(note for link in chain for note in link.notes)
+    notes = (*(note for link in chain for note in link.notes), *_notes_on_signatures(chain))
     # A folder of the store itself is met twice: as the subject and in the chain.
     return AuditReport(subject, digest, chain, tuple(dict.fromkeys(problems)), notes)
 
@@ -225,16 +265,51 @@ def _chain(
 def _verified(
     version: ArtifactVersion, records: Records, sources: Mapping[str, SourceCheck]
 ) -> AuditedVersion:
-    # The oldest record: the build that first made these bytes.
-    provenance = next(iter(records.provenance_of(version)), None)
+    provenance = record_of_choice(records.provenance_of(version), records.signature_of)
     problems = records.problems_of(version)
     if provenance is None:
         problems += (f"{version}: no record says how it was made",)
-    check = sources.get(version.kind)
-    if check is None or problems:
-        return AuditedVersion(version, provenance, problems)
-    findings = check(version, records.files_of(version))
-    return AuditedVersion(version, provenance, findings.problems, findings.notes)
+    signature = records.signature_of(provenance) if provenance else None
+    if provenance is None or problems:
+        return AuditedVersion(version, provenance, problems, signature=signature)
+    folder, check = records.files_of(version), sources.get(version.kind)
+    findings = check(version, folder) if check else Findings()
+    found, notes = findings.problems, findings.notes
+    if version.kind != TRAINED_WEIGHTS:
+        return AuditedVersion(version, provenance, found, notes, signature)
+    job = TrainingJob.of(folder, provenance)
+    notes += _notes_on_job(version, job)
+    return AuditedVersion(version, provenance, found, notes, signature, job)
+
+
+def _notes_on_job(version: ArtifactVersion, job: TrainingJob | None) -> tuple[str, ...]:
+    if job is None:
+        return (f"{version}: its files do not say which job made it.",)
+    missing = ", ".join(job.not_recorded)
+    return (f"{version}: of its training {missing} was not recorded.",) if missing else ()
+
+
+def _notes_on_signatures(chain: Sequence[AuditedVersion]) -> Iterator[str]:
+    """One for all unsigned records, and one for each key that nobody trusts."""
+    unsigned = [link for link in chain if link.signature is SignatureState.UNSIGNED]
+    if unsigned:
+        yield (
+            f"{_records_of(unsigned)} unsigned: made before records were signed, or where no key "
+            "could be kept. Anybody who can write the store may have changed them."
+        )
+    unknown = [link for link in chain if link.signature is SignatureState.UNKNOWN_KEY]
+    for key in sorted({str(link.signed_by) for link in unknown}):
+        links = [link for link in unknown if link.signed_by == key]
+        yield (
+            f"{_records_of(links)} signed by the key {key}, which is not trusted here. Where you "
+            "know whose it is: `outpost artifacts keys trust` with the public key that "
+            "`outpost artifacts keys list` shows there."
+        )
+
+
+def _records_of(links: Sequence[AuditedVersion]) -> str:
+    named = ", ".join(asset_name(one.version.asset, one.version.partition) for one in links)
+    return f"The record of {named} is" if len(links) == 1 else f"The records of {named} are"
 
 
 def _contradictions(claims: Mapping[str, str], chain: tuple[AuditedVersion, ...]) -> list[str]:

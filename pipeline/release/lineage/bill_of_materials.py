@@ -1,7 +1,7 @@
 """A bill of materials of an audited model: CycloneDX 1.6 with an ML model card, as JSON.
 
-https://cyclonedx.org/docs/1.6/json/. The library has no classes for `modelCard` and `compositions`
-(cyclonedx-python-lib 11.12), so these two are added to what it writes.
+https://cyclonedx.org/docs/1.6/json/. The library has no classes for `modelCard`, `compositions` and
+`formulation` (cyclonedx-python-lib 11.12), so these three are added to what it writes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from detector_runtime.bundle import BundleManifest
 
 from pipeline.manifests import digest_of
 from pipeline.provenance import ArtifactVersion, asset_name
-from pipeline.release.lineage.audit import AuditedVersion, AuditReport
+from pipeline.release.lineage.audit import TRAINED_WEIGHTS, AuditedVersion, AuditReport
+from pipeline.release.lineage.training_job import BaseWeights, TrainingJob
 from pipeline.release.wheel import MODEL_LICENCE
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component
 
 MODEL_REF = "model"
-MODELS = ("trained_weights", "onnx_export", "runtime_package")
+MODELS = (TRAINED_WEIGHTS, "onnx_export", "runtime_package")
 DATA_SETS = ("cvat_merge", "synthetic_set", "cvat_export", "real_evaluation")
 """Assets that a model was trained or judged on."""
 NEVER_VERIFIED = (
@@ -65,6 +66,8 @@ def cyclonedx_of(subject: Subject, written_at: datetime) -> str:
     document: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
     document["metadata"]["component"]["modelCard"] = _model_card(subject)
     document["compositions"] = _compositions(subject.report)
+    if formulation := _formulation(subject.report):
+        document["formulation"] = formulation
     del document["serialNumber"], document["metadata"]["timestamp"]
     serial = uuid.uuid5(uuid.NAMESPACE_URL, digest_of(document))
     document["serialNumber"] = f"urn:uuid:{serial}"
@@ -74,7 +77,10 @@ def cyclonedx_of(subject: Subject, written_at: datetime) -> str:
 
 def unverified(report: AuditReport) -> tuple[str, ...]:
     """Everything that a reader of the bill must not take for proven."""
-    base = (f"{name}: no digest of it is recorded." for name in _base_weights(report))
+    base = (
+        f"{one.name}: {'nothing but its digest' if one.sha256 else 'no digest of it'} is recorded."
+        for one in _base_weights(report)
+    )
     made = ((link.version, link.provenance) for link in report.chain if link.provenance)
     older = (
         f"{version}: its record does not say with which libraries it was made."
@@ -96,7 +102,7 @@ def _bom_of(subject: Subject) -> Bom:
     )
     bom.metadata.properties = _properties({"unverified": unverified(report)})
     links = {link.version: _component(link) for link in report.chain}
-    base = [_base_component(name) for name in _base_weights(report)]
+    base = [_base_component(one) for one in _base_weights(report)]
     libraries = list(_libraries(report))
     for component in (*links.values(), *base, *libraries):
         bom.components.add(component)
@@ -104,7 +110,7 @@ def _bom_of(subject: Subject) -> Bom:
     for link in report.chain:
         made = link.provenance
         used = [links[one] for one in made.recipe.inputs if one in links] if made else []
-        is_trained = link.version.kind == "trained_weights"
+        is_trained = link.version.kind == TRAINED_WEIGHTS
         bom.register_dependency(links[link.version], [*used, *(base if is_trained else [])])
     return bom
 
@@ -123,7 +129,7 @@ def _model(subject: Subject) -> Component:
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=report.subject_sha256)],
         licenses=[LicenseExpression(MODEL_LICENCE)] if report.chain else [],
         properties=_properties(
-            {"file": report.subject.name, "verified": str(report.is_clean).lower()}
+            {"file": report.subject.name, "verified": str(report.is_verified).lower()}
         ),
     )
 
@@ -143,8 +149,8 @@ def _component(link: AuditedVersion) -> Component:
         properties=_properties(
             {
                 "digest": "SHA-256 of the list of all files with size and SHA-256",
-                "verified": str(not link.problems and not link.notes).lower(),
-                "unverified": (*link.problems, *link.notes),
+                "verified": str(not link.problems and not link.unverified).lower(),
+                "unverified": (*link.problems, *link.unverified),
                 **_how_made(link),
             }
         ),
@@ -160,6 +166,8 @@ def _how_made(link: AuditedVersion) -> Properties:
         "code_version": made.recipe.code_version,
         "outpost_version": made.outpost_version,
         "run_id": made.run_id,
+        "signature": str(link.signature or "none"),
+        **({"signed_by": link.signed_by} if link.signed_by else {}),
         "made_at": made.made_at,
         "seconds": made.seconds,
         # With seeds, and the digests of exports.
@@ -188,20 +196,28 @@ def _libraries(report: AuditReport) -> Iterator[Component]:
         )
 
 
-def _base_weights(report: AuditReport) -> tuple[str, ...]:
-    """Checkpoints that trainings began with, by name."""
-    made = (link.provenance for link in report.chain if link.version.kind == "trained_weights")
-    named = (str(one.recipe.config.get("weights") or "") for one in made if one)
-    return tuple(sorted({name for name in named if name}))
+def _base_weights(report: AuditReport) -> tuple[BaseWeights, ...]:
+    """What trainings began with: as it was recorded there, else as it was asked for."""
+    found = set[BaseWeights]()
+    for link in report.chain:
+        if link.job is not None and link.job.began_with:
+            found |= {link.job.base} if link.job.base else set()
+        elif link.version.kind == TRAINED_WEIGHTS and link.provenance:
+            name = str(link.provenance.recipe.config.get("weights") or "")
+            found |= {BaseWeights(name, None)} if name else set()
+    return tuple(sorted(found, key=lambda one: (one.name, one.sha256 or "")))
 
 
-def _base_component(name: str) -> Component:
+def _base_component(base: BaseWeights) -> Component:
+    from cyclonedx.model import HashAlgorithm, HashType
     from cyclonedx.model.component import Component, ComponentType
 
+    hashes = [HashType(alg=HashAlgorithm.SHA_256, content=base.sha256)] if base.sha256 else []
     return Component(
-        name=name,
+        name=base.name,
         type=ComponentType.MACHINE_LEARNING_MODEL,
-        bom_ref=f"base/{name}",
+        bom_ref=f"base/{base.name}/{base.sha256}" if base.sha256 else f"base/{base.name}",
+        hashes=hashes,
         description="Weights that the training began with.",
         properties=_properties({"verified": "false"}),
     )
@@ -263,13 +279,63 @@ def _compositions(report: AuditReport) -> list[dict[str, Any]]:
     whole = [
         _ref(link.version)
         for link in report.chain
-        if not link.problems and not link.notes and link.version.kind not in MODELS
+        if not link.problems and not link.unverified and link.version.kind not in MODELS
     ]
     partly = [_ref(link.version) for link in report.chain if _ref(link.version) not in whole]
     parts = {"complete": whole, "incomplete": [MODEL_REF, *partly]}
     return [
         {"aggregate": aggregate, "assemblies": refs} for aggregate, refs in parts.items() if refs
     ]
+
+
+def _formulation(report: AuditReport) -> list[dict[str, Any]]:
+    """The trainings: https://cyclonedx.org/docs/1.6/json/#formulation."""
+    workflows = [_workflow(link, link.job) for link in report.chain if link.job]
+    return [{"bom-ref": "formulation", "workflows": workflows}] if workflows else []
+
+
+def _workflow(link: AuditedVersion, job: TrainingJob) -> dict[str, Any]:
+    """What was fed into a training, on which kind of host it ran, and what it cost."""
+    used = link.provenance.recipe.inputs if link.provenance else ()
+    chosen = [
+        {"name": name, "value": json.dumps(value)} for name, value in job.hyperparameters.items()
+    ]
+    times = {"timeStart": job.began_at, "timeEnd": job.ended_at if job.began_at else None}
+    said = _properties({name: value for name, value in _said_of(job).items() if value is not None})
+    return {
+        "bom-ref": f"training/{_ref(link.version)}",
+        "uid": link.version.data_version,
+        "name": "training",
+        "taskTypes": ["build"],
+        **{name: value for name, value in times.items() if value is not None},
+        "inputs": [
+            *({"resource": {"ref": _ref(version)}} for version in used),
+            {"parameters": chosen},
+        ],
+        "outputs": [{"type": "artifact", "resource": {"ref": _ref(link.version)}}],
+        "properties": [{"name": one.name, "value": one.value} for one in said],
+    }
+
+
+def _said_of(job: TrainingJob) -> Properties:
+    """Of a training, what CycloneDX has no word for; None where it was not recorded."""
+    host, cost = job.host, job.cost
+    stages = tuple(json.dumps(stage, sort_keys=True, ensure_ascii=False) for stage in job.stages)
+    program = {
+        "program": job.program,
+        "program_sha256": job.program_sha256,
+        "code_version": job.code_version,
+        "architecture": job.architecture,
+        "stage": stages,
+        "seconds": job.seconds,
+        "not_recorded": job.not_recorded,
+    }
+    ran = {} if host is None else {f"host_{name}": value for name, value in vars(host).items()}
+    if cost is None:
+        return {**program, **ran}
+    rented = tuple(json.dumps(vars(part), sort_keys=True) for part in cost.rented)
+    paid = {f"cost_{name}": value for name, value in vars(cost).items() if name != "rented"}
+    return {**program, **ran, **paid, "cost_rented": rented}
 
 
 def _ref(version: ArtifactVersion) -> str:

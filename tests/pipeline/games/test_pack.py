@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from pipeline.games.pack import PackError, load_pack, pack_names
+from pipeline.games.sections.community import CommunityRules
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -172,3 +174,8 @@ def test_a_pack_that_does_not_exist_is_refused_with_those_that_do() -> None:
 
 def test_a_folder_without_a_pack_is_refused(tmp_path: Path) -> None:
     assert str(tmp_path) in refusal(tmp_path).problem
+
+
+def test_a_slot_of_the_community_is_one_thing() -> None:
+    with pytest.raises(ValidationError, match="listed twice among the slots: weapon"):
+        CommunityRules(icon_slots=["weapon"], private_slots=["weapon"])

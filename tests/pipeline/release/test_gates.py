@@ -148,6 +148,34 @@ def test_what_nothing_is_said_of_is_named(version: OpenVersion) -> None:
     assert (judged.passed, judged.figure) == (False, "nothing is said of cvat_merge")
 
 
+@pytest.mark.parametrize(
+    ("unsigned", "said"),
+    [
+        (None, "5 artifacts are named, it was not looked at whether their records are signed"),
+        ((), "5 artifacts are named, every record signed by 1111111111111111"),
+        (
+            ("cvat_merge", "onnx_export"),
+            "no trusted key has signed the records of demo/cvat_merge, demo/onnx_export",
+        ),
+    ],
+    ids=["published before", "all", "some"],
+)
+def test_whether_records_are_signed_is_said_and_refuses_nothing(
+    version: OpenVersion, unsigned: tuple[str, ...] | None, said: str
+) -> None:
+    signers = {
+        asset: key
+        for asset, key in (version.manifest.record_signers or {}).items()
+        if asset.rpartition("/")[2] not in (unsigned or ())
+    }
+    manifest = version.manifest.model_copy(
+        update={"record_signers": None if unsigned is None else signers}
+    )
+    judged = gate("provenance", replace(version, manifest=manifest))
+    assert judged.passed
+    assert judged.figure.endswith(said)
+
+
 def moves(versions: str) -> list[ChannelPointer]:
     return [ChannelPointer.model_construct(version=version) for version in versions]
 

@@ -1,5 +1,6 @@
 """The artifact of a training: written from a job's folder, opened again, refused when not whole."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def job(tmp_path: Path) -> Path:
     (outputs / "environment.json").write_text('{"device": "CPU, 2 cores", "cores": 2}')
     BILL.write_if_possible(outputs, print)
     (tmp_path / "job" / "job.json").write_text(SPEC.model_dump_json())
+    (tmp_path / "job" / "program.pyz").write_bytes(b"program")
     return tmp_path / "job"
 
 
@@ -52,8 +54,15 @@ def test_what_was_written_is_opened_the_same(job: Path, folder: Path) -> None:
     assert (opened.folder / "host.json").is_file()
     kept = (opened.best, opened.last, opened.results, opened.log, opened.plots / "results.png")
     assert all(file.is_file() for file in kept)
+    assert opened.program_sha256 == hashlib.sha256(b"program").hexdigest()
     assert not opened.onnx.exists(), "the export is an artifact of its own"
     assert (job / "outputs" / "best.onnx").is_file(), "the job's folder stays as it is"
+
+
+def test_one_of_before_its_program_was_kept_is_opened(job: Path, folder: Path) -> None:
+    TrainedWeights.write(folder, job)
+    (folder / "program.pyz").unlink()
+    assert TrainedWeights.open(folder).program_sha256 is None
 
 
 @pytest.mark.parametrize("name", ["best.pt", "job.json"])

@@ -124,6 +124,24 @@ def test_objects_are_listed_by_key(store: ObjectStore) -> None:
     assert list(store.listing("nothing/")) == []
 
 
+def test_a_listing_looks_at_so_many(store: ObjectStore) -> None:
+    for number in range(5):
+        store.put_if_absent(f"v/{number}/a", b"content")
+    assert len(list(store.listing("v/", most=3))) == 3
+    assert store.folders("v/", most=10) == ("0", "1", "2", "3", "4")
+    assert len(store.folders("v/", most=2)) == 2
+    assert store.folders("nothing/", most=2) == ()
+
+
+def test_a_tag_in_a_listing_tells_of_a_change(store: ObjectStore) -> None:
+    tag = store.put_if_absent("key", b"first")
+    (before,) = store.listing()
+    (same,) = store.listing()
+    store.put_if_match("key", b"other", str(tag))
+    (after,) = store.listing()
+    assert before.tag == same.tag != after.tag
+
+
 def test_files_go_there_and_come_back(store: ObjectStore, tmp_path: Path) -> None:
     content = bytes(range(256)) * 12_000
     source, target = tmp_path / "source", tmp_path / "new folder" / "target"

@@ -28,9 +28,9 @@ from pipeline.progress import Report, silent
 from pipeline.release.channels import CHALLENGER, CHAMPION
 from pipeline.release.key_sets import KeySetError
 from pipeline.release.version import NewVersion
+from resources.keys.private_keys import PrivateKeyError, PrivateKeys, Role
 from resources.object_store.base import ObjectListing, StoredObject
 from resources.object_store.folder import FolderStore
-from resources.releases.private_keys import PrivateKeyError, PrivateKeys, Role
 from resources.releases.publisher import Publisher, this_user
 from resources.releases.release_store import (
     ChannelMovedError,

@@ -15,10 +15,10 @@ from doubles import localstack, seaweed
 from doubles.releases import new_version
 
 from pipeline.release.channels import CHAMPION
+from resources.keys.private_keys import PrivateKeys
 from resources.object_store import s3
 from resources.object_store.base import ObjectStoreError
 from resources.object_store.s3 import S3Store
-from resources.releases.private_keys import PrivateKeys
 from resources.releases.publisher import Publisher
 from resources.releases.release_store import ChannelMovedError, ReleaseStore
 

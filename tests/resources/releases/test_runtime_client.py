@@ -11,8 +11,8 @@ from doubles.releases import new_version
 
 from detector_runtime import ModelUpdater
 from pipeline.release.channels import CHAMPION
+from resources.keys.private_keys import PrivateKeys
 from resources.object_store.folder import FolderStore
-from resources.releases.private_keys import PrivateKeys
 from resources.releases.publisher import Publisher
 from resources.releases.release_store import ReleaseStore
 

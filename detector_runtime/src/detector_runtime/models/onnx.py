@@ -96,7 +96,7 @@ class OnnxModel:
         self, open_session: Callable[[], Any], card: ModelCard, imgsz: int | None = None
     ) -> None:
         session = open_session()
-        metadata = dict(session.get_modelmeta().custom_metadata_map)
+        metadata = metadata_of(session, card.source.name)
         declared = session.get_outputs()
         check_declared_output([output.shape for output in declared])
         check_head(metadata)
@@ -260,6 +260,16 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
         ClassListError: no class names, or different ones in model and bundle.
     """
     name = card.source.name
+    content = model_bytes(model, name)
+    return OnnxModel(partial(open_session, content, name, options), card, options.imgsz)
+
+
+def model_bytes(model: Path | bytes, name: str) -> bytes:
+    """The bytes of a model, from its file or as they are; `name` is for messages.
+
+    Raises:
+        ModelLoadError: absent, or too small for any model.
+    """
     if isinstance(model, Path):
         if not model.is_file():
             raise ModelLoadError(f"there is no model at {model}", "Check the path.")
@@ -269,10 +279,15 @@ def load_onnx(model: Path | bytes, card: ModelCard, options: OnnxOptions) -> Onn
             f"{name} has {len(model)} bytes: no model is that small",
             "The download or copy was cut off; fetch the file again.",
         )
-    return OnnxModel(partial(_open_session, model, name, options), card, options.imgsz)
+    return model
 
 
-def _open_session(model: bytes, name: str, options: OnnxOptions) -> Any:
+def open_session(model: bytes, name: str, options: OnnxOptions) -> Any:
+    """A session of onnxruntime on the processor; `name` is for messages.
+
+    Raises:
+        ModelLoadError: damaged, no ONNX model, or of an opset that is too new.
+    """
     onnxruntime = quiet_onnxruntime()
     try:
         return onnxruntime.InferenceSession(
@@ -283,6 +298,21 @@ def _open_session(model: bytes, name: str, options: OnnxOptions) -> Any:
             f"{name} is not an ONNX model, or is damaged: {_first_line(error)}",
             "Compare its size and sha256 with the original and fetch it again; an opset that is "
             "too new needs a newer onnxruntime.",
+        ) from error
+
+
+def metadata_of(session: Any, name: str) -> dict[str, str]:
+    """What a model's file says of itself; `name` is for messages.
+
+    Raises:
+        ModelLoadError: it is no text.
+    """
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        raise ModelLoadError(
+            f"the metadata of {name} is no text: {error}",
+            "The file is damaged; fetch it again.",
         ) from error
 
 

@@ -18,6 +18,7 @@ from detector_runtime.errors import ConfigurationError, DetectorError, ModelLoad
 from detector_runtime.images import check_sides
 from detector_runtime.results import Detections
 from detector_runtime.settings import DetectorSettings
+from detector_runtime.tools.contributing import add_contribute_commands
 from detector_runtime.tools.looking import MODES, look
 from detector_runtime.tools.updating import (
     add_source_arguments,
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_serve(commands)
     add_update_commands(commands)
+    add_contribute_commands(commands)
     return parser
 
 

@@ -45,7 +45,11 @@ def updater_of(folder: Path, chosen: argparse.Namespace) -> ModelUpdater:
     from detector_runtime.updates.checking import UpdatePolicy
     from detector_runtime.updates.updater import ModelUpdater
 
-    policy = UpdatePolicy(allow_unsigned=chosen.unsigned)
+    # Of the commands that call this, `update` alone has the option.
+    older = getattr(chosen, "replace_older", False)
+    policy = UpdatePolicy(
+        allow_unsigned=chosen.unsigned, own_models="replace older" if older else "keep"
+    )
     return ModelUpdater(folder, chosen.source, chosen.channel, chosen.keys, policy=policy)
 
 
@@ -55,6 +59,11 @@ def _add_update(commands: Any) -> None:
     add_source_arguments(command)
     command.add_argument("--if-due", action="store_true", help="only if it is time to, once a day")
     command.add_argument("--replace-own", action="store_true", help="also a model of your own")
+    command.add_argument(
+        "--replace-older",
+        action="store_true",
+        help="also a model of your own that was trained before",
+    )
     command.add_argument("--retry", action="store_true", help="also by what was refused or left")
     command.add_argument(
         "--ignore-expiry", action="store_true", help="where the clock of this computer is wrong"
@@ -79,7 +88,9 @@ def _add_rollback(commands: Any) -> None:
 def _add_use(commands: Any) -> None:
     command = commands.add_parser("use", help="use a model of your own, which updates leave alone")
     command.add_argument("folder", type=Path, metavar="FOLDER")
-    command.add_argument("model", type=Path, metavar="MODEL", help="bundle or .onnx")
+    command.add_argument(
+        "model", type=Path, metavar="MODEL", help="bundle, .onnx or community model"
+    )
     command.set_defaults(run=_use)
 
 

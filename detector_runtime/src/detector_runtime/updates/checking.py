@@ -29,7 +29,12 @@ from detector_runtime.errors import (
 )
 from detector_runtime.updates.documents import ChannelPointer, Manifest
 from detector_runtime.updates.installed import Installation, InstalledModel, ModelFolder
-from detector_runtime.updates.installing import fetch_manifest, fetch_version, try_bundle
+from detector_runtime.updates.installing import (
+    fetch_manifest,
+    fetch_version,
+    require_kind,
+    try_version,
+)
 from detector_runtime.updates.schedule import PastCheck, RunTime, is_due, with_check
 from detector_runtime.updates.sources.base import Source
 from detector_runtime.updates.sources.web import SourceLimits
@@ -280,6 +285,8 @@ class _Check:
         trial = trial or Trial(manifest_sha256=pointer.manifest_sha256)
         with self._noted_why_not(trial, DocumentError):
             manifest, content = fetch_manifest(order.source, pointer, order.trusted)
+        with self._noted_why_not(trial, DetectorError):
+            require_kind(manifest, installation)
         stays = self._why_own_stays(installation, manifest)
         if stays is not None:
             return stays
@@ -290,12 +297,13 @@ class _Check:
         trial = trial.begun_again()
         self.states.write(trial=trial)
         with self._noted_why_not(trial, DetectorError):
-            bundle = try_bundle(fetched, manifest)
+            name = try_version(fetched, manifest)
         self.models.keep(fetched)
         new = InstalledModel(
             version=pointer.version,
             origin="channel",
-            name=f"{bundle.name} {bundle.version}",
+            kind=manifest.kind,
+            name=name,
             pointer=SeenPointer.of(pointer),
             trained_at=manifest.trained_at,
             installed_at=self.moment,

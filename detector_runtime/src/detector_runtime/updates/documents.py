@@ -32,13 +32,16 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from detector_runtime.bundle import MANIFEST_NAME as BUNDLE_FILE
 from detector_runtime.bundle import FileDigest, Score, Version, check_runtime
+from detector_runtime.classify.community_model import MODEL_VERSION_FILE
 from detector_runtime.errors import DocumentError
 
 SCHEMA_VERSION = 1
@@ -55,6 +58,11 @@ _PART = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?")
 _KEY_NAME = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows has given away, with any ending."""
+
+ModelKind = Literal["detector", "community"]
+"""A bundle, or a community model (`classify.community_model`)."""
+DESCRIPTIONS: Mapping[ModelKind, str] = {"detector": BUNDLE_FILE, "community": MODEL_VERSION_FILE}
+"""The file with which a version describes itself."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
@@ -89,7 +97,7 @@ class KeySet(_SignedPart):
     @classmethod
     def _ids_fit(cls, keys: dict[str, str]) -> dict[str, str]:
         for name, public in keys.items():
-            if key_id(_decoded(public, 32)) != name:
+            if public_key_id(public) != name:
                 raise ValueError(f"{name} is not the id of the key beside it")
         return keys
 
@@ -120,6 +128,7 @@ class Manifest(_SignedPart):
     type: Literal["manifest"] = "manifest"
     schema_version: Literal[1] = Field(1, alias="schema")
     name: Name = Field(description="Of the model.")
+    kind: ModelKind = "detector"
     version: str = Field(min_length=1, description="As the bundle says: 1.0.0+3f2a9c.")
     sequence: Sequence = Field(description="Counts the versions of a model.")
     created_at: AwareDatetime
@@ -131,9 +140,14 @@ class Manifest(_SignedPart):
     )
     classes: tuple[str, ...] = Field(min_length=1, description="In the order of the output.")
     classes_sha256: Sha256 = Field(description="Of the canonical JSON of the list of classes.")
-    input: dict[str, JsonValue] = Field(description="`io` of the bundle, for people to read.")
+    input: dict[str, JsonValue] = Field(description="What it takes, for people to read.")
     metrics: ReleaseMetrics = ReleaseMetrics()
     lineage: dict[str, str] = Field({}, description="Asset key to data version.")
+    record_signers: dict[str, KeyId] | None = Field(
+        None,
+        description="Of the lineage, the assets whose records a key has signed that the publisher "
+        "trusts, to the key's id; None in manifests of before this was looked at.",
+    )
     licence: str = Field(description="SPDX expression of the model's licence.")
     previous: VersionFolder | None = Field(None, description="The version published before.")
     min_runtime: Version = Field(description="Oldest detector_runtime that reads the bundle.")
@@ -151,15 +165,23 @@ class Manifest(_SignedPart):
                 raise ValueError(f"'{path}' is a file and a folder")
         if MANIFEST_FILE in lowered:
             raise ValueError(f"{MANIFEST_FILE} cannot list itself")
-        if BUNDLE_FILE not in files:
-            raise ValueError(f"{BUNDLE_FILE} is not among the files")
         return files
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
+        if DESCRIPTIONS[self.kind] not in self.files:
+            raise ValueError(f"{DESCRIPTIONS[self.kind]} is not among the files")
         if classes_digest(self.classes) != self.classes_sha256:
             raise ValueError("classes_sha256 is not the digest of classes")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_kind(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        if self.kind == "detector":
+            # As runtimes of before know it: a version of before keeps its bytes.
+            del values["kind"]
+        return values
 
     @property
     def total_bytes(self) -> int:
@@ -297,6 +319,34 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
+def public_key_id(public: str) -> str:
+    """The name of a key of which the public bytes are in base64.
+
+    Raises:
+        ValueError: they are not, or there are not 32 of them.
+    """
+    return key_id(decoded_base64(public, 32))
+
+
+def decoded_base64(text: Any, size: int) -> bytes:
+    """So many bytes, out of the only spelling of them.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is no base64, or of another number of bytes.
+    """
+    if not isinstance(text, str):
+        raise TypeError("base64 is not text")
+    try:
+        content = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError(f"not base64: {error}") from error
+    # Another spelling of the same bytes would be another document with the same meaning.
+    if len(content) != size or base64.b64encode(content).decode() != text:
+        raise ValueError(f"not {size} bytes in base64")
+    return content
+
+
 def _document(signed: Any, kind: type[Document], where: str) -> Document:
     if isinstance(signed, Mapping):
         # Before anything else: a document from the future may look different in every other way.
@@ -318,26 +368,13 @@ def _signature(value: Any) -> Signature:
     # Messages quote it before anything is verified.
     if not (isinstance(name, str) and _KEY_NAME.fullmatch(name)):
         raise TypeError("a key_id is no name of a key")
-    return Signature(name, _decoded(value["signature"], 64))
+    return Signature(name, decoded_base64(value["signature"], 64))
 
 
 def _list_of(value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) > MOST_SIGNATURES:
         raise TypeError(f"signatures is not a list of at most {MOST_SIGNATURES}")
     return value
-
-
-def _decoded(text: Any, size: int) -> bytes:
-    if not isinstance(text, str):
-        raise TypeError("base64 is not text")
-    try:
-        content = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError(f"not base64: {error}") from error
-    # Another spelling of the same bytes would be another document with the same meaning.
-    if len(content) != size or base64.b64encode(content).decode() != text:
-        raise ValueError(f"not {size} bytes in base64")
-    return content
 
 
 def _check_path(path: str) -> None:

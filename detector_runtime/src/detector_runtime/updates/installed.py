@@ -5,7 +5,7 @@ The folder of a `ModelUpdater`::
     current.json          which version is used, and which were before: this module's `Installation`
     state.json            what is known of the source (`state`)
     keys.json             whose signatures count
-    versions/<version>/   a bundle each, or a model of the user's own
+    versions/<version>/   a bundle or a community model each, or a model of the user's own
     incoming/<version>/   what has arrived of the next one
     lock                  held while something of this is changed
 
@@ -24,11 +24,13 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from detector_runtime.bundle import MANIFEST_NAME, Bundle, parse_manifest
-from detector_runtime.errors import DetectorError
+from detector_runtime.classify.community_model import CommunityModel, read_manifest
+from detector_runtime.errors import ConfigurationError, DetectorError
 from detector_runtime.models.base import Model
 from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
 from detector_runtime.results import ModelSource
 from detector_runtime.system.files import TEMPORARY, replace
+from detector_runtime.updates.documents import ModelKind
 from detector_runtime.updates.state import SeenPointer, read_kept, write_kept
 
 CURRENT_FILE = "current.json"
@@ -50,6 +52,7 @@ class InstalledModel(BaseModel):
 
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$", description="Its folder.")
     origin: Literal["channel", "own"] = Field(description="Own: put there by the user.")
+    kind: ModelKind = "detector"
     name: str = Field(description="What it says of itself: blocks 1.2.0.")
     onnx: str | None = Field(
         None, pattern=r"^[^/\\:]+\.onnx$", description="The file, of an own model without a bundle."
@@ -141,7 +144,7 @@ class ModelFolder:
         return self.folder / VERSIONS / version
 
     def path_of(self, model: InstalledModel) -> Path:
-        """Where a version is: a bundle's folder, or an ONNX file."""
+        """Where a version is: a folder, or an ONNX file."""
         folder = self.folder_of(model.version)
         return folder if model.onnx is None else folder / model.onnx
 
@@ -151,7 +154,10 @@ class ModelFolder:
         if model.onnx is not None:
             return path.is_file()
         try:
-            files = parse_manifest((path / MANIFEST_NAME).read_bytes(), str(path)).files
+            if model.kind == "community":
+                files = read_manifest(path).files
+            else:
+                files = parse_manifest((path / MANIFEST_NAME).read_bytes(), str(path)).files
             return all((path / name).stat().st_size == one.size for name, one in files.items())
         except (OSError, DetectorError):
             return False
@@ -171,15 +177,35 @@ class ModelFolder:
         return before
 
     def open(self, model: InstalledModel, options: OnnxOptions) -> Model:
-        """A version as a model, after its files were verified.
+        """A version as a detector's model, after its files were verified.
 
         Raises:
             ModelLoadError: it is not there, damaged, or not for this runtime.
+            ConfigurationError: it is a community model.
         """
+        self._require(model, "detector")
         path = self.path_of(model)
         if model.onnx is None:
             return Bundle.load(path).open(options)
         return load_onnx(path, ModelCard(ModelSource("onnx", path.name)), options)
+
+    def open_community(self, model: InstalledModel, options: OnnxOptions) -> CommunityModel:
+        """A version as a community model, after its files were verified.
+
+        Raises:
+            ModelLoadError: it is not there, damaged, or not for this runtime.
+            ConfigurationError: it is a detector.
+        """
+        self._require(model, "community")
+        return CommunityModel.load(self.path_of(model), options)
+
+    def _require(self, model: InstalledModel, kind: ModelKind) -> None:
+        if model.kind != kind:
+            called = {"detector": "detector", "community": "community model"}
+            raise ConfigurationError(
+                f"{self.folder} keeps a {called[model.kind]}, not a {called[kind]}",
+                "Keep each in a folder of its own.",
+            )
 
     def copies(self, name: str) -> list[Path]:
         """Files of this name in the versions that are there."""

@@ -10,13 +10,19 @@ import hashlib
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
-from detector_runtime.bundle import MANIFEST_NAME, Bundle, BundleManifest, FileDigest
-from detector_runtime.errors import UntrustedUpdateError, UpdateError
+from detector_runtime.bundle import MANIFEST_NAME, Bundle, FileDigest
+from detector_runtime.classify.community_model import (
+    MODEL_VERSION_FILE,
+    CommunityModel,
+    is_community_model,
+)
+from detector_runtime.errors import ConfigurationError, UntrustedUpdateError, UpdateError
 from detector_runtime.images import Frame
 from detector_runtime.models.base import Model
 from detector_runtime.models.onnx import ModelCard, OnnxOptions, load_onnx
@@ -27,9 +33,10 @@ from detector_runtime.updates.documents import (
     MANIFEST_FILE,
     ChannelPointer,
     Manifest,
+    ModelKind,
 )
 from detector_runtime.updates.downloads import PART, download, file_digest
-from detector_runtime.updates.installed import OWN, InstalledModel, ModelFolder
+from detector_runtime.updates.installed import OWN, Installation, InstalledModel, ModelFolder
 from detector_runtime.updates.sources.base import Source, read_whole
 from detector_runtime.updates.trust import TELL_PUBLISHER, TrustedKeys
 
@@ -124,22 +131,52 @@ def fetch_version(
     return incoming
 
 
-def try_bundle(folder: Path, manifest: Manifest) -> BundleManifest:
-    """Open a bundle as a program would, and have it look at an image.
+def require_kind(manifest: Manifest, installation: Installation | None) -> None:
+    """Refuse a version that the programs which use a folder could not use.
+
+    Raises:
+        UntrustedUpdateError: it is of another kind than what is there.
+    """
+    current = installation.current if installation else None
+    if current is not None and current.kind != manifest.kind:
+        raise UntrustedUpdateError(
+            f"version {manifest.version} is a {manifest.kind} model, and {current.name} is a "
+            f"{current.kind} model",
+            f"Keep each kind in a folder of its own. {TELL_PUBLISHER}",
+        )
+
+
+def try_version(folder: Path, manifest: Manifest) -> str:
+    """Open a version as a program would, and have it look at an image.
+
+    Returns:
+        What it says of itself: name and version.
 
     Raises:
         ModelLoadError: it cannot be opened here, or does not give rows.
         ModelOutputError: it gives rows that no detector would give.
         UntrustedUpdateError: it is not what its signed manifest says.
     """
+    if manifest.kind == "community":
+        community = CommunityModel.load(folder, OnnxOptions(threads=1))
+        _check_classes(community.icons.facts.classes, manifest)
+        try:
+            community.try_out()
+        finally:
+            community.close()
+        return f"{community.manifest.name} {community.manifest.version}"
     bundle = Bundle.load(folder)
-    if bundle.manifest.classes != manifest.classes:
+    _check_classes(bundle.manifest.classes, manifest)
+    try_model(bundle.open(OnnxOptions(threads=1)))
+    return f"{bundle.manifest.name} {bundle.manifest.version}"
+
+
+def _check_classes(classes: tuple[str, ...], manifest: Manifest) -> None:
+    if classes != manifest.classes:
         raise UntrustedUpdateError(
             f"the classes of version {manifest.version} are not those that its manifest says",
             f"The version was put together wrongly. {TELL_PUBLISHER}",
         )
-    try_model(bundle.open(OnnxOptions(threads=1)))
-    return bundle.manifest
 
 
 def try_model(model: Model) -> None:
@@ -205,45 +242,83 @@ def copy_own(path: Path, models: ModelFolder, by: str | None = None) -> Installe
     """Bring a model of the user's own into the folder, tried out.
 
     Args:
-        path: a bundle (folder or zip), or an ONNX file.
+        path: a bundle (folder or zip), an ONNX file of a detector, or the folder of a community
+            model.
         models: whose lock the caller holds.
         by: who brings it.
 
     Raises:
         ModelLoadError: it cannot be used.
+        ConfigurationError: the folder keeps models of the other kind.
         OSError: it cannot be written.
     """
-    if path.suffix == ".onnx":
-        safe = _UNSAFE.sub("_", path.name)
-        onnx: str | None = safe
-        card = ModelCard(ModelSource("onnx", safe))
-        model: Model = load_onnx(path, card, OnnxOptions(threads=1))
-        contents = {safe: path.read_bytes()}
-        trained_at = None
-    else:
-        bundle = Bundle.load(path)
-        onnx, model = None, bundle.open(OnnxOptions(threads=1))
-        contents = own_contents(bundle)
-        trained_at = _time_in(bundle.manifest.lineage.get("trained_at"))
-    name = str(model.facts.source)
-    try_model(model)
-    version = own_version(contents)
+    own = _own_model(path)
+    installation = models.installation()
+    if installation is not None and installation.current.kind != own.kind:
+        raise ConfigurationError(
+            f"{models.folder} keeps {installation.current.name}, a {installation.current.kind} "
+            f"model, and {path} is a {own.kind} model",
+            "Keep each kind in a folder of its own.",
+        )
+    version = own_version(own.contents)
     # The one that is there may be in use: it is not moved for nothing.
-    if not all(_has(models.folder_of(version) / file, one) for file, one in contents.items()):
+    there = models.folder_of(version)
+    if not all(_has(there / file, one) for file, one in own.contents.items()):
         incoming = models.incoming(version)
-        for file, content in contents.items():
+        for file, content in own.contents.items():
             (incoming / file).parent.mkdir(parents=True, exist_ok=True)
             write_durably(incoming / file, content)
         models.keep(incoming)
     return InstalledModel(
         version=version,
         origin="own",
-        name=name,
-        onnx=onnx,
-        trained_at=trained_at or datetime.fromtimestamp(path.stat().st_mtime, timezone.utc),
+        kind=own.kind,
+        name=own.name,
+        onnx=own.onnx,
+        trained_at=own.trained_at or datetime.fromtimestamp(path.stat().st_mtime, timezone.utc),
         installed_at=datetime.now(timezone.utc),
         installed_by=by,
     )
+
+
+@dataclass(frozen=True)
+class _OwnModel:
+    """A model of the user's own that was tried out; `contents` are its files by name."""
+
+    kind: ModelKind
+    name: str
+    contents: Mapping[str, bytes]
+    trained_at: datetime | None
+    onnx: str | None = None
+
+
+def _own_model(path: Path) -> _OwnModel:
+    if is_community_model(path):
+        return _own_community_model(path)
+    if path.suffix == ".onnx":
+        safe = _UNSAFE.sub("_", path.name)
+        card = ModelCard(ModelSource("onnx", safe))
+        model: Model = load_onnx(path, card, OnnxOptions(threads=1))
+        name = str(model.facts.source)
+        try_model(model)
+        return _OwnModel("detector", name, {safe: path.read_bytes()}, None, safe)
+    bundle = Bundle.load(path)
+    model = bundle.open(OnnxOptions(threads=1))
+    name = str(model.facts.source)
+    try_model(model)
+    trained_at = _time_in(bundle.manifest.lineage.get("trained_at"))
+    return _OwnModel("detector", name, own_contents(bundle), trained_at)
+
+
+def _own_community_model(path: Path) -> _OwnModel:
+    community = CommunityModel.load(path, OnnxOptions(threads=1))
+    try:
+        community.try_out()
+    finally:
+        community.close()
+    said = community.manifest
+    contents = {name: (path / name).read_bytes() for name in (MODEL_VERSION_FILE, *said.files)}
+    return _OwnModel("community", f"{said.name} {said.version}", contents, said.trained_at)
 
 
 def _time_in(value: object) -> datetime | None:

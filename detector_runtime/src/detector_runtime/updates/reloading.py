@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from detector_runtime.detector import Detector
 from detector_runtime.errors import DetectorError, UpdateBusyError
@@ -29,7 +29,6 @@ CLOSING_SECONDS = 5.0
 logger = logging.getLogger("detector_runtime")
 
 Stamp = tuple[int, int, int]
-"""What changes whenever a file is replaced."""
 
 
 class UpdatingDetector(Detector):
@@ -42,7 +41,7 @@ class UpdatingDetector(Detector):
     def __init__(
         self, updater: ModelUpdater, settings: DetectorSettings, *, watch: bool = True
     ) -> None:
-        stamp = _stamp(updater.models.current_file)
+        stamp = stamp_of(updater.models.current_file)
         options = OnnxOptions(settings.threads, settings.spinning, settings.imgsz)
         installed, model = updater.open(options)
         super().__init__(model, settings)
@@ -52,11 +51,11 @@ class UpdatingDetector(Detector):
         self._version = installed.version
         self._noted = installed.worked
         self._watch = watch
-        self._watcher = _Watcher(self)
+        self._watcher = Watcher(self)
 
     def look_for_another_model(self) -> None:
         """Go on with the model that is in use in the folder by now, if it is another one."""
-        stamp = _stamp(self._updater.models.current_file)
+        stamp = stamp_of(self._updater.models.current_file)
         if stamp in (None, self._stamp):
             return
         self._stamp = stamp
@@ -105,19 +104,41 @@ class UpdatingDetector(Detector):
     def after_fork(self) -> None:
         """Goes on in a forked process, with a thread of its own."""
         super().after_fork()
-        self._watcher = _Watcher(self)
+        self._watcher = Watcher(self)
 
     def _observe(self, frame: Frame, timestamp: float | None) -> None:
         self._watcher.begin()
         super()._observe(frame, timestamp)
 
 
-class _Watcher:
-    """The thread of a detector. It begins with the first call, and ends with the detector."""
+class Watched(Protocol):
+    """What goes on with newer models while it is used."""
 
-    def __init__(self, detector: UpdatingDetector) -> None:
-        # The thread must not be what keeps a detector alive that nobody uses any more.
-        self._detector = weakref.ref(detector)
+    def check_if_it_is_time(self) -> None:
+        """Have the folder checked for a newer model."""
+        ...
+
+    def look_for_another_model(self) -> None:
+        """Go on with the model that is in use in the folder by now."""
+        ...
+
+    def note_that_it_worked(self) -> None:
+        """Remember that the model answered, where it did."""
+        ...
+
+
+class Watcher:
+    """The thread of something that is watched. It begins when it is told to, and ends with that.
+
+    Args:
+        owner: what is called.
+        first_check: seconds after which it is asked for the first time whether a check is due.
+    """
+
+    def __init__(self, owner: Watched, first_check: float = 0.0) -> None:
+        # The thread must not be what keeps alive what nobody uses any more.
+        self._owner = weakref.ref(owner)
+        self._first_check = first_check
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -134,20 +155,20 @@ class _Watcher:
             self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
-        asked = -ASK_SECONDS
-        while (detector := self._detector()) is not None:
+        asked = time.monotonic() + self._first_check - ASK_SECONDS
+        while (owner := self._owner()) is not None:
             if time.monotonic() - asked >= ASK_SECONDS:
                 asked = time.monotonic()
-                detector.check_if_it_is_time()
-            detector.look_for_another_model()
-            detector.note_that_it_worked()
-            del detector
+                owner.check_if_it_is_time()
+            owner.look_for_another_model()
+            owner.note_that_it_worked()
+            del owner
             if self._end.wait(LOOK_SECONDS):
                 return
 
 
-def _stamp(file: Path) -> Stamp | None:
-    """None where the file is not there."""
+def stamp_of(file: Path) -> Stamp | None:
+    """What changes whenever a file is replaced; None where it is not there."""
     try:
         found = os.stat(file)  # noqa: PTH116 - a Path takes three times as long
     except OSError:

@@ -88,7 +88,7 @@ def verify(
     """
     claimed = [one for one in envelope.signatures if one.key_id in keys]
     for one in claimed:
-        if _is_valid(one.signature, envelope.content, keys[one.key_id]):
+        if is_valid(one, envelope.content, keys[one.key_id]):
             return one.key_id
     what = envelope.document.type
     if not claimed:
@@ -132,11 +132,16 @@ def verify_next_keys(keys: Envelope[KeySet], trusted: KeySet) -> KeySet:
     return verify_first_keys(keys)
 
 
-def _is_valid(signature: bytes, content: bytes, public: str) -> bool:
+def is_valid(signature: Signature, content: bytes, public: str) -> bool:
+    """Whether the key of these 32 public bytes in base64 has signed the content.
+
+    Raises:
+        MissingDependencyError: `cryptography` is not installed.
+    """
     key = _ed25519().Ed25519PublicKey.from_public_bytes(base64.b64decode(public))
     invalid: type[Exception] = importlib.import_module("cryptography.exceptions").InvalidSignature
     try:
-        key.verify(signature, content)
+        key.verify(signature.signature, content)
     except invalid:
         return False
     return True

@@ -6,14 +6,15 @@ import logging
 import os
 import random
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from detector_runtime.checks import check
+from detector_runtime.classify.community_model import CommunityModel
 from detector_runtime.errors import (
     ConfigurationError,
     DetectorError,
@@ -55,6 +56,8 @@ PATIENCE = 30.0
 """Seconds for which a change waits for one of another program."""
 FIRST_PATIENCE = 600.0
 """Seconds for which the first model is waited for, while another program fetches it."""
+
+_Opened = TypeVar("_Opened", Model, CommunityModel)
 
 logger = logging.getLogger("detector_runtime")
 outcomes = logging.getLogger(OUTCOME_LOGGER)
@@ -245,19 +248,19 @@ class ModelUpdater:
         Raises:
             UpdateError: no model is there.
             ModelLoadError: none of those that are there can be opened.
+            ConfigurationError: it is a community model.
         """
-        while True:
-            installation = self.models.installation()
-            if installation is None:
-                raise UpdateError(
-                    f"there is no model in {self.models.folder} yet",
-                    "Fetch one: detector-runtime update FOLDER --source ADDRESS",
-                )
-            try:
-                return installation.current, self.models.open(installation.current, options)
-            except ModelLoadError as error:
-                if self.models.installation() == installation:
-                    self._use_the_one_before(installation, error)
+        return self._opened(self.models.open, options)
+
+    def open_community(self, options: OnnxOptions) -> tuple[InstalledModel, CommunityModel]:
+        """The community model in use, or where that is damaged the one before it; see `open`.
+
+        Raises:
+            UpdateError: no model is there.
+            ModelLoadError: none of those that are there can be opened.
+            ConfigurationError: it is a detector.
+        """
+        return self._opened(self.models.open_community, options)
 
     def note_that_it_worked(self, version: str) -> None:
         """Remember that a version answered a program: `rollback` prefers such ones.
@@ -269,6 +272,27 @@ class ModelUpdater:
             installation = self.models.installation()
             if installation and installation.current.version == version:
                 self.models.switch(installation.with_current_worked())
+
+    def _opened(
+        self, open_one: Callable[[InstalledModel, OnnxOptions], _Opened], options: OnnxOptions
+    ) -> tuple[InstalledModel, _Opened]:
+        while True:
+            installation = self.models.installation()
+            if installation is None:
+                raise UpdateError(
+                    f"there is no model in {self.models.folder} yet",
+                    "Fetch one: detector-runtime update FOLDER --source ADDRESS",
+                )
+            current = installation.current
+            try:
+                return current, open_one(current, options)
+            except ModelLoadError as error:
+                if self.models.installation() != installation:
+                    continue
+                if not _opens_as_such(open_one, current):
+                    self._use_the_one_before(installation, error)
+                elif self.models.installation() == installation:
+                    raise
 
     def _check(self, now: bool, allow: frozenset[Allowed], patience: float) -> CheckResult:
         try:
@@ -321,8 +345,6 @@ class ModelUpdater:
         with self._changing():
             if self.models.installation() != damaged:
                 return
-            if self._opens_as_such(damaged.current):
-                raise error
             before = damaged.without_current(hold_back=False)
             if before is None:
                 raise self._nothing_else(damaged.current, error)
@@ -355,14 +377,6 @@ class ModelUpdater:
             return False
         return result.outcome == "updated"
 
-    def _opens_as_such(self, model: InstalledModel) -> bool:
-        """Whether a model is sound, and only cannot be opened with some settings."""
-        try:
-            self.models.open(model, OnnxOptions()).close()
-        except ModelLoadError:
-            return False
-        return True
-
     def _note_run_time(self, states: StateFile, now: float) -> None:
         ran = states.state.ran.noted(now, time.monotonic() - self._started)
         if ran.seconds - states.state.ran.seconds >= RUN_TIME_STEP:
@@ -380,3 +394,14 @@ class ModelUpdater:
     def _changing(self, patience: float = PATIENCE) -> Iterator[None]:
         with told_of_disk(self.models.folder), self._lock.hold(patience):
             yield
+
+
+def _opens_as_such(
+    open_one: Callable[[InstalledModel, OnnxOptions], _Opened], model: InstalledModel
+) -> bool:
+    """Whether a model is sound, and only cannot be opened with some settings."""
+    try:
+        open_one(model, OnnxOptions()).close()
+    except ModelLoadError:
+        return False
+    return True

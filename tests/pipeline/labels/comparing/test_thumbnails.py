@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pytest
+from detector_runtime.classify.hashes import hash_distances, perceptual_hash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -23,7 +24,7 @@ from pipeline.labels.comparing.thumbnails import (
     thumbnail_of,
 )
 from pipeline.labels.comparing.views import Views, seen_among
-from pipeline.labels.fingerprints import Fingerprint, hash_distances, perceptual_hash
+from pipeline.labels.fingerprints import Fingerprint
 
 WIDTH, HEIGHT = 960, 540
 Grey = npt.NDArray[np.uint8]

@@ -199,7 +199,10 @@ def test_what_cannot_be_compared_is_noted_and_no_difference(chain: Chain) -> Non
 
     report = audit(chain.bundle, chain.store, {"cvat_merge": check})
     assert report.is_clean
-    assert report.notes == ("toy/cvat_merge: mount the disk",)
+    noted, unsigned = report.notes
+    assert noted == "toy/cvat_merge: mount the disk"
+    assert unsigned.startswith("The records of toy/runtime_package, toy/onnx_export, toy/cvat")
+    assert len(report.unverified) == 4, "each by itself"
 
 
 def test_progress_is_one_stage_that_ends_when_nothing_is_left(chain: Chain) -> None:

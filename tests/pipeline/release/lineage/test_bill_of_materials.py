@@ -1,6 +1,7 @@
 """The bill of materials, by the validator of its own library, and what must be said in it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ from hypothesis import strategies as st
 from pipeline.provenance import ArtifactVersion, Environment, Recipe
 from pipeline.release.lineage.audit import AuditedVersion, AuditReport
 from pipeline.release.lineage.bill_of_materials import Subject, cyclonedx_of
+from pipeline.release.lineage.signed_records import SignatureState
+from pipeline.release.lineage.training_job import (
+    BaseWeights,
+    JobCost,
+    JobHost,
+    RentedPart,
+    TrainingJob,
+)
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 BUNDLE = BundleManifest(
@@ -69,6 +78,75 @@ def bill(found: AuditReport, bundle: BundleManifest | None = BUNDLE) -> dict[str
     assert problem is None, problem
     document: dict[str, Any] = json.loads(text)
     return document
+
+
+def trained(base: BaseWeights | None, *, was_recorded: bool = True) -> AuditReport:
+    """Weights with the job that made them, which began with this."""
+    merged = link("cvat_merge", "3")
+    weights = link("trained_weights", "4", merged, weights="yolo26n.pt")
+    job = TrainingJob(
+        program="pipeline.training.detector_program",
+        program_sha256="d" * 64,
+        code_version="c1",
+        architecture="yolo26n.yaml",
+        hyperparameters={"seed": 42, "cache": False},
+        stages=({"name": "train"},),
+        base=base,
+        began_with=was_recorded,
+        began_at="2026-05-01T11:00:00+00:00",
+        ended_at="2026-05-01T12:00:00+00:00",
+        seconds=3600.0,
+        host=JobHost("NVIDIA H200", True, "Linux x86_64", "3.11.7", "2.15.0", "13.2", None),
+        cost=JobCost(
+            "runpod", 3.6, 3600.0, 3.6, "billed", (RentedPart("H200", "EU", 3.6, 9, 3.6, "billed"),)
+        ),
+    )
+    return AuditReport(Path("best.pt"), "a" * 64, (replace(weights, job=job), merged), ())
+
+
+def test_a_training_is_a_workflow_with_its_settings_host_and_cost() -> None:
+    document = bill(trained(BaseWeights("yolo26n.pt", "e" * 64)))
+    (formula,) = document["formulation"]
+    (workflow,) = formula["workflows"]
+    assert (workflow["timeStart"], workflow["timeEnd"]) == (
+        "2026-05-01T11:00:00+00:00",
+        "2026-05-01T12:00:00+00:00",
+    )
+    refs = {part["bom-ref"] for part in document["components"]}
+    used, settings_used = workflow["inputs"]
+    assert used["resource"]["ref"] in refs
+    assert {"name": "seed", "value": "42"} in settings_used["parameters"]
+    assert workflow["outputs"][0]["resource"]["ref"] in refs
+    assert properties(workflow, "program_sha256") == ["d" * 64]
+    assert properties(workflow, "host_device") == ["NVIDIA H200"]
+    assert properties(workflow, "host_driver") == [], "it was not recorded"
+    assert properties(workflow, "cost_usd") == ["3.6"]
+    assert properties(workflow, "cost_usd_is") == ["billed"]
+    assert json.loads(properties(workflow, "cost_rented")[0])["place"] == "EU"
+    assert Bom.from_json(document).metadata.component is not None  # type: ignore[attr-defined]
+
+
+def test_base_weights_are_those_that_the_training_began_with() -> None:
+    def bases(found: AuditReport) -> list[dict[str, Any]]:
+        parts = bill(found)["components"]
+        return [part for part in parts if part["bom-ref"].startswith("base/")]
+
+    (known,) = bases(trained(BaseWeights("yolo26n.pt", "e" * 64)))
+    assert known["hashes"] == [{"alg": "SHA-256", "content": "e" * 64}]
+    assert bases(trained(None)) == [], "from scratch, whatever was asked for"
+    (asked,) = bases(trained(None, was_recorded=False))
+    assert (asked["name"], asked.get("hashes")) == ("yolo26n.pt", None)
+
+
+def test_whose_word_a_record_is_is_said() -> None:
+    scenes = link("synthetic_set", "2")
+    unsigned = replace(scenes, signature=SignatureState.UNSIGNED)
+    document = bill(AuditReport(Path("m.onnx"), "a" * 64, (unsigned,), (), ("unsigned",)))
+    (part,) = (one for one in document["components"] if one["name"] == "toy/synthetic_set")
+    assert properties(part, "signature") == ["unsigned"]
+    assert properties(part, "verified") == ["false"]
+    assert properties(document["metadata"]["component"], "verified") == ["false"]
+    assert {one["aggregate"] for one in document["compositions"]} == {"incomplete"}
 
 
 def properties(component: dict[str, Any], name: str) -> list[str]:

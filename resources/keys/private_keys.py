@@ -3,10 +3,11 @@
     <folder>/<model>/root-<id>.pem       signs sets of keys; best kept elsewhere between two uses
     <folder>/<model>/release-<id>.pem    signs versions and channels
     <folder>/<model>/openssf-<id>.pem    signs what is handed over, for tools of others
+    <folder>/record-<id>.pem             signs records of how artifacts were made, of any game
 
 The folder is where the system keeps a user's settings, or where OUTPOST_KEYS says. For machines
-that have no such folder, OUTPOST_RELEASE_KEY, OUTPOST_ROOT_KEY and OUTPOST_OPENSSF_KEY hold the
-text of a PEM file.
+that have no such folder, OUTPOST_RELEASE_KEY, OUTPOST_ROOT_KEY, OUTPOST_OPENSSF_KEY and
+OUTPOST_RECORD_KEY hold the text of a PEM file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-Role = Literal["root", "release"]
+Role = Literal["root", "release", "record"]
 Kind = Role | Literal["openssf"]
 
 FOLDER_VARIABLE = "OUTPOST_KEYS"
@@ -39,6 +41,7 @@ KEY_VARIABLES: dict[Kind, str] = {
     "root": "OUTPOST_ROOT_KEY",
     "release": "OUTPOST_RELEASE_KEY",
     "openssf": "OUTPOST_OPENSSF_KEY",
+    "record": "OUTPOST_RECORD_KEY",
 }
 RESTORE = "Restore it from a copy; it begins with -----BEGIN PRIVATE KEY-----."
 
@@ -49,7 +52,11 @@ class PrivateKeyError(OutpostError):
 
 @dataclass(frozen=True)
 class PrivateKeys:
-    """The private keys of this user. Nothing here is logged, and keys show their id alone."""
+    """The private keys of this user. Nothing here is logged, and keys show their id alone.
+
+    A model is the one that a key is for; None where it is for no single one, as those that sign
+    records are.
+    """
 
     folder: Path
 
@@ -71,7 +78,7 @@ class PrivateKeys:
             )
         return cls(folder)
 
-    def add(self, model: str, role: Role) -> SigningKey:
+    def add(self, model: str | None, role: Role) -> SigningKey:
         """Make a new key, and keep it: readable for this user alone.
 
         Raises:
@@ -115,7 +122,7 @@ class PrivateKeys:
             f"{KEY_VARIABLES[role]}.",
         )
 
-    def all(self, model: str, role: Role) -> Iterator[SigningKey]:
+    def all(self, model: str | None, role: Role) -> Iterator[SigningKey]:
         """Every key of a role that is here: the environment's, then files, the newest first.
 
         Raises:
@@ -133,26 +140,36 @@ class PrivateKeys:
         found = next(self._contents(model, "openssf"), None)
         return None if found is None else _openssf_from_pem(*found)
 
-    def _contents(self, model: str, kind: Kind) -> Iterator[tuple[bytes, str]]:
+    def _contents(self, model: str | None, kind: Kind) -> Iterator[tuple[bytes, str]]:
         """PEM texts and where they are: the environment's, then files, the newest first."""
         if text := os.environ.get(KEY_VARIABLES[kind]):
             yield text.encode(), KEY_VARIABLES[kind]
         for file in self._files(model, kind):
             yield _read_private(file), str(file)
 
-    def _keep(self, model: str, name: str, content: bytes) -> None:
+    def _keep(self, model: str | None, name: str, content: bytes) -> None:
         file = self._folder_of(model) / f"{name}.pem"
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.written():
             file.parent.mkdir(mode=0o700, exist_ok=True)
             write_once(file, content, private=True)
+
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Makes the folder, for this user alone, for a block that writes into it.
+
+        Raises:
+            PrivateKeyError: something cannot be written.
+        """
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            yield
         except OSError as error:
             raise PrivateKeyError(
-                f"{file} cannot be written: {error.strerror or error}.",
+                f"{self.folder} cannot be written: {error.strerror or error}.",
                 f"Give yourself write access, or set {FOLDER_VARIABLE} to another folder.",
             ) from error
 
-    def _files(self, model: str, kind: Kind) -> list[Path]:
+    def _files(self, model: str | None, kind: Kind) -> list[Path]:
         """Those of a kind, the newest first."""
         folder = self._folder_of(model)
         try:
@@ -161,8 +178,8 @@ class PrivateKeys:
             raise _unreadable(folder, error) from error
         return [file for _, file in sorted(found, reverse=True)]
 
-    def _folder_of(self, model: str) -> Path:
-        return self.folder / model
+    def _folder_of(self, model: str | None) -> Path:
+        return self.folder if model is None else self.folder / model
 
 
 def _read_private(file: Path) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resources.releases.private_keys import PrivateKeyError, PrivateKeys
+from resources.keys.private_keys import PrivateKeyError, PrivateKeys
 from resources.state import PROJECT_ROOT
 
 

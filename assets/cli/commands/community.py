@@ -1,0 +1,155 @@
+"""`outpost community`: what a game's players contribute, and whose votes count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.cli.context import Game, resources_of
+from assets.cli.output import Json, console, explained, print_json, print_table
+
+if TYPE_CHECKING:
+    from assets.operations.contributors import ContributorRow
+
+community_app = typer.Typer(
+    no_args_is_help=True,
+    help="Look at contributors, withdraw them, restore them; decide what votes have not settled.",
+)
+Install = Annotated[
+    str, typer.Argument(help="The contributor's id, as `outpost community list` shows it.")
+]
+
+
+@community_app.command("list")
+def list_contributors(context: typer.Context, game: Game = "demo", as_json: Json = False) -> None:
+    """Show every contributor: what was taken of them, what was refused, who was withdrawn.
+
+    Example: `outpost community list --game demo`
+    """
+    from assets.operations.contributors import contributor_table
+
+    with explained():
+        rows = contributor_table(resources_of(context), game)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(
+            ("install", "state", "taken", "refused", "reason"),
+            (
+                (row.install, row.state, _taken(row), _number(row.refused), row.reason)
+                for row in rows
+            ),
+        )
+    else:
+        console.print("Nobody has sent anything yet.")
+
+
+@community_app.command()
+def withdraw(
+    context: typer.Context,
+    install: Install,
+    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")],
+    game: Game = "demo",
+) -> None:
+    """Have a contributor's votes count no longer; what rests on them follows.
+
+    What was sent is kept, so that the contributor can be restored.
+
+    Example: `outpost community withdraw INSTALL --reason "labels at random"`
+    """
+    from assets.operations.contributors import withdraw as withdraw_install
+
+    with explained():
+        withdraw_install(resources_of(context), game, install, reason)
+    console.print(
+        f"{install} is withdrawn. Materialize voted_crops, and what follows from it, to have "
+        "everything made without these votes.",
+        soft_wrap=True,
+    )
+
+
+@community_app.command()
+def restore(context: typer.Context, install: Install, game: Game = "demo") -> None:
+    """Have a withdrawn contributor's votes count again.
+
+    Example: `outpost community restore INSTALL`
+    """
+    from assets.operations.contributors import restore as restore_install
+
+    with explained():
+        restore_install(resources_of(context), game, install)
+    console.print(f"{install} counts again. Materialize voted_crops to count the votes.")
+
+
+@community_app.command()
+def disputes(
+    context: typer.Context,
+    game: Game = "demo",
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to; by default a folder in the state folder.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Images at most.")] = 100,
+) -> None:
+    """Write the images on which the votes have not settled into a folder, to say what they show.
+
+    Example: `outpost community disputes --game demo`
+    """
+    from assets.operations.votes import disputes as write_disputes
+
+    with explained():
+        target, count = write_disputes(resources_of(context), game, folder, most)
+    if not count:
+        console.print("Everything is settled.")
+        return
+    console.print(
+        f"{count} images are in {target}. Look at sheet.jpg, write what they show into "
+        f"disputes.yaml, then: outpost community decide --file {target / 'disputes.yaml'}",
+        soft_wrap=True,
+    )
+
+
+@community_app.command()
+def decide(
+    context: typer.Context,
+    image: Annotated[str, typer.Argument(help="The first digits of an image's sha256.")] = "",
+    label: Annotated[str, typer.Argument(help="What it shows.")] = "",
+    file: Annotated[
+        Path | None, typer.Option(help="disputes.yaml with labels, instead of one image.")
+    ] = None,
+    nothing: Annotated[
+        bool, typer.Option("--nothing", help="The image shows nothing that there is a name for.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")] = "",
+    game: Game = "demo",
+) -> None:
+    """Say what an image shows, whatever the votes are; the next counting takes note of it.
+
+    Example: `outpost community decide 3f2a90c1 "Ruby Longsword"`
+    """
+    from assets.operations.votes import decide as note_decisions
+    from assets.operations.votes import decide_by_file
+
+    if (file is None) is not bool(image) or (bool(image) and bool(label) is nothing):
+        raise typer.BadParameter("Name an image and its label or --nothing, or a --file.")
+    with explained():
+        resources = resources_of(context)
+        if file is not None:
+            count = decide_by_file(resources, game, file)
+        else:
+            count = note_decisions(resources, game, {image: label}, reason)
+    console.print(
+        f"{count} decisions are noted. Materialize voted_crops, and what follows from it, to have "
+        "them count.",
+        soft_wrap=True,
+    )
+
+
+def _taken(row: ContributorRow) -> str:
+    counts = {"icons": row.icons, "texts": row.texts, "screens": row.screens}
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)

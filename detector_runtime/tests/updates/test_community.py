@@ -1,0 +1,246 @@
+"""Community models are versions like any other, with rules of their own on top."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from doubles.classifiers import COLOURS, community_files
+from doubles.file_server import FileServer
+from doubles.publisher import Publisher
+
+from detector_runtime import ConfigurationError, ModelUpdater
+from detector_runtime.community import CommunityClassifiers, follow_community_model
+from detector_runtime.community.following import FIRST_CHECK
+from detector_runtime.errors import UpdateError
+from detector_runtime.updates import reloading
+
+from .conftest import Clock
+
+RED = np.full((64, 64, 3), (220, 30, 30), np.uint8)
+OTHER = {**COLOURS, "Red Gem": (1, 1, 1), "Ruby": (220, 30, 30)}
+Updating = Callable[..., ModelUpdater]
+
+
+def publish(publisher: Publisher, **settings: Any) -> str:
+    colours = settings.get("colours", COLOURS)
+    files = community_files(str(publisher.versions + 1), **settings)
+    version = publisher.add(
+        b"", names=tuple(colours), files=files, kind="community", trained_at=publisher.now
+    )
+    publisher.offer(version)
+    return version
+
+
+@pytest.fixture
+def following(tmp_path: Path, publisher: Publisher, server: FileServer) -> Callable[..., Any]:
+    @contextmanager
+    def follow(**settings: Any) -> Iterator[CommunityClassifiers]:
+        found = follow_community_model(
+            tmp_path / "models", server.address, keys=publisher.keys_file, **settings
+        )
+        try:
+            yield found
+        finally:
+            found.close()
+
+    return follow
+
+
+def waited_for(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.001)
+    return holds()
+
+
+def name_of(community: CommunityClassifiers) -> str | None:
+    return community.match([RED])[0].name
+
+
+def test_the_first_model_is_fetched_at_once_and_answers(
+    publisher: Publisher, following: Callable[..., Any]
+) -> None:
+    publish(publisher)
+    with following(watch=False) as community:
+        assert name_of(community) == "Red Gem"
+        assert community.screen_type(np.full((90, 160, 3), 200, np.uint8)).name == "SHIP"
+        assert community.read_text("ship_type", "F1eet").text == "Fleet"
+
+
+def test_without_any_model_it_says_so(following: Callable[..., Any]) -> None:
+    with pytest.raises(UpdateError), following():
+        pass
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_newer_model_is_used_without_losing_a_call_or_an_example(
+    publisher: Publisher, following: Callable[..., Any], updating: Updating
+) -> None:
+    publish(publisher)
+    stranger = np.random.default_rng(1).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    with following(watch=False) as community:
+        community.confirm("New Thing", stranger)
+        answers: set[str | None] = set()
+        failures: list[BaseException] = []
+        done = threading.Event()
+
+        def ask() -> None:
+            while not done.is_set():
+                try:
+                    answers.add(name_of(community))
+                except BaseException as error:
+                    failures.append(error)
+
+        callers = [threading.Thread(target=ask) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        assert waited_for(lambda: "Red Gem" in answers)
+        publish(publisher, colours=OTHER)
+        assert updating().check(now=True).outcome == "updated"
+        community.look_for_another_model()
+        assert name_of(community) == "Ruby"
+        assert waited_for(lambda: "Ruby" in answers)
+        done.set()
+        for caller in callers:
+            caller.join()
+        assert not failures
+        assert answers == {"Red Gem", "Ruby"}
+        assert community.match([stranger])[0].step == "example"
+
+
+def test_going_back_is_followed_too(
+    publisher: Publisher, following: Callable[..., Any], updating: Updating
+) -> None:
+    publish(publisher)
+    with following(watch=False) as community:
+        assert name_of(community) == "Red Gem"
+        community.note_that_it_worked()
+        publish(publisher, colours=OTHER)
+        updating().check(now=True)
+        updating().rollback()
+        community.look_for_another_model()
+        assert name_of(community) == "Red Gem"
+        assert updating().check(now=True).outcome == "kept"
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("trained", ["before", "after"])
+def test_a_model_of_one_s_own_is_used_until_a_published_one_is_newer(
+    trained: str,
+    tmp_path: Path,
+    publisher: Publisher,
+    following: Callable[..., Any],
+    updating: Updating,
+) -> None:
+    publish(publisher)
+    shift = timedelta(days=-1 if trained == "before" else 1)
+    own = tmp_path / "own"
+    own.mkdir()
+    mine = community_files("mine", colours=OTHER, trained_at=publisher.now + shift)
+    for name, content in mine.items():
+        (own / name).write_bytes(content)
+    updating().check(now=True)
+    assert updating().use(own).name == "blocks-community mine"
+    publish(publisher, screens=False)
+    result = updating(own_models="replace older").check(now=True)
+    with following(watch=False) as community:
+        if trained == "before":
+            assert (result.outcome, name_of(community)) == ("updated", "Red Gem")
+        else:
+            assert (result.outcome, name_of(community)) == ("kept", "Ruby")
+
+
+def test_a_missing_classifier_of_screens_is_fetched_at_once(
+    tmp_path: Path, publisher: Publisher, following: Callable[..., Any]
+) -> None:
+    version = publish(publisher)
+    with following(watch=False):
+        pass
+    missing = tmp_path / "models" / "versions" / version / "screen_classifier.onnx"
+    missing.unlink()
+    with following(watch=False) as community:
+        assert community.model.screens is not None
+        assert missing.is_file()
+
+
+def test_a_model_that_cannot_be_used_is_not_taken(
+    publisher: Publisher, following: Callable[..., Any], updating: Updating
+) -> None:
+    publish(publisher)
+    with following(watch=False) as community:
+        publish(publisher, icon_classifier=b"no model" * 50)
+        assert updating().check(now=True).outcome == "failed"
+        community.look_for_another_model()
+        assert name_of(community) == "Red Gem"
+
+
+def test_files_of_another_model_than_was_signed_are_not_taken(
+    publisher: Publisher, updating: Updating
+) -> None:
+    files = community_files(colours=OTHER)
+    publisher.offer(publisher.add(b"", names=tuple(COLOURS), files=files, kind="community"))
+    assert updating().check(now=True).outcome == "failed"
+
+
+def test_a_folder_keeps_one_kind_of_models(
+    tmp_path: Path, publisher: Publisher, following: Callable[..., Any], updating: Updating
+) -> None:
+    publisher.publish(3)
+    updating().check(now=True)
+    with pytest.raises(ConfigurationError), following(watch=False):
+        pass
+    publish(publisher)
+    assert updating().check(now=True).outcome == "failed"
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, content in community_files().items():
+        (own / name).write_bytes(content)
+    with pytest.raises(ConfigurationError):
+        updating().use(own)
+    with updating().detector(watch=False) as detector:
+        assert len(detector.class_names) == 2
+
+
+def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
+    publisher: Publisher,
+    server: FileServer,
+    following: Callable[..., Any],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish(publisher)
+    with following(watch=False):
+        pass
+    asked: list[float] = []
+    monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(reloading, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
+    assert FIRST_CHECK == 15.0
+    with following() as community:
+        check, enough = community.check_if_it_is_time, threading.Event()
+
+        def noted() -> None:
+            asked.append(clock.now)
+            check()
+            if len(asked) == 3:
+                enough.set()
+
+        monkeypatch.setattr(community, "check_if_it_is_time", noted)
+        server.requests.clear()
+        assert not asked
+        assert enough.wait(20)
+        # It was asked whether it is time; nobody was asked for a model, for it is not.
+        assert not server.requests
+        clock.now += 25 * 3600
+        asked.clear()
+        enough.clear()
+        assert enough.wait(20)
+        assert len([path for path in server.requests if "champion" in str(path)]) == 1

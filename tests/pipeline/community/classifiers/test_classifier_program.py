@@ -1,0 +1,244 @@
+"""Parts of the program: what it draws over icons, how it samples, calibrates and takes over."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.community.classifiers.classifier_program import starting
+from pipeline.community.classifiers.classifier_program.augmentation import (
+    ICONS,
+    SCREENS,
+    augment,
+    hue_turns,
+)
+from pipeline.community.classifiers.classifier_program.calibration import (
+    CAUTIOUS,
+    best_temperature,
+    calibrate,
+    lowest_threshold,
+)
+from pipeline.community.classifiers.classifier_program.checkpoints import (
+    ClassifierCheckpoint,
+    moments_of,
+    read_checkpoint,
+    restore_moments,
+)
+from pipeline.community.classifiers.classifier_program.images import Sampler
+from pipeline.community.classifiers.classifier_program.starting import take_over
+from pipeline.community.classifiers.classifier_program.steps import focal_losses
+from pipeline.community.classifiers.classifier_program.training import cosine, one_cycle
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("chosen", [ICONS, SCREENS])
+def test_changed_images_are_images_and_equal_numbers_change_them_equally(chosen) -> None:
+    images = torch.rand(32, 3, 64, 64, generator=generator())
+    before = images.clone()
+    changed = augment(images, chosen, generator(3))
+    assert changed.shape == images.shape
+    assert (images == before).all()
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    assert torch.equal(changed, augment(images, chosen, generator(3)))
+    assert not torch.equal(changed, augment(images, chosen, generator(4)))
+
+
+def test_no_image_is_mirrored() -> None:
+    """The left half of each is bright; a mirrored one would be bright on the right."""
+    images = torch.zeros(200, 3, 64, 64)
+    images[..., :32] = 0.8
+    changed = augment(images, ICONS, generator())
+    middle = changed[:, :, 20:44]
+    left, right = middle[..., 16:28].mean(dim=(1, 2, 3)), middle[..., 36:48].mean(dim=(1, 2, 3))
+    assert (left > right).float().mean() > 0.97
+
+
+def test_hue_turns_by_few_degrees_and_leaves_grey_alone() -> None:
+    turns = hue_turns(torch.zeros(100, 3, 4, 4), ICONS, generator())
+    assert torch.allclose(turns @ torch.ones(3), torch.ones(100, 3), atol=1e-5)
+    red = turns @ torch.tensor([1.0, 0.0, 0.0])
+    limit = 2 * math.sin(math.radians(ICONS.hue_degrees) / 2)
+    assert ((red - torch.tensor([1.0, 0.0, 0.0])).norm(dim=1) <= limit).all()
+
+
+def test_rare_names_are_drawn_more_often_and_hard_images_up_to_the_cap() -> None:
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    sampler = Sampler(labels, torch.ones(100), cap=3.0)
+    drawn = torch.cat([sampler.draw(generator(seed)) for seed in range(40)])
+    share = (labels[drawn] == 1).float().mean()
+    assert 0.2 < share < 0.3  # One by the root of 10 and 90: a quarter.
+    sampler.learn(torch.arange(100), torch.tensor([0.1] * 99 + [1000.0]))
+    assert sampler.hardness().max() == 3.0
+    assert sampler.hardness().min() == 1.0
+
+
+def test_labels_that_are_less_sure_are_drawn_less_often() -> None:
+    sampler = Sampler(torch.zeros(2, dtype=torch.int64), torch.tensor([1.0, 0.25]), cap=3.0)
+    drawn = torch.cat([sampler.draw(generator(seed)) for seed in range(400)])
+    assert 0.1 < (drawn == 1).float().mean() < 0.3
+
+
+def test_the_focal_loss_is_cross_entropy_where_gamma_is_0_and_less_for_what_is_sure() -> None:
+    logits, labels = torch.tensor([[4.0, 0.0], [0.5, 0.0]]), torch.tensor([0, 0])
+    plain = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    assert torch.allclose(focal_losses(logits, labels, 0.0), plain)
+    share = focal_losses(logits, labels, 2.0) / plain
+    assert share[0] < 0.001 < share[1]
+
+
+def calibrated(scale: float, count: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits that are `scale` times what they should be for their labels."""
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.normal(0, 2, (count, 5))).float()
+    probabilities = logits.softmax(dim=1)
+    labels = torch.multinomial(probabilities, 1, generator=generator())[:, 0]
+    return logits * scale, labels
+
+
+@pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
+def test_the_temperature_makes_up_for_logits_that_say_too_much_or_too_little(scale: float) -> None:
+    assert best_temperature(*calibrated(scale)) == pytest.approx(scale, rel=0.1)
+
+
+def test_from_the_threshold_on_enough_answers_are_right_and_below_it_too_few() -> None:
+    logits, labels = calibrated(3.0)
+    found = calibrate(logits, labels, 0.95)
+    confidence, said = (logits / found.temperature).softmax(dim=1).max(dim=1)
+    known = confidence >= found.min_confidence
+    assert (said == labels)[known].float().mean() >= 0.95
+    lower = confidence >= found.min_confidence - 0.02
+    assert (said == labels)[lower].float().mean() < 0.95
+    assert "95%" in found.rule
+
+
+def test_answers_of_one_confidence_stand_and_fall_together() -> None:
+    confidence = torch.tensor([0.9, 0.9, 0.9, 0.4])
+    right = torch.tensor([True, True, False, True])
+    threshold, met = lowest_threshold(confidence, right, 0.9)
+    assert not met
+    assert threshold == 0.4  # Three of four are the most that any gives.
+    assert lowest_threshold(confidence, right, 0.75) == (0.4, True)
+
+
+def test_with_few_images_nothing_is_calibrated() -> None:
+    found = calibrate(torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64), 0.98)
+    assert (found.temperature, found.min_confidence) == (1.0, CAUTIOUS)
+    assert "fewer than" in found.rule
+
+
+class Small(torch.nn.Module):
+    """Two layers, called as torchvision's networks call theirs."""
+
+    def __init__(self, names: int) -> None:
+        super().__init__()
+        self.features = torch.nn.Linear(4, 3)
+        self.classifier = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Linear(3, names))
+
+
+def test_rows_of_names_that_stay_come_along_wherever_they_stand() -> None:
+    old, new = Small(3), Small(4)
+    kept = take_over(new, dict(old.state_dict()), ["axe", "bow", "club"], ["a", "bow", "axe", "z"])
+    assert kept == 2
+    assert torch.equal(new.features.weight, old.features.weight)
+    assert torch.equal(new.classifier[1].weight[1], old.classifier[1].weight[1])
+    assert torch.equal(new.classifier[1].weight[2], old.classifier[1].weight[0])
+    mean = float(old.classifier[1].bias.detach().mean())
+    assert float(new.classifier[1].bias[0].detach()) == pytest.approx(mean)
+
+
+class Told:
+    """Outputs of a job that remember what was told."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def event(self, _kind: str, message: str) -> None:
+        self.messages.append(message)
+
+
+def offered(monkeypatch: pytest.MonkeyPatch, get_state_dict: object) -> None:
+    """Have torchvision offer weights that are had by calling this."""
+    weights = SimpleNamespace(get_state_dict=get_state_dict)
+    models = SimpleNamespace(get_model_weights=lambda _name: SimpleNamespace(DEFAULT=weights))
+    monkeypatch.setattr(starting, "torchvision_models", lambda: models)
+
+
+def test_layers_of_imagenet_are_taken_without_its_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", "")
+    theirs, ours, told = Small(1000), Small(4), Told()
+    asked: dict[str, object] = {}
+    offered(monkeypatch, lambda **how: asked.update(how) or dict(theirs.state_dict()))
+    start = starting.from_imagenet(ours, "efficientnet_b0", tmp_path, told)
+    assert start is not None
+    assert (start.origin, start.has_features) == ("imagenet", True)
+    assert torch.equal(ours.features.weight, theirs.features.weight)
+    assert ours.classifier[1].weight.shape == (4, 3)
+    assert asked["weights_only"] is True, "a file from elsewhere must not run code"
+    assert asked["check_hash"] is True
+    taken = inspect.signature(torch.hub.load_state_dict_from_url).parameters
+    assert set(asked) <= set(taken)
+
+
+def test_without_a_way_to_imagenet_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", "")
+
+    def unreachable(**_how: object) -> object:
+        raise URLError("no route to host")
+
+    told = Told()
+    offered(monkeypatch, unreachable)
+    assert starting.from_imagenet(Small(4), "efficientnet_b0", tmp_path, told) is None
+    assert told.messages == ["No weights of ImageNet (URLError: <urlopen error no route to host>)"]
+    assert socket.getdefaulttimeout() is None
+
+
+@pytest.mark.slow  # The first optimizer of a process makes torch import its compiler.
+def test_a_checkpoint_brings_back_weights_and_the_optimizers_moments(tmp_path) -> None:
+    network = Small(2)
+    optimizer = torch.optim.AdamW(network.parameters(), 0.1)
+    for _ in range(3):
+        network.classifier[1](torch.rand(5, 3)).sum().backward()
+        optimizer.step()
+    tensors = {f"network:{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"optimizer:{name}": value for name, value in moments_of(optimizer).items()}
+    ClassifierCheckpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(
+        tmp_path / "checkpoint.pt"
+    )
+    saved = read_checkpoint(tmp_path / "checkpoint.pt")
+    assert saved.facts == {"epoch": 3, "classes": ["a", "b"]}
+    other = Small(2)
+    other.load_state_dict(saved.part("network"))
+    fresh = torch.optim.AdamW(other.parameters(), 0.1)
+    restore_moments(fresh, saved.part("optimizer"))
+    for each, its in ((network, optimizer), (other, fresh)):
+        its.zero_grad()
+        each.classifier[1](torch.ones(5, 3)).sum().backward()
+        its.step()
+    for first, second in zip(network.parameters(), other.parameters(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_the_rate_rises_then_falls() -> None:
+    rates = [one_cycle(step / 100) for step in range(101)]
+    peak = rates.index(max(rates))
+    assert peak == 15
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[-1] == pytest.approx(0.01)
+    assert all(a >= b for a, b in zip(rates[peak:], rates[peak + 1 :], strict=False))
+    assert cosine(2.0) == pytest.approx(0.01)

@@ -1,0 +1,262 @@
+"""Labels that players give become labels that are believed, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from doubles.voters import Crowd, judge, label_icons
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.community.staged_crops import Contributions, StagedCrop
+from pipeline.community.voted_crops import VotedCrop, Votes
+from pipeline.community.votes.decisions import Decision
+from pipeline.community.votes.grouping import SIDE, WINDOW, Colours
+from pipeline.community.votes.neighbours import Layout
+from pipeline.community.votes.voting import Opinion, Views, VotingRules, count_votes
+
+QUICK = Crowd(icons=600, installs=40)
+
+
+def test_of_three_votes_with_a_fifth_hostile_98_of_100_labels_are_right() -> None:
+    """And the plain rule, on the same uploads, has four of five, as nothing is byte-equal."""
+    for colluding in (False, True):
+        uploads = label_icons(replace(QUICK, colluding=colluding), seed=1)
+        ours = judge(
+            count_votes(uploads.contributions, VotingRules(), uploads.views), uploads.truth
+        )
+        plain = count_votes(uploads.contributions, VotingRules(rule="plain"), uploads.views)
+        assert ours.mixed == 0
+        assert ours.voted >= 0.98
+        assert ours.accepted >= 0.995
+        assert ours.coverage >= 0.85
+        assert ours.calibration < 0.05
+        assert judge(plain, uploads.truth).voted < 0.85
+
+
+def test_a_careless_fifth_beside_a_hostile_one_is_not_believed_more_than_it_should() -> None:
+    uploads = label_icons(replace(QUICK, careless=0.2), seed=2)
+    found = judge(count_votes(uploads.contributions, VotingRules(), uploads.views), uploads.truth)
+    assert found.voted >= 0.96
+    assert found.accepted >= 0.99
+
+
+SWORD, AXE = 60, 180
+"""Brightness of what stands for an icon."""
+
+
+def sent(who: str, *labels: tuple[int, str], day: int = 1) -> Contributions:
+    """Icons with the label that somebody gave each; every upload has bytes of its own."""
+    return Contributions(
+        contributor=who,
+        crops=tuple(
+            StagedCrop(
+                sha256=f"{look:02x}{sha256(f'{who}{number}'.encode()).hexdigest()[2:]}",
+                phash="0" * 16,
+                kind="icon",
+                slot="weapon",
+                name=label,
+                date=date(2026, 11, day),
+                width=64,
+                height=64,
+            )
+            for number, (look, label) in enumerate(labels)
+        ),
+    )
+
+
+def windows(digest: str) -> Colours:
+    return np.full((SIDE - WINDOW + 1, SIDE - WINDOW + 1, 3), int(digest[:2], 16), dtype=np.uint8)
+
+
+def layout(digest: str) -> Layout:
+    """As many kinds of layouts as of looks."""
+    look = np.random.default_rng(int(digest[:2], 16)).normal(size=576)
+    own = np.random.default_rng(int(digest[2:10], 16)).normal(size=576)
+    cells = (look + own / 2).astype(np.float32)
+    return cells / np.float32(np.linalg.norm(cells))
+
+
+VIEWS = Views(windows, layout)
+
+
+def voted(*contributions: Contributions, rules: VotingRules | None = None) -> Votes:
+    return count_votes(contributions, rules or VotingRules(), VIEWS)
+
+
+def only(votes: Votes) -> VotedCrop:
+    (crop,) = votes.crops
+    return crop
+
+
+def test_an_icon_that_one_install_floods_is_never_accepted() -> None:
+    # It has been right often before.
+    known = [sent(who, (SWORD, "Sword")) for who in "abcdefgh"]
+    flood = sent("h", (SWORD, "Sword"), *[(AXE, "Hacked")] * 200)
+    crops = voted(*known[:-1], flood).crops
+    assert {crop.label: crop.status for crop in crops} == {
+        "Sword": "accepted",
+        "Hacked": "tentative",
+    }
+
+
+def test_two_newcomers_that_agree_are_not_enough_but_three_are() -> None:
+    assert only(voted(*[sent(who, (SWORD, "Sword")) for who in "ab"])).status == "tentative"
+    assert only(voted(*[sent(who, (SWORD, "Sword")) for who in "abc"])).status == "accepted"
+
+
+def test_votes_that_contradict_each_other_are_disputed() -> None:
+    crop = only(
+        voted(*[sent(who, (SWORD, label)) for who, label in zip("abcd", "XXYY", strict=True)])
+    )
+    assert crop.status == "disputed"
+    assert crop.votes == {"X": ("a", "b"), "Y": ("c", "d")}
+
+
+def test_whoever_contradicts_itself_on_one_day_has_no_vote_and_loses_no_image() -> None:
+    crop = only(voted(sent("a", (SWORD, "Sword"), (SWORD, "Axe"))))
+    assert (crop.status, crop.confidence, crop.votes) == ("tentative", 0.0, {})
+    assert len(crop.members) == 2
+
+
+def decide(look: int, label: str) -> Views:
+    digest = sent("a", (look, "Sword")).crops[0].sha256
+    return replace(VIEWS, decisions=[Decision(sha256=digest, label=label, date=date(2026, 12, 1))])
+
+
+def test_a_decision_overrules_everybody() -> None:
+    crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
+    crop = only(count_votes(crowd, VotingRules(), decide(SWORD, "Axe")))
+    assert (crop.label, crop.status, crop.decided) == ("Axe", "accepted", True)
+    assert crop.confidence > 0.95
+    assert crop.votes == {"Sword": ("a", "b", "c")}
+
+
+def test_those_whom_a_decision_refutes_are_believed_less() -> None:
+    crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
+    before = count_votes(crowd, VotingRules(), VIEWS).reliability
+    after = count_votes(crowd, VotingRules(), decide(SWORD, "Axe")).reliability
+    assert all(after[who] < before[who] for who in "abc")
+
+
+def test_what_shows_nothing_is_left_out() -> None:
+    crowd = [sent(who, (SWORD, "Sword"), (AXE, "Axe")) for who in "abc"]
+    assert only(count_votes(crowd, VotingRules(), decide(SWORD, ""))).label == "Axe"
+
+
+def always(opinions: dict[str, Opinion], kind: str, asked: Sequence[str]) -> dict[str, Opinion]:
+    return opinions
+
+
+def test_the_model_weighs_where_votes_are_few_and_never_counts_as_somebody() -> None:
+    two = [sent(who, (SWORD, "Sword")) for who in "ab"]
+    centre = only(count_votes(two, VotingRules(), VIEWS)).members[0].sha256
+    for label, status in (("Sword", "accepted"), ("Axe", "tentative")):
+        opinion = {centre: Opinion(label, 0.9)}
+        views = replace(VIEWS, opinions=partial(always, opinion))
+        crop = only(count_votes(two, VotingRules(), views))
+        assert (crop.label, crop.status, crop.opinion) == ("Sword", status, label)
+    alone = sent("a", (SWORD, "Sword"))
+    sure = {alone.crops[0].sha256: Opinion("Sword", 0.999)}
+    views = replace(VIEWS, opinions=partial(always, sure))
+    assert only(count_votes([alone], VotingRules(), views)).status == "tentative"
+
+
+def test_the_model_is_asked_only_about_what_votes_leave_open() -> None:
+    asked: list[str] = []
+
+    def opinions(kind: str, digests: Sequence[str]) -> dict[str, Opinion]:
+        asked.extend(digests)
+        return {}
+
+    agreed = [sent(who, (SWORD, "Sword")) for who in "abcde"]
+    count_votes(agreed, VotingRules(), replace(VIEWS, opinions=opinions))
+    assert asked == []
+    disputed = [*agreed, sent("f", (SWORD, "Axe"))]
+    count_votes(disputed, VotingRules(), replace(VIEWS, opinions=opinions))
+    assert len(asked) == 1
+
+
+def test_the_plain_rule_counts_each_image_of_equal_bytes_by_itself() -> None:
+    crowd = [sent(who, (SWORD, label)) for who, label in zip("abc", ("X", "X", "Y"), strict=True)]
+    crops = voted(*crowd, rules=VotingRules(rule="plain")).crops
+    assert [(crop.label, crop.status) for crop in crops] == [("X", "accepted")] * 2 + [
+        ("Y", "accepted")
+    ]
+
+
+def test_no_contributions_are_no_votes() -> None:
+    assert voted() == Votes(crops=())
+
+
+CROWDS = st.lists(
+    st.builds(
+        sent,
+        st.sampled_from("abcdef"),
+        st.tuples(st.sampled_from([SWORD, AXE]), st.sampled_from("XYZ")),
+        day=st.integers(1, 3),
+    ),
+    unique_by=lambda one: one.contributor,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(CROWDS, st.sampled_from(["plain", "reliability"]))
+def test_votes_keep_what_they_promise(crowd: list[Contributions], rule: str) -> None:
+    votes = voted(*crowd, rules=VotingRules.model_validate({"rule": rule}))
+    assert votes == voted(*crowd[::-1], rules=VotingRules.model_validate({"rule": rule}))
+    sent_images = sorted(crop.sha256 for one in crowd for crop in one.crops)
+    assert sorted(one.sha256 for crop in votes.crops for one in crop.members) == sent_images
+    for crop in votes.crops:
+        assert crop.label in crop.votes
+        if rule == "reliability" and crop.status == "accepted":
+            assert len(crop.votes[crop.label]) >= 2
+            assert crop.confidence >= 0.95
+
+
+@pytest.mark.parametrize("quorum", [1, 4])
+def test_the_quorum_is_a_setting(quorum: int) -> None:
+    crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
+    status = only(voted(*crowd, rules=VotingRules(quorum=quorum))).status
+    assert status == ("accepted" if quorum == 1 else "tentative")
+
+
+def screens(who: str, *shown: tuple[int, str]) -> Contributions:
+    """Screens by their layout and type; no two look alike enough to be one group."""
+    crops = tuple(
+        crop.model_copy(update={"kind": "screen", "slot": "", "phash": f"{crop.sha256[10:26]}"})
+        for crop in sent(who, *shown).crops
+    )
+    return Contributions(contributor=who, crops=crops)
+
+
+CARGO, MARKET = 10, 20
+
+
+def test_similar_screens_of_others_speak_for_a_screen() -> None:
+    crowd = [screens(who, (CARGO, "CARGO"), (MARKET, "MARKET")) for who in "abcdefg"]
+    crowd.append(screens("h", (CARGO, "MARKET"), (MARKET, "CARGO")))
+    votes = voted(*crowd)
+    right = {CARGO: "CARGO", MARKET: "MARKET"}
+    for crop in votes.crops:
+        look, label = int(crop.members[0].sha256[:2], 16), next(iter(crop.votes))
+        if crop.contributors == {"h"}:
+            assert (crop.label, crop.status) == (label, "disputed")
+        else:
+            assert (crop.label, crop.status) == (right[look], "accepted")
+        assert not {who for said in crop.similar.values() for who in said} & crop.contributors
+
+
+def test_a_screen_that_nobody_else_sends_is_not_accepted() -> None:
+    crowd = [screens(who, (CARGO, "CARGO")) for who in "abcdefg"]
+    new = screens("a", (MARKET, "MARKET"))
+    crowd[0] = Contributions(contributor="a", crops=(*crowd[0].crops[:1], new.crops[0]))
+    (open_one,) = [crop for crop in voted(*crowd).crops if crop.status != "accepted"]
+    assert open_one.label == "MARKET"
