@@ -52,7 +52,7 @@ def simulate(
     Example: `outpost community simulate --installs 40 --hostile 0.2`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.community.simulation import simulate as simulate_players
+    from assets.operations.community.simulated_players import simulate as simulate_players
     from pipeline.demo_game.contributors import ContributorMix
     from pipeline.demo_game.players.player import Habits
 

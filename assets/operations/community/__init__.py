@@ -1,5 +1,5 @@
 """What the commands of `outpost community` carry out.
 
 Read `contributors` (who has sent something, and who is withdrawn), `disputes` (what votes have not
-settled), then `simulation` (players of the built-in game who are none).
+settled), then `simulated_players` (players of the built-in game who are none).
 """
