@@ -34,6 +34,9 @@ from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
 from pipeline.community.classifiers.dataset import RULES, read_images, select_images
 from pipeline.community.classifiers.model import ClassifierModel
+from pipeline.community.text_corrections import TextCorrections
+from pipeline.community.text_votes import TextVotes
+from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
 from pipeline.evaluation.class_thresholds import ClassThresholds, ThresholdSuggestion
@@ -279,6 +282,18 @@ KINDS = {
             "resources/gpu/hosts/agent.py": frozenset({"metrics.jsonl"}),
         },
     ),
+    "voted_crops": Kind(
+        VotedCrops.open,
+        "voted_crops",
+        ("votes.json",),
+        {"pipeline/community/voted_crops.py": frozenset({"votes.json"})},
+    ),
+    "text_corrections": Kind(
+        TextCorrections.open,
+        "text_corrections",
+        ("text_corrections.json",),
+        {"pipeline/community/text_corrections.py": frozenset({"text_corrections.json"})},
+    ),
 }
 """By the name of the folder that `written` makes of each."""
 
@@ -374,6 +389,23 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     yield "prelabels", Prelabels.write(home / "prelabels", found)
     compared = compare_labels(batch, {"out": found})
     yield "label_corrections", LabelCorrections.write(home / "label_corrections", compared)
+    member = CropMember(sha256="a" * 64, phash="0" * 16, contributors=("a", "b"))
+    house = VotedCrop(
+        kind="icon",
+        slot="map",
+        label="house",
+        status="accepted",
+        confidence=0.98,
+        votes={"house": ("a", "b")},
+        members=(member,),
+    )
+    files = {member.sha256: next((batch.folder / "images").rglob("*.png"))}
+    counted = Votes(crops=(house,), reliability={"a": 0.9, "b": 0.9})
+    yield "voted_crops", VotedCrops.write(home / "voted_crops", counted, files)
+    reading = TextVotes(
+        slot="title", raw="Hause", votes={"House": ("a", "b")}, text="House", outcome="corrected"
+    )
+    yield "text_corrections", TextCorrections.write(home / "text_corrections", [reading])
     voted = write_voted_crops(home / "voted", names=3)
     data = read_images(voted, "icon", select_images(voted, "icon", RULES["icon"]), 64)
     job = finished_job(home / "finished", data)

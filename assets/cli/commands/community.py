@@ -121,7 +121,7 @@ def decide(
     nothing: Annotated[
         bool, typer.Option("--nothing", help="The image shows nothing that there is a name for.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")] = "",
     game: Game = "demo",
 ) -> None:
     """Say what an image shows, whatever the votes are; the next counting takes note of it.

@@ -12,7 +12,7 @@ from detector_runtime.classify.community_model import ICON_CLASSIFIER_FILE, TRAI
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.community.classifiers.answers import Answers, ask
+from pipeline.community.classifiers.answers import ClassifierAnswers, ask
 from pipeline.community.classifiers.comparison import compare_classifiers
 from pipeline.community.classifiers.dataset import fitted
 from pipeline.community.classifiers.manifest import TrainingManifest
@@ -114,7 +114,7 @@ def _examples(voted: VotedCrops) -> list[tuple[Example, Path]]:
     ]
 
 
-def _asked(model: Path, files: Sequence[Path]) -> Answers:
+def _asked(model: Path, files: Sequence[Path]) -> ClassifierAnswers:
     classifier = Classifier.load(model)
     side = classifier.facts.input_size[0]
     classifier.close()

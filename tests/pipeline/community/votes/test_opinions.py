@@ -8,7 +8,7 @@ import pytest
 from doubles.classifiers import COLOURS, write_classifier
 from PIL import Image
 
-from pipeline.community.classifiers.job import DEFAULTS
+from pipeline.community.classifiers.job import ClassifierSpec
 from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.model import (
     CalibrationReport,
@@ -60,7 +60,13 @@ def model_in(
         calibration=calibration,
         notes=(),
     )
-    spec = DEFAULTS["icon"].model_copy(update={"classes": tuple(COLOURS)})
+    spec = ClassifierSpec(
+        game="toy",
+        kind="icon",
+        classes=tuple(COLOURS),
+        architecture="efficientnet_b0",
+        input_side=64,
+    )
     manifest = TrainingManifest(images=dict.fromkeys(trained, "Red Gem"), trained=trained)
     evaluation = ClassifierEvaluation(scores=scores, beside_previous=None)
     return ClassifierModel(folder, spec, meta, manifest, evaluation)
