@@ -1,5 +1,5 @@
-"""What the commands of `outpost community` carry out.
+"""What `outpost community` carries out: whose votes count, and what a person decides beside them.
 
-Read `contributors` (who has sent something, and who is withdrawn), `disputes` (what votes have not
-settled), then `simulated_players` (players of the built-in game who are none).
+Read `contributors`, `settling_votes`, then `simulated_players` (of the built-in game, to try it all).
+How votes are counted is `pipeline.community`.
 """
