@@ -222,9 +222,20 @@ def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None
     assert json.loads(whole)["entries"]
 
 
-def test_nobody_having_sent_anything_is_told(tmp_path: Path) -> None:
+def test_where_nobody_has_sent_anything_nothing_is_made_and_no_run_fails(tmp_path: Path) -> None:
+    """As *Materialize all* of a newcomer does it, who has no players yet."""
     resources = Resources.of(Paths.below(tmp_path / "home"))
     with open_instance(resources.state) as instance:
         empty = Crowd(resources, instance, tmp_path / "pack")
+        every = (
+            KEYS.voted_crops,
+            KEYS.text_corrections,
+            KEYS.icon_classifier,
+            KEYS.community_model,
+        )
+        assert materialize(empty.definitions, instance, every) == ()
+        # Where all were withdrawn, what was believed before must not be taken for what is now.
+        empty.send(1, RIGHT, {})
+        empty.outpost("withdraw", str(install(1)), "--reason", "labels at random")
         with pytest.raises(NotMaterializedError, match="No contributions have been read"):
             empty.make(KEYS.voted_crops)

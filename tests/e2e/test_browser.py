@@ -26,6 +26,8 @@ ASSETS = """
 """
 OF_CHOSEN_BATCHES = {"annotation_batch", "hard_negatives", "prelabels", "cvat_task"}
 """Assets with a partition for each batch of frames to label, of which there is none yet."""
+OF_PLAYERS = "community"
+"""In the path of what is made of players' contributions, of which there are none yet."""
 START_SENSOR = """
 mutation { startSensor(sensorSelector: { repositoryLocationName: "outpost",
     repositoryName: "__repository__", sensorName: "demo_export_sensor" }) { __typename } }
@@ -94,7 +96,9 @@ def _wait_for_every_asset(server: OutpostDev) -> None:
         missing = [
             n["assetKey"]["path"]
             for n in data["assetNodes"]
-            if not n["assetMaterializations"] and n["assetKey"]["path"][-1] not in OF_CHOSEN_BATCHES
+            if not n["assetMaterializations"]
+            and n["assetKey"]["path"][-1] not in OF_CHOSEN_BATCHES
+            and OF_PLAYERS not in n["assetKey"]["path"]
         ]
         if not missing:
             return

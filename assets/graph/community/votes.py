@@ -1,7 +1,7 @@
 """What is believed of all contributions: labels of icons and screens, corrections of texts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from assets.core.building import (
     NotMaterializedError,
     build_asset,
     latest_version,
+    notice,
 )
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
@@ -74,11 +75,29 @@ def counted_contributions(
     if not staged:
         raise NotMaterializedError(
             "No contributions have been read that count.",
-            f"Turn on the sensor {keys.game}_contribution_sensor, or materialize a partition of "
-            f"{keys.staged_crops.to_user_string()}; `outpost community list` shows who has sent "
-            "something.",
+            _how_to_read(keys),
         )
     return staged
+
+
+def _anything_was_read(context: dg.AssetExecutionContext, keys: GameKeys) -> bool:
+    """Whether anybody's contributions were ever read; says so where not, and nothing follows."""
+    name = keys.contributors.name
+    assert name is not None
+    installs = context.instance.get_dynamic_partitions(name)
+    if any(latest_version(context.instance, keys.staged_crops, one) for one in installs):
+        return True
+    say = f"Nothing to vote on: no contributions have been read yet. {_how_to_read(keys)}"
+    notice(context.log.info, say)
+    return False
+
+
+def _how_to_read(keys: GameKeys) -> str:
+    return (
+        f"Turn on the sensor {keys.game}_contribution_sensor, or materialize a partition of "
+        f"{keys.staged_crops.to_user_string()}; `outpost community list` shows who has sent "
+        "something."
+    )
 
 
 def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
@@ -110,6 +129,7 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
     @dg.asset(
         key=keys.voted_crops,
         deps=[_everybody(keys)],
+        output_required=False,
         group_name=GROUP,
         kinds={"png", "json"},
         code_version=code,
@@ -121,7 +141,9 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         config: VotedCropsConfig,
         artifacts: Artifacts,
         contributions: Contributions,
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        if not _anything_was_read(context, keys):
+            return
         rules = VotingRules(**config.model_dump(exclude={"ask_classifier"}))
         instance, store = context.instance, artifacts.store
         withdrawn = _withdrawn(contributions, pack)
@@ -152,7 +174,7 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
             votes = count_votes([one.content for one in staged], rules, views)
             VotedCrops.write(folder, votes, images)
 
-        return build_asset(build, write, partial(_show_votes, decisions=decisions))
+        yield build_asset(build, write, partial(_show_votes, decisions=decisions))
 
     return voted_crops
 
@@ -173,6 +195,7 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
     @dg.asset(
         key=keys.text_corrections,
         deps=[_everybody(keys)],
+        output_required=False,
         group_name=GROUP,
         kinds={"json"},
         code_version=code,
@@ -184,7 +207,9 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
         config: TextCorrectionsConfig,
         artifacts: Artifacts,
         contributions: Contributions,
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        if not _anything_was_read(context, keys):
+            return
         rules, withdrawn = TextVotingRules(quorum=config.quorum), _withdrawn(contributions, pack)
         inputs = counted_contributions(context.instance, artifacts.store, keys, withdrawn)
         valid = community.text_slots
@@ -199,7 +224,7 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
             staged = [StagedCrops.open(artifact.path).content for artifact in inputs]
             TextCorrections.write(folder, count_text_votes(staged, valid, rules))
 
-        return build_asset(build, write, _show_texts)
+        yield build_asset(build, write, _show_texts)
 
     return text_corrections
 
@@ -244,7 +269,7 @@ def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:
     states = Counter((crop.kind, crop.status) for crop in crops)
     sheets = {
         "not settled": unsettled_sheet(voted),
-        "what the least reliable contributors say": offenders_sheet(voted),
+        "least reliable contributors": offenders_sheet(voted),
     }
     people = contributor_agreement(voted.content)
     return {
