@@ -24,6 +24,7 @@ from assets.checks import asset_checks
 from assets.graph.annotation_batches import annotation_batch_assets
 from assets.graph.annotations import annotation_assets
 from assets.graph.community.classifiers import classifier_assets
+from assets.graph.community.community_model import community_model_assets
 from assets.graph.community.contributions import contribution_assets
 from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
@@ -66,9 +67,10 @@ def build_definitions(
     """
     pack = game if isinstance(game, GamePack) else load_pack(game)
     retrain, given = retrain_job(pack), resources or {}
-    community = [community_job(pack)] if pack.community else []
     defaults = Resources.of(given.get("paths") or Paths.from_environment()).by_name()
     every = {**defaults, **given}
+    publishes = every["releases"].is_configured
+    community = [community_job(pack, publishes=publishes)] if pack.community else []
     return dg.Definitions(
         assets=[
             *game_assets(pack),
@@ -80,9 +82,10 @@ def build_definitions(
             *training_assets(pack),
             *evaluation_assets(pack),
             *classifier_assets(pack),
-            *release_assets(pack, publishes=every["releases"].is_configured),
+            *release_assets(pack, publishes=publishes),
             *contribution_assets(pack),
             *vote_assets(pack),
+            *community_model_assets(pack, publishes=publishes),
         ],
         asset_checks=asset_checks(pack),
         jobs=[retrain, *community],

@@ -31,8 +31,11 @@ def weekly_retrain(pack: GamePack, job: Any) -> dg.ScheduleDefinition:
     )
 
 
-def community_job(pack: GamePack) -> Any:
-    """Vote on what players have sent, and train the classifiers where there is enough new.
+def community_job(pack: GamePack, *, publishes: bool) -> Any:
+    """Vote on what players have sent, train where there is enough new, put the model together.
+
+    Args:
+        publishes: whether there is a place to publish into, as the challenger.
 
     Raises:
         ValueError: the game has no community.
@@ -40,13 +43,15 @@ def community_job(pack: GamePack) -> Any:
     if pack.community is None:
         raise ValueError(f"{pack.name} has no community")
     keys = GameKeys.of(pack)
+    votes = (keys.voted_crops, keys.text_corrections)
     screens = (keys.screen_classifier,) if pack.community.screen_types else ()
-    classifiers = dg.AssetSelection.assets(keys.icon_classifier, *screens)
+    published = (keys.published_community_model,) if publishes else ()
+    trained = (keys.icon_classifier, *screens)
     return dg.define_asset_job(
         f"{pack.name}_community",
-        # With what they are made from: the votes.
-        selection=classifiers.upstream(depth=1).materializable(),
-        description=f"Train the classifiers of {pack.title} on what its players agreed on.",
+        selection=dg.AssetSelection.assets(*votes, *trained, keys.community_model, *published),
+        description=f"Count what players of {pack.title} agree on, train its classifiers, and put "
+        "its community model together.",
     )
 
 
@@ -57,6 +62,6 @@ def hourly_community(pack: GamePack, job: Any) -> dg.ScheduleDefinition:
         job=job,
         cron_schedule=EVERY_HOUR,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Train the classifiers every hour; nothing is trained where fewer than ten "
+        description="Count the votes and train every hour; nothing is trained where fewer than ten "
         "images are new and all that was learned is still believed.",
     )

@@ -46,11 +46,14 @@ class ObjectListing:
     Attributes:
         size: bytes.
         tag: changes whenever the object does; not the one of `StoredObject`.
+        modified: when it was last written, in seconds since the epoch by the store's clock, whose
+            times are to be compared with each other alone. It is not part of what is equal.
     """
 
     key: str
     size: int
     tag: str = field(default="", compare=False)
+    modified: float = field(default=0.0, compare=False)
 
 
 class ObjectStore(Protocol):
@@ -93,7 +96,7 @@ class ObjectStore(Protocol):
         """Write an object into a file, which is there afterwards whole or as it was.
 
         Args:
-            report: told of MiB.
+            report: told of MiB, where there is one.
 
         Raises:
             ObjectMissingError: there is no such object.

@@ -134,7 +134,8 @@ class FolderStore:
             except FileNotFoundError as error:
                 raise missing(key, self.place) from error
             mib = neighbour.stat().st_size >> 20
-        report(Progress(f"MiB of {file.name}", mib, mib, time.monotonic() - began))
+        if mib:
+            report(Progress(f"MiB of {file.name}", mib, mib, time.monotonic() - began))
 
     def get_range(self, key: str, first: int, size: int) -> bytes:
         """See `ObjectStore`."""
@@ -183,7 +184,8 @@ class FolderStore:
                         status = file.stat()
                         # What else has a name in a folder, such as a pipe, would never end.
                         if stat.S_ISREG(status.st_mode):
-                            yield ObjectListing(key, status.st_size, str(status.st_mtime_ns))
+                            tag = str(status.st_mtime_ns)
+                            yield ObjectListing(key, status.st_size, tag, status.st_mtime)
 
     def _newest(self, key: str) -> tuple[int, StoredObject] | None:
         """The object and how often it was replaced.

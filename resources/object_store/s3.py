@@ -105,7 +105,8 @@ class S3Store:
                     stream.write(chunk)
                     state.done += len(chunk)
                     seconds = time.monotonic() - began
-                    report(Progress(f"MiB of {file.name}", state.done >> 20, whole >> 20, seconds))
+                    if mib := whole >> 20:
+                        report(Progress(f"MiB of {file.name}", state.done >> 20, mib, seconds))
 
         try:
             with replacing(file) as neighbour, neighbour.open("wb") as stream:
@@ -137,7 +138,12 @@ class S3Store:
 
         def ask() -> list[ObjectListing]:
             return [
-                ObjectListing(self._key_of(one["Key"]), one["Size"], one["ETag"])
+                ObjectListing(
+                    self._key_of(one["Key"]),
+                    one["Size"],
+                    one["ETag"],
+                    one["LastModified"].timestamp(),
+                )
                 for page in self._pages(prefix, most)
                 for one in page.get("Contents", ())
             ]

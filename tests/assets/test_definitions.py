@@ -56,8 +56,11 @@ def test_every_pack_that_comes_with_outpost_loads(game: str) -> None:
 
 COMMUNITY: dict[str, set[str]] = {
     "staged_crops": set(),
+    "voted_crops": {"staged_crops"},
+    "text_corrections": {"staged_crops"},
     "icon_classifier": {"voted_crops"},
     "screen_classifier": {"voted_crops"},
+    "community_model": {"icon_classifier", "voted_crops", "text_corrections"},
 }
 """Of games whose pack says what players contribute."""
 
@@ -128,6 +131,8 @@ def test_the_weekly_retrain_and_the_sensor_wait_to_be_turned_on() -> None:
     assert crons == {"demo_weekly_retrain": "0 3 * * 1", "demo_hourly_community": "0 * * * *"}
     selected = definitions.resolve_job_def("demo_retrain").asset_layer.executable_asset_keys
     assert set(selected) == set(GameKeys("demo").after_annotation)
+    hourly = definitions.resolve_job_def("demo_community").asset_layer.executable_asset_keys
+    assert {key.path[-1] for key in hourly} == {*COMMUNITY} - {"staged_crops"}
 
 
 def test_the_schedule_asks_for_one_retrain() -> None:

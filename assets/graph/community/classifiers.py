@@ -48,7 +48,7 @@ from pipeline.community.classifiers.job import (
 )
 from pipeline.community.classifiers.mistakes import classifier_curves, reliability_svg
 from pipeline.community.classifiers.model import ClassifierModel
-from pipeline.community.classifiers.retraining import Decision, decide
+from pipeline.community.classifiers.retraining import RetrainingDecision, decide
 from pipeline.community.voted_crops import VotedCrops
 from pipeline.errors import OutpostError
 from pipeline.evaluation.metrics.sessions import Estimate
@@ -219,7 +219,7 @@ class ClassifierTraining:
         folder: str = self.options.icon_cache
         return read_icon_cache(Path(folder)) if folder else ()
 
-    def _decide(self, selection: Selection, believed: Mapping[str, str]) -> Decision:
+    def _decide(self, selection: Selection, believed: Mapping[str, str]) -> RetrainingDecision:
         if self.previous is None:
             return decide(self.kind, None, 0, believed)
         manifest = ClassifierModel.open(self.previous.path).manifest

@@ -20,7 +20,8 @@ from assets.core.building import (
 from assets.core.keys import GameKeys
 from assets.core.launchpad import LaunchpadConfig
 from assets.core.metadata import image, table
-from pipeline.community.staged_crops import StagedCrops
+from pipeline.community.classifiers.model import ClassifierModel
+from pipeline.community.staged_crops import CropKind, StagedCrops
 from pipeline.community.text_corrections import TextCorrections
 from pipeline.community.text_votes import TextVotingRules, count_text_votes
 from pipeline.community.voted_crops import VotedCrops
@@ -32,6 +33,8 @@ from pipeline.community.votes.agreement import (
 )
 from pipeline.community.votes.decisions import Decision
 from pipeline.community.votes.grouping import Colours, window_means
+from pipeline.community.votes.neighbours import Layout, layout_of
+from pipeline.community.votes.opinions import ModelsInUse
 from pipeline.community.votes.vote_sheets import offenders_sheet, unsettled_sheet
 from pipeline.community.votes.voting import Views, VotingRules, count_votes
 from pipeline.games.pack import GamePack
@@ -80,7 +83,9 @@ def counted_contributions(
 
 def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
     keys = GameKeys.of(pack)
-    code = code_version_behind("pipeline.community.votes.voting")
+    code = code_version_behind(
+        "pipeline.community.votes.voting", whole=("pipeline.community.votes.opinions",)
+    )
 
     class VotedCropsConfig(LaunchpadConfig):
         """How votes are counted."""
@@ -96,6 +101,10 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
             gt=0,
             lt=1,
             description=VotingRules.model_fields["confidence"].description,
+        )
+        ask_classifier: bool = Field(
+            True,
+            description="Have the newest classifiers speak where votes are few; never alone.",
         )
 
     @dg.asset(
@@ -113,9 +122,13 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
         artifacts: Artifacts,
         contributions: Contributions,
     ) -> dg.MaterializeResult[Any]:
-        rules, withdrawn = VotingRules(**config.model_dump()), _withdrawn(contributions, pack)
-        inputs = counted_contributions(context.instance, artifacts.store, keys, withdrawn)
-        staged = [StagedCrops.open(artifact.path) for artifact in inputs]
+        rules = VotingRules(**config.model_dump(exclude={"ask_classifier"}))
+        instance, store = context.instance, artifacts.store
+        withdrawn = _withdrawn(contributions, pack)
+        sent = counted_contributions(instance, store, keys, withdrawn)
+        asks = config.ask_classifier and rules.rule != "plain"
+        in_use = _classifiers(instance, store, keys) if asks else {}
+        staged = [StagedCrops.open(artifact.path) for artifact in sent]
         images = {crop.sha256: one.image_of(crop) for one in staged for crop in one.content.crops}
         decided = contributions.decisions(pack.name).read().entries
         decisions = [decision for decision in decided if decision.sha256 in images]
@@ -124,10 +137,18 @@ def _voted_crops(pack: GamePack) -> dg.AssetsDefinition:
             "withdrawn": sorted(withdrawn),
             "decisions": [decision.model_dump(mode="json") for decision in decisions],
         }
-        build = AssetBuild(context, artifacts.store, keys.voted_crops, code, recipe, inputs)
+        inputs = (*sent, *in_use.values())
+        build = AssetBuild(context, store, keys.voted_crops, code, recipe, inputs)
 
         def write(folder: Path) -> None:
-            views = Views(partial(_windows, images), decisions, report=build.report)
+            models = {kind: ClassifierModel.open(one.path) for kind, one in in_use.items()}
+            views = Views(
+                partial(_windows, images),
+                partial(_layout, images),
+                decisions,
+                ModelsInUse(models, images, build.report).opinions,
+                build.report,
+            )
             votes = count_votes([one.content for one in staged], rules, views)
             VotedCrops.write(folder, votes, images)
 
@@ -183,6 +204,22 @@ def _text_corrections(pack: GamePack, community: CommunityRules) -> dg.AssetsDef
     return text_corrections
 
 
+def _classifiers(
+    instance: dg.DagsterInstance, store: ArtifactStore, keys: GameKeys
+) -> dict[CropKind, Artifact]:
+    """The newest classifiers, of which there may be none.
+
+    They are made from votes, so that they cannot be upstream of them in the graph: votes are
+    counted with the classifiers that earlier votes have made.
+    """
+    asked: dict[CropKind, dg.AssetKey] = {
+        "icon": keys.icon_classifier,
+        "screen": keys.screen_classifier,
+    }
+    versions = {kind: latest_version(instance, key) for kind, key in asked.items()}
+    return {kind: store.open(version) for kind, version in versions.items() if version}
+
+
 def _everybody(keys: GameKeys) -> dg.AssetDep:
     return dg.AssetDep(keys.staged_crops, partition_mapping=dg.AllPartitionMapping())
 
@@ -194,6 +231,11 @@ def _withdrawn(contributions: Contributions, pack: GamePack) -> frozenset[str]:
 def _windows(images: Mapping[str, Path], digest: str) -> Colours:
     with Image.open(images[digest], formats=["PNG"]) as opened:
         return window_means(opened)
+
+
+def _layout(images: Mapping[str, Path], digest: str) -> Layout:
+    with Image.open(images[digest], formats=["PNG"]) as opened:
+        return layout_of(opened)
 
 
 def _show_votes(folder: Path, decisions: Sequence[Decision]) -> Metadata:

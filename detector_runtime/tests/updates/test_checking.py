@@ -583,6 +583,14 @@ def test_a_model_of_ones_own_may_have_any_name(
     assert used() == 30
 
 
+def test_a_model_of_ones_own_is_told_by_the_names_of_its_files_too() -> None:
+    one = installing.own_version({"a.onnx": b"model"})
+    assert one != installing.own_version({"b.onnx": b"model"})
+    swapped = ({"a": b"1", "b": b"2"}, {"b": b"1", "a": b"2"})
+    assert installing.own_version(swapped[0]) != installing.own_version(swapped[1])
+    assert one == installing.own_version({"a.onnx": b"model"})
+
+
 def test_a_message_may_quote_a_name_that_is_no_text() -> None:
     failure = Failure.of(UpdateError("no bad\udcff", "look at bad\udcff"), datetime.now(UTC))
     assert Failure.model_validate_json(failure.model_dump_json()) == failure

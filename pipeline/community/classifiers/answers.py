@@ -22,7 +22,7 @@ class ClassifierModelError(OutpostError):
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ClassifierAnswers:
     """What a classifier says of some images.
 
     Attributes:
@@ -65,7 +65,7 @@ class Answers:
         return before
 
 
-def ask(model: Path, pixels: NDArray[np.uint8]) -> Answers:
+def ask(model: Path, pixels: NDArray[np.uint8]) -> ClassifierAnswers:
     """What a classifier says of images.
 
     Args:
@@ -81,4 +81,4 @@ def ask(model: Path, pixels: NDArray[np.uint8]) -> Answers:
         temperature = float(facts.metadata[TEMPERATURE_KEY])
     except (DetectorError, KeyError, ValueError) as error:
         raise ClassifierModelError(f"{model} cannot be asked: {error!s}", MATERIALIZE) from error
-    return Answers(facts.classes, facts.min_confidence, temperature, found.probabilities)
+    return ClassifierAnswers(facts.classes, facts.min_confidence, temperature, found.probabilities)

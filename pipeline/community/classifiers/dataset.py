@@ -26,7 +26,7 @@ from pipeline.community.classifiers.classifier_program.constants import (
 from pipeline.community.classifiers.job import ClassifierKind
 from pipeline.community.classifiers.split import (
     Example,
-    Split,
+    ExampleSplit,
     SplitRules,
     Subset,
     fraction_of,
@@ -90,7 +90,7 @@ class Selection:
     """
 
     examples: tuple[Example, ...]
-    split: Split
+    split: ExampleSplit
     too_few: Mapping[str, int]
     capped: Mapping[str, int]
 

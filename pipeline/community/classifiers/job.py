@@ -45,9 +45,14 @@ class ClassifierHyperparameters(Record):
     least_steps: int = Field(
         230, ge=0, description="Small sets are passed more often, until these are so many steps."
     )
-    finetune_epochs: int = Field(3, ge=0, description="Most passes where it starts from weights.")
+    finetune_epochs: int = Field(
+        3, ge=0, description="Most passes where it starts from the classifier before."
+    )
     finetune_frozen: float = Field(
-        0.5, ge=0.0, le=1.0, description="First share of the blocks that then keep their weights."
+        0.3,
+        ge=0.0,
+        le=1.0,
+        description="First share of the blocks that keep the weights of the classifier before.",
     )
     head_epochs: int = Field(
         60, ge=1, description="Passes of the last layer alone, on features computed once."

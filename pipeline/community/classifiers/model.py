@@ -188,6 +188,16 @@ class ClassifierModel:
         return self.folder / WEIGHTS_FILE
 
     @property
+    def meta_file(self) -> Path:
+        """The JSON of how it came to be."""
+        return self.folder / META_FILE
+
+    @property
+    def manifest_file(self) -> Path:
+        """The JSON of which images were used."""
+        return self.folder / MANIFEST_FILE
+
+    @property
     def log(self) -> Path:
         """Everything that the training printed."""
         return self.folder / LOG_FILE

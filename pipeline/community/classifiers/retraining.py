@@ -13,7 +13,7 @@ LEAST_NEW = 10
 
 
 @dataclass(frozen=True)
-class Decision:
+class RetrainingDecision:
     """What to do, and why in words.
 
     Attributes:
@@ -24,7 +24,7 @@ class Decision:
     fine_tunes: bool
     reason: str
 
-    def overridden(self, *, always: bool, anew: bool) -> Decision:
+    def overridden(self, *, always: bool, anew: bool) -> RetrainingDecision:
         """The same as somebody asked for it otherwise: to train always, or without what was."""
         decision = self
         if always and not self.trains:
@@ -39,7 +39,7 @@ def decide(
     before: TrainingManifest | None,
     new: int,
     believed: Mapping[str, str],
-) -> Decision:
+) -> RetrainingDecision:
     """Whether to train.
 
     What a network has learned from an image cannot be taken out of it. So where images are not
@@ -52,24 +52,24 @@ def decide(
         believed: label of every image that is accepted now, by digest.
     """
     if before is None:
-        return Decision(True, False, f"This is the first {kind} classifier.")
+        return RetrainingDecision(True, False, f"This is the first {kind} classifier.")
     gone = before.no_longer(believed)
     if gone:
-        return Decision(
+        return RetrainingDecision(
             True,
             False,
-            f"{gone} images that the {kind} classifier had learned are not believed any more to "
+            f"{gone} images that the {kind} classifier was made from are not believed any more to "
             "show that: it is trained without its old weights.",
         )
     if new == 0:
-        return Decision(
+        return RetrainingDecision(
             False, True, f"The {kind} classifier has learned from the same images already."
         )
     if new < LEAST_NEW:
-        return Decision(
+        return RetrainingDecision(
             False,
             True,
             f"{new} new images are fewer than the {LEAST_NEW} that a training of the {kind} "
             "classifier takes.",
         )
-    return Decision(True, True, f"{new} new images for the {kind} classifier.")
+    return RetrainingDecision(True, True, f"{new} new images for the {kind} classifier.")

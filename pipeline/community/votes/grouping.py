@@ -56,7 +56,7 @@ class Nearness:
     """
 
     hash_bits: int = 20
-    colour: int = 22
+    colour: int = 26
     unmoved: int = 90
 
 

@@ -122,7 +122,7 @@ class Contributor:
         consent: bool = False,
         policy: UploadPolicy | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser().absolute()
         self._rules = rules
         self._store: ContributionStore
         if isinstance(store, (str, Path)):

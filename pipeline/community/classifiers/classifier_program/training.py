@@ -13,7 +13,7 @@ from pipeline.jobs.program.constants import STOP_FILE
 from pipeline.jobs.program.outputs import Outputs
 
 from .augmentation import BY_KIND, augment
-from .checkpoints import Checkpoint, moments_of, restore_moments
+from .checkpoints import ClassifierCheckpoint, moments_of, restore_moments
 from .constants import HEAD, LAYERS
 from .images import Images, Sampler, as_input
 from .networks import features_of, freeze, head_of, normalized, set_training
@@ -26,13 +26,17 @@ LAST_RATE = 0.01
 """Of the rate, that the cosine ends at."""
 HEAD_RATE, HEAD_BATCH = 0.01, 256
 PROGRESS_SECONDS = 2.0
+EPOCH_STEPS = 10
+"""Fewest of an epoch: small sets are passed several times before they are validated."""
+PATIENT_SHARE = 0.15
+"""Of all epochs, for which a training waits for a better one at least."""
 STATISTICS_IMAGES = 512
 """From which the statistics of batch normalization are taken before validation."""
 STRIDE = 8
 """Sides of images are multiples of it."""
 
 
-class Training:
+class ClassifierTrainer:
     """A network, its images, and how far its training is."""
 
     def __init__(
@@ -47,8 +51,9 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.best: dict[str, Any] = {}
         self.best_loss, self.waited = math.inf, 0
+        self.patience: int = self.chosen["patience"]
 
-    def run(self, start: Start, saved: Checkpoint | None) -> Any:
+    def run(self, start: Start, saved: ClassifierCheckpoint | None) -> Any:
         """Train to the end or to the early stop; the network with its best weights."""
         import torch
 
@@ -86,16 +91,18 @@ class Training:
         seconds = round(time.monotonic() - began, 3)
         self.outputs.event("epoch", stage=HEAD, epoch=1, epochs=1, epoch_seconds=seconds, **figures)
 
-    def train_layers(self, network: Any, start: Start, saved: Checkpoint | None) -> None:
-        """Train all layers, an epoch after the other; of layers that have learned before the upper
-        ones: what edges and colours are does not change with a new name."""
+    def train_layers(self, network: Any, start: Start, saved: ClassifierCheckpoint | None) -> None:
+        """Train all layers, an epoch after the other; of layers that have learned before all but
+        the lowest: what edges and colours are does not change with a new name."""
         import torch
 
-        name = "upper layers" if start.has_features else "from scratch"
-        self.outputs.event("stage", stage=LAYERS, message=f"Training {name} on {self.device}")
-        is_tuned = start.has_features
-        epochs = self.chosen["finetune_epochs"] if is_tuned else self.epochs_from_scratch()
-        frozen = int(len(network.features) * self.chosen["finetune_frozen"]) if is_tuned else 0
+        self.outputs.event("stage", stage=LAYERS, message=f"Training layers on {self.device}")
+        is_tuned, epochs = start.has_features, self.epochs_of(start)
+        # Of a small set an epoch is few steps, in which nothing can be told.
+        self.patience = max(self.chosen["patience"], math.ceil(PATIENT_SHARE * epochs))
+        # What ImageNet has taught the lower ones is not of this game.
+        share = self.chosen["finetune_frozen"] if start.origin == "previous" else 0.0
+        frozen = int(len(network.features) * share)
         freeze(network, frozen)
         rate = self.chosen["rate"] * (self.chosen["finetune_rate"] if is_tuned else 1.0)
         learning = [weight for weight in network.parameters() if weight.requires_grad]
@@ -109,8 +116,7 @@ class Training:
             loss = self._epoch(steps, optimizer, sampler, (epoch, epochs, side, rate))
             seconds = round(time.monotonic() - began, 3)
             is_whole = side == self.job["input_side"]
-            if is_whole:
-                self._measure_statistics(network, epoch, frozen)
+            self._measure_statistics(network, epoch, frozen, side)
             figures = self.validate(network, side)
             stops = self._keep_best(network, figures["val_loss"]) if is_whole else False
             place = {"stage": LAYERS, "epoch": epoch, "epochs": epochs}
@@ -127,10 +133,15 @@ class Training:
             if self._ends(stops, epoch, epochs):
                 break
 
-    def epochs_from_scratch(self) -> int:
-        """As many as were asked for, and more where these would be too few steps to learn from."""
-        steps_of_epoch = max(1, len(self.train) // self.chosen["batch"])
-        return max(self.chosen["epochs"], math.ceil(self.chosen["least_steps"] / steps_of_epoch))
+    def epochs_of(self, start: Start) -> int:
+        """As many as were asked for; from scratch more where these would be too few steps."""
+        if start.origin == "previous":
+            return int(self.chosen["finetune_epochs"])
+        if start.origin == "imagenet":
+            return int(self.chosen["epochs"])
+        steps_of_epoch: int = max(EPOCH_STEPS, len(self.train) // self.chosen["batch"])
+        enough = math.ceil(int(self.chosen["least_steps"]) / steps_of_epoch)
+        return max(int(self.chosen["epochs"]), enough)
 
     def side_of(self, epoch: int, epochs: int, is_tuned: bool) -> int:
         """Pixels of the images of an epoch, counted from 1: small ones first (progressive resizing)
@@ -166,7 +177,8 @@ class Training:
 
         epoch, epochs, side, rate = place
         generator = self._generator(LAYERS, epoch)
-        batches = sampler.draw(generator).split(self.chosen["batch"])
+        batch = self.chosen["batch"]
+        batches = sampler.draw(generator, batch * EPOCH_STEPS).split(batch)
         if len(batches) > 1 and len(batches[-1]) < 2:
             batches = batches[:-1]  # One image has no statistics of its own to normalize by.
         steps.train()
@@ -183,9 +195,11 @@ class Training:
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
                 self._tell_progress(epoch, epochs, number + 1, len(batches))
+        if not math.isfinite(total):
+            raise FloatingPointError(f"the loss is no number in epoch {epoch}: lower the rate")
         return total / sum(map(len, batches))
 
-    def _measure_statistics(self, network: Any, epoch: int, frozen: int) -> None:
+    def _measure_statistics(self, network: Any, epoch: int, frozen: int, side: int) -> None:
         """Take what batch normalization knows of the images from the weights as they are now.
 
         Its running means follow weights that move fast by tens of steps, which is all that a small
@@ -208,7 +222,7 @@ class Training:
         with torch.no_grad():
             for rows in order.split(self.chosen["batch"]):
                 if len(rows) > 1:
-                    images, _ = self._batch(rows, self.job["input_side"], generator)
+                    images, _ = self._batch(rows, side, generator)
                     features_of(network, normalized(images))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
@@ -244,7 +258,7 @@ class Training:
             self.best_loss, self.waited = math.inf if loss is None else loss, 0
             return False
         self.waited += 1
-        return bool(self.waited >= self.chosen["patience"])
+        return self.waited >= self.patience
 
     def _keep_checkpoint(
         self, network: Any, optimizer: Any, sampler: Sampler, place: dict[str, Any]
@@ -260,10 +274,12 @@ class Training:
         }
         best = None if math.isinf(self.best_loss) else self.best_loss
         facts = {"classes": list(self.job["classes"]), "best_loss": best, "waited": self.waited}
-        checkpoint = Checkpoint(tensors, {**facts, **place})
+        checkpoint = ClassifierCheckpoint(tensors, {**facts, **place})
         self.outputs.keep_checkpoint(checkpoint.write, **place)
 
-    def _restore(self, network: Any, optimizer: Any, sampler: Sampler, saved: Checkpoint) -> int:
+    def _restore(
+        self, network: Any, optimizer: Any, sampler: Sampler, saved: ClassifierCheckpoint
+    ) -> int:
         """Go on from a checkpoint; how many epochs it has seen."""
         network.load_state_dict(saved.part("network"))
         restore_moments(optimizer, saved.part("optimizer"))
@@ -281,14 +297,14 @@ class Training:
         if (self.folder / STOP_FILE).exists():
             why = "asked to"
         elif stops:
-            why = f"no better for {self.chosen['patience']} epochs"
+            why = f"no better for {self.patience} epochs"
         if why and epoch < epochs:
             self.outputs.event("message", message=f"Stopped after epoch {epoch}: {why}")
         return why != ""
 
     def _tell_progress(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
         done = epoch - 1 + batch / batches
-        left = (epochs - done) * self.outputs_seconds() / max(done, 1e-6)
+        elapsed = time.monotonic() - self.outputs.began
         self.outputs.event(
             "progress",
             stage=LAYERS,
@@ -296,12 +312,8 @@ class Training:
             epochs=epochs,
             batch=batch,
             batches=batches,
-            seconds_left=round(left, 1),
+            seconds_left=round((epochs - done) * elapsed / max(done, 1e-6), 1),
         )
-
-    def outputs_seconds(self) -> float:
-        """Since the job began."""
-        return time.monotonic() - self.outputs.began
 
     def _generator(self, stage: str, epoch: int) -> Any:
         """Random numbers of an epoch, the same however often the training was interrupted."""

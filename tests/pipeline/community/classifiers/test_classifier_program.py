@@ -27,7 +27,7 @@ from pipeline.community.classifiers.classifier_program.calibration import (
     lowest_threshold,
 )
 from pipeline.community.classifiers.classifier_program.checkpoints import (
-    Checkpoint,
+    ClassifierCheckpoint,
     moments_of,
     read_checkpoint,
     restore_moments,
@@ -79,6 +79,8 @@ def test_rare_names_are_drawn_more_often_and_hard_images_up_to_the_cap() -> None
     drawn = torch.cat([sampler.draw(generator(seed)) for seed in range(40)])
     share = (labels[drawn] == 1).float().mean()
     assert 0.2 < share < 0.3  # One by the root of 10 and 90: a quarter.
+    assert len(sampler.draw(generator(), 250)) == 250
+    assert len(sampler.draw(generator(), 50)) == 100
     sampler.learn(torch.arange(100), torch.tensor([0.1] * 99 + [1000.0]))
     assert sampler.hardness().max() == 3.0
     assert sampler.hardness().min() == 1.0
@@ -217,7 +219,9 @@ def test_a_checkpoint_brings_back_weights_and_the_optimizers_moments(tmp_path) -
         optimizer.step()
     tensors = {f"network:{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"optimizer:{name}": value for name, value in moments_of(optimizer).items()}
-    Checkpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(tmp_path / "checkpoint.pt")
+    ClassifierCheckpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(
+        tmp_path / "checkpoint.pt"
+    )
     saved = read_checkpoint(tmp_path / "checkpoint.pt")
     assert saved.facts == {"epoch": 3, "classes": ["a", "b"]}
     other = Small(2)

@@ -29,4 +29,4 @@ def test_what_was_learned_from_images_that_are_not_believed_is_not_kept() -> Non
     for believed in (withdrawn, outvoted):
         decision = decide("icon", BEFORE, 0, believed)
         assert (decision.trains, decision.fine_tunes) == (True, False)
-        assert decision.reason.startswith("1 images that the icon classifier had learned")
+        assert decision.reason.startswith("1 images that the icon classifier was made from")
