@@ -30,7 +30,7 @@ def simulate(
     Example: `outpost play simulate scripted_l5 scripted_l2 --out game.jpg`
     """
     from assets.core.terminal import progress_shown
-    from assets.operations.play import simulate as played
+    from assets.operations.played_game import simulate as played
 
     with explained(), progress_shown(errors):
         game = played(player, opponent, seed, out)
