@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,7 @@ def simulate(
         GameError: no such player, or no such seed.
         PlayedGameError: the sheet cannot be written.
     """
+    _make_room(sheet)
     names = (player, opponent)
     games, players = Games.start([seed]), ScriptedPlayers.start([seed], names)
     moments = [(games.copy(), Goal(int(players.scripts["goal"][0, 0])))]
@@ -70,7 +73,8 @@ def simulate(
         Image.fromarray(render(moment, 0, camera_of(moment, 0, 0), 0).image)
         for moment, _goal in track(shown, FRAMES, "draw the game", report)
     ]
-    _write(sheet, encode_jpeg(create_tiles(frames, COLUMNS, gap=4)))
+    with _explained(sheet), replacing(sheet) as fresh:
+        fresh.write_bytes(encode_jpeg(create_tiles(frames, COLUMNS, gap=4)))
     return PlayedGame(
         names,
         seed,
@@ -83,11 +87,16 @@ def simulate(
     )
 
 
-def _write(sheet: Path, content: bytes) -> None:
-    try:
+def _make_room(sheet: Path) -> None:
+    """Before the game is played: what cannot be written is known at once."""
+    with _explained(sheet):
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(sheet) as fresh:
-            fresh.write_bytes(content)
+
+
+@contextmanager
+def _explained(sheet: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise PlayedGameError(
             f"The sheet of the game cannot be written to {sheet}: {error}",
