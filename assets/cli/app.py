@@ -21,6 +21,7 @@ from assets.cli.commands.deploy import deploy_app
 from assets.cli.commands.gpu import gpu_app
 from assets.cli.commands.lineage import audit, reproduce
 from assets.cli.commands.releases import release_app
+from assets.cli.commands.simulation import simulate
 from assets.cli.commands.thresholds import thresholds_app
 from assets.cli.context import Game, resources_of
 from assets.cli.output import Json, console, errors, explained, note, plain, print_json, print_table
@@ -52,6 +53,7 @@ app.add_typer(release_app, name="release")
 app.add_typer(deploy_app, name="deploy")
 app.add_typer(thresholds_app, name="thresholds")
 app.add_typer(community_app, name="community")
+community_app.command()(simulate)
 
 
 @app.command()
