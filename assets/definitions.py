@@ -14,11 +14,19 @@ import dagster as dg
 from assets.automation.contribution_sensor import contribution_sensor
 from assets.automation.export_sensor import export_sensor
 from assets.automation.gpu_reaper import gpu_reaper
-from assets.automation.jobs import retrain_job, weekly_retrain
+from assets.automation.jobs import (
+    community_job,
+    hourly_community,
+    retrain_job,
+    weekly_retrain,
+)
 from assets.checks import asset_checks
 from assets.graph.annotation_batches import annotation_batch_assets
 from assets.graph.annotations import annotation_assets
+from assets.graph.community.classifiers import classifier_assets
+from assets.graph.community.community_model import community_model_assets
 from assets.graph.community.contributions import contribution_assets
+from assets.graph.community.votes import vote_assets
 from assets.graph.cvat_tasks import cvat_task_assets
 from assets.graph.evaluation import evaluation_assets
 from assets.graph.game import game_assets
@@ -61,6 +69,8 @@ def build_definitions(
     retrain, given = retrain_job(pack), resources or {}
     defaults = Resources.of(given.get("paths") or Paths.from_environment()).by_name()
     every = {**defaults, **given}
+    publishes = every["releases"].is_configured
+    community = [community_job(pack, publishes=publishes)] if pack.community else []
     return dg.Definitions(
         assets=[
             *game_assets(pack),
@@ -71,13 +81,19 @@ def build_definitions(
             *prelabel_assets(pack),
             *training_assets(pack),
             *evaluation_assets(pack),
-            *release_assets(pack, publishes=every["releases"].is_configured),
+            *classifier_assets(pack),
+            *release_assets(pack, publishes=publishes),
             *contribution_assets(pack),
+            *vote_assets(pack),
+            *community_model_assets(pack, publishes=publishes),
         ],
         asset_checks=asset_checks(pack),
-        jobs=[retrain],
+        jobs=[retrain, *community],
         sensors=[export_sensor(pack), *_community_sensors(pack)],
-        schedules=[weekly_retrain(pack, retrain)],
+        schedules=[
+            weekly_retrain(pack, retrain),
+            *(hourly_community(pack, job) for job in community),
+        ],
         resources=every,
         executor=executor_from_environment(),
     )

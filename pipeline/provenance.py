@@ -143,7 +143,7 @@ class Provenance(Record):
         """
         said = self.model_dump(mode="json", exclude={"signature"})
         known = {name: value for name, value in said.items() if value is not None}
-        return f"outpost provenance {digest_of(known)}".encode()
+        return f"outpost-record:{digest_of(known)}".encode()
 
 
 def asset_name(asset: str, partition: str | None) -> str:

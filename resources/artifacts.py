@@ -620,9 +620,8 @@ class Artifacts(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Raises:
             ObjectStoreError: its location is written otherwise than it should be.
-            PrivateKeyError: private keys would lie in the repository.
         """
         folder = Path(self.folder) if self.folder else self.paths.state.artifacts
         location = self.remote or os.environ.get(REMOTE_VARIABLE, "")
         remote = RemoteArtifacts(open_store(location)) if location else None
-        return ArtifactStore(folder, remote, reporter(self._log), RecordKeys.of_this_user())
+        return ArtifactStore(folder, remote, reporter(self._log), RecordKeys())

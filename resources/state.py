@@ -116,6 +116,14 @@ class StateFolder:
         """Which contributors of a game count no longer."""
         return self.root / "community" / game / "withdrawn.json"
 
+    def community_decisions(self, game: str) -> Path:
+        """What a maintainer has decided about images that a game's players label."""
+        return self.root / "community" / game / "decisions.json"
+
+    def community_to_decide(self, game: str) -> Path:
+        """Where the images of a game are put that a maintainer is to decide about."""
+        return self.root / "community" / game / "to_decide"
+
     def drawn_game(self, game: str) -> Path:
         """Where a game that Outpost draws itself lies."""
         return self.root / "games" / game

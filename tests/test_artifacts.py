@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doubles.artifacts import write_export_reports
+from doubles.community_releases import community_version
 from doubles.exports import write_export
+from doubles.icons import finished_job, write_voted_crops
 from doubles.models import export_metadata, write_detector
 from doubles.prelabels import prelabelled, write_annotation_batch
 from doubles.sprites import write_library
@@ -30,6 +32,11 @@ from pipeline.annotation.scoring import Rating
 from pipeline.annotation.selection import Pick
 from pipeline.annotation.tasks.pushed_tasks import PushedTask, PushedTasks
 from pipeline.backgrounds.sets import BackgroundSet
+from pipeline.community.classifiers.dataset import RULES, read_images, select_images
+from pipeline.community.classifiers.model import ClassifierModel
+from pipeline.community.text_corrections import TextCorrections
+from pipeline.community.text_votes import TextVotes
+from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
 from pipeline.demo_game.ground import TERRAINS, tile_of
 from pipeline.errors import OutpostError
 from pipeline.evaluation.class_thresholds import ClassThresholds, ThresholdSuggestion
@@ -54,6 +61,7 @@ from pipeline.labels.merge import open_batches, plan_merge
 from pipeline.labels.training_set import TrainingSet
 from pipeline.provenance import ArtifactVersion
 from pipeline.release.bundle import Release
+from pipeline.release.community.package import CommunityPackage
 from pipeline.release.package import RuntimePackage
 from pipeline.release.published import Publication, PublishedModel
 from pipeline.scenes.dataset.shard_writer import Sources
@@ -108,6 +116,11 @@ def read_sprites(folder: Path) -> object:
 
 def read_chosen(folder: Path) -> object:
     return AnnotationBatch.open(folder), SelectionSummary.open(folder)
+
+
+def read_classifier(folder: Path) -> object:
+    model = ClassifierModel.open(folder)
+    return model, model.epochs()
 
 
 def read_merged(folder: Path) -> object:
@@ -212,6 +225,17 @@ KINDS = {
         ),
         {"pipeline/release/bundle.py": frozenset({"model.onnx"})},
     ),
+    "community_model": Kind(
+        CommunityPackage.open,
+        "community_model",
+        (
+            "community_evaluation.json",
+            "model/icon_classifier.onnx",
+            "model/knowledge.json",
+            "model/model_version.json",
+        ),
+        {"pipeline/release/community/evidence.py": frozenset({"community_evaluation.json"})},
+    ),
     "published_model": Kind(
         PublishedModel.open,
         "published_model",
@@ -235,6 +259,40 @@ KINDS = {
         "label_corrections",
         ("corrections.json",),
         {"pipeline/annotation/corrections/label_corrections.py": frozenset({"corrections.json"})},
+    ),
+    "classifier": Kind(
+        read_classifier,
+        "icon_classifier",
+        (
+            *("model.onnx", "weights.safetensors", "labels.json", "meta.json"),
+            *("training_manifest.json", "evaluation.json", "job.json"),
+        ),
+        {
+            "pipeline/community/classifiers/model.py": frozenset(
+                {
+                    *("labels.json", "meta.json", "training_manifest.json", "evaluation.json"),
+                    "mistakes.jpg",
+                }
+            ),
+            "pipeline/community/classifiers/classifier_program/constants.py": frozenset(
+                {"model.onnx", "weights.safetensors"}
+            ),
+            "pipeline/jobs/program/constants.py": frozenset({"job.json", "metrics.jsonl"}),
+            # Travels alone.
+            "resources/gpu/hosts/agent.py": frozenset({"metrics.jsonl"}),
+        },
+    ),
+    "voted_crops": Kind(
+        VotedCrops.open,
+        "voted_crops",
+        ("votes.json",),
+        {"pipeline/community/voted_crops.py": frozenset({"votes.json"})},
+    ),
+    "text_corrections": Kind(
+        TextCorrections.open,
+        "text_corrections",
+        ("text_corrections.json",),
+        {"pipeline/community/text_corrections.py": frozenset({"text_corrections.json"})},
     ),
 }
 """By the name of the folder that `written` makes of each."""
@@ -313,6 +371,9 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
         "runtime_package",
         RuntimePackage.write(home / "runtime_package", export, Release("toy", "1.0.0+abc")),
     )
+    made = community_version(home / "community").package
+    shutil.copytree(made.folder, home / "community_model", dirs_exist_ok=True)
+    yield "community_model", CommunityPackage.open(home / "community_model")
     publication = Publication(
         place="s3://models/models/toy",
         name="toy",
@@ -328,6 +389,28 @@ def _written_one_after_the_other(home: Path) -> Iterator[tuple[str, object]]:
     yield "prelabels", Prelabels.write(home / "prelabels", found)
     compared = compare_labels(batch, {"out": found})
     yield "label_corrections", LabelCorrections.write(home / "label_corrections", compared)
+    member = CropMember(sha256="a" * 64, phash="0" * 16, contributors=("a", "b"))
+    house = VotedCrop(
+        kind="icon",
+        slot="map",
+        label="house",
+        status="accepted",
+        confidence=0.98,
+        votes={"house": ("a", "b")},
+        members=(member,),
+    )
+    files = {member.sha256: next((batch.folder / "images").rglob("*.png"))}
+    counted = Votes(crops=(house,), reliability={"a": 0.9, "b": 0.9})
+    yield "voted_crops", VotedCrops.write(home / "voted_crops", counted, files)
+    reading = TextVotes(
+        slot="title", raw="Hause", votes={"House": ("a", "b")}, text="House", outcome="corrected"
+    )
+    yield "text_corrections", TextCorrections.write(home / "text_corrections", [reading])
+    voted = write_voted_crops(home / "voted", names=3)
+    data = read_images(voted, "icon", select_images(voted, "icon", RULES["icon"]), 64)
+    job = finished_job(home / "finished", data)
+    model = ClassifierModel.write(home / "classifier", job, data)
+    yield "classifier", (model, model.epochs())
 
 
 def _textures(folder: Path) -> list[Path]:

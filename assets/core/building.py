@@ -112,6 +112,20 @@ def build_asset(
     return _result(build, earlier, show, skipped=True)
 
 
+def keep_artifact(
+    build: AssetBuild, version: ArtifactVersion, show: Callable[[Path], Metadata]
+) -> dg.MaterializeResult[Any]:
+    """Report an artifact once more, where its inputs have changed too little to make another.
+
+    Args:
+        build: of the run; its recipe plays no part.
+        version: in the store.
+        show: as of `build_asset`.
+    """
+    *_, record = build.store.provenance_of(version)
+    return _result(build, record, show, skipped=True)
+
+
 def notice(log: Callable[[str], None], message: str) -> None:
     """Tell something into a run's log and to whoever shows notices."""
     log(message)

@@ -56,6 +56,7 @@ class GameKeys:
     icon_classifier = _CommunityKey()
     screen_classifier = _CommunityKey()
     community_model = _CommunityKey()
+    published_community_model = _CommunityKey()
 
     @classmethod
     def of(cls, pack: GamePack) -> "GameKeys":

@@ -26,8 +26,9 @@ from pipeline.release.channels import CHALLENGER, CHANNELS
 from pipeline.release.lineage.signed_records import SignatureState, record_of_choice
 from pipeline.release.package import RuntimePackage
 from pipeline.release.published import Publication, PublishedModel
-from pipeline.release.version import NewVersion, VersionError, evidence_of
+from pipeline.release.version import NewVersion, Publishable, VersionError, evidence_of
 from resources.artifacts import Artifact, Artifacts, ArtifactStore
+from resources.releases.publisher import Publisher
 from resources.releases.release_store import PublishedVersion, ReleaseStore
 from resources.releases.resource import LOCATION_VARIABLE, Releases
 from resources.state import PROJECT_ROOT, is_checkout
@@ -148,20 +149,8 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
             for key in (keys.runtime_package, keys.real_evaluation, keys.onnx_export)
         )
         publisher = releases.publisher(pack.name)
-        sequence = publisher.store.next_sequence(CHALLENGER)
-        version = publisher.publish(new_version(pack.name, store, package, evaluation, export))
-        offered = publisher.store.head(CHALLENGER)
-        if offered is None or offered.version != version.id:
-            reason = f"published by run {context.run.run_id[:8]}"
-            publisher.move(CHALLENGER, version, reason, sequence)
-        publisher.store.settle(CHALLENGER)
-        publication = Publication(
-            place=publisher.store.place,
-            name=pack.name,
-            id=version.id,
-            version=version.manifest.version,
-            manifest_sha256=version.manifest_sha256,
-        )
+        new = new_version(pack.name, store, package, evaluation, export)
+        version, publication = publish(publisher, new, context.run.run_id)
         recipe = publication.model_dump(mode="json")
         inputs = (package, evaluation, export)
         build = AssetBuild(context, store, keys.published_model, code, recipe, inputs)
@@ -174,6 +163,27 @@ def _published_model(pack: GamePack) -> dg.AssetsDefinition:
     return published_model
 
 
+def publish(
+    publisher: Publisher, new: Publishable, run_id: str
+) -> tuple[PublishedVersion, Publication]:
+    """Publish a version and have the challenger's channel offer it."""
+    store = publisher.store
+    sequence = store.next_sequence(CHALLENGER)
+    version = publisher.publish(new)
+    offered = store.head(CHALLENGER)
+    if offered is None or offered.version != version.id:
+        publisher.move(CHALLENGER, version, f"published by run {run_id[:8]}", sequence)
+    store.settle(CHALLENGER)
+    publication = Publication(
+        place=store.place,
+        name=store.name,
+        id=version.id,
+        version=version.manifest.version,
+        manifest_sha256=version.manifest_sha256,
+    )
+    return version, publication
+
+
 def new_version(
     game: str, store: ArtifactStore, package: Artifact, evaluation: Artifact, export: Artifact
 ) -> NewVersion:
@@ -182,13 +192,8 @@ def new_version(
     Raises:
         VersionError: no record that can be trusted says how the package was made.
     """
-    opened, records = Evaluation.open(evaluation.path), _records(store, package, evaluation)
-    if not records or records[0].version != package.version:
-        raise VersionError(
-            f"No record that can be trusted says how {package.version} was made.",
-            f"`outpost audit {package.path}` names what was changed; materialize runtime_package "
-            "again.",
-        )
+    opened = Evaluation.open(evaluation.path)
+    records = trusted_records(store, package, evaluation)
     weights = (made for made in records if made.recipe.asset.endswith("/trained_weights"))
     trained = next(weights, None)
     return NewVersion(
@@ -196,14 +201,29 @@ def new_version(
         package=RuntimePackage.open(package.path),
         report=opened.report,
         evidence=evidence_of(opened, OnnxExport.open(export.path)),
-        lineage={
-            asset_name(made.recipe.asset, made.recipe.partition): made.data_version
-            for made in records
-        },
-        record_signers=_signers(store, records),
+        lineage=lineage_of(records),
+        record_signers=signers_of(store, records),
         trained_at=datetime.fromisoformat(trained.made_at) if trained else None,
         created_at=datetime.fromisoformat(records[0].made_at),
     )
+
+
+def trusted_records(
+    store: ArtifactStore, package: Artifact, *others: Artifact
+) -> tuple[Provenance, ...]:
+    """How a package was made first, then all that it and others were made from.
+
+    Raises:
+        VersionError: no record that can be trusted says how the package was made.
+    """
+    records = _records(store, package, *others)
+    if not records or records[0].version != package.version:
+        asset = package.version.asset.rpartition("/")[2]
+        raise VersionError(
+            f"No record that can be trusted says how {package.version} was made.",
+            f"`outpost audit {package.path}` names what was changed; materialize {asset} again.",
+        )
+    return records
 
 
 def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ...]:
@@ -218,7 +238,7 @@ def _records(store: ArtifactStore, *artifacts: Artifact) -> tuple[Provenance, ..
     return tuple(found.values())
 
 
-def _signers(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, str]:
+def signers_of(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, str]:
     """The assets all of whose records trusted keys have signed, to a key."""
     found, others = dict[str, str](), set[str]()
     for made in records:
@@ -228,6 +248,13 @@ def _signers(store: ArtifactStore, records: Iterable[Provenance]) -> dict[str, s
         else:
             others.add(name)
     return {name: key for name, key in found.items() if name not in others}
+
+
+def lineage_of(records: Iterable[Provenance]) -> dict[str, str]:
+    """Asset, with its partition, to data version."""
+    return {
+        asset_name(made.recipe.asset, made.recipe.partition): made.data_version for made in records
+    }
 
 
 def show_version(version: PublishedVersion, store: ReleaseStore) -> Metadata:

@@ -15,6 +15,7 @@ from detector_runtime.tools import watching
 from detector_runtime.tools.cli import main
 from detector_runtime.tools.drawing import draw
 from detector_runtime.tools.palette import class_colour, text_colour_on
+from detector_runtime.tools.server import DetectionServer
 
 
 @pytest.fixture
@@ -155,8 +156,16 @@ def test_watched_images_are_given_when_they_are_whole(
     ],
 )
 def test_what_cannot_be_done_is_said_with_the_fix(
-    shot: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    shot: Path,
+    arguments: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def serve(*_arguments: object) -> None:
+        raise AssertionError("a server was started, and nobody would end it")
+
+    monkeypatch.setattr(DetectionServer, "serve_forever", serve)
     assert main(arguments) == 1
     captured = capsys.readouterr()
     assert says in captured.err

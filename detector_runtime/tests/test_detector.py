@@ -80,6 +80,9 @@ def test_reporting_all_that_it_can_is_said(
     with caplog.at_level(logging.WARNING):
         assert opened(full).detect_fast(GREY).truncated
     assert "more may be there" in caplog.text
+    caplog.clear()
+    assert opened(full, warn_truncated=False).detect_fast(GREY).truncated
+    assert caplog.text == ""
     part = constant_model(rows((0, 0, 0.9, 0), (20, 0, 0.1, 0)))
     assert not opened(part).detect_fast(GREY).truncated
 

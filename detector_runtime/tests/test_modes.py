@@ -119,6 +119,22 @@ def test_adaptive_looks_where_something_disappeared(block_model: Callable[..., P
     assert corners(detector.detect_adaptive(image)) == set()
 
 
+@pytest.mark.parametrize("tracking", ["kalman", "greedy", "none"])
+def test_a_tile_that_is_full_says_so_in_the_result_and_in_its_json(
+    block_model: Callable[..., Path], tracking: str
+) -> None:
+    detector = opened(block_model(rows=2), tracking=tracking, warn_truncated=False)
+    image = blocks((320, 160), (0, 0), (32, 32))
+    assert not detector.detect_fast(image).truncated, "too small for a look at the whole"
+    for mode in (detector.detect, detector.detect_adaptive):
+        found = mode(image)
+        assert len(found) == 2
+        assert found.truncated
+        assert found.confirmed().truncated
+        assert found.to_dict()["truncated"] is True
+    assert not detector.detect(blocks((320, 160), (0, 0), (160, 32))).truncated, "one in each tile"
+
+
 def test_a_mode_that_fits_not_says_by_how_much(
     block_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,6 +146,20 @@ def test_a_mode_that_fits_not_says_by_how_much(
         for _ in range(3):
             assert detector.detect(image).scale_ratio == pytest.approx(5.0)
     assert caplog.text.count("5.0 times larger") == 1
+
+
+def test_what_is_seen_too_large_is_said_once_whichever_modes_are_called(
+    block_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = opened(block_model())
+    image = blocks((320, 160), (0, 0))
+    with caplog.at_level(logging.WARNING):
+        for mode in ("detect_fast_multi", "detect", "detect_adaptive", "detect_fast_multi"):
+            assert getattr(detector, mode)(image).scale_ratio > 1.25
+        assert caplog.text.count("times larger") == 1
+        detector.replace_model(opened(block_model()).model)
+        detector.detect(image)
+    assert caplog.text.count("times larger") == 2, "another model is another reason"
 
 
 def test_a_model_of_tiles_is_warned_about_whole_images(

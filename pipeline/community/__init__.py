@@ -5,6 +5,7 @@ game's pack (`pipeline.games.sections.community`). What leaves a player's comput
 `detector_runtime.contribute`; whether a label is believed is decided here.
 
 Read `receiving` (what is taken of one contributor's uploads), `staged_crops` (what that comes to),
-`withdrawn_installs` (whose votes count no longer), then `voted_crops` (what is believed of all of
-them). `crop_sheet` shows what was sent.
+`withdrawn_installs` (whose votes count no longer), `votes` (how labels of near duplicates become
+one), `voted_crops` (what that comes to), then `text_votes` and `text_corrections`, the same for
+texts. `crop_sheet` shows what was sent.
 """

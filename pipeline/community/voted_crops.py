@@ -44,6 +44,11 @@ class VotedCrop(Record):
     members: tuple[CropMember, ...] = Field(
         min_length=1, description="The most typical image first, then by digest."
     )
+    similar: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Of a screen: contributors who have not sent it, by what they call the one of "
+        "theirs that is most like it.",
+    )
     decided: bool = Field(False, description="Whether a maintainer has decided the label.")
     opinion: str = Field("", description="What the model in use takes it for; empty without one.")
 

@@ -18,9 +18,13 @@ LOWEST_SCORE = 0.01
 
 def shipped_detector(model: Path) -> Detector:
     """The shipped runtime on a model as users have it, but with everything of any score."""
-    return open_detector(
-        model, settings=DetectorSettings(thresholds=Thresholds(LOWEST_SCORE), tracking="none")
+    settings = DetectorSettings(
+        # Of any score a model often gives all that it can: the report says so where it matters.
+        thresholds=Thresholds(LOWEST_SCORE),
+        tracking="none",
+        warn_truncated=False,
     )
+    return open_detector(model, settings=settings)
 
 
 def require_classes(model: Path, names: Sequence[str], judgement: Judgement) -> None:
@@ -51,10 +55,11 @@ def detect(
     detector: Detector, frames: Sequence[TrueFrame], stage: str, report: Report = silent
 ) -> tuple[JudgedFrame, ...]:
     """Run a detector over frames."""
-    return tuple(
-        frame.judged(scored_boxes(detector.detect_fast(frame.image)))
+    looks = (
+        (frame, detector.detect_fast(frame.image))
         for frame in track(frames, len(frames), stage, report)
     )
+    return tuple(frame.judged(scored_boxes(found), found.truncated) for frame, found in looks)
 
 
 def scored_boxes(found: Detections) -> tuple[ScoredBox, ...]:

@@ -33,9 +33,9 @@ class TrueFrame:
     truths: tuple[LabelledBox, ...]
     session: str | None = None
 
-    def judged(self, detections: tuple[ScoredBox, ...]) -> JudgedFrame:
+    def judged(self, detections: tuple[ScoredBox, ...], truncated: bool = False) -> JudgedFrame:
         """The frame together with what a detector found in its image."""
-        return JudgedFrame(self.name, self.truths, detections, self.session)
+        return JudgedFrame(self.name, self.truths, detections, self.session, truncated)
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class JudgedFrame:
     """What is true and what was detected in one frame, in its pixels.
 
     Detections are all that the detector gave, far below the confidence that counts: average
-    precision looks at the whole range.
+    precision looks at the whole range. `truncated` says that it gave all that it can.
     """
 
     name: str
     truths: tuple[LabelledBox, ...]
     detections: tuple[ScoredBox, ...]
     session: str | None = None
+    truncated: bool = False
 
 
 def batch_frames(export: ExportBatch) -> tuple[TrueFrame, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from detector_runtime.bundle import Bundle
@@ -14,6 +14,11 @@ from pipeline.evaluation.metrics.scores import EvaluationError
 from pipeline.export.contract import check_onnx_contract
 from pipeline.export.parity import MAX_BOX_PIXELS, MAX_SCORE_DIFFERENCE
 from pipeline.release.bundle import MODEL_NAME
+from pipeline.release.community.community_gates import (
+    is_no_worse,
+    keeps_contract,
+    reaches_floors,
+)
 from pipeline.release.version import OpenVersion
 
 REQUIRED_LINEAGE = (
@@ -24,7 +29,17 @@ REQUIRED_LINEAGE = (
     "runtime_package",
 )
 """Assets without which nobody can tell where a model comes from."""
+REQUIRED_COMMUNITY_LINEAGE = (
+    "voted_crops",
+    "icon_classifier",
+    "text_corrections",
+    "community_model",
+)
+"""The same of a community model."""
 LATENCY_ROUNDS = 3
+
+_Questions = dict[str, tuple[Callable[[], tuple[bool, str]], str]]
+"""What each gate asks, and what must hold, by its name."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +47,10 @@ class GateRules:
     """How strict the gates are.
 
     Attributes:
-        margin: by how much the real micro-F1 may be below the champion's.
-        class_floor: the lowest F1 of any class with enough real objects to tell.
+        margin: by how much the real micro-F1 may be below the champion's; of a community model the
+            share of right answers, where the two were not compared on the same images.
+        class_floor: the lowest F1 of any class with enough real objects to tell; of a community
+            model the lowest share of right answers of any name.
         latency_factor: how many times the champion's milliseconds a version may take.
     """
 
@@ -65,7 +82,41 @@ def judge(
     Args:
         champion: what everybody has now; None for the first one.
     """
-    gates: dict[str, tuple[Callable[[], tuple[bool, str]], str]] = {
+    if candidate.manifest.kind == "community":
+        gates = _of_community_model(candidate, champion, rules)
+    else:
+        gates = _of_detector(candidate, champion, rules)
+    return tuple(_asked(name, question, limit) for name, (question, limit) in gates.items())
+
+
+def _of_community_model(
+    candidate: OpenVersion, champion: OpenVersion | None, rules: GateRules
+) -> _Questions:
+    return {
+        "contract": (
+            lambda: keeps_contract(candidate),
+            "programs can use it, and its names are those of its manifest",
+        ),
+        "accuracy": (
+            lambda: is_no_worse(candidate, champion, rules.margin),
+            "better than the champion, or no worse and knows more names; without a comparison at "
+            f"most {rules.margin:g} below",
+        ),
+        "class_floors": (
+            lambda: reaches_floors(candidate, rules.class_floor),
+            f"of each name with enough images at least {rules.class_floor:g} are right",
+        ),
+        "provenance": (
+            lambda: _provenance(candidate, REQUIRED_COMMUNITY_LINEAGE),
+            "all that it was made from is named",
+        ),
+    }
+
+
+def _of_detector(
+    candidate: OpenVersion, champion: OpenVersion | None, rules: GateRules
+) -> _Questions:
+    return {
         "contract": (
             lambda: _contract(candidate),
             "the model's rows and classes are those of its bundle",
@@ -86,9 +137,11 @@ def judge(
             lambda: _latency(candidate, champion, rules.latency_factor),
             f"at most {rules.latency_factor:g} times the champion's",
         ),
-        "provenance": (lambda: _provenance(candidate), "all that it was made from is named"),
+        "provenance": (
+            lambda: _provenance(candidate, REQUIRED_LINEAGE),
+            "all that it was made from is named",
+        ),
     }
-    return tuple(_asked(name, question, limit) for name, (question, limit) in gates.items())
 
 
 def _asked(name: str, question: Callable[[], tuple[bool, str]], limit: str) -> Gate:
@@ -163,9 +216,9 @@ def _latency(
     return new <= old * factor, f"{new:.1f} ms against {old:.1f} ms here"
 
 
-def _provenance(candidate: OpenVersion) -> tuple[bool, str]:
+def _provenance(candidate: OpenVersion, required: Sequence[str]) -> tuple[bool, str]:
     lineage = candidate.manifest.lineage
-    missing = list(_missing(lineage))
+    missing = list(_missing(lineage, required))
     if missing:
         return False, f"nothing is said of {', '.join(missing)}"
     signed = _signed(lineage, candidate.manifest.record_signers)
@@ -182,6 +235,6 @@ def _signed(lineage: Mapping[str, str], signers: Mapping[str, str] | None) -> st
     return f"every record signed by {', '.join(sorted(set(signers.values())))}"
 
 
-def _missing(lineage: dict[str, str]) -> Iterator[str]:
+def _missing(lineage: dict[str, str], required: Sequence[str]) -> Iterator[str]:
     named = {asset.partition(" ")[0].rpartition("/")[2] for asset in lineage}
-    return (asset for asset in REQUIRED_LINEAGE if asset not in named)
+    return (asset for asset in required if asset not in named)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from detector_runtime.bundle import MANIFEST_NAME, BundleManifest, FileDigest
 from detector_runtime.updates.documents import (
@@ -33,9 +33,22 @@ class VersionError(OutpostError):
     """A folder that holds no version, or not all of it."""
 
 
+class Publishable(Protocol):
+    """What can be published: files, and what is signed of them."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Every file but the manifest, by the name under which it travels."""
+        ...
+
+    def manifest(self, sequence: int, previous: str | None) -> Manifest:
+        """What is signed of it; see `NewVersion.manifest`."""
+        ...
+
+
 @dataclass(frozen=True)
 class NewVersion:
-    """What is to be published.
+    """A detector that is to be published.
 
     Attributes:
         name: of the model, which is the game's.

@@ -29,7 +29,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """A drawing of some curves, from 0 to the ceiling or to the largest value."""
 
     title: str
@@ -48,13 +48,13 @@ def curves_svg(epochs: Sequence[EpochMetrics]) -> str:
         Curve("mAP50-95", COLOURS[2], tuple(epoch.map50_95 for epoch in epochs)),
     )
     panels = (
-        Panel("loss (dashed: validation)", _loss_curves(epochs)),
-        Panel("mAP on the validation list", maps, ceiling=1.0),
+        CurvePanel("loss (dashed: validation)", _loss_curves(epochs)),
+        CurvePanel("mAP on the validation list", maps, ceiling=1.0),
     )
     return draw_panels(panels, epochs)
 
 
-def draw_panels(panels: Sequence[Panel], epochs: Sequence[EpochEvent]) -> str:
+def draw_panels(panels: Sequence[CurvePanel], epochs: Sequence[EpochEvent]) -> str:
     """Curves over the epochs of any training, beside each other, as the text of an SVG."""
     starts = _starts(epochs)
     marks = "".join(_marks(epochs, starts))
@@ -113,7 +113,7 @@ def _x_of(index: int, count: int) -> float:
     return MARGIN + (RIGHT - MARGIN) * (index / (count - 1) if count > 1 else 0.5)
 
 
-def _panel(panel: Panel, starts: Sequence[int]) -> str:
+def _panel(panel: CurvePanel, starts: Sequence[int]) -> str:
     known = [value for curve in panel.curves for value in curve.values if value is not None]
     top = panel.ceiling or max(known, default=1.0) or 1.0
     parts = [f'<text x="{MARGIN}" y="14" fill="{GREY}">{escape(panel.title)}</text>', *_axes(top)]

@@ -7,6 +7,7 @@ import os
 import dagster as dg
 from pydantic import Field
 
+from resources.contributions.decisions import DecisionList
 from resources.contributions.staging import StagingPlace
 from resources.contributions.withdrawals import WithdrawalList
 from resources.object_store.opening import open_store
@@ -39,3 +40,7 @@ class Contributions(dg.ConfigurableResource):  # type: ignore[type-arg]
     def withdrawals(self, game: str) -> WithdrawalList:
         """The list of a game's withdrawn installs."""
         return WithdrawalList(self.paths.state.withdrawn_installs(game))
+
+    def decisions(self, game: str) -> DecisionList:
+        """What a maintainer has decided about a game's images."""
+        return DecisionList(self.paths.state.community_decisions(game))

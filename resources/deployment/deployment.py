@@ -23,6 +23,10 @@ class DeployError(OutpostError):
     """A deployment that came to nothing: the model that was live is live."""
 
 
+class DamagedTargetError(DeployError):
+    """What a target's folder says of itself cannot be read: no program can open it."""
+
+
 class _Told(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -86,6 +90,7 @@ class TargetState(_Told):
 class _Trouble(_Told):
     problem: str
     fix: str
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,8 @@ def look_at(place: TargetPlace) -> TargetState:
     """What a target uses, its files verified there; nothing is written.
 
     Raises:
-        DeployError: what it says of itself is damaged.
+        DamagedTargetError: what it says of itself cannot be read.
+        DeployError: its Python cannot give an answer.
         PlaceError: see `TargetPlace`; SshError as well.
     """
     return _ask(place, "look")
@@ -168,6 +174,8 @@ def _ask(place: TargetPlace, *words: str) -> TargetState:
         error = _Trouble.model_validate_json(said)
     except ValidationError:
         return _answer(said)
+    if error.is_damaged:
+        raise DamagedTargetError(f"At the target: {error.problem}", error.fix)
     raise DeployError(f"At the target: {error.problem}", error.fix)
 
 

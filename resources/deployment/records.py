@@ -59,20 +59,30 @@ class DeploymentRecords:
             write_json(file, record.model_dump(mode="json"))
 
     def all(self) -> tuple[DeploymentRecord, ...]:
-        """Every record, in the order of their places.
+        """The record of each place, in their order.
 
         Raises:
             DeploymentRecordError: one is damaged.
         """
-        files = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
-        return tuple(read_json(file, DeploymentRecord, _damaged) for file in files)
+        read = sorted(self._read(), key=lambda found: found[1].at)
+        latest = {record.settings.key: record for _, record in read}
+        return tuple(latest[key] for key in sorted(latest))
 
     def forget(self, settings: TargetSettings) -> bool:
-        """Remove the record of a place; whether there was one. Nothing is done at the place."""
-        file = self._file(settings)
-        was_there = file.is_file()
-        file.unlink(missing_ok=True)
-        return was_there
+        """Remove the record of a place; whether there was one. Nothing is done at the place.
+
+        Raises:
+            DeploymentRecordError: one is damaged.
+        """
+        files = [file for file, record in self._read() if record.settings.key == settings.key]
+        for file in files:
+            file.unlink(missing_ok=True)
+        return bool(files)
+
+    def _read(self) -> tuple[tuple[Path, DeploymentRecord], ...]:
+        """All files. Of a place that has several spellings, earlier versions wrote several."""
+        files = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
+        return tuple((file, read_json(file, DeploymentRecord, _damaged)) for file in files)
 
     def _file(self, settings: TargetSettings) -> Path:
         return self.folder / f"{settings.key}.json"

@@ -25,6 +25,23 @@ INSTALL = "-m pip install --upgrade detector-runtime"
 Answer = dict[str, Any]
 
 
+class DamagedFolderError(Exception):
+    """What a target's folder says of itself cannot be read, so no program can open it.
+
+    Attributes:
+        problem: which file, and why.
+        fix: what to do about it.
+    """
+
+    def __init__(self, problem: str, file: Path) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = (
+            f"Remove {file} there, and deploy again: the model's files need not be sent again. "
+            "There is no way back to the models before."
+        )
+
+
 def main(action: str, folder: str, *words: str) -> None:
     """Do what the arguments say, and print the answer."""
     try:
@@ -89,12 +106,16 @@ def rollback(folder: Path, leaving: str) -> Answer:
 def look(folder: Path) -> Answer:
     """Which model is in use, the digests of its files, and which models were used before."""
     import onnxruntime
+    from detector_runtime.errors import UpdateError
     from detector_runtime.updates.installed import ModelFolder
 
     import detector_runtime
 
     models = ModelFolder(folder)
-    installation = models.installation()
+    try:
+        installation = models.installation()
+    except UpdateError as error:
+        raise DamagedFolderError(error.problem, models.current_file) from error
     answer: Answer = {
         "folder": str(folder),
         "exists": folder.is_dir(),
@@ -166,7 +187,8 @@ def _trouble(error: Exception) -> Answer:
     """What is wrong and what to do, of anything that can be raised here."""
     python = f"{sys.executable} (Python {platform.python_version()})"
     if hasattr(error, "problem") and hasattr(error, "fix"):
-        return {"problem": error.problem, "fix": error.fix}
+        is_damaged = isinstance(error, DamagedFolderError)
+        return {"problem": error.problem, "fix": error.fix, "is_damaged": is_damaged}
     missing = error.name or "" if isinstance(error, ImportError) else ""
     if isinstance(error, (AttributeError, TypeError)) or missing.startswith("detector_runtime."):
         return {

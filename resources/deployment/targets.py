@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import yaml
@@ -26,6 +26,9 @@ from pipeline.games.pack import pack_names
 
 _SSH_PLACE = re.compile(r"(?P<address>[^@\s/\\]+@[^@:\s]+(?::\d{1,5})?):(?P<folder>(?:/|~/).*)")
 _LIKE_SSH = re.compile(r"[^@\s/\\]+@[^/\\]+")
+_HOST_ALONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]+(:\d{1,5})?:(/|~/).*")
+"""As scp takes it, with the user left out. One letter is a drive of Windows."""
+SSH_PORT = 22
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
@@ -67,11 +70,12 @@ class TargetSettings(BaseModel):
         """
         if found := _SSH_PLACE.fullmatch(self.place):
             return found["address"], found["folder"]
-        if _LIKE_SSH.fullmatch(self.place.partition(":")[0]):
+        is_like_ssh = _LIKE_SSH.fullmatch(self.place.partition(":")[0])
+        if is_like_ssh or _HOST_ALONE.fullmatch(self.place):
             raise TargetError(
                 f"{self.place!r} is not the folder of an SSH host.",
-                "Write it as user@host:/folder or user@host:~/folder; a folder here whose name "
-                f"has an @ in it as ./{self.place}",
+                "Write it as user@host:/folder or user@host:~/folder; a folder here that is called "
+                f"so as ./{self.place}",
             )
         return None
 
@@ -100,8 +104,8 @@ class TargetSettings(BaseModel):
 
     @property
     def key(self) -> str:
-        """What tells places apart, fit for a file's name."""
-        place = self.place if self.ssh else str(self.folder)
+        """What tells places apart, fit for a file's name; one for all spellings of a place."""
+        place = str(self.folder) if self.ssh is None else _one_spelling(*self.ssh)
         digest = hashlib.sha256(place.encode()).hexdigest()[:8]
         return f"{re.sub('[^A-Za-z0-9]+', '-', place).strip('-')[-60:]}-{digest}"
 
@@ -143,6 +147,18 @@ def read_targets(file: Path) -> tuple[NamedTarget, ...]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TargetError(f"{file} cannot be read: {error}", "Correct it, or remove it.") from error
     return tuple(NamedTarget(name, settings) for name, settings in found.targets.items())
+
+
+def _one_spelling(address: str, folder: str) -> str:
+    """A place behind SSH, in the one way that stands for all that certainly name the same.
+
+    Names of hosts are the same in both cases of letters, and slashes may be doubled or come last.
+    What only the host knows stays as it is: where a link or the home leads.
+    """
+    user, _, host = address.partition("@")
+    name, _, port = host.lower().partition(":")
+    at_port = "" if int(port or SSH_PORT) == SSH_PORT else f":{int(port)}"
+    return f"{user}@{name}{at_port}:{PurePosixPath(re.sub('/+', '/', folder))}"
 
 
 def _absolute(path: str) -> Path:

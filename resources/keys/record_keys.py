@@ -63,18 +63,23 @@ class TrustedKeys(Record):
 
 @dataclass(frozen=True)
 class RecordKeys:
-    """The keys for records of this user's artifacts."""
+    """The keys for records of this user's artifacts.
 
-    private: PrivateKeys
+    Attributes:
+        given: where private keys are; None: where all of this user's are, which is looked for when
+            they are needed. Who reads and makes artifacts need not have such a place.
+    """
 
-    @classmethod
-    def of_this_user(cls) -> RecordKeys:
-        """Where all private keys of this user are.
+    given: PrivateKeys | None = None
+
+    @property
+    def private(self) -> PrivateKeys:
+        """Where private keys are.
 
         Raises:
             PrivateKeyError: they would lie in the repository.
         """
-        return cls(PrivateKeys.of_this_user())
+        return self.given or PrivateKeys.of_this_user()
 
     def sign(self, record: Provenance) -> Provenance:
         """The record with the signature of this installation, whose first key is made for it.
@@ -164,8 +169,11 @@ class RecordKeys:
         return {name: key.public for name, key in self.named().items()}
 
     def named(self) -> dict[str, TrustedKey]:
-        """Likewise, with whose they are."""
-        known = self.known()
+        """Likewise, with whose they are; none where no place for keys is."""
+        try:
+            known = self.known()
+        except PrivateKeyError:
+            return {}
         found = dict(known.trusted)
         with suppress(PrivateKeyError):  # one that nobody can read has signed nothing new either
             for key in self._private():
@@ -177,6 +185,7 @@ class RecordKeys:
 
         Raises:
             RecordKeyError: it is damaged.
+            PrivateKeyError: there is no place for keys.
         """
         file = self.private.folder / KEYS_FILE
         try:

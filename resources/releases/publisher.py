@@ -24,7 +24,7 @@ from pipeline.release.key_sets import (
 )
 from pipeline.release.openssf import OpenssfKey
 from pipeline.release.signed_bundle import sign_bundle
-from pipeline.release.version import NewVersion
+from pipeline.release.version import Publishable
 from resources.keys.private_keys import PrivateKeyError, PrivateKeys
 from resources.object_store.conformance import writes_conditionally
 from resources.releases.release_store import (
@@ -108,7 +108,7 @@ class Publisher:
         self.store.add_keys(without_key(trusted, signer, key_id, self.clock()))
         return self.store.keys()
 
-    def publish(self, new: NewVersion) -> PublishedVersion:
+    def publish(self, new: Publishable) -> PublishedVersion:
         """Write a version, unless one that counts has the same files already, and still has them.
 
         Raises:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from doubles.artifacts import recorded, write_trained_weights
+from doubles.releases import new_version
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.operations.lineage.audit import audit_model, compared_game_files
+from assets.operations.lineage.audit import audit_model, bill_of_materials, compared_game_files
 from pipeline.games.pack import PACKS_FOLDER, PackError, load_pack
 from pipeline.jobs.bill import Bill
 from pipeline.manifests import sha256_of
@@ -78,6 +79,7 @@ def model(resources: Resources, game: Path, tmp_path: Path) -> Path:
 def commit(store: ArtifactStore, recipe: Recipe, files: dict[str, bytes]) -> Provenance:
     with store.staging(recipe.asset) as staged:
         for name, content in files.items():
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
             (staged / name).write_bytes(content)
         _, record = store.commit(staged, recorded(recipe, store.keys))
     return record
@@ -190,3 +192,22 @@ def test_the_command_writes_or_prints_a_bill_of_materials(
     refused = outpost("--bom", str(model / "bill.json"))
     assert refused.exit_code == 1
     assert "--bom" in refused.stderr
+
+
+def test_the_bill_of_a_model_alone_takes_what_is_in_the_package_of_the_store(
+    resources: Resources, tmp_path: Path
+) -> None:
+    """The file says neither version nor score: the bundle does, which the store still has."""
+    package = new_version(tmp_path / "made").package
+    files = {
+        file.relative_to(package.folder).as_posix(): file.read_bytes()
+        for file in package.folder.rglob("*")
+        if file.is_file()
+    }
+    recipe = Recipe(asset="demo/runtime_package", code_version="c", config={})
+    commit(resources.artifacts.store, recipe, files)
+    model = tmp_path / "downloaded.onnx"
+    model.write_bytes((package.bundle / "model.onnx").read_bytes())
+    bill = json.loads(bill_of_materials(audit_model(model, resources), resources))
+    subject = bill["metadata"]["component"]
+    assert (subject["name"], subject["version"]) == ("demo", "1.0.0+abc")

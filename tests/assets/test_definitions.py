@@ -54,7 +54,14 @@ def test_every_pack_that_comes_with_outpost_loads(game: str) -> None:
     dg.Definitions.validate_loadable(build_definitions(game))
 
 
-COMMUNITY: dict[str, set[str]] = {"staged_crops": set()}
+COMMUNITY: dict[str, set[str]] = {
+    "staged_crops": set(),
+    "voted_crops": {"staged_crops"},
+    "text_corrections": {"staged_crops"},
+    "icon_classifier": {"voted_crops"},
+    "screen_classifier": {"voted_crops"},
+    "community_model": {"icon_classifier", "voted_crops", "text_corrections"},
+}
 """Of games whose pack says what players contribute."""
 
 
@@ -104,26 +111,35 @@ def test_every_asset_says_what_it_is_and_which_code_makes_it() -> None:
 def test_only_training_waits_for_the_gpu() -> None:
     graph = build_definitions("demo").resolve_asset_graph()
     pools = {key.path[-1]: graph.get(key).pools for key in graph.materializable_asset_keys}
-    assert {name for name, pool in pools.items() if pool} == {"trained_weights", "onnx_export"}
+    assert {name for name, pool in pools.items() if pool} == {
+        *("trained_weights", "onnx_export"),
+        *("icon_classifier", "screen_classifier"),
+    }
 
 
 def test_the_weekly_retrain_and_the_sensor_wait_to_be_turned_on() -> None:
     definitions = build_definitions("demo")
     repository = definitions.get_repository_def()
-    (schedule,) = repository.schedule_defs
     sensor = repository.get_sensor_def("demo_export_sensor")
-    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    assert schedules == {
+        "demo_weekly_retrain": dg.DefaultScheduleStatus.STOPPED,
+        "demo_hourly_community": dg.DefaultScheduleStatus.STOPPED,
+    }
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
-    assert schedule.cron_schedule == "0 3 * * 1"
-    selected = definitions.resolve_job_def(schedule.job_name).asset_layer.executable_asset_keys
+    crons = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
+    assert crons == {"demo_weekly_retrain": "0 3 * * 1", "demo_hourly_community": "0 * * * *"}
+    selected = definitions.resolve_job_def("demo_retrain").asset_layer.executable_asset_keys
     assert set(selected) == set(GameKeys("demo").after_annotation)
+    hourly = definitions.resolve_job_def("demo_community").asset_layer.executable_asset_keys
+    assert {key.path[-1] for key in hourly} == {*COMMUNITY} - {"staged_crops"}
 
 
 def test_the_schedule_asks_for_one_retrain() -> None:
     repository = build_definitions("demo").get_repository_def()
     with dg.instance_for_test() as instance:
         context = dg.build_schedule_context(instance=instance)
-        data = repository.schedule_defs[0].evaluate_tick(context)
+        data = repository.get_schedule_def("demo_weekly_retrain").evaluate_tick(context)
     assert len(data.run_requests or []) == 1
 
 

@@ -60,6 +60,23 @@ def test_a_model_is_judged_on_an_export_as_it_came(tmp_path: Path, export: Path)
     assert "No frame has an error." in page
 
 
+def test_a_model_that_gives_all_that_it_can_is_told_in_the_report_and_not_in_the_log(
+    tmp_path: Path, export: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "report"
+    full = model(tmp_path / "a.onnx", 0.9, *[0.02] * (len(NOTHING) - 1))
+    done = evaluate(full, export, "--out", out, "--modes", "--against", full)
+    assert done.exit_code == 0, done.output
+    assert "more may be there" not in done.output + caplog.text
+    assert Evaluation.open(out).report.real.truncated_frames == 4
+    page = (out / "report.html").read_text("utf-8")
+    assert "In 4 of 4 real frames the model gave all the detections that it can." in page
+    part = model(tmp_path / "b.onnx", 0.9, *[0.02] * (len(NOTHING) - 2))
+    assert evaluate(part, export, "--out", tmp_path / "part").exit_code == 0
+    assert Evaluation.open(tmp_path / "part").report.real.truncated_frames == 0
+    assert "that it can" not in (tmp_path / "part" / "report.html").read_text("utf-8")
+
+
 def test_two_models_are_compared_and_the_worst_frames_are_shown(
     tmp_path: Path, export: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from detector_runtime.updates.signatures import SigningKey
 from doubles.artifacts import recorded
 from doubles.releases import new_version
 from doubles.targets import run_in_this_process
@@ -19,11 +20,12 @@ from typer.testing import CliRunner
 from assets.cli.app import app
 from assets.core.building import DATA_VERSION_TAG
 from assets.definitions import build_definitions
-from assets.graph.release import release_assets
+from assets.graph.release import release_assets, signers_of
 from detector_runtime import ModelUpdater
 from pipeline.games.pack import load_pack
 from pipeline.provenance import ArtifactVersion, Recipe
 from pipeline.release.channels import LIFETIME
+from pipeline.release.lineage.signed_records import sign_record
 from pipeline.release.published import PublishedModel
 from pipeline.release.version import NewVersion
 from resources.artifacts import Artifact
@@ -133,10 +135,19 @@ def test_what_a_channel_offers_is_deployed_and_else_the_newest_package(
     ).read_bytes() == newest
 
 
+def told(workshop: Workshop) -> str:
+    """What `outpost release list` shows people."""
+    found = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
 def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_path: Path) -> None:
     workshop.run("keys", "init")
+    assert "Nothing is published yet" in told(workshop)
     workshop.package(new_version(tmp_path / "first", 16))
     first = workshop.shown(workshop.publish())
+    assert "champion offers nothing." in told(workshop)
     assert first["version"] == "1.0.0+abc"
     assert first["promote"].startswith(f"outpost release promote {first['id']} --game demo")
     assert "outpost release rollback --game demo" in first["roll_back"]
@@ -167,7 +178,7 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert {key.rpartition("/")[2] for key in lineage} == set(ASSETS)
     signers = found["versions"][0]["manifest"]["record_signers"]
     assert signers.keys() == lineage.keys()
-    assert set(signers.values()) == {RecordKeys.of_this_user().signing_key().id}
+    assert set(signers.values()) == {RecordKeys().signing_key().id}
     assert found["versions"][0]["manifest"]["trained_at"] is not None
     assert workshop.run("doctor")["completed"] == []
     renewed = {one["channel"]: one for one in workshop.run("renew")["moves"]}
@@ -193,6 +204,18 @@ def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_p
     assert "is there already" in workshop.run("keys", "openssf", key_file, exits=1)
     for words in (["list"], ["doctor"], ["promote", "--dry-run"]):
         assert CliRunner().invoke(app, ["release", *words], obj=workshop.resources).output
+
+
+def test_a_signer_is_named_where_all_records_of_an_asset_have_one(tmp_path: Path) -> None:
+    store = Resources.of(Paths.below(tmp_path)).artifacts.store
+    recipe = Recipe(asset="demo/cvat_merge", code_version="c", config={})
+    assert store.keys is not None
+    unsigned, signed = recorded(recipe)("a" * 64), recorded(recipe, store.keys)("b" * 64)
+    key = store.keys.signing_key().id
+    assert signers_of(store, [signed]) == {"demo/cvat_merge": key}
+    assert signers_of(store, [signed, unsigned]) == signers_of(store, [unsigned, signed]) == {}
+    stranger = sign_record(signed, SigningKey(b"1" * 32))
+    assert signers_of(store, [stranger]) == {}
 
 
 def test_a_package_whose_record_was_changed_is_not_published(

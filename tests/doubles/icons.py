@@ -7,18 +7,28 @@ mirrored and the fourth has another handle.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from detector_runtime.classify.hashes import perceptual_hash
+from doubles.classifiers import write_classifier
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from pipeline.community.classifiers.classifier_program.constants import (
+    CALIBRATION_FILE,
+    ONNX_FILE,
+    WEIGHTS_FILE,
+)
+from pipeline.community.classifiers.dataset import ClassifierData
+from pipeline.community.classifiers.job import ClassifierSpec
 from pipeline.community.staged_crops import CropKind
 from pipeline.community.voted_crops import CropMember, VotedCrop, VotedCrops, Votes
+from pipeline.jobs.program.constants import EVENTS_FILE, JOB_FILE, OUTPUTS_FOLDER
 
 SIDE = 64
 FAMILY = 4
@@ -50,10 +60,10 @@ def draw_art(number: int) -> Image.Image:
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if member == 2 else image
 
 
-def draw_crop(number: int, rng: np.random.Generator) -> Image.Image:
+def draw_crop(art: Image.Image, rng: np.random.Generator) -> Image.Image:
     """An icon in somebody's screenshot: shifted, scaled, lit, with a count or a cooldown."""
     side = int(rng.integers(44, 76))
-    image = draw_art(number).resize((side, side), Image.Resampling.BILINEAR)
+    image = art.resize((side, side), Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(image)
     if rng.random() < 0.3:
         pen.text((side - 16, side - 13), str(rng.integers(2, 99)), fill=(250, 250, 240))
@@ -95,11 +105,11 @@ class DrawnCrops:
     files: tuple[bytes, ...]
 
 
-def draw_crops(names: int, count: int, seed: int = 0) -> DrawnCrops:
-    """Crops of icons in turn."""
+def draw_crops(art: Sequence[Image.Image], count: int, seed: int = 0) -> DrawnCrops:
+    """Crops of icons in turn; the label of an icon is its place in the art."""
     rng = np.random.default_rng(seed)
-    labels = np.arange(count) % names
-    images = [draw_crop(int(number), rng) for number in labels]
+    labels = np.arange(count) % len(art)
+    images = [draw_crop(art[number], rng) for number in labels]
     fitted = [image.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for image in images]
     pixels = np.stack([np.asarray(image) for image in fitted])
     return DrawnCrops(pixels, labels, tuple(map(png_of, images)))
@@ -128,7 +138,7 @@ def write_voted_crops(
         members = []
         for player in range(players):
             for _ in range(each):
-                image = draw_crop(number, rng)
+                image = draw_crop(draw_art(number), rng)
                 content = png_of(image)
                 digest = sha256(content).hexdigest()
                 files[digest] = source / f"{digest}.png"
@@ -155,3 +165,23 @@ def _groups(kind: CropKind, number: int, members: list[CropMember]) -> Iterator[
             votes={label: voters},
             members=tuple(part),
         )
+
+
+def finished_job(folder: Path, data: ClassifierData) -> Path:
+    """The folder of a job that has trained: its classifier knows names by their mean colours."""
+    names = data.selection.classes
+    outputs = folder / OUTPUTS_FOLDER
+    outputs.mkdir(parents=True)
+    spec = ClassifierSpec(
+        game="toy", kind="icon", classes=names, architecture="efficientnet_b0", input_side=SIDE
+    )
+    (folder / JOB_FILE).write_text(spec.model_dump_json(), "utf-8")
+    means = [data.pixels[data.labels == index].mean(axis=(0, 1, 2)) for index in range(len(names))]
+    colours = {name: tuple(map(float, mean)) for name, mean in zip(names, means, strict=True)}
+    write_classifier(outputs / ONNX_FILE, colours, changes={"temperature": "1.0"})
+    (outputs / WEIGHTS_FILE).write_bytes(b"weights of no network")
+    event = {"event": "epoch", "seconds": 1.0, "epoch": 1, "epochs": 1, "val_accuracy": 0.5}
+    (outputs / EVENTS_FILE).write_text(json.dumps(event) + "\n", "utf-8")
+    calibration = {"temperature": 1.0, "min_confidence": 0.5, "images": 30, "rule": "by hand"}
+    (outputs / CALIBRATION_FILE).write_text(json.dumps(calibration), "utf-8")
+    return folder

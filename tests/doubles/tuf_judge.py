@@ -45,6 +45,7 @@ class Repository(FetcherInterface):
         self.root_key = CryptoSigner.generate_ed25519()
         self.key = CryptoSigner.generate_ed25519()
         self.version = 0
+        self.targets: dict[str, TargetFile] = {}
         self.expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
         self.root = Root(expires=self.expires, consistent_snapshot=False)
         self.root.add_key(self.root_key.public_key, "root")
@@ -52,12 +53,12 @@ class Repository(FetcherInterface):
             self.root.add_key(self.key.public_key, role)
         self._write_root()
 
-    def publish(self, content: bytes, version: int | None = None) -> None:
+    def publish(self, content: bytes, version: int | None = None, name: str = NAME) -> None:
         """Another model, and all documents about it."""
         self.version = version or self.version + 1
-        targets = Targets(self.version, expires=self.expires)
-        targets.targets[NAME] = TargetFile.from_data(NAME, content, ["sha256"])
-        self.files[NAME] = content
+        self.targets[name] = TargetFile.from_data(name, content, ["sha256"])
+        targets = Targets(self.version, expires=self.expires, targets=dict(self.targets))
+        self.files[name] = content
         self._write("targets", targets)
         snapshot = Snapshot(self.version, expires=self.expires)
         snapshot.meta["targets.json"] = MetaFile(self.version)

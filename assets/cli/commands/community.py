@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from assets.operations.contributors import ContributorRow
 
 community_app = typer.Typer(
-    no_args_is_help=True, help="Look at contributors, withdraw them, restore them."
+    no_args_is_help=True,
+    help="Look at contributors, withdraw them, restore them; decide what votes have not settled.",
 )
 Install = Annotated[
     str, typer.Argument(help="The contributor's id, as `outpost community list` shows it.")
@@ -79,6 +81,69 @@ def restore(context: typer.Context, install: Install, game: Game = "demo") -> No
     with explained():
         restore_install(resources_of(context), game, install)
     console.print(f"{install} counts again. Materialize voted_crops to count the votes.")
+
+
+@community_app.command()
+def disputes(
+    context: typer.Context,
+    game: Game = "demo",
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to; by default a folder in the state folder.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Images at most.")] = 100,
+) -> None:
+    """Write the images on which the votes have not settled into a folder, to say what they show.
+
+    Example: `outpost community disputes --game demo`
+    """
+    from assets.operations.votes import disputes as write_disputes
+
+    with explained():
+        target, count = write_disputes(resources_of(context), game, folder, most)
+    if not count:
+        console.print("Everything is settled.")
+        return
+    console.print(
+        f"{count} images are in {target}. Look at sheet.jpg, write what they show into "
+        f"disputes.yaml, then: outpost community decide --file {target / 'disputes.yaml'}",
+        soft_wrap=True,
+    )
+
+
+@community_app.command()
+def decide(
+    context: typer.Context,
+    image: Annotated[str, typer.Argument(help="The first digits of an image's sha256.")] = "",
+    label: Annotated[str, typer.Argument(help="What it shows.")] = "",
+    file: Annotated[
+        Path | None, typer.Option(help="disputes.yaml with labels, instead of one image.")
+    ] = None,
+    nothing: Annotated[
+        bool, typer.Option("--nothing", help="The image shows nothing that there is a name for.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why, for those who ask later.")] = "",
+    game: Game = "demo",
+) -> None:
+    """Say what an image shows, whatever the votes are; the next counting takes note of it.
+
+    Example: `outpost community decide 3f2a90c1 "Ruby Longsword"`
+    """
+    from assets.operations.votes import decide as note_decisions
+    from assets.operations.votes import decide_by_file
+
+    if (file is None) is not bool(image) or (bool(image) and bool(label) is nothing):
+        raise typer.BadParameter("Name an image and its label or --nothing, or a --file.")
+    with explained():
+        resources = resources_of(context)
+        if file is not None:
+            count = decide_by_file(resources, game, file)
+        else:
+            count = note_decisions(resources, game, {image: label}, reason)
+    console.print(
+        f"{count} decisions are noted. Materialize voted_crops, and what follows from it, to have "
+        "them count.",
+        soft_wrap=True,
+    )
 
 
 def _taken(row: ContributorRow) -> str:

@@ -30,7 +30,7 @@ def known_keys() -> tuple[KnownKey, ...]:
         PrivateKeyError: no key is here, and none can be kept.
         RecordKeyError: the file of the keys is damaged.
     """
-    keys = RecordKeys.of_this_user()
+    keys = RecordKeys()
     signing = keys.signing_key().id
     return tuple(
         KnownKey(name, key.public, key.name, signs=name == signing)
@@ -44,7 +44,7 @@ def trust_key(public: str, name: str) -> str:
     Raises:
         PrivateKeyError, RecordKeyError: see `RecordKeys.trust`.
     """
-    return RecordKeys.of_this_user().trust(public, name)
+    return RecordKeys().trust(public, name)
 
 
 def rotate_key() -> str:
@@ -53,7 +53,7 @@ def rotate_key() -> str:
     Raises:
         PrivateKeyError, RecordKeyError: see `RecordKeys.rotate`.
     """
-    return RecordKeys.of_this_user().rotate().id
+    return RecordKeys().rotate().id
 
 
 def revoke_key(key_id: str) -> None:
@@ -62,4 +62,4 @@ def revoke_key(key_id: str) -> None:
     Raises:
         PrivateKeyError, RecordKeyError: see `RecordKeys.revoke`.
     """
-    RecordKeys.of_this_user().revoke(key_id)
+    RecordKeys().revoke(key_id)

@@ -14,7 +14,7 @@ from typing import Literal
 import dagster as dg
 from detector_runtime.errors import DetectorError
 
-from assets.core.building import latest
+from assets.core.building import NotMaterializedError, latest
 from assets.core.keys import GameKeys
 from assets.operations.publishing.promotion import chosen_version
 from pipeline.errors import OutpostError
@@ -22,6 +22,7 @@ from pipeline.games.pack import PackError, load_pack
 from pipeline.release.package import RuntimePackage
 from resources.defaults import Resources
 from resources.deployment.deployment import (
+    DamagedTargetError,
     DeployError,
     TargetState,
     look_at,
@@ -84,10 +85,12 @@ class TargetReport:
 
     Attributes:
         verdict: "live": whole, and what was deployed last from here, if anything was; "another
-            model": whole, and put there by somebody else, or by an update; "damaged"; "nothing";
-            "not reached".
+            model": whole, and put there by somebody else, or by an update; "damaged": a file of it,
+            or what the folder says of itself; "nothing"; "not reached".
         record: what was deployed there last from here.
-        problem: why it was not reached.
+        state: what it says; None where it was not reached, or cannot say.
+        problem: why it cannot say.
+        fix: what to do about that.
     """
 
     name: str
@@ -191,7 +194,7 @@ def found_target(resources: Resources, word: str, given: dict[str, str]) -> Name
         settings = TargetSettings(place=word)
         settings = known.get(settings.key, settings)
     settings = settings.model_copy(update=given).with_absolute_paths()
-    return NamedTarget(word if word in named or settings.ssh else settings.place, settings)
+    return NamedTarget(word if word in named else settings.place, settings)
 
 
 @contextmanager
@@ -208,7 +211,15 @@ def _bundle(resources: Resources, game: str, request: DeployRequest) -> Iterator
     else:
         keys = GameKeys.of(load_pack(game))
         with open_instance(resources.state) as instance:
-            artifact = latest(instance, resources.artifacts.store, keys.runtime_package)
+            try:
+                artifact = latest(instance, resources.artifacts.store, keys.runtime_package)
+            except NotMaterializedError as error:
+                raise DeployError(
+                    f"There is no package of {game} to deploy: runtime_package was never "
+                    "materialized.",
+                    "Materialize runtime_package, name another game with --game, a bundle with "
+                    "--model, or what is published with --release champion.",
+                ) from error
         version_name = artifact.version.data_version[:12]
         package = RuntimePackage.open(artifact.path)
         yield f"{keys.runtime_package.to_user_string()}:{version_name}", package.bundle
@@ -230,11 +241,12 @@ def _report(
         with reached(settings, _owner(resources), LOOK_PATIENCE) as place:
             state = look_at(place)
     except (OutpostError, DetectorError) as error:
+        verdict: Verdict = "damaged" if isinstance(error, DamagedTargetError) else "not reached"
         return TargetReport(
             target.name,
             settings.place,
             settings.game,
-            "not reached",
+            verdict,
             record,
             None,
             error.problem,

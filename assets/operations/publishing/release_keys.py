@@ -9,8 +9,9 @@ from detector_runtime.updates.documents import KeySet
 
 from pipeline.errors import OutpostError
 from pipeline.files import write_once
-from pipeline.games.pack import load_pack
+from pipeline.games.pack import PackError, load_pack
 from pipeline.release.channels import CHANNELS
+from pipeline.release.community.new_version import COMMUNITY_SUFFIX, community_name
 from pipeline.release.openssf import OpenssfKey
 from resources.defaults import Resources
 from resources.releases.publisher import Publisher
@@ -23,10 +24,30 @@ class PublicKeyFileError(OutpostError):
 def publisher_of(resources: Resources, game: str) -> Publisher:
     """Who publishes a game's models: this user.
 
+    Args:
+        game: a pack, or its name with `-community` after it for its community model.
+
     Raises:
         ReleaseError: nobody has said where models are published.
+        PackError: there is no such pack, or its players label nothing.
     """
-    return resources.releases.publisher(load_pack(game).name)
+    return resources.releases.publisher(_model_of(game))
+
+
+def _model_of(game: str) -> str:
+    base = game.removesuffix(COMMUNITY_SUFFIX)
+    try:
+        return load_pack(game).name
+    except PackError:
+        if base == game:
+            raise
+    pack = load_pack(base)
+    if pack.community is None:
+        raise PackError(
+            f"The pack '{base}' says nothing of what players label.",
+            "Add a community.yaml to its folder, or leave out -community.",
+        )
+    return community_name(pack.name)
 
 
 def init_keys(resources: Resources, game: str) -> tuple[KeySet, Path]:

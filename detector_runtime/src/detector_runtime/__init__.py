@@ -9,7 +9,8 @@ Needs numpy, Pillow, onnxruntime, scipy and pydantic; no OpenCV, no torch. What 
 when it is first used. Nothing here knows how a detector is trained.
 
 Read `results`, `detector` and `access`, then `models`, `bundle` and `tracking`; `updates` keeps a
-model up to date, `contribute` sends what players confirm.
+model up to date, `contribute` sends what players confirm, `community` names icons, screens and
+texts by what is in `classify`.
 """
 
 from __future__ import annotations

@@ -386,7 +386,7 @@ class Detector:
         truncated = any(
             (each[:, 4] >= self._least[each[:, 5].astype(np.intp)]).sum() >= most for each in full
         )
-        if truncated and not self._was_truncated:
+        if truncated and not self._was_truncated and self.settings.warn_truncated:
             logger.warning(
                 "The model reported %d entities, all that it can in one look: more may be there. "
                 "Raise the thresholds, or look at parts of the image%s.",

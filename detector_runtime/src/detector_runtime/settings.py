@@ -40,6 +40,8 @@ class DetectorSettings:
         use_sahi: whether `detect` and `detect_adaptive` look at tiles, or at the whole frame alone;
             the same of all modes for a model that keeps its scale and cannot see a frame whole.
         full_scan_interval: every so many calls `detect_adaptive` looks at all tiles.
+        warn_truncated: whether a warning says that a model reported all that it can; `truncated` of
+            the result says so in any case.
         threads: of the ONNX session; None takes the physical cores, at most 4 and no more than a
             container's CPU quota.
         spinning: lets idle threads wait busily: faster, but takes time from the game.
@@ -57,6 +59,7 @@ class DetectorSettings:
     world_view: WorldView = field(default_factory=WorldView)
     use_sahi: bool = True
     full_scan_interval: int = 5
+    warn_truncated: bool = True
     threads: int | None = None
     spinning: bool = True
 

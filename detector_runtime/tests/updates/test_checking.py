@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -26,7 +27,12 @@ from detector_runtime import (
 from detector_runtime.errors import SourceUnreachableError
 from detector_runtime.models.onnx import OnnxOptions
 from detector_runtime.updates import installing, updater
-from detector_runtime.updates.installed import Installation, InstalledModel
+from detector_runtime.updates.installed import (
+    EARLIER_KEPT,
+    OWN_KEPT,
+    Installation,
+    InstalledModel,
+)
 from detector_runtime.updates.state import Failure
 
 HOUR = 3600.0
@@ -577,6 +583,14 @@ def test_a_model_of_ones_own_may_have_any_name(
     assert used() == 30
 
 
+def test_a_model_of_ones_own_is_told_by_the_names_of_its_files_too() -> None:
+    one = installing.own_version({"a.onnx": b"model"})
+    assert one != installing.own_version({"b.onnx": b"model"})
+    swapped = ({"a": b"1", "b": b"2"}, {"b": b"1", "a": b"2"})
+    assert installing.own_version(swapped[0]) != installing.own_version(swapped[1])
+    assert one == installing.own_version({"a.onnx": b"model"})
+
+
 def test_a_message_may_quote_a_name_that_is_no_text() -> None:
     failure = Failure.of(UpdateError("no bad\udcff", "look at bad\udcff"), datetime.now(UTC))
     assert Failure.model_validate_json(failure.model_dump_json()) == failure
@@ -816,6 +830,29 @@ def test_models_of_the_users_own_stay_in_the_folder(
         publisher.publish(mark)
         updating().check(now=True, allow=["replace own"])
     assert (tmp_path / "models" / "versions" / own.version / "mine.onnx").is_file()
+
+
+def test_of_the_users_own_models_those_stay_that_are_remembered_or_came_last(
+    publisher: Publisher, updating: Updating, tmp_path: Path
+) -> None:
+    mine, versions = tmp_path / "mine.onnx", tmp_path / "models" / "versions"
+
+    def use(mark: int) -> str:
+        mine.write_bytes(small_model(mark))
+        version = updating().use(mine).version
+        os.utime(versions / version, ns=(mark, mark))
+        return version
+
+    used = [use(mark) for mark in range(1, 1 + EARLIER_KEPT + OWN_KEPT)]
+    publisher.publish(1)
+    assert updating().check(now=True, allow=["replace own"]).outcome == "updated"
+    present = {folder.name for folder in versions.iterdir() if folder.name.startswith("own-")}
+    assert present == set(used), "so many are remembered, and so many more stay"
+    # The oldest of all is used again: then the next one is the oldest that nobody remembers.
+    assert use(1) == used[0]
+    later = use(31)
+    present = {folder.name for folder in versions.iterdir() if folder.name.startswith("own-")}
+    assert present == {*used, later} - {used[1]}
 
 
 def test_what_an_interrupted_write_left_becomes_no_part_of_a_version(

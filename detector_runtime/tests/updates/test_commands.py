@@ -11,6 +11,7 @@ import pytest
 from doubles.publisher import Publisher, small_model
 
 from detector_runtime.tools.cli import _parser, main
+from detector_runtime.tools.server import DetectionServer
 from detector_runtime.tools.updating import updater_of
 
 
@@ -47,8 +48,15 @@ def test_from_the_first_model_back_to_it(
 
 
 def test_what_fails_is_told_with_what_to_do(
-    publisher: Publisher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    publisher: Publisher,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def serve(*_arguments: object) -> None:
+        raise AssertionError("a server was started, and nobody would end it")
+
+    monkeypatch.setattr(DetectionServer, "serve_forever", serve)
     folder, absent = str(tmp_path / "models"), str(tmp_path / "absent")
     for words, says in (
         (["update", folder], "nothing says where"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,11 +17,8 @@ from doubles.file_server import FileServer
 from doubles.publisher import Publisher
 
 from detector_runtime import ConfigurationError, ModelUpdater
-from detector_runtime.community import (
-    FIRST_CHECK,
-    CommunityClassifiers,
-    follow_community_model,
-)
+from detector_runtime.community import CommunityClassifiers, follow_community_model
+from detector_runtime.community.following import FIRST_CHECK
 from detector_runtime.errors import UpdateError
 from detector_runtime.updates import reloading
 
@@ -54,6 +52,13 @@ def following(tmp_path: Path, publisher: Publisher, server: FileServer) -> Calla
             found.close()
 
     return follow
+
+
+def waited_for(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.001)
+    return holds()
 
 
 def name_of(community: CommunityClassifiers) -> str | None:
@@ -97,10 +102,12 @@ def test_a_newer_model_is_used_without_losing_a_call_or_an_example(
         callers = [threading.Thread(target=ask) for _ in range(3)]
         for caller in callers:
             caller.start()
+        assert waited_for(lambda: "Red Gem" in answers)
         publish(publisher, colours=OTHER)
         assert updating().check(now=True).outcome == "updated"
         community.look_for_another_model()
         assert name_of(community) == "Ruby"
+        assert waited_for(lambda: "Ruby" in answers)
         done.set()
         for caller in callers:
             caller.join()
@@ -214,8 +221,8 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
         pass
     asked: list[float] = []
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(reloading, "ASK_SECONDS", 0.2)
-    monkeypatch.setattr("detector_runtime.community.FIRST_CHECK", 0.3)
+    monkeypatch.setattr(reloading, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
     assert FIRST_CHECK == 15.0
     with following() as community:
         check, enough = community.check_if_it_is_time, threading.Event()

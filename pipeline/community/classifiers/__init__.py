@@ -5,5 +5,5 @@ Which labels are believed is decided by the votes; how the runtime uses a classi
 
 Read `split` and `dataset` (what is learned from), `job` with `classifier_program` (the training),
 `answers` and `scoring` (how good it is), `comparison` (beside the one in use), `mistakes` (for
-people), then the artifact `model`.
+people), `manifest`, then the artifact `model` and `retraining` (whether there is enough new).
 """

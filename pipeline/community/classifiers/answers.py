@@ -1,27 +1,20 @@
-"""What an exported classifier says of images, asked as the runtime asks it."""
+"""What an exported classifier says of images, asked through the runtime that users have."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from detector_runtime.classify.classifier import Classifier
+from detector_runtime.errors import DetectorError
 from numpy.typing import NDArray
 
-from pipeline.community.classifiers.classifier_program.constants import (
-    CLASSES_KEY,
-    CONFIDENCE_KEY,
-    INPUT_NAME,
-    PROBABILITIES,
-    SIZE_KEY,
-)
+from pipeline.community.classifiers.classifier_program.constants import TEMPERATURE_KEY
+from pipeline.community.classifiers.job import MATERIALIZE
 from pipeline.errors import OutpostError
-from pipeline.export.contract import OnnxContractError, open_session
-
-AT_ONCE = 64
 
 
 class ClassifierModelError(OutpostError):
@@ -29,7 +22,7 @@ class ClassifierModelError(OutpostError):
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ClassifierAnswers:
     """What a classifier says of some images.
 
     Attributes:
@@ -72,56 +65,20 @@ class Answers:
         return before
 
 
-def ask(model: Path, pixels: NDArray[np.uint8]) -> Answers:
-    """What a classifier says of images of the size that it takes.
+def ask(model: Path, pixels: NDArray[np.uint8]) -> ClassifierAnswers:
+    """What a classifier says of images.
 
     Args:
         model: its ONNX file.
         pixels: uint8 [n, side, side, 3], RGB.
 
     Raises:
-        ClassifierModelError: it does not load, does not say what it is, or takes another size.
+        ClassifierModelError: the runtime refuses it, or it does not say its temperature.
     """
     try:
-        session = open_session(model)
-    except OnnxContractError as error:
-        raise ClassifierModelError(error.problem, MATERIALIZE) from error
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    classes, confidence, temperature = _facts(model, metadata)
-    side = pixels.shape[1] if len(pixels) else 0
-    if len(pixels) and metadata.get(SIZE_KEY) != f"{side},{side}":
-        raise ClassifierModelError(
-            f"{model} takes images of {metadata.get(SIZE_KEY)} pixels, not of {side},{side}.",
-            "Compare classifiers that take images of one size.",
-        )
-    found = [
-        _probabilities(model, session, pixels[start : start + AT_ONCE])
-        for start in range(0, len(pixels), AT_ONCE)
-    ]
-    empty = np.zeros((0, len(classes)), dtype=np.float32)
-    return Answers(classes, confidence, temperature, np.concatenate([empty, *found]))
-
-
-MATERIALIZE = "Materialize the classifier again."
-
-
-def _facts(model: Path, metadata: dict[str, str]) -> tuple[tuple[str, ...], float, float]:
-    try:
-        classes = tuple(str(name) for name in json.loads(metadata[CLASSES_KEY]))
-        temperature = float(metadata.get("temperature", "1"))
-        return classes, float(metadata[CONFIDENCE_KEY]), temperature
-    except (KeyError, ValueError, TypeError) as error:
-        raise ClassifierModelError(
-            f"{model} does not say which names it knows and how sure it must be: {error!r}.",
-            MATERIALIZE,
-        ) from error
-
-
-def _probabilities(model: Path, session: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    images = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
-    try:
-        (probabilities,) = session.run([PROBABILITIES], {INPUT_NAME: images})
-    except Exception as error:  # onnxruntime's own types are not public
-        raise ClassifierModelError(f"{model} does not run: {error!s:.300}", MATERIALIZE) from error
-    found: NDArray[np.float32] = probabilities
-    return found
+        with closing(Classifier.load(model)) as classifier:
+            facts, found = classifier.facts, classifier.classify(list(pixels))
+        temperature = float(facts.metadata[TEMPERATURE_KEY])
+    except (DetectorError, KeyError, ValueError) as error:
+        raise ClassifierModelError(f"{model} cannot be asked: {error!s}", MATERIALIZE) from error
+    return ClassifierAnswers(facts.classes, facts.min_confidence, temperature, found.probabilities)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.community.classifiers.answers import Answers
+from pipeline.community.classifiers.answers import ClassifierAnswers
 from pipeline.community.classifiers.scoring import SEED, Basis, as_counts, resampling_units
 from pipeline.community.classifiers.split import Example
 from pipeline.errors import OutpostError
@@ -72,7 +72,9 @@ class ClassifierGate(Record):
         return said + names
 
 
-def compare_classifiers(new: Answers, old: Answers, examples: Sequence[Example]) -> ClassifierGate:
+def compare_classifiers(
+    new: ClassifierAnswers, old: ClassifierAnswers, examples: Sequence[Example]
+) -> ClassifierGate:
     """Compare two classifiers, paired over contributors or, of one contributor, over groups.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from pipeline.community.classifiers.classifier_program.constants import (
 from pipeline.community.classifiers.job import ClassifierKind
 from pipeline.community.classifiers.split import (
     Example,
-    Split,
+    ExampleSplit,
     SplitRules,
     Subset,
     fraction_of,
@@ -89,7 +90,7 @@ class Selection:
     """
 
     examples: tuple[Example, ...]
-    split: Split
+    split: ExampleSplit
     too_few: Mapping[str, int]
     capped: Mapping[str, int]
 
@@ -146,7 +147,7 @@ class ClassifierData:
         kept = [index for index, side in enumerate(self.selection.split.subsets) if side]
         sides = [CODES[side] for side in self.selection.split.subsets if side]
         trust = [self.selection.examples[index].trust for index in kept]
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             IMAGES_FILE: self.pixels[kept],
             LABELS_FILE: self.labels[kept],
             SUBSETS_FILE: np.array(sides, dtype=np.int8),
@@ -241,12 +242,25 @@ def fitted(image: Image.Image, side: int) -> Image.Image:
 
 
 def _examples(voted: VotedCrops, kind: ClassifierKind) -> Iterator[Example]:
+    """Each accepted image once: in several groups, as of one icon in several slots, everybody who
+    sent it counts; under several labels it is not used."""
+    found: dict[str, Example] = {}
+    contradicted = set()
     for crop in voted.accepted(kind):
         group = min(member.sha256 for member in crop.members)
         for member in crop.members:
-            yield Example(
-                member.sha256, crop.label, group, member.contributors, round(crop.confidence, 6)
+            known = found.get(member.sha256)
+            if known is not None and known.label != crop.label:
+                contradicted.add(member.sha256)
+            who = {*member.contributors, *(known.contributors if known else ())}
+            found[member.sha256] = Example(
+                member.sha256,
+                crop.label,
+                known.group if known else group,
+                tuple(sorted(who)),
+                round(crop.confidence, 6),
             )
+    return (example for digest, example in found.items() if digest not in contradicted)
 
 
 def _capped(examples: Sequence[Example], capped: Mapping[str, int], most: int) -> Iterator[Example]:
@@ -287,6 +301,12 @@ def _read(file: Path) -> Image.Image:
         raise ClassifierDataError(
             f"{file} is no image that can be read: {error}.", "Materialize voted_crops again."
         ) from error
+
+
+def believed_labels(voted: VotedCrops, kind: ClassifierKind) -> dict[str, str]:
+    """The label of every image of a kind that is accepted, by digest, whether it is used or not."""
+    accepted = voted.accepted(kind)
+    return {member.sha256: crop.label for crop in accepted for member in crop.members}
 
 
 def new_images(selection: Selection, before: Iterable[str]) -> int:

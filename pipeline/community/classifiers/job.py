@@ -32,6 +32,8 @@ REQUIREMENTS = ("safetensors", "onnx", "onnxruntime", "psutil")
 """What the program needs beside torch and torchvision, which belong together on a host."""
 LARGE_OUTPUTS = (CHECKPOINT_FILE, WEIGHTS_FILE, ONNX_FILE)
 
+MATERIALIZE = "Materialize it again: icon_classifier or screen_classifier."
+
 ClassifierKind = Literal["icon", "screen"]
 Architecture = Literal["efficientnet_b0", "mobilenet_v3_small"]
 
@@ -39,8 +41,19 @@ Architecture = Literal["efficientnet_b0", "mobilenet_v3_small"]
 class ClassifierHyperparameters(Record):
     """How a classifier is trained."""
 
-    epochs: int = Field(12, ge=1, description="Most passes over the images, from scratch.")
-    finetune_epochs: int = Field(4, ge=0, description="The same where it starts from weights.")
+    epochs: int = Field(6, ge=1, description="Most passes over the images, from scratch.")
+    least_steps: int = Field(
+        230, ge=0, description="Small sets are passed more often, until these are so many steps."
+    )
+    finetune_epochs: int = Field(
+        3, ge=0, description="Most passes where it starts from the classifier before."
+    )
+    finetune_frozen: float = Field(
+        0.3,
+        ge=0.0,
+        le=1.0,
+        description="First share of the blocks that keep the weights of the classifier before.",
+    )
     head_epochs: int = Field(
         60, ge=1, description="Passes of the last layer alone, on features computed once."
     )
@@ -66,8 +79,27 @@ class ClassifierHyperparameters(Record):
     seed: int = Field(42, ge=0)
 
 
-SCREEN_CHANGES: Mapping[str, float] = {"batch": 16, "epochs": 20, "hard_cap": 3.0}
-"""How screens differ: few large images of few kinds."""
+class ClassifierDefaults(Record):
+    """How a kind of classifier is made where nothing else is asked for."""
+
+    architecture: Architecture
+    input_side: int = Field(description="Pixels; inputs are squares.")
+    hyperparameters: ClassifierHyperparameters
+
+
+DEFAULTS: Mapping[ClassifierKind, ClassifierDefaults] = {
+    "icon": ClassifierDefaults(
+        architecture="efficientnet_b0",
+        input_side=64,
+        hyperparameters=ClassifierHyperparameters(),
+    ),
+    # Few large images of few kinds.
+    "screen": ClassifierDefaults(
+        architecture="mobilenet_v3_small",
+        input_side=224,
+        hyperparameters=ClassifierHyperparameters(epochs=8, batch=16, rate=0.002),
+    ),
+}
 
 
 class ClassifierSpec(Record):
@@ -147,6 +179,4 @@ def read_classifier_job(file: Path) -> ClassifierSpec:
     try:
         return ClassifierSpec.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
-        raise JobError(
-            f"{file} is not the job of a classifier: {error}", "Materialize the classifier again."
-        ) from error
+        raise JobError(f"{file} is not the job of a classifier: {error}", MATERIALIZE) from error

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.community.classifiers.job import ClassifierEpoch
 from pipeline.community.classifiers.scoring import ClassifierScores, JudgedImage, ReliabilityBin
-from pipeline.training.curves import COLOURS, GREY, Curve, Panel, draw_panels
+from pipeline.training.curves import COLOURS, GREY, Curve, CurvePanel, draw_panels
 from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_width
 from pipeline.visualization.tiles import encode_jpeg
 
@@ -48,8 +48,8 @@ def classifier_curves(epochs: Sequence[ClassifierEpoch]) -> str:
     )
     accuracy = Curve("accuracy", COLOURS[2], tuple(epoch.val_accuracy for epoch in epochs))
     panels = (
-        Panel("loss", losses),
-        Panel("accuracy on images that choose the end", (accuracy,), ceiling=1.0),
+        CurvePanel("loss", losses),
+        CurvePanel("accuracy on images that choose the end", (accuracy,), ceiling=1.0),
     )
     return draw_panels(panels, epochs)
 

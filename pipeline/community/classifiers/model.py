@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
-from pipeline.community.classifiers.answers import MATERIALIZE, ClassifierModelError, ask
+from pipeline.community.classifiers.answers import ClassifierModelError, ask
 from pipeline.community.classifiers.classifier_program.constants import (
     CALIBRATION_FILE,
     ONNX_FILE,
@@ -20,11 +20,13 @@ from pipeline.community.classifiers.comparison import ClassifierGate, compare_cl
 from pipeline.community.classifiers.dataset import ClassifierData
 from pipeline.community.classifiers.job import (
     CLASSIFIER_EVENTS,
+    MATERIALIZE,
     ClassifierEpoch,
     ClassifierKind,
     ClassifierSpec,
     read_classifier_job,
 )
+from pipeline.community.classifiers.manifest import TrainingManifest
 from pipeline.community.classifiers.mistakes import mistakes_sheet
 from pipeline.community.classifiers.scoring import ClassifierScores, score_answers
 from pipeline.files import read_json, write_json
@@ -73,26 +75,12 @@ class ClassifierMeta(Record):
     architecture: str
     input_side: int = Field(description="Pixels; inputs are squares.")
     names: int
+    bytes: dict[str, int] = Field(description="Of the model and of its weights, by file name.")
     weights: str = Field(description="What it started from: previous, imagenet or scratch.")
     contributors: int = Field(description="Whose images are used.")
     images: dict[str, int] = Field(description="By subset: train, validation, test.")
     calibration: CalibrationReport
     notes: tuple[str, ...] = Field(description="What was left out and why.")
-
-
-class TrainingManifest(Record):
-    """What `training_manifest.json` holds: which images were used, and as what."""
-
-    images: dict[str, str] = Field(description="Label by the digest of each contributed image.")
-    trained: tuple[str, ...] = Field(description="Digests that trained or ended the training.")
-
-    def no_longer(self, believed: Mapping[str, str]) -> int:
-        """How many of its images are not believed any more to show what was learned of them.
-
-        Args:
-            believed: label by digest.
-        """
-        return sum(believed.get(digest) != label for digest, label in self.images.items())
 
 
 class ClassifierEvaluation(Record):
@@ -133,10 +121,13 @@ class ClassifierModel:
             ClassifierModelError: a file is missing, damaged, or of another version.
             JobError: its job cannot be read.
         """
-        for name in (ONNX_FILE, WEIGHTS_FILE, LABELS_FILE, JOB_FILE, EVENTS_FILE):
-            if not (folder / name).is_file():
+        meta = read_json(folder / META_FILE, ClassifierMeta, _damaged)
+        for name in (ONNX_FILE, WEIGHTS_FILE, EVENTS_FILE):
+            size = (folder / name).stat().st_size if (folder / name).is_file() else None
+            if size is None or size != meta.bytes.get(name, size):
                 raise ClassifierModelError(
-                    f"{folder} holds no classifier: {name} is missing.", MATERIALIZE
+                    f"{folder} holds no whole classifier: {name} is missing or cut off.",
+                    MATERIALIZE,
                 )
         spec = read_classifier_job(folder / JOB_FILE)
         labels = read_json(folder / LABELS_FILE, dict[str, str], _damaged)
@@ -147,7 +138,7 @@ class ClassifierModel:
         return cls(
             folder,
             spec,
-            read_json(folder / META_FILE, ClassifierMeta, _damaged),
+            meta,
             read_json(folder / MANIFEST_FILE, TrainingManifest, _damaged),
             read_json(folder / SCORES_FILE, ClassifierEvaluation, _damaged),
         )
@@ -195,6 +186,16 @@ class ClassifierModel:
     def weights(self) -> Path:
         """What the next training starts from."""
         return self.folder / WEIGHTS_FILE
+
+    @property
+    def meta_file(self) -> Path:
+        """The JSON of how it came to be."""
+        return self.folder / META_FILE
+
+    @property
+    def manifest_file(self) -> Path:
+        """The JSON of which images were used."""
+        return self.folder / MANIFEST_FILE
 
     @property
     def log(self) -> Path:
@@ -249,6 +250,7 @@ def _meta_of(spec: ClassifierSpec, outputs: Path, data: ClassifierData) -> Class
         architecture=spec.architecture,
         input_side=spec.input_side,
         names=len(spec.classes),
+        bytes={name: (outputs / name).stat().st_size for name in (ONNX_FILE, WEIGHTS_FILE)},
         weights=str(told.get("weights", "unknown")),
         contributors=len({who for one in examples for who in one.contributors}),
         images={side: sides[side] for side in ("train", "validation", "test")},
@@ -288,7 +290,7 @@ def _evaluate(
     if previous is not None:
         seen = set(previous.manifest.trained)
         fair = [place for place, one in enumerate(examples) if one.sha256 not in seen]
-        if fair and previous.spec.input_side == spec.input_side:
+        if fair:
             chosen = [examples[place] for place in fair]
             pixels = data.pixels[rows][fair]
             gate = compare_classifiers(ask(model, pixels), ask(previous.onnx, pixels), chosen)

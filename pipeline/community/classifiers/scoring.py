@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.community.classifiers.answers import Answers
+from pipeline.community.classifiers.answers import ClassifierAnswers
 from pipeline.community.classifiers.split import Example
 from pipeline.evaluation.metrics.counts import Counts
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS, Interval, wilson
@@ -43,7 +43,7 @@ class NameScore(Record):
     interval: Interval = Field(description="Of the share of right answers (Wilson).")
 
 
-class Confusion(Record):
+class ConfusedNames(Record):
     """Images of one name that were taken for another."""
 
     truth: str
@@ -77,13 +77,13 @@ class ClassifierScores(Record):
     )
     reliability: tuple[ReliabilityBin, ...]
     per_name: tuple[NameScore, ...] = Field(description="The worst first.")
-    confusions: tuple[Confusion, ...] = Field(description="The most frequent first.")
+    confusions: tuple[ConfusedNames, ...] = Field(description="The most frequent first.")
     mistakes: tuple[JudgedImage, ...] = Field(description="The surest wrong answers first.")
     unsure: tuple[JudgedImage, ...] = Field(description="The least sure answers first.")
 
 
 def score_answers(
-    answers: Answers,
+    answers: ClassifierAnswers,
     examples: Sequence[Example],
     is_new_group: NDArray[np.bool_],
     trained_on: Counter[str],
@@ -125,7 +125,7 @@ def score_answers(
         reliability=bins,
         per_name=tuple(_per_name(truths, right, trained_on)),
         confusions=tuple(
-            Confusion(truth=pair[0], answer=pair[1], images=count)
+            ConfusedNames(truth=pair[0], answer=pair[1], images=count)
             for pair, count in sorted(confused.items(), key=lambda item: (-item[1], item[0]))
         ),
         mistakes=tuple(sorted(wrong, key=lambda one: (-one.confidence, one.sha256))[:SHOWN]),

@@ -63,7 +63,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Split:
+class ExampleSplit:
     """Where each image stands.
 
     Attributes:
@@ -76,7 +76,7 @@ class Split:
     notes: tuple[str, ...]
 
 
-def split_examples(examples: Sequence[Example], rules: SplitRules) -> Split:
+def split_examples(examples: Sequence[Example], rules: SplitRules) -> ExampleSplit:
     """Part images by contributor and by group; a name always keeps images to train on."""
     people = {who for example in examples for who in example.contributors}
     by_group = len(people) < FEWEST_CONTRIBUTORS
@@ -97,10 +97,10 @@ def split_examples(examples: Sequence[Example], rules: SplitRules) -> Split:
         notes.append(f"{left_out} images are left out: others of their group judge.")
     if rare:
         notes.append(f"Nothing judges {_listed(rare)}: all of their images are needed to train.")
-    return Split(tuple(subsets), tuple(notes))
+    return ExampleSplit(tuple(subsets), tuple(notes))
 
 
-def trained_groups(examples: Sequence[Example], split: Split) -> frozenset[str]:
+def trained_groups(examples: Sequence[Example], split: ExampleSplit) -> frozenset[str]:
     """Groups of which an image trains."""
     pairs = zip(examples, split.subsets, strict=True)
     return frozenset(example.group for example, subset in pairs if subset == "train")

@@ -7,7 +7,12 @@ from datetime import date
 
 from pydantic import Field
 
+from pipeline.errors import OutpostError
 from pipeline.manifests import Record
+
+
+class DecisionError(OutpostError):
+    """A decision that cannot be made, noted or read."""
 
 
 class Decision(Record):
@@ -19,6 +24,17 @@ class Decision(Record):
     )
     date: date
     reason: str = Field("", max_length=1000)
+
+
+class Decisions(Record):
+    """All of a game."""
+
+    entries: tuple[Decision, ...] = Field((), description="One for each image, by digest.")
+
+    def including(self, decisions: Iterable[Decision]) -> Decisions:
+        """With some more, each in place of an older one on the same image."""
+        known = {one.sha256: one for one in (*self.entries, *decisions)}
+        return Decisions(entries=tuple(known[digest] for digest in sorted(known)))
 
 
 def decision_on(images: Iterable[str], decisions: Iterable[Decision]) -> Decision | None:

@@ -28,6 +28,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.progress import Report, silent, track
+
 SIDE = 64
 WINDOW = 8
 STEP = 4
@@ -54,7 +56,7 @@ class Nearness:
     """
 
     hash_bits: int = 20
-    colour: int = 22
+    colour: int = 26
     unmoved: int = 90
 
 
@@ -127,7 +129,9 @@ def colour_distances(moved: Colours, signature: Colours) -> npt.NDArray[np.uint8
 
 
 def compare_images(
-    senders: Iterable[tuple[str, str, Iterable[str]]], windows: WindowMeans
+    senders: Iterable[tuple[str, str, Iterable[str]]],
+    windows: WindowMeans,
+    report: Report = silent,
 ) -> ComparedImages:
     """Gather what images are compared by.
 
@@ -138,7 +142,8 @@ def compare_images(
     sent = {(text, one) for _, text, who in images for one in who}
     by_hash = Counter(text for text, _ in sent)
     signatures = np.empty((len(images), SIGNATURE), dtype=np.uint8)
-    for row, (digest, _, _) in zip(signatures, images, strict=True):
+    rows = zip(signatures, images, strict=True)
+    for row, (digest, _, _) in track(rows, len(images), "reading images", report):
         row[:] = signature_of(windows(digest))
     return ComparedImages(
         tuple(digest for digest, _, _ in images),
@@ -149,7 +154,9 @@ def compare_images(
     )
 
 
-def group_near_duplicates(images: ComparedImages, near: Nearness = NEAR) -> tuple[Group, ...]:
+def group_near_duplicates(
+    images: ComparedImages, near: Nearness = NEAR, report: Report = silent
+) -> tuple[Group, ...]:
     """Put images together that show the same, each into one group.
 
     The same groups come out in whatever order the images are given, and centres that are grouped
@@ -160,16 +167,18 @@ def group_near_duplicates(images: ComparedImages, near: Nearness = NEAR) -> tupl
     """
     digests = images.digests
     centres = _Centres(images, near)
-    for one in sorted(range(len(digests)), key=lambda one: (-images.senders[one], digests[one])):
+    order = sorted(range(len(digests)), key=lambda one: (-images.senders[one], digests[one]))
+    for one in track(order, len(order), "finding groups", report):
         if centres.nearest(one) is None:
             centres.add(one)
     members: dict[int, list[int]] = {centre: [] for centre in centres.indexes}
     # Only now: a later centre may be nearer than the one that an image was found near to before.
-    for one in sorted({*range(len(digests))} - members.keys(), key=digests.__getitem__):
+    others = sorted({*range(len(digests))} - members.keys(), key=digests.__getitem__)
+    for one in track(others, len(others), "filling groups", report):
         nearest = centres.nearest(one)
         assert nearest is not None, "it is no centre because it is near one"
         members[nearest].append(one)
-    groups = (Group((centre, *others)) for centre, others in members.items())
+    groups = (Group((centre, *near_it)) for centre, near_it in members.items())
     return tuple(sorted(groups, key=lambda group: digests[group.images[0]]))
 
 

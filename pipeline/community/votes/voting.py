@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -21,13 +22,21 @@ from pipeline.community.votes.ballots import (
 )
 from pipeline.community.votes.decisions import Decision, decision_on
 from pipeline.community.votes.grouping import WindowMeans, compare_images, group_near_duplicates
+from pipeline.community.votes.neighbours import Layout, nearest_of_others
 from pipeline.community.votes.reliability import Assumptions, VoteTable, estimate
 from pipeline.manifests import Record
+from pipeline.progress import Report, silent
 
 KINDS: tuple[CropKind, ...] = ("icon", "screen")
 """What is voted on image by image; of texts `pipeline.community.text_votes` counts the strings."""
 MOST_SURE = 0.999
 """Highest reliability that a vote with a known one has."""
+SETTLED_BY = 5
+"""Votes that agree, from which on no model is asked."""
+NEIGHBOURS = 5
+"""Contributors whose most similar screens speak for a screen."""
+ALIKE = 0.9
+"""How often the most similar screen is of the same type, at most."""
 
 
 class VotingRules(Record):
@@ -55,8 +64,7 @@ class Opinion:
     """What a model takes an image for.
 
     Attributes:
-        reliability: the probability that it is right, no higher than the share of right answers
-            that was measured.
+        reliability: the probability that it is right, 0 to 1.
     """
 
     label: str
@@ -69,12 +77,17 @@ class Views:
 
     Attributes:
         windows: of the image of a digest (`grouping.window_means`).
-        opinions: a model's, by the digest of an image.
+        layout: of the screen of a digest (`neighbours.layout_of`).
+        opinions: what a model takes images for, by their kind and digests, where it knows them;
+            it is asked about groups that the votes leave open.
+        report: how far reading and comparing the images is.
     """
 
     windows: WindowMeans
+    layout: Callable[[str], Layout]
     decisions: Sequence[Decision] = ()
-    opinions: Mapping[str, Opinion] | None = None
+    opinions: Callable[[CropKind, Sequence[str]], Mapping[str, Opinion]] | None = None
+    report: Report = silent
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,8 @@ class _Case:
     ballots: tuple[Ballot, ...]
     decision: Decision | None = None
     opinion: Opinion | None = None
+    similar: Mapping[str, str] = field(default_factory=dict)
+    """Of a screen, by contributor: what those call their most similar one who have not sent it."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -95,11 +110,20 @@ class _Case:
 
 def count_votes(contributions: Sequence[Contributions], rules: VotingRules, views: Views) -> Votes:
     """What is believed of contributions, in whatever order they come."""
-    crops = _plain(contributions) if rules.rule == "plain" else None
-    if crops is not None:
-        return Votes(crops=_in_order(crops))
-    cases = [case for kind in KINDS for case in _cases(contributions, kind, views)]
-    return _weighed(cases, rules)
+    if rules.rule == "plain":
+        return Votes(crops=_in_order(_plain(contributions)))
+    icons, screens = (
+        _with_opinions(kind, tuple(_cases(contributions, kind, views)), views) for kind in KINDS
+    )
+    screens = _with_similar(screens, views)
+    beliefs, reliability = _believed((*icons, *screens), {})
+    # Screens hardly ever have two votes of their own: who is right about icons is believed.
+    beliefs[len(icons) :] = _believed(screens, reliability)[0]
+    judged = zip((*icons, *screens), beliefs, strict=True)
+    return Votes(
+        crops=_in_order(_judged(case, belief, rules) for case, belief in judged),
+        reliability={who: round(share, 6) for who, share in reliability.items()},
+    )
 
 
 def _plain(contributions: Sequence[Contributions]) -> Iterator[VotedCrop]:
@@ -122,9 +146,11 @@ def _cases(contributions: Sequence[Contributions], kind: CropKind, views: Views)
     members = _members(contributions, kind)
     ballots = _by_image(ballots_of(contributions, kind))
     images = compare_images(
-        ((one.sha256, one.phash, one.contributors) for one in members.values()), views.windows
+        ((one.sha256, one.phash, one.contributors) for one in members.values()),
+        views.windows,
+        views.report,
     )
-    for group in group_near_duplicates(images):
+    for group in group_near_duplicates(images, report=views.report):
         digests = [images.digests[one] for one in group.images]
         decision = decision_on(digests, views.decisions)
         if decision is not None and not decision.label:
@@ -134,12 +160,44 @@ def _cases(contributions: Sequence[Contributions], kind: CropKind, views: Views)
             tuple(members[digest] for digest in digests),
             tuple(sorted(ballot for digest in digests for ballot in ballots[digest])),
             decision,
-            (views.opinions or {}).get(digests[0]),
         )
 
 
-def _weighed(cases: Sequence[_Case], rules: VotingRules) -> Votes:
-    rows = list(_rows(cases))
+def _with_opinions(kind: CropKind, cases: Sequence[_Case], views: Views) -> tuple[_Case, ...]:
+    asked = [
+        case.members[0].sha256
+        for case in cases
+        if len(case.labels) < SETTLED_BY or len({*case.labels.values()}) > 1
+    ]
+    if views.opinions is None or not asked:
+        return tuple(cases)
+    given = views.opinions(kind, asked)
+    return tuple(replace(case, opinion=given.get(case.members[0].sha256)) for case in cases)
+
+
+def _with_similar(screens: Sequence[_Case], views: Views) -> tuple[_Case, ...]:
+    labels = [case.labels for case in screens]
+    voted = [place for place, given in enumerate(labels) if given]
+    if not voted:
+        return tuple(screens)
+    layouts = np.array([views.layout(screens[place].members[0].sha256) for place in voted])
+    owners = [frozenset(labels[place]) for place in voted]
+    with_similar = list(screens)
+    for place, found in zip(voted, nearest_of_others(layouts, owners, NEIGHBOURS), strict=True):
+        similar = {who: labels[voted[other]][who] for who, other in sorted(found)}
+        with_similar[place] = replace(screens[place], similar=similar)
+    return tuple(with_similar)
+
+
+def _believed(
+    cases: Sequence[_Case], reliability: Mapping[str, float]
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """The probability of each label of each case, and each contributor's reliability.
+
+    Args:
+        reliability: of contributors, where it is known; then similar screens speak, too.
+    """
+    rows = list(_rows(cases, reliability))
     labels = {name: place for place, name in enumerate(sorted({row[2] for row in rows}))}
     voters = {name: place for place, name in enumerate(sorted({row[1] for row in rows}))}
     table = VoteTable(
@@ -149,25 +207,24 @@ def _weighed(cases: Sequence[_Case], rules: VotingRules) -> Votes:
         np.array([row[3] for row in rows], dtype=np.float64),
     )
     found = estimate(table, Assumptions())
-    names = list(labels)
-    beliefs: dict[int, dict[str, float]] = defaultdict(dict)
-    for item, label, probability in zip(
-        found.items.tolist(), found.labels.tolist(), found.probabilities.tolist(), strict=True
-    ):
+    beliefs: list[dict[str, float]] = [{} for _ in cases]
+    names, columns = list(labels), (found.items, found.labels, found.probabilities)
+    for item, label, probability in zip(*(one.tolist() for one in columns), strict=True):
         beliefs[item][names[label]] = probability
-    return Votes(
-        crops=_in_order(_judged(case, beliefs[place], rules) for place, case in enumerate(cases)),
-        reliability={
-            who: round(float(found.reliability[place]), 6) for who, place in voters.items() if who
-        },
-    )
+    estimated = {who: float(found.reliability[place]) for who, place in voters.items() if who}
+    return beliefs, estimated
 
 
-def _rows(cases: Iterable[_Case]) -> Iterator[tuple[int, str, str, float]]:
+def _rows(
+    cases: Iterable[_Case], reliability: Mapping[str, float]
+) -> Iterator[tuple[int, str, str, float]]:
     """Item, voter, label and known reliability; whoever is no contributor has no name."""
     for item, case in enumerate(cases):
         for who, label in case.labels.items():
-            yield item, who, label, np.nan
+            yield item, who, label, reliability.get(who, math.nan)
+        for who, label in case.similar.items():
+            if who in reliability:
+                yield item, who, label, min(reliability[who], ALIKE)
         if case.opinion is not None:
             yield item, "", case.opinion.label, min(case.opinion.reliability, MOST_SURE)
         if case.decision is not None:
@@ -182,9 +239,10 @@ def _judged(case: _Case, beliefs: Mapping[str, float], rules: VotingRules) -> Vo
         kind=case.kind,
         slot=most_named_slot(case.ballots),
         label=label,
-        status="accepted" if case.decision else _status(votes, label, confidence, rules),
+        status="accepted" if case.decision else _status(case, label, confidence, rules),
         confidence=confidence,
         votes=votes,
+        similar=_by_label(case.similar),
         members=case.members,
         decided=case.decision is not None,
         opinion=case.opinion.label if case.opinion else "",
@@ -202,15 +260,13 @@ def _best(case: _Case, beliefs: Mapping[str, float], votes: Mapping[str, Sequenc
     return min(given, key=lambda label: (-round(given[label], 9), label != first, label))
 
 
-def _status(
-    votes: Mapping[str, Sequence[str]], label: str, confidence: float, rules: VotingRules
-) -> VoteStatus:
-    voters = sum(map(len, votes.values()))
-    if voters < rules.quorum:
+def _status(case: _Case, label: str, confidence: float, rules: VotingRules) -> VoteStatus:
+    given = [*case.labels.values(), *case.similar.values()]
+    if len(given) < rules.quorum:
         return "tentative"
-    if len(votes[label]) >= rules.quorum and confidence >= rules.confidence:
+    if given.count(label) >= rules.quorum and confidence >= rules.confidence:
         return "accepted"
-    return "disputed" if len(votes) > 1 else "tentative"
+    return "disputed" if len({*given}) > 1 else "tentative"
 
 
 def _members(contributions: Sequence[Contributions], kind: CropKind) -> dict[str, CropMember]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipeline.demo_game.art.raycasting import Pixels
-from pipeline.demo_game.inventory import abilities, armour, treasures, weapons
-from pipeline.demo_game.inventory.colours import (
+from pipeline.demo_game.inventory.icons import abilities, armour, treasures, weapons
+from pipeline.demo_game.inventory.icons.colours import (
     AMETHYST,
     AZURE,
     BRONZE,
@@ -33,7 +33,7 @@ from pipeline.demo_game.inventory.colours import (
     STEEL_GROUND,
     TOPAZ,
 )
-from pipeline.demo_game.inventory.painting import Colour, Layer, Paint, paint_tile
+from pipeline.demo_game.inventory.icons.painting import Colour, Layer, Paint, paint_tile
 
 FULL, HALF = 0.86, 0.42
 """How far a potion is filled."""

@@ -21,20 +21,20 @@ Place = tuple[float, float]
 CURVE_STEPS = 10
 
 
-class Grid(NamedTuple):
+class PlanePoints(NamedTuple):
     """Coordinates of many points, two arrays of one shape."""
 
     x: Field
     y: Field
 
-    def moved(self, x: float, y: float) -> Grid:
+    def moved(self, x: float, y: float) -> PlanePoints:
         """As seen from another origin."""
-        return Grid(self.x - np.float32(x), self.y - np.float32(y))
+        return PlanePoints(self.x - np.float32(x), self.y - np.float32(y))
 
-    def turned(self, degrees: float) -> Grid:
+    def turned(self, degrees: float) -> PlanePoints:
         """As seen by something that is turned clockwise."""
         cosine, sine = (np.float32(value) for value in unit_circle(degrees))
-        return Grid(self.x * cosine + self.y * sine, self.y * cosine - self.x * sine)
+        return PlanePoints(self.x * cosine + self.y * sine, self.y * cosine - self.x * sine)
 
     def length(self) -> Field:
         """Distance of each point from the origin."""
@@ -42,7 +42,7 @@ class Grid(NamedTuple):
         return length
 
 
-Shape = Callable[[Grid], Field]
+Shape = Callable[[PlanePoints], Field]
 
 
 def disc(x: float, y: float, radius: float) -> Shape:
@@ -53,9 +53,9 @@ def disc(x: float, y: float, radius: float) -> Shape:
 def oval(x: float, y: float, half_width: float, half_height: float) -> Shape:
     """A filled ellipse; outside of it the distance is only about right."""
 
-    def distance(grid: Grid) -> Field:
+    def distance(grid: PlanePoints) -> Field:
         near = grid.moved(x, y)
-        scaled = Grid(near.x / np.float32(half_width), near.y / np.float32(half_height))
+        scaled = PlanePoints(near.x / np.float32(half_width), near.y / np.float32(half_height))
         return (scaled.length() - np.float32(1)) * np.float32(min(half_width, half_height))
 
     return distance
@@ -65,11 +65,11 @@ def block(x: float, y: float, width: float, height: float, radius: float = 0.0) 
     """A rectangle by its middle, with rounded corners."""
     half_width, half_height = np.float32(width / 2 - radius), np.float32(height / 2 - radius)
 
-    def distance(grid: Grid) -> Field:
+    def distance(grid: PlanePoints) -> Field:
         near = grid.moved(x, y)
         across, down = np.abs(near.x) - half_width, np.abs(near.y) - half_height
         zero = np.float32(0)
-        outside = Grid(np.maximum(across, zero), np.maximum(down, zero)).length()
+        outside = PlanePoints(np.maximum(across, zero), np.maximum(down, zero)).length()
         return outside + np.minimum(np.maximum(across, down), zero) - np.float32(radius)
 
     return distance
@@ -79,7 +79,7 @@ def polygon(corners: Sequence[Place]) -> Shape:
     """What a closed line encloses."""
     edges = [*zip(corners, [*corners[1:], corners[0]], strict=True)]
 
-    def distance(grid: Grid) -> Field:
+    def distance(grid: PlanePoints) -> Field:
         nearest = np.full(grid.x.shape, np.inf, np.float32)
         inside = np.zeros(grid.x.shape, bool)
         for (x1, y1), (x2, y2) in edges:
@@ -99,7 +99,7 @@ def stroke(places: Sequence[Place], radius: float, last_radius: float | None = N
     end = radius if last_radius is None else last_radius
     pieces = [*pairwise(places)]
 
-    def distance(grid: Grid) -> Field:
+    def distance(grid: PlanePoints) -> Field:
         nearest = np.full(grid.x.shape, np.inf, np.float32)
         for number, ((x1, y1), (x2, y2)) in enumerate(pieces):
             away, along = _from_line(grid.moved(x1, y1), x2 - x1, y2 - y1)
@@ -112,12 +112,14 @@ def stroke(places: Sequence[Place], radius: float, last_radius: float | None = N
     return distance
 
 
-def _from_line(near: Grid, across: float, down: float) -> tuple[Field, Field]:
+def _from_line(near: PlanePoints, across: float, down: float) -> tuple[Field, Field]:
     """Distance to a line from the origin, and how far along it the closest point is, 0 to 1."""
     squared = across * across + down * down
     along = (near.x * np.float32(across) + near.y * np.float32(down)) * np.float32(1 / squared)
     along = np.clip(along, np.float32(0), np.float32(1))
-    away = Grid(near.x - along * np.float32(across), near.y - along * np.float32(down)).length()
+    away = PlanePoints(
+        near.x - along * np.float32(across), near.y - along * np.float32(down)
+    ).length()
     return away, along
 
 
@@ -148,7 +150,7 @@ def regular(x: float, y: float, radius: float, corners: int, first: float = -90.
 def union(*shapes: Shape) -> Shape:
     """What lies in any of them."""
 
-    def distance(grid: Grid) -> Field:
+    def distance(grid: PlanePoints) -> Field:
         nearest = shapes[0](grid)
         for shape in shapes[1:]:
             nearest = np.minimum(nearest, shape(grid))

@@ -132,7 +132,10 @@ def _run(
 ) -> _ModeRun:
     counted = dict(zip(judgement.class_names, judgement.thresholds, strict=True))
     settings = DetectorSettings(
-        thresholds=Thresholds(per_class=counted), imgsz=mode.imgsz, tracking="none"
+        thresholds=Thresholds(per_class=counted),
+        imgsz=mode.imgsz,
+        tracking="none",
+        warn_truncated=False,
     )
     judged, seconds, session = [], 0.0, None
     with Detector(open_model(model, settings), settings) as detector:

@@ -135,6 +135,11 @@ class Scores(Record):
     map50_95: float | None = Field(
         None, description="Its mean over overlaps of 0.5 to 0.95; None in reports of before too."
     )
+    truncated_frames: int | None = Field(
+        None,
+        description="Frames in which the model gave all that it can, of any score; None in reports "
+        "of before.",
+    )
     per_class: tuple[ClassScore, ...]
     groups: tuple[GroupScore, ...] = ()
     errors: dict[str, int] = Field({}, description="By kind; empty in reports of before.")
@@ -207,6 +212,7 @@ def score_frames(frames: Sequence[JudgedFrame], judgement: Judgement) -> Scores:
         macro_f1=_mean(one.score.f1 for one in per_class if one.enough_truths),
         map50=precisions.mean.ap50,
         map50_95=precisions.mean.ap50_95,
+        truncated_frames=sum(frame.truncated for frame in frames),
         per_class=per_class,
         groups=tuple(_group_scores(counts.sum(axis=0), judgement)),
         errors=count_errors(frames, judgement.thresholds),

@@ -16,6 +16,7 @@ def markdown(report: EvaluationReport) -> str:
     """The report as Markdown: the figure of record, both domains side by side, the classes."""
     parts = (
         _domain_lines(report),
+        _truncated_lines(report),
         _champion_lines(report),
         _mode_lines(report),
         _error_lines(report.real),
@@ -43,6 +44,18 @@ def _domain_lines(report: EvaluationReport) -> Iterator[str]:
         yield _domain_line("synthetic", report.synthetic)
         yield ""
         yield f"Gap from synthetic to real: {_figure(report.gap)}"
+
+
+def _truncated_lines(report: EvaluationReport) -> Iterator[str]:
+    """Where a model has no more rows, what comes after them is neither found nor false."""
+    for domain, scores in (("real", report.real), ("synthetic", report.synthetic)):
+        if scores is not None and scores.truncated_frames:
+            yield (
+                f"In {scores.truncated_frames} of {scores.frames} {domain} "
+                f"frame{'s' * (scores.frames != 1)} the model gave all the detections that it can. "
+                "Average precision knows nothing of weaker ones there; the F1 lacks some only "
+                "where all of them count."
+            )
 
 
 def _domain_line(domain: str, scores: Scores) -> str:

@@ -295,7 +295,7 @@ def _notes_on_signatures(chain: Sequence[AuditedVersion]) -> Iterator[str]:
     if unsigned:
         yield (
             f"{_records_of(unsigned)} unsigned: made before records were signed, or where no key "
-            "could be kept. Whoever can write the store may have changed them."
+            "could be kept. Anybody who can write the store may have changed them."
         )
     unknown = [link for link in chain if link.signature is SignatureState.UNKNOWN_KEY]
     for key in sorted({str(link.signed_by) for link in unknown}):

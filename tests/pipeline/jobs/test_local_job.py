@@ -115,6 +115,17 @@ def test_one_code_is_packed_to_the_same_bytes(tmp_path: Path) -> None:
     assert not any(name.startswith("pipeline/training") for name in names)
 
 
+def test_packages_that_are_named_beside_a_program_travel_with_it(tmp_path: Path) -> None:
+    beside = "pipeline.training.detector_program.acceleration"
+    pack_program(("doubles.sum_program", beside), tmp_path / "a.pyz")
+    with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
+        names = set(archive.namelist())
+        assert b"from doubles.sum_program.main import main" in archive.read("__main__.py")
+        assert archive.read("pipeline/training/__init__.py") == b""
+    assert "pipeline/training/detector_program/acceleration/waiting.py" in names
+    assert "pipeline/training/detector_program/main.py" not in names
+
+
 def test_an_exit_code_tells_what_ran_out(tmp_path: Path) -> None:
     job = write_sum_job(tmp_path / "job", fails_after=1)
 

@@ -1,22 +1,27 @@
 """Completed tasks are found and fetched whole, whatever happens on the way."""
 
 import errno
+import io
 import threading
 import time
 import traceback
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cvat_sdk.api_client import Configuration
 from doubles.cvat import CvatDouble
 from doubles.servers import drop, hang, status, text
 
 from pipeline.annotation.tasks.task_plan import BLIND_SUBSET
 from pipeline.labels.comparing.corrections import CvatDownload
 from pipeline.labels.formats.coco import read_export
-from resources.cvat import CompletedTask, Cvat
+from pipeline.progress import silent
+from resources.cvat import CompletedTask, Cvat, connection, download, requests
+from resources.cvat.connection import HURRIED_TRIES, TimedRestClient, TimeLimits
 from resources.cvat.errors import (
     CvatBusyError,
     CvatDownloadError,
@@ -201,6 +206,68 @@ def test_somebody_else_exports_the_same(cvat: CvatDouble, resource: Cvat, tmp_pa
     cvat.always("export", status(409))
     with pytest.raises(CvatBusyError):
         quick(work_seconds=0.1).download_export(1, tmp_path / "task.zip")
+
+
+class Clock:
+    """What `time` is for those who wait: each pause is over at once, and counted."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [("work_seconds", None), ("work_seconds", status(409)), ("outage_seconds", drop())],
+    ids=["never done", "always busy", "away"],
+)
+def test_what_waits_too_long_ends_at_its_limit_and_not_after_it(
+    cvat: CvatDouble,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    fault: Any,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(requests, "time", clock)
+    if fault is None:
+        cvat.never_finishes.add("export")
+    else:
+        cvat.always("export" if limit == "work_seconds" else "request", fault)
+    with pytest.raises(CvatError):
+        quick(**{limit: 0.05}).download_export(add_task(cvat).id, tmp_path / "task.zip")
+    assert 0.05 < clock.now < 0.05 + 3 * 0.01
+
+
+def test_a_download_ends_at_its_limit_and_not_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, received = Clock(), io.BytesIO()
+    monkeypatch.setattr(download, "time", clock)
+
+    def one_byte_a_second(_most: int, **_options: Any) -> bytes:
+        clock.sleep(1)
+        return b"."
+
+    reply = SimpleNamespace(headers={}, read1=one_byte_a_second)
+    with pytest.raises(CvatUnreachableError, match="at 4 of unknown bytes after 3 s"):
+        download._copy(reply, received, TimeLimits(download=3.0), silent)
+
+
+def test_all_tries_of_a_look_fit_into_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(connection, "time", clock)
+    client = TimedRestClient(Configuration("http://127.0.0.1:9"), TimeLimits(total=6.0))
+    for now in (0.0, 3.0, 5.9):
+        clock.now = now
+        for seconds in client._time_left():
+            assert 0 < seconds * HURRIED_TRIES <= 6 - now + 1e-9
+    clock.now = 6.0
+    with pytest.raises(CvatUnreachableError, match="within 6 s"):
+        client._time_left()
 
 
 def test_a_full_disk(

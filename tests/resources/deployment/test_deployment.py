@@ -18,7 +18,13 @@ from detector_runtime.updates.installing import own_contents, own_version
 
 from detector_runtime import ModelUpdater, open_detector
 from resources.deployment import target_program
-from resources.deployment.deployment import DeployError, look_at, put, roll_back
+from resources.deployment.deployment import (
+    DamagedTargetError,
+    DeployError,
+    look_at,
+    put,
+    roll_back,
+)
 
 Bundles = tuple[Path, Path]
 
@@ -283,6 +289,22 @@ def test_a_manifest_that_was_changed_there_is_seen_and_mended(
     assert not put(place, bundles[0], "user@desk").was_live
     assert live(place) == version_of(bundles[0])
     assert file.read_bytes() == content
+
+
+def test_a_folder_that_cannot_say_what_it_uses_is_told_and_mended(
+    place: HerePlace, bundles: Bundles
+) -> None:
+    put(place, bundles[0], "user@desk")
+    current = place.folder / "current.json"
+    current.write_text("{", "utf-8")
+    for ask in (look_at, roll_back, lambda where: put(where, bundles[0], "user@desk")):
+        with pytest.raises(DamagedTargetError, match=r"current\.json cannot be read") as caught:
+            ask(place)
+        assert f"Remove {current} there" in caught.value.fix
+    sent = place.brought
+    current.unlink()
+    put(place, bundles[0], "user@desk")
+    assert (live(place), place.brought) == (version_of(bundles[0]), sent)
 
 
 def test_a_folder_that_is_none_is_told(place: HerePlace, bundles: Bundles) -> None:

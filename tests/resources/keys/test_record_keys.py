@@ -1,9 +1,9 @@
 """Keys that sign records: made on first use, trusted, rotated, revoked, lost."""
 
 import json
-import multiprocessing
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,9 @@ from doubles.artifacts import recorded
 
 from pipeline.provenance import Provenance, Recipe
 from pipeline.release.lineage.signed_records import SignatureState, signature_state
-from resources.keys.private_keys import PrivateKeyError, PrivateKeys
+from resources.keys.private_keys import FOLDER_VARIABLE, PrivateKeyError, PrivateKeys
 from resources.keys.record_keys import KEYS_FILE, OWN, RecordKeyError, RecordKeys
+from resources.state import PROJECT_ROOT
 
 RECORD = recorded(Recipe(asset="toy/sprites", code_version="c", config={}))("a" * 64)
 
@@ -48,9 +49,10 @@ def test_the_first_record_makes_the_key_and_the_next_takes_it(keys: RecordKeys) 
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_processes_that_begin_at_once_make_one_key(keys: RecordKeys) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        signed = pool.map(keys.sign, [RECORD] * 4, chunksize=1)
+def test_runs_that_begin_at_once_make_one_key(keys: RecordKeys) -> None:
+    """Locks of files hold between threads as between processes, which take longer to start."""
+    with ThreadPoolExecutor(8) as pool:
+        signed = list(pool.map(keys.sign, [RECORD] * 8))
     assert len({one.signature.key_id for one in signed if one.signature}) == 1
     assert len(pem_files(keys)) == 1
 
@@ -173,6 +175,17 @@ def test_a_key_of_another_id_than_it_says_is_not_trusted(keys: RecordKeys) -> No
     file.write_text(json.dumps(said))
     with pytest.raises(RecordKeyError, match="not the id of the key"):
         keys.trusted()
+
+
+def test_without_a_place_for_keys_none_counts_and_none_is_made(
+    keys: RecordKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(PROJECT_ROOT / "keys"))
+    nowhere = RecordKeys()
+    assert state(keys.sign(RECORD), nowhere) is SignatureState.UNKNOWN_KEY
+    with pytest.raises(PrivateKeyError, match="lies in the repository"):
+        nowhere.sign(RECORD)
+    assert not (PROJECT_ROOT / "keys").exists()
 
 
 def test_where_nothing_can_be_kept_it_is_said(tmp_path: Path) -> None:

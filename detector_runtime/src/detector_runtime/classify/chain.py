@@ -2,8 +2,8 @@
 
 1. `override`: people agreed on what an image of this perceptual hash shows (`knowledge`). The hash
    knows no colour, so the name must also be what the reference icons come nearest to at a coarse
-   look; otherwise steps 2 and 3 are asked. Where both are sure of one other name, it wins, and
-   `IconMatch.outvoted` says so.
+   look; otherwise steps 2 and 3 are asked. Where both give one other name, and it is surer than
+   the votes, it wins, and `IconMatch.outvoted` says so.
 2. `template`: the reference icons (`templates`).
 3. `classifier`: the neural network (`classifier`), asked where the second step is not sure. Where
    the two differ, the likelier one counts.
@@ -38,6 +38,11 @@ Step = Literal["override", "template", "classifier", "example"]
 ALTERNATIVES = 3
 """Other names that an answer carries."""
 MOST_EXAMPLES = 500
+COARSE_TRUST = 0.9
+"""How often the reference that is nearest at a coarse look is right, rounded down.
+
+`outpost bench matching`, `coarse_accuracy`.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class ChainSettings:
     """From which confidence on something is believed, 0 to 1 each.
 
     Attributes:
-        sure: a step is not checked by the next, and two such steps outvote an override.
+        sure: a step is not checked by the next; two that agree and are as sure together outvote
+            an override.
         known: an answer is given; below it the answer is "I don't know".
     """
 
@@ -168,15 +174,12 @@ class MatchingChain:
         self, override: KnownName | None, nearest: NDArray[np.intp] | None
     ) -> IconMatch | None:
         """The answer of step 1, where nothing speaks against it at a coarse look."""
-        if override is None:
+        if override is None or self.templates is None or nearest is None:
             return None
-        others: tuple[tuple[str, float], ...] = ()
-        if self.templates is not None and nearest is not None:
-            if not len(nearest) or self.templates.names[nearest[0]] != override.name:
-                return None
-        elif self.classifier is not None:
+        if not len(nearest) or self.templates.names[nearest[0]] != override.name:
             return None
-        return IconMatch(override.name, override.confidence, "override", others)
+        confidence = either(override.confidence, COARSE_TRUST)
+        return IconMatch(override.name, confidence, "override")
 
     def _look(
         self,
@@ -238,9 +241,14 @@ class MatchingChain:
         best: _Guess | None,
     ) -> IconMatch:
         both = [guess for guess in (template, classifier) if guess is not None]
-        agreed = len(both) == 2 and both[0].name == both[1].name
-        sure = all(guess.confidence >= self.settings.sure for guess in both)
-        if best is not None and agreed and sure and best.name != override.name:
+        if best is None or best.name == override.name:
+            confidence = override.confidence
+            if best is not None:
+                confidence = either(confidence, best.confidence)
+            return IconMatch(override.name, confidence, "override", best.others if best else ())
+        guesses = {guess.name: guess.confidence for guess in both}
+        agreed = len(both) == 2 and len(guesses) == 1
+        if agreed and best.confidence >= max(self.settings.sure, override.confidence):
             return IconMatch(
                 best.name,
                 best.confidence,
@@ -248,12 +256,12 @@ class MatchingChain:
                 ((override.name, override.confidence), *best.others)[:ALTERNATIVES],
                 outvoted=override.name,
             )
-        confidence = override.confidence
-        if best is not None and best.name != override.name:
-            confidence = against(confidence, best.confidence)
-        guesses = [(guess.name, guess.confidence) for guess in both]
-        others = tuple(dict(one for one in guesses if one[0] != override.name).items())
-        return IconMatch(override.name, confidence, "override", others)
+        confidence = against(override.confidence, best.confidence)
+        others = tuple((name, one) for name, one in guesses.items() if name != override.name)
+        if confidence >= self.settings.known:
+            return IconMatch(override.name, confidence, "override", others)
+        doubtful = (*others, (override.name, confidence))
+        return IconMatch(None, best.confidence, None, doubtful)
 
     def _by_example(self, icon: Images, unknown: IconMatch) -> IconMatch:
         example = self._examples.match(icon)[0]

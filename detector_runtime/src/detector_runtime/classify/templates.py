@@ -49,10 +49,10 @@ MOST_ICONS = 50_000
 Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]
 
-SCORE_CONFIDENCE = Logistic(weights=(6.0, 12.0), bias=-3.9)
+SCORE_CONFIDENCE = Logistic(weights=(4.4, 8.3), bias=-2.1)
 """From score and lead to the probability that the first name is right.
 
-Fitted on crops of the built-in game's screens: `outpost bench matching`, `fitted_*`.
+Fitted on crops that are harder than those of most screens: `outpost bench matching`, `fitted_*`.
 """
 
 

@@ -23,7 +23,7 @@ class ScaleGuard:
 
     def __init__(self, facts: ModelFacts) -> None:
         self._facts = facts
-        self._warned: set[str] = set()
+        self._warned: set[bool] = set()
 
     def ratio(self, scales: Iterable[float], image: Size) -> float:
         """How much larger (above 1) or smaller things are seen than in training.
@@ -38,11 +38,15 @@ class ScaleGuard:
         return max(ratios, key=lambda ratio: max(ratio, 1 / ratio), default=1.0)
 
     def warn(self, mode: str, ratio: float) -> None:
-        """Logs a warning, once per mode, when the ratio is not tolerable."""
-        if 1 / TOLERATED <= ratio <= TOLERATED or mode in self._warned:
+        """Logs a warning when the ratio is not tolerable: of too large and too small once each.
+
+        A program that calls one mode after another would read the same again and again.
+        """
+        is_larger = ratio > 1
+        if 1 / TOLERATED <= ratio <= TOLERATED or is_larger in self._warned:
             return
-        self._warned.add(mode)
-        times = f"{ratio:.1f} times larger" if ratio > 1 else f"{1 / ratio:.1f} times smaller"
+        self._warned.add(is_larger)
+        times = f"{ratio:.1f} times larger" if is_larger else f"{1 / ratio:.1f} times smaller"
         logger.warning(
             "%s shows this model things %s than in training (on %ss): expect it to miss and to "
             "invent. %s",

@@ -41,6 +41,8 @@ OWN = "own-"
 HELD_BACK_KEPT = 16
 EARLIER_KEPT = 4
 """Earlier versions that are remembered, beside the newest that worked."""
+OWN_KEPT = 8
+"""Models of the user's own that stay beside those that are remembered: nobody offers them again."""
 
 
 class InstalledModel(BaseModel):
@@ -240,14 +242,17 @@ class ModelFolder:
     def tidy(self, installation: Installation) -> None:
         """Remove versions that nobody would go back to, and what was on its way.
 
-        The one in use stays, with the two before it, those that worked, and all the user's own.
+        The one in use stays, with the two before it and the last that worked. Of the user's own all
+        that are remembered stay, and of others those that came last.
         """
         known = (installation.current, *installation.earlier)
         worked = next((one for one in installation.earlier if one.worked), None)
         kept = {one.version for one in known[:3]} | ({worked.version} if worked else set())
-        for folder in _inside(self.folder / VERSIONS):
-            if folder.name not in kept and not folder.name.startswith(OWN):
-                _remove(folder)
+        kept |= {one.version for one in known if one.origin == "own"}
+        others = [one for one in _inside(self.folder / VERSIONS) if one.name not in kept]
+        own = sorted((one for one in others if one.name.startswith(OWN)), key=_arrived)
+        for folder in set(others) - set(own[-OWN_KEPT:]):
+            _remove(folder)
         _remove(self.folder / INCOMING)
 
     def remove_leftovers(self) -> None:
@@ -260,6 +265,11 @@ class ModelFolder:
 def _remove(folder: Path) -> None:
     """Remove a folder as far as that is possible: Windows keeps what is open."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _arrived(folder: Path) -> tuple[int, str]:
+    """In the order of this: when a version's last file came."""
+    return folder.stat().st_mtime_ns, folder.name
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class ClassifierCheckpoint:
     """A training between two epochs.
 
     Attributes:
@@ -43,7 +43,9 @@ class Checkpoint:
         save_file(tensors, file, {"facts": json.dumps(self.facts, sort_keys=True)})
 
 
-def newest_checkpoint(job: dict[str, Any], folder: Path, outputs: Outputs) -> Checkpoint | None:
+def newest_checkpoint(
+    job: dict[str, Any], folder: Path, outputs: Outputs
+) -> ClassifierCheckpoint | None:
     """What an earlier start of the same training has kept; None where there is nothing."""
     found = [
         read_checkpoint(file)
@@ -56,13 +58,13 @@ def newest_checkpoint(job: dict[str, Any], folder: Path, outputs: Outputs) -> Ch
     return newest
 
 
-def read_checkpoint(file: Path) -> Checkpoint:
-    """Read what `Checkpoint.write` wrote."""
+def read_checkpoint(file: Path) -> ClassifierCheckpoint:
+    """Read what `ClassifierCheckpoint.write` wrote."""
     from safetensors import safe_open
 
     with safe_open(file, "pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        return Checkpoint(tensors, json.loads(opened.metadata()["facts"]))
+        return ClassifierCheckpoint(tensors, json.loads(opened.metadata()["facts"]))
 
 
 def moments_of(optimizer: Any) -> dict[str, Any]:

@@ -16,11 +16,11 @@ CALIBRATION_FILE = "calibration.json"
 TRAIN, VALIDATION, TEST = 0, 1, 2
 """What `subsets.npy` says of an image. The program never looks at the last kind."""
 HEAD, LAYERS = "head", "train"
-"""Stages: the last layer on features that are computed once, and all layers."""
+"""Stages: the last layer on features that are computed once, and all or the upper layers."""
 
 INPUT_NAME, PROBABILITIES, FEATURES = "images", "probabilities", "features"
 CLASSES_KEY, SIZE_KEY, CONFIDENCE_KEY, KIND_KEY = "classes", "input_size", "min_confidence", "kind"
-ARCHITECTURE_KEY = "architecture"
+ARCHITECTURE_KEY, TEMPERATURE_KEY = "architecture", "temperature"
 LINEAGE_PREFIX = "outpost_"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of each channel, that networks trained on ImageNet expect; part of the exported graph."""

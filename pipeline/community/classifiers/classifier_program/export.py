@@ -23,6 +23,7 @@ from .constants import (
     ONNX_FILE,
     PROBABILITIES,
     SIZE_KEY,
+    TEMPERATURE_KEY,
     WEIGHTS_FILE,
 )
 from .networks import features_of, head_of, normalized
@@ -33,7 +34,7 @@ LARGEST_DIFFERENCE = 1e-3
 """Between a probability of the weights and of the export."""
 
 
-class WrongExportError(RuntimeError):
+class ClassifierExportError(RuntimeError):
     """An export that answers otherwise than its weights."""
 
 
@@ -116,7 +117,7 @@ def metadata_of(job: dict[str, Any], calibration: Calibration) -> dict[str, str]
         CONFIDENCE_KEY: str(calibration.min_confidence),
         KIND_KEY: job["kind"],
         ARCHITECTURE_KEY: job["architecture"],
-        "temperature": str(calibration.temperature),
+        TEMPERATURE_KEY: str(calibration.temperature),
         "description": f"Classifier of {job['kind']}s of {job['game']}, trained with Outpost",
         **{f"{LINEAGE_PREFIX}{key}": str(value) for key, value in job["lineage"].items()},
     }
@@ -126,7 +127,7 @@ def check_parity(file: Path, module: Any, samples: Any) -> None:
     """Compare an export with its weights, where there is something to run it with.
 
     Raises:
-        WrongExportError: they answer differently, or it does not run.
+        ClassifierExportError: they answer differently, or it does not run.
     """
     import torch
 
@@ -144,9 +145,11 @@ def check_parity(file: Path, module: Any, samples: Any) -> None:
         )
         found = session.run([PROBABILITIES, FEATURES], {INPUT_NAME: few.numpy()})
     except Exception as error:  # onnxruntime's own types are not public
-        raise WrongExportError(f"The export does not run: {error}") from error
+        raise ClassifierExportError(f"The export does not run: {error}") from error
     for name, ours, theirs in zip((PROBABILITIES, FEATURES), expected, found, strict=True):
         difference = float((ours - torch.from_numpy(theirs)).abs().max())
         if not difference <= LARGEST_DIFFERENCE:
-            raise WrongExportError(f"{name} of the export differ from the weights' by {difference}")
+            raise ClassifierExportError(
+                f"{name} of the export differ from the weights' by {difference}"
+            )
     print("The export answers as its weights do")

@@ -34,7 +34,7 @@ from .export import export
 from .images import Images, as_input, read_images
 from .starting import Start, start_network
 from .steps import answers, without_gradients
-from .training import Training
+from .training import ClassifierTrainer
 
 
 def main(arguments: list[str]) -> int:
@@ -54,7 +54,7 @@ def run(job: dict[str, Any], folder: Path, outputs: Outputs) -> None:
     start = start_network(job, folder, outputs)
     outputs.json(ENVIRONMENT_FILE, environment() | started_from(start))
     with ThreadsGiveWay(chosen):
-        network = Training(job, folder, outputs, images).run(start, saved)
+        network = ClassifierTrainer(job, folder, outputs, images).run(start, saved)
     finish(job, network, images, outputs)
 
 

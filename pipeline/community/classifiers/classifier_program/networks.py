@@ -46,12 +46,36 @@ def head_of(network: Any) -> Any:
     return network.classifier[-1]
 
 
-def features_of(network: Any, images: Any) -> Any:
-    """What the last layer gets: float32 [n, features]. `images` are normalized."""
-    pooled = network.avgpool(network.features(images)).flatten(1)
+def features_of(network: Any, images: Any, frozen: int = 0) -> Any:
+    """What the last layer gets: float32 [n, features].
+
+    Args:
+        images: normalized.
+        frozen: blocks at the beginning that no gradient goes back through.
+    """
+    import torch
+
+    with torch.set_grad_enabled(torch.is_grad_enabled() and frozen == 0):
+        for block in network.features[:frozen]:
+            images = block(images)
+    for block in network.features[frozen:]:
+        images = block(images)
+    pooled = network.avgpool(images).flatten(1)
     for layer in network.classifier[:-1]:
         pooled = layer(pooled)
     return pooled
+
+
+def set_training(network: Any, frozen: int) -> None:
+    """Have a network's layers work as in training, but for frozen blocks at its beginning."""
+    network.train()
+    network.features[:frozen].eval()
+
+
+def freeze(network: Any, frozen: int) -> None:
+    """Let the weights of blocks at the beginning be as they are."""
+    for weight in network.features[:frozen].parameters():
+        weight.requires_grad_(False)
 
 
 def normalized(images: Any) -> Any:

@@ -14,7 +14,7 @@ from pipeline.training.detector_program.acceleration.data_parallel import (
     workers_for,
 )
 
-from .networks import features_of, head_of, normalized
+from .networks import features_of, head_of, normalized, set_training
 
 AT_ONCE = 128
 """Images of one forward pass without a backward pass."""
@@ -29,9 +29,9 @@ def focal_losses(logits: Any, labels: Any, gamma: float) -> Any:
     return (1 - (-losses).exp()) ** gamma * losses
 
 
-def answers(network: Any, images: Any) -> Any:
-    """Logits of images of 0 to 1, float32 [n, names]."""
-    return head_of(network)(features_of(network, normalized(images)))
+def answers(network: Any, images: Any, frozen: int = 0) -> Any:
+    """Logits of images of 0 to 1, float32 [n, names]; `frozen` as of `features_of`."""
+    return head_of(network)(features_of(network, normalized(images), frozen))
 
 
 class Steps:
@@ -42,10 +42,12 @@ class Steps:
     does it.
     """
 
-    def __init__(self, network: Any, batch: int, gamma: float, cores: int) -> None:
+    def __init__(self, network: Any, chosen: dict[str, Any], cores: int, frozen: int = 0) -> None:
+        """`chosen` are hyperparameters; `frozen` is as of `features_of`."""
         import torch
 
-        self.network, self.gamma = network, gamma
+        batch, self.gamma = chosen["batch"], chosen["gamma"]
+        self.network, self.frozen = network, frozen
         self.on_gpu = next(network.parameters()).is_cuda
         self.workers: Workers | None = None if self.on_gpu else workers_for(batch, cores)
         others = self.workers.count - 1 if self.workers else 0
@@ -68,11 +70,11 @@ class Steps:
     def train(self) -> None:
         """Have dropout and batch normalization work as in training."""
         for replica in self.replicas:
-            replica.train()
+            set_training(replica, self.frozen)
 
     def _part(self, network: Any, images: Any, labels: Any, whole: int) -> Any:
         with self.precision:
-            logits = answers(network, images)
+            logits = answers(network, images, self.frozen)
         losses = focal_losses(logits, labels, self.gamma)
         (losses.sum() / whole).backward()
         return losses.detach()

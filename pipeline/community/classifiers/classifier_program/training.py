@@ -1,4 +1,4 @@
-"""The two stages: the last layer on features that are computed once, then all layers."""
+"""The two stages: the last layer on features that are computed once, then more of them, or all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipeline.jobs.program.constants import STOP_FILE
 from pipeline.jobs.program.outputs import Outputs
 
 from .augmentation import BY_KIND, augment
-from .checkpoints import Checkpoint, moments_of, restore_moments
+from .checkpoints import ClassifierCheckpoint, moments_of, restore_moments
 from .constants import HEAD, LAYERS
 from .images import Images, Sampler, as_input
-from .networks import features_of, head_of, normalized
+from .networks import features_of, freeze, head_of, normalized, set_training
 from .starting import Start
 from .steps import Steps, answers, focal_losses, without_gradients
 
@@ -32,7 +32,7 @@ STRIDE = 8
 """Sides of images are multiples of it."""
 
 
-class Training:
+class ClassifierTrainer:
     """A network, its images, and how far its training is."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Training:
         self.best: dict[str, Any] = {}
         self.best_loss, self.waited = math.inf, 0
 
-    def run(self, start: Start, saved: Checkpoint | None) -> Any:
+    def run(self, start: Start, saved: ClassifierCheckpoint | None) -> Any:
         """Train to the end or to the early stop; the network with its best weights."""
         import torch
 
@@ -86,21 +86,23 @@ class Training:
         seconds = round(time.monotonic() - began, 3)
         self.outputs.event("epoch", stage=HEAD, epoch=1, epochs=1, epoch_seconds=seconds, **figures)
 
-    def train_layers(self, network: Any, start: Start, saved: Checkpoint | None) -> None:
-        """Train all layers, an epoch after the other."""
+    def train_layers(self, network: Any, start: Start, saved: ClassifierCheckpoint | None) -> None:
+        """Train all layers, an epoch after the other; of layers that have learned before all but
+        the lowest: what edges and colours are does not change with a new name."""
         import torch
 
-        name = "all layers" if start.has_features else "from scratch"
-        self.outputs.event("stage", stage=LAYERS, message=f"Training {name} on {self.device}")
-        is_tuned = start.has_features
-        epochs = self.chosen["finetune_epochs" if is_tuned else "epochs"]
+        self.outputs.event("stage", stage=LAYERS, message=f"Training layers on {self.device}")
+        is_tuned, epochs = start.has_features, self.epochs_of(start)
+        # What ImageNet has taught the lower ones is not of this game.
+        share = self.chosen["finetune_frozen"] if start.origin == "previous" else 0.0
+        frozen = int(len(network.features) * share)
+        freeze(network, frozen)
         rate = self.chosen["rate"] * (self.chosen["finetune_rate"] if is_tuned else 1.0)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), rate, weight_decay=self.chosen["weight_decay"]
-        )
+        learning = [weight for weight in network.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(learning, rate, weight_decay=self.chosen["weight_decay"])
         sampler = Sampler(self.train.labels, self.train.trust, self.chosen["hard_cap"])
         done = self._restore(network, optimizer, sampler, saved) if saved else 0
-        steps = Steps(network, self.chosen["batch"], self.chosen["gamma"], usable_cores())
+        steps = Steps(network, self.chosen, usable_cores(), frozen)
         for epoch in range(done + 1, epochs + 1):
             side = self.side_of(epoch, epochs, is_tuned)
             began = time.monotonic()
@@ -108,7 +110,7 @@ class Training:
             seconds = round(time.monotonic() - began, 3)
             is_whole = side == self.job["input_side"]
             if is_whole:
-                self._measure_statistics(network, epoch)
+                self._measure_statistics(network, epoch, frozen)
             figures = self.validate(network, side)
             stops = self._keep_best(network, figures["val_loss"]) if is_whole else False
             place = {"stage": LAYERS, "epoch": epoch, "epochs": epochs}
@@ -125,6 +127,16 @@ class Training:
             if self._ends(stops, epoch, epochs):
                 break
 
+    def epochs_of(self, start: Start) -> int:
+        """As many as were asked for; from scratch more where these would be too few steps."""
+        if start.origin == "previous":
+            return int(self.chosen["finetune_epochs"])
+        if start.origin == "imagenet":
+            return int(self.chosen["epochs"])
+        steps_of_epoch: int = max(1, len(self.train) // self.chosen["batch"])
+        enough = math.ceil(int(self.chosen["least_steps"]) / steps_of_epoch)
+        return max(int(self.chosen["epochs"]), enough)
+
     def side_of(self, epoch: int, epochs: int, is_tuned: bool) -> int:
         """Pixels of the images of an epoch, counted from 1: small ones first (progressive resizing)
         where all is learned anew; the last epochs always see them whole."""
@@ -132,7 +144,8 @@ class Training:
         whole_from = epochs - math.ceil(epochs * self.chosen["full_size_fraction"])
         if is_tuned or epoch > whole_from:
             return side
-        return max(STRIDE, round(side * self.chosen["initial_scale"] / STRIDE) * STRIDE)
+        small: int = round(side * self.chosen["initial_scale"] / STRIDE) * STRIDE
+        return max(STRIDE, small)
 
     def validate(self, network: Any, side: int) -> dict[str, float | None]:
         """Loss and accuracy on the images that are not trained on; None without any."""
@@ -175,9 +188,11 @@ class Training:
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
                 self._tell_progress(epoch, epochs, number + 1, len(batches))
+        if not math.isfinite(total):
+            raise FloatingPointError(f"the loss is no number in epoch {epoch}: lower the rate")
         return total / sum(map(len, batches))
 
-    def _measure_statistics(self, network: Any, epoch: int) -> None:
+    def _measure_statistics(self, network: Any, epoch: int, frozen: int) -> None:
         """Take what batch normalization knows of the images from the weights as they are now.
 
         Its running means follow weights that move fast by tens of steps, which is all that a small
@@ -185,11 +200,15 @@ class Training:
         """
         import torch
 
-        layers = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+        set_training(network, frozen)
+        layers = [
+            each
+            for each in network.modules()
+            if isinstance(each, torch.nn.BatchNorm2d) and each.training
+        ]
         generator = self._generator(LAYERS, epoch)
         order = torch.randperm(len(self.train), generator=generator)[:STATISTICS_IMAGES]
         momenta = [layer.momentum for layer in layers]
-        network.train()
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # The mean of all batches, each counting alike.
@@ -248,10 +267,12 @@ class Training:
         }
         best = None if math.isinf(self.best_loss) else self.best_loss
         facts = {"classes": list(self.job["classes"]), "best_loss": best, "waited": self.waited}
-        checkpoint = Checkpoint(tensors, {**facts, **place})
+        checkpoint = ClassifierCheckpoint(tensors, {**facts, **place})
         self.outputs.keep_checkpoint(checkpoint.write, **place)
 
-    def _restore(self, network: Any, optimizer: Any, sampler: Sampler, saved: Checkpoint) -> int:
+    def _restore(
+        self, network: Any, optimizer: Any, sampler: Sampler, saved: ClassifierCheckpoint
+    ) -> int:
         """Go on from a checkpoint; how many epochs it has seen."""
         network.load_state_dict(saved.part("network"))
         restore_moments(optimizer, saved.part("optimizer"))
@@ -276,7 +297,7 @@ class Training:
 
     def _tell_progress(self, epoch: int, epochs: int, batch: int, batches: int) -> None:
         done = epoch - 1 + batch / batches
-        left = (epochs - done) * self.outputs_seconds() / max(done, 1e-6)
+        elapsed = time.monotonic() - self.outputs.began
         self.outputs.event(
             "progress",
             stage=LAYERS,
@@ -284,12 +305,8 @@ class Training:
             epochs=epochs,
             batch=batch,
             batches=batches,
-            seconds_left=round(left, 1),
+            seconds_left=round((epochs - done) * elapsed / max(done, 1e-6), 1),
         )
-
-    def outputs_seconds(self) -> float:
-        """Since the job began."""
-        return time.monotonic() - self.outputs.began
 
     def _generator(self, stage: str, epoch: int) -> Any:
         """Random numbers of an epoch, the same however often the training was interrupted."""

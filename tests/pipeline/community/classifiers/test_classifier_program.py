@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
 
+from pipeline.community.classifiers.classifier_program import starting
 from pipeline.community.classifiers.classifier_program.augmentation import (
     ICONS,
     SCREENS,
@@ -21,7 +27,7 @@ from pipeline.community.classifiers.classifier_program.calibration import (
     lowest_threshold,
 )
 from pipeline.community.classifiers.classifier_program.checkpoints import (
-    Checkpoint,
+    ClassifierCheckpoint,
     moments_of,
     read_checkpoint,
     restore_moments,
@@ -152,6 +158,56 @@ def test_rows_of_names_that_stay_come_along_wherever_they_stand() -> None:
     assert float(new.classifier[1].bias[0].detach()) == pytest.approx(mean)
 
 
+class Told:
+    """Outputs of a job that remember what was told."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def event(self, _kind: str, message: str) -> None:
+        self.messages.append(message)
+
+
+def offered(monkeypatch: pytest.MonkeyPatch, get_state_dict: object) -> None:
+    """Have torchvision offer weights that are had by calling this."""
+    weights = SimpleNamespace(get_state_dict=get_state_dict)
+    models = SimpleNamespace(get_model_weights=lambda _name: SimpleNamespace(DEFAULT=weights))
+    monkeypatch.setattr(starting, "torchvision_models", lambda: models)
+
+
+def test_layers_of_imagenet_are_taken_without_its_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", "")
+    theirs, ours, told = Small(1000), Small(4), Told()
+    asked: dict[str, object] = {}
+    offered(monkeypatch, lambda **how: asked.update(how) or dict(theirs.state_dict()))
+    start = starting.from_imagenet(ours, "efficientnet_b0", tmp_path, told)
+    assert start is not None
+    assert (start.origin, start.has_features) == ("imagenet", True)
+    assert torch.equal(ours.features.weight, theirs.features.weight)
+    assert ours.classifier[1].weight.shape == (4, 3)
+    assert asked["weights_only"] is True, "a file from elsewhere must not run code"
+    assert asked["check_hash"] is True
+    taken = inspect.signature(torch.hub.load_state_dict_from_url).parameters
+    assert set(asked) <= set(taken)
+
+
+def test_without_a_way_to_imagenet_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", "")
+
+    def unreachable(**_how: object) -> object:
+        raise URLError("no route to host")
+
+    told = Told()
+    offered(monkeypatch, unreachable)
+    assert starting.from_imagenet(Small(4), "efficientnet_b0", tmp_path, told) is None
+    assert told.messages == ["No weights of ImageNet (URLError: <urlopen error no route to host>)"]
+    assert socket.getdefaulttimeout() is None
+
+
 @pytest.mark.slow  # The first optimizer of a process makes torch import its compiler.
 def test_a_checkpoint_brings_back_weights_and_the_optimizers_moments(tmp_path) -> None:
     network = Small(2)
@@ -161,7 +217,9 @@ def test_a_checkpoint_brings_back_weights_and_the_optimizers_moments(tmp_path) -
         optimizer.step()
     tensors = {f"network:{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"optimizer:{name}": value for name, value in moments_of(optimizer).items()}
-    Checkpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(tmp_path / "checkpoint.pt")
+    ClassifierCheckpoint(tensors, {"epoch": 3, "classes": ["a", "b"]}).write(
+        tmp_path / "checkpoint.pt"
+    )
     saved = read_checkpoint(tmp_path / "checkpoint.pt")
     assert saved.facts == {"epoch": 3, "classes": ["a", "b"]}
     other = Small(2)

@@ -55,6 +55,20 @@ def test_what_is_only_tentative_is_not_used(voted: VotedCrops) -> None:
     assert new_images(select_images(voted, "icon", RULES["icon"]), selection.digests) == 1
 
 
+def test_an_image_in_two_slots_is_used_once_and_one_of_two_names_not_at_all(
+    voted: VotedCrops,
+) -> None:
+    first, second, *others = voted.content.crops
+    twice = first.model_copy(update={"slot": "other"})
+    named = second.model_copy(update={"label": icon_name(3)})
+    changed = VotedCrops(voted.folder, Votes(crops=(first, twice, second, named, *others)))
+    selection = select_images(changed, "icon", RULES["icon"])
+    digests = [example.sha256 for example in selection.examples]
+    assert digests.count(first.members[0].sha256) == 1
+    assert second.members[0].sha256 not in digests
+    assert len(digests) == len(set(digests)) == 63
+
+
 def test_names_with_too_few_images_are_told(voted: VotedCrops) -> None:
     rare = voted.content.crops[0].model_copy(update={"label": "Rare"})
     changed = VotedCrops(voted.folder, Votes(crops=(rare, *voted.content.crops[1:])))

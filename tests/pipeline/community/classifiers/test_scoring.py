@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.community.classifiers.answers import Answers
+from pipeline.community.classifiers.answers import ClassifierAnswers
 from pipeline.community.classifiers.comparison import (
     ClassifierComparisonError,
     compare_classifiers,
@@ -25,11 +25,11 @@ from pipeline.community.classifiers.split import Example
 NAMES = ("axe", "bow", "club")
 
 
-def answers(*said: tuple[str, float], classes: tuple[str, ...] = NAMES) -> Answers:
+def answers(*said: tuple[str, float], classes: tuple[str, ...] = NAMES) -> ClassifierAnswers:
     rest = len(classes) - 1
     rows = [[sure if one == name else (1 - sure) / rest for one in classes] for name, sure in said]
     probabilities = np.array(rows, dtype=np.float32).reshape(len(said), len(classes))
-    return Answers(classes, 0.6, 1.0, probabilities)
+    return ClassifierAnswers(classes, 0.6, 1.0, probabilities)
 
 
 def examples(*truths: str, people: int = 4) -> list[Example]:
@@ -90,7 +90,7 @@ def test_answers_that_are_as_often_right_as_they_say_have_no_error() -> None:
 def test_the_temperature_is_taken_back() -> None:
     logits = np.array([[2.0, 1.0, 0.0]])
     hot = np.exp(logits / 0.5) / np.exp(logits / 0.5).sum()
-    said = Answers(NAMES, 0.5, 0.5, hot.astype(np.float32))
+    said = ClassifierAnswers(NAMES, 0.5, 0.5, hot.astype(np.float32))
     plain = np.exp(logits) / np.exp(logits).sum()
     assert said.confidence_before()[0] == pytest.approx(plain[0, 0], abs=1e-6)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
@@ -16,6 +18,7 @@ from pipeline.community.staged_crops import Contributions, StagedCrop
 from pipeline.community.voted_crops import VotedCrop, Votes
 from pipeline.community.votes.decisions import Decision
 from pipeline.community.votes.grouping import SIDE, WINDOW, Colours
+from pipeline.community.votes.neighbours import Layout
 from pipeline.community.votes.voting import Opinion, Views, VotingRules, count_votes
 
 QUICK = Crowd(icons=600, installs=40)
@@ -72,7 +75,15 @@ def windows(digest: str) -> Colours:
     return np.full((SIDE - WINDOW + 1, SIDE - WINDOW + 1, 3), int(digest[:2], 16), dtype=np.uint8)
 
 
-VIEWS = Views(windows)
+def layout(digest: str) -> Layout:
+    """As many kinds of layouts as of looks."""
+    look = np.random.default_rng(int(digest[:2], 16)).normal(size=576)
+    own = np.random.default_rng(int(digest[2:10], 16)).normal(size=576)
+    cells = (look + own / 2).astype(np.float32)
+    return cells / np.float32(np.linalg.norm(cells))
+
+
+VIEWS = Views(windows, layout)
 
 
 def voted(*contributions: Contributions, rules: VotingRules | None = None) -> Votes:
@@ -139,16 +150,37 @@ def test_what_shows_nothing_is_left_out() -> None:
     assert only(count_votes(crowd, VotingRules(), decide(SWORD, ""))).label == "Axe"
 
 
+def always(opinions: dict[str, Opinion], kind: str, asked: Sequence[str]) -> dict[str, Opinion]:
+    return opinions
+
+
 def test_the_model_weighs_where_votes_are_few_and_never_counts_as_somebody() -> None:
     two = [sent(who, (SWORD, "Sword")) for who in "ab"]
     centre = only(count_votes(two, VotingRules(), VIEWS)).members[0].sha256
     for label, status in (("Sword", "accepted"), ("Axe", "tentative")):
-        views = replace(VIEWS, opinions={centre: Opinion(label, 0.9)})
+        opinion = {centre: Opinion(label, 0.9)}
+        views = replace(VIEWS, opinions=partial(always, opinion))
         crop = only(count_votes(two, VotingRules(), views))
         assert (crop.label, crop.status, crop.opinion) == ("Sword", status, label)
     alone = sent("a", (SWORD, "Sword"))
-    views = replace(VIEWS, opinions={alone.crops[0].sha256: Opinion("Sword", 0.999)})
+    sure = {alone.crops[0].sha256: Opinion("Sword", 0.999)}
+    views = replace(VIEWS, opinions=partial(always, sure))
     assert only(count_votes([alone], VotingRules(), views)).status == "tentative"
+
+
+def test_the_model_is_asked_only_about_what_votes_leave_open() -> None:
+    asked: list[str] = []
+
+    def opinions(kind: str, digests: Sequence[str]) -> dict[str, Opinion]:
+        asked.extend(digests)
+        return {}
+
+    agreed = [sent(who, (SWORD, "Sword")) for who in "abcde"]
+    count_votes(agreed, VotingRules(), replace(VIEWS, opinions=opinions))
+    assert asked == []
+    disputed = [*agreed, sent("f", (SWORD, "Axe"))]
+    count_votes(disputed, VotingRules(), replace(VIEWS, opinions=opinions))
+    assert len(asked) == 1
 
 
 def test_the_plain_rule_counts_each_image_of_equal_bytes_by_itself() -> None:
@@ -194,3 +226,37 @@ def test_the_quorum_is_a_setting(quorum: int) -> None:
     crowd = [sent(who, (SWORD, "Sword")) for who in "abc"]
     status = only(voted(*crowd, rules=VotingRules(quorum=quorum))).status
     assert status == ("accepted" if quorum == 1 else "tentative")
+
+
+def screens(who: str, *shown: tuple[int, str]) -> Contributions:
+    """Screens by their layout and type; no two look alike enough to be one group."""
+    crops = tuple(
+        crop.model_copy(update={"kind": "screen", "slot": "", "phash": f"{crop.sha256[10:26]}"})
+        for crop in sent(who, *shown).crops
+    )
+    return Contributions(contributor=who, crops=crops)
+
+
+CARGO, MARKET = 10, 20
+
+
+def test_similar_screens_of_others_speak_for_a_screen() -> None:
+    crowd = [screens(who, (CARGO, "CARGO"), (MARKET, "MARKET")) for who in "abcdefg"]
+    crowd.append(screens("h", (CARGO, "MARKET"), (MARKET, "CARGO")))
+    votes = voted(*crowd)
+    right = {CARGO: "CARGO", MARKET: "MARKET"}
+    for crop in votes.crops:
+        look, label = int(crop.members[0].sha256[:2], 16), next(iter(crop.votes))
+        if crop.contributors == {"h"}:
+            assert (crop.label, crop.status) == (label, "disputed")
+        else:
+            assert (crop.label, crop.status) == (right[look], "accepted")
+        assert not {who for said in crop.similar.values() for who in said} & crop.contributors
+
+
+def test_a_screen_that_nobody_else_sends_is_not_accepted() -> None:
+    crowd = [screens(who, (CARGO, "CARGO")) for who in "abcdefg"]
+    new = screens("a", (MARKET, "MARKET"))
+    crowd[0] = Contributions(contributor="a", crops=(*crowd[0].crops[:1], new.crops[0]))
+    (open_one,) = [crop for crop in voted(*crowd).crops if crop.status != "accepted"]
+    assert open_one.label == "MARKET"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from detector_runtime.access import open_model
 from detector_runtime.geometry.tiling import LARGEST_LOOK
+from detector_runtime.models.base import Model
 from detector_runtime.models.training_scale import TrainingScale
 from doubles.models import NOTHING, export_metadata, write_detector
 from PIL import Image
 
+from detector_runtime import DetectorSettings
+from pipeline.evaluation.comparison import modes
 from pipeline.evaluation.comparison.modes import ModeScore, compare_modes
 from pipeline.evaluation.frames import TrueFrame
 from pipeline.evaluation.metrics.intervals import STORED_DIGITS
@@ -81,6 +86,21 @@ def test_a_free_input_is_tried_at_other_sizes(tmp_path: Path) -> None:
     assert sizes == [32, 96, 128]
     # The house of this model is at one place of its input, so it is elsewhere in the frame.
     assert modes["detect_fast, imgsz=128"].f1 == 0
+
+
+def test_weights_are_tried_at_other_sizes_though_theirs_does_not_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch takes any size; here an export with a fixed one answers in its place."""
+    export = write_model(tmp_path / "m.onnx")
+
+    def as_weights(_file: Path, settings: DetectorSettings) -> Model:
+        return open_model(export, replace(settings, imgsz=None))
+
+    assert not as_weights(export, DetectorSettings()).facts.has_free_size
+    monkeypatch.setattr(modes, "open_model", as_weights)
+    compared = compare_modes(tmp_path / "best.pt", frames(tmp_path, 2), JUDGEMENT)
+    assert [one.imgsz for one in compared if one.imgsz] == [32, 96, 128]
 
 
 def test_a_model_that_keeps_its_scale_has_one_way_for_every_call(tmp_path: Path) -> None:

@@ -138,6 +138,8 @@ def test_a_report_of_before_is_read_and_shown(tmp_path: Path) -> None:
     text = markdown(report)
     assert text.startswith("**Real micro-F1 0.667** (0.667 to 0.667 over frames)")
     assert "wrong place" not in text
+    assert report.real.truncated_frames is None
+    assert "that it can" not in text
 
 
 def test_scores_by_both_kinds_of_box_are_kept_and_shown(

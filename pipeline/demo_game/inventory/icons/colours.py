@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo_game.inventory.painting import Colour, Paint
+from pipeline.demo_game.inventory.icons.painting import Colour, Paint
 
 STEEL = Paint((206, 214, 226), bevel=0.09, gloss=0.5)
 IRON = Paint((128, 134, 148), bevel=0.09, gloss=0.3)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.demo_game.art.raycasting import Pixels
 from pipeline.demo_game.art.solids import Field
-from pipeline.demo_game.inventory.shapes import Grid, Shape, block
+from pipeline.demo_game.inventory.shapes import PlanePoints, Shape, block
 
 SIDE = 64
 FINENESS = 4
@@ -76,7 +76,7 @@ def paint_tile(ground: Colour, layers: Iterable[Layer]) -> Pixels:
     return _reduced(_framed(grid, canvas))
 
 
-def _cover(canvas: Field, grid: Grid, distance: Field, layer: Layer) -> None:
+def _cover(canvas: Field, grid: PlanePoints, distance: Field, layer: Layer) -> None:
     """Paint what lies within a shape; looks only at the part of the tile where that is."""
     inside = distance < 0
     if not inside.any():
@@ -90,15 +90,15 @@ def _cover(canvas: Field, grid: Grid, distance: Field, layer: Layer) -> None:
 
 
 @lru_cache(maxsize=1)
-def _grid() -> Grid:
+def _grid() -> PlanePoints:
     """The middle of every sample of a tile."""
     samples = SIDE * FINENESS
     along = (np.arange(samples, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / samples) - 1
     x, y = np.meshgrid(along.astype(np.float32), along.astype(np.float32))
-    return Grid(x, y)
+    return PlanePoints(x, y)
 
 
-def _ground(grid: Grid, colour: Colour) -> Field:
+def _ground(grid: PlanePoints, colour: Colour) -> Field:
     """Brightest a little above the middle; the same from left to right, so that tiles mirror."""
     away = grid.moved(0.0, -0.15).length()
     light = np.maximum(np.float32(1.15) - away * np.float32(0.62), np.float32(0.3))
@@ -154,7 +154,7 @@ def _dot(across: Field, down: Field, vector: tuple[float, float, float]) -> Fiel
     return z - across * x - down * y
 
 
-def _framed(grid: Grid, canvas: Field) -> Field:
+def _framed(grid: PlanePoints, canvas: Field) -> Field:
     """A thin edge, light above and dark below, and darker corners."""
     edge = block(0.0, 0.0, 2.0, 2.0, 0.12)(grid)
     canvas = canvas.copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo_game.inventory.colours import (
+from pipeline.demo_game.inventory.icons.colours import (
     GOLD,
     IRON,
     LEATHER,
@@ -12,7 +12,7 @@ from pipeline.demo_game.inventory.colours import (
     cloth,
     jewel,
 )
-from pipeline.demo_game.inventory.painting import Colour, Layer, Paint
+from pipeline.demo_game.inventory.icons.painting import Colour, Layer, Paint
 from pipeline.demo_game.inventory.shapes import (
     Place,
     Shape,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.demo_game.inventory.colours import (
+from pipeline.demo_game.inventory.icons.colours import (
     BLACK,
     CORK,
     GOLD,
@@ -13,7 +13,7 @@ from pipeline.demo_game.inventory.colours import (
     jewel,
     scaled,
 )
-from pipeline.demo_game.inventory.painting import Colour, Layer, Paint
+from pipeline.demo_game.inventory.icons.painting import Colour, Layer, Paint
 from pipeline.demo_game.inventory.shapes import (
     Place,
     arc,

@@ -1,11 +1,4 @@
-"""Icons, screens and texts named by a community model, which is kept up to date meanwhile.
-
-    from detector_runtime.community import follow_community_model
-
-    community = follow_community_model("models", source="https://...", keys="keys.json")
-    answers = community.match(crops)      # `classify.chain.IconMatch` of each
-    kind = community.screen_type(screenshot)
-    ship = community.read_text("ship_type", "F1eet Escort", valid=ships)
+"""The community model in use in a folder, exchanged for each newer one.
 
 A model of the user's own is used until one is published that was trained later.
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.demo_game.inventory.colours import BLACK, CANVAS, GOLD, IRON, OAK, STEEL, flat
-from pipeline.demo_game.inventory.painting import Layer, Paint
+from pipeline.demo_game.inventory.icons.colours import BLACK, CANVAS, GOLD, IRON, OAK, STEEL, flat
+from pipeline.demo_game.inventory.icons.painting import Layer, Paint
 from pipeline.demo_game.inventory.shapes import (
     arc,
     block,

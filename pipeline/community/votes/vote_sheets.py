@@ -1,0 +1,83 @@
+"""Voted images to look at: what is not settled, who was most often refuted, what was confused."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+
+from PIL import Image
+
+from pipeline.community.voted_crops import VotedCrop, VotedCrops
+from pipeline.community.votes.agreement import contributor_agreement, refuted, to_decide
+from pipeline.visualization.sections import Tile, TileGroup, draw_sections, tile_width
+
+COLUMNS = 6
+MOST_TILES = 24
+MOST_CONTRIBUTORS = 4
+TITLES = {
+    "disputed": "Disputed: enough votes, but no agreement",
+    "tentative": "Tentative: too few votes, or too few that are known to be reliable",
+}
+
+
+def unsettled_sheet(voted: VotedCrops) -> bytes | None:
+    """A JPEG of groups that are disputed or tentative; None without any."""
+    states = groupby(to_decide(voted.content), key=lambda crop: crop.status)
+    groups = [
+        TileGroup(
+            TITLES[status],
+            tuple(_tile(voted, crop, _given(crop)) for crop in islice(crops, MOST_TILES)),
+        )
+        for status, crops in states
+    ]
+    return _sheet(groups)
+
+
+def numbered_sheet(voted: VotedCrops, crops: Sequence[VotedCrop]) -> bytes:
+    """A JPEG of some groups, at least one, with numbers from 1 on and their votes."""
+    tiles = [
+        _tile(voted, crop, (f"{number:03}", *_given(crop)))
+        for number, crop in enumerate(crops, start=1)
+    ]
+    return _jpeg([TileGroup("What do these show?", tuple(tiles))])
+
+
+def offenders_sheet(voted: VotedCrops) -> bytes | None:
+    """A JPEG of what the least reliable contributors called otherwise; None without any."""
+    votes, groups = voted.content, list[TileGroup]()
+    for row in contributor_agreement(votes):
+        wrong = list(refuted(votes, row.contributor))
+        if wrong and len(groups) < MOST_CONTRIBUTORS:
+            title = f"{row.contributor[:8]}: {row.agreed} of {row.judged} as others say"
+            groups.append(TileGroup(title, tuple(_said(voted, wrong[: 2 * COLUMNS]))))
+    return _sheet(groups)
+
+
+def _said(voted: VotedCrops, wrong: Sequence[tuple[VotedCrop, str]]) -> Iterator[Tile]:
+    for crop, label in wrong:
+        yield _tile(voted, crop, (f"says {label}", f"is {crop.label}"))
+
+
+def _given(crop: VotedCrop) -> tuple[str, ...]:
+    most = sorted(crop.votes.items(), key=lambda one: (-len(one[1]), one[0]))
+    lines = tuple(f"{len(who)}: {label}" for label, who in most[:3])
+    return (*lines, f"model: {crop.opinion}") if crop.opinion else lines
+
+
+def _tile(voted: VotedCrops, crop: VotedCrop, lines: tuple[str, ...]) -> Tile:
+    width = tile_width(COLUMNS)
+    with Image.open(voted.folder / crop.images[0], formats=["PNG"]) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((width, width))
+    return Tile(image, lines)
+
+
+def _sheet(groups: Sequence[TileGroup]) -> bytes | None:
+    return _jpeg(groups) if groups else None
+
+
+def _jpeg(groups: Sequence[TileGroup]) -> bytes:
+    buffer = io.BytesIO()
+    draw_sections(groups, COLUMNS).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()

@@ -1,0 +1,133 @@
+"""From trained classifiers to what goes into a community model, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from detector_runtime.classify.classifier import Classifier
+from detector_runtime.classify.community_model import ICON_CLASSIFIER_FILE, TRAINING_MANIFEST_FILE
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.community.classifiers.answers import ClassifierAnswers, ask
+from pipeline.community.classifiers.comparison import compare_classifiers
+from pipeline.community.classifiers.dataset import fitted
+from pipeline.community.classifiers.manifest import TrainingManifest
+from pipeline.community.classifiers.model import ClassifierModel
+from pipeline.community.classifiers.split import Example
+from pipeline.community.voted_crops import VotedCrops
+from pipeline.files import read_json
+from pipeline.manifests import sha256_of
+from pipeline.release.community.evidence import (
+    AccuracyInterval,
+    CommunityEvidence,
+    CommunityEvidenceError,
+    NameResult,
+    PairedVerdict,
+)
+from pipeline.release.community.package import ClassifierPart
+
+
+def part_of(model: ClassifierModel, trained_at: datetime) -> ClassifierPart:
+    """What a community model takes of a classifier."""
+    accuracy = model.evaluation.scores.accuracy
+    return ClassifierPart(
+        onnx=model.onnx,
+        meta=model.meta_file,
+        manifest=model.manifest_file,
+        trained_at=trained_at,
+        accuracy=accuracy.value if accuracy else None,
+        images=sum(model.meta.images.values()),
+        contributors=model.meta.contributors,
+    )
+
+
+def evidence_of(icons: ClassifierModel, beside_champion: PairedVerdict | None) -> CommunityEvidence:
+    """What is said of how good a classifier of icons is."""
+    scores = icons.evaluation.scores
+    return CommunityEvidence(
+        images=scores.images,
+        accuracy=_interval(icons),
+        per_name=tuple(
+            NameResult(name=one.name, right=one.right, images=one.images)
+            for one in scores.per_name
+            if one.images
+        ),
+        beside_champion=beside_champion,
+    )
+
+
+def compare_with_champion(
+    voted: VotedCrops, icons: ClassifierModel, champion: Path
+) -> PairedVerdict | None:
+    """Ask two classifiers of icons about images from which neither has learned, in pairs.
+
+    Args:
+        voted: that the new one was trained on.
+        champion: the folder of the version that everybody has.
+
+    Returns:
+        None where there is no such image, or both are the same.
+
+    Raises:
+        CommunityEvidenceError: what the champion was trained on cannot be read.
+        ClassifierModelError: one of the two cannot be asked.
+    """
+    model = champion / ICON_CLASSIFIER_FILE
+    if sha256_of(model) == sha256_of(icons.onnx):
+        # A version that says something new of the same model would be another one to publish.
+        return None
+    theirs = read_json(champion / TRAINING_MANIFEST_FILE, TrainingManifest, _damaged)
+    learned = {*icons.manifest.trained, *theirs.trained}
+    fair = {digest for digest in icons.manifest.images if digest not in learned}
+    found = [(one, file) for one, file in _examples(voted) if one.sha256 in fair]
+    if not found:
+        return None
+    examples, files = [one for one, _ in found], [file for _, file in found]
+    gate = compare_classifiers(_asked(icons.onnx, files), _asked(model, files), examples)
+    return PairedVerdict(
+        champion_sha256=sha256_of(model), passes=gate.passes, explanation=gate.explanation
+    )
+
+
+def _interval(icons: ClassifierModel) -> AccuracyInterval | None:
+    accuracy = icons.evaluation.scores.accuracy
+    if accuracy is None:
+        return None
+    if accuracy.interval is None:
+        return AccuracyInterval(value=accuracy.value)
+    low, high = accuracy.interval.low, accuracy.interval.high
+    return AccuracyInterval(value=accuracy.value, low=low, high=high)
+
+
+def _examples(voted: VotedCrops) -> list[tuple[Example, Path]]:
+    return [
+        (
+            Example(member.sha256, crop.label, crop.images[0], member.contributors, 1.0),
+            voted.folder / place,
+        )
+        for crop in voted.accepted("icon")
+        for member, place in zip(crop.members, crop.images, strict=True)
+    ]
+
+
+def _asked(model: Path, files: Sequence[Path]) -> ClassifierAnswers:
+    classifier = Classifier.load(model)
+    side = classifier.facts.input_size[0]
+    classifier.close()
+    return ask(model, np.stack([_pixels(file, side) for file in files]))
+
+
+def _pixels(file: Path, side: int) -> NDArray[np.uint8]:
+    with Image.open(file, formats=["PNG"]) as image:
+        return np.asarray(fitted(image.convert("RGB"), side))
+
+
+def _damaged(file: Path, why: Exception) -> CommunityEvidenceError:
+    return CommunityEvidenceError(
+        f"The champion does not say what it was trained on ({file.name}): {why}",
+        "Promote a version that was published by a current Outpost.",
+    )

@@ -1,0 +1,145 @@
+"""From voted crops and a classifier to the next champion's judgement: the assets, the commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pytest
+from detector_runtime.community import follow_community_model
+from doubles.artifacts import recorded
+from doubles.classifier_models import write_classifier_model, write_colour_votes
+from doubles.classifiers import COLOURS
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from assets.core.building import DATA_VERSION_TAG
+from assets.graph.community.community_model import community_model_assets
+from pipeline.community.text_corrections import TextCorrections
+from pipeline.community.text_votes import TextVotes
+from pipeline.games.pack import load_pack
+from pipeline.provenance import ArtifactVersion, Recipe
+from pipeline.release.community.package import CommunityPackage
+from resources.defaults import Resources
+from resources.instance import open_instance
+from resources.paths import Paths
+
+WRONG = {**COLOURS, "Red Gem": COLOURS["Green Gem"], "Green Gem": COLOURS["Red Gem"]}
+RED = np.full((64, 64, 3), (220, 30, 30), np.uint8)
+Colours = dict[str, tuple[float, float, float]]
+
+
+class Community:
+    """A state folder in which votes have been counted and classifiers trained."""
+
+    def __init__(self, home: Path, instance: dg.DagsterInstance) -> None:
+        self.resources, self.instance = Resources.of(Paths.below(home)), instance
+
+    def train(self, folder: Path, colours: Colours) -> None:
+        """What runs would have left of votes, corrections and a training."""
+        voted = write_colour_votes(folder / "voted_crops")
+        write_classifier_model(folder / "icon_classifier", voted, colours)
+        (folder / "text_corrections").mkdir()
+        votes = {"Fleet": ("a", "b")}
+        read = TextVotes(
+            slot="ship_type", raw="F1eet", votes=votes, text="Fleet", outcome="corrected"
+        )
+        TextCorrections.write(folder / "text_corrections", [read])
+        made: list[ArtifactVersion] = []
+        for name in ("voted_crops", "text_corrections", "icon_classifier"):
+            made.append(self._commit(name, folder / name, made[:1]))
+
+    def materialize(self) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            community_model_assets(load_pack("demo"), publishes=True),
+            instance=self.instance,
+            resources={
+                "artifacts": self.resources.artifacts,
+                "releases": self.resources.releases,
+            },
+            raise_on_error=False,
+        )
+
+    def shown(self, result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+        (event,) = result.asset_materializations_for_node(f"demo__community__{asset}")
+        return {name: value.value for name, value in event.metadata.items()}
+
+    def run(self, *words: str, exits: int = 0) -> Any:
+        whole = ["release", *words, "--game", "demo-community"]
+        found = CliRunner().invoke(app, [*whole, "--json"], obj=self.resources)
+        assert found.exit_code == exits, found.output
+        return json.loads(found.stdout) if found.stdout else found.output
+
+    def _commit(self, name: str, folder: Path, inputs: list[ArtifactVersion]) -> ArtifactVersion:
+        store = self.resources.artifacts.store
+        asset = f"demo/community/{name}"
+        with store.staging(asset) as staged:
+            for file in folder.rglob("*"):
+                if file.is_file():
+                    target = staged / file.relative_to(folder)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(file.read_bytes())
+            recipe = Recipe(asset=asset, code_version="c", config={}, inputs=tuple(inputs))
+            artifact, record = store.commit(staged, recorded(recipe, store.keys))
+        tags = {DATA_VERSION_TAG: record.data_version}
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(asset.split("/"), tags=tags)
+        )
+        return artifact.version
+
+
+@pytest.fixture
+def community(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Community]:
+    monkeypatch.setenv("OUTPOST_RELEASES", str(tmp_path / "releases"))
+    monkeypatch.setenv("OUTPOST_KEYS", str(tmp_path / "keys"))
+    resources = Resources.of(Paths.below(tmp_path / "home"))
+    with open_instance(resources.state) as instance:
+        yield Community(tmp_path / "home", instance)
+
+
+def test_a_worse_classifier_does_not_become_the_champion(
+    community: Community, tmp_path: Path
+) -> None:
+    assert not community.materialize().success  # nothing has been trained
+    community.train(tmp_path / "first", dict(COLOURS))
+    community.run("keys", "init")
+    first = community.materialize()
+    assert first.success
+    shown = community.shown(first, "community_model")
+    assert (shown["names_of_icons"], shown["contributors"]) == (3, 8)
+    assert shown["beside_champion"] == "not compared"
+    package = CommunityPackage.open(Path(shown["model"]).parent)
+    assert package.manifest.lineage.keys() >= {"demo/community/voted_crops"}
+    promoted = community.run("promote", "--reason", "the first")
+    assert promoted["move"] is not None
+    again = community.materialize()  # nothing new makes nothing new, beside a champion too
+    ids = [community.shown(one, "published_community_model")["id"] for one in (first, again)]
+    assert ids == [promoted["version"]] * 2
+
+    community.train(tmp_path / "second", WRONG)
+    second = community.materialize()
+    assert second.success
+    assert "worse" in community.shown(second, "community_model")["beside_champion"]
+    refused = community.run("promote", "--dry-run", exits=1)
+    assert [gate["name"] for gate in refused["gates"] if not gate["passed"]] == ["accuracy"]
+    home = tmp_path / "releases" / "models" / "demo-community"
+    with_first = follow_community_model(
+        tmp_path / "client", home, keys=home / "keys.json", watch=False
+    )
+    try:
+        assert with_first.match([RED])[0].name == "Red Gem"
+        assert with_first.read_text("ship_type", "F1eet").text == "Fleet"
+    finally:
+        with_first.close()
+
+
+def test_a_game_whose_players_label_nothing_has_no_community_model(community: Community) -> None:
+    for game in ("aoe2-community", "nothing-community"):
+        words = ["release", "list", "--game", game]
+        found = CliRunner().invoke(app, words, obj=community.resources)
+        assert found.exit_code == 1
+        assert "What to do" in found.output

@@ -1,0 +1,230 @@
+"""What players sent becomes labels, corrections and questions, on a real Dagster instance."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+import dagster as dg
+import numpy as np
+import pytest
+import yaml
+from doubles.contributions import RULES, Uploads
+from doubles.toy import TOY
+from PIL import Image
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from assets.core.building import NotMaterializedError, latest
+from assets.core.keys import GameKeys
+from assets.core.runs import Outcome, materialize
+from assets.definitions import build_definitions
+from pipeline.community.text_corrections import TextCorrections
+from pipeline.community.voted_crops import VotedCrop, VotedCrops
+from pipeline.community.votes.decisions import DecisionError
+from pipeline.games.pack import GamePack
+from resources.defaults import Resources
+from resources.instance import open_instance
+from resources.paths import Paths
+
+PACK = GamePack.model_validate({**TOY, "community": RULES.model_dump()})
+KEYS = GameKeys.of(PACK)
+
+
+def crop(look: int, noise: int) -> bytes:
+    """An icon as one player sees it: each has pixels of its own."""
+    coarse = np.random.default_rng(look).integers(0, 246, (8, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC)
+    own = np.random.default_rng(noise).integers(0, 10, (64, 64, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(np.asarray(image, dtype=int) + own, 0, 255).astype(np.uint8)).save(
+        buffer, "PNG"
+    )
+    return buffer.getvalue()
+
+
+def text(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (90, 20), (number, 90, 90)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def install(number: int) -> UUID:
+    return UUID(f"00000000-0000-4000-8000-{number:012}")
+
+
+@dataclass
+class Crowd:
+    """A game with a community, in a state folder of its own."""
+
+    resources: Resources
+    instance: dg.DagsterInstance
+    pack: Path
+    definitions: dg.Definitions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.definitions = build_definitions(PACK, {"paths": self.resources.paths})
+        self.pack.mkdir()
+        written = yaml.safe_dump(PACK.model_dump(mode="json"))
+        (self.pack / "pack.yaml").write_text(written, "utf-8")
+
+    def send(self, number: int, icons: dict[int, str], readings: dict[str, str]) -> None:
+        """Have one install upload icons by how they look, and texts by how they were read."""
+        uploads = Uploads()
+        for look, name in icons.items():
+            uploads.crop(crop(look, 100 * number + look), name)
+        for place, (read, name) in enumerate(readings.items()):
+            uploads.crop(text(10 * number + place), name, slot="title", ml_name=read)
+        uploads.write(self.resources.state.contributions / "toy", install(number))
+        self.instance.add_dynamic_partitions("toy_contributors", [str(install(number))])
+        self.make(KEYS.staged_crops, partition=str(install(number)))
+
+    def make(self, key: dg.AssetKey, **options: str) -> Outcome:
+        (outcome,) = materialize(self.definitions, self.instance, [key], **options)
+        return outcome
+
+    @property
+    def voted(self) -> VotedCrops:
+        store = self.resources.artifacts.store
+        return VotedCrops.open(latest(self.instance, store, KEYS.voted_crops).path)
+
+    def outpost(self, *words: str) -> str:
+        command = ["community", *words, "--game", str(self.pack)]
+        return CliRunner().invoke(app, command, obj=self.resources).output
+
+    def page(self, key: dg.AssetKey) -> dict[str, object]:
+        event = self.instance.get_latest_materialization_event(key)
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: one.value for name, one in event.asset_materialization.metadata.items()}
+
+
+IRON, STEEL, SHIELD, NEW = 1, 2, 3, 4
+RIGHT = {IRON: "Iron Sword", STEEL: "Steel Sword", SHIELD: "Round Shield"}
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    """Four honest installs; a fifth calls everything a shield, and sends what nobody else does."""
+    place = tmp_path_factory.mktemp("crowd")
+    resources = Resources.of(Paths.below(place / "home"))
+    with open_instance(resources.state) as instance:
+        made = Crowd(resources, instance, place / "pack")
+        for number in range(1, 5):
+            made.send(number, RIGHT, {"Kniqht": "Knight"})
+        hostile = dict.fromkeys((IRON, STEEL, NEW), "Round Shield")
+        made.send(5, hostile, {"Knight": "Baron", "Kniqht": "Baron"})
+        made.make(KEYS.voted_crops)
+        yield made
+
+
+def labels(voted: VotedCrops) -> list[tuple[str, str, int]]:
+    return [(one.label, one.status, len(one.members)) for one in voted.content.crops]
+
+
+def test_near_duplicates_of_all_players_are_voted_on_together(crowd: Crowd) -> None:
+    assert sorted(labels(crowd.voted)) == [
+        ("Iron Sword", "accepted", 5),
+        ("Round Shield", "accepted", 4),
+        ("Round Shield", "tentative", 1),
+        ("Steel Sword", "accepted", 5),
+    ]
+    reliability = crowd.voted.content.reliability
+    assert min(reliability, key=reliability.__getitem__) == str(install(5))
+    for one in crowd.voted.content.crops:
+        assert all((crowd.voted.folder / place).is_file() for place in one.images)
+
+
+def test_the_page_shows_who_disagrees(crowd: Crowd) -> None:
+    page = crowd.page(KEYS.voted_crops)
+    assert (page["accepted"], page["tentative"], page["contributors"]) == (3, 1, 5)
+    assert f"| {install(5)} | 3 | 0 of 2 |" in str(page["agreement_by_contributor"])
+    assert "| Iron Sword | Round Shield | 1 |" in str(page["confusions"])
+    assert page["next_to_decide"] == "outpost community disputes"
+
+
+def test_nothing_is_counted_again_where_nothing_has_changed(crowd: Crowd) -> None:
+    before = crowd.voted.folder
+    assert crowd.make(KEYS.voted_crops).skipped
+    assert crowd.voted.folder == before
+
+
+def test_corrections_come_from_those_who_corrected(crowd: Crowd) -> None:
+    crowd.make(KEYS.text_corrections)
+    store = crowd.resources.artifacts.store
+    artifact = latest(crowd.instance, store, KEYS.text_corrections)
+    assert TextCorrections.open(artifact.path).corrections == {"title": {"Kniqht": "Knight"}}
+    page = crowd.page(KEYS.text_corrections)
+    assert page["corrected"] == 1
+    assert "| title | Kniqht | Knight | 4 |" in str(page["corrections"])
+
+
+def test_what_is_not_settled_is_written_decided_and_counts(crowd: Crowd, tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    assert "1 images" in crowd.outpost("disputes", "--folder", str(folder))
+    assert {file.name for file in folder.iterdir()} == {"disputes.yaml", "sheet.jpg", "001.png"}
+    refused = crowd.outpost("disputes", "--folder", str(folder))
+    assert "holds something already" in refused
+    file = folder / "disputes.yaml"
+    (dispute,) = yaml.safe_load(file.read_text("utf-8"))
+    assert dispute["votes"] == {"Round Shield": 1}
+    file.write_text(yaml.safe_dump([{**dispute, "label": "Irn Sword"}]), "utf-8")
+    assert "perhaps Iron Sword" in crowd.outpost("decide", "--file", str(file))
+    file.write_text(yaml.safe_dump([{**dispute, "label": "Iron Sword"}]), "utf-8")
+    assert "1 decisions" in crowd.outpost("decide", "--file", str(file))
+    crowd.make(KEYS.voted_crops)
+    decided = [one for one in crowd.voted.content.crops if one.decided]
+    assert [(one.label, one.status) for one in decided] == [("Iron Sword", "accepted")]
+    assert "Everything is settled" in crowd.outpost("disputes", "--folder", str(tmp_path / "more"))
+
+
+def group_of(crowd: Crowd, look: int) -> VotedCrop:
+    """The group with the icon of that look, as the first install sent it."""
+    digest = sha256(crop(look, 100 + look)).hexdigest()
+    return next(
+        one for one in crowd.voted.content.crops if digest in {m.sha256 for m in one.members}
+    )
+
+
+def test_an_image_is_decided_by_its_first_digits(crowd: Crowd) -> None:
+    digest = group_of(crowd, SHIELD).members[0].sha256
+    assert "names no image" in crowd.outpost("decide", "zz", "Iron Sword")
+    assert "1 decisions" in crowd.outpost("decide", digest[:12], "--nothing")
+    crowd.make(KEYS.voted_crops)
+    assert "Round Shield" not in {one.label for one in crowd.voted.content.crops}
+    refused = CliRunner().invoke(app, ["community", "decide", digest], obj=crowd.resources)
+    assert refused.exit_code == 2
+
+
+def test_a_withdrawn_install_has_no_vote_and_no_image(crowd: Crowd) -> None:
+    crowd.outpost("withdraw", str(install(5)), "--reason", "calls everything a shield")
+    crowd.make(KEYS.voted_crops)
+    votes = crowd.voted.content
+    assert str(install(5)) not in votes.reliability
+    assert str(install(5)) not in {who for one in votes.crops for who in one.contributors}
+    assert not crowd.make(KEYS.text_corrections).skipped
+
+
+def test_a_damaged_list_of_decisions_is_not_taken_for_none(crowd: Crowd) -> None:
+    file = crowd.resources.state.community_decisions("toy")
+    whole = file.read_text("utf-8")
+    try:
+        file.write_text(whole[: len(whole) // 2], "utf-8")
+        with pytest.raises(DecisionError, match="what was decided"):
+            crowd.make(KEYS.voted_crops)
+    finally:
+        file.write_text(whole, "utf-8")
+    assert json.loads(whole)["entries"]
+
+
+def test_nobody_having_sent_anything_is_told(tmp_path: Path) -> None:
+    resources = Resources.of(Paths.below(tmp_path / "home"))
+    with open_instance(resources.state) as instance:
+        empty = Crowd(resources, instance, tmp_path / "pack")
+        with pytest.raises(NotMaterializedError, match="No contributions have been read"):
+            empty.make(KEYS.voted_crops)
