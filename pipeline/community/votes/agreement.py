@@ -44,7 +44,7 @@ class ContributorAgreement:
 
 
 @dataclass(frozen=True)
-class Confusion:
+class CalledOtherwise:
     """How often an accepted label was called something else."""
 
     label: str
@@ -87,14 +87,14 @@ def contributor_agreement(votes: Votes) -> tuple[ContributorAgreement, ...]:
     return tuple(sorted(rows, key=lambda row: (right(row), -row.votes, row.contributor)))
 
 
-def confusions(votes: Votes) -> tuple[Confusion, ...]:
+def confusions(votes: Votes) -> tuple[CalledOtherwise, ...]:
     """What accepted labels were called instead, the commonest first."""
     times = Counter[tuple[str, str]]()
     for crop in votes.crops:
         for label, who in crop.votes.items():
             if crop.status == "accepted" and label != crop.label:
                 times[crop.label, label] += len(who)
-    rows = [Confusion(label, called, count) for (label, called), count in times.items()]
+    rows = [CalledOtherwise(label, called, count) for (label, called), count in times.items()]
     return tuple(sorted(rows, key=lambda row: (-row.times, row.label, row.called)))
 
 
