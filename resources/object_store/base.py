@@ -93,7 +93,7 @@ class ObjectStore(Protocol):
         """Write an object into a file, which is there afterwards whole or as it was.
 
         Args:
-            report: told of MiB.
+            report: told of MiB, where there is one.
 
         Raises:
             ObjectMissingError: there is no such object.

@@ -134,7 +134,8 @@ class FolderStore:
             except FileNotFoundError as error:
                 raise missing(key, self.place) from error
             mib = neighbour.stat().st_size >> 20
-        report(Progress(f"MiB of {file.name}", mib, mib, time.monotonic() - began))
+        if mib:
+            report(Progress(f"MiB of {file.name}", mib, mib, time.monotonic() - began))
 
     def get_range(self, key: str, first: int, size: int) -> bytes:
         """See `ObjectStore`."""

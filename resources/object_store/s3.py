@@ -105,7 +105,8 @@ class S3Store:
                     stream.write(chunk)
                     state.done += len(chunk)
                     seconds = time.monotonic() - began
-                    report(Progress(f"MiB of {file.name}", state.done >> 20, whole >> 20, seconds))
+                    if mib := whole >> 20:
+                        report(Progress(f"MiB of {file.name}", state.done >> 20, mib, seconds))
 
         try:
             with replacing(file) as neighbour, neighbour.open("wb") as stream:

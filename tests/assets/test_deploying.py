@@ -176,7 +176,10 @@ def test_a_damaged_record_is_told(
 
 def test_what_cannot_be_deployed(home: Resources, tmp_path: Path) -> None:
     folder = str(tmp_path / "models")
-    assert "has not been materialized" in run(home, folder, exits=1)
+    found = CliRunner().invoke(app, ["deploy", folder], obj=home)
+    assert found.exit_code == 1
+    assert "no package of demo to deploy" in found.output
+    assert "--release champion" in " ".join(found.output.split())
     assert "there is no bundle" in run(home, folder, "--model", str(tmp_path / "none"), exits=1)
     assert "either" in run(home, folder, "--model", "a", "--release", "champion", exits=2)
     assert "not the folder of an SSH host" in run(home, "user@box:models", exits=1)

@@ -135,10 +135,19 @@ def test_what_a_channel_offers_is_deployed_and_else_the_newest_package(
     ).read_bytes() == newest
 
 
+def told(workshop: Workshop) -> str:
+    """What `outpost release list` shows people."""
+    found = CliRunner().invoke(app, ["release", "list"], obj=workshop.resources)
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
 def test_a_model_is_published_promoted_and_rolled_back(workshop: Workshop, tmp_path: Path) -> None:
     workshop.run("keys", "init")
+    assert "Nothing is published yet" in told(workshop)
     workshop.package(new_version(tmp_path / "first", 16))
     first = workshop.shown(workshop.publish())
+    assert "champion offers nothing." in told(workshop)
     assert first["version"] == "1.0.0+abc"
     assert first["promote"].startswith(f"outpost release promote {first['id']} --game demo")
     assert "outpost release rollback --game demo" in first["roll_back"]

@@ -2,19 +2,22 @@
 
 1,000 crops are named among 3,000 names: the 65 icons of the built-in game's inventory, with their
 look-alikes and mirror images, and drawn ones in families that differ in the colour of a gem. Six
-crops in ten are of the inventory, three of the drawn icons, one of icons that have no name. Each is
-what a screen makes of an icon: 20 to 55 pixels wide, darker or brighter, up to three pixels beside
-its place, noisy and compressed; three in ten with a number over a corner, three in twenty with part
-of it shaded. Of 3 in 10 crops the perceptual hash has been voted on, one vote in ten
-for a look-alike.
+crops in ten are of the inventory, three of the drawn icons, one of icons that have no name. Those
+of the inventory are cut out of its screens, with up to a thirtieth of their side too much or too
+little at each edge: of all sizes and themes, with counts, cooldowns, highlights and tooltips over
+them, blurred or compressed. The others are what a screen makes of an icon: 20 to 55 pixels wide,
+darker or brighter, up to three pixels beside their place, noisy and compressed; three in ten with a
+number over a corner, three in twenty with part of it shaded. Of 3 in 10 crops the perceptual hash
+has been voted on, one vote in ten for a look-alike.
 
 Times are processor time of all threads. They are taken with EfficientNet-B0 and 3,000 names as the
 classifier, whose weights are as it was made: that changes no time, for it is asked where reference
 icons are not sure. Accuracies are those of a small network that is trained here, for 15 seconds, on
-100 of the names. `fitted_*` is what `classify.templates.SCORE_CONFIDENCE` comes to on crops that
-are not among the 1,000. `*_calibration_error` is the expected difference between a step's
-confidence and the share of its names that are right. OpenCV is its `matchTemplate` in a loop over
-all references, at the same shifts.
+100 of the names. `fitted_*` is what `classify.templates.SCORE_CONFIDENCE` comes to on 1,000
+other crops, all of them made as those of the drawn icons: screens of the inventory are too easy to
+tell apart what is nearly right. `*_calibration_error` is the expected difference between a step's
+confidence and the share of its names that are right. `inventory_accuracy` is of the crops out of
+screens alone. OpenCV is its `matchTemplate` in a loop over all references, at the same shifts.
 
 Run with `outpost bench matching --json`; two minutes on one core.
 """
@@ -27,7 +30,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +50,10 @@ from PIL import Image
 from torchvision.models import efficientnet_b0
 
 from pipeline.demo_game.inventory.icon_catalogue import icon_catalogue, look_alikes
+from pipeline.demo_game.inventory.screens import SCREENS, SLOT_FAMILIES, draw_screen
 
 NAMES, CROPS, SIDE = 3_000, 1_000, 64
-LEARNED, PER_NAME, EPOCHS = 100, 16, 12
+LEARNED, PER_NAME, ON_SCREENS, EPOCHS = 100, 10, 1_500, 12
 VOTED, VOTED_WRONGLY = 0.3, 0.1
 OPENCV_CROPS = 20
 BINS = 10
@@ -70,11 +74,12 @@ def measure() -> dict[str, float]:
     torch.manual_seed(0)
     art = dict(_references())
     templates = IconTemplates.of(tuple(art), tuple(art.values()))
-    first, second = _crops(art, seed=1), _crops(art, seed=2)
+    on_screens = _screen_crops()
+    first, second = _crops(art, None, seed=1), _crops(art, on_screens, seed=2)
     overrides = _overrides(second)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        small = Classifier.load(_small_network(folder / "small.onnx", art))
+        small = Classifier.load(_small_network(folder / "small.onnx", art, on_screens))
         large = _efficientnet(folder / "large.onnx", tuple(art))
         classifier = Classifier.load(large, OnnxOptions(threads=1, spinning=False))
         return {
@@ -130,7 +135,20 @@ def _sized(image: Pixels, side: int) -> Pixels:
     return np.asarray(whole.resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _crops(art: dict[str, Pixels], seed: int) -> list[Seen]:
+def _screen_crops() -> Iterator[Seen]:
+    """Icons of one screen after the other, without end."""
+    for seed in count():
+        rng = np.random.default_rng([6, seed])
+        screen = draw_screen(seed, tuple(SCREENS)[seed % len(SCREENS)])
+        items = [item for item in screen.items if item.slot in SLOT_FAMILIES]
+        for item in items:
+            edges = np.array(item.box) + item.box.width * rng.uniform(-1, 1, 4) / 30
+            height, width = screen.image.shape[:2]
+            left, top, right, bottom = edges.clip(0, [width, height] * 2).round().astype(int)
+            yield Seen(item.name, screen.image[top:bottom, left:right])
+
+
+def _crops(art: dict[str, Pixels], on_screens: Iterator[Seen] | None, seed: int) -> list[Seen]:
     rng = np.random.default_rng([seed])
     inventory = [icon.name for icon in icon_catalogue()]
     drawn = [name for name in art if name.startswith("drawn")]
@@ -138,6 +156,9 @@ def _crops(art: dict[str, Pixels], seed: int) -> list[Seen]:
     for number in range(CROPS):
         if number % 10 == 9:
             crops.append(Seen(None, _seen(_drawn(NAMES + int(rng.integers(9_999))), rng)))
+            continue
+        if number % 10 < 6 and on_screens is not None:
+            crops.append(next(on_screens))
             continue
         names = inventory if number % 10 < 6 else drawn
         name = names[int(rng.integers(len(names)))]
@@ -201,7 +222,7 @@ def _opencv(
         return max(scores, key=lambda name: scores[name])
 
     found: list[str] = []
-    theirs = _milliseconds(lambda: found.extend(best(crop.image) for crop in named))
+    theirs = _milliseconds(lambda: found.extend(best(_sized(crop.image, SIDE)) for crop in named))
     icons = as_icons([crop.image for crop in crops])
     ours = _milliseconds(lambda: templates.match(icons)) / len(icons)
     return {
@@ -238,6 +259,11 @@ def _accuracies(chain: MatchingChain, crops: Sequence[Seen]) -> dict[str, float]
             coarse[nearest[place][0]] == crops[place].name for place in named
         ),
         "accuracy": _share(answers[place].name == crops[place].name for place in named),
+        "inventory_accuracy": _share(
+            answers[place].name == crops[place].name
+            for place in named
+            if not str(crops[place].name).startswith("drawn")
+        ),
         "answered": _share(answers[place].name is not None for place in named),
         "accuracy_of_answers": _share(answer.name == crop.name for answer, crop in told),
         "strangers_named": _share(
@@ -296,14 +322,14 @@ def _fitted(templates: IconTemplates, crops: Sequence[Seen]) -> dict[str, float]
     }
 
 
-def _small_network(file: Path, art: dict[str, Pixels]) -> Path:
-    """A network of four convolutions, trained on crops of the first names."""
+def _small_network(file: Path, art: dict[str, Pixels], on_screens: Iterator[Seen]) -> Path:
+    """A network of four convolutions, trained on crops of the first names, on screens and not."""
     rng = np.random.default_rng([4])
     classes = tuple(art)[:LEARNED]
-    labels = torch.arange(len(classes)).repeat(PER_NAME)
-    images = torch.from_numpy(
-        np.stack([_seen(art[classes[int(label)]], rng) for label in labels]).transpose(0, 3, 1, 2)
-    )
+    shown = [(name, _seen(art[name], rng)) for name in classes for _ in range(PER_NAME)]
+    shown += [(one.name or "", _sized(one.image, SIDE)) for one in islice(on_screens, ON_SCREENS)]
+    labels = torch.tensor([classes.index(name) for name, _ in shown])
+    images = torch.from_numpy(np.stack([image for _, image in shown]).transpose(0, 3, 1, 2))
     layers: list[torch.nn.Module] = []
     for given, made in pairwise((3, 24, 48, 96, 128)):
         layers += [

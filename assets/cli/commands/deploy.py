@@ -34,7 +34,8 @@ class TargetFirst(TyperGroup):
 deploy_app = typer.Typer(
     cls=TargetFirst,
     no_args_is_help=True,
-    help="Put a model where a program finds it: `outpost deploy TARGET`.",
+    help="Put a model where a program finds it: `outpost deploy TARGET`, the same as `outpost "
+    "deploy to TARGET`. `outpost deploy to --help` shows its options.",
 )
 TargetWord = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 release_app = typer.Typer(
     no_args_is_help=True,
-    help="Models that are published in the folder or bucket that OUTPOST_RELEASES names.",
+    help="Models that are published in the folder or bucket that OUTPOST_RELEASES names. Begin "
+    "with `outpost release keys init`. Then the asset published_model publishes, and "
+    "`outpost release promote` offers what was published to everybody.",
 )
 keys_app = typer.Typer(
     no_args_is_help=True,
@@ -44,7 +47,13 @@ def list_releases(context: typer.Context, game: Game = "demo", as_json: Json = F
         return
     plain(f"{found.place}, keys of epoch {found.keys.epoch}: {', '.join(found.keys.release_keys)}")
     offered = {state.name: state.moves[-1].version for state in found.channels if state.moves}
-    columns = ("version", "bundle", "made", "real F1", "MB", "signed by", "offered in")
+    if not found.versions and not offered:
+        plain(
+            "Nothing is published yet: set OUTPOST_RELEASES for `outpost dev` too, and materialize"
+        )
+        plain("published_model.")
+        return
+    columns = ("version", "bundle", "made (UTC)", "real F1", "MB", "signed by", "offered in")
     print_table(columns, (_version_row(one, offered) for one in found.versions))
     for state in found.channels:
         _print_channel(state, game)
@@ -311,7 +320,7 @@ def _version_row(one: PublishedVersion, offered: dict[str, str]) -> tuple[str, .
     return (
         one.id,
         manifest.version,
-        manifest.created_at.isoformat(timespec="minutes"),
+        _moment(manifest.created_at),
         f"{f1.value:.3f}" if f1 else "",
         f"{manifest.total_bytes / 1e6:.1f}",
         one.signed_by or "nobody who counts",
@@ -324,18 +333,25 @@ def _print_channel(state: ChannelState, game: str) -> None:
         (
             str(move.sequence),
             move.version,
-            move.issued_at.isoformat(timespec="minutes"),
+            _moment(move.issued_at),
             move.actor,
             move.reason,
         )
         for move in state.moves
     )
-    print_table(("move", "version", "when", "who", "why"), rows, state.name)
+    if not state.moves:
+        plain(f"{state.name} offers nothing.")
+        return
+    print_table(("move", "version", "when (UTC)", "who", "why"), rows, state.name)
     if state.is_behind:
         note(
             f"Clients do not see the last move of {state.name} yet: its writer was killed. "
             f"`outpost release doctor --game {game}` completes it."
         )
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _print_promotion(found: Promotion, game: str) -> None:

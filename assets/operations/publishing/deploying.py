@@ -14,7 +14,7 @@ from typing import Literal
 import dagster as dg
 from detector_runtime.errors import DetectorError
 
-from assets.core.building import latest
+from assets.core.building import NotMaterializedError, latest
 from assets.core.keys import GameKeys
 from assets.operations.publishing.promotion import chosen_version
 from pipeline.errors import OutpostError
@@ -211,7 +211,15 @@ def _bundle(resources: Resources, game: str, request: DeployRequest) -> Iterator
     else:
         keys = GameKeys.of(load_pack(game))
         with open_instance(resources.state) as instance:
-            artifact = latest(instance, resources.artifacts.store, keys.runtime_package)
+            try:
+                artifact = latest(instance, resources.artifacts.store, keys.runtime_package)
+            except NotMaterializedError as error:
+                raise DeployError(
+                    f"There is no package of {game} to deploy: runtime_package was never "
+                    "materialized.",
+                    "Materialize runtime_package, name another game with --game, a bundle with "
+                    "--model, or what is published with --release champion.",
+                ) from error
         version_name = artifact.version.data_version[:12]
         package = RuntimePackage.open(artifact.path)
         yield f"{keys.runtime_package.to_user_string()}:{version_name}", package.bundle

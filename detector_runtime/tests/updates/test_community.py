@@ -221,8 +221,8 @@ def test_the_first_question_is_a_while_after_the_start_and_then_once_a_day(
         pass
     asked: list[float] = []
     monkeypatch.setattr(reloading, "LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(reloading, "ASK_SECONDS", 0.2)
-    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.3)
+    monkeypatch.setattr(reloading, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr("detector_runtime.community.following.FIRST_CHECK", 0.1)
     assert FIRST_CHECK == 15.0
     with following() as community:
         check, enough = community.check_if_it_is_time, threading.Event()

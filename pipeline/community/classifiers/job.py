@@ -46,10 +46,10 @@ class ClassifierHyperparameters(Record):
         230, ge=0, description="Small sets are passed more often, until these are so many steps."
     )
     finetune_epochs: int = Field(
-        2, ge=0, description="Most passes where it starts from the classifier before."
+        3, ge=0, description="Most passes where it starts from the classifier before."
     )
     finetune_frozen: float = Field(
-        0.5,
+        0.3,
         ge=0.0,
         le=1.0,
         description="First share of the blocks that keep the weights of the classifier before.",

@@ -57,7 +57,8 @@ THEMES: Mapping[str, Theme] = {
     ),
 }
 RESOLUTIONS = ((640, 360), (960, 540), (1280, 720), (1600, 900), (1920, 1080))
-UI_SCALES = (0.85, 1.0, 1.15)
+UI_SCALES = (0.6, 0.7, 0.85, 1.0, 1.15)
+"""At the smallest ones an OCR misreads some texts."""
 QUALITIES = (None, None, None, 92, 85, 75)
 BRIGHTNESS = (256, 256, 236, 272)
 

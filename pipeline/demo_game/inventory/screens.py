@@ -36,6 +36,8 @@ from pipeline.labels.boxes import Box
 POINTS_WIDE, POINTS_HIGH = 640, 360
 ICON = 36
 """Points of an icon's side."""
+SMALLEST = 5
+"""Pixels of a capital letter."""
 HIDDEN = 0.1
 """Share of an item that a tooltip may cover; nobody confirms what is hidden further."""
 ABILITY_FAMILIES = ("turns", "broadsides", "sails", "ram", "repair")
@@ -176,7 +178,7 @@ class _Canvas:
 
     def write(self, x: float, y: float, text: str, height: float, ink: Rgb | None = None) -> Box:
         """A line of text; the box is what an OCR would be given."""
-        tall, (left, top) = max(6, self.pixels(height)), self.at(x, y)
+        tall, (left, top) = max(SMALLEST, self.pixels(height)), self.at(x, y)
         draw_text(self.image, (left, top), text, tall, ink or self.theme.ink)
         width, line = text_size(text, tall)
         return Box(left - 2, top - 1, left + width + 2, top + line + 1)
@@ -224,7 +226,7 @@ class _Canvas:
         item = icons[int(self.rng.integers(len(icons)))]
         x, y, side = int(item.box.x1), int(item.box.y1), self.pixels(ICON)
         draw_highlight(self.image, (x, y), side, self.theme.accent)
-        height = max(6, self.pixels(6))
+        height = max(SMALLEST, self.pixels(6))
         width, line = text_size(item.name, height)
         size = (width + height * 2, line * 3)
         rows, columns = self.image.shape[:2]
@@ -258,8 +260,8 @@ def _pick(canvas: _Canvas, texts: Sequence[str]) -> str:
 def _equipment(canvas: _Canvas) -> None:
     canvas.open_panel(420, 300)
     canvas.strip(8, 8, 404, 46)
-    canvas.label("ship_type", 18, 10, canvas.texts.ship_type, 11)
-    canvas.label("ship_tier", 330, 11, canvas.texts.ship_tier, 9)
+    canvas.label("ship_type", 18, 11, canvas.texts.ship_type, 9)
+    canvas.label("ship_tier", 330, 12, canvas.texts.ship_tier, 8)
     canvas.label("ship_name", 18, 34, f"The {_pick(canvas, SHIPS)}", 7)
     canvas.label("captain_name", 270, 35, f"Captain {_pick(canvas, CAPTAINS)}", 6.5)
     for row, slot in enumerate(("main_hand", "off_hand", "head", "hands", "charm")):

@@ -28,7 +28,7 @@ def malformed_objects(install: UUID) -> Iterator[tuple[str, bytes]]:
         yield crop_key(install, sha256(content).hexdigest()), content
     # A digest that is not that of the bytes, and names that are no digests.
     yield crop_key(install, NO_DIGEST), plain
-    yield crop_key(install, "..%2f..%2f..%2fetc%2fpasswd"), plain
+    yield crop_key(install, "etc..passwd"), plain
     yield f"{folder}/crops/{sha256(plain).hexdigest()}.exe", plain
     yield f"{folder}/models/icon_classifier.onnx", b"\x08\x07"
     yield screen_key(install, "NO_SUCH_SCREEN", sha256(plain).hexdigest()), plain

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
+from detector_runtime.contribute.crops import SCREEN_SIDE
 from detector_runtime.contribute.records import (
     ICON_SIDE,
     ContributionRecord,
@@ -40,9 +41,7 @@ FLOOD = 450
 """Crops that a flooding install uploads in one day."""
 MAX_HEIGHT = 720
 """Of the screens, which makes drawing them quick."""
-SCREEN_SIZE = (640, 360)
-"""Of uploaded screens; larger ones are made smaller before."""
-SMALL_TEXT, LARGE_TEXT = 18, 30
+SMALL_TEXT, LARGE_TEXT = 14, 28
 """Pixels of a text's box: lower ones are misread half of the time, higher ones rarely."""
 VARIANTS = 3
 """In how many ways a text is misread: an OCR makes the same mistake again."""
@@ -156,7 +155,7 @@ class SimulatedPlayer:
     def _read(self, item: InventoryItem) -> str:
         """What an OCR would make of a text: wrong more often where it is small."""
         height = item.box.height
-        chance = 0.5 if height < SMALL_TEXT else 0.3 if height < LARGE_TEXT else 0.1
+        chance = 0.6 if height < SMALL_TEXT else 0.3 if height < LARGE_TEXT else 0.1
         variants = misreadings_of(item.name)[:VARIANTS]
         if not variants or self._rng.random() >= chance:
             return item.name
@@ -185,11 +184,13 @@ class SimulatedPlayer:
 
 
 def icon_crop(image: Pixels, item: InventoryItem) -> Pixels:
-    """An icon as it is uploaded, uint8 [ICON_SIDE, ICON_SIDE, 3]."""
+    """An icon as a client uploads it, uint8 [ICON_SIDE, ICON_SIDE, 3].
+
+    The pixels are those of `detector_runtime.contribute.crops`, which compresses them: that takes
+    ten times as long, and other bytes come out of it elsewhere.
+    """
     cut = Image.fromarray(region(image, item))
-    if cut.size == (ICON_SIDE, ICON_SIDE):
-        return np.asarray(cut)
-    return np.asarray(cut.resize((ICON_SIDE, ICON_SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(cut.resize((ICON_SIDE, ICON_SIDE), Image.Resampling.BILINEAR))
 
 
 def region(image: Pixels, item: InventoryItem) -> Pixels:
@@ -199,15 +200,15 @@ def region(image: Pixels, item: InventoryItem) -> Pixels:
 
 
 def uploaded_screen(screen: InventoryScreen, private_slots: Sequence[str]) -> Pixels:
-    """A whole screen without what is private, not larger than `SCREEN_SIZE`."""
+    """A whole screen as a client uploads it: what is private black, then made smaller."""
     image = screen.image.copy()
     for item in screen.items:
         if item.slot in private_slots:
             x1, y1, x2, y2 = (max(int(side), 0) for side in item.box)
             image[y1:y2, x1:x2] = 0
-    if image.shape[1] <= SCREEN_SIZE[0]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(SCREEN_SIZE, Image.Resampling.BICUBIC))
+    small = Image.fromarray(image)
+    small.thumbnail((SCREEN_SIDE, SCREEN_SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(small)
 
 
 def _icons_of(screen: InventoryScreen) -> list[InventoryItem]:

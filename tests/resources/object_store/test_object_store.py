@@ -151,6 +151,11 @@ def test_files_go_there_and_come_back(store: ObjectStore, tmp_path: Path) -> Non
     store.download("models/model.onnx", target, readings.append)
     assert target.read_bytes() == content
     assert (readings[-1].done, readings[-1].total) == (2, 2)
+    store.put_if_absent("models/bundle.json", b"{}")
+    readings.clear()
+    store.download("models/bundle.json", target.with_name("small"), readings.append)
+    target.with_name("small").unlink()
+    assert readings == [], "what has no MiB is not worth a line"
     assert [file.name for file in target.parent.iterdir()] == ["target"]
     with pytest.raises(ObjectMissingError):
         store.download("models/none", target)

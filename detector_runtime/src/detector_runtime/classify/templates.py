@@ -52,7 +52,7 @@ Images = NDArray[np.uint8]
 SCORE_CONFIDENCE = Logistic(weights=(4.4, 8.3), bias=-2.1)
 """From score and lead to the probability that the first name is right.
 
-Fitted on crops of the built-in game's screens: `outpost bench matching`, `fitted_*`.
+Fitted on crops that are harder than those of most screens: `outpost bench matching`, `fitted_*`.
 """
 
 

@@ -87,8 +87,8 @@ class ClassifierTrainer:
         self.outputs.event("epoch", stage=HEAD, epoch=1, epochs=1, epoch_seconds=seconds, **figures)
 
     def train_layers(self, network: Any, start: Start, saved: ClassifierCheckpoint | None) -> None:
-        """Train all layers, an epoch after the other; of layers that have learned before the upper
-        ones: what edges and colours are does not change with a new name."""
+        """Train all layers, an epoch after the other; of layers that have learned before all but
+        the lowest: what edges and colours are does not change with a new name."""
         import torch
 
         self.outputs.event("stage", stage=LAYERS, message=f"Training layers on {self.device}")

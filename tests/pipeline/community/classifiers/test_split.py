@@ -36,7 +36,7 @@ def contributions(draw: st.DrawFn) -> list[Example]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(contributions())
 def test_every_name_trains_and_nobody_who_judges_has_trained_what_can_be_parted(
     examples: list[Example],

@@ -27,7 +27,7 @@ from pipeline.demo_game.inventory.screens import (
 PLAIN = DisplaySettings(640, 360)
 WORN = DisplaySettings(640, 360, 1.15, "slate", brightness=236, soft=True, quality=75)
 GOLDEN = {
-    "EQUIPMENT": "98021d251d547c2a8390bd611e27565909a64abf9696f5036a98e94be6532109",
+    "EQUIPMENT": "5c2bfecfd5703acdf6b982af371e81a7814928aaaf09d74dfb17078b2cf40fd2",
     "CARGO": "38e8b70a97c519ec7f8c73a40e5fb635dd673e0f15520ffb37838315b724ef4c",
     "MARKET": "c8a99403a27842cfe7b16be468d3ac87e56f854afc9e9bbc81cbf56092ace62c",
     "ABILITIES": "6a9c4d584e4b64b859e6bee8e4e3476409dc5cae1db9d1f64cc3abe27ae3a7e2",
