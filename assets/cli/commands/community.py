@@ -11,7 +11,7 @@ from assets.cli.context import Game, resources_of
 from assets.cli.output import Json, console, explained, print_json, print_table
 
 if TYPE_CHECKING:
-    from assets.operations.contributors import ContributorRow
+    from assets.operations.community.contributors import ContributorRow
 
 community_app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +28,7 @@ def list_contributors(context: typer.Context, game: Game = "demo", as_json: Json
 
     Example: `outpost community list --game demo`
     """
-    from assets.operations.contributors import contributor_table
+    from assets.operations.community.contributors import contributor_table
 
     with explained():
         rows = contributor_table(resources_of(context), game)
@@ -59,7 +59,7 @@ def withdraw(
 
     Example: `outpost community withdraw INSTALL --reason "labels at random"`
     """
-    from assets.operations.contributors import withdraw as withdraw_install
+    from assets.operations.community.contributors import withdraw as withdraw_install
 
     with explained():
         withdraw_install(resources_of(context), game, install, reason)
@@ -76,7 +76,7 @@ def restore(context: typer.Context, install: Install, game: Game = "demo") -> No
 
     Example: `outpost community restore INSTALL`
     """
-    from assets.operations.contributors import restore as restore_install
+    from assets.operations.community.contributors import restore as restore_install
 
     with explained():
         restore_install(resources_of(context), game, install)
@@ -96,7 +96,7 @@ def disputes(
 
     Example: `outpost community disputes --game demo`
     """
-    from assets.operations.decisions import disputes as write_disputes
+    from assets.operations.community.decisions import disputes as write_disputes
 
     with explained():
         target, count = write_disputes(resources_of(context), game, folder, most)
@@ -128,8 +128,8 @@ def decide(
 
     Example: `outpost community decide 3f2a90c1 "Ruby Longsword"`
     """
-    from assets.operations.decisions import decide as note_decisions
-    from assets.operations.decisions import decide_by_file
+    from assets.operations.community.decisions import decide as note_decisions
+    from assets.operations.community.decisions import decide_by_file
 
     if (file is None) is not bool(image) or (bool(image) and bool(label) is nothing):
         raise typer.BadParameter("Name an image and its label or --nothing, or a --file.")

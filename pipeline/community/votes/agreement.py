@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.community.voted_crops import VotedCrop, Votes, VoteStatus
@@ -111,6 +111,12 @@ def to_decide(votes: Votes) -> tuple[VotedCrop, ...]:
             key=lambda one: (ORDER[one.status], -len(one.contributors), one.members[0].sha256),
         )
     )
+
+
+def counted(votes: Mapping[str, Sequence[str]]) -> tuple[tuple[str, int], ...]:
+    """Labels with how many gave them, the commonest first."""
+    counts = ((label, len(who)) for label, who in votes.items())
+    return tuple(sorted(counts, key=lambda one: (-one[1], one[0])))
 
 
 def refuted(votes: Votes, contributor: str) -> Iterator[tuple[VotedCrop, str]]:

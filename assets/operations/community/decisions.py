@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assets.core.building import latest
 from assets.core.keys import GameKeys
-from assets.operations.contributors import community_pack
+from assets.operations.community.contributors import community_pack
 from pipeline.community.voted_crops import VotedCrop, VotedCrops
 from pipeline.community.votes.decisions import Decision, DecisionError
 from pipeline.community.votes.disputes import image_of, read_labels, write_disputes
