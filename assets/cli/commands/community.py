@@ -96,7 +96,7 @@ def disputes(
 
     Example: `outpost community disputes --game demo`
     """
-    from assets.operations.community.decisions import disputes as write_disputes
+    from assets.operations.community.settling_votes import disputes as write_disputes
 
     with explained():
         target, count = write_disputes(resources_of(context), game, folder, most)
@@ -128,8 +128,8 @@ def decide(
 
     Example: `outpost community decide 3f2a90c1 "Ruby Longsword"`
     """
-    from assets.operations.community.decisions import decide as note_decisions
-    from assets.operations.community.decisions import decide_by_file
+    from assets.operations.community.settling_votes import decide as note_decisions
+    from assets.operations.community.settling_votes import decide_by_file
 
     if (file is None) is not bool(image) or (bool(image) and bool(label) is nothing):
         raise typer.BadParameter("Name an image and its label or --nothing, or a --file.")

@@ -1,5 +1,4 @@
-"""What `outpost community` carries out: who contributes, and what votes have not settled.
+"""What `outpost community` carries out: whose votes count, and what a person decides beside them.
 
-Read `contributors` (looking at them, withdrawing, restoring), then `decisions` (what a person says
-of images). What is counted is `pipeline.community`.
+Read `contributors`, then `settling_votes`. How votes are counted is `pipeline.community`.
 """
